@@ -1,0 +1,1 @@
+"""numberdesk: the order desk for phone numbers."""

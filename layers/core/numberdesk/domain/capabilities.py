@@ -1,0 +1,126 @@
+"""What a provider can do, as data, and the check of an order against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from numberdesk.domain.faults import Fault
+from numberdesk.domain.request import MAX_ASSETS, Contact, CriteriaItem, KeywordsItem, NumbersItem, OrderMessage, Partial
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Findability(StrEnum):
+    """How surely an unclear purchase can be found again."""
+
+    EXACT = "exact"  # our reference is echoed and can be searched: absence is proof
+    BY_CONTENT = "by_content"  # list and compare: a match is proof, absence is none
+    WEAK = "weak"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """One provider's declared abilities."""
+
+    provider: str
+    sends_webhooks: bool
+    findability: Findability
+    cancels: bool
+    knows_deadlines: bool
+    promises_all_or_nothing: bool
+    most_items: Mapping[str, int]
+    """Most items of each kind in one order: `numbers`, `keywords`, and `criteria` or `criteria.<number type>`."""
+    most_items_in_all: int | None
+    criteria_fields: frozenset[str]
+    required_criteria_fields: frozenset[str] = frozenset()
+    number_types: frozenset[str] = frozenset()
+    features: frozenset[str] = frozenset()
+    takes_contact: bool = False
+    takes_requirement_groups: bool = False
+    cadence: tuple[timedelta, ...] = (
+        timedelta(seconds=2),
+        timedelta(seconds=5),
+        timedelta(seconds=15),
+        timedelta(seconds=60),
+        timedelta(minutes=5),
+        timedelta(minutes=15),
+        timedelta(hours=1),
+    )
+    """Pauses between looks at an open order; the last one goes on for ever."""
+    call_interval: timedelta = timedelta(0)
+    """Least time between two calls with one account, over all Lambdas; zero is no limit."""
+    ways_out: Mapping[str, str] = field(default_factory=dict)
+    """For a refused kind of item: what to do instead."""
+
+
+def check(message: OrderMessage, capabilities: Capabilities) -> list[Fault]:
+    """Say everything that this provider cannot take of an order. Pure; an empty list means that all is well."""
+    name = capabilities.provider
+    faults: list[Fault] = []
+    if message.count > MAX_ASSETS:
+        faults.append(
+            Fault("items", "too_many", f"one order takes at most {MAX_ASSETS} numbers and keywords; split it into several orders")
+        )
+    most = capabilities.most_items_in_all
+    if most is not None and len(message.items) > most:
+        faults.append(Fault("items", "too_many_items", f"{name} takes {most} item in one order; send one order for each"))
+    seen: dict[str, int] = {}
+    for index, item in enumerate(message.items):
+        where = f"items.{index}"
+        kind = _kind(item, capabilities)
+        limit = capabilities.most_items.get(kind)
+        if limit is None:
+            way_out = capabilities.ways_out.get(kind.partition(".")[0], "use another provider for it")
+            faults.append(Fault(where, "item_not_taken", f"{name} does not take {kind.replace('.', ' of type ')}; {way_out}"))
+            continue
+        seen[kind] = seen.get(kind, 0) + 1
+        if seen[kind] == limit + 1 and (most is None or len(message.items) <= most):
+            faults.append(
+                Fault(where, "too_many_items", f"{name} takes at most {limit} item of {kind} in one order; join them or send several orders")
+            )
+        if isinstance(item, CriteriaItem):
+            faults.extend(_check_criteria(item, f"{where}.criteria", capabilities))
+        if not isinstance(item, KeywordsItem) and item.requirement_group_id and not capabilities.takes_requirement_groups:
+            faults.append(Fault(f"{where}.requirement_group_id", "field_not_taken", f"{name} has no requirement groups; remove it"))
+    if message.partial is Partial.REFUSE and not capabilities.promises_all_or_nothing:
+        faults.append(
+            Fault("partial", "not_promised", f"{name} does not promise all or nothing; use accept, or order each number by itself")
+        )
+    if message.contact != Contact() and not capabilities.takes_contact:
+        faults.append(Fault("contact", "field_not_taken", f"{name} takes no contact fields; remove them"))
+    return faults
+
+
+def _kind(item: NumbersItem | CriteriaItem | KeywordsItem, capabilities: Capabilities) -> str:
+    if isinstance(item, NumbersItem):
+        return "numbers"
+    if isinstance(item, KeywordsItem):
+        return "keywords"
+    if "criteria" in capabilities.most_items:
+        return "criteria"
+    return f"criteria.{item.criteria.number_type}"
+
+
+def _check_criteria(item: CriteriaItem, where: str, capabilities: Capabilities) -> list[Fault]:
+    name, criteria = capabilities.provider, item.criteria
+    faults = [
+        Fault(f"{where}.{used}", "field_not_taken", f"{name} cannot search by {used}; remove it")
+        for used in sorted(criteria.fields_used() - capabilities.criteria_fields - {"number_type"})
+    ]
+    faults += [
+        Fault(f"{where}.{missing}", "missing", f"{name} needs {missing}")
+        for missing in sorted(capabilities.required_criteria_fields - criteria.fields_used())
+    ]
+    if capabilities.number_types and criteria.number_type not in capabilities.number_types:
+        known = ", ".join(sorted(capabilities.number_types))
+        faults.append(Fault(f"{where}.number_type", "not_taken", f"{name} takes these types: {known}"))
+    faults += [
+        Fault(f"{where}.features", "not_taken", f"{name} cannot ask for {feature}; remove it")
+        for feature in criteria.features
+        if "features" in capabilities.criteria_fields and feature not in capabilities.features
+    ]
+    return faults

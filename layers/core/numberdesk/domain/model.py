@@ -1,0 +1,34 @@
+"""The base of every record: immutable, strict about its own fields, JSON in and out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
+
+
+def _aware_utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        message = "an instant needs a time zone"
+        raise ValueError(message)
+    return value.astimezone(UTC)
+
+
+def instant_text(value: datetime) -> str:
+    """Write an instant as `2026-11-22T08:30:00.000000Z`: fixed width, so that text order is time order."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+Instant = Annotated[
+    datetime,
+    AfterValidator(_aware_utc),
+    PlainSerializer(instant_text, return_type=str, when_used="json"),
+]
+"""An aware instant in UTC."""
+
+
+class Record(BaseModel):
+    """An immutable value of the domain."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False, ser_json_timedelta="iso8601")

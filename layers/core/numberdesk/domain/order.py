@@ -1,0 +1,190 @@
+"""An order's record: everything that numberdesk knows of one order, and nothing personal."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import Field, JsonValue
+
+from numberdesk.domain.model import Instant, Record
+from numberdesk.domain.request import Request
+from numberdesk.domain.words import ENDED, AssetKind, AssetState, ChangeKind, OrderState, RequirementState
+
+
+class Asset(Record):
+    """One number (E.164) or keyword of an order."""
+
+    kind: AssetKind = AssetKind.NUMBER
+    value: str
+    state: AssetState
+    word: str
+    provider_id: str | None = None
+    sub_order_id: str | None = None
+    country: str | None = None
+    number_type: str | None = None
+
+
+class SubOrder(Record):
+    """A part of an order that its provider processes on its own."""
+
+    id: str
+    word: str
+    country: str | None = None
+    number_type: str | None = None
+
+
+class Requirement(Record):
+    """One regulatory requirement of one sub order."""
+
+    id: str
+    sub_order_id: str
+    state: RequirementState
+    word: str
+    numbers: int
+    name: str | None = None
+    kind: str | None = None
+    rejected_at: Instant | None = None
+    """When we first saw the present rejection."""
+    told: bool = True
+    """False while a rejection waits for its comment and deadline, so that people get one message."""
+    comment_ids: tuple[str, ...] = ()
+    """The comments that may hold the reason of the last rejection."""
+
+    @property
+    def label(self) -> str:
+        """What to call it when talking to people."""
+        return self.name or self.id
+
+
+class Deadline(Record):
+    """One value of one sub order's deadline.
+
+    `version` counts the values that this deadline has had, from 1. A rung fires once per version. An erased deadline
+    is no longer on the record: the ledger keeps it.
+    """
+
+    id: str
+    sub_order_id: str
+    version: int
+    value: Instant
+    numbers: int
+    confirmed_at: Instant
+    """When the provider was last seen to hold this value."""
+    unread_since: Instant | None = None
+    """First look since then that could not read it."""
+    fired: tuple[str, ...] = ()
+    """Rungs of this version that are done with, as ISO durations: fired, or overtaken by a more urgent one."""
+    missed: bool = False
+    """Told as missed."""
+
+
+class Attempt(Record):
+    """The latest attempt to place the order. Written before the call, so that a crash leaves a trace."""
+
+    number: int
+    began_at: Instant
+    send_before: Instant
+    resolve_at: Instant
+    """Past this an attempt without an outcome is `unknown`: `send_before` + read time-out + margin."""
+
+
+class Order(Record):
+    """An order."""
+
+    order_id: str
+    provider: str
+    account: str
+    state: OrderState
+    version: int
+    reference: str
+    """Our id as the provider sees it: a UUIDv5 of AWS account, region, stack and order id."""
+    request: Request
+    request_hash: str
+    correlation_id: str
+    received_at: Instant
+    updated_at: Instant
+
+    attempt: Attempt | None = None
+    ever_unclear: bool = False
+    """An attempt of this order once had no clear outcome: from then on a refusal proves nothing."""
+    gone: tuple[str, ...] = ()
+    """Chosen numbers that the provider no longer had."""
+    shortfall: str | None = None
+    """What was left out when the purchase was prepared."""
+    unknown_since: Instant | None = None
+    searches: int = 0
+    """How often an unclear purchase was looked for."""
+    people_told: bool = False
+    """People were told that an unclear purchase was not found."""
+    waiting_for: str | None = None
+    """Why a received order waits."""
+
+    provider_order_id: str | None = None
+    provider_word: str | None = None
+    total_cost: str | None = None
+    placed_at: Instant | None = None
+    assets: tuple[Asset, ...] = ()
+    sub_orders: tuple[SubOrder, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
+    deadline_count: int = 0
+    """How many deadlines this order has ever had: the next one's id."""
+    comments_seen: tuple[str, ...] = ()
+    comments_told: tuple[str, ...] = ()
+    words_told: tuple[str, ...] = ()
+    contradiction: str | None = None
+    """The last contradiction told, so that it is told once."""
+
+    ended_at: Instant | None = None
+    looks_after_end: int = 0
+    look_step: int = 0
+    look_began_at: Instant | None = None
+    """When the last committed look began."""
+    unreadable_since: Instant | None = None
+    next_look_at: Instant | None = None
+    hint_looks: tuple[Instant, ...] = ()
+    """Further looks that a notification asked for."""
+    wake_at: Instant | None = None
+    """The least of all that is due; none while nothing is."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the order is over."""
+        return self.state in ENDED
+
+    def with_(self, **changes: Any) -> Order:  # noqa: ANN401 - pydantic checks on the way back from storage
+        """Give this order with some fields changed."""
+        return self.model_copy(update=changes)
+
+
+class Change(Record):
+    """One thing that happened to an order, for the ledger and, where it is an event, for the bus.
+
+    `data` is JSON, impersonal, and holds what a program needs; `message` is one paragraph that a person can act on;
+    `people` sends it to the people's topic. `comment_ids` name reviewers' comments, which are stored apart: the
+    publisher appends their text. `key` makes the event id where the order's version and position do not
+    (a reminder: deadline, version and rung).
+    """
+
+    kind: ChangeKind
+    data: dict[str, JsonValue] = Field(default_factory=dict)
+    message: str = ""
+    people: bool = False
+    comment_ids: tuple[str, ...] = ()
+    key: str | None = None
+
+
+def earliest(*instants: datetime | None) -> datetime | None:
+    """Give the least of those that are there."""
+    present = [instant for instant in instants if instant is not None]
+    return min(present) if present else None
+
+
+def duration_text(duration: timedelta) -> str:
+    """Write a duration for people: `3 days`, `4 hours`, `90 seconds`."""
+    seconds = int(duration.total_seconds())
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size} {unit}{'s' if seconds != size else ''}"
+    return f"{seconds} second{'s' if seconds != 1 else ''}"

@@ -1,0 +1,299 @@
+"""The order message: what an application puts on the order queue. Unknown fields are refused.
+
+The JSON Schema in `docs/order-message.schema.json` is made from these models (`make schema`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core import PydanticCustomError
+
+from numberdesk.domain.faults import Fault
+
+MAX_ASSETS = 250
+"""Most numbers and keywords in one order: they lie in one page beside the order's row, so one transaction holds all."""
+
+ORDER_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,64}$"
+
+
+def _distinct(values: list[str]) -> list[str]:
+    if len({value.casefold() for value in values}) != len(values):
+        message = "the same value stands here twice; name each once"
+        raise ValueError(message)
+    return values
+
+
+_DURATION = TypeAdapter(timedelta)
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read an ISO 8601 duration of days, hours, minutes and seconds (`P7D`, `PT4H`, `PT30S`).
+
+    Raises:
+        ValueError: it is not one, or not longer than zero.
+    """
+    try:
+        duration = _DURATION.validate_python(text)
+    except ValidationError:
+        message = "not an ISO 8601 duration such as P7D, PT4H or PT30S"
+        raise ValueError(message) from None
+    if duration <= timedelta(0) or duration > timedelta(days=366):
+        message = "a rung must be longer than zero and at most 366 days before the deadline"
+        raise ValueError(message)
+    return duration
+
+
+def _ladder(rungs: list[str]) -> list[str]:
+    durations = [parse_duration(rung) for rung in rungs]
+    if len(set(durations)) != len(durations):
+        message = "two rungs are equally long; name each once"
+        raise ValueError(message)
+    return rungs
+
+
+E164 = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$", examples=["+4930901820"])]
+Keyword = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,64}$", examples=["CHOCOLATE"])]
+CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["DE"])]
+Digits = Annotated[str, Field(pattern=r"^[0-9]{1,15}$")]
+Text = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class Partial(StrEnum):
+    """What to do when not everything can be had."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Criteria(_Message):
+    """What the numbers must be like. Each provider takes some of these fields; one that it cannot express is refused."""
+
+    country: CountryCode | None = Field(default=None, description="ISO 3166-1 alpha-2.")
+    number_type: Literal["local", "toll_free", "mobile", "national", "shared_cost"] = "local"
+    features: Annotated[list[Literal["sms", "mms", "voice", "fax", "emergency"]], AfterValidator(_distinct)] = Field(
+        default_factory=list, description="What each number must be able to do."
+    )
+    prefix: Digits | None = Field(default=None, description="First digits, country code included, no plus (TeleSign, CallFire).")
+    area_code: Digits | None = Field(default=None, description="National destination code (Telnyx).")
+    starts_with: Digits | None = Field(default=None, description="First digits, without the country code (Telnyx).")
+    ends_with: Digits | None = Field(default=None, description="Last digits (Telnyx).")
+    contains: Digits | None = Field(default=None, description="Digits anywhere, without the country code (Telnyx).")
+    city: Text | None = None
+    cities: Annotated[list[Text], Field(min_length=1, max_length=50), AfterValidator(_distinct)] | None = Field(
+        default=None, description="Any of these cities (TeleSign)."
+    )
+    state: Text | None = Field(default=None, description="State or province; two letters in the US and Canada.")
+    zipcode: Annotated[str, Field(pattern=r"^[0-9]{5}$")] | None = None
+    rate_center: Text | None = None
+    lata: Digits | None = None
+    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+    time_zone: Text | None = Field(default=None, examples=["America/Los_Angeles"])
+    best_effort: bool | None = Field(default=None, description="Take near matches too (Telnyx, US and Canada).")
+    quickship: bool | None = Field(default=None, description="Only numbers that activate at once (Telnyx, +1 toll-free).")
+
+    def fields_used(self) -> frozenset[str]:
+        """Name the fields that say something."""
+        return frozenset(name for name, value in self if value not in (None, []))
+
+
+class NumbersItem(_Message):
+    """These very numbers."""
+
+    numbers: Annotated[list[E164], Field(min_length=1), AfterValidator(_distinct)]
+    requirement_group_id: Text | None = Field(default=None, description="A fulfilled requirement group (Telnyx).")
+
+    @property
+    def count(self) -> int:
+        """How many numbers this item asks for."""
+        return len(self.numbers)
+
+
+class CriteriaItem(_Message):
+    """So many numbers of this sort."""
+
+    criteria: Criteria
+    quantity: Annotated[int, Field(ge=1, strict=True)]
+    requirement_group_id: Text | None = Field(default=None, description="A fulfilled requirement group (Telnyx).")
+
+    @property
+    def count(self) -> int:
+        """How many numbers this item asks for."""
+        return self.quantity
+
+
+class KeywordsItem(_Message):
+    """These keywords (CallFire)."""
+
+    keywords: Annotated[list[Keyword], Field(min_length=1), AfterValidator(_distinct)]
+
+    @property
+    def count(self) -> int:
+        """How many keywords this item asks for."""
+        return len(self.keywords)
+
+
+def _item_kind(value: Any) -> str:  # noqa: ANN401 - pydantic hands in whatever the message held
+    if isinstance(value, NumbersItem | CriteriaItem | KeywordsItem):
+        return value.__class__.__name__.removesuffix("Item").lower()
+    kinds = [kind for kind in ("numbers", "criteria", "keywords") if isinstance(value, dict) and kind in value]
+    if len(kinds) != 1:
+        raise PydanticCustomError(
+            "item_kind", "an item holds exactly one of numbers, criteria (with quantity) or keywords; split it into several items"
+        )
+    return kinds[0]
+
+
+Item = Annotated[
+    Annotated[NumbersItem, Tag("numbers")]
+    | Annotated[CriteriaItem, Tag("criteria")]
+    | Annotated[KeywordsItem, Tag("keywords")],
+    Discriminator(_item_kind),
+]
+
+
+class Contact(_Message):
+    """Who orders and what for, where a provider asks (TeleSign). Personal: kept apart and erasable."""
+
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)] | None = None
+    contact_name: Text | None = None
+    use_case: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    description: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+
+
+DEFAULT_LADDER = ("P7D", "P3D", "P1D", "PT4H", "PT1H")
+
+MetadataValue = Annotated[str, Field(max_length=1024)] | Annotated[int, Field(strict=True)] | bool | None
+
+
+class OrderMessage(_Message):
+    """One order."""
+
+    order_id: Annotated[str, Field(pattern=ORDER_ID_PATTERN)] = Field(
+        description="Your business key, unique in the stack. The same id buys once, however often it is sent."
+    )
+    provider: Literal["telnyx", "telesign", "callfire"]
+    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = Field(
+        default="default", description="One set of credentials at the provider: the secret `<stack>/<provider>/<account>`."
+    )
+    items: Annotated[list[Item], Field(min_length=1, max_length=50)]
+    partial: Partial = Field(default=Partial.ACCEPT, description="`refuse` is taken only where the provider promises all or nothing.")
+    contact: Contact = Field(default_factory=Contact)
+    reminders: Annotated[list[str], Field(max_length=20), AfterValidator(_ladder)] = Field(
+        default_factory=lambda: list(DEFAULT_LADDER),
+        description="How long before a deadline to remind people, as ISO 8601 durations.",
+    )
+    metadata: Annotated[dict[Annotated[str, Field(max_length=128)], MetadataValue], Field(max_length=50)] = Field(
+        default_factory=dict, description="Yours; kept with the order and handed to nobody."
+    )
+
+    @property
+    def count(self) -> int:
+        """How many numbers and keywords the order asks for in all."""
+        return sum(item.count for item in self.items)
+
+    def content_hash(self) -> str:
+        """Hash the whole request (SHA-256, hexadecimal): the same id may only come again with the same hash."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class Request(_Message):
+    """What the order row keeps of a message: what to buy, without anything personal."""
+
+    items: tuple[Item, ...]
+    partial: Partial
+    reminders: tuple[str, ...]
+
+    @classmethod
+    def of(cls, message: OrderMessage) -> Request:
+        """Take the impersonal part of a message."""
+        return cls(items=tuple(message.items), partial=message.partial, reminders=tuple(message.reminders))
+
+    @property
+    def count(self) -> int:
+        """How many numbers and keywords the order asks for in all."""
+        return sum(item.count for item in self.items)
+
+    def ladder(self) -> tuple[timedelta, ...]:
+        """Give the rungs as durations before the deadline, longest first."""
+        return tuple(sorted((parse_duration(rung) for rung in self.reminders), reverse=True))
+
+
+def read_message(body: str) -> OrderMessage:
+    """Read the body of a queue message.
+
+    Raises:
+        InvalidMessageError: with every fault found; faults name fields and never hold a value of the message.
+    """
+    try:
+        document = json.loads(body)
+    except ValueError:
+        raise InvalidMessageError([Fault("", "not_json", "the message is not JSON; send one JSON object")]) from None
+    if not isinstance(document, dict):
+        raise InvalidMessageError([Fault("", "not_an_object", "the message must be one JSON object")])
+    try:
+        return OrderMessage.model_validate(document)
+    except ValidationError as error:
+        faults = [_fault(detail) for detail in error.errors(include_url=False, include_input=False, include_context=False)]
+        raise InvalidMessageError(faults) from None
+
+
+def _fault(detail: Any) -> Fault:  # noqa: ANN401 - pydantic's ErrorDetails
+    kind = str(detail["type"])
+    names = [part for part in detail["loc"] if part not in ("[key]",)]
+    if kind == "extra_forbidden":
+        # The name of an unknown field is the sender's text: tell where it stands, and its name only if it looks like one.
+        last = names[-1] if str(names[-1]).isidentifier() and len(str(names[-1])) <= 64 else "?"  # noqa: PLR2004
+        names = [*names[:-1], last]
+        return Fault(_path(names), "unknown_field", "this field is not known; remove it")
+    return Fault(_path(names), kind, str(detail["msg"]).removeprefix("Value error, "))
+
+
+def _path(parts: list[Any]) -> str:
+    # The tag of an item's kind stands between its index and the field; it says nothing to the sender.
+    return ".".join(
+        str(part)
+        for position, part in enumerate(parts)
+        if not (position == 2 and parts[0] == "items" and part in ("numbers", "criteria", "keywords") and len(parts) > 3)  # noqa: PLR2004
+    )
+
+
+def readable_order_id(body: str) -> str | None:
+    """Give the order id of a message that may be faulty otherwise, where a valid one can be read."""
+    try:
+        document = json.loads(body)
+        return _ORDER_ID.validate_python(document["order_id"], strict=True)
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+_ORDER_ID: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(pattern=ORDER_ID_PATTERN)])
+
+
+class InvalidMessageError(ValueError):
+    """A message that is no order. `faults` says everything that is wrong with it."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        """Keep the faults."""
+        super().__init__("; ".join(str(fault) for fault in faults))
+        self.faults = faults

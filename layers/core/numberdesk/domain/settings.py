@@ -1,0 +1,54 @@
+"""Times that the desk keeps. All of them are settings; the defaults are for AWS, a local run shortens them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from numberdesk.domain.model import Record
+
+Positive = Annotated[timedelta, Field(gt=timedelta(0))]
+
+
+class Timings(Record):
+    """Every time-out, pause and grace, as ISO 8601 durations or seconds in the `Timings` parameter (one JSON object)."""
+
+    connect_timeout: Positive = timedelta(seconds=5)
+    read_timeout: Positive = timedelta(seconds=20)
+    """How long a provider may take to answer."""
+    send_window: Positive = timedelta(seconds=30)
+    """From writing the intent until the last moment at which the purchase may still be sent."""
+    write_margin: Positive = timedelta(seconds=10)
+    """Time to write what came of a purchase, kept free at the end of a Lambda's time."""
+    settling: Positive = timedelta(minutes=2)
+    """How long an unclear purchase is looked for before people are told that it was not found."""
+    unclear_cadence: tuple[Positive, ...] = (
+        timedelta(seconds=5),
+        timedelta(seconds=15),
+        timedelta(seconds=60),
+        timedelta(minutes=5),
+        timedelta(hours=1),
+    )
+    """Pauses between searches for an unclear purchase; the last one goes on."""
+    cadence: dict[str, tuple[Positive, ...]] = Field(default_factory=dict)
+    """Pauses between looks, by provider, in place of the provider's own."""
+    hint_looks: tuple[Positive, ...] = (timedelta(seconds=2), timedelta(seconds=10), timedelta(seconds=60))
+    """Further looks after a notification said more than the look showed."""
+    ended_looks: tuple[Positive, ...] = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
+    """When an ended order is looked at again, counted from its end."""
+    unreadable_grace: Positive = timedelta(minutes=15)
+    """How long a due reminder waits for a provider that cannot be read."""
+    rejection_grace: Positive = timedelta(seconds=60)
+    """How long a rejection waits for the comment that says why, and for its new deadline."""
+    probe_interval: Positive = timedelta(seconds=60)
+    """Pause between probes of a blocked account."""
+    throttle_pause: Positive = timedelta(seconds=30)
+    """Pause of placing after a 429 that does not say how long."""
+    slot_patience: timedelta = timedelta(seconds=3)
+    """How long a caller waits for its turn at a provider before it puts the work back."""
+    retry_pause: Positive = timedelta(seconds=30)
+    """Pause before an order that could not even be prepared is tried again."""
+    publish_grace: Positive = timedelta(minutes=5)
+    """Age at which an unpublished event is taken up by the schedule."""

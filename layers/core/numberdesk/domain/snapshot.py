@@ -1,0 +1,101 @@
+"""What one look at a provider saw, in our words. Adapters make these; `fold` reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numberdesk.domain.words import AssetKind, AssetState, Phase, RequirementState
+
+
+@dataclass(frozen=True, slots=True)
+class AssetSeen:
+    """One number or keyword on the order.
+
+    `value` is E.164 with its plus for a number, the word itself for a keyword. `word` is the provider's own status
+    (several joined by `/` where it takes more than one to tell).
+    """
+
+    kind: AssetKind
+    value: str
+    state: AssetState
+    word: str
+    provider_id: str | None = None
+    sub_order_id: str | None = None
+    country: str | None = None
+    number_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubOrderSeen:
+    """A part of an order that its provider processes on its own (Telnyx: one per country and number type)."""
+
+    id: str
+    word: str
+    country: str | None = None
+    number_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementSeen:
+    """One requirement of one sub order: the least satisfied state among its numbers, and how many are in it."""
+
+    id: str
+    sub_order_id: str
+    state: RequirementState
+    word: str
+    numbers: int
+    name: str | None = None
+    kind: str | None = None  # textual, date, address, document, action
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinesSeen:
+    """The deadlines of one sub order, given only where all of it was read: each value with how many numbers it concerns.
+
+    No value means that nothing is owed. A sub order that could not be read has no `DeadlinesSeen`, which means nothing.
+    """
+
+    sub_order_id: str
+    values: tuple[tuple[datetime, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommentSeen:
+    """A comment on a sub order. The body may hold personal values: it is stored apart and never logged."""
+
+    id: str
+    sub_order_id: str
+    body: str = field(repr=False)
+    by_provider: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownWord:
+    """A word of the provider that we do not know, and the field that it stood in (`number_order.status`)."""
+
+    field: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An order as it is now at its provider. It is several reads and may be torn: absence proves nothing."""
+
+    provider_order_id: str
+    phase: Phase
+    word: str
+    assets: tuple[AssetSeen, ...] = ()
+    lists_every_asset: bool = False
+    """True where the provider lists every ordered number with a status (Telnyx), false where it lists what it delivered."""
+    sub_orders: tuple[SubOrderSeen, ...] = ()
+    requirements: tuple[RequirementSeen, ...] = ()
+    deadlines: tuple[DeadlinesSeen, ...] = ()
+    comments: tuple[CommentSeen, ...] = ()
+    unknown_words: tuple[UnknownWord, ...] = ()
+    total_cost: str | None = None
+    """What the provider says the order costs, as it wrote it, where it says so."""

@@ -1,0 +1,158 @@
+"""The words of the order desk, and the moves that an order may make.
+
+The provider's own word is always kept beside ours; a word that we do not know becomes `UNKNOWN`, never an error.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class OrderState(StrEnum):
+    """Where an order stands, whatever its provider calls it."""
+
+    RECEIVED = "received"
+    PLACING = "placing"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    ACTION_REQUIRED = "action_required"
+    COMPLETED = "completed"
+    PARTIALLY_COMPLETED = "partially_completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DELETED = "deleted"
+
+
+_AT_THE_PROVIDER = frozenset(
+    {
+        OrderState.PENDING,
+        OrderState.ACTION_REQUIRED,
+        OrderState.COMPLETED,
+        OrderState.PARTIALLY_COMPLETED,
+        OrderState.FAILED,
+        OrderState.CANCELLED,
+        OrderState.DELETED,
+    }
+)
+
+MOVES: dict[OrderState, frozenset[OrderState]] = {
+    # Before the purchase: an order may end here only by a definite no.
+    OrderState.RECEIVED: frozenset({OrderState.PLACING, OrderState.FAILED, OrderState.CANCELLED}),
+    # Back to received: a fault of the account, or chosen numbers that were gone; nothing was bought.
+    OrderState.PLACING: frozenset({OrderState.PENDING, OrderState.FAILED, OrderState.RECEIVED, OrderState.UNKNOWN}),
+    # Out of unknown only by finding the purchase.
+    OrderState.UNKNOWN: frozenset({OrderState.PENDING}),
+    OrderState.PENDING: _AT_THE_PROVIDER - {OrderState.PENDING},
+    OrderState.ACTION_REQUIRED: _AT_THE_PROVIDER - {OrderState.ACTION_REQUIRED},
+    # Ended. Only a fresh observation may still correct what was delivered, or find everything deleted.
+    OrderState.COMPLETED: frozenset({OrderState.PARTIALLY_COMPLETED, OrderState.DELETED}),
+    OrderState.PARTIALLY_COMPLETED: frozenset({OrderState.COMPLETED, OrderState.DELETED}),
+    OrderState.FAILED: frozenset(),
+    OrderState.CANCELLED: frozenset(),
+    OrderState.DELETED: frozenset(),
+}
+"""The allowed moves. Anything else that a provider shows is told as a contradiction and not applied."""
+
+ENDED = frozenset(
+    {
+        OrderState.COMPLETED,
+        OrderState.PARTIALLY_COMPLETED,
+        OrderState.FAILED,
+        OrderState.CANCELLED,
+        OrderState.DELETED,
+    }
+)
+FOLLOWED = frozenset({OrderState.PENDING, OrderState.ACTION_REQUIRED})
+"""Bought and open: these are looked at on a cadence."""
+
+
+class Phase(StrEnum):
+    """What a provider says of the order as a whole."""
+
+    OPEN = "open"
+    WAITING = "waiting"  # on people or money: nothing moves until somebody acts
+    ENDED = "ended"  # over; what was delivered says how
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    DELETED = "deleted"
+    UNKNOWN = "unknown"
+
+
+class AssetKind(StrEnum):
+    """What can be bought."""
+
+    NUMBER = "number"
+    KEYWORD = "keyword"
+
+
+class AssetState(StrEnum):
+    """Where one number or keyword of an order stands."""
+
+    PENDING = "pending"
+    ACTION_REQUIRED = "action_required"
+    UNDER_REVIEW = "under_review"
+    ACTIVE = "active"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DELETED = "deleted"
+    UNKNOWN = "unknown"
+
+
+OPEN_ASSETS = frozenset(
+    {AssetState.PENDING, AssetState.ACTION_REQUIRED, AssetState.UNDER_REVIEW, AssetState.UNKNOWN},
+)
+
+
+class RequirementState(StrEnum):
+    """Where one regulatory requirement stands."""
+
+    AWAITING_VALUE = "awaiting_value"
+    UNDER_REVIEW = "under_review"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+class ChangeKind(StrEnum):
+    """What the ledger records. Those in `EVENTS` also go out on the bus."""
+
+    ORDER_PLACED = "OrderPlaced"
+    ORDER_REFUSED = "OrderRefused"
+    ORDER_COMPLETED = "OrderCompleted"
+    ORDER_PARTIALLY_COMPLETED = "OrderPartiallyCompleted"
+    ORDER_FAILED = "OrderFailed"
+    ORDER_CANCELLED = "OrderCancelled"
+    ORDER_DELETED = "OrderDeleted"
+    ORDER_UNKNOWN = "OrderUnknown"
+    PROVIDER_ACCOUNT_BLOCKED = "ProviderAccountBlocked"
+    PROVIDER_CONTRADICTION = "ProviderContradiction"
+    UNKNOWN_PROVIDER_WORD = "UnknownProviderWord"
+    REQUIREMENT_REQUESTED = "RequirementRequested"
+    REQUIREMENT_REJECTED = "RequirementRejected"
+    REQUIREMENT_APPROVED = "RequirementApproved"
+    DEADLINE_SET = "DeadlineSet"
+    DEADLINE_MOVED = "DeadlineMoved"
+    DEADLINE_ERASED = "DeadlineErased"
+    DEADLINE_APPROACHING = "DeadlineApproaching"
+    DEADLINE_MISSED = "DeadlineMissed"
+
+    # In the ledger only.
+    ORDER_RECEIVED = "OrderReceived"
+    PLACING_BEGUN = "PlacingBegun"
+    PLACING_ABANDONED = "PlacingAbandoned"
+    ORDER_MOVED = "OrderMoved"
+    NUMBERS_CORRECTED = "NumbersCorrected"
+    ACCOUNT_UNBLOCKED = "AccountUnblocked"
+
+
+LEDGER_ONLY = frozenset(
+    {
+        ChangeKind.ORDER_RECEIVED,
+        ChangeKind.PLACING_BEGUN,
+        ChangeKind.PLACING_ABANDONED,
+        ChangeKind.ORDER_MOVED,
+        ChangeKind.NUMBERS_CORRECTED,
+        ChangeKind.ACCOUNT_UNBLOCKED,
+    }
+)
+EVENTS = frozenset(ChangeKind) - LEDGER_ONLY

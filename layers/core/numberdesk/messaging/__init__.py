@@ -1,0 +1,1 @@
+"""Thin senders for the queues and the event bus; they check partial failures."""

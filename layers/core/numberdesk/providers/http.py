@@ -1,0 +1,169 @@
+"""The one place that speaks HTTP to providers, and the one importer of httpx.
+
+Reads are repeated with care; a purchase is sent once. What a failure means is told by the exception (see `base`).
+"""
+
+from __future__ import annotations
+
+import random
+import ssl
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+import httpx
+
+from numberdesk.providers.base import NotSentError, UnclearError, UnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numberdesk.domain.clock import Clock
+
+QueryParams = Sequence[tuple[str, str]] if TYPE_CHECKING else object
+
+_READ_ATTEMPTS = 3
+_LONGEST_PAUSE = timedelta(seconds=5)
+_RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
+
+
+class Auth(Protocol):
+    """Signs a request: gives the headers to add for it."""
+
+    def __call__(self, method: str, path: str, content: bytes, content_type: str) -> Mapping[str, str]:
+        """Give the headers. `path` is the resource's path from the host's root, without query."""
+
+
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    # Building one costs more than the rest of a client; all clients share it.
+    return ssl.create_default_context()
+
+
+class Http:
+    """One account's connection to one provider."""
+
+    def __init__(
+        self,
+        base_url: str,
+        auth: Auth,
+        clock: Clock,
+        *,
+        connect_timeout: timedelta,
+        read_timeout: timedelta,
+        before_call: Callable[[], None] = lambda: None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Prepare; nothing is sent.
+
+        Args:
+            base_url: scheme, host and path prefix.
+            auth: signs each request.
+            clock: for pauses.
+            connect_timeout: until a connection stands.
+            read_timeout: until an answer comes.
+            before_call: called before every call; takes the account's call slot, and may raise SlotBusyError.
+            transport: for tests, in place of the network.
+        """
+        self._prefix = urlsplit(base_url).path.rstrip("/")
+        self._auth = auth
+        self._clock = clock
+        self._before_call = before_call
+        self._client = httpx.Client(
+            base_url=base_url,
+            transport=transport,
+            verify=_ssl_context(),
+            # Never by way of a proxy or credentials that the environment names.
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx.Timeout(read_timeout.total_seconds(), connect=connect_timeout.total_seconds()),
+            headers={"User-Agent": "numberdesk"},
+        )
+
+    def read(self, path: str, *, params: QueryParams = (), headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """GET, repeated up to three times on 429, 5xx and broken connections.
+
+        Waits as Retry-After or x-ratelimit-reset say, else with exponential back-off and jitter; a wait longer than 5 s is
+        not waited for: the answer is handed back as it is.
+
+        Returns:
+            The answer, whatever its status.
+
+        Raises:
+            UnreadableError: no answer came.
+            SlotBusyError: it is not this account's turn.
+        """
+        for attempt in range(1, _READ_ATTEMPTS + 1):
+            last = attempt == _READ_ATTEMPTS
+            self._before_call()
+            try:
+                response = self._send("GET", path, params=params, content=b"", content_type="", headers=headers)
+            except httpx.TransportError as error:
+                if last:
+                    raise UnreadableError(type(error).__name__) from error
+                pause = _backoff(attempt)
+            else:
+                if response.status_code not in _RETRIED_STATUSES or last:
+                    return response
+                pause = retry_after(response) or _backoff(attempt)
+                if pause > _LONGEST_PAUSE:
+                    return response
+            self._clock.sleep(pause)
+        raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    def send_once(
+        self, method: str, path: str, *, content: bytes, content_type: str, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """Send a call that may spend money: once, with no retry of any kind.
+
+        Returns:
+            The answer, whatever its status.
+
+        Raises:
+            NotSentError: the call never left.
+            UnclearError: it left, and no answer came.
+            SlotBusyError: it is not this account's turn; nothing was sent.
+        """
+        self._before_call()
+        try:
+            return self._send(method, path, params=(), content=content, content_type=content_type, headers=headers)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+            raise NotSentError(type(error).__name__) from error
+        except httpx.TransportError as error:
+            raise UnclearError(type(error).__name__) from error
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: QueryParams,
+        content: bytes,
+        content_type: str,
+        headers: Mapping[str, str] | None,
+    ) -> httpx.Response:
+        full_path = f"{self._prefix}/{path.lstrip('/')}"
+        sent = {"Content-Type": content_type} if content_type else {}
+        sent.update(headers or {})
+        sent.update(self._auth(method, full_path, content, content_type))
+        return self._client.request(
+            method, path, params=httpx.QueryParams(list(params)) if params else None, content=content or None, headers=sent
+        )
+
+
+def retry_after(response: httpx.Response) -> timedelta | None:
+    """How long the provider asks to wait: Retry-After in seconds, else x-ratelimit-reset (seconds until the reset)."""
+    for name in ("retry-after", "x-ratelimit-reset"):
+        try:
+            seconds = float(response.headers[name])
+        except (KeyError, ValueError):
+            continue
+        if 0 <= seconds <= timedelta(days=1).total_seconds():
+            return timedelta(seconds=seconds)
+    return None
+
+
+def _backoff(attempt: int) -> timedelta:
+    # Full jitter would allow no pause at all, which helps nobody behind a 429.
+    return timedelta(seconds=0.2 * 2**attempt * (0.5 + random.random() / 2))  # noqa: S311 - not a secret

@@ -1,0 +1,37 @@
+"""Which providers there are, and where their parts lie. Modules are imported when they are first needed.
+
+Adding a provider is one line in each table here; see the README.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numberdesk.domain.capabilities import Capabilities
+    from numberdesk.providers.base import Credentials, Hint, Provider
+    from numberdesk.providers.http import Http  # noqa: F401 - named in the docs below
+
+NAMES = ("telnyx", "telesign", "callfire")
+
+HOSTS: dict[str, frozenset[str]] = {
+    "telnyx": frozenset({"api.telnyx.com"}),
+    "telesign": frozenset({"rest-ww.telesign.com", "rest-api.telesign.com"}),
+    "callfire": frozenset({"www.callfire.com", "api.callfire.com"}),
+}
+"""The hosts that a base URL may name, beside those of the `ExtraProviderHosts` parameter."""
+
+DEFAULT_BASE_URLS = {
+    "telnyx": "https://api.telnyx.com/v2",
+    "telesign": "https://rest-ww.telesign.com",
+    "callfire": "https://www.callfire.com/api/1.1/rest",
+}
+
+
+def capabilities(provider: str) -> Capabilities:
+    """What a provider can do, as data."""
+    value: Capabilities = import_module(f"numberdesk.providers.{provider}.capabilities").CAPABILITIES
+    return value

@@ -1,0 +1,1 @@
+"""TeleSign Phone Numbers API: direct orders, found by polling."""

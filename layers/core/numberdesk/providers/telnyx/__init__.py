@@ -1,0 +1,1 @@
+"""Telnyx v2: number orders, sub number orders, requirements, signed webhooks."""

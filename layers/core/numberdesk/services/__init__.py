@@ -1,0 +1,1 @@
+"""What numberdesk does: place, synchronise, wake, publish. Ports come as arguments."""

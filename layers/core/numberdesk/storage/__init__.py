@@ -1,0 +1,1 @@
+"""The order table, behind one door."""

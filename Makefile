@@ -1,0 +1,88 @@
+# Needs python3 (3.11 or newer) with venv, and a package registry that pip can reach. Everything else is set up here,
+# inside the project folder, from the hash-locked lists in requirements/ and layers/vendor/.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# A virtual environment that happens to be active, or a PYTHONPATH, must change nothing.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export UV_PYTHON_DOWNLOADS := never
+export UV_NO_PROGRESS := 1
+export SAM_CLI_TELEMETRY := 0
+
+PYTHON ?= python3
+# uv reads neither pip's index nor its certificate: hand both on where pip has them.
+pip_setting = $(shell .venv/bin/python -m pip config list | sed -n "s/^global\.$(1)='\(.*\)'$$/\1/p")
+UV = env $(addprefix UV_DEFAULT_INDEX=,$(or $(PIP_INDEX_URL),$(call pip_setting,index-url))) \
+	$(addprefix SSL_CERT_FILE=,$(or $(PIP_CERT),$(call pip_setting,cert))) .venv/bin/uv
+LOCK = pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
+	--no-emit-index-url --custom-compile-command "make lock"
+
+.PHONY: help
+help: ## say what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+.PHONY: run
+run: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS and play the story, printing how every order ends
+	@.venv/bin/python -m local run
+
+.PHONY: up
+up: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, leave it running, say how to talk to it
+	@.venv/bin/python -m local up
+
+.PHONY: down
+down: .venv/ready ## stop what `make up` started
+	@.venv/bin/python -m local down
+
+.PHONY: test
+test: lint .ministack/ready ## lint, validate the template, run every test
+	.venv/bin/pytest -n 2 --dist loadgroup
+
+.PHONY: lint
+lint: .venv/ready .sam/ready ## ruff, mypy, sam validate
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	AWS_DEFAULT_REGION=eu-central-1 .sam/bin/sam validate --lint
+
+.PHONY: bench
+bench: .venv/ready ## measure what the receiver costs against a bare function
+	@.venv/bin/python -m bench
+
+.PHONY: deploy
+deploy: .venv/ready .sam/ready ## build and deploy into your own AWS account (settings: samconfig.toml)
+	.sam/bin/sam build
+	.sam/bin/sam deploy
+
+.PHONY: lock
+lock: .venv/ready ## renew the locked versions
+	@$(UV) $(LOCK) --group runtime -o layers/vendor/requirements.txt
+	@$(UV) $(LOCK) --group test -c layers/vendor/requirements.txt -o requirements/test.txt
+	@$(UV) $(LOCK) --group uv -c requirements/test.txt -o requirements/uv.txt
+	@$(UV) $(LOCK) --group sam -o requirements/sam.txt
+	@$(UV) $(LOCK) --group ministack -o requirements/ministack.txt
+
+.PHONY: clean
+clean: ## remove everything that make and the runs wrote
+	rm -rf .venv .sam .ministack .local .aws-sam
+
+# Each environment is one stamp: brought up to date only when its lock has changed.
+.venv/bin/uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "numberdesk needs Python 3.11 or newer")'
+	@echo "setting up .venv"
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+.venv/ready: requirements/test.txt | .venv/bin/uv
+	@$(UV) pip install --quiet --require-hashes --python .venv -r $<
+	@touch $@
+
+.sam/ready .ministack/ready: .%/ready: requirements/%.txt | .venv/ready
+	@echo "setting up .$*"
+	@$(UV) venv --quiet --clear --python .venv/bin/python .$*
+	@$(UV) pip install --quiet --require-hashes --python .$* -r $<
+	@touch $@

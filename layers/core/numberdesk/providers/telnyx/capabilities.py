@@ -1,0 +1,41 @@
+"""What Telnyx can do."""
+
+from __future__ import annotations
+
+from numberdesk.domain.capabilities import Capabilities, Findability
+
+CAPABILITIES = Capabilities(
+    provider="telnyx",
+    sends_webhooks=True,
+    # customer_reference is echoed and `GET /number_orders` filters by it (OpenAPI, number orders).
+    findability=Findability.EXACT,
+    # `PATCH /sub_number_orders/{id}/cancel`, while it is pending (OpenAPI, sub number orders).
+    cancels=True,
+    knows_deadlines=True,
+    # Sub orders are processed independently (guide: number orders), so one may fail while another is delivered.
+    promises_all_or_nothing=False,
+    # Telnyx publishes no limit of its own; an order message holds 50 items at most.
+    most_items={"numbers": 50, "criteria": 50},
+    most_items_in_all=None,
+    criteria_fields=frozenset(
+        {
+            "country",
+            "features",
+            "area_code",
+            "starts_with",
+            "ends_with",
+            "contains",
+            "city",
+            "state",
+            "rate_center",
+            "best_effort",
+            "quickship",
+        }
+    ),
+    # "country_code is always required" (guide: number search), although the OpenAPI document calls it optional.
+    required_criteria_fields=frozenset({"country"}),
+    number_types=frozenset({"local", "toll_free", "mobile", "national", "shared_cost"}),
+    features=frozenset({"sms", "mms", "voice", "fax", "emergency"}),
+    takes_requirement_groups=True,
+    ways_out={"keywords": "order keywords from callfire"},
+)

@@ -1,0 +1,60 @@
+"""Reading what Telnyx sends: absence, nulls and wrong types are tolerated, as live answers need it.
+
+The OpenAPI document marks nothing as required and nothing as nullable, and yet the live-shaped sample of support article
+4277896 carries nulls. Standard library only: the webhook receiver imports this.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+Fields = dict[str, object]
+
+_LONGEST = 256
+"""Ids and enumeration words are far shorter; what is longer is neither, and would not fit into a key of the table."""
+
+
+def parse(body: bytes) -> object:
+    """Read JSON in UTF-8.
+
+    Raises:
+        ValueError: it is not; the message holds nothing of the body.
+    """
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):  # nested too deep is as unreadable as not JSON at all
+        raise ValueError("not JSON") from None
+
+
+def fields(value: object) -> Fields:
+    """Give an object's fields; none where it is no object."""
+    return value if isinstance(value, dict) else {}
+
+
+def rows(value: object) -> list[Fields]:
+    """Give the objects of a list; none where it is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def text(value: object) -> str | None:
+    """Give an id or a word: a printable string of at most 256 characters, else None.
+
+    Not printable are lone surrogates too, which JSON can carry and UTF-8 cannot.
+    """
+    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST and value.isprintable() else None
+
+
+def instant(value: object) -> datetime | None:
+    """Read a date-time, written with `Z` or `+00:00`, seconds or finer; aware, in UTC. None where it is not one."""
+    try:
+        read = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if read is None:
+            return None
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

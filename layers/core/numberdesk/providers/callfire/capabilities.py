@@ -1,0 +1,39 @@
+"""What CallFire's number orders (REST 1.1) can do, as data."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from numberdesk.domain.capabilities import Capabilities, Findability
+
+CAPABILITIES = Capabilities(
+    provider="callfire",
+    # None of the documented trigger events is about number orders; a postback that comes all the same is a hint.
+    sends_webhooks=False,
+    # By v2 `GET /orders`, where the account's settings allow it; nothing of ours is echoed.
+    findability=Findability.BY_CONTENT,
+    cancels=False,
+    knows_deadlines=False,
+    promises_all_or_nothing=False,
+    # CreateNumberOrder is one flat form: each of these has one place in it.
+    most_items={"numbers": 1, "keywords": 1, "criteria.local": 1, "criteria.toll_free": 1},
+    most_items_in_all=None,
+    criteria_fields=frozenset(
+        {
+            "country",
+            "prefix",
+            "city",
+            "state",
+            "zipcode",
+            "rate_center",
+            "lata",
+            "latitude",
+            "longitude",
+            "time_zone",
+        }
+    ),
+    number_types=frozenset({"local", "toll_free"}),
+    # GetNumberOrder must be polled no more than once a second (CallFire docs: order new numbers).
+    call_interval=timedelta(seconds=1),
+    ways_out={"criteria": "callfire sells local and toll_free numbers; order other types from telnyx or telesign"},
+)

@@ -1,0 +1,28 @@
+"""What TeleSign's direct orders can do, as data."""
+
+from __future__ import annotations
+
+from numberdesk.domain.capabilities import Capabilities, Findability
+
+CAPABILITIES = Capabilities(
+    provider="telesign",
+    # The Transaction Callback Service covers messages and calls only (TeleSign docs: transaction callback service).
+    sends_webhooks=False,
+    # No reference field and no documented filter: ours rides in the description, which is echoed.
+    findability=Findability.BY_CONTENT,
+    cancels=True,
+    knows_deadlines=False,
+    # partial_order_match=false delivers the full quantity or nothing (TeleSign docs: create a direct order).
+    promises_all_or_nothing=True,
+    most_items={"criteria": 1},
+    most_items_in_all=1,
+    criteria_fields=frozenset({"country", "features", "prefix", "city", "cities"}),
+    required_criteria_fields=frozenset({"country"}),
+    number_types=frozenset({"local", "mobile", "toll_free"}),
+    features=frozenset({"sms", "voice"}),
+    takes_contact=True,
+    ways_out={
+        "numbers": "describe them by criteria (country, prefix), or order these very numbers from telnyx or callfire",
+        "keywords": "order keywords from callfire",
+    },
+)

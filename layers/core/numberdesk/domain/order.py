@@ -137,7 +137,6 @@ class Order(Record):
     """The last contradiction told, so that it is told once."""
 
     ended_at: Instant | None = None
-    looks_after_end: int = 0
     look_step: int = 0
     look_began_at: Instant | None = None
     """When the last committed look began."""

@@ -21,7 +21,6 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
 )
-from pydantic_core import PydanticCustomError
 
 from numberdesk.domain.faults import Fault
 
@@ -152,22 +151,22 @@ class KeywordsItem(_Message):
         return len(self.keywords)
 
 
-def _item_kind(value: Any) -> str:  # noqa: ANN401 - pydantic hands in whatever the message held
+def _item_kind(value: Any) -> str | None:  # noqa: ANN401 - pydantic hands in whatever the message held
     if isinstance(value, NumbersItem | CriteriaItem | KeywordsItem):
         return value.__class__.__name__.removesuffix("Item").lower()
     kinds = [kind for kind in ("numbers", "criteria", "keywords") if isinstance(value, dict) and kind in value]
-    if len(kinds) != 1:
-        raise PydanticCustomError(
-            "item_kind", "an item holds exactly one of numbers, criteria (with quantity) or keywords; split it into several items"
-        )
-    return kinds[0]
+    return kinds[0] if len(kinds) == 1 else None
 
 
 Item = Annotated[
     Annotated[NumbersItem, Tag("numbers")]
     | Annotated[CriteriaItem, Tag("criteria")]
     | Annotated[KeywordsItem, Tag("keywords")],
-    Discriminator(_item_kind),
+    Discriminator(
+        _item_kind,
+        custom_error_type="item_kind",
+        custom_error_message="an item holds exactly one of numbers, criteria (with quantity) or keywords; split it into several items",
+    ),
 ]
 
 
@@ -260,12 +259,17 @@ def read_message(body: str) -> OrderMessage:
 
 def _fault(detail: Any) -> Fault:  # noqa: ANN401 - pydantic's ErrorDetails
     kind = str(detail["type"])
-    names = [part for part in detail["loc"] if part not in ("[key]",)]
+    names = list(detail["loc"])
+    if names and names[0] == "metadata":
+        # The sender's own key may be anything, a person's name too.
+        return Fault("metadata", kind, str(detail["msg"]))
     if kind == "extra_forbidden":
-        # The name of an unknown field is the sender's text: tell where it stands, and its name only if it looks like one.
-        last = names[-1] if str(names[-1]).isidentifier() and len(str(names[-1])) <= 64 else "?"  # noqa: PLR2004
-        names = [*names[:-1], last]
+        # So may an unknown field: it is named only if it looks like a field.
+        last = str(names[-1])
+        names[-1] = last if last.isidentifier() and len(last) <= 64 else "?"  # noqa: PLR2004
         return Fault(_path(names), "unknown_field", "this field is not known; remove it")
+    if kind == "string_pattern_mismatch" and "numbers" in names:
+        return Fault(_path(names), "not_e164", "not an E.164 number; write a plus, the country code and the rest, digits only")
     return Fault(_path(names), kind, str(detail["msg"]).removeprefix("Value error, "))
 
 

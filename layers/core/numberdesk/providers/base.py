@@ -109,6 +109,17 @@ class Credentials:
     values: dict[str, str] = field(repr=False)
     settings: dict[str, object] = field(default_factory=dict)
 
+    def value(self, name: str) -> str:
+        """Give one credential.
+
+        Raises:
+            AccountFaultError: the secret lacks it.
+        """
+        value = self.values.get(name)
+        if not isinstance(value, str) or not value:
+            raise AccountFaultError(f"the account's secret holds no {name}")
+        return value
+
 
 class Provider(Protocol):
     """One provider, spoken to with one account."""

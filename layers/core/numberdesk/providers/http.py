@@ -5,6 +5,7 @@ Reads are repeated with care; a purchase is sent once. What a failure means is t
 
 from __future__ import annotations
 
+import base64
 import random
 import ssl
 from datetime import timedelta
@@ -39,6 +40,18 @@ class Auth(Protocol):
 def _ssl_context() -> ssl.SSLContext:
     # Building one costs more than the rest of a client; all clients share it.
     return ssl.create_default_context()
+
+
+class BasicAuth:
+    """HTTP Basic, in UTF-8."""
+
+    def __init__(self, user: str, password: str) -> None:
+        """Prepare the header; it is the same for every request."""
+        self._header = f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+    def __call__(self, method: str, path: str, content: bytes, content_type: str) -> Mapping[str, str]:
+        """Give the header."""
+        return {"Authorization": self._header}
 
 
 class Http:
@@ -99,7 +112,7 @@ class Http:
             self._before_call()
             try:
                 response = self._send("GET", path, params=params, content=b"", content_type="", headers=headers)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 if last:
                     raise UnreadableError(type(error).__name__) from error
                 pause = _backoff(attempt)
@@ -130,7 +143,8 @@ class Http:
             return self._send(method, path, params=(), content=content, content_type=content_type, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             raise NotSentError(type(error).__name__) from error
-        except httpx.TransportError as error:
+        # RequestError, not TransportError: an answer whose compression is broken came after the purchase, too.
+        except httpx.RequestError as error:
             raise UnclearError(type(error).__name__) from error
 
     def _send(

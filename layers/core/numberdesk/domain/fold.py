@@ -1,0 +1,304 @@
+"""Fold what a look saw into an order's record. Pure: the same order, snapshot and instant give the same result.
+
+There is one way for every provider and every reason to look. Numbers are folded one by one, the order's state is
+derived from them, and absence from one answer never means deletion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from numberdesk.domain import deadlines, messages, requirements
+from numberdesk.domain.order import Asset, Change, SubOrder
+from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
+from numberdesk.domain.schedule import schedule
+from numberdesk.domain.words import ENDED, MOVES, OPEN_ASSETS, AssetKind, AssetState, ChangeKind, OrderState, Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from numberdesk.domain.order import Order
+    from numberdesk.domain.settings import Timings
+    from numberdesk.domain.snapshot import CommentSeen, Snapshot
+
+_MOST_WORDS_TOLD = 50
+_NOTHING_DELIVERED = frozenset({OrderState.FAILED, OrderState.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What folding needs to know beside the order: times, cadence, and the user's time zone."""
+
+    timings: Timings
+    cadence: tuple[timedelta, ...]
+    zone: ZoneInfo = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """The new record, what changed, and comments not stored yet."""
+
+    order: Order
+    changes: tuple[Change, ...]
+    comments: tuple[CommentSeen, ...] = ()
+
+
+def fold(order: Order, snapshot: Snapshot, *, began_at: datetime, now: datetime, rules: Rules, told_ended: bool = False) -> Folded:
+    """Fold one look into an order.
+
+    Args:
+        order: the record as it was before the look began; `pending`, `action_required` or ended.
+        snapshot: what the look saw.
+        began_at: when the look began: what came before it needs no further look.
+        now: the present.
+        rules: times and time zone.
+        told_ended: a notification claims that the order is over. Not believed; it asks for further looks.
+    """
+    comments = tuple(comment for comment in snapshot.comments if comment.id not in order.comments_seen)
+    seen = order.with_(
+        look_began_at=began_at,
+        unreadable_since=None,
+        hint_looks=tuple(at for at in order.hint_looks if at > now),
+        comments_seen=(*order.comments_seen, *(comment.id for comment in comments)),
+        sub_orders=_merge_sub_orders(order, snapshot),
+        total_cost=snapshot.total_cost or order.total_cost,
+    )
+    seen, changes = _tell_words(seen, snapshot)
+    if order.ended:
+        seen, more = _fold_ended(seen, snapshot, rules)
+        changes += more
+        return Folded(schedule(seen, now, rules.timings, rules.cadence), tuple(changes), comments)
+
+    seen = seen.with_(assets=_merge_assets(order.assets, snapshot), provider_word=snapshot.word)
+    seen, more = deadlines.fold(seen, snapshot, now, rules.zone)
+    asked, told = requirements.fold(seen, snapshot, now, rules.timings, rules.zone)
+    # A rejection tells its new deadline itself: one message, not two.
+    quiet = {change.data["sub_order_id"] for change in told if change.kind is not ChangeKind.REQUIREMENT_APPROVED}
+    changes += told
+    changes += [change.model_copy(update={"people": change.people and change.data["sub_order_id"] not in quiet}) for change in more]
+    state, missed = _derive(asked, snapshot, now)
+    asked, more = _move(asked, state, snapshot, missed=missed, now=now)
+    changes += more
+    asked, reminders = deadlines.remind(asked, now, rules.timings, rules.zone)
+    changes += reminders
+    asked = asked.with_(look_step=0 if changes else order.look_step + 1)
+    if told_ended and not asked.ended:
+        looks = {*asked.hint_looks, *(now + pause for pause in rules.timings.hint_looks)}
+        asked = asked.with_(hint_looks=tuple(sorted(looks)))
+    return Folded(schedule(asked, now, rules.timings, rules.cadence), tuple(changes), comments)
+
+
+def fold_unreadable(order: Order, *, began_at: datetime, now: datetime, rules: Rules, retry_after: timedelta | None = None) -> Folded:
+    """Fold a look that could not read the provider: nothing is known anew, and a reminder may be due all the same."""
+    seen = order.with_(
+        unreadable_since=order.unreadable_since or began_at,
+        hint_looks=tuple(at for at in order.hint_looks if at > now),
+        deadlines=tuple(deadline.model_copy(update={"unread_since": deadline.unread_since or began_at}) for deadline in order.deadlines),
+        look_step=order.look_step + 1,
+    )
+    seen, changes = deadlines.remind(seen, now, rules.timings, rules.zone)
+    seen = schedule(seen, now, rules.timings, rules.cadence)
+    if retry_after is not None and seen.next_look_at is not None and seen.next_look_at < now + retry_after:
+        seen = schedule(seen.with_(next_look_at=now + retry_after), now, rules.timings, rules.cadence, keep_next_look=True)
+    return Folded(seen, tuple(changes))
+
+
+def _merge_sub_orders(order: Order, snapshot: Snapshot) -> tuple[SubOrder, ...]:
+    merged = {sub_order.id: sub_order for sub_order in order.sub_orders}
+    for seen in snapshot.sub_orders:
+        merged[seen.id] = SubOrder(id=seen.id, word=seen.word, country=seen.country, number_type=seen.number_type)
+    return tuple(merged.values())
+
+
+def _merge_assets(assets: tuple[Asset, ...], snapshot: Snapshot) -> tuple[Asset, ...]:
+    merged = {(asset.kind, asset.value): asset for asset in assets}
+    for seen in snapshot.assets:
+        known = merged.get((seen.kind, seen.value))
+        merged[seen.kind, seen.value] = Asset(
+            kind=seen.kind,
+            value=seen.value,
+            state=seen.state,
+            word=seen.word,
+            # A torn answer may leave these out; what was known stays.
+            provider_id=seen.provider_id or (known.provider_id if known else None),
+            sub_order_id=seen.sub_order_id or (known.sub_order_id if known else None),
+            country=seen.country or (known.country if known else None),
+            number_type=seen.number_type or (known.number_type if known else None),
+        )
+    return tuple(merged.values())
+
+
+def _tell_words(order: Order, snapshot: Snapshot) -> tuple[Order, list[Change]]:
+    changes = []
+    told = list(order.words_told)
+    for word in snapshot.unknown_words:
+        key = f"{word.field}={word.word}"[:200]
+        if key in told or len(told) >= _MOST_WORDS_TOLD:
+            continue
+        told.append(key)
+        changes.append(
+            Change(
+                kind=ChangeKind.UNKNOWN_PROVIDER_WORD,
+                data={"field": word.field, "word": word.word[:200]},
+                message=messages.unknown_word(order, word),
+                people=True,
+            )
+        )
+    return order.with_(words_told=tuple(told)), changes
+
+
+def _fold_ended(order: Order, snapshot: Snapshot, rules: Rules) -> tuple[Order, list[Change]]:
+    assets = _merge_assets(order.assets, snapshot)
+    fresh = order.with_(assets=assets, provider_word=snapshot.word)
+    now_delivered, was_delivered = _delivered(assets), _delivered(order.assets)
+    state, _ = _derive(fresh, snapshot, order.ended_at or order.updated_at)
+    if state is order.state or {state, order.state} <= _NOTHING_DELIVERED:
+        changes = []
+        if now_delivered != was_delivered:
+            changes = [
+                Change(
+                    kind=ChangeKind.NUMBERS_CORRECTED,
+                    data={"added": sorted(now_delivered - was_delivered)[:20], "removed": sorted(was_delivered - now_delivered)[:20]},
+                )
+            ]
+        return fresh.with_(contradiction=None), changes
+    if state in MOVES[order.state]:
+        moved, changes = _move(fresh, state, snapshot, missed=False, now=order.ended_at or order.updated_at)
+        return moved.with_(contradiction=None), changes
+    shown = f"{state.value} (its own word: {snapshot.word})"
+    if order.contradiction == state.value:
+        return order, []
+    change = Change(
+        kind=ChangeKind.PROVIDER_CONTRADICTION,
+        data={"recorded": order.state.value, "shown": state.value, "word": snapshot.word},
+        message=messages.contradiction(order, shown),
+        people=True,
+    )
+    return order.with_(contradiction=state.value), [change]
+
+
+def _delivered(assets: Sequence[Asset]) -> set[str]:
+    return {asset.value for asset in assets if asset.state is AssetState.ACTIVE}
+
+
+def _derive(order: Order, snapshot: Snapshot, now: datetime) -> tuple[OrderState, bool]:
+    """Derive the order's state from its numbers, and whether a missed deadline ended it."""
+    assets = order.assets
+    if any(asset.state in OPEN_ASSETS for asset in assets) and (snapshot.lists_every_asset or snapshot.phase in (Phase.OPEN, Phase.WAITING)):
+        return (OrderState.ACTION_REQUIRED if _owes(order) else OrderState.PENDING), False
+    all_listed = snapshot.lists_every_asset and bool(snapshot.assets)
+    if not all_listed and snapshot.phase in (Phase.OPEN, Phase.UNKNOWN):
+        return OrderState.PENDING, False
+    if not all_listed and snapshot.phase is Phase.WAITING:
+        return OrderState.ACTION_REQUIRED, False
+    if snapshot.lists_every_asset and not assets and snapshot.phase is Phase.ENDED:
+        # Over, and no number shown: a torn answer. The next look will tell.
+        return OrderState.PENDING, False
+    delivered = [asset for asset in assets if asset.state is AssetState.ACTIVE]
+    if delivered:
+        return (OrderState.PARTIALLY_COMPLETED if missing(order) else OrderState.COMPLETED), False
+    if snapshot.phase is Phase.DELETED or (assets and all(asset.state is AssetState.DELETED for asset in assets)):
+        return OrderState.DELETED, False
+    # Telnyx may call an order that it cancelled at the deadline `failure` or `cancelled`: the deadline tells.
+    missed = any(deadline.value <= now for deadline in order.deadlines)
+    was_cancelled = snapshot.phase is Phase.CANCELLED or any(asset.state is AssetState.CANCELLED for asset in assets)
+    return (OrderState.CANCELLED if missed or was_cancelled else OrderState.FAILED), missed
+
+
+def _owes(order: Order) -> bool:
+    return any(asset.state is AssetState.ACTION_REQUIRED for asset in order.assets) or bool(
+        [r for r in order.requirements if r.state.value in ("awaiting_value", "rejected") and _is_open(order, r.sub_order_id)]
+    )
+
+
+def _is_open(order: Order, sub_order_id: str) -> bool:
+    return any(asset.state in OPEN_ASSETS for asset in order.assets if asset.sub_order_id == sub_order_id)
+
+
+def missing(order: Order) -> str | None:
+    """Say what was asked for and not delivered, comparing item by item; none when all is there.
+
+    The provider's own count of what was ordered is not believed (CallFire v2 calls `ordered` what it sold).
+    """
+    active = [asset for asset in order.assets if asset.state is AssetState.ACTIVE]
+    numbers = {asset.value: asset for asset in active if asset.kind is AssetKind.NUMBER}
+    keywords = {asset.value.casefold() for asset in active if asset.kind is AssetKind.KEYWORD}
+    said: list[str] = []
+    for item in order.request.items:
+        if isinstance(item, NumbersItem):
+            absent = [number for number in item.numbers if number not in numbers]
+            for number in item.numbers:
+                numbers.pop(number, None)
+            if absent:
+                said.append(messages.listed(absent))
+        elif isinstance(item, KeywordsItem):
+            absent = [word for word in item.keywords if word.casefold() not in keywords]
+            if absent:
+                said.append(f"keyword {messages.listed(absent)}")
+    for item in order.request.items:
+        if isinstance(item, CriteriaItem):
+            fitting = [value for value, asset in numbers.items() if _fits(asset, item)][: item.quantity]
+            for value in fitting:
+                del numbers[value]
+            if len(fitting) < item.quantity:
+                place = f" in {item.criteria.country}" if item.criteria.country else ""
+                kind = item.criteria.number_type.replace("_", "-")
+                said.append(f"{messages.count(item.quantity - len(fitting), f'{kind} number')}{place}")
+    return "; ".join(said) or None
+
+
+def _fits(asset: Asset, item: CriteriaItem) -> bool:
+    return asset.number_type in (None, item.criteria.number_type) and (
+        asset.country is None or item.criteria.country is None or asset.country == item.criteria.country
+    )
+
+
+def _move(order: Order, state: OrderState, snapshot: Snapshot, *, missed: bool, now: datetime) -> tuple[Order, list[Change]]:
+    if state is order.state:
+        return order, []
+    moved = order.with_(
+        state=state,
+        ended_at=(order.ended_at or now) if state in ENDED else None,
+        look_step=0,
+    )
+    if state in ENDED:
+        moved = moved.with_(deadlines=(), hint_looks=(), assets=tuple(_close(asset) for asset in order.assets))
+    delivered = [asset.value for asset in order.assets if asset.state is AssetState.ACTIVE]
+    data: dict[str, object] = {"from": order.state.value, "to": state.value, "word": snapshot.word}
+    if state in ENDED:
+        data |= {"delivered": len(delivered), "asked": order.request.count, "first_delivered": delivered[:20]}
+    changes: list[Change] = []
+    match state:
+        case OrderState.COMPLETED:
+            changes.append(_change(ChangeKind.ORDER_COMPLETED, data, messages.completed(moved, len(delivered))))
+        case OrderState.PARTIALLY_COMPLETED:
+            absent = missing(order) or ""
+            text = messages.partially_completed(moved, len(delivered), absent)
+            changes.append(_change(ChangeKind.ORDER_PARTIALLY_COMPLETED, data | {"missing": absent}, text, people=True))
+            if order.request.partial is Partial.REFUSE:
+                shown = f"only {len(delivered)} of {order.request.count}, though it was asked for all or nothing"
+                told = messages.contradiction(moved, shown)
+                changes.append(_change(ChangeKind.PROVIDER_CONTRADICTION, {"delivered": len(delivered)}, told, people=True))
+        case OrderState.FAILED:
+            reason = f"the provider ended it ({snapshot.word})"
+            changes.append(_change(ChangeKind.ORDER_FAILED, data | {"reason": "ended_by_provider"}, messages.failed(moved, reason), people=True))
+        case OrderState.CANCELLED:
+            text = messages.cancelled(moved, missed=missed)
+            changes.append(_change(ChangeKind.ORDER_CANCELLED, data | {"deadline_missed": missed}, text, people=True))
+        case OrderState.DELETED:
+            changes.append(_change(ChangeKind.ORDER_DELETED, data, messages.deleted(moved), people=True))
+        case _:
+            changes.append(_change(ChangeKind.ORDER_MOVED, data, ""))
+    return moved, changes
+
+
+def _close(asset: Asset) -> Asset:
+    # Named in the purchase and never listed as delivered, in an order that is over: it was not had.
+    return asset.model_copy(update={"state": AssetState.FAILED}) if asset.state in OPEN_ASSETS else asset
+
+
+def _change(kind: ChangeKind, data: dict[str, object], message: str, *, people: bool = False) -> Change:
+    return Change.model_validate({"kind": kind, "data": data, "message": message, "people": people})

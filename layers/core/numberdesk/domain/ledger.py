@@ -1,0 +1,82 @@
+"""Ledger entries: what happened, kept for ever, and what goes out on the bus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid5
+
+from pydantic import Field, JsonValue
+
+from numberdesk.domain.model import Instant, Record
+from numberdesk.domain.words import EVENTS, ChangeKind, OrderState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from numberdesk.domain.order import Change, Order
+
+
+class Entry(Record):
+    """One ledger entry. `id` is fixed: delivered twice, an event carries the same id."""
+
+    id: str
+    subject: str
+    """What the entry is about: `order/<order id>`, `account/<provider>/<account>` or `message/<queue message id>`."""
+    position: str
+    """Its place in the subject's ledger; text order is the order in which things happened."""
+    at: Instant
+    kind: ChangeKind
+    actor: str
+    """Which function, provider or principal did it."""
+    correlation_id: str
+    order_id: str | None = None
+    provider: str | None = None
+    account: str | None = None
+    provider_order_id: str | None = None
+    state: OrderState | None = None
+    data: dict[str, JsonValue] = Field(default_factory=dict)
+    message: str = ""
+    people: bool = False
+    comment_ids: tuple[str, ...] = ()
+
+    @property
+    def is_event(self) -> bool:
+        """Whether this goes out on the bus."""
+        return self.kind in EVENTS
+
+
+def entries(order: Order, changes: Sequence[Change], now: datetime, actor: str) -> list[Entry]:
+    """Make the ledger entries of one commit. `order` is the new record, with its new version."""
+    return [
+        Entry(
+            id=str(uuid5(UUID(order.reference), change.key or f"{order.version}/{index}")),
+            subject=f"order/{order.order_id}",
+            position=f"{order.version:010}.{index:03}",
+            at=now,
+            kind=change.kind,
+            actor=actor,
+            correlation_id=order.correlation_id,
+            order_id=order.order_id,
+            provider=order.provider,
+            account=order.account,
+            provider_order_id=order.provider_order_id,
+            state=order.state,
+            data=change.data,
+            message=change.message,
+            people=change.people,
+            comment_ids=change.comment_ids,
+        )
+        for index, change in enumerate(changes)
+    ]
+
+
+def event_detail(entry: Entry, comments: Sequence[str] = ()) -> dict[str, JsonValue]:
+    """Make the `detail` of a bus event. A reviewer's comments are appended as the provider's reviewer wrote them."""
+    message = entry.message
+    for comment in comments:
+        message += f" Comment: \N{LEFT DOUBLE QUOTATION MARK}{comment}\N{RIGHT DOUBLE QUOTATION MARK}"
+    detail: dict[str, JsonValue] = entry.model_dump(
+        mode="json", include={"id", "at", "order_id", "provider", "account", "provider_order_id", "state", "correlation_id", "people", "data"}
+    )
+    return {**detail, "message": message}

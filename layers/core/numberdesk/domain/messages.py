@@ -1,0 +1,224 @@
+"""What people are told: one paragraph that says which order, what happened, until when, and what to do.
+
+Nothing personal is written here. A reviewer's comment is stored apart; the publisher appends it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from numberdesk.domain.order import duration_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime, timedelta
+    from zoneinfo import ZoneInfo
+
+    from numberdesk.domain.order import Deadline, Order, Requirement
+    from numberdesk.domain.snapshot import UnknownWord
+
+_NAMES = {"telnyx": "Telnyx", "telesign": "TeleSign", "callfire": "CallFire"}
+
+
+def provider_name(provider: str) -> str:
+    """Write a provider's name as it does itself."""
+    return _NAMES.get(provider, provider)
+
+
+def subject(order: Order) -> str:
+    """Name an order: ours, the provider's, and the account where it is not the default one."""
+    theirs = f", their id {order.provider_order_id}" if order.provider_order_id else ""
+    account = "" if order.account == "default" else f", account {order.account}"
+    return f"Order {order.order_id} ({provider_name(order.provider)}{account}{theirs})"
+
+
+def instant(value: datetime, zone: ZoneInfo) -> str:
+    """Write an instant in UTC, and in the user's zone where that is another."""
+    utc = value.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return utc if zone.key == "UTC" else f"{utc} ({value.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone.key})"
+
+
+def listed(values: Iterable[str], most: int = 20) -> str:
+    """Write a list for people; a long one is cut and says so."""
+    values = list(values)
+    more = f" and {len(values) - most} more" if len(values) > most else ""
+    return ", ".join(values[:most]) + more
+
+
+def count(number: int, noun: str) -> str:
+    """Write `1 number`, `3 numbers`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def placed(order: Order, *, found: bool) -> str:
+    """Tell a purchase."""
+    how = (
+        "was found at the provider after its answer had been lost; it was bought once, and nothing is to be done"
+        if found
+        else "was placed"
+    )
+    short = f" Left out: {order.shortfall}." if order.shortfall else ""
+    return f"{subject(order)} {how}.{short}"
+
+
+def completed(order: Order, delivered: int) -> str:
+    """Tell that all is there."""
+    return f"{subject(order)} is complete: {delivered} of {order.request.count} delivered."
+
+
+def partially_completed(order: Order, delivered: int, missing: str) -> str:
+    """Tell what is missing."""
+    return (
+        f"{subject(order)} ended with only {delivered} of {order.request.count} delivered. Missing: {missing}. "
+        "What was delivered is yours and billed; order the rest anew under another order id if you still need it."
+    )
+
+
+def failed(order: Order, reason: str) -> str:
+    """Tell that nothing came of it."""
+    return f"{subject(order)} failed: {reason}. Nothing was delivered. Correct it and order again under another order id."
+
+
+def cancelled(order: Order, *, missed: bool) -> str:
+    """Tell a cancellation."""
+    why = "because a deadline for its requirements was missed" if missed else "at the provider"
+    return f"{subject(order)} was cancelled {why}; nothing was delivered. Order again under another order id if you still need it."
+
+
+def deleted(order: Order) -> str:
+    """Tell that the numbers are gone."""
+    return f"All numbers of {subject(order)} were deleted from the account. If nobody of yours did that, ask the provider."
+
+
+def unknown(order: Order, *, looking: bool, look_for: str) -> str:
+    """Tell an unclear purchase."""
+    if looking:
+        return (
+            f"{subject(order)} was sent, and no clear answer came back. It may have been bought; it is not sent again. "
+            "numberdesk is looking for it at the provider and will say what it finds."
+        )
+    return (
+        f"{subject(order)} was sent, no clear answer came back, and it could not be found by looking. It may have been bought; it is not "
+        f"sent again, and stays unknown until a person finds out. {look_for}"
+    )
+
+
+def account_blocked(provider: str, account: str, reason: str) -> str:
+    """Tell a blocked account."""
+    return (
+        f"{provider_name(provider)} refuses the account {account}: {reason}. Placing there is paused and no order fails; orders wait as "
+        "received. Mend the account or put a good key into its secret: numberdesk probes by itself and goes on."
+    )
+
+
+def contradiction(order: Order, shown: str) -> str:
+    """Tell what does not fit."""
+    return (
+        f"{subject(order)} is recorded as {order.state.value}, but the provider now shows {shown}. The record was left as it is; please "
+        "look at the order at the provider and decide which is right."
+    )
+
+
+def unknown_word(order: Order, word: UnknownWord) -> str:
+    """Tell a new word."""
+    return (
+        f"{subject(order)}: the provider used a word that numberdesk does not know, {word.word!r} in {word.field}. The order is followed on; "
+        "see whether the word changes what it means."
+    )
+
+
+def requirements_requested(order: Order, requirements: list[Requirement], deadlines: list[Deadline], zone: ZoneInfo) -> str:
+    """Tell what must be supplied."""
+    return (
+        f"{subject(order)} needs {count(len(requirements), 'requirement')} for {_where(order, requirements[0].sub_order_id)}: "
+        f"{listed(r.label for r in requirements)}. {_until(deadlines, zone)} Supply the values at the provider."
+    )
+
+
+def requirements_rejected(order: Order, requirements: list[Requirement], deadlines: list[Deadline], comments: int, zone: ZoneInfo) -> str:
+    """Tell a rejection; the publisher appends the comments."""
+    why = {
+        0: "The provider has not said why yet; see the comments of the order there.",
+        1: "The reviewer's comment follows.",
+    }.get(comments, f"Which of the reviewer's comments gives the reason is not certain; all {comments} follow.")
+    return (
+        f"{subject(order)}: {listed(r.label for r in requirements)} for {_where(order, requirements[0].sub_order_id)} "
+        f"{'was' if len(requirements) == 1 else 'were'} rejected. {_until(deadlines, zone)} Correct and submit again. {why}"
+    )
+
+
+def requirements_approved(order: Order, requirements: list[Requirement]) -> str:
+    """Tell an approval."""
+    return f"{subject(order)}: {listed(r.label for r in requirements)} approved for {_where(order, requirements[0].sub_order_id)}."
+
+
+def deadline_set(order: Order, deadline: Deadline, zone: ZoneInfo) -> str:
+    """Tell a new deadline."""
+    return (
+        f"{subject(order)}: values for {count(deadline.numbers, 'number')} of {_where(order, deadline.sub_order_id)} are due by "
+        f"{instant(deadline.value, zone)}; after that the provider cancels."
+    )
+
+
+def deadline_moved(order: Order, deadline: Deadline, was: datetime, zone: ZoneInfo) -> str:
+    """Tell a moved deadline."""
+    return (
+        f"{subject(order)}: the deadline of {_where(order, deadline.sub_order_id)} moved from {instant(was, zone)} to "
+        f"{instant(deadline.value, zone)}. Reminders follow the new one."
+    )
+
+
+def deadline_erased(order: Order, deadline: Deadline, zone: ZoneInfo) -> str:
+    """Tell an erased deadline."""
+    return (
+        f"{subject(order)}: the deadline of {_where(order, deadline.sub_order_id)}, {instant(deadline.value, zone)}, was erased; "
+        "nothing is owed for now."
+    )
+
+
+def deadline_approaching(
+    order: Order, deadline: Deadline, rung: timedelta, unconfirmed_since: datetime | None, now: datetime, zone: ZoneInfo
+) -> str:
+    """Remind."""
+    owed = [r for r in order.requirements if r.sub_order_id == deadline.sub_order_id and r.state.value in ("awaiting_value", "rejected")]
+    what = "; ".join(f"{r.label} ({'rejected' if r.state.value == 'rejected' else 'missing'})" for r in owed[:20])
+    doubt = (
+        f" The provider cannot be read; the deadline was last confirmed at {instant(deadline.confirmed_at, zone)} and not since "
+        f"{instant(unconfirmed_since, zone)}."
+        if unconfirmed_since
+        else ""
+    )
+    left = duration_text(_whole_seconds(deadline.value - now))
+    return (
+        f"{subject(order)}: {left} left ({duration_text(rung)} reminder) until {instant(deadline.value, zone)}, when the provider cancels "
+        f"{count(deadline.numbers, 'number')} of {_where(order, deadline.sub_order_id)}. Still owed: {what or 'see the order at the provider'}. "
+        f"Supply the values there, or ask for more time in a comment on the order.{doubt}"
+    )
+
+
+def deadline_missed(order: Order, deadline: Deadline, zone: ZoneInfo) -> str:
+    """Tell a missed deadline."""
+    return (
+        f"{subject(order)}: the deadline of {_where(order, deadline.sub_order_id)}, {instant(deadline.value, zone)}, passed with requirements "
+        f"unmet; {count(deadline.numbers, 'number')} will be or were cancelled by the provider. Ask the provider at once if you still want "
+        "them, or order again."
+    )
+
+
+def _until(deadlines: list[Deadline], zone: ZoneInfo) -> str:
+    if not deadlines:
+        return "The provider has set no deadline yet."
+    return f"Until {instant(min(d.value for d in deadlines), zone)}, or the provider cancels."
+
+
+def _where(order: Order, sub_order_id: str) -> str:
+    sub_order = next((s for s in order.sub_orders if s.id == sub_order_id), None)
+    if sub_order is None or not sub_order.country:
+        return f"sub order {sub_order_id}"
+    kind = f" {sub_order.number_type.replace('_', '-')}" if sub_order.number_type else ""
+    return f"{sub_order.country}{kind} (sub order {sub_order_id})"
+
+
+def _whole_seconds(duration: timedelta) -> timedelta:
+    one = type(duration)(seconds=1)
+    return (duration // one) * one

@@ -1,0 +1,135 @@
+"""Regulatory requirements: requested, rejected (with the reason, which hides in comments), approved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from numberdesk.domain import messages
+from numberdesk.domain.order import Change, Requirement
+from numberdesk.domain.words import ChangeKind, RequirementState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from numberdesk.domain.order import Order
+    from numberdesk.domain.settings import Timings
+    from numberdesk.domain.snapshot import RequirementSeen, Snapshot
+
+
+def fold(order: Order, snapshot: Snapshot, now: datetime, timings: Timings, zone: ZoneInfo) -> tuple[Order, list[Change]]:
+    """Fold the requirements that a look saw. `order` already holds the look's numbers and deadlines.
+
+    Equal changes of one sub order are one change. A rejection waits up to `rejection_grace` for the comment that says why
+    and for its new deadline, so that people get one message with everything; until then further looks are asked for.
+    """
+    known = {(requirement.sub_order_id, requirement.id): requirement for requirement in order.requirements}
+    merged = dict(known)
+    for seen in snapshot.requirements:
+        key = (seen.sub_order_id, seen.id)
+        merged[key] = _merge(known.get(key), seen, now)
+    order = order.with_(requirements=tuple(merged.values()))
+    changes: list[Change] = []
+    for sub_order_id in dict.fromkeys(sub_order_id for sub_order_id, _ in merged):
+        of_sub_order = {key: requirement for key, requirement in merged.items() if key[0] == sub_order_id}
+        order, more = _tell(order, sub_order_id, known, of_sub_order, snapshot, now, timings, zone)
+        changes += more
+    return order, changes
+
+
+def _merge(known: Requirement | None, seen: RequirementSeen, now: datetime) -> Requirement:
+    # A word that we do not know says nothing about what was known.
+    state = known.state if known and seen.state is RequirementState.UNKNOWN else seen.state
+    rejected = state is RequirementState.REJECTED
+    anew = rejected and (known is None or known.state is not RequirementState.REJECTED)
+    return Requirement(
+        id=seen.id,
+        sub_order_id=seen.sub_order_id,
+        state=state,
+        word=seen.word,
+        numbers=seen.numbers,
+        name=seen.name or (known.name if known else None),
+        kind=seen.kind or (known.kind if known else None),
+        rejected_at=now if anew else (known.rejected_at if known and rejected else None),
+        told=False if anew else (known.told if known and rejected else True),
+        comment_ids=known.comment_ids if known and rejected and not anew else (),
+    )
+
+
+def _tell(
+    order: Order,
+    sub_order_id: str,
+    known: dict[tuple[str, str], Requirement],
+    now_there: dict[tuple[str, str], Requirement],
+    snapshot: Snapshot,
+    now: datetime,
+    timings: Timings,
+    zone: ZoneInfo,
+) -> tuple[Order, list[Change]]:
+    def entered(state: RequirementState) -> list[Requirement]:
+        return [
+            requirement
+            for key, requirement in now_there.items()
+            if requirement.state is state and (key not in known or known[key].state is not state)
+        ]
+
+    changes: list[Change] = []
+    standing = [deadline for deadline in order.deadlines if deadline.sub_order_id == sub_order_id and not deadline.missed]
+    if requested := entered(RequirementState.AWAITING_VALUE):
+        text = messages.requirements_requested(order, requested, standing, zone)
+        changes.append(_change(ChangeKind.REQUIREMENT_REQUESTED, sub_order_id, requested, text, people=True))
+    if approved := entered(RequirementState.APPROVED):
+        text = messages.requirements_approved(order, approved)
+        changes.append(_change(ChangeKind.REQUIREMENT_APPROVED, sub_order_id, approved, text))
+    untold = [requirement for requirement in now_there.values() if not requirement.told]
+    if not untold:
+        return order, changes
+    reasons = tuple(
+        comment.id
+        for comment in sorted(snapshot.comments, key=lambda comment: comment.at)
+        if comment.by_provider and comment.sub_order_id == sub_order_id and comment.id not in order.comments_told
+    )
+    waited = now - min(requirement.rejected_at or now for requirement in untold)
+    if not (reasons and standing) and waited < timings.rejection_grace:
+        looks = {*order.hint_looks, *(now + pause for pause in timings.hint_looks if now + pause > now)}
+        return order.with_(hint_looks=tuple(sorted(looks))[:10]), changes
+    text = messages.requirements_rejected(order, untold, standing, len(reasons), zone)
+    rejected = _change(ChangeKind.REQUIREMENT_REJECTED, sub_order_id, untold, text, people=True)
+    changes.append(
+        rejected.model_copy(
+            update={
+                "comment_ids": reasons,
+                "data": {
+                    **rejected.data,
+                    "deadline": min((d.model_dump(mode="json")["value"] for d in standing), default=None),
+                    "comment_ids": list(reasons),
+                    "reason_is_certain": len(reasons) == 1 and len(untold) == 1,
+                },
+            }
+        )
+    )
+    told = {(requirement.sub_order_id, requirement.id) for requirement in untold}
+    return order.with_(
+        requirements=tuple(
+            requirement.model_copy(update={"told": True, "comment_ids": reasons})
+            if (requirement.sub_order_id, requirement.id) in told
+            else requirement
+            for requirement in order.requirements
+        ),
+        comments_told=(*order.comments_told, *reasons),
+    ), changes
+
+
+def _change(kind: ChangeKind, sub_order_id: str, requirements: list[Requirement], message: str, *, people: bool = False) -> Change:
+    return Change(
+        kind=kind,
+        data={
+            "sub_order_id": sub_order_id,
+            "requirements": [
+                {"id": requirement.id, "name": requirement.name, "kind": requirement.kind, "word": requirement.word, "numbers": requirement.numbers}
+                for requirement in requirements[:20]
+            ],
+        },
+        message=message,
+        people=people,
+    )

@@ -1,0 +1,56 @@
+"""When an order is due next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from numberdesk.domain.deadlines import rungs
+from numberdesk.domain.order import earliest
+from numberdesk.domain.words import FOLLOWED, OrderState
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from numberdesk.domain.order import Order
+    from numberdesk.domain.settings import Timings
+
+
+def schedule(
+    order: Order, now: datetime, timings: Timings, cadence: tuple[timedelta, ...], *, keep_next_look: bool = False
+) -> Order:
+    """Set when the order is looked at next, and `wake_at`, the least of all that is due.
+
+    Looks come on the provider's cadence, never further apart than a tenth of the time to the next deadline (nor closer than the
+    cadence's first pause). Rungs and deadlines wake the order at their instant. A rung that is due and could not fire
+    waits for the next look. `keep_next_look` keeps the one set, where the provider said how long to wait.
+    """
+    match order.state:
+        case state if state in FOLLOWED:
+            next_look_at = order.next_look_at if keep_next_look else now + _pause(order, now, cadence)
+            due = [at for deadline in order.deadlines for _, _, at in rungs(order, deadline) if at > now]
+            due += [deadline.value for deadline in order.deadlines if deadline.value > now]
+            wake_at = earliest(next_look_at, *order.hint_looks, *due)
+        case OrderState.PLACING:
+            next_look_at, wake_at = None, order.attempt.resolve_at if order.attempt else now
+        case OrderState.UNKNOWN:
+            step = min(order.searches, len(timings.unclear_cadence) - 1)
+            next_look_at = wake_at = now + timings.unclear_cadence[step]
+        case OrderState.RECEIVED:
+            next_look_at, wake_at = None, order.wake_at
+        case _:  # ended
+            next_look_at = wake_at = _look_after_end(order, now, timings)
+    return order.with_(next_look_at=next_look_at, wake_at=wake_at)
+
+
+def _pause(order: Order, now: datetime, cadence: tuple[timedelta, ...]) -> timedelta:
+    pause = cadence[min(order.look_step, len(cadence) - 1)]
+    next_deadline = earliest(*(deadline.value for deadline in order.deadlines if deadline.value > now))
+    if next_deadline is None:
+        return pause
+    return min(pause, max((next_deadline - now) / 10, cadence[0]))
+
+
+def _look_after_end(order: Order, now: datetime, timings: Timings) -> datetime | None:
+    if order.ended_at is None:
+        return None
+    return next((at for at in sorted(order.ended_at + pause for pause in timings.ended_looks) if at > now), None)

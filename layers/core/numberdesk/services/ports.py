@@ -1,0 +1,195 @@
+"""What the services need from the outside, as narrow protocols; the runtime brings the real ones, tests their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from numberdesk.domain.ledger import Entry
+    from numberdesk.domain.order import Order
+    from numberdesk.domain.request import OrderMessage
+    from numberdesk.domain.snapshot import CommentSeen
+    from numberdesk.providers.base import Provider
+
+
+class ConflictError(Exception):
+    """Somebody else wrote the order since it was read. Read and look again; never write what was held."""
+
+
+class ClaimedError(Exception):
+    """Another order has claimed this provider order."""
+
+    def __init__(self, order_id: str) -> None:
+        """Keep whose it is."""
+        super().__init__(f"claimed by order {order_id}")
+        self.order_id = order_id
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """That a notification was taken in. Recorded once; never prevents a look."""
+
+    event_id: str
+    event_type: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvent:
+    """An authenticated notification as it came. `body` is none where it was too large: then only its hash is kept."""
+
+    event_id: str
+    provider: str
+    account: str
+    received_at: datetime
+    body_sha256: str
+    reason: str = ""
+    """Why it could not be matched, if it could not."""
+    body: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """Whether placing at an account is paused."""
+
+    blocked: bool
+    reason: str
+    since: datetime
+    probe_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An order with something due."""
+
+    order_id: str
+    wake_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """A ledger entry whose event is not on the bus yet, and the key that marks it."""
+
+    key: tuple[str, str]
+    entry: Entry
+
+
+class Store(Protocol):
+    """The order table, in the desk's own words. Reads of orders are strongly consistent."""
+
+    def get(self, order_id: str) -> Order | None:
+        """Read an order."""
+
+    def message(self, order_id: str) -> OrderMessage | None:
+        """Read an order's message; none where it was erased."""
+
+    def create(self, order: Order, message: OrderMessage, entries: Sequence[Entry]) -> bool:
+        """Record a new order with its message and reference; false if the order id is taken."""
+
+    def commit(
+        self,
+        before: Order,
+        after: Order,
+        entries: Sequence[Entry],
+        *,
+        receipts: Sequence[Receipt] = (),
+        comments: Sequence[CommentSeen] = (),
+    ) -> None:
+        """Write an order, its ledger entries, receipts and comments in one transaction.
+
+        `after.version` is `before.version` + 1. A provider order id that is new on the order is claimed.
+
+        Raises:
+            ConflictError: the stored version is not `before`'s.
+            ClaimedError: another order has this provider order.
+        """
+
+    def record(self, entry: Entry) -> None:
+        """Write a ledger entry that belongs to no commit; once, however often it is called."""
+
+    def order_of(self, provider: str, account: str, provider_order_id: str) -> str | None:
+        """Whose order a provider's order is."""
+
+    def order_of_reference(self, reference: str) -> str | None:
+        """Whose order our reference is."""
+
+    def keep_event(self, event: RawEvent, order_id: str | None, *, expires_at: datetime) -> None:
+        """Keep a notification under its order, or as unmatched."""
+
+    def comment(self, order_id: str, comment_id: str) -> str | None:
+        """Read a reviewer's comment; none where it was erased."""
+
+    def due(self, now: datetime, limit: int) -> list[Due]:
+        """Orders whose `wake_at` is not after now, the oldest first within a shard."""
+
+    def account_state(self, provider: str, account: str) -> AccountState | None:
+        """Whether placing at an account is paused; none if it never was."""
+
+    def block(self, entry: Entry, reason: str, probe_at: datetime) -> bool:
+        """Pause placing at the entry's account; true for whoever does it first, false if it is paused already."""
+
+    def unblock(self, entry: Entry) -> bool:
+        """End the pause; true for whoever does it first."""
+
+    def take_probe(self, provider: str, account: str, now: datetime, next_probe_at: datetime) -> bool:
+        """Become the one who probes a blocked account now."""
+
+    def take_slot(self, provider: str, account: str, now: datetime, interval: timedelta, patience: timedelta) -> timedelta:
+        """Take the account's next call slot and say how long to wait for it.
+
+        Raises:
+            SlotBusyError: it is further off than `patience`; nothing was taken.
+        """
+
+    def push_slot(self, provider: str, account: str, until: datetime) -> None:
+        """Let nobody call with this account before `until`."""
+
+    def unpublished(self, before: datetime, limit: int) -> list[Unpublished]:
+        """Entries not on the bus yet that are older than `before`."""
+
+    def mark_published(self, key: tuple[str, str]) -> None:
+        """Take the mark off an entry whose event the bus accepted."""
+
+
+class Queue(Protocol):
+    """Sends messages to one queue."""
+
+    def send(self, message: dict[str, object], *, delay: timedelta | None = None) -> None:
+        """Put a new message on the queue, not to be seen before `delay` (at most 15 minutes) has passed."""
+
+
+class DeadLetters(Protocol):
+    """Takes refused messages."""
+
+    def refuse(self, body: str, *, reason: str, order_id: str | None, correlation_id: str) -> None:
+        """Put a message aside with the reason as an attribute."""
+
+
+class Bus(Protocol):
+    """The event bus."""
+
+    def publish(self, events: Sequence[tuple[str, dict[str, object]]]) -> list[bool]:
+        """Send events (detail type, detail); says for each whether the bus accepted it."""
+
+
+class Providers(Protocol):
+    """Gives a provider spoken to with an account."""
+
+    def connect(self, provider: str, account: str, *, fresh: bool = False) -> Provider:
+        """Connect; `fresh` reads the secret again.
+
+        Raises:
+            AccountFaultError: the account has no usable secret.
+            SlotBusyError: nobody may call with this account just now.
+        """
+
+
+class Meter(Protocol):
+    """Counts things."""
+
+    def count(self, name: str, value: float = 1) -> None:
+        """Add to a metric."""

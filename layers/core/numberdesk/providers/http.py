@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.clock import Clock
 
-QueryParams = Sequence[tuple[str, str]] if TYPE_CHECKING else object
+    QueryParams = Sequence[tuple[str, str]]
 
 _READ_ATTEMPTS = 3
 _LONGEST_PAUSE = timedelta(seconds=5)
@@ -49,7 +49,7 @@ class BasicAuth:
         """Prepare the header; it is the same for every request."""
         self._header = f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
-    def __call__(self, method: str, path: str, content: bytes, content_type: str) -> Mapping[str, str]:
+    def __call__(self, method: str, path: str, content: bytes, content_type: str) -> Mapping[str, str]:  # noqa: ARG002
         """Give the header."""
         return {"Authorization": self._header}
 

@@ -47,6 +47,7 @@ lint: .venv/ready .sam/ready ## ruff, mypy, sam validate
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	AWS_DEFAULT_REGION=eu-central-1 .sam/bin/sam validate --lint
+	AWS_DEFAULT_REGION=eu-central-1 .sam/bin/cfn-lint
 
 .PHONY: bench
 bench: .venv/ready ## measure what the receiver costs against a bare function
@@ -54,6 +55,7 @@ bench: .venv/ready ## measure what the receiver costs against a bare function
 
 .PHONY: deploy
 deploy: .venv/ready .sam/ready ## build and deploy into your own AWS account (settings: samconfig.toml)
+	find functions -name __pycache__ -prune -exec rm -r {} + # SAM packs a function folder as it is
 	.sam/bin/sam build
 	.sam/bin/sam deploy
 

@@ -1,0 +1,399 @@
+"""TeleSign Phone Numbers API: direct orders, in our words.
+
+TeleSign publishes the answers of direct orders but not the request's parameters. The form's names are those that the
+answers echo, with `sms_capable` and `voice_capable` from the search of the same API. What no source states is a setting:
+`field_names`, `number_types`, `path`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from numberdesk.domain.request import CriteriaItem, Partial
+from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownWord
+from numberdesk.domain.words import AssetKind, AssetState, Phase
+from numberdesk.providers.base import (
+    AccountFaultError,
+    NoSuchOrderError,
+    Placed,
+    Plan,
+    RefusedError,
+    UnclearError,
+    UnreadableError,
+)
+from numberdesk.providers.http import BasicAuth, Http, retry_after
+from numberdesk.providers.telesign.auth import Digest
+from numberdesk.providers.telnyx.lenient import fields, parse, rows, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import httpx
+
+    from numberdesk.domain.clock import Clock
+    from numberdesk.domain.order import Order
+    from numberdesk.domain.request import OrderMessage
+    from numberdesk.domain.settings import Timings
+    from numberdesk.providers.base import Credentials, Provider, ProviderError
+    from numberdesk.providers.telnyx.lenient import Fields
+
+_PATH = "/v1/phone_numbers/direct_orders"
+# As the page "create a direct order" prints it; the digest signs the very words.
+_FORM = "application/x-www-form-urlencoded; charset=utf-8"
+_PAGE_SIZE = 100
+_MOST_PAGES = 20
+_E164 = re.compile(r"\+?([1-9][0-9]{6,14})")
+
+_FIELD_NAMES = {
+    name: name
+    for name in (
+        "country_iso2",
+        "quantity",
+        "number_type",
+        "sms_capable",
+        "voice_capable",
+        "number_pattern",
+        "pattern_method",
+        "partial_order_match",
+        "city",
+        "email",
+        "contact_name",
+        "use_case",
+        "description",
+    )
+}
+# `mobile` and `local` are seen in TeleSign's examples; how it spells toll-free is published nowhere.
+_NUMBER_TYPES = {"local": "local", "mobile": "mobile", "toll_free": "toll_free"}
+
+# "('accepted', 'in progress', 'resolved', 'rejected', 'cancelled')" (TeleSign docs: get the status of a direct order).
+_STATUSES = {
+    "accepted": (Phase.OPEN, AssetState.PENDING),
+    "in_progress": (Phase.OPEN, AssetState.PENDING),
+    "resolved": (Phase.ENDED, AssetState.ACTIVE),
+    "rejected": (Phase.FAILED, AssetState.FAILED),
+    "cancelled": (Phase.CANCELLED, AssetState.CANCELLED),
+}
+
+# Codes of `errors[].code` and `status.code` (TeleSign docs: all status and error codes). None is listed for Phone Numbers
+# by name; they are shared by the products. -20004 (not enabled for a country) is no fault of the account: it stops
+# orders for that country only.
+_ACCOUNT_CODES = frozenset(
+    {
+        -10009,  # invalid source IP address
+        -10030,  # insufficient prepaid funds
+        -20002,  # product not enabled
+        -20003,  # feature not enabled
+        *range(-30012, -29999),  # customer id, suspension, activation, account limit, signature, date, nonce
+        -30015,  # invalid API key
+        -40002,  # not authorized
+        -40008,  # hard cap
+        501,  # not authorized
+        *(10002, 10003, 10004, 10005, 10008, 10009),  # the same, in newer products
+    }
+)
+_THROTTLE_CODES = frozenset({-40007, 10019})
+_UNAVAILABLE_CODES = frozenset({-90001, 10000})
+_NO_SUCH_CODES = frozenset({-40004})
+
+
+def build(
+    credentials: Credentials,
+    clock: Clock,
+    timings: Timings,
+    *,
+    before_call: Callable[[], None] = lambda: None,
+    transport: httpx.BaseTransport | None = None,
+) -> Provider:
+    """Make the adapter of one account.
+
+    Args:
+        credentials: values `customer_id` and `api_key`; settings `auth` ("basic" or "digest"), `path`,
+            `reference_in_description` (true), `field_names` and `number_types` (our name to TeleSign's).
+        clock: for pauses, and for the digest's date.
+        timings: time-outs.
+        before_call: called before every call.
+        transport: for tests.
+
+    Raises:
+        AccountFaultError: the account's secret cannot be used as it is.
+    """
+    customer_id, api_key = credentials.value("customer_id"), credentials.value("api_key")
+    settings = credentials.settings
+    auth = settings.get("auth", "basic")
+    if auth not in ("basic", "digest"):
+        raise AccountFaultError('the setting auth must be "basic" or "digest"')
+    path = settings.get("path", _PATH)
+    if not isinstance(path, str) or not path.startswith("/"):
+        raise AccountFaultError("the setting path must be a path that begins with /")
+    reference_in_description = settings.get("reference_in_description", True)
+    if not isinstance(reference_in_description, bool):
+        raise AccountFaultError("the setting reference_in_description must be true or false")
+    http = Http(
+        credentials.base_url,
+        Digest(customer_id, api_key, clock) if auth == "digest" else BasicAuth(customer_id, api_key),
+        clock,
+        connect_timeout=timings.connect_timeout,
+        read_timeout=timings.read_timeout,
+        before_call=before_call,
+        transport=transport,
+    )
+    return TeleSign(
+        http,
+        path=path.rstrip("/"),
+        reference_in_description=reference_in_description,
+        field_names=_renamed(settings, "field_names", _FIELD_NAMES),
+        number_types=_renamed(settings, "number_types", _NUMBER_TYPES),
+    )
+
+
+def _renamed(settings: Mapping[str, object], name: str, known: Mapping[str, str]) -> dict[str, str]:
+    given = settings.get(name, {})
+    if not isinstance(given, dict) or not all(key in known and text(value) for key, value in given.items()):
+        raise AccountFaultError(f"the setting {name} must map some of these to TeleSign's words: {', '.join(known)}")
+    return {**known, **given}
+
+
+class TeleSign:
+    """Direct orders of one account."""
+
+    def __init__(
+        self,
+        http: Http,
+        *,
+        path: str,
+        reference_in_description: bool,
+        field_names: Mapping[str, str],
+        number_types: Mapping[str, str],
+    ) -> None:
+        """Keep the connection and what the account's settings say; `build` makes them."""
+        self._http = http
+        self._path = path
+        self._reference_in_description = reference_in_description
+        # Without our reference in it, no description tells one order from its equal.
+        self.can_find = reference_in_description
+        self._field_names = field_names
+        self._number_types = number_types
+
+    def plan(self, message: OrderMessage, *, exclude: frozenset[str] = frozenset()) -> Plan:  # noqa: ARG002
+        """Write the form, by our names for its fields and without the reference. Reads nothing: TeleSign searches.
+
+        Raises:
+            RefusedError: the order is not exactly one criteria item.
+        """
+        match message.items:
+            case [CriteriaItem() as item]:
+                criteria = item.criteria
+            case _:
+                raise RefusedError("TeleSign takes exactly one criteria item in one order")
+        form: dict[str, object] = {
+            "country_iso2": criteria.country,
+            "quantity": str(item.quantity),
+            "number_type": self._number_types.get(criteria.number_type, criteria.number_type),
+        }
+        form |= {f"{feature}_capable": "true" for feature in criteria.features}
+        if criteria.prefix:
+            form |= {"number_pattern": criteria.prefix, "pattern_method": "prefix"}
+        # Said always: the default is documented for the service, not for each account.
+        form["partial_order_match"] = "true" if message.partial is Partial.ACCEPT else "false"
+        cities = [city for city in (criteria.city, *(criteria.cities or ())) if city]
+        if cities:
+            form["city"] = list(dict.fromkeys(cities))
+        form |= message.contact.model_dump(exclude_none=True)
+        return Plan(payload=form)
+
+    def place(self, plan: Plan, reference: str) -> Placed:
+        """Create the direct order: one call, never repeated.
+
+        Raises:
+            RefusedError, AccountFaultError, NotSentError: nothing was bought.
+            UnclearError: something may have been bought.
+        """
+        form = dict(plan.payload)
+        if self._reference_in_description:
+            form["description"] = f"{form.get('description', '')} {_mark(reference)}".strip()
+        content = urlencode({self._field_names[name]: value for name, value in form.items()}, doseq=True)
+        response = self._http.send_once("POST", self._path, content=content.encode(), content_type=_FORM)
+        if not response.is_success:
+            raise _not_placed(response)
+        orders = _orders(_body(response))
+        order_id = text(orders[0].get("order_id")) if len(orders) == 1 else None
+        if order_id is None:
+            raise UnclearError(f"HTTP {response.status_code} without an order id")
+        return Placed(order_id, text(orders[0].get("status")))
+
+    def find(self, order: Order, message: OrderMessage | None) -> list[Placed]:  # noqa: ARG002
+        """List the account's orders and compare descriptions with our reference. A match is proof, absence is none.
+
+        No source shows a filter or the order of the list: where it has more than 20 pages, its first and last ten
+        are read. Matches come oldest first.
+
+        Raises:
+            UnreadableError, AccountFaultError, SlotBusyError: not looked; says nothing.
+        """
+        first = self._list(1)
+        last_page = _total_pages(first)
+        half = _MOST_PAGES // 2
+        pages = sorted(
+            {*range(2, min(last_page, half) + 1), *range(max(2, last_page - half + 1), last_page + 1)},
+        )
+        found: dict[str, tuple[datetime, Placed]] = {}
+        for body in (first, *map(self._list, pages)):
+            for shown in _orders(body):
+                order_id, description = text(shown.get("order_id")), shown.get("description")
+                if order_id and isinstance(description, str) and _mark(order.reference) in description:
+                    accepted_at = _date(shown.get("order_accepted_date")) or datetime.max.replace(tzinfo=UTC)
+                    found[order_id] = (accepted_at, Placed(order_id, text(shown.get("status"))))
+        return [placed for _, placed in sorted(found.values(), key=lambda match: match[0])]
+
+    def observe(self, order: Order) -> Snapshot:
+        """Read the order as it is now: one call.
+
+        Raises:
+            UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
+        """
+        order_id = order.provider_order_id or ""
+        response = self._http.read(f"{self._path}/{quote(order_id, safe='')}")
+        if not response.is_success:
+            raise _not_read(response)
+        orders = [shown for shown in _orders(_body(response)) if text(shown.get("order_id")) in (order_id, None)]
+        if len(orders) != 1:
+            raise UnreadableError(f"HTTP {response.status_code} that does not show the order")
+        return self._snapshot(order_id, orders[0])
+
+    def what_to_look_for(self, order: Order) -> str:
+        """Tell a person how to find an unclear purchase in TeleSign's list of direct orders."""
+        sort = "".join(
+            f"{item.quantity} {item.criteria.number_type.replace('_', '-')} numbers in {item.criteria.country}"
+            for item in order.request.items
+            if isinstance(item, CriteriaItem)
+        )
+        since = f" accepted after {order.attempt.began_at:%Y-%m-%d %H:%M:%S} UTC" if order.attempt else ""
+        mark = f", whose description holds {_mark(order.reference)}" if self._reference_in_description else ""
+        return f"Look in TeleSign's list of direct orders for one of {sort}{since}{mark}."
+
+    def _list(self, page: int) -> Fields:
+        response = self._http.read(self._path, params=[("page", str(page)), ("page_size", str(_PAGE_SIZE))])
+        if response.is_success:
+            body = _body(response)
+            if "data" in body:
+                return body
+        elif not isinstance(fault := _not_read(response), NoSuchOrderError):
+            raise fault
+        raise UnreadableError(f"HTTP {response.status_code} without a list of orders")
+
+    def _snapshot(self, order_id: str, shown: Fields) -> Snapshot:
+        word = text(shown.get("status")) or ""
+        phase, state = _STATUSES.get(re.sub(r"[\s_-]+", "_", word.strip()).lower(), (Phase.UNKNOWN, AssetState.UNKNOWN))
+        unknown = [UnknownWord("direct_order.status", word)] if phase is Phase.UNKNOWN else []
+        country, number_type = text(shown.get("country_iso2")), text(shown.get("number_type"))
+        ours = {theirs.casefold(): our for our, theirs in self._number_types.items()}
+        assets: dict[str, AssetSeen] = {}
+        numbers = shown.get("numbers")
+        for number in numbers if isinstance(numbers, list) else []:
+            # Without the plus, as the examples show them; integers would be the same digits.
+            digits = _E164.fullmatch(str(number).strip()) if isinstance(number, str | int) else None
+            if digits is None:
+                unknown.append(UnknownWord("direct_order.numbers", text(number) or type(number).__name__))
+                continue
+            value = f"+{digits[1]}"
+            assets[value] = AssetSeen(
+                kind=AssetKind.NUMBER,
+                value=value,
+                state=state,
+                word=word,
+                country=country.upper() if country else None,
+                number_type=ours.get((number_type or "").casefold()),
+            )
+        return Snapshot(
+            provider_order_id=order_id,
+            phase=phase,
+            word=word,
+            assets=tuple(assets.values()),
+            unknown_words=tuple(unknown),
+        )
+
+
+def _mark(reference: str) -> str:
+    return f"[ref {reference}]"
+
+
+def _body(response: httpx.Response) -> Fields:
+    try:
+        return fields(parse(response.content))
+    except ValueError:
+        return {}
+
+
+def _orders(body: Fields) -> list[Fields]:
+    # Creating shows `data` as an object, reading as a list of one (TeleSign docs, the two pages' examples).
+    data = body.get("data")
+    return rows([data] if isinstance(data, dict) else data)
+
+
+def _total_pages(body: Fields) -> int:
+    total = fields(body.get("pagination")).get("total_pages")
+    return total if isinstance(total, int) else 1
+
+
+def _date(value: object) -> datetime | None:
+    """Read `Wed, 23 Oct 2019 18:23:53 -0000` (creating) or `2019-10-21T17:33:22.000Z` (reading); aware, in UTC."""
+    if not isinstance(value, str):
+        return None
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            instant = read(value)
+            # The zone `-0000` means UTC without saying where (RFC 2822), and is read without a zone.
+            return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
+def _codes(response: httpx.Response) -> list[int]:
+    """Give the codes of an error answer, the most telling first; none where it is not TeleSign's."""
+    body = _body(response)
+    codes = [error.get("code") for error in rows(body.get("errors"))] + [fields(body.get("status")).get("code")]
+    return [code for code in codes if isinstance(code, int)]
+
+
+def _account_fault(response: httpx.Response, codes: list[int]) -> AccountFaultError | None:
+    """Tell a fault of the account, where it is one: TeleSign says to go by its codes, not by the HTTP status."""
+    status, detail, code = response.status_code, f"HTTP {response.status_code}", _code(codes)
+    if status == 429 or _THROTTLE_CODES.intersection(codes):  # noqa: PLR2004
+        return AccountFaultError(detail, code=code, throttled=True, retry_after=retry_after(response))
+    if status in (401, 402, 403) or _ACCOUNT_CODES.intersection(codes):
+        return AccountFaultError(detail, code=code)
+    return None
+
+
+def _code(codes: list[int]) -> str:
+    return str(codes[0]) if codes else ""
+
+
+def _not_placed(response: httpx.Response) -> ProviderError:
+    """Tell what an answer that is no success means for the purchase. What is not surely a no is unclear."""
+    status, codes = response.status_code, _codes(response)
+    detail, code = f"HTTP {status}", _code(codes)
+    if not response.is_client_error or status == 408 or _UNAVAILABLE_CODES.intersection(codes):  # noqa: PLR2004
+        return UnclearError(detail, code=code)
+    if fault := _account_fault(response, codes):
+        return fault
+    if status in (404, 405):
+        # Not about this order: there is no such resource. The path is the setting that no source states.
+        return AccountFaultError(f"{detail}: check the account's base URL and path", code=code)
+    return RefusedError(detail, code=code)
+
+
+def _not_read(response: httpx.Response) -> ProviderError:
+    status, codes = response.status_code, _codes(response)
+    detail, code = f"HTTP {status}", _code(codes)
+    if response.is_client_error:
+        if fault := _account_fault(response, codes):
+            return fault
+        if status == 404 or _NO_SUCH_CODES.intersection(codes):  # noqa: PLR2004
+            return NoSuchOrderError(detail, code=code)
+    return UnreadableError(detail, code=code)

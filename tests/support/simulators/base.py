@@ -1,0 +1,410 @@
+"""What the three simulators share: request log, faults, accounts, sales, controls, and the transport for tests.
+
+A simulator holds its state in memory behind one lock and has no thread: before each request and each control,
+everything that is due by the clock happens (``_advance``). Whoever drives it calls ``pump()`` to send webhooks.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import httpx
+from flask import Flask, Response, g, request
+
+from tests.support.simulators.clock import Clock
+from tests.support.simulators.faults import WORK_NOT_DONE, Fault, FaultKind, FaultScript
+from tests.support.simulators.outbox import Attempt, Outbox
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+View = Callable[..., Response]
+
+FAULT_HEADER = "X-Simulator-Fault"
+DELAY_HEADER = "X-Simulator-Delay"
+OVER_HTTP = "simulator.over_http"
+"""WSGI environ flag that the HTTP server sets: only there do slow answers really sleep and lost ones hold a socket."""
+
+
+def control(method: Method) -> Method:
+    """Mark a method as a control: it runs under the lock on an up-to-date state, and is served at POST /_sim/<name>."""
+
+    @wraps(method)
+    def run(self: Simulator, *args: Any, **kwargs: Any) -> Any:
+        with self.lock:
+            self._advance(self.clock.now())
+            return method(self, *args, **kwargs)
+
+    run.is_control = True  # type: ignore[attr-defined]
+    return cast("Method", run)
+
+
+class RefusalError(Exception):
+    """An error answer of the provider, raised anywhere in a view."""
+
+    def __init__(
+        self, status: int, body: str, content_type: str = "application/json", headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(f"{status} {body}")
+        self.status = status
+        self.body = body
+        self.content_type = content_type
+        self.headers = dict(headers or {})
+
+    def response(self) -> Response:
+        return Response(self.body, status=self.status, content_type=self.content_type, headers=self.headers)
+
+
+@dataclass(frozen=True)
+class RequestRecord:
+    """One call that reached the simulator; no credentials. ``status`` is what was, or would have been, answered."""
+
+    at: datetime
+    operation: str
+    account: str
+    method: str
+    path: str
+    query: dict[str, Any]
+    form: dict[str, Any]
+    json: Any
+    status: int
+    fault: str | None
+
+
+@dataclass(frozen=True)
+class Sale:
+    """One order that the provider accepted. ``content`` is the request as it came (form or JSON)."""
+
+    at: datetime
+    account: str
+    order_id: str
+    reference: str | None
+    numbers: tuple[str, ...]
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Credential:
+    secret: str
+    account: str
+
+
+@dataclass
+class Settings:
+    """Base of each provider's settings; ``configure`` changes them by name."""
+
+    def change(self, values: Mapping[str, Any]) -> None:
+        known = {f.name for f in fields(self)}
+        if unknown := sorted(values.keys() - known):
+            raise ValueError(f"unknown settings {unknown}; known: {sorted(known)}")
+        for name, value in values.items():
+            setattr(self, name, value)
+
+
+def plain(value: Any) -> Any:
+    """JSON for what is not JSON by itself: instants as ISO 8601, bytes as text, dataclasses as objects."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if hasattr(value, "__dataclass_fields__"):
+        return asdict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def json_response(body: Any, status: int = 200) -> Response:
+    return Response(json.dumps(body, default=plain), status=status, content_type="application/json")
+
+
+def _flat(values: Mapping[str, list[str]]) -> dict[str, Any]:
+    return {name: items[0] if len(items) == 1 else items for name, items in values.items()}
+
+
+@dataclass
+class _Ledger:
+    requests: list[RequestRecord] = field(default_factory=list)
+    sales: list[Sale] = field(default_factory=list)
+
+
+class Simulator:
+    """Base class. A provider adds its routes with ``_route`` and says how it authenticates and how time passes."""
+
+    name = ""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None, seed: int = 1) -> None:
+        self.clock = clock or Clock()
+        self.lock = threading.RLock()
+        self.random = random.Random(seed)
+        self.outbox = Outbox()
+        self.app = Flask(f"simulator.{self.name}")
+        self._settings = settings
+        self._credentials: dict[str, Credential] = {}
+        self._blocks: dict[str, str] = {}
+        self._faults = FaultScript()
+        self._ledger = _Ledger()
+        self.app.register_error_handler(404, self._unrouted)
+        self.app.register_error_handler(405, self._unrouted)
+        self.app.add_url_rule("/_sim/<command>", "_sim", self._serve_control, methods=["GET", "POST"])
+
+    # What a provider must say -----------------------------------------------------------------------------------
+
+    def _authenticate(self) -> str:
+        """The account of the current request; raises RefusalError in the provider's own words."""
+        raise NotImplementedError
+
+    def _advance(self, now: datetime) -> None:
+        """Let everything happen that is due by ``now``."""
+        raise NotImplementedError
+
+    def _too_many(self, headers: Mapping[str, str]) -> RefusalError:
+        """The provider's 429."""
+        raise NotImplementedError
+
+    def _not_found(self) -> RefusalError:
+        """The provider's answer for a path or an id that does not exist."""
+        raise NotImplementedError
+
+    def orders(self) -> list[dict[str, Any]]:
+        """Every order in plain words: at least order_id, reference, account, status, numbers."""
+        raise NotImplementedError
+
+    # Plumbing ---------------------------------------------------------------------------------------------------
+
+    def new_uuid(self) -> str:
+        return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+
+    def _route(self, method: str, path: str, operation: str, view: View) -> None:
+        def serve(**arguments: Any) -> Response:
+            return self._serve(operation, view, arguments)
+
+        self.app.add_url_rule(path, f"{operation} {path}", serve, methods=[method], provide_automatic_options=False)
+
+    def _serve(self, operation: str, view: View, arguments: dict[str, Any]) -> Response:
+        request.get_data(cache=True)  # before the form is parsed: a signature is over the raw bytes
+        with self.lock:
+            self._advance(self.clock.now())
+            fault = self._faults.next(operation)
+            g.account = ""
+            if fault is not None and fault.kind in WORK_NOT_DONE:
+                response = self._fault_response(fault)
+            else:
+                response = self._answer(view, arguments)
+                if fault is not None:
+                    response = self._spoil(fault, response)
+            self._log(operation, response.status_code, fault)
+        if fault is not None:
+            _take_time(fault)
+        return response
+
+    def _answer(self, view: View, arguments: dict[str, Any]) -> Response:
+        try:
+            g.account = self._authenticate()
+            return view(**arguments)
+        except RefusalError as refusal:
+            return refusal.response()
+
+    def _fault_response(self, fault: Fault) -> Response:
+        if fault.kind == "throttle":
+            headers = {}
+            if fault.retry_after is not None:
+                headers["Retry-After"] = fault.retry_after
+            if fault.reset is not None:
+                headers |= {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(fault.reset)}
+            return self._too_many(headers).response()
+        if fault.kind == "drop_before":
+            return Response("", status=502, headers={FAULT_HEADER: "dropped"})
+        body = fault.body if fault.body is not None else f"<html><body>{fault.status}</body></html>"
+        return Response(body, status=fault.status, content_type=fault.content_type)
+
+    def _spoil(self, fault: Fault, response: Response) -> Response:
+        if fault.kind == "status_after":
+            return self._fault_response(fault)
+        if fault.kind == "lose_answer":
+            response.headers[FAULT_HEADER] = "lost"
+        elif fault.kind == "slow":
+            response.headers[DELAY_HEADER] = str(fault.seconds)
+        elif fault.kind == "nonsense":
+            return Response("<html><body>Welcome</body></html>", status=200, content_type="text/html")
+        elif fault.kind == "truncated":
+            body = response.get_data()
+            response.set_data(body[: len(body) // 2])
+        return response
+
+    def _log(self, operation: str, status: int, fault: Fault | None) -> None:
+        self._ledger.requests.append(
+            RequestRecord(
+                at=self.clock.now(),
+                operation=operation,
+                account=g.get("account", ""),
+                method=request.method,
+                path=request.path,
+                query=_flat(request.args.to_dict(flat=False)),
+                form=_flat(request.form.to_dict(flat=False)),
+                json=request.get_json(silent=True) if request.is_json else None,
+                status=status,
+                fault=fault.kind if fault else None,
+            )
+        )
+
+    def _unrouted(self, error: Exception) -> Response:
+        with self.lock:
+            self._log("unrouted", 404, None)
+        return self._not_found().response()
+
+    def _sell(self, order_id: str, reference: str | None, numbers: list[str], content: dict[str, Any]) -> None:
+        self._ledger.sales.append(Sale(self.clock.now(), g.account, order_id, reference, tuple(numbers), content))
+
+    def _serve_control(self, command: str) -> Response:
+        method = getattr(self, command, None)
+        if not getattr(method, "is_control", False):
+            return json_response({"error": f"no control {command!r}"}, 404)
+        arguments = request.get_json(silent=True) or {}
+        try:
+            return json_response({"result": method(**arguments)})  # type: ignore[misc]
+        except LookupError as error:
+            return json_response({"error": str(error)}, 404)
+        except (TypeError, ValueError) as error:
+            return json_response({"error": str(error)}, 400)
+
+    # Controls that every provider has ---------------------------------------------------------------------------
+
+    @control
+    def now(self) -> str:
+        """The simulator's present, ISO 8601."""
+        return self.clock.now().isoformat()
+
+    @control
+    def advance(self, seconds: float) -> str:
+        """Move the clock and let happen what falls due; returns the new present, ISO 8601."""
+        self._advance(self.clock.advance(seconds))
+        return self.clock.now().isoformat()
+
+    @control
+    def configure(self, **settings: Any) -> dict[str, Any]:
+        """Change settings by name; returns all of them. ValueError for an unknown name."""
+        self._settings.change(settings)
+        return asdict(self._settings)
+
+    @control
+    def allow(self, login: str, secret: str = "", account: str = "default") -> None:
+        """Accept these credentials for this account (Telnyx: ``login`` is the API key, ``secret`` stays empty)."""
+        self._credentials[login] = Credential(secret, account)
+
+    @control
+    def revoke(self, login: str) -> None:
+        """Refuse these credentials from now on. LookupError where they were not accepted."""
+        del self._credentials[login]
+
+    @control
+    def block(self, account: str = "default", code: str = "") -> None:
+        """Refuse new orders of this account with the provider's error ``code`` (no funds, verification, ...)."""
+        self._blocks[account] = code
+
+    @control
+    def unblock(self, account: str = "default") -> None:
+        self._blocks.pop(account, None)
+
+    @control
+    def fault(self, operation: str, kind: FaultKind, times: int | None = 1, **options: Any) -> None:
+        """Script a fault of an operation ("*": any), for the next ``times`` calls (None: until cleared).
+
+        Options are the fields of ``Fault``: after (calls to let pass first), seconds, status, body, content_type,
+        retry_after, reset.
+        """
+        self._faults.add(Fault(operation, kind, times, **options))
+
+    @control
+    def clear_faults(self) -> None:
+        self._faults.clear()
+
+    @control
+    def list_orders(self) -> list[dict[str, Any]]:
+        """Every order in plain words (also GET /_sim/list_orders)."""
+        return self.orders()
+
+    @control
+    def requests(self, operation: str | None = None) -> list[RequestRecord]:
+        """The calls that came in, oldest first, of one operation or of all."""
+        return [r for r in self._ledger.requests if operation in (None, r.operation)]
+
+    @control
+    def sales(self) -> list[Sale]:
+        """The orders that were accepted, oldest first."""
+        return list(self._ledger.sales)
+
+    @control
+    def purchases(self, reference: str | None = None, number: str | None = None, **content: Any) -> int:
+        """How many accepted orders match all that is given.
+
+        ``reference``: contained in the order's customer_reference or description; ``number``: one of those asked for;
+        anything else: a field of the request as it came, compared for equality.
+        """
+        return sum(
+            (reference is None or reference in (sale.reference or ""))
+            and (number is None or number in sale.numbers)
+            and all(sale.content.get(name) == value for name, value in content.items())
+            for sale in self._ledger.sales
+        )
+
+    @control
+    def deliveries(self) -> list[Attempt]:
+        """Every attempt to deliver a webhook or postback, oldest first."""
+        return list(self.outbox.log)
+
+    def pump(self) -> list[Attempt]:
+        """Send the notifications that are due; returns the attempts made. Not a control: it does network calls."""
+        with self.lock:
+            now = self.clock.now()
+            self._advance(now)
+            due = self.outbox.take_due(now)
+        made = []
+        for delivery, headers, body in due:
+            status = self.outbox.deliver(delivery, headers, body)
+            with self.lock:
+                made.append(self.outbox.record(delivery, headers, body, status, self.clock.now()))
+        return made
+
+
+def _take_time(fault: Fault) -> None:
+    """Over HTTP: sleep, and close the socket of an answer that is to be lost. In process nobody sleeps."""
+    if not request.environ.get(OVER_HTTP):
+        return
+    if fault.kind in ("slow", "lose_answer"):
+        time.sleep(fault.seconds)
+    if fault.kind in ("lose_answer", "drop_before"):
+        request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+
+
+class SimulatorTransport(httpx.BaseTransport):
+    """httpx transport that serves a simulator in process, and turns its faults into what the network would do.
+
+    A lost answer, or one slower than the request's read time-out, is httpx.ReadTimeout; a connection dropped before
+    the work is httpx.ConnectError. Time is not spent in either case.
+    """
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._inner = httpx.WSGITransport(app=simulator.app)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self._inner.handle_request(request)
+        fault = response.headers.get(FAULT_HEADER)
+        if fault == "dropped":
+            raise httpx.ConnectError("simulator dropped the connection", request=request)
+        read_timeout = request.extensions.get("timeout", {}).get("read")
+        delay = float(response.headers.get(DELAY_HEADER, 0))
+        if fault == "lost" or (read_timeout is not None and delay >= read_timeout):
+            raise httpx.ReadTimeout("simulator lost the answer", request=request)
+        return response
+
+
+def iso_z(instant: datetime, timespec: str = "seconds") -> str:
+    """ISO 8601 in UTC with a final Z."""
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=timespec) + "Z"

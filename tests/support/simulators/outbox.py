@@ -1,0 +1,78 @@
+"""Webhooks and postbacks on their way out: when they are due, how often they are tried, what came back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import httpx
+
+Headers = dict[str, str]
+Compose = Callable[[int], tuple[Headers, bytes]]
+Send = Callable[[str, Headers, bytes], int]
+
+
+def post(url: str, headers: Headers, body: bytes) -> int:
+    """POST as the providers do: 2 s time-out, no redirects. Returns the HTTP status; raises httpx.HTTPError."""
+    return httpx.post(url, headers=headers, content=body, timeout=2.0, follow_redirects=False).status_code
+
+
+@dataclass
+class Delivery:
+    """One notification to one URL. ``compose(attempt)`` makes headers and body at the moment of sending."""
+
+    url: str
+    due: datetime
+    compose: Compose
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt that was made; ``status`` is None where nobody answered."""
+
+    at: datetime
+    url: str
+    attempt: int
+    status: int | None
+    headers: Headers
+    body: bytes
+
+
+@dataclass
+class Outbox:
+    """The notifications not yet delivered, and the log of attempts.
+
+    A notification answered with anything but 200 is sent again after ``retry_seconds`` doubling, ``max_attempts`` in
+    all; ``newest_first`` sends what is due together in reverse, so that it arrives out of order.
+    """
+
+    send: Send = post
+    retry_seconds: float = 2.0
+    max_attempts: int = 4
+    newest_first: bool = False
+    waiting: list[Delivery] = field(default_factory=list)
+    log: list[Attempt] = field(default_factory=list)
+
+    def take_due(self, now: datetime) -> list[tuple[Delivery, Headers, bytes]]:
+        """Take out what is due by now, composed and in sending order."""
+        due = sorted((d for d in self.waiting if d.due <= now), key=lambda d: d.due, reverse=self.newest_first)
+        self.waiting = [d for d in self.waiting if d.due > now]
+        return [(delivery, *delivery.compose(delivery.attempt)) for delivery in due]
+
+    def deliver(self, delivery: Delivery, headers: Headers, body: bytes) -> int | None:
+        """Send once; slow, so never called under the simulator's lock."""
+        try:
+            return self.send(delivery.url, headers, body)
+        except (httpx.HTTPError, OSError):
+            return None
+
+    def record(self, delivery: Delivery, headers: Headers, body: bytes, status: int | None, now: datetime) -> Attempt:
+        """Write the attempt down and, where it was not answered with 200, put the next one in the queue."""
+        attempt = Attempt(now, delivery.url, delivery.attempt, status, headers, body)
+        self.log.append(attempt)
+        if status != 200 and delivery.attempt < self.max_attempts:
+            wait = timedelta(seconds=self.retry_seconds * 2 ** (delivery.attempt - 1))
+            self.waiting.append(Delivery(delivery.url, now + wait, delivery.compose, delivery.attempt + 1))
+        return attempt

@@ -1,0 +1,205 @@
+"""How Telnyx v2 writes its objects. Shapes from the OpenAPI document; nulls as the live-shaped sample has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tests.support.simulators.base import iso_z
+
+if TYPE_CHECKING:
+    from tests.support.simulators.inventory import Stock
+    from tests.support.simulators.telnyx_orders import (
+        Comment,
+        Lifecycle,
+        Number,
+        Order,
+        Requirement,
+        RequirementType,
+        SubOrder,
+    )
+
+Date = Callable[[datetime], str]
+
+
+def micro_z(instant: datetime) -> str:
+    """As in API answers: ``2018-01-01T00:00:00.000000Z``."""
+    return iso_z(instant, "microseconds")
+
+
+def micro_offset(instant: datetime) -> str:
+    """As in webhooks: ``2024-09-13T09:12:19.728170+00:00``."""
+    return instant.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def available(stock: Stock) -> dict[str, Any]:
+    regions = [{"region_type": "country_code", "region_name": stock.country_code}]
+    if stock.locality:
+        regions.append({"region_type": "location", "region_name": stock.locality})
+    return {
+        "record_type": "available_phone_number",
+        "phone_number": stock.phone_number,
+        "vanity_format": "",
+        "best_effort": False,
+        "quickship": stock.phone_number_type == "toll_free",
+        "reservable": True,
+        "region_information": regions,
+        "cost_information": {"upfront_cost": "1.00", "monthly_cost": "1.00", "currency": "USD"},
+        "features": [{"name": name} for name in stock.features],
+    }
+
+
+def requirement(item: Requirement, with_status: bool) -> dict[str, Any]:
+    body = {
+        "record_type": "phone_number_regulatory_requirement",
+        "requirement_id": item.type.id,
+        "field_type": item.type.field_type,
+        "field_value": item.value,
+    }
+    return body | {"status": item.status} if with_status else body
+
+
+def order_number(number: Number, with_status: bool = False) -> dict[str, Any]:
+    """A number inside an order (``with_status``: as sub orders show it, with the status of each requirement)."""
+    return {
+        "id": number.id,
+        "record_type": "number_order_phone_number",
+        "phone_number": number.phone_number,
+        "bundle_id": number.bundle_id,
+        "country_code": number.country_code,
+        "country_iso_alpha2": number.country_code,
+        "phone_number_type": number.phone_number_type,
+        "regulatory_requirements": [requirement(r, with_status) for r in number.requirements],
+        "requirements_met": number.met(),
+        "requirements_status": number.requirements_status,
+        "status": number.status,
+    }
+
+
+def number_order_phone_number(number: Number, sub: SubOrder, order: Order, with_status: bool) -> dict[str, Any]:
+    """The record of GET /number_order_phone_numbers: the only place that shows the deadline."""
+    body = order_number(number, with_status)
+    del body["country_iso_alpha2"]
+    return body | {
+        "order_request_id": order.id,
+        "sub_number_order_id": sub.id,
+        "locality": number.locality,
+        "deadline": iso_z(number.deadline) if number.deadline else None,
+        "is_block_number": False,
+    }
+
+
+def order(item: Order, life: Lifecycle, date: Date = micro_z, numbers: list[Any] | None = None) -> dict[str, Any]:
+    """A number order; ``numbers`` replaces the full number objects."""
+    if numbers is None:
+        numbers = [order_number(n, life.settings.requirement_status_everywhere) for n in item.numbers()]
+    return {
+        "id": item.id,
+        "record_type": "number_order",
+        "phone_numbers_count": len(numbers),
+        "connection_id": item.connection_id,
+        "messaging_profile_id": item.messaging_profile_id,
+        "billing_group_id": item.billing_group_id,
+        "phone_numbers": numbers,
+        "sub_number_orders_ids": [sub.id for sub in item.subs],
+        "status": life.status(item),
+        "requirements_met": all(n.met() for n in item.numbers()),
+        "customer_reference": item.customer_reference,
+        "created_at": date(item.created_at),
+        "updated_at": date(item.updated_at),
+    }
+
+
+def listed_order(item: Order, life: Lifecycle) -> dict[str, Any]:
+    """An order in a list: its numbers are reduced to id and number."""
+    return order(item, life, numbers=[{"id": n.id, "phone_number": n.phone_number} for n in item.numbers()])
+
+
+def sub_order(item: SubOrder, parent: Order, life: Lifecycle, with_numbers: bool) -> dict[str, Any]:
+    body = {
+        "id": item.id,
+        "order_request_id": parent.id,
+        "record_type": "sub_number_order",
+        "country_code": item.country_code,
+        "phone_number_type": item.phone_number_type,
+        "user_id": "0d5a7a2e-5c0f-4e38-9d7f-3d7c1a5c7f10",
+        "regulatory_requirements": [
+            {
+                "record_type": "sub_number_order_regulatory_requirement",
+                "requirement_id": r.type.id,
+                "field_type": r.type.field_type,
+            }
+            for r in item.numbers[0].requirements
+        ],
+        "phone_numbers_count": len(item.numbers),
+        "created_at": micro_z(item.created_at),
+        "updated_at": micro_z(item.updated_at),
+        "requirements_met": all(n.met() for n in item.numbers),
+        "status": life.status(item),
+        "customer_reference": parent.customer_reference,
+        "is_block_sub_number_order": False,
+    }
+    if with_numbers:
+        # "first 50 phone number objects", whatever the size of the sub order
+        embedded = [order_number(n, with_status=True) for n in item.numbers[:50]]
+        for number in embedded:
+            del number["country_iso_alpha2"]
+        body["phone_numbers"] = embedded
+    return body
+
+
+def comment(item: Comment) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "body": item.body,
+        "comment_record_type": item.record_type,
+        "comment_record_id": item.record_id,
+        "commenter": item.commenter,
+        "commenter_type": item.commenter_type,
+        "read_at": micro_z(item.read_at) if item.read_at else None,
+        "created_at": micro_z(item.created_at),
+        "updated_at": micro_z(item.updated_at),
+    }
+
+
+def regulatory_requirement(item: RequirementType) -> dict[str, Any]:
+    """As in GET /regulatory_requirements: lengths and case_sensitive are strings there."""
+    return {
+        "id": item.id,
+        "name": item.name,
+        "field_type": item.field_type,
+        "description": f"{item.name} of the end user in {item.country_code}",
+        "example": "Example GmbH" if item.field_type == "textual" else "",
+        "acceptance_criteria": {
+            "acceptable_values": [],
+            "acceptable_characters": "",
+            "min_length": "1",
+            "max_length": "200",
+            "locality_limit": "",
+            "time_limit": "",
+            "regex": "",
+            "case_sensitive": "false",
+        },
+    }
+
+
+def requirement_type(item: RequirementType) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "record_type": "requirement_type",
+        "name": item.name,
+        "type": item.field_type,
+        "description": f"{item.name} of the end user in {item.country_code}",
+        "example": "Example GmbH" if item.field_type == "textual" else "",
+        "acceptance_criteria": {
+            "time_limit": None,
+            "locality_limit": None,
+            "acceptable_values": [],
+            "acceptable_characters": None,
+            "min_length": 1,
+            "max_length": 200,
+        },
+        "created_at": "2024-01-01T00:00:00.000000Z",
+        "updated_at": "2024-01-01T00:00:00.000000Z",
+    }

@@ -1,0 +1,328 @@
+"""A local AWS on loopback, with the template built and deployed onto it by SAM.
+
+    with LocalStack(parameters={"TelnyxPublicKeys": "default=..."}) as stack:
+        stack.client("sqs").send_message(QueueUrl=stack.outputs["OrderQueueUrl"], MessageBody=...)
+        httpx.post(f"{stack.api_url}/webhooks/telnyx", content=...)
+        stack.invoke("wake_orders")
+        print(stack.logs("place_order"))
+
+Entering starts the emulator (ministack, which enforces the template's roles), builds and deploys; leaving, by whatever
+way, ends the emulator and all its workers. `detach()` leaves it running instead; `attach()` finds it again from another
+process, and `stop()` ends it. `put_account()` makes an account's secret. Everything written lies under `.local/`.
+
+Nothing here can reach an AWS account: the credentials are fixed and made up, AWS's config files are /dev/null for this
+process and all it starts, and an endpoint that is not on loopback is refused. For that the process's own environment
+is cleared of every `AWS_...` variable when a stack is made.
+
+Needs the environments `.venv`, `.sam` and `.ministack`, which make sets up.
+"""
+
+import contextlib
+import ipaddress
+import json
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
+
+ROOT = Path(__file__).resolve().parent.parent
+HOME = ROOT / ".local"
+STACK_NAME = "numberdesk"
+ACCOUNT_ID = "000000000000"
+REGION = "eu-central-1"
+
+# "test" is the emulator's administrator; what the functions are is decided by their roles.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+PARAMETERS = {
+    "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",  # functions run on the emulator's own Python
+    "Architecture": "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64",
+    "LocalRun": "true",
+    "ApiLogRole": "exists",
+    "DeletionProtection": "false",
+}
+
+
+def require_loopback(url: str) -> str:
+    """Return the URL if its host is on this machine's loopback; anything else is refused.
+
+    Raises:
+        ValueError: the host is another, or a name other than localhost.
+    """
+    host = urllib.parse.urlsplit(url).hostname or ""
+    with contextlib.suppress(ValueError):
+        if host == "localhost" or ipaddress.ip_address(host).is_loopback:
+            return url
+    raise ValueError(f"refused: {url} is not on loopback, and a local run must reach nothing else")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class LocalStack:
+    """The template, deployed on an emulator of its own.
+
+    Args:
+        parameters: template parameters, over the ones of a local run (`PARAMETERS`).
+        port: where the emulator listens on 127.0.0.1; 0 takes a free one.
+        template: another template than the project's own, at the top of another copy of the project.
+        home: where everything is written; one stack at a time.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        port: int = 0,
+        template: Path = ROOT / "template.yaml",
+        home: Path = HOME,
+    ) -> None:
+        for name, value in os.environ.items():
+            if name.startswith("AWS_ENDPOINT_URL"):
+                require_loopback(value)
+        self.parameters = PARAMETERS | dict(parameters or {})
+        self.template = template
+        self.home = home
+        self.port = port or free_port()
+        self.endpoint = require_loopback(f"http://127.0.0.1:{self.port}")
+        self.outputs: dict[str, str] = {}
+        self.timings: dict[str, float] = {}
+        self._group: int | None = None
+        self._detached = False
+        self._take_over_environment()
+
+    @classmethod
+    def attach(cls, home: Path = HOME) -> Self:
+        """The stack that was left running.
+
+        Raises:
+            FileNotFoundError: none was.
+        """
+        state = json.loads((home / "stack.json").read_text())
+        stack = cls(port=state["port"], home=home)
+        stack.outputs = state["outputs"]
+        stack._group = state["group"]
+        stack._detached = True
+        return stack
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
+        if not self._detached:
+            self.stop()
+
+    def start(self) -> None:
+        """Start the emulator, build and deploy; `outputs` are the stack's afterwards.
+
+        Raises:
+            RuntimeError: one of them failed; the message ends with what it said.
+        """
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.rmtree(self.home / "tmp", ignore_errors=True)
+        (self.home / "tmp").mkdir()
+        began = time.monotonic()
+        self._start_emulator()  # comes up while SAM builds
+        self._build()
+        self.timings["build"] = time.monotonic() - began
+        self._wait_until_healthy()
+        self._deploy()
+        self.timings["ready"] = time.monotonic() - began
+        described = self.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+        self.outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+
+    def stop(self) -> None:
+        """End the emulator and its workers; nothing to do where nothing runs."""
+        if self._group is None:
+            return
+        group, self._group = self._group, None
+        (self.home / "stack.json").unlink(missing_ok=True)
+        for ending in (signal.SIGTERM, signal.SIGKILL):
+            deadline = time.monotonic() + 5
+            while time.monotonic() < deadline:
+                try:
+                    os.killpg(group, ending if ending is signal.SIGKILL or time.monotonic() + 4.9 > deadline else 0)
+                except ProcessLookupError:
+                    return
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(-group, os.WNOHANG)
+                time.sleep(0.05)
+
+    def detach(self) -> None:
+        """Leave the stack running when this process ends, to be found by `attach`."""
+        self._detached = True
+        state = {"group": self._group, "port": self.port, "outputs": self.outputs}
+        (self.home / "stack.json").write_text(json.dumps(state))
+
+    # --- talking to it ---
+
+    @property
+    def api_url(self) -> str:
+        """The door's base URL; append /webhooks/telnyx or /postbacks/callfire/<token>."""
+        return f"{self.endpoint}/restapis/{self.outputs['ApiId']}/v1/_user_request_"
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the emulator, as its administrator."""
+        return boto3.client(  # type: ignore[call-overload]  # the stubs want each service's name as a literal
+            service,
+            endpoint_url=require_loopback(self.endpoint),
+            config=Config(retries={"mode": "standard", "total_max_attempts": 2}, read_timeout=190),
+        )
+
+    def invoke(self, function: str, event: Mapping[str, Any] | None = None) -> Any:
+        """Run a function, named by its folder, and return its answer.
+
+        Raises:
+            RuntimeError: it ended with an error.
+        """
+        answer = self.client("lambda").invoke(FunctionName=f"{STACK_NAME}-{function}", Payload=json.dumps(event or {}))
+        payload = json.load(answer["Payload"])
+        if "FunctionError" in answer:
+            raise RuntimeError(f"{function}: {payload}")
+        return payload
+
+    def logs(self, function: str) -> list[str]:
+        """Every line that a function, named by its folder, has logged, in order of time."""
+        pages = self.client("logs").get_paginator("filter_log_events")
+        found = pages.paginate(logGroupName=f"/aws/lambda/{STACK_NAME}-{function}")
+        return [event["message"] for page in found for event in page["events"]]
+
+    def put_account(self, provider: str, account: str, settings: Mapping[str, Any]) -> None:
+        """Make or change the secret of one account at one provider."""
+        secrets = self.client("secretsmanager")
+        name, text = f"{STACK_NAME}/{provider}/{account}", json.dumps(settings)
+        try:
+            secrets.create_secret(Name=name, SecretString=text)
+        except secrets.exceptions.ResourceExistsException:
+            secrets.put_secret_value(SecretId=name, SecretString=text)
+
+    # --- setting it up ---
+
+    def _take_over_environment(self) -> None:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            del os.environ[name]
+        os.environ.update(
+            CREDENTIALS,
+            AWS_DEFAULT_REGION=REGION,
+            AWS_ENDPOINT_URL=self.endpoint,
+            AWS_CONFIG_FILE=os.devnull,
+            AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+            AWS_EC2_METADATA_DISABLED="true",
+        )
+
+    def _environment(self) -> dict[str, str]:
+        """What the processes started here see: our AWS, where to install from, and nothing else of the caller's."""
+        passed_on = ("AWS_", "UV_", "SSL_CERT_", "LANG", "LC_")
+        kept = {name: value for name, value in os.environ.items() if name.startswith(passed_on)}
+        cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+        return {
+            "UV_CACHE_DIR": f"{cache}/uv",
+            **kept,
+            "PATH": f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(self.home),
+            "TMPDIR": str(self.home / "tmp"),
+        }
+
+    def _start_emulator(self) -> None:
+        settings = {
+            "AUTH": "true",
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self.port),
+            "MINISTACK_REGION": REGION,
+            "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
+            "S3_DATA_DIR": str(self.home / "tmp" / "s3"),
+            "STATE_DIR": str(self.home / "tmp" / "state"),
+        }
+        with (self.home / "emulator.log").open("wb") as log:
+            # In a session of its own: Ctrl-C reaches us alone, and ending the group ends its workers too.
+            process = subprocess.Popen(
+                [ROOT / ".ministack/bin/ministack"],
+                env=self._environment() | settings,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._group = process.pid
+
+    def _wait_until_healthy(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"{self.endpoint}/_ministack/ready", timeout=2):  # noqa: S310 (our own URL)
+                    return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.1)
+        said = (self.home / "emulator.log").read_text()[-2000:]
+        raise RuntimeError(f"the emulator did not start:\n{said}")
+
+    def _build(self) -> None:
+        self._sam(
+            "build",
+            *("--cached", "--cache-dir", str(self.home / "sam-cache"), "--parallel"),
+            *("--build-dir", str(self.home / "build"), "--template", str(self.template)),
+            *self._overrides(),
+        )
+
+    def _deploy(self) -> None:
+        bucket = f"{STACK_NAME}-artifacts"
+        self.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        self._sam(
+            "deploy",
+            *("--template-file", str(self.home / "build" / "template.yaml"), "--stack-name", STACK_NAME),
+            *("--s3-bucket", bucket, "--capabilities", "CAPABILITY_IAM"),
+            *("--no-confirm-changeset", "--no-progressbar"),
+            *self._overrides(),
+        )
+
+    def _overrides(self) -> list[str]:
+        path = self.home / "parameters.yaml"  # JSON is YAML; the command line would need its values quoted twice
+        path.write_text(json.dumps(self.parameters))
+        return ["--parameter-overrides", f"file://{path}"]
+
+    def _sam(self, *arguments: str) -> None:
+        settings = {
+            "SAM_CLI_TELEMETRY": "0",
+            "SAM_CLI_POLL_DELAY": "0.5",
+            "NUMBERDESK_RUNTIME": self.parameters["Runtime"],
+            "NUMBERDESK_ARCHITECTURE": self.parameters["Architecture"],
+        }
+        no_config = self.home / "samconfig.toml"  # the project's own is for AWS
+        no_config.touch()
+        with (self.home / f"sam-{arguments[0]}.log").open("w+") as log:
+            ended = subprocess.run(
+                [ROOT / ".sam/bin/sam", *arguments, "--config-file", str(no_config)],
+                cwd=self.template.parent,
+                env=self._environment() | settings,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+            if ended.returncode:
+                log.seek(0)
+                raise RuntimeError(f"sam {arguments[0]} failed:\n{log.read()[-4000:]}")

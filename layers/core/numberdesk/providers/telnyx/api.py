@@ -1,0 +1,194 @@
+"""Telnyx's v2 API: one account's calls, and what its refusals mean."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from numberdesk.providers.base import AccountFaultError, RefusedError, UnclearError, UnreadableError
+from numberdesk.providers.http import Http, retry_after
+from numberdesk.providers.telnyx.lenient import Fields, fields, parse, rows, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+    from numberdesk.domain.clock import Clock
+    from numberdesk.domain.settings import Timings
+    from numberdesk.providers.base import Credentials, ProviderError
+
+# Codes of `errors[].code` (Telnyx docs: API error codes). They are what counts: which HTTP status carries which code is
+# published nowhere for orders, and 409 as well as 422 has been seen for numbers that are gone.
+_THROTTLED = "10011"
+_ACCOUNT = frozenset(
+    {
+        "10009",  # authentication failed
+        "10010",  # not authorised
+        "10038",  # feature not permitted at this account's level
+        "10039",  # feature limited
+        "20012",  # account inactive
+        "20013",  # account blocked
+        "20014",  # account verification level, as the next two
+        "20016",
+        "20017",
+        "20100",  # insufficient funds
+    }
+)
+_NUMBERS_GONE = frozenset(
+    {
+        "85000",  # must be searched first: a new search makes it good
+        "85001",  # no longer available
+        "85006",  # already reserved
+    }
+)
+_REFUSED = frozenset({"85004", "85005"})  # invalid connection, invalid messaging profile
+_UNCLEAR = frozenset(
+    {
+        "10007",  # unexpected error
+        "10008",  # request time-out
+        "10012",  # duplicate resource: maybe our own
+        "10035",  # resource locked
+        "10036",  # resource is being processed
+        "10037",  # service unavailable
+    }
+)
+# Time-out, conflict, locked, too early: something of ours may be under way.
+_UNCLEAR_STATUSES = frozenset({408, 409, 423, 425})
+_ACCOUNT_STATUSES = frozenset({401, 402, 403})
+
+
+class NotFoundError(UnreadableError):
+    """There is nothing at this address."""
+
+
+class BadRequestError(UnreadableError):
+    """Telnyx found the request itself wrong; repeating it is of no use."""
+
+
+class Api:
+    """The calls of one account."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        clock: Clock,
+        timings: Timings,
+        *,
+        before_call: Callable[[], None],
+        transport: httpx.BaseTransport | None,
+    ) -> None:
+        """Prepare; nothing is sent.
+
+        Raises:
+            AccountFaultError: the account's secret has no usable `api_key`.
+        """
+        key = credentials.value("api_key").strip()
+        if not (key.isascii() and key.isprintable()):
+            # An HTTP library would say so too, and quote the key.
+            raise AccountFaultError("the account's api_key holds characters that no header can carry")
+        self._headers = {"Authorization": f"Bearer {key}"}
+        self._before_call = before_call
+        self.calls = 0
+        """How many calls were made, repeats included."""
+        self._http = Http(
+            credentials.base_url,
+            self._auth,
+            clock,
+            connect_timeout=timings.connect_timeout,
+            read_timeout=timings.read_timeout,
+            before_call=self._count,
+            transport=transport,
+        )
+
+    def get(self, path: str, *params: tuple[str, str]) -> Fields:
+        """Read a resource or a list.
+
+        Returns:
+            The answer's fields, `data` among them.
+
+        Raises:
+            NotFoundError, BadRequestError, UnreadableError, AccountFaultError, SlotBusyError: not read.
+        """
+        response = self._http.read(path, params=params)
+        if not response.is_success:
+            raise _not_read(response)
+        body = _body(response)
+        if "data" not in body:
+            raise UnreadableError(f"HTTP {response.status_code} without data")
+        return body
+
+    def create_order(self, content: dict[str, object]) -> Fields:
+        """Create a number order: one call, never repeated. Telnyx declares no idempotency key for it.
+
+        Returns:
+            The order as created; none of its fields is sure to be there.
+
+        Raises:
+            RefusedError, AccountFaultError, NotSentError, SlotBusyError: nothing was bought.
+            UnclearError: something may have been bought.
+        """
+        body = json.dumps(content).encode()
+        response = self._http.send_once("POST", "number_orders", content=body, content_type="application/json")
+        if not response.is_success:
+            raise _not_placed(response)
+        return fields(_body(response).get("data"))
+
+    def _auth(self, method: str, path: str, content: bytes, content_type: str) -> dict[str, str]:  # noqa: ARG002
+        return self._headers
+
+    def _count(self) -> None:
+        self._before_call()
+        self.calls += 1
+
+
+def _not_placed(response: httpx.Response) -> ProviderError:
+    status = response.status_code
+    code, title, codes = _errors(response)
+    if not response.is_client_error or codes & _UNCLEAR:
+        return UnclearError(title, code=code)
+    if status == 429 or _THROTTLED in codes:  # noqa: PLR2004 - Too Many Requests
+        return AccountFaultError(title, code=code, throttled=True, retry_after=retry_after(response))
+    told = bool(codes & (_NUMBERS_GONE | _REFUSED))
+    if codes & _ACCOUNT or (status in _ACCOUNT_STATUSES and not told):
+        return AccountFaultError(title, code=code)
+    if status in _UNCLEAR_STATUSES and not told:
+        return UnclearError(title, code=code)
+    return RefusedError(title, code=code, numbers_gone=bool(codes & _NUMBERS_GONE))
+
+
+def _not_read(response: httpx.Response) -> ProviderError:
+    status = response.status_code
+    code, title, codes = _errors(response)
+    if status == 429 or (response.is_client_error and _THROTTLED in codes):  # noqa: PLR2004 - Too Many Requests
+        return AccountFaultError(title, code=code, throttled=True, retry_after=retry_after(response))
+    if status in _ACCOUNT_STATUSES or (response.is_client_error and codes & _ACCOUNT):
+        return AccountFaultError(title, code=code)
+    match status:
+        case 404:
+            return NotFoundError(title, code=code)
+        case 400 | 422:
+            return BadRequestError(title, code=code)
+        case _:
+            return UnreadableError(title, code=code)
+
+
+def _errors(response: httpx.Response) -> tuple[str, str, frozenset[str]]:
+    """Give the first error's code and title, and all codes. Never `detail` or `source`: they may echo what was sent."""
+    errors = rows(_body(response).get("errors"))
+    # A string in one schema of the OpenAPI document, an integer in another.
+    codes = [str(error["code"]) for error in errors if isinstance(error.get("code"), str | int)]
+    titles = [title for error in errors if (title := text(error.get("title")))]
+    status = f"HTTP {response.status_code}"
+    return (
+        (text(codes[0]) or "") if codes else "",
+        f"{titles[0]} ({status})" if titles else status,
+        frozenset(codes),
+    )
+
+
+def _body(response: httpx.Response) -> Fields:
+    try:
+        return fields(parse(response.content))
+    except ValueError:
+        return {}

@@ -1,0 +1,539 @@
+"""One look at a Telnyx number order: the order, its sub orders, deadlines, comments, and the names of requirements.
+
+What is where (OpenAPI document and guides): the order lists every number with its status; sub orders embed their first 50
+numbers, and only there each requirement has a status; the deadline is on the record of a number alone; why something was
+rejected is in the comments of its sub order; what a requirement is called is in the regulatory requirements of its country.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+from numberdesk.domain.snapshot import (
+    AssetSeen,
+    CommentSeen,
+    DeadlinesSeen,
+    RequirementSeen,
+    Snapshot,
+    SubOrderSeen,
+    UnknownWord,
+)
+from numberdesk.domain.words import OPEN_ASSETS, AssetKind, AssetState, Phase, RequirementState
+from numberdesk.providers.base import AccountFaultError, NoSuchOrderError, SlotBusyError, UnreadableError
+from numberdesk.providers.telnyx.api import BadRequestError, NotFoundError
+from numberdesk.providers.telnyx.lenient import Fields, fields, instant, rows, text
+from numberdesk.providers.telnyx.search import e164
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from numberdesk.domain.order import Order
+    from numberdesk.providers.telnyx.api import Api
+
+_T = TypeVar("_T")
+
+MOST_CALLS = 25
+"""Most calls of one look. Where more would be needed, some parts are left to later looks."""
+_MOST_MISSING_SUB_ORDERS = 5
+_KEPT_FOR_COMMENTS = 5
+_KEPT_FOR_NAMES = 2
+_MOST_FAILURES = 2
+"""Failed reads after which a look makes do with what it has: each may have cost three time-outs."""
+
+# Orders and sub orders alike. `cancelled` and `deleted` are in the guide (number orders) and not in the OpenAPI document.
+_PHASES = {
+    "pending": Phase.OPEN,
+    "success": Phase.ENDED,
+    "failure": Phase.FAILED,
+    "cancelled": Phase.CANCELLED,
+    "deleted": Phase.DELETED,
+}
+# What a pending number comes to when the whole that it belongs to has ended.
+_ENDED_WITH = {
+    "failure": AssetState.FAILED,
+    "cancelled": AssetState.CANCELLED,
+    "deleted": AssetState.DELETED,
+}
+# `status` of a number (OpenAPI: pending, success, failure).
+_NUMBER_STATUSES = frozenset({"pending", "success", "failure"})
+# `requirements_status` of a pending number (OpenAPI; guide: number orders).
+_INFO_PENDING = "requirement-info-pending"
+_EXCEPTION = "requirement-info-exception"
+_UNDER_REVIEW = "requirement-info-under-review"
+_PENDING_NUMBERS = {
+    "pending": AssetState.PENDING,
+    "approved": AssetState.PENDING,
+    _INFO_PENDING: AssetState.ACTION_REQUIRED,
+    _EXCEPTION: AssetState.ACTION_REQUIRED,
+    _UNDER_REVIEW: AssetState.UNDER_REVIEW,
+}
+_REQUIREMENTS_STATUSES = frozenset({*_PENDING_NUMBERS, "cancelled", "deleted"})
+# `status` of a requirement (SDK, numbers of sub orders).
+_REQUIREMENTS = {
+    "awaiting-value": RequirementState.AWAITING_VALUE,
+    "pending-approval": RequirementState.UNDER_REVIEW,
+    "approved": RequirementState.APPROVED,
+    "declined": RequirementState.REJECTED,
+}
+_LEAST_SATISFIED_FIRST = (
+    RequirementState.REJECTED,
+    RequirementState.AWAITING_VALUE,
+    RequirementState.UNKNOWN,
+    RequirementState.UNDER_REVIEW,
+    RequirementState.APPROVED,
+)
+# Ours for `phone_number_type`; sub orders and number records also know `landline`, which is none of the types to order.
+_NUMBER_TYPES = frozenset({"local", "toll_free", "mobile", "national", "shared_cost"})
+# Telnyx spells field types in several ways: `address` and `address_id`, `textual` and `string`, `date` and `datetime`.
+_KINDS = {"string": "textual", "datetime": "date", "number_order_document": "document"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Requirement:
+    """One requirement of one number. `word` is its status where it is shown."""
+
+    id: str
+    kind: str | None
+    has_value: bool
+    word: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """One number, from all that the answers show of it."""
+
+    value: str
+    id: str | None
+    sub_order_id: str | None
+    state: AssetState
+    word: str
+    country: str | None
+    number_type: str | None
+    requirements_status: str | None
+    requirements: tuple[_Requirement, ...]
+
+
+class Look:
+    """One look at one order."""
+
+    def __init__(self, api: Api, order: Order) -> None:
+        """Prepare; nothing is read. `order.provider_order_id` is set."""
+        self._api = api
+        self._order = order
+        self._order_id = order.provider_order_id or ""
+        self._last_call = api.calls + MOST_CALLS
+        self._failures = 0
+        self._unknown: dict[UnknownWord, None] = {}
+
+    def snapshot(self) -> Snapshot:
+        """Read.
+
+        A failing read of the order or of the list of sub orders fails the look. Any other leaves out what it would have shown.
+
+        Raises:
+            UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
+        """
+        shown = self._read_order()
+        order_word = self._word("number_order.status", shown.get("status"), _PHASES)
+        sub_orders = {
+            sub_order_id: (sub_order, self._word("sub_number_order.status", sub_order.get("status"), _PHASES))
+            for sub_order_id, sub_order in self._read_sub_orders(shown).items()
+        }
+        numbers = self._numbers(shown, order_word, sub_orders)
+        rejected = [sub_order_id for sub_order_id in sub_orders if _is_rejected(sub_order_id, numbers)]
+        unnamed = self._unnamed(numbers, sub_orders)
+        # Deadlines come first, but not so that comments or names never had their turn.
+        kept = min(len(rejected), _KEPT_FOR_COMMENTS) + min(len(unnamed), _KEPT_FOR_NAMES)
+        deadlines, numbers = self._read_deadlines(numbers, list(sub_orders), kept)
+        comments = self._read_comments(rejected)
+        names = self._read_names(unnamed)
+        return Snapshot(
+            provider_order_id=self._order_id,
+            phase=_PHASES.get(order_word or "", Phase.UNKNOWN),
+            word=order_word or "",
+            assets=tuple(_asset(number) for number in numbers),
+            lists_every_asset=True,
+            sub_orders=tuple(
+                SubOrderSeen(
+                    id=sub_order_id,
+                    word=word or "",
+                    country=text(sub_order.get("country_code")),
+                    number_type=text(sub_order.get("phone_number_type")),
+                )
+                for sub_order_id, (sub_order, word) in sub_orders.items()
+            ),
+            requirements=tuple(self._requirements(numbers, names)),
+            deadlines=tuple(deadlines),
+            comments=tuple(comments),
+            unknown_words=tuple(self._unknown),
+        )
+
+    # The order, its sub orders and numbers
+
+    def _read_order(self) -> Fields:
+        try:
+            shown = fields(self._api.get(f"number_orders/{quote(self._order_id, safe='')}")["data"])
+        except NotFoundError as error:
+            raise NoSuchOrderError(error.detail, code=error.code) from error
+        if shown.get("id") != self._order_id:
+            raise UnreadableError("an answer that does not show the order")
+        return shown
+
+    def _read_sub_orders(self, order: Fields) -> dict[str, Fields]:
+        ours = ("filter[order_request_id]", self._order_id)
+        with_numbers = ("filter[include_phone_numbers]", "true")
+        try:
+            listed = rows(self._api.get("sub_number_orders", ours, with_numbers)["data"])
+        except BadRequestError:
+            # This filter has come and gone in the OpenAPI document; without it, only statuses of requirements are missed.
+            listed = rows(self._api.get("sub_number_orders", ours)["data"])
+        found = {
+            sub_order_id: sub_order
+            for sub_order in listed
+            if (sub_order_id := text(sub_order.get("id")))
+            and sub_order.get("order_request_id") in (self._order_id, None)
+        }
+        # The list answers with paging figures and declares no way to page: ask for what it left out one by one.
+        ids = order.get("sub_number_orders_ids")
+        left_out = [one for item in (ids if isinstance(ids, list) else []) if (one := text(item)) and one not in found]
+        for sub_order_id in self._rotated(left_out)[:_MOST_MISSING_SUB_ORDERS]:
+            sub_order = fields(self._try(f"sub_number_orders/{quote(sub_order_id, safe='')}", with_numbers))
+            if sub_order.get("id") == sub_order_id:
+                found[sub_order_id] = sub_order
+        return found
+
+    def _numbers(
+        self, order: Fields, order_word: str | None, sub_orders: Mapping[str, tuple[Fields, str | None]]
+    ) -> list[_Number]:
+        of_order = {self._value(row): row for row in rows(order.get("phone_numbers"))}
+        embedded = {
+            self._value(row): (sub_order_id, row)
+            for sub_order_id, (sub_order, _) in sub_orders.items()
+            for row in rows(sub_order.get("phone_numbers"))
+        }
+        numbers = []
+        for value in dict.fromkeys([*of_order, *embedded]):
+            if value is None:
+                continue
+            sub_order_id, later = embedded.get(value, (None, {}))
+            # Sub orders are read after the order: what both show, they show as it is later.
+            shown = of_order.get(value, {}) | {name: one for name, one in later.items() if one not in (None, "", [])}
+            sub_order_id = sub_order_id or _sub_order_of(shown, sub_orders)
+            sub_order_word = sub_orders[sub_order_id][1] if sub_order_id else None
+            status = self._word("phone_number.status", shown.get("status"), _NUMBER_STATUSES)
+            requirements_status = self._word(
+                "phone_number.requirements_status", shown.get("requirements_status"), _REQUIREMENTS_STATUSES
+            )
+            numbers.append(
+                _Number(
+                    value=value,
+                    id=text(shown.get("id")),
+                    sub_order_id=sub_order_id,
+                    state=_state(status, requirements_status, sub_order_word, order_word),
+                    word="/".join(word for word in (status, requirements_status) if word),
+                    country=text(shown.get("country_iso_alpha2")) or text(shown.get("country_code")),
+                    number_type=_number_type(shown),
+                    requirements_status=requirements_status,
+                    requirements=_requirements_shown(shown),
+                )
+            )
+        return numbers
+
+    def _value(self, row: Fields) -> str | None:
+        value = e164(row.get("phone_number"))
+        if value is None and (word := text(row.get("phone_number"))):
+            self._unknown[UnknownWord("phone_number.phone_number", word)] = None
+        return value
+
+    # Deadlines
+
+    def _read_deadlines(
+        self, numbers: Sequence[_Number], sub_order_ids: Sequence[str], kept: int
+    ) -> tuple[list[DeadlinesSeen], list[_Number]]:
+        """Read one number's record for each sub order and requirements status: numbers in the same status share a deadline.
+
+        Gives the deadlines, and the numbers with what their records show of requirements.
+        """
+        seen: list[DeadlinesSeen] = []
+        records: dict[str, tuple[_Requirement, ...]] = {}
+        for sub_order_id in self._rotated(sub_order_ids):
+            of_sub_order = [number for number in numbers if number.sub_order_id == sub_order_id]
+            groups: dict[str | None, list[_Number]] = defaultdict(list)
+            for number in of_sub_order:
+                if number.state in OPEN_ASSETS:
+                    groups[number.requirements_status].append(number)
+            if not of_sub_order or len(groups) > self._calls_left() - kept:
+                continue
+            values = self._deadlines_of(groups.values(), records)
+            if values is not None:
+                seen.append(DeadlinesSeen(sub_order_id, tuple(sorted(values.items()))))
+        return seen, [
+            replace(number, requirements=records[number.value]) if number.value in records else number
+            for number in numbers
+        ]
+
+    def _deadlines_of(
+        self, groups: Iterable[Sequence[_Number]], records: dict[str, tuple[_Requirement, ...]]
+    ) -> Counter[datetime] | None:
+        values: Counter[datetime] = Counter()
+        for group in groups:
+            # Always the first: numbers that differ would make the deadline seem to move to and fro.
+            number = group[0]
+            if number.id is None:
+                return None
+            record = fields(self._try(f"number_order_phone_numbers/{quote(number.id, safe='')}"))
+            if record.get("id") != number.id:
+                return None
+            shown = _requirements_shown(record)
+            if any(requirement.word for requirement in shown):
+                records[number.value] = shown
+            # "At which point the deadline is erased" (guide: number orders): none means that nothing is owed.
+            if deadline := record.get("deadline"):
+                value = instant(deadline)
+                if value is None:
+                    return None
+                values[value] += len(group)
+        return values
+
+    # Requirements, their names, and comments
+
+    def _requirements(
+        self, numbers: Sequence[_Number], names: Mapping[str, tuple[str, str | None]]
+    ) -> list[RequirementSeen]:
+        """Sum up the requirements of each sub order's numbers that are open or delivered.
+
+        Where no status of a requirement is shown for a number (beyond the first 50 of a sub order), it is taken from those
+        numbers of the sub order that are in the same requirements status, else it is derived from that.
+        """
+        known = {requirement.id: requirement for requirement in self._order.requirements}
+        shown: dict[tuple[str, str | None, str], tuple[RequirementState, str]] = {}
+        living = [n for n in numbers if n.sub_order_id and n.state in {*OPEN_ASSETS, AssetState.ACTIVE}]
+        for number in living:
+            for requirement in number.requirements:
+                if requirement.word:
+                    self._word("regulatory_requirement.status", requirement.word, _REQUIREMENTS)
+                    state = _REQUIREMENTS.get(requirement.word, RequirementState.UNKNOWN)
+                    key = (number.sub_order_id or "", number.requirements_status, requirement.id)
+                    shown[key] = min(shown.get(key, (state, requirement.word)), (state, requirement.word), key=_rank)
+        found: dict[tuple[str, str], list[tuple[RequirementState, str]]] = defaultdict(list)
+        kinds: dict[str, str | None] = {}
+        for number in living:
+            for requirement in number.requirements:
+                key = (number.sub_order_id or "", number.requirements_status, requirement.id)
+                kinds[requirement.id] = kinds.get(requirement.id) or requirement.kind
+                if requirement.word:
+                    seen = (_REQUIREMENTS.get(requirement.word, RequirementState.UNKNOWN), requirement.word)
+                else:
+                    seen = shown.get(key) or _derived(number, requirement)
+                found[number.sub_order_id or "", requirement.id].append(seen)
+        summed = []
+        for (sub_order_id, requirement_id), states in found.items():
+            least, word = min(states, key=_rank)
+            name, kind = names.get(requirement_id, (None, None))
+            summed.append(
+                RequirementSeen(
+                    id=requirement_id,
+                    sub_order_id=sub_order_id,
+                    state=least,
+                    word=word,
+                    numbers=sum(state is least for state, _ in states),
+                    name=name or (known[requirement_id].name if requirement_id in known else None),
+                    kind=kinds[requirement_id] or kind,
+                )
+            )
+        return summed
+
+    def _unnamed(
+        self, numbers: Sequence[_Number], sub_orders: Mapping[str, tuple[Fields, str | None]]
+    ) -> list[tuple[str, str]]:
+        """The countries and number types with requirements whose names are not on record."""
+        named = {requirement.id for requirement in self._order.requirements if requirement.name}
+        lacking = {
+            number.sub_order_id
+            for number in numbers
+            if number.state in OPEN_ASSETS and any(requirement.id not in named for requirement in number.requirements)
+        }
+        wanted = (
+            (text(sub_order.get("country_code")), text(sub_order.get("phone_number_type")))
+            for sub_order_id, (sub_order, _) in sub_orders.items()
+            if sub_order_id in lacking
+        )
+        return list(dict.fromkeys((country, kind) for country, kind in wanted if country and kind))
+
+    def _read_names(self, wanted: Sequence[tuple[str, str]]) -> dict[str, tuple[str, str | None]]:
+        """Read name and kind of requirements, by id."""
+        names: dict[str, tuple[str, str | None]] = {}
+        for country, number_type in self._rotated(wanted):
+            data = self._try(
+                "regulatory_requirements",
+                ("filter[country_code]", country),
+                ("filter[phone_number_type]", number_type),
+                ("filter[action]", "ordering"),
+            )
+            for row in rows(data):
+                for requirement in rows(row.get("regulatory_requirements")):
+                    requirement_id, name = text(requirement.get("id")), text(requirement.get("name"))
+                    if requirement_id and name:
+                        names[requirement_id] = (name, _kind(requirement))
+        return names
+
+    def _read_comments(self, sub_order_ids: Sequence[str]) -> list[CommentSeen]:
+        comments: dict[str, CommentSeen] = {}
+        for sub_order_id in self._rotated(sub_order_ids):
+            data = self._try(
+                "comments",
+                ("filter[comment_record_type]", "sub_number_order"),
+                ("filter[comment_record_id]", sub_order_id),
+            )
+            for row in rows(data):
+                comment_id, body, at = text(row.get("id")), row.get("body"), instant(row.get("created_at"))
+                if comment_id and isinstance(body, str) and at and row.get("comment_record_id") in (sub_order_id, None):
+                    comments[comment_id] = CommentSeen(
+                        id=comment_id,
+                        sub_order_id=sub_order_id,
+                        # JSON can carry lone surrogates, which nothing that stores text takes.
+                        body=body.encode(errors="replace").decode(),
+                        by_provider=row.get("commenter_type") == "admin",
+                        at=at,
+                    )
+        return list(comments.values())
+
+    # The budget of calls
+
+    def _calls_left(self) -> int:
+        return self._last_call - self._api.calls if self._failures < _MOST_FAILURES else 0
+
+    def _try(self, path: str, *params: tuple[str, str]) -> object:
+        """Read `data` of something that the look can do without; None where there is no call left, or it fails."""
+        if self._calls_left() < 1:
+            return None
+        try:
+            return self._api.get(path, *params)["data"]
+        except (NotFoundError, BadRequestError):
+            return None
+        except UnreadableError:
+            self._failures += 1
+        except (AccountFaultError, SlotBusyError):
+            # Throttled or blocked: more calls would make it worse. The next look will say so at its first call.
+            self._failures = _MOST_FAILURES
+        return None
+
+    def _rotated(self, items: Sequence[_T]) -> list[_T]:
+        """Begin elsewhere at each look, so that none is always the one left out. Each look makes a new version."""
+        start = self._order.version % len(items) if items else 0
+        return [*items[start:], *items[:start]]
+
+    def _word(self, field: str, value: object, known: Iterable[str]) -> str | None:
+        """Read a word of an enumeration; one that is not known is told."""
+        word = text(value)
+        if word and word not in known:
+            self._unknown[UnknownWord(field, word)] = None
+        return word
+
+
+def _state(
+    status: str | None, requirements_status: str | None, sub_order_word: str | None, order_word: str | None
+) -> AssetState:
+    """Tell a number's state. Its own status knows neither `cancelled` nor `deleted`: those stand in the words around it."""
+    around = (requirements_status, sub_order_word, order_word)
+    match status:
+        case "success":
+            return AssetState.DELETED if "deleted" in around else AssetState.ACTIVE
+        case "failure":
+            return AssetState.CANCELLED if "cancelled" in around else AssetState.FAILED
+        case "pending":
+            # An order that failed may hold a sub order that did not.
+            ending = (requirements_status, sub_order_word, order_word if sub_order_word != "success" else None)
+            ended = next((_ENDED_WITH[word] for word in ending if word in _ENDED_WITH), None)
+            return ended or _PENDING_NUMBERS.get(requirements_status or "pending", AssetState.UNKNOWN)
+        case _:
+            return AssetState.UNKNOWN
+
+
+def _sub_order_of(number: Fields, sub_orders: Mapping[str, tuple[Fields, str | None]]) -> str | None:
+    """Tell the sub order of a number that none embeds. Telnyx makes one for each country and number type."""
+    fitting = [
+        sub_order_id
+        for sub_order_id, (sub_order, _) in sub_orders.items()
+        if all(sub_order.get(name) == number.get(name) for name in ("country_code", "phone_number_type"))
+    ]
+    candidates = fitting or list(sub_orders)
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def _number_type(shown: Fields) -> str | None:
+    word = text(shown.get("phone_number_type"))
+    return word if word in _NUMBER_TYPES else None
+
+
+def _requirements_shown(shown: Fields) -> tuple[_Requirement, ...]:
+    return tuple(
+        _Requirement(
+            id=requirement_id,
+            kind=_kind(row),
+            # Only whether there is one: values are personal.
+            has_value=row.get("field_value") not in (None, ""),
+            word=text(row.get("status")),
+        )
+        for row in rows(shown.get("regulatory_requirements"))
+        if (requirement_id := text(row.get("requirement_id")))
+    )
+
+
+def _kind(row: Fields) -> str | None:
+    word = text(row.get("field_type"))
+    kind = word.removesuffix("_id") if word else None
+    return _KINDS.get(kind, kind) if kind else None
+
+
+def _derived(number: _Number, requirement: _Requirement) -> tuple[RequirementState, str]:
+    """Derive a requirement's state from its number's requirements status."""
+    word = number.requirements_status or ""
+    match word:
+        case "approved":
+            state = RequirementState.APPROVED
+        case "requirement-info-under-review":
+            state = RequirementState.UNDER_REVIEW
+        case "requirement-info-pending" | "requirement-info-exception" if not requirement.has_value:
+            state = RequirementState.AWAITING_VALUE
+        case "requirement-info-pending":
+            state = RequirementState.UNDER_REVIEW
+        case "requirement-info-exception" if not any(other.word for other in number.requirements):
+            # One of them was rejected and nothing shows which; better all are told than none. The comment says more.
+            state = RequirementState.REJECTED
+        case _:
+            state = RequirementState.UNKNOWN
+    return state, word
+
+
+def _rank(seen: tuple[RequirementState, str]) -> int:
+    return _LEAST_SATISFIED_FIRST.index(seen[0])
+
+
+def _is_rejected(sub_order_id: str, numbers: Sequence[_Number]) -> bool:
+    return any(
+        number.requirements_status == _EXCEPTION
+        or any(
+            _REQUIREMENTS.get(requirement.word or "") is RequirementState.REJECTED
+            for requirement in number.requirements
+        )
+        for number in numbers
+        if number.sub_order_id == sub_order_id and number.state in OPEN_ASSETS
+    )
+
+
+def _asset(number: _Number) -> AssetSeen:
+    return AssetSeen(
+        kind=AssetKind.NUMBER,
+        value=number.value,
+        state=number.state,
+        word=number.word,
+        provider_id=number.id,
+        sub_order_id=number.sub_order_id,
+        country=number.country,
+        number_type=number.number_type,
+    )

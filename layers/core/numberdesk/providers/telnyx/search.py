@@ -1,0 +1,166 @@
+"""Choosing numbers at Telnyx.
+
+"Only phone numbers that were previously returned in a search" may be ordered (guide: number orders), so every number is
+searched first, those asked for by name too.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import phonenumbers
+
+from numberdesk.domain.request import CriteriaItem, NumbersItem
+from numberdesk.domain.snapshot import AssetSeen
+from numberdesk.domain.words import AssetKind, AssetState
+from numberdesk.providers.base import RefusedError
+from numberdesk.providers.telnyx.api import BadRequestError
+from numberdesk.providers.telnyx.lenient import Fields, rows, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numberdesk.domain.request import Criteria, OrderMessage
+    from numberdesk.providers.telnyx.api import Api
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_MOST_NAMED = 5
+_NEARBY = "10"
+"""Results of a search for one number: its digits may stand within longer numbers, too."""
+
+
+def e164(value: object) -> str | None:
+    """Give a number in E.164 with its plus, else None."""
+    return value if isinstance(value, str) and _E164.fullmatch(value) else None
+
+
+class Search:
+    """The choice of numbers for one order."""
+
+    def __init__(self, api: Api, message: OrderMessage, exclude: frozenset[str]) -> None:
+        """Prepare; nothing is searched.
+
+        `exclude` holds for numbers chosen by us. Those asked for by name are simply looked for again: an order that was
+        refused names all its numbers as gone, whichever of them it was.
+        """
+        self._api = api
+        self._message = message
+        self._exclude = exclude
+        self.chosen: dict[str, AssetSeen] = {}
+        """What is to be ordered, by number."""
+        self.groups: dict[str, str] = {}
+        """The requirement group of a number, where its item names one."""
+        self.lacking: list[str] = []
+        """What could not be had, in words, item by item."""
+
+    def run(self) -> None:
+        """Search for everything.
+
+        Raises:
+            RefusedError: nothing of it can be had, or Telnyx finds the criteria wrong.
+            UnreadableError, AccountFaultError, SlotBusyError: try again later.
+        """
+        # Those asked for by name come first, so that no criteria take them.
+        for position, item in enumerate(self._message.items, 1):
+            if isinstance(item, NumbersItem):
+                self._choose_named(position, item)
+        for position, item in enumerate(self._message.items, 1):
+            if isinstance(item, CriteriaItem):
+                self._choose_fitting(position, item)
+        if not self.chosen:
+            by_criteria = all(isinstance(item, CriteriaItem) for item in self._message.items)
+            raise RefusedError("none of the numbers is available", numbers_gone=by_criteria)
+
+    def _choose_named(self, position: int, item: NumbersItem) -> None:
+        absent = []
+        for number in item.numbers:
+            # Named in two items, it can be had for one.
+            found = None if number in self.chosen else self._find(number)
+            if found is None:
+                absent.append(number)
+            else:
+                self._take(found, item)
+        if absent:
+            named = ", ".join(absent[:_MOST_NAMED]) + (", ..." if len(absent) > _MOST_NAMED else "")
+            self.lacking.append(f"item {position}: {len(absent)} of {item.count} numbers not available ({named})")
+
+    def _find(self, number: str) -> AssetSeen | None:
+        try:
+            parsed = phonenumbers.parse(number)
+        except phonenumbers.NumberParseException:
+            return None
+        region = phonenumbers.region_code_for_number(parsed) or phonenumbers.region_code_for_country_code(
+            parsed.country_code or 0
+        )
+        if not re.fullmatch("[A-Z]{2}", region) or region == phonenumbers.UNKNOWN_REGION:
+            return None  # of no country (+800, +883, ...), and the search needs one
+        results = self._results(
+            ("filter[country_code]", region),
+            ("filter[phone_number][contains]", phonenumbers.national_significant_number(parsed)),
+            ("filter[limit]", _NEARBY),
+        )
+        return next((_chosen(row, region, None) for value, row in results if value == number), None)
+
+    def _choose_fitting(self, position: int, item: CriteriaItem) -> None:
+        criteria = item.criteria
+        # So many more that enough remain when those that may not be chosen are among the results.
+        limit = item.quantity + len(self._exclude) + len(self.chosen)
+        found = 0
+        for value, row in self._results(*_filters(criteria, limit)):
+            if found < item.quantity and value not in self.chosen and value not in self._exclude:
+                self._take(_chosen(row, criteria.country, criteria.number_type), item)
+                found += 1
+        if found < item.quantity:
+            self.lacking.append(f"item {position}: {found} of {item.quantity} numbers found")
+
+    def _take(self, asset: AssetSeen, item: NumbersItem | CriteriaItem) -> None:
+        self.chosen[asset.value] = asset
+        if item.requirement_group_id:
+            self.groups[asset.value] = item.requirement_group_id
+
+    def _results(self, *params: tuple[str, str]) -> Iterator[tuple[str, Fields]]:
+        try:
+            body = self._api.get("available_phone_numbers", *params)
+        except BadRequestError as error:
+            # It would find the same search wrong for ever.
+            raise RefusedError(f"the search was refused: {error.detail}", code=error.code) from error
+        return ((value, row) for row in rows(body["data"]) if (value := e164(row.get("phone_number"))))
+
+
+def _filters(criteria: Criteria, limit: int) -> list[tuple[str, str]]:
+    named = {
+        "country_code": criteria.country,
+        "phone_number_type": criteria.number_type,
+        "national_destination_code": criteria.area_code,
+        "phone_number][starts_with": criteria.starts_with,
+        "phone_number][contains": criteria.contains,
+        "phone_number][ends_with": criteria.ends_with,
+        "locality": criteria.city,
+        "administrative_area": criteria.state,
+        "rate_center": criteria.rate_center,
+        # One feature looks alike in every published form; several go as the official SDK sends them.
+        "features": ",".join(criteria.features),
+        "best_effort": _flag(criteria.best_effort),
+        "quickship": _flag(criteria.quickship),
+        "limit": str(limit),
+    }
+    return [(f"filter[{name}]", value) for name, value in named.items() if value]
+
+
+def _flag(value: bool | None) -> str | None:
+    return None if value is None else str(value).lower()
+
+
+def _chosen(row: Fields, country: str | None, number_type: str | None) -> AssetSeen:
+    # A result says its country among its regions, and its type nowhere.
+    regions = (region for region in rows(row.get("region_information")) if region.get("region_type") == "country_code")
+    shown = next((name for region in regions if (name := text(region.get("region_name")))), None)
+    return AssetSeen(
+        kind=AssetKind.NUMBER,
+        value=str(row["phone_number"]),
+        state=AssetState.PENDING,
+        word="chosen",
+        country=shown or country,
+        number_type=number_type,
+    )

@@ -1,0 +1,581 @@
+"""CallFire simulator: REST 1.1 number orders in XML (and .json), searches, what is owned, and v2's GET /orders.
+
+Chosen here where no source says it: a create answers 201, 429 is "Rate Limit Reached", what cannot be had is left out
+of ``Fulfilled`` and the order still ends FINISHED, and the order postback (our own guess at its shape: no such trigger
+is documented).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape, quoteattr
+
+from flask import Response, g, request
+
+from tests.support.simulators.base import RefusalError, Settings, Simulator, control, iso_z, json_response
+from tests.support.simulators.inventory import Inventory, Stock, Wanted
+from tests.support.simulators.outbox import Delivery, Headers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tests.support.simulators.clock import Clock
+
+DATA = "http://api.callfire.com/data"
+RESOURCE = "http://api.callfire.com/resource"
+NOTIFICATION = "http://api.callfire.com/notification/xsd"
+# Which prefix stands for which namespace; clients have to read names by namespace, so all of these mean the same.
+PREFIXES: dict[str, dict[str, str]] = {
+    "vendor": {DATA: "", RESOURCE: "r", NOTIFICATION: "n"},
+    "swapped": {DATA: "d", RESOURCE: "", NOTIFICATION: "note"},
+    "numbered": {DATA: "ns2", RESOURCE: "ns3", NOTIFICATION: "ns4"},
+}
+REGION_FIELDS = (
+    "Prefix", "City", "State", "Zipcode", "Country", "Lata", "RateCenter", "Latitude", "Longitude", "TimeZone",
+)  # fmt: skip
+ORDER_FIELDS = frozenset({"Numbers", "Keywords", "localCount", "tollFreeCount", *REGION_FIELDS})
+TOLL_FREE = re.compile(r"1(800|888|877|866|855|844|833)")
+GROUPS = ("LocalNumbers", "TollFreeNumbers", "Keywords")
+UNFINISHED = frozenset({"NEW", "PROCESSING"})
+GIVING = frozenset({"FINISHED", "ADJUSTED", "PARTIALLY_ADJUSTED"})
+"""Words that end an order with what was to be had; the meanings are not the vendor's, who defines none."""
+ENDING = GIVING | {"ERRORED", "VOID", "REJECTED", "PAYMENT_ERROR", "ACH_ERROR"}
+
+
+@dataclass
+class CallFireSettings(Settings):
+    """All times in seconds from the order's creation. Changed by ``configure``."""
+
+    processing_seconds: float = 1
+    finish_seconds: float = 4
+    refuse_too_fast: bool = False
+    """429 for more than one order read a second; they are counted in ``too_fast`` anyway."""
+    prefixes: str = "vendor"
+    """How XML namespaces are spelled: vendor, swapped or numbered."""
+    with_tax: bool = False
+    """The newest page's Summary, SalesTax and Total elements."""
+    v2_enabled: bool = True
+    v2_lag_seconds: float = 0
+    """A new order is not in v2's list for this long."""
+    v2_ordered_is_bought: bool = False
+    """v2's ``ordered`` counts what was bought, as its text says, and not what was asked for."""
+    postback_format: str = "XML"
+    block_status: int = 403
+
+
+@dataclass
+class Item:
+    """One group of an order: how many were asked for, what was got."""
+
+    ordered: int
+    unit_cost: float
+    fulfilled: list[str] = field(default_factory=list)
+
+
+@dataclass
+class NumberOrder:
+    id: int
+    account: str
+    created_at: datetime
+    form: dict[str, str]
+    numbers: list[str]
+    keywords: list[str]
+    local_count: int
+    toll_free_count: int
+    status: str = "NEW"
+    forced: bool = False
+    items: dict[str, Item] = field(default_factory=dict)
+
+    def total(self) -> float:
+        return sum(item.unit_cost * len(item.fulfilled) for item in self.items.values())
+
+    def is_named(self, name: str) -> bool:
+        return name in ("*", str(self.id)) or name in self.numbers or name in self.keywords
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A number or keyword that the account leases."""
+
+    account: str
+    name: str
+    begun_at: datetime
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How orders that fit end."""
+
+    order: str
+    status: str
+    with_items: bool
+
+
+@dataclass(frozen=True)
+class PostbackScript:
+    order: str
+    copies: int
+    delay_seconds: float
+    off: bool
+
+
+@dataclass(frozen=True)
+class Xml:
+    """Writes elements of a namespace with the prefixes of one style."""
+
+    prefixes: dict[str, str]
+
+    def element(self, namespace: str, name: str, content: str, **attributes: Any) -> str:
+        prefix = self.prefixes[namespace]
+        tag = f"{prefix}:{name}" if prefix else name
+        spelled = "".join(f" {key}={quoteattr(str(value))}" for key, value in attributes.items())
+        return f"<{tag}{spelled}>{content}</{tag}>"
+
+    def text(self, namespace: str, name: str, value: object) -> str:
+        return self.element(namespace, name, escape(str(value)))
+
+    def document(self, namespace: str, name: str, content: str, **attributes: Any) -> str:
+        declared = {f"xmlns:{p}" if p else "xmlns": uri for uri, p in self.prefixes.items()}
+        root = self.element(namespace, name, content, **declared, **attributes)
+        return f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{root}'
+
+
+class CallFireSimulator(Simulator):
+    """``CallFireSimulator().app``. Credentials: ``allow(login, password, account=...)``.
+
+    Operations for faults and the request log: create_order, get_order, search, search_keywords, list_numbers,
+    get_number, list_keywords, v2_list_orders, v2_get_order.
+    """
+
+    name = "callfire"
+
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        seed: int = 1,
+        login: str = "callfire-login",
+        password: str = "callfire-password",
+        postback_urls: Iterable[str] = (),
+    ) -> None:
+        self.settings = CallFireSettings()
+        super().__init__(self.settings, clock, seed)
+        self.inventory = Inventory(seed)
+        self._orders: dict[int, NumberOrder] = {}
+        self._numbers: dict[str, Owned] = {}
+        self._keywords: dict[str, Owned] = {}
+        self._taken_keywords: set[str] = set()
+        self._limits: dict[str, int] = {}
+        self._read_at: dict[str, datetime] = {}
+        self._too_fast = 0
+        self._urls = list(postback_urls)
+        self._endings: list[Ending] = []
+        self._scripts: list[PostbackScript] = []
+        self.allow(login, password)
+        base = "/api/1.1/rest/number"
+        for suffix in ("", ".json"):
+            self._route("POST", f"{base}/order{suffix}", "create_order", self._create_order)
+            self._route("GET", f"{base}/order/<int:order_id>{suffix}", "get_order", self._get_order)
+        self._route("GET", f"{base}/search", "search", self._search)
+        self._route("GET", f"{base}/keyword/search", "search_keywords", self._search_keywords)
+        self._route("GET", f"{base}/keyword", "list_keywords", self._list_keywords)
+        self._route("GET", base, "list_numbers", self._list_numbers)
+        self._route("GET", f"{base}/<number>", "get_number", self._get_number)
+        self._route("GET", "/v2/orders", "v2_list_orders", self._v2_list_orders)
+        self._route("GET", "/v2/orders/<int:order_id>", "v2_get_order", self._v2_get_order)
+
+    # Plumbing ---------------------------------------------------------------------------------------------------
+
+    def _refusal(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> RefusalError:
+        """An error as the called interface writes it: v2 JSON, 1.1 JSON or 1.1 XML."""
+        if request.path.startswith("/v2/"):
+            detail = {"httpStatusCode": status, "internalCode": 0, "message": message, "developerMessage": message}
+            return RefusalError(status, json.dumps(detail | {"helpLink": ""}), headers=headers)
+        if self._wants_json():
+            body = {"ResourceException": {"HttpStatus": status, "Message": message}}
+            return RefusalError(status, json.dumps(body), headers=headers)
+        xml = self._xml()
+        content = xml.text(RESOURCE, "HttpStatus", status) + xml.text(RESOURCE, "Message", message)
+        return RefusalError(status, xml.document(RESOURCE, "ResourceException", content), "application/xml", headers)
+
+    def _wants_json(self) -> bool:
+        return request.path.endswith(".json")
+
+    def _xml(self) -> Xml:
+        return Xml(PREFIXES[self.settings.prefixes])
+
+    def _xml_response(self, name: str, content: str, status: int = 200, **attributes: Any) -> Response:
+        document = self._xml().document(RESOURCE, name, content, **attributes)
+        return Response(document, status=status, content_type="application/xml")
+
+    def _authenticate(self) -> str:
+        scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+        try:
+            login, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            login, password = "", ""
+        credential = self._credentials.get(login)
+        if scheme != "Basic" or credential is None or not hmac.compare_digest(credential.secret, password):
+            raise self._refusal(401, "Unauthorized")
+        return credential.account
+
+    def _too_many(self, headers: Mapping[str, str]) -> RefusalError:
+        return self._refusal(429, "Rate Limit Reached", headers)
+
+    def _not_found(self) -> RefusalError:
+        return self._refusal(404, "Not found")
+
+    # The passing of time ----------------------------------------------------------------------------------------
+
+    def _advance(self, now: datetime) -> None:
+        for order in self._orders.values():
+            if order.forced or order.status not in UNFINISHED:
+                continue
+            if order.created_at + timedelta(seconds=self.settings.processing_seconds) <= now:
+                order.status = "PROCESSING"
+            ends_at = order.created_at + timedelta(seconds=self.settings.finish_seconds)
+            if ends_at <= now:
+                fitting = [e for e in self._endings if order.is_named(e.order)]
+                ending = fitting[-1] if fitting else Ending("*", "FINISHED", with_items=True)
+                self._end(order, ending, ends_at)
+
+    def _end(self, order: NumberOrder, ending: Ending, at: datetime) -> None:
+        order.status = ending.status
+        if ending.with_items and not any(item.fulfilled for item in order.items.values()):
+            self._fulfil(order, at)
+        if ending.status in ENDING:
+            self._tell(order, at)
+
+    def _fulfil(self, order: NumberOrder, at: datetime) -> None:
+        """Give the order what is to be had: the numbers asked for, then the bulk, then the keywords."""
+        for number in order.numbers:
+            if not self.inventory.is_gone(f"+{number}"):
+                self._own(order, "TollFreeNumbers" if TOLL_FREE.match(number) else "LocalNumbers", number, at)
+        for stock in self._bulk(order.form, order.local_count, "local"):
+            self._own(order, "LocalNumbers", stock.phone_number[1:], at)
+        for stock in self._bulk({}, order.toll_free_count, "toll_free"):
+            self._own(order, "TollFreeNumbers", stock.phone_number[1:], at)
+        for keyword in order.keywords:
+            if keyword not in self._taken_keywords:
+                self._taken_keywords.add(keyword)
+                self._keywords[keyword] = Owned(order.account, keyword, at)
+                order.items["Keywords"].fulfilled.append(keyword)
+
+    def _own(self, order: NumberOrder, group: str, number: str, at: datetime) -> None:
+        self.inventory.take([f"+{number}"])
+        self._numbers[number] = Owned(order.account, number, at)
+        order.items[group].fulfilled.append(number)
+
+    def _bulk(self, region: Mapping[str, str], count: int, kind: str) -> list[Stock]:
+        limit = self._limits.get(kind)
+        if limit is not None:
+            count = min(count, limit)
+            self._limits[kind] = limit - count
+        prefix = region.get("Prefix", "").removeprefix("1")
+        wanted = Wanted("US", kind, locality=region.get("City", "") if not prefix else "", starts_with=prefix)
+        return self.inventory.find(wanted, count) if count else []
+
+    # Number orders ----------------------------------------------------------------------------------------------
+
+    def _create_order(self) -> Response:
+        form = request.form.to_dict()
+        if g.account in self._blocks:
+            raise self._refusal(self.settings.block_status, self._blocks[g.account])
+        if unknown := sorted(form.keys() - ORDER_FIELDS):
+            # Refused here so that a misspelled field (Count, BulkLocal.Count) does not pass for an ignored one.
+            raise self._refusal(400, f"Unknown parameter {unknown[0]}")
+        numbers = [n.removeprefix("+") for n in form.get("Numbers", "").split()]
+        keywords = form.get("Keywords", "").split()
+        counts = [form.get(name, "0") for name in ("localCount", "tollFreeCount")]
+        if not all(re.fullmatch(r"\d{11}", n) for n in numbers):
+            raise self._refusal(400, "Numbers must be E.164 11 digit numbers")
+        if not all(re.fullmatch(r"[A-Za-z0-9]{1,64}", k) for k in keywords):
+            raise self._refusal(400, "Keywords must be 1-64 letters or digits")
+        if not all(c.isdigit() for c in counts):
+            raise self._refusal(400, "localCount and tollFreeCount must be integers")
+        local_count, toll_free_count = (int(c) for c in counts)
+        if not (numbers or keywords or local_count or toll_free_count):
+            raise self._refusal(400, "Nothing to order")
+        toll_free = sum(bool(TOLL_FREE.match(n)) for n in numbers)
+        asked = (len(numbers) - toll_free + local_count, toll_free + toll_free_count, len(keywords))
+        order = NumberOrder(
+            id=1_428_507_003 + 1000 * len(self._orders),
+            account=g.account,
+            created_at=self.clock.now(),
+            form=form,
+            numbers=numbers,
+            keywords=[k.upper() for k in keywords],
+            local_count=local_count,
+            toll_free_count=toll_free_count,
+            items={group: Item(count, 1.0) for group, count in zip(GROUPS, asked, strict=True) if count},
+        )
+        self._orders[order.id] = order
+        self._sell(str(order.id), None, [*numbers, *order.keywords], dict(form))
+        location = f"https://www.callfire.com/api/1.1/rest/number/order/{order.id}"
+        if self._wants_json():
+            return json_response({"ResourceReference": {"Id": order.id, "Location": location}}, 201)
+        xml = self._xml()
+        content = xml.text(RESOURCE, "Id", order.id) + xml.text(RESOURCE, "Location", location)
+        return self._xml_response("ResourceReference", content, 201)
+
+    def _get_order(self, order_id: int) -> Response:
+        self._mind_the_pace()
+        order = self._mine(order_id)
+        if self._wants_json():
+            return json_response({"Resource": {"NumberOrder": self._json_order(order)}})
+        return self._xml_response("Resource", self._xml_order(order))
+
+    def _mind_the_pace(self) -> None:
+        now = self.clock.now()
+        before = self._read_at.get(g.account)
+        self._read_at[g.account] = now
+        if before is not None and now - before < timedelta(seconds=1):
+            self._too_fast += 1
+            if self.settings.refuse_too_fast:
+                raise self._too_many({})
+
+    def _mine(self, order_id: int) -> NumberOrder:
+        order = self._orders.get(order_id)
+        if order is None or order.account != g.account:
+            raise self._not_found()
+        return order
+
+    def _xml_order(self, order: NumberOrder) -> str:
+        xml = self._xml()
+        parts = [
+            xml.text(DATA, "Status", order.status),
+            xml.text(DATA, "Created", iso_z(order.created_at)),
+            xml.text(DATA, "TotalCost", order.total()),
+        ]
+        if self.settings.with_tax:
+            parts += [xml.text(DATA, name, 0.0) for name in ("Summary", "SalesTax", "Total")]
+        for group, item in order.items.items():
+            inner = xml.text(DATA, "Ordered", item.ordered) + xml.text(DATA, "UnitCost", item.unit_cost)
+            if item.fulfilled:  # absent, not empty, when nothing was got
+                inner += xml.text(DATA, "Fulfilled", " ".join(item.fulfilled))
+            parts.append(xml.element(DATA, group, inner))
+        return xml.element(DATA, "NumberOrder", "".join(parts), id=order.id)
+
+    def _json_order(self, order: NumberOrder) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "@id": order.id,
+            "Status": order.status,
+            "Created": iso_z(order.created_at),
+            "TotalCost": order.total(),
+        }
+        for group, item in order.items.items():
+            got = {"Fulfilled": " ".join(item.fulfilled)} if item.fulfilled else {}
+            body[group] = {"Ordered": item.ordered, "UnitCost": item.unit_cost} | got
+        return body
+
+    # Searches and what is owned ---------------------------------------------------------------------------------
+
+    def _search(self) -> Response:
+        count = request.args.get("Count", "")
+        if not count.isdigit():
+            raise self._refusal(400, "Count is required")
+        toll_free = request.args.get("TollFree", "false") == "true"
+        prefix = request.args.get("Prefix", "").removeprefix("1")
+        kind = "toll_free" if toll_free else "local"
+        wanted = Wanted("US", kind, locality="" if prefix else request.args.get("City", ""), starts_with=prefix)
+        found = self.inventory.find(wanted, int(count))
+        numbers = "".join(self._xml_number(s.phone_number[1:], s.locality) for s in found)
+        return self._xml_response("ResourceList", numbers, totalResults=len(found))
+
+    def _xml_number(self, number: str, city: str = "", owned: Owned | None = None) -> str:
+        xml = self._xml()
+        inner = xml.text(DATA, "Number", number)
+        inner += xml.text(DATA, "NationalFormat", f"({number[1:4]}) {number[4:7]}-{number[7:]}")
+        inner += xml.text(DATA, "TollFree", str(bool(TOLL_FREE.match(number))).lower())
+        if city:
+            inner += xml.element(DATA, "Region", xml.text(DATA, "City", city) + xml.text(DATA, "Country", "US"))
+        if owned is not None:
+            inner += xml.text(DATA, "Status", "ACTIVE") + self._lease_info(owned)
+        return xml.element(DATA, "Number", inner)
+
+    def _lease_info(self, owned: Owned) -> str:
+        xml = self._xml()
+        begin, end = owned.begun_at, owned.begun_at + timedelta(days=30)
+        inner = xml.text(DATA, "LeaseBegin", f"{begin:%Y-%m-%dZ}") + xml.text(DATA, "LeaseEnd", f"{end:%Y-%m-%dZ}")
+        return xml.element(DATA, "LeaseInfo", inner + xml.text(DATA, "AutoRenew", "true"))
+
+    def _search_keywords(self) -> Response:
+        asked = [k.upper() for k in request.args.get("Keywords", "").split()]
+        free = [k for k in asked if k not in self._taken_keywords]
+        return self._keyword_list([(k, None) for k in free])
+
+    def _list_keywords(self) -> Response:
+        return self._keyword_list([(k, o) for k, o in self._keywords.items() if o.account == g.account])
+
+    def _keyword_list(self, keywords: list[tuple[str, Owned | None]]) -> Response:
+        xml = self._xml()
+        content = ""
+        for keyword, owned in keywords:
+            inner = xml.text(DATA, "ShortCode", "67076") + xml.text(DATA, "Keyword", keyword)
+            if owned is not None:
+                inner += xml.text(DATA, "Status", "ACTIVE") + self._lease_info(owned)
+            content += xml.element(DATA, "Keyword", inner)
+        return self._xml_response("ResourceList", content, totalResults=len(keywords))
+
+    def _list_numbers(self) -> Response:
+        first, most = request.args.get("FirstResult", "0"), request.args.get("MaxResults", "1000")
+        if not (first.isdigit() and most.isdigit() and int(most) <= 1000):
+            raise self._refusal(400, "MaxResults is at most 1000")
+        mine = [o for o in self._numbers.values() if o.account == g.account]
+        content = "".join(self._xml_number(o.name, owned=o) for o in mine[int(first) :][: int(most)])
+        return self._xml_response("ResourceList", content, totalResults=len(mine))
+
+    def _get_number(self, number: str) -> Response:
+        owned = self._numbers.get(number)
+        if owned is None or owned.account != g.account:
+            raise self._not_found()
+        return self._xml_response("Resource", self._xml_number(number, owned=owned))
+
+    # v2 ---------------------------------------------------------------------------------------------------------
+
+    def _v2_order(self, order: NumberOrder) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "id": order.id,
+            "status": order.status,
+            "created": _epoch_ms(order.created_at),
+            "totalCost": order.total(),
+        }
+        for group, item in order.items.items():
+            ordered = len(item.fulfilled) if self.settings.v2_ordered_is_bought else item.ordered
+            name = group[0].lower() + group[1:]
+            body[name] = {"ordered": ordered, "unitCost": item.unit_cost, "fulfilled": item.fulfilled}
+        return body
+
+    def _v2_list_orders(self) -> Response:
+        self._need_v2()
+        number = re.compile(r"\d+")
+        limit, offset = request.args.get("limit", "20"), request.args.get("offset", "0")
+        begin, end = request.args.get("intervalBegin", "0"), request.args.get("intervalEnd", str(2**53))
+        if not all(number.fullmatch(value) for value in (limit, offset, begin, end)):
+            raise self._refusal(400, "limit, offset, intervalBegin and intervalEnd are integers")
+        statuses = request.args["status"].split(",") if request.args.get("status") else None
+        visible_before = self.clock.now() - timedelta(seconds=self.settings.v2_lag_seconds)
+        found = [
+            self._v2_order(order)
+            for order in reversed(self._orders.values())
+            if order.account == g.account
+            and order.created_at <= visible_before
+            and (statuses is None or order.status in statuses)
+            and int(begin) <= _epoch_ms(order.created_at) <= int(end)
+        ]
+        page = {"limit": int(limit), "offset": int(offset), "totalCount": len(found)}
+        return json_response({"items": found[int(offset) :][: int(limit)]} | page)
+
+    def _v2_get_order(self, order_id: int) -> Response:
+        self._need_v2()
+        return json_response(self._v2_order(self._mine(order_id)))
+
+    def _need_v2(self) -> None:
+        if not self.settings.v2_enabled:
+            raise self._refusal(403, "API v2 is not enabled for this account")
+
+    # Postbacks --------------------------------------------------------------------------------------------------
+
+    def _tell(self, order: NumberOrder, at: datetime) -> None:
+        fitting = [s for s in self._scripts if order.is_named(s.order)]
+        script = fitting[-1] if fitting else PostbackScript("*", copies=1, delay_seconds=0, off=False)
+        if not script.off:
+            self._enqueue(order, at + timedelta(seconds=script.delay_seconds), script.copies)
+
+    def _enqueue(self, order: NumberOrder, due: datetime, copies: int) -> None:
+        body, content_type = self._postback(order)
+        headers = {"content-type": content_type, "user-agent": "CallFire-HTTP/1.0"}
+
+        def compose(_attempt: int) -> tuple[Headers, bytes]:
+            return dict(headers), body
+
+        self.outbox.waiting += [Delivery(url, due, compose) for url in self._urls for _ in range(copies)]
+
+    def _postback(self, order: NumberOrder) -> tuple[bytes, str]:
+        if self.settings.postback_format == "JSON":
+            note = {"SubscriptionId": 1234, "NumberOrder": self._json_order(order)}
+            return json.dumps({"NumberOrderNotification": note}).encode(), "application/json"
+        xml = self._xml()
+        content = xml.text(NOTIFICATION, "SubscriptionId", 1234) + self._xml_order(order)
+        return xml.document(NOTIFICATION, "NumberOrderFinished", content).encode(), "text/xml; charset=UTF-8"
+
+    # Controls ---------------------------------------------------------------------------------------------------
+
+    def orders(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "order_id": str(order.id),
+                "reference": None,
+                "account": order.account,
+                "status": order.status,
+                "created_at": order.created_at,
+                "numbers": [n for group in GROUPS[:2] if group in order.items for n in order.items[group].fulfilled],
+                "keywords": order.items["Keywords"].fulfilled if "Keywords" in order.items else [],
+                "asked": order.form,
+            }
+            for order in self._orders.values()
+        ]
+
+    def _selected(self, order: str) -> list[NumberOrder]:
+        found = [o for o in self._orders.values() if o.is_named(order)]
+        if not found:
+            raise LookupError(f"no order fits {order!r}")
+        return found
+
+    @control
+    def end_as(self, status: str, order: str = "*", *, with_items: bool | None = None) -> None:
+        """Orders that fit (id, a number or keyword asked for, "*") get this status at their usual time, and keep it.
+
+        ``with_items``: whether they get what is to be had; by default FINISHED, ADJUSTED and PARTIALLY_ADJUSTED do.
+        """
+        self._endings.append(Ending(order, status, status in GIVING if with_items is None else with_items))
+
+    @control
+    def set_status(self, status: str, order: str = "*", *, with_items: bool | None = None) -> None:
+        """These orders have this status from now on and keep it. LookupError where none fits."""
+        ending = Ending(order, status, status in GIVING if with_items is None else with_items)
+        for item in self._selected(order):
+            item.forced = True
+            self._end(item, ending, self.clock.now())
+
+    @control
+    def unavailable(self, keywords: list[str] | None = None, numbers: list[str] | None = None) -> None:
+        """Somebody else has these keywords and numbers (11 digits)."""
+        self._taken_keywords.update(k.upper() for k in keywords or [])
+        self.inventory.take(f"+{n.removeprefix('+')}" for n in numbers or [])
+
+    @control
+    def limit_bulk(self, local: int | None = None, toll_free: int | None = None) -> None:
+        """How many numbers bulk orders get from now on, all together."""
+        self._limits |= {k: n for k, n in (("local", local), ("toll_free", toll_free)) if n is not None}
+
+    @control
+    def too_fast(self) -> int:
+        """How many order reads (1.1) came less than a second after the one before, per account."""
+        return self._too_fast
+
+    @control
+    def postback_urls(self, urls: list[str]) -> None:
+        """Where postbacks go from now on: every URL gets each."""
+        self._urls = list(urls)
+
+    @control
+    def postbacks(self, order: str = "*", *, copies: int = 1, delay_seconds: float = 0, off: bool = False) -> None:
+        """How orders that end from now on are told: sent ``copies`` times, late, or never."""
+        self._scripts.append(PostbackScript(order, copies, delay_seconds, off))
+
+    @control
+    def send_postback(self, order: str, copies: int = 1) -> None:
+        """Send a postback about these orders as they are now, with the next ``pump``."""
+        for item in self._selected(order):
+            self._enqueue(item, self.clock.now(), copies)
+
+
+def _epoch_ms(instant: datetime) -> int:
+    return int(instant.timestamp() * 1000)

@@ -1,0 +1,190 @@
+"""The CallFire simulator does what the stories need, in CallFire's own shapes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from defusedxml import ElementTree
+
+from tests.support.simulators.base import SimulatorTransport
+from tests.support.simulators.callfire import CallFireSimulator
+from tests.support.simulators.clock import Clock
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+D, R, N = (
+    f"{{{uri}}}"
+    for uri in (
+        "http://api.callfire.com/data",
+        "http://api.callfire.com/resource",
+        "http://api.callfire.com/notification/xsd",
+    )
+)
+BASE = "/api/1.1/rest/number"
+FORM = {"Numbers": "12065550100 18885550101", "Keywords": "CHOCOLATE VANILLA", "localCount": "3", "City": "Seattle"}
+
+
+@pytest.fixture
+def simulator() -> CallFireSimulator:
+    simulator = CallFireSimulator(
+        Clock(START), login="login", password="password", postback_urls=["https://desk.example/callfire/token"]
+    )
+    simulator.outbox.send = lambda url, headers, body: 200
+    return simulator
+
+
+@pytest.fixture
+def client(simulator: CallFireSimulator) -> httpx.Client:
+    return httpx.Client(
+        transport=SimulatorTransport(simulator), base_url="https://callfire.test", auth=("login", "password")
+    )
+
+
+def create(client: httpx.Client, **form: str) -> str:
+    answer = client.post(f"{BASE}/order", data=form or FORM)
+    assert answer.status_code == 201, answer.text
+    root = ElementTree.fromstring(answer.text)
+    assert root.tag == f"{R}ResourceReference"
+    order_id = root.findtext(f"{R}Id")
+    assert root.findtext(f"{R}Location", "").endswith(f"/number/order/{order_id}")
+    return str(order_id)
+
+
+def read(client: httpx.Client, order_id: str) -> dict[str, str | None]:
+    """Status, and what was fulfilled by group."""
+    answer = client.get(f"{BASE}/order/{order_id}")
+    assert answer.status_code == 200, answer.text
+    order = ElementTree.fromstring(answer.text).find(f"{D}NumberOrder")
+    assert order is not None
+    assert order.get("id") == order_id
+    groups = {item.tag.removeprefix(D): item.findtext(f"{D}Fulfilled") for item in order if len(item)}
+    return {"Status": order.findtext(f"{D}Status"), **groups}
+
+
+@pytest.mark.parametrize("prefixes", ["vendor", "swapped", "numbered"])
+def test_order_finishes_with_one_keyword_missing(
+    simulator: CallFireSimulator, client: httpx.Client, prefixes: str
+) -> None:
+    simulator.configure(prefixes=prefixes)
+    simulator.unavailable(keywords=["vanilla"])
+    order_id = create(client)
+    statuses = []
+    for _ in range(3):
+        statuses.append(read(client, order_id)["Status"])
+        simulator.advance(2)
+    assert statuses == ["NEW", "PROCESSING", "FINISHED"]
+    order = read(client, order_id)
+    local = str(order["LocalNumbers"]).split()
+    assert len(local) == 4
+    assert all(n.startswith("1206") for n in local)
+    assert (order["TollFreeNumbers"], order["Keywords"]) == ("18885550101", "CHOCOLATE")
+
+
+def test_fulfilled_is_absent_when_nothing_was_got(simulator: CallFireSimulator, client: httpx.Client) -> None:
+    simulator.limit_bulk(local=0)
+    order_id = create(client, localCount="2")
+    simulator.advance(4)
+    assert read(client, order_id) == {"Status": "FINISHED", "LocalNumbers": None}
+
+
+def test_every_status_can_be_scripted(simulator: CallFireSimulator, client: httpx.Client) -> None:
+    simulator.end_as("APPROVE_TIER_ONE", "WAITING")
+    simulator.end_as("ERRORED", "BROKEN", with_items=True)
+    waiting, broken = create(client, Keywords="WAITING"), create(client, Keywords="BROKEN")
+    simulator.advance(4)
+    assert read(client, waiting) == {"Status": "APPROVE_TIER_ONE", "Keywords": None}
+    assert read(client, broken) == {"Status": "ERRORED", "Keywords": "BROKEN"}
+    simulator.set_status("FINISHED", waiting)
+    assert read(client, waiting) == {"Status": "FINISHED", "Keywords": "WAITING"}
+
+
+def test_reading_too_fast_is_counted_and_may_be_refused(simulator: CallFireSimulator, client: httpx.Client) -> None:
+    order_id = create(client)
+    for seconds in (1.0, 0.5, 0.5):
+        simulator.advance(seconds)
+        read(client, order_id)
+    assert simulator.too_fast() == 2
+    simulator.configure(refuse_too_fast=True)
+    answer = client.get(f"{BASE}/order/{order_id}")
+    assert answer.status_code == 429
+    assert ElementTree.fromstring(answer.text).findtext(f"{R}Message") == "Rate Limit Reached"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [{"Count": "3"}, {"City": "Seattle"}, {"Numbers": "2065550100"}, {"Keywords": "NO-GOOD"}, {"localCount": "x"}],
+)
+def test_bad_orders_are_refused(simulator: CallFireSimulator, client: httpx.Client, form: dict[str, str]) -> None:
+    answer = client.post(f"{BASE}/order", data=form)
+    assert answer.status_code == 400
+    root = ElementTree.fromstring(answer.text)
+    assert (root.tag, root.findtext(f"{R}HttpStatus")) == (f"{R}ResourceException", "400")
+    assert simulator.purchases() == 0
+
+
+def test_json_variant(simulator: CallFireSimulator, client: httpx.Client) -> None:
+    created = client.post(f"{BASE}/order.json", data={"Keywords": "SUN MOON"}).json()["ResourceReference"]
+    simulator.advance(4)
+    order = client.get(f"{BASE}/order/{created['Id']}.json").json()["Resource"]["NumberOrder"]
+    assert (order["@id"], order["Keywords"]["Fulfilled"]) == (created["Id"], "SUN MOON")
+    assert client.get(f"{BASE}/order/1.json").json() == {
+        "ResourceException": {"HttpStatus": 404, "Message": "Not found"}
+    }
+
+
+def test_v2_lists_orders(simulator: CallFireSimulator, client: httpx.Client) -> None:
+    first = int(create(client, localCount="2"))
+    simulator.advance(10)
+    second = int(create(client, Keywords="SUN"))
+    page = client.get("/v2/orders").json()
+    assert ([o["id"] for o in page["items"]], page["totalCount"], page["limit"]) == ([second, first], 2, 20)
+    since = str(int(START.timestamp() * 1000) + 1)
+    recent = client.get("/v2/orders", params={"intervalBegin": since, "status": "NEW,PROCESSING"}).json()
+    assert [o["id"] for o in recent["items"]] == [second]
+    order = client.get(f"/v2/orders/{first}").json()
+    assert order["created"] == int(START.timestamp() * 1000)
+    assert (order["localNumbers"]["ordered"], len(order["localNumbers"]["fulfilled"])) == (2, 2)
+    simulator.configure(v2_enabled=False)
+    assert client.get("/v2/orders").json()["httpStatusCode"] == 403
+
+
+def test_postback_tells_about_the_end(simulator: CallFireSimulator, client: httpx.Client) -> None:
+    simulator.postbacks("MOON", off=True)
+    order_id = create(client, Keywords="SUN")
+    create(client, Keywords="MOON")
+    assert simulator.pump() == []
+    simulator.advance(4)
+    (sent,) = simulator.pump()
+    assert sent.headers["content-type"] == "text/xml; charset=UTF-8"
+    root = ElementTree.fromstring(sent.body.decode())
+    assert root.tag == f"{N}NumberOrderFinished"
+    assert root.findtext(f"{D}NumberOrder[@id='{order_id}']/{D}Status") == "FINISHED"
+    simulator.send_postback(order_id, copies=2)
+    assert len(simulator.pump()) == 2
+
+
+def test_searches_and_what_is_owned(simulator: CallFireSimulator, client: httpx.Client) -> None:
+    listed = ElementTree.fromstring(client.get(f"{BASE}/search", params={"Count": "2", "City": "Seattle"}).text)
+    number = listed.findtext(f"{D}Number/{D}Number", "")
+    assert (listed.get("totalResults"), number[:4]) == ("2", "1206")
+    assert client.get(f"{BASE}/search").status_code == 400
+    simulator.unavailable(keywords=["MOON"])
+    create(client, Numbers=number, Keywords="SUN")
+    simulator.advance(4)
+    owned = ElementTree.fromstring(client.get(f"{BASE}/{number}").text)
+    assert owned.findtext(f"{D}Number/{D}LeaseInfo/{D}LeaseBegin") == "2026-03-02Z"
+    assert ElementTree.fromstring(client.get(BASE).text).findtext(f"{D}Number/{D}Number") == number
+    assert ElementTree.fromstring(client.get(f"{BASE}/keyword").text).findtext(f"{D}Keyword/{D}Keyword") == "SUN"
+    free = ElementTree.fromstring(client.get(f"{BASE}/keyword/search", params={"Keywords": "SUN MOON STAR"}).text)
+    assert [k.text for k in free.iter(f"{D}Keyword") if k.text] == ["STAR"]
+
+
+def test_credentials_and_purchases(simulator: CallFireSimulator, client: httpx.Client) -> None:
+    refused = client.post(f"{BASE}/order", data=FORM, auth=("login", "wrong"))
+    assert refused.status_code == 401
+    create(client)
+    assert simulator.purchases(number="12065550100") == simulator.purchases(number="VANILLA", City="Seattle") == 1
+    assert simulator.purchases(City="Boston") == 0
+    simulator.revoke("login")
+    assert client.get(BASE).status_code == 401

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain.words import Phase
 from numberdesk.providers.base import Hint, NotAHintError
-from numberdesk.providers.callfire.statuses import PHASES
+from numberdesk.providers.callfire.words import PHASES
 from numberdesk.providers.callfire.xmldoc import DATA, NOTIFICATION, parse
 
 if TYPE_CHECKING:

@@ -1,6 +1,8 @@
-"""CallFire's words for the state of a number order, for the adapter and for the reader of postbacks."""
+"""CallFire's words for the state of a number order, and its way to write numbers; standard library only."""
 
 from __future__ import annotations
+
+import re
 
 from numberdesk.domain.words import Phase
 
@@ -22,3 +24,11 @@ PHASES: dict[str, Phase] = {
     "PAYMENT_ERROR": Phase.FAILED,
     "ACH_ERROR": Phase.FAILED,
 }
+
+_NUMBER = re.compile(r"\+?(1[0-9]{10})")
+
+
+def e164(number: str) -> str | None:
+    """Write CallFire's eleven digits as E.164; none where they are something else."""
+    digits = _NUMBER.fullmatch(number)
+    return f"+{digits[1]}" if digits else None

@@ -1,0 +1,278 @@
+"""CallFire REST 1.1: number and keyword orders, in our words.
+
+Placing is one flat form (names: CallFire's `callfire-service.xsd`, annotations, and its Java client's tests); reading is
+XML by namespace. 1.1 has neither a list of orders nor a reference of ours nor a way to cancel.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from numberdesk.domain.request import Criteria, CriteriaItem, KeywordsItem, NumbersItem
+from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownWord
+from numberdesk.domain.words import AssetKind, AssetState, Phase
+from numberdesk.providers.base import (
+    AccountFaultError,
+    Placed,
+    Plan,
+    RefusedError,
+    UnclearError,
+    UnreadableError,
+)
+from numberdesk.providers.callfire import v2
+from numberdesk.providers.callfire.faults import not_placed, not_read
+from numberdesk.providers.callfire.words import PHASES, e164
+from numberdesk.providers.callfire.xmldoc import DATA, RESOURCE, parse
+from numberdesk.providers.http import BasicAuth, Http
+from numberdesk.providers.telnyx.lenient import text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from xml.etree.ElementTree import Element
+
+    import httpx
+
+    from numberdesk.domain.clock import Clock
+    from numberdesk.domain.order import Order
+    from numberdesk.domain.request import OrderMessage
+    from numberdesk.domain.settings import Timings
+    from numberdesk.providers.base import Credentials, Provider
+
+_V2_BASE_URL = "https://api.callfire.com/v2"
+_FORM = "application/x-www-form-urlencoded"
+
+_COUNTS = {"local": "localCount", "toll_free": "tollFreeCount"}
+# The Region of CreateNumberOrder, flattened; it applies to the local bulk.
+_REGION = {
+    "prefix": "Prefix",
+    "city": "City",
+    "state": "State",
+    "zipcode": "Zipcode",
+    "country": "Country",
+    "lata": "Lata",
+    "rate_center": "RateCenter",
+    "latitude": "Latitude",
+    "longitude": "Longitude",
+    "time_zone": "TimeZone",
+}
+_COUNTRIES = ("US", "CA")
+# The groups of a NumberOrder (CallFire's `callfire-data.xsd`).
+_GROUPS = (
+    ("LocalNumbers", AssetKind.NUMBER, "local"),
+    ("TollFreeNumbers", AssetKind.NUMBER, "toll_free"),
+    ("Keywords", AssetKind.KEYWORD, None),
+)
+
+
+def build(
+    credentials: Credentials,
+    clock: Clock,
+    timings: Timings,
+    *,
+    before_call: Callable[[], None] = lambda: None,
+    transport: httpx.BaseTransport | None = None,
+) -> Provider:
+    """Make the adapter of one account.
+
+    Args:
+        credentials: values `login` and `password` (generated API credentials, not the site's login); settings
+            `v2_find` (false) and `v2_base_url`.
+        clock: for pauses.
+        timings: time-outs.
+        before_call: called before every call.
+        transport: for tests.
+
+    Raises:
+        AccountFaultError: the account's secret cannot be used as it is.
+    """
+    auth = BasicAuth(credentials.value("login"), credentials.value("password"))
+    v2_find, v2_base_url = credentials.settings.get("v2_find", False), credentials.settings.get("v2_base_url")
+    if not isinstance(v2_find, bool):
+        raise AccountFaultError("the setting v2_find must be true or false")
+    if not isinstance(v2_base_url, str | None):
+        raise AccountFaultError("the setting v2_base_url must be a URL")
+
+    def connect(base_url: str) -> Http:
+        return Http(
+            base_url,
+            auth,
+            clock,
+            connect_timeout=timings.connect_timeout,
+            read_timeout=timings.read_timeout,
+            before_call=before_call,
+            transport=transport,
+        )
+
+    return CallFire(connect(credentials.base_url), connect(v2_base_url or _V2_BASE_URL) if v2_find else None)
+
+
+class CallFire:
+    """Number orders of one account."""
+
+    def __init__(self, http: Http, http_v2: Http | None) -> None:
+        """Keep the connections; without one to v2 nothing can be found."""
+        self._http = http
+        self._http_v2 = http_v2
+        self.can_find = http_v2 is not None
+
+    def plan(self, message: OrderMessage, *, exclude: frozenset[str] = frozenset()) -> Plan:  # noqa: ARG002
+        """Write the form. Reads nothing: what is not available is left out by CallFire and shows in the order.
+
+        Raises:
+            RefusedError: something that CallFire cannot be asked for.
+        """
+        form: dict[str, object] = {}
+        chosen: list[AssetSeen] = []
+        for item in message.items:
+            part = _part(item)
+            if form.keys() & part.keys():
+                raise RefusedError("CallFire takes one item of each kind in one order")
+            form |= part
+            match item:
+                case NumbersItem():
+                    chosen += (_chosen(AssetKind.NUMBER, number) for number in item.numbers)
+                case KeywordsItem():
+                    chosen += (_chosen(AssetKind.KEYWORD, keyword) for keyword in item.keywords)
+        return Plan(payload=form, chosen=tuple(chosen))
+
+    def place(self, plan: Plan, reference: str) -> Placed:  # noqa: ARG002
+        """Create the number order: one call, never repeated. No field of it could carry our reference.
+
+        Raises:
+            RefusedError, AccountFaultError, NotSentError: nothing was bought.
+            UnclearError: something may have been bought.
+        """
+        content = urlencode(plan.payload).encode()
+        response = self._http.send_once("POST", "/number/order", content=content, content_type=_FORM)
+        if not response.is_success:
+            raise not_placed(response)
+        try:
+            order_id = (parse(response.content).findtext(f"{RESOURCE}Id") or "").strip()
+        except ValueError:
+            order_id = ""
+        if not (order_id.isascii() and order_id.isdigit()):
+            raise UnclearError(f"HTTP {response.status_code} without an order id")
+        return Placed(order_id)
+
+    def find(self, order: Order, message: OrderMessage | None) -> list[Placed]:  # noqa: ARG002
+        """Look through v2's list of orders for those of the right time and content, where the account allows it.
+
+        Raises:
+            UnreadableError, AccountFaultError, SlotBusyError: not looked; says nothing.
+        """
+        return v2.find(self._http_v2, order) if self._http_v2 else []
+
+    def observe(self, order: Order) -> Snapshot:
+        """Read the order as it is now: one call.
+
+        Raises:
+            UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
+        """
+        order_id = order.provider_order_id or ""
+        response = self._http.read(f"/number/order/{quote(order_id, safe='')}")
+        if not response.is_success:
+            raise not_read(response)
+        try:
+            shown = next(parse(response.content).iter(f"{DATA}NumberOrder"), None)
+        except ValueError:
+            shown = None
+        if shown is None or shown.get("id", order_id) != order_id:
+            raise UnreadableError(f"HTTP {response.status_code} that does not show the order")
+        return _snapshot(order, shown)
+
+    def what_to_look_for(self, order: Order) -> str:
+        """Tell a person how to find an unclear purchase in CallFire's own pages."""
+        content = "; ".join(_described(order))
+        since = f", created after {order.attempt.began_at:%Y-%m-%d %H:%M:%S} UTC" if order.attempt else ""
+        return f"Look in CallFire's number orders for one of exactly {content}{since}; nothing on it names this order."
+
+
+def _part(item: NumbersItem | CriteriaItem | KeywordsItem) -> dict[str, str]:
+    """Write one item as form fields.
+
+    Raises:
+        RefusedError: CallFire cannot be asked for it.
+    """
+    match item:
+        case NumbersItem():
+            if not all(map(e164, item.numbers)):
+                raise RefusedError("CallFire takes US and Canadian numbers only: +1 and ten digits")
+            # "List E.164 11 digit numbers space seperated" (CallFire docs: order new numbers); no plus.
+            return {"Numbers": " ".join(number.removeprefix("+") for number in item.numbers)}
+        case KeywordsItem():
+            return {"Keywords": " ".join(item.keywords)}
+        case CriteriaItem():
+            return _bulk(item.criteria, item.quantity)
+
+
+def _bulk(criteria: Criteria, quantity: int) -> dict[str, str]:
+    if criteria.number_type not in _COUNTS:
+        raise RefusedError("CallFire sells local and toll-free numbers only")
+    if criteria.country not in (None, *_COUNTRIES):
+        raise RefusedError("CallFire sells numbers of the US and Canada only")
+    # "4-7 digit prefix" (CallFire docs: order new numbers), the country code 1 included.
+    if criteria.prefix and not 4 <= len(criteria.prefix) <= 7:  # noqa: PLR2004
+        raise RefusedError("CallFire's prefix has 4 to 7 digits, the country code 1 included")
+    values = criteria.model_dump(exclude_none=True)
+    region = {name: str(values[field]) for field, name in _REGION.items() if field in values}
+    if criteria.number_type == "toll_free":
+        if region.keys() - {"Country"}:
+            # Dropping them silently would buy something else than was asked for.
+            raise RefusedError("CallFire's toll-free numbers cannot be searched by region; remove those criteria")
+        region = {}
+    return {_COUNTS[criteria.number_type]: str(quantity), **region}
+
+
+def _chosen(kind: AssetKind, value: str) -> AssetSeen:
+    return AssetSeen(kind=kind, value=value, state=AssetState.PENDING, word="chosen")
+
+
+def _snapshot(order: Order, shown: Element) -> Snapshot:
+    word = text((shown.findtext(f"{DATA}Status") or "").strip()) or ""
+    phase = PHASES.get(word.upper(), Phase.UNKNOWN)
+    unknown = [UnknownWord("number_order.status", word)] if phase is Phase.UNKNOWN else []
+    # Keywords know no case: what we asked for and what was fulfilled must not become two.
+    spelling = {
+        keyword.casefold(): keyword
+        for item in order.request.items
+        if isinstance(item, KeywordsItem)
+        for keyword in item.keywords
+    }
+    assets: dict[tuple[AssetKind, str], AssetSeen] = {}
+    for group, kind, number_type in _GROUPS:
+        for got in _fulfilled(shown, group):
+            value = e164(got) if kind is AssetKind.NUMBER else spelling.get(got.casefold(), got)
+            if value is None:
+                unknown.append(UnknownWord(f"number_order.{group}.fulfilled", got))
+                continue
+            # Fulfilled is had, whatever the order's status: even ERRORED may come with some.
+            asset = AssetSeen(kind=kind, value=value, state=AssetState.ACTIVE, word=word, number_type=number_type)
+            assets.setdefault((kind, value), asset)
+    return Snapshot(
+        provider_order_id=order.provider_order_id or "",
+        phase=phase,
+        word=word,
+        assets=tuple(assets.values()),
+        unknown_words=tuple(unknown),
+        total_cost=text((shown.findtext(f"{DATA}TotalCost") or "").strip()),
+    )
+
+
+def _fulfilled(shown: Element, group: str) -> Iterator[str]:
+    """Give the words of a group's Fulfilled, an `xs:list`: space separated in one element, absent when nothing was got."""
+    for element in shown.findall(f"{DATA}{group}/{DATA}Fulfilled"):
+        for got in (element.text or "").split():
+            if word := text(got):
+                yield word
+
+
+def _described(order: Order) -> Iterator[str]:
+    for item in order.request.items:
+        match item:
+            case NumbersItem():
+                yield f"the numbers {', '.join(item.numbers)}"
+            case KeywordsItem():
+                yield f"the keywords {', '.join(item.keywords)}"
+            case CriteriaItem():
+                yield f"{item.quantity} {item.criteria.number_type.replace('_', '-')} numbers"

@@ -1,0 +1,559 @@
+"""CallFire's number orders, translated: exact forms out, XML by namespace in, and v2's list for what was lost."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from numberdesk.domain import placing
+from numberdesk.domain.capabilities import check
+from numberdesk.domain.order import Order
+from numberdesk.domain.request import OrderMessage
+from numberdesk.domain.settings import Timings
+from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownWord
+from numberdesk.domain.words import AssetKind, AssetState, Phase
+from numberdesk.providers.base import (
+    AccountFaultError,
+    Credentials,
+    NoSuchOrderError,
+    NotSentError,
+    Placed,
+    Provider,
+    ProviderError,
+    RefusedError,
+    UnclearError,
+    UnreadableError,
+)
+from numberdesk.providers.callfire.adapter import build
+from numberdesk.providers.callfire.capabilities import CAPABILITIES
+from numberdesk.providers.callfire.words import PHASES
+
+NOW = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
+NOW_MS = 1_795_336_200_000
+URL = "https://www.callfire.com/api/1.1/rest/number/order"
+ORDER_ID = "1428507003"
+
+ALL_KINDS: list[dict[str, Any]] = [
+    {"numbers": ["+13105551212", "+18185551212"]},
+    {"keywords": ["CHOCOLATE", "VANILLA"]},
+    {
+        "criteria": {
+            "country": "US",
+            "prefix": "1920659",
+            "city": "Seattle",
+            "state": "WA",
+            "zipcode": "98154",
+            "lata": "674",
+            "rate_center": "SEATTLE",
+            "latitude": 47.61,
+            "longitude": -122.331,
+            "time_zone": "America/Los_Angeles",
+        },
+        "quantity": 3,
+    },
+    {"criteria": {"number_type": "toll_free", "country": "US"}, "quantity": 2},
+]
+
+# The shape of CallFire's PHP client's fixture ResourceReference.response.xml.
+CREATED = b"""<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
+<r:ResourceReference xmlns="http://api.callfire.com/data" xmlns:r="http://api.callfire.com/resource">
+  <r:Id>1528630003</r:Id><r:Location>https://www.callfire.com/api/1.1/rest/number/order/1528630003</r:Location>
+</r:ResourceReference>"""
+
+# After CallFire's callfire-data.xsd and the page on GetNumberOrder.
+FINISHED = b"""<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
+<r:Resource xmlns="http://api.callfire.com/data" xmlns:r="http://api.callfire.com/resource">
+<NumberOrder id="1428507003">
+  <Status>FINISHED</Status>
+  <Created>2014-12-17T12:25:36Z</Created>
+  <TotalCost>3.0</TotalCost>
+  <LocalNumbers><Ordered>3</Ordered><UnitCost>1.0</UnitCost><Fulfilled>12065550100 12065550101</Fulfilled></LocalNumbers>
+  <TollFreeNumbers><Ordered>1</Ordered><UnitCost>1.0</UnitCost></TollFreeNumbers>
+  <Keywords><Ordered>1</Ordered><UnitCost>0.0</UnitCost><Fulfilled>CHOCOLATE</Fulfilled></Keywords>
+</NumberOrder>
+</r:Resource>"""
+
+
+class _Clock:
+    def now(self) -> datetime:
+        return NOW
+
+    def sleep(self, duration: timedelta) -> None:
+        pass
+
+
+class _Answers:
+    """A transport that gives its answers in turn, the last one for ever, and keeps what was asked."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, bytes):
+            return httpx.Response(200, content=answer)
+        response = answer(request) if callable(answer) else answer
+        assert isinstance(response, httpx.Response)
+        return response
+
+
+def _provider(answers: _Answers, **settings: object) -> Provider:
+    credentials = Credentials(
+        "callfire",
+        "default",
+        "https://www.callfire.com/api/1.1/rest",
+        {"login": "LOGIN", "password": "PASSWORD"},
+        settings,
+    )
+    return build(credentials, _Clock(), Timings(), transport=httpx.MockTransport(answers))
+
+
+def _message(*items: dict[str, Any]) -> OrderMessage:
+    return OrderMessage.model_validate({"order_id": "order-1", "provider": "callfire", "items": items or ALL_KINDS})
+
+
+def _order(*items: dict[str, Any]) -> Order:
+    order, _ = placing.receive(_message(*items), reference="reference", correlation_id="c", now=NOW)
+    order, _ = placing.begin(order, (), None, NOW, Timings())
+    return order.with_(provider_order_id=ORDER_ID)
+
+
+def _local(quantity: int, **criteria: Any) -> dict[str, Any]:
+    return {"criteria": criteria, "quantity": quantity}
+
+
+def _toll_free(quantity: int, **criteria: Any) -> dict[str, Any]:
+    return {"criteria": {"number_type": "toll_free"} | criteria, "quantity": quantity}
+
+
+def test_form_carries_every_kind_and_the_whole_region() -> None:
+    answers = _Answers(CREATED)
+    provider = _provider(answers)
+    assert provider.place(provider.plan(_message()), "reference") == Placed("1528630003")
+    [request] = answers.requests
+    assert (request.method, str(request.url)) == ("POST", URL)
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert request.headers["authorization"] == "Basic TE9HSU46UEFTU1dPUkQ="
+    assert request.content.startswith(b"Numbers=13105551212+18185551212&Keywords=CHOCOLATE+VANILLA&localCount=3&")
+    assert parse_qs(request.content.decode(), strict_parsing=True) == {
+        "Numbers": ["13105551212 18185551212"],
+        "Keywords": ["CHOCOLATE VANILLA"],
+        "localCount": ["3"],
+        "Prefix": ["1920659"],
+        "City": ["Seattle"],
+        "State": ["WA"],
+        "Zipcode": ["98154"],
+        "Country": ["US"],
+        "Lata": ["674"],
+        "RateCenter": ["SEATTLE"],
+        "Latitude": ["47.61"],
+        "Longitude": ["-122.331"],
+        "TimeZone": ["America/Los_Angeles"],
+        "tollFreeCount": ["2"],
+    }
+
+
+def test_what_was_not_asked_for_is_not_sent() -> None:
+    answers = _Answers(CREATED)
+    assert _provider(answers).plan(_message(_toll_free(2, country="US"))).payload == {"tollFreeCount": "2"}
+    assert answers.requests == []
+
+
+def test_named_assets_are_the_chosen_ones() -> None:
+    chosen = _provider(_Answers(CREATED)).plan(_message()).chosen
+    assert [(asset.kind, asset.value, asset.state) for asset in chosen] == [
+        (AssetKind.NUMBER, "+13105551212", AssetState.PENDING),
+        (AssetKind.NUMBER, "+18185551212", AssetState.PENDING),
+        (AssetKind.KEYWORD, "CHOCOLATE", AssetState.PENDING),
+        (AssetKind.KEYWORD, "VANILLA", AssetState.PENDING),
+    ]
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [{"numbers": ["+4930901820"]}],
+        [{"numbers": ["+13105551212", "+1310555121"]}],
+        [_local(1, country="DE")],
+        [_local(1, prefix="192")],
+        [_local(1, prefix="19206591")],
+        [_local(1, number_type="mobile")],
+        [_toll_free(1, city="Seattle")],
+        [_toll_free(1, prefix="1888")],
+        [_local(1), _local(2)],
+        [{"keywords": ["A"]}, {"keywords": ["B"]}],
+    ],
+)
+def test_what_callfire_cannot_be_asked_for_is_refused_before_anything_is_sent(items: list[dict[str, Any]]) -> None:
+    with pytest.raises(RefusedError):
+        _provider(_Answers(CREATED)).plan(_message(*items))
+
+
+def test_canadian_numbers_are_taken() -> None:
+    assert _provider(_Answers(CREATED)).plan(_message(_local(1, country="CA"))).payload == {
+        "localCount": "1",
+        "Country": "CA",
+    }
+
+
+def test_capabilities_take_one_of_each_kind() -> None:
+    assert check(_message(), CAPABILITIES) == []
+    twice = check(_message(*ALL_KINDS, *ALL_KINDS), CAPABILITIES)
+    assert {(fault.field, fault.code) for fault in twice} == {(f"items.{n}", "too_many_items") for n in range(4, 8)}
+    [fault] = check(_message(_local(1, number_type="mobile")), CAPABILITIES)
+    assert (fault.field, fault.code) == ("items.0", "item_not_taken")
+
+
+@pytest.mark.parametrize(
+    ("values", "settings"),
+    [
+        ({"login": "LOGIN"}, {}),
+        ({"login": "LOGIN", "password": "PASSWORD"}, {"v2_find": "yes"}),
+        ({"login": "LOGIN", "password": "PASSWORD"}, {"v2_find": True, "v2_base_url": 2}),
+    ],
+)
+def test_secret_that_cannot_be_used_is_a_fault_of_the_account(
+    values: dict[str, str], settings: dict[str, object]
+) -> None:
+    credentials = Credentials("callfire", "default", "https://www.callfire.com/api/1.1/rest", values, settings)
+    with pytest.raises(AccountFaultError):
+        build(credentials, _Clock(), Timings())
+
+
+def _exception(status: int, message: str, code: int | None = None) -> httpx.Response:
+    # Element names after CallFire's PHP client.
+    body = (
+        '<r:ResourceException xmlns:r="http://api.callfire.com/resource">'
+        f"<r:HttpStatus>{status}</r:HttpStatus><r:Message>{message}</r:Message></r:ResourceException>"
+    )
+    return httpx.Response(code or status, content=body.encode())
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (httpx.Response(201, content=b"<html>Welcome</html>"), UnclearError),
+        (CREATED[:150], UnclearError),
+        (b"", UnclearError),
+        (CREATED.replace(b"1528630003", b""), UnclearError),
+        (CREATED.replace(b"1528630003", "\u0661".encode()), UnclearError),
+        (CREATED.replace(b"http://api.callfire.com/resource", b"urn:other"), UnclearError),
+        (b'<!DOCTYPE a [<!ENTITY i "7">]>' + CREATED.partition(b"?>")[2].replace(b"1528630003", b"&i;"), UnclearError),
+        (_exception(401, "Unauthorized", 200), UnclearError),
+        (httpx.Response(302, headers={"location": "https://elsewhere.example"}), UnclearError),
+        (httpx.Response(408), UnclearError),
+        (httpx.Response(500), UnclearError),
+        (_exception(503, "Rate Limit Reached"), UnclearError),
+        (httpx.ReadTimeout("slow"), UnclearError),
+        (httpx.RemoteProtocolError("gone"), UnclearError),
+        (httpx.ConnectError("refused"), NotSentError),
+        (_exception(400, "Keywords must be 1-64 letters or digits"), RefusedError),
+        (httpx.Response(400, text="not XML"), RefusedError),
+        (_exception(400, "Rate Limit Reached"), AccountFaultError),
+        (_exception(400, "Insufficient funds"), AccountFaultError),
+        (_exception(401, "Unauthorized"), AccountFaultError),
+        (httpx.Response(402), AccountFaultError),
+        (httpx.Response(403), AccountFaultError),
+        (httpx.Response(404), AccountFaultError),
+        (httpx.Response(405), AccountFaultError),
+        (httpx.Response(429), AccountFaultError),
+    ],
+)
+def test_what_an_answer_means_for_the_purchase(answer: Any, error: type[ProviderError]) -> None:
+    provider = _provider(_Answers(answer))
+    with pytest.raises(ProviderError) as caught:
+        provider.place(provider.plan(_message()), "reference")
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    ("answer", "pause"),
+    [
+        (httpx.Response(429, headers={"retry-after": "7"}), timedelta(seconds=7)),
+        (_exception(400, "Rate Limit Reached"), None),
+    ],
+)
+def test_throttling_is_a_pause_not_a_block(answer: httpx.Response, pause: timedelta | None) -> None:
+    provider = _provider(_Answers(answer))
+    with pytest.raises(AccountFaultError) as caught:
+        provider.place(provider.plan(_message()), "reference")
+    assert (caught.value.throttled, caught.value.retry_after) == (True, pause)
+
+
+def test_error_tells_the_status_and_nothing_of_the_text() -> None:
+    provider = _provider(_Answers(_exception(400, "bad keyword CHOCOLATE")))
+    with pytest.raises(RefusedError) as caught:
+        provider.place(provider.plan(_message()), "reference")
+    assert str(caught.value) == "HTTP 400"
+
+
+def test_any_success_with_an_id_is_placed_whatever_the_prefixes() -> None:
+    body = b'<ResourceReference xmlns="http://api.callfire.com/resource"> <Id> 7 </Id></ResourceReference>'
+    for status in (200, 201, 202):
+        provider = _provider(_Answers(httpx.Response(status, content=body)))
+        assert provider.place(provider.plan(_message()), "reference") == Placed("7")
+
+
+def _observe(body: bytes, *items: dict[str, Any]) -> Snapshot:
+    return _provider(_Answers(body)).observe(_order(*items))
+
+
+def test_read_order_as_documented() -> None:
+    answers = _Answers(FINISHED)
+    snapshot = _provider(answers).observe(_order())
+    assert [str(request.url) for request in answers.requests] == [f"{URL}/{ORDER_ID}"]
+    assert snapshot == Snapshot(
+        provider_order_id=ORDER_ID,
+        phase=Phase.ENDED,
+        word="FINISHED",
+        assets=(
+            AssetSeen(AssetKind.NUMBER, "+12065550100", AssetState.ACTIVE, "FINISHED", number_type="local"),
+            AssetSeen(AssetKind.NUMBER, "+12065550101", AssetState.ACTIVE, "FINISHED", number_type="local"),
+            AssetSeen(AssetKind.KEYWORD, "CHOCOLATE", AssetState.ACTIVE, "FINISHED"),
+        ),
+        total_cost="3.0",
+    )
+
+
+def test_namespaces_count_and_prefixes_do_not() -> None:
+    swapped = (
+        b'<Resource xmlns="http://api.callfire.com/resource" xmlns:d="http://api.callfire.com/data">'
+        b'<d:NumberOrder id="1428507003"><d:Status>NEW</d:Status></d:NumberOrder></Resource>'
+    )
+    assert _observe(swapped).word == "NEW"
+    with pytest.raises(UnreadableError):
+        _observe(swapped.replace(b"http://api.callfire.com/data", b"urn:other"))
+
+
+def test_bare_order_and_new_elements_are_read_too() -> None:
+    body = FINISHED.partition(b"<NumberOrder")[2].partition(b"</r:Resource>")[0]
+    body = b'<NumberOrder xmlns="http://api.callfire.com/data"' + body
+    body = body.replace(
+        b"</TotalCost>", b"</TotalCost><Summary>3.0</Summary><SalesTax>0.2</SalesTax><Total>3.2</Total>"
+    )
+    assert len(_observe(body).assets) == 3
+
+
+@pytest.mark.parametrize(("word", "phase"), PHASES.items())
+def test_every_status_keeps_what_was_fulfilled(word: str, phase: Phase) -> None:
+    snapshot = _observe(FINISHED.replace(b"FINISHED", word.encode()))
+    assert (snapshot.phase, snapshot.word, snapshot.unknown_words) == (phase, word, ())
+    assert [asset.state for asset in snapshot.assets] == [AssetState.ACTIVE] * 3
+
+
+@pytest.mark.parametrize("word", ["MOONED", ""])
+def test_unknown_status_is_kept_and_reported(word: str) -> None:
+    snapshot = _observe(FINISHED.replace(b"FINISHED", word.encode()))
+    assert (snapshot.phase, snapshot.word) == (Phase.UNKNOWN, word)
+    assert snapshot.unknown_words == (UnknownWord("number_order.status", word),)
+    assert len(snapshot.assets) == 3
+
+
+def test_same_number_in_two_groups_is_one_and_what_is_no_number_is_reported() -> None:
+    snapshot = _observe(
+        FINISHED.replace(b"12065550101", b"2065550101 +12065550100").replace(
+            b"</UnitCost></TollFreeNumbers>",
+            b"</UnitCost><Fulfilled>12065550100 18885550100</Fulfilled></TollFreeNumbers>",
+        )
+    )
+    assert [(asset.value, asset.number_type) for asset in snapshot.assets] == [
+        ("+12065550100", "local"),
+        ("+18885550100", "toll_free"),
+        ("CHOCOLATE", None),
+    ]
+    assert snapshot.unknown_words == (UnknownWord("number_order.LocalNumbers.fulfilled", "2065550101"),)
+
+
+def test_keywords_are_spelled_as_they_were_ordered() -> None:
+    snapshot = _observe(FINISHED, {"keywords": ["Chocolate", "Vanilla"]})
+    assert snapshot.assets[-1].value == "Chocolate"
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (_exception(404, "Not found"), NoSuchOrderError),
+        (_exception(401, "Unauthorized"), AccountFaultError),
+        (httpx.Response(403), AccountFaultError),
+        (httpx.Response(429), AccountFaultError),
+        (_exception(400, "Rate Limit Reached"), AccountFaultError),
+        (httpx.Response(400), UnreadableError),
+        (httpx.Response(500), UnreadableError),
+        (httpx.Response(302), UnreadableError),
+        (b"<html>", UnreadableError),
+        (b"{}", UnreadableError),
+        (CREATED, UnreadableError),
+        (FINISHED.replace(b"1428507003", b"1428507004"), UnreadableError),
+        (b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]>' + FINISHED.partition(b"?>")[2], UnreadableError),
+        (httpx.ReadTimeout("slow"), UnreadableError),
+    ],
+)
+def test_what_an_answer_means_for_a_read(answer: Any, error: type[ProviderError]) -> None:
+    with pytest.raises(ProviderError) as caught:
+        _provider(_Answers(answer)).observe(_order())
+    assert type(caught.value) is error
+
+
+def test_read_is_repeated() -> None:
+    answers = _Answers(httpx.Response(503), httpx.ReadTimeout("slow"), FINISHED)
+    assert _provider(answers).observe(_order()).word == "FINISHED"
+    assert len(answers.requests) == 3
+
+
+_parts = st.sampled_from(
+    [b"FINISHED", b"Fulfilled", b"12065550100", b"NumberOrder", b'id="1428507003"', b"3.0", b"Keywords"]
+)
+_noise = st.sampled_from([b"", b"x", b" ", b"NaN", b"\xff", "\u202e".encode(), b"<a/>", b"<!-- -->", b"9" * 300])
+
+
+@given(st.lists(st.tuples(_parts, _noise), max_size=3))
+def test_mutated_order_never_crashes_a_look(changes: list[tuple[bytes, bytes]]) -> None:
+    body = FINISHED
+    for part, noise in changes:
+        body = body.replace(part, noise)
+    try:
+        snapshot = _observe(body)
+    except UnreadableError:
+        return
+    assert all(asset.value.isprintable() and asset.value for asset in snapshot.assets)
+
+
+def _v2(order_id: int = 10, **groups: Any) -> dict[str, Any]:
+    return {"id": order_id, "status": "NEW", "created": NOW_MS + 500, "totalCost": 0.0} | groups
+
+
+def _group(ordered: int, *fulfilled: str) -> dict[str, Any]:
+    return {"ordered": ordered, "unitCost": 0.0, "fulfilled": list(fulfilled)}
+
+
+def _listing(*items: dict[str, Any]) -> httpx.Response:
+    return httpx.Response(200, json={"items": list(items), "limit": 100, "offset": 0, "totalCount": len(items)})
+
+
+def _find(answer: Any, *items: dict[str, Any]) -> list[str]:
+    provider = _provider(_Answers(answer), v2_find=True)
+    return [placed.provider_order_id for placed in provider.find(_order(*items), None)]
+
+
+def test_nothing_is_looked_for_where_v2_is_not_allowed() -> None:
+    answers = _Answers(_listing(_v2(localNumbers=_group(3))))
+    provider = _provider(answers)
+    assert not provider.can_find
+    assert provider.find(_order(_local(3)), None) == []
+    assert answers.requests == []
+
+
+def test_v2_is_asked_for_the_time_of_the_attempt() -> None:
+    answers = _Answers(_listing(_v2(localNumbers=_group(3))))
+    provider = _provider(answers, v2_find=True, v2_base_url="https://www.callfire.com/v2")
+    assert provider.can_find
+    assert provider.find(_order(_local(3)), None) == [Placed("10", "NEW")]
+    [request] = answers.requests
+    assert request.url.copy_with(query=None) == "https://www.callfire.com/v2/orders"
+    attempt = _order().attempt
+    assert attempt is not None
+    assert dict(request.url.params) == {
+        "intervalBegin": str(NOW_MS - 60_000),
+        "intervalEnd": str(NOW_MS + int((attempt.resolve_at - NOW).total_seconds() * 1000) + 60_000),
+        "offset": "0",
+        "limit": "100",
+    }
+    assert request.headers["authorization"] == "Basic TE9HSU46UEFTU1dPUkQ="
+
+
+def test_default_v2_is_callfires() -> None:
+    answers = _Answers(_listing())
+    _provider(answers, v2_find=True).find(_order(_local(3)), None)
+    assert str(answers.requests[0].url).startswith("https://api.callfire.com/v2/orders?")
+
+
+@pytest.mark.parametrize(
+    ("shown", "items", "matches"),
+    [
+        (_v2(localNumbers=_group(3)), [_local(3)], True),
+        (_v2(localNumbers=_group(3, "13105551212")), [_local(3)], True),
+        (_v2(localNumbers=_group(2)), [_local(3)], False),
+        (_v2(localNumbers=_group(4)), [_local(3)], False),
+        (_v2(tollFreeNumbers=_group(3)), [_local(3)], False),
+        (_v2(tollFreeNumbers=_group(3)), [_toll_free(3)], True),
+        (_v2(localNumbers=_group(3), keywords=_group(1)), [_local(3)], False),
+        (_v2(localNumbers=_group(3)), [_local(3), {"keywords": ["SUN"]}], False),
+        (_v2(localNumbers=_group(3), keywords=_group(1, "SUN")), [_local(3), {"keywords": ["sun"]}], True),
+        (_v2(localNumbers=_group(3), keywords=_group(1, "MOON")), [_local(3), {"keywords": ["sun"]}], False),
+        # Numbers named in the order may stand in either group.
+        (_v2(localNumbers=_group(1), tollFreeNumbers=_group(1)), [{"numbers": ["+13105551212", "+18885551212"]}], True),
+        (_v2(localNumbers=_group(1, "13105551212")), [{"numbers": ["+13105551212"]}], True),
+        (_v2(localNumbers=_group(1, "13105551213")), [{"numbers": ["+13105551212"]}], False),
+        (_v2(localNumbers=_group(2, "13105551212", "13105551213")), [{"numbers": ["+13105551212"]}, _local(1)], True),
+        (_v2(localNumbers=_group(2, "13105551214", "13105551213")), [{"numbers": ["+13105551212"]}, _local(1)], False),
+        # The time of the attempt, a minute of skew on either side.
+        (_v2(localNumbers=_group(3), created=NOW_MS - 60_000), [_local(3)], True),
+        (_v2(localNumbers=_group(3), created=NOW_MS - 60_001), [_local(3)], False),
+        (_v2(localNumbers=_group(3), created=NOW_MS + 3_600_000), [_local(3)], False),
+        (_v2(localNumbers=_group(3), created=None), [_local(3)], False),
+        (_v2(localNumbers=_group(3), id=None), [_local(3)], False),
+        (_v2(localNumbers={"ordered": None, "fulfilled": None}), [_local(3)], False),
+        (_v2(localNumbers=None), [_local(3)], False),
+    ],
+)
+def test_content_and_time_tell_a_match(shown: dict[str, Any], items: list[dict[str, Any]], matches: bool) -> None:
+    assert _find(_listing(shown), *items) == (["10"] if matches else [])
+
+
+def test_all_equal_orders_are_given() -> None:
+    listing = _listing(_v2(10, localNumbers=_group(3)), _v2(11, localNumbers=_group(3)))
+    assert _find(listing, _local(3)) == ["10", "11"]
+
+
+def _paged(pages: int, per_page: int) -> Callable[[httpx.Request], httpx.Response]:
+    def answer(request: httpx.Request) -> httpx.Response:
+        offset = int(request.url.params["offset"])
+        items = [_v2(n, localNumbers=_group(3)) for n in range(offset, min(offset + per_page, pages * per_page))]
+        return httpx.Response(200, json={"items": items, "totalCount": pages * per_page})
+
+    return answer
+
+
+def test_pages_are_followed_though_they_are_shorter_than_asked() -> None:
+    assert _find(_paged(3, 20), _local(3)) == [str(n) for n in range(60)]
+
+
+def test_endless_list_is_given_up() -> None:
+    answers = _Answers(_paged(1000, 1))
+    assert len(_provider(answers, v2_find=True).find(_order(_local(3)), None)) == 20
+    assert len(answers.requests) == 20
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (httpx.Response(404), UnreadableError),
+        (httpx.Response(500), UnreadableError),
+        (httpx.Response(200, text="<html>"), UnreadableError),
+        (httpx.Response(200, json={"items": None}), UnreadableError),
+        (httpx.Response(401), AccountFaultError),
+        (httpx.Response(403), AccountFaultError),
+        (httpx.Response(429), AccountFaultError),
+    ],
+)
+def test_list_that_could_not_be_read_is_not_an_empty_one(answer: httpx.Response, error: type[ProviderError]) -> None:
+    with pytest.raises(ProviderError) as caught:
+        _find(answer, _local(3))
+    assert type(caught.value) is error
+
+
+def test_people_are_told_what_to_look_for() -> None:
+    assert _provider(_Answers(FINISHED)).what_to_look_for(_order()) == (
+        "Look in CallFire's number orders for one of exactly the numbers +13105551212, +18185551212; the keywords "
+        "CHOCOLATE, VANILLA; 3 local numbers; 2 toll-free numbers, created after 2026-11-22 08:30:00 UTC; nothing on "
+        "it names this order."
+    )

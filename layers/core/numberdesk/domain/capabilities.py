@@ -8,7 +8,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.faults import Fault
-from numberdesk.domain.request import MAX_ASSETS, Contact, CriteriaItem, KeywordsItem, NumbersItem, OrderMessage, Partial
+from numberdesk.domain.request import (
+    MAX_ASSETS,
+    Contact,
+    CriteriaItem,
+    KeywordsItem,
+    NumbersItem,
+    OrderMessage,
+    Partial,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +37,8 @@ class Capabilities:
     provider: str
     sends_webhooks: bool
     findability: Findability
+    match_is_proof: bool
+    """Whether a purchase that was found is surely ours (our reference is on it), or may be another of the same content."""
     cancels: bool
     knows_deadlines: bool
     promises_all_or_nothing: bool
@@ -63,11 +73,17 @@ def check(message: OrderMessage, capabilities: Capabilities) -> list[Fault]:
     faults: list[Fault] = []
     if message.count > MAX_ASSETS:
         faults.append(
-            Fault("items", "too_many", f"one order takes at most {MAX_ASSETS} numbers and keywords; split it into several orders")
+            Fault(
+                "items",
+                "too_many",
+                f"one order takes at most {MAX_ASSETS} numbers and keywords; split it into several orders",
+            )
         )
     most = capabilities.most_items_in_all
     if most is not None and len(message.items) > most:
-        faults.append(Fault("items", "too_many_items", f"{name} takes {most} item in one order; send one order for each"))
+        faults.append(
+            Fault("items", "too_many_items", f"{name} takes {most} item in one order; send one order for each")
+        )
     seen: dict[str, int] = {}
     for index, item in enumerate(message.items):
         where = f"items.{index}"
@@ -75,20 +91,38 @@ def check(message: OrderMessage, capabilities: Capabilities) -> list[Fault]:
         limit = capabilities.most_items.get(kind)
         if limit is None:
             way_out = capabilities.ways_out.get(kind.partition(".")[0], "use another provider for it")
-            faults.append(Fault(where, "item_not_taken", f"{name} does not take {kind.replace('.', ' of type ')}; {way_out}"))
+            faults.append(
+                Fault(where, "item_not_taken", f"{name} does not take {kind.replace('.', ' of type ')}; {way_out}")
+            )
             continue
         seen[kind] = seen.get(kind, 0) + 1
         if seen[kind] == limit + 1 and (most is None or len(message.items) <= most):
             faults.append(
-                Fault(where, "too_many_items", f"{name} takes at most {limit} item of {kind} in one order; join them or send several orders")
+                Fault(
+                    where,
+                    "too_many_items",
+                    f"{name} takes at most {limit} item of {kind} in one order; join them or send several orders",
+                )
             )
         if isinstance(item, CriteriaItem):
             faults.extend(_check_criteria(item, f"{where}.criteria", capabilities))
-        if not isinstance(item, KeywordsItem) and item.requirement_group_id and not capabilities.takes_requirement_groups:
-            faults.append(Fault(f"{where}.requirement_group_id", "field_not_taken", f"{name} has no requirement groups; remove it"))
+        if (
+            not isinstance(item, KeywordsItem)
+            and item.requirement_group_id
+            and not capabilities.takes_requirement_groups
+        ):
+            faults.append(
+                Fault(
+                    f"{where}.requirement_group_id", "field_not_taken", f"{name} has no requirement groups; remove it"
+                )
+            )
     if message.partial is Partial.REFUSE and not capabilities.promises_all_or_nothing:
         faults.append(
-            Fault("partial", "not_promised", f"{name} does not promise all or nothing; use accept, or order each number by itself")
+            Fault(
+                "partial",
+                "not_promised",
+                f"{name} does not promise all or nothing; use accept, or order each number by itself",
+            )
         )
     if message.contact != Contact() and not capabilities.takes_contact:
         faults.append(Fault("contact", "field_not_taken", f"{name} takes no contact fields; remove them"))

@@ -39,7 +39,16 @@ def fold(order: Order, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> tup
             kept, total = _compare(order, known, seen[sub_order_id], total, now, zone, changes)
             standing += [_miss(order, deadline, now, zone, changes) for deadline in kept]
         else:
-            standing += [_miss(order, deadline.model_copy(update={"unread_since": deadline.unread_since or now}), now, zone, changes) for deadline in known]
+            standing += [
+                _miss(
+                    order,
+                    deadline.model_copy(update={"unread_since": deadline.unread_since or now}),
+                    now,
+                    zone,
+                    changes,
+                )
+                for deadline in known
+            ]
     return order.with_(deadlines=tuple(standing), deadline_count=total), changes
 
 
@@ -53,7 +62,13 @@ def _undelivered(order: Order, sub_order_id: str) -> bool:
 
 
 def _compare(
-    order: Order, known: list[Deadline], seen: DeadlinesSeen, total: int, now: datetime, zone: ZoneInfo, changes: list[Change]
+    order: Order,
+    known: list[Deadline],
+    seen: DeadlinesSeen,
+    total: int,
+    now: datetime,
+    zone: ZoneInfo,
+    changes: list[Change],
 ) -> tuple[list[Deadline], int]:
     values = dict(seen.values)
     kept = [
@@ -80,20 +95,32 @@ def _compare(
         else:
             total += 1
             deadline = Deadline(
-                id=str(total), sub_order_id=seen.sub_order_id, version=1, value=value, numbers=values[value], confirmed_at=now
+                id=str(total),
+                sub_order_id=seen.sub_order_id,
+                version=1,
+                value=value,
+                numbers=values[value],
+                confirmed_at=now,
             )
             changes.append(_change(ChangeKind.DEADLINE_SET, deadline, messages.deadline_set(order, deadline, zone)))
         kept.append(deadline)
-    for was in gone[len(new) :]:
-        changes.append(_change(ChangeKind.DEADLINE_ERASED, was, messages.deadline_erased(order, was, zone)))
+    changes += [
+        _change(ChangeKind.DEADLINE_ERASED, was, messages.deadline_erased(order, was, zone)) for was in gone[len(new) :]
+    ]
     return kept, total
 
 
 def _miss(order: Order, deadline: Deadline, now: datetime, zone: ZoneInfo, changes: list[Change]) -> Deadline:
     # Past, and this look either saw it standing or saw the numbers gone. Unread, it may have been extended: wait.
-    if deadline.missed or deadline.value > now or (deadline.unread_since is not None and not _undelivered(order, deadline.sub_order_id)):
+    if (
+        deadline.missed
+        or deadline.value > now
+        or (deadline.unread_since is not None and not _undelivered(order, deadline.sub_order_id))
+    ):
         return deadline
-    changes.append(_change(ChangeKind.DEADLINE_MISSED, deadline, messages.deadline_missed(order, deadline, zone), people=True))
+    changes.append(
+        _change(ChangeKind.DEADLINE_MISSED, deadline, messages.deadline_missed(order, deadline, zone), people=True)
+    )
     return deadline.model_copy(update={"missed": True})
 
 
@@ -131,7 +158,8 @@ def remind(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tup
                     "owed": [
                         requirement.label
                         for requirement in order.requirements
-                        if requirement.sub_order_id == deadline.sub_order_id and requirement.state.value in ("awaiting_value", "rejected")
+                        if requirement.sub_order_id == deadline.sub_order_id
+                        and requirement.state.value in ("awaiting_value", "rejected")
                     ][:20],
                 },
                 message=messages.deadline_approaching(order, deadline, before, deadline.unread_since, now, zone),
@@ -161,5 +189,7 @@ def _data(deadline: Deadline) -> dict[str, str | int | None]:
     }
 
 
-def _change(kind: ChangeKind, deadline: Deadline, message: str, *, people: bool = False, was: str | None = None) -> Change:
+def _change(
+    kind: ChangeKind, deadline: Deadline, message: str, *, people: bool = False, was: str | None = None
+) -> Change:
     return Change(kind=kind, data={**_data(deadline), **({"was": was} if was else {})}, message=message, people=people)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from numberdesk.domain import deadlines, messages, requirements
 from numberdesk.domain.order import Asset, Change, SubOrder
@@ -19,6 +18,7 @@ from numberdesk.domain.words import ENDED, MOVES, OPEN_ASSETS, AssetKind, AssetS
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
+    from zoneinfo import ZoneInfo
 
     from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
@@ -34,7 +34,7 @@ class Rules:
 
     timings: Timings
     cadence: tuple[timedelta, ...]
-    zone: ZoneInfo = ZoneInfo("UTC")
+    zone: ZoneInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,9 @@ class Folded:
     comments: tuple[CommentSeen, ...] = ()
 
 
-def fold(order: Order, snapshot: Snapshot, *, began_at: datetime, now: datetime, rules: Rules, told_ended: bool = False) -> Folded:
+def fold(
+    order: Order, snapshot: Snapshot, *, began_at: datetime, now: datetime, rules: Rules, told_ended: bool = False
+) -> Folded:
     """Fold one look into an order.
 
     Args:
@@ -68,7 +70,7 @@ def fold(order: Order, snapshot: Snapshot, *, began_at: datetime, now: datetime,
     )
     seen, changes = _tell_words(seen, snapshot)
     if order.ended:
-        seen, more = _fold_ended(seen, snapshot, rules)
+        seen, more = _fold_ended(seen, snapshot)
         changes += more
         return Folded(schedule(seen, now, rules.timings, rules.cadence), tuple(changes), comments)
 
@@ -78,7 +80,10 @@ def fold(order: Order, snapshot: Snapshot, *, began_at: datetime, now: datetime,
     # A rejection tells its new deadline itself: one message, not two.
     quiet = {change.data["sub_order_id"] for change in told if change.kind is not ChangeKind.REQUIREMENT_APPROVED}
     changes += told
-    changes += [change.model_copy(update={"people": change.people and change.data["sub_order_id"] not in quiet}) for change in more]
+    changes += [
+        change.model_copy(update={"people": change.people and change.data["sub_order_id"] not in quiet})
+        for change in more
+    ]
     state, missed = _derive(asked, snapshot, now)
     asked, more = _move(asked, state, snapshot, missed=missed, now=now)
     changes += more
@@ -91,18 +96,25 @@ def fold(order: Order, snapshot: Snapshot, *, began_at: datetime, now: datetime,
     return Folded(schedule(asked, now, rules.timings, rules.cadence), tuple(changes), comments)
 
 
-def fold_unreadable(order: Order, *, began_at: datetime, now: datetime, rules: Rules, retry_after: timedelta | None = None) -> Folded:
+def fold_unreadable(
+    order: Order, *, began_at: datetime, now: datetime, rules: Rules, retry_after: timedelta | None = None
+) -> Folded:
     """Fold a look that could not read the provider: nothing is known anew, and a reminder may be due all the same."""
     seen = order.with_(
         unreadable_since=order.unreadable_since or began_at,
         hint_looks=tuple(at for at in order.hint_looks if at > now),
-        deadlines=tuple(deadline.model_copy(update={"unread_since": deadline.unread_since or began_at}) for deadline in order.deadlines),
+        deadlines=tuple(
+            deadline.model_copy(update={"unread_since": deadline.unread_since or began_at})
+            for deadline in order.deadlines
+        ),
         look_step=order.look_step + 1,
     )
     seen, changes = deadlines.remind(seen, now, rules.timings, rules.zone)
     seen = schedule(seen, now, rules.timings, rules.cadence)
     if retry_after is not None and seen.next_look_at is not None and seen.next_look_at < now + retry_after:
-        seen = schedule(seen.with_(next_look_at=now + retry_after), now, rules.timings, rules.cadence, keep_next_look=True)
+        seen = schedule(
+            seen.with_(next_look_at=now + retry_after), now, rules.timings, rules.cadence, keep_next_look=True
+        )
     return Folded(seen, tuple(changes))
 
 
@@ -150,7 +162,7 @@ def _tell_words(order: Order, snapshot: Snapshot) -> tuple[Order, list[Change]]:
     return order.with_(words_told=tuple(told)), changes
 
 
-def _fold_ended(order: Order, snapshot: Snapshot, rules: Rules) -> tuple[Order, list[Change]]:
+def _fold_ended(order: Order, snapshot: Snapshot) -> tuple[Order, list[Change]]:
     assets = _merge_assets(order.assets, snapshot)
     fresh = order.with_(assets=assets, provider_word=snapshot.word)
     now_delivered, was_delivered = _delivered(assets), _delivered(order.assets)
@@ -161,7 +173,10 @@ def _fold_ended(order: Order, snapshot: Snapshot, rules: Rules) -> tuple[Order, 
             changes = [
                 Change(
                     kind=ChangeKind.NUMBERS_CORRECTED,
-                    data={"added": sorted(now_delivered - was_delivered)[:20], "removed": sorted(was_delivered - now_delivered)[:20]},
+                    data={
+                        "added": sorted(now_delivered - was_delivered)[:20],
+                        "removed": sorted(was_delivered - now_delivered)[:20],
+                    },
                 )
             ]
         return fresh.with_(contradiction=None), changes
@@ -186,19 +201,11 @@ def _delivered(assets: Sequence[Asset]) -> set[str]:
 
 def _derive(order: Order, snapshot: Snapshot, now: datetime) -> tuple[OrderState, bool]:
     """Derive the order's state from its numbers, and whether a missed deadline ended it."""
+    still_open = _open_state(order, snapshot)
+    if still_open is not None:
+        return still_open, False
     assets = order.assets
-    if any(asset.state in OPEN_ASSETS for asset in assets) and (snapshot.lists_every_asset or snapshot.phase in (Phase.OPEN, Phase.WAITING)):
-        return (OrderState.ACTION_REQUIRED if _owes(order) else OrderState.PENDING), False
-    all_listed = snapshot.lists_every_asset and bool(snapshot.assets)
-    if not all_listed and snapshot.phase in (Phase.OPEN, Phase.UNKNOWN):
-        return OrderState.PENDING, False
-    if not all_listed and snapshot.phase is Phase.WAITING:
-        return OrderState.ACTION_REQUIRED, False
-    if snapshot.lists_every_asset and not assets and snapshot.phase is Phase.ENDED:
-        # Over, and no number shown: a torn answer. The next look will tell.
-        return OrderState.PENDING, False
-    delivered = [asset for asset in assets if asset.state is AssetState.ACTIVE]
-    if delivered:
+    if any(asset.state is AssetState.ACTIVE for asset in assets):
         return (OrderState.PARTIALLY_COMPLETED if missing(order) else OrderState.COMPLETED), False
     if snapshot.phase is Phase.DELETED or (assets and all(asset.state is AssetState.DELETED for asset in assets)):
         return OrderState.DELETED, False
@@ -208,9 +215,26 @@ def _derive(order: Order, snapshot: Snapshot, now: datetime) -> tuple[OrderState
     return (OrderState.CANCELLED if missed or was_cancelled else OrderState.FAILED), missed
 
 
+def _open_state(order: Order, snapshot: Snapshot) -> OrderState | None:
+    """Say in which way an order is still open, or none if it is over."""
+    any_open = any(asset.state in OPEN_ASSETS for asset in order.assets)
+    if snapshot.lists_every_asset:
+        # The numbers are the truth. Over with no number shown at all is a torn answer; the next look will tell.
+        if any_open or not order.assets:
+            return OrderState.ACTION_REQUIRED if _owes(order) else OrderState.PENDING
+        return None
+    if snapshot.phase is Phase.WAITING:
+        return OrderState.ACTION_REQUIRED
+    return OrderState.PENDING if snapshot.phase in (Phase.OPEN, Phase.UNKNOWN) else None
+
+
 def _owes(order: Order) -> bool:
     return any(asset.state is AssetState.ACTION_REQUIRED for asset in order.assets) or bool(
-        [r for r in order.requirements if r.state.value in ("awaiting_value", "rejected") and _is_open(order, r.sub_order_id)]
+        [
+            r
+            for r in order.requirements
+            if r.state.value in ("awaiting_value", "rejected") and _is_open(order, r.sub_order_id)
+        ]
     )
 
 
@@ -227,17 +251,12 @@ def missing(order: Order) -> str | None:
     numbers = {asset.value: asset for asset in active if asset.kind is AssetKind.NUMBER}
     keywords = {asset.value.casefold() for asset in active if asset.kind is AssetKind.KEYWORD}
     said: list[str] = []
+    # Named ones first, so that none of them is counted as one that fits some criteria.
     for item in order.request.items:
         if isinstance(item, NumbersItem):
-            absent = [number for number in item.numbers if number not in numbers]
-            for number in item.numbers:
-                numbers.pop(number, None)
-            if absent:
-                said.append(messages.listed(absent))
+            said += _absent([number for number in item.numbers if numbers.pop(number, None) is None])
         elif isinstance(item, KeywordsItem):
-            absent = [word for word in item.keywords if word.casefold() not in keywords]
-            if absent:
-                said.append(f"keyword {messages.listed(absent)}")
+            said += _absent([f"keyword {word}" for word in item.keywords if word.casefold() not in keywords])
     for item in order.request.items:
         if isinstance(item, CriteriaItem):
             fitting = [value for value, asset in numbers.items() if _fits(asset, item)][: item.quantity]
@@ -250,13 +269,19 @@ def missing(order: Order) -> str | None:
     return "; ".join(said) or None
 
 
+def _absent(names: list[str]) -> list[str]:
+    return [messages.listed(names)] if names else []
+
+
 def _fits(asset: Asset, item: CriteriaItem) -> bool:
     return asset.number_type in (None, item.criteria.number_type) and (
         asset.country is None or item.criteria.country is None or asset.country == item.criteria.country
     )
 
 
-def _move(order: Order, state: OrderState, snapshot: Snapshot, *, missed: bool, now: datetime) -> tuple[Order, list[Change]]:
+def _move(
+    order: Order, state: OrderState, snapshot: Snapshot, *, missed: bool, now: datetime
+) -> tuple[Order, list[Change]]:
     if state is order.state:
         return order, []
     moved = order.with_(
@@ -281,10 +306,19 @@ def _move(order: Order, state: OrderState, snapshot: Snapshot, *, missed: bool, 
             if order.request.partial is Partial.REFUSE:
                 shown = f"only {len(delivered)} of {order.request.count}, though it was asked for all or nothing"
                 told = messages.contradiction(moved, shown)
-                changes.append(_change(ChangeKind.PROVIDER_CONTRADICTION, {"delivered": len(delivered)}, told, people=True))
+                changes.append(
+                    _change(ChangeKind.PROVIDER_CONTRADICTION, {"delivered": len(delivered)}, told, people=True)
+                )
         case OrderState.FAILED:
             reason = f"the provider ended it ({snapshot.word})"
-            changes.append(_change(ChangeKind.ORDER_FAILED, data | {"reason": "ended_by_provider"}, messages.failed(moved, reason), people=True))
+            changes.append(
+                _change(
+                    ChangeKind.ORDER_FAILED,
+                    data | {"reason": "ended_by_provider"},
+                    messages.failed(moved, reason),
+                    people=True,
+                )
+            )
         case OrderState.CANCELLED:
             text = messages.cancelled(moved, missed=missed)
             changes.append(_change(ChangeKind.ORDER_CANCELLED, data | {"deadline_missed": missed}, text, people=True))

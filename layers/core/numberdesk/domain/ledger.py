@@ -77,6 +77,18 @@ def event_detail(entry: Entry, comments: Sequence[str] = ()) -> dict[str, JsonVa
     for comment in comments:
         message += f" Comment: \N{LEFT DOUBLE QUOTATION MARK}{comment}\N{RIGHT DOUBLE QUOTATION MARK}"
     detail: dict[str, JsonValue] = entry.model_dump(
-        mode="json", include={"id", "at", "order_id", "provider", "account", "provider_order_id", "state", "correlation_id", "people", "data"}
+        mode="json",
+        include={
+            "id",
+            "at",
+            "order_id",
+            "provider",
+            "account",
+            "provider_order_id",
+            "state",
+            "correlation_id",
+            "people",
+            "data",
+        },
     )
     return {**detail, "message": message}

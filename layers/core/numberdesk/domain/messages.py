@@ -76,7 +76,9 @@ def partially_completed(order: Order, delivered: int, missing: str) -> str:
 
 def failed(order: Order, reason: str) -> str:
     """Tell that nothing came of it."""
-    return f"{subject(order)} failed: {reason}. Nothing was delivered. Correct it and order again under another order id."
+    return (
+        f"{subject(order)} failed: {reason}. Nothing was delivered. Correct it and order again under another order id."
+    )
 
 
 def cancelled(order: Order, *, missed: bool) -> str:
@@ -87,7 +89,9 @@ def cancelled(order: Order, *, missed: bool) -> str:
 
 def deleted(order: Order) -> str:
     """Tell that the numbers are gone."""
-    return f"All numbers of {subject(order)} were deleted from the account. If nobody of yours did that, ask the provider."
+    return (
+        f"All numbers of {subject(order)} were deleted from the account. If nobody of yours did that, ask the provider."
+    )
 
 
 def unknown(order: Order, *, looking: bool, look_for: str) -> str:
@@ -127,7 +131,9 @@ def unknown_word(order: Order, word: UnknownWord) -> str:
     )
 
 
-def requirements_requested(order: Order, requirements: list[Requirement], deadlines: list[Deadline], zone: ZoneInfo) -> str:
+def requirements_requested(
+    order: Order, requirements: list[Requirement], deadlines: list[Deadline], zone: ZoneInfo
+) -> str:
     """Tell what must be supplied."""
     return (
         f"{subject(order)} needs {count(len(requirements), 'requirement')} for {_where(order, requirements[0].sub_order_id)}: "
@@ -135,7 +141,9 @@ def requirements_requested(order: Order, requirements: list[Requirement], deadli
     )
 
 
-def requirements_rejected(order: Order, requirements: list[Requirement], deadlines: list[Deadline], comments: int, zone: ZoneInfo) -> str:
+def requirements_rejected(
+    order: Order, requirements: list[Requirement], deadlines: list[Deadline], comments: int, zone: ZoneInfo
+) -> str:
     """Tell a rejection; the publisher appends the comments."""
     why = {
         0: "The provider has not said why yet; see the comments of the order there.",
@@ -180,7 +188,11 @@ def deadline_approaching(
     order: Order, deadline: Deadline, rung: timedelta, unconfirmed_since: datetime | None, now: datetime, zone: ZoneInfo
 ) -> str:
     """Remind."""
-    owed = [r for r in order.requirements if r.sub_order_id == deadline.sub_order_id and r.state.value in ("awaiting_value", "rejected")]
+    owed = [
+        r
+        for r in order.requirements
+        if r.sub_order_id == deadline.sub_order_id and r.state.value in ("awaiting_value", "rejected")
+    ]
     what = "; ".join(f"{r.label} ({'rejected' if r.state.value == 'rejected' else 'missing'})" for r in owed[:20])
     doubt = (
         f" The provider cannot be read; the deadline was last confirmed at {instant(deadline.confirmed_at, zone)} and not since "

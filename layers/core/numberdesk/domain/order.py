@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, JsonValue
 
 from numberdesk.domain.model import Instant, Record
 from numberdesk.domain.request import Request
 from numberdesk.domain.words import ENDED, AssetKind, AssetState, ChangeKind, OrderState, RequirementState
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
 
 
 class Asset(Record):
@@ -125,6 +127,8 @@ class Order(Record):
     total_cost: str | None = None
     placed_at: Instant | None = None
     assets: tuple[Asset, ...] = ()
+    numbers_version: int = 1
+    """The version of the order that last wrote its numbers."""
     sub_orders: tuple[SubOrder, ...] = ()
     requirements: tuple[Requirement, ...] = ()
     deadlines: tuple[Deadline, ...] = ()
@@ -152,7 +156,7 @@ class Order(Record):
         """Whether the order is over."""
         return self.state in ENDED
 
-    def with_(self, **changes: Any) -> Order:  # noqa: ANN401 - pydantic checks on the way back from storage
+    def with_(self, **changes: Any) -> Order:
         """Give this order with some fields changed."""
         return self.model_copy(update=changes)
 

@@ -56,7 +56,9 @@ def receive(message: OrderMessage, *, reference: str, correlation_id: str, now: 
         # Due at once: if the sender crashes before the intent is written, the sweep takes the order up.
         wake_at=now,
     )
-    return order, [Change(kind=ChangeKind.ORDER_RECEIVED, data={"asked": message.count, "request_hash": order.request_hash})]
+    return order, [
+        Change(kind=ChangeKind.ORDER_RECEIVED, data={"asked": message.count, "request_hash": order.request_hash})
+    ]
 
 
 def wait(order: Order, until: datetime, why: str) -> Step:
@@ -91,7 +93,12 @@ def begin(order: Order, chosen: Sequence[AssetSeen], shortfall: str | None, now:
             for asset in chosen
         ),
     )
-    data = {"attempt": attempt.number, "send_before": instant_text(send_before), "chosen": [asset.value for asset in chosen][:20], "shortfall": shortfall}
+    data: dict[str, object] = {
+        "attempt": attempt.number,
+        "send_before": instant_text(send_before),
+        "chosen": [asset.value for asset in chosen][:20],
+        "shortfall": shortfall,
+    }
     return placing, [Change.model_validate({"kind": ChangeKind.PLACING_BEGUN, "data": data})]
 
 
@@ -104,10 +111,16 @@ def placed(order: Order, provider_order_id: str, word: str | None, now: datetime
     if order.provider_order_id is not None:
         if order.provider_order_id == provider_order_id:
             return order, []
-        shown = f"a second order, {provider_order_id}, for the same request. One of the two may have to be cancelled there"
+        shown = (
+            f"a second order, {provider_order_id}, for the same request. One of the two may have to be cancelled there"
+        )
         text = messages.contradiction(order, shown)
-        data = {"recorded": order.provider_order_id, "shown": provider_order_id}
-        return order, [Change.model_validate({"kind": ChangeKind.PROVIDER_CONTRADICTION, "data": data, "message": text, "people": True})]
+        data: dict[str, object] = {"recorded": order.provider_order_id, "shown": provider_order_id}
+        return order, [
+            Change.model_validate(
+                {"kind": ChangeKind.PROVIDER_CONTRADICTION, "data": data, "message": text, "people": True}
+            )
+        ]
     bought = order.with_(
         state=OrderState.PENDING,
         provider_order_id=provider_order_id,
@@ -119,18 +132,29 @@ def placed(order: Order, provider_order_id: str, word: str | None, now: datetime
         unknown_since=None,
         ended_at=None,
     )
-    data = {"from": order.state.value, "provider_order_id": provider_order_id, "found": found, "shortfall": order.shortfall}
+    data = {
+        "from": order.state.value,
+        "provider_order_id": provider_order_id,
+        "found": found,
+        "shortfall": order.shortfall,
+    }
     text = messages.placed(bought, found=found)
-    return bought, [Change.model_validate({"kind": ChangeKind.ORDER_PLACED, "data": data, "message": text, "people": found})]
+    return bought, [
+        Change.model_validate({"kind": ChangeKind.ORDER_PLACED, "data": data, "message": text, "people": found})
+    ]
 
 
-def refused(order: Order, code: str, detail: str, now: datetime, rules: Rules, *, numbers_gone: bool = False, look_for: str = "") -> Step:
+def refused(
+    order: Order, code: str, detail: str, now: datetime, rules: Rules, *, numbers_gone: bool = False, look_for: str = ""
+) -> Step:
     """A definite no about this order: from the provider, or before any call where nothing fits.
 
     If an earlier attempt was unclear, the no proves nothing: it may be our own purchase that took the numbers.
     """
     if order.ever_unclear:
-        return unclear(order, f"refused after an unclear attempt ({code})", now, rules, can_look=True, look_for=look_for)
+        return unclear(
+            order, f"refused after an unclear attempt ({code})", now, rules, can_look=True, look_for=look_for
+        )
     attempts = order.attempt.number if order.attempt else 0
     by_criteria = any(isinstance(item, CriteriaItem) for item in order.request.items)
     if numbers_gone and by_criteria and order.state is OrderState.PLACING and attempts < MOST_SEARCHES:
@@ -141,7 +165,7 @@ def refused(order: Order, code: str, detail: str, now: datetime, rules: Rules, *
             wake_at=now,
             waiting_for="a new choice of numbers",
         )
-        data = {"attempt": attempts, "reason": "numbers_gone", "code": code}
+        data: dict[str, object] = {"attempt": attempts, "reason": "numbers_gone", "code": code}
         return again, [Change.model_validate({"kind": ChangeKind.PLACING_ABANDONED, "data": data})]
     failed = order.with_(
         state=OrderState.FAILED,
@@ -152,9 +176,19 @@ def refused(order: Order, code: str, detail: str, now: datetime, rules: Rules, *
         assets=tuple(asset.model_copy(update={"state": AssetState.FAILED}) for asset in order.assets),
     )
     reason = f"{detail} ({code})" if code else detail
-    data = {"from": order.state.value, "to": "failed", "reason": "refused", "code": code, "detail": detail, "delivered": 0, "asked": order.request.count}
+    data = {
+        "from": order.state.value,
+        "to": "failed",
+        "reason": "refused",
+        "code": code,
+        "detail": detail,
+        "delivered": 0,
+        "asked": order.request.count,
+    }
     return failed, [
-        Change.model_validate({"kind": ChangeKind.ORDER_FAILED, "data": data, "message": messages.failed(failed, reason), "people": True})
+        Change.model_validate(
+            {"kind": ChangeKind.ORDER_FAILED, "data": data, "message": messages.failed(failed, reason), "people": True}
+        )
     ]
 
 
@@ -164,7 +198,7 @@ def not_bought(order: Order, why: str, until: datetime) -> Step:
     An order with an earlier unclear attempt never gets here: it is `unknown`, and nothing is sent for it.
     """
     back = order.with_(state=OrderState.RECEIVED, assets=(), wake_at=until, waiting_for=why)
-    data = {"attempt": order.attempt.number if order.attempt else 0, "reason": why}
+    data: dict[str, object] = {"attempt": order.attempt.number if order.attempt else 0, "reason": why}
     return back, [Change.model_validate({"kind": ChangeKind.PLACING_ABANDONED, "data": data})]
 
 
@@ -180,9 +214,11 @@ def unclear(order: Order, why: str, now: datetime, rules: Rules, *, can_look: bo
         people_told=order.people_told or not can_look,
     )
     lost = schedule(lost, now, rules.timings, rules.cadence)
-    data = {"from": order.state.value, "why": why, "looking": can_look}
+    data: dict[str, object] = {"from": order.state.value, "why": why, "looking": can_look}
     text = messages.unknown(lost, looking=can_look, look_for=look_for)
-    return lost, [Change.model_validate({"kind": ChangeKind.ORDER_UNKNOWN, "data": data, "message": text, "people": not can_look})]
+    return lost, [
+        Change.model_validate({"kind": ChangeKind.ORDER_UNKNOWN, "data": data, "message": text, "people": not can_look})
+    ]
 
 
 def not_found(order: Order, now: datetime, rules: Rules, look_for: str) -> Step:
@@ -192,13 +228,18 @@ def not_found(order: Order, now: datetime, rules: Rules, look_for: str) -> Step:
     if not order.people_told and now - (order.unknown_since or now) >= rules.timings.settling:
         searched = searched.with_(people_told=True)
         text = messages.unknown(order, looking=False, look_for=look_for)
-        data = {"from": order.state.value, "why": "not_found", "looking": False}
-        changes = [Change.model_validate({"kind": ChangeKind.ORDER_UNKNOWN, "data": data, "message": text, "people": True})]
+        data: dict[str, object] = {"from": order.state.value, "why": "not_found", "looking": False}
+        changes = [
+            Change.model_validate({"kind": ChangeKind.ORDER_UNKNOWN, "data": data, "message": text, "people": True})
+        ]
     return schedule(searched, now, rules.timings, rules.cadence), changes
+
+
+def not_searched(order: Order, now: datetime, rules: Rules) -> Order:
+    """A search for an unclear purchase failed: it says nothing, and is made again later."""
+    return schedule(order.with_(searches=order.searches + 1), now, rules.timings, rules.cadence)
 
 
 def overdue(order: Order, now: datetime) -> bool:
     """Whether an intent has no outcome although its sender must have given up: from here on nobody calls."""
     return order.state is OrderState.PLACING and order.attempt is not None and now >= order.attempt.resolve_at
-
-

@@ -91,7 +91,9 @@ class Criteria(_Message):
     features: Annotated[list[Literal["sms", "mms", "voice", "fax", "emergency"]], AfterValidator(_distinct)] = Field(
         default_factory=list, description="What each number must be able to do."
     )
-    prefix: Digits | None = Field(default=None, description="First digits, country code included, no plus (TeleSign, CallFire).")
+    prefix: Digits | None = Field(
+        default=None, description="First digits, country code included, no plus (TeleSign, CallFire)."
+    )
     area_code: Digits | None = Field(default=None, description="National destination code (Telnyx).")
     starts_with: Digits | None = Field(default=None, description="First digits, without the country code (Telnyx).")
     ends_with: Digits | None = Field(default=None, description="Last digits (Telnyx).")
@@ -108,7 +110,9 @@ class Criteria(_Message):
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
     time_zone: Text | None = Field(default=None, examples=["America/Los_Angeles"])
     best_effort: bool | None = Field(default=None, description="Take near matches too (Telnyx, US and Canada).")
-    quickship: bool | None = Field(default=None, description="Only numbers that activate at once (Telnyx, +1 toll-free).")
+    quickship: bool | None = Field(
+        default=None, description="Only numbers that activate at once (Telnyx, +1 toll-free)."
+    )
 
     def fields_used(self) -> frozenset[str]:
         """Name the fields that say something."""
@@ -151,7 +155,7 @@ class KeywordsItem(_Message):
         return len(self.keywords)
 
 
-def _item_kind(value: Any) -> str | None:  # noqa: ANN401 - pydantic hands in whatever the message held
+def _item_kind(value: Any) -> str | None:
     if isinstance(value, NumbersItem | CriteriaItem | KeywordsItem):
         return value.__class__.__name__.removesuffix("Item").lower()
     kinds = [kind for kind in ("numbers", "criteria", "keywords") if isinstance(value, dict) and kind in value]
@@ -192,10 +196,13 @@ class OrderMessage(_Message):
     )
     provider: Literal["telnyx", "telesign", "callfire"]
     account: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = Field(
-        default="default", description="One set of credentials at the provider: the secret `<stack>/<provider>/<account>`."
+        default="default",
+        description="One set of credentials at the provider: the secret `<stack>/<provider>/<account>`.",
     )
     items: Annotated[list[Item], Field(min_length=1, max_length=50)]
-    partial: Partial = Field(default=Partial.ACCEPT, description="`refuse` is taken only where the provider promises all or nothing.")
+    partial: Partial = Field(
+        default=Partial.ACCEPT, description="`refuse` is taken only where the provider promises all or nothing."
+    )
     contact: Contact = Field(default_factory=Contact)
     reminders: Annotated[list[str], Field(max_length=20), AfterValidator(_ladder)] = Field(
         default_factory=lambda: list(DEFAULT_LADDER),
@@ -253,11 +260,13 @@ def read_message(body: str) -> OrderMessage:
     try:
         return OrderMessage.model_validate(document)
     except ValidationError as error:
-        faults = [_fault(detail) for detail in error.errors(include_url=False, include_input=False, include_context=False)]
+        faults = [
+            _fault(detail) for detail in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
         raise InvalidMessageError(faults) from None
 
 
-def _fault(detail: Any) -> Fault:  # noqa: ANN401 - pydantic's ErrorDetails
+def _fault(detail: Any) -> Fault:
     kind = str(detail["type"])
     names = list(detail["loc"])
     if names and names[0] == "metadata":
@@ -269,17 +278,18 @@ def _fault(detail: Any) -> Fault:  # noqa: ANN401 - pydantic's ErrorDetails
         names[-1] = last if last.isidentifier() and len(last) <= 64 else "?"  # noqa: PLR2004
         return Fault(_path(names), "unknown_field", "this field is not known; remove it")
     if kind == "string_pattern_mismatch" and "numbers" in names:
-        return Fault(_path(names), "not_e164", "not an E.164 number; write a plus, the country code and the rest, digits only")
+        return Fault(
+            _path(names), "not_e164", "not an E.164 number; write a plus, the country code and the rest, digits only"
+        )
     return Fault(_path(names), kind, str(detail["msg"]).removeprefix("Value error, "))
 
 
 def _path(parts: list[Any]) -> str:
     # The tag of an item's kind stands between its index and the field; it says nothing to the sender.
-    return ".".join(
-        str(part)
-        for position, part in enumerate(parts)
-        if not (position == 2 and parts[0] == "items" and part in ("numbers", "criteria", "keywords") and len(parts) > 3)  # noqa: PLR2004
-    )
+    match parts:
+        case ["items", int(index), "numbers" | "criteria" | "keywords", *rest] if rest:
+            parts = ["items", index, *rest]
+    return ".".join(map(str, parts))
 
 
 def readable_order_id(body: str) -> str | None:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from numberdesk.domain.snapshot import RequirementSeen, Snapshot
 
 
-def fold(order: Order, snapshot: Snapshot, now: datetime, timings: Timings, zone: ZoneInfo) -> tuple[Order, list[Change]]:
+def fold(
+    order: Order, snapshot: Snapshot, now: datetime, timings: Timings, zone: ZoneInfo
+) -> tuple[Order, list[Change]]:
     """Fold the requirements that a look saw. `order` already holds the look's numbers and deadlines.
 
     Equal changes of one sub order are one change. A rejection waits up to `rejection_grace` for the comment that says why
@@ -74,7 +76,9 @@ def _tell(
         ]
 
     changes: list[Change] = []
-    standing = [deadline for deadline in order.deadlines if deadline.sub_order_id == sub_order_id and not deadline.missed]
+    standing = [
+        deadline for deadline in order.deadlines if deadline.sub_order_id == sub_order_id and not deadline.missed
+    ]
     if requested := entered(RequirementState.AWAITING_VALUE):
         text = messages.requirements_requested(order, requested, standing, zone)
         changes.append(_change(ChangeKind.REQUIREMENT_REQUESTED, sub_order_id, requested, text, people=True))
@@ -120,13 +124,21 @@ def _tell(
     ), changes
 
 
-def _change(kind: ChangeKind, sub_order_id: str, requirements: list[Requirement], message: str, *, people: bool = False) -> Change:
+def _change(
+    kind: ChangeKind, sub_order_id: str, requirements: list[Requirement], message: str, *, people: bool = False
+) -> Change:
     return Change(
         kind=kind,
         data={
             "sub_order_id": sub_order_id,
             "requirements": [
-                {"id": requirement.id, "name": requirement.name, "kind": requirement.kind, "word": requirement.word, "numbers": requirement.numbers}
+                {
+                    "id": requirement.id,
+                    "name": requirement.name,
+                    "kind": requirement.kind,
+                    "word": requirement.word,
+                    "numbers": requirement.numbers,
+                }
                 for requirement in requirements[:20]
             ],
         },

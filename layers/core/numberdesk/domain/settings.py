@@ -50,5 +50,3 @@ class Timings(Record):
     """How long a caller waits for its turn at a provider before it puts the work back."""
     retry_pause: Positive = timedelta(seconds=30)
     """Pause before an order that could not even be prepared is tried again."""
-    publish_grace: Positive = timedelta(minutes=5)
-    """Age at which an unpublished event is taken up by the schedule."""

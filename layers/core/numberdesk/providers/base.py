@@ -6,10 +6,11 @@ A new provider brings no new state machine: these four, its capabilities as data
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
     from numberdesk.domain.order import Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.snapshot import AssetSeen, Snapshot
@@ -123,6 +124,9 @@ class Credentials:
 
 class Provider(Protocol):
     """One provider, spoken to with one account."""
+
+    can_find: bool
+    """Whether `find` can look at all with this account's settings."""
 
     def plan(self, message: OrderMessage, *, exclude: frozenset[str] = frozenset()) -> Plan:
         """Prepare the purchase, reading what must be read first (Telnyx: search). Buys nothing.

@@ -9,11 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from types import ModuleType
 
     from numberdesk.domain.capabilities import Capabilities
-    from numberdesk.providers.base import Credentials, Hint, Provider
-    from numberdesk.providers.http import Http  # noqa: F401 - named in the docs below
+    from numberdesk.providers.base import Hint
 
 NAMES = ("telnyx", "telesign", "callfire")
 
@@ -35,3 +34,18 @@ def capabilities(provider: str) -> Capabilities:
     """What a provider can do, as data."""
     value: Capabilities = import_module(f"numberdesk.providers.{provider}.capabilities").CAPABILITIES
     return value
+
+
+def read_hints(provider: str, body: bytes) -> list[Hint]:
+    """Read what a provider's notification claims.
+
+    Raises:
+        NotAHintError: the body is not one of its notifications.
+    """
+    hints: list[Hint] = import_module(f"numberdesk.providers.{provider}.hints").read_hints(body)
+    return hints
+
+
+def adapter(provider: str) -> ModuleType:
+    """The module that talks to a provider: `build(credentials, clock, timings, *, before_call, transport) -> Provider`."""
+    return import_module(f"numberdesk.providers.{provider}.adapter")

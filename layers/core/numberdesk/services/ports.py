@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime, timedelta
 
     from numberdesk.domain.ledger import Entry
@@ -138,7 +138,9 @@ class Store(Protocol):
     def take_probe(self, provider: str, account: str, now: datetime, next_probe_at: datetime) -> bool:
         """Become the one who probes a blocked account now."""
 
-    def take_slot(self, provider: str, account: str, now: datetime, interval: timedelta, patience: timedelta) -> timedelta:
+    def take_slot(
+        self, provider: str, account: str, now: datetime, interval: timedelta, patience: timedelta
+    ) -> timedelta:
         """Take the account's next call slot and say how long to wait for it.
 
         Raises:
@@ -179,13 +181,16 @@ class Bus(Protocol):
 class Providers(Protocol):
     """Gives a provider spoken to with an account."""
 
-    def connect(self, provider: str, account: str, *, fresh: bool = False) -> Provider:
-        """Connect; `fresh` reads the secret again.
+    def connect(self, provider: str, account: str, *, fresh: bool = False, guard: Callable[[], None] = ...) -> Provider:
+        """Connect; `fresh` reads the secret again. `guard` runs just before every call and may forbid it by raising.
 
         Raises:
             AccountFaultError: the account has no usable secret.
             SlotBusyError: nobody may call with this account just now.
         """
+
+    def refresh(self, provider: str, account: str) -> bool:
+        """Read the account's secret again and say whether it differs from the one used last."""
 
 
 class Meter(Protocol):

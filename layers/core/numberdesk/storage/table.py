@@ -48,7 +48,7 @@ from numberdesk.services.ports import AccountState, ClaimedError, ConflictError,
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb import DynamoDBClient
 
     from numberdesk.domain.snapshot import CommentSeen
 
@@ -86,7 +86,7 @@ class Table:
             row, page = items.get("ORDER"), items.get("NUMBERS#0000")
             if row is None:
                 return None
-            if (page or {}).get("page_version") == row.get("page_version"):
+            if page is not None and page["numbers_version"] == row["numbers_version"]:
                 return order_of_items(row, page)
         raise ConflictError
 
@@ -99,9 +99,9 @@ class Table:
         """Record a new order; false if its id is taken."""
         pk = f"ORDER#{order.order_id}"
         writes = [
-            self._put(row_item(order, page_version=0), "attribute_not_exists(pk)"),
-            self._put(page_item(order, page_version=0)),
-            self._put({"pk": pk, "sk": "PERSONAL#MESSAGE", "message": message.model_dump(mode="json", exclude_defaults=False)}),
+            self._put(row_item(order), "attribute_not_exists(pk)"),
+            self._put(page_item(order)),
+            self._put({"pk": pk, "sk": "PERSONAL#MESSAGE", "message": message.model_dump(mode="json")}),
             self._put({"pk": f"REFERENCE#{order.reference}", "sk": "REFERENCE", "order_id": order.order_id}),
             *(self._put(entry_item(entry), "attribute_not_exists(pk)") for entry in entries),
         ]
@@ -124,9 +124,8 @@ class Table:
         """Write an order and all that belongs to the change in one transaction."""
         pk = f"ORDER#{after.order_id}"
         new_page = after.assets != before.assets
-        # The page keeps the version that wrote it; the row points at that.
-        page_version = after.version if new_page else self._page_version(before)
-        writes = [self._put(row_item(after, page_version=page_version), "version = :before", {":before": before.version})]
+        after = after.with_(numbers_version=after.version if new_page else before.numbers_version)
+        writes = [self._put(row_item(after), "version = :before", {":before": before.version})]
         claim_at = None
         if after.provider_order_id is not None and before.provider_order_id is None:
             claim_at = len(writes)
@@ -142,10 +141,17 @@ class Table:
                 )
             )
         if new_page:
-            writes.append(self._put(page_item(after, page_version=page_version)))
+            writes.append(self._put(page_item(after)))
         writes += [self._put(entry_item(entry), "attribute_not_exists(pk)") for entry in entries]
         writes += [
-            self._put({"pk": pk, "sk": f"RECEIPT#{receipt.event_id}", "event_type": receipt.event_type, "received_at": instant_text(receipt.received_at)})
+            self._put(
+                {
+                    "pk": pk,
+                    "sk": f"RECEIPT#{receipt.event_id}",
+                    "event_type": receipt.event_type,
+                    "received_at": instant_text(receipt.received_at),
+                }
+            )
             for receipt in {receipt.event_id: receipt for receipt in receipts}.values()
         ]
         writes += [
@@ -167,10 +173,6 @@ class Table:
             raise ClaimedError(owner or "?")
         if reasons:
             raise ConflictError
-
-    def _page_version(self, order: Order) -> int:
-        item = self._get((f"ORDER#{order.order_id}", "NUMBERS#0000"))
-        return int(item["page_version"]) if item else 0
 
     def record(self, entry: Entry) -> None:
         """Write a ledger entry that belongs to no commit, once."""
@@ -229,7 +231,8 @@ class Table:
                 Limit=max(limit // WAKE_SHARDS, 1),
             )
             found += [
-                Due(str(item["pk"]).removeprefix("ORDER#"), _instant(str(item["wake_at"]))) for item in map(unmarshal, answer["Items"])
+                Due(str(item["pk"]).removeprefix("ORDER#"), _instant(str(item["wake_at"])))
+                for item in map(unmarshal, answer["Items"])
             ]
         return found
 
@@ -240,7 +243,9 @@ class Table:
         item = self._get((f"ACCOUNT#{provider}#{account}", "STATE"))
         if item is None:
             return None
-        return AccountState(bool(item["blocked"]), str(item["reason"]), _instant(item["since"]), _instant(item["probe_at"]))
+        return AccountState(
+            bool(item["blocked"]), str(item["reason"]), _instant(item["since"]), _instant(item["probe_at"])
+        )
 
     def block(self, entry: Entry, reason: str, probe_at: datetime) -> bool:
         """Pause placing at the entry's account; true for whoever does it first."""
@@ -285,7 +290,9 @@ class Table:
             {":next": instant_text(next_probe_at), ":yes": True, ":now": instant_text(now)},
         )
 
-    def take_slot(self, provider: str, account: str, now: datetime, interval: timedelta, patience: timedelta) -> timedelta:
+    def take_slot(
+        self, provider: str, account: str, now: datetime, interval: timedelta, patience: timedelta
+    ) -> timedelta:
         """Take the account's next call slot and say how long to wait for it."""
         key = (f"ACCOUNT#{provider}#{account}", "SLOT")
         while True:
@@ -339,7 +346,9 @@ class Table:
     # Requests
 
     def _get(self, key: Key) -> Item | None:
-        answer = self._client.get_item(TableName=self._name, Key=marshal({"pk": key[0], "sk": key[1]}), ConsistentRead=True)
+        answer = self._client.get_item(
+            TableName=self._name, Key=marshal({"pk": key[0], "sk": key[1]}), ConsistentRead=True
+        )
         return unmarshal(answer["Item"]) if "Item" in answer else None
 
     def _put(self, item: Item, condition: str = "", values: Mapping[str, Any] | None = None) -> Item:
@@ -379,13 +388,13 @@ class Table:
         return []
 
 
-# Items: pure
+# Pure: records to items and back.
 
 
-def row_item(order: Order, *, page_version: int) -> Item:
+def row_item(order: Order) -> Item:
     """Make an order's row. It lies in the wake index only while something is due."""
     item = order.model_dump(mode="json", exclude={"assets"})
-    item |= {"pk": f"ORDER#{order.order_id}", "sk": "ORDER", "page_version": page_version}
+    item |= {"pk": f"ORDER#{order.order_id}", "sk": "ORDER"}
     if order.wake_at is None:
         del item["wake_at"]
     else:
@@ -393,20 +402,20 @@ def row_item(order: Order, *, page_version: int) -> Item:
     return item
 
 
-def page_item(order: Order, *, page_version: int) -> Item:
+def page_item(order: Order) -> Item:
     """Make the page with an order's numbers."""
     return {
         "pk": f"ORDER#{order.order_id}",
         "sk": "NUMBERS#0000",
-        "page_version": page_version,
+        "numbers_version": order.numbers_version,
         "assets": [asset.model_dump(mode="json") for asset in order.assets],
     }
 
 
-def order_of_items(row: Item, page: Item | None) -> Order:
+def order_of_items(row: Item, page: Item) -> Order:
     """Make an order of its row and page."""
     known = {name: value for name, value in row.items() if name in Order.model_fields}
-    return Order.model_validate({**known, "assets": page["assets"] if page else []})
+    return Order.model_validate({**known, "assets": page["assets"]})
 
 
 def entry_item(entry: Entry) -> Item:
@@ -447,7 +456,7 @@ def unmarshal(item: Mapping[str, Any]) -> Item:
     return {name: _plain(_deserializer.deserialize(value)) for name, value in item.items()}
 
 
-def _exact(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _exact(value: Any) -> Any:
     if isinstance(value, float):
         return Decimal(repr(value))
     if isinstance(value, dict):
@@ -457,7 +466,7 @@ def _exact(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     return value
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any DynamoDB value
+def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, dict):

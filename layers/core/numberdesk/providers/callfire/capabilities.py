@@ -12,6 +12,7 @@ CAPABILITIES = Capabilities(
     sends_webhooks=False,
     # By v2 `GET /orders`, where the account's settings allow it; nothing of ours is echoed.
     findability=Findability.BY_CONTENT,
+    match_is_proof=False,
     cancels=False,
     knows_deadlines=False,
     promises_all_or_nothing=False,

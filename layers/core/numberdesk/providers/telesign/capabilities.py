@@ -10,6 +10,7 @@ CAPABILITIES = Capabilities(
     sends_webhooks=False,
     # No reference field and no documented filter: ours rides in the description, which is echoed.
     findability=Findability.BY_CONTENT,
+    match_is_proof=True,
     cancels=True,
     knows_deadlines=False,
     # partial_order_match=false delivers the full quantity or nothing (TeleSign docs: create a direct order).

@@ -9,6 +9,7 @@ CAPABILITIES = Capabilities(
     sends_webhooks=True,
     # customer_reference is echoed and `GET /number_orders` filters by it (OpenAPI, number orders).
     findability=Findability.EXACT,
+    match_is_proof=True,
     # `PATCH /sub_number_orders/{id}/cancel`, while it is pending (OpenAPI, sub number orders).
     cancels=True,
     knows_deadlines=True,

@@ -1,0 +1,42 @@
+"""Place orders: SQS OrderQueue -> provider, at most once.
+
+Gets SQS events; answers with partial batch failures. A message that is no order goes to the dead-letter queue with the reason.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+
+from numberdesk.runtime import build
+from numberdesk.runtime.observe import logger, metrics
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+placer = build.placer()
+
+
+def place(record: SQSRecord, lambda_context: LambdaContext) -> None:
+    """Place the order of one message."""
+    attribute = record.message_attributes.get("correlation_id")
+    correlation_id = (attribute.string_value if attribute else None) or record.message_id
+    logger.append_keys(correlation_id=correlation_id, message_id=record.message_id, order_id=None)
+    placer.handle(
+        record.body,
+        message_id=record.message_id,
+        correlation_id=correlation_id,
+        time_left=lambda: timedelta(milliseconds=lambda_context.get_remaining_time_in_millis()),
+    )
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Handle a batch of order messages."""
+    return process_partial_response(event=event, record_handler=place, processor=processor, context=context)

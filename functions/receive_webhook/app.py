@@ -1,0 +1,62 @@
+"""Receive webhooks and postbacks: authenticate, make durable on SyncQueue, answer exactly 200.
+
+401 for whatever cannot be authenticated (no key configured is one case), 413 beyond the size limit, 5xx only where the queue
+cannot be reached, so that the provider tries again. Telnyx gives a webhook 2 s, so what is imported here counts: no
+httpx, no pydantic, one AWS call a notification and none to the table.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+from botocore.config import Config
+
+from numberdesk.services.receive import KeyMissingError, NotTakenError, Receiver, key_list
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+metrics = Metrics()
+# The provider waits 2 s in all and tries again by itself: fail early.
+sqs = boto3.client("sqs", config=Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1}))
+queue_url = os.environ["SYNC_QUEUE_URL"]
+receiver = Receiver(
+    telnyx_keys=key_list(os.environ["TELNYX_PUBLIC_KEYS"]),
+    callfire_digests=key_list(os.environ["CALLFIRE_TOKEN_DIGESTS"]),
+    tolerance=timedelta(seconds=int(os.environ["WEBHOOK_TOLERANCE_SECONDS"])),
+    body_limit=int(os.environ["WEBHOOK_BODY_LIMIT_BYTES"]),
+    send=lambda message: sqs.send_message(QueueUrl=queue_url, MessageBody=message),
+)
+
+
+def answer(status: int, text: str) -> dict[str, Any]:
+    """Make API Gateway's answer, and count it."""
+    name = "EventsReceived" if status == 200 else "EventsNotDurable" if status >= 500 else "EventsRefused"  # noqa: PLR2004
+    metrics.add_metric(name=name, unit="Count", value=1)
+    return {"statusCode": status, "headers": {"Content-Type": "text/plain"}, "body": text}
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - not needed
+    """Receive one notification: an API Gateway (REST) proxy event."""
+    try:
+        provider, account, size = receiver.take_in(event, datetime.now(UTC))
+    except NotTakenError as error:
+        if isinstance(error, KeyMissingError):
+            metrics.add_metric(name="ReceiverKeyMissing", unit="Count", value=1)
+        logger.warning(
+            "event refused", extra={"resource": event["resource"], "status": error.status, "reason": str(error)}
+        )
+        return answer(error.status, {401: "not authenticated", 413: "body too large"}.get(error.status, "bad request"))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the provider must try again
+        # Its trace may hold the message.
+        logger.error("the event could not be made durable", extra={"error": type(error).__name__})  # noqa: TRY400
+        return answer(503, "try again")
+    logger.info("event received", extra={"provider": provider, "account": account, "bytes": size})
+    return answer(200, "ok")

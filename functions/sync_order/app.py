@@ -1,0 +1,35 @@
+"""Look at orders: SQS SyncQueue (wakes and authenticated notifications) -> observe, fold, commit.
+
+Gets SQS events; answers with partial batch failures.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+
+from numberdesk.runtime import build
+from numberdesk.runtime.observe import logger, metrics
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+syncer = build.syncer()
+
+
+def sync(record: SQSRecord) -> None:
+    """Act on one wake or notification."""
+    logger.append_keys(message_id=record.message_id, correlation_id=record.message_id, order_id=None)
+    syncer.handle(json.loads(record.body))
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Handle a batch of sync messages."""
+    return process_partial_response(event=event, record_handler=sync, processor=processor, context=context)

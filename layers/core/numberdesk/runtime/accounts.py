@@ -1,0 +1,132 @@
+"""Accounts at providers: one Secrets Manager secret each, and the connections made with them."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError, TransformParameterError
+
+from numberdesk.providers import registry
+from numberdesk.providers.base import AccountFaultError, Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from types_boto3_secretsmanager import SecretsManagerClient
+
+    from numberdesk.domain.clock import Clock
+    from numberdesk.domain.settings import Timings
+    from numberdesk.providers.base import Provider
+    from numberdesk.services.ports import Store
+
+CACHED_SECONDS = 300
+
+
+class Accounts:
+    """Connects to providers (`services.ports.Providers`).
+
+    A secret `<stack>/<provider>/<account>` is a JSON object of texts by the provider's own names (`api_key`, ...), an optional
+    `base_url`, and an optional object `settings`. It is cached for five minutes.
+    """
+
+    def __init__(
+        self,
+        client: SecretsManagerClient,
+        store: Store,
+        clock: Clock,
+        timings: Timings,
+        *,
+        stack: str,
+        extra_hosts: frozenset[str],
+        local_run: bool,
+    ) -> None:
+        """Use these; nothing is read yet."""
+        self._secrets = SecretsProvider(boto3_client=client)
+        self._store = store
+        self._clock = clock
+        self._timings = timings
+        self._stack = stack
+        self._extra_hosts = extra_hosts
+        self._local_run = local_run
+        self._used: dict[tuple[str, str], Credentials] = {}
+
+    def connect(
+        self, provider: str, account: str, *, fresh: bool = False, guard: Callable[[], None] = lambda: None
+    ) -> Provider:
+        """Connect to a provider with an account."""
+        capabilities = registry.capabilities(provider)
+        credentials = self._credentials(provider, account, fresh=fresh)
+        # A 429 holds back every caller, also where calls are not spaced.
+        self._take_slot(provider, account, spaced=False)
+
+        def before_call() -> None:
+            if capabilities.call_interval:
+                self._take_slot(provider, account, spaced=True)
+            guard()
+
+        connection: Provider = registry.adapter(provider).build(
+            credentials, self._clock, self._timings, before_call=before_call
+        )
+        return connection
+
+    def refresh(self, provider: str, account: str) -> bool:
+        """Read the secret again and say whether it differs from the one used last."""
+        used = self._used.get((provider, account))
+        try:
+            return self._credentials(provider, account, fresh=True) != used
+        except AccountFaultError:
+            return False
+
+    def _take_slot(self, provider: str, account: str, *, spaced: bool) -> None:
+        interval = registry.capabilities(provider).call_interval if spaced else 0 * self._timings.slot_patience
+        wait = self._store.take_slot(provider, account, self._clock.now(), interval, self._timings.slot_patience)
+        if wait:
+            self._clock.sleep(wait)
+
+    def _credentials(self, provider: str, account: str, *, fresh: bool) -> Credentials:
+        name = f"{self._stack}/{provider}/{account}"
+        try:
+            secret: Any = self._secrets.get(name, max_age=CACHED_SECONDS, transform="json", force_fetch=fresh)
+        except (GetParameterError, TransformParameterError) as error:
+            # The error's text may hold what was read.
+            detail = f"the secret {name} cannot be read as JSON; create it or mend it"
+            raise AccountFaultError(detail, code=type(error).__name__) from None
+        if not isinstance(secret, dict):
+            detail = f"the secret {name} is no JSON object"
+            raise AccountFaultError(detail, code="secret")
+        settings = secret.get("settings") or {}
+        base_url = str(secret.get("base_url") or registry.DEFAULT_BASE_URLS[provider])
+        for url in (base_url, *(value for key, value in settings.items() if key.endswith("base_url"))):
+            self.check_base_url(provider, url)
+        values = {key: str(value) for key, value in secret.items() if key not in ("base_url", "settings")}
+        credentials = Credentials(provider, account, base_url, values, settings)
+        self._used[provider, account] = credentials
+        return credentials
+
+    def check_base_url(self, provider: str, url: str) -> None:
+        """Let credentials go only where they may: https to a listed host, or a local simulator in a local run.
+
+        Raises:
+            AccountFaultError: with what to do.
+        """
+        parts = urlsplit(url)
+        if self._local_run:
+            # The local run speaks to simulators and to nothing else.
+            if parts.scheme in ("http", "https") and _is_loopback(parts.hostname):
+                return
+            detail = "a local run speaks to loopback addresses only; set base_url in the account's secret"
+            raise AccountFaultError(detail, code="base_url")
+        if parts.scheme == "https" and parts.hostname in registry.HOSTS[provider] | self._extra_hosts:
+            return
+        detail = f"base_url must be https to a known host of {provider} or one of the parameter ExtraProviderHosts"
+        raise AccountFaultError(detail, code="base_url")
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False

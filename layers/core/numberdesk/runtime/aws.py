@@ -1,0 +1,43 @@
+"""AWS clients: one session, made once, with time-outs shorter than the functions'."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_events import EventBridgeClient
+    from types_boto3_secretsmanager import SecretsManagerClient
+    from types_boto3_sqs import SQSClient
+
+CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})
+
+
+@cache
+def session() -> boto3.session.Session:
+    """Give the one session; further clients of it are cheap."""
+    return boto3.session.Session()
+
+
+def dynamodb() -> DynamoDBClient:
+    """Give a DynamoDB client."""
+    return session().client("dynamodb", config=CONFIG)
+
+
+def sqs() -> SQSClient:
+    """Give an SQS client."""
+    return session().client("sqs", config=CONFIG)
+
+
+def events() -> EventBridgeClient:
+    """Give an EventBridge client."""
+    return session().client("events", config=CONFIG)
+
+
+def secretsmanager() -> SecretsManagerClient:
+    """Give a Secrets Manager client."""
+    return session().client("secretsmanager", config=CONFIG)

@@ -1,0 +1,86 @@
+"""Builds the services from the environment, one function of its own for each Lambda function."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from numberdesk.messaging.events import EventBus
+from numberdesk.messaging.sqs import SqsDeadLetters, SqsQueue
+from numberdesk.runtime import aws
+from numberdesk.runtime.clock import SystemClock
+from numberdesk.runtime.observe import PowertoolsMeter, logger
+from numberdesk.runtime.settings import env, is_true, timings, zone
+from numberdesk.services.desk import Desk
+from numberdesk.storage.table import Table
+
+if TYPE_CHECKING:
+    from numberdesk.services.place import Placer
+    from numberdesk.services.publish import Publisher
+    from numberdesk.services.sync import Syncer
+    from numberdesk.services.wake import Waker
+
+
+def _desk() -> Desk:
+    from numberdesk.runtime.accounts import Accounts  # noqa: PLC0415 - wake_orders has no accounts
+
+    clock, times = SystemClock(), timings()
+    store = Table(aws.dynamodb(), env("TABLE_NAME"))
+    sqs = aws.sqs()
+    hosts = frozenset(host.strip() for host in env("EXTRA_PROVIDER_HOSTS").split(",") if host.strip())
+    accounts = Accounts(
+        aws.secretsmanager(),
+        store,
+        clock,
+        times,
+        stack=env("STACK_NAME"),
+        extra_hosts=hosts,
+        local_run=is_true("LOCAL_RUN"),
+    )
+    return Desk(
+        store=store,
+        providers=accounts,
+        order_queue=SqsQueue(sqs, env("ORDER_QUEUE_URL")),
+        sync_queue=SqsQueue(sqs, env("SYNC_QUEUE_URL")),
+        clock=clock,
+        meter=PowertoolsMeter(),
+        log=logger,
+        timings=times,
+        zone=zone(),
+    )
+
+
+def placer() -> Placer:
+    """Build what places orders."""
+    from numberdesk.services.place import Placer  # noqa: PLC0415 - each function imports its own service only
+
+    return Placer(_desk(), SqsDeadLetters(aws.sqs(), env("ORDER_DEAD_LETTER_QUEUE_URL")), env("STACK_SCOPE"))
+
+
+def syncer() -> Syncer:
+    """Build what looks at orders."""
+    from numberdesk.services.sync import Syncer  # noqa: PLC0415 - each function imports its own service only
+
+    return Syncer(_desk(), timedelta(days=int(env("EVENT_RETENTION_DAYS"))))
+
+
+def waker() -> Waker:
+    """Build what wakes orders."""
+    from numberdesk.services.wake import Waker  # noqa: PLC0415 - each function imports its own service only
+
+    sqs = aws.sqs()
+    return Waker(
+        Table(aws.dynamodb(), env("TABLE_NAME")),
+        SqsQueue(sqs, env("ORDER_QUEUE_URL")),
+        SqsQueue(sqs, env("SYNC_QUEUE_URL")),
+        SystemClock(),
+        PowertoolsMeter(),
+    )
+
+
+def publisher() -> Publisher:
+    """Build what publishes events."""
+    from numberdesk.services.publish import Publisher  # noqa: PLC0415 - each function imports its own service only
+
+    store = Table(aws.dynamodb(), env("TABLE_NAME"))
+    return Publisher(store, EventBus(aws.events(), env("EVENT_BUS_NAME")), SystemClock(), PowertoolsMeter(), logger)

@@ -1,0 +1,38 @@
+"""Settings from the environment: required, typed, and with no default that could hide a missing one."""
+
+from __future__ import annotations
+
+import os
+from zoneinfo import ZoneInfo
+
+from numberdesk.domain.settings import Timings
+
+
+def env(name: str) -> str:
+    """Read a variable that the template must set.
+
+    Raises:
+        RuntimeError: it is not set.
+    """
+    try:
+        return os.environ[name]
+    except KeyError:
+        message = (
+            f"the environment variable {name} is not set; the template declares it for each function that reads it"
+        )
+        raise RuntimeError(message) from None
+
+
+def timings() -> Timings:
+    """Read the times that the desk keeps from `TIMINGS`, one JSON object; what it leaves out has its default."""
+    return Timings.model_validate_json(env("TIMINGS"))
+
+
+def zone() -> ZoneInfo:
+    """Read the user's time zone."""
+    return ZoneInfo(env("TIME_ZONE"))
+
+
+def is_true(name: str) -> bool:
+    """Read a switch: `true` or anything else."""
+    return env(name) == "true"

@@ -1,0 +1,164 @@
+"""What every service of the desk shares: the ports, the clock, and the few steps that each of them takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import NAMESPACE_URL, uuid5
+
+from numberdesk.domain import ledger, messages
+from numberdesk.domain.fold import Rules
+from numberdesk.domain.ledger import Entry
+from numberdesk.domain.model import instant_text
+from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.providers import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+    from numberdesk.domain.clock import Clock
+    from numberdesk.domain.order import Change, Order
+    from numberdesk.domain.settings import Timings
+    from numberdesk.domain.snapshot import CommentSeen
+    from numberdesk.providers.base import AccountFaultError
+    from numberdesk.services.ports import Meter, Providers, Queue, Receipt, Store
+
+LONGEST_DELAY = timedelta(minutes=15)
+"""The longest delay of a queue message (SQS)."""
+
+
+class Log(Protocol):
+    """A structured log (Powertools Logger, or one for tests). Secrets, signatures and personal values never reach it."""
+
+    def append_keys(self, **keys: Any) -> None:
+        """Add these to every line from here on."""
+
+    def info(self, msg: object, *, extra: dict[str, Any] | None = None) -> None:
+        """Say what happened."""
+
+    def warning(self, msg: object, *, extra: dict[str, Any] | None = None) -> None:
+        """Say what somebody should see."""
+
+    def error(self, msg: object, *, extra: dict[str, Any] | None = None) -> None:
+        """Say what is wrong."""
+
+    def exception(self, msg: object, *, extra: dict[str, Any] | None = None) -> None:
+        """Say what broke, with its trace."""
+
+
+def send_wake(order: Order, order_queue: Queue, sync_queue: Queue, delay: timedelta | None = None) -> None:
+    """Wake an order: a received one goes to the order queue, any other to the sync queue.
+
+    The wake carries the row's `wake_at` and is dropped if that has moved by the time it arrives.
+    """
+    wake: dict[str, object] = {"order_id": order.order_id, "wake_at": instant_text(order.wake_at or order.received_at)}
+    queue = order_queue if order.state is OrderState.RECEIVED else sync_queue
+    queue.send({"wake": wake}, delay=delay)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The ports and the steps shared by the services."""
+
+    store: Store
+    providers: Providers
+    order_queue: Queue
+    sync_queue: Queue
+    clock: Clock
+    meter: Meter
+    log: Log
+    timings: Timings
+    zone: ZoneInfo
+
+    def rules(self, order: Order) -> Rules:
+        """The times that hold for an order's provider."""
+        cadence = self.timings.cadence.get(order.provider) or registry.capabilities(order.provider).cadence
+        return Rules(self.timings, cadence, self.zone)
+
+    def entries(self, order: Order, changes: Sequence[Change], now: datetime, actor: str) -> list[Entry]:
+        """Make the ledger entries of a commit."""
+        return ledger.entries(order, changes, now, actor)
+
+    def commit(
+        self,
+        before: Order,
+        after: Order,
+        changes: Sequence[Change],
+        now: datetime,
+        actor: str,
+        *,
+        receipts: Sequence[Receipt] = (),
+        comments: Sequence[CommentSeen] = (),
+    ) -> Order:
+        """Commit what became of an order, and give it as it is now.
+
+        Raises:
+            ConflictError, ClaimedError: see `Store.commit`.
+        """
+        after = after.with_(version=before.version + 1, updated_at=now)
+        self.store.commit(before, after, self.entries(after, changes, now, actor), receipts=receipts, comments=comments)
+        for change in changes:
+            self.log.info("change", extra={"change": change.kind.value, "state": after.state.value})
+        return after
+
+    def wake_soon(self, order: Order) -> None:
+        """Send a wake ahead where the order is due within 15 minutes; `wake_at` on its row stays the safety net."""
+        if order.wake_at is None:
+            return
+        delay = order.wake_at - self.clock.now()
+        if delay > LONGEST_DELAY:
+            return
+        self.send_wake(order, delay)
+
+    def send_wake(self, order: Order, delay: timedelta | None = None) -> None:
+        """Wake an order (see `send_wake`)."""
+        send_wake(order, self.order_queue, self.sync_queue, delay)
+
+    def account_fault(self, order: Order, error: AccountFaultError, now: datetime, actor: str) -> datetime:
+        """Act on a fault of an account, and say when to try again.
+
+        A 429 pushes the account's call slot forward for everybody. Any other fault is checked against the secret as it
+        is now: new credentials are tried at once; with the same ones the account counts as blocked, told once.
+        """
+        if error.throttled:
+            until = now + (error.retry_after or self.timings.throttle_pause)
+            self.store.push_slot(order.provider, order.account, until)
+            return until
+        if self.providers.refresh(order.provider, order.account):
+            return now
+        probe_at = now + self.timings.probe_interval
+        entry = self._account_entry(order, ChangeKind.PROVIDER_ACCOUNT_BLOCKED, now, actor).model_copy(
+            update={
+                "data": {"code": error.code, "detail": error.detail},
+                "message": messages.account_blocked(order.provider, order.account, str(error)),
+                "people": True,
+            }
+        )
+        if self.store.block(entry, str(error), probe_at):
+            self.meter.count("ProviderAccountBlocked")
+            self.log.error(
+                "account blocked", extra={"provider": order.provider, "account": order.account, "code": error.code}
+            )
+        return probe_at
+
+    def account_good(self, order: Order, now: datetime, actor: str) -> None:
+        """A blocked account answered: placing goes on."""
+        if self.store.unblock(self._account_entry(order, ChangeKind.ACCOUNT_UNBLOCKED, now, actor)):
+            self.log.info("account good again", extra={"provider": order.provider, "account": order.account})
+
+    def _account_entry(self, order: Order, kind: ChangeKind, now: datetime, actor: str) -> Entry:
+        subject = f"account/{order.provider}/{order.account}"
+        position = f"{instant_text(now)}.{kind.value}"
+        return Entry(
+            id=str(uuid5(NAMESPACE_URL, f"numberdesk:{order.reference}:{subject}:{position}")),
+            subject=subject,
+            position=position,
+            at=now,
+            kind=kind,
+            actor=actor,
+            correlation_id=order.correlation_id,
+            provider=order.provider,
+            account=order.account,
+        )

@@ -1,0 +1,321 @@
+"""Take an order message in and place the order, at most once.
+
+    message -> `received` (recorded, with its message) -> prepare (reads only) -> `placing` (the intent) -> one call -> outcome
+
+Whatever goes wrong before the intent leaves the order `received`, to be tried again later. From the intent on, only a
+definite answer settles it; anything else is `unknown` and is looked for by `sync`, never sent again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import NAMESPACE_URL, uuid5
+
+from numberdesk.domain import placing
+from numberdesk.domain.capabilities import check
+from numberdesk.domain.faults import Fault
+from numberdesk.domain.ledger import Entry
+from numberdesk.domain.request import InvalidMessageError, read_message, readable_order_id
+from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.providers import registry
+from numberdesk.providers.base import (
+    AccountFaultError,
+    NotSentError,
+    Placed,
+    ProviderError,
+    RefusedError,
+    SlotBusyError,
+    UnclearError,
+)
+from numberdesk.services.ports import ClaimedError, ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numberdesk.domain.order import Order
+    from numberdesk.domain.request import OrderMessage
+    from numberdesk.providers.base import Plan, Provider
+    from numberdesk.services.desk import Desk
+    from numberdesk.services.ports import DeadLetters
+
+ACTOR = "place_order"
+_REUSED = Fault("order_id", "reused", "this order id was used for another request; use a new id for another order")
+_MOST_CONFLICTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Placer:
+    """Places orders."""
+
+    desk: Desk
+    dead_letters: DeadLetters
+    stack_scope: str
+
+    def handle(self, body: str, *, message_id: str, correlation_id: str, time_left: Callable[[], timedelta]) -> None:
+        """Handle one message of the order queue: an order, or the wake of an order that waits.
+
+        A message that is no order goes to the dead-letter queue with the reason; it never comes back by itself.
+
+        Args:
+            body: the message's body.
+            message_id: the queue's id of it.
+            correlation_id: goes with the order through logs, ledger and events.
+            time_left: how long this Lambda may still run.
+        """
+        wake = read_wake(body)
+        if wake is not None:
+            order = self.desk.store.get(wake[0])
+            if order is None or order.wake_at != wake[1]:
+                return
+        else:
+            try:
+                message = read_message(body)
+            except InvalidMessageError as error:
+                self._refuse(body, error.faults, readable_order_id(body), message_id, correlation_id)
+                return
+            faults = check(message, registry.capabilities(message.provider))
+            if faults:
+                self._refuse(body, faults, message.order_id, message_id, correlation_id)
+                return
+            order = self._receive(message, correlation_id)
+            if order.request_hash != message.content_hash():
+                self._refuse(body, [_REUSED], message.order_id, message_id, correlation_id)
+                return
+        self.desk.log.append_keys(order_id=order.order_id, correlation_id=order.correlation_id)
+        if order.state is not OrderState.RECEIVED or (order.wake_at or order.received_at) > self.desk.clock.now():
+            # Known already, or waiting for its time: the record is followed, this message is done with.
+            self.desk.log.info("nothing to place", extra={"state": order.state.value})
+            return
+        _Attempt(self.desk, time_left).run(order)
+
+    def _receive(self, message: OrderMessage, correlation_id: str) -> Order:
+        order = self.desk.store.get(message.order_id)
+        if order is not None:
+            return order
+        now = self.desk.clock.now()
+        reference = placing.reference_of(self.stack_scope, message.order_id)
+        order, changes = placing.receive(message, reference=reference, correlation_id=correlation_id, now=now)
+        if self.desk.store.create(order, message, self.desk.entries(order, changes, now, ACTOR)):
+            self.desk.meter.count("OrdersReceived")
+            return order
+        there = self.desk.store.get(message.order_id)
+        if there is None:
+            raise ConflictError
+        return there
+
+    def _refuse(
+        self, body: str, faults: Sequence[Fault], order_id: str | None, message_id: str, correlation_id: str
+    ) -> None:
+        now = self.desk.clock.now()
+        reason = "; ".join(str(fault) for fault in faults)
+        whose = f"The message for order {order_id}" if order_id else "An order message without a readable order id"
+        again = (
+            "an order already stands under this id; it is not touched"
+            if _REUSED in faults
+            else "correct it and send it again"
+        )
+        entry = Entry(
+            id=str(uuid5(NAMESPACE_URL, f"numberdesk:refused:{self.stack_scope}:{message_id}")),
+            subject=f"order/{order_id}" if order_id else f"message/{message_id}",
+            position=f"refused.{message_id}",
+            at=now,
+            kind=ChangeKind.ORDER_REFUSED,
+            actor=ACTOR,
+            correlation_id=correlation_id,
+            order_id=order_id,
+            data={
+                "message_id": message_id,
+                "faults": [{"field": f.field, "code": f.code, "message": f.message} for f in faults[:50]],
+            },
+            message=f"{whose} was refused: {reason}. Nothing was bought. It lies in the order dead-letter queue; {again}.",
+            people=True,
+        )
+        self.desk.store.record(entry)
+        self.dead_letters.refuse(body, reason=reason, order_id=order_id, correlation_id=correlation_id)
+        self.desk.meter.count("OrdersRefused")
+        self.desk.log.warning(
+            "message refused", extra={"order_id": order_id, "faults": [f"{f.field}: {f.code}" for f in faults]}
+        )
+
+
+def read_wake(body: str) -> tuple[str, datetime] | None:
+    """Read the wake of a waiting order, `{"wake": {"order_id": ..., "wake_at": ...}}`; none if it is something else."""
+    try:
+        wake = json.loads(body)["wake"]
+        return str(wake["order_id"]), datetime.fromisoformat(wake["wake_at"])
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+class _Attempt:
+    """One try at placing one received order."""
+
+    def __init__(self, desk: Desk, time_left: Callable[[], timedelta]) -> None:
+        self.desk = desk
+        self.time_left = time_left
+        self.send_before: datetime | None = None
+
+    def run(self, order: Order) -> None:
+        now = self.desk.clock.now()
+        state = self.desk.store.account_state(order.provider, order.account)
+        probing = state is not None and state.blocked
+        if state is not None and probing:
+            next_probe_at = now + self.desk.timings.probe_interval
+            if not self.desk.store.take_probe(order.provider, order.account, now, next_probe_at):
+                # Whoever probes now may change that; this order is tried again at the next probe.
+                until = state.probe_at if state.probe_at > now else next_probe_at
+                self._wait(order, until, f"the account is blocked: {state.reason}")
+                return
+        try:
+            provider, plan = self._prepare(order, probing=probing)
+        except RefusedError as refusal:
+            error = refusal  # the name of an except clause ends with it
+            self._reached(order, probing=probing)
+            self._write(
+                order,
+                lambda it: placing.refused(it, error.code, error.detail, self.desk.clock.now(), self.desk.rules(it)),
+            )
+            return
+        except ProviderError as error:
+            self._wait(order, self._until(order, error), str(error))
+            return
+        self._reached(order, probing=probing)
+        if self.time_left() < self._time_to_send():
+            self._wait(order, self.desk.clock.now(), "too little time left in this run")
+            return
+        now = self.desk.clock.now()
+        begun, changes = placing.begin(order, plan.chosen, plan.shortfall, now, self.desk.timings)
+        try:
+            begun = self.desk.commit(order, begun, changes, now, ACTOR)
+        except ConflictError:
+            self.desk.log.info("another sender was faster")
+            return
+        self._send(begun, provider, plan)
+
+    def _prepare(self, order: Order, *, probing: bool) -> tuple[Provider, Plan]:
+        message = self.desk.store.message(order.order_id)
+        if message is None:
+            detail = "its message was erased before it was placed"
+            raise RefusedError(detail, code="message_erased")
+        provider = self.desk.providers.connect(order.provider, order.account, fresh=probing, guard=self._guard)
+        return provider, provider.plan(message, exclude=frozenset(order.gone))
+
+    def _guard(self) -> None:
+        """Run just before every call, after any wait for a slot: past `send_before` nobody sends."""
+        if self.send_before is not None and self.desk.clock.now() >= self.send_before:
+            detail = "too late to send"
+            raise NotSentError(detail)
+
+    def _time_to_send(self) -> timedelta:
+        timings = self.desk.timings
+        return timings.slot_patience + timings.connect_timeout + timings.read_timeout + timings.write_margin
+
+    def _send(self, order: Order, provider: Provider, plan: Plan) -> None:
+        if order.attempt is None:  # pragma: no cover - `begin` set it
+            raise AssertionError
+        self.send_before = order.attempt.send_before
+        look_for = provider.what_to_look_for(order)
+        try:
+            placed = self._place(order, provider, plan)
+        except RefusedError as refusal:
+            error = refusal  # the name of an except clause ends with it
+            self._write(
+                order,
+                lambda it: placing.refused(
+                    it,
+                    error.code,
+                    error.detail,
+                    self.desk.clock.now(),
+                    self.desk.rules(it),
+                    numbers_gone=error.numbers_gone,
+                    look_for=look_for,
+                ),
+            )
+        except UnclearError as error:
+            self._unclear(order, str(error), can_look=provider.can_find, look_for=look_for)
+        except ProviderError as error:
+            # Nothing was bought: the account's fault, or the call never left.
+            why, until = str(error), self._until(order, error)
+            self._write(order, lambda it: placing.not_bought(it, why, until))
+        except Exception as error:
+            self.desk.log.exception("placing broke", extra={"error": type(error).__name__})
+            self._unclear(order, type(error).__name__, can_look=provider.can_find, look_for=look_for)
+        else:
+            self._placed(order, placed)
+
+    def _place(self, order: Order, provider: Provider, plan: Plan) -> Placed:
+        if self.time_left() < self._time_to_send():
+            detail = "too little time left in this run"
+            raise NotSentError(detail)
+        return provider.place(plan, order.reference)
+
+    def _unclear(self, order: Order, why: str, *, can_look: bool, look_for: str) -> None:
+        self.desk.meter.count("OrdersUnknown")
+        self._write(
+            order,
+            lambda it: placing.unclear(
+                it, why, self.desk.clock.now(), self.desk.rules(it), can_look=can_look, look_for=look_for
+            ),
+        )
+
+    def _placed(self, order: Order, placed: Placed) -> None:
+        """Record the purchase, whatever the order has become meanwhile: a late answer is a purchase found."""
+        for _ in range(_MOST_CONFLICTS):
+            now = self.desk.clock.now()
+            found = order.state is OrderState.UNKNOWN
+            try:
+                order = self.desk.commit(
+                    order, *placing.placed(order, placed.provider_order_id, placed.word, now, found=found), now, ACTOR
+                )
+            except ConflictError:
+                order = self.desk.store.get(order.order_id) or order
+            except ClaimedError as error:
+                self.desk.log.exception(
+                    "the provider answered with another order's id", extra={"claimed_by": error.order_id}
+                )
+                return
+            else:
+                self.desk.meter.count("OrdersPlaced")
+                self.desk.wake_soon(order)
+                return
+        raise ConflictError
+
+    def _write(self, order: Order, step: Callable[[Order], placing.Step]) -> None:
+        """Commit a step that is no purchase. A notification recorded meanwhile changes nothing; another state does.
+
+        An attempt that somebody read as overdue is `unknown` by now: a definite no that comes so late is not recorded.
+        """
+        state, attempt = order.state, order.attempt
+        for _ in range(_MOST_CONFLICTS):
+            now = self.desk.clock.now()
+            try:
+                order = self.desk.commit(order, *step(order), now, ACTOR)
+            except ConflictError:
+                order = self.desk.store.get(order.order_id) or order
+                if (order.state, order.attempt) != (state, attempt):
+                    self.desk.log.warning("the outcome came too late to be recorded")
+                    return
+            else:
+                self.desk.wake_soon(order)
+                return
+        raise ConflictError
+
+    def _wait(self, order: Order, until: datetime, why: str) -> None:
+        self._write(order, lambda it: placing.wait(it, until, why))
+
+    def _until(self, order: Order, error: ProviderError) -> datetime:
+        """Say when to try again, and pause the account where the fault is its."""
+        now = self.desk.clock.now()
+        if isinstance(error, AccountFaultError):
+            return self.desk.account_fault(order, error, now, ACTOR)
+        if isinstance(error, SlotBusyError):
+            return now + error.retry_after
+        return now + self.desk.timings.retry_pause
+
+    def _reached(self, order: Order, *, probing: bool) -> None:
+        """The account answered a probe: placing goes on."""
+        if probing:
+            self.desk.account_good(order, self.desk.clock.now(), ACTOR)

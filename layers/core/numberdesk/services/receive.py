@@ -1,0 +1,136 @@
+"""Take notifications in: authenticate over the raw bytes, make durable, and nothing else.
+
+This is imported by the receiver, which a provider gives 2 s: no httpx, no pydantic, no AWS client. Nothing looks into a body
+before it is authenticated, and nothing logs it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from numberdesk.providers.telnyx.signature import SignatureError, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+KEPT_BYTES = 256 * 1024
+"""Bodies up to this size go on as they came; of a larger one only the hint and the hash do."""
+
+TELNYX = "/webhooks/telnyx"
+CALLFIRE = "/postbacks/callfire/{token}"
+
+
+class NotTakenError(Exception):
+    """A notification is not taken in: an HTTP status, and a reason for the log."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        """Keep both."""
+        super().__init__(reason)
+        self.status = status
+
+
+class KeyMissingError(NotTakenError):
+    """No key is configured for this door: nobody gets in."""
+
+
+def key_list(text: str) -> list[tuple[str, str]]:
+    """Read `account=key,account=key`. Several keys of one account rotate with overlap."""
+    pairs = (entry.partition("=") for entry in text.split(",") if entry.strip())
+    return [(account.strip(), key.strip()) for account, _, key in pairs if account.strip() and key.strip()]
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Takes notifications in."""
+
+    telnyx_keys: Sequence[tuple[str, str]]
+    """Account and base64 public key."""
+    callfire_digests: Sequence[tuple[str, str]]
+    """Account and SHA-256 (hexadecimal) of the token in the path."""
+    tolerance: timedelta
+    body_limit: int
+    send: Callable[[str], object]
+    """Makes a message durable, or raises."""
+
+    def take_in(self, event: Mapping[str, Any], now: datetime) -> tuple[str, str, int]:
+        """Take in one API Gateway (REST) proxy event.
+
+        Returns:
+            Provider, account, and the body's size in bytes.
+
+        Raises:
+            NotTakenError: 400, 401 or 413.
+            Exception: whatever `send` raised; the provider should try again.
+        """
+        body = read_body(event)
+        if len(body) > self.body_limit:
+            raise NotTakenError(413, f"the body has {len(body)} bytes, more than the limit of {self.body_limit}")
+        if event["resource"] == TELNYX:
+            provider, account = "telnyx", self._telnyx(event, body, now)
+        else:
+            provider, account = "callfire", self._callfire(event)
+        self.send(json.dumps(message(provider, account, body, now), default=datetime.isoformat))
+        return provider, account, len(body)
+
+    def _telnyx(self, event: Mapping[str, Any], body: bytes, now: datetime) -> str:
+        """Whose key signed this body."""
+        if not self.telnyx_keys:
+            raise KeyMissingError(401, "no Telnyx public key is configured")
+        headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        try:
+            return verify(body, headers, self.telnyx_keys, now, self.tolerance)
+        except SignatureError as error:
+            raise NotTakenError(401, str(error)) from None
+
+    def _callfire(self, event: Mapping[str, Any]) -> str:
+        """Whose token stands in this path. Every digest is compared, in constant time."""
+        if not self.callfire_digests:
+            raise KeyMissingError(401, "no CallFire token digest is configured")
+        token = str((event.get("pathParameters") or {}).get("token") or "")
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest().encode()
+        matching = [
+            account for account, known in self.callfire_digests if hmac.compare_digest(digest, known.lower().encode())
+        ]
+        if not matching:
+            raise NotTakenError(401, "the token is not known")
+        return matching[0]
+
+
+def read_body(event: Mapping[str, Any]) -> bytes:
+    """Give the body's raw bytes, however API Gateway coded them."""
+    text = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(text).encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise NotTakenError(400, "the body is not base64") from None
+
+
+def message(provider: str, account: str, body: bytes, now: datetime) -> dict[str, Any]:
+    """Make the queue message: the exact bytes, or of a large body the hint and its hash."""
+    event: dict[str, Any] = {
+        "provider": provider,
+        "account": account,
+        "received_at": now.isoformat(),
+        "body_sha256": hashlib.sha256(body).hexdigest(),
+    }
+    if len(body) <= KEPT_BYTES:
+        return {"event": event | {"body": base64.b64encode(body).decode()}}
+    from dataclasses import asdict  # noqa: PLC0415 - large bodies are rare, and their reader is not free
+
+    from numberdesk.providers.base import NotAHintError  # noqa: PLC0415 - as above
+    from numberdesk.providers.registry import read_hints  # noqa: PLC0415 - as above
+
+    try:
+        hints, reason = [asdict(hint) for hint in read_hints(provider, body)], "it names no order"
+    except NotAHintError as error:
+        hints, reason = [], str(error)
+    return {"event": event | {"hints": hints, "reason": reason, "body_bytes": len(body)}}

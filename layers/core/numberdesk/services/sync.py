@@ -1,0 +1,262 @@
+"""Look at orders: observe the provider, fold what was seen, commit.
+
+A notification, a wake and an operator's wish all end here. sync never places an order.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from numberdesk.domain import placing
+from numberdesk.domain.fold import Folded, fold, fold_unreadable
+from numberdesk.domain.words import OrderState
+from numberdesk.providers import registry
+from numberdesk.providers.base import (
+    AccountFaultError,
+    Hint,
+    NoSuchOrderError,
+    NotAHintError,
+    Placed,
+    SlotBusyError,
+    UnreadableError,
+)
+from numberdesk.services.ports import ClaimedError, ConflictError, RawEvent, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numberdesk.domain.order import Order
+    from numberdesk.providers.base import Provider
+    from numberdesk.services.desk import Desk
+
+ACTOR = "sync_order"
+_MOST_CONFLICTS = 5
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What a notification asks of a look."""
+
+    receipt: Receipt
+    says_ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Syncer:
+    """Looks at orders."""
+
+    desk: Desk
+    retention: timedelta
+
+    def handle(self, message: Message) -> None:
+        """Handle one message of the sync queue: `{"wake": {...}}` or `{"event": {...}}`.
+
+        Raises:
+            ConflictError: the order is being written by others again and again; try later.
+        """
+        if "wake" in message:
+            wake_at = datetime.fromisoformat(message["wake"]["wake_at"])
+            self._look(message["wake"]["order_id"], message, wake_at=wake_at)
+        else:
+            self._take_in(message)
+
+    def _take_in(self, message: Message) -> None:
+        """Keep an authenticated notification, and look at the orders that it speaks of."""
+        event = message["event"]
+        provider, account = event["provider"], event["account"]
+        received_at = datetime.fromisoformat(event["received_at"])
+        body = base64.b64decode(event["body"]) if "body" in event else None
+        kept = RawEvent(
+            event_id=f"sha256:{event['body_sha256']}",
+            provider=provider,
+            account=account,
+            received_at=received_at,
+            body_sha256=event["body_sha256"],
+            body=body,
+        )
+        try:
+            hints = [_hint(hint) for hint in event["hints"]] if body is None else registry.read_hints(provider, body)
+        except NotAHintError as error:
+            self._keep(kept, None, reason=str(error))
+            return
+        if not hints:
+            self._keep(kept, None, reason=event.get("reason", "it names no order"))
+        for hint in hints:
+            named = RawEvent(**{**_fields(kept), "event_id": hint.event_id})
+            order_id = self._order_of(provider, account, hint)
+            self._keep(named, order_id, reason="" if order_id else "no order of ours")
+            if order_id is not None:
+                receipt = Receipt(hint.event_id, hint.event_type, received_at)
+                self._look(order_id, message, notification=Notification(receipt, hint.says_ended))
+
+    def _order_of(self, provider: str, account: str, hint: Hint) -> str | None:
+        store = self.desk.store
+        order_id = store.order_of(provider, account, hint.provider_order_id) if hint.provider_order_id else None
+        if order_id is None and hint.reference:
+            order_id = store.order_of_reference(hint.reference)
+            order = store.get(order_id) if order_id else None
+            if order is None or (order.provider, order.account) != (provider, account):
+                return None
+        return order_id
+
+    def _keep(self, event: RawEvent, order_id: str | None, *, reason: str) -> None:
+        if order_id is None:
+            self.desk.meter.count("UnmatchedEvents")
+            self.desk.log.warning("event unmatched", extra={"provider": event.provider, "reason": reason})
+        expires_at = event.received_at + self.retention
+        self.desk.store.keep_event(RawEvent(**{**_fields(event), "reason": reason}), order_id, expires_at=expires_at)
+
+    def _look(
+        self,
+        order_id: str,
+        message: Message,
+        *,
+        wake_at: datetime | None = None,
+        notification: Notification | None = None,
+    ) -> None:
+        """Look once, and again as long as others write in between. `message` is what to put back if it is not our turn."""
+        for _ in range(_MOST_CONFLICTS):
+            order = self.desk.store.get(order_id)
+            if order is None or (wake_at is not None and order.wake_at != wake_at):
+                return
+            self.desk.log.append_keys(order_id=order_id, correlation_id=order.correlation_id)
+            try:
+                self._step(order, notification)
+            except ConflictError:
+                continue
+            except SlotBusyError as error:
+                self.desk.sync_queue.send(message, delay=error.retry_after)
+            return
+        raise ConflictError
+
+    def _step(self, order: Order, notification: Notification | None) -> None:
+        receipts = [notification.receipt] if notification else []
+        if order.state is OrderState.RECEIVED and notification is None:
+            # It went back to received since it was woken: placing it is not done here.
+            self.desk.send_wake(order)
+            return
+        if order.state is OrderState.UNKNOWN or placing.overdue(order, self.desk.clock.now()):
+            self._find(order, receipts)
+            return
+        seen_since = (
+            order.look_began_at is not None
+            and notification is not None
+            and notification.receipt.received_at < order.look_began_at
+        )
+        if order.provider_order_id is None or seen_since:
+            # Nothing to look at yet, or looked at since it came: it is recorded, and that is all.
+            self._commit(order, Folded(order, ()), receipts)
+            return
+        self._observe(order, notification, receipts)
+
+    def _observe(self, order: Order, notification: Notification | None, receipts: Sequence[Receipt]) -> None:
+        began_at = self.desk.clock.now()
+        rules = self.desk.rules(order)
+        try:
+            provider = self.desk.providers.connect(order.provider, order.account)
+            snapshot = provider.observe(order)
+        except AccountFaultError as error:
+            now = self.desk.clock.now()
+            until = self.desk.account_fault(order, error, now, ACTOR)
+            folded = fold_unreadable(order, began_at=began_at, now=now, rules=rules, retry_after=until - now)
+        except (UnreadableError, NoSuchOrderError) as error:
+            self.desk.meter.count("LooksFailed")
+            self.desk.log.warning("look failed", extra={"provider": order.provider, "error": str(error)})
+            folded = fold_unreadable(order, began_at=began_at, now=self.desk.clock.now(), rules=rules)
+        else:
+            self.desk.meter.count("Looks")
+            folded = fold(
+                order,
+                snapshot,
+                began_at=began_at,
+                now=self.desk.clock.now(),
+                rules=rules,
+                told_ended=notification is not None and notification.says_ended,
+            )
+        self._commit(order, folded, receipts)
+
+    def _find(self, order: Order, receipts: Sequence[Receipt]) -> None:
+        """Look for a purchase whose outcome is unclear. Adopt what is surely ours; never send again."""
+        rules = self.desk.rules(order)
+        provider = self._connect(order)
+        look_for = (
+            provider.what_to_look_for(order)
+            if provider
+            else f"Look through the orders of the account at {order.provider}."
+        )
+        if order.state is not OrderState.UNKNOWN:
+            self.desk.meter.count("OrdersUnknown")
+            now = self.desk.clock.now()
+            can_look = provider is None or provider.can_find
+            step = placing.unclear(
+                order, "no outcome was recorded in time", now, rules, can_look=can_look, look_for=look_for
+            )
+            order = self._commit(order, Folded(step[0], tuple(step[1])), receipts)
+            receipts = ()
+        try:
+            found = self._search(order, provider)
+        except (AccountFaultError, UnreadableError) as error:
+            now = self.desk.clock.now()
+            if isinstance(error, AccountFaultError):
+                self.desk.account_fault(order, error, now, ACTOR)
+            self.desk.log.warning("search failed", extra={"provider": order.provider, "error": str(error)})
+            self._commit(order, Folded(placing.not_searched(order, now, rules), ()), receipts)
+            return
+        ours = self._unclaimed(order, found)
+        now = self.desk.clock.now()
+        proof = registry.capabilities(order.provider).match_is_proof
+        if not ours or (len(ours) > 1 and not proof):
+            candidates = f" Candidates: {', '.join(placed.provider_order_id for placed in ours)}." if ours else ""
+            step = placing.not_found(order, now, rules, look_for + candidates)
+        else:
+            step = placing.placed(order, ours[0].provider_order_id, ours[0].word, now, found=True)
+            for spare in ours[1:]:
+                step = (step[0], step[1] + placing.placed(step[0], spare.provider_order_id, spare.word, now)[1])
+        try:
+            self._commit(order, Folded(step[0], tuple(step[1])), receipts)
+        except ClaimedError as error:
+            # Another order was faster; the next search leaves this one out.
+            raise ConflictError from error
+
+    def _search(self, order: Order, provider: Provider | None) -> list[Placed]:
+        if provider is None:
+            detail = "the account cannot be used"
+            raise UnreadableError(detail)
+        return provider.find(order, self.desk.store.message(order.order_id))
+
+    def _connect(self, order: Order) -> Provider | None:
+        try:
+            return self.desk.providers.connect(order.provider, order.account)
+        except AccountFaultError as error:
+            self.desk.account_fault(order, error, self.desk.clock.now(), ACTOR)
+            return None
+
+    def _unclaimed(self, order: Order, found: Sequence[Placed]) -> list[Placed]:
+        store = self.desk.store
+        return [
+            placed
+            for placed in found
+            if store.order_of(order.provider, order.account, placed.provider_order_id) in (None, order.order_id)
+        ]
+
+    def _commit(self, before: Order, folded: Folded, receipts: Sequence[Receipt]) -> Order:
+        now = self.desk.clock.now()
+        after = self.desk.commit(
+            before, folded.order, folded.changes, now, ACTOR, receipts=receipts, comments=folded.comments
+        )
+        self.desk.wake_soon(after)
+        return after
+
+
+def _hint(fields: dict[str, Any]) -> Hint:
+    occurred_at = fields.get("occurred_at")
+    return Hint(**{**fields, "occurred_at": datetime.fromisoformat(occurred_at) if occurred_at else None})
+
+
+def _fields(event: RawEvent) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in RawEvent.__slots__}

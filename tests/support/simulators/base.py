@@ -172,7 +172,7 @@ class Simulator:
         """The provider's answer for a path or an id that does not exist."""
         raise NotImplementedError
 
-    def orders(self) -> list[dict[str, Any]]:
+    def _order_rows(self) -> list[dict[str, Any]]:
         """Every order in plain words: at least order_id, reference, account, status, numbers."""
         raise NotImplementedError
 
@@ -266,7 +266,7 @@ class Simulator:
         method = getattr(self, command, None)
         if not getattr(method, "is_control", False):
             return json_response({"error": f"no control {command!r}"}, 404)
-        arguments = request.get_json(silent=True) or {}
+        arguments = request.args.to_dict() if request.method == "GET" else request.get_json(silent=True) or {}
         try:
             return json_response({"result": method(**arguments)})  # type: ignore[misc]
         except LookupError as error:
@@ -326,9 +326,9 @@ class Simulator:
         self._faults.clear()
 
     @control
-    def list_orders(self) -> list[dict[str, Any]]:
-        """Every order in plain words (also GET /_sim/list_orders)."""
-        return self.orders()
+    def orders(self) -> list[dict[str, Any]]:
+        """Every order in plain words, oldest first: at least order_id, reference, account, status, numbers."""
+        return self._order_rows()
 
     @control
     def requests(self, operation: str | None = None) -> list[RequestRecord]:

@@ -507,7 +507,7 @@ class CallFireSimulator(Simulator):
 
     # Controls ---------------------------------------------------------------------------------------------------
 
-    def orders(self) -> list[dict[str, Any]]:
+    def _order_rows(self) -> list[dict[str, Any]]:
         return [
             {
                 "order_id": str(order.id),

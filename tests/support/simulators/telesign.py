@@ -436,7 +436,7 @@ class TeleSignSimulator(Simulator):
 
     # Controls ---------------------------------------------------------------------------------------------------
 
-    def orders(self) -> list[dict[str, Any]]:
+    def _order_rows(self) -> list[dict[str, Any]]:
         return [
             {
                 "order_id": order.id,

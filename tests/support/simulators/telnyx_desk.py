@@ -119,7 +119,7 @@ class TelnyxDesk(Simulator):
 
     # Controls ---------------------------------------------------------------------------------------------------
 
-    def orders(self) -> list[dict[str, Any]]:
+    def _order_rows(self) -> list[dict[str, Any]]:
         return [
             {
                 "order_id": order.id,

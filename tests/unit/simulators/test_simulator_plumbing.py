@@ -91,10 +91,11 @@ def test_requests_are_logged_without_credentials(simulator: TelnyxSimulator, cli
 def test_controls_over_http(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     buy(client)
     assert client.post("/_sim/advance", json={"seconds": 2}).json() == {"result": "2026-03-02T09:00:02+00:00"}
-    (order,) = client.get("/_sim/list_orders").json()["result"]
+    (order,) = client.get("/_sim/orders").json()["result"]
     assert order["status"] == "success"
     assert client.post("/_sim/purchases", json={"reference": "none"}).json() == {"result": 0}
     assert [r["operation"] for r in client.get("/_sim/requests").json()["result"]] == ["search", "create_order"]
+    assert len(client.get("/_sim/requests", params={"operation": "search"}).json()["result"]) == 1
     assert client.post("/_sim/configure", json={"no_such": 1}).status_code == 400
     assert client.post("/_sim/supply", json={"order": "none"}).status_code == 404
     assert client.post("/_sim/clock").status_code == 404

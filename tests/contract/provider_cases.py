@@ -1,0 +1,359 @@
+"""What every provider's adapter must do, whatever the provider: the cases that the order desk relies on.
+
+A provider's test class inherits `ProviderContract` and supplies the fixture `bench`: its simulator, and how to make that
+do what the cases need. The cases speak to the adapter and count at the simulator.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from numberdesk.domain.order import Attempt, Order
+from numberdesk.domain.request import Request
+from numberdesk.domain.settings import Timings
+from numberdesk.domain.words import AssetKind, AssetState, OrderState, Phase
+from numberdesk.providers import registry
+from numberdesk.providers.base import (
+    AccountFaultError,
+    Credentials,
+    NoSuchOrderError,
+    NotSentError,
+    ProviderError,
+    RefusedError,
+    SlotBusyError,
+    UnclearError,
+    UnreadableError,
+)
+from tests.support.simulators.base import SimulatorTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from numberdesk.domain.request import OrderMessage
+    from numberdesk.providers.base import Placed, Provider
+    from tests.support.simulators.base import Simulator
+
+REFERENCE = "0b0f2f0e-6c1c-5d0e-9a39-6f2f6b2a4f3d"
+FOREIGN_REFERENCE = f"{REFERENCE}-2"
+"""Another order's; it contains ours, so that a search that is not exact shows."""
+_WORD = "quarantined"
+
+
+@dataclass
+class Bench:
+    """A provider's simulator, its adapter, and the few things that every provider does in its own way."""
+
+    simulator: Simulator
+    message: OrderMessage
+    """Something that the simulator can deliver."""
+    values: dict[str, str]
+    """The credentials. Those named in `secrets` must not show anywhere."""
+    login: str
+    """What `simulator.revoke` takes."""
+    purchase: str
+    """The simulator's name for the operation that buys."""
+    look: str
+    """Its name for the operation that reads an order."""
+    listing: str
+    """Its name for the operation that `find` reads."""
+    refuse: Callable[[], object]
+    """Make the provider refuse the order for good."""
+    deliver: Callable[[], object]
+    """Let the time pass that delivery takes."""
+    show_word: Callable[[str, str], object]
+    """Make an order (by provider order id) show a status that does not exist."""
+    secrets: tuple[str, ...]
+    settings: dict[str, object] = field(default_factory=dict)
+    foreign: OrderMessage | None = None
+    """What another order bought, where an order of the same content could not be told apart."""
+    calls: int = 0
+    busy: bool = False
+    """No call slot is free."""
+
+    def now(self) -> datetime:
+        """Give the simulator's present: the bench is the adapter's clock."""
+        return self.simulator.clock.now()
+
+    def sleep(self, duration: timedelta) -> None:
+        """Let it pass in the simulator."""
+        self.simulator.clock.advance(duration.total_seconds())
+
+    def before_call(self) -> None:
+        """Count, and keep the provider's pace as the account's call slot does."""
+        if self.busy:
+            raise SlotBusyError(timedelta(seconds=9))
+        self.calls += 1
+        self.sleep(registry.capabilities(self.message.provider).call_interval)
+
+    def adapter(self) -> Provider:
+        """Make the adapter of the account."""
+        provider = self.message.provider
+        built = registry.adapter(provider).build(
+            Credentials(provider, "default", registry.DEFAULT_BASE_URLS[provider], self.values, self.settings),
+            self,
+            Timings(),
+            before_call=self.before_call,
+            transport=SimulatorTransport(self.simulator),
+        )
+        return cast("Provider", built)
+
+    def buy(self, reference: str = REFERENCE, message: OrderMessage | None = None) -> Placed:
+        """Plan and place."""
+        adapter = self.adapter()
+        return adapter.place(adapter.plan(message or self.message), reference)
+
+    def order(self, provider_order_id: str | None = None) -> Order:
+        """Give the record of the order, as it is after an attempt that began now."""
+        now = self.now()
+        return Order(
+            order_id="order-1",
+            provider=self.message.provider,
+            account="default",
+            state=OrderState.PENDING if provider_order_id else OrderState.UNKNOWN,
+            version=3,
+            reference=REFERENCE,
+            request=Request.of(self.message),
+            request_hash=self.message.content_hash(),
+            correlation_id="correlation-1",
+            received_at=now,
+            updated_at=now,
+            attempt=Attempt(number=1, began_at=now, send_before=now, resolve_at=now),
+            provider_order_id=provider_order_id,
+        )
+
+    def sold(self) -> int:
+        """Count what the simulator sold in all."""
+        return len(self.simulator.sales())
+
+    def requests(self, operation: str | None = None) -> int:
+        """Count the calls that reached the simulator."""
+        return len(self.simulator.requests(operation))
+
+
+class ProviderContract:
+    """The cases. A subclass supplies `bench`."""
+
+    @pytest.fixture
+    def bench(self) -> Bench:
+        """Make the provider's bench."""
+        raise NotImplementedError
+
+    def test_purchase_is_made_once_and_can_be_observed(self, bench: Bench) -> None:
+        placed = bench.buy()
+        snapshot = bench.adapter().observe(bench.order(placed.provider_order_id))
+        assert snapshot.provider_order_id == placed.provider_order_id
+        assert snapshot.phase is Phase.OPEN
+        assert snapshot.word
+        assert snapshot.unknown_words == ()
+        assert bench.sold() == bench.requests(bench.purchase) == 1
+        assert bench.simulator.purchases() == 1
+
+    def test_lost_answer_is_unclear_and_sold_once(self, bench: Bench) -> None:
+        bench.simulator.fault(bench.purchase, "lose_answer")
+        with pytest.raises(UnclearError):
+            bench.buy()
+        assert bench.sold() == bench.requests(bench.purchase) == 1
+
+    def test_answer_after_the_time_out_is_unclear_and_sold_once(self, bench: Bench) -> None:
+        bench.simulator.fault(bench.purchase, "slow", seconds=Timings().read_timeout.total_seconds())
+        with pytest.raises(UnclearError):
+            bench.buy()
+        assert bench.sold() == bench.requests(bench.purchase) == 1
+
+    def test_refused_connection_is_not_sent_and_not_repeated(self, bench: Bench) -> None:
+        bench.simulator.fault(bench.purchase, "drop_before", times=None)
+        with pytest.raises(NotSentError):
+            bench.buy()
+        assert bench.sold() == 0
+        assert bench.requests(bench.purchase) == 1
+
+    @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+    def test_failure_after_the_work_is_unclear_and_sold_once(self, bench: Bench, status: int) -> None:
+        bench.simulator.fault(bench.purchase, "status_after", status=status)
+        with pytest.raises(UnclearError):
+            bench.buy()
+        assert bench.sold() == bench.requests(bench.purchase) == 1
+
+    @pytest.mark.parametrize("status", [302, 503])
+    def test_failure_that_may_have_come_after_the_work_is_unclear(self, bench: Bench, status: int) -> None:
+        bench.simulator.fault(bench.purchase, "status", status=status)
+        with pytest.raises(UnclearError):
+            bench.buy()
+        assert bench.requests(bench.purchase) == 1
+
+    @pytest.mark.parametrize("kind", ["nonsense", "truncated"])
+    def test_success_that_cannot_be_read_is_unclear(self, bench: Bench, kind: str) -> None:
+        bench.simulator.fault(bench.purchase, kind)  # type: ignore[arg-type]
+        with pytest.raises(UnclearError):
+            bench.buy()
+        assert bench.sold() == 1
+
+    def test_throttled_purchase_is_a_pause_of_the_account(self, bench: Bench) -> None:
+        bench.simulator.fault(bench.purchase, "throttle", retry_after="7")
+        with pytest.raises(AccountFaultError) as caught:
+            bench.buy()
+        assert caught.value.throttled
+        assert caught.value.retry_after == timedelta(seconds=7)
+        assert bench.sold() == 0
+        assert bench.requests(bench.purchase) == 1
+
+    def test_throttled_look_is_a_pause_of_the_account(self, bench: Bench) -> None:
+        order = bench.order(bench.buy().provider_order_id)
+        bench.simulator.fault(bench.look, "throttle", times=None, retry_after="3600")
+        with pytest.raises(AccountFaultError) as caught:
+            bench.adapter().observe(order)
+        assert caught.value.throttled
+        assert caught.value.retry_after == timedelta(hours=1)
+        assert bench.requests(bench.look) == 1
+
+    def test_revoked_credentials_are_a_fault_of_the_account_when_placing(self, bench: Bench) -> None:
+        adapter = bench.adapter()
+        plan = adapter.plan(bench.message)
+        bench.simulator.revoke(bench.login)
+        with pytest.raises(AccountFaultError) as caught:
+            adapter.place(plan, REFERENCE)
+        assert not caught.value.throttled
+        assert bench.sold() == 0
+
+    def test_revoked_credentials_are_a_fault_of_the_account_when_looking(self, bench: Bench) -> None:
+        order = bench.order(bench.buy().provider_order_id)
+        bench.simulator.revoke(bench.login)
+        with pytest.raises(AccountFaultError) as caught:
+            bench.adapter().observe(order)
+        assert not caught.value.throttled
+
+    def test_missing_credentials_are_a_fault_of_the_account(self, bench: Bench) -> None:
+        bench.values.clear()
+        with pytest.raises(AccountFaultError):
+            bench.adapter()
+
+    def test_definite_no_is_refused(self, bench: Bench) -> None:
+        bench.refuse()
+        with pytest.raises(RefusedError):
+            bench.buy()
+        assert bench.sold() == 0
+
+    def test_unclear_purchase_is_found(self, bench: Bench) -> None:
+        order = bench.order()
+        bench.simulator.fault(bench.purchase, "lose_answer")
+        with pytest.raises(UnclearError):
+            bench.buy()
+        adapter = bench.adapter()
+        assert adapter.can_find
+        [sale] = bench.simulator.sales()
+        assert [placed.provider_order_id for placed in adapter.find(order, bench.message)] == [sale.order_id]
+        # The personal part may be erased by then.
+        assert [placed.provider_order_id for placed in adapter.find(order, None)] == [sale.order_id]
+
+    def test_foreign_purchase_is_not_found(self, bench: Bench) -> None:
+        order = bench.order()
+        assert bench.adapter().find(order, bench.message) == []
+        bench.buy(FOREIGN_REFERENCE, bench.foreign)
+        assert bench.adapter().find(order, bench.message) == []
+        assert bench.sold() == 1
+
+    @pytest.mark.parametrize("kind", ["nonsense", "truncated", "lose_answer"])
+    def test_search_that_cannot_be_read_says_nothing(self, bench: Bench, kind: str) -> None:
+        bench.buy()
+        bench.simulator.fault(bench.listing, kind, times=None)  # type: ignore[arg-type]
+        with pytest.raises(UnreadableError):
+            bench.adapter().find(bench.order(), bench.message)
+
+    def test_look_converges_to_what_was_delivered(self, bench: Bench) -> None:
+        order = bench.order(bench.buy().provider_order_id)
+        bench.deliver()
+        snapshot = bench.adapter().observe(order)
+        assert snapshot.phase is Phase.ENDED
+        assert len(snapshot.assets) == order.request.count
+        assert {asset.state for asset in snapshot.assets} == {AssetState.ACTIVE}
+        numbers = [asset.value for asset in snapshot.assets if asset.kind is AssetKind.NUMBER]
+        assert numbers
+        assert all(re.fullmatch(r"\+[1-9][0-9]{6,14}", number) for number in numbers)
+        assert snapshot.unknown_words == ()
+
+    def test_unknown_word_is_kept_and_told(self, bench: Bench) -> None:
+        order = bench.order(bench.buy().provider_order_id)
+        assert order.provider_order_id
+        bench.show_word(order.provider_order_id, _WORD)
+        snapshot = bench.adapter().observe(order)
+        assert snapshot.phase is Phase.UNKNOWN
+        assert snapshot.word.casefold() == _WORD
+        assert _WORD in {unknown.word.casefold() for unknown in snapshot.unknown_words}
+
+    def test_order_that_is_not_there_is_told_as_such(self, bench: Bench) -> None:
+        with pytest.raises(NoSuchOrderError):
+            bench.adapter().observe(bench.order("4040404040"))
+
+    def test_look_survives_short_failures(self, bench: Bench) -> None:
+        order = bench.order(bench.buy().provider_order_id)
+        bench.simulator.fault(bench.look, "status", times=2, status=503)
+        assert bench.adapter().observe(order).phase is Phase.OPEN
+        assert bench.requests(bench.look) == 3
+
+    @pytest.mark.parametrize(
+        ("kind", "options"),
+        [
+            ("status", {"status": 503}),
+            ("status", {"status": 302}),
+            ("drop_before", {}),
+            ("lose_answer", {}),
+            ("nonsense", {}),
+            ("truncated", {}),
+        ],
+    )
+    def test_look_that_cannot_be_read_is_told_as_such(self, bench: Bench, kind: str, options: dict[str, int]) -> None:
+        order = bench.order(bench.buy().provider_order_id)
+        bench.simulator.fault(bench.look, kind, times=None, **options)  # type: ignore[arg-type]
+        with pytest.raises(UnreadableError):
+            bench.adapter().observe(order)
+        assert 1 <= bench.requests(bench.look) <= 3
+
+    def test_no_secret_shows_in_a_failure(self, bench: Bench) -> None:
+        assert bench.secrets
+        order = bench.order(bench.buy().provider_order_id)
+        adapter = bench.adapter()
+        plan = adapter.plan(bench.message)
+        told: list[str] = []
+        for kind in ("nonsense", "lose_answer", "drop_before", "throttle", "status"):
+            bench.simulator.fault(bench.purchase, kind)
+            told.append(_failure(lambda: adapter.place(plan, REFERENCE)))
+        bench.simulator.revoke(bench.login)
+        told.append(_failure(lambda: adapter.observe(order)))
+        told.append(_failure(lambda: adapter.find(order, bench.message)))
+        told.append(repr(Credentials("p", "a", "https://example.com", bench.values, bench.settings)))
+        for secret in bench.secrets:
+            assert not [text for text in told if secret in text]
+
+    def test_every_call_takes_its_turn(self, bench: Bench) -> None:
+        order = bench.order(bench.buy().provider_order_id)
+        adapter = bench.adapter()
+        bench.simulator.fault(bench.look, "status", status=503)
+        adapter.observe(order)
+        adapter.find(order, bench.message)
+        assert bench.calls == bench.requests() > 3
+
+    def test_purchase_waits_for_its_turn(self, bench: Bench) -> None:
+        adapter = bench.adapter()
+        plan = adapter.plan(bench.message)
+        bench.busy = True
+        with pytest.raises(SlotBusyError):
+            adapter.place(plan, REFERENCE)
+        assert bench.requests(bench.purchase) == 0
+
+    def test_people_are_told_what_to_look_for(self, bench: Bench) -> None:
+        text = bench.adapter().what_to_look_for(bench.order())
+        assert text.endswith(".")
+        assert f"{bench.now():%Y-%m-%d}" in text
+
+
+def _failure(call: Callable[[], object]) -> str:
+    with pytest.raises(ProviderError) as caught:
+        call()
+    return "".join(traceback.format_exception(caught.value)) + repr(caught.value)

@@ -1,0 +1,37 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from numberdesk.domain.request import OrderMessage
+from tests.contract.provider_cases import Bench, ProviderContract
+from tests.support.simulators.clock import Clock
+from tests.support.simulators.telnyx import TelnyxSimulator
+
+_KEY = "KEY0199A-telnyx-secret"
+
+
+class TestTelnyx(ProviderContract):
+    @pytest.fixture
+    def bench(self) -> Bench:
+        simulator = TelnyxSimulator(Clock(datetime(2026, 11, 22, 8, tzinfo=UTC)), keys=[_KEY])
+        # Whether Telnyx compares references exactly is not said: here it does not.
+        simulator.configure(fuzzy_reference=True)
+        return Bench(
+            simulator=simulator,
+            message=OrderMessage.model_validate(
+                {
+                    "order_id": "order-1",
+                    "provider": "telnyx",
+                    "items": [{"criteria": {"country": "US", "area_code": "312"}, "quantity": 2}],
+                }
+            ),
+            values={"api_key": _KEY},
+            secrets=(_KEY,),
+            login=_KEY,
+            purchase="create_order",
+            look="get_order",
+            listing="list_orders",
+            refuse=lambda: simulator.sell_out("US"),
+            deliver=lambda: simulator.advance(60),
+            show_word=lambda order_id, word: simulator.cancel(order_id, status=word),
+        )

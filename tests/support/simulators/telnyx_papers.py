@@ -52,7 +52,8 @@ class Group:
                     "requirement_id": r.type.id,
                     "field_type": r.type.field_type,
                     "field_value": r.value,
-                    "status": r.status,
+                    # the group's own words: an order's "awaiting-value" is unknown here
+                    "status": APPROVED if r.status == APPROVED else self.status,
                     "expires_at": None,
                     "created_at": micro_z(self.created_at),
                     "updated_at": micro_z(self.updated_at),

@@ -292,7 +292,8 @@ def test_some_countries_need_a_fulfilled_requirement_group(simulator: TelnyxSimu
     assert error_code(client.post("/number_orders", json={"phone_numbers": [item]})) == "10027"
     given = [{"requirement_id": r["requirement_id"], "field_value": "x"} for r in group["regulatory_requirements"]]
     client.patch(f"/requirement_groups/{group['id']}", json={"regulatory_requirements": given})
-    client.post(f"/requirement_groups/{group['id']}/submit_for_approval")
+    submitted = client.post(f"/requirement_groups/{group['id']}/submit_for_approval").json()
+    assert {r["status"] for r in submitted["regulatory_requirements"]} == {"pending-approval"}
     simulator.advance(60)
     assert client.get("/requirement_groups").json()[0]["status"] == "approved"
     created = client.post("/number_orders", json={"phone_numbers": [item]}).json()["data"]

@@ -47,11 +47,10 @@ def serve(simulator: Simulator, port: int = 0) -> BaseWSGIServer:
     return server
 
 
-def pump_until(stop: threading.Event, simulators: list[Simulator]) -> None:
-    """Send the webhooks and postbacks that fall due, until told to stop."""
+def pump_until(stop: threading.Event, simulator: Simulator) -> None:
+    """Send the webhooks or postbacks that fall due, until told to stop."""
     while not stop.wait(PUMP_SECONDS):
-        for simulator in simulators:
-            simulator.pump()
+        simulator.pump()
 
 
 def private_key(state: Path) -> bytes:
@@ -105,7 +104,12 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     write_private(options.state_dir / "simulators.json", json.dumps(about, indent=2))
     print(json.dumps({name: entry["base_url"] for name, entry in about.items()}), flush=True)
-    pump_until(stop, simulators)
+    # One thread each: a receiver that is slow to answer one provider does not hold up the others.
+    pumps = [threading.Thread(target=pump_until, args=(stop, simulator)) for simulator in simulators]
+    for pump in pumps:
+        pump.start()
+    for pump in pumps:
+        pump.join()
 
 
 if __name__ == "__main__":

@@ -304,8 +304,11 @@ class Simulator:
         del self._credentials[login]
 
     @control
-    def block(self, account: str = "default", code: str = "") -> None:
-        """Refuse new orders of this account with the provider's error ``code`` (no funds, verification, ...)."""
+    def block(self, account: str = "default", *, code: str) -> None:
+        """Refuse new orders of this account with the provider's error ``code`` (no funds, verification, ...).
+
+        Telnyx "20100", TeleSign "-10030"; CallFire, which has no codes, answers with it as the message.
+        """
         self._blocks[account] = code
 
     @control
@@ -353,6 +356,20 @@ class Simulator:
             and all(sale.content.get(name) == value for name, value in content.items())
             for sale in self._ledger.sales
         )
+
+    @control
+    def delivery(
+        self,
+        *,
+        retry_seconds: float | None = None,
+        max_attempts: int | None = None,
+        newest_first: bool | None = None,
+    ) -> None:
+        """How notifications are sent: first wait before a retry (doubling), attempts in all, out of order or not."""
+        box = self.outbox
+        box.retry_seconds = box.retry_seconds if retry_seconds is None else retry_seconds
+        box.max_attempts = box.max_attempts if max_attempts is None else max_attempts
+        box.newest_first = box.newest_first if newest_first is None else newest_first
 
     @control
     def deliveries(self) -> list[Attempt]:

@@ -55,8 +55,10 @@ class CallFireSettings(Settings):
 
     processing_seconds: float = 1
     finish_seconds: float = 4
+    pace_seconds: float = 1
+    """Order reads closer together than this are too fast: "no more than once per second"."""
     refuse_too_fast: bool = False
-    """429 for more than one order read a second; they are counted in ``too_fast`` anyway."""
+    """429 for those that are; they are counted in ``too_fast`` anyway."""
     prefixes: str = "vendor"
     """How XML namespaces are spelled: vendor, swapped or numbered."""
     with_tax: bool = False
@@ -335,7 +337,7 @@ class CallFireSimulator(Simulator):
         now = self.clock.now()
         before = self._read_at.get(g.account)
         self._read_at[g.account] = now
-        if before is not None and now - before < timedelta(seconds=1):
+        if before is not None and now - before < timedelta(seconds=self.settings.pace_seconds):
             self._too_fast += 1
             if self.settings.refuse_too_fast:
                 raise self._too_many({})
@@ -557,7 +559,7 @@ class CallFireSimulator(Simulator):
 
     @control
     def too_fast(self) -> int:
-        """How many order reads (1.1) came less than a second after the one before, per account."""
+        """How many order reads (1.1) came sooner than ``pace_seconds`` after the account's one before."""
         return self._too_fast
 
     @control

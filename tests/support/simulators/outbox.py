@@ -65,7 +65,7 @@ class Outbox:
         """Send once; slow, so never called under the simulator's lock."""
         try:
             return self.send(delivery.url, headers, body)
-        except (httpx.HTTPError, OSError):
+        except (httpx.HTTPError, httpx.InvalidURL, OSError):
             return None
 
     def record(self, delivery: Delivery, headers: Headers, body: bytes, status: int | None, now: datetime) -> Attempt:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, g, request
@@ -318,11 +318,14 @@ class TelnyxSimulator(TelnyxDesk):
             "customer_reference",
             "requirements_met",
         )
+        after, before = (self._instant(filters.pop(f"created_at][{end}", None)) for end in ("gt", "lt"))
         visible_before = self.clock.now() - timedelta(seconds=self.settings.list_lag_seconds)
         found = [
             body
             for order in self._mine()
             if order.created_at <= visible_before
+            and (after is None or order.created_at > after)
+            and (before is None or order.created_at < before)
             and self._listed(order, body := shape.listed_order(order, self.life), filters)
         ]
         number, size = request.args.get("page[number]", "1"), request.args.get("page[size]", "20")
@@ -342,14 +345,18 @@ class TelnyxSimulator(TelnyxDesk):
         contained = self.settings.fuzzy_reference and wanted is not None and wanted.lower() in reference.lower()
         if wanted not in (None, reference) and not contained:
             return False
-        after, before = filters.get("created_at][gt"), filters.get("created_at][lt")
         return (
             filters.get("status") in (None, body["status"])
             and filters.get("phone_numbers_count") in (None, str(body["phone_numbers_count"]))
             and filters.get("requirements_met") in (None, str(body["requirements_met"]).lower())
-            and (after is None or order.created_at > datetime.fromisoformat(after))
-            and (before is None or order.created_at < datetime.fromisoformat(before))
         )
+
+    def _instant(self, text: str | None) -> datetime | None:
+        try:
+            instant = datetime.fromisoformat(text) if text else None
+        except ValueError:
+            raise refusal(400, "10031", f"{text!r} is not a date-time") from None
+        return instant.replace(tzinfo=UTC) if instant is not None and instant.tzinfo is None else instant
 
     def _get_order(self, order_id: str) -> Response:
         if order_id not in self.life.orders:

@@ -138,7 +138,7 @@ def test_purchases_are_counted_by_description(simulator: TeleSignSimulator, clie
     create(client, description="Continuous numbers preferred ref-7")
     assert simulator.purchases(reference="ref-7") == 1
     assert simulator.purchases(reference="ref-7", country_iso2="DE") == 0
-    simulator.block("default", "-10030")
+    simulator.block(code="-10030")
     assert code(client.post(ORDERS, data=FORM)) == -10030
 
 

@@ -361,6 +361,27 @@ def test_webhooks_come_twice_late_or_never_and_are_repeated(simulator: TelnyxSim
     assert int(repeated.headers["telnyx-timestamp"]) - int(first.headers["telnyx-timestamp"]) == 2
 
 
+def test_webhooks_can_come_out_of_order(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+    simulator.delivery(newest_first=True)
+    for reference in ("first", "second"):
+        order(client, *search(client, country_code="US", limit=1), reference=reference)
+        simulator.advance(1)
+    simulator.advance(2)
+    bodies = [json.loads(attempt.body) for attempt in simulator.pump()]
+    assert [b["data"]["payload"]["customer_reference"] for b in bodies] == ["second", "first"]
+
+
+def test_orders_are_listed_by_creation(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+    for reference in ("first", "second"):
+        order(client, *search(client, country_code="US", limit=1), reference=reference)
+        simulator.advance(10)
+    middle = "2026-03-02T09:00:05Z"
+    for end, expected in (("gt", "second"), ("lt", "first")):
+        found = client.get("/number_orders", params={f"filter[created_at][{end}]": middle}).json()["data"]
+        assert [o["customer_reference"] for o in found] == [expected]
+    assert error_code(client.get("/number_orders", params={"filter[created_at][gt]": "yesterday"})) == "10031"
+
+
 def test_webhook_can_beat_the_get(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     simulator.late_get(5, "ref-1")
     created = order(client, *search(client, country_code="US", limit=1)).json()["data"]
@@ -392,7 +413,7 @@ def test_webhooks_can_be_forged_and_invented(simulator: TelnyxSimulator) -> None
 
 def test_revoked_key_blocked_account_and_throttling(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     numbers = search(client, country_code="US", limit=1)
-    simulator.block("default", "20100")
+    simulator.block(code="20100")
     assert error_code(order(client, *numbers)) == "20100"
     simulator.unblock("default")
     simulator.revoke("KEY")

@@ -229,6 +229,20 @@ def test_secret_that_cannot_be_used_is_a_fault_of_the_account(
         build(credentials, _Clock(), Timings())
 
 
+def test_credentials_for_elsewhere_do_not_wander_to_callfire() -> None:
+    credentials = Credentials(
+        "callfire",
+        "default",
+        "http://127.0.0.1:8003/api/1.1/rest",
+        {"login": "LOGIN", "password": "PASSWORD"},
+        {"v2_find": True},
+    )
+    with pytest.raises(AccountFaultError, match="v2_base_url"):
+        build(credentials, _Clock(), Timings())
+    credentials.settings["v2_base_url"] = "http://127.0.0.1:8003/v2"
+    assert build(credentials, _Clock(), Timings()).can_find
+
+
 def _exception(status: int, message: str, code: int | None = None) -> httpx.Response:
     # Element names after CallFire's PHP client.
     body = (

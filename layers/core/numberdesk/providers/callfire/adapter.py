@@ -7,7 +7,7 @@ XML by namespace. 1.1 has neither a list of orders nor a reference of ours nor a
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from numberdesk.domain.request import Criteria, CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownWord
@@ -25,6 +25,7 @@ from numberdesk.providers.callfire.faults import not_placed, not_read
 from numberdesk.providers.callfire.words import PHASES, e164
 from numberdesk.providers.callfire.xmldoc import DATA, RESOURCE, parse
 from numberdesk.providers.http import BasicAuth, Http
+from numberdesk.providers.registry import HOSTS
 from numberdesk.providers.telnyx.lenient import text
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def build(
 
     Args:
         credentials: values `login` and `password` (generated API credentials, not the site's login); settings
-            `v2_find` (false) and `v2_base_url`.
+            `v2_find` (false) and `v2_base_url` (CallFire's own, where `base_url` is, too).
         clock: for pauses.
         timings: time-outs.
         before_call: called before every call.
@@ -92,6 +93,10 @@ def build(
         raise AccountFaultError("the setting v2_find must be true or false")
     if not isinstance(v2_base_url, str | None):
         raise AccountFaultError("the setting v2_base_url must be a URL")
+
+    if v2_find and not v2_base_url and urlsplit(credentials.base_url).hostname not in HOSTS["callfire"]:
+        # Credentials for somewhere else must not wander to CallFire by a default.
+        raise AccountFaultError("v2_find needs v2_base_url where base_url is not CallFire's own")
 
     def connect(base_url: str) -> Http:
         return Http(

@@ -84,7 +84,7 @@ class Api:
             AccountFaultError: the account's secret has no usable `api_key`.
         """
         key = credentials.value("api_key").strip()
-        if not (key.isascii() and key.isprintable()):
+        if not (key and key.isascii() and key.isprintable()):
             # An HTTP library would say so too, and quote the key.
             raise AccountFaultError("the account's api_key holds characters that no header can carry")
         self._headers = {"Authorization": f"Bearer {key}"}

@@ -147,9 +147,10 @@ class Look:
         rejected = [sub_order_id for sub_order_id in sub_orders if _is_rejected(sub_order_id, numbers)]
         unnamed = self._unnamed(numbers, sub_orders)
         # Deadlines come first, but not so that comments or names never had their turn.
-        kept = min(len(rejected), _KEPT_FOR_COMMENTS) + min(len(unnamed), _KEPT_FOR_NAMES)
-        deadlines, numbers = self._read_deadlines(numbers, list(sub_orders), kept)
-        comments = self._read_comments(rejected)
+        for_names = min(len(unnamed), _KEPT_FOR_NAMES)
+        for_comments = min(len(rejected), _KEPT_FOR_COMMENTS)
+        deadlines, numbers = self._read_deadlines(numbers, list(sub_orders), kept=for_comments + for_names)
+        comments = self._read_comments(rejected, kept=for_names)
         names = self._read_names(unnamed)
         return Snapshot(
             provider_order_id=self._order_id,
@@ -252,7 +253,7 @@ class Look:
     # Deadlines
 
     def _read_deadlines(
-        self, numbers: Sequence[_Number], sub_order_ids: Sequence[str], kept: int
+        self, numbers: Sequence[_Number], sub_order_ids: Sequence[str], *, kept: int
     ) -> tuple[list[DeadlinesSeen], list[_Number]]:
         """Read one number's record for each sub order and requirements status: numbers in the same status share a deadline.
 
@@ -381,9 +382,11 @@ class Look:
                         names[requirement_id] = (name, _kind(requirement))
         return names
 
-    def _read_comments(self, sub_order_ids: Sequence[str]) -> list[CommentSeen]:
+    def _read_comments(self, sub_order_ids: Sequence[str], *, kept: int) -> list[CommentSeen]:
         comments: dict[str, CommentSeen] = {}
         for sub_order_id in self._rotated(sub_order_ids):
+            if self._calls_left() <= kept:
+                break
             data = self._try(
                 "comments",
                 ("filter[comment_record_type]", "sub_number_order"),

@@ -1,0 +1,668 @@
+"""Looking at a Telnyx order: what each answer means, what a look costs, and what it does without."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from numberdesk.domain.order import Order, Requirement
+from numberdesk.domain.request import OrderMessage, Request
+from numberdesk.domain.settings import Timings
+from numberdesk.domain.snapshot import DeadlinesSeen, Snapshot, UnknownWord
+from numberdesk.domain.words import AssetState, OrderState, Phase, RequirementState
+from numberdesk.providers.base import Credentials, ProviderError, UnreadableError
+from numberdesk.providers.telnyx.adapter import build
+from tests.support.simulators.base import SimulatorTransport
+from tests.support.simulators.clock import Clock
+from tests.support.simulators.telnyx import TelnyxSimulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numberdesk.providers.base import Provider
+
+NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+ORDER_ID = "12ade33a-21c0-473b-b055-b3c836e1c292"
+
+
+class _Still:
+    def now(self) -> datetime:
+        return NOW
+
+    def sleep(self, duration: timedelta) -> None:
+        pass
+
+
+def _adapter(transport: httpx.BaseTransport) -> Provider:
+    credentials = Credentials("telnyx", "default", "https://api.telnyx.com/v2", {"api_key": "KEY-telnyx"})
+    return build(credentials, _Still(), Timings(), transport=transport)
+
+
+def _message(*kinds: tuple[str, str, int]) -> OrderMessage:
+    items = [{"criteria": {"country": country, "number_type": kind}, "quantity": n} for country, kind, n in kinds]
+    return OrderMessage.model_validate({"order_id": "order-1", "provider": "telnyx", "items": items})
+
+
+def _order(provider_order_id: str = ORDER_ID, *, version: int = 0, requirements: tuple[Requirement, ...] = ()) -> Order:
+    return Order(
+        order_id="order-1",
+        provider="telnyx",
+        account="default",
+        state=OrderState.PENDING,
+        version=version,
+        reference="reference-1",
+        request=Request.of(_message(("US", "local", 1))),
+        request_hash="0",
+        correlation_id="correlation-1",
+        received_at=NOW,
+        updated_at=NOW,
+        provider_order_id=provider_order_id,
+        requirements=requirements,
+    )
+
+
+class _Bought:
+    """An order bought at the simulator, and looks at it."""
+
+    def __init__(self, *kinds: tuple[str, str, int]) -> None:
+        self.simulator = TelnyxSimulator(Clock(NOW))
+        self.adapter = _adapter(SimulatorTransport(self.simulator))
+        self.id = self.adapter.place(self.adapter.plan(_message(*kinds)), "reference-1").provider_order_id
+
+    def look(self, *, version: int = 0, requirements: tuple[Requirement, ...] = ()) -> Snapshot:
+        return self.adapter.observe(_order(self.id, version=version, requirements=requirements))
+
+    def calls(self, operation: str | None = None) -> int:
+        return len(self.simulator.requests(operation))
+
+
+def _states(snapshot: Snapshot) -> dict[str | None, tuple[str, RequirementState, int]]:
+    return {seen.name: (seen.word, seen.state, seen.numbers) for seen in snapshot.requirements}
+
+
+# A whole life at the simulator
+
+
+def test_order_with_requirements_shows_what_is_owed_until_when() -> None:
+    bought = _Bought(("DE", "local", 3))
+    snapshot = bought.look()
+    assert (snapshot.phase, snapshot.word, snapshot.lists_every_asset) == (Phase.OPEN, "pending", True)
+    [sub_order] = snapshot.sub_orders
+    assert (sub_order.word, sub_order.country, sub_order.number_type) == ("pending", "DE", "local")
+    assert {(asset.state, asset.word) for asset in snapshot.assets} == {
+        (AssetState.ACTION_REQUIRED, "pending/requirement-info-pending")
+    }
+    assert {(asset.sub_order_id, asset.country, asset.number_type) for asset in snapshot.assets} == {
+        (sub_order.id, "DE", "local")
+    }
+    assert len({asset.provider_id for asset in snapshot.assets} - {None}) == 3
+    awaited = ("awaiting-value", RequirementState.AWAITING_VALUE, 3)
+    assert _states(snapshot) == {"End User Address": awaited, "Identity Document": awaited, "Business Name": awaited}
+    assert [seen.kind for seen in snapshot.requirements] == ["address", "document", "textual"]
+    assert snapshot.deadlines == (DeadlinesSeen(sub_order.id, ((NOW + timedelta(days=14), 3),)),)
+    assert snapshot.comments == ()
+
+
+def test_supplied_values_erase_the_deadline() -> None:
+    bought = _Bought(("DE", "local", 2))
+    bought.simulator.supply(bought.id)
+    snapshot = bought.look()
+    assert {asset.state for asset in snapshot.assets} == {AssetState.UNDER_REVIEW}
+    assert {seen.state for seen in snapshot.requirements} == {RequirementState.UNDER_REVIEW}
+    assert [seen.values for seen in snapshot.deadlines] == [()]
+
+
+def test_rejection_comes_with_its_reason_and_new_deadline() -> None:
+    bought = _Bought(("DE", "local", 2), ("US", "local", 1))
+    bought.simulator.reject("Identity Document", "The scan is cut off.", new_deadline_seconds=3600)
+    bought.simulator.supply(bought.id)
+    bought.simulator.advance(130)
+    rejected_at = NOW + timedelta(seconds=120)
+    snapshot = bought.look()
+    assert _states(snapshot) == {
+        "End User Address": ("approved", RequirementState.APPROVED, 2),
+        "Identity Document": ("declined", RequirementState.REJECTED, 2),
+        "Business Name": ("pending-approval", RequirementState.UNDER_REVIEW, 2),
+    }
+    german, american = snapshot.sub_orders
+    assert {seen.sub_order_id: seen.values for seen in snapshot.deadlines} == {
+        german.id: ((rejected_at + timedelta(hours=1), 2),),
+        american.id: (),
+    }
+    [comment] = snapshot.comments
+    assert (comment.sub_order_id, comment.by_provider, comment.at) == (german.id, True, rejected_at)
+    assert comment.body == "The scan is cut off."
+    assert "cut off" not in repr(snapshot)
+
+
+def test_approval_ends_in_active_numbers() -> None:
+    bought = _Bought(("DE", "local", 1))
+    bought.simulator.supply(bought.id)
+    bought.simulator.advance(600)
+    snapshot = bought.look()
+    assert (snapshot.phase, snapshot.word) == (Phase.ENDED, "success")
+    assert [(asset.state, asset.word) for asset in snapshot.assets] == [(AssetState.ACTIVE, "success/approved")]
+    assert {seen.state for seen in snapshot.requirements} == {RequirementState.APPROVED}
+    assert bought.calls("get_number") == 0
+
+
+@pytest.mark.parametrize(("status", "phase"), [("cancelled", Phase.CANCELLED), ("failure", Phase.FAILED)])
+def test_missed_deadline_cancels_whatever_the_order_is_called(status: str, phase: Phase) -> None:
+    bought = _Bought(("DE", "local", 1))
+    bought.simulator.configure(auto_cancel_status=status)
+    bought.simulator.advance(15 * 86400)
+    snapshot = bought.look()
+    assert snapshot.phase is phase
+    assert [asset.state for asset in snapshot.assets] == [AssetState.CANCELLED]
+    assert snapshot.requirements == ()
+
+
+def test_parts_of_an_order_end_apart() -> None:
+    bought = _Bought(("US", "local", 1), ("US", "toll_free", 2), ("CA", "local", 1))
+    bought.simulator.fail_sub_order(country_code="CA")
+    bought.simulator.advance(60)
+    snapshot = bought.look()
+    assert len(snapshot.sub_orders) == 3
+    assert {(asset.country, asset.number_type): asset.state for asset in snapshot.assets} == {
+        ("US", "local"): AssetState.ACTIVE,
+        ("US", "toll_free"): AssetState.ACTIVE,
+        ("CA", "local"): AssetState.FAILED,
+    }
+
+
+def test_deleted_numbers_are_deleted() -> None:
+    bought = _Bought(("US", "local", 2))
+    bought.simulator.advance(60)
+    bought.simulator.delete_numbers(bought.id)
+    snapshot = bought.look()
+    assert snapshot.phase is Phase.DELETED
+    assert {asset.state for asset in snapshot.assets} == {AssetState.DELETED}
+
+
+# What a look costs
+
+
+def test_look_asks_exactly_this() -> None:
+    bought = _Bought(("DE", "local", 3))
+    before = bought.calls()
+    [number, *_] = bought.simulator.orders()[0]["sub_orders"][0]["numbers"]
+    bought.look()
+    asked = [(request.path, request.query) for request in bought.simulator.requests()[before:]]
+    assert asked == [
+        (f"/v2/number_orders/{bought.id}", {}),
+        ("/v2/sub_number_orders", {"filter[order_request_id]": bought.id, "filter[include_phone_numbers]": "true"}),
+        (f"/v2/number_order_phone_numbers/{number['id']}", {}),
+        (
+            "/v2/regulatory_requirements",
+            {"filter[country_code]": "DE", "filter[phone_number_type]": "local", "filter[action]": "ordering"},
+        ),
+    ]
+
+
+def test_names_on_record_are_not_asked_again() -> None:
+    bought = _Bought(("DE", "local", 1))
+    first = bought.look()
+    on_record = tuple(
+        Requirement(id=s.id, sub_order_id=s.sub_order_id, state=s.state, word=s.word, numbers=1, name=s.name)
+        for s in first.requirements
+    )
+    again = bought.look(requirements=on_record)
+    assert bought.calls("regulatory_requirements") == 1
+    assert _states(again) == _states(first)
+
+
+@pytest.mark.parametrize("count", [3, 250])
+def test_calls_do_not_grow_with_the_numbers(count: int) -> None:
+    bought = _Bought(("DE", "local", count))
+    before = bought.calls()
+    snapshot = bought.look()
+    assert bought.calls() - before == 4
+    assert len(snapshot.assets) == count
+    # Sub orders embed their first 50 numbers only: what those show holds for the others in the same status.
+    assert {seen.numbers for seen in snapshot.requirements} == {count}
+    assert [sum(numbers for _, numbers in seen.values) for seen in snapshot.deadlines] == [count]
+
+
+# An order of 40 sub orders, answered by hand
+
+
+def _row(index: int, status: str = "requirement-info-pending") -> dict[str, Any]:
+    return {
+        "id": f"n-{index}",
+        "phone_number": f"+4930{1000000 + index}",
+        "country_code": f"C{index}",
+        "phone_number_type": "local",
+        "status": "pending",
+        "requirements_status": status,
+        "regulatory_requirements": [{"requirement_id": f"r-{index}", "field_type": "address", "field_value": "x"}],
+    }
+
+
+class _Telnyx:
+    """Answers by hand: `paths` gives for each resource what its answer is made by."""
+
+    def __init__(self, rows: list[dict[str, Any]], **order: Any) -> None:
+        self.asked: list[str] = []
+        self.parts: set[str] = set()
+        """The values of all filters that were ever asked by: sub orders for comments, countries for names."""
+        self.rows = rows
+        self.order: Any = {
+            "id": ORDER_ID,
+            "status": "pending",
+            "phone_numbers": rows,
+            "sub_number_orders_ids": [f"s-{row['id']}" for row in rows],
+            **order,
+        }
+        self.subs: Any = [
+            {
+                "id": f"s-{row['id']}",
+                "order_request_id": ORDER_ID,
+                "country_code": row["country_code"],
+                "phone_number_type": "local",
+                "status": "pending",
+            }
+            for row in rows
+        ]
+        self.failing: Mapping[str, httpx.Response | Exception] = {}
+        self.number: Callable[[str], dict[str, Any]] = lambda number_id: {
+            "id": number_id,
+            "deadline": "2026-12-06T08:00:00Z",
+        }
+        self.comments: Any = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        resource, _, one = request.url.path.removeprefix("/v2/").partition("/")
+        self.asked.append(f"{resource}/{one}" if one else resource)
+        self.parts |= {value for name, value in request.url.params.items() if name != "filter[order_request_id]"}
+        failure = self.failing.get(self.asked[-1]) or self.failing.get(resource)
+        if isinstance(failure, Exception):
+            raise failure
+        if failure is not None:
+            return failure
+        data: Any
+        match resource, one:
+            case "number_orders", _:
+                data = self.order
+            case "sub_number_orders", "":
+                data = self.subs
+            case "sub_number_orders", _:
+                data = {"id": one, "order_request_id": ORDER_ID, "country_code": "C0", "phone_number_type": "local"}
+            case "number_order_phone_numbers", _:
+                data = self.number(one)
+            case "comments", _:
+                data = self.comments
+            case _:
+                data = []
+        return httpx.Response(200, content=json.dumps({"data": data}).encode())
+
+    def count(self, resource: str) -> int:
+        return sum(asked.partition("/")[0] == resource for asked in self.asked)
+
+    def look(self, **order: Any) -> Snapshot:
+        self.asked.clear()
+        return _adapter(httpx.MockTransport(self)).observe(_order(**order))
+
+
+def test_look_never_takes_more_than_25_calls() -> None:
+    telnyx = _Telnyx([_row(index, "requirement-info-exception") for index in range(40)])
+    snapshot = telnyx.look()
+    assert len(telnyx.asked) == 25
+    assert len(snapshot.assets) == 40
+    # Where there is more to read than calls, comments and names still have their turn.
+    assert (telnyx.count("comments"), telnyx.count("regulatory_requirements")) == (5, 2)
+    assert len(snapshot.deadlines) == telnyx.count("number_order_phone_numbers") == 16
+
+
+def test_no_part_of_a_large_order_is_left_out_for_ever() -> None:
+    telnyx = _Telnyx([_row(index, "requirement-info-exception") for index in range(40)])
+    deadlines: set[str] = set()
+    for version in range(40):
+        deadlines |= {seen.sub_order_id for seen in telnyx.look(version=version).deadlines}
+    assert deadlines == {f"s-n-{index}" for index in range(40)}
+    assert deadlines | {f"C{index}" for index in range(40)} <= telnyx.parts
+
+
+def test_numbers_in_different_statuses_are_read_apart() -> None:
+    rows = [
+        {**_row(index, status), "country_code": "C0"}
+        for index, status in enumerate(["requirement-info-pending"] * 2 + ["requirement-info-exception"] * 3)
+    ]
+    telnyx = _Telnyx(rows)
+    telnyx.subs = telnyx.subs[:1]
+    telnyx.order["sub_number_orders_ids"] = ["s-n-0"]
+    late, soon = "2026-12-06T08:00:00+00:00", "2026-11-30T08:00:00Z"
+    telnyx.number = lambda number_id: {"id": number_id, "deadline": late if number_id == "n-0" else soon}
+    [seen] = telnyx.look().deadlines
+    assert seen.values == ((datetime(2026, 11, 30, 8, tzinfo=UTC), 3), (datetime(2026, 12, 6, 8, tzinfo=UTC), 2))
+    telnyx.number = lambda number_id: {"id": number_id, "deadline": soon}
+    [seen] = telnyx.look().deadlines
+    assert seen.values == ((datetime(2026, 11, 30, 8, tzinfo=UTC), 5),)
+
+
+# What a look does without
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(503),
+        httpx.Response(404, json={"errors": [{"code": "10005"}]}),
+        httpx.Response(400),
+        httpx.Response(401),
+        httpx.Response(429, headers={"Retry-After": "60"}),
+        httpx.Response(200, text="<html>"),
+        httpx.Response(200, json={"data": None}),
+        httpx.Response(200, json={"data": {"id": "another", "deadline": None}}),
+        httpx.Response(200, json={"data": {"id": "n-0", "deadline": "soon"}}),
+        httpx.Response(200, json={"data": {"id": "n-0", "deadline": 7}}),
+        httpx.ReadTimeout("slow"),
+    ],
+)
+def test_deadlines_that_cannot_be_read_are_left_out(answer: httpx.Response | Exception) -> None:
+    telnyx = _Telnyx([_row(0)])
+    telnyx.failing = {"number_order_phone_numbers": answer}
+    snapshot = telnyx.look()
+    assert snapshot.deadlines == ()
+    assert [asset.state for asset in snapshot.assets] == [AssetState.ACTION_REQUIRED]
+
+
+def test_one_unreadable_number_leaves_the_other_deadlines() -> None:
+    telnyx = _Telnyx([_row(0), _row(1)])
+    telnyx.failing = {"number_order_phone_numbers/n-0": httpx.Response(500)}
+    assert [seen.sub_order_id for seen in telnyx.look().deadlines] == ["s-n-1"]
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(503), httpx.Response(403), httpx.Response(200, json={"data": 7})])
+def test_comments_and_names_that_cannot_be_read_do_not_fail_the_look(answer: httpx.Response) -> None:
+    telnyx = _Telnyx([_row(0, "requirement-info-exception")])
+    telnyx.failing = {"comments": answer, "regulatory_requirements": answer}
+    snapshot = telnyx.look()
+    assert (telnyx.count("comments") > 0, snapshot.comments) == (True, ())
+    assert [seen.name for seen in snapshot.requirements] == [None]
+    assert len(snapshot.deadlines) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "most"), [(httpx.Response(429, headers={"Retry-After": "60"}), 1), (httpx.ReadTimeout("slow"), 6)]
+)
+def test_look_does_not_go_on_against_a_wall(answer: httpx.Response | Exception, most: int) -> None:
+    telnyx = _Telnyx([_row(index) for index in range(20)])
+    telnyx.failing = {"number_order_phone_numbers": answer}
+    telnyx.look()
+    assert telnyx.count("number_order_phone_numbers") == most
+    assert telnyx.count("regulatory_requirements") == 0
+
+
+def test_look_fails_without_its_sub_orders() -> None:
+    telnyx = _Telnyx([_row(0)])
+    telnyx.failing = {"sub_number_orders": httpx.Response(503)}
+    with pytest.raises(UnreadableError):
+        telnyx.look()
+
+
+@pytest.mark.parametrize("order", [None, [], {}, {"id": None}, {"id": "another", "status": "deleted"}])
+def test_answer_that_does_not_show_the_order_is_none(order: object) -> None:
+    telnyx = _Telnyx([_row(0)])
+    telnyx.order = order
+    with pytest.raises(UnreadableError):
+        telnyx.look()
+
+
+def test_sub_orders_are_read_where_the_filter_for_numbers_is_not_known() -> None:
+    telnyx = _Telnyx([_row(0)])
+
+    def refusing(request: httpx.Request) -> httpx.Response:
+        if "filter[include_phone_numbers]" in request.url.params:
+            return httpx.Response(400, json={"errors": [{"code": "10031", "title": "Invalid filter"}]})
+        return telnyx(request)
+
+    snapshot = _adapter(httpx.MockTransport(refusing)).observe(_order())
+    assert [seen.id for seen in snapshot.sub_orders] == ["s-n-0"]
+
+
+def test_sub_orders_that_the_list_leaves_out_are_asked_for() -> None:
+    telnyx = _Telnyx([_row(0)])
+    telnyx.subs = []
+    snapshot = telnyx.look()
+    assert "sub_number_orders/s-n-0" in telnyx.asked
+    assert [asset.sub_order_id for asset in snapshot.assets] == ["s-n-0"]
+    assert len(snapshot.deadlines) == 1
+
+
+def test_sub_orders_of_another_order_are_not_ours() -> None:
+    telnyx = _Telnyx([_row(0)])
+    telnyx.subs.append({"id": "s-foreign", "order_request_id": "foreign", "status": "failure"})
+    assert [seen.id for seen in telnyx.look().sub_orders] == ["s-n-0"]
+
+
+def test_comments_are_kept_apart_by_who_wrote_them() -> None:
+    telnyx = _Telnyx([_row(0, "requirement-info-exception")])
+    comment = {
+        "id": "c-1",
+        "body": "Why\ud800?\nBecause.",
+        "commenter_type": "user",
+        "created_at": "2026-11-22T08:00:00Z",
+    }
+    telnyx.comments = [
+        comment,
+        {**comment, "id": "c-2", "commenter_type": "admin", "comment_record_id": "s-n-0"},
+        {**comment, "id": "c-3", "comment_record_id": "s-foreign"},
+        {**comment, "id": "c-4", "body": None},
+        {**comment, "id": "c-5", "created_at": None},
+        {**comment, "id": None},
+        None,
+    ]
+    assert [(seen.id, seen.by_provider, seen.body) for seen in telnyx.look().comments] == [
+        ("c-1", False, "Why??\nBecause."),
+        ("c-2", True, "Why??\nBecause."),
+    ]
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("status", "requirements_status", "sub_order", "order", "state"),
+    [
+        ("pending", "approved", "pending", "pending", AssetState.PENDING),
+        ("pending", None, "pending", "pending", AssetState.PENDING),
+        ("pending", "pending", "pending", "pending", AssetState.PENDING),
+        ("pending", "requirement-info-pending", "pending", "pending", AssetState.ACTION_REQUIRED),
+        ("pending", "requirement-info-exception", "pending", "pending", AssetState.ACTION_REQUIRED),
+        ("pending", "requirement-info-under-review", "pending", "pending", AssetState.UNDER_REVIEW),
+        ("pending", "something-new", "pending", "pending", AssetState.UNKNOWN),
+        ("pending", "requirement-info-pending", "cancelled", "pending", AssetState.CANCELLED),
+        ("pending", "requirement-info-pending", "failure", "pending", AssetState.FAILED),
+        ("pending", "approved", "deleted", "pending", AssetState.DELETED),
+        ("pending", "cancelled", "pending", "pending", AssetState.CANCELLED),
+        ("pending", "approved", "pending", "cancelled", AssetState.CANCELLED),
+        ("pending", "approved", None, "failure", AssetState.FAILED),
+        # Another part of the order failed; this one is on its way.
+        ("pending", "approved", "success", "failure", AssetState.PENDING),
+        ("success", "approved", "success", "success", AssetState.ACTIVE),
+        ("success", "approved", "failure", "failure", AssetState.ACTIVE),
+        ("success", "approved", "cancelled", "cancelled", AssetState.ACTIVE),
+        ("success", "deleted", "success", "success", AssetState.DELETED),
+        ("success", "approved", "deleted", "pending", AssetState.DELETED),
+        ("success", "approved", None, "deleted", AssetState.DELETED),
+        ("failure", "approved", "failure", "failure", AssetState.FAILED),
+        ("failure", "cancelled", "failure", "failure", AssetState.CANCELLED),
+        ("failure", None, "cancelled", "pending", AssetState.CANCELLED),
+        ("failure", None, None, "cancelled", AssetState.CANCELLED),
+        ("failure", "deleted", "deleted", "deleted", AssetState.FAILED),
+        (None, "approved", "success", "success", AssetState.UNKNOWN),
+        ("something-new", "approved", "success", "success", AssetState.UNKNOWN),
+    ],
+)
+def test_state_of_a_number_comes_from_the_words_around_it(
+    status: str | None, requirements_status: str | None, sub_order: str | None, order: str, state: AssetState
+) -> None:
+    telnyx = _Telnyx([{**_row(0), "status": status, "requirements_status": requirements_status}], status=order)
+    telnyx.subs[0]["status"] = sub_order
+    snapshot = telnyx.look()
+    assert [asset.state for asset in snapshot.assets] == [state]
+    new = "something-new" in (status, requirements_status)
+    assert {unknown.word for unknown in snapshot.unknown_words} == ({"something-new"} if new else set())
+
+
+@pytest.mark.parametrize(
+    ("word", "phase"),
+    [
+        ("pending", Phase.OPEN),
+        ("success", Phase.ENDED),
+        ("failure", Phase.FAILED),
+        ("cancelled", Phase.CANCELLED),
+        ("deleted", Phase.DELETED),
+        ("partial_success", Phase.UNKNOWN),
+    ],
+)
+def test_phase_is_the_order_s_word(word: str, phase: Phase) -> None:
+    snapshot = _Telnyx([_row(0)], status=word).look()
+    assert (snapshot.phase, snapshot.word) == (phase, word)
+    expected = (UnknownWord("number_order.status", word),) if phase is Phase.UNKNOWN else ()
+    assert snapshot.unknown_words == expected
+
+
+@pytest.mark.parametrize(
+    ("requirements_status", "has_value", "state"),
+    [
+        ("approved", True, RequirementState.APPROVED),
+        ("requirement-info-under-review", True, RequirementState.UNDER_REVIEW),
+        ("requirement-info-pending", False, RequirementState.AWAITING_VALUE),
+        ("requirement-info-pending", True, RequirementState.UNDER_REVIEW),
+        ("requirement-info-exception", False, RequirementState.AWAITING_VALUE),
+        ("requirement-info-exception", True, RequirementState.REJECTED),
+        ("pending", True, RequirementState.UNKNOWN),
+    ],
+)
+def test_requirement_without_a_status_has_its_number_s(
+    requirements_status: str, has_value: bool, state: RequirementState
+) -> None:
+    row = _row(0, requirements_status)
+    row["regulatory_requirements"][0]["field_value"] = "x" if has_value else None
+    [seen] = _Telnyx([row]).look().requirements
+    assert (seen.state, seen.word, seen.numbers) == (state, requirements_status, 1)
+
+
+def test_rejection_is_not_spread_to_requirements_beside_a_shown_one() -> None:
+    row = _row(0, "requirement-info-exception")
+    row["regulatory_requirements"].append({"requirement_id": "r-x", "field_value": "x", "status": "declined"})
+    assert [(seen.id, seen.state) for seen in _Telnyx([row]).look().requirements] == [
+        ("r-0", RequirementState.UNKNOWN),
+        ("r-x", RequirementState.REJECTED),
+    ]
+
+
+def test_status_shown_on_the_number_s_record_counts() -> None:
+    telnyx = _Telnyx([_row(0, "requirement-info-exception")])
+    requirement = {"requirement_id": "r-0", "field_type": "address_id", "field_value": "x", "status": "declined"}
+    telnyx.number = lambda number_id: {"id": number_id, "regulatory_requirements": [requirement]}
+    [seen] = telnyx.look().requirements
+    assert (seen.state, seen.word, seen.kind) == (RequirementState.REJECTED, "declined", "address")
+
+
+def test_least_satisfied_number_speaks_for_its_sub_order() -> None:
+    rows = [{**_row(index), "country_code": "C0"} for index in range(4)]
+    for row, status in zip(rows, ["approved", "declined", "declined", "expired"], strict=True):
+        row["regulatory_requirements"] = [{"requirement_id": "r", "status": status}]
+    telnyx = _Telnyx(rows)
+    telnyx.subs = telnyx.subs[:1]
+    telnyx.order["sub_number_orders_ids"] = ["s-n-0"]
+    snapshot = telnyx.look()
+    [seen] = snapshot.requirements
+    assert (seen.state, seen.word, seen.numbers) == (RequirementState.REJECTED, "declined", 2)
+    assert snapshot.unknown_words == (UnknownWord("regulatory_requirement.status", "expired"),)
+
+
+@pytest.mark.parametrize(
+    ("field_type", "kind"),
+    [
+        ("textual", "textual"),
+        ("string", "textual"),
+        ("datetime", "date"),
+        ("date", "date"),
+        ("address", "address"),
+        ("address_id", "address"),
+        ("document", "document"),
+        ("number_order_document_id", "document"),
+        ("action", "action"),
+        (None, None),
+    ],
+)
+def test_kinds_of_requirements_are_spelled_one_way(field_type: str | None, kind: str | None) -> None:
+    row = _row(0)
+    row["regulatory_requirements"][0]["field_type"] = field_type
+    assert [seen.kind for seen in _Telnyx([row]).look().requirements] == [kind]
+
+
+@pytest.mark.parametrize(("shown", "ours"), [("mobile", "mobile"), ("landline", None), ("new", None), (None, None)])
+def test_number_type_is_one_that_can_be_ordered(shown: str | None, ours: str | None) -> None:
+    telnyx = _Telnyx([{**_row(0), "phone_number_type": shown}])
+    [asset] = telnyx.look().assets
+    assert (asset.number_type, asset.sub_order_id) == (ours, "s-n-0")
+
+
+def test_values_of_requirements_stay_at_the_provider() -> None:
+    row = _row(0)
+    row["regulatory_requirements"][0]["field_value"] = "Erika Mustermann"
+    assert "Mustermann" not in repr(_Telnyx([row]).look())
+
+
+# Answers that are not as they should be
+
+
+def _mutations() -> st.SearchStrategy[tuple[int, object]]:
+    odd: st.SearchStrategy[object] = st.sampled_from(
+        [None, "", "new_word", 7, 7.5, True, [], {}, [None], [[]], [{}], {"id": None}, "\ud800", "x" * 300]
+    )
+    return st.tuples(st.integers(min_value=0, max_value=10**6), odd)
+
+
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    found: list[tuple[Any, Any]] = []
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        found += [(value, key), *_places(inner)]
+    return found
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(_mutations(), min_size=1, max_size=4), st.booleans())
+def test_no_answer_crashes_a_look(mutations: list[tuple[int, object]], remove: bool) -> None:
+    row = _row(0, "requirement-info-exception")
+    telnyx = _Telnyx([row, _row(1)])
+    telnyx.subs[0]["phone_numbers"] = [copy.deepcopy(row)]
+    comment = {"id": "c-1", "body": "Why.", "commenter_type": "admin", "created_at": "2026-11-22T08:00:00Z"}
+    answers: Any = {
+        "order": telnyx.order,
+        "subs": telnyx.subs,
+        "number": {
+            "id": "n-0",
+            "deadline": "2026-12-06T08:00:00Z",
+            "regulatory_requirements": [{"status": "declined"}],
+        },
+        "comments": [comment],
+    }
+    answers = copy.deepcopy(answers)
+    for position, odd in mutations:
+        places = _places(answers)
+        holder, key = places[position % len(places)]
+        if remove and isinstance(holder, dict) and holder is not answers:
+            del holder[key]
+        else:
+            holder[key] = copy.deepcopy(odd)
+    telnyx.order, telnyx.subs, telnyx.comments = answers["order"], answers["subs"], answers["comments"]
+    telnyx.number = lambda _: answers["number"]
+    try:
+        snapshot = telnyx.look()
+    except ProviderError:
+        return
+    repr(snapshot).encode()
+    assert all(asset.value.startswith("+") for asset in snapshot.assets)
+    assert all(seen.numbers >= 1 for seen in snapshot.requirements)

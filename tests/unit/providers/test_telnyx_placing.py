@@ -1,0 +1,473 @@
+"""Searching, buying and finding again at Telnyx: what is sent exactly, and what each refusal means."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from numberdesk.domain.order import Order
+from numberdesk.domain.request import OrderMessage, Request
+from numberdesk.domain.settings import Timings
+from numberdesk.domain.words import AssetKind, AssetState, OrderState
+from numberdesk.providers.base import (
+    AccountFaultError,
+    Credentials,
+    Placed,
+    Plan,
+    ProviderError,
+    RefusedError,
+    UnclearError,
+    UnreadableError,
+)
+from numberdesk.providers.telnyx.adapter import build
+from tests.support.simulators.base import SimulatorTransport
+from tests.support.simulators.clock import Clock
+from tests.support.simulators.telnyx import TelnyxSimulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numberdesk.providers.base import Provider
+
+REFERENCE = "0b0f2f0e-6c1c-5d0e-9a39-6f2f6b2a4f3d"
+NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+
+
+class _Still:
+    def now(self) -> datetime:
+        return NOW
+
+    def sleep(self, duration: timedelta) -> None:
+        pass
+
+
+def _adapter(transport: httpx.BaseTransport, **settings: object) -> Provider:
+    credentials = Credentials("telnyx", "default", "https://api.telnyx.com/v2", {"api_key": "KEY-telnyx"}, settings)
+    return build(credentials, _Still(), Timings(), transport=transport)
+
+
+def _answering(*answers: httpx.Response, seen: list[httpx.Request] | None = None) -> httpx.MockTransport:
+    left = list(answers)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if seen is not None:
+            seen.append(request)
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    return httpx.MockTransport(answer)
+
+
+def _message(*items: dict[str, Any]) -> OrderMessage:
+    return OrderMessage.model_validate({"order_id": "order-1", "provider": "telnyx", "items": list(items)})
+
+
+def _found(*numbers: str, country: str | None = "US") -> httpx.Response:
+    regions = [{"region_type": "location", "region_name": "X"}, {"region_type": "country_code", "region_name": country}]
+    return httpx.Response(200, json={"data": [{"phone_number": n, "region_information": regions} for n in numbers]})
+
+
+@pytest.fixture
+def simulator() -> TelnyxSimulator:
+    return TelnyxSimulator(Clock(NOW))
+
+
+# Searching
+
+
+def test_search_by_criteria_asks_exactly_this() -> None:
+    seen: list[httpx.Request] = []
+    criteria = {
+        "country": "US",
+        "features": ["sms", "voice"],
+        "area_code": "312",
+        "starts_with": "55",
+        "ends_with": "0",
+        "contains": "501",
+        "city": "Chicago",
+        "state": "IL",
+        "rate_center": "CHICAGO",
+        "best_effort": False,
+        "quickship": True,
+    }
+    message = _message({"criteria": criteria, "quantity": 1})
+    _adapter(_answering(_found("+13125550100"), seen=seen)).plan(message, exclude=frozenset({"+13125550199"}))
+    [request] = seen
+    assert request.method == "GET"
+    assert request.url.path == "/v2/available_phone_numbers"
+    assert request.headers["authorization"] == "Bearer KEY-telnyx"
+    assert request.url.params.multi_items() == [
+        ("filter[country_code]", "US"),
+        ("filter[phone_number_type]", "local"),
+        ("filter[national_destination_code]", "312"),
+        ("filter[phone_number][starts_with]", "55"),
+        ("filter[phone_number][contains]", "501"),
+        ("filter[phone_number][ends_with]", "0"),
+        ("filter[locality]", "Chicago"),
+        ("filter[administrative_area]", "IL"),
+        ("filter[rate_center]", "CHICAGO"),
+        ("filter[features]", "sms,voice"),
+        ("filter[best_effort]", "false"),
+        ("filter[quickship]", "true"),
+        # One more, since one of the results may be the excluded one.
+        ("filter[limit]", "2"),
+    ]
+
+
+def test_chosen_numbers_are_what_the_order_will_name() -> None:
+    message = _message({"criteria": {"country": "US", "number_type": "toll_free"}, "quantity": 1})
+    plan = _adapter(_answering(_found("+18885550100"))).plan(message)
+    [asset] = plan.chosen
+    assert (asset.kind, asset.value, asset.state, asset.word) == (
+        AssetKind.NUMBER,
+        "+18885550100",
+        AssetState.PENDING,
+        "chosen",
+    )
+    assert (asset.country, asset.number_type) == ("US", "toll_free")
+    assert plan.payload == {"phone_numbers": [{"phone_number": "+18885550100"}]}
+    assert plan.shortfall is None
+
+
+@pytest.mark.parametrize(
+    ("number", "country", "digits"),
+    [
+        ("+4930901820", "DE", "30901820"),
+        ("+14165550123", "CA", "4165550123"),
+        ("+390612345678", "IT", "0612345678"),
+        # In no country's plan: the main country of the code is asked.
+        ("+15550000000", "US", "5550000000"),
+    ],
+)
+def test_number_asked_for_by_name_is_searched_first(number: str, country: str, digits: str) -> None:
+    seen: list[httpx.Request] = []
+    near = number + "9"
+    plan = _adapter(_answering(_found(near, number, country=None), seen=seen)).plan(_message({"numbers": [number]}))
+    [request] = seen
+    assert request.url.params.multi_items() == [
+        ("filter[country_code]", country),
+        ("filter[phone_number][contains]", digits),
+        ("filter[limit]", "10"),
+    ]
+    assert [(asset.value, asset.country, asset.number_type) for asset in plan.chosen] == [(number, country, None)]
+
+
+@pytest.mark.parametrize("number", ["+80012345678", "+999123456789", "+88312345678"])
+def test_number_of_no_country_cannot_be_had(number: str) -> None:
+    seen: list[httpx.Request] = []
+    with pytest.raises(RefusedError, match="none of the numbers") as caught:
+        _adapter(_answering(_found(number), seen=seen)).plan(_message({"numbers": [number]}))
+    assert not caught.value.numbers_gone
+    assert seen == []
+
+
+def test_what_cannot_be_had_is_left_out_and_told() -> None:
+    asked = [f"+1312555010{last}" for last in range(8)]
+    answers = [_found(asked[0]), *[_found()] * 7, _found("+13125550200", asked[0], "+13125550200")]
+    message = _message({"numbers": asked}, {"criteria": {"country": "US"}, "quantity": 3})
+    plan = _adapter(_answering(*answers)).plan(message)
+    assert [asset.value for asset in plan.chosen] == [asked[0], "+13125550200"]
+    assert plan.shortfall == (
+        f"item 1: 7 of 8 numbers not available ({', '.join(asked[1:6])}, ...); item 2: 1 of 3 numbers found"
+    )
+
+
+def test_criteria_leave_alone_what_is_excluded_or_named_by_another_item() -> None:
+    named, gone, free = "+13125550100", "+13125550101", "+13125550102"
+    # The item by criteria comes first in the message, and is searched last.
+    message = _message({"criteria": {"country": "US"}, "quantity": 1}, {"numbers": [named, gone]})
+    answers = [_found(named), _found(gone), _found(named, gone, "+13125550103", free)]
+    plan = _adapter(_answering(*answers)).plan(message, exclude=frozenset({gone, "+13125550103"}))
+    # A number asked for by name is had although an earlier attempt called it gone: it is there again.
+    assert [asset.value for asset in plan.chosen] == [named, gone, free]
+
+
+def test_number_named_twice_is_had_once() -> None:
+    message = _message({"numbers": ["+13125550100"]}, {"numbers": ["+13125550100"]})
+    plan = _adapter(_answering(_found("+13125550100"))).plan(message)
+    assert plan.payload["phone_numbers"] == [{"phone_number": "+13125550100"}]
+    assert plan.shortfall == "item 2: 1 of 1 numbers not available (+13125550100)"
+
+
+def test_nothing_found_by_criteria_is_refused_as_gone(simulator: TelnyxSimulator) -> None:
+    simulator.sell_out("US")
+    with pytest.raises(RefusedError) as caught:
+        _adapter(SimulatorTransport(simulator)).plan(_message({"criteria": {"country": "US"}, "quantity": 2}))
+    assert caught.value.numbers_gone
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [None, {}, [None, 7, {}, {"phone_number": None}, {"phone_number": "3125550100"}, {"phone_number": "+1312XXXXXXX"}]],
+)
+def test_results_that_are_no_numbers_are_none(rows: object) -> None:
+    with pytest.raises(RefusedError, match="none of the numbers"):
+        _adapter(_answering(httpx.Response(200, json={"data": rows}))).plan(
+            _message({"criteria": {"country": "US"}, "quantity": 1})
+        )
+
+
+def test_criteria_that_telnyx_finds_wrong_are_refused() -> None:
+    answer = httpx.Response(400, json=_error("10032", "Invalid enumerated value"))
+    with pytest.raises(RefusedError) as caught:
+        _adapter(_answering(answer)).plan(_message({"criteria": {"country": "US"}, "quantity": 1}))
+    assert str(caught.value) == "10032: the search was refused: Invalid enumerated value (HTTP 400)"
+
+
+def test_settings_and_requirement_groups_ride_along(simulator: TelnyxSimulator) -> None:
+    settings = {"connection_id": "346789098765567", "billing_group_id": "b-1", "messaging_profile_id": None}
+    adapter = _adapter(SimulatorTransport(simulator), **settings)
+    item = {"criteria": {"country": "DE"}, "quantity": 1}
+    message = _message({**item, "requirement_group_id": "group-1"}, item)
+    plan = adapter.plan(message)
+    first, second = (asset.value for asset in plan.chosen)
+    assert plan.payload == {
+        "phone_numbers": [{"phone_number": first, "requirement_group_id": "group-1"}, {"phone_number": second}],
+        "connection_id": "346789098765567",
+        "billing_group_id": "b-1",
+    }
+
+
+@pytest.mark.parametrize("key", ["", "   ", "clé", "a\nb"])
+def test_key_that_no_header_can_carry_is_a_fault_of_the_account(key: str) -> None:
+    credentials = Credentials("telnyx", "default", "https://api.telnyx.com/v2", {"api_key": key})
+    with pytest.raises(AccountFaultError) as caught:
+        build(credentials, _Still(), Timings())
+    assert not key.strip() or key not in str(caught.value)
+
+
+def test_setting_of_the_wrong_type_is_a_fault_of_the_account() -> None:
+    with pytest.raises(AccountFaultError, match="connection_id"):
+        _adapter(_answering(_found()), connection_id=7)
+
+
+# Buying
+
+
+PLAN = Plan(payload={"phone_numbers": [{"phone_number": "+13125550100"}], "connection_id": "7"})
+
+
+def _error(code: object, title: object = "Some title") -> dict[str, Any]:
+    return {"errors": [{"code": code, "title": title, "detail": "personal detail", "source": {"pointer": "/personal"}}]}
+
+
+def _place(status: int, body: object, headers: dict[str, str] | None = None) -> Placed:
+    return _adapter(_answering(httpx.Response(status, json=body, headers=headers))).place(PLAN, REFERENCE)
+
+
+def test_purchase_sends_exactly_this() -> None:
+    seen: list[httpx.Request] = []
+    answer = httpx.Response(200, json={"data": {"id": "12ade33a", "status": "pending", "connection_id": None}})
+    assert _adapter(_answering(answer, seen=seen)).place(PLAN, REFERENCE) == Placed("12ade33a", "pending")
+    [request] = seen
+    assert (request.method, str(request.url)) == ("POST", "https://api.telnyx.com/v2/number_orders")
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["authorization"] == "Bearer KEY-telnyx"
+    assert json.loads(request.content) == {
+        "phone_numbers": [{"phone_number": "+13125550100"}],
+        "connection_id": "7",
+        "customer_reference": REFERENCE,
+    }
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_any_success_with_an_id_is_a_purchase(status: int) -> None:
+    assert _place(status, {"data": {"id": "1", "status": None}}) == Placed("1")
+
+
+@pytest.mark.parametrize(
+    "body", [None, [], {}, {"data": None}, {"data": []}, {"data": {}}, {"data": {"id": None}}, {"data": {"id": 7}}]
+)
+def test_success_without_an_id_is_unclear(body: object) -> None:
+    with pytest.raises(UnclearError):
+        _place(200, body)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "meaning"),
+    [
+        # By code, whatever the status.
+        *((status, code, "gone") for status in (400, 403, 409, 422) for code in ("85000", "85001", "85006")),
+        (422, 85001, "gone"),
+        (422, "85004", "refused"),
+        (409, "85005", "refused"),
+        *(
+            (422, code, "account")
+            for code in ("10009", "10010", "10038", "10039", "20012", "20013", "20014", "20016", "20017", "20100")
+        ),
+        *((422, code, "unclear") for code in ("10007", "10008", "10012", "10035", "10036", "10037")),
+        (403, "10011", "throttled"),
+        # By status, where the code says nothing.
+        *((status, "10015", "refused") for status in (400, 404, 405, 413, 415, 422)),
+        *((status, "10015", "account") for status in (401, 402, 403)),
+        *((status, None, "account") for status in (401, 402, 403)),
+        (429, None, "throttled"),
+        (429, "10015", "throttled"),
+        *((status, "10015", "unclear") for status in (408, 409, 423, 425)),
+        # After a failure of the provider's own, no code is believed.
+        *(
+            (status, code, "unclear")
+            for status in (302, 500, 502, 503, 504)
+            for code in ("85001", "20100", "10011", None)
+        ),
+    ],
+)
+def test_refusal_is_told_apart(status: int, code: object, meaning: str) -> None:
+    kinds: dict[str, tuple[type[ProviderError], Callable[[Any], bool]]] = {
+        "gone": (RefusedError, lambda error: error.numbers_gone),
+        "refused": (RefusedError, lambda error: not error.numbers_gone),
+        "account": (AccountFaultError, lambda error: not error.throttled),
+        "throttled": (AccountFaultError, lambda error: error.throttled),
+        "unclear": (UnclearError, lambda error: True),
+    }
+    kind, holds = kinds[meaning]
+    with pytest.raises(ProviderError) as caught:
+        _place(status, _error(code) if code else None)
+    assert type(caught.value) is kind
+    assert holds(caught.value)
+    assert caught.value.code == (str(code) if code else "")
+    assert "personal" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"Retry-After": "7", "x-ratelimit-reset": "9"}, timedelta(seconds=7)),
+        ({"x-ratelimit-reset": "9"}, timedelta(seconds=9)),
+        ({"Retry-After": "Sun, 22 Nov 2026 08:00:00 GMT"}, None),
+        ({}, None),
+    ],
+)
+def test_throttling_says_how_long_where_telnyx_does(headers: dict[str, str], wait: timedelta | None) -> None:
+    with pytest.raises(AccountFaultError) as caught:
+        _place(429, _error("10011", "Too many requests"), headers)
+    assert caught.value.retry_after == wait
+    assert str(caught.value) == "10011: Too many requests (HTTP 429)"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        {"errors": None},
+        {"errors": [None, "x", {}]},
+        _error(None, None),
+        _error({}, []),
+        _error("", ""),
+        _error("x" * 1000, "y" * 1000),
+    ],
+)
+def test_refusal_without_readable_errors_goes_by_its_status(body: object) -> None:
+    with pytest.raises(RefusedError) as caught:
+        _place(422, body)
+    assert str(caught.value) == "HTTP 422"
+
+
+def test_number_that_was_sold_meanwhile_is_gone(simulator: TelnyxSimulator) -> None:
+    adapter = _adapter(SimulatorTransport(simulator))
+    plan = adapter.plan(_message({"criteria": {"country": "US"}, "quantity": 2}))
+    simulator.sell_elsewhere([plan.chosen[0].value])
+    with pytest.raises(RefusedError) as caught:
+        adapter.place(plan, REFERENCE)
+    assert (caught.value.code, caught.value.numbers_gone) == ("85001", True)
+    again = adapter.plan(
+        _message({"criteria": {"country": "US"}, "quantity": 2}), exclude=frozenset(a.value for a in plan.chosen)
+    )
+    assert not {asset.value for asset in again.chosen} & {asset.value for asset in plan.chosen}
+    assert adapter.place(again, REFERENCE).word == "pending"
+
+
+def test_account_out_of_funds_is_a_fault_of_the_account(simulator: TelnyxSimulator) -> None:
+    simulator.block(code="20100")
+    adapter = _adapter(SimulatorTransport(simulator))
+    with pytest.raises(AccountFaultError) as caught:
+        adapter.place(adapter.plan(_message({"criteria": {"country": "US"}, "quantity": 1})), REFERENCE)
+    assert (caught.value.code, caught.value.throttled) == ("20100", False)
+    assert simulator.sales() == []
+
+
+# Finding
+
+
+ORDER = Order(
+    order_id="order-1",
+    provider="telnyx",
+    account="default",
+    state=OrderState.UNKNOWN,
+    version=1,
+    reference=REFERENCE,
+    request=Request.of(_message({"numbers": ["+13125550100"]})),
+    request_hash="0",
+    correlation_id="correlation-1",
+    received_at=NOW,
+    updated_at=NOW,
+)
+
+
+def _page(orders: Sequence[object], **meta: object) -> httpx.Response:
+    return httpx.Response(200, json={"data": orders, "meta": meta})
+
+
+def test_find_asks_exactly_this_and_compares_itself() -> None:
+    seen: list[httpx.Request] = []
+    orders = [
+        {"id": "1", "customer_reference": REFERENCE.upper(), "status": "pending"},
+        {"id": "2", "customer_reference": f"{REFERENCE}-2"},
+        {"id": "3", "customer_reference": None},
+        {"id": "4", "customer_reference": REFERENCE, "status": "success"},
+    ]
+    assert _adapter(_answering(_page(orders, total_pages=1), seen=seen)).find(ORDER, None) == [Placed("4", "success")]
+    [request] = seen
+    assert request.url.path == "/v2/number_orders"
+    assert request.url.params.multi_items() == [
+        ("filter[customer_reference]", REFERENCE),
+        ("page[number]", "1"),
+        ("page[size]", "250"),
+    ]
+
+
+def test_find_reads_every_page() -> None:
+    seen: list[httpx.Request] = []
+    ours = {"id": "2", "customer_reference": REFERENCE, "status": "pending"}
+    # The second page shows the first one's order again, as a list does that grows while it is read.
+    answers = [
+        _page([{"id": "1"}, ours], total_pages=3),
+        _page([ours], total_pages=3),
+        _page([{**ours, "id": "3"}], total_pages=3),
+    ]
+    found = _adapter(_answering(*answers, seen=seen)).find(ORDER, None)
+    assert [placed.provider_order_id for placed in found] == ["2", "3"]
+    assert [request.url.params["page[number]"] for request in seen] == ["1", "2", "3"]
+
+
+def test_find_without_paging_figures_goes_on_while_pages_are_full() -> None:
+    full = [{"id": str(number)} for number in range(250)]
+    answers = [_page(full), _page([{"id": "x", "customer_reference": REFERENCE}])]
+    assert _adapter(_answering(*answers)).find(ORDER, None) == [Placed("x")]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, json={"data": None}),
+        httpx.Response(200, json={"data": {"id": "1"}}),
+        httpx.Response(200, json={}),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, text="<html>"),
+        httpx.Response(404, json=_error("10005")),
+        httpx.Response(400, json=_error("10031")),
+        _page([{"id": None, "customer_reference": REFERENCE}], total_pages=1),
+        _page([{"id": "1"}], total_pages=1000),
+    ],
+)
+def test_find_that_did_not_see_everything_says_nothing(answer: httpx.Response) -> None:
+    with pytest.raises(UnreadableError):
+        _adapter(_answering(answer)).find(ORDER, None)
+
+
+def test_people_are_told_the_reference() -> None:
+    told = _adapter(_answering(_found())).what_to_look_for(ORDER)
+    assert REFERENCE in told

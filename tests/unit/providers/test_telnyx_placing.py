@@ -380,6 +380,16 @@ def test_number_that_was_sold_meanwhile_is_gone(simulator: TelnyxSimulator) -> N
     assert adapter.place(again, REFERENCE).word == "pending"
 
 
+def test_number_asked_for_by_name_is_searched_and_bought(simulator: TelnyxSimulator) -> None:
+    number = "+4930901820"
+    simulator.add_inventory([{"phone_number": number, "country_code": "DE", "phone_number_type": "local"}])
+    adapter = _adapter(SimulatorTransport(simulator))
+    adapter.place(adapter.plan(_message({"numbers": [number]})), REFERENCE)
+    assert [sale.numbers for sale in simulator.sales()] == [(number,)]
+    with pytest.raises(RefusedError, match="none of the numbers"):
+        adapter.plan(_message({"numbers": [number]}))
+
+
 def test_account_out_of_funds_is_a_fault_of_the_account(simulator: TelnyxSimulator) -> None:
     simulator.block(code="20100")
     adapter = _adapter(SimulatorTransport(simulator))

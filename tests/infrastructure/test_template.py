@@ -1,0 +1,351 @@
+"""Rules that the template must keep, read from what SAM makes of it."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.stack import ROOT, expanded, functions, resources, template
+
+FUNCTIONS = sorted(functions())
+DAY = 86400
+
+# Every wildcard that an Allow may hold, and why. A pair that is no longer needed fails the test, too.
+WILDCARDS = {
+    ("PlaceOrderRole", "secretsmanager:GetSecretValue"): "an account is a secret, and is added without a deployment",
+    ("SyncOrderRole", "secretsmanager:GetSecretValue"): "likewise",
+    ("PublishChangesRole", "dynamodb:ListStreams"): "the stream's poller lists before it knows a stream's label",
+} | {
+    ("ApiLogWriterRole", f"logs:{action}"): "API Gateway checks for these before it takes the role for the account"
+    for action in (
+        "CreateLogGroup",
+        "CreateLogStream",
+        "DescribeLogGroups",
+        "DescribeLogStreams",
+        "FilterLogEvents",
+        "GetLogEvents",
+        "PutLogEvents",
+    )
+}
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def attribute(name: str, of: str = "Arn") -> dict[str, list[str]]:
+    return {"Fn::GetAtt": [name, of]}
+
+
+def allowed() -> Iterator[tuple[str, str, Any]]:
+    """Each (role, action, resource) that the template's roles allow."""
+    for name, role in resources("AWS::IAM::Role").items():
+        for policy in role["Properties"]["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                assert statement["Effect"] == "Allow"
+                for action in as_list(statement["Action"]):
+                    for resource in as_list(statement["Resource"]):
+                        yield name, action, resource
+
+
+def dead_letter_queues() -> set[str]:
+    """The logical ids of the queues that something gives up to."""
+    document = json.dumps(
+        [
+            [queue["Properties"].get("RedrivePolicy") for queue in resources("AWS::SQS::Queue").values()],
+            [rule["Properties"]["Targets"] for rule in resources("AWS::Events::Rule").values()],
+            [schedule["Properties"]["Target"] for schedule in resources("AWS::Scheduler::Schedule").values()],
+            [mapping["Properties"] for mapping in stream_mappings()],
+            [config["Properties"] for config in resources("AWS::Lambda::EventInvokeConfig").values()],
+        ]
+    )
+    return {name for name in re.findall(r'"Fn::GetAtt": \["(\w+)", "Arn"\]', document) if name.endswith("LetterQueue")}
+
+
+def queue_mappings() -> list[dict[str, Any]]:
+    return [
+        mapping
+        for mapping in resources("AWS::Lambda::EventSourceMapping").values()
+        if "StartingPosition" not in mapping["Properties"]
+    ]
+
+
+def stream_mappings() -> list[dict[str, Any]]:
+    return [
+        mapping
+        for mapping in resources("AWS::Lambda::EventSourceMapping").values()
+        if "StartingPosition" in mapping["Properties"]
+    ]
+
+
+def alarms(metric: str, dimension: str, value: Any) -> list[dict[str, Any]]:
+    return [
+        alarm["Properties"]
+        for alarm in resources("AWS::CloudWatch::Alarm").values()
+        if alarm["Properties"]["MetricName"] == metric
+        and alarm["Properties"]["Dimensions"] == [{"Name": dimension, "Value": value}]
+    ]
+
+
+def function_id(folder: str) -> str:
+    """The logical id of a function: place_order -> PlaceOrderFunction."""
+    return folder.title().replace("_", "") + "Function"
+
+
+# --- Least privilege ---
+
+
+def test_only_listed_wildcards_are_allowed() -> None:
+    found = {(role, action) for role, action, resource in allowed() if "*" in action or "*" in json.dumps(resource)}
+    assert found == set(WILDCARDS)
+
+
+def test_no_role_leans_on_a_managed_policy() -> None:
+    assert not [name for name, role in resources("AWS::IAM::Role").items() if "ManagedPolicyArns" in role["Properties"]]
+
+
+def test_each_function_has_a_role_of_its_own() -> None:
+    roles = [json.dumps(function["Role"]) for function in functions().values()]
+    assert len(set(roles)) == len(roles)
+
+
+@pytest.mark.parametrize("folder", FUNCTIONS)
+def test_a_function_writes_to_its_own_log_group_alone(folder: str) -> None:
+    role = functions()[folder]["Role"]["Fn::GetAtt"][0]
+    group = function_id(folder).removesuffix("Function") + "LogGroup"
+    logged = {json.dumps(where) for name, action, where in allowed() if name == role and action.startswith("logs:")}
+    assert logged == {json.dumps(attribute(group))}
+
+
+def test_the_receiver_may_do_nothing_but_send_to_the_sync_queue() -> None:
+    granted = {
+        (action, json.dumps(resource))
+        for role, action, resource in allowed()
+        if role == "ReceiveWebhookRole" and not action.startswith("logs:")
+    }
+    assert granted == {("sqs:SendMessage", json.dumps(attribute("SyncQueue")))}
+
+
+# --- Queues ---
+
+
+@pytest.mark.parametrize("queue", sorted(resources("AWS::SQS::Queue")))
+def test_every_queue_is_a_dead_letter_queue_or_has_one(queue: str) -> None:
+    properties = resources("AWS::SQS::Queue")[queue]["Properties"]
+    if queue in dead_letter_queues():
+        assert properties["MessageRetentionPeriod"] == 14 * DAY
+    else:
+        assert properties["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] in dead_letter_queues()
+        assert properties["RedrivePolicy"]["maxReceiveCount"] >= 5
+        assert properties["MessageRetentionPeriod"] < 14 * DAY
+
+
+@pytest.mark.parametrize("queue", sorted(resources("AWS::SQS::Queue")))
+def test_every_queue_has_an_alarm(queue: str) -> None:
+    metric = "ApproximateNumberOfMessagesVisible" if queue in dead_letter_queues() else "ApproximateAgeOfOldestMessage"
+    assert alarms(metric, "QueueName", attribute(queue, "QueueName"))
+
+
+@pytest.mark.parametrize("queue", sorted(resources("AWS::SQS::Queue")))
+def test_every_queue_is_encrypted_and_refuses_plain_http(queue: str) -> None:
+    assert resources("AWS::SQS::Queue")[queue]["Properties"]["SqsManagedSseEnabled"] is True
+    policies = [
+        json.dumps(policy["Properties"]["PolicyDocument"])
+        for policy in resources("AWS::SQS::QueuePolicy").values()
+        if {"Ref": queue} in policy["Properties"]["Queues"]
+    ]
+    assert len(policies) == 1, "of two policies on one queue the last one wins"
+    assert '"Bool": {"aws:SecureTransport": "false"}' in policies[0]
+
+
+def test_queue_sources_leave_time_report_single_failures_and_cap_concurrency() -> None:
+    by_id = resources("AWS::Lambda::Function")
+    mappings = queue_mappings()
+    assert len(mappings) == 2
+    for mapping in mappings:
+        properties = mapping["Properties"]
+        queue = resources("AWS::SQS::Queue")[properties["EventSourceArn"]["Fn::GetAtt"][0]]["Properties"]
+        timeout = by_id[properties["FunctionName"]["Ref"]]["Properties"]["Timeout"]
+        assert queue["VisibilityTimeout"] >= 6 * timeout + properties.get("MaximumBatchingWindowInSeconds", 0)
+        assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        condition, on_aws, _ = properties["ScalingConfig"]["MaximumConcurrency"]["Fn::If"]
+        assert condition == "OnAws"
+        assert expanded()["Parameters"][on_aws["Ref"]]["MinValue"] == 2
+
+
+def test_an_event_of_256_kilobytes_fits_into_a_sync_message() -> None:
+    largest = len(base64.b64encode(bytes(256 * 1024))) + 64 * 1024  # and what goes with it
+    for queue in ("SyncQueue", "SyncDeadLetterQueue"):
+        assert resources("AWS::SQS::Queue")[queue]["Properties"]["MaximumMessageSize"] >= largest
+
+
+# --- Asynchronous edges ---
+
+
+def test_every_bus_target_has_a_dead_letter_queue_that_the_bus_may_write_to() -> None:
+    rules = resources("AWS::Events::Rule")
+    assert rules
+    for name, rule in rules.items():
+        for target in rule["Properties"]["Targets"]:
+            queue = target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]
+            granted = [
+                statement
+                for policy in resources("AWS::SQS::QueuePolicy").values()
+                if {"Ref": queue} in policy["Properties"]["Queues"]
+                for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+                if statement.get("Principal") == {"Service": "events.amazonaws.com"}
+            ]
+            assert [statement["Condition"]["ArnEquals"]["aws:SourceArn"] for statement in granted] == [attribute(name)]
+
+
+def test_every_schedule_has_a_dead_letter_queue_that_its_role_may_write_to() -> None:
+    schedules = resources("AWS::Scheduler::Schedule")
+    assert len(schedules) == 2
+    for schedule in schedules.values():
+        target = schedule["Properties"]["Target"]
+        role = target["RoleArn"]["Fn::GetAtt"][0]
+        assert (role, "sqs:SendMessage", target["DeadLetterConfig"]["Arn"]) in list(allowed())
+        assert (role, "lambda:InvokeFunction", target["Arn"]) in list(allowed())
+
+
+def test_a_run_that_a_schedule_started_and_that_failed_is_kept() -> None:
+    started = {
+        s["Properties"]["Target"]["Arn"]["Fn::GetAtt"][0] for s in resources("AWS::Scheduler::Schedule").values()
+    }
+    configs = [config["Properties"] for config in resources("AWS::Lambda::EventInvokeConfig").values()]
+    assert {config["FunctionName"]["Ref"] for config in configs} == started
+    for config in configs:
+        function = resources("AWS::Lambda::Function")[config["FunctionName"]["Ref"]]["Properties"]
+        destination = config["DestinationConfig"]["OnFailure"]["Destination"]
+        assert (function["Role"]["Fn::GetAtt"][0], "sqs:SendMessage", destination) in list(allowed())
+
+
+def test_the_stream_gives_up_to_a_queue_after_bounded_retries() -> None:
+    (mapping,) = stream_mappings()
+    properties = mapping["Properties"]
+    assert 0 < properties["MaximumRetryAttempts"] <= 10
+    assert properties["BisectBatchOnFunctionError"] is True
+    assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    destination = properties["DestinationConfig"]["OnFailure"]["Destination"]
+    assert ("PublishChangesRole", "sqs:SendMessage", destination) in list(allowed())
+
+
+# --- Functions ---
+
+
+def test_there_is_one_function_for_each_folder() -> None:
+    assert sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py")) == FUNCTIONS
+
+
+@pytest.mark.parametrize("folder", FUNCTIONS)
+def test_a_function_is_what_its_folder_says(folder: str) -> None:
+    written = template()["Resources"][function_id(folder)]["Properties"]
+    assert written["CodeUri"] == f"functions/{folder}/"
+    assert {"MemorySize", "Timeout"} <= written.keys()
+    module, handler = functions()[folder]["Handler"].split(".")
+    assert f"def {handler}(" in (ROOT / "functions" / folder / f"{module}.py").read_text()
+
+
+@pytest.mark.parametrize("folder", FUNCTIONS)
+def test_a_function_has_a_log_group_that_forgets(folder: str) -> None:
+    names = [
+        group["Properties"]["LogGroupName"]
+        for group in resources("AWS::Logs::LogGroup").values()
+        if group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    ]
+    assert {"Fn::Sub": f"/aws/lambda/${{AWS::StackName}}-{folder}"} in names
+
+
+@pytest.mark.parametrize("folder", FUNCTIONS)
+def test_a_function_has_alarms(folder: str) -> None:
+    name = {"Ref": function_id(folder)}
+    assert [alarm["Threshold"] for alarm in alarms("Errors", "FunctionName", name)] == [0]
+    assert [alarm["Threshold"] for alarm in alarms("Throttles", "FunctionName", name)] == [0]
+    (duration,) = alarms("Duration", "FunctionName", name)
+    assert duration["ExtendedStatistic"] == "p99"
+    assert duration["Threshold"] <= 0.8 * 1000 * functions()[folder]["Timeout"]
+
+
+def test_the_receivers_alarm_sounds_before_telnyx_gives_up() -> None:
+    (duration,) = alarms("Duration", "FunctionName", {"Ref": "ReceiveWebhookFunction"})
+    assert duration["Threshold"] < 2000
+
+
+# --- Alarms ---
+
+
+def test_every_alarm_tells_people_and_only_a_heartbeat_misses_data() -> None:
+    for name, alarm in resources("AWS::CloudWatch::Alarm").items():
+        assert alarm["Properties"]["AlarmActions"] == [{"Ref": "PeopleTopic"}]
+        expected = "breaching" if name == "SweepsAlarm" else "notBreaching"
+        assert alarm["Properties"]["TreatMissingData"] == expected
+
+
+def test_alarms_on_our_own_metrics_watch_what_the_code_counts() -> None:
+    ours = [
+        alarm["Properties"]
+        for alarm in resources("AWS::CloudWatch::Alarm").values()
+        if alarm["Properties"]["Namespace"] == "numberdesk"
+    ]
+    code = "".join(
+        path.read_text() for top in ("functions", "layers/core/numberdesk") for path in (ROOT / top).rglob("*.py")
+    )
+    assert len(ours) == 5
+    for alarm in ours:
+        assert f'"{alarm["MetricName"]}"' in code
+        for function in functions().values():
+            variables = function["Environment"]["Variables"]
+            assert variables["POWERTOOLS_METRICS_NAMESPACE"] == alarm["Namespace"]
+            assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
+
+
+# --- The door ---
+
+
+def test_raw_bytes_reach_the_receiver() -> None:
+    (api,) = resources("AWS::ApiGateway::RestApi").values()
+    assert api["Properties"]["BinaryMediaTypes"] == ["*/*"]
+    assert api["Properties"]["Body"]["x-amazon-apigateway-binary-media-types"] == ["*/*"]
+
+
+def test_no_log_of_the_door_shows_a_path() -> None:
+    (stage,) = resources("AWS::ApiGateway::Stage").values()
+    shown = set(re.findall(r"\$context\.[\w.]+", stage["Properties"]["AccessLogSetting"]["Format"]))
+    assert shown == {
+        "$context.requestId",
+        "$context.requestTime",
+        "$context.httpMethod",
+        "$context.resourcePath",  # the route: /postbacks/callfire/{token}
+        "$context.status",
+        "$context.responseLatency",
+        "$context.error.responseType",
+    }
+    for setting in stage["Properties"]["MethodSettings"]:
+        assert (setting["LoggingLevel"], setting["DataTraceEnabled"]) == ("OFF", False)
+
+
+def test_each_route_is_throttled_by_itself() -> None:
+    (api,) = resources("AWS::ApiGateway::RestApi").values()
+    (stage,) = resources("AWS::ApiGateway::Stage").values()
+    routes = api["Properties"]["Body"]["paths"]
+    assert set(routes) == {"/webhooks/telnyx", "/postbacks/callfire/{token}"}
+    throttled = {
+        setting["ResourcePath"]: setting["ThrottlingRateLimit"] for setting in stage["Properties"]["MethodSettings"]
+    }
+    for route in routes:
+        assert throttled["/" + route.replace("/", "~1")] > 0
+
+
+# --- The record ---
+
+
+def test_the_table_is_kept_and_can_be_restored() -> None:
+    (table,) = resources("AWS::DynamoDB::Table").values()
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    properties = table["Properties"]
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert expanded()["Parameters"]["DeletionProtection"]["Default"] == "true"

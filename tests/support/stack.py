@@ -1,0 +1,135 @@
+"""template.yaml as tests see it: parsed, expanded by SAM's own translator, and made in moto.
+
+Nothing about the table or the queues is written down a second time: what tests run on comes from the template.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import yaml
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+
+ROOT = Path(__file__).resolve().parents[2]
+REGION = "eu-central-1"
+
+# What moto can make and handlers talk to; it runs no functions, no schedules and no API without Docker.
+_MADE_IN_MOTO = {"AWS::DynamoDB::Table", "AWS::Events::EventBus", "AWS::SNS::Topic", "AWS::SQS::Queue"}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms: `!Ref x` is `{"Ref": "x"}`, `!Sub x` is `{"Fn::Sub": "x"}`."""
+
+
+def _long_form(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    if name == "GetAtt":
+        value = value.split(".", 1)
+    return {name if name in {"Ref", "Condition"} else f"Fn::{name}": value}
+
+
+_Loader.add_multi_constructor("!", _long_form)
+
+
+@cache
+def template() -> dict[str, Any]:
+    """template.yaml as written, short forms made long. Not to be changed by the caller."""
+    loaded: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    return loaded
+
+
+@cache
+def expanded() -> dict[str, Any]:
+    """What CloudFormation gets: SAM's resources expanded into AWS's own. Not to be changed by the caller."""
+    copy = json.loads(json.dumps(template()))
+    for resource in copy["Resources"].values():
+        for place in ("CodeUri", "ContentUri"):
+            if place in resource.get("Properties", {}):  # the translator wants what `sam package` would have put there
+                resource["Properties"][place] = "s3://bucket/key"
+    result: dict[str, Any] = Translator(
+        managed_policy_map={}, sam_parser=Parser(), boto_session=boto3.Session(region_name=REGION)
+    ).translate(copy, {})
+    return result
+
+
+def resources(kind: str) -> dict[str, dict[str, Any]]:
+    """The expanded template's resources of one type, by logical id."""
+    return {name: resource for name, resource in expanded()["Resources"].items() if resource["Type"] == kind}
+
+
+def functions() -> dict[str, dict[str, Any]]:
+    """The expanded functions' properties by folder name ("place_order")."""
+    return {
+        resource["Properties"]["FunctionName"]["Fn::Sub"].removeprefix("${AWS::StackName}-"): resource["Properties"]
+        for resource in resources("AWS::Lambda::Function").values()
+    }
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack made in moto.
+
+    Attributes:
+        outputs: the template's outputs that name something made here ("TableName", "OrderQueueUrl", ...).
+        environments: for each function, by folder name, its environment as CloudFormation would resolve it.
+    """
+
+    outputs: dict[str, str]
+    environments: dict[str, dict[str, str]]
+
+
+def create_stack(name: str = "numberdesk", **parameters: str) -> Stack:
+    """Make the template's table, queues, bus and topic in moto, inside an active `mock_aws()`.
+
+    Args:
+        name: the stack's name.
+        parameters: template parameters that differ from their defaults.
+    """
+    whole = expanded()
+    kept = {key: value for key, value in whole["Resources"].items() if value["Type"] in _MADE_IN_MOTO}
+    outputs = {key: dict(value) for key, value in whole["Outputs"].items() if value["Value"].get("Ref") in kept}
+    for folder, function in functions().items():
+        for variable, value in function["Environment"]["Variables"].items():
+            outputs[_output(folder, variable)] = {"Value": value}
+    for output in outputs.values():
+        if output["Value"] == {"Ref": "EventBus"}:  # moto's Ref of a bus is its own Python object
+            output["Value"] = {"Fn::GetAtt": ["EventBus", "Name"]}
+    cloudformation = boto3.client("cloudformation", region_name=REGION)
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=json.dumps(
+            {
+                "AWSTemplateFormatVersion": "2010-09-09",
+                "Parameters": whole["Parameters"],
+                "Conditions": whole["Conditions"],
+                "Resources": kept,
+                "Outputs": outputs,
+            }
+        ),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+    )
+    described = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
+    values = {output["OutputKey"]: output.get("OutputValue", "") for output in described}
+    return Stack(
+        outputs={key: value for key, value in values.items() if key in whole["Outputs"]},
+        environments={
+            folder: {variable: values[_output(folder, variable)] for variable in function["Environment"]["Variables"]}
+            for folder, function in functions().items()
+        },
+    )
+
+
+def _output(folder: str, variable: str) -> str:
+    """A name that CloudFormation takes for an output: letters and digits."""
+    return f"Env{folder.title().replace('_', '')}{variable.title().replace('_', '')}"

@@ -97,7 +97,10 @@ class Desk:
         Raises:
             ConflictError, ClaimedError: see `Store.commit`.
         """
-        after = after.with_(version=before.version + 1, updated_at=now)
+        version = before.version + 1
+        # As the store writes it: the next commit must know which page its row belongs to.
+        numbers_version = version if after.assets != before.assets else before.numbers_version
+        after = after.with_(version=version, updated_at=now, numbers_version=numbers_version)
         self.store.commit(before, after, self.entries(after, changes, now, actor), receipts=receipts, comments=comments)
         for change in changes:
             self.log.info("change", extra={"change": change.kind.value, "state": after.state.value})

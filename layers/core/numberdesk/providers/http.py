@@ -162,7 +162,11 @@ class Http:
         sent.update(headers or {})
         sent.update(self._auth(method, full_path, content, content_type))
         return self._client.request(
-            method, path, params=httpx.QueryParams(list(params)) if params else None, content=content or None, headers=sent
+            method,
+            path,
+            params=httpx.QueryParams(list(params)) if params else None,
+            content=content or None,
+            headers=sent,
         )
 
 

@@ -1,0 +1,1 @@
+"""What the receiver costs, counted in instructions: `make bench`."""

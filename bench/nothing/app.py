@@ -1,0 +1,10 @@
+"""A function that does nothing: what the interpreter and the counting itself cost, to be taken off the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - not needed
+    """Answer."""
+    return {"statusCode": 200, "body": "ok"}

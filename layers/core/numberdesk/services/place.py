@@ -173,7 +173,6 @@ class _Attempt:
             provider, plan = self._prepare(order, probing=probing)
         except RefusedError as refusal:
             error = refusal  # the name of an except clause ends with it
-            self._reached(order, probing=probing)
             self._write(
                 order,
                 lambda it: placing.refused(it, error.code, error.detail, self.desk.clock.now(), self.desk.rules(it)),
@@ -182,7 +181,6 @@ class _Attempt:
         except ProviderError as error:
             self._wait(order, self._until(order, error), str(error))
             return
-        self._reached(order, probing=probing)
         if self.time_left() < self._time_to_send():
             self._wait(order, self.desk.clock.now(), "too little time left in this run")
             return
@@ -193,7 +191,7 @@ class _Attempt:
         except ConflictError:
             self.desk.log.info("another sender was faster")
             return
-        self._send(begun, provider, plan)
+        self._send(begun, provider, plan, probing=probing)
 
     def _prepare(self, order: Order, *, probing: bool) -> tuple[Provider, Plan]:
         message = self.desk.store.message(order.order_id)
@@ -213,7 +211,7 @@ class _Attempt:
         timings = self.desk.timings
         return timings.slot_patience + timings.connect_timeout + timings.read_timeout + timings.write_margin
 
-    def _send(self, order: Order, provider: Provider, plan: Plan) -> None:
+    def _send(self, order: Order, provider: Provider, plan: Plan, *, probing: bool) -> None:
         if order.attempt is None:  # pragma: no cover - `begin` set it
             raise AssertionError
         self.send_before = order.attempt.send_before
@@ -234,6 +232,7 @@ class _Attempt:
                     look_for=look_for,
                 ),
             )
+            self._reached(order, probing=probing)
         except UnclearError as error:
             self._unclear(order, str(error), can_look=provider.can_find, look_for=look_for)
         except ProviderError as error:
@@ -245,6 +244,7 @@ class _Attempt:
             self._unclear(order, type(error).__name__, can_look=provider.can_find, look_for=look_for)
         else:
             self._placed(order, placed)
+            self._reached(order, probing=probing)
 
     def _place(self, order: Order, provider: Provider, plan: Plan) -> Placed:
         if self.time_left() < self._time_to_send():
@@ -316,6 +316,10 @@ class _Attempt:
         return now + self.desk.timings.retry_pause
 
     def _reached(self, order: Order, *, probing: bool) -> None:
-        """The account answered a probe: placing goes on."""
+        """The account answered a probe: placing goes on.
+
+        Only what became of a purchase says so. TeleSign and CallFire prepare without a call, and at Telnyx a search
+        succeeds where the money is out: each probe would end the pause and, refused, announce it again.
+        """
         if probing:
             self.desk.account_good(order, self.desk.clock.now(), ACTOR)

@@ -1,0 +1,548 @@
+"""A seeded world around the real services.
+
+Queues repeat, reorder and delay; a carrier loses answers; Lambdas crash anywhere and run into each other.
+
+Everything random comes from one seed, so that a failing history is played again by its number. The clock is virtual. Each
+call to the store or the carrier is a point at which the Lambda may die or another one may run.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from numberdesk.domain.request import read_message
+from numberdesk.domain.settings import Timings
+from numberdesk.domain.snapshot import (
+    AssetSeen,
+    CommentSeen,
+    DeadlinesSeen,
+    RequirementSeen,
+    Snapshot,
+    SubOrderSeen,
+)
+from numberdesk.domain.words import AssetKind, AssetState, OrderState, Phase, RequirementState
+from numberdesk.providers import base
+from numberdesk.services.desk import Desk
+from numberdesk.services.place import Placer
+from numberdesk.services.publish import Publisher
+from numberdesk.services.sync import Syncer
+from numberdesk.services.wake import Waker
+from tests.support.memory_store import MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numberdesk.domain.order import Order
+    from numberdesk.domain.request import OrderMessage
+
+START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
+VISIBILITY = timedelta(minutes=12)
+MOST_RECEIVES = 5
+
+
+class CrashError(BaseException):
+    """A Lambda died. No handler of exceptions in the code may see this as something to handle."""
+
+
+@dataclass
+class Faults:
+    """How likely each mishap is, per chance it gets."""
+
+    crash: float = 0.02
+    interleave: float = 0.05
+    lost_answer: float = 0.08
+    not_sent: float = 0.05
+    refused: float = 0.05
+    account: float = 0.05
+    unreadable: float = 0.1
+    stale: float = 0.1
+    torn: float = 0.1
+    slot_busy: float = 0.05
+    duplicate: float = 0.1
+    no_webhook: float = 0.3
+    bus: float = 0.1
+
+    def none(self) -> Faults:
+        return Faults(**dict.fromkeys(vars(self), 0.0))
+
+
+@dataclass
+class Truth:
+    """An order at the carrier, as it really is."""
+
+    id: str
+    reference: str
+    wanted: int
+    numbers: dict[str, AssetState]
+    requirement: RequirementState | None = None
+    deadline: datetime | None = None
+    comments: list[CommentSeen] = field(default_factory=list)
+    history: list[tuple[datetime, datetime | None]] = field(default_factory=list)
+    """Each value that the deadline took, with when."""
+    before: Snapshot | None = None
+
+    @property
+    def over(self) -> bool:
+        return all(
+            state in (AssetState.ACTIVE, AssetState.FAILED, AssetState.CANCELLED, AssetState.DELETED)
+            for state in self.numbers.values()
+        )
+
+    def set_deadline(self, value: datetime | None, now: datetime) -> None:
+        self.deadline = value
+        self.history.append((now, value))
+
+    def state(self) -> OrderState:
+        """What our record should come to say."""
+        states = list(self.numbers.values())
+        if not self.over:
+            owes = self.requirement in (RequirementState.AWAITING_VALUE, RequirementState.REJECTED)
+            return OrderState.ACTION_REQUIRED if owes else OrderState.PENDING
+        active = states.count(AssetState.ACTIVE)
+        if active:
+            return OrderState.COMPLETED if active >= self.wanted else OrderState.PARTIALLY_COMPLETED
+        if all(state is AssetState.DELETED for state in states):
+            return OrderState.DELETED
+        return OrderState.CANCELLED if AssetState.CANCELLED in states else OrderState.FAILED
+
+
+@dataclass
+class Message:
+    id: str
+    body: str
+    visible_at: datetime
+    receives: int = 0
+
+
+class World:
+    """One history."""
+
+    def __init__(self, seed: int, faults: Faults | None = None, *, exact: bool = True) -> None:
+        self.random = random.Random(seed)
+        self.faults = faults or Faults()
+        self.time = START
+        self.depth = 0
+        self.exact = exact
+        self.provider = "telnyx" if exact else "callfire"
+        self.store = MemoryStore()
+        self.queues: dict[str, list[Message]] = {"order": [], "sync": []}
+        self.dead: list[tuple[str, Message]] = []
+        self.refused: list[str] = []
+        self.truths: dict[str, Truth] = {}
+        self.account_good = True
+        self.published: list[tuple[str, dict[str, Any]]] = []
+        self.told: list[str] = []
+        self.counted: dict[str, float] = {}
+        self.serial = 0
+        self.next_sweep = START
+        timings = Timings()
+        door: Any = _Door(self)
+        desk = Desk(
+            store=door,
+            providers=self,
+            order_queue=_Queue(self, "order"),
+            sync_queue=_Queue(self, "sync"),
+            clock=self,
+            meter=self,
+            log=_Silence(),
+            timings=timings,
+            zone=ZoneInfo("Europe/Berlin"),
+        )
+        self.placer = Placer(desk, self, "000000000000/eu-central-1/numberdesk")
+        self.syncer = Syncer(desk, timedelta(days=90))
+        self.waker = Waker(door, desk.order_queue, desk.sync_queue, self, self)
+        self.publisher = Publisher(door, self, self, self, _Silence())
+
+    # The ports
+
+    def now(self) -> datetime:
+        # Time passes while code runs; two Lambdas never see quite the same.
+        self.time += timedelta(milliseconds=self.random.randint(1, 20))
+        return self.time
+
+    def sleep(self, duration: timedelta) -> None:
+        self.time += duration
+
+    def count(self, name: str, value: float = 1) -> None:
+        self.counted[name] = self.counted.get(name, 0) + value
+
+    def refuse(self, body: str, *, reason: str, order_id: str | None, correlation_id: str) -> None:
+        self.refused.append(reason)
+
+    def refresh(self, provider: str, account: str) -> bool:
+        return False
+
+    def publish(self, events: Sequence[tuple[str, dict[str, object]]]) -> list[bool]:
+        accepted = []
+        for event in events:
+            accepted.append(not self.happens("bus"))
+            if accepted[-1]:
+                self.published.append(event)
+        return accepted
+
+    def connect(
+        self, provider: str, account: str, *, fresh: bool = False, guard: Callable[[], None] = lambda: None
+    ) -> base.Provider:
+        return Carrier(self, guard)
+
+    # Chance
+
+    def happens(self, fault: str) -> bool:
+        likely: float = getattr(self.faults, fault)
+        return self.random.random() < likely
+
+    def some_time(self) -> timedelta:
+        """Some length of a deadline: from minutes to days."""
+        return timedelta(minutes=self.random.choice([20, 90, 300, 1500, 12000]) * self.random.uniform(0.5, 1.5))
+
+    def point(self) -> None:
+        """A point in the code at which anything may happen."""
+        if self.happens("crash"):
+            raise CrashError
+        if self.depth < 2 and self.happens("interleave"):
+            self.depth += 1
+            try:
+                self.step()
+            finally:
+                self.depth -= 1
+
+    # Queues
+
+    def put(self, queue: str, body: str, delay: timedelta = timedelta(0)) -> None:
+        self.serial += 1
+        self.queues[queue].append(Message(f"m{self.serial}", body, self.time + delay))
+
+    def order(self, order_id: str, quantity: int, ladder: list[str]) -> None:
+        criteria: dict[str, Any] = {"country": "US"}
+        body = {
+            "order_id": order_id,
+            "provider": self.provider,
+            "items": [{"criteria": criteria, "quantity": quantity}],
+            "reminders": ladder,
+        }
+        read_message(json.dumps(body))
+        self.put("order", json.dumps(body))
+
+    def visible(self) -> list[tuple[str, Message]]:
+        return [
+            (name, message)
+            for name, queue in self.queues.items()
+            for message in queue
+            if message.visible_at <= self.time
+        ]
+
+    def deliver(self, name: str, message: Message) -> None:
+        message.receives += 1
+        if message.receives > MOST_RECEIVES:
+            self.queues[name].remove(message)
+            self.dead.append((name, message))
+            return
+        message.visible_at = self.time + VISIBILITY
+        began = self.time
+        seconds = 180 if self.random.random() < 0.9 else self.random.randint(5, 60)
+        try:
+            if name == "order":
+                self.placer.handle(
+                    message.body,
+                    message_id=message.id,
+                    correlation_id=message.id,
+                    time_left=lambda: timedelta(seconds=seconds) - (self.time - began),
+                )
+            else:
+                self.syncer.handle(json.loads(message.body))
+        except CrashError:
+            return
+        except Exception:
+            if not any(vars(self.faults).values()):
+                raise
+            return
+        if message in self.queues[name]:
+            self.queues[name].remove(message)
+        if self.happens("duplicate"):
+            self.queues[name].append(
+                replace(message, visible_at=self.time + timedelta(seconds=self.random.randint(0, 900)))
+            )
+
+    # Time
+
+    def step(self) -> None:
+        """Something happens."""
+        visible = self.visible()
+        choice = self.random.random()
+        try:
+            if visible and choice < 0.7:
+                self.deliver(*self.random.choice(visible))
+            elif choice < 0.8 and self.truths:
+                self.progress(self.random.choice(list(self.truths.values())))
+            elif choice < 0.85:
+                self.drain_stream()
+            elif self.depth == 0:
+                self.tick(timedelta(seconds=self.random.choice([1, 5, 30, 60, 300, 1200, 7200])))
+        except CrashError:
+            # The sweep or the publisher died; the next one goes on.
+            return
+
+    def tick(self, pause: timedelta) -> None:
+        self.time += pause
+        for truth in self.truths.values():
+            self.expire(truth)
+        if self.time >= self.next_sweep:
+            self.next_sweep = self.time + timedelta(minutes=1)
+            self.waker.sweep()
+            self.publisher.publish_leftovers()
+
+    def drain_stream(self) -> None:
+        rows = self.store.unpublished(self.time + timedelta(days=1), 50)
+        if rows:
+            self.publisher.publish(rows)
+
+    def settle(self) -> None:
+        """No more mishaps: everything that was accepted must now come to its end."""
+        self.faults = self.faults.none()
+        self.account_good = True
+        for name, message in self.dead:
+            # An operator puts dead letters back.
+            self.queues[name].append(replace(message, visible_at=self.time))
+        self.dead.clear()
+        for queue in self.queues.values():
+            for message in queue:
+                message.receives = 0
+        for _ in range(3000):
+            visible = self.visible()
+            if visible:
+                self.deliver(*visible[0])
+                continue
+            self.drain_stream()
+            due = [order.wake_at for order in self.store.orders.values() if order.wake_at and not self.resting(order)]
+            coming = [message.visible_at for queue in self.queues.values() for message in queue] + due
+            if not coming:
+                break
+            self.time = max(self.time, min(coming))
+            for truth in self.truths.values():
+                self.expire(truth)
+            self.waker.sweep()
+        else:
+            raise AssertionError("the world does not come to rest")
+        self.publisher.publish_leftovers()
+
+    def resting(self, order: Order) -> bool:
+        """Whether nothing can change for this order any more: it is over, or it waits for people or for the carrier."""
+        if order.state is OrderState.UNKNOWN:
+            return order.people_told
+        if order.ended:
+            return True
+        truth = self.truths.get(order.provider_order_id or "")
+        return truth is not None and order.state is truth.state() and (truth.over or truth.deadline is None)
+
+    # The carrier
+
+    def progress(self, truth: Truth) -> None:
+        """The carrier's own affairs go on."""
+        truth.before = Carrier(self, lambda: None).snapshot(truth)
+        roll = self.random.random()
+        review = truth.requirement is RequirementState.UNDER_REVIEW
+        owes = truth.requirement in (RequirementState.AWAITING_VALUE, RequirementState.REJECTED)
+        if truth.over:
+            if roll < 0.05 and AssetState.ACTIVE in truth.numbers.values():
+                truth.numbers = dict.fromkeys(truth.numbers, AssetState.DELETED)
+            return
+        if owes:
+            if roll < 0.5:
+                truth.requirement = RequirementState.UNDER_REVIEW
+                truth.set_deadline(None, self.time)
+            elif roll < 0.7 and truth.deadline:
+                truth.set_deadline(truth.deadline + self.some_time(), self.time)
+            return
+        if review and roll < 0.4:
+            truth.requirement = RequirementState.REJECTED
+            truth.comments.append(
+                CommentSeen(
+                    f"c{len(truth.comments)}-{truth.id}", f"s-{truth.id}", "not legible", by_provider=True, at=self.time
+                )
+            )
+            truth.set_deadline(self.time + self.some_time(), self.time)
+            return
+        if truth.requirement:
+            truth.requirement = RequirementState.APPROVED
+        states = [AssetState.ACTIVE] * 4 + [AssetState.FAILED, AssetState.CANCELLED]
+        truth.numbers = {number: self.random.choice(states) for number in truth.numbers}
+        self.webhook(truth)
+
+    def expire(self, truth: Truth) -> None:
+        if truth.deadline and truth.deadline <= self.time and not truth.over:
+            truth.before = Carrier(self, lambda: None).snapshot(truth)
+            word = self.random.choice([AssetState.CANCELLED, AssetState.FAILED])
+            truth.numbers = dict.fromkeys(truth.numbers, word)
+
+    def webhook(self, truth: Truth) -> None:
+        if self.happens("no_webhook") or not self.exact:
+            return
+        for _ in range(self.random.choice([1, 1, 2, 3])):
+            payload = {
+                "id": truth.id,
+                "customer_reference": truth.reference,
+                "status": "success",
+                "record_type": "number_order",
+            }
+            envelope = {
+                "data": {
+                    "event_type": "number_order.complete",
+                    "id": f"event-{truth.id}",
+                    "occurred_at": self.time.isoformat(),
+                    "payload": payload,
+                    "record_type": "event",
+                }
+            }
+            # The real way in: what the receiver would put on the queue.
+            from numberdesk.services.receive import message  # noqa: PLC0415 - only here
+
+            event = message("telnyx", "default", json.dumps(envelope).encode(), self.time)
+            delay = timedelta(seconds=self.random.choice([0, 0, 1, 60, 3600]))
+            self.put("sync", json.dumps(event, default=datetime.isoformat), delay)
+
+
+class Carrier:
+    """The carrier as numberdesk reaches it (`providers.base.Provider`)."""
+
+    can_find = True
+
+    def __init__(self, world: World, guard: Callable[[], None]) -> None:
+        self.world = world
+        self.guard = guard
+
+    def _call(self) -> None:
+        self.world.point()
+        if self.world.happens("slot_busy"):
+            raise base.SlotBusyError(timedelta(seconds=self.world.random.randint(4, 20)))
+        self.guard()
+        if not self.world.account_good:
+            raise base.AccountFaultError("authentication failed", code="10009")
+
+    def plan(self, message: OrderMessage, *, exclude: frozenset[str] = frozenset()) -> base.Plan:
+        self._call()
+        if self.world.happens("unreadable"):
+            raise base.UnreadableError("503")
+        chosen = []
+        for _ in range(message.count):
+            self.world.serial += 1
+            value = f"+1206{self.world.serial:07}"
+            chosen.append(
+                AssetSeen(AssetKind.NUMBER, value, AssetState.PENDING, "chosen", country="US", number_type="local")
+            )
+        return base.Plan({}, tuple(chosen))
+
+    def place(self, plan: base.Plan, reference: str) -> base.Placed:
+        world = self.world
+        self._call()
+        if world.happens("not_sent"):
+            raise base.NotSentError("ConnectError")
+        if world.happens("account"):
+            raise base.AccountFaultError("insufficient funds", code="20100")
+        if world.happens("refused"):
+            raise base.RefusedError("gone", code="85001", numbers_gone=world.random.random() < 0.5)
+        if world.happens("lost_answer") and world.random.random() < 0.3:
+            raise base.UnclearError("ReadTimeout")  # it left, and was never worked on
+        truth = Truth(
+            f"po-{len(world.truths)}",
+            reference,
+            len(plan.chosen),
+            {asset.value: AssetState.PENDING for asset in plan.chosen},
+        )
+        if world.random.random() < 0.6:
+            truth.requirement = RequirementState.AWAITING_VALUE
+            truth.set_deadline(world.time + world.some_time(), world.time)
+        world.truths[truth.id] = truth
+        world.point()
+        if world.happens("lost_answer"):
+            world.time += timedelta(seconds=20)
+            raise base.UnclearError("ReadTimeout")
+        return base.Placed(truth.id, "pending")
+
+    def find(self, order: Order, message: OrderMessage | None) -> list[base.Placed]:
+        self._call()
+        if self.world.happens("unreadable"):
+            raise base.UnreadableError("503")
+        return [base.Placed(truth.id) for truth in self.world.truths.values() if truth.reference == order.reference]
+
+    def observe(self, order: Order) -> Snapshot:
+        self._call()
+        world = self.world
+        if world.happens("unreadable"):
+            raise world.random.choice([base.UnreadableError("503"), base.NoSuchOrderError("404")])
+        truth = world.truths[order.provider_order_id or ""]
+        snapshot = truth.before if truth.before and world.happens("stale") else self.snapshot(truth)
+        if world.happens("torn"):
+            kept = tuple(asset for asset in snapshot.assets if world.random.random() < 0.7)
+            snapshot = replace(snapshot, assets=kept, deadlines=(), comments=())
+        world.point()
+        return snapshot
+
+    def snapshot(self, truth: Truth) -> Snapshot:
+        sub_order = f"s-{truth.id}"
+        numbers = len(truth.numbers)
+        open_requirement = truth.requirement is not None and not truth.over
+        return Snapshot(
+            provider_order_id=truth.id,
+            phase=Phase.ENDED if truth.over else Phase.OPEN,
+            word="success" if truth.over else "pending",
+            lists_every_asset=True,
+            assets=tuple(
+                AssetSeen(AssetKind.NUMBER, value, state, state.value, f"id-{value}", sub_order, "US", "local")
+                for value, state in truth.numbers.items()
+            ),
+            sub_orders=(SubOrderSeen(sub_order, "pending", "US", "local"),),
+            requirements=(
+                RequirementSeen(
+                    "r1", sub_order, truth.requirement, truth.requirement.value, numbers, "Proof of address", "document"
+                ),
+            )
+            if truth.requirement
+            else (),
+            deadlines=(
+                DeadlinesSeen(sub_order, ((truth.deadline, numbers),) if truth.deadline and open_requirement else ()),
+            ),
+            comments=tuple(truth.comments),
+        )
+
+    def what_to_look_for(self, order: Order) -> str:
+        return f"Look for {order.reference}."
+
+
+class _Queue:
+    def __init__(self, world: World, name: str) -> None:
+        self.world, self.name = world, name
+
+    def send(self, message: dict[str, object], *, delay: timedelta | None = None) -> None:
+        self.world.point()
+        self.world.put(self.name, json.dumps(message), max(delay or timedelta(0), timedelta(0)))
+
+
+class _Door:
+    """The store, with a point before and after each of its calls."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._world.store, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self._world.point()
+            result = method(*args, **kwargs)
+            self._world.point()
+            return result
+
+        return call
+
+
+class _Silence:
+    def append_keys(self, **keys: Any) -> None: ...
+
+    def info(self, msg: object, *, extra: dict[str, Any] | None = None) -> None: ...
+
+    warning = error = exception = info

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
     QueryParams = Sequence[tuple[str, str]]
 
+# For the signatures of those who call this: nobody else imports httpx.
+Response = httpx.Response
+Transport = httpx.BaseTransport
+
 _READ_ATTEMPTS = 3
 _LONGEST_PAUSE = timedelta(seconds=5)
 _RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
@@ -66,7 +70,7 @@ class Http:
         connect_timeout: timedelta,
         read_timeout: timedelta,
         before_call: Callable[[], None] = lambda: None,
-        transport: httpx.BaseTransport | None = None,
+        transport: Transport | None = None,
     ) -> None:
         """Prepare; nothing is sent.
 
@@ -94,7 +98,7 @@ class Http:
             headers={"User-Agent": "numberdesk"},
         )
 
-    def read(self, path: str, *, params: QueryParams = (), headers: Mapping[str, str] | None = None) -> httpx.Response:
+    def read(self, path: str, *, params: QueryParams = (), headers: Mapping[str, str] | None = None) -> Response:
         """GET, repeated up to three times on 429, 5xx and broken connections.
 
         Waits as Retry-After or x-ratelimit-reset say, else with exponential back-off and jitter; a wait longer than 5 s is
@@ -127,7 +131,7 @@ class Http:
 
     def send_once(
         self, method: str, path: str, *, content: bytes, content_type: str, headers: Mapping[str, str] | None = None
-    ) -> httpx.Response:
+    ) -> Response:
         """Send a call that may spend money: once, with no retry of any kind.
 
         Returns:
@@ -156,7 +160,7 @@ class Http:
         content: bytes,
         content_type: str,
         headers: Mapping[str, str] | None,
-    ) -> httpx.Response:
+    ) -> Response:
         full_path = f"{self._prefix}/{path.lstrip('/')}"
         sent = {"Content-Type": content_type} if content_type else {}
         sent.update(headers or {})
@@ -170,7 +174,7 @@ class Http:
         )
 
 
-def retry_after(response: httpx.Response) -> timedelta | None:
+def retry_after(response: Response) -> timedelta | None:
     """How long the provider asks to wait: Retry-After in seconds, else x-ratelimit-reset (seconds until the reset)."""
     for name in ("retry-after", "x-ratelimit-reset"):
         try:

@@ -25,20 +25,19 @@ from numberdesk.providers.callfire.faults import not_placed, not_read
 from numberdesk.providers.callfire.words import PHASES, e164
 from numberdesk.providers.callfire.xmldoc import DATA, RESOURCE, parse
 from numberdesk.providers.http import BasicAuth, Http
+from numberdesk.providers.lenient import text
 from numberdesk.providers.registry import HOSTS
-from numberdesk.providers.telnyx.lenient import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from xml.etree.ElementTree import Element
-
-    import httpx
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.order import Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
     from numberdesk.providers.base import Credentials, Provider
+    from numberdesk.providers.http import Transport
 
 _V2_BASE_URL = "https://api.callfire.com/v2"
 _FORM = "application/x-www-form-urlencoded"
@@ -72,7 +71,7 @@ def build(
     timings: Timings,
     *,
     before_call: Callable[[], None] = lambda: None,
-    transport: httpx.BaseTransport | None = None,
+    transport: Transport | None = None,
 ) -> Provider:
     """Make the adapter of one account.
 

@@ -15,9 +15,8 @@ from numberdesk.providers.base import (
 from numberdesk.providers.http import retry_after
 
 if TYPE_CHECKING:
-    import httpx
-
     from numberdesk.providers.base import ProviderError
+    from numberdesk.providers.http import Response
 
 # "Rate Limit Reached" comes as a 4xx of no stated status (CallFire API client for Java, Getting started).
 _RATE_LIMIT = re.compile(rb"rate limit", re.IGNORECASE)
@@ -26,7 +25,7 @@ _RATE_LIMIT = re.compile(rb"rate limit", re.IGNORECASE)
 _NO_FUNDS = re.compile(rb"(insufficient|not enough)\s+(funds|credit|balance)", re.IGNORECASE)
 
 
-def not_placed(response: httpx.Response) -> ProviderError:
+def not_placed(response: Response) -> ProviderError:
     """Tell what an answer that is no success means for the purchase. What is not surely a no is unclear."""
     status, detail = response.status_code, f"HTTP {response.status_code}"
     if not response.is_client_error or status == 408:  # noqa: PLR2004
@@ -39,7 +38,7 @@ def not_placed(response: httpx.Response) -> ProviderError:
     return RefusedError(detail)
 
 
-def not_read(response: httpx.Response) -> ProviderError:
+def not_read(response: Response) -> ProviderError:
     """Tell what an answer that is no success means for a read."""
     if response.is_client_error and (fault := _account_fault(response)):
         return fault
@@ -47,7 +46,7 @@ def not_read(response: httpx.Response) -> ProviderError:
     return NoSuchOrderError(detail) if response.status_code == 404 else UnreadableError(detail)  # noqa: PLR2004
 
 
-def _account_fault(response: httpx.Response) -> AccountFaultError | None:
+def _account_fault(response: Response) -> AccountFaultError | None:
     status, detail = response.status_code, f"HTTP {response.status_code}"
     if status == 429 or _RATE_LIMIT.search(response.content):  # noqa: PLR2004
         return AccountFaultError(detail, throttled=True, retry_after=retry_after(response))

@@ -12,7 +12,7 @@ from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.providers.base import NoSuchOrderError, Placed, UnreadableError
 from numberdesk.providers.callfire.faults import not_read
 from numberdesk.providers.callfire.words import e164
-from numberdesk.providers.telnyx.lenient import fields, parse, rows, text
+from numberdesk.providers.lenient import fields, parse, rows, text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Attempt, Order
     from numberdesk.domain.request import Request
     from numberdesk.providers.http import Http
-    from numberdesk.providers.telnyx.lenient import Fields
+    from numberdesk.providers.lenient import Fields
 
 _PAGE_SIZE = 100
 _MOST_PAGES = 20

@@ -26,20 +26,19 @@ from numberdesk.providers.base import (
     UnreadableError,
 )
 from numberdesk.providers.http import BasicAuth, Http, retry_after
+from numberdesk.providers.lenient import fields, parse, rows, text
 from numberdesk.providers.telesign.auth import Digest
-from numberdesk.providers.telnyx.lenient import fields, parse, rows, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    import httpx
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.order import Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
     from numberdesk.providers.base import Credentials, Provider, ProviderError
-    from numberdesk.providers.telnyx.lenient import Fields
+    from numberdesk.providers.http import Response, Transport
+    from numberdesk.providers.lenient import Fields
 
 _PATH = "/v1/phone_numbers/direct_orders"
 # As the page "create a direct order" prints it; the digest signs the very words.
@@ -106,7 +105,7 @@ def build(
     timings: Timings,
     *,
     before_call: Callable[[], None] = lambda: None,
-    transport: httpx.BaseTransport | None = None,
+    transport: Transport | None = None,
 ) -> Provider:
     """Make the adapter of one account.
 
@@ -321,7 +320,7 @@ def _mark(reference: str) -> str:
     return f"[ref {reference}]"
 
 
-def _body(response: httpx.Response) -> Fields:
+def _body(response: Response) -> Fields:
     try:
         return fields(parse(response.content))
     except ValueError:
@@ -353,14 +352,14 @@ def _date(value: object) -> datetime | None:
     return None
 
 
-def _codes(response: httpx.Response) -> list[int]:
+def _codes(response: Response) -> list[int]:
     """Give the codes of an error answer, the most telling first; none where it is not TeleSign's."""
     body = _body(response)
     codes = [error.get("code") for error in rows(body.get("errors"))] + [fields(body.get("status")).get("code")]
     return [code for code in codes if isinstance(code, int)]
 
 
-def _account_fault(response: httpx.Response, codes: list[int]) -> AccountFaultError | None:
+def _account_fault(response: Response, codes: list[int]) -> AccountFaultError | None:
     """Tell a fault of the account, where it is one: TeleSign says to go by its codes, not by the HTTP status."""
     status, detail, code = response.status_code, f"HTTP {response.status_code}", _code(codes)
     if status == 429 or _THROTTLE_CODES.intersection(codes):  # noqa: PLR2004
@@ -374,7 +373,7 @@ def _code(codes: list[int]) -> str:
     return str(codes[0]) if codes else ""
 
 
-def _not_placed(response: httpx.Response) -> ProviderError:
+def _not_placed(response: Response) -> ProviderError:
     """Tell what an answer that is no success means for the purchase. What is not surely a no is unclear."""
     status, codes = response.status_code, _codes(response)
     detail, code = f"HTTP {status}", _code(codes)
@@ -388,7 +387,7 @@ def _not_placed(response: httpx.Response) -> ProviderError:
     return RefusedError(detail, code=code)
 
 
-def _not_read(response: httpx.Response) -> ProviderError:
+def _not_read(response: Response) -> ProviderError:
     status, codes = response.status_code, _codes(response)
     detail, code = f"HTTP {status}", _code(codes)
     if response.is_client_error:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.providers.base import AccountFaultError, Placed, Plan, UnclearError, UnreadableError
+from numberdesk.providers.lenient import fields, rows, text
 from numberdesk.providers.telnyx.api import Api
-from numberdesk.providers.telnyx.lenient import fields, rows, text
 from numberdesk.providers.telnyx.look import Look
 from numberdesk.providers.telnyx.search import Search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    import httpx
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.order import Order
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import Snapshot
     from numberdesk.providers.base import Credentials, Provider
+    from numberdesk.providers.http import Transport
 
 _SETTINGS = ("connection_id", "messaging_profile_id", "billing_group_id")
 _PAGE_SIZE = 250  # the most that the OpenAPI document allows
@@ -33,7 +32,7 @@ def build(
     timings: Timings,
     *,
     before_call: Callable[[], None] = lambda: None,
-    transport: httpx.BaseTransport | None = None,
+    transport: Transport | None = None,
 ) -> Provider:
     """Make the adapter of one account.
 

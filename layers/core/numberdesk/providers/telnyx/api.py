@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 
 from numberdesk.providers.base import AccountFaultError, RefusedError, UnclearError, UnreadableError
 from numberdesk.providers.http import Http, retry_after
-from numberdesk.providers.telnyx.lenient import Fields, fields, parse, rows, text
+from numberdesk.providers.lenient import Fields, fields, parse, rows, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import httpx
-
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.settings import Timings
     from numberdesk.providers.base import Credentials, ProviderError
+    from numberdesk.providers.http import Response, Transport
 
 # Codes of `errors[].code` (Telnyx docs: API error codes). They are what counts: which HTTP status carries which code is
 # published nowhere for orders, and 409 as well as 422 has been seen for numbers that are gone.
@@ -76,7 +75,7 @@ class Api:
         timings: Timings,
         *,
         before_call: Callable[[], None],
-        transport: httpx.BaseTransport | None,
+        transport: Transport | None,
     ) -> None:
         """Prepare; nothing is sent.
 
@@ -142,7 +141,7 @@ class Api:
         self.calls += 1
 
 
-def _not_placed(response: httpx.Response) -> ProviderError:
+def _not_placed(response: Response) -> ProviderError:
     status = response.status_code
     code, title, codes = _errors(response)
     if not response.is_client_error or codes & _UNCLEAR:
@@ -157,7 +156,7 @@ def _not_placed(response: httpx.Response) -> ProviderError:
     return RefusedError(title, code=code, numbers_gone=bool(codes & _NUMBERS_GONE))
 
 
-def _not_read(response: httpx.Response) -> ProviderError:
+def _not_read(response: Response) -> ProviderError:
     status = response.status_code
     code, title, codes = _errors(response)
     if status == 429 or (response.is_client_error and _THROTTLED in codes):  # noqa: PLR2004 - Too Many Requests
@@ -173,7 +172,7 @@ def _not_read(response: httpx.Response) -> ProviderError:
             return UnreadableError(title, code=code)
 
 
-def _errors(response: httpx.Response) -> tuple[str, str, frozenset[str]]:
+def _errors(response: Response) -> tuple[str, str, frozenset[str]]:
     """Give the first error's code and title, and all codes. Never `detail` or `source`: they may echo what was sent."""
     errors = rows(_body(response).get("errors"))
     # A string in one schema of the OpenAPI document, an integer in another.
@@ -187,7 +186,7 @@ def _errors(response: httpx.Response) -> tuple[str, str, frozenset[str]]:
     )
 
 
-def _body(response: httpx.Response) -> Fields:
+def _body(response: Response) -> Fields:
     try:
         return fields(parse(response.content))
     except ValueError:

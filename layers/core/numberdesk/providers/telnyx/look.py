@@ -23,8 +23,8 @@ from numberdesk.domain.snapshot import (
 )
 from numberdesk.domain.words import OPEN_ASSETS, AssetKind, AssetState, Phase, RequirementState
 from numberdesk.providers.base import AccountFaultError, NoSuchOrderError, SlotBusyError, UnreadableError
+from numberdesk.providers.lenient import Fields, fields, instant, rows, text
 from numberdesk.providers.telnyx.api import BadRequestError, NotFoundError
-from numberdesk.providers.telnyx.lenient import Fields, fields, instant, rows, text
 from numberdesk.providers.telnyx.search import e164
 
 if TYPE_CHECKING:

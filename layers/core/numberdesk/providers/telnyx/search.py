@@ -15,8 +15,8 @@ from numberdesk.domain.request import CriteriaItem, NumbersItem
 from numberdesk.domain.snapshot import AssetSeen
 from numberdesk.domain.words import AssetKind, AssetState
 from numberdesk.providers.base import RefusedError
+from numberdesk.providers.lenient import Fields, rows, text
 from numberdesk.providers.telnyx.api import BadRequestError
-from numberdesk.providers.telnyx.lenient import Fields, rows, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""Reading what Telnyx sends: absence, nulls and wrong types are tolerated, as live answers need it.
+"""Reading the JSON that providers send: absence, nulls and wrong types are tolerated, as live answers need it.
 
-The OpenAPI document marks nothing as required and nothing as nullable, and yet the live-shaped sample of support article
-4277896 carries nulls. Standard library only: the webhook receiver imports this.
+Telnyx's OpenAPI document marks nothing as required and nothing as nullable, and yet the live-shaped sample of support
+article 4277896 carries nulls. Standard library only: the webhook receiver imports this for a large body.
 """
 
 from __future__ import annotations

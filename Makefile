@@ -11,13 +11,15 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
+export UV_SYSTEM_CERTS := 1
 export SAM_CLI_TELEMETRY := 0
 
 PYTHON ?= python3
 # uv reads neither pip's index nor its certificate: hand both on where pip has them.
 pip_setting = $(shell .venv/bin/python -m pip config list | sed -n "s/^global\.$(1)='\(.*\)'$$/\1/p")
-UV = env $(addprefix UV_DEFAULT_INDEX=,$(or $(PIP_INDEX_URL),$(call pip_setting,index-url))) \
-	$(addprefix SSL_CERT_FILE=,$(or $(PIP_CERT),$(call pip_setting,cert))) .venv/bin/uv
+WITH_UV = env $(addprefix UV_DEFAULT_INDEX=,$(or $(PIP_INDEX_URL),$(call pip_setting,index-url))) \
+	$(addprefix SSL_CERT_FILE=,$(or $(PIP_CERT),$(call pip_setting,cert)))
+UV = $(WITH_UV) .venv/bin/uv
 LOCK = pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --custom-compile-command "make lock"
 
@@ -27,11 +29,11 @@ help: ## say what there is
 
 .PHONY: run
 run: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS and play the story, printing how every order ends
-	@.venv/bin/python -m local run
+	@$(WITH_UV) .venv/bin/python -m local run
 
 .PHONY: up
 up: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, leave it running, say how to talk to it
-	@.venv/bin/python -m local up
+	@$(WITH_UV) .venv/bin/python -m local up
 
 .PHONY: down
 down: .venv/ready ## stop what `make up` started
@@ -39,7 +41,7 @@ down: .venv/ready ## stop what `make up` started
 
 .PHONY: test
 test: lint .ministack/ready ## lint, validate the template, run every test
-	.venv/bin/pytest -n 2 --dist loadgroup
+	@$(WITH_UV) .venv/bin/pytest -n 2 --dist loadgroup
 
 .PHONY: lint
 lint: .venv/ready .sam/ready ## ruff, mypy, sam validate
@@ -56,7 +58,7 @@ bench: .venv/ready ## measure what the receiver costs against a bare function
 .PHONY: deploy
 deploy: .venv/ready .sam/ready ## build and deploy into your own AWS account (settings: samconfig.toml)
 	find functions -name __pycache__ -prune -exec rm -r {} + # SAM packs a function folder as it is
-	.sam/bin/sam build
+	@$(WITH_UV) .sam/bin/sam build
 	.sam/bin/sam deploy
 
 .PHONY: lock

@@ -28,7 +28,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
@@ -77,6 +76,35 @@ def free_port() -> int:
         return port
 
 
+def _healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/ready", timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def _left_running(home: Path) -> dict[str, Any] | None:
+    """What `detach` wrote, if it still runs: after a restart of the machine its process number is another's."""
+    path = home / "stack.json"
+    if not path.exists():
+        return None
+    state: dict[str, Any] = json.loads(path.read_text())
+    if _healthy(state["port"]):
+        return state
+    path.unlink()
+    return None
+
+
+def _signal_group(group: int, number: int) -> bool:
+    """Send a signal to every process of a group; False if there is none. Zero only asks."""
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 class LocalStack:
     """The template, deployed on an emulator of its own.
 
@@ -114,9 +142,11 @@ class LocalStack:
         """The stack that was left running.
 
         Raises:
-            FileNotFoundError: none was.
+            FileNotFoundError: none was, or it is gone.
         """
-        state = json.loads((home / "stack.json").read_text())
+        state = _left_running(home)
+        if state is None:
+            raise FileNotFoundError("no stack was left running")
         stack = cls(port=state["port"], home=home)
         stack.outputs = state["outputs"]
         stack._group = state["group"]
@@ -124,6 +154,8 @@ class LocalStack:
         return stack
 
     def __enter__(self) -> Self:
+        for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C does: leave through every `with` and `finally`
+            signal.signal(ending, lambda number, _: sys.exit(128 + number))
         try:
             self.start()
         except BaseException:
@@ -139,8 +171,10 @@ class LocalStack:
         """Start the emulator, build and deploy; `outputs` are the stack's afterwards.
 
         Raises:
-            RuntimeError: one of them failed; the message ends with what it said.
+            RuntimeError: one of them failed, the message ends with what it said; or another stack was left running.
         """
+        if _left_running(self.home):
+            raise RuntimeError("a stack was left running here; `make down` ends it")
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.rmtree(self.home / "tmp", ignore_errors=True)
         (self.home / "tmp").mkdir()
@@ -161,15 +195,13 @@ class LocalStack:
         group, self._group = self._group, None
         (self.home / "stack.json").unlink(missing_ok=True)
         for ending in (signal.SIGTERM, signal.SIGKILL):
+            there = _signal_group(group, ending)
             deadline = time.monotonic() + 5
-            while time.monotonic() < deadline:
-                try:
-                    os.killpg(group, ending if ending is signal.SIGKILL or time.monotonic() + 4.9 > deadline else 0)
-                except ProcessLookupError:
-                    return
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(-group, os.WNOHANG)
+            while there and time.monotonic() < deadline:
                 time.sleep(0.05)
+                with contextlib.suppress(ChildProcessError):  # it is no child of ours if another process started it
+                    os.waitpid(group, os.WNOHANG)
+                there = _signal_group(group, 0)
 
     def detach(self) -> None:
         """Leave the stack running when this process ends, to be found by `attach`."""
@@ -219,6 +251,35 @@ class LocalStack:
         except secrets.exceptions.ResourceExistsException:
             secrets.put_secret_value(SecretId=name, SecretString=text)
 
+    def people_queue(self) -> str:
+        """A queue that hears what people are told; each body is a message to the topic, as JSON. Returns its URL."""
+        url, arn = self._listener("people", {"Service": "sns.amazonaws.com"})
+        self.client("sns").subscribe(
+            TopicArn=self.outputs["PeopleTopicArn"],
+            Protocol="sqs",
+            Endpoint=arn,
+            Attributes={"RawMessageDelivery": "true"},
+        )
+        return url
+
+    def events_queue(self) -> str:
+        """A queue that hears the whole bus; each body is an event, as JSON. Returns its URL."""
+        url, arn = self._listener("events", {"Service": "events.amazonaws.com"})
+        events, bus = self.client("events"), self.outputs["EventBusName"]
+        pattern = json.dumps({"account": [ACCOUNT_ID]})
+        events.put_rule(Name="listen", EventBusName=bus, EventPattern=pattern)
+        events.put_targets(Rule="listen", EventBusName=bus, Targets=[{"Id": "listen", "Arn": arn}])
+        return url
+
+    def _listener(self, name: str, sender: Mapping[str, str]) -> tuple[str, str]:
+        sqs = self.client("sqs")
+        url = sqs.create_queue(QueueName=f"listen-{name}")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        statement = {"Effect": "Allow", "Principal": sender, "Action": "sqs:SendMessage", "Resource": arn}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        return url, arn
+
     # --- setting it up ---
 
     def _take_over_environment(self) -> None:
@@ -240,6 +301,7 @@ class LocalStack:
         cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
         return {
             "UV_CACHE_DIR": f"{cache}/uv",
+            "UV_SYSTEM_CERTS": "1",
             **kept,
             "PATH": f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.home),
@@ -272,11 +334,9 @@ class LocalStack:
     def _wait_until_healthy(self) -> None:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            try:
-                with urllib.request.urlopen(f"{self.endpoint}/_ministack/ready", timeout=2):  # noqa: S310 (our own URL)
-                    return
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.1)
+            if _healthy(self.port):
+                return
+            time.sleep(0.1)
         said = (self.home / "emulator.log").read_text()[-2000:]
         raise RuntimeError(f"the emulator did not start:\n{said}")
 

@@ -1,0 +1,134 @@
+"""Which part of the house may know which: read from the source, so that an import for types only counts as well."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.imports import ROOT, first_party, imported, tree
+
+FUNCTIONS = sorted((ROOT / "functions").glob("*/*.py"))
+SHARED_BY_PROVIDERS = {f"numberdesk.providers.{name}" for name in ("base", "http", "lenient", "registry")}
+
+# What each part may import of ours. A package stands for all that is in it.
+OURS = {
+    "domain": {"numberdesk.domain"},
+    "providers": {"numberdesk.domain"} | SHARED_BY_PROVIDERS,  # and each provider its own package, see below
+    "services": {
+        "numberdesk.domain",
+        "numberdesk.services",
+        "numberdesk.providers.base",
+        "numberdesk.providers.registry",
+    },
+    "storage": {"numberdesk.domain", "numberdesk.services.ports", "numberdesk.providers.base"},
+    "messaging": {"numberdesk.domain", "numberdesk.services.ports"},
+    "runtime": {
+        "numberdesk.domain",
+        "numberdesk.services",
+        "numberdesk.storage",
+        "numberdesk.messaging",
+        "numberdesk.runtime",
+        "numberdesk.providers.base",
+        "numberdesk.providers.registry",
+    },
+    "functions": {"numberdesk.runtime"},
+}
+# What each part may import of others' (beside the standard library).
+OTHERS = {
+    "domain": {"pydantic"},
+    "providers": {"cryptography", "defusedxml", "phonenumbers"},
+    "services": set[str](),
+    "storage": {"boto3.dynamodb.types", "botocore.exceptions", "types_boto3_dynamodb"},  # no clients: data and errors
+    "messaging": {"types_boto3_events", "types_boto3_sqs"},
+    "runtime": {
+        "aws_lambda_powertools",
+        "boto3",
+        "botocore.config",
+        "types_boto3_dynamodb",
+        "types_boto3_events",
+        "types_boto3_secretsmanager",
+        "types_boto3_sqs",
+    },
+    "functions": {"aws_lambda_powertools"},
+}
+# Single modules that may import more, each with its reason. One that is no longer needed fails the test, too.
+MORE = {
+    "numberdesk.providers.http": {"httpx"},  # the one place that speaks HTTP
+    # Authenticating is what the receiver is for, and it cannot pay for a way around.
+    "numberdesk.services.receive": {"numberdesk.providers.telnyx.signature"},
+    # Its start is a matter of correctness: its own few lines in place of the runtime's.
+    "functions.receive_webhook": {"numberdesk.services.receive", "boto3", "botocore.config"},
+    # A stream's record is the table's own form, and only the table's module reads that.
+    "functions.publish_changes": {"numberdesk.storage.table"},
+}
+ENVIRONMENT_READERS = {"numberdesk.runtime.settings", "functions.receive_webhook"}
+CLIENT_MAKERS = {"numberdesk.runtime.aws", "functions.receive_webhook"}
+
+
+def modules() -> dict[str, Path]:
+    return first_party() | {f"functions.{path.parent.name}": path for path in FUNCTIONS}
+
+
+def within(name: str, packages: set[str]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def part_of(module: str) -> str:
+    return "functions" if module.startswith("functions.") else [*module.split("."), ""][1]
+
+
+def allowed(module: str) -> set[str]:
+    part = part_of(module)
+    if not part:  # numberdesk/__init__.py: importing it is importing anything of ours
+        return set()
+    ours = OURS[part]
+    parts = module.split(".")
+    if part == "providers" and len(parts) > 2 and module not in SHARED_BY_PROVIDERS:
+        ours = ours | {".".join(parts[:3])}
+    return ours | OTHERS[part]
+
+
+def beyond(module: str, path: Path) -> set[str]:
+    """What a module imports that its part may not."""
+    names = {name for name in imported(tree(path)) if name.split(".")[0] not in sys.stdlib_module_names}
+    return {name for name in names if not within(name, allowed(module))}
+
+
+@pytest.mark.parametrize("module", modules())
+def test_imports_go_in_one_direction(module: str) -> None:
+    assert beyond(module, modules()[module]) == MORE.get(module, set())
+
+
+@pytest.mark.parametrize("module", modules())
+def test_the_environment_is_read_in_one_place(module: str) -> None:
+    read = [
+        node.lineno
+        for node in ast.walk(tree(modules()[module]))
+        if (isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.environb", "os.getenv"))
+        or (isinstance(node, ast.ImportFrom) and node.module == "os")
+    ]
+    assert bool(read) == (module in ENVIRONMENT_READERS), read
+
+
+@pytest.mark.parametrize("module", modules())
+def test_aws_clients_are_made_in_one_place(module: str) -> None:
+    made = [
+        node.lineno
+        for node in ast.walk(tree(modules()[module]))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("client", "resource", "Session")
+    ]
+    assert bool(made) == (module in CLIENT_MAKERS), made
+
+
+@pytest.mark.parametrize("module", modules())
+def test_modules_are_imported_by_name_only_in_the_registry(module: str) -> None:
+    # An import that is made of a text is one that the tests above cannot see.
+    dynamic = imported(tree(modules()[module])) & {"importlib", "importlib.util", "pkgutil", "runpy"}
+    assert bool(dynamic) == (module == "numberdesk.providers.registry")
+
+
+def test_every_part_has_its_rule() -> None:
+    assert {part_of(module) for module in modules()} - {""} == set(OURS) == set(OTHERS)

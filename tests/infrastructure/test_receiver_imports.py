@@ -1,0 +1,89 @@
+"""What the receiver imports: a provider gives a webhook 2 s, so the start of this function is a matter of correctness."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.support.imports import LAYER, ROOT
+
+# Starts the function as Lambda does, asks it once (an unsigned webhook), and says what was loaded and which clients made.
+SCRIPT = """
+import json, sys
+from types import SimpleNamespace
+sys.path[:0] = json.loads(sys.argv[1])
+import botocore.client
+clients = []
+create = botocore.client.ClientCreator.create_client
+def counted(self, service_name, *args, **kwargs):
+    clients.append(service_name)
+    return create(self, service_name, *args, **kwargs)
+botocore.client.ClientCreator.create_client = counted
+import app
+at_start = sorted(sys.modules)
+context = SimpleNamespace(
+    function_name="f", memory_limit_in_mb=128, invoked_function_arn="arn:aws:lambda:::function:f", aws_request_id="r"
+)
+event = {"resource": "/webhooks/telnyx", "headers": {}, "body": "{}", "isBase64Encoded": False}
+status = app.handler(event, context)["statusCode"]
+print(json.dumps({"at_start": at_start, "after": sorted(sys.modules), "clients": clients, "status": status}))
+"""
+
+FIRST_PARTY = {
+    "numberdesk",
+    "numberdesk.providers",
+    "numberdesk.providers.telnyx",
+    "numberdesk.providers.telnyx.signature",
+    "numberdesk.services",
+    "numberdesk.services.receive",
+}
+
+
+@cache
+def started() -> dict[str, Any]:
+    folder = ROOT / "functions" / "receive_webhook"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONDONTWRITEBYTECODE": "1",  # SAM packs a function folder as it is
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "POWERTOOLS_SERVICE_NAME": "numberdesk",
+        "POWERTOOLS_METRICS_NAMESPACE": "numberdesk",
+        "SYNC_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/sync",
+        "TELNYX_PUBLIC_KEYS": "default=AAAA",
+        "CALLFIRE_TOKEN_DIGESTS": "",
+        "WEBHOOK_TOLERANCE_SECONDS": "300",
+        "WEBHOOK_BODY_LIMIT_BYTES": "4194304",
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps([str(folder), str(LAYER)])],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran.stderr
+    result: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    assert result["status"] == 401
+    return result
+
+
+@pytest.mark.parametrize("when", ["at_start", "after"])
+@pytest.mark.parametrize("package", ["httpx", "pydantic", "telnyx", "phonenumbers", "defusedxml", "asyncio", "OpenSSL"])
+def test_what_costs_is_not_imported(package: str, when: str) -> None:
+    assert [module for module in started()[when] if module.split(".")[0] == package] == []
+
+
+@pytest.mark.parametrize("when", ["at_start", "after"])
+def test_of_ours_it_imports_these_and_no_more(when: str) -> None:
+    assert {module for module in started()[when] if module.split(".")[0] == "numberdesk"} == FIRST_PARTY
+
+
+def test_it_makes_one_client() -> None:
+    assert started()["clients"] == ["sqs"]

@@ -327,6 +327,15 @@ def test_no_log_of_the_door_shows_a_path() -> None:
         assert (setting["LoggingLevel"], setting["DataTraceEnabled"]) == ("OFF", False)
 
 
+def test_the_door_opens_in_an_account_that_never_logged_one() -> None:
+    """API Gateway takes the account's log role only where an API is, and a stage with an access log only with the role."""
+    (account,) = resources("AWS::ApiGateway::Account").values()
+    (stage,) = resources("AWS::ApiGateway::Stage").values()
+    assert account["DependsOn"] in resources("AWS::ApiGateway::RestApi")
+    waits_for = {"Fn::If": ["CreateApiLogRole", {"Ref": "ApiLogAccount"}, "exists"]}
+    assert waits_for in stage["Properties"]["Variables"].values()
+
+
 def test_each_route_is_throttled_by_itself() -> None:
     (api,) = resources("AWS::ApiGateway::RestApi").values()
     (stage,) = resources("AWS::ApiGateway::Stage").values()

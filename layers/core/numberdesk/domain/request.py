@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -37,20 +38,25 @@ def _distinct(values: list[str]) -> list[str]:
     return values
 
 
-_DURATION = TypeAdapter(timedelta)
+_DURATION = re.compile(r"P(?=.)(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII)
+_LONGEST_DURATION = 20
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read an ISO 8601 duration of days, hours, minutes and seconds (`P7D`, `PT4H`, `PT30S`).
+    """Read an ISO 8601 duration of whole days, hours, minutes and seconds (`P7D`, `PT4H`, `PT30S`).
 
     Raises:
         ValueError: it is not one, or not longer than zero.
     """
+    match = _DURATION.fullmatch(text) if len(text) <= _LONGEST_DURATION else None
+    if match is None:
+        message = "not an ISO 8601 duration of days, hours, minutes and seconds, such as P7D, PT4H or PT30S"
+        raise ValueError(message)
+    days, hours, minutes, seconds = (int(group or 0) for group in match.groups())
     try:
-        duration = _DURATION.validate_python(text)
-    except ValidationError:
-        message = "not an ISO 8601 duration such as P7D, PT4H or PT30S"
-        raise ValueError(message) from None
+        duration = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError:
+        duration = timedelta.max
     if duration <= timedelta(0) or duration > timedelta(days=366):
         message = "a rung must be longer than zero and at most 366 days before the deadline"
         raise ValueError(message)
@@ -260,10 +266,8 @@ def read_message(body: str) -> OrderMessage:
     try:
         return OrderMessage.model_validate(document)
     except ValidationError as error:
-        faults = [
-            _fault(detail) for detail in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        raise InvalidMessageError(faults) from None
+        details = error.errors(include_url=False, include_input=False, include_context=False)
+        raise InvalidMessageError(list(dict.fromkeys(_fault(detail) for detail in details))) from None
 
 
 def _fault(detail: Any) -> Fault:
@@ -271,7 +275,11 @@ def _fault(detail: Any) -> Fault:
     names = list(detail["loc"])
     if names and names[0] == "metadata":
         # The sender's own key may be anything, a person's name too.
-        return Fault("metadata", kind, str(detail["msg"]))
+        return Fault(
+            "metadata",
+            "metadata_value",
+            "at most 50 keys of at most 128 characters; a value is text of at most 1024 characters, a whole number, true, false or null",
+        )
     if kind == "extra_forbidden":
         # So may an unknown field: it is named only if it looks like a field.
         last = str(names[-1])

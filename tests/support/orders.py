@@ -1,0 +1,102 @@
+"""Builders of orders and snapshots, each with everything that a test does not care about filled in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from numberdesk.domain import placing
+from numberdesk.domain.fold import Folded, Rules, fold
+from numberdesk.domain.order import Order
+from numberdesk.domain.request import OrderMessage
+from numberdesk.domain.settings import Timings
+from numberdesk.domain.snapshot import AssetSeen, CommentSeen, DeadlinesSeen, RequirementSeen, Snapshot, SubOrderSeen
+from numberdesk.domain.words import AssetKind, AssetState, Phase, RequirementState
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+CADENCE = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 15, 60, 300, 900, 3600))
+RULES = Rules(Timings(), CADENCE, ZoneInfo("Europe/Berlin"))
+SCOPE = "000000000000/eu-central-1/numberdesk"
+
+
+def a_message(**changes: Any) -> OrderMessage:
+    """Two German local numbers at Telnyx."""
+    fields: dict[str, Any] = {
+        "order_id": "order-1",
+        "provider": "telnyx",
+        "items": [{"criteria": {"country": "DE"}, "quantity": 2}],
+        "reminders": ["P3D", "P1D", "PT1H"],
+    }
+    return OrderMessage.model_validate({**fields, **changes})
+
+
+def received(message: OrderMessage | None = None) -> Order:
+    """An order that was just taken in."""
+    message = message or a_message()
+    reference = placing.reference_of(SCOPE, message.order_id)
+    return placing.receive(message, reference=reference, correlation_id="c-1", now=NOW)[0]
+
+
+def chosen(*values: str) -> tuple[AssetSeen, ...]:
+    """Numbers named in a purchase."""
+    return tuple(AssetSeen(AssetKind.NUMBER, value, AssetState.PENDING, "chosen", country="DE") for value in values)
+
+
+def in_placing(message: OrderMessage | None = None) -> Order:
+    """An order whose intent is written."""
+    return placing.begin(received(message), chosen("+4930111", "+4930222"), None, NOW, RULES.timings)[0]
+
+
+def pending(message: OrderMessage | None = None) -> Order:
+    """An order that was bought."""
+    return placing.placed(in_placing(message), "po-1", "pending", NOW)[0]
+
+
+def numbers(*states: AssetState, sub_order: str = "s-1") -> tuple[AssetSeen, ...]:
+    """The order's numbers, in these states."""
+    values = ("+4930111", "+4930222", "+4930333")
+    return tuple(
+        AssetSeen(AssetKind.NUMBER, value, state, state.value, f"id-{value}", sub_order, "DE", "local")
+        for value, state in zip(values, states, strict=False)
+    )
+
+
+def a_snapshot(*states: AssetState, **changes: Any) -> Snapshot:
+    """What Telnyx shows with the numbers in these states."""
+    fields: dict[str, Any] = {
+        "provider_order_id": "po-1",
+        "phase": Phase.OPEN,
+        "word": "pending",
+        "assets": numbers(*states),
+        "lists_every_asset": True,
+        "sub_orders": (SubOrderSeen("s-1", "pending", "DE", "local"),),
+    }
+    return Snapshot(**{**fields, **changes})
+
+
+def owing(
+    deadline: datetime | None, state: RequirementState = RequirementState.AWAITING_VALUE, **changes: Any
+) -> Snapshot:
+    """What Telnyx shows with a requirement in this state, and its deadline."""
+    asset = AssetState.UNDER_REVIEW if state is RequirementState.UNDER_REVIEW else AssetState.ACTION_REQUIRED
+    fields: dict[str, Any] = {
+        "requirements": (RequirementSeen("r-1", "s-1", state, state.value, 2, "Proof of address", "document"),),
+        "deadlines": (DeadlinesSeen("s-1", ((deadline, 2),) if deadline else ()),),
+    }
+    return a_snapshot(asset, asset, **{**fields, **changes})
+
+
+def a_comment(comment_id: str = "c-1", body: str = "The document cannot be read.", at: datetime = NOW) -> CommentSeen:
+    """A reviewer's comment."""
+    return CommentSeen(comment_id, "s-1", body, by_provider=True, at=at)
+
+
+def look(order: Order, snapshot: Snapshot, at: datetime = NOW, *, told_ended: bool = False) -> Folded:
+    """Fold a look that began and ended at one instant."""
+    return fold(order, snapshot, began_at=at, now=at, rules=RULES, told_ended=told_ended)
+
+
+def kinds(folded: Folded) -> list[str]:
+    """Name the changes."""
+    return [change.kind.value for change in folded.changes]

@@ -1,0 +1,214 @@
+"""Folding looks into an order: states derived from the numbers, ended orders protected, absence never believed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from numberdesk.domain.fold import fold_unreadable, missing
+from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownWord
+from numberdesk.domain.words import AssetKind, AssetState, OrderState, Phase
+from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, look, numbers, pending
+
+A = AssetState
+
+
+@pytest.mark.parametrize(
+    ("states", "phase", "expected"),
+    [
+        ((A.PENDING, A.PENDING), Phase.OPEN, OrderState.PENDING),
+        ((A.UNDER_REVIEW, A.PENDING), Phase.OPEN, OrderState.PENDING),
+        ((A.ACTION_REQUIRED, A.PENDING), Phase.OPEN, OrderState.ACTION_REQUIRED),
+        ((A.ACTIVE, A.PENDING), Phase.OPEN, OrderState.PENDING),
+        ((A.ACTIVE, A.UNKNOWN), Phase.ENDED, OrderState.PENDING),
+        ((A.ACTIVE, A.ACTIVE), Phase.ENDED, OrderState.COMPLETED),
+        ((A.ACTIVE, A.ACTIVE), Phase.OPEN, OrderState.COMPLETED),  # the numbers are the truth, not the order's word
+        ((A.ACTIVE, A.FAILED), Phase.FAILED, OrderState.PARTIALLY_COMPLETED),
+        ((A.ACTIVE, A.DELETED), Phase.ENDED, OrderState.PARTIALLY_COMPLETED),
+        ((A.FAILED, A.FAILED), Phase.FAILED, OrderState.FAILED),
+        ((A.CANCELLED, A.FAILED), Phase.FAILED, OrderState.CANCELLED),
+        ((A.DELETED, A.DELETED), Phase.DELETED, OrderState.DELETED),
+        ((A.PENDING, A.PENDING), Phase.ENDED, OrderState.PENDING),  # torn: over, and the numbers not yet
+    ],
+)
+def test_the_state_follows_from_the_numbers(states: tuple[AssetState, ...], phase: Phase, expected: OrderState) -> None:
+    assert look(pending(), a_snapshot(*states, phase=phase)).order.state is expected
+
+
+@pytest.mark.parametrize(
+    ("phase", "delivered", "expected"),
+    [
+        (Phase.OPEN, (), OrderState.PENDING),
+        (Phase.UNKNOWN, (), OrderState.PENDING),
+        (Phase.WAITING, (), OrderState.ACTION_REQUIRED),
+        (Phase.ENDED, (A.ACTIVE, A.ACTIVE), OrderState.COMPLETED),
+        (Phase.ENDED, (A.ACTIVE,), OrderState.PARTIALLY_COMPLETED),
+        (Phase.ENDED, (), OrderState.FAILED),
+        (Phase.FAILED, (A.ACTIVE,), OrderState.PARTIALLY_COMPLETED),  # an error, and something delivered all the same
+        (Phase.CANCELLED, (), OrderState.CANCELLED),
+    ],
+)
+def test_a_provider_that_lists_what_it_delivered(
+    phase: Phase, delivered: tuple[AssetState, ...], expected: OrderState
+) -> None:
+    snapshot = Snapshot("po-1", phase, phase.value, assets=numbers(*delivered))
+    order = pending().with_(assets=())
+    assert look(order, snapshot).order.state is expected
+
+
+def test_absence_from_one_answer_is_no_deletion() -> None:
+    order = look(pending(), a_snapshot(A.PENDING, A.PENDING)).order
+    torn = look(order, a_snapshot(A.ACTIVE))
+    assert [asset.state for asset in torn.order.assets] == [A.ACTIVE, A.PENDING]
+    assert torn.order.state is OrderState.PENDING
+
+
+def test_over_with_no_number_shown_is_torn() -> None:
+    order = pending().with_(assets=())
+    assert look(order, a_snapshot(phase=Phase.ENDED, word="success")).order.state is OrderState.PENDING
+
+
+@pytest.mark.parametrize("state", [A.PENDING, A.ACTION_REQUIRED, A.FAILED, A.CANCELLED])
+def test_an_ended_order_is_not_moved_by_what_does_not_fit_and_it_is_told_once(state: AssetState) -> None:
+    done = look(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
+    again = look(done, a_snapshot(state, state))
+    assert again.order.state is OrderState.COMPLETED
+    assert again.order.assets == done.assets
+    assert kinds(again) == ["ProviderContradiction"]
+    assert kinds(look(again.order, a_snapshot(state, state))) == []
+
+
+def test_a_completed_order_may_still_be_deleted_or_corrected() -> None:
+    done = look(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
+    assert kinds(look(done, a_snapshot(A.DELETED, A.DELETED, phase=Phase.DELETED))) == ["OrderDeleted"]
+    corrected = look(done, a_snapshot(A.ACTIVE, A.FAILED))
+    assert kinds(corrected) == ["OrderPartiallyCompleted"]
+    assert kinds(look(corrected.order, a_snapshot(A.ACTIVE, A.ACTIVE))) == ["OrderCompleted"]
+
+
+def test_which_numbers_were_delivered_is_corrected_in_the_ledger() -> None:
+    done = look(pending(), a_snapshot(A.ACTIVE, A.FAILED)).order
+    other = look(done, a_snapshot(A.FAILED, A.ACTIVE))
+    assert kinds(other) == ["NumbersCorrected"]
+    assert other.changes[0].data == {"added": ["+4930222"], "removed": ["+4930111"]}
+
+
+def test_failed_and_cancelled_do_not_contradict_each_other() -> None:
+    failed = look(pending(), a_snapshot(A.FAILED, A.FAILED)).order
+    assert kinds(look(failed, a_snapshot(A.CANCELLED, A.CANCELLED))) == []
+
+
+def test_unknown_words_are_kept_and_told_once() -> None:
+    word = UnknownWord("number_order.status", "paused")
+    first = look(
+        pending(), a_snapshot(A.PENDING, A.PENDING, word="paused", phase=Phase.UNKNOWN, unknown_words=(word, word))
+    )
+    assert kinds(first) == ["UnknownProviderWord"]
+    assert first.order.provider_word == "paused"
+    assert kinds(look(first.order, a_snapshot(A.PENDING, A.PENDING, unknown_words=(word,)))) == []
+
+
+def test_all_or_nothing_that_was_not_kept_is_told() -> None:
+    message = a_message(provider="telesign", partial="refuse")
+    order = pending(message).with_(assets=())
+    snapshot = Snapshot("po-1", Phase.ENDED, "resolved", assets=numbers(A.ACTIVE))
+    assert kinds(look(order, snapshot)) == ["OrderPartiallyCompleted", "ProviderContradiction"]
+
+
+def test_a_hint_that_says_more_than_the_look_shows_asks_for_more_looks() -> None:
+    looked = look(pending(), a_snapshot(A.PENDING, A.PENDING), told_ended=True).order
+    assert [at - NOW for at in looked.hint_looks] == [timedelta(seconds=seconds) for seconds in (2, 10, 60)]
+    later = look(looked, a_snapshot(A.PENDING, A.PENDING), NOW + timedelta(seconds=10)).order
+    assert [at - NOW for at in later.hint_looks] == [timedelta(seconds=60)]
+    assert look(looked, a_snapshot(A.ACTIVE, A.ACTIVE), NOW + timedelta(seconds=10)).order.hint_looks == ()
+
+
+def test_the_cadence_slows_down_and_starts_anew_with_a_change() -> None:
+    order = look(pending(), a_snapshot(A.PENDING, A.PENDING)).order
+    pauses = []
+    for _ in range(7):
+        order = look(order, a_snapshot(A.PENDING, A.PENDING)).order
+        pauses.append((order.next_look_at or NOW) - NOW)
+    assert pauses == [*(timedelta(seconds=s) for s in (15, 60, 300, 900, 3600, 3600, 3600))]
+    changed = look(order, a_snapshot(A.ACTION_REQUIRED, A.PENDING)).order
+    assert (changed.next_look_at or NOW) - NOW == timedelta(seconds=2)
+
+
+def test_an_ended_order_is_looked_at_after_1_7_and_30_days_and_then_no_more() -> None:
+    order = look(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
+    for days in (1, 7, 30):
+        assert order.wake_at == NOW + timedelta(days=days)
+        order = look(order, a_snapshot(A.ACTIVE, A.ACTIVE), order.wake_at).order
+    assert order.wake_at is None
+
+
+def test_a_provider_that_says_how_long_to_wait_is_not_asked_earlier() -> None:
+    folded = fold_unreadable(pending(), began_at=NOW, now=NOW, rules=RULES, retry_after=timedelta(minutes=3))
+    assert folded.order.wake_at == NOW + timedelta(minutes=3)
+
+
+def test_what_is_missing_is_told_item_by_item() -> None:
+    message = a_message(
+        provider="callfire",
+        items=[
+            {"numbers": ["+12065550100", "+12065550101"]},
+            {"keywords": ["SUN", "Moon"]},
+            {"criteria": {"city": "Seattle"}, "quantity": 2},
+            {"criteria": {"number_type": "toll_free"}, "quantity": 1},
+        ],
+    )
+    delivered = (
+        AssetSeen(AssetKind.NUMBER, "+12065550100", A.ACTIVE, "FINISHED", number_type="local"),
+        AssetSeen(AssetKind.NUMBER, "+12065550199", A.ACTIVE, "FINISHED", number_type="local"),
+        AssetSeen(AssetKind.KEYWORD, "MOON", A.ACTIVE, "FINISHED"),
+        AssetSeen(AssetKind.NUMBER, "+18005550100", A.ACTIVE, "FINISHED", number_type="toll_free"),
+    )
+    order = look(pending(message).with_(assets=()), Snapshot("po-1", Phase.ENDED, "FINISHED", assets=delivered)).order
+    assert order.state is OrderState.PARTIALLY_COMPLETED
+    assert missing(order) == "+12065550101; keyword SUN; 1 local number"
+
+
+def test_a_surplus_of_one_kind_does_not_make_up_for_another() -> None:
+    message = a_message(
+        provider="callfire", items=[{"keywords": ["SUN"]}, {"criteria": {"city": "Seattle"}, "quantity": 1}]
+    )
+    delivered = tuple(
+        AssetSeen(AssetKind.NUMBER, f"+1206555010{n}", A.ACTIVE, "FINISHED", number_type="local") for n in (0, 1)
+    )
+    order = look(pending(message).with_(assets=()), Snapshot("po-1", Phase.ENDED, "FINISHED", assets=delivered)).order
+    assert order.state is OrderState.PARTIALLY_COMPLETED
+
+
+def test_every_event_message_names_the_order_and_is_one_paragraph() -> None:
+    for states in (
+        (A.ACTIVE, A.ACTIVE),
+        (A.ACTIVE, A.FAILED),
+        (A.FAILED, A.FAILED),
+        (A.CANCELLED, A.CANCELLED),
+        (A.DELETED, A.DELETED),
+    ):
+        for change in look(pending(), a_snapshot(*states)).changes:
+            assert "order-1" in change.message
+            assert "\n" not in change.message
+
+
+HISTORY = [(A.PENDING, A.PENDING), (A.ACTION_REQUIRED, A.PENDING), (A.ACTIVE, A.PENDING), (A.ACTIVE, A.FAILED)]
+
+
+@pytest.mark.parametrize("order_of_arrival", list(permutations(range(4))))
+def test_any_order_of_looks_ends_where_the_provider_is(order_of_arrival: tuple[int, ...]) -> None:
+    """Looks are fresh reads, so the last one counts, whatever came before: the provider ends at the last of its history."""
+    order = pending()
+    for index in (*order_of_arrival, 3, 3):
+        order = look(order, a_snapshot(*HISTORY[index])).order
+    assert order.state is OrderState.PARTIALLY_COMPLETED
+
+
+@given(st.lists(st.sampled_from(list(A)), min_size=2, max_size=2), st.sampled_from(list(Phase)))
+def test_the_same_look_twice_changes_nothing_more(states: list[AssetState], phase: Phase) -> None:
+    once = look(pending(), a_snapshot(*states, phase=phase))
+    assert kinds(look(once.order, a_snapshot(*states, phase=phase))) == []

@@ -1,0 +1,133 @@
+"""Placing at most once: what each outcome makes of an order."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from numberdesk.domain import placing
+from numberdesk.domain.words import MOVES, OrderState
+from tests.support.orders import NOW, RULES, a_message, chosen, in_placing, pending, received
+
+
+def test_the_reference_is_the_stacks_own() -> None:
+    one = placing.reference_of("1/eu-central-1/numberdesk", "order-1")
+    assert one == placing.reference_of("1/eu-central-1/numberdesk", "order-1")
+    others = [
+        placing.reference_of(scope, order_id)
+        for scope, order_id in [
+            ("2/eu-central-1/numberdesk", "order-1"),
+            ("1/eu-west-1/numberdesk", "order-1"),
+            ("1/eu-central-1/other", "order-1"),
+            ("1/eu-central-1/numberdesk", "order-2"),
+        ]
+    ]
+    assert len({one, *others}) == 5
+
+
+def test_the_intent_names_the_numbers_and_wakes_when_its_sender_must_have_given_up() -> None:
+    order = in_placing()
+    assert order.attempt is not None
+    assert [asset.value for asset in order.assets] == ["+4930111", "+4930222"]
+    assert order.attempt.send_before == NOW + RULES.timings.send_window
+    assert order.wake_at == order.attempt.resolve_at
+    assert (
+        order.attempt.resolve_at
+        >= order.attempt.send_before + RULES.timings.connect_timeout + RULES.timings.read_timeout
+    )
+    assert not placing.overdue(order, order.attempt.resolve_at - timedelta(seconds=1))
+    assert placing.overdue(order, order.attempt.resolve_at)
+
+
+def test_a_definite_yes_is_due_for_a_look_at_once() -> None:
+    order, changes = placing.placed(in_placing(), "po-1", "pending", NOW)
+    assert (order.state, order.wake_at) == (OrderState.PENDING, NOW)
+    assert [change.kind.value for change in changes] == ["OrderPlaced"]
+
+
+def test_a_second_purchase_of_one_order_is_told_and_changes_nothing() -> None:
+    order = pending()
+    assert placing.placed(order, "po-1", None, NOW) == (order, [])
+    same, changes = placing.placed(order, "po-2", None, NOW)
+    assert same == order
+    assert [change.kind.value for change in changes] == ["ProviderContradiction"]
+    assert "po-2" in changes[0].message
+
+
+def test_a_definite_no_fails_the_order_only_where_no_attempt_was_ever_unclear() -> None:
+    failed, changes = placing.refused(in_placing(), "85004", "invalid connection", NOW, RULES)
+    assert failed.state is OrderState.FAILED
+    assert failed.wake_at is None
+    assert changes[0].data["code"] == "85004"
+    proves_nothing, changes = placing.refused(
+        in_placing().with_(ever_unclear=True), "85001", "gone", NOW, RULES, numbers_gone=True
+    )
+    assert proves_nothing.state is OrderState.UNKNOWN
+    assert changes[0].kind.value == "OrderUnknown"
+
+
+def test_numbers_that_were_gone_are_chosen_anew_at_most_three_times() -> None:
+    order = received()
+    for attempt in (1, 2, 3):
+        order = placing.begin(order, chosen(f"+493011{attempt}"), None, NOW, RULES.timings)[0]
+        order, changes = placing.refused(order, "85001", "gone", NOW, RULES, numbers_gone=True)
+        if attempt < 3:
+            assert order.state is OrderState.RECEIVED
+            assert order.wake_at == NOW
+            assert [change.kind.value for change in changes] == ["PlacingAbandoned"]
+    assert order.state is OrderState.FAILED
+    assert order.gone == ("+4930111", "+4930112")
+
+
+def test_numbers_asked_for_by_name_are_not_replaced_by_others() -> None:
+    message = a_message(items=[{"numbers": ["+4930111222"]}])
+    order, _ = placing.refused(in_placing(message), "85001", "gone", NOW, RULES, numbers_gone=True)
+    assert order.state is OrderState.FAILED
+
+
+def test_a_fault_of_the_account_fails_no_order() -> None:
+    order, changes = placing.not_bought(in_placing(), "20100: insufficient funds", NOW + timedelta(minutes=1))
+    assert (order.state, order.wake_at, order.assets) == (OrderState.RECEIVED, NOW + timedelta(minutes=1), ())
+    assert [change.kind.value for change in changes] == ["PlacingAbandoned"]
+
+
+@pytest.mark.parametrize("can_look", [True, False])
+def test_unclear_is_told_to_people_at_once_only_where_nobody_can_look(can_look: bool) -> None:
+    order, changes = placing.unclear(in_placing(), "ReadTimeout", NOW, RULES, can_look=can_look, look_for="Look for X.")
+    assert order.state is OrderState.UNKNOWN
+    assert order.ever_unclear
+    assert order.wake_at is not None
+    assert changes[0].people is not can_look
+    assert ("Look for X." in changes[0].message) is not can_look
+
+
+def test_not_found_is_told_once_after_the_settling_time() -> None:
+    order, _ = placing.unclear(in_placing(), "ReadTimeout", NOW, RULES, can_look=True, look_for="")
+    at, told = NOW, []
+    for _ in range(8):
+        at += timedelta(seconds=40)
+        order, changes = placing.not_found(order, at, RULES, "Look for X.")
+        told += [(at - NOW, change) for change in changes]
+    assert order.state is OrderState.UNKNOWN
+    assert [pause for pause, _ in told] == [RULES.timings.settling]
+    assert "Look for X." in told[0][1].message
+
+
+def test_found_is_adopted_and_told_to_people() -> None:
+    order, _ = placing.unclear(in_placing(), "ReadTimeout", NOW, RULES, can_look=True, look_for="")
+    found, changes = placing.placed(order, "po-1", None, NOW, found=True)
+    assert found.state is OrderState.PENDING
+    assert found.unknown_since is None
+    assert changes[0].people
+    assert changes[0].data["found"] is True
+
+
+def test_the_table_of_moves_is_closed_and_ended_orders_hardly_move() -> None:
+    assert set(MOVES) == set(OrderState)
+    assert not any(state in targets for state, targets in MOVES.items())
+    for state in (OrderState.FAILED, OrderState.CANCELLED, OrderState.DELETED):
+        assert MOVES[state] == frozenset()
+    assert all(
+        OrderState.PLACING not in targets for state, targets in MOVES.items() if state is not OrderState.RECEIVED
+    )

@@ -1,0 +1,106 @@
+"""Requirements: requested, rejected with their reason and new deadline in one message, approved."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from numberdesk.domain.order import Order
+from numberdesk.domain.snapshot import DeadlinesSeen, RequirementSeen
+from numberdesk.domain.words import RequirementState
+from tests.support.orders import NOW, a_comment, kinds, look, owing, pending
+
+DEADLINE = NOW + timedelta(days=30)
+REJECTED = RequirementState.REJECTED
+
+
+def reviewed() -> Order:
+    order = look(pending(), owing(DEADLINE)).order
+    return look(order, owing(None, RequirementState.UNDER_REVIEW)).order
+
+
+def test_requested_says_what_and_until_when() -> None:
+    folded = look(pending(), owing(DEADLINE))
+    assert kinds(folded) == ["RequirementRequested", "DeadlineSet", "OrderMoved"]
+    requested = folded.changes[0]
+    assert requested.people
+    assert "Proof of address" in requested.message
+    assert "2026-03-31 12:00:00 UTC" in requested.message
+    assert not folded.changes[1].people, "the deadline is in the first message already"
+
+
+def test_a_rejection_with_its_comment_and_deadline_is_one_message() -> None:
+    folded = look(reviewed(), owing(DEADLINE, REJECTED, comments=(a_comment(),)))
+    assert kinds(folded) == ["RequirementRejected", "DeadlineSet", "OrderMoved"]
+    rejected = folded.changes[0]
+    assert [change.people for change in folded.changes] == [True, False, False]
+    assert rejected.comment_ids == ("c-1",)
+    assert rejected.data["reason_is_certain"] is True
+    assert rejected.data["deadline"] == "2026-03-31T12:00:00.000000Z"
+    assert [comment.id for comment in folded.comments] == ["c-1"]
+    assert "cannot be read" not in str(folded.changes), "a comment's text is stored apart"
+
+
+def test_a_rejection_waits_for_its_comment_and_looks_again() -> None:
+    first = look(reviewed(), owing(DEADLINE, REJECTED))
+    assert "RequirementRejected" not in kinds(first)
+    assert first.order.hint_looks
+    second = look(first.order, owing(DEADLINE, REJECTED, comments=(a_comment(),)), NOW + timedelta(seconds=10))
+    assert kinds(second) == ["RequirementRejected"]
+    assert (
+        kinds(look(second.order, owing(DEADLINE, REJECTED, comments=(a_comment(),)), NOW + timedelta(seconds=60))) == []
+    )
+
+
+def test_a_rejection_whose_comment_never_comes_is_told_after_a_minute() -> None:
+    first = look(reviewed(), owing(DEADLINE, REJECTED)).order
+    told = look(first, owing(DEADLINE, REJECTED), NOW + timedelta(seconds=60))
+    assert kinds(told) == ["RequirementRejected"]
+    assert "has not said why yet" in told.changes[0].message
+
+
+def test_several_comments_are_all_given_and_the_join_is_called_uncertain() -> None:
+    comments = (a_comment("c-1"), a_comment("c-2", "Also: wrong city."))
+    rejected = look(reviewed(), owing(DEADLINE, REJECTED, comments=comments)).changes[0]
+    assert rejected.comment_ids == ("c-1", "c-2")
+    assert rejected.data["reason_is_certain"] is False
+    assert "not certain" in rejected.message
+
+
+def test_a_second_rejection_is_joined_with_new_comments_only() -> None:
+    order = look(reviewed(), owing(DEADLINE, REJECTED, comments=(a_comment("c-1"),))).order
+    order = look(order, owing(None, RequirementState.UNDER_REVIEW, comments=(a_comment("c-1"),))).order
+    both = (a_comment("c-1"), a_comment("c-2", "Still not."))
+    again = look(order, owing(DEADLINE, REJECTED, comments=both)).changes[0]
+    assert again.comment_ids == ("c-2",)
+
+
+def test_our_own_comments_are_no_reason() -> None:
+    ours = a_comment().__class__("c-9", "s-1", "please extend", by_provider=False, at=NOW)
+    assert "RequirementRejected" not in kinds(look(reviewed(), owing(DEADLINE, REJECTED, comments=(ours,))))
+
+
+def test_a_reminder_after_a_rejection_carries_the_reason() -> None:
+    order = look(reviewed(), owing(DEADLINE, REJECTED, comments=(a_comment(),))).order
+    reminder = look(order, owing(DEADLINE, REJECTED), DEADLINE - timedelta(days=1)).changes[-1]
+    assert reminder.kind.value == "DeadlineApproaching"
+    assert reminder.comment_ids == ("c-1",)
+    assert "Proof of address (rejected)" in reminder.message
+
+
+def test_equal_changes_of_one_sub_order_are_one_event() -> None:
+    requirements = tuple(
+        RequirementSeen(f"r-{n}", "s-1", RequirementState.AWAITING_VALUE, "awaiting-value", 2, f"Paper {n}")
+        for n in range(3)
+    )
+    folded = look(pending(), owing(DEADLINE, requirements=requirements))
+    assert kinds(folded).count("RequirementRequested") == 1
+    assert "Paper 0, Paper 1, Paper 2" in folded.changes[0].message
+
+
+def test_approved_is_told_and_an_unknown_word_forgets_nothing() -> None:
+    order = look(pending(), owing(DEADLINE)).order
+    unknown = look(order, owing(DEADLINE, RequirementState.UNKNOWN))
+    assert kinds(unknown) == []
+    assert unknown.order.requirements[0].state is RequirementState.AWAITING_VALUE
+    approved = look(order, owing(None, RequirementState.APPROVED, deadlines=(DeadlinesSeen("s-1", ()),)))
+    assert "RequirementApproved" in kinds(approved)

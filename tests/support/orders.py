@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from numberdesk.domain import placing
 from numberdesk.domain.fold import Folded, Rules, fold
-from numberdesk.domain.order import Order
 from numberdesk.domain.request import OrderMessage
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.snapshot import AssetSeen, CommentSeen, DeadlinesSeen, RequirementSeen, Snapshot, SubOrderSeen
 from numberdesk.domain.words import AssetKind, AssetState, Phase, RequirementState
+
+if TYPE_CHECKING:
+    from numberdesk.domain.order import Order
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CADENCE = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 15, 60, 300, 900, 3600))

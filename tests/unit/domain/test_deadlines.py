@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from numberdesk.domain.fold import fold_unreadable
-from numberdesk.domain.order import Order
 from numberdesk.domain.snapshot import DeadlinesSeen
 from numberdesk.domain.words import AssetState, OrderState, Phase, RequirementState
 from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, look, owing, pending
+
+if TYPE_CHECKING:
+    from numberdesk.domain.order import Order
 
 DEADLINE = NOW + timedelta(days=10)
 A = AssetState
@@ -58,7 +61,7 @@ def test_each_rung_wakes_the_order_and_fires_once() -> None:
     order, fired = owes(), []
     while order.wake_at is not None and order.wake_at < DEADLINE:
         folded = look(order, owing(DEADLINE), order.wake_at)
-        fired += [(change.data["rung"], DEADLINE - (order.wake_at or NOW)) for change in folded.changes]
+        fired += [(change.data["rung"], DEADLINE - order.wake_at) for change in folded.changes]
         order = folded.order
     assert fired == [("P3D", timedelta(days=3)), ("P1D", timedelta(days=1)), ("PT1H", timedelta(hours=1))]
 
@@ -173,10 +176,7 @@ def test_whatever_a_deadline_does_each_rung_fires_once_per_version_and_never_for
     for hours, pause, fails in shown:
         at += timedelta(hours=pause)
         value = None if hours is None else NOW + timedelta(hours=hours)
-        if fails:
-            folded = fold_unreadable(order, began_at=at, now=at, rules=RULES)
-        else:
-            folded = look(order, owing(value), at)
+        folded = fold_unreadable(order, began_at=at, now=at, rules=RULES) if fails else look(order, owing(value), at)
         for change in folded.changes:
             if change.kind.value == "DeadlineApproaching":
                 rung = (change.data["deadline_id"], change.data["deadline_version"], change.data["rung"])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from numberdesk.domain.order import Order
 from numberdesk.domain.snapshot import DeadlinesSeen, RequirementSeen
 from numberdesk.domain.words import RequirementState
 from tests.support.orders import NOW, a_comment, kinds, look, owing, pending
+
+if TYPE_CHECKING:
+    from numberdesk.domain.order import Order
 
 DEADLINE = NOW + timedelta(days=30)
 REJECTED = RequirementState.REJECTED

@@ -1,4 +1,4 @@
-"""That each function is given exactly the environment variables that its code reads: read from the source."""
+"""Every environment variable that a function reads is declared for it in the template, and none that it does not read."""
 
 import ast
 from collections.abc import Iterator
@@ -7,68 +7,65 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stack import ROOT, functions
+from tests.support.imports import ROOT, first_party, tree
+from tests.support.stack import functions
 
-RUNTIME = ROOT / "layers/core/numberdesk/runtime"
-LIBRARIES_OWN = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
+RUNTIME = "numberdesk.runtime"  # beside the receiver, the one reader of the environment (see test_boundaries)
 
 
-def read(node: ast.AST) -> Iterator[str]:
-    """The variables that a piece of code reads itself: env("X"), is_true("X"), os.environ["X"]."""
-    for inner in ast.walk(node):
-        match inner:
+def read_by(function: str) -> set[str]:
+    """The variables that a function's start reads, following what it calls through the runtime's modules."""
+    path = ROOT / "functions" / function / "app.py"
+    return set(_read(path, tree(path), seen=set()))
+
+
+def _read(path: Path, node: ast.AST, seen: set[ast.AST]) -> Iterator[str]:
+    """Variables named below a node, and in every function and class of the runtime that it calls."""
+    if node in seen:
+        return
+    seen.add(node)
+    for child in ast.walk(node):
+        match child:
             case ast.Call(func=ast.Name(id="env" | "is_true"), args=[ast.Constant(value=str(name))]):
                 yield name
             case ast.Subscript(value=ast.Attribute(attr="environ"), slice=ast.Constant(value=str(name))):
                 yield name
-
-
-def used(node: ast.AST) -> set[str]:
-    """The names that a piece of code uses, `build.placer` as "placer"."""
-    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)} | {
-        inner.attr for inner in ast.walk(node) if isinstance(inner, ast.Attribute)
-    }
+            case ast.Call(func=ast.Name(id=called)) if called in names(path):
+                yield from _read(*names(path)[called], seen)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=called)) if f"{module}.{called}" in names(
+                path
+            ):
+                yield from _read(*names(path)[f"{module}.{called}"], seen)
 
 
 @cache
-def runtime() -> dict[str, list[ast.AST]]:
-    """What the composition root defines, by name."""
-    found: dict[str, list[ast.AST]] = {}
-    for path in RUNTIME.glob("*.py"):
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                found.setdefault(node.name, []).append(node)
+def names(path: Path) -> dict[str, tuple[Path, ast.AST]]:
+    """What a module can call by which name: its own definitions, and those of the runtime's modules that it imports."""
+    found = {name: (path, node) for name, node in definitions(path).items()}
+    for statement in ast.walk(tree(path)):
+        if not isinstance(statement, ast.ImportFrom) or not (statement.module or "").startswith(RUNTIME):
+            continue
+        for alias in statement.names:
+            if whole := first_party().get(f"{statement.module}.{alias.name}"):
+                found |= {f"{alias.name}.{name}": (whole, node) for name, node in definitions(whole).items()}
+            else:
+                source = first_party()[statement.module or ""]
+                if alias.name in definitions(source):
+                    found[alias.name] = (source, definitions(source)[alias.name])
     return found
 
 
-def read_by(app: Path) -> set[str]:
-    """All that a function reads, itself and through what it uses of the composition root."""
-    waiting: list[ast.AST] = [ast.parse(app.read_text())]
-    seen: set[str] = set()
-    names: set[str] = set()
-    while waiting:
-        node = waiting.pop()
-        names.update(read(node))
-        for name in (used(node) & runtime().keys()) - seen:
-            seen.add(name)
-            waiting.extend(runtime()[name])
-    return names
+def definitions(path: Path) -> dict[str, ast.AST]:
+    return {node.name: node for node in tree(path).body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
 
 
-@pytest.mark.parametrize("folder", sorted(functions()))
-def test_a_function_is_given_what_it_reads_and_nothing_else(folder: str) -> None:
-    declared = functions()[folder]["Environment"]["Variables"].keys()
-    assert declared - LIBRARIES_OWN == read_by(ROOT / "functions" / folder / "app.py")
-
-
-def test_nothing_reads_the_environment_in_a_way_that_this_does_not_see() -> None:
-    mentions = {
-        path.relative_to(ROOT).as_posix()
-        for top in ("functions", "layers/core/numberdesk")
-        for path in (ROOT / top).rglob("*.py")
-        if any(
-            isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
-            for node in ast.walk(ast.parse(path.read_text()))
-        )
+@pytest.mark.parametrize("function", sorted(functions()))
+def test_declared_is_what_is_read(function: str) -> None:
+    declared = {
+        name for name in functions()[function]["Environment"]["Variables"] if not name.startswith("POWERTOOLS_")
     }
-    assert mentions == {"functions/receive_webhook/app.py", "layers/core/numberdesk/runtime/settings.py"}
+    assert declared == read_by(function)
+
+
+def test_every_folder_is_a_function_of_the_template() -> None:
+    assert {path.parent.name for path in (ROOT / "functions").glob("*/app.py")} == set(functions())

@@ -418,7 +418,7 @@ def test_what_an_answer_means_for_a_read(answer: Any, error: type[ProviderError]
 
 
 def test_read_is_repeated() -> None:
-    answers = _Answers(httpx.Response(503), httpx.ReadTimeout("slow"), FINISHED)
+    answers = _Answers(httpx.Response(503), httpx.ReadError("reset"), FINISHED)
     assert _provider(answers).observe(_order()).word == "FINISHED"
     assert len(answers.requests) == 3
 

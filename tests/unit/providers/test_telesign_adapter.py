@@ -466,7 +466,7 @@ def test_what_an_answer_means_for_a_read(answer: Any, error: type[ProviderError]
 
 
 def test_read_is_repeated() -> None:
-    answers = _Answers(httpx.Response(503), httpx.ReadTimeout("slow"), _json(RESOLVED))
+    answers = _Answers(httpx.Response(503), httpx.ReadError("reset"), _json(RESOLVED))
     assert _provider(answers).observe(_order()).word == "resolved"
     assert len(answers.requests) == 3
 
@@ -586,3 +586,10 @@ def test_mutated_order_never_crashes_a_look_or_a_search(changes: dict[str, Any],
         assert shown.get("order_id") != ORDER_ID
         return
     assert all(asset.value.startswith("+") for asset in snapshot.assets)
+
+
+def test_read_that_timed_out_is_left_to_the_next_look() -> None:
+    answers = _Answers(httpx.ReadTimeout("slow"), _json(RESOLVED))
+    with pytest.raises(UnreadableError):
+        _provider(answers).observe(_order())
+    assert len(answers.requests) == 1

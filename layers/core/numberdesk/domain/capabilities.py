@@ -46,6 +46,8 @@ class Capabilities:
     """Most items of each kind in one order: `numbers`, `keywords`, and `criteria` or `criteria.<number type>`."""
     most_items_in_all: int | None
     criteria_fields: frozenset[str]
+    most_named_numbers: int = MAX_ASSETS
+    """Most numbers by name in one order."""
     required_criteria_fields: frozenset[str] = frozenset()
     number_types: frozenset[str] = frozenset()
     features: frozenset[str] = frozenset()
@@ -78,6 +80,13 @@ def check(message: OrderMessage, capabilities: Capabilities) -> list[Fault]:
                 "too_many",
                 f"one order takes at most {MAX_ASSETS} numbers and keywords; split it into several orders",
             )
+        )
+    named = sum(item.count for item in message.items if isinstance(item, NumbersItem))
+    if capabilities.most_named_numbers < named <= MAX_ASSETS:
+        limit = capabilities.most_named_numbers
+        way_out = "each is searched for first; split it into several orders, or use criteria"
+        faults.append(
+            Fault("items", "too_many_named", f"{name} orders take at most {limit} numbers by name: {way_out}")
         )
     most = capabilities.most_items_in_all
     if most is not None and len(message.items) > most:

@@ -99,7 +99,7 @@ class Http:
         )
 
     def read(self, path: str, *, params: QueryParams = (), headers: Mapping[str, str] | None = None) -> Response:
-        """GET, repeated up to three times on 429, 5xx and broken connections.
+        """GET, repeated up to three times on 429, 5xx and broken connections; a time-out is not repeated.
 
         Waits as Retry-After or x-ratelimit-reset say, else with exponential back-off and jitter; a wait longer than 5 s is
         not waited for: the answer is handed back as it is.
@@ -117,7 +117,8 @@ class Http:
             try:
                 response = self._send("GET", path, params=params, content=b"", content_type="", headers=headers)
             except httpx.RequestError as error:
-                if last:
+                # Whoever did not answer in time would hold the Lambda again; the next look asks again.
+                if last or isinstance(error, httpx.TimeoutException):
                     raise UnreadableError(type(error).__name__) from error
                 pause = _backoff(attempt)
             else:

@@ -18,6 +18,9 @@ CAPABILITIES = Capabilities(
     # Telnyx publishes no limit of its own; an order message holds 50 items at most.
     most_items={"numbers": 50, "criteria": 50},
     most_items_in_all=None,
+    # Only numbers that a search returned may be ordered (guide: number orders), and a search finds one number by name: so
+    # many searches fit into place_order's time.
+    most_named_numbers=100,
     criteria_fields=frozenset(
         {
             "country",

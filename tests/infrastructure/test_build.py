@@ -74,3 +74,10 @@ def test_the_vendor_layer_is_built_for_what_is_deployed(runtime: str, architectu
     )
     assert expected in dry.stdout
     assert "--require-hashes" in dry.stdout
+
+
+def test_the_vendor_layer_describes_the_services_that_are_called() -> None:
+    code = [*(ROOT / "layers/core/numberdesk/runtime").glob("*.py"), *(ROOT / "functions").glob("*/app.py")]
+    called = {name for path in code for name in re.findall(r'\bclient\(\s*"(\w+)"', path.read_text())}
+    makefile = (ROOT / "layers/vendor/Makefile").read_text()
+    assert re.findall(r"^SERVICES = (.*)$", makefile, re.MULTILINE) == [" ".join(sorted(called))]

@@ -30,7 +30,7 @@ def test_queues_give_up_to_their_dead_letter_queues(stack: Stack) -> None:
 
 
 def test_environments_are_what_cloudformation_would_give(stack: Stack) -> None:
-    environment = stack.environments["sync_order"]
+    environment = stack.environments["place_order"]
     assert environment["TABLE_NAME"] == stack.outputs["TableName"]
     assert environment["SYNC_QUEUE_URL"] == stack.outputs["SyncQueueUrl"]
     assert environment["STACK_SCOPE"] == f"123456789012/{REGION}/numberdesk"

@@ -55,6 +55,10 @@ lint: .venv/ready .sam/ready ## ruff, mypy, sam validate
 bench: .venv/ready ## measure what the receiver costs against a bare function
 	@.venv/bin/python -m bench
 
+.PHONY: docs
+docs: .venv/ready ## write the pages of docs/ that come from the code
+	@PYTHONPATH=layers/core .venv/bin/python -m docs.generate
+
 .PHONY: deploy
 deploy: .venv/ready .sam/ready ## build and deploy into your own AWS account (settings: samconfig.toml)
 	find functions -name __pycache__ -prune -exec rm -r {} + # SAM packs a function folder as it is

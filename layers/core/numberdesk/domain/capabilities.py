@@ -83,10 +83,10 @@ def check(message: OrderMessage, capabilities: Capabilities) -> list[Fault]:
         )
     named = sum(item.count for item in message.items if isinstance(item, NumbersItem))
     if capabilities.most_named_numbers < named <= MAX_ASSETS:
-        limit = capabilities.most_named_numbers
         way_out = "each is searched for first; split it into several orders, or use criteria"
+        most_named = capabilities.most_named_numbers
         faults.append(
-            Fault("items", "too_many_named", f"{name} orders take at most {limit} numbers by name: {way_out}")
+            Fault("items", "too_many_named", f"{name} orders take at most {most_named} numbers by name: {way_out}")
         )
     most = capabilities.most_items_in_all
     if most is not None and len(message.items) > most:

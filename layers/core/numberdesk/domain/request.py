@@ -1,6 +1,6 @@
 """The order message: what an application puts on the order queue. Unknown fields are refused.
 
-The JSON Schema in `docs/order-message.schema.json` is made from these models (`make schema`).
+The JSON Schema in `docs/order-message.schema.json` is made from these models (`make docs`).
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ class Timings(Record):
     """Every time-out, pause and grace, as ISO 8601 durations or seconds in the `Timings` parameter (one JSON object)."""
 
     connect_timeout: Positive = timedelta(seconds=5)
+    """How long connecting to a provider may take."""
     read_timeout: Positive = timedelta(seconds=20)
     """How long a provider may take to answer."""
     send_window: Positive = timedelta(seconds=30)

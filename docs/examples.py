@@ -1,0 +1,401 @@
+"""The events' examples: what the real services say over a small scripted history, on a clock of its own.
+
+Nothing here is written by hand but what applications order and what providers answer, so no example can go stale.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+from zoneinfo import ZoneInfo
+
+from numberdesk.domain.model import instant_text
+from numberdesk.domain.settings import Timings
+from numberdesk.domain.snapshot import (
+    AssetSeen,
+    CommentSeen,
+    DeadlinesSeen,
+    RequirementSeen,
+    Snapshot,
+    SubOrderSeen,
+    UnknownWord,
+)
+from numberdesk.domain.words import AssetKind, AssetState, Phase, RequirementState
+from numberdesk.messaging.events import EventBus
+from numberdesk.providers import registry
+from numberdesk.providers.base import AccountFaultError, Credentials, Placed, Plan, RefusedError, UnclearError
+from numberdesk.services.desk import Desk
+from numberdesk.services.place import Placer
+from numberdesk.services.publish import Publisher
+from numberdesk.services.sync import Syncer
+from tests.support.memory_store import MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from types_boto3_events import EventBridgeClient
+
+    from numberdesk.domain.order import Order
+    from numberdesk.domain.request import OrderMessage
+    from numberdesk.providers.base import Provider
+
+Event = dict[str, Any]
+"""An event as a rule's target gets it, without what EventBridge adds (version, id, account, time, region, resources)."""
+
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+SCOPE = "123456789012/eu-central-1/numberdesk"
+
+ORDERS: dict[str, dict[str, Any]] = {
+    "berlin-office-7": {
+        "provider": "telnyx",
+        "items": [{"criteria": {"country": "DE", "area_code": "30", "features": ["voice"]}, "quantity": 2}],
+        "reminders": ["P7D", "P1D", "PT4H"],
+        "metadata": {"team": "field sales"},
+    },
+    "munich-office-2": {
+        "provider": "telnyx",
+        "account": "emea",
+        "items": [{"criteria": {"country": "DE", "area_code": "89"}, "quantity": 1}],
+    },
+    "chicago-vanity": {"provider": "telnyx", "items": [{"numbers": ["+13125550100", "+13125550101"]}]},
+    "toronto-12": {"provider": "telnyx", "items": [{"criteria": {"country": "CA", "city": "Toronto"}, "quantity": 1}]},
+    "dallas-3": {"provider": "telnyx", "items": [{"criteria": {"country": "US", "city": "Dallas"}, "quantity": 1}]},
+    "otp-belgium": {
+        "provider": "telesign",
+        "items": [{"criteria": {"country": "BE", "number_type": "mobile", "prefix": "324"}, "quantity": 4}],
+        "contact": {
+            "email": "numbers@example.com",
+            "contact_name": "Numbers team",
+            "use_case": "one-time passwords",
+        },
+    },
+    "otp-latvia": {
+        "provider": "telesign",
+        "items": [{"criteria": {"country": "LV", "number_type": "mobile"}, "quantity": 2}],
+        "partial": "refuse",
+    },
+    "seattle-campaign": {
+        "provider": "callfire",
+        "items": [
+            {"numbers": ["+12065550123"]},
+            {"keywords": ["COFFEE", "ROAST"]},
+            {"criteria": {"country": "US", "city": "Seattle", "state": "WA"}, "quantity": 3},
+        ],
+    },
+}
+"""The order messages of the history: they are also the examples of the message's schema."""
+REFUSED: dict[str, Any] = {
+    "provider": "telnyx",
+    "items": [{"criteria": {"country": "PT"}, "quantity": 0}, {"keywords": ["COFFEE"], "numbers": ["+351210000000"]}],
+}
+
+_SECRETS = {
+    "telnyx": {"api_key": "KEY"},
+    "telesign": {"customer_id": "ID", "api_key": "a2V5"},
+    "callfire": {"login": "LOGIN", "password": "PASSWORD"},
+}
+
+
+class _Carrier:
+    """A provider that answers what the history says; the three answer in the same protocol (`providers.base.Provider`)."""
+
+    can_find = True
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+
+    def plan(self, message: OrderMessage, *, exclude: frozenset[str] = frozenset()) -> Plan:  # noqa: ARG002
+        return Plan({})
+
+    def place(self, plan: Plan, reference: str) -> Placed:  # noqa: ARG002 - the answer is in the script
+        if isinstance(self._scene.answer, Exception):
+            raise self._scene.answer
+        return self._scene.answer
+
+    def find(self, order: Order, message: OrderMessage | None) -> list[Placed]:  # noqa: ARG002 - likewise
+        return self._scene.found
+
+    def observe(self, order: Order) -> Snapshot:  # noqa: ARG002 - likewise
+        return self._scene.snapshot
+
+    def what_to_look_for(self, order: Order) -> str:
+        credentials = Credentials(
+            order.provider, order.account, registry.DEFAULT_BASE_URLS[order.provider], _SECRETS[order.provider]
+        )
+        real: Provider = registry.adapter(order.provider).build(credentials, self._scene, Timings())
+        return real.what_to_look_for(order)
+
+
+class Scene:
+    """The desk with every port but its services played: clock, store, queues, providers, bus, log and meter."""
+
+    def __init__(self) -> None:
+        """Open the desk at `START`."""
+        self.time = START
+        self.store = MemoryStore()
+        self.answer: Placed | Exception = Placed("")
+        self.found: list[Placed] = []
+        self.snapshot = Snapshot("", Phase.OPEN, "")
+        self.events: list[Event] = []
+        desk = Desk(
+            store=self.store,
+            providers=self,
+            order_queue=self,
+            sync_queue=self,
+            clock=self,
+            meter=self,
+            log=self,
+            timings=Timings(),
+            zone=ZoneInfo("Europe/Berlin"),
+        )
+        self._placer = Placer(desk, self, SCOPE)
+        self._syncer = Syncer(desk, timedelta(days=90))
+        bus = EventBus(cast("EventBridgeClient", self), "numberdesk")
+        self._publisher = Publisher(self.store, bus, self, self, self)
+
+    # What the history is told with
+
+    def order(self, order_id: str, answer: Placed | Exception, after: timedelta = HOUR) -> None:
+        """Put an order on the queue; the provider answers the purchase so."""
+        self.answer = answer
+        self.message({"order_id": order_id, **ORDERS[order_id]}, after)
+
+    def message(self, body: dict[str, Any], after: timedelta = HOUR) -> None:
+        """Put a message on the order queue."""
+        self.time += after
+        self._placer.handle(
+            json.dumps(body),
+            message_id=f"message-of-{body['order_id']}",
+            correlation_id=f"message-of-{body['order_id']}",
+            time_left=lambda: timedelta(minutes=3),
+        )
+        self._publish()
+
+    def look(self, order_id: str, after: timedelta) -> None:
+        """Look at an order, as a wake does."""
+        self.time += after
+        wake_at = self.store.orders[order_id].wake_at or self.time
+        self._syncer.handle({"wake": {"order_id": order_id, "wake_at": instant_text(wake_at)}})
+        self._publish()
+
+    def _publish(self) -> None:
+        self._publisher.publish(self.store.unpublished(self.time + timedelta(seconds=1), 100))
+
+    # The ports
+
+    def now(self) -> datetime:
+        """The clock (`domain.clock.Clock`)."""
+        return self.time
+
+    def sleep(self, duration: timedelta) -> None:
+        """Likewise."""
+        self.time += duration
+
+    def connect(
+        self, provider: str, account: str, *, fresh: bool = False, guard: Callable[[], None] = lambda: None
+    ) -> Provider:
+        """The providers (`services.ports.Providers`)."""
+        del provider, account, fresh, guard
+        return _Carrier(self)
+
+    def refresh(self, provider: str, account: str) -> bool:
+        """Nobody put another key into the secret."""
+        del provider, account
+        return False
+
+    def send(self, message: dict[str, object], *, delay: timedelta | None = None) -> None:
+        """The queues: what is to be looked at, and when, is the history's to say."""
+
+    def refuse(self, body: str, *, reason: str, order_id: str | None, correlation_id: str) -> None:
+        """The dead-letter queue."""
+
+    def put_events(self, Entries: Sequence[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - EventBridge's own word
+        """EventBridge's client: keeps what a rule's target would get."""
+        self.events += [
+            {"detail-type": entry["DetailType"], "source": entry["Source"], "detail": json.loads(entry["Detail"])}
+            for entry in Entries
+        ]
+        return {"Entries": [{} for _ in Entries]}
+
+    def count(self, name: str, value: float = 1) -> None:
+        """The meter."""
+
+    def append_keys(self, **keys: object) -> None:
+        """The log."""
+
+    def info(self, msg: object, *, extra: dict[str, Any] | None = None) -> None:
+        """Likewise."""
+
+    warning = error = exception = info
+
+
+def events() -> list[Event]:
+    """Play the history and give every event of it, in order. The same each time."""
+    scene = Scene()
+    _germany(scene)
+    _missed(scene)
+    _ends(scene)
+    _unclear(scene)
+    scene.message({"order_id": "lisbon-desk-1", **REFUSED})
+    scene.order("toronto-12", AccountFaultError("Authentication failed (HTTP 401)", code="10009"))
+    return scene.events
+
+
+def _number(value: str, state: AssetState, word: str, sub_order_id: str | None = None) -> AssetSeen:
+    country, number_type = ("DE", "local") if value.startswith("+49") else (None, None)
+    return AssetSeen(
+        AssetKind.NUMBER, value, state, word, sub_order_id=sub_order_id, country=country, number_type=number_type
+    )
+
+
+def _germany(scene: Scene) -> None:
+    """Requirements from the request to the approval, and what may still come after the end."""
+    number_order, sub_order = "5bd8e7ad-f2f1-4bd6-a4b6-0f4e3a6f1c22", "c1b7c4f0-1d6e-4c0f-8c55-0f2a7f0f3b11"
+    numbers = ("+4930901820100", "+4930901820101")
+    address, document = "8ffb3622-7c6b-4ccc-b65f-7a3dc0099576", "45f45a04-b4be-4592-95b1-9306b9db2b21"
+    deadline = START + 10 * DAY
+
+    def snapshot(
+        phase: Phase,
+        word: str,
+        state: AssetState,
+        asset_word: str,
+        requirement: tuple[RequirementState, str],
+        due: datetime | None,
+        **more: Any,
+    ) -> Snapshot:
+        return Snapshot(
+            number_order,
+            phase,
+            word,
+            assets=tuple(_number(value, state, asset_word, sub_order) for value in numbers),
+            lists_every_asset=True,
+            sub_orders=(SubOrderSeen(sub_order, word, "DE", "local"),),
+            requirements=(
+                RequirementSeen(address, sub_order, *requirement, 2, "End user address", "address"),
+                RequirementSeen(document, sub_order, *requirement, 2, "Proof of address", "document"),
+            ),
+            deadlines=(DeadlinesSeen(sub_order, ((due, 2),) if due else ()),),
+            **more,
+        )
+
+    def asked(due: datetime, **more: Any) -> Snapshot:
+        word = "requirement-info-pending"
+        state = (RequirementState.AWAITING_VALUE, word)
+        return snapshot(Phase.OPEN, "pending", AssetState.ACTION_REQUIRED, f"pending/{word}", state, due, **more)
+
+    def ended(state: AssetState, word: str) -> Snapshot:
+        return snapshot(Phase.ENDED, "success", state, word, (RequirementState.APPROVED, "approved"), None)
+
+    scene.order("berlin-office-7", Placed(number_order, "pending"))
+    scene.snapshot = asked(deadline)
+    scene.look("berlin-office-7", 2 * MINUTE)
+    scene.look("berlin-office-7", deadline - 7 * DAY - scene.time)
+    deadline += 4 * DAY
+    scene.snapshot = asked(deadline)
+    scene.look("berlin-office-7", 6 * HOUR)
+    scene.snapshot = snapshot(
+        Phase.OPEN,
+        "pending",
+        AssetState.UNDER_REVIEW,
+        "pending/requirement-info-under-review",
+        (RequirementState.UNDER_REVIEW, "requirement-info-under-review"),
+        deadline,
+        unknown_words=(UnknownWord("sub_number_order.status", "on-hold"),),
+    )
+    scene.look("berlin-office-7", DAY)
+    comment = CommentSeen(
+        "0b9c6a52-5c3e-4b7e-9a5c-2f4f0a3c9d01",
+        sub_order,
+        "The proof of address is older than three months; please send a newer one.",
+        by_provider=True,
+        at=scene.time + 20 * HOUR,
+    )
+    deadline += 3 * DAY
+    scene.snapshot = snapshot(
+        Phase.OPEN,
+        "pending",
+        AssetState.ACTION_REQUIRED,
+        "pending/requirement-info-exception",
+        (RequirementState.REJECTED, "requirement-info-exception"),
+        deadline,
+        comments=(comment,),
+    )
+    scene.look("berlin-office-7", DAY)
+    scene.snapshot = snapshot(
+        Phase.OPEN, "pending", AssetState.PENDING, "pending/approved", (RequirementState.APPROVED, "approved"), None
+    )
+    scene.look("berlin-office-7", 2 * DAY)
+    scene.snapshot = ended(AssetState.ACTIVE, "success/approved")
+    scene.look("berlin-office-7", HOUR)
+    scene.snapshot = ended(AssetState.DELETED, "deleted")
+    scene.look("berlin-office-7", 7 * DAY)
+    scene.snapshot = ended(AssetState.ACTIVE, "success/approved")
+    scene.look("berlin-office-7", 23 * DAY)
+
+
+def _missed(scene: Scene) -> None:
+    """An order that nobody looks after."""
+    number_order, sub_order = "a7a3b8de-7f0c-4d29-8c5f-7d0c3f7f2e10", "e2f5a8b1-3c4d-4e5f-8a9b-1c2d3e4f5a6b"
+    scene.order("munich-office-2", Placed(number_order, "pending"))
+    deadline = scene.time + DAY
+    scene.snapshot = Snapshot(
+        number_order,
+        Phase.OPEN,
+        "pending",
+        assets=(_number("+498920480100", AssetState.ACTION_REQUIRED, "pending/requirement-info-pending", sub_order),),
+        lists_every_asset=True,
+        sub_orders=(SubOrderSeen(sub_order, "pending", "DE", "local"),),
+        deadlines=(DeadlinesSeen(sub_order, ((deadline, 1),)),),
+    )
+    scene.look("munich-office-2", 2 * MINUTE)
+    scene.snapshot = Snapshot(
+        number_order,
+        Phase.FAILED,
+        "failure",
+        assets=(_number("+498920480100", AssetState.FAILED, "failure/requirement-info-pending", sub_order),),
+        lists_every_asset=True,
+        sub_orders=(SubOrderSeen(sub_order, "failure", "DE", "local"),),
+        deadlines=(DeadlinesSeen(sub_order, ()),),
+    )
+    scene.look("munich-office-2", DAY)
+
+
+def _ends(scene: Scene) -> None:
+    """The other ends: less than was ordered, though that was asked for or not, nothing at all, and a plain no."""
+    for order_id, direct_order, values in (
+        ("otp-belgium", "46A3D1F0B4C84C4D8E9F0A1B2C3D4E5F", ("+32460000001", "+32460000002", "+32460000003")),
+        ("otp-latvia", "7C1E9A52D3B64F0A9B8C7D6E5F4A3B2C", ("+37120000001",)),
+    ):
+        scene.order(order_id, Placed(direct_order, "Accepted"))
+        scene.snapshot = Snapshot(
+            direct_order,
+            Phase.ENDED,
+            "Resolved",
+            assets=tuple(_number(value, AssetState.ACTIVE, "Resolved") for value in values),
+        )
+        scene.look(order_id, 3 * HOUR)
+    scene.order("chicago-vanity", RefusedError("Number is no longer available (HTTP 422)", code="85001"))
+    number_order = "9d2f6a1e-4b7c-4c1d-9e0f-6a5b4c3d2e1f"
+    scene.order("dallas-3", Placed(number_order, "pending"))
+    scene.snapshot = Snapshot(
+        number_order,
+        Phase.FAILED,
+        "failure",
+        assets=(_number("+12145550111", AssetState.FAILED, "failure"),),
+        lists_every_asset=True,
+    )
+    scene.look("dallas-3", MINUTE)
+
+
+def _unclear(scene: Scene) -> None:
+    """An answer that was lost: looked for, told to people after the settling time, and found in the end, twice."""
+    scene.order("seattle-campaign", UnclearError("ReadTimeout"))
+    scene.look("seattle-campaign", MINUTE)
+    scene.look("seattle-campaign", 5 * MINUTE)
+    scene.found = [Placed("176234001", "PROCESSING")]
+    scene.look("seattle-campaign", HOUR)

@@ -1,0 +1,352 @@
+"""Writes the pages of docs/ that come from the code: `make docs`. A test fails where one of them is stale."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import json
+from collections import defaultdict
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ConfigDict, TypeAdapter
+
+from docs import examples
+from numberdesk.domain import settings
+from numberdesk.domain.request import MAX_ASSETS, OrderMessage
+from numberdesk.domain.settings import Timings
+from numberdesk.domain.words import ENDED, EVENTS, MOVES, ChangeKind, OrderState
+from numberdesk.providers import registry
+from tests.support.stack import template
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from docs.examples import Event
+    from numberdesk.domain.capabilities import Capabilities
+
+DOCS = Path(__file__).resolve().parent
+DURATION = TypeAdapter(timedelta, config=ConfigDict(ser_json_timedelta="iso8601"))
+_MADE = "<!-- Made by `make docs` from the code. Do not edit. -->"
+
+STATES: dict[OrderState, str] = {
+    OrderState.RECEIVED: "Taken in with its message; nothing has been sent for it. It may wait here: for its turn, or for a blocked account.",
+    OrderState.PLACING: "The intent is written; one sender may call the provider, once, until `send_before`.",
+    OrderState.UNKNOWN: "It was sent and no clear answer came back. It is looked for and never sent again.",
+    OrderState.PENDING: "Bought; the provider is working on it.",
+    OrderState.ACTION_REQUIRED: "Bought; the provider waits for somebody: for requirements, or for money.",
+    OrderState.COMPLETED: "Everything that was asked for was delivered.",
+    OrderState.PARTIALLY_COMPLETED: "Over, with less delivered than was asked for.",
+    OrderState.FAILED: "Over, with nothing delivered: the provider refused it or gave it up.",
+    OrderState.CANCELLED: "Over, with nothing delivered: cancelled by somebody, or by the provider at a missed deadline.",
+    OrderState.DELETED: "Everything that was delivered is gone from the account again.",
+}
+
+WHEN: dict[ChangeKind, str] = {
+    ChangeKind.ORDER_PLACED: "The provider said yes, or a purchase whose answer was lost was found there. People are told of one that was found.",
+    ChangeKind.ORDER_REFUSED: "A message on the order queue is no order, asks for what its provider does not take, or reuses an order id for another request. It lies in the order dead-letter queue.",
+    ChangeKind.ORDER_COMPLETED: "Everything was delivered; also when a later look corrects a partially completed order.",
+    ChangeKind.ORDER_PARTIALLY_COMPLETED: "The order is over and something is missing.",
+    ChangeKind.ORDER_FAILED: "The provider refused the order (`reason`: `refused`), or ended it with nothing delivered (`ended_by_provider`).",
+    ChangeKind.ORDER_CANCELLED: "The order was cancelled at the provider, or by it at a missed deadline, with nothing delivered.",
+    ChangeKind.ORDER_DELETED: "All numbers of the order are gone from the account.",
+    ChangeKind.ORDER_UNKNOWN: "The order was sent and no clear answer came back. People are told, with what to look for, once it was not found within the settling time, or at once where the provider cannot be searched.",
+    ChangeKind.PROVIDER_ACCOUNT_BLOCKED: "A provider refuses the account itself: its key, permissions, funds or verification. Once a block, however many orders wait. It is about an account, not about an order.",
+    ChangeKind.PROVIDER_CONTRADICTION: "The provider shows what cannot follow from the record, delivers less of an order that was all or nothing, or has a second purchase of the same order.",
+    ChangeKind.UNKNOWN_PROVIDER_WORD: "The provider used a status that numberdesk does not know. Once for each word and order.",
+    ChangeKind.REQUIREMENT_REQUESTED: "The provider asks for values or documents. One event for a sub order, whatever the number of requirements.",
+    ChangeKind.REQUIREMENT_REJECTED: "A reviewer rejected what was supplied. It waits up to the rejection grace for the comment that says why and for the new deadline, so that one message says it all.",
+    ChangeKind.REQUIREMENT_APPROVED: "What was supplied was approved.",
+    ChangeKind.DEADLINE_SET: "A sub order has a deadline that it did not have before. People hear of it with the requirements.",
+    ChangeKind.DEADLINE_MOVED: "A deadline has another value; its reminders start anew. People are not told apart where a rejection of the same look tells it.",
+    ChangeKind.DEADLINE_ERASED: "A deadline is gone and nothing is owed; its reminders are gone with it.",
+    ChangeKind.DEADLINE_APPROACHING: "A rung of the reminder ladder is due and the deadline still stands. Once for each deadline, version and rung; seen late, only the most urgent rung.",
+    ChangeKind.DEADLINE_MISSED: "A deadline passed and was not met.",
+}
+
+DETAIL = {
+    "id": "Fixed for what happened: an event that is delivered twice carries the same one.",
+    "at": "When it was recorded, UTC.",
+    "order_id": "Yours; null where the event is about no order.",
+    "provider": "`telnyx`, `telesign` or `callfire`; null for a message that was refused.",
+    "account": "The account at the provider; null likewise.",
+    "provider_order_id": "The provider's id of the order, once it is known.",
+    "state": "The order's state after the change, see [states](states.md).",
+    "correlation_id": "The same in logs, ledger and events: the `correlation_id` attribute of the order message, else its queue message id.",
+    "people": "Whether the rule for people sends `message` to the topic.",
+    "data": "What a program needs, see each event.",
+    "message": "One paragraph that a person can act on.",
+}
+
+DATA = {
+    "asked": "How many numbers and keywords the order asks for.",
+    "code": "The provider's own code.",
+    "comment_ids": "The comments quoted in `message`.",
+    "deadline": "The instant, UTC; null where none is set.",
+    "deadline_id": "Which of the order's deadlines.",
+    "deadline_missed": "Whether a missed deadline is why.",
+    "deadline_version": "Which value of this deadline, counted from 1.",
+    "delivered": "How many were delivered.",
+    "detail": "What happened, in the provider's title for it or in ours.",
+    "faults": "Everything that is wrong, at most 50: `field`, a stable `code`, and `message`. Never a value of the message.",
+    "field": "Where the word stood.",
+    "first_delivered": "The first twenty of what was delivered.",
+    "found": "Whether it was found by looking.",
+    "from": "The state before.",
+    "looking": "Whether it is still being looked for.",
+    "message_id": "The queue's id of the message.",
+    "missing": "What was not delivered, for people.",
+    "numbers": "How many numbers the deadline concerns.",
+    "owed": "The requirements that are missing or rejected, at most twenty.",
+    "provider_order_id": "The provider's id of the order.",
+    "reason": "`refused` or `ended_by_provider`.",
+    "reason_is_certain": "Whether one comment belongs to one rejected requirement; else all new comments are quoted.",
+    "recorded": "What the record says.",
+    "requirements": "At most twenty: `id`, `name`, `kind`, the provider's `word`, and how many `numbers`.",
+    "rung": "How long before the deadline, as in the order message.",
+    "shortfall": "What was left out when the purchase was prepared, for people; else null.",
+    "shown": "What the provider shows.",
+    "sub_order_id": "The provider's sub order.",
+    "to": "The state after.",
+    "unconfirmed_since": "Since when the provider could not be read; else null.",
+    "was": "The value before, UTC.",
+    "why": "What happened instead of a clear answer.",
+    "word": "The provider's own word.",
+}
+
+
+def order_message_schema() -> str:
+    """Make the JSON Schema of an order message. What it cannot say, the reader of the message still checks."""
+    schema = OrderMessage.model_json_schema()
+    bodies = [{"order_id": order_id, **order} for order_id, order in examples.ORDERS.items()]
+    return _json({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "examples": bodies})
+
+
+def states() -> str:
+    """Print the table of moves."""
+    rows = [
+        [
+            f"`{state.value}`" + (" (ended)" if state in ENDED else ""),
+            STATES[state],
+            ", ".join(f"`{target.value}`" for target in OrderState if target in MOVES[state]) or "stays",
+        ]
+        for state in OrderState
+    ]
+    return _page(
+        "Order states",
+        "The same words for every provider; the provider's own word is kept beside them. Anything that a provider shows beyond "
+        "these moves is not applied and told as `ProviderContradiction`.",
+        _table(["State", "What it means", "May become"], rows),
+    )
+
+
+def events() -> str:
+    """Describe every event, each with the example that the real services gave."""
+    told = by_kind(examples.events())
+    summary = _table(
+        ["Event", "When", "People"],
+        [[f"[{kind.value}](#{kind.value.lower()})", WHEN[kind], _people(told[kind])] for kind in in_order()],
+    )
+    sections = [
+        "\n\n".join(
+            [
+                f"## {kind.value}",
+                WHEN[kind],
+                _table(["`data`", "What it says"], [[f"`{name}`", text] for name, text in data_fields(told[kind])]),
+                f"```json\n{_json(told[kind][0])}```",
+            ]
+        )
+        for kind in in_order()
+    ]
+    return _page(
+        "Events",
+        "numberdesk tells what happens on its event bus, in the past tense: source `numberdesk`, the event's name as `detail-type`. "
+        "Delivery is at least once, and a repeat carries the same `id`. EventBridge keeps no order: `at` tells what came first.",
+        "Every `detail` holds:",
+        _table(["Field", "What it says"], [[f"`{name}`", text] for name, text in DETAIL.items()]),
+        summary,
+        "The examples below are what the real services say over one scripted history, in the order of the table; EventBridge adds "
+        "its own fields around them.",
+        *sections,
+    )
+
+
+def in_order() -> list[ChangeKind]:
+    """Give the events as the code lists them."""
+    return [kind for kind in ChangeKind if kind in EVENTS]
+
+
+def by_kind(told: Iterable[Event]) -> dict[ChangeKind, list[Event]]:
+    """Sort events by their kind."""
+    sorted_events = defaultdict(list)
+    for event in told:
+        sorted_events[ChangeKind(event["detail-type"])].append(event)
+    return sorted_events
+
+
+def data_fields(told: Sequence[Event]) -> list[tuple[str, str]]:
+    """Give the fields of `data` of one kind of event, over all its examples, and what each says."""
+    datas = [event["detail"]["data"] for event in told]
+    names = list(dict.fromkeys(name for data in datas for name in data))
+    return [
+        (name, DATA[name] + ("" if all(name in data for data in datas) else " Not always there.")) for name in names
+    ]
+
+
+def _people(told: Sequence[Event]) -> str:
+    match {event["detail"]["people"] for event in told}:
+        case answers if answers == {True, False}:
+            return "sometimes"
+        case answers:
+            return "yes" if True in answers else "no"
+
+
+ABILITIES: dict[str, tuple[str, Callable[[Capabilities], str]]] = {
+    "sends_webhooks": ("Sends webhooks for number orders", lambda it: _yes(it.sends_webhooks)),
+    "findability": ("An unclear purchase is found", lambda it: f"`{it.findability.value}`"),
+    "match_is_proof": ("A match is surely ours", lambda it: _yes(it.match_is_proof)),
+    "cancels": ("Can cancel an order", lambda it: _yes(it.cancels)),
+    "knows_deadlines": ("Knows deadlines", lambda it: _yes(it.knows_deadlines)),
+    "promises_all_or_nothing": (
+        "Promises all or nothing (`partial: refuse`)",
+        lambda it: _yes(it.promises_all_or_nothing),
+    ),
+    "most_items": (
+        "Items in one order, at most",
+        lambda it: _listed(f"{most} `{kind}`" for kind, most in it.most_items.items()),
+    ),
+    "most_items_in_all": ("Items in all, at most", lambda it: str(it.most_items_in_all or "")),
+    "most_named_numbers": (
+        "Numbers by name in one order, at most",
+        lambda it: str(it.most_named_numbers) if "numbers" in it.most_items else "",
+    ),
+    "criteria_fields": (
+        "Criteria",
+        lambda it: _codes(it.criteria_fields | ({"number_type"} if it.number_types else set())),
+    ),
+    "required_criteria_fields": ("Criteria that must be given", lambda it: _codes(it.required_criteria_fields)),
+    "number_types": ("Number types", lambda it: _codes(it.number_types)),
+    "features": ("Features", lambda it: _codes(it.features)),
+    "takes_contact": ("Contact fields", lambda it: _yes(it.takes_contact)),
+    "takes_requirement_groups": ("Requirement groups", lambda it: _yes(it.takes_requirement_groups)),
+    "cadence": ("Pauses between looks; the last goes on", lambda it: _listed(_iso(pause) for pause in it.cadence)),
+    "call_interval": (
+        "Least time between two calls with one account",
+        lambda it: _iso(it.call_interval) if it.call_interval else "",
+    ),
+    "ways_out": (
+        "Instead of what it does not take",
+        lambda it: "; ".join(f"{kind}: {way}" for kind, way in it.ways_out.items()),
+    ),
+}
+"""How each field of `Capabilities` is told."""
+
+
+def providers() -> str:
+    """Print what each provider can do."""
+    able = [registry.capabilities(name) for name in registry.NAMES]
+    rows = [[title, *(say(it) or "none" for it in able)] for title, say in ABILITIES.values()]
+    rows.append(["Hosts", *(_codes(registry.HOSTS[name]) for name in registry.NAMES)])
+    rows.append(
+        ["Base URL unless the account's secret says otherwise"]
+        + [f"`{registry.DEFAULT_BASE_URLS[name]}`" for name in registry.NAMES]
+    )
+    return _page(
+        "Providers",
+        "What each provider can do, as its module declares it. An order that asks for something else is refused, naming the "
+        f"way out. One order holds at most {MAX_ASSETS} numbers and keywords, whoever the provider.",
+        _table(["", *registry.NAMES], rows),
+        "An unclear purchase is found `exact`ly where the provider echoes our reference and can be searched by it, so that "
+        "absence is proof; `by_content` where orders are listed and compared, so that only a match says something.",
+    )
+
+
+def all_settings() -> str:
+    """Print the template's parameters and the times that the desk keeps."""
+    parameters = [
+        [
+            f"`{name}`",
+            f"`{parameter['Default']}`" if parameter.get("Default", "") != "" else "",
+            parameter["Description"],
+        ]
+        for name, parameter in template()["Parameters"].items()
+    ]
+    defaults = Timings().model_dump(mode="json")
+    said = timing_docs()
+    times = [[f"`{name}`", _default(value), said[name]] for name, value in defaults.items()]
+    return _page(
+        "Settings",
+        "## Parameters of the template\n\n`sam deploy --guided` asks for them; samconfig.toml keeps them.",
+        _table(["Parameter", "Default", "What it does"], parameters),
+        "## Times\n\nThe parameter `Timings` is one JSON object with those of these that differ from their defaults, as ISO 8601 "
+        'durations or seconds: `{"settling": "PT5M", "cadence": {"telesign": ["PT10S", "PT1M", "PT1H"]}}`.',
+        _table(["Time", "Default", "What it does"], times),
+    )
+
+
+def timing_docs() -> dict[str, str]:
+    """Read what stands below each field of `Timings`."""
+    tree = ast.parse(Path(settings.__file__).read_text())
+    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == Timings.__name__)
+    said = {}
+    for field, text in itertools.pairwise(body):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                said[name] = words
+    return said
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "order-message.schema.json": order_message_schema,
+    "states.md": states,
+    "events.md": events,
+    "providers.md": providers,
+    "settings.md": all_settings,
+}
+
+
+def main() -> None:
+    """Write every page."""
+    for name, make in PAGES.items():
+        (DOCS / name).write_text(make(), encoding="utf-8")
+        print(f"docs/{name}")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def _page(title: str, *paragraphs: str) -> str:
+    return "\n\n".join([f"# {title}", _MADE, *paragraphs]).rstrip() + "\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(values)
+
+
+def _codes(values: Iterable[str]) -> str:
+    return _listed(f"`{value}`" for value in sorted(values))
+
+
+def _iso(duration: timedelta) -> str:
+    text: str = DURATION.dump_python(duration, mode="json")
+    return f"`{text}`"
+
+
+def _default(value: str | list[str] | dict[str, Any]) -> str:
+    if isinstance(value, str):
+        return f"`{value}`"
+    return _listed(f"`{each}`" for each in value) if value else "each provider's own"
+
+
+if __name__ == "__main__":
+    main()

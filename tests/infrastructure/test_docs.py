@@ -1,0 +1,123 @@
+"""The pages of docs/ that come from the code are what the code says, and say all of it."""
+
+import json
+import re
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from docs import examples, generate
+from numberdesk.domain.capabilities import Capabilities, check
+from numberdesk.domain.ledger import Entry
+from numberdesk.domain.request import InvalidMessageError, read_message
+from numberdesk.domain.settings import Timings
+from numberdesk.domain.words import EVENTS, ChangeKind, OrderState
+from numberdesk.providers import registry
+from tests.support.stack import template
+
+HISTORY = examples.events()
+TOLD = generate.by_kind(HISTORY)
+SCHEMA: dict[str, Any] = json.loads(generate.order_message_schema())
+
+BODY: dict[str, Any] = {"order_id": "a", "provider": "telnyx", "items": [{"numbers": ["+4930901820"]}]}
+# What the schema can say, it must say as the reader of the message does.
+FAULTY: dict[str, dict[str, Any]] = {
+    "an unknown field": {**BODY, "colour": "red"},
+    "no order id": {"provider": "telnyx", "items": BODY["items"]},
+    "an order id with a space": {**BODY, "order_id": "a b"},
+    "an unknown provider": {**BODY, "provider": "acme"},
+    "no items": {**BODY, "items": []},
+    "not E.164": {**BODY, "items": [{"numbers": ["030901820"]}]},
+    "no quantity": {**BODY, "items": [{"criteria": {"country": "DE"}}]},
+    "quantity 0": {**BODY, "items": [{"criteria": {"country": "DE"}, "quantity": 0}]},
+    "quantity -1": {**BODY, "items": [{"criteria": {"country": "DE"}, "quantity": -1}]},
+    "a quantity in words": {**BODY, "items": [{"criteria": {"country": "DE"}, "quantity": "2"}]},
+    "two kinds in one item": {**BODY, "items": [{"numbers": ["+4930901820"], "keywords": ["A"]}]},
+    "an unknown criterion": {**BODY, "items": [{"criteria": {"colour": "red"}, "quantity": 1}]},
+    "a country by name": {**BODY, "items": [{"criteria": {"country": "Germany"}, "quantity": 1}]},
+    "an unknown way with partial orders": {**BODY, "partial": "maybe"},
+    "an unknown contact field": {**BODY, "contact": {"phone": "1"}},
+    "a list as metadata": {**BODY, "metadata": []},
+}
+
+
+@pytest.mark.parametrize("name", generate.PAGES)
+def test_no_page_is_stale(name: str) -> None:
+    assert (generate.DOCS / name).read_text(encoding="utf-8") == generate.PAGES[name](), "run `make docs`"
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("order_id", examples.ORDERS)
+def test_the_examples_of_the_schema_are_orders(order_id: str) -> None:
+    body = {"order_id": order_id, **examples.ORDERS[order_id]}
+    assert body in SCHEMA["examples"]
+    assert list(Draft202012Validator(SCHEMA).iter_errors(body)) == []
+    message = read_message(json.dumps(body))
+    assert check(message, registry.capabilities(message.provider)) == []
+
+
+@pytest.mark.parametrize("body", FAULTY.values(), ids=FAULTY)
+def test_the_schema_refuses_what_the_desk_refuses(body: dict[str, Any]) -> None:
+    assert not Draft202012Validator(SCHEMA).is_valid(body)
+    with pytest.raises(InvalidMessageError):
+        read_message(json.dumps(body))
+
+
+def test_the_body_without_fault_has_none() -> None:
+    assert Draft202012Validator(SCHEMA).is_valid(BODY)
+    assert read_message(json.dumps(BODY)).order_id == "a"
+
+
+def test_every_state_is_described() -> None:
+    assert set(generate.STATES) == set(OrderState)
+
+
+def test_every_event_is_described_and_has_an_example() -> None:
+    assert set(generate.WHEN) == EVENTS
+    assert set(TOLD) == EVENTS
+
+
+@pytest.mark.parametrize("event", HISTORY, ids=lambda event: f"{event['detail-type']}-{event['detail']['order_id']}")
+def test_what_people_get_is_one_paragraph_that_names_what_it_is_about(event: dict[str, Any]) -> None:
+    detail = event["detail"]
+    message = detail["message"]
+    assert message
+    assert "\n" not in message
+    assert "None" not in message
+    assert (detail["order_id"] or f"account {detail['account']}") in message
+    if detail["people"]:
+        assert len(re.split(r"[.;] ", message)) > 1, "what happened, and what to do or expect"
+
+
+def test_every_event_for_people_was_told_to_people() -> None:
+    for_people = {kind for kind, told in TOLD.items() if any(event["detail"]["people"] for event in told)}
+    assert EVENTS - for_people == {
+        ChangeKind.ORDER_COMPLETED,
+        ChangeKind.REQUIREMENT_APPROVED,
+        ChangeKind.DEADLINE_SET,
+        ChangeKind.DEADLINE_ERASED,
+    }
+
+
+def test_every_field_of_an_event_is_described() -> None:
+    assert set(generate.DETAIL) == {name for event in HISTORY for name in event["detail"]}
+    assert set(generate.DATA) == {name for event in HISTORY for name in event["detail"]["data"]}
+    assert set(generate.DETAIL) - {"message"} <= set(Entry.model_fields)
+
+
+def test_the_examples_are_the_same_each_time() -> None:
+    assert examples.events() == HISTORY
+
+
+def test_every_ability_is_told() -> None:
+    assert set(generate.ABILITIES) == {field.name for field in fields(Capabilities)} - {"provider"}
+
+
+def test_every_setting_is_described() -> None:
+    assert set(generate.timing_docs()) == set(Timings.model_fields)
+    assert [name for name, parameter in template()["Parameters"].items() if "Description" not in parameter] == []

@@ -1,0 +1,205 @@
+"""The local run: the deployed template on a local AWS, simulated providers, and the twelve stories.
+
+run                 deploy, play the stories, print how every order ended, stop everything
+up                  deploy and leave everything running
+down                stop what `up` left running
+order FILE...       put order messages on the queue of what is running
+orders              list the orders of what is running
+sign FILE           print the headers that make the file's bytes a genuine Telnyx webhook, for curl -H @-
+"""
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+from local import report
+from local.environment import CREDENTIALS, HOME, REGION, ROOT
+from local.keys import Keys
+from local.play import SWEEP, PermissionMissingError, Play
+from local.stories import STORIES
+from local.world import TIMINGS, World
+from numberdesk.domain.order import Order
+from numberdesk.storage.table import Table, unmarshal
+
+SAMPLE_WEBHOOK = "events/telnyx/number-order-complete.json"
+BEGAN = time.monotonic()
+
+
+def say(text: str) -> None:
+    """Print a line with the seconds gone by."""
+    print(f"{time.monotonic() - BEGAN:6.1f} s  {text}", flush=True)
+
+
+def run(home: Path = HOME, template: Path = ROOT / "template.yaml") -> int:
+    """Play the stories on a stack made for them; the exit status."""
+    with World(home, template, say) as world:
+        say(f"times are shortened: {json.dumps(TIMINGS)}")
+        say(f"wake_orders runs every {SWEEP:.0f} s here, on AWS every minute")
+        play = Play(world, STORIES, say)
+        try:
+            play.run()
+            settle(play)
+        except PermissionMissingError as fault:
+            say(f"FAILED, a permission is missing: {fault}")
+            return 1
+        return 0 if conclude(play, home) else 1
+
+
+def settle(play: Play) -> None:
+    """Give the last events the time to reach the bus and people."""
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline and any(report.faults_of_order(order) for order in play.orders):
+        time.sleep(0.5)
+        play.look()
+    play.check_permissions()
+
+
+def conclude(play: Play, home: Path) -> bool:
+    """Hold everything against what was told, print it and write it down; whether all is as told."""
+    by_order = {order.order_id: report.faults_of_order(order) for order in play.orders}
+    beside = report.faults_of_run(play)
+    report.write(play, home / "run.json")
+    print(f"\n{report.table(play, by_order)}\n")
+    for story in play.stories:
+        print(f"story {story.number:2} {'passed' if story.passed else 'FAILED'}  {story.why_not or story.title}")
+    wrong = [f"{order_id}: {fault}" for order_id, faults in by_order.items() for fault in faults] + beside
+    for fault in wrong:
+        print(f"WRONG: {fault}")
+    passed = not wrong and all(story.passed for story in play.stories)
+    say(f"written: {home / 'run.json'}")
+    if passed:
+        say("all stories ended as told")
+    else:
+        say(f"FAILED; logs: {home}/emulator.log (functions included), {home}/simulators.log, {home}/sam-*.log")
+    return passed
+
+
+def up() -> int:
+    """Start everything, say how to talk to it, and leave it running."""
+    world = World(say=say)
+    try:
+        world.start()
+    except BaseException:
+        world.stop()
+        raise
+    world.detach()
+    print(how_to_talk(world))
+    return 0
+
+
+def how_to_talk(world: World) -> str:
+    """What there is, and commands that can be copied."""
+    outputs, python = world.stack.outputs, ".venv/bin/python -m local"
+    exports = CREDENTIALS | {"AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": world.stack.endpoint}
+    lines = [
+        "",
+        "Running, on loopback only:",
+        f"  table        {outputs['TableName']}",
+        f"  order queue  {outputs['OrderQueueUrl']}",
+        f"  sync queue   {outputs['SyncQueueUrl']}",
+        f"  event bus    {outputs['EventBusName']}",
+        f"  people       {outputs['PeopleTopicArn']}",
+        *(f"  {name:<12} {world.simulators.root(name)}  (controls: POST /_sim/...)" for name in report.PROVIDERS),
+        "",
+        "For AWS tools and SDKs (made-up credentials; they work nowhere else):",
+        *(f"  export {name}={value}" for name, value in exports.items()),
+        "",
+        "Order something, and see what becomes of it:",
+        f"  {python} order events/orders/01-two-us-locals.json",
+        f"  {python} orders",
+        "",
+        "Send a signed webhook:",
+        f"  {python} sign {SAMPLE_WEBHOOK} | curl -i -H @- --data-binary @{SAMPLE_WEBHOOK} {world.telnyx_url}",
+        "",
+        "Stop it:",
+        "  make down",
+    ]
+    return "\n".join(lines)
+
+
+def down() -> int:
+    """Stop what is running; nothing to do where nothing is."""
+    try:
+        world = World.attach()
+    except FileNotFoundError:
+        say("nothing is running")
+        return 0
+    world.stop()
+    say("stopped")
+    return 0
+
+
+def order(files: Sequence[str]) -> int:
+    """Put messages on the order queue."""
+    stack = World.attach().stack
+    for name in files:
+        sent = stack.client("sqs").send_message(
+            QueueUrl=stack.outputs["OrderQueueUrl"], MessageBody=Path(name).read_text()
+        )
+        print(f"{name}: on the queue as message {sent['MessageId']}")
+    return 0
+
+
+def orders() -> int:
+    """List the orders."""
+    stack = World.attach().stack
+    client, name = stack.client("dynamodb"), stack.outputs["TableName"]
+    pages = client.get_paginator("scan").paginate(
+        TableName=name, FilterExpression="sk = :sk", ExpressionAttributeValues={":sk": {"S": "ORDER"}}
+    )
+    table = Table(client, name)
+    found = [table.get(unmarshal(item)["order_id"]) for page in pages for item in page["Items"]]
+    for it in sorted((it for it in found if it is not None), key=lambda it: it.received_at):
+        print(line(it))
+    return 0
+
+
+def line(it: Order) -> str:
+    """An order on one line."""
+    have = ", ".join(asset.value for asset in it.assets) or "-"
+    return f"{it.order_id:<34} {it.provider:<9} {it.state.value:<20} {it.provider_order_id or '-':<37} {have}"
+
+
+def sign(name: str) -> int:
+    """Print headers for a body, one a line."""
+    for header, value in Keys.load(HOME / "keys.json").sign(Path(name).read_bytes()).items():
+        print(f"{header}: {value}")
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=("run", "up", "down", "order", "orders", "sign"))
+    parser.add_argument("files", nargs="*", metavar="FILE")
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _end)
+    commands: dict[str, Callable[[], int]] = {
+        "run": run,
+        "up": up,
+        "down": down,
+        "order": lambda: order(options.files),
+        "orders": orders,
+        "sign": lambda: sign(options.files[0]),
+    }
+    try:
+        return commands[options.command]()
+    except (FileNotFoundError, RuntimeError, ValueError) as fault:
+        say(f"FAILED: {fault}")
+        return 1
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    # As Ctrl-C does it: whatever was started is ended on the way out.
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

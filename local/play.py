@@ -1,0 +1,352 @@
+"""Plays stories side by side: puts orders on the queue, looks again and again, and says what it sees.
+
+A story is a generator: it yields the text of what it waits for, and goes on when it is looked at again. It sees what
+anybody may see (the order table, what people and applications are told, the simulators, the queues) and has no way in.
+"""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from local.environment import ACCOUNT_ID, REGION, ROOT, STACK_NAME
+from local.records import Record, Records
+from local.world import Say, World
+from numberdesk.domain.ledger import Entry
+from numberdesk.domain.placing import reference_of
+from numberdesk.domain.words import FOLLOWED
+
+TICK = 0.3
+"""Seconds between two looks of the stories."""
+SWEEP = 1.0
+"""Seconds between two runs of wake_orders; the schedule has a minute."""
+LOG_CHECK = 5.0
+"""Seconds between two looks into the logs for a permission that is missing."""
+FAR = 15.0
+"""Seconds to the next poll that leave time enough for a notification to be first."""
+FIRST = 8
+"""The story that must be alone at first: a lost answer strikes a provider's next order, whoever's it is."""
+LIMIT = 200.0
+"""Seconds after which a story that still waits has failed."""
+
+FUNCTIONS = ("receive_webhook", "place_order", "sync_order", "wake_orders", "publish_changes")
+DEAD_LETTERS = ("Order", "Sync", "Stream", "Schedule", "People")
+
+Steps = Generator[str, None, None]
+
+
+class StoryError(Exception):
+    """Something ended otherwise than told."""
+
+
+class PermissionMissingError(Exception):
+    """A function was refused by AWS; the message is the line of its log."""
+
+
+def expect(holds: object, otherwise: str) -> None:
+    """What a story tells; what went wrong, otherwise.
+
+    Raises:
+        StoryError: it does not hold.
+    """
+    if not holds:
+        raise StoryError(otherwise)
+
+
+@dataclass
+class Story:
+    """One story of the run."""
+
+    number: int
+    title: str
+    tell: Callable[["Play"], Steps]
+    why_not: str | None = None
+    """Why it failed."""
+    passed: bool = False
+
+
+@dataclass
+class PlayedOrder:
+    """One order of a story: what it should become, and what is known of it."""
+
+    play: "Play"
+    story: int
+    message: dict[str, Any]
+    ends: str
+    """The state in which it should end."""
+    purchases: int
+    """How often it should be bought."""
+    reminders: int
+    """How many reminders it should bring."""
+    sent_at: float = 0.0
+    record: Record | None = None
+    poll_due: datetime | None = None
+    """When the next poll was due, as last seen while the order was open."""
+    shown: str = ""
+    message_ids: list[str] = field(default_factory=list)
+
+    @property
+    def order_id(self) -> str:
+        """Our id."""
+        return str(self.message["order_id"])
+
+    @property
+    def provider(self) -> str:
+        """Whose order it is."""
+        return str(self.message["provider"])
+
+    @property
+    def reference(self) -> str:
+        """Our id as the provider sees it."""
+        return reference_of(f"{ACCOUNT_ID}/{REGION}/{STACK_NAME}", self.order_id)
+
+    @property
+    def state(self) -> str:
+        """Where it stands; empty until it is recorded."""
+        return self.record.order.state.value if self.record else ""
+
+    @property
+    def theirs(self) -> str:
+        """The provider's id of it.
+
+        Raises:
+            StoryError: it has none.
+        """
+        expect(self.record and self.record.order.provider_order_id, f"{self.order_id} was never placed")
+        return str(self.record and self.record.order.provider_order_id)
+
+    @property
+    def ledger(self) -> tuple[Entry, ...]:
+        """What happened to it."""
+        return self.record.ledger if self.record else ()
+
+    def entries(self, kind: str) -> list[Entry]:
+        """What of this kind happened to it."""
+        return [entry for entry in self.ledger if entry.kind.value == kind]
+
+    def told(self, kind: str) -> list[str]:
+        """What people were told of this kind: the messages that begin as the ledger's do."""
+        texts = [entry.message for entry in self.entries(kind)]
+        return [message for message in self.play.people if any(message.startswith(text) for text in texts)]
+
+    def events(self) -> list[dict[str, Any]]:
+        """What applications were told."""
+        return [event for event in self.play.events if event["detail"].get("order_id") == self.order_id]
+
+    def send(self) -> None:
+        """Put its message on the order queue."""
+        self.sent_at = self.sent_at or time.time()
+        url = self.play.world.stack.outputs["OrderQueueUrl"]
+        sent = self.play.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(self.message))
+        self.message_ids.append(sent["MessageId"])
+
+    def until(self, *states: str) -> Steps:
+        """Wait until it is in one of these states."""
+        return self.play.until(lambda: self.state in states, f"{self.order_id} to be {' or '.join(states)}")
+
+    def until_recorded(self, kind: str, times: int = 1) -> Steps:
+        """Wait until something has happened to it."""
+        what = f"{kind} of {self.order_id}" + (f", {times} times" if times > 1 else "")
+        return self.play.until(lambda: len(self.entries(kind)) >= times, what)
+
+    def until_next_poll_is_far(self) -> Steps:
+        """Wait until it is bought and will not be polled for a good while."""
+
+        def far() -> bool:
+            order = self.record.order if self.record else None
+            if order is None or order.state not in FOLLOWED or order.next_look_at is None:
+                return False
+            return order.next_look_at.timestamp() - time.time() > FAR
+
+        return self.play.until(far, f"the polls of {self.order_id} to thin out")
+
+    def expect_known_before_poll(self) -> None:
+        """It ended sooner than a poll could have shown."""
+        ended_at = self.record.order.ended_at if self.record else None
+        expect(ended_at, f"{self.order_id} has not ended")
+        expect(
+            self.poll_due and ended_at and ended_at < self.poll_due,
+            f"{self.order_id} ended at {ended_at}, the next poll was due at {self.poll_due}",
+        )
+
+    def count_purchases(self) -> int:
+        """How many times the simulator sold what this order asks for."""
+        if self.provider != "callfire":
+            return int(self.play.ask(self.provider, "purchases", reference=self.reference))
+        # Nothing of ours is on CallFire's orders: counted by the first thing that is asked for by name.
+        item = self.message["items"][0]
+        name = item["numbers"][0].removeprefix("+") if "numbers" in item else item["keywords"][0].upper()
+        return int(self.play.ask("callfire", "purchases", number=name))
+
+    def count_reminders(self) -> int:
+        """How many reminders it brought."""
+        return len(self.entries("DeadlineApproaching"))
+
+
+class Play:
+    """One run of stories in a world."""
+
+    def __init__(self, world: World, stories: Sequence[Story], say: Say) -> None:
+        self.world = world
+        self.stories = stories
+        self.say = say
+        self.sqs = world.stack.client("sqs")
+        self.logs = world.stack.client("logs")
+        self.records = Records(world.stack)
+        self.orders: list[PlayedOrder] = []
+        self.people: list[str] = []
+        """What people were told, each message once."""
+        self.events: list[dict[str, Any]] = []
+        """What came on the bus, each delivery."""
+        self.answers_lost = False
+        """Story 8 has lost its answers: from now on every provider answers, and the others may begin."""
+        self._heard: list[tuple[str, list[Any]]] = [
+            (world.stack.people_queue(), self.people),
+            (world.stack.events_queue(), self.events),
+        ]
+        self._versions: dict[str, int] = {}
+        self._over = threading.Event()
+        self._log_read_until = 0
+
+    # --- for stories ---
+
+    def order(self, name: str, *, ends: str, purchases: int = 1, reminders: int = 0) -> PlayedOrder:
+        """One of the sample orders, and what should become of it. It is not sent yet."""
+        message = json.loads((ROOT / "events" / "orders" / f"{name}.json").read_text())
+        order = PlayedOrder(self, int(name[:2]), message, ends, purchases, reminders)
+        self.orders.append(order)
+        return order
+
+    def ask(self, provider: str, control: str, **arguments: Any) -> Any:
+        """Ask a simulator."""
+        return self.world.simulators.ask(provider, control, **arguments)
+
+    def until(self, holds: Callable[[], object], what: str) -> Steps:
+        """Wait."""
+        while not holds():
+            yield what
+
+    def pause(self, seconds: float, why: str) -> Steps:
+        """Let time pass in which something must not happen."""
+        end = time.monotonic() + seconds
+        return self.until(lambda: time.monotonic() >= end, why)
+
+    def log_lines(self, function: str, text: str) -> list[dict[str, Any]]:
+        """The lines of a function's log that hold a text and are JSON."""
+        found = []
+        for line in self.world.stack.logs(function):
+            if text in line:
+                with contextlib.suppress(ValueError):
+                    found.append(json.loads(line))
+        return found
+
+    # --- playing ---
+
+    def run(self) -> None:
+        """Play all stories to their ends.
+
+        Raises:
+            PermissionMissingError: a function was refused something by AWS; nothing after that is worth telling.
+        """
+        sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
+        sweeper.start()
+        try:
+            self._play()
+        finally:
+            self._over.set()
+            sweeper.join(10)
+
+    def _play(self) -> None:
+        began = checked = time.monotonic()
+        running: dict[int, tuple[Story, Steps]] = {}
+        waiting_for: dict[int, str] = {}
+        to_begin = list(self.stories)
+        while running or to_begin:
+            tick = time.monotonic()
+            for story in [story for story in to_begin if story.number == FIRST or self.answers_lost]:
+                to_begin.remove(story)
+                running[story.number] = (story, story.tell(self))
+            for number, (story, steps) in list(running.items()):
+                if self._step(story, steps, waiting_for):
+                    del running[number]
+                    self.answers_lost |= number == FIRST
+            self.look()
+            if time.monotonic() - checked > LOG_CHECK:
+                checked = time.monotonic()
+                self.check_permissions()
+            if time.monotonic() - began > LIMIT:
+                for number, (story, _) in running.items():
+                    story.why_not = f"waited in vain for {waiting_for[number]}"
+                    self.say(f"story {number} FAILED: {story.why_not}")
+                return
+            time.sleep(max(0.0, TICK - (time.monotonic() - tick)))
+
+    def _step(self, story: Story, steps: Steps, waiting_for: dict[int, str]) -> bool:
+        """Let a story go on; true when it is over."""
+        try:
+            waiting_for[story.number] = next(steps)
+        except StopIteration:
+            story.passed = True
+            self.say(f"story {story.number} passed: {story.title}")
+        except (StoryError, LookupError) as fault:
+            story.why_not = str(fault)
+            self.say(f"story {story.number} FAILED: {fault}")
+        else:
+            return False
+        return True
+
+    def look(self) -> None:
+        """Read what changed, and say which orders moved."""
+        self._listen()
+        versions = self.records.versions(order.order_id for order in self.orders)
+        for order in self.orders:
+            version = versions.get(order.order_id)
+            if version is None or version == self._versions.get(order.order_id):
+                continue
+            record = self.records.read(order.order_id)
+            if record is None:
+                continue
+            self._versions[order.order_id] = record.order.version
+            order.record = record
+            if not record.order.ended:
+                order.poll_due = record.order.next_look_at
+            if order.state != order.shown:
+                order.shown = order.state
+                self.say(f"  {order.order_id}: {order.state}")
+
+    def _listen(self) -> None:
+        for url, heard in self._heard:
+            while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+                for message in messages:
+                    heard.append(json.loads(message["Body"]))
+                    self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+    def _sweep(self) -> None:
+        while not self._over.wait(SWEEP):
+            # A failed sweep is in the function's log, and the next one does its work.
+            with contextlib.suppress(RuntimeError):
+                self.world.stack.invoke("wake_orders")
+
+    # --- what nobody may see ---
+
+    def check_permissions(self) -> None:
+        """Look at what the functions logged since the last time.
+
+        Raises:
+            PermissionMissingError: one of them was refused something.
+        """
+        until = int(time.time() * 1000)
+        for function in FUNCTIONS:
+            pages = self.logs.get_paginator("filter_log_events").paginate(
+                logGroupName=f"/aws/lambda/{STACK_NAME}-{function}", startTime=self._log_read_until
+            )
+            for page in pages:
+                for event in page["events"]:
+                    if "AccessDenied" in event["message"]:
+                        raise PermissionMissingError(f"{function}: {event['message'].strip()}")
+        # Some overlap: a line may be written later than it says.
+        self._log_read_until = until - 10_000

@@ -1,0 +1,72 @@
+"""What a run reads of the order table. How the table is laid out is told in `numberdesk.storage.table`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from local.environment import LocalStack
+from numberdesk.domain.ledger import Entry
+from numberdesk.domain.order import Order
+from numberdesk.storage.table import entry_of_item, marshal, order_of_items, unmarshal
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One order and all that lies with it, as read at one time."""
+
+    order: Order
+    ledger: tuple[Entry, ...]
+    receipts: tuple[str, ...]
+    """Ids of the notifications that were taken in; each once."""
+    events: tuple[str, ...]
+    """Ids of the notifications that were kept; once for every time that one came."""
+
+
+class Records:
+    """The order table, read only."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self._client = stack.client("dynamodb")
+        self._name = stack.outputs["TableName"]
+
+    def versions(self, order_ids: Iterable[str]) -> dict[str, int]:
+        """The version of each order that there is: one cheap read, to see what is worth reading again."""
+        keys = [marshal({"pk": f"ORDER#{order_id}", "sk": "ORDER"}) for order_id in order_ids]
+        answer = self._client.batch_get_item(RequestItems={self._name: {"Keys": keys, "ConsistentRead": True}})
+        rows = map(unmarshal, answer["Responses"][self._name])
+        return {row["order_id"]: row["version"] for row in rows}
+
+    def read(self, order_id: str) -> Record | None:
+        """An order with its ledger; none where it is not there, or just being written."""
+        items = {item["sk"]: item for item in self._items(f"ORDER#{order_id}")}
+        row, page = items.get("ORDER"), items.get("NUMBERS#0000")
+        if row is None or page is None or row["numbers_version"] != page["numbers_version"]:
+            return None
+        return Record(
+            order=order_of_items(row, page),
+            ledger=tuple(entry_of_item(item) for key, item in items.items() if key.startswith("LEDGER#")),
+            receipts=tuple(key.removeprefix("RECEIPT#") for key in items if key.startswith("RECEIPT#")),
+            events=tuple(key.split("#", 3)[3] for key in items if key.startswith("PERSONAL#EVENT#")),
+        )
+
+    def unmatched(self) -> dict[str, str]:
+        """Ids of today's notifications that belong to no order of ours, and why."""
+        items = self._items(f"UNMATCHED#{datetime.now(UTC):%Y-%m-%d}")
+        return {item["sk"].split("#", 3)[3]: item.get("reason", "") for item in items}
+
+    def account_ledger(self, provider: str, account: str) -> list[Entry]:
+        """What happened to an account."""
+        items = self._items(f"ACCOUNT#{provider}#{account}")
+        return [entry_of_item(item) for item in items if item["sk"].startswith("LEDGER#")]
+
+    def _items(self, pk: str) -> list[Item]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=marshal({":pk": pk}),
+            ConsistentRead=True,
+        )
+        return [unmarshal(item) for page in pages for item in page["Items"]]

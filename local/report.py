@@ -1,0 +1,130 @@
+"""What the run found: the checks that hold for every order, the table, and `.local/run.json`."""
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from local.environment import STACK_NAME
+from local.play import DEAD_LETTERS, FUNCTIONS, Play, PlayedOrder
+from numberdesk.domain.model import instant_text
+
+PROVIDERS = ("telnyx", "telesign", "callfire")
+
+
+def faults_of_order(order: PlayedOrder) -> list[str]:
+    """Whatever of the promises an order broke; nothing where all is as told."""
+    found = []
+    if order.state != order.ends:
+        found.append(f"ended {order.state or 'nowhere'}, expected {order.ends}")
+    if (bought := order.count_purchases()) != order.purchases:
+        found.append(f"bought {bought} times, expected {order.purchases}")
+    if (reminders := order.count_reminders()) != order.reminders:
+        found.append(f"{reminders} reminders, expected {order.reminders}")
+    rungs = Counter(
+        (entry.data["deadline_id"], entry.data["deadline_version"], entry.data["rung"])
+        for entry in order.entries("DeadlineApproaching")
+    )
+    found += [
+        f"rung {rung} of deadline {name}, version {version}, fired {n} times"
+        for (name, version, rung), n in rungs.items()
+        if n > 1
+    ]
+    promised = {entry.id: entry for entry in order.ledger if entry.is_event}
+    came = Counter(event["detail"]["id"] for event in order.events())
+    found += [f"{promised[it].kind.value} never came on the bus" for it in promised.keys() - came.keys()]
+    found += [f"event {it} came on the bus and is not in the ledger" for it in came.keys() - promised.keys()]
+    for entry in promised.values():
+        heard = any(message.startswith(entry.message) for message in order.play.people)
+        if heard != entry.people:
+            found.append(f"{entry.kind.value}: people {'were' if heard else 'were not'} told")
+    if len(ids := {entry.correlation_id for entry in order.ledger}) > 1:
+        found.append(f"several correlation ids: {ids}")
+    return found
+
+
+def faults_of_run(play: Play) -> list[str]:
+    """What went wrong beside the orders."""
+    found = []
+    for provider in PROVIDERS:
+        sold = len(play.ask(provider, "sales"))
+        expected = sum(order.purchases for order in play.orders if order.provider == provider)
+        if sold != expected:
+            found.append(f"{provider} sold {sold} times, the orders expect {expected}")
+    for queue in DEAD_LETTERS:
+        url = play.world.stack.outputs[f"{queue}DeadLetterQueueUrl"]
+        answer = play.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+        for message in answer.get("Messages", []):
+            reason = message.get("MessageAttributes", {}).get("reason", {}).get("StringValue", message["Body"][:300])
+            found.append(f"{queue}DeadLetterQueue: {reason}")
+    return found + secrets_in_logs(play)
+
+
+def secrets_in_logs(play: Play) -> list[str]:
+    """Keys, contact fields and reviewers' words in the logs of functions and of the API, by name."""
+    private = {f"the key {name}": value for name, value in asdict(play.world.keys).items()}
+    for order in play.orders:
+        for name, value in order.message.get("contact", {}).items():
+            private[f"{name} of {order.order_id}"] = value
+    found = []
+    groups = [f"/aws/lambda/{STACK_NAME}-{function}" for function in FUNCTIONS] + [f"/aws/apigateway/{STACK_NAME}"]
+    for group in groups:
+        pages = play.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        text = "\n".join(event["message"] for page in pages for event in page["events"])
+        found += [f"{name} is in the log {group}" for name, value in private.items() if value in text]
+    return found
+
+
+def timeline(order: PlayedOrder) -> str:
+    """States and the seconds at which each was reached, from the moment the message was sent."""
+    parts: list[str] = []
+    for entry in order.ledger:
+        state = entry.state.value if entry.state else ""
+        if not parts or not parts[-1].startswith(f"{state} "):
+            parts.append(f"{state} {entry.at.timestamp() - order.sent_at:.1f}")
+    return ", ".join(parts)
+
+
+def table(play: Play, faults: dict[str, list[str]]) -> str:
+    """Every order on a line: what became of it, and when."""
+    rows = [("order", "state @ seconds", "reminders", "bought", "ended", "as told")]
+    rows += [
+        (
+            order.order_id,
+            timeline(order),
+            str(order.count_reminders()),
+            str(order.count_purchases()),
+            order.state,
+            "no" if faults[order.order_id] else "yes",
+        )
+        for order in play.orders
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def write(play: Play, path: Path) -> None:
+    """Write what became of stories and orders as JSON."""
+    stories = [
+        {"story": story.number, "passed": story.passed, "title": story.title, "why_not": story.why_not}
+        for story in play.stories
+    ]
+    orders: list[dict[str, Any]] = [
+        {
+            "order_id": order.order_id,
+            "story": order.story,
+            "provider": order.provider,
+            "state": order.state,
+            "expected": order.ends,
+            "purchases": order.count_purchases(),
+            "reminders": order.count_reminders(),
+            "ledger": [
+                {"at": instant_text(e.at), "kind": e.kind.value, "state": e.state, "data": e.data} for e in order.ledger
+            ],
+        }
+        for order in play.orders
+    ]
+    path.write_text(json.dumps({"stories": stories, "orders": orders}, indent=2))

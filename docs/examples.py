@@ -230,7 +230,7 @@ class Scene:
     def info(self, msg: object, *, extra: dict[str, Any] | None = None) -> None:
         """Likewise."""
 
-    warning = error = exception = info
+    warning = error = info
 
 
 def events() -> list[Event]:

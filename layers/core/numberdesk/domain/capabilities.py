@@ -72,27 +72,8 @@ class Capabilities:
 def check(message: OrderMessage, capabilities: Capabilities) -> list[Fault]:
     """Say everything that this provider cannot take of an order. Pure; an empty list means that all is well."""
     name = capabilities.provider
-    faults: list[Fault] = []
-    if message.count > MAX_ASSETS:
-        faults.append(
-            Fault(
-                "items",
-                "too_many",
-                f"one order takes at most {MAX_ASSETS} numbers and keywords; split it into several orders",
-            )
-        )
-    named = sum(item.count for item in message.items if isinstance(item, NumbersItem))
-    if capabilities.most_named_numbers < named <= MAX_ASSETS:
-        way_out = "each is searched for first; split it into several orders, or use criteria"
-        most_named = capabilities.most_named_numbers
-        faults.append(
-            Fault("items", "too_many_named", f"{name} orders take at most {most_named} numbers by name: {way_out}")
-        )
+    faults = _check_sizes(message, capabilities)
     most = capabilities.most_items_in_all
-    if most is not None and len(message.items) > most:
-        faults.append(
-            Fault("items", "too_many_items", f"{name} takes {most} item in one order; send one order for each")
-        )
     seen: dict[str, int] = {}
     for index, item in enumerate(message.items):
         where = f"items.{index}"
@@ -135,6 +116,25 @@ def check(message: OrderMessage, capabilities: Capabilities) -> list[Fault]:
         )
     if message.contact != Contact() and not capabilities.takes_contact:
         faults.append(Fault("contact", "field_not_taken", f"{name} takes no contact fields; remove them"))
+    return faults
+
+
+def _check_sizes(message: OrderMessage, capabilities: Capabilities) -> list[Fault]:
+    name = capabilities.provider
+    faults: list[Fault] = []
+    if message.count > MAX_ASSETS:
+        text = f"one order takes at most {MAX_ASSETS} numbers and keywords; split it into several orders"
+        faults.append(Fault("items", "too_many", text))
+    named = sum(item.count for item in message.items if isinstance(item, NumbersItem))
+    most_named = capabilities.most_named_numbers
+    if most_named < named <= MAX_ASSETS:
+        way_out = "each is searched for first; split it into several orders, or use criteria"
+        text = f"{name} orders take at most {most_named} numbers by name: {way_out}"
+        faults.append(Fault("items", "too_many_named", text))
+    most = capabilities.most_items_in_all
+    if most is not None and len(message.items) > most:
+        text = f"{name} takes {most} item in one order; send one order for each"
+        faults.append(Fault("items", "too_many_items", text))
     return faults
 
 

@@ -176,6 +176,21 @@ def test_queue_sources_leave_time_report_single_failures_and_cap_concurrency() -
         assert expanded()["Parameters"][on_aws["Ref"]]["MinValue"] == 2
 
 
+def test_a_function_may_read_its_source() -> None:
+    """The local AWS reads queues and streams for a function without asking its role; AWS asks."""
+    by_id = resources("AWS::Lambda::Function")
+    reading = {
+        "SQS": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
+        "DynamoDB": {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"},
+    }
+    for mapping in resources("AWS::Lambda::EventSourceMapping").values():
+        source = mapping["Properties"]["EventSourceArn"]
+        kind = expanded()["Resources"][source["Fn::GetAtt"][0]]["Type"].split("::")[1]
+        role = by_id[mapping["Properties"]["FunctionName"]["Ref"]]["Properties"]["Role"]["Fn::GetAtt"][0]
+        granted = {action for name, action, resource in allowed() if (name, resource) == (role, source)}
+        assert reading[kind] <= granted
+
+
 def test_an_event_of_256_kilobytes_fits_into_a_sync_message() -> None:
     largest = len(base64.b64encode(bytes(256 * 1024))) + 64 * 1024  # and what goes with it
     for queue in ("SyncQueue", "SyncDeadLetterQueue"):

@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 
 from numberdesk.runtime import build
 from numberdesk.runtime.observe import logger, metrics
+from numberdesk.services.desk import what_broke
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -25,7 +26,12 @@ syncer = build.syncer()
 def sync(record: SQSRecord) -> None:
     """Act on one wake or notification."""
     logger.append_keys(message_id=record.message_id, correlation_id=record.message_id, order_id=None)
-    syncer.handle(json.loads(record.body))
+    try:
+        syncer.handle(json.loads(record.body))
+    except Exception as error:
+        # The batch processor would say nothing: the message would just come again, and at last be a dead letter.
+        logger.error("message failed", extra=what_broke(error))
+        raise
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
@@ -44,8 +46,17 @@ class Log(Protocol):
     def error(self, msg: object, *, extra: dict[str, Any] | None = None) -> None:
         """Say what is wrong."""
 
-    def exception(self, msg: object, *, extra: dict[str, Any] | None = None) -> None:
-        """Say what broke, with its trace."""
+
+def what_broke(error: BaseException) -> dict[str, Any]:
+    """Name an error for the log: its type and the calls that led to it.
+
+    Never its own text: an AWS or HTTP library quotes what it was given, and that may be a key or somebody's name.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    return {
+        "error": type(error).__name__,
+        "trace": [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames[-12:]],
+    }
 
 
 def send_wake(order: Order, order_queue: Queue, sync_queue: Queue, delay: timedelta | None = None) -> None:

@@ -30,6 +30,7 @@ from numberdesk.providers.base import (
     SlotBusyError,
     UnclearError,
 )
+from numberdesk.services.desk import what_broke
 from numberdesk.services.ports import ClaimedError, ConflictError
 
 if TYPE_CHECKING:
@@ -239,8 +240,8 @@ class _Attempt:
             # Nothing was bought: the account's fault, or the call never left.
             why, until = str(error), self._until(order, error)
             self._write(order, lambda it: placing.not_bought(it, why, until))
-        except Exception as error:
-            self.desk.log.exception("placing broke", extra={"error": type(error).__name__})
+        except Exception as error:  # noqa: BLE001 - whatever it is, something may have been bought
+            self.desk.log.error("placing broke", extra=what_broke(error))  # noqa: TRY400 - without its text
             self._unclear(order, type(error).__name__, can_look=provider.can_find, look_for=look_for)
         else:
             self._placed(order, placed)
@@ -273,7 +274,7 @@ class _Attempt:
             except ConflictError:
                 order = self.desk.store.get(order.order_id) or order
             except ClaimedError as error:
-                self.desk.log.exception(
+                self.desk.log.error(  # noqa: TRY400 - no trace is needed
                     "the provider answered with another order's id", extra={"claimed_by": error.order_id}
                 )
                 return

@@ -1,0 +1,148 @@
+"""The order table of template.yaml, in moto."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from numberdesk.providers.base import SlotBusyError
+from numberdesk.services.ports import ConflictError, RawEvent, Receipt
+from numberdesk.storage.table import Table, marshal, unmarshal
+from tests.contract.store_cases import SECOND, StoreContract, changed, create, number
+from tests.support.aws import moto_stack
+from tests.support.builders import START
+from tests.support.stack import REGION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from numberdesk.services.ports import Store
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[tuple[DynamoDBClient, str]]:
+    """One stack for the module: it is the template's table that counts, and each case finds it empty."""
+    with moto_stack() as stack:
+        yield boto3.client("dynamodb", region_name=REGION), stack.outputs["TableName"]
+
+
+class TestTable(StoreContract):
+    @pytest.fixture
+    def store(self, client: tuple[DynamoDBClient, str]) -> Iterator[Store]:
+        dynamodb, name = client
+        yield Table(dynamodb, name)
+        for item in dynamodb.scan(TableName=name)["Items"]:
+            dynamodb.delete_item(TableName=name, Key={"pk": item["pk"], "sk": item["sk"]})
+
+    def items(self, store: Store, pk: str) -> dict[str, dict[str, object]]:
+        assert isinstance(store, Table)
+        answer = store._client.query(
+            TableName=store._name,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=marshal({":pk": pk}),
+            ConsistentRead=True,
+        )
+        return {item["sk"]: item for item in map(unmarshal, answer["Items"])}
+
+    def kept(self, store: Store, order_id: str | None) -> list[RawEvent]:
+        items = self.items(store, f"ORDER#{order_id}" if order_id else "UNMATCHED#2026-11-22")
+        return [
+            RawEvent(
+                event_id=sk.removeprefix("PERSONAL#EVENT#2026-11-22T08:00:00.000000Z#"),
+                provider=str(item["provider"]),
+                account=str(item["account"]),
+                received_at=START,
+                body_sha256=str(item["body_sha256"]),
+                reason=str(item.get("reason", "")),
+                body=item.get("body"),  # type: ignore[arg-type]
+            )
+            for sk, item in items.items()
+        ]
+
+    def test_erased_message_is_none(self, store: Store) -> None:
+        assert isinstance(store, Table)
+        order = create(store)
+        key = marshal({"pk": "ORDER#order-1", "sk": "PERSONAL#MESSAGE"})
+        store._client.delete_item(TableName=store._name, Key=key)
+        assert store.message("order-1") is None
+        assert store.get("order-1") == order
+
+    def test_kept_event_expires(self, store: Store) -> None:
+        event = RawEvent("e-1", "telnyx", "default", START, "00ff")
+        store.keep_event(event, None, expires_at=START + timedelta(days=90))
+        [item] = self.items(store, "UNMATCHED#2026-11-22").values()
+        assert item["expires_at"] == int(START.timestamp()) + 90 * 86400
+
+    def test_receipt_is_one_item(self, store: Store) -> None:
+        order = create(store)
+        for version in (2, 3):
+            after = order.with_(version=version)
+            store.commit(order, after, [], receipts=[Receipt("e-1", "number_order.complete", START)])
+            order = after
+        assert [sk for sk in self.items(store, "ORDER#order-1") if sk.startswith("RECEIPT")] == ["RECEIPT#e-1"]
+
+    def test_order_row_holds_nothing_personal(self, store: Store) -> None:
+        create(store, metadata={"who": "Erika Mustermann"})
+        holding = [sk for sk, item in self.items(store, "ORDER#order-1").items() if "Mustermann" in repr(item)]
+        assert holding == ["PERSONAL#MESSAGE"]
+
+    def test_page_and_row_of_different_commits_are_never_put_together(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A query is no transaction: a commit may come between the page and the row of one answer."""
+        assert isinstance(store, Table)
+        before = changed(create(store), store=store, assets=(number("+13125550100"),))
+        old_page = self.items(store, "ORDER#order-1")["NUMBERS#0000"]
+        after = changed(before, store=store, assets=(number("+13125550101"),))
+        torn = [True, True]
+        query = store._client.query
+
+        def tear(**request: object) -> object:
+            answer = query(**request)  # type: ignore[arg-type]
+            if torn and torn.pop():
+                answer["Items"] = [
+                    marshal(old_page) if item["sk"] == {"S": "NUMBERS#0000"} else item for item in answer["Items"]
+                ]
+            return answer
+
+        monkeypatch.setattr(store._client, "query", tear)
+        assert store.get("order-1") == after
+        assert not torn
+
+    def test_order_that_is_torn_for_ever_is_a_conflict(self, store: Store) -> None:
+        assert isinstance(store, Table)
+        create(store)
+        store._client.delete_item(TableName=store._name, Key=marshal({"pk": "ORDER#order-1", "sk": "NUMBERS#0000"}))
+        with pytest.raises(ConflictError):
+            store.get("order-1")
+
+    def test_slot_taken_by_another_in_between_is_not_taken_twice(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self._interleave(store, monkeypatch, lambda: store.take_slot("callfire", "default", START, SECOND, 3 * SECOND))
+        assert store.take_slot("callfire", "default", START, SECOND, 3 * SECOND) == SECOND
+
+    def test_slot_that_went_out_of_reach_in_between_is_busy(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self._interleave(store, monkeypatch, lambda: store.push_slot("callfire", "default", START + 9 * SECOND))
+        with pytest.raises(SlotBusyError):
+            store.take_slot("callfire", "default", START, SECOND, 3 * SECOND)
+
+    def _interleave(self, store: Store, monkeypatch: pytest.MonkeyPatch, other: Callable[[], object]) -> None:
+        """Let another writer in between this one's first read and its write."""
+        assert isinstance(store, Table)
+        get = store._get
+
+        def read(key: tuple[str, str]) -> dict[str, object] | None:
+            monkeypatch.undo()
+            item = get(key)
+            other()
+            return item
+
+        monkeypatch.setattr(store, "_get", read)

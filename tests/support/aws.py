@@ -1,0 +1,396 @@
+"""numberdesk on moto: the template's resources, the functions between them, the simulators behind them, one clock for all.
+
+What Lambda's event source mappings do is done here by hand, with the batch sizes and filters of the template: moto runs
+no functions without Docker.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+from unittest import mock
+
+import boto3
+import moto.dynamodb.models.table
+import moto.sqs.models
+from moto import mock_aws
+from moto.events.models import EventPattern
+
+from numberdesk.providers import registry
+from numberdesk.storage.table import Table, entry_of_item, marshal, unmarshal
+from tests.support.builders import START
+from tests.support.functions import LAMBDA, Function
+from tests.support.simulators.base import SimulatorTransport
+from tests.support.simulators.callfire import CallFireSimulator
+from tests.support.simulators.clock import Clock
+from tests.support.simulators.telesign import TeleSignSimulator
+from tests.support.simulators.telnyx import TelnyxSimulator
+from tests.support.stack import REGION, create_stack, functions, resources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numberdesk.domain.ledger import Entry
+    from numberdesk.domain.order import Order
+    from numberdesk.domain.words import ChangeKind
+    from numberdesk.providers.base import Provider
+    from tests.support.stack import Stack
+
+STACK = "numberdesk"
+TOKEN = "cG9zdGJhY2stdG9rZW4tb2YtMzItcmFuZG9tLWJ5dGVz"
+"""The CallFire postback token of the default account."""
+SECRETS: dict[str, dict[str, Any]] = {
+    "telnyx": {"api_key": "KEY-telnyx-secret"},
+    "telesign": {"customer_id": "FFFFFFFF-EEEE-DDDD-1234-AB1234567890", "api_key": "c2ltdWxhdG9yLXRlbGVzaWdu"},
+    "callfire": {"login": "LOGIN-callfire", "password": "PASSWORD-callfire-secret", "settings": {"v2_find": True}},
+}
+_MOST_ROUNDS = 200
+
+
+@contextmanager
+def moto_stack(clock: Clock | None = None, **parameters: str) -> Iterator[Stack]:
+    """Make the template's table, queues, bus and topic in moto.
+
+    With a clock, SQS keeps its time: delays and visibility time-outs pass when it is moved.
+    """
+    clock = clock or Clock()
+    with (
+        mock.patch.dict("os.environ", LAMBDA),
+        # moto copies the whole table for each transaction. What its stream holds never changes.
+        mock.patch.object(
+            moto.dynamodb.models.table.StreamRecord, "__deepcopy__", lambda record, _memo: record, create=True
+        ),
+        mock.patch.object(moto.sqs.models, "unix_time", side_effect=lambda: clock.now().timestamp()),
+        mock.patch.object(moto.sqs.models, "unix_time_millis", side_effect=lambda: clock.now().timestamp() * 1000),
+        mock_aws(),
+    ):
+        yield create_stack(STACK, **parameters)
+
+
+class World:
+    """A deployed numberdesk. Nothing happens by itself: `settle`, `sweep` and `pass_time` let it."""
+
+    def __init__(self, stack: Stack, clock: Clock) -> None:
+        self.stack = stack
+        self.clock = clock
+        self.output = io.StringIO()
+        """Everything that the functions logged and printed."""
+        self.telnyx = TelnyxSimulator(
+            clock, keys=[SECRETS["telnyx"]["api_key"]], private_key=b"k" * 32, webhook_urls=["/webhooks/telnyx"]
+        )
+        self.telesign = TeleSignSimulator(clock)
+        self.callfire = CallFireSimulator(
+            clock,
+            login=SECRETS["callfire"]["login"],
+            password=SECRETS["callfire"]["password"],
+            postback_urls=[f"/postbacks/callfire/{TOKEN}"],
+        )
+        self.simulators = {"telnyx": self.telnyx, "telesign": self.telesign, "callfire": self.callfire}
+        for simulator in self.simulators.values():
+            simulator.outbox.send = self._deliver_webhook
+        self.sqs = boto3.client("sqs", region_name=REGION)
+        self.dynamodb = boto3.client("dynamodb", region_name=REGION)
+        self.secrets = boto3.client("secretsmanager", region_name=REGION)
+        self.table = Table(self.dynamodb, stack.outputs["TableName"])
+        self._functions: dict[str, Function] = {}
+        self._bus_queue = self._listen_to_the_bus()
+        self._published = 0
+        for provider, secret in SECRETS.items():
+            self.put_secret(provider, **secret)
+
+    # Functions
+
+    def function(self, name: str) -> Function:
+        """Give the warm function; the first call is its cold start."""
+        if name not in self._functions:
+            self._functions[name] = self.cold(name)
+        return self._functions[name]
+
+    def cold(self, name: str, **environment: str) -> Function:
+        """Load one more of a function, as when Lambda starts another; `environment` differs from the template's."""
+        return Function(name, {**self.stack.environments[name], **environment}, self.clock, self.output)
+
+    def put_secret(self, provider: str, account: str = "default", **secret: Any) -> None:
+        """Write an account's secret."""
+        name, text = f"{STACK}/{provider}/{account}", json.dumps(secret)
+        try:
+            self.secrets.create_secret(Name=name, SecretString=text)
+        except self.secrets.exceptions.ResourceExistsException:
+            self.secrets.put_secret_value(SecretId=name, SecretString=text)
+
+    # Queues
+
+    def url(self, queue: str) -> str:
+        """Give a queue's URL by its logical id."""
+        return self.stack.outputs[f"{queue}Url"]
+
+    def send(self, body: object, *, queue: str = "OrderQueue", correlation_id: str | None = None) -> str:
+        """Put a message on a queue and give its id; a text goes as it is, anything else as JSON."""
+        attributes = {"correlation_id": {"DataType": "String", "StringValue": correlation_id}} if correlation_id else {}
+        return self.sqs.send_message(
+            QueueUrl=self.url(queue),
+            MessageBody=body if isinstance(body, str) else json.dumps(body),
+            MessageAttributes=attributes,  # type: ignore[arg-type]
+        )["MessageId"]
+
+    def receive(self, queue: str, most: int = 10) -> list[dict[str, Any]]:
+        """Receive messages that are visible now; they stay hidden for the queue's visibility time-out."""
+        answer = self.sqs.receive_message(
+            QueueUrl=self.url(queue),
+            MaxNumberOfMessages=most,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["All"],
+        )
+        return [dict(found) for found in answer.get("Messages", [])]
+
+    def peek(self, queue: str) -> list[dict[str, Any]]:
+        """Read the bodies of every message on a queue, delayed and hidden ones too, and leave them there."""
+        return [json.loads(waiting.body) for waiting in self._queue(queue)._messages]
+
+    def clear(self, queue: str) -> None:
+        """Lose every message of a queue."""
+        self._queue(queue)._messages.clear()
+
+    def _queue(self, queue: str) -> moto.sqs.models.Queue:
+        return moto.sqs.models.sqs_backends["123456789012"][REGION].queues[self.url(queue).rpartition("/")[2]]
+
+    def batch(self, queue: str, most: int = 10) -> tuple[dict[str, Any], dict[str, str]]:
+        """Receive a batch as the event that Lambda makes of it, and each message's receipt handle by its id."""
+        messages = self.receive(queue, most)
+        return (
+            {"Records": [sqs_record(found) for found in messages]},
+            {found["MessageId"]: found["ReceiptHandle"] for found in messages},
+        )
+
+    def deliver(self, name: str, *, remaining_ms: int = 170_000, function: Function | None = None) -> int:
+        """Hand one batch to a function as its event source mapping does, and say how many messages that were.
+
+        What the function reports as failed stays, hidden until its visibility time-out has passed.
+        """
+        queue, size = SOURCES[name]
+        event, handles = self.batch(queue, size)
+        if not handles:
+            return 0
+        answer = (function or self.function(name))(event, remaining_ms=remaining_ms)
+        failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
+        for message_id, handle in handles.items():
+            if message_id not in failed:
+                self.sqs.delete_message(QueueUrl=self.url(queue), ReceiptHandle=handle)
+        return len(handles)
+
+    def dead_letters(self, queue: str = "OrderDeadLetterQueue") -> list[tuple[str, dict[str, str]]]:
+        """Read the dead letters: each one's body and attributes."""
+        return [
+            (found["Body"], {k: v["StringValue"] for k, v in found.get("MessageAttributes", {}).items()})
+            for found in self.receive(queue)
+        ]
+
+    # The passing of events and time
+
+    def settle(self) -> None:
+        """Let everything happen that is due now: queues, webhooks, publishing."""
+        for _ in range(_MOST_ROUNDS):
+            sent = sum(len(simulator.pump()) for simulator in self.simulators.values())
+            if not (sent + self.deliver("place_order") + self.deliver("sync_order") + self.publish()):
+                return
+        message = f"not at rest after {_MOST_ROUNDS} rounds"
+        raise AssertionError(message)
+
+    def sweep(self) -> int:
+        """Let the sweep run once, and everything that it woke."""
+        woken: int = self.function("wake_orders")({})["woken"]
+        self.settle()
+        return woken
+
+    def pass_time(self, seconds: float, *, steps: int = 1, sweep: bool = False) -> None:
+        """Let time pass, and now and at each step everything happen that falls due."""
+        self.settle()
+        for _ in range(steps):
+            self.clock.advance(seconds / steps)
+            if sweep:
+                self.sweep()
+            else:
+                self.settle()
+
+    def publish(self, function: Function | None = None) -> int:
+        """Hand what is new on the table's stream to publish_changes, filtered as the template says."""
+        records = self.stream()
+        fresh, self._published = records[self._published :], len(records)
+        wanted = [
+            record for record in fresh if any(pattern.matches_event(cast("Any", record)) for pattern in _STREAM_FILTER)
+        ]
+        if wanted:
+            answer = (function or self.function("publish_changes"))({"Records": wanted})
+            assert answer == {"batchItemFailures": []}
+        return len(wanted)
+
+    def stream(self) -> list[dict[str, Any]]:
+        """Give every record of the table's stream since its beginning, as Lambda would get it."""
+        shard = moto.dynamodb.models.dynamodb_backends["123456789012"][REGION].tables[self.table._name].stream_shard
+        assert shard is not None
+        # As JSON carries them.
+        return [json.loads(json.dumps(record.to_json(), default=str)) for record in shard.items]
+
+    # Webhooks
+
+    def webhook(self, path: str, headers: dict[str, str], body: bytes, *, in_base64: bool = True) -> int:
+        """Post to the API; the answer's status."""
+        status: int = self.function("receive_webhook")(api_event(path, headers, body, in_base64=in_base64))[
+            "statusCode"
+        ]
+        return status
+
+    def _deliver_webhook(self, path: str, headers: dict[str, str], body: bytes) -> int:
+        return self.webhook(path, headers, body)
+
+    # What came of it
+
+    def order(self, order_id: str = "order-1") -> Order:
+        """Read an order."""
+        order = self.table.get(order_id)
+        assert order is not None
+        return order
+
+    def items(self, pk: str, sk: str = "") -> list[dict[str, Any]]:
+        """Read the items of a partition whose sort key begins so."""
+        answer = self.dynamodb.query(
+            TableName=self.table._name,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)" if sk else "pk = :pk",
+            ExpressionAttributeValues=marshal({":pk": pk, ":sk": sk} if sk else {":pk": pk}),
+        )
+        return [unmarshal(item) for item in answer["Items"]]
+
+    def everything(self) -> list[dict[str, Any]]:
+        """Read the whole table."""
+        return [unmarshal(item) for item in self.dynamodb.scan(TableName=self.table._name)["Items"]]
+
+    def ledger(self, pk: str = "ORDER#order-1") -> list[Entry]:
+        """Read a ledger."""
+        return [entry_of_item(item) for item in self.items(pk, "LEDGER#")]
+
+    def kinds(self, pk: str = "ORDER#order-1") -> list[ChangeKind]:
+        """Name what a ledger holds, in its order."""
+        return [entry.kind for entry in self.ledger(pk)]
+
+    def events(self) -> list[tuple[str, dict[str, Any]]]:
+        """Take what came over the bus since the last call: detail type and detail."""
+        found = []
+        while messages := self.sqs.receive_message(QueueUrl=self._bus_queue, MaxNumberOfMessages=10).get("Messages"):
+            for each in messages:
+                self.sqs.delete_message(QueueUrl=self._bus_queue, ReceiptHandle=each["ReceiptHandle"])
+                event = json.loads(each["Body"])
+                found.append((event["detail-type"], event["detail"]))
+        return found
+
+    def _listen_to_the_bus(self) -> str:
+        events, bus = boto3.client("events", region_name=REGION), self.stack.outputs["EventBusName"]
+        url = self.sqs.create_queue(QueueName="listener")["QueueUrl"]
+        arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        events.put_rule(Name="all", EventBusName=bus, EventPattern=json.dumps({"source": ["numberdesk"]}))
+        events.put_targets(Rule="all", EventBusName=bus, Targets=[{"Id": "listener", "Arn": arn}])
+        return url
+
+    def bought(self, provider: str = "telnyx") -> int:
+        """Count what a simulator sold."""
+        return len(self.simulators[provider].sales())
+
+    def calls(self, provider: str = "telnyx", operation: str | None = None) -> int:
+        """Count the calls that reached a simulator."""
+        return len(self.simulators[provider].requests(operation))
+
+    def adapter(self, provider: str) -> SimpleNamespace:
+        """Stand in for the registry's: the provider's own adapter, with the simulator in place of the network."""
+        build = _ADAPTER(provider).build
+
+        def to_the_simulator(*args: Any, **kwargs: Any) -> Provider:
+            connection: Provider = build(*args, **kwargs, transport=SimulatorTransport(self.simulators[provider]))
+            return connection
+
+        return SimpleNamespace(build=to_the_simulator)
+
+
+_ADAPTER = registry.adapter
+
+
+def _mappings() -> dict[str, dict[str, Any]]:
+    """Give each function's event source mapping by the function's folder."""
+    folders = {
+        name: resource["Properties"]["FunctionName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
+        for name, resource in resources("AWS::Lambda::Function").items()
+    }
+    return {
+        folders[mapping["Properties"]["FunctionName"]["Ref"]]: mapping["Properties"]
+        for mapping in resources("AWS::Lambda::EventSourceMapping").values()
+    }
+
+
+SOURCES = {
+    name: (mapping["EventSourceArn"]["Fn::GetAtt"][0], mapping["BatchSize"])
+    for name, mapping in _mappings().items()
+    if name in ("place_order", "sync_order")
+}
+"""For each function behind a queue: the queue's logical id, and the most messages in one batch."""
+_STREAM_FILTER = [
+    EventPattern(None, json.loads(entry["Pattern"]))
+    for entry in _mappings()["publish_changes"]["FilterCriteria"]["Filters"]
+]
+assert {*SOURCES, "publish_changes"} <= functions().keys()
+
+
+@contextmanager
+def world(**parameters: str) -> Iterator[World]:
+    """Deploy numberdesk on moto, with the keys of the simulators."""
+    clock = Clock(START)
+    key = TelnyxSimulator(clock, private_key=b"k" * 32).public_key()
+    keys = {
+        "TelnyxPublicKeys": f"default={key}",
+        "CallFireTokenDigests": f"default={hashlib.sha256(TOKEN.encode()).hexdigest()}",
+    }
+    with moto_stack(clock, **{**keys, **parameters}) as stack:
+        made = World(stack, clock)
+        with mock.patch.object(registry, "adapter", made.adapter):
+            yield made
+
+
+def sqs_record(found: dict[str, Any]) -> dict[str, Any]:
+    """Make the record that Lambda makes of a received message."""
+    return {
+        "messageId": found["MessageId"],
+        "receiptHandle": found["ReceiptHandle"],
+        "body": found["Body"],
+        "attributes": found.get("Attributes", {}),
+        "messageAttributes": {
+            name: {"stringValue": value["StringValue"], "dataType": value["DataType"]}
+            for name, value in found.get("MessageAttributes", {}).items()
+        },
+        "md5OfBody": found["MD5OfBody"],
+        "eventSource": "aws:sqs",
+        "eventSourceARN": f"arn:aws:sqs:{REGION}:123456789012:queue",
+        "awsRegion": REGION,
+    }
+
+
+def api_event(
+    path: str, headers: dict[str, str] | None, body: bytes | None, *, in_base64: bool = True
+) -> dict[str, Any]:
+    """Make the event that API Gateway (REST, Lambda proxy) makes of a POST."""
+    token = path.removeprefix("/postbacks/callfire/")
+    text = None if body is None else base64.b64encode(body).decode() if in_base64 else body.decode()
+    return {
+        "resource": "/postbacks/callfire/{token}" if token != path else path,
+        "path": path,
+        "httpMethod": "POST",
+        "headers": headers,
+        "multiValueHeaders": None if headers is None else {name: [value] for name, value in headers.items()},
+        "queryStringParameters": None,
+        "pathParameters": {"token": token} if token != path else None,
+        "stageVariables": None,
+        "requestContext": {"resourcePath": path, "httpMethod": "POST", "stage": "v1", "requestId": "r"},
+        "body": text,
+        "isBase64Encoded": in_base64 and body is not None,
+    }

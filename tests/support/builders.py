@@ -1,0 +1,61 @@
+"""Records for tests, with everything filled in that the test does not care about."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from numberdesk.domain import ledger, placing
+from numberdesk.domain.ledger import Entry
+from numberdesk.domain.request import read_message
+
+if TYPE_CHECKING:
+    from numberdesk.domain.order import Change, Order
+    from numberdesk.domain.request import OrderMessage
+    from numberdesk.domain.words import ChangeKind
+
+START = datetime(2026, 11, 22, 8, tzinfo=UTC)
+CORRELATION_ID = "correlation-1"
+SCOPE = "123456789012/eu-central-1/numberdesk"
+
+US_LOCAL: dict[str, Any] = {"criteria": {"country": "US", "city": "Chicago"}, "quantity": 2}
+
+
+def body(order_id: str = "order-1", *items: dict[str, Any], provider: str = "telnyx", **fields: Any) -> dict[str, Any]:
+    """Give an order message's body: two local numbers in Chicago from Telnyx, unless told otherwise."""
+    return {"order_id": order_id, "provider": provider, "items": list(items) or [US_LOCAL], **fields}
+
+
+def message(order_id: str = "order-1", *items: dict[str, Any], provider: str = "telnyx", **fields: Any) -> OrderMessage:
+    """Give an order message."""
+    return read_message(json.dumps(body(order_id, *items, provider=provider, **fields)))
+
+
+def received(sent: OrderMessage, now: datetime = START) -> tuple[Order, list[Change]]:
+    """Give the record of an order that was just taken in, and its changes."""
+    reference = placing.reference_of(SCOPE, sent.order_id)
+    return placing.receive(sent, reference=reference, correlation_id=CORRELATION_ID, now=now)
+
+
+def entries(order: Order, *changes: Change, now: datetime = START) -> list[Entry]:
+    """Give the ledger entries of a commit."""
+    return ledger.entries(order, changes, now, "test")
+
+
+def account_entry(
+    kind: ChangeKind, now: datetime = START, *, provider: str = "telnyx", account: str = "default", **fields: Any
+) -> Entry:
+    """Give an entry of an account's ledger."""
+    return Entry(
+        id=f"{provider}-{account}-{kind}-{now.isoformat()}",
+        subject=f"account/{provider}/{account}",
+        position=f"{now.isoformat()}.{kind}",
+        at=now,
+        kind=kind,
+        actor="test",
+        correlation_id=CORRELATION_ID,
+        provider=provider,
+        account=account,
+        **fields,
+    )

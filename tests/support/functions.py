@@ -1,0 +1,128 @@
+"""The Lambda functions as Lambda runs them: one module a cold start, with exactly the environment of template.yaml."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import warnings
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from numberdesk import runtime
+from numberdesk.runtime import clock as runtime_clock
+from tests.support.stack import REGION, ROOT
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Iterator, Mapping
+    from datetime import timedelta, tzinfo
+    from types import ModuleType
+
+    from tests.support.simulators.clock import Clock
+
+# What Lambda itself sets and the functions need; nothing else of this machine's environment reaches them.
+LAMBDA = {
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_SESSION_TOKEN": "test",
+    "TZ": ":UTC",
+}
+# Reads the environment when it is imported: each cold start imports it anew. The AWS session may stay, it holds none of it.
+_FRESH = ("build", "observe", "settings")
+
+
+class DeskClock:
+    """The simulators' clock as the desk's (`domain.clock.Clock`). Sleeping takes no time of ours."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def sleep(self, duration: timedelta) -> None:
+        self._clock.advance(duration.total_seconds())
+
+
+@dataclass
+class Context:
+    """What Lambda passes with an event (`LambdaContext`), as far as the functions read it."""
+
+    function_name: str
+    remaining_ms: int = 170_000
+    aws_request_id: str = "8a3c5f0e-0000-4000-8000-000000000000"
+    memory_limit_in_mb: int = 1024
+
+    @property
+    def invoked_function_arn(self) -> str:
+        return f"arn:aws:lambda:{REGION}:123456789012:function:{self.function_name}"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_ms
+
+
+class Function:
+    """One warm function: its module was loaded once, and keeps what it caches."""
+
+    def __init__(self, name: str, environment: Mapping[str, str], clock: Clock, output: io.StringIO) -> None:
+        """Load it.
+
+        Args:
+            name: the function's folder.
+            environment: its variables, as the template declares them.
+            clock: the present, for the desk and for the receiver.
+            output: gets every line that the function logs or prints.
+        """
+        self.name = name
+        self._environment = {**LAMBDA, **environment}
+        self._output = output
+        with self._lambda(), mock.patch.object(runtime_clock, "SystemClock", return_value=DeskClock(clock)):
+            for module in _FRESH:
+                if sys.modules.pop(f"numberdesk.runtime.{module}", None):
+                    delattr(runtime, module)
+            self.module = _load(name)
+            for handler in self.module.logger.handlers:
+                handler.setStream(output)
+        if hasattr(self.module, "datetime"):
+            # The receiver, which makes no clock, asks the machine.
+            self.module.datetime = _datetime_of(clock)  # type: ignore[attr-defined]
+
+    def __call__(self, event: dict[str, Any], *, remaining_ms: int = 170_000) -> Any:
+        """Invoke the handler."""
+        with self._lambda():
+            return self.module.handler(event, Context(self.name, remaining_ms))
+
+    @contextmanager
+    def _lambda(self) -> Iterator[None]:
+        with (
+            mock.patch.dict(os.environ, self._environment, clear=True),
+            redirect_stdout(self._output),
+            warnings.catch_warnings(),
+        ):
+            # Powertools warns where an invocation counted nothing, which is no fault.
+            warnings.filterwarnings("ignore", "No application metrics to publish")
+            yield
+
+
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"functions.{name}.app", ROOT / "functions" / name / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _datetime_of(clock: Clock) -> type[datetime]:
+    class Datetime(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return clock.now().astimezone(tz or UTC)
+
+    return Datetime

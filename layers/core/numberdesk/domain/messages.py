@@ -50,6 +50,17 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def time_left(duration: timedelta) -> str:
+    """Write how long something still lasts, as nearly as people care: its two largest units."""
+    rest = max(int(duration.total_seconds()), 0)
+    parts = []
+    for noun, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        number, rest = divmod(rest, size)
+        if number:
+            parts.append(count(number, noun))
+    return " ".join(parts[:2]) or "0 seconds"
+
+
 def placed(order: Order, *, found: bool) -> str:
     """Tell a purchase."""
     how = (
@@ -200,9 +211,8 @@ def deadline_approaching(
         if unconfirmed_since
         else ""
     )
-    left = duration_text(_whole_seconds(deadline.value - now))
     return (
-        f"{subject(order)}: {left} left ({duration_text(rung)} reminder) until {instant(deadline.value, zone)}, when the provider cancels "
+        f"{subject(order)}: {time_left(deadline.value - now)} left ({duration_text(rung)} reminder) until {instant(deadline.value, zone)}, when the provider cancels "
         f"{count(deadline.numbers, 'number')} of {_where(order, deadline.sub_order_id)}. Still owed: {what or 'see the order at the provider'}. "
         f"Supply the values there, or ask for more time in a comment on the order.{doubt}"
     )
@@ -212,7 +222,7 @@ def deadline_missed(order: Order, deadline: Deadline, zone: ZoneInfo) -> str:
     """Tell a missed deadline."""
     return (
         f"{subject(order)}: the deadline of {_where(order, deadline.sub_order_id)}, {instant(deadline.value, zone)}, passed with requirements "
-        f"unmet; {count(deadline.numbers, 'number')} will be or were cancelled by the provider. Ask the provider at once if you still want "
+        f"unmet; the provider cancels {count(deadline.numbers, 'number')}, or did so. Ask the provider at once if you still want "
         "them, or order again."
     )
 
@@ -229,8 +239,3 @@ def _where(order: Order, sub_order_id: str) -> str:
         return f"sub order {sub_order_id}"
     kind = f" {sub_order.number_type.replace('_', '-')}" if sub_order.number_type else ""
     return f"{sub_order.country}{kind} (sub order {sub_order_id})"
-
-
-def _whole_seconds(duration: timedelta) -> timedelta:
-    one = type(duration)(seconds=1)
-    return (duration // one) * one

@@ -55,8 +55,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         )
         return answer(error.status, {401: "not authenticated", 413: "body too large"}.get(error.status, "bad request"))
     except Exception as error:  # noqa: BLE001 - whatever it is, the provider must try again
-        # Its trace may hold the message.
-        logger.error("the event could not be made durable", extra={"error": type(error).__name__})  # noqa: TRY400
+        # Its text and trace may hold the message; AWS's code for it does not.
+        code = getattr(error, "response", {}).get("Error", {}).get("Code")
+        logger.error("the event could not be made durable", extra={"error": type(error).__name__, "aws": code})  # noqa: TRY400
         return answer(503, "try again")
     logger.info("event received", extra={"provider": provider, "account": account, "bytes": size})
     return answer(200, "ok")

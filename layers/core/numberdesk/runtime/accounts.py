@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 
 from numberdesk.providers import registry
 from numberdesk.providers.base import AccountFaultError, Credentials
+from numberdesk.services.desk import aws_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,9 +92,9 @@ class Accounts:
         try:
             secret: Any = self._secrets.get(name, max_age=CACHED_SECONDS, transform="json", force_fetch=fresh)
         except (GetParameterError, TransformParameterError) as error:
-            # The error's text may hold what was read.
+            # The error's text may hold what was read; AWS's code says whether it is missing or not allowed.
             detail = f"the secret {name} cannot be read as JSON; create it or mend it"
-            raise AccountFaultError(detail, code=type(error).__name__) from None
+            raise AccountFaultError(detail, code=aws_code(error.__context__) or type(error).__name__) from None
         if not isinstance(secret, dict):
             detail = f"the secret {name} is no JSON object"
             raise AccountFaultError(detail, code="secret")

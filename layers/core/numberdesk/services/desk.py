@@ -48,15 +48,24 @@ class Log(Protocol):
 
 
 def what_broke(error: BaseException) -> dict[str, Any]:
-    """Name an error for the log: its type and the calls that led to it.
+    """Name an error for the log: its type, AWS's own code for it, and the calls that led to it.
 
     Never its own text: an AWS or HTTP library quotes what it was given, and that may be a key or somebody's name.
     """
     frames = traceback.extract_tb(error.__traceback__)
     return {
         "error": type(error).__name__,
+        "aws": aws_code(error),
         "trace": [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames[-12:]],
     }
+
+
+def aws_code(error: BaseException | None) -> str | None:
+    """Give the code of an error of boto3 and the operation (`AccessDeniedException: Query`); none for any other error."""
+    answer = getattr(error, "response", None)
+    if not isinstance(answer, dict):
+        return None
+    return f"{answer.get('Error', {}).get('Code')}: {getattr(error, 'operation_name', None)}"
 
 
 def send_wake(order: Order, order_queue: Queue, sync_queue: Queue, delay: timedelta | None = None) -> None:

@@ -9,6 +9,7 @@ sign FILE           print the headers that make the file's bytes a genuine Telny
 """
 
 import argparse
+import contextlib
 import json
 import signal
 import sys
@@ -18,9 +19,10 @@ from pathlib import Path
 from types import FrameType
 
 from local import report
-from local.environment import CREDENTIALS, HOME, REGION, ROOT
+from local.environment import CREDENTIALS, HOME, REGION, ROOT, LocalStack
 from local.keys import Keys
 from local.play import SWEEP, PermissionMissingError, Play
+from local.simulators import Simulators
 from local.stories import STORIES
 from local.world import TIMINGS, World
 from numberdesk.domain.order import Order
@@ -113,7 +115,7 @@ def how_to_talk(world: World) -> str:
         f"  {python} order events/orders/01-two-us-locals.json",
         f"  {python} orders",
         "",
-        "Send a signed webhook:",
+        "Send a signed webhook (its order is not ours: taken in, and kept as unmatched):",
         f"  {python} sign {SAMPLE_WEBHOOK} | curl -i -H @- --data-binary @{SAMPLE_WEBHOOK} {world.telnyx_url}",
         "",
         "Stop it:",
@@ -124,19 +126,18 @@ def how_to_talk(world: World) -> str:
 
 def down() -> int:
     """Stop what is running; nothing to do where nothing is."""
-    try:
-        world = World.attach()
-    except FileNotFoundError:
-        say("nothing is running")
-        return 0
-    world.stop()
-    say("stopped")
+    stopped = False
+    for part in (LocalStack, Simulators):
+        with contextlib.suppress(FileNotFoundError):
+            part.attach().stop()
+            stopped = True
+    say("stopped" if stopped else "nothing is running")
     return 0
 
 
 def order(files: Sequence[str]) -> int:
     """Put messages on the order queue."""
-    stack = World.attach().stack
+    stack = LocalStack.attach()
     for name in files:
         sent = stack.client("sqs").send_message(
             QueueUrl=stack.outputs["OrderQueueUrl"], MessageBody=Path(name).read_text()
@@ -147,7 +148,7 @@ def order(files: Sequence[str]) -> int:
 
 def orders() -> int:
     """List the orders."""
-    stack = World.attach().stack
+    stack = LocalStack.attach()
     client, name = stack.client("dynamodb"), stack.outputs["TableName"]
     pages = client.get_paginator("scan").paginate(
         TableName=name, FilterExpression="sk = :sk", ExpressionAttributeValues={":sk": {"S": "ORDER"}}
@@ -165,6 +166,12 @@ def line(it: Order) -> str:
     return f"{it.order_id:<34} {it.provider:<9} {it.state.value:<20} {it.provider_order_id or '-':<37} {have}"
 
 
+def url() -> int:
+    """Print where the API is."""
+    print(LocalStack.attach().api_url)
+    return 0
+
+
 def sign(name: str) -> int:
     """Print headers for a body, one a line."""
     for header, value in Keys.load(HOME / "keys.json").sign(Path(name).read_bytes()).items():
@@ -177,16 +184,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m local", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=("run", "up", "down", "order", "orders", "sign"))
+    parser.add_argument("command", choices=("run", "up", "down", "order", "orders", "url", "sign"))
     parser.add_argument("files", nargs="*", metavar="FILE")
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _end)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _end)
     commands: dict[str, Callable[[], int]] = {
         "run": run,
         "up": up,
         "down": down,
         "order": lambda: order(options.files),
         "orders": orders,
+        "url": url,
         "sign": lambda: sign(options.files[0]),
     }
     try:
@@ -194,10 +203,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (FileNotFoundError, RuntimeError, ValueError) as fault:
         say(f"FAILED: {fault}")
         return 1
+    except KeyboardInterrupt:
+        say("interrupted; everything is stopped")
+        return 130
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
-    # As Ctrl-C does it: whatever was started is ended on the way out.
+    # As Ctrl-C does: whatever was started is ended on the way out.
     raise KeyboardInterrupt
 
 

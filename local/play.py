@@ -9,7 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -202,6 +202,8 @@ class Play:
         """What people were told, each message once."""
         self.events: list[dict[str, Any]] = []
         """What came on the bus, each delivery."""
+        self.private: dict[str, str] = {f"the key {name}": value for name, value in asdict(world.keys).items()}
+        """What must be in no log, by name."""
         self.answers_lost = False
         """Story 8 has lost its answers: from now on every provider answers, and the others may begin."""
         self._heard: list[tuple[str, list[Any]]] = [
@@ -252,6 +254,8 @@ class Play:
         Raises:
             PermissionMissingError: a function was refused something by AWS; nothing after that is worth telling.
         """
+        # CallFire's orders end when their stories say so: then it is sure which was first, the postback or the poll.
+        self.ask("callfire", "configure", finish_seconds=3600)
         sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
         sweeper.start()
         try:

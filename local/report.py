@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -58,21 +57,26 @@ def faults_of_run(play: Play) -> list[str]:
         for message in answer.get("Messages", []):
             reason = message.get("MessageAttributes", {}).get("reason", {}).get("StringValue", message["Body"][:300])
             found.append(f"{queue}DeadLetterQueue: {reason}")
-    return found + secrets_in_logs(play)
+    return found + leaks(play)
 
 
-def secrets_in_logs(play: Play) -> list[str]:
-    """Keys, contact fields and reviewers' words in the logs of functions and of the API, by name."""
-    private = {f"the key {name}": value for name, value in asdict(play.world.keys).items()}
-    for order in play.orders:
-        for name, value in order.message.get("contact", {}).items():
-            private[f"{name} of {order.order_id}"] = value
-    found = []
-    groups = [f"/aws/lambda/{STACK_NAME}-{function}" for function in FUNCTIONS] + [f"/aws/apigateway/{STACK_NAME}"]
-    for group in groups:
-        pages = play.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+def leaks(play: Play) -> list[str]:
+    """Whatever is private and lies in a log, or was told to applications or people."""
+    contacts = {
+        f"{name} of {order.order_id}": value
+        for order in play.orders
+        for name, value in order.message.get("contact", {}).items()
+    }
+    places = {"a message to people": "\n".join(play.people), "an event on the bus": json.dumps(play.events)}
+    found = [
+        f"{name} is in {where}" for name, value in contacts.items() for where, text in places.items() if value in text
+    ]
+    for name in (*(f"lambda/{STACK_NAME}-{function}" for function in FUNCTIONS), f"apigateway/{STACK_NAME}"):
+        pages = play.logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/{name}")
         text = "\n".join(event["message"] for page in pages for event in page["events"])
-        found += [f"{name} is in the log {group}" for name, value in private.items() if value in text]
+        found += [
+            f"{what} is in the log /aws/{name}" for what, value in (play.private | contacts).items() if value in text
+        ]
     return found
 
 
@@ -98,7 +102,7 @@ def table(play: Play, faults: dict[str, list[str]]) -> str:
             order.state,
             "no" if faults[order.order_id] else "yes",
         )
-        for order in play.orders
+        for order in sorted(play.orders, key=lambda order: order.story)
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
@@ -125,6 +129,6 @@ def write(play: Play, path: Path) -> None:
                 {"at": instant_text(e.at), "kind": e.kind.value, "state": e.state, "data": e.data} for e in order.ledger
             ],
         }
-        for order in play.orders
+        for order in sorted(play.orders, key=lambda order: order.story)
     ]
     path.write_text(json.dumps({"stories": stories, "orders": orders}, indent=2))

@@ -35,11 +35,18 @@ class Simulators:
         """Those that were left running.
 
         Raises:
-            FileNotFoundError: none were.
+            FileNotFoundError: none were, or they are gone.
         """
         found = cls(home)
-        found._group = int((found._state / "group").read_text())
+        group = int((found._state / "group").read_text())
         found._read()
+        try:
+            found.ask("telnyx", "now")
+        except httpx.TransportError:
+            # After a restart of the machine their process number is another's.
+            (found._state / "group").unlink()
+            raise FileNotFoundError("the simulators are gone") from None
+        found._group = group
         return found
 
     def spawn(self, keys: Keys) -> None:

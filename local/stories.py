@@ -100,6 +100,7 @@ def two_us_locals(play: Play) -> Steps:
 def three_german_locals(play: Play) -> Steps:
     order = play.order("02-three-german-locals", ends="completed", reminders=1)
     reason = "The passport copy shows no date of birth."
+    play.private["the reviewer's comment"] = reason
     play.ask("telnyx", "set_deadline", seconds=36, order=order.reference)
     play.ask(
         "telnyx",

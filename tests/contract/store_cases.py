@@ -204,7 +204,7 @@ class StoreContract:
 
     @pytest.mark.parametrize("order_id", ["order-1", None])
     def test_events_are_kept_whatever_their_bytes(self, store: Store, order_id: str | None) -> None:
-        event = RawEvent("e-1", "telnyx", "default", START, "00ff", "why", b"\x00\xff not UTF-8 \xc3\x28")
+        event = RawEvent("e-1", "telnyx", "default", START, "00ff", "k-1", "why", b"\x00\xff not UTF-8 \xc3\x28")
         for _ in range(2):
             store.keep_event(event, order_id, expires_at=START + timedelta(days=90))
         assert self.kept(store, order_id) == [event]

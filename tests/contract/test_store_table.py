@@ -58,6 +58,7 @@ class TestTable(StoreContract):
                 account=str(item["account"]),
                 received_at=START,
                 body_sha256=str(item["body_sha256"]),
+                key=str(item["key"]),
                 reason=str(item.get("reason", "")),
                 body=item.get("body"),  # type: ignore[arg-type]
             )

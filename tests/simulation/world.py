@@ -401,7 +401,7 @@ class World:
             # The real way in: what the receiver would put on the queue.
             from numberdesk.services.receive import message  # noqa: PLC0415 - only here
 
-            event = message("telnyx", "default", json.dumps(envelope).encode(), self.time)
+            event = message("telnyx", "default", json.dumps(envelope).encode(), self.time, key="k")
             delay = timedelta(seconds=self.random.choice([0, 0, 1, 60, 3600]))
             self.put("sync", json.dumps(event, default=datetime.isoformat), delay)
 

@@ -33,22 +33,22 @@ def _signed(body: bytes, timestamp: str) -> dict[str, str]:
 
 
 def test_genuine_webhook_names_its_account() -> None:
-    assert verify(BODY, HEADERS, KEYS, SIGNED_AT, TOLERANCE) == "default"
+    assert verify(BODY, HEADERS, KEYS, SIGNED_AT, TOLERANCE)[0] == "default"
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe not text \x00", b"{}\r\n"])
 def test_signature_is_over_the_raw_bytes(body: bytes) -> None:
-    assert verify(body, _signed(body, "1755879834"), KEYS, SIGNED_AT, TOLERANCE) == "default"
+    assert verify(body, _signed(body, "1755879834"), KEYS, SIGNED_AT, TOLERANCE)[0] == "default"
 
 
 def test_every_key_is_tried() -> None:
     keys = [("old", OTHER), ("broken", "not base64"), ("short", "AAAA"), ("new", PUBLIC)]
-    assert verify(BODY, HEADERS, keys, SIGNED_AT, TOLERANCE) == "new"
+    assert verify(BODY, HEADERS, keys, SIGNED_AT, TOLERANCE) == keys[-1]
 
 
 @pytest.mark.parametrize("seconds", [-300, 0, 300])
 def test_tolerance_is_inclusive_both_ways(seconds: int) -> None:
-    assert verify(BODY, HEADERS, KEYS, SIGNED_AT + timedelta(seconds=seconds), TOLERANCE) == "default"
+    assert verify(BODY, HEADERS, KEYS, SIGNED_AT + timedelta(seconds=seconds), TOLERANCE)[0] == "default"
 
 
 @pytest.mark.parametrize(("seconds", "reason"), [(301, "too old"), (-301, "from the future"), (10**9, "too old")])

@@ -304,11 +304,9 @@ def _move(
             text = messages.partially_completed(moved, len(delivered), absent)
             changes.append(_change(ChangeKind.ORDER_PARTIALLY_COMPLETED, data | {"missing": absent}, text, people=True))
             if order.request.partial is Partial.REFUSE:
-                shown = f"only {len(delivered)} of {order.request.count}, though it was asked for all or nothing"
-                told = messages.contradiction(moved, shown)
-                changes.append(
-                    _change(ChangeKind.PROVIDER_CONTRADICTION, {"delivered": len(delivered)}, told, people=True)
-                )
+                shown = {"recorded": "all or nothing", "shown": f"{len(delivered)} of {order.request.count}"}
+                told = messages.not_all_or_nothing(moved, len(delivered))
+                changes.append(_change(ChangeKind.PROVIDER_CONTRADICTION, {**shown}, told, people=True))
         case OrderState.FAILED:
             reason = f"the provider ended it ({snapshot.word})"
             changes.append(

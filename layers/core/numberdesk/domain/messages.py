@@ -134,6 +134,14 @@ def contradiction(order: Order, shown: str) -> str:
     )
 
 
+def not_all_or_nothing(order: Order, delivered: int) -> str:
+    """Tell a broken promise."""
+    return (
+        f"{subject(order)} was asked for all or nothing, and {provider_name(order.provider)} delivered {delivered} of {order.request.count}. "
+        "They are recorded as delivered and are billed; give them back there if they are of no use, and ask the provider why."
+    )
+
+
 def unknown_word(order: Order, word: UnknownWord) -> str:
     """Tell a new word."""
     return (

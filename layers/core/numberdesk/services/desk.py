@@ -13,7 +13,7 @@ from numberdesk.domain import ledger, messages
 from numberdesk.domain.fold import Rules
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.domain.words import MOVES, ChangeKind, OrderState
 from numberdesk.providers import registry
 
 if TYPE_CHECKING:
@@ -117,6 +117,9 @@ class Desk:
         Raises:
             ConflictError, ClaimedError: see `Store.commit`.
         """
+        if after.state is not before.state and after.state not in MOVES[before.state]:
+            message = f"an order does not move from {before.state.value} to {after.state.value}"
+            raise AssertionError(message)
         version = before.version + 1
         # As the store writes it: the next commit must know which page its row belongs to.
         numbers_version = version if after.assets != before.assets else before.numbers_version

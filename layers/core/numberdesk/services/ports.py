@@ -47,6 +47,8 @@ class RawEvent:
     account: str
     received_at: datetime
     body_sha256: str
+    key: str = ""
+    """Which key or token matched: the first 16 hexadecimal digits of its SHA-256."""
     reason: str = ""
     """Why it could not be matched, if it could not."""
     body: bytes | None = field(default=None, repr=False)

@@ -73,14 +73,14 @@ class Receiver:
         if len(body) > self.body_limit:
             raise NotTakenError(413, f"the body has {len(body)} bytes, more than the limit of {self.body_limit}")
         if event["resource"] == TELNYX:
-            provider, account = "telnyx", self._telnyx(event, body, now)
+            provider, (account, key) = "telnyx", self._telnyx(event, body, now)
         else:
-            provider, account = "callfire", self._callfire(event)
-        self.send(json.dumps(message(provider, account, body, now), default=datetime.isoformat))
+            provider, (account, key) = "callfire", self._callfire(event)
+        self.send(json.dumps(message(provider, account, body, now, key=key), default=datetime.isoformat))
         return provider, account, len(body)
 
-    def _telnyx(self, event: Mapping[str, Any], body: bytes, now: datetime) -> str:
-        """Whose key signed this body."""
+    def _telnyx(self, event: Mapping[str, Any], body: bytes, now: datetime) -> tuple[str, str]:
+        """Whose key signed this body, and which."""
         if not self.telnyx_keys:
             raise KeyMissingError(401, "no Telnyx public key is configured")
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
@@ -89,15 +89,13 @@ class Receiver:
         except SignatureError as error:
             raise NotTakenError(401, str(error)) from None
 
-    def _callfire(self, event: Mapping[str, Any]) -> str:
-        """Whose token stands in this path. Every digest is compared, in constant time."""
+    def _callfire(self, event: Mapping[str, Any]) -> tuple[str, str]:
+        """Whose token stands in this path, and its digest. Every digest is compared, in constant time."""
         if not self.callfire_digests:
             raise KeyMissingError(401, "no CallFire token digest is configured")
         token = str((event.get("pathParameters") or {}).get("token") or "")
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest().encode()
-        matching = [
-            account for account, known in self.callfire_digests if hmac.compare_digest(digest, known.lower().encode())
-        ]
+        matching = [entry for entry in self.callfire_digests if hmac.compare_digest(digest, entry[1].lower().encode())]
         if not matching:
             raise NotTakenError(401, "the token is not known")
         return matching[0]
@@ -114,11 +112,15 @@ def read_body(event: Mapping[str, Any]) -> bytes:
         raise NotTakenError(400, "the body is not base64") from None
 
 
-def message(provider: str, account: str, body: bytes, now: datetime) -> dict[str, Any]:
-    """Make the queue message: the exact bytes, or of a large body the hint and its hash."""
+def message(provider: str, account: str, body: bytes, now: datetime, *, key: str) -> dict[str, Any]:
+    """Make the queue message: the exact bytes, or of a large body the hint and its hash.
+
+    `key` is the public key or token digest that matched; its hash's first 16 digits say which of several it was.
+    """
     event: dict[str, Any] = {
         "provider": provider,
         "account": account,
+        "key": hashlib.sha256(key.encode()).hexdigest()[:16],
         "received_at": now.isoformat(),
         "body_sha256": hashlib.sha256(body).hexdigest(),
     }

@@ -77,6 +77,7 @@ class Syncer:
             account=account,
             received_at=received_at,
             body_sha256=event["body_sha256"],
+            key=event["key"],
             body=body,
         )
         try:

@@ -202,6 +202,7 @@ class Table:
             "sk": f"PERSONAL#EVENT#{came}#{event.event_id[:256]}",
             "provider": event.provider,
             "account": event.account,
+            "key": event.key,
             "received_at": came,
             "body_sha256": event.body_sha256,
             "expires_at": int(expires_at.timestamp()),

@@ -27,7 +27,7 @@ class SignatureError(Exception):
 
 def verify(
     body: bytes, headers: Mapping[str, str], keys: Sequence[tuple[str, str]], now: datetime, tolerance: timedelta
-) -> str:
+) -> tuple[str, str]:
     """Check a webhook's signature and age.
 
     Whether Telnyx signs a repeated attempt afresh is not published: with a tolerance that is too small, late repeats are
@@ -42,7 +42,7 @@ def verify(
         tolerance: how far the signature's timestamp may lie behind or ahead of `now`; exactly that far is accepted.
 
     Returns:
-        The account whose key matched.
+        The entry of `keys` that matched.
 
     Raises:
         SignatureError: refuse the webhook.
@@ -57,13 +57,13 @@ def verify(
     if signature is None:
         raise SignatureError("the signature is not base64")
     message = timestamp.encode() + b"|" + body
-    account = next((account for account, key in keys if _matches(key, signature, message)), None)
-    if account is None:
+    matching = next((entry for entry in keys if _matches(entry[1], signature, message)), None)
+    if matching is None:
         raise SignatureError("the signature matches no configured key")
     # Only now: that a signature is genuine and merely late tells a slow network or a wrong clock from a forgery.
     if abs(now - signed_at) > tolerance:
         raise SignatureError("the signature is too old" if signed_at < now else "the signature is from the future")
-    return account
+    return matching
 
 
 def _instant(timestamp: str) -> datetime:

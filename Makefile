@@ -55,6 +55,11 @@ lint: .venv/ready .sam/ready ## ruff, mypy, sam validate
 bench: .venv/ready ## measure what the receiver costs against a bare function
 	@.venv/bin/python -m bench
 
+SEEDS ?= 0:20000
+.PHONY: simulate
+simulate: .venv/ready ## play many seeded histories (SEEDS=first:last)
+	NUMBERDESK_SEEDS=$(SEEDS) .venv/bin/pytest -q -n 2 tests/simulation
+
 .PHONY: docs
 docs: .venv/ready ## write the pages of docs/ that come from the code
 	@PYTHONPATH=layers/core .venv/bin/python -m docs.generate

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 from contextlib import contextmanager
+from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 from unittest import mock
@@ -50,6 +51,12 @@ SECRETS: dict[str, dict[str, Any]] = {
     "callfire": {"login": "LOGIN-callfire", "password": "PASSWORD-callfire-secret", "settings": {"v2_find": True}},
 }
 _MOST_ROUNDS = 200
+_make_client = boto3.Session.client
+
+
+@cache
+def _client(service: str) -> Any:
+    return _make_client(boto3.Session(region_name=REGION), service)  # type: ignore[call-overload]
 
 
 @contextmanager
@@ -61,6 +68,8 @@ def moto_stack(clock: Clock | None = None, **parameters: str) -> Iterator[Stack]
     clock = clock or Clock()
     with (
         mock.patch.dict("os.environ", LAMBDA),
+        # A client takes longer to make than most tests take, and keeps nothing.
+        mock.patch.object(boto3.Session, "client", lambda session, service, **_: _client(service)),
         # moto copies the whole table for each transaction. What its stream holds never changes.
         mock.patch.object(
             moto.dynamodb.models.table.StreamRecord, "__deepcopy__", lambda record, _memo: record, create=True
@@ -173,6 +182,8 @@ class World:
         What the function reports as failed stays, hidden until its visibility time-out has passed.
         """
         queue, size = SOURCES[name]
+        if not self._queue(queue)._messages:
+            return 0
         event, handles = self.batch(queue, size)
         if not handles:
             return 0

@@ -1,0 +1,458 @@
+"""At most one purchase per order id, whatever happens on the way."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.providers.base import RefusedError
+from numberdesk.providers.callfire.adapter import CallFire
+from numberdesk.providers.telesign.adapter import TeleSign
+from numberdesk.providers.telnyx.adapter import Telnyx
+from numberdesk.storage.table import Table
+from tests.support.aws import SECRETS
+from tests.support.builders import body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numberdesk.providers.base import Placed, Plan
+    from tests.support.aws import World
+
+ADAPTERS: dict[str, Any] = {"telnyx": Telnyx, "telesign": TeleSign, "callfire": CallFire}
+BELGIAN = {"criteria": {"country": "BE", "number_type": "mobile", "prefix": "324"}, "quantity": 1}
+SEATTLE = {"criteria": {"city": "Seattle"}, "quantity": 1}
+MESSAGES = {
+    "telnyx": body(),
+    "telesign": body("order-1", BELGIAN, provider="telesign"),
+    "callfire": body("order-1", SEATTLE, {"numbers": ["+12065550143"]}, provider="callfire"),
+}
+LOGINS = {
+    "telnyx": SECRETS["telnyx"]["api_key"],
+    "telesign": SECRETS["telesign"]["customer_id"],
+    "callfire": SECRETS["callfire"]["login"],
+}
+every_provider = pytest.mark.parametrize("provider", ADAPTERS)
+
+
+class KilledError(BaseException):
+    """Lambda ends a function in the middle of a line: no handler of errors sees it."""
+
+
+def once(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, before: Callable[..., object]) -> None:
+    """Let something happen just before the next call of a method, and never again."""
+    method = getattr(owner, name)
+
+    def hooked(self: object, *args: Any, **kwargs: Any) -> object:
+        monkeypatch.setattr(owner, name, method)
+        before(*args, **kwargs)
+        return method(self, *args, **kwargs)
+
+    monkeypatch.setattr(owner, name, hooked)
+
+
+def people(world: World) -> list[str]:
+    """Name what people were told."""
+    return [kind for kind, detail in world.events() if detail["people"]]
+
+
+# The same message more than once
+
+
+def test_message_that_comes_twice_and_again_after_the_end_buys_once(world: World) -> None:
+    for _ in range(2):
+        world.send(body())
+    world.pass_time(3)
+    assert world.order().state is OrderState.COMPLETED
+    version = world.order().version
+    world.send(body())
+    world.settle()
+    assert (world.bought(), world.order().version, world.dead_letters()) == (1, version, [])
+    assert world.kinds().count(ChangeKind.ORDER_PLACED) == 1
+
+
+def test_two_senders_at_once_buy_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have searched and are about to write the intent: one of them may."""
+    for _ in range(2):
+        world.send(body())
+    other = world.cold("place_order")
+    searches = []
+
+    def overtake(*_args: object, **_kwargs: object) -> None:
+        searches.append(world.calls("telnyx", "search"))
+        world.deliver("place_order", function=other)
+
+    once(monkeypatch, Table, "commit", overtake)
+    world.settle()
+    assert searches == [1]
+    assert world.calls("telnyx", "search") == 2
+    assert world.bought() == 1
+    assert world.kinds().count(ChangeKind.PLACING_BEGUN) == 1
+
+
+def test_two_receivers_at_once_record_one_order(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):
+        world.send(body())
+    other = world.cold("place_order")
+    once(monkeypatch, Table, "create", lambda *_: world.deliver("place_order", function=other))
+    world.settle()
+    assert (world.bought(), world.kinds().count(ChangeKind.ORDER_RECEIVED)) == (1, 1)
+
+
+def test_order_id_of_another_request_is_refused_and_the_order_goes_on(world: World) -> None:
+    world.send(body())
+    world.settle()
+    world.send(body("order-1", {"numbers": ["+13125550100"]}))
+    world.pass_time(3)
+    [(letter, attributes)] = world.dead_letters()
+    assert json.loads(letter)["items"] == [{"numbers": ["+13125550100"]}]
+    assert "this order id was used for another request" in attributes["reason"]
+    assert attributes["order_id"] == "order-1"
+    assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
+    assert people(world) == ["OrderRefused"]
+
+
+def test_order_id_of_another_request_is_refused_though_both_came_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.send(body("order-1", {"criteria": {"country": "US"}, "quantity": 1}))
+    world.send(body())
+    other = world.cold("place_order")
+    once(monkeypatch, Table, "create", lambda *_: world.deliver("place_order", function=other))
+    world.settle()
+    assert (world.bought(), len(world.dead_letters()), world.order().request.count) == (1, 1, 2)
+
+
+# A definite no
+
+
+def test_refused_order_has_failed_and_people_are_told_why(world: World) -> None:
+    error = {"errors": [{"code": "85004", "title": "Invalid connection", "detail": "of Ms Mustermann"}]}
+    world.telnyx.fault("create_order", "status", status=422, body=json.dumps(error), content_type="application/json")
+    world.send(body())
+    world.settle()
+    assert (world.order().state, world.bought()) == (OrderState.FAILED, 0)
+    [(kind, detail)] = [event for event in world.events() if event[1]["people"]]
+    assert kind == "OrderFailed"
+    assert "Invalid connection" in detail["message"]
+    assert "85004" in detail["message"]
+    assert "Mustermann" not in repr(world.everything()) + world.output.getvalue()
+    world.send(body())
+    world.pass_time(3600, sweep=True)
+    assert world.calls("telnyx", "create_order") == 1
+
+
+def test_numbers_that_were_gone_are_replaced_by_a_new_choice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sell(plan: Plan, _reference: str) -> None:
+        world.telnyx.sell_elsewhere([asset.value for asset in plan.chosen])
+
+    once(monkeypatch, Telnyx, "place", sell)
+    world.send(body())
+    world.pass_time(3)
+    order = world.order()
+    assert (order.state, world.bought()) == (OrderState.COMPLETED, 1)
+    assert len(order.gone) == 2
+    assert not set(order.gone) & {asset.value for asset in order.assets}
+
+
+def test_nothing_is_bought_where_nothing_is_found(world: World) -> None:
+    world.telnyx.sell_out("US")
+    world.send(body())
+    world.settle()
+    assert (world.order().state, world.calls("telnyx", "create_order")) == (OrderState.FAILED, 0)
+    assert people(world) == ["OrderFailed"]
+
+
+# No clear answer
+
+
+@pytest.mark.parametrize(
+    ("provider", "fault"),
+    [*((provider, "lose_answer") for provider in ADAPTERS), ("telnyx", "status_after"), ("telesign", "truncated")],
+)
+def test_purchase_whose_answer_was_lost_is_found_and_adopted(world: World, provider: str, fault: Any) -> None:
+    simulator = world.simulators[provider]
+    simulator.fault("create_order", fault)
+    world.send(MESSAGES[provider])
+    world.deliver("place_order")
+    assert (world.order().state, world.bought(provider)) == (OrderState.UNKNOWN, 1)
+    world.pass_time(60, steps=4)
+    order = world.order()
+    assert (order.state, world.bought(provider)) == (OrderState.COMPLETED, 1)
+    assert order.provider_order_id == simulator.orders()[0]["order_id"]
+    assert world.calls(provider, "create_order") == 1
+    events = world.events()
+    assert [kind for kind, _ in events] == ["OrderUnknown", "OrderPlaced", "OrderCompleted"]
+    assert events[1][1]["data"]["found"] is True
+
+
+def test_callfire_order_stays_unknown_without_v2_and_people_are_told_what_to_look_for(world: World) -> None:
+    world.put_secret("callfire", **{**SECRETS["callfire"], "settings": {"v2_find": False}})
+    world.callfire.fault("create_order", "lose_answer")
+    world.send(MESSAGES["callfire"])
+    world.pass_time(6 * 3600, steps=3, sweep=True)
+    assert (world.order().state, world.bought("callfire")) == (OrderState.UNKNOWN, 1)
+    assert world.calls("callfire", "create_order") == world.calls("callfire")  # and it never looked, either
+    [(kind, detail)] = world.events()
+    assert (kind, detail["people"]) == ("OrderUnknown", True)
+    assert "the numbers +12065550143" in detail["message"]
+    assert "created after 2026-11-22 08:00:00 UTC" in detail["message"]
+    # The same message again changes nothing.
+    world.send(MESSAGES["callfire"])
+    world.settle()
+    assert world.bought("callfire") == 1
+
+
+def test_people_are_told_of_a_purchase_that_is_not_found_and_it_is_adopted_when_it_shows(world: World) -> None:
+    world.telnyx.configure(list_lag_seconds=7200)
+    world.telnyx.fault("create_order", "lose_answer")
+    world.send(body())
+    world.pass_time(3600, steps=6, sweep=True)
+    assert world.order().state is OrderState.UNKNOWN
+    events = world.events()
+    assert [(kind, detail["people"]) for kind, detail in events] == [("OrderUnknown", False), ("OrderUnknown", True)]
+    assert world.order().reference in events[1][1]["message"]
+    world.pass_time(4 * 3600, steps=4, sweep=True)
+    assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
+    assert [kind for kind, _ in world.events()] == ["OrderPlaced", "OrderCompleted"]
+
+
+def test_order_of_another_stack_with_the_same_content_is_not_adopted(world: World) -> None:
+    world.send(body("order-1", BELGIAN, provider="telesign"))
+    world.pass_time(20, steps=2)
+    world.telesign.fault("create_order", "status", status=500)
+    world.send(body("order-2", BELGIAN, provider="telesign"))
+    world.pass_time(3600, steps=4, sweep=True)
+    assert world.order("order-2").state is OrderState.UNKNOWN
+    assert world.order("order-2").provider_order_id is None
+
+
+@every_provider
+def test_call_that_never_left_is_made_again(world: World, provider: str) -> None:
+    world.simulators[provider].fault("create_order", "drop_before")
+    world.send(MESSAGES[provider])
+    world.settle()
+    assert (world.order().state, world.bought(provider)) == (OrderState.RECEIVED, 0)
+    world.pass_time(60, steps=3)
+    assert (world.order().state, world.bought(provider)) == (OrderState.COMPLETED, 1)
+    assert ChangeKind.ORDER_UNKNOWN not in world.kinds()
+
+
+# Crashes and late answers
+
+
+@pytest.mark.parametrize("provider", ["telnyx", "callfire"])
+def test_crash_before_the_call_leaves_an_order_that_is_never_sent(
+    world: World, monkeypatch: pytest.MonkeyPatch, provider: str
+) -> None:
+    def die(*_args: object) -> None:
+        raise KilledError
+
+    once(monkeypatch, ADAPTERS[provider], "place", die)
+    world.send(MESSAGES[provider])
+    with pytest.raises(KilledError):
+        world.deliver("place_order")
+    assert world.order().state is OrderState.PLACING
+    # The message comes again after its visibility time-out, the sweep runs: nobody sends.
+    world.pass_time(7200, steps=4, sweep=True)
+    assert (world.order().state, world.calls(provider, "create_order")) == (OrderState.UNKNOWN, 0)
+    assert world.peek("OrderQueue") == []
+    assert people(world) == ["OrderUnknown"]
+
+
+@every_provider
+def test_crash_after_the_call_leaves_a_purchase_that_is_found(
+    world: World, monkeypatch: pytest.MonkeyPatch, provider: str
+) -> None:
+    place = ADAPTERS[provider].place
+
+    def place_and_die(self: Any, plan: Plan, reference: str) -> Placed:
+        place(self, plan, reference)
+        raise KilledError
+
+    monkeypatch.setattr(ADAPTERS[provider], "place", place_and_die)
+    world.send(MESSAGES[provider])
+    with pytest.raises(KilledError):
+        world.deliver("place_order")
+    assert (world.order().state, world.bought(provider)) == (OrderState.PLACING, 1)
+    monkeypatch.undo()
+    world.pass_time(300, steps=5, sweep=True)
+    assert (world.order().state, world.bought(provider)) == (OrderState.COMPLETED, 1)
+
+
+def test_crash_before_the_intent_is_made_good_by_the_sweep(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_args: object, **_kwargs: object) -> None:
+        raise KilledError
+
+    once(monkeypatch, Telnyx, "plan", die)
+    world.send(body())
+    with pytest.raises(KilledError):
+        world.deliver("place_order")
+    assert world.order().state is OrderState.RECEIVED
+    world.sweep()
+    assert (world.order().state, world.bought()) == (OrderState.PENDING, 1)
+
+
+def test_answer_that_comes_after_the_order_was_found_changes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Telnyx.place
+
+    def place_slowly(self: Telnyx, plan: Plan, reference: str) -> Placed:
+        placed = place(self, plan, reference)
+        world.clock.advance(120)
+        world.sweep()
+        assert world.order().provider_order_id == placed.provider_order_id
+        return placed
+
+    monkeypatch.setattr(Telnyx, "place", place_slowly)
+    world.send(body())
+    world.settle()
+    assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
+    assert world.kinds().count(ChangeKind.ORDER_PLACED) == 1
+    assert ChangeKind.PROVIDER_CONTRADICTION not in world.kinds()
+
+
+def test_refusal_that_comes_after_the_order_was_given_up_proves_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_slowly(*_args: object) -> Placed:
+        world.clock.advance(120)
+        world.sweep()
+        raise RefusedError("too late", code="85001", numbers_gone=True)
+
+    monkeypatch.setattr(Telnyx, "place", refuse_slowly)
+    world.send(body())
+    world.settle()
+    assert world.order().state is OrderState.UNKNOWN
+    assert ChangeKind.ORDER_FAILED not in world.kinds()
+
+
+def test_nobody_sends_after_the_time_to_send(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sender slept between its intent and its call: others may count it as lost already."""
+    once(monkeypatch, CallFire, "place", lambda *_: world.clock.advance(31))
+    world.send(MESSAGES["callfire"])
+    world.deliver("place_order")
+    assert (world.order().state, world.calls("callfire", "create_order")) == (OrderState.RECEIVED, 0)
+    world.pass_time(60, steps=3)
+    assert (world.order().state, world.bought("callfire")) == (OrderState.COMPLETED, 1)
+
+
+def test_too_little_time_left_starts_no_purchase(world: World) -> None:
+    world.send(body())
+    world.deliver("place_order", remaining_ms=37_000)
+    assert (world.order().state, world.calls("telnyx", "create_order")) == (OrderState.RECEIVED, 0)
+    assert ChangeKind.PLACING_BEGUN not in world.kinds()
+    world.settle()
+    assert (world.order().state, world.bought()) == (OrderState.PENDING, 1)
+
+
+# Accounts
+
+
+@every_provider
+def test_orders_wait_while_the_key_is_bad_and_go_on_with_a_good_one(world: World, provider: str) -> None:
+    simulator, secret = world.simulators[provider], SECRETS[provider]
+    simulator.revoke(LOGINS[provider])
+    waiting = [{**MESSAGES[provider], "order_id": order_id} for order_id in ("order-1", "order-2")]
+    for message in waiting:
+        if provider == "callfire":
+            message["items"] = [SEATTLE]
+        world.send(message)
+    world.pass_time(240, steps=4, sweep=True)
+    assert {world.order(message["order_id"]).state for message in waiting} == {OrderState.RECEIVED}
+    assert [kind for kind, _ in world.events()] == ["ProviderAccountBlocked"]
+    # One probe a minute for both of them.
+    assert 3 <= world.calls(provider) <= 6
+    assert secret["api_key" if "api_key" in secret else "password"] not in world.output.getvalue()
+
+    fresh = {"telnyx": {"api_key": "KEY-two"}, "telesign": {"api_key": "dHdv"}, "callfire": {"password": "two"}}
+    good = {**secret, **fresh[provider]}
+    login = good.get("login") or good.get("customer_id") or good["api_key"]
+    simulator.allow(login, "" if provider == "telnyx" else good.get("password") or good["api_key"])
+    world.put_secret(provider, **good)
+    world.pass_time(180, steps=3, sweep=True)
+    assert {world.order(message["order_id"]).state for message in waiting} == {OrderState.COMPLETED}
+    assert world.bought(provider) == 2
+    assert world.kinds(f"ACCOUNT#{provider}#default") == [
+        ChangeKind.PROVIDER_ACCOUNT_BLOCKED,
+        ChangeKind.ACCOUNT_UNBLOCKED,
+    ]
+
+
+def test_key_that_was_changed_in_time_blocks_nothing(world: World) -> None:
+    """A warm function holds the old key for minutes: a refusal makes it read the secret again first."""
+    world.send(body("order-0"))
+    world.settle()
+    world.telnyx.revoke(SECRETS["telnyx"]["api_key"])
+    world.telnyx.allow("KEY-two")
+    world.put_secret("telnyx", api_key="KEY-two")
+    world.send(body())
+    world.settle()
+    assert world.order().state is OrderState.PENDING
+    assert world.kinds("ACCOUNT#telnyx#default") == []
+
+
+def test_account_without_money_is_told_once_however_often_it_is_probed(world: World) -> None:
+    """At Telnyx a search succeeds without money: only a purchase shows that there is some again."""
+    world.telnyx.block(code="20100")
+    world.send(body())
+    world.pass_time(240, steps=4, sweep=True)
+    assert world.order().state is OrderState.RECEIVED
+    assert world.calls("telnyx", "create_order") >= 3
+    [(kind, detail)] = world.events()
+    assert (kind, detail["data"]["code"]) == ("ProviderAccountBlocked", "20100")
+    world.telnyx.unblock()
+    world.pass_time(120, steps=4, sweep=True)
+    assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
+
+
+def test_account_without_a_secret_is_blocked_until_there_is_one(world: World) -> None:
+    world.send(body(account="second"))
+    world.pass_time(120, steps=2, sweep=True)
+    assert world.order().state is OrderState.RECEIVED
+    [(kind, detail)] = world.events()
+    assert kind == "ProviderAccountBlocked"
+    assert "numberdesk/telnyx/second" in detail["message"]
+    world.telnyx.allow("KEY-two", account="second")
+    world.put_secret("telnyx", "second", api_key="KEY-two")
+    world.pass_time(180, steps=6, sweep=True)
+    assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
+
+
+@pytest.mark.parametrize("url", ["http://api.telnyx.com/v2", "https://evil.example/v2", "http://127.0.0.1:8000/v2"])
+def test_key_goes_nowhere_but_to_a_known_host(world: World, url: str) -> None:
+    world.put_secret("telnyx", api_key="KEY-telnyx-secret", base_url=url)
+    world.send(body())
+    world.settle()
+    assert (world.order().state, world.calls()) == (OrderState.RECEIVED, 0)
+    assert [kind for kind, _ in world.events()] == ["ProviderAccountBlocked"]
+
+
+@every_provider
+def test_throttled_account_waits_as_long_as_it_is_asked_to(world: World, provider: str) -> None:
+    world.simulators[provider].fault("create_order", "throttle", retry_after="40")
+    items = {"items": [SEATTLE]} if provider == "callfire" else {}
+    for order_id in ("order-1", "order-2"):
+        world.send({**MESSAGES[provider], **items, "order_id": order_id})
+    world.pass_time(39)
+    # The first was told to wait; the other asked nobody.
+    assert world.calls(provider, "create_order") == 1
+    assert {world.order(order_id).state for order_id in ("order-1", "order-2")} == {OrderState.RECEIVED}
+    world.pass_time(60, steps=3, sweep=True)
+    assert {world.order(order_id).state for order_id in ("order-1", "order-2")} == {OrderState.COMPLETED}
+    assert world.bought(provider) == 2
+    assert "ProviderAccountBlocked" not in dict(world.events())
+
+
+def test_orders_at_callfire_are_a_second_apart(world: World) -> None:
+    for index in range(5):
+        world.send(body(f"order-{index}", {"keywords": [f"CAKE{index}"]}, provider="callfire"))
+    world.pass_time(60, steps=6, sweep=True)
+    made = [request.at for request in world.callfire.requests()]
+    assert all((later - earlier).total_seconds() >= 1 for earlier, later in pairwise(made))
+    assert world.bought("callfire") == 5

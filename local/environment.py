@@ -77,8 +77,10 @@ def free_port() -> int:
 
 
 def _healthy(port: int) -> bool:
+    # No proxy: one that the caller's environment names knows nothing of our loopback.
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/ready", timeout=2):
+        with direct.open(f"http://127.0.0.1:{port}/_ministack/ready", timeout=2):
             return True
     except OSError:
         return False
@@ -292,6 +294,8 @@ class LocalStack:
             AWS_CONFIG_FILE=os.devnull,
             AWS_SHARED_CREDENTIALS_FILE=os.devnull,
             AWS_EC2_METADATA_DISABLED="true",
+            NO_PROXY="*",  # boto3's calls stay on this machine, whatever proxy the caller's environment names
+            no_proxy="*",
         )
 
     def _environment(self) -> dict[str, str]:

@@ -1,0 +1,68 @@
+"""The keys of a run: new each time, for its owner's eyes only, and of use to nobody but the receiver."""
+
+import json
+import stat
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from local.keys import Keys
+from numberdesk.services.receive import CALLFIRE, TELNYX, NotTakenError, Receiver, key_list
+
+NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+
+
+def receiver(keys: Keys) -> Receiver:
+    """The receiver as the template's parameters set it up."""
+    parameters = keys.parameters()
+    return Receiver(
+        key_list(parameters["TelnyxPublicKeys"]),
+        key_list(parameters["CallFireTokenDigests"]),
+        timedelta(seconds=300),
+        1024,
+        lambda message: None,
+    )
+
+
+def test_every_run_has_keys_of_its_own() -> None:
+    first, second = asdict(Keys.make()), asdict(Keys.make())
+    assert not set(first.values()) & set(second.values())
+    assert len(set(first.values())) == len(first)
+    assert all(len(value) >= 43 for value in first.values())  # 32 random bytes in base64
+
+
+def test_only_the_owner_can_read_them(tmp_path: Path) -> None:
+    keys = Keys.make()
+    path = tmp_path / "keys.json"
+    path.write_text("left by somebody else")
+    path.chmod(0o644)
+    keys.save(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert Keys.load(path) == keys
+
+
+def test_the_parameters_hold_no_secret() -> None:
+    keys = Keys.make()
+    parameters = json.dumps(keys.parameters())
+    assert not [name for name, value in asdict(keys).items() if value in parameters]
+
+
+def test_what_is_signed_is_taken_and_a_changed_byte_is_not() -> None:
+    keys = Keys.make()
+    body = b'{"data": {"id": "1"}}'
+    event = {"resource": TELNYX, "headers": keys.sign(body, NOW.timestamp()), "body": body.decode()}
+    assert receiver(keys).take_in(event, NOW) == ("telnyx", "default", len(body))
+    with pytest.raises(NotTakenError):
+        receiver(keys).take_in(event | {"body": body.decode().replace("1", "2")}, NOW)
+    with pytest.raises(NotTakenError):
+        receiver(Keys.make()).take_in(event, NOW)
+
+
+def test_a_postback_with_the_token_is_taken() -> None:
+    keys = Keys.make()
+    event = {"resource": CALLFIRE, "pathParameters": {"token": keys.callfire_token}, "body": "<a/>"}
+    assert receiver(keys).take_in(event, NOW)[:2] == ("callfire", "default")
+    with pytest.raises(NotTakenError):
+        receiver(Keys.make()).take_in(event, NOW)

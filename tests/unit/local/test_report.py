@@ -1,0 +1,151 @@
+"""A run that ended otherwise than told says so: each promise, broken on purpose."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from local.play import Play, PlayedOrder, Story, StoryError
+from local.records import Record
+from local.report import faults_of_order
+from numberdesk.domain.ledger import Entry
+from numberdesk.domain.order import Change
+from numberdesk.domain.words import ChangeKind, OrderState
+from tests.support import builders
+
+REMINDER = {"deadline_id": "1", "deadline_version": 1, "rung": "PT20S"}
+
+
+def played() -> PlayedOrder:
+    """A completed order with one reminder, as it should be."""
+    sent = builders.message("order-1")
+    order, changes = builders.received(sent)
+    ended = order.with_(state=OrderState.COMPLETED, version=2)
+    reminder = Change(
+        kind=ChangeKind.DEADLINE_APPROACHING, data=dict(REMINDER), message="Order order-1: 20 seconds", people=True
+    )
+    completed = Change(kind=ChangeKind.ORDER_COMPLETED, message="Order order-1 is complete")
+    ledger = (*builders.entries(order, *changes), *builders.entries(ended, reminder, completed))
+    play = SimpleNamespace(
+        people=["Order order-1: 20 seconds"],
+        events=[bus_event(entry) for entry in ledger if entry.is_event],
+        ask=lambda provider, control, **arguments: 1,
+    )
+    found = PlayedOrder(cast("Play", play), 1, json.loads(sent.model_dump_json()), "completed", 1, 1)
+    found.record = Record(ended, ledger, (), ())
+    return found
+
+
+def bus_event(entry: Entry) -> dict[str, Any]:
+    """What an application gets, as far as it is looked at."""
+    return {"detail-type": entry.kind.value, "detail": {"id": entry.id, "order_id": entry.order_id}}
+
+
+def change_ledger(order: PlayedOrder, change: Callable[[tuple[Entry, ...]], tuple[Entry, ...]]) -> None:
+    """Change what is recorded."""
+    assert order.record is not None
+    order.record = replace(order.record, ledger=change(order.record.ledger))
+
+
+def sell_twice(order: PlayedOrder) -> None:
+    cast("Any", order.play).ask = lambda provider, control, **arguments: 2
+
+
+def never_sell(order: PlayedOrder) -> None:
+    cast("Any", order.play).ask = lambda provider, control, **arguments: 0
+
+
+def end_elsewhere(order: PlayedOrder) -> None:
+    order.ends = "partially_completed"
+
+
+def fire_twice(order: PlayedOrder) -> None:
+    order.reminders = 2
+    change_ledger(order, lambda ledger: (*ledger, *(e for e in ledger if e.kind is ChangeKind.DEADLINE_APPROACHING)))
+
+
+def never_fire(order: PlayedOrder) -> None:
+    change_ledger(order, lambda ledger: tuple(e for e in ledger if e.kind is not ChangeKind.DEADLINE_APPROACHING))
+
+
+def lose_an_event(order: PlayedOrder) -> None:
+    order.play.events.pop()
+
+
+def invent_an_event(order: PlayedOrder) -> None:
+    order.play.events.append({"detail": {"id": "another", "order_id": "order-1"}})
+
+
+def tell_nobody(order: PlayedOrder) -> None:
+    order.play.people.clear()
+
+
+def tell_too_much(order: PlayedOrder) -> None:
+    order.play.people.append("Order order-1 is complete")
+
+
+def lose_the_thread(order: PlayedOrder) -> None:
+    change_ledger(
+        order, lambda ledger: (*ledger[:-1], ledger[-1].model_copy(update={"correlation_id": "correlation-2"}))
+    )
+
+
+def test_an_order_as_told_has_no_faults() -> None:
+    assert faults_of_order(played()) == []
+
+
+@pytest.mark.parametrize(
+    ("break_it", "fault"),
+    [
+        (sell_twice, "bought 2 times, expected 1"),
+        (never_sell, "bought 0 times, expected 1"),
+        (end_elsewhere, "ended completed, expected partially_completed"),
+        (fire_twice, "rung PT20S of deadline 1, version 1, fired 2 times"),
+        (never_fire, "0 reminders, expected 1"),
+        (lose_an_event, "OrderCompleted never came on the bus"),
+        (invent_an_event, "event another came on the bus and is not in the ledger"),
+        (tell_nobody, "DeadlineApproaching: people were not told"),
+        (tell_too_much, "OrderCompleted: people were told"),
+        (lose_the_thread, "several correlation ids"),
+    ],
+)
+def test_a_broken_promise_is_found(break_it: Callable[[PlayedOrder], None], fault: str) -> None:
+    order = played()
+    break_it(order)
+    assert [found for found in faults_of_order(order) if found.startswith(fault)]
+
+
+def story_of(*steps: str | Exception) -> Story:
+    """A story that waits for these, or ends with that."""
+
+    def tell(_play: Play) -> Any:
+        for step in steps:
+            if isinstance(step, Exception):
+                raise step
+            yield step
+
+    return Story(1, "a story", tell)
+
+
+@pytest.mark.parametrize(
+    ("steps", "over", "passed", "why_not"),
+    [
+        ((), True, True, None),
+        (("a webhook",), False, False, None),
+        ((StoryError("two purchases"),), True, False, "two purchases"),
+        ((LookupError("telnyx, supply: no order fits"),), True, False, "telnyx, supply: no order fits"),
+    ],
+)
+def test_a_story_passes_only_by_ending(
+    steps: tuple[str | Exception, ...], over: bool, passed: bool, why_not: str | None
+) -> None:
+    story = story_of(*steps)
+    play = Play.__new__(Play)
+    play.say = lambda text: None
+    waiting: dict[int, str] = {}
+    assert play._step(story, story.tell(play), waiting) is over
+    assert (story.passed, story.why_not) == (passed, why_not)
+    assert waiting == ({} if over else {1: "a webhook"})

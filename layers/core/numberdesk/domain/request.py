@@ -191,7 +191,11 @@ class Contact(_Message):
 
 DEFAULT_LADDER = ("P7D", "P3D", "P1D", "PT4H", "PT1H")
 
-MetadataValue = Annotated[str, Field(max_length=1024)] | Annotated[int, Field(strict=True)] | bool | None
+_MOST = 2**53 - 1
+# A number beyond this is not the same one to every reader of JSON, and one of more than 38 digits no table holds.
+MetadataValue = (
+    Annotated[str, Field(max_length=1024)] | Annotated[int, Field(strict=True, ge=-_MOST, le=_MOST)] | bool | None
+)
 
 
 class OrderMessage(_Message):
@@ -251,6 +255,19 @@ class Request(_Message):
         return tuple(sorted((parse_duration(rung) for rung in self.reminders), reverse=True))
 
 
+def read_json(body: str) -> Any:
+    """Read JSON.
+
+    Raises:
+        ValueError: it is not, or it is nested deeper than Python reads.
+    """
+    try:
+        return json.loads(body)
+    except RecursionError:
+        message = "nested too deep"
+        raise ValueError(message) from None
+
+
 def read_message(body: str) -> OrderMessage:
     """Read the body of a queue message.
 
@@ -258,7 +275,7 @@ def read_message(body: str) -> OrderMessage:
         InvalidMessageError: with every fault found; faults name fields and never hold a value of the message.
     """
     try:
-        document = json.loads(body)
+        document = read_json(body)
     except ValueError:
         raise InvalidMessageError([Fault("", "not_json", "the message is not JSON; send one JSON object")]) from None
     if not isinstance(document, dict):
@@ -303,7 +320,7 @@ def _path(parts: list[Any]) -> str:
 def readable_order_id(body: str) -> str | None:
     """Give the order id of a message that may be faulty otherwise, where a valid one can be read."""
     try:
-        document = json.loads(body)
+        document = read_json(body)
         return _ORDER_ID.validate_python(document["order_id"], strict=True)
     except (ValueError, TypeError, KeyError):
         return None

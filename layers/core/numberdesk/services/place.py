@@ -8,7 +8,6 @@ definite answer settles it; anything else is `unknown` and is looked for by `syn
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from numberdesk.domain import placing
 from numberdesk.domain.capabilities import check
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.ledger import Entry
-from numberdesk.domain.request import InvalidMessageError, read_message, readable_order_id
+from numberdesk.domain.request import InvalidMessageError, read_json, read_message, readable_order_id
 from numberdesk.domain.words import ChangeKind, OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import (
@@ -145,9 +144,11 @@ class Placer:
 def read_wake(body: str) -> tuple[str, datetime] | None:
     """Read the wake of a waiting order, `{"wake": {"order_id": ..., "wake_at": ...}}`; none if it is something else."""
     try:
-        wake = json.loads(body)["wake"]
+        [(name, wake)] = read_json(body).items()
+        if name != "wake":
+            return None
         return str(wake["order_id"]), datetime.fromisoformat(wake["wake_at"])
-    except (ValueError, TypeError, KeyError):
+    except (AttributeError, ValueError, TypeError, KeyError):
         return None
 
 

@@ -82,8 +82,8 @@ class StoreContract:
     def test_every_field_of_an_order_survives(self, store: Store) -> None:
         # Floats with many digits, whole floats, small and negative ones, none, empty texts, Unicode, and instants to the microsecond.
         item = {"criteria": {"latitude": 47.6062095123456, "longitude": -122.0, "city": "Z\u00fcrich"}, "quantity": 1}
-        order = create(store, provider="callfire", metadata={"a": None, "b": "", "c": 10**20, "d": True})
-        sent = message("order-2", item, provider="callfire", metadata={"a": None, "b": "", "c": 10**20, "d": True})
+        order = create(store, provider="callfire", metadata={"a": None, "b": "", "c": 2**53 - 1, "d": True})
+        sent = message("order-2", item, provider="callfire", metadata={"a": None, "b": "", "c": 2**53 - 1, "d": True})
         order, changes = received(sent)
         assert store.create(order, sent, entries(order, *changes))
         odd = START + timedelta(microseconds=1)

@@ -158,8 +158,12 @@ class World:
         return [dict(found) for found in answer.get("Messages", [])]
 
     def peek(self, queue: str) -> list[dict[str, Any]]:
-        """Read the bodies of every message on a queue, delayed and hidden ones too, and leave them there."""
-        return [json.loads(waiting.body) for waiting in self._queue(queue)._messages]
+        """Read every message on a queue, delayed and hidden ones too, and leave them there."""
+        return [json.loads(text) for text in self.peek_raw(queue)]
+
+    def peek_raw(self, queue: str) -> list[str]:
+        """Do so where they need not be JSON."""
+        return [waiting.body for waiting in self._queue(queue)._messages]
 
     def clear(self, queue: str) -> None:
         """Lose every message of a queue."""

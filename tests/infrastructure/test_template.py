@@ -216,6 +216,44 @@ def test_every_bus_target_has_a_dead_letter_queue_that_the_bus_may_write_to() ->
             assert [statement["Condition"]["ArnEquals"]["aws:SourceArn"] for statement in granted] == [attribute(name)]
 
 
+def test_the_bus_may_tell_people_without_a_condition() -> None:
+    """EventBridge cannot be held to a condition in a topic's policy (its guide, resource-based policies): none would pass."""
+    (policy,) = resources("AWS::SNS::TopicPolicy").values()
+    [granted] = [
+        statement
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Principal"] == {"Service": "events.amazonaws.com"}
+    ]
+    assert (granted["Effect"], granted["Action"], granted["Resource"]) == (
+        "Allow",
+        "sns:Publish",
+        {"Ref": "PeopleTopic"},
+    )
+    assert "Condition" not in granted
+
+
+def test_two_stacks_fit_into_one_account() -> None:
+    """What bears a name of its own, and must be the only one of that name in the Region, bears the stack's."""
+    named = {
+        "AWS::Lambda::Function": "FunctionName",
+        "AWS::Logs::LogGroup": "LogGroupName",
+        "AWS::Events::EventBus": "Name",
+        "AWS::Scheduler::Schedule": "Name",
+    }
+    for kind, field in named.items():
+        for name, resource in resources(kind).items():
+            assert "AWS::StackName" in json.dumps(resource["Properties"][field]), name
+    for kind, field in {
+        "AWS::DynamoDB::Table": "TableName",
+        "AWS::SQS::Queue": "QueueName",
+        "AWS::SNS::Topic": "TopicName",
+        "AWS::Events::Rule": "Name",
+        "AWS::IAM::Role": "RoleName",
+        "AWS::CloudWatch::Alarm": "AlarmName",
+    }.items():
+        assert not [name for name, resource in resources(kind).items() if field in resource.get("Properties", {})]
+
+
 def test_every_schedule_has_a_dead_letter_queue_that_its_role_may_write_to() -> None:
     schedules = resources("AWS::Scheduler::Schedule")
     assert len(schedules) == 2

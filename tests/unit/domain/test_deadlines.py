@@ -110,6 +110,35 @@ def test_an_unreadable_provider_holds_a_rung_back_for_15_minutes() -> None:
     assert kinds(back) == [], "fired once, confirmed or not"
 
 
+def test_an_unreadable_provider_holds_a_rung_back_no_longer_than_that_between_far_looks() -> None:
+    at = DEADLINE - timedelta(days=3)
+    order = look(owes(), owing(DEADLINE), at - timedelta(minutes=1)).order.with_(look_step=99)
+    held = fold_unreadable(order, began_at=at, now=at, rules=RULES).order
+    assert held.wake_at == at + RULES.timings.unreadable_grace
+    assert kinds(fold_unreadable(held, began_at=held.wake_at, now=held.wake_at, rules=RULES)) == ["DeadlineApproaching"]
+
+
+def test_a_rung_shorter_than_the_grace_fires_before_its_deadline() -> None:
+    at = DEADLINE - timedelta(minutes=5)
+    order = look(pending(a_message(reminders=["PT5M"])), owing(DEADLINE)).order
+    held = fold_unreadable(order, began_at=at, now=at, rules=RULES).order
+    half = at + timedelta(seconds=150)
+    assert held.wake_at is not None
+    assert held.wake_at <= half
+    assert kinds(fold_unreadable(held, began_at=half, now=half, rules=RULES)) == ["DeadlineApproaching"]
+
+
+def test_a_missed_deadline_is_told_also_where_a_rejection_is() -> None:
+    soon = NOW + timedelta(seconds=50)
+    rejected = owing(soon, RequirementState.REJECTED)
+    order = look(look(pending(), owing(soon)).order, rejected, NOW + timedelta(seconds=1)).order
+    late = look(order, rejected, NOW + timedelta(seconds=100))
+    assert [(change.kind.value, change.people) for change in late.changes] == [
+        ("RequirementRejected", True),
+        ("DeadlineMissed", True),
+    ]
+
+
 def test_a_missed_deadline_and_a_failure_are_a_cancellation() -> None:
     gone = a_snapshot(A.FAILED, A.FAILED, phase=Phase.FAILED, word="failure", deadlines=(DeadlinesSeen("s-1", ()),))
     folded = look(owes(), gone, DEADLINE + timedelta(seconds=5))

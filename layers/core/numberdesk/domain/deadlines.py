@@ -134,16 +134,24 @@ def rungs(order: Order, deadline: Deadline) -> Iterator[tuple[str, timedelta, da
             yield text, before, deadline.value - before
 
 
+def unconfirmed_from(deadline: Deadline, unread_since: datetime, timings: Timings) -> datetime:
+    """Say from when a rung fires for a deadline that cannot be read.
+
+    Never later than halfway to the deadline: a rung shorter than the grace would be overtaken by it and never fire.
+    """
+    return unread_since + min(timings.unreadable_grace, (deadline.value - unread_since) / 2)
+
+
 def remind(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tuple[Order, list[Change]]:
     """Fire what is due: per deadline the most urgent rung gone by, for a value that still stands.
 
-    A deadline that this look did not read waits; after `unreadable_grace` it fires and says since when it is not confirmed.
+    A deadline that this look did not read waits; from `unconfirmed_from` on it fires and says since when it is not confirmed.
     """
     changes: list[Change] = []
     standing = []
     for deadline in order.deadlines:
         due = [(before, text) for text, before, at in rungs(order, deadline) if at <= now]
-        waits = deadline.unread_since is not None and now - deadline.unread_since < timings.unreadable_grace
+        waits = deadline.unread_since is not None and now < unconfirmed_from(deadline, deadline.unread_since, timings)
         if not due or waits or deadline.value <= now:
             standing.append(deadline)
             continue

@@ -77,11 +77,13 @@ def fold(
     seen = seen.with_(assets=_merge_assets(order.assets, snapshot), provider_word=snapshot.word)
     seen, more = deadlines.fold(seen, snapshot, now, rules.zone)
     asked, told = requirements.fold(seen, snapshot, now, rules.timings, rules.zone)
-    # A rejection tells its new deadline itself: one message, not two.
+    # A rejection tells its new deadline itself: one message, not two. It does not tell one that was missed.
     quiet = {change.data["sub_order_id"] for change in told if change.kind is not ChangeKind.REQUIREMENT_APPROVED}
     changes += told
     changes += [
-        change.model_copy(update={"people": change.people and change.data["sub_order_id"] not in quiet})
+        change.model_copy(update={"people": False})
+        if change.kind is ChangeKind.DEADLINE_MOVED and change.data["sub_order_id"] in quiet
+        else change
         for change in more
     ]
     state, missed = _derive(asked, snapshot, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.deadlines import rungs
+from numberdesk.domain.deadlines import rungs, unconfirmed_from
 from numberdesk.domain.order import earliest
 from numberdesk.domain.words import FOLLOWED, OrderState
 
@@ -21,14 +21,20 @@ def schedule(
     """Set when the order is looked at next, and `wake_at`, the least of all that is due.
 
     Looks come on the provider's cadence, never further apart than a tenth of the time to the next deadline (nor closer than the
-    cadence's first pause). Rungs and deadlines wake the order at their instant. A rung that is due and could not fire
-    waits for the next look. `keep_next_look` keeps the one set, where the provider said how long to wait.
+    cadence's first pause). Rungs and deadlines wake the order at their instant. A rung that is due and could not fire,
+    because the provider could not be read, wakes it again when it fires all the same. `keep_next_look` keeps the one set, where the provider said how long to wait.
     """
     match order.state:
         case state if state in FOLLOWED:
             next_look_at = order.next_look_at if keep_next_look else now + _pause(order, now, cadence)
             due = [at for deadline in order.deadlines for _, _, at in rungs(order, deadline) if at > now]
             due += [deadline.value for deadline in order.deadlines if deadline.value > now]
+            due += [
+                at
+                for deadline in order.deadlines
+                if deadline.unread_since is not None and any(at <= now for _, _, at in rungs(order, deadline))
+                if (at := unconfirmed_from(deadline, deadline.unread_since, timings)) > now
+            ]
             wake_at = earliest(next_look_at, *order.hint_looks, *due)
         case OrderState.PLACING:
             next_look_at, wake_at = None, order.attempt.resolve_at if order.attempt else now

@@ -42,11 +42,13 @@ def rows(value: object) -> list[Fields]:
 
 
 def text(value: object) -> str | None:
-    """Give an id or a word: a printable string of at most 256 characters, else None.
+    """Give an id or a word: a printable string of at most 256 bytes in UTF-8, else None.
 
     Not printable are lone surrogates too, which JSON can carry and UTF-8 cannot.
     """
-    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST and value.isprintable() else None
+    if not isinstance(value, str) or not value.isprintable():
+        return None
+    return value if 0 < len(value.encode()) <= _LONGEST else None
 
 
 def instant(value: object) -> datetime | None:

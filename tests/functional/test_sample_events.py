@@ -1,0 +1,94 @@
+"""The sample events in events/aws: each has the shape that AWS gives, and its handler does with it what it is there for."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from numberdesk.domain.words import OrderState
+from tests.support.aws import SOURCES, TOKEN, api_event, sqs_record
+from tests.support.builders import START
+from tests.support.stack import ROOT, functions
+
+if TYPE_CHECKING:
+    from tests.support.aws import World
+
+SAMPLES = ROOT / "events" / "aws"
+NO_FAILURES: dict[str, list[object]] = {"batchItemFailures": []}
+
+
+def sample(name: str) -> Any:
+    return json.loads((SAMPLES / f"{name}.json").read_text())
+
+
+def test_every_function_has_a_sample_and_every_sample_a_function() -> None:
+    assert {path.stem.partition("-")[0] for path in SAMPLES.glob("*.json")} == functions().keys()
+
+
+def test_readme_names_every_sample_and_the_keys_that_they_were_made_with(world: World) -> None:
+    text = (SAMPLES / "README.md").read_text()
+    assert [path.name for path in SAMPLES.glob("*.json") if f"`{path.name}`" not in text] == []
+    environment = world.stack.environments["receive_webhook"]
+    assert environment["TELNYX_PUBLIC_KEYS"] in text
+    assert environment["CALLFIRE_TOKEN_DIGESTS"] in text
+    assert TOKEN in text
+
+
+@pytest.mark.parametrize("name", ["receive_webhook-telnyx", "receive_webhook-callfire"])
+def test_webhook_is_taken_as_it_is(world: World, name: str) -> None:
+    event = sample(name)
+    assert event.keys() >= api_event("/webhooks/telnyx", {}, b"").keys()
+    assert world.function("receive_webhook")(event)["statusCode"] == 200
+    [message] = world.peek("SyncQueue")
+    assert message["event"]["body"] == event["body"]
+
+
+def test_webhook_grows_stale(world: World) -> None:
+    world.clock.advance(301)
+    assert world.function("receive_webhook")(sample("receive_webhook-telnyx"))["statusCode"] == 401
+
+
+@pytest.mark.parametrize("name", ["place_order", "sync_order-event", "sync_order-wake"])
+def test_batch_is_what_the_queue_gives(world: World, name: str) -> None:
+    world.send({}, correlation_id="c-1")
+    event = sample(name)
+    assert len(event["Records"]) <= SOURCES[name.partition("-")[0]][1]
+    received = sqs_record(world.receive("OrderQueue")[0])
+    assert all(record.keys() == received.keys() for record in event["Records"])
+
+
+def test_order_is_placed_woken_and_completed(world: World) -> None:
+    assert world.function("place_order")(sample("place_order")) == NO_FAILURES
+    order = world.order()
+    assert (order.state, order.correlation_id, world.bought()) == (OrderState.PENDING, "shop-4711", 1)
+    assert order.wake_at == START
+    assert world.function("sync_order")(sample("sync_order-wake")) == NO_FAILURES
+    assert world.order().look_began_at == START
+
+
+def test_notification_of_an_order_that_is_not_there_is_kept(world: World) -> None:
+    assert world.function("sync_order")(sample("sync_order-event")) == NO_FAILURES
+    [kept] = world.items(f"UNMATCHED#{START:%Y-%m-%d}")
+    assert kept["body"] == (ROOT / "events" / "telnyx" / "number-order-complete.json").read_bytes()
+
+
+def test_tick_wakes_what_is_due(world: World) -> None:
+    world.function("place_order")(sample("place_order"))
+    world.clear("SyncQueue")
+    assert world.function("wake_orders")(sample("wake_orders")) == {"woken": 1}
+    assert len(world.peek("SyncQueue")) == 1
+
+
+def test_ledger_row_goes_to_the_bus(world: World) -> None:
+    assert world.function("publish_changes")(sample("publish_changes-stream")) == NO_FAILURES
+    [(kind, detail)] = world.events()
+    assert (kind, detail["order_id"], detail["correlation_id"]) == ("OrderCompleted", "order-1", "shop-4711")
+
+
+def test_tick_publishes_what_was_left(world: World) -> None:
+    world.function("place_order")(sample("place_order"))
+    world.clock.advance(301)
+    assert world.function("publish_changes")(sample("publish_changes-schedule")) == NO_FAILURES
+    assert [kind for kind, _ in world.events()] == ["OrderPlaced"]

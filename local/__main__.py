@@ -101,6 +101,7 @@ def how_to_talk(world: World) -> str:
     lines = [
         "",
         "Running, on loopback only:",
+        f"  API          {world.stack.api_url}",
         f"  table        {outputs['TableName']}",
         f"  order queue  {outputs['OrderQueueUrl']}",
         f"  sync queue   {outputs['SyncQueueUrl']}",
@@ -110,6 +111,8 @@ def how_to_talk(world: World) -> str:
         "",
         "For AWS tools and SDKs (made-up credentials; they work nowhere else):",
         *(f"  export {name}={value}" for name, value in exports.items()),
+        "",
+        f"The desk's times are shortened: {json.dumps(TIMINGS)}",
         "",
         "Order something, and see what becomes of it:",
         f"  {python} order events/orders/01-two-us-locals.json",

@@ -246,6 +246,19 @@ class Play:
                     found.append(json.loads(line))
         return found
 
+    def read_again(self, order: PlayedOrder) -> None:
+        """Read an order even if its version stays: the refusal of a message is none of its commits."""
+        self._versions.pop(order.order_id, None)
+
+    def take_dead_letters(self, queue: str) -> list[dict[str, Any]]:
+        """Take what lies in a dead-letter queue, one of `DEAD_LETTERS`."""
+        url = self.world.stack.outputs[f"{queue}DeadLetterQueueUrl"]
+        answer = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+        found: list[dict[str, Any]] = answer.get("Messages", [])
+        for message in found:
+            self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
     # --- playing ---
 
     def run(self) -> None:

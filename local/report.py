@@ -8,6 +8,7 @@ from typing import Any
 from local.environment import STACK_NAME
 from local.play import DEAD_LETTERS, FUNCTIONS, Play, PlayedOrder
 from numberdesk.domain.model import instant_text
+from numberdesk.domain.words import ChangeKind
 
 PROVIDERS = ("telnyx", "telesign", "callfire")
 
@@ -38,7 +39,9 @@ def faults_of_order(order: PlayedOrder) -> list[str]:
         heard = any(message.startswith(entry.message) for message in order.play.people)
         if heard != entry.people:
             found.append(f"{entry.kind.value}: people {'were' if heard else 'were not'} told")
-    if len(ids := {entry.correlation_id for entry in order.ledger}) > 1:
+    # The refusal of another message under the same id has that message's.
+    ids = {entry.correlation_id for entry in order.ledger if entry.kind is not ChangeKind.ORDER_REFUSED}
+    if len(ids) > 1:
         found.append(f"several correlation ids: {ids}")
     return found
 
@@ -52,10 +55,8 @@ def faults_of_run(play: Play) -> list[str]:
         if sold != expected:
             found.append(f"{provider} sold {sold} times, the orders expect {expected}")
     for queue in DEAD_LETTERS:
-        url = play.world.stack.outputs[f"{queue}DeadLetterQueueUrl"]
-        answer = play.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
-        for message in answer.get("Messages", []):
-            reason = message.get("MessageAttributes", {}).get("reason", {}).get("StringValue", message["Body"][:300])
+        for letter in play.take_dead_letters(queue):
+            reason = letter.get("MessageAttributes", {}).get("reason", {}).get("StringValue", letter["Body"][:300])
             found.append(f"{queue}DeadLetterQueue: {reason}")
     return found + leaks(play)
 
@@ -85,7 +86,7 @@ def timeline(order: PlayedOrder) -> str:
     parts: list[str] = []
     for entry in order.ledger:
         state = entry.state.value if entry.state else ""
-        if not parts or not parts[-1].startswith(f"{state} "):
+        if state and (not parts or not parts[-1].startswith(f"{state} ")):
             parts.append(f"{state} {entry.at.timestamp() - order.sent_at:.1f}")
     return ", ".join(parts)
 

@@ -228,6 +228,22 @@ def same_message_twice(play: Play) -> Steps:
     expect(len(order.entries("OrderPlaced")) == 1, "placed more than once")
     expect(not order.entries("OrderRefused"), "a repeated message was refused")
 
+    # Nor does the id buy something else: that message is refused, told, and lies in the dead-letter queue.
+    quantity = order.message["items"][0]["quantity"]
+    other = order.message | {"items": [order.message["items"][0] | {"quantity": quantity + 1}]}
+    play.sqs.send_message(QueueUrl=play.world.stack.outputs["OrderQueueUrl"], MessageBody=json.dumps(other))
+
+    def refused() -> bool:
+        play.read_again(order)
+        return bool(order.told("OrderRefused"))
+
+    yield from play.until(refused, "people to hear that another request under the same id is refused")
+    [letter] = play.take_dead_letters("Order")
+    expect(json.loads(letter["Body"]) == other, f"in the dead-letter queue: {letter['Body']}")
+    reason = letter["MessageAttributes"]["reason"]["StringValue"]
+    expect("order_id" in reason, f"the reason in the dead-letter queue: {reason}")
+    expect(order.count_purchases() == 1, f"bought {order.count_purchases()} times")
+
 
 @story(
     8,

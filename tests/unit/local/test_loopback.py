@@ -4,8 +4,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from local.keys import Keys
+from local.simulators import Simulators
 
 ROOT = Path(__file__).resolve().parents[3]
 REAL = {
@@ -55,6 +59,20 @@ def test_only_made_up_credentials_are_used(tmp_path: Path) -> None:
         assert (key, secret, token) == ("test", "test", "None")
         assert endpoint.startswith("http://127.0.0.1:")
     assert len(ended.stdout.splitlines()) == 2
+
+
+def test_the_simulators_see_nothing_of_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, str] = {}
+
+    def start(command: list[str], *, env: dict[str, str], **options: object) -> SimpleNamespace:
+        seen.update(env)
+        return SimpleNamespace(pid=1)
+
+    for name, value in (REAL | {"HTTP_PROXY": "http://proxy.example.com"}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("local.simulators.subprocess.Popen", start)
+    Simulators(tmp_path).spawn(Keys.make())
+    assert set(seen) == {"PATH", "PYTHONUNBUFFERED"}
 
 
 @pytest.mark.parametrize(

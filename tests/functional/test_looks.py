@@ -172,6 +172,22 @@ def test_webhook_that_beats_the_providers_own_answer_is_looked_after(world: Worl
     assert world.order().state is OrderState.COMPLETED
 
 
+def test_webhook_that_says_more_than_a_later_look_showed_is_looked_after(world: World) -> None:
+    """The look came after it, and the provider's own answer after both."""
+    world.telnyx.late_get(5)
+    place(world)
+    assert send_webhook(world, order="*", payload={"status": "success"}) == 200
+    [notification] = world.peek("SyncQueue")
+    world.clear("SyncQueue")
+    world.clock.advance(1)
+    world.send(wake("order-1", world.order().wake_at), queue="SyncQueue")
+    world.deliver("sync_order")
+    assert (world.order().state, world.order().hint_looks) == (OrderState.PENDING, ())
+    world.send(notification, queue="SyncQueue")
+    world.deliver("sync_order")
+    assert len(world.order().hint_looks) == 3
+
+
 def test_what_a_webhook_says_is_not_believed(world: World) -> None:
     place(world)
     assert send_webhook(world, order="*", payload={"status": "failure", "phone_numbers": []}) == 200

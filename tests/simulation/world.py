@@ -333,7 +333,8 @@ class World:
     def resting(self, order: Order) -> bool:
         """Whether nothing can change for this order any more: it is over, or it waits for people or for the carrier."""
         if order.state is OrderState.UNKNOWN:
-            return order.people_told
+            # People are told of a search that fails, too, and it goes on: what was bought is still found.
+            return order.people_told and all(truth.reference != order.reference for truth in self.truths.values())
         if order.ended:
             return True
         truth = self.truths.get(order.provider_order_id or "")

@@ -18,7 +18,7 @@ from numberdesk.domain.words import AssetState, ChangeKind, OrderState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from numberdesk.domain.fold import Rules
     from numberdesk.domain.request import OrderMessage
@@ -223,21 +223,25 @@ def unclear(order: Order, why: str, now: datetime, rules: Rules, *, can_look: bo
 
 def not_found(order: Order, now: datetime, rules: Rules, look_for: str) -> Step:
     """A search for an unclear purchase found nothing. After the settling time people are told, once."""
+    return _searched(order, now, rules, look_for, "not_found", rules.timings.settling)
+
+
+def not_searched(order: Order, now: datetime, rules: Rules, look_for: str) -> Step:
+    """A search for an unclear purchase failed: it says nothing, and is made again later. People cannot wait for ever."""
+    return _searched(order, now, rules, look_for, "not_searched", rules.timings.unreadable_grace)
+
+
+def _searched(order: Order, now: datetime, rules: Rules, look_for: str, why: str, patience: timedelta) -> Step:
     searched = order.with_(searches=order.searches + 1)
     changes = []
-    if not order.people_told and now - (order.unknown_since or now) >= rules.timings.settling:
+    if not order.people_told and now - (order.unknown_since or now) >= patience:
         searched = searched.with_(people_told=True)
         text = messages.unknown(order, looking=False, look_for=look_for)
-        data: dict[str, object] = {"from": order.state.value, "why": "not_found", "looking": False}
+        data: dict[str, object] = {"from": order.state.value, "why": why, "looking": False}
         changes = [
             Change.model_validate({"kind": ChangeKind.ORDER_UNKNOWN, "data": data, "message": text, "people": True})
         ]
     return schedule(searched, now, rules.timings, rules.cadence), changes
-
-
-def not_searched(order: Order, now: datetime, rules: Rules) -> Order:
-    """A search for an unclear purchase failed: it says nothing, and is made again later."""
-    return schedule(order.with_(searches=order.searches + 1), now, rules.timings, rules.cadence)
 
 
 def overdue(order: Order, now: datetime) -> bool:

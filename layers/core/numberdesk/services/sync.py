@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 ACTOR = "sync_order"
 _MOST_CONFLICTS = 5
+_LONGEST_TURN = timedelta(minutes=1)
+"""Further off than this, a call slot is no turn to wait for: the provider has told everybody to stay away."""
 
 Message = dict[str, Any]
 
@@ -61,7 +63,10 @@ class Syncer:
         """
         if "wake" in message:
             wake_at = datetime.fromisoformat(message["wake"]["wake_at"])
-            self._look(message["wake"]["order_id"], message, wake_at=wake_at)
+            try:
+                self._look(message["wake"]["order_id"], wake_at=wake_at)
+            except SlotBusyError as error:
+                self.desk.sync_queue.send(message, delay=error.retry_after)
         else:
             self._take_in(message)
 
@@ -87,13 +92,20 @@ class Syncer:
             return
         if not hints:
             self._keep(kept, None, reason=event.get("reason", "it names no order"))
+        busy = None
         for hint in hints:
             named = RawEvent(**{**_fields(kept), "event_id": hint.event_id})
             order_id = self._order_of(provider, account, hint)
             self._keep(named, order_id, reason="" if order_id else "no order of ours")
             if order_id is not None:
                 receipt = Receipt(hint.event_id, hint.event_type, received_at)
-                self._look(order_id, message, notification=Notification(receipt, hint.says_ended))
+                try:
+                    self._look(order_id, notification=Notification(receipt, hint.says_ended))
+                except SlotBusyError as error:
+                    busy = error
+        if busy:
+            # Once, however many of its orders have to wait: one each would multiply at every return.
+            self.desk.sync_queue.send(message, delay=busy.retry_after)
 
     def _order_of(self, provider: str, account: str, hint: Hint) -> str | None:
         store = self.desk.store
@@ -115,12 +127,16 @@ class Syncer:
     def _look(
         self,
         order_id: str,
-        message: Message,
         *,
         wake_at: datetime | None = None,
         notification: Notification | None = None,
     ) -> None:
-        """Look once, and again as long as others write in between. `message` is what to put back if it is not our turn."""
+        """Look once, and again as long as others write in between.
+
+        Raises:
+            ConflictError: they do so again and again.
+            SlotBusyError: it is not our turn; nothing was looked at.
+        """
         for _ in range(_MOST_CONFLICTS):
             order = self.desk.store.get(order_id)
             if order is None or (wake_at is not None and order.wake_at != wake_at):
@@ -130,8 +146,6 @@ class Syncer:
                 self._step(order, notification)
             except ConflictError:
                 continue
-            except SlotBusyError as error:
-                self.desk.sync_queue.send(message, delay=error.retry_after)
             return
         raise ConflictError
 
@@ -148,6 +162,8 @@ class Syncer:
             order.look_began_at is not None
             and notification is not None
             and notification.receipt.received_at < order.look_began_at
+            # One that says more than that look showed came before the provider's own answer did.
+            and (order.ended or not notification.says_ended)
         )
         if order.provider_order_id is None or seen_since:
             # Nothing to look at yet, or looked at since it came: it is recorded, and that is all.
@@ -165,10 +181,16 @@ class Syncer:
             now = self.desk.clock.now()
             until = self.desk.account_fault(order, error, now, ACTOR)
             folded = fold_unreadable(order, began_at=began_at, now=now, rules=rules, retry_after=until - now)
-        except (UnreadableError, NoSuchOrderError) as error:
+        except (UnreadableError, NoSuchOrderError, SlotBusyError) as error:
+            held = error.retry_after if isinstance(error, SlotBusyError) else None
+            if held is not None and held <= _LONGEST_TURN:
+                raise
+            # An order held back for long must not stay due: it would hide what is due elsewhere from the sweep, and its
+            # reminders would wait with it.
             self.desk.meter.count("LooksFailed")
             self.desk.log.warning("look failed", extra={"provider": order.provider, "error": str(error)})
-            folded = fold_unreadable(order, began_at=began_at, now=self.desk.clock.now(), rules=rules)
+            now = self.desk.clock.now()
+            folded = fold_unreadable(order, began_at=began_at, now=now, rules=rules, retry_after=held)
         else:
             self.desk.meter.count("Looks")
             folded = fold(
@@ -206,7 +228,8 @@ class Syncer:
             if isinstance(error, AccountFaultError):
                 self.desk.account_fault(order, error, now, ACTOR)
             self.desk.log.warning("search failed", extra={"provider": order.provider, "error": str(error)})
-            self._commit(order, Folded(placing.not_searched(order, now, rules), ()), receipts)
+            step = placing.not_searched(order, now, rules, look_for)
+            self._commit(order, Folded(step[0], tuple(step[1])), receipts)
             return
         ours = self._unclaimed(order, found)
         now = self.desk.clock.now()
@@ -235,7 +258,10 @@ class Syncer:
             return self.desk.providers.connect(order.provider, order.account)
         except AccountFaultError as error:
             self.desk.account_fault(order, error, self.desk.clock.now(), ACTOR)
-            return None
+        except SlotBusyError as error:
+            if order.state is OrderState.UNKNOWN and error.retry_after <= _LONGEST_TURN:
+                raise
+        return None
 
     def _unclaimed(self, order: Order, found: Sequence[Placed]) -> list[Placed]:
         store = self.desk.store

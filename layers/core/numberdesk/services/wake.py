@@ -25,18 +25,29 @@ class Waker:
     meter: Meter
 
     def sweep(self) -> int:
-        """Wake every order with something due, however long ago, and say how many."""
+        """Wake every order with something due, however long ago, and say how many.
+
+        Raises:
+            Exception: what went wrong with one of them; all others were woken.
+        """
         now = self.clock.now()
         oldest, woken = now, 0
+        broken: Exception | None = None
         for due in self.store.due(now, MOST_A_SWEEP):
-            # The index runs behind: the row itself, read strongly, says what is due.
-            order = self.store.get(due.order_id)
-            if order is None or order.wake_at is None or order.wake_at > now:
-                continue
-            send_wake(order, self.order_queue, self.sync_queue)
-            oldest = min(oldest, order.wake_at)
-            woken += 1
+            try:
+                # The index runs behind: the row itself, read strongly, says what is due.
+                order = self.store.get(due.order_id)
+                if order is None or order.wake_at is None or order.wake_at > now:
+                    continue
+                oldest = min(oldest, order.wake_at)
+                send_wake(order, self.order_queue, self.sync_queue)
+            except Exception as error:  # noqa: BLE001 - one row that cannot be read must not hold up all others
+                broken = error
+            else:
+                woken += 1
         self.meter.count("Sweeps")
         self.meter.count("OrdersWoken", woken)
         self.meter.count("OldestOverdueWakeSeconds", (now - oldest).total_seconds())
+        if broken is not None:
+            raise broken
         return woken

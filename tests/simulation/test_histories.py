@@ -111,7 +111,8 @@ def reminders_are_right(world: World) -> None:
         deadline = datetime.fromisoformat(str(data["deadline"]))
         assert deadline > entry.at, "a reminder comes before its deadline"
         if data["unconfirmed_since"]:
-            assert entry.at - datetime.fromisoformat(str(data["unconfirmed_since"])) >= timedelta(minutes=15)
+            since = datetime.fromisoformat(str(data["unconfirmed_since"]))
+            assert entry.at - since >= min(timedelta(minutes=15), (deadline - since) / 2)
             continue
         history = truths[entry.provider_order_id or ""].history
         assert deadline in [value for _, value in history], "a reminder names a deadline that there was"

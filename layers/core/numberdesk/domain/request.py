@@ -78,6 +78,11 @@ Digits = Annotated[str, Field(pattern=r"^[0-9]{1,15}$")]
 Text = Annotated[str, Field(min_length=1, max_length=256)]
 
 
+def _degrees(value: float) -> float:
+    # To ten centimetres. A float can be smaller than any number that the table holds.
+    return round(value, 6)
+
+
 class Partial(StrEnum):
     """What to do when not everything can be had."""
 
@@ -112,8 +117,8 @@ class Criteria(_Message):
     zipcode: Annotated[str, Field(pattern=r"^[0-9]{5}$")] | None = None
     rate_center: Text | None = None
     lata: Digits | None = None
-    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
-    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+    latitude: Annotated[float, Field(ge=-90, le=90), AfterValidator(_degrees)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180), AfterValidator(_degrees)] | None = None
     time_zone: Text | None = Field(default=None, examples=["America/Los_Angeles"])
     best_effort: bool | None = Field(default=None, description="Take near matches too (Telnyx, US and Canada).")
     quickship: bool | None = Field(

@@ -99,9 +99,12 @@ class Accounts:
             detail = f"the secret {name} is no JSON object"
             raise AccountFaultError(detail, code="secret")
         settings = secret.get("settings") or {}
+        if not isinstance(settings, dict):
+            detail = f"settings in the secret {name} is no JSON object"
+            raise AccountFaultError(detail, code="secret")
         base_url = str(secret.get("base_url") or registry.DEFAULT_BASE_URLS[provider])
-        for url in (base_url, *(value for key, value in settings.items() if key.endswith("base_url"))):
-            self.check_base_url(provider, url)
+        for url in (base_url, *(value for key, value in settings.items() if key.endswith("base_url") and value)):
+            self.check_base_url(provider, str(url))
         values = {key: str(value) for key, value in secret.items() if key not in ("base_url", "settings")}
         credentials = Credentials(provider, account, base_url, values, settings)
         self._used[provider, account] = credentials
@@ -113,7 +116,11 @@ class Accounts:
         Raises:
             AccountFaultError: with what to do.
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            detail = "base_url is no URL"
+            raise AccountFaultError(detail, code="base_url") from None
         if self._local_run:
             # The local run speaks to simulators and to nothing else.
             if parts.scheme in ("http", "https") and _is_loopback(parts.hostname):

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 ACTOR = "place_order"
 _REUSED = Fault("order_id", "reused", "this order id was used for another request; use a new id for another order")
 _MOST_CONFLICTS = 10
+_MOST_FAULTS = 20
+"""Faults of one message that are told: all of them can be more than an item of the table or an event may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,9 @@ class Placer:
         self, body: str, faults: Sequence[Fault], order_id: str | None, message_id: str, correlation_id: str
     ) -> None:
         now = self.desk.clock.now()
-        reason = "; ".join(str(fault) for fault in faults)
+        shown = faults[:_MOST_FAULTS]
+        more = f"; and {len(faults) - len(shown)} more" if len(faults) > len(shown) else ""
+        reason = "; ".join(str(fault) for fault in shown) + more
         whose = f"The message for order {order_id}" if order_id else "An order message without a readable order id"
         again = (
             "an order already stands under this id; it is not touched"
@@ -128,7 +132,7 @@ class Placer:
             order_id=order_id,
             data={
                 "message_id": message_id,
-                "faults": [{"field": f.field, "code": f.code, "message": f.message} for f in faults[:50]],
+                "faults": [{"field": f.field, "code": f.code, "message": f.message} for f in shown],
             },
             message=f"{whose} was refused: {reason}. Nothing was bought. It lies in the order dead-letter queue; {again}.",
             people=True,
@@ -137,7 +141,7 @@ class Placer:
         self.dead_letters.refuse(body, reason=reason, order_id=order_id, correlation_id=correlation_id)
         self.desk.meter.count("OrdersRefused")
         self.desk.log.warning(
-            "message refused", extra={"order_id": order_id, "faults": [f"{f.field}: {f.code}" for f in faults]}
+            "message refused", extra={"order_id": order_id, "faults": [f"{f.field}: {f.code}" for f in shown]}
         )
 
 

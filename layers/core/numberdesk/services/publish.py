@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.ledger import event_detail
+from numberdesk.services.desk import what_broke
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,8 @@ MOST_A_CALL = 10
 MOST_A_SWEEP = 200
 GRACE = timedelta(minutes=5)
 """Age at which an entry that the stream left is taken up."""
-_LONGEST_COMMENT = 4000
+_LONGEST_COMMENTS = 20_000
+"""Characters of all comments of one event, evenly shared: the bus takes no event beyond 256 KB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +64,28 @@ class Publisher:
         return failed
 
     def publish_leftovers(self) -> None:
-        """Publish what the stream left: entries whose mark is older than the grace."""
+        """Publish what the stream left: entries whose mark is older than the grace.
+
+        Raises:
+            Exception: what went wrong with one of them, which keeps its mark; all others were tried.
+        """
         before = self.clock.now() - GRACE
         rows = sorted(self.store.unpublished(before, MOST_A_SWEEP), key=lambda row: (row.entry.at, row.entry.position))
-        if rows:
-            self.publish(rows)
+        broken: Exception | None = None
+        for row in rows:
+            # One by one: an event that the bus takes never must not hold back those behind it, sweep after sweep.
+            try:
+                self.publish([row])
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+                broken = error
+                self.log.error("not published", extra={"event_id": row.entry.id, **what_broke(error)})  # noqa: TRY400
+        if broken is not None:
+            raise broken
 
     def _detail(self, row: Unpublished) -> dict[str, object]:
         entry = row.entry
         comments = [
-            comment[:_LONGEST_COMMENT]
+            comment[: _LONGEST_COMMENTS // max(len(entry.comment_ids), 5)]
             for comment_id in entry.comment_ids
             if entry.order_id and (comment := self.store.comment(entry.order_id, comment_id)) is not None
         ]

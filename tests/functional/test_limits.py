@@ -1,0 +1,137 @@
+"""What is too much, too odd or too much at once for what lies behind: told apart, kept within bounds, never in the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from numberdesk.domain.order import Change
+from numberdesk.domain.snapshot import CommentSeen
+from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.providers.base import SlotBusyError
+from tests.support.aws import TOKEN
+from tests.support.builders import START, body, entries
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from tests.support.aws import World
+
+SEATTLE = {"criteria": {"city": "Seattle", "state": "WA"}, "quantity": 1}
+
+
+def test_message_with_more_faults_than_an_item_holds_is_refused(world: World) -> None:
+    world.send({**body("bad"), **{f"field_{index}": 1 for index in range(20_000)}})
+    world.settle()
+    [(_, attributes)] = world.dead_letters()
+    assert attributes["reason"].startswith("field_0: this field is not known; remove it; field_1: ")
+    [(kind, detail)] = world.events()
+    assert kind == "OrderRefused"
+    assert "; and 19980 more." in detail["message"]
+    assert len(detail["data"]["faults"]) == 20
+
+
+def test_place_on_earth_is_kept_to_what_the_table_holds(world: World) -> None:
+    place = {"criteria": {"latitude": 1e-300, "longitude": -122.33207912345}, "quantity": 1}
+    world.send(body("order-1", place, provider="callfire"))
+    world.settle()
+    assert (world.order().state, world.bought("callfire")) == (OrderState.PENDING, 1)
+    [item] = world.order().request.model_dump(mode="json")["items"]
+    assert (item["criteria"]["latitude"], item["criteria"]["longitude"]) == (0, -122.332079)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        {"settings": "connection 7"},
+        {"settings": ["connection 7"]},
+        {"settings": {"v2_base_url": 7}},
+        {"base_url": "https://["},
+        {"base_url": ["https://api.telnyx.com/v2"]},
+    ],
+)
+def test_secret_of_an_odd_shape_blocks_the_account_and_fails_no_order(world: World, secret: dict[str, Any]) -> None:
+    world.put_secret("telnyx", api_key="KEY-private", **secret)
+    world.send(body())
+    world.settle()
+    assert world.order().state is OrderState.RECEIVED
+    assert [kind for kind, _ in world.events()] == ["ProviderAccountBlocked"]
+    assert "KEY-private" not in world.output.getvalue()
+    world.put_secret("telnyx", api_key="KEY-telnyx")
+    assert world.dead_letters() == []
+
+
+def test_postback_of_several_orders_comes_back_once_where_none_has_its_turn(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(3):
+        world.send(body(f"order-{index}", SEATTLE, provider="callfire"))
+    world.pass_time(6, steps=6)
+    orders = [world.order(f"order-{index}").provider_order_id for index in range(3)]
+    world.clear("SyncQueue")
+
+    def busy(*_args: object) -> timedelta:
+        raise SlotBusyError(world.order("order-0").updated_at - START)
+
+    monkeypatch.setattr(type(world.function("sync_order").module.syncer.desk.store), "take_slot", busy)
+    named = "".join(f'<NumberOrder id="{order_id}"/>' for order_id in orders)
+    postback = (
+        '<n:Told xmlns:n="http://api.callfire.com/notification/xsd" xmlns="http://api.callfire.com/data">'
+        f"{named}</n:Told>"
+    )
+    assert world.webhook(f"/postbacks/callfire/{TOKEN}", {}, postback.encode()) == 200
+    for _ in range(3):
+        world.deliver("sync_order")
+        assert len(world.peek("SyncQueue")) == 1
+        world.clock.advance(60)
+
+
+def test_event_that_the_bus_never_takes_holds_back_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.telnyx.fault("search", "status", status=503, times=None)
+    world.send(body())
+    world.deliver("place_order")
+    before = world.order()
+    after = before.with_(version=before.version + 1)
+    kinds = [ChangeKind.ORDER_UNKNOWN, ChangeKind.ORDER_PLACED, ChangeKind.ORDER_COMPLETED]
+    world.table.commit(before, after, entries(after, *(Change(kind=kind) for kind in kinds), now=world.clock.now()))
+    function = world.function("publish_changes")
+    client = function.module.publisher.bus._client
+    put_events = client.put_events
+
+    def put(Entries: list[dict[str, Any]]) -> Any:  # noqa: N803 - boto3's name
+        if any(entry["DetailType"] == "OrderUnknown" for entry in Entries):
+            raise ClientError({"Error": {"Code": "ValidationException", "Message": "too large"}}, "PutEvents")
+        return put_events(Entries=Entries)
+
+    monkeypatch.setattr(client, "put_events", put)
+    world.clock.advance(301)
+    with pytest.raises(ClientError):
+        function({})
+    assert [kind for kind, _ in world.events()] == ["OrderPlaced", "OrderCompleted"]
+    assert '"aws":"ValidationException: PutEvents"' in world.output.getvalue()
+
+
+def test_comments_of_one_event_stay_within_what_the_bus_takes(world: World) -> None:
+    world.telnyx.fault("search", "status", status=503, times=None)
+    world.send(body())
+    world.deliver("place_order")
+    before = world.order()
+    after = before.with_(version=before.version + 1)
+    seen = [CommentSeen(f"c-{index}", "s", "ш" * 9000, by_provider=True, at=START) for index in range(30)]
+    change = Change(kind=ChangeKind.REQUIREMENT_REJECTED, comment_ids=tuple(comment.id for comment in seen))
+    world.table.commit(before, after, entries(after, change, now=world.clock.now()), comments=seen)
+    sent: list[str] = []
+    function = world.function("publish_changes")
+    client = function.module.publisher.bus._client
+    put_events = client.put_events
+
+    def put(Entries: list[dict[str, Any]]) -> Any:  # noqa: N803 - boto3's name
+        sent.extend(entry["Detail"] for entry in Entries)
+        return put_events(Entries=Entries)
+
+    client.put_events = put
+    world.publish()
+    assert sent[-1].count("Comment:") == 30
+    assert len(sent[-1].encode()) < 256 * 1024

@@ -212,3 +212,12 @@ def test_any_order_of_looks_ends_where_the_provider_is(order_of_arrival: tuple[i
 def test_the_same_look_twice_changes_nothing_more(states: list[AssetState], phase: Phase) -> None:
     once = look(pending(), a_snapshot(*states, phase=phase))
     assert kinds(look(once.order, a_snapshot(*states, phase=phase))) == []
+
+
+def test_a_number_that_was_never_listed_is_given_up_at_the_second_look() -> None:
+    over = a_snapshot(A.ACTIVE, phase=Phase.ENDED, word="success")
+    first = look(pending(), over)
+    assert first.order.state is OrderState.PENDING, "one answer may be torn"
+    second = look(first.order, over)
+    assert kinds(second) == ["OrderPartiallyCompleted"]
+    assert second.order.assets[1].word == "never listed"

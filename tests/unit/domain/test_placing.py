@@ -131,3 +131,13 @@ def test_the_table_of_moves_is_closed_and_ended_orders_hardly_move() -> None:
     assert all(
         OrderState.PLACING not in targets for state, targets in MOVES.items() if state is not OrderState.RECEIVED
     )
+
+
+def test_attempts_that_failed_otherwise_do_not_count_as_choices() -> None:
+    order = received()
+    for _ in range(5):
+        order = placing.begin(order, chosen("+4930111"), None, NOW, RULES.timings)[0]
+        order, _ = placing.not_bought(order, "429", NOW)
+    order = placing.begin(order, chosen("+4930111"), None, NOW, RULES.timings)[0]
+    order, _ = placing.refused(order, "85001", "gone", NOW, RULES, numbers_gone=True)
+    assert order.state is OrderState.RECEIVED

@@ -112,8 +112,8 @@ def test_search_by_criteria_asks_exactly_this() -> None:
         ("filter[features]", "sms,voice"),
         ("filter[best_effort]", "false"),
         ("filter[quickship]", "true"),
-        # One more, since one of the results may be the excluded one.
-        ("filter[limit]", "2"),
+        # One more, since one of the results may be the excluded one, and ten to choose among.
+        ("filter[limit]", "12"),
     ]
 
 

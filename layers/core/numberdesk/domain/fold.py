@@ -74,7 +74,7 @@ def fold(
         changes += more
         return Folded(schedule(seen, now, rules.timings, rules.cadence), tuple(changes), comments)
 
-    seen = seen.with_(assets=_merge_assets(order.assets, snapshot), provider_word=snapshot.word)
+    seen = seen.with_(assets=_merge_assets(_settle(order, snapshot), snapshot), provider_word=snapshot.word)
     seen, more = deadlines.fold(seen, snapshot, now, rules.zone)
     asked, told = requirements.fold(seen, snapshot, now, rules.timings, rules.zone)
     # A rejection tells its new deadline itself: one message, not two. It does not tell one that was missed.
@@ -125,6 +125,23 @@ def _merge_sub_orders(order: Order, snapshot: Snapshot) -> tuple[SubOrder, ...]:
     for seen in snapshot.sub_orders:
         merged[seen.id] = SubOrder(id=seen.id, word=seen.word, country=seen.country, number_type=seen.number_type)
     return tuple(merged.values())
+
+
+def _settle(order: Order, snapshot: Snapshot) -> tuple[Asset, ...]:
+    """Give up numbers that a provider which lists every number never listed, in an order that it calls over.
+
+    One answer may be torn. A look before that saw the same word for the whole makes two.
+    """
+    over = snapshot.phase in (Phase.ENDED, Phase.CANCELLED, Phase.FAILED, Phase.DELETED)
+    if not (snapshot.lists_every_asset and snapshot.assets and over and order.provider_word == snapshot.word):
+        return order.assets
+    listed = {(asset.kind, asset.value) for asset in snapshot.assets}
+    return tuple(
+        asset.model_copy(update={"state": AssetState.FAILED, "word": "never listed"})
+        if asset.provider_id is None and asset.state in OPEN_ASSETS and (asset.kind, asset.value) not in listed
+        else asset
+        for asset in order.assets
+    )
 
 
 def _merge_assets(assets: tuple[Asset, ...], snapshot: Snapshot) -> tuple[Asset, ...]:

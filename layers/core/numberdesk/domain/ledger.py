@@ -8,13 +8,14 @@ from uuid import UUID, uuid5
 from pydantic import Field, JsonValue
 
 from numberdesk.domain.model import Instant, Record
+from numberdesk.domain.order import Change
 from numberdesk.domain.words import EVENTS, ChangeKind, OrderState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from numberdesk.domain.order import Change, Order
+    from numberdesk.domain.order import Order
 
 
 class Entry(Record):
@@ -46,6 +47,35 @@ class Entry(Record):
         return self.kind in EVENTS
 
 
+MOST_ENTRIES = 60
+"""Most ledger entries of one commit: a transaction holds 100 writes."""
+_FIRST = 20
+
+
+def merged(changes: Sequence[Change]) -> list[Change]:
+    """Join changes of one kind where there are more than one commit can hold: counts, and the first twenty."""
+    if len(changes) <= MOST_ENTRIES:
+        return list(changes)
+    joined = []
+    for kind in dict.fromkeys(change.kind for change in changes):
+        same = [change for change in changes if change.kind is kind]
+        if len(same) == 1:
+            joined += same
+            continue
+        messages = " ".join(change.message for change in same[:_FIRST] if change.message)
+        more = f" And {len(same) - _FIRST} more of the kind." if messages and len(same) > _FIRST else ""
+        joined.append(
+            Change(
+                kind=kind,
+                data={"count": len(same), "first": [change.data for change in same[:_FIRST]]},
+                message=messages + more,
+                people=any(change.people for change in same),
+                comment_ids=tuple(dict.fromkeys(id_ for change in same for id_ in change.comment_ids))[:_FIRST],
+            )
+        )
+    return joined
+
+
 def entries(order: Order, changes: Sequence[Change], now: datetime, actor: str) -> list[Entry]:
     """Make the ledger entries of one commit. `order` is the new record, with its new version."""
     return [
@@ -67,7 +97,7 @@ def entries(order: Order, changes: Sequence[Change], now: datetime, actor: str) 
             people=change.people,
             comment_ids=change.comment_ids,
         )
-        for index, change in enumerate(changes)
+        for index, change in enumerate(merged(changes))
     ]
 
 

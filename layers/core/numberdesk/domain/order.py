@@ -112,6 +112,8 @@ class Order(Record):
     """An attempt of this order once had no clear outcome: from then on a refusal proves nothing."""
     gone: tuple[str, ...] = ()
     """Chosen numbers that the provider no longer had."""
+    choices_gone: int = 0
+    """How many choices of numbers were refused for that reason."""
     shortfall: str | None = None
     """What was left out when the purchase was prepared."""
     unknown_since: Instant | None = None

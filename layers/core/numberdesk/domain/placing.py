@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.snapshot import AssetSeen
 
 MOST_SEARCHES = 3
-"""Attempts with a new choice of numbers, when the chosen ones were gone."""
+"""Choices of numbers for one order, when the chosen ones were gone. Attempts that failed otherwise do not count."""
 
 Step = tuple[Order, list[Change]]
 
@@ -155,17 +155,18 @@ def refused(
         return unclear(
             order, f"refused after an unclear attempt ({code})", now, rules, can_look=True, look_for=look_for
         )
-    attempts = order.attempt.number if order.attempt else 0
+    choices_gone = order.choices_gone + 1
     by_criteria = any(isinstance(item, CriteriaItem) for item in order.request.items)
-    if numbers_gone and by_criteria and order.state is OrderState.PLACING and attempts < MOST_SEARCHES:
+    if numbers_gone and by_criteria and order.state is OrderState.PLACING and choices_gone < MOST_SEARCHES:
         again = order.with_(
             state=OrderState.RECEIVED,
             gone=(*order.gone, *(asset.value for asset in order.assets)),
+            choices_gone=choices_gone,
             assets=(),
             wake_at=now,
             waiting_for="a new choice of numbers",
         )
-        data: dict[str, object] = {"attempt": attempts, "reason": "numbers_gone", "code": code}
+        data: dict[str, object] = {"choice": choices_gone, "reason": "numbers_gone", "code": code}
         return again, [Change.model_validate({"kind": ChangeKind.PLACING_ABANDONED, "data": data})]
     failed = order.with_(
         state=OrderState.FAILED,

@@ -188,7 +188,7 @@ class _Attempt:
             self._wait(order, self._until(order, error), str(error))
             return
         if self.time_left() < self._time_to_send():
-            self._wait(order, self.desk.clock.now(), "too little time left in this run")
+            self._wait(order, self.desk.clock.now() + self.desk.timings.retry_pause, "too little time left in this run")
             return
         now = self.desk.clock.now()
         begun, changes = placing.begin(order, plan.chosen, plan.shortfall, now, self.desk.timings)
@@ -209,7 +209,12 @@ class _Attempt:
 
     def _guard(self) -> None:
         """Run just before every call, after any wait for a slot: past `send_before` nobody sends."""
-        if self.send_before is not None and self.desk.clock.now() >= self.send_before:
+        if self.send_before is None:
+            # Preparing: what is left must be enough to send and to write what came of it.
+            if self.time_left() < self._time_to_send():
+                detail = "preparing took too long"
+                raise NotSentError(detail)
+        elif self.desk.clock.now() >= self.send_before:
             detail = "too late to send"
             raise NotSentError(detail)
 
@@ -256,7 +261,10 @@ class _Attempt:
         if self.time_left() < self._time_to_send():
             detail = "too little time left in this run"
             raise NotSentError(detail)
-        return provider.place(plan, order.reference)
+        placed = provider.place(plan, order.reference)
+        # Should writing it down fail, the log still knows what was bought.
+        self.desk.log.info("bought", extra={"provider_order_id": placed.provider_order_id})
+        return placed
 
     def _unclear(self, order: Order, why: str, *, can_look: bool, look_for: str) -> None:
         self.desk.meter.count("OrdersUnknown")

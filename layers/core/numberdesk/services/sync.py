@@ -180,6 +180,9 @@ class Syncer:
         except AccountFaultError as error:
             now = self.desk.clock.now()
             until = self.desk.account_fault(order, error, now, ACTOR)
+            if until <= now:
+                # Other credentials are there by now: look again at once.
+                raise ConflictError from error
             folded = fold_unreadable(order, began_at=began_at, now=now, rules=rules, retry_after=until - now)
         except (UnreadableError, NoSuchOrderError, SlotBusyError) as error:
             held = error.retry_after if isinstance(error, SlotBusyError) else None

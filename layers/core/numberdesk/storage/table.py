@@ -123,6 +123,21 @@ class Table:
     ) -> None:
         """Write an order and all that belongs to the change in one transaction."""
         pk = f"ORDER#{after.order_id}"
+        # Before the transaction, which holds 100 writes: the same comment twice is the same item.
+        for comment in comments:
+            self._client.put_item(
+                TableName=self._name,
+                Item=marshal(
+                    {
+                        "pk": pk,
+                        "sk": f"PERSONAL#COMMENT#{comment.id}",
+                        "body": comment.body,
+                        "by_provider": comment.by_provider,
+                        "sub_order_id": comment.sub_order_id,
+                        "at": instant_text(comment.at),
+                    }
+                ),
+            )
         new_page = after.assets != before.assets
         after = after.with_(numbers_version=after.version if new_page else before.numbers_version)
         writes = [self._put(row_item(after), "version = :before", {":before": before.version})]
@@ -153,19 +168,6 @@ class Table:
                 }
             )
             for receipt in {receipt.event_id: receipt for receipt in receipts}.values()
-        ]
-        writes += [
-            self._put(
-                {
-                    "pk": pk,
-                    "sk": f"PERSONAL#COMMENT#{comment.id}",
-                    "body": comment.body,
-                    "by_provider": comment.by_provider,
-                    "sub_order_id": comment.sub_order_id,
-                    "at": instant_text(comment.at),
-                }
-            )
-            for comment in comments
         ]
         reasons = self._transact(writes)
         if claim_at is not None and reasons and reasons[claim_at] == "ConditionalCheckFailed" and reasons[0] == "None":

@@ -88,6 +88,7 @@ class Api:
             raise AccountFaultError("the account's api_key holds characters that no header can carry")
         self._headers = {"Authorization": f"Bearer {key}"}
         self._before_call = before_call
+        self.clock = clock
         self.calls = 0
         """How many calls were made, repeats included."""
         self._http = Http(

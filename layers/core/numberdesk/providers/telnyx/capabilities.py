@@ -20,7 +20,7 @@ CAPABILITIES = Capabilities(
     most_items_in_all=None,
     # Only numbers that a search returned may be ordered (guide: number orders), and a search finds one number by name: so
     # many searches fit into place_order's time.
-    most_named_numbers=100,
+    most_named_numbers=50,
     criteria_fields=frozenset(
         {
             "country",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
@@ -29,7 +30,6 @@ from numberdesk.providers.telnyx.search import e164
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from numberdesk.domain.order import Order
     from numberdesk.providers.telnyx.api import Api
@@ -38,6 +38,8 @@ _T = TypeVar("_T")
 
 MOST_CALLS = 25
 """Most calls of one look. Where more would be needed, some parts are left to later looks."""
+MOST_TIME = timedelta(seconds=60)
+"""Time after which a look makes do with what it has: a Lambda has two minutes to read and to commit."""
 _MOST_MISSING_SUB_ORDERS = 5
 _KEPT_FOR_COMMENTS = 5
 _KEPT_FOR_NAMES = 2
@@ -126,6 +128,7 @@ class Look:
         self._order = order
         self._order_id = order.provider_order_id or ""
         self._last_call = api.calls + MOST_CALLS
+        self._enough_at = api.clock.now() + MOST_TIME
         self._failures = 0
         self._unknown: dict[UnknownWord, None] = {}
 
@@ -408,7 +411,9 @@ class Look:
     # The budget of calls
 
     def _calls_left(self) -> int:
-        return self._last_call - self._api.calls if self._failures < _MOST_FAILURES else 0
+        if self._failures >= _MOST_FAILURES or self._api.clock.now() >= self._enough_at:
+            return 0
+        return self._last_call - self._api.calls
 
     def _try(self, path: str, *params: tuple[str, str]) -> object:
         """Read `data` of something that the look can do without; None where there is no call left, or it fails."""

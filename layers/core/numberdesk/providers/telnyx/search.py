@@ -6,6 +6,7 @@ searched first, those asked for by name too.
 
 from __future__ import annotations
 
+import random
 import re
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _MOST_NAMED = 5
+_SPARE = 10
+"""Results asked for beyond those needed, to choose among."""
 _NEARBY = "10"
 """Results of a search for one number: its digits may stand within longer numbers, too."""
 
@@ -105,14 +108,22 @@ class Search:
     def _choose_fitting(self, position: int, item: CriteriaItem) -> None:
         criteria = item.criteria
         # So many more that enough remain when those that may not be chosen are among the results.
-        limit = item.quantity + len(self._exclude) + len(self.chosen)
-        found = 0
-        for value, row in self._results(*_filters(criteria, limit)):
-            if found < item.quantity and value not in self.chosen and value not in self._exclude:
-                self._take(_chosen(row, criteria.country, criteria.number_type), item)
-                found += 1
-        if found < item.quantity:
-            self.lacking.append(f"item {position}: {found} of {item.quantity} numbers found")
+        limit = item.quantity + len(self._exclude) + len(self.chosen) + _SPARE
+        fitting = {
+            value: row
+            for value, row in self._results(*_filters(criteria, limit))
+            if value not in self.chosen and value not in self._exclude
+        }
+        # Orders with equal criteria at the same time get the same results: each chooses its own among them. Near matches
+        # come after exact ones.
+        mixed = list(fitting.items())
+        random.Random(self._message.order_id).shuffle(mixed)  # noqa: S311 - nothing secret hangs on it
+        mixed.sort(key=lambda found: found[1].get("best_effort") is True)
+        taken = mixed[: item.quantity]
+        for _, row in taken:
+            self._take(_chosen(row, criteria.country, criteria.number_type), item)
+        if len(taken) < item.quantity:
+            self.lacking.append(f"item {position}: {len(taken)} of {item.quantity} numbers found")
 
     def _take(self, asset: AssetSeen, item: NumbersItem | CriteriaItem) -> None:
         self.chosen[asset.value] = asset

@@ -12,7 +12,6 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 
 from numberdesk.runtime import build
 from numberdesk.runtime.observe import logger, metrics
-from numberdesk.services.desk import what_broke
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -21,24 +20,22 @@ if TYPE_CHECKING:
 
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 placer = build.placer()
+failures = build.order_failures()
 
 
 def place(record: SQSRecord, lambda_context: LambdaContext) -> None:
     """Place the order of one message."""
     attribute = record.raw_event.get("messageAttributes", {}).get("correlation_id", {})
-    correlation_id = attribute.get("stringValue") or record.message_id
+    # It goes into every ledger entry, event and log line: a sender's novel must not.
+    correlation_id = (attribute.get("stringValue") or record.message_id)[:128]
     logger.append_keys(correlation_id=correlation_id, message_id=record.message_id, order_id=None)
-    try:
+    with failures.of(record):
         placer.handle(
             record.body,
             message_id=record.message_id,
             correlation_id=correlation_id,
             time_left=lambda: timedelta(milliseconds=lambda_context.get_remaining_time_in_millis()),
         )
-    except Exception as error:
-        # The batch processor would say nothing: the message would just come again, and at last be a dead letter.
-        logger.error("message failed", extra=what_broke(error))
-        raise
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -15,7 +15,14 @@ import boto3
 from aws_lambda_powertools import Logger, Metrics
 from botocore.config import Config
 
-from numberdesk.services.receive import KeyMissingError, NotTakenError, Receiver, key_list
+from numberdesk.services.receive import (
+    TELNYX_KEY,
+    TOKEN_DIGEST,
+    KeyMissingError,
+    NotTakenError,
+    Receiver,
+    key_list,
+)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -26,8 +33,8 @@ metrics = Metrics()
 sqs = boto3.client("sqs", config=Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1}))
 queue_url = os.environ["SYNC_QUEUE_URL"]
 receiver = Receiver(
-    telnyx_keys=key_list(os.environ["TELNYX_PUBLIC_KEYS"]),
-    callfire_digests=key_list(os.environ["CALLFIRE_TOKEN_DIGESTS"]),
+    telnyx_keys=key_list(os.environ["TELNYX_PUBLIC_KEYS"], TELNYX_KEY),
+    callfire_digests=key_list(os.environ["CALLFIRE_TOKEN_DIGESTS"], TOKEN_DIGEST),
     tolerance=timedelta(seconds=int(os.environ["WEBHOOK_TOLERANCE_SECONDS"])),
     body_limit=int(os.environ["WEBHOOK_BODY_LIMIT_BYTES"]),
     send=lambda message: sqs.send_message(QueueUrl=queue_url, MessageBody=message),

@@ -12,7 +12,6 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 
 from numberdesk.runtime import build
 from numberdesk.runtime.observe import logger, metrics
-from numberdesk.services.desk import what_broke
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -21,17 +20,14 @@ if TYPE_CHECKING:
 
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 syncer = build.syncer()
+failures = build.sync_failures()
 
 
 def sync(record: SQSRecord) -> None:
     """Act on one wake or notification."""
     logger.append_keys(message_id=record.message_id, correlation_id=record.message_id, order_id=None)
-    try:
+    with failures.of(record):
         syncer.handle(json.loads(record.body))
-    except Exception as error:
-        # The batch processor would say nothing: the message would just come again, and at last be a dead letter.
-        logger.error("message failed", extra=what_broke(error))
-        raise
 
 
 @logger.inject_lambda_context(clear_state=True)

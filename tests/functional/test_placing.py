@@ -347,7 +347,7 @@ def test_too_little_time_left_starts_no_purchase(world: World) -> None:
     world.deliver("place_order", remaining_ms=37_000)
     assert (world.order().state, world.calls("telnyx", "create_order")) == (OrderState.RECEIVED, 0)
     assert ChangeKind.PLACING_BEGUN not in world.kinds()
-    world.settle()
+    world.pass_time(31)
     assert (world.order().state, world.bought()) == (OrderState.PENDING, 1)
 
 

@@ -9,6 +9,7 @@ from numberdesk.messaging.events import EventBus
 from numberdesk.messaging.sqs import SqsDeadLetters, SqsQueue
 from numberdesk.runtime import aws
 from numberdesk.runtime.clock import SystemClock
+from numberdesk.runtime.failures import Failures
 from numberdesk.runtime.observe import PowertoolsMeter, logger
 from numberdesk.runtime.settings import env, is_true, timings, zone
 from numberdesk.services.desk import Desk
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
     from numberdesk.services.publish import Publisher
     from numberdesk.services.sync import Syncer
     from numberdesk.services.wake import Waker
+
+
+def order_failures() -> Failures:
+    """Build what puts order messages aside that failed too often."""
+    return Failures(SqsDeadLetters(aws.sqs(), env("ORDER_DEAD_LETTER_QUEUE_URL")))
+
+
+def sync_failures() -> Failures:
+    """Build what puts sync messages aside that failed too often."""
+    return Failures(SqsDeadLetters(aws.sqs(), env("SYNC_DEAD_LETTER_QUEUE_URL")))
 
 
 def _desk() -> Desk:

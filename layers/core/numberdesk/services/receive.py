@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -40,10 +41,21 @@ class KeyMissingError(NotTakenError):
     """No key is configured for this door: nobody gets in."""
 
 
-def key_list(text: str) -> list[tuple[str, str]]:
-    """Read `account=key,account=key`. Several keys of one account rotate with overlap."""
-    pairs = (entry.partition("=") for entry in text.split(",") if entry.strip())
-    return [(account.strip(), key.strip()) for account, _, key in pairs if account.strip() and key.strip()]
+TELNYX_KEY = re.compile(r"[A-Za-z0-9+/]{43}=")
+"""Base64 of the 32 bytes of an Ed25519 public key."""
+TOKEN_DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
+"""A SHA-256 in hexadecimal."""
+
+
+def key_list(text: str, shape: re.Pattern[str]) -> list[tuple[str, str]]:
+    """Read `account=key,account=key`. Several keys of one account rotate with overlap.
+
+    What has not the shape of a key is left out: if nothing remains, no key is configured, and that is told.
+    """
+    pairs = (entry.partition("=") for entry in text.split(","))
+    return [
+        (account.strip(), key.strip()) for account, _, key in pairs if account.strip() and shape.fullmatch(key.strip())
+    ]
 
 
 @dataclass(frozen=True, slots=True)

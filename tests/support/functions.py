@@ -34,7 +34,7 @@ LAMBDA = {
     "TZ": ":UTC",
 }
 # Reads the environment when it is imported: each cold start imports it anew. The AWS session may stay, it holds none of it.
-_FRESH = ("build", "observe", "settings")
+_FRESH = ("build", "observe", "settings", "failures")
 
 
 class DeskClock:

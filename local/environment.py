@@ -38,6 +38,8 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
+from local.listening import listens_elsewhere
+
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".local"
 STACK_NAME = "numberdesk"
@@ -316,6 +318,9 @@ class LocalStack:
         settings = {
             "AUTH": "true",
             "BIND_HOST": "127.0.0.1",
+            # These listen on every interface, whatever BIND_HOST says.
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
             "MINISTACK_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
             "MINISTACK_REGION": REGION,
@@ -339,6 +344,8 @@ class LocalStack:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if _healthy(self.port):
+                if self._group and (elsewhere := listens_elsewhere(self._group)):
+                    raise RuntimeError(f"the emulator can be reached from other machines: {', '.join(elsewhere)}")
                 return
             time.sleep(0.1)
         said = (self.home / "emulator.log").read_text()[-2000:]

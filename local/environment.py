@@ -39,6 +39,7 @@ import boto3
 from botocore.config import Config
 
 from local.listening import listens_elsewhere
+from local.processes import undisturbed
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".local"
@@ -328,7 +329,7 @@ class LocalStack:
             "S3_DATA_DIR": str(self.home / "tmp" / "s3"),
             "STATE_DIR": str(self.home / "tmp" / "state"),
         }
-        with (self.home / "emulator.log").open("wb") as log:
+        with (self.home / "emulator.log").open("wb") as log, undisturbed():
             # In a session of its own: Ctrl-C reaches us alone, and ending the group ends its workers too.
             process = subprocess.Popen(
                 [ROOT / ".ministack/bin/ministack"],
@@ -338,7 +339,7 @@ class LocalStack:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._group = process.pid
+            self._group = process.pid
 
     def _wait_until_healthy(self) -> None:
         deadline = time.monotonic() + 60
@@ -385,15 +386,25 @@ class LocalStack:
         no_config = self.home / "samconfig.toml"  # the project's own is for AWS
         no_config.touch()
         with (self.home / f"sam-{arguments[0]}.log").open("w+") as log:
-            ended = subprocess.run(
-                [ROOT / ".sam/bin/sam", *arguments, "--config-file", str(no_config)],
-                cwd=self.template.parent,
-                env=self._environment() | settings,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-            if ended.returncode:
+            process = None
+            try:
+                with undisturbed():
+                    process = subprocess.Popen(
+                        [ROOT / ".sam/bin/sam", *arguments, "--config-file", str(no_config)],
+                        cwd=self.template.parent,
+                        env=self._environment() | settings,
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,
+                    )
+                failed = process.wait()
+            except BaseException:
+                # SAM has make build the layers, and make has uv: interrupted, all of them end, not SAM alone.
+                if process is not None:
+                    _signal_group(process.pid, signal.SIGKILL)
+                    process.wait()
+                raise
+            if failed:
                 log.seek(0)
                 raise RuntimeError(f"sam {arguments[0]} failed:\n{log.read()[-4000:]}")

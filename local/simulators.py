@@ -14,6 +14,7 @@ import httpx
 
 from local.environment import HOME, ROOT, require_loopback
 from local.keys import Keys, write_private
+from local.processes import undisturbed
 
 BUILT_IN = {"telnyx": "api_key", "telesign": "customer_id", "callfire": "login"}
 """Under which name each simulator tells the login that it begins with; a run has its own and takes that one away."""
@@ -53,7 +54,7 @@ class Simulators:
         """Start them; `wait` until they answer. They sign with the run's own key."""
         write_private(self._state / "telnyx-private-key", keys.telnyx_signing_key)
         (self._state / "simulators.json").unlink(missing_ok=True)
-        with self._log.open("wb") as log:
+        with self._log.open("wb") as log, undisturbed():
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.support.simulators", "--state-dir", str(self._state)],
                 cwd=ROOT,
@@ -64,8 +65,8 @@ class Simulators:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._group = process.pid
-        write_private(self._state / "group", str(self._group))
+            self._group = process.pid
+            write_private(self._state / "group", str(self._group))
 
     def wait(self) -> None:
         """Until all three answer.

@@ -255,10 +255,6 @@ class Request(_Message):
         """How many numbers and keywords the order asks for in all."""
         return sum(item.count for item in self.items)
 
-    def ladder(self) -> tuple[timedelta, ...]:
-        """Give the rungs as durations before the deadline, longest first."""
-        return tuple(sorted((parse_duration(rung) for rung in self.reminders), reverse=True))
-
 
 def read_json(body: str) -> Any:
     """Read JSON.

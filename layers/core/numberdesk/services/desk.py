@@ -97,10 +97,6 @@ class Desk:
         cadence = self.timings.cadence.get(order.provider) or registry.capabilities(order.provider).cadence
         return Rules(self.timings, cadence, self.zone)
 
-    def entries(self, order: Order, changes: Sequence[Change], now: datetime, actor: str) -> list[Entry]:
-        """Make the ledger entries of a commit."""
-        return ledger.entries(order, changes, now, actor)
-
     def commit(
         self,
         before: Order,
@@ -124,7 +120,9 @@ class Desk:
         # As the store writes it: the next commit must know which page its row belongs to.
         numbers_version = version if after.assets != before.assets else before.numbers_version
         after = after.with_(version=version, updated_at=now, numbers_version=numbers_version)
-        self.store.commit(before, after, self.entries(after, changes, now, actor), receipts=receipts, comments=comments)
+        self.store.commit(
+            before, after, ledger.entries(after, changes, now, actor), receipts=receipts, comments=comments
+        )
         for change in changes:
             self.log.info("change", extra={"change": change.kind.value, "state": after.state.value})
         return after

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
-from numberdesk.domain import placing
+from numberdesk.domain import ledger, placing
 from numberdesk.domain.capabilities import check
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.ledger import Entry
@@ -100,7 +100,7 @@ class Placer:
         now = self.desk.clock.now()
         reference = placing.reference_of(self.stack_scope, message.order_id)
         order, changes = placing.receive(message, reference=reference, correlation_id=correlation_id, now=now)
-        if self.desk.store.create(order, message, self.desk.entries(order, changes, now, ACTOR)):
+        if self.desk.store.create(order, message, ledger.entries(order, changes, now, ACTOR)):
             self.desk.meter.count("OrdersReceived")
             return order
         there = self.desk.store.get(message.order_id)

@@ -24,7 +24,7 @@ from numberdesk.domain.snapshot import (
 from numberdesk.domain.words import AssetKind, AssetState, Phase, RequirementState
 from numberdesk.messaging.events import EventBus
 from numberdesk.providers import registry
-from numberdesk.providers.base import AccountFaultError, Credentials, Placed, Plan, RefusedError, UnclearError
+from numberdesk.providers.base import AccountFaultError, Credentials, NotAble, Placed, Plan, RefusedError, UnclearError
 from numberdesk.services.desk import Desk
 from numberdesk.services.place import Placer
 from numberdesk.services.publish import Publisher
@@ -100,7 +100,7 @@ _SECRETS = {
 }
 
 
-class _Carrier:
+class _Carrier(NotAble):
     """A provider that answers what the history says; the three answer in the same protocol (`providers.base.Provider`)."""
 
     can_find = True
@@ -221,7 +221,7 @@ class Scene:
         ]
         return {"Entries": [{} for _ in Entries]}
 
-    def count(self, name: str, value: float = 1) -> None:
+    def count(self, name: str, value: float = 1, *, provider: str | None = None) -> None:
         """The meter."""
 
     def append_keys(self, **keys: object) -> None:

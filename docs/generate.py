@@ -206,7 +206,7 @@ ABILITIES: dict[str, tuple[str, Callable[[Capabilities], str]]] = {
     "sends_webhooks": ("Sends webhooks for number orders", lambda it: _yes(it.sends_webhooks)),
     "findability": ("An unclear purchase is found", lambda it: f"`{it.findability.value}`"),
     "match_is_proof": ("A match is surely ours", lambda it: _yes(it.match_is_proof)),
-    "cancels": ("Can cancel an order", lambda it: _yes(it.cancels)),
+    "abilities": ("Its API also has", lambda it: _listed(f"`{ability.value}`" for ability in sorted(it.abilities))),
     "knows_deadlines": ("Knows deadlines", lambda it: _yes(it.knows_deadlines)),
     "promises_all_or_nothing": (
         "Promises all or nothing (`partial: refuse`)",
@@ -230,6 +230,10 @@ ABILITIES: dict[str, tuple[str, Callable[[Capabilities], str]]] = {
     "features": ("Features", lambda it: _codes(it.features)),
     "takes_contact": ("Contact fields", lambda it: _yes(it.takes_contact)),
     "takes_requirement_groups": ("Requirement groups", lambda it: _yes(it.takes_requirement_groups)),
+    "group_countries": (
+        "A fulfilled requirement group is a must for numbers in",
+        lambda it: _listed(sorted(it.group_countries)),
+    ),
     "cadence": ("Pauses between looks; the last goes on", lambda it: _listed(_iso(pause) for pause in it.cadence)),
     "call_interval": (
         "Least time between two calls with one account",

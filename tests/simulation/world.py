@@ -168,7 +168,7 @@ class World:
     def sleep(self, duration: timedelta) -> None:
         self.time += duration
 
-    def count(self, name: str, value: float = 1) -> None:
+    def count(self, name: str, value: float = 1, *, provider: str | None = None) -> None:
         self.counted[name] = self.counted.get(name, 0) + value
 
     def refuse(self, body: str, *, reason: str, order_id: str | None, correlation_id: str) -> None:
@@ -407,7 +407,7 @@ class World:
             self.put("sync", json.dumps(event, default=datetime.isoformat), delay)
 
 
-class Carrier:
+class Carrier(base.NotAble):
     """The carrier as numberdesk reaches it (`providers.base.Provider`)."""
 
     can_find = True

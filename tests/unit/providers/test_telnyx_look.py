@@ -105,7 +105,7 @@ def test_order_with_requirements_shows_what_is_owed_until_when() -> None:
     assert len({asset.provider_id for asset in snapshot.assets} - {None}) == 3
     awaited = ("awaiting-value", RequirementState.AWAITING_VALUE, 3)
     assert _states(snapshot) == {"End User Address": awaited, "Identity Document": awaited, "Business Name": awaited}
-    assert [seen.kind for seen in snapshot.requirements] == ["address", "document", "textual"]
+    assert [seen.kind for seen in snapshot.requirements] == ["address", "document", "text"]
     assert snapshot.deadlines == (DeadlinesSeen(sub_order.id, ((NOW + timedelta(days=14), 3),)),)
     assert snapshot.comments == ()
 
@@ -584,8 +584,8 @@ def test_least_satisfied_number_speaks_for_its_sub_order() -> None:
 @pytest.mark.parametrize(
     ("field_type", "kind"),
     [
-        ("textual", "textual"),
-        ("string", "textual"),
+        ("textual", "text"),
+        ("string", "text"),
         ("datetime", "date"),
         ("date", "date"),
         ("address", "address"),

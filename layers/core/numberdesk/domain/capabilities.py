@@ -30,6 +30,21 @@ class Findability(StrEnum):
     WEAK = "weak"
 
 
+class Ability(StrEnum):
+    """What a provider's API offers beside placing and following orders."""
+
+    CATALOGUE = "catalogue"  # says what numbers of a country and type take before they are bought
+    VALUES = "values"  # takes values for requirements
+    COMMENTS = "comments"
+    EXTENSIONS = "extensions"  # more time, asked for in a comment
+    CANCEL = "cancel"
+    SEARCH_NUMBERS = "search_numbers"
+    SEARCH_KEYWORDS = "search_keywords"
+    SEARCH_REGIONS = "search_regions"
+    OWNED = "owned"  # lists what the account owns
+    REGISTER = "register"  # registers webhooks or postbacks by API
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """One provider's declared abilities."""
@@ -39,8 +54,9 @@ class Capabilities:
     findability: Findability
     match_is_proof: bool
     """Whether a purchase that was found is surely ours (our reference is on it), or may be another of the same content."""
-    cancels: bool
+    abilities: frozenset[Ability]
     knows_deadlines: bool
+    """Whether requirements and their deadlines are in its API; where not, an order may bring its own."""
     promises_all_or_nothing: bool
     most_items: Mapping[str, int]
     """Most items of each kind in one order: `numbers`, `keywords`, and `criteria` or `criteria.<number type>`."""
@@ -53,6 +69,8 @@ class Capabilities:
     features: frozenset[str] = frozenset()
     takes_contact: bool = False
     takes_requirement_groups: bool = False
+    group_countries: Mapping[str, str] = field(default_factory=dict)
+    """Countries whose orders must carry a fulfilled requirement group, each with its calling code."""
     cadence: tuple[timedelta, ...] = (
         timedelta(seconds=2),
         timedelta(seconds=5),
@@ -116,6 +134,45 @@ def check(message: OrderMessage, capabilities: Capabilities) -> list[Fault]:
         )
     if message.contact != Contact() and not capabilities.takes_contact:
         faults.append(Fault("contact", "field_not_taken", f"{name} takes no contact fields; remove them"))
+    return faults + _check_requirements(message, capabilities)
+
+
+def _check_requirements(message: OrderMessage, capabilities: Capabilities) -> list[Fault]:
+    name = capabilities.provider
+    faults: list[Fault] = []
+    for index, item in enumerate(message.items):
+        if isinstance(item, KeywordsItem) or item.requirement_group_id:
+            continue
+        if isinstance(item, CriteriaItem):
+            needing = {item.criteria.country or ""} & set(capabilities.group_countries)
+        else:
+            codes = capabilities.group_countries.items()
+            needing = {country for country, code in codes if any(it.startswith(f"+{code}") for it in item.numbers)}
+        faults += [
+            Fault(
+                f"items.{index}.requirement_group_id",
+                "group_needed",
+                f"{name} sells numbers in {country} only with a fulfilled requirement group; make one there and name it here",
+            )
+            for country in sorted(needing)
+        ]
+    given = [
+        ("answers", bool(message.answers), Ability.VALUES in capabilities.abilities),
+        ("extension", message.extension is not None, Ability.EXTENSIONS in capabilities.abilities),
+        ("requirements", bool(message.requirements), not capabilities.knows_deadlines),
+        ("deadline", message.deadline is not None, not capabilities.knows_deadlines),
+    ]
+    ways_out = {
+        True: f"{name} says itself what is required and until when; remove it",
+        False: f"{name} has no requirements in its API; list the order's own under requirements and deadline",
+    }
+    faults += [
+        Fault(field_, "field_not_taken", ways_out[capabilities.knows_deadlines])
+        for field_, is_given, taken in given
+        if is_given and not taken
+    ]
+    if message.deadline is not None and not message.requirements:
+        faults.append(Fault("requirements", "missing", "a deadline needs a list of what is due by then"))
     return faults
 
 

@@ -8,10 +8,27 @@ from pydantic import Field, JsonValue
 
 from numberdesk.domain.model import Instant, Record
 from numberdesk.domain.request import Request
-from numberdesk.domain.words import ENDED, AssetKind, AssetState, ChangeKind, OrderState, RequirementState
+from numberdesk.domain.words import (
+    ENDED,
+    AssetKind,
+    AssetState,
+    ChangeKind,
+    ErrandKind,
+    ErrandState,
+    OrderState,
+    RequirementState,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
+
+
+class AssetRequirement(Record):
+    """Where one requirement of one number stands."""
+
+    id: str
+    state: RequirementState
+    word: str
 
 
 class Asset(Record):
@@ -25,6 +42,7 @@ class Asset(Record):
     sub_order_id: str | None = None
     country: str | None = None
     number_type: str | None = None
+    requirements: tuple[AssetRequirement, ...] = ()
 
 
 class SubOrder(Record):
@@ -52,6 +70,10 @@ class Requirement(Record):
     """False while a rejection waits for its comment and deadline, so that people get one message."""
     comment_ids: tuple[str, ...] = ()
     """The comments that may hold the reason of the last rejection."""
+    own: bool = False
+    """Of the order's own list, at a provider that has no requirements in its API: people tick it off here."""
+    errand_id: str | None = None
+    """The last errand that supplied a value for it."""
 
     @property
     def label(self) -> str:
@@ -79,6 +101,10 @@ class Deadline(Record):
     """Rungs of this version that are done with, as ISO durations: fired, or overtaken by a more urgent one."""
     missed: bool = False
     """Told as missed."""
+    own: bool = False
+    """The order's own deadline, at a provider that has none in its API: nothing is cancelled when it passes."""
+    extensions: int = 0
+    """How often more time was asked for, over all its values."""
 
 
 class Attempt(Record):
@@ -89,6 +115,46 @@ class Attempt(Record):
     send_before: Instant
     resolve_at: Instant
     """Past this an attempt without an outcome is `unknown`: `send_before` + read time-out + margin."""
+
+
+class Errand(Record):
+    """Something asked to be done at the provider for an order. Recorded before it is done; carried out by sync_order."""
+
+    id: str
+    kind: ErrandKind
+    by: str
+    """Who asked: an IAM principal, `order` (it came with the order), `profile` or `policy`."""
+    asked_at: Instant
+    state: ErrandState = ErrandState.WAITING
+    sub_order_id: str | None = None
+    number: str | None = None
+    """E.164, where it is for one number only. Neither this nor a sub order: for the whole order."""
+    requirement_ids: tuple[str, ...] = ()
+    """Of a supply: the requirements that values are given for."""
+    group_id: str | None = None
+    comment_id: str | None = None
+    """Of a read: the provider's id of the comment."""
+    tries: int = 0
+    not_before: Instant | None = None
+    """When to try again."""
+    sent_at: Instant | None = None
+    """When a call first left that must not be repeated blindly."""
+    outcome: str = ""
+    """What the provider said, as its code and title; never a value."""
+    ended_at: Instant | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still to be done."""
+        return self.state in (ErrandState.WAITING, ErrandState.SENT)
+
+
+class Acknowledgement(Record):
+    """That somebody is on it."""
+
+    by: str
+    at: Instant
+    until: Instant
 
 
 class Order(Record):
@@ -141,6 +207,12 @@ class Order(Record):
     words_told: tuple[str, ...] = ()
     contradiction: str | None = None
     """The last contradiction told, so that it is told once."""
+    errands: tuple[Errand, ...] = ()
+    """All that are open, and the latest that are not."""
+    acknowledged: Acknowledgement | None = None
+    """The last acknowledgement of a reminder."""
+    metadata_key: str | None = None
+    """SHA-256 of the value under the stack's listed metadata key: orders are listed by it, and it tells nothing."""
 
     ended_at: Instant | None = None
     look_step: int = 0

@@ -24,6 +24,8 @@ from pydantic import (
 )
 
 from numberdesk.domain.faults import Fault
+from numberdesk.domain.model import Instant
+from numberdesk.domain.values import Answer
 
 MAX_ASSETS = 250
 """Most numbers and keywords in one order: they lie in one page beside the order's row, so one transaction holds all."""
@@ -61,6 +63,11 @@ def parse_duration(text: str) -> timedelta:
         message = "a rung must be longer than zero and at most 366 days before the deadline"
         raise ValueError(message)
     return duration
+
+
+def _one_duration(text: str) -> str:
+    parse_duration(text)
+    return text
 
 
 def _ladder(rungs: list[str]) -> list[str]:
@@ -194,6 +201,30 @@ class Contact(_Message):
     description: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
 
 
+class OwnRequirement(_Message):
+    """One requirement of an order's own list, where the provider has none in its API. People tick it off."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    name: Text
+    kind: Literal["text", "date", "address", "document", "action"] | None = None
+
+
+class ExtensionPolicy(_Message):
+    """When more time is asked for by itself: as a reminder fires and something is still owed."""
+
+    before: Annotated[str, AfterValidator(_one_duration)] = Field(
+        default="P1D", description="From which reminder on, as an ISO 8601 duration before the deadline."
+    )
+    most: Annotated[int, Field(ge=1, le=5, strict=True)] = Field(
+        default=1, description="Most requests for one deadline; those that people make count, too."
+    )
+
+
+def _distinct_ids(requirements: list[OwnRequirement]) -> list[OwnRequirement]:
+    _distinct([requirement.id for requirement in requirements])
+    return requirements
+
+
 DEFAULT_LADDER = ("P7D", "P3D", "P1D", "PT4H", "PT1H")
 
 _MOST = 2**53 - 1
@@ -223,6 +254,21 @@ class OrderMessage(_Message):
         default_factory=lambda: list(DEFAULT_LADDER),
         description="How long before a deadline to remind people, as ISO 8601 durations.",
     )
+    answers: Annotated[list[Answer], Field(max_length=50)] = Field(
+        default_factory=list,
+        description="Values for requirements, checked before anything is bought and submitted when they are asked for "
+        "(Telnyx). Personal: kept apart and erasable.",
+    )
+    profiles: bool = Field(default=True, description="Whether stored profiles answer what the order is asked.")
+    extension: ExtensionPolicy | None = Field(
+        default=None, description="When more time is asked for without anybody's help (Telnyx)."
+    )
+    requirements: Annotated[list[OwnRequirement], Field(max_length=50), AfterValidator(_distinct_ids)] = Field(
+        default_factory=list, description="The order's own list, where the provider has none (TeleSign, CallFire)."
+    )
+    deadline: Instant | None = Field(
+        default=None, description="The order's own deadline for its list, an ISO 8601 instant with time zone."
+    )
     metadata: Annotated[dict[Annotated[str, Field(max_length=128)], MetadataValue], Field(max_length=50)] = Field(
         default_factory=dict, description="Yours; kept with the order and handed to nobody."
     )
@@ -234,7 +280,9 @@ class OrderMessage(_Message):
 
     def content_hash(self) -> str:
         """Hash the whole request (SHA-256, hexadecimal): the same id may only come again with the same hash."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        # Without defaults: a field that a later version adds must not make an old message another one.
+        document = self.model_dump(mode="json", exclude_defaults=True)
+        canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -244,11 +292,22 @@ class Request(_Message):
     items: tuple[Item, ...]
     partial: Partial
     reminders: tuple[str, ...]
+    profiles: bool = True
+    answered: bool = False
+    """Whether the message brings values of its own."""
+    extension: ExtensionPolicy | None = None
 
     @classmethod
     def of(cls, message: OrderMessage) -> Request:
         """Take the impersonal part of a message."""
-        return cls(items=tuple(message.items), partial=message.partial, reminders=tuple(message.reminders))
+        return cls(
+            items=tuple(message.items),
+            partial=message.partial,
+            reminders=tuple(message.reminders),
+            profiles=message.profiles,
+            answered=bool(message.answers),
+            extension=message.extension,
+        )
 
     @property
     def count(self) -> int:

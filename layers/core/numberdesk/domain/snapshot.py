@@ -12,6 +12,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class AssetRequirementSeen:
+    """Where one requirement of one number stands."""
+
+    id: str
+    state: RequirementState
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
 class AssetSeen:
     """One number or keyword on the order.
 
@@ -27,6 +36,7 @@ class AssetSeen:
     sub_order_id: str | None = None
     country: str | None = None
     number_type: str | None = None
+    requirements: tuple[AssetRequirementSeen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ class RequirementSeen:
     word: str
     numbers: int
     name: str | None = None
-    kind: str | None = None  # textual, date, address, document, action
+    kind: str | None = None  # text, date, address, document, action
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,8 @@ class CommentSeen:
     body: str = field(repr=False)
     by_provider: bool
     at: datetime
+    read: bool = False
+    """Whether the provider counts it as read by us."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,37 @@ class RequirementState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class ValueKind(StrEnum):
+    """What sort of value a regulatory requirement takes."""
+
+    TEXT = "text"
+    DATE = "date"
+    ADDRESS = "address"
+    DOCUMENT = "document"
+    ACTION = "action"  # a step outside the order desk, such as an identity check in a browser
+    UNKNOWN = "unknown"
+
+
+class ErrandKind(StrEnum):
+    """What can be asked to be done at a provider for an order."""
+
+    SUPPLY = "supply"
+    GROUP = "group"
+    COMMENT = "comment"
+    EXTENSION = "extension"
+    READ = "read"
+    CANCEL = "cancel"
+
+
+class ErrandState(StrEnum):
+    """Where an errand stands."""
+
+    WAITING = "waiting"
+    SENT = "sent"  # a call may have left; what came of it is not recorded yet
+    DONE = "done"
+    REFUSED = "refused"
+
+
 class ChangeKind(StrEnum):
     """What the ledger records. Those in `EVENTS` also go out on the bus."""
 
@@ -135,6 +166,10 @@ class ChangeKind(StrEnum):
     DEADLINE_ERASED = "DeadlineErased"
     DEADLINE_APPROACHING = "DeadlineApproaching"
     DEADLINE_MISSED = "DeadlineMissed"
+    REQUIREMENT_SUBMITTED = "RequirementSubmitted"
+    ERRAND_REFUSED = "ErrandRefused"
+    COMMENT_RECEIVED = "CommentReceived"
+    EXTENSION_REQUESTED = "ExtensionRequested"
 
     # In the ledger only.
     ORDER_RECEIVED = "OrderReceived"
@@ -143,6 +178,11 @@ class ChangeKind(StrEnum):
     ORDER_MOVED = "OrderMoved"
     NUMBERS_CORRECTED = "NumbersCorrected"
     ACCOUNT_UNBLOCKED = "AccountUnblocked"
+    ERRAND_ASKED = "ErrandAsked"
+    ERRAND_DONE = "ErrandDone"
+    PROFILE_APPLIED = "ProfileApplied"
+    REQUIREMENT_TICKED = "RequirementTicked"
+    REMINDER_ACKNOWLEDGED = "ReminderAcknowledged"
 
 
 LEDGER_ONLY = frozenset(
@@ -153,6 +193,11 @@ LEDGER_ONLY = frozenset(
         ChangeKind.ORDER_MOVED,
         ChangeKind.NUMBERS_CORRECTED,
         ChangeKind.ACCOUNT_UNBLOCKED,
+        ChangeKind.ERRAND_ASKED,
+        ChangeKind.ERRAND_DONE,
+        ChangeKind.PROFILE_APPLIED,
+        ChangeKind.REQUIREMENT_TICKED,
+        ChangeKind.REMINDER_ACKNOWLEDGED,
     }
 )
 EVENTS = frozenset(ChangeKind) - LEDGER_ONLY

@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002 - `NotAble` takes what it must and uses nothing of it
 """What a provider brings: `plan`, `place`, `find`, `observe`, and what may go wrong, told apart by what it means for money.
 
 A new provider brings no new state machine: these four, its capabilities as data, and a reader of its notifications.
@@ -9,11 +10,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
+    from numberdesk.domain.catalogue import Specification
+    from numberdesk.domain.market import Offer, Owned, Registration
     from numberdesk.domain.order import Order
-    from numberdesk.domain.request import OrderMessage
-    from numberdesk.domain.snapshot import AssetSeen, Snapshot
+    from numberdesk.domain.request import Criteria, OrderMessage
+    from numberdesk.domain.snapshot import AssetSeen, CommentSeen, Snapshot
+    from numberdesk.domain.values import Address
 
 
 class ProviderError(Exception):
@@ -63,6 +68,10 @@ class UnclearError(ProviderError):
 
 class UnreadableError(ProviderError):
     """A read failed for now (time-out, 5xx, nonsense). Says nothing about any order."""
+
+
+class NotAbleError(ProviderError):
+    """The provider's API has nothing of the kind; `capabilities.abilities` says so beforehand."""
 
 
 class NoSuchOrderError(ProviderError):
@@ -122,7 +131,198 @@ class Credentials:
         return value
 
 
-class Provider(Protocol):
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search: numbers by criteria, or which of some keywords can be had, or regions."""
+
+    criteria: Criteria | None = None
+    keywords: tuple[str, ...] = ()
+    limit: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedPage:
+    """Some of what an account owns, and where to go on; none at the end."""
+
+    items: tuple[Owned, ...]
+    cursor: str | None = None
+
+
+class Vetting(Protocol):
+    """Requirements, values, comments. Whatever is written here may be repeated without harm, but `comment`."""
+
+    def catalogue(
+        self, *, country: str | None = None, number_type: str | None = None, number: str | None = None
+    ) -> list[Specification]:
+        """Say what numbers of a country and type take, or one number (E.164).
+
+        Raises:
+            RefusedError: there is no such country or type.
+            AccountFaultError, UnreadableError, SlotBusyError: not read.
+        """
+
+    def check_group(self, group_id: str, *, country: str | None, number_type: str | None) -> list[str]:
+        """Say what is wrong with a requirement group for numbers of this country and type; nothing: all is well.
+
+        Raises:
+            AccountFaultError, UnreadableError, SlotBusyError: not read.
+        """
+
+    def create_address(self, address: Address, reference: str) -> str:
+        """Create an address and give its id.
+
+        Raises:
+            RefusedError: it was not taken.
+            AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later.
+        """
+
+    def upload_document(self, content: bytes, filename: str, content_type: str, reference: str) -> str:
+        """Upload a document and give its id. Raises as `create_address` does."""
+
+    def supply(
+        self, order: Order, values: Mapping[str, str], *, sub_order_id: str | None = None, number: str | None = None
+    ) -> str:
+        """Give values by requirement id, for the whole order, one sub order or one number; the provider's word for what came of it.
+
+        All satisfied already is no fault. Raises as `create_address` does.
+        """
+
+    def attach_group(
+        self, order: Order, group_id: str, *, sub_order_id: str | None = None, number: str | None = None
+    ) -> str:
+        """Answer with a requirement group: each open sub order, one sub order or one number. Raises as `create_address` does."""
+
+    def comments(self, sub_order_id: str) -> list[CommentSeen]:
+        """Read the comments of a sub order.
+
+        Raises:
+            AccountFaultError, UnreadableError, SlotBusyError: not read.
+        """
+
+    def comment(self, sub_order_id: str, text: str) -> str:
+        """Post a comment and give its id. One call, never repeated blindly. Raises as `create_address` does."""
+
+    def mark_read(self, comment_id: str) -> None:
+        """Mark a comment as read. Raises as `create_address` does."""
+
+
+class Market(Protocol):
+    """What can be had, what is owned, and where notifications go."""
+
+    def search_numbers(self, query: Query) -> list[Offer]:
+        """Search for numbers. Reserves and buys nothing.
+
+        Raises:
+            RefusedError: the search itself is wrong.
+            AccountFaultError, UnreadableError, SlotBusyError: not read.
+        """
+
+    def search_keywords(self, query: Query) -> list[Offer]:
+        """Say which of some keywords can be had. Raises as `search_numbers` does."""
+
+    def search_regions(self, query: Query) -> list[Offer]:
+        """Search for regions that have numbers. Raises as `search_numbers` does."""
+
+    def owned(self, cursor: str | None) -> OwnedPage:
+        """List what the account owns. Raises as `search_numbers` does; a cursor that is none of ours is refused."""
+
+    def registrations(self) -> list[Registration]:
+        """List registered webhooks or postbacks. Raises as `search_numbers` does."""
+
+    def register(self, url: str, event: str | None) -> Registration:
+        """Register where notifications go; one that is there already is given back. `event` is the provider's name of it.
+
+        Raises:
+            RefusedError: not taken, or the provider has no such event.
+            AccountFaultError, NotSentError, UnclearError, UnreadableError, SlotBusyError: try again later.
+        """
+
+    def unregister(self, registration_id: str) -> None:
+        """Delete a registration. Raises as `register` does."""
+
+
+class NotAble:
+    """The defaults of an adapter: everything beside placing and following orders is something that it cannot do.
+
+    An adapter overrides what its `capabilities.abilities` declare; a contract test holds the two together.
+    """
+
+    def cancel(self, order: Order, *, sub_order_id: str | None = None) -> str:
+        """See `Provider.cancel`."""
+        raise NotAbleError("it has no way to cancel orders")
+
+    def catalogue(
+        self, *, country: str | None = None, number_type: str | None = None, number: str | None = None
+    ) -> list[Specification]:
+        """See `Vetting.catalogue`."""
+        raise NotAbleError("it does not say what is required")
+
+    def check_group(self, group_id: str, *, country: str | None, number_type: str | None) -> list[str]:
+        """See `Vetting.check_group`."""
+        raise NotAbleError("it has no requirement groups")
+
+    def create_address(self, address: Address, reference: str) -> str:
+        """See `Vetting.create_address`."""
+        raise NotAbleError("it takes no values")
+
+    def upload_document(self, content: bytes, filename: str, content_type: str, reference: str) -> str:
+        """See `Vetting.upload_document`."""
+        raise NotAbleError("it takes no values")
+
+    def supply(
+        self, order: Order, values: Mapping[str, str], *, sub_order_id: str | None = None, number: str | None = None
+    ) -> str:
+        """See `Vetting.supply`."""
+        raise NotAbleError("it takes no values")
+
+    def attach_group(
+        self, order: Order, group_id: str, *, sub_order_id: str | None = None, number: str | None = None
+    ) -> str:
+        """See `Vetting.attach_group`."""
+        raise NotAbleError("it has no requirement groups")
+
+    def comments(self, sub_order_id: str) -> list[CommentSeen]:
+        """See `Vetting.comments`."""
+        raise NotAbleError("it has no comments")
+
+    def comment(self, sub_order_id: str, text: str) -> str:
+        """See `Vetting.comment`."""
+        raise NotAbleError("it has no comments")
+
+    def mark_read(self, comment_id: str) -> None:
+        """See `Vetting.mark_read`."""
+        raise NotAbleError("it has no comments")
+
+    def search_numbers(self, query: Query) -> list[Offer]:
+        """See `Market.search_numbers`."""
+        raise NotAbleError("it has no search for numbers")
+
+    def search_keywords(self, query: Query) -> list[Offer]:
+        """See `Market.search_keywords`."""
+        raise NotAbleError("it has no keywords")
+
+    def search_regions(self, query: Query) -> list[Offer]:
+        """See `Market.search_regions`."""
+        raise NotAbleError("it has no search for regions")
+
+    def owned(self, cursor: str | None) -> OwnedPage:
+        """See `Market.owned`."""
+        raise NotAbleError("it does not list what an account owns")
+
+    def registrations(self) -> list[Registration]:
+        """See `Market.registrations`."""
+        raise NotAbleError("it has no webhooks to register")
+
+    def register(self, url: str, event: str | None) -> Registration:
+        """See `Market.register`."""
+        raise NotAbleError("it has no webhooks to register")
+
+    def unregister(self, registration_id: str) -> None:
+        """See `Market.unregister`."""
+        raise NotAbleError("it has no webhooks to register")
+
+
+class Provider(Vetting, Market, Protocol):
     """One provider, spoken to with one account."""
 
     can_find: bool
@@ -162,6 +362,15 @@ class Provider(Protocol):
 
         Raises:
             UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
+        """
+
+    def cancel(self, order: Order, *, sub_order_id: str | None = None) -> str:
+        """Ask to cancel the order, or one sub order of it: the provider's word for what came of it. What it became, a look tells.
+
+        Raises:
+            RefusedError: it can no longer be cancelled.
+            AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later; a repeat does no harm.
+            NotAbleError: the provider has no way to.
         """
 
     def what_to_look_for(self, order: Order) -> str:

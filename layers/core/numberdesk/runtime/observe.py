@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 logger = Logger()
 metrics = Metrics()
@@ -12,7 +12,11 @@ metrics = Metrics()
 class PowertoolsMeter:
     """Counts with Powertools Metrics (`services.ports.Meter`)."""
 
-    def count(self, name: str, value: float = 1) -> None:
-        """Add to a metric; names ending in `Seconds` are seconds."""
+    def count(self, name: str, value: float = 1, *, provider: str | None = None) -> None:
+        """Add to a metric; names ending in `Seconds` are seconds. With a provider it is a metric of that provider's own."""
         unit = MetricUnit.Seconds if name.endswith("Seconds") else MetricUnit.Count
-        metrics.add_metric(name=name, unit=unit, value=value)
+        if provider is None:
+            metrics.add_metric(name=name, unit=unit, value=value)
+            return
+        with single_metric(name=name, unit=unit, value=value) as metric:
+            metric.add_dimension(name="provider", value=provider)

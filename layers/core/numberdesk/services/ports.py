@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from numberdesk.domain.ledger import Entry
+    from numberdesk.domain.lists import Summary
     from numberdesk.domain.order import Order
+    from numberdesk.domain.profile import Profile, ProfileKey, Upload
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.snapshot import CommentSeen
+    from numberdesk.domain.values import Kept
     from numberdesk.providers.base import Provider
 
 
@@ -80,6 +83,36 @@ class Unpublished:
     entry: Entry
 
 
+@dataclass(frozen=True, slots=True)
+class KeptEvent:
+    """A notification as it was kept, and its place among those of its order or day."""
+
+    place: str
+    event: RawEvent
+
+
+@dataclass(frozen=True, slots=True)
+class KeptComment:
+    """A comment as it was kept."""
+
+    id: str
+    sub_order_id: str
+    body: str = field(repr=False)
+    by_provider: bool
+    at: datetime
+
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T_co]):
+    """Some of a list, and the place after which the rest lies; none at its end."""
+
+    items: tuple[T_co, ...]
+    after: str | None = None
+
+
 class Store(Protocol):
     """The order table, in the desk's own words. Reads of orders are strongly consistent."""
 
@@ -100,9 +133,11 @@ class Store(Protocol):
         *,
         receipts: Sequence[Receipt] = (),
         comments: Sequence[CommentSeen] = (),
+        kept: Mapping[str, Kept] | None = None,
     ) -> None:
-        """Write an order, its ledger entries, receipts and comments in one transaction.
+        """Write an order and all that belongs to the change in one transaction.
 
+        That is its ledger entries, receipts, comments, what lies with its new errands (by errand id), and its lists.
         `after.version` is `before.version` + 1. A provider order id that is new on the order is claimed.
 
         Raises:
@@ -124,6 +159,60 @@ class Store(Protocol):
 
     def comment(self, order_id: str, comment_id: str) -> str | None:
         """Read a reviewer's comment; none where it was erased."""
+
+    def kept_comments(self, order_id: str, *, after: str | None, limit: int) -> Page[KeptComment]:
+        """Read an order's comments, by id."""
+
+    def kept_events(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptEvent]:
+        """Read the notifications of an order, or without one those of a day (`2026-11-22`) that belong to none, as they came."""
+
+    def ledger(self, order_id: str, *, after: str | None, limit: int) -> Page[Entry]:
+        """Read an order's ledger in the order in which things happened; refusals of messages come last. `after` is a position."""
+
+    def kept(self, order_id: str, errand_id: str) -> Kept | None:
+        """Read what lies with an errand; none where it was erased or never was."""
+
+    def keep(self, order_id: str, errand_id: str, kept: Kept) -> None:
+        """Write again what lies with an errand, where it has not been erased."""
+
+    def list_orders(
+        self,
+        partition: str,
+        *,
+        after: str | None,
+        until: str | None = None,
+        newest_first: bool,
+        limit: int,
+    ) -> Page[Summary]:
+        """Read a list (see `domain.lists.memberships`, without the shard) in the order of places.
+
+        At most three calls; each evaluates at most `limit` + 1 items.
+
+        Args:
+            partition: the list.
+            after: the place after which to go on.
+            until: no place from this text on (only oldest first).
+            newest_first: in which direction.
+            limit: the most orders of a page, at most 100.
+        """
+
+    def profile(self, key: ProfileKey) -> Profile | None:
+        """Read a profile."""
+
+    def profiles(self, provider: str, *, after: str | None, limit: int) -> Page[Profile]:
+        """Read a provider's profiles."""
+
+    def put_profile(self, profile: Profile) -> bool:
+        """Write a profile whose version is one more than the stored one's (1: there was none); false if it is not."""
+
+    def delete_profile(self, key: ProfileKey) -> bool:
+        """Delete a profile; false where there was none."""
+
+    def upload(self, owner: str, file_id: str) -> Upload | None:
+        """Read what is known of a file that `owner` may have uploaded."""
+
+    def put_upload(self, upload: Upload) -> None:
+        """Write what is known of a file."""
 
     def due(self, now: datetime, limit: int) -> list[Due]:
         """Orders whose `wake_at` is not after now, the oldest first within a shard."""
@@ -157,6 +246,22 @@ class Store(Protocol):
 
     def mark_published(self, key: tuple[str, str]) -> None:
         """Take the mark off an entry whose event the bus accepted."""
+
+
+class Files(Protocol):
+    """The bucket with people's files."""
+
+    def form(self, upload: Upload, *, most_bytes: int, valid_for: timedelta) -> tuple[str, dict[str, str]]:
+        """Make a form by which this one file may be uploaded once known: the URL to post to, and its fields.
+
+        The bucket refuses another key, another content type and more bytes.
+        """
+
+    def read(self, key: str, version_id: str | None, *, most_bytes: int) -> tuple[bytes, str | None] | None:
+        """Read a file and say which version it is; none where there is none, or it is longer."""
+
+    def delete(self, key: str) -> None:
+        """Delete a file with all its versions."""
 
 
 class Queue(Protocol):
@@ -198,5 +303,5 @@ class Providers(Protocol):
 class Meter(Protocol):
     """Counts things."""
 
-    def count(self, name: str, value: float = 1) -> None:
-        """Add to a metric."""
+    def count(self, name: str, value: float = 1, *, provider: str | None = None) -> None:
+        """Add to a metric; with a provider to that provider's own."""

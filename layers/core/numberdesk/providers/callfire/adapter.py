@@ -14,6 +14,7 @@ from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownWord
 from numberdesk.domain.words import AssetKind, AssetState, Phase
 from numberdesk.providers.base import (
     AccountFaultError,
+    NotAble,
     Placed,
     Plan,
     RefusedError,
@@ -111,7 +112,7 @@ def build(
     return CallFire(connect(credentials.base_url), connect(v2_base_url or _V2_BASE_URL) if v2_find else None)
 
 
-class CallFire:
+class CallFire(NotAble):
     """Number orders of one account."""
 
     def __init__(self, http: Http, http_v2: Http | None) -> None:

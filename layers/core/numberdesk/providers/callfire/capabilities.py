@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from numberdesk.domain.capabilities import Capabilities, Findability
+from numberdesk.domain.capabilities import Ability, Capabilities, Findability
 
 CAPABILITIES = Capabilities(
     provider="callfire",
@@ -13,7 +13,16 @@ CAPABILITIES = Capabilities(
     # By v2 `GET /orders`, where the account's settings allow it; nothing of ours is echoed.
     findability=Findability.BY_CONTENT,
     match_is_proof=False,
-    cancels=False,
+    # Neither 1.1 nor v2 has a call that cancels an order.
+    abilities=frozenset(
+        {
+            Ability.SEARCH_NUMBERS,
+            Ability.SEARCH_KEYWORDS,
+            Ability.SEARCH_REGIONS,
+            Ability.OWNED,
+            Ability.REGISTER,
+        }
+    ),
     knows_deadlines=False,
     promises_all_or_nothing=False,
     # CreateNumberOrder is one flat form: each of these has one place in it.

@@ -19,6 +19,7 @@ from numberdesk.domain.words import AssetKind, AssetState, Phase
 from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchOrderError,
+    NotAble,
     Placed,
     Plan,
     RefusedError,
@@ -156,7 +157,7 @@ def _renamed(settings: Mapping[str, object], name: str, known: Mapping[str, str]
     return {**known, **given}
 
 
-class TeleSign:
+class TeleSign(NotAble):
     """Direct orders of one account."""
 
     def __init__(

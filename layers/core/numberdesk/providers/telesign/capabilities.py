@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numberdesk.domain.capabilities import Capabilities, Findability
+from numberdesk.domain.capabilities import Ability, Capabilities, Findability
 
 CAPABILITIES = Capabilities(
     provider="telesign",
@@ -11,7 +11,8 @@ CAPABILITIES = Capabilities(
     # No reference field and no documented filter: ours rides in the description, which is echoed.
     findability=Findability.BY_CONTENT,
     match_is_proof=True,
-    cancels=True,
+    # DELETE while `accepted` (TeleSign docs: cancel a direct order); /numbers and /leases (its swagger).
+    abilities=frozenset({Ability.CANCEL, Ability.SEARCH_NUMBERS, Ability.OWNED}),
     knows_deadlines=False,
     # partial_order_match=false delivers the full quantity or nothing (TeleSign docs: create a direct order).
     promises_all_or_nothing=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numberdesk.providers.base import AccountFaultError, Placed, Plan, UnclearError, UnreadableError
+from numberdesk.providers.base import AccountFaultError, NotAble, Placed, Plan, UnclearError, UnreadableError
 from numberdesk.providers.lenient import fields, rows, text
 from numberdesk.providers.telnyx.api import Api
 from numberdesk.providers.telnyx.look import Look
@@ -54,7 +54,7 @@ def build(
     return Telnyx(Api(credentials, clock, timings, before_call=before_call, transport=transport), settings)
 
 
-class Telnyx:
+class Telnyx(NotAble):
     """Number orders of one account."""
 
     can_find = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numberdesk.domain.capabilities import Capabilities, Findability
+from numberdesk.domain.capabilities import Ability, Capabilities, Findability
 
 CAPABILITIES = Capabilities(
     provider="telnyx",
@@ -10,8 +10,20 @@ CAPABILITIES = Capabilities(
     # customer_reference is echoed and `GET /number_orders` filters by it (OpenAPI, number orders).
     findability=Findability.EXACT,
     match_is_proof=True,
-    # `PATCH /sub_number_orders/{id}/cancel`, while it is pending (OpenAPI, sub number orders).
-    cancels=True,
+    abilities=frozenset(
+        {
+            Ability.CATALOGUE,
+            Ability.VALUES,
+            Ability.COMMENTS,
+            # "Deadlines can be extended upon request via comment on the order" (guide: number orders).
+            Ability.EXTENSIONS,
+            # `PATCH /sub_number_orders/{id}/cancel`, while it is pending (OpenAPI, sub number orders).
+            Ability.CANCEL,
+            Ability.SEARCH_NUMBERS,
+            Ability.OWNED,
+            Ability.REGISTER,
+        }
+    ),
     knows_deadlines=True,
     # Sub orders are processed independently (guide: number orders), so one may fail while another is delivered.
     promises_all_or_nothing=False,
@@ -41,5 +53,7 @@ CAPABILITIES = Capabilities(
     number_types=frozenset({"local", "toll_free", "mobile", "national", "shared_cost"}),
     features=frozenset({"sms", "mms", "voice", "fax", "emergency"}),
     takes_requirement_groups=True,
+    # "Mandatory" there (guide: requirement groups, as of 2026-04-10).
+    group_countries={"CH": "41", "DK": "45", "IT": "39", "NO": "47", "PT": "351", "SE": "46"},
     ways_out={"keywords": "order keywords from callfire"},
 )

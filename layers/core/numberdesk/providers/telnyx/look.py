@@ -91,7 +91,7 @@ _LEAST_SATISFIED_FIRST = (
 # Ours for `phone_number_type`; sub orders and number records also know `landline`, which is none of the types to order.
 _NUMBER_TYPES = frozenset({"local", "toll_free", "mobile", "national", "shared_cost"})
 # Telnyx spells field types in several ways: `address` and `address_id`, `textual` and `string`, `date` and `datetime`.
-_KINDS = {"string": "textual", "datetime": "date", "number_order_document": "document"}
+_KINDS = {"string": "text", "textual": "text", "datetime": "date", "number_order_document": "document"}
 
 
 @dataclass(frozen=True, slots=True)

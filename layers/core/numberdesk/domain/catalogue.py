@@ -1,0 +1,122 @@
+"""What regulators ask for: requirements as one model for all providers, and the check of a value against them. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from numberdesk.domain.faults import Fault
+from numberdesk.domain.model import Record
+from numberdesk.domain.values import KINDS, DateValue, TextValue
+from numberdesk.domain.words import ValueKind
+
+if TYPE_CHECKING:
+    from numberdesk.domain.values import Value
+
+
+class Criteria(Record):
+    """What a value must be like. What is not given is not asked for."""
+
+    min_length: int | None = None
+    max_length: int | None = None
+    accepted_values: tuple[str, ...] = ()
+    accepted_characters: str | None = None
+    """As the provider says it, for people. Only what `character_class` could read is checked."""
+    pattern: str | None = None
+    """A regular expression that the whole value must match."""
+    case_sensitive: bool = True
+    """Whether `accepted_values` are."""
+    locality_limit: str | None = None
+    """For people: where an address may be."""
+    time_limit: str | None = None
+    """For people: how old a document may be."""
+    unread: dict[str, str] = Field(default_factory=dict)
+    """Criteria that the provider named and we do not know, by its name; told, and checked by nobody but the provider."""
+
+
+class Specification(Record):
+    """One requirement, as a provider asks for it of numbers of one country and type."""
+
+    id: str
+    name: str
+    kind: ValueKind
+    word: str = ""
+    """The provider's own word for the kind."""
+    description: str = ""
+    example: str = ""
+    criteria: Criteria = Field(default_factory=Criteria)
+    country: str | None = None
+    number_type: str | None = None
+
+
+_LONGEST_PATTERN = 500
+_CLASSES = {
+    # Words that providers use for sets of characters, in lower case and without blanks.
+    "alphanumeric": r"[A-Za-z0-9]",
+    "alphabetic": r"[A-Za-z]",
+    "letters": r"[A-Za-z]",
+    "numeric": r"[0-9]",
+    "digits": r"[0-9]",
+}
+
+
+def character_class(text: str) -> str | None:
+    """Read a statement of accepted characters as a class of a regular expression; none if it is a sentence for people."""
+    if re.fullmatch(r"\[[^\[\]]+\]", text):
+        return text
+    return _CLASSES.get(re.sub(r"[^a-z]", "", text.lower()))
+
+
+def check(specification: Specification, value: Value, where: str) -> list[Fault]:
+    """Say everything that is wrong with a value for a requirement. Faults never hold the value."""
+    wanted = specification.kind
+    kind = KINDS[value.kind]
+    if kind is None:
+        return [Fault(where, "not_own", f"{specification.name} is the provider's requirement; supply a value for it")]
+    if wanted is ValueKind.ACTION:
+        text = f"{specification.name} is done outside: {specification.description or 'see the provider'}"
+        return [Fault(where, "action", text)]
+    if wanted is not ValueKind.UNKNOWN and kind is not wanted:
+        return [Fault(where, "wrong_kind", f"{specification.name} takes a value of kind {_kinds(wanted)}")]
+    if isinstance(value, TextValue):
+        return _check_text(specification, value.text, where)
+    if isinstance(value, DateValue):
+        return _check_text(specification, value.date.isoformat(), where)
+    return []
+
+
+def _kinds(kind: ValueKind) -> str:
+    return " or ".join(name for name, of in KINDS.items() if of is kind)
+
+
+def _check_text(specification: Specification, text: str, where: str) -> list[Fault]:
+    name, criteria = specification.name, specification.criteria
+    faults = []
+    if criteria.min_length is not None and len(text) < criteria.min_length:
+        faults.append(Fault(where, "too_short", f"{name} takes at least {criteria.min_length} characters"))
+    if criteria.max_length is not None and len(text) > criteria.max_length:
+        faults.append(Fault(where, "too_long", f"{name} takes at most {criteria.max_length} characters"))
+    if criteria.accepted_values:
+        accepted = criteria.accepted_values
+        known = text in accepted if criteria.case_sensitive else text.casefold() in {it.casefold() for it in accepted}
+        if not known:
+            shown = ", ".join(accepted[:20]) + (", ..." if len(accepted) > 20 else "")  # noqa: PLR2004 - enough to see
+            faults.append(Fault(where, "not_accepted", f"{name} takes one of: {shown}"))
+    characters = character_class(criteria.accepted_characters) if criteria.accepted_characters else None
+    if characters and not _matches(f"{characters}*", text):
+        faults.append(Fault(where, "characters", f"{name} takes only these characters: {criteria.accepted_characters}"))
+    if criteria.pattern and not _matches(criteria.pattern, text):
+        faults.append(Fault(where, "pattern", f"{name} must match {criteria.pattern}"))
+    return faults
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Whether the whole text matches. A pattern that Python does not read is left to the provider."""
+    if len(pattern) > _LONGEST_PATTERN:
+        return True
+    try:
+        return re.fullmatch(pattern, text) is not None
+    except (re.error, RecursionError, OverflowError):
+        return True

@@ -1,0 +1,116 @@
+"""Which lists an order stands in, and what about it needs a person. Pure.
+
+A list is a partition of an index, split over a few shards that a page reads side by side; an order is in it exactly while
+what the list says is true of it. Lists of all orders are kept by the month in which an order was received, those of
+orders that something is true of for a while only (open, needing a person, with a deadline) are not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from typing import TYPE_CHECKING
+
+from numberdesk.domain.model import Instant, Record, instant_text
+from numberdesk.domain.order import earliest
+from numberdesk.domain.request import CriteriaItem
+from numberdesk.domain.words import OrderState, RequirementState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numberdesk.domain.order import Order
+
+SHARDS = 2
+"""Partitions of one list. A page reads all of them and the orders' rows: three calls to the table."""
+MOST_COUNTRIES = 20
+"""Countries of one order that it is listed under."""
+
+
+class Summary(Record):
+    """What a list shows of an order, as its row is now."""
+
+    order_id: str
+    provider: str
+    account: str
+    state: OrderState
+    provider_order_id: str | None = None
+    provider_word: str | None = None
+    received_at: Instant
+    updated_at: Instant
+    ended_at: Instant | None = None
+    next_deadline: Instant | None = None
+    attention: tuple[str, ...] = ()
+
+
+def attention(order: Order) -> tuple[str, ...]:
+    """Say why an order needs a person; nothing where it does not."""
+    reasons = {
+        "account_blocked": order.state is OrderState.RECEIVED
+        and (order.waiting_for or "").startswith("the account is blocked"),
+        "purchase_unknown": order.state is OrderState.UNKNOWN and order.people_told,
+        "requirements_owed": not order.ended and bool(owed(order)),
+        "waiting_at_provider": order.state is OrderState.ACTION_REQUIRED
+        and not any(
+            requirement.state in (RequirementState.AWAITING_VALUE, RequirementState.REJECTED)
+            for requirement in order.requirements
+        ),
+        "deadline_missed": any(deadline.missed for deadline in order.deadlines),
+        "contradiction": order.contradiction is not None,
+    }
+    return tuple(reason for reason, holds in reasons.items() if holds)
+
+
+def owed(order: Order) -> tuple[tuple[str, str], ...]:
+    """The requirements (sub order, id) that wait for a value which no errand is bringing."""
+    coming = {
+        (errand.sub_order_id, requirement_id)
+        for errand in order.errands
+        if errand.open and errand.number is None
+        for requirement_id in errand.requirement_ids
+    }
+    return tuple(
+        (requirement.sub_order_id, requirement.id)
+        for requirement in order.requirements
+        if requirement.state in (RequirementState.AWAITING_VALUE, RequirementState.REJECTED)
+        and not {(requirement.sub_order_id, requirement.id), (None, requirement.id)} & coming
+    )
+
+
+def countries(order: Order) -> tuple[str, ...]:
+    """The countries of an order's numbers, asked for or chosen."""
+    asked = (item.criteria.country for item in order.request.items if isinstance(item, CriteriaItem))
+    had = (asset.country for asset in order.assets)
+    return tuple(sorted({country for country in (*asked, *had) if country})[:MOST_COUNTRIES])
+
+
+def next_deadline(order: Order) -> datetime | None:
+    """The earliest deadline that has not been missed."""
+    return earliest(*(deadline.value for deadline in order.deadlines if not deadline.missed))
+
+
+def metadata_key(value: object) -> str:
+    """Hash a metadata value: lists tell which orders have it, and not what it is."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def memberships(order: Order) -> dict[str, tuple[str, str]]:
+    """The lists that an order is in: for each its short name, its partition, and the place in it (text order counts)."""
+    month = f"{order.received_at:%Y-%m}"
+    shard = zlib.crc32(order.order_id.encode()) % SHARDS
+    place = f"{instant_text(order.received_at)}#{order.order_id}"
+    found = {
+        "state": (f"state/{order.state.value}/{month}", place),
+        "provider": (f"provider/{order.provider}/{month}", place),
+        **{f"country/{country}": (f"country/{country}/{month}", place) for country in countries(order)},
+    }
+    if order.metadata_key:
+        found["metadata"] = (f"metadata/{order.metadata_key}/{month}", place)
+    if not order.ended:
+        found["open"] = ("open", place)
+    if attention(order):
+        found["attention"] = ("attention", place)
+    if deadline := next_deadline(order):
+        found["deadline"] = ("deadline", f"{instant_text(deadline)}#{order.order_id}")
+    return {name: (f"{partition}/{shard}", at) for name, (partition, at) in found.items()}

@@ -1,0 +1,152 @@
+"""Values for regulatory requirements: what people, orders and profiles supply. Personal: kept apart, erasable, never logged."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+
+from numberdesk.domain.words import ValueKind
+
+Line = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:-]+$")]
+"""An id of the provider's or of ours; it goes into addresses of requests."""
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["DE"], description="ISO 3166-1 alpha-2.")]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class TextValue(_Value):
+    """Text."""
+
+    kind: Literal["text"]
+    text: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class DateValue(_Value):
+    """A calendar date."""
+
+    kind: Literal["date"]
+    date: date
+
+
+class AddressIdValue(_Value):
+    """An address that the provider has already, by its id there."""
+
+    kind: Literal["address_id"]
+    address_id: Id
+
+
+class Address(_Value):
+    """A postal address, and whose it is: a business, or a person by first and last name."""
+
+    business_name: Line | None = None
+    first_name: Line | None = None
+    last_name: Line | None = None
+    street_address: Line
+    extended_address: Line | None = None
+    locality: Line
+    administrative_area: Line | None = None
+    postal_code: Annotated[str, Field(min_length=1, max_length=32)] | None = None
+    country_code: Country
+
+
+def _somebody(address: Address) -> Address:
+    if not (address.business_name or (address.first_name and address.last_name)):
+        message = "an address needs business_name, or first_name and last_name"
+        raise ValueError(message)
+    return address
+
+
+class AddressValue(_Value):
+    """An address that is created at the provider when it is submitted."""
+
+    kind: Literal["address"]
+    address: Annotated[Address, AfterValidator(_somebody)]
+
+
+class DocumentIdValue(_Value):
+    """A document that the provider has already, by its id there."""
+
+    kind: Literal["document_id"]
+    document_id: Id
+
+
+class FileValue(_Value):
+    """A file that was uploaded to numberdesk. It goes to the provider when it is submitted."""
+
+    kind: Literal["file"]
+    file_id: Id
+
+
+class DoneValue(_Value):
+    """That a requirement of the order's own list is met, or is not."""
+
+    kind: Literal["done"]
+    done: bool = True
+
+
+Value = Annotated[
+    TextValue | DateValue | AddressIdValue | AddressValue | DocumentIdValue | FileValue | DoneValue,
+    Field(discriminator="kind"),
+]
+VALUE: TypeAdapter[Value] = TypeAdapter(Value)
+
+KINDS: dict[str, ValueKind | None] = {
+    "text": ValueKind.TEXT,
+    "date": ValueKind.DATE,
+    "address_id": ValueKind.ADDRESS,
+    "address": ValueKind.ADDRESS,
+    "document_id": ValueKind.DOCUMENT,
+    "file": ValueKind.DOCUMENT,
+    "done": None,
+}
+"""What sort of requirement each kind of value answers; a tick answers only those of an order's own list."""
+
+
+class Answer(_Value):
+    """One requirement and its value."""
+
+    requirement: Annotated[str, Field(min_length=1, max_length=256)] = Field(
+        description="The provider's id of the requirement, or its name, whatever the case of its letters."
+    )
+    value: Value
+
+    def is_for(self, requirement_id: str, name: str | None) -> bool:
+        """Whether this answers that requirement."""
+        wanted = self.requirement.casefold()
+        return wanted in (requirement_id.casefold(), (name or "").casefold())
+
+
+class StoredFile(_Value):
+    """A file in the bucket, as it was when it was checked. `version_id` pins it: what is uploaded over it later is another."""
+
+    file_id: Id
+    key: str
+    version_id: str | None
+    content_type: str
+    size: int
+    """Bytes."""
+    sha256: str
+    """Hexadecimal."""
+    filename: str
+
+
+class Kept(_Value):
+    """What lies with one errand: values by requirement id, the text of a comment, files, and what was made of values.
+
+    `made` holds ids at the provider (an address that was created) so that a second try does not create it again.
+    """
+
+    values: dict[str, Value] = Field(default_factory=dict)
+    files: dict[str, StoredFile] = Field(default_factory=dict)
+    """By file id."""
+    text: str | None = None
+    made: dict[str, str] = Field(default_factory=dict)
+
+    def content(self) -> dict[str, Any]:
+        """What was supplied, to compare with something else that is."""
+        return self.model_dump(mode="json", include={"values"})["values"]  # type: ignore[no-any-return]

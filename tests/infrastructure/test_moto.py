@@ -19,7 +19,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
 
 def test_the_table_has_the_templates_indexes(stack: Stack) -> None:
     table = boto3.client("dynamodb", region_name=REGION).describe_table(TableName=stack.outputs["TableName"])["Table"]
-    assert {index["IndexName"] for index in table["GlobalSecondaryIndexes"]} == {"wake", "unpublished"}
+    assert {index["IndexName"] for index in table["GlobalSecondaryIndexes"]} == {"wake", "unpublished", "lists"}
 
 
 def test_queues_give_up_to_their_dead_letter_queues(stack: Stack) -> None:

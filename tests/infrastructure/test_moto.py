@@ -29,6 +29,12 @@ def test_queues_give_up_to_their_dead_letter_queues(stack: Stack) -> None:
     assert target["Attributes"]["QueueArn"] in source["Attributes"]["RedrivePolicy"]
 
 
+def test_the_bucket_keeps_versions(stack: Stack) -> None:
+    bucket = stack.outputs["FilesBucketName"]
+    assert stack.environments["orders_api"]["FILES_BUCKET"] == bucket
+    assert boto3.client("s3", region_name=REGION).get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+
+
 def test_environments_are_what_cloudformation_would_give(stack: Stack) -> None:
     environment = stack.environments["place_order"]
     assert environment["TABLE_NAME"] == stack.outputs["TableName"]

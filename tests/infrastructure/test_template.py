@@ -13,24 +13,38 @@ from tests.support.stack import ROOT, expanded, functions, resources, template
 
 FUNCTIONS = sorted(functions())
 DAY = 86400
+WEBHOOKS = ("/webhooks/telnyx", "/postbacks/callfire/{token}")
 
 # Every wildcard that an Allow may hold, and why. A pair that is no longer needed fails the test, too.
-WILDCARDS = {
-    ("PlaceOrderRole", "secretsmanager:GetSecretValue"): "an account is a secret, and is added without a deployment",
-    ("SyncOrderRole", "secretsmanager:GetSecretValue"): "likewise",
-    ("PublishChangesRole", "dynamodb:ListStreams"): "the stream's poller lists before it knows a stream's label",
-} | {
-    ("ApiLogWriterRole", f"logs:{action}"): "API Gateway checks for these before it takes the role for the account"
-    for action in (
-        "CreateLogGroup",
-        "CreateLogStream",
-        "DescribeLogGroups",
-        "DescribeLogStreams",
-        "FilterLogEvents",
-        "GetLogEvents",
-        "PutLogEvents",
-    )
-}
+WILDCARDS = (
+    {
+        (
+            "PlaceOrderRole",
+            "secretsmanager:GetSecretValue",
+        ): "an account is a secret, and is added without a deployment",
+        ("SyncOrderRole", "secretsmanager:GetSecretValue"): "likewise",
+        ("OrdersApiRole", "secretsmanager:GetSecretValue"): "likewise",
+        ("SyncOrderRole", "s3:GetObject"): "the files of orders and of profiles",
+        ("SyncOrderRole", "s3:GetObjectVersion"): "likewise",
+        ("PublishChangesRole", "dynamodb:ListStreams"): "the stream's poller lists before it knows a stream's label",
+    }
+    | {
+        ("OrdersApiRole", f"s3:{action}"): "the files of orders and of profiles"
+        for action in ("DeleteObject", "DeleteObjectVersion", "GetObject", "GetObjectVersion", "PutObject")
+    }
+    | {
+        ("ApiLogWriterRole", f"logs:{action}"): "API Gateway checks for these before it takes the role for the account"
+        for action in (
+            "CreateLogGroup",
+            "CreateLogStream",
+            "DescribeLogGroups",
+            "DescribeLogStreams",
+            "FilterLogEvents",
+            "GetLogEvents",
+            "PutLogEvents",
+        )
+    }
+)
 
 
 def as_list(value: Any) -> list[Any]:
@@ -128,6 +142,81 @@ def test_the_receiver_may_do_nothing_but_send_to_the_sync_queue() -> None:
         if role == "ReceiveWebhookRole" and not action.startswith("logs:")
     }
     assert granted == {("sqs:SendMessage", json.dumps(attribute("SyncQueue")))}
+
+
+def test_files_are_reached_under_their_two_folders_alone() -> None:
+    granted = {
+        (action, json.dumps(resource)) for _, action, resource in allowed() if "FilesBucket" in json.dumps(resource)
+    }
+    folders = {json.dumps({"Fn::Sub": f"${{FilesBucket.Arn}}/{folder}/*"}) for folder in ("orders", "profiles")}
+    bucket = json.dumps(attribute("FilesBucket"))
+    assert granted == {
+        *(
+            (f"s3:{action}{part}", folder)
+            for action in ("Get", "Delete")
+            for part in ("Object", "ObjectVersion")
+            for folder in folders
+        ),
+        *(("s3:PutObject", folder) for folder in folders),
+        ("s3:ListBucket", bucket),
+        ("s3:ListBucketVersions", bucket),
+    }
+    (listing,) = (
+        statement
+        for role in resources("AWS::IAM::Role").values()
+        for policy in role["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Action"] == "s3:ListBucketVersions"
+    )
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["orders/*", "profiles/*"]}}
+
+
+def test_whoever_writes_orders_may_take_them_off_lists() -> None:
+    granted = {(role, action) for role, action, resource in allowed() if resource == attribute("OrderTable")}
+    writers = {role for role, action in granted if action == "dynamodb:PutItem"}
+    assert writers == {"OrdersApiRole", "PlaceOrderRole", "SyncOrderRole"}
+    assert {(role, "dynamodb:DeleteItem") for role in writers} <= granted
+
+
+def test_nobody_may_scan_the_table() -> None:
+    assert not [role for role, action, _ in allowed() if action == "dynamodb:Scan"]
+
+
+# --- Files ---
+
+
+def test_files_are_private_encrypted_versioned_and_kept() -> None:
+    (bucket,) = resources("AWS::S3::Bucket").values()
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    properties = bucket["Properties"]
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(properties["PublicAccessBlockConfiguration"]) == 4
+    assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    (encryption,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert "CorsConfiguration" not in properties
+    assert "WebsiteConfiguration" not in properties
+
+
+def test_files_travel_by_tls_alone() -> None:
+    (policy,) = resources("AWS::S3::BucketPolicy").values()
+    (denied,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert policy["Condition"] == "OnAws"
+    assert policy["Properties"]["Bucket"] == {"Ref": "FilesBucket"}
+    assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", "s3:*")
+    assert denied["Resource"] == [attribute("FilesBucket"), {"Fn::Sub": "${FilesBucket.Arn}/*"}]
+    assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_files_of_orders_are_forgotten_and_older_versions_of_all() -> None:
+    (bucket,) = resources("AWS::S3::Bucket").values()
+    orders, leftovers = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert (orders["Prefix"], orders["ExpirationInDays"]) == ("orders/", {"Ref": "FileRetentionDays"})
+    assert expanded()["Parameters"]["FileRetentionDays"]["Default"] == 400
+    assert leftovers["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    assert leftovers["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    assert {rule["Status"] for rule in (orders, leftovers)} == {"Enabled"}
 
 
 # --- Queues ---
@@ -247,6 +336,8 @@ def test_two_stacks_fit_into_one_account() -> None:
             assert "AWS::StackName" in json.dumps(resource["Properties"][field]), name
     for kind, field in {
         "AWS::DynamoDB::Table": "TableName",
+        "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
+        "AWS::S3::Bucket": "BucketName",
         "AWS::SQS::Queue": "QueueName",
         "AWS::SNS::Topic": "TopicName",
         "AWS::Events::Rule": "Name",
@@ -391,16 +482,50 @@ def test_the_door_opens_in_an_account_that_never_logged_one() -> None:
     assert waits_for in stage["Properties"]["Variables"].values()
 
 
-def test_each_route_is_throttled_by_itself() -> None:
-    (api,) = resources("AWS::ApiGateway::RestApi").values()
+def test_each_route_of_the_providers_is_throttled_by_itself() -> None:
     (stage,) = resources("AWS::ApiGateway::Stage").values()
-    routes = api["Properties"]["Body"]["paths"]
-    assert set(routes) == {"/webhooks/telnyx", "/postbacks/callfire/{token}"}
     throttled = {
-        setting["ResourcePath"]: setting["ThrottlingRateLimit"] for setting in stage["Properties"]["MethodSettings"]
+        setting["ResourcePath"]: (setting["HttpMethod"], setting["ThrottlingRateLimit"])
+        for setting in stage["Properties"]["MethodSettings"]
     }
-    for route in routes:
-        assert throttled["/" + route.replace("/", "~1")] > 0
+    # API Gateway takes no setting for the method ANY: what the API may be asked is what is left, /* and *.
+    assert throttled.keys() == {"/*", *("/" + route.replace("/", "~1") for route in WEBHOOKS)}
+    assert throttled["/*"][0] == "*"
+    assert {method for path, (method, _) in throttled.items() if path != "/*"} == {"POST"}
+    assert all(rate > 0 for _, rate in throttled.values())
+
+
+def test_the_webhooks_are_reachable_without_iam_and_nothing_else_is() -> None:
+    (api,) = resources("AWS::ApiGateway::RestApi").values()
+    body = api["Properties"]["Body"]
+    assert set(body["paths"]) == {*WEBHOOKS, "/{proxy+}"}
+    assert "security" not in body
+    for path, methods in body["paths"].items():
+        ((method, how),) = methods.items()
+        function = how["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"].split("${")[-1].split(".")[0]
+        if path in WEBHOOKS:
+            assert (method, function, how.get("security")) == ("post", "ReceiveWebhookFunction", None)
+        else:
+            assert (method, function) == ("x-amazon-apigateway-any-method", "OrdersApiFunction")
+            assert how["security"] == [{"AWS_IAM": []}]
+            # With the caller's own credentials, every caller would need leave to invoke the function, past the policies.
+            assert "credentials" not in how["x-amazon-apigateway-integration"]
+    assert body["components"]["securitySchemes"]["AWS_IAM"]["x-amazon-apigateway-authtype"] == "awsSigv4"
+
+
+def test_a_fault_at_one_door_rings_for_that_door() -> None:
+    watched = {
+        tuple(sorted((d["Name"], json.dumps(d["Value"])) for d in alarm["Properties"]["Dimensions"]))
+        for alarm in resources("AWS::CloudWatch::Alarm").values()
+        if alarm["Properties"]["MetricName"] == "5XXError"
+    }
+    api, stage = ("ApiName", json.dumps({"Ref": "AWS::StackName"})), ("Stage", '"v1"')
+    doors = {(api, ("Method", '"POST"'), ("Resource", json.dumps(route)), stage) for route in WEBHOOKS}
+    assert watched == {(api, stage), *doors}
+
+
+def test_the_api_answers_before_the_gateway_gives_up() -> None:
+    assert functions()["orders_api"]["Timeout"] <= 29
 
 
 # --- The record ---

@@ -18,7 +18,13 @@ ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-central-1"
 
 # What moto can make and handlers talk to; it runs no functions, no schedules and no API without Docker.
-_MADE_IN_MOTO = {"AWS::DynamoDB::Table", "AWS::Events::EventBus", "AWS::SNS::Topic", "AWS::SQS::Queue"}
+_MADE_IN_MOTO = {
+    "AWS::DynamoDB::Table",
+    "AWS::Events::EventBus",
+    "AWS::S3::Bucket",
+    "AWS::SNS::Topic",
+    "AWS::SQS::Queue",
+}
 
 
 class _Loader(yaml.SafeLoader):
@@ -90,7 +96,7 @@ class Stack:
 
 
 def create_stack(name: str = "numberdesk", **parameters: str) -> Stack:
-    """Make the template's table, queues, bus and topic in moto, inside an active `mock_aws()`.
+    """Make the template's table, bucket, queues, bus and topic in moto, inside an active `mock_aws()`.
 
     Args:
         name: the stack's name.
@@ -119,6 +125,12 @@ def create_stack(name: str = "numberdesk", **parameters: str) -> Stack:
         ),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
     )
+    for bucket, resource in resources("AWS::S3::Bucket").items():  # moto's CloudFormation leaves versioning out
+        made = cloudformation.describe_stack_resource(StackName=name, LogicalResourceId=bucket)["StackResourceDetail"]
+        boto3.client("s3", region_name=REGION).put_bucket_versioning(
+            Bucket=made["PhysicalResourceId"],
+            VersioningConfiguration=resource["Properties"]["VersioningConfiguration"],
+        )
     described = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
     values = {output["OutputKey"]: output.get("OutputValue", "") for output in described}
     return Stack(

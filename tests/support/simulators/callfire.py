@@ -1,8 +1,9 @@
-"""CallFire simulator: REST 1.1 number orders in XML (and .json), searches, what is owned, and v2's GET /orders.
+"""CallFire simulator: REST 1.1 number orders in XML (and .json), searches, what is owned, subscriptions, and v2's GET /orders.
 
 Chosen here where no source says it: a create answers 201, 429 is "Rate Limit Reached", what cannot be had is left out
-of ``Fulfilled`` and the order still ends FINISHED, and the order postback (our own guess at its shape: no such trigger
-is documented).
+of ``Fulfilled`` and the order still ends FINISHED, the regions are the cities of ``inventory.AREAS``, what is owned can
+call and text, a subscription's RequestId is forgotten with it (setting ``request_ids_outlive``), and the order postback
+(our own guess at its shape: no such trigger is documented, so that no subscription brings one).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from xml.sax.saxutils import escape, quoteattr
 from flask import Response, g, request
 
 from tests.support.simulators.base import RefusalError, Settings, Simulator, control, iso_z, json_response
-from tests.support.simulators.inventory import Inventory, Stock, Wanted
+from tests.support.simulators.inventory import AREAS, Inventory, Stock, Wanted
 from tests.support.simulators.outbox import Delivery, Headers
 
 if TYPE_CHECKING:
@@ -47,6 +48,18 @@ UNFINISHED = frozenset({"NEW", "PROCESSING"})
 GIVING = frozenset({"FINISHED", "ADJUSTED", "PARTIALLY_ADJUSTED"})
 """Words that end an order with what was to be had; the meanings are not the vendor's, who defines none."""
 ENDING = GIVING | {"ERRORED", "VOID", "REJECTED", "PAYMENT_ERROR", "ACH_ERROR"}
+TRIGGER_EVENTS = frozenset(
+    {
+        "UNDEFINED_EVENT",
+        *(f"{way}_{what}_FINISHED" for way in ("INBOUND", "OUTBOUND") for what in ("CALL", "TEXT")),
+        *(f"CAMPAIGN_{what}" for what in ("STARTED", "STOPPED", "FINISHED")),
+    }
+)
+NOTIFICATION_FORMATS = ("XML", "JSON", "SOAP", "EMAIL", "LEGACY")
+SUBSCRIPTION_FILTERS = ("BroadcastId", "BatchId", "FromNumber", "ToNumber", "Inbound")
+SUBSCRIPTION_FIELDS = frozenset(
+    {"RequestId", "Enabled", "NonStrictSsl", "Endpoint", "NotificationFormat", "TriggerEvent", *SUBSCRIPTION_FILTERS}
+)
 
 
 @dataclass
@@ -70,6 +83,8 @@ class CallFireSettings(Settings):
     """v2's ``ordered`` counts what was bought, as its text says, and not what was asked for."""
     postback_format: str = "XML"
     block_status: int = 403
+    request_ids_outlive: bool = False
+    """A RequestId names its subscription even after that was deleted, and no new one is made."""
 
 
 @dataclass
@@ -109,6 +124,15 @@ class Owned:
     account: str
     name: str
     begun_at: datetime
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """Where notifications of one trigger event go."""
+
+    id: int
+    account: str
+    form: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -152,8 +176,9 @@ class Xml:
 class CallFireSimulator(Simulator):
     """``CallFireSimulator().app``. Credentials: ``allow(login, password, account=...)``.
 
-    Operations for faults and the request log: create_order, get_order, search, search_keywords, list_numbers,
-    get_number, list_keywords, v2_list_orders, v2_get_order.
+    Operations for faults and the request log: create_order, get_order, search, search_keywords, search_regions,
+    list_numbers, get_number, list_keywords, create_subscription, list_subscriptions, get_subscription,
+    delete_subscription, v2_list_orders, v2_get_order.
     """
 
     name = "callfire"
@@ -173,6 +198,9 @@ class CallFireSimulator(Simulator):
         self._numbers: dict[str, Owned] = {}
         self._keywords: dict[str, Owned] = {}
         self._taken_keywords: set[str] = set()
+        self._subscriptions: dict[int, Subscription] = {}
+        self._request_ids: dict[tuple[str, str], int] = {}
+        self._subscription_id = 135
         self._limits: dict[str, int] = {}
         self._read_at: dict[str, datetime] = {}
         self._too_fast = 0
@@ -185,10 +213,17 @@ class CallFireSimulator(Simulator):
             self._route("POST", f"{base}/order{suffix}", "create_order", self._create_order)
             self._route("GET", f"{base}/order/<int:order_id>{suffix}", "get_order", self._get_order)
         self._route("GET", f"{base}/search", "search", self._search)
+        self._route("GET", f"{base}/regions", "search_regions", self._search_regions)
         self._route("GET", f"{base}/keyword/search", "search_keywords", self._search_keywords)
         self._route("GET", f"{base}/keyword", "list_keywords", self._list_keywords)
         self._route("GET", base, "list_numbers", self._list_numbers)
         self._route("GET", f"{base}/<number>", "get_number", self._get_number)
+        subscriptions = "/api/1.1/rest/subscription"
+        one = f"{subscriptions}/<int:subscription_id>"
+        self._route("POST", subscriptions, "create_subscription", self._create_subscription)
+        self._route("GET", subscriptions, "list_subscriptions", self._list_subscriptions)
+        self._route("GET", one, "get_subscription", self._get_subscription)
+        self._route("DELETE", one, "delete_subscription", self._delete_subscription)
         self._route("GET", "/v2/orders", "v2_list_orders", self._v2_list_orders)
         self._route("GET", "/v2/orders/<int:order_id>", "v2_get_order", self._v2_get_order)
 
@@ -379,26 +414,64 @@ class CallFireSimulator(Simulator):
     # Searches and what is owned ---------------------------------------------------------------------------------
 
     def _search(self) -> Response:
-        count = request.args.get("Count", "")
+        count, toll_free = request.args.get("Count", ""), request.args.get("TollFree", "false")
+        self._known_parameters("Count", "TollFree", *REGION_FIELDS)
         if not count.isdigit():
             raise self._refusal(400, "Count is required")
-        toll_free = request.args.get("TollFree", "false") == "true"
+        if toll_free not in ("true", "false"):
+            raise self._refusal(400, "TollFree must be a boolean")
         prefix = request.args.get("Prefix", "").removeprefix("1")
-        kind = "toll_free" if toll_free else "local"
-        wanted = Wanted("US", kind, locality="" if prefix else request.args.get("City", ""), starts_with=prefix)
+        wanted = Wanted(
+            request.args.get("Country", "US"),
+            "toll_free" if toll_free == "true" else "local",
+            locality="" if prefix else request.args.get("City", ""),
+            starts_with=prefix,
+        )
         found = self.inventory.find(wanted, int(count))
-        numbers = "".join(self._xml_number(s.phone_number[1:], s.locality) for s in found)
+        numbers = "".join(self._xml_number(s.phone_number[1:], s.locality, s.country_code) for s in found)
         return self._xml_response("ResourceList", numbers, totalResults=len(found))
 
-    def _xml_number(self, number: str, city: str = "", owned: Owned | None = None) -> str:
+    def _search_regions(self) -> Response:
+        self._known_parameters("FirstResult", "MaxResults", *REGION_FIELDS)
+        prefix, city = request.args.get("Prefix", ""), request.args.get("City", "").upper()
+        found = [
+            self._xml_region(name, country, f"1{ndc}")
+            for (country, name), ndc in AREAS.items()
+            if country in ((asked,) if (asked := request.args.get("Country")) else ("US", "CA"))
+            and city in ("", name)
+            and f"1{ndc}".startswith(prefix[:4])
+        ]
+        return self._list(found)
+
+    def _known_parameters(self, *known: str) -> None:
+        if unknown := sorted(request.args.keys() - set(known)):
+            raise self._refusal(400, f"Unknown parameter {unknown[0]}")
+
+    def _list(self, elements: list[str]) -> Response:
+        """One page of a list, as FirstResult and MaxResults say, with the size of the whole."""
+        first, most = request.args.get("FirstResult", "0"), request.args.get("MaxResults", "1000")
+        if not (first.isdigit() and most.isdigit() and int(most) <= 1000):
+            raise self._refusal(400, "MaxResults is at most 1000")
+        shown = "".join(elements[int(first) :][: int(most)])
+        return self._xml_response("ResourceList", shown, totalResults=len(elements))
+
+    def _xml_region(self, city: str, country: str, prefix: str = "") -> str:
+        xml = self._xml()
+        inner = xml.text(DATA, "Prefix", prefix) if prefix else ""
+        inner += xml.text(DATA, "City", city.title()) + xml.text(DATA, "Country", country)
+        return xml.element(DATA, "Region", inner)
+
+    def _xml_number(self, number: str, city: str = "", country: str = "US", owned: Owned | None = None) -> str:
         xml = self._xml()
         inner = xml.text(DATA, "Number", number)
         inner += xml.text(DATA, "NationalFormat", f"({number[1:4]}) {number[4:7]}-{number[7:]}")
         inner += xml.text(DATA, "TollFree", str(bool(TOLL_FREE.match(number))).lower())
         if city:
-            inner += xml.element(DATA, "Region", xml.text(DATA, "City", city) + xml.text(DATA, "Country", "US"))
+            inner += self._xml_region(city, country)
         if owned is not None:
             inner += xml.text(DATA, "Status", "ACTIVE") + self._lease_info(owned)
+            features = "".join(xml.text(DATA, name, "ENABLED") for name in ("CallFeature", "TextFeature"))
+            inner += xml.element(DATA, "NumberConfiguration", features)
         return xml.element(DATA, "Number", inner)
 
     def _lease_info(self, owned: Owned) -> str:
@@ -409,35 +482,79 @@ class CallFireSimulator(Simulator):
 
     def _search_keywords(self) -> Response:
         asked = [k.upper() for k in request.args.get("Keywords", "").split()]
-        free = [k for k in asked if k not in self._taken_keywords]
-        return self._keyword_list([(k, None) for k in free])
+        free = [self._xml_keyword(k) for k in asked if k not in self._taken_keywords]
+        return self._xml_response("ResourceList", "".join(free), totalResults=len(free))
 
     def _list_keywords(self) -> Response:
-        return self._keyword_list([(k, o) for k, o in self._keywords.items() if o.account == g.account])
+        return self._list([self._xml_keyword(k, o) for k, o in self._keywords.items() if o.account == g.account])
 
-    def _keyword_list(self, keywords: list[tuple[str, Owned | None]]) -> Response:
+    def _xml_keyword(self, keyword: str, owned: Owned | None = None) -> str:
         xml = self._xml()
-        content = ""
-        for keyword, owned in keywords:
-            inner = xml.text(DATA, "ShortCode", "67076") + xml.text(DATA, "Keyword", keyword)
-            if owned is not None:
-                inner += xml.text(DATA, "Status", "ACTIVE") + self._lease_info(owned)
-            content += xml.element(DATA, "Keyword", inner)
-        return self._xml_response("ResourceList", content, totalResults=len(keywords))
+        inner = xml.text(DATA, "ShortCode", "67076") + xml.text(DATA, "Keyword", keyword)
+        if owned is not None:
+            inner += xml.text(DATA, "Status", "ACTIVE") + self._lease_info(owned)
+        return xml.element(DATA, "Keyword", inner)
 
     def _list_numbers(self) -> Response:
-        first, most = request.args.get("FirstResult", "0"), request.args.get("MaxResults", "1000")
-        if not (first.isdigit() and most.isdigit() and int(most) <= 1000):
-            raise self._refusal(400, "MaxResults is at most 1000")
-        mine = [o for o in self._numbers.values() if o.account == g.account]
-        content = "".join(self._xml_number(o.name, owned=o) for o in mine[int(first) :][: int(most)])
-        return self._xml_response("ResourceList", content, totalResults=len(mine))
+        return self._list([self._xml_number(o.name, owned=o) for o in self._numbers.values() if o.account == g.account])
 
     def _get_number(self, number: str) -> Response:
         owned = self._numbers.get(number)
         if owned is None or owned.account != g.account:
             raise self._not_found()
         return self._xml_response("Resource", self._xml_number(number, owned=owned))
+
+    # Subscriptions ----------------------------------------------------------------------------------------------
+
+    def _create_subscription(self) -> Response:
+        form = request.form.to_dict()
+        if unknown := sorted(form.keys() - SUBSCRIPTION_FIELDS):
+            raise self._refusal(400, f"Unknown parameter {unknown[0]}")
+        for name in ("Endpoint", "TriggerEvent"):
+            if not form.get(name):
+                raise self._refusal(400, f"{name} is required")
+        if form["TriggerEvent"] not in TRIGGER_EVENTS:
+            raise self._refusal(400, "TriggerEvent is not one of the known events")
+        if form.get("NotificationFormat", "XML") not in NOTIFICATION_FORMATS:
+            raise self._refusal(400, "NotificationFormat is not one of the known formats")
+        request_id = (g.account, form.get("RequestId", ""))
+        made = self._request_ids.get(request_id) if request_id[1] else None
+        if made is None or (made not in self._subscriptions and not self.settings.request_ids_outlive):
+            made = self._subscription_id
+            self._subscription_id += 1
+            self._subscriptions[made] = Subscription(made, g.account, form)
+            self._request_ids[request_id] = made
+        xml = self._xml()
+        location = f"https://www.callfire.com/api/1.1/rest/subscription/{made}"
+        content = xml.text(RESOURCE, "Id", made) + xml.text(RESOURCE, "Location", location)
+        return self._xml_response("ResourceReference", content, 201)
+
+    def _list_subscriptions(self) -> Response:
+        mine = [s for s in self._subscriptions.values() if s.account == g.account]
+        return self._list([self._xml_subscription(subscription) for subscription in mine])
+
+    def _get_subscription(self, subscription_id: int) -> Response:
+        return self._xml_response("Resource", self._xml_subscription(self._my_subscription(subscription_id)))
+
+    def _delete_subscription(self, subscription_id: int) -> Response:
+        del self._subscriptions[self._my_subscription(subscription_id).id]
+        return Response(status=200)
+
+    def _my_subscription(self, subscription_id: int) -> Subscription:
+        subscription = self._subscriptions.get(subscription_id)
+        if subscription is None or subscription.account != g.account:
+            raise self._not_found()
+        return subscription
+
+    def _xml_subscription(self, subscription: Subscription) -> str:
+        xml, form = self._xml(), subscription.form
+        told = {"Enabled": "true", "NotificationFormat": "XML"} | form
+        names = ("Enabled", "Endpoint", "NotificationFormat", "TriggerEvent")
+        inner = "".join(xml.text(DATA, name, told[name]) for name in names)
+        filters = "".join(xml.text(DATA, name, form[name]) for name in SUBSCRIPTION_FILTERS if name in form)
+        if filters:
+            inner += xml.element(DATA, "SubscriptionFilter", filters)
+        return xml.element(DATA, "Subscription", inner, id=subscription.id)
 
     # v2 ---------------------------------------------------------------------------------------------------------
 

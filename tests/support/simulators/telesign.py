@@ -1,8 +1,11 @@
 """TeleSign simulator: direct orders, number search and leases under /v1/phone_numbers.
 
+Numbers and leases have the fields of TeleSign's swagger (2019), which leaves open where the pagination stands.
+
 Chosen here where no source says it: the names of the request's fields (setting ``fields``), the HTTP status of a
-create, errors in TeleSign's general envelope, the newest order first in the list, the shapes of numbers and leases, and
-that a partial order for which nothing is to be had is ``rejected`` (setting ``empty_partial_status``).
+create, errors in TeleSign's general envelope, the newest order first in the list, the pagination beside ``data``, 20
+numbers of each sort to search among, prices, a month for a lease, and that a partial order for which nothing is to be
+had is ``rejected`` (setting ``empty_partial_status``).
 """
 
 from __future__ import annotations
@@ -28,10 +31,10 @@ from tests.support.simulators.base import (
     iso_z,
     json_response,
 )
-from tests.support.simulators.inventory import Inventory, Stock, Wanted
+from tests.support.simulators.inventory import PLANS, Inventory, Stock, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tests.support.simulators.clock import Clock
 
@@ -57,7 +60,7 @@ DESCRIPTIONS = {
     -40006: "Bad request",
     -40007: "Rate limit exceeded",
 }
-BOOLEANS = ("sms_capable", "voice_capable", "partial_order_match")
+CAPABILITIES = ("sms", "voice")
 NUMBER_TYPES = {"local": "local", "mobile": "mobile", "tollfree": "toll_free", "toll_free": "toll_free"}
 
 
@@ -106,6 +109,7 @@ class Lease:
     account: str
     number: str
     country_iso2: str
+    number_type: str
     begun_at: datetime
 
 
@@ -140,6 +144,18 @@ class Digest:
         lines.append(self.path)
         mac = hmac.new(base64.b64decode(api_key), "\n".join(lines).encode(), hashlib.sha256)
         return base64.b64encode(mac.digest()).decode()
+
+
+def _priced(number: str, country: str, features: Iterable[str]) -> dict[str, Any]:
+    """A number as the search and the leases show it: without its plus, with what it costs and can do."""
+    return {
+        "country_iso2": country,
+        "phone_number": number,
+        "operator_name": "Simulated Telecom",
+        "setup_price": "0.00",
+        "recurring_price": "1.50",
+        "capabilities": {name: name in features for name in CAPABILITIES},
+    }
 
 
 class TeleSignSimulator(Simulator):
@@ -280,7 +296,7 @@ class TeleSignSimulator(Simulator):
         self.inventory.take(stock.phone_number for stock in found)
         order.numbers = [stock.phone_number[1:] for stock in found]
         for number in order.numbers:
-            lease = Lease(self._opaque_id(), order.account, number, order.country_iso2, at)
+            lease = Lease(self._opaque_id(), order.account, number, order.country_iso2, order.number_type, at)
             self._leases[lease.id] = lease
 
     def _find(self, order: DirectOrder, count: int) -> list[Stock]:
@@ -397,21 +413,31 @@ class TeleSignSimulator(Simulator):
     # Numbers and leases -----------------------------------------------------------------------------------------
 
     def _search(self) -> Response:
+        wanted = {name: request.args.get(f"{name}_capable", "").lower() for name in CAPABILITIES}
         country = request.args.get("country_iso2", "")
-        bodies = [
-            {"phone_number": s.phone_number[1:], "country_iso2": country, "capabilities": {"sms": True, "voice": True}}
-            for kind in ("local", "mobile")
-            for s in self.inventory.find(Wanted(country, kind), 20)
+        unknown = set(request.args) - {"country_iso2", "page", "page_size", *(f"{name}_capable" for name in wanted)}
+        if unknown or len(country) not in (0, 2) or set(wanted.values()) - {"", "true", "false"}:
+            raise refusal(400, -10001)
+        found = [
+            stock
+            for name, kind in PLANS
+            if name == (country or name) and kind in ("local", "mobile")
+            for stock in self.inventory.find(Wanted(name, kind), 20)
+            if all(asked in ("", str(name in stock.features).lower()) for name, asked in wanted.items())
         ]
-        return self._page(bodies)
+        return self._page([_priced(s.phone_number[1:], s.country_code, s.features) for s in found])
 
     def _lease_body(self, lease: Lease) -> dict[str, Any]:
-        begun = iso_z(lease.begun_at, "milliseconds")
-        return {
-            "lease_id": lease.id,
-            "phone_number": lease.number,
-            "country_iso2": lease.country_iso2,
-            "lease_start_date": begun,
+        expires_at = lease.begun_at + timedelta(days=30)
+        return _priced(lease.number, lease.country_iso2, CAPABILITIES) | {
+            "number_type": lease.number_type,
+            "price_currency": "USD",
+            "recurrence_period": 1,
+            "lease": {
+                "lease_id": lease.id,
+                "created_on_utc": iso_z(lease.begun_at, "milliseconds"),
+                "expires_on_utc": iso_z(expires_at, "milliseconds"),
+            },
         }
 
     def _list_leases(self) -> Response:
@@ -419,10 +445,12 @@ class TeleSignSimulator(Simulator):
 
     def _create_lease(self) -> Response:
         number = "+" + request.form.get("phone_number", "")
-        if self.inventory.get(number) is None or self.inventory.is_gone(number):
+        stock = self.inventory.get(number)
+        if stock is None or self.inventory.is_gone(number):
             raise refusal(400, -10001)
         self.inventory.take([number])
-        lease = Lease(self._opaque_id(), g.account, number[1:], request.form.get("country_iso2", ""), self.clock.now())
+        country, kind = request.form.get("country_iso2", ""), stock.phone_number_type
+        lease = Lease(self._opaque_id(), g.account, number[1:], country, kind, self.clock.now())
         self._leases[lease.id] = lease
         self._sell(lease.id, None, [number[1:]], request.form.to_dict())
         return json_response({"data": self._lease_body(lease)}, self.settings.create_status)

@@ -208,5 +208,5 @@ def test_search_and_leases(client: httpx.Client) -> None:
     form = {"country_iso2": "BE", "phone_number": number}
     lease = client.post("/v1/phone_numbers/leases", data=form).json()["data"]
     assert code(client.post("/v1/phone_numbers/leases", data=form)) == -10001
-    assert client.delete(f"/v1/phone_numbers/leases/{lease['lease_id']}").status_code == 200
+    assert client.delete(f"/v1/phone_numbers/leases/{lease['lease']['lease_id']}").status_code == 200
     assert client.get("/v1/phone_numbers/leases").json()["data"] == []

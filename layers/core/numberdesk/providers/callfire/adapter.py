@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
-from numberdesk.domain.request import Criteria, CriteriaItem, KeywordsItem, NumbersItem
+from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownWord
 from numberdesk.domain.words import AssetKind, AssetState, Phase
 from numberdesk.providers.base import (
@@ -21,8 +21,9 @@ from numberdesk.providers.base import (
     UnclearError,
     UnreadableError,
 )
-from numberdesk.providers.callfire import v2
+from numberdesk.providers.callfire import market, subscriptions, v2
 from numberdesk.providers.callfire.faults import not_placed, not_read
+from numberdesk.providers.callfire.region import region_fields
 from numberdesk.providers.callfire.words import PHASES, e164
 from numberdesk.providers.callfire.xmldoc import DATA, RESOURCE, parse
 from numberdesk.providers.http import BasicAuth, Http
@@ -34,30 +35,17 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from numberdesk.domain.clock import Clock
+    from numberdesk.domain.market import Offer, Registration
     from numberdesk.domain.order import Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
-    from numberdesk.providers.base import Credentials, Provider
+    from numberdesk.providers.base import Credentials, OwnedPage, Provider, Query
     from numberdesk.providers.http import Transport
 
 _V2_BASE_URL = "https://api.callfire.com/v2"
 _FORM = "application/x-www-form-urlencoded"
 
 _COUNTS = {"local": "localCount", "toll_free": "tollFreeCount"}
-# The Region of CreateNumberOrder, flattened; it applies to the local bulk.
-_REGION = {
-    "prefix": "Prefix",
-    "city": "City",
-    "state": "State",
-    "zipcode": "Zipcode",
-    "country": "Country",
-    "lata": "Lata",
-    "rate_center": "RateCenter",
-    "latitude": "Latitude",
-    "longitude": "Longitude",
-    "time_zone": "TimeZone",
-}
-_COUNTRIES = ("US", "CA")
 # The groups of a NumberOrder (CallFire's `callfire-data.xsd`).
 _GROUPS = (
     ("LocalNumbers", AssetKind.NUMBER, "local"),
@@ -186,6 +174,34 @@ class CallFire(NotAble):
             raise UnreadableError(f"HTTP {response.status_code} that does not show the order")
         return _snapshot(order, shown)
 
+    def search_numbers(self, query: Query) -> list[Offer]:
+        """Search for numbers: one call. Raises as `Market.search_numbers` does."""
+        return market.search_numbers(self._http, query)
+
+    def search_keywords(self, query: Query) -> list[Offer]:
+        """Say which of some keywords can be had: one call. Raises as `Market.search_keywords` does."""
+        return market.search_keywords(self._http, query)
+
+    def search_regions(self, query: Query) -> list[Offer]:
+        """Search for regions: one call. Raises as `Market.search_regions` does."""
+        return market.search_regions(self._http, query)
+
+    def owned(self, cursor: str | None) -> OwnedPage:
+        """List the account's numbers, then its keywords; one call a page. Raises as `Market.owned` does."""
+        return market.owned(self._http, cursor)
+
+    def registrations(self) -> list[Registration]:
+        """List the account's subscriptions, whoever made them. Raises as `Market.registrations` does."""
+        return subscriptions.registrations(self._http)
+
+    def register(self, url: str, event: str | None) -> Registration:
+        """Subscribe to a trigger event. None is documented for number orders. Raises as `Market.register` does."""
+        return subscriptions.register(self._http, url, event)
+
+    def unregister(self, registration_id: str) -> None:
+        """Delete a subscription. Raises as `Market.unregister` does."""
+        subscriptions.unregister(self._http, registration_id)
+
     def what_to_look_for(self, order: Order) -> str:
         """Tell a person how to find an unclear purchase in CallFire's own pages."""
         content = "; ".join(_described(order))
@@ -208,25 +224,9 @@ def _part(item: NumbersItem | CriteriaItem | KeywordsItem) -> dict[str, str]:
         case KeywordsItem():
             return {"Keywords": " ".join(item.keywords)}
         case CriteriaItem():
-            return _bulk(item.criteria, item.quantity)
-
-
-def _bulk(criteria: Criteria, quantity: int) -> dict[str, str]:
-    if criteria.number_type not in _COUNTS:
-        raise RefusedError("CallFire sells local and toll-free numbers only")
-    if criteria.country not in (None, *_COUNTRIES):
-        raise RefusedError("CallFire sells numbers of the US and Canada only")
-    # "4-7 digit prefix" (CallFire docs: order new numbers), the country code 1 included.
-    if criteria.prefix and not 4 <= len(criteria.prefix) <= 7:  # noqa: PLR2004
-        raise RefusedError("CallFire's prefix has 4 to 7 digits, the country code 1 included")
-    values = criteria.model_dump(exclude_none=True)
-    region = {name: str(values[field]) for field, name in _REGION.items() if field in values}
-    if criteria.number_type == "toll_free":
-        if region.keys() - {"Country"}:
-            # Dropping them silently would buy something else than was asked for.
-            raise RefusedError("CallFire's toll-free numbers cannot be searched by region; remove those criteria")
-        region = {}
-    return {_COUNTS[criteria.number_type]: str(quantity), **region}
+            # The region, flattened, applies to the local bulk.
+            region = region_fields(item.criteria)
+            return {_COUNTS[item.criteria.number_type]: str(item.quantity), **region}
 
 
 def _chosen(kind: AssetKind, value: str) -> AssetSeen:

@@ -46,6 +46,13 @@ def not_read(response: Response) -> ProviderError:
     return NoSuchOrderError(detail) if response.status_code == 404 else UnreadableError(detail)  # noqa: PLR2004
 
 
+def not_listed(response: Response) -> ProviderError:
+    """Tell what an answer that is no success means for a search or a list: it may be the question that is wrong."""
+    if not response.is_client_error or response.status_code == 408:  # noqa: PLR2004
+        return UnreadableError(f"HTTP {response.status_code}")
+    return _account_fault(response) or RefusedError(f"HTTP {response.status_code}")
+
+
 def _account_fault(response: Response) -> AccountFaultError | None:
     status, detail = response.status_code, f"HTTP {response.status_code}"
     if status == 429 or _RATE_LIMIT.search(response.content):  # noqa: PLR2004

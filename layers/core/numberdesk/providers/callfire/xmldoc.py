@@ -7,6 +7,8 @@ from xml.etree.ElementTree import ParseError
 
 from defusedxml.ElementTree import fromstring
 
+from numberdesk.providers.lenient import text
+
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
@@ -28,3 +30,8 @@ def parse(body: bytes) -> Element:
         message = f"not XML that is read here ({type(error).__name__})"
         raise ValueError(message) from None
     return root
+
+
+def value(element: Element, name: str) -> str | None:
+    """Give the text of a data element below this one, trimmed; none where there is no printable one of sane length."""
+    return text((element.findtext(f"{DATA}{name}") or "").strip())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -26,19 +25,21 @@ from numberdesk.providers.base import (
     UnclearError,
     UnreadableError,
 )
-from numberdesk.providers.http import BasicAuth, Http, retry_after
-from numberdesk.providers.lenient import fields, parse, rows, text
+from numberdesk.providers.http import BasicAuth, Http
+from numberdesk.providers.lenient import rows, text
+from numberdesk.providers.telesign import answers, market
 from numberdesk.providers.telesign.auth import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numberdesk.domain.clock import Clock
+    from numberdesk.domain.market import Offer
     from numberdesk.domain.order import Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
-    from numberdesk.providers.base import Credentials, Provider, ProviderError
-    from numberdesk.providers.http import Response, Transport
+    from numberdesk.providers.base import Credentials, OwnedPage, Provider, Query
+    from numberdesk.providers.http import Transport
     from numberdesk.providers.lenient import Fields
 
 _PATH = "/v1/phone_numbers/direct_orders"
@@ -46,8 +47,6 @@ _PATH = "/v1/phone_numbers/direct_orders"
 _FORM = "application/x-www-form-urlencoded; charset=utf-8"
 _PAGE_SIZE = 100
 _MOST_PAGES = 20
-_E164 = re.compile(r"\+?([1-9][0-9]{6,14})")
-
 _FIELD_NAMES = {
     name: name
     for name in (
@@ -77,27 +76,6 @@ _STATUSES = {
     "rejected": (Phase.FAILED, AssetState.FAILED),
     "cancelled": (Phase.CANCELLED, AssetState.CANCELLED),
 }
-
-# Codes of `errors[].code` and `status.code` (TeleSign docs: all status and error codes). None is listed for Phone Numbers
-# by name; they are shared by the products. -20004 (not enabled for a country) is no fault of the account: it stops
-# orders for that country only.
-_ACCOUNT_CODES = frozenset(
-    {
-        -10009,  # invalid source IP address
-        -10030,  # insufficient prepaid funds
-        -20002,  # product not enabled
-        -20003,  # feature not enabled
-        *range(-30012, -29999),  # customer id, suspension, activation, account limit, signature, date, nonce
-        -30015,  # invalid API key
-        -40002,  # not authorized
-        -40008,  # hard cap
-        501,  # not authorized
-        *(10002, 10003, 10004, 10005, 10008, 10009),  # the same, in newer products
-    }
-)
-_THROTTLE_CODES = frozenset({-40007, 10019})
-_UNAVAILABLE_CODES = frozenset({-90001, 10000})
-_NO_SUCH_CODES = frozenset({-40004})
 
 
 def build(
@@ -218,8 +196,8 @@ class TeleSign(NotAble):
         content = urlencode({self._field_names[name]: value for name, value in form.items()}, doseq=True)
         response = self._http.send_once("POST", self._path, content=content.encode(), content_type=_FORM)
         if not response.is_success:
-            raise _not_placed(response)
-        orders = _orders(_body(response))
+            raise answers.not_placed(response)
+        orders = _orders(answers.body(response))
         order_id = text(orders[0].get("order_id")) if len(orders) == 1 else None
         if order_id is None:
             raise UnclearError(f"HTTP {response.status_code} without an order id")
@@ -235,7 +213,7 @@ class TeleSign(NotAble):
             UnreadableError, AccountFaultError, SlotBusyError: not looked; says nothing.
         """
         first = self._list(1)
-        last_page = _total_pages(first)
+        last_page = answers.total_pages(first)
         half = _MOST_PAGES // 2
         pages = sorted(
             {*range(2, min(last_page, half) + 1), *range(max(2, last_page - half + 1), last_page + 1)},
@@ -245,7 +223,7 @@ class TeleSign(NotAble):
             for shown in _orders(body):
                 order_id, description = text(shown.get("order_id")), shown.get("description")
                 if order_id and isinstance(description, str) and _mark(order.reference) in description:
-                    accepted_at = _date(shown.get("order_accepted_date")) or datetime.max.replace(tzinfo=UTC)
+                    accepted_at = answers.date(shown.get("order_accepted_date")) or datetime.max.replace(tzinfo=UTC)
                     found[order_id] = (accepted_at, Placed(order_id, text(shown.get("status"))))
         return [placed for _, placed in sorted(found.values(), key=lambda match: match[0])]
 
@@ -255,14 +233,56 @@ class TeleSign(NotAble):
         Raises:
             UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
         """
-        order_id = order.provider_order_id or ""
-        response = self._http.read(f"{self._path}/{quote(order_id, safe='')}")
-        if not response.is_success:
-            raise _not_read(response)
-        orders = [shown for shown in _orders(_body(response)) if text(shown.get("order_id")) in (order_id, None)]
-        if len(orders) != 1:
-            raise UnreadableError(f"HTTP {response.status_code} that does not show the order")
-        return self._snapshot(order_id, orders[0])
+        return self._snapshot(order.provider_order_id or "", self._read(order))
+
+    def cancel(self, order: Order, *, sub_order_id: str | None = None) -> str:
+        """Cancel the order, which TeleSign does while it is `accepted`; TeleSign's word for its state after that.
+
+        A refusal is what a second try after a success gets, too: the order is read to tell them apart.
+
+        Raises:
+            RefusedError: it can no longer be cancelled.
+            AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later; a repeat does no harm.
+        """
+        if sub_order_id is not None:
+            raise RefusedError("TeleSign's orders have no sub orders; cancel the order")
+        response = self._http.send_once("DELETE", self._path_of(order), content=b"", content_type="")
+        refusal = None if response.is_success else answers.not_done(response)
+        if refusal is None:
+            # A list of one, with `status` (TeleSign docs: cancel a direct order).
+            words = [text(shown.get("status")) for shown in _this(order, answers.body(response))]
+            if len(words) == 1 and words[0]:
+                return words[0]
+        elif not isinstance(refusal, RefusedError):
+            raise refusal
+        try:
+            word = text(self._read(order).get("status")) or ""
+        except NoSuchOrderError as error:
+            raise RefusedError("TeleSign has no such order", code=error.code) from None
+        except UnreadableError as error:
+            raise UnclearError(f"not known what came of it: {error.detail}", code=error.code) from error
+        if refusal is None or _meaning(word)[0] is Phase.CANCELLED:
+            return word
+        now = f"; it is {word}" if _meaning(word)[0] is not Phase.UNKNOWN else ""
+        raise RefusedError(f"it can be cancelled only while accepted{now}", code=refusal.code)
+
+    def search_numbers(self, query: Query) -> list[Offer]:
+        """Search by country and features; TeleSign's search knows nothing else. No lease is made.
+
+        Raises:
+            RefusedError: the search itself is wrong, or asks for more than that.
+            AccountFaultError, UnreadableError, SlotBusyError: not read.
+        """
+        return market.search_numbers(self._http, query)
+
+    def owned(self, cursor: str | None) -> OwnedPage:
+        """List the account's leases, a page at a time; `cursor` is the next page's number.
+
+        Raises:
+            RefusedError: the cursor is none of ours.
+            AccountFaultError, UnreadableError, SlotBusyError: not read.
+        """
+        return market.owned(self._http, cursor, self._number_types)
 
     def what_to_look_for(self, order: Order) -> str:
         """Tell a person how to find an unclear purchase in TeleSign's list of direct orders."""
@@ -275,31 +295,41 @@ class TeleSign(NotAble):
         mark = f", whose description holds {_mark(order.reference)}" if self._reference_in_description else ""
         return f"Look in TeleSign's list of direct orders for one of {sort}{since}{mark}."
 
+    def _path_of(self, order: Order) -> str:
+        return f"{self._path}/{quote(order.provider_order_id or '', safe='')}"
+
+    def _read(self, order: Order) -> Fields:
+        response = self._http.read(self._path_of(order))
+        if not response.is_success:
+            raise answers.not_read(response)
+        orders = _this(order, answers.body(response))
+        if len(orders) != 1:
+            raise UnreadableError(f"HTTP {response.status_code} that does not show the order")
+        return orders[0]
+
     def _list(self, page: int) -> Fields:
         response = self._http.read(self._path, params=[("page", str(page)), ("page_size", str(_PAGE_SIZE))])
         if response.is_success:
-            body = _body(response)
+            body = answers.body(response)
             if "data" in body:
                 return body
-        elif not isinstance(fault := _not_read(response), NoSuchOrderError):
+        elif not isinstance(fault := answers.not_read(response), NoSuchOrderError):
             raise fault
         raise UnreadableError(f"HTTP {response.status_code} without a list of orders")
 
     def _snapshot(self, order_id: str, shown: Fields) -> Snapshot:
         word = text(shown.get("status")) or ""
-        phase, state = _STATUSES.get(re.sub(r"[\s_-]+", "_", word.strip()).lower(), (Phase.UNKNOWN, AssetState.UNKNOWN))
+        phase, state = _meaning(word)
         unknown = [UnknownWord("direct_order.status", word)] if phase is Phase.UNKNOWN else []
         country, number_type = text(shown.get("country_iso2")), text(shown.get("number_type"))
         ours = {theirs.casefold(): our for our, theirs in self._number_types.items()}
         assets: dict[str, AssetSeen] = {}
         numbers = shown.get("numbers")
         for number in numbers if isinstance(numbers, list) else []:
-            # Without the plus, as the examples show them; integers would be the same digits.
-            digits = _E164.fullmatch(str(number).strip()) if isinstance(number, str | int) else None
-            if digits is None:
+            value = answers.e164(number)
+            if value is None:
                 unknown.append(UnknownWord("direct_order.numbers", text(number) or type(number).__name__))
                 continue
-            value = f"+{digits[1]}"
             assets[value] = AssetSeen(
                 kind=AssetKind.NUMBER,
                 value=value,
@@ -317,15 +347,12 @@ class TeleSign(NotAble):
         )
 
 
+def _meaning(word: str) -> tuple[Phase, AssetState]:
+    return _STATUSES.get(re.sub(r"[\s_-]+", "_", word.strip()).lower(), (Phase.UNKNOWN, AssetState.UNKNOWN))
+
+
 def _mark(reference: str) -> str:
     return f"[ref {reference}]"
-
-
-def _body(response: Response) -> Fields:
-    try:
-        return fields(parse(response.content))
-    except ValueError:
-        return {}
 
 
 def _orders(body: Fields) -> list[Fields]:
@@ -334,66 +361,5 @@ def _orders(body: Fields) -> list[Fields]:
     return rows([data] if isinstance(data, dict) else data)
 
 
-def _total_pages(body: Fields) -> int:
-    total = fields(body.get("pagination")).get("total_pages")
-    return total if isinstance(total, int) else 1
-
-
-def _date(value: object) -> datetime | None:
-    """Read `Wed, 23 Oct 2019 18:23:53 -0000` (creating) or `2019-10-21T17:33:22.000Z` (reading); aware, in UTC."""
-    if not isinstance(value, str):
-        return None
-    for read in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            instant = read(value)
-            # The zone `-0000` means UTC without saying where (RFC 2822), and is read without a zone.
-            return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
-        except (ValueError, OverflowError):
-            continue
-    return None
-
-
-def _codes(response: Response) -> list[int]:
-    """Give the codes of an error answer, the most telling first; none where it is not TeleSign's."""
-    body = _body(response)
-    codes = [error.get("code") for error in rows(body.get("errors"))] + [fields(body.get("status")).get("code")]
-    return [code for code in codes if isinstance(code, int)]
-
-
-def _account_fault(response: Response, codes: list[int]) -> AccountFaultError | None:
-    """Tell a fault of the account, where it is one: TeleSign says to go by its codes, not by the HTTP status."""
-    status, detail, code = response.status_code, f"HTTP {response.status_code}", _code(codes)
-    if status == 429 or _THROTTLE_CODES.intersection(codes):  # noqa: PLR2004
-        return AccountFaultError(detail, code=code, throttled=True, retry_after=retry_after(response))
-    if status in (401, 402, 403) or _ACCOUNT_CODES.intersection(codes):
-        return AccountFaultError(detail, code=code)
-    return None
-
-
-def _code(codes: list[int]) -> str:
-    return str(codes[0]) if codes else ""
-
-
-def _not_placed(response: Response) -> ProviderError:
-    """Tell what an answer that is no success means for the purchase. What is not surely a no is unclear."""
-    status, codes = response.status_code, _codes(response)
-    detail, code = f"HTTP {status}", _code(codes)
-    if not response.is_client_error or status == 408 or _UNAVAILABLE_CODES.intersection(codes):  # noqa: PLR2004
-        return UnclearError(detail, code=code)
-    if fault := _account_fault(response, codes):
-        return fault
-    if status in (404, 405):
-        # Not about this order: there is no such resource. The path is the setting that no source states.
-        return AccountFaultError(f"{detail}: check the account's base URL and path", code=code)
-    return RefusedError(detail, code=code)
-
-
-def _not_read(response: Response) -> ProviderError:
-    status, codes = response.status_code, _codes(response)
-    detail, code = f"HTTP {status}", _code(codes)
-    if response.is_client_error:
-        if fault := _account_fault(response, codes):
-            return fault
-        if status == 404 or _NO_SUCH_CODES.intersection(codes):  # noqa: PLR2004
-            return NoSuchOrderError(detail, code=code)
-    return UnreadableError(detail, code=code)
+def _this(order: Order, body: Fields) -> list[Fields]:
+    return [shown for shown in _orders(body) if text(shown.get("order_id")) in (order.provider_order_id, None)]

@@ -1,0 +1,57 @@
+"""CallFire's lists: a ResourceList in XML, paged by FirstResult and MaxResults (CallFire's `callfire-service.xsd`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from numberdesk.providers.base import UnreadableError
+from numberdesk.providers.callfire.faults import not_listed
+from numberdesk.providers.callfire.xmldoc import DATA, RESOURCE, parse
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+    from numberdesk.providers.http import Http, QueryParams
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Some of a list: its elements, and where the rest begins; none at its end."""
+
+    elements: tuple[Element, ...]
+    next_result: int | None
+
+
+def listed(http: Http, path: str, name: str, params: QueryParams) -> Listed:
+    """Read a list that is not paged.
+
+    Raises:
+        RefusedError, AccountFaultError, UnreadableError, SlotBusyError: not read.
+    """
+    root = _resource_list(http, path, params)
+    return Listed(tuple(root.findall(f"{DATA}{name}")), None)
+
+
+def page(http: Http, path: str, name: str, first: int, most: int) -> Listed:
+    """Read `most` elements of a list, from the `first` on, counted from 0. Raises as `listed` does."""
+    root = _resource_list(http, path, [("FirstResult", str(first)), ("MaxResults", str(most))])
+    elements = tuple(root.findall(f"{DATA}{name}"))
+    reached = first + len(elements)
+    total = root.get("totalResults", "")
+    # Without a total, a full page may have another after it. An empty one ends every list.
+    more = reached < int(total) if total.isascii() and total.isdigit() else len(elements) >= most
+    return Listed(elements, reached if elements and more else None)
+
+
+def _resource_list(http: Http, path: str, params: QueryParams) -> Element:
+    response = http.read(path, params=params)
+    if not response.is_success:
+        raise not_listed(response)
+    try:
+        root = parse(response.content)
+    except ValueError:
+        root = None
+    if root is None or root.tag != f"{RESOURCE}ResourceList":
+        raise UnreadableError(f"HTTP {response.status_code} without a list")
+    return root

@@ -1,0 +1,141 @@
+"""Reading TeleSign's answers, happy and unhappy. Its errors' texts are never passed on."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from numberdesk.providers.base import (
+    AccountFaultError,
+    NoSuchOrderError,
+    RefusedError,
+    UnclearError,
+    UnreadableError,
+)
+from numberdesk.providers.http import retry_after
+from numberdesk.providers.lenient import fields, parse, rows
+
+if TYPE_CHECKING:
+    from numberdesk.providers.base import ProviderError
+    from numberdesk.providers.http import Response
+    from numberdesk.providers.lenient import Fields
+
+_E164 = re.compile(r"\+?([1-9][0-9]{6,14})", re.ASCII)
+
+# Codes of `errors[].code` and `status.code` (TeleSign docs: all status and error codes). None is listed for Phone Numbers
+# by name; they are shared by the products. -20004 (not enabled for a country) is no fault of the account: it stops
+# orders for that country only.
+_ACCOUNT_CODES = frozenset(
+    {
+        -10009,  # invalid source IP address
+        -10030,  # insufficient prepaid funds
+        -20002,  # product not enabled
+        -20003,  # feature not enabled
+        *range(-30012, -29999),  # customer id, suspension, activation, account limit, signature, date, nonce
+        -30015,  # invalid API key
+        -40002,  # not authorized
+        -40008,  # hard cap
+        501,  # not authorized
+        *(10002, 10003, 10004, 10005, 10008, 10009),  # the same, in newer products
+    }
+)
+_THROTTLE_CODES = frozenset({-40007, 10019})
+_UNAVAILABLE_CODES = frozenset({-90001, 10000})
+_NO_SUCH_CODES = frozenset({-40004})
+
+
+def body(response: Response) -> Fields:
+    """Give an answer's object; an empty one where it is none."""
+    try:
+        return fields(parse(response.content))
+    except ValueError:
+        return {}
+
+
+def total_pages(shown: Fields) -> int:
+    """Say how many pages a list has.
+
+    `pagination` stands beside `data` in the page on direct orders, and inside it in the swagger of numbers and leases.
+    """
+    blocks = (shown, fields(shown.get("data")))
+    totals = [fields(block.get("pagination")).get("total_pages") for block in blocks]
+    return next((total for total in totals if isinstance(total, int)), 1)
+
+
+def e164(value: object) -> str | None:
+    """Write a number as E.164: the examples show it without its plus, and an integer would be the same digits."""
+    digits = _E164.fullmatch(str(value).strip()) if isinstance(value, str | int) else None
+    return f"+{digits[1]}" if digits else None
+
+
+def date(value: object) -> datetime | None:
+    """Read `Wed, 23 Oct 2019 18:23:53 -0000` (creating) or `2019-10-21T17:33:22.000Z` (reading); aware, in UTC."""
+    if not isinstance(value, str):
+        return None
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            instant = read(value)
+            # The zone `-0000` means UTC without saying where (RFC 2822), and is read without a zone.
+            return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
+def _codes(response: Response) -> list[int]:
+    """Give the codes of an error answer, the most telling first; none where it is not TeleSign's."""
+    shown = body(response)
+    codes = [error.get("code") for error in rows(shown.get("errors"))] + [fields(shown.get("status")).get("code")]
+    return [code for code in codes if isinstance(code, int)]
+
+
+def _account_fault(response: Response, codes: list[int]) -> AccountFaultError | None:
+    """Tell a fault of the account, where it is one: TeleSign says to go by its codes, not by the HTTP status."""
+    status, detail, code = response.status_code, f"HTTP {response.status_code}", _code(codes)
+    if status == 429 or _THROTTLE_CODES.intersection(codes):  # noqa: PLR2004
+        return AccountFaultError(detail, code=code, throttled=True, retry_after=retry_after(response))
+    if status in (401, 402, 403) or _ACCOUNT_CODES.intersection(codes):
+        return AccountFaultError(detail, code=code)
+    return None
+
+
+def _code(codes: list[int]) -> str:
+    return str(codes[0]) if codes else ""
+
+
+def not_done(response: Response) -> ProviderError:
+    """Tell what an answer that is no success means for a call that changes something. What is not surely a no is unclear."""
+    status, codes = response.status_code, _codes(response)
+    detail, code = f"HTTP {status}", _code(codes)
+    if not response.is_client_error or status == 408 or _UNAVAILABLE_CODES.intersection(codes):  # noqa: PLR2004
+        return UnclearError(detail, code=code)
+    return _account_fault(response, codes) or RefusedError(detail, code=code)
+
+
+def not_placed(response: Response) -> ProviderError:
+    """Tell what an answer that is no success means for the purchase."""
+    fault = not_done(response)
+    if isinstance(fault, RefusedError) and response.status_code in (404, 405):
+        # Not about this order: there is no such resource. The path is the setting that no source states.
+        return AccountFaultError(f"{fault.detail}: check the account's base URL and path", code=fault.code)
+    return fault
+
+
+def not_read(response: Response) -> ProviderError:
+    """Tell what an answer that is no success means for a look at an order."""
+    status, codes = response.status_code, _codes(response)
+    detail, code = f"HTTP {status}", _code(codes)
+    if response.is_client_error:
+        if fault := _account_fault(response, codes):
+            return fault
+        if status == 404 or _NO_SUCH_CODES.intersection(codes):  # noqa: PLR2004
+            return NoSuchOrderError(detail, code=code)
+    return UnreadableError(detail, code=code)
+
+
+def not_listed(response: Response) -> ProviderError:
+    """Tell what an answer that is no success means for a search or a list: it may be the question that is wrong."""
+    fault = not_done(response)
+    return UnreadableError(fault.detail, code=fault.code) if isinstance(fault, UnclearError) else fault

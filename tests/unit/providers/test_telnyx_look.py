@@ -193,12 +193,16 @@ def test_look_asks_exactly_this() -> None:
     bought = _Bought(("DE", "local", 3))
     before = bought.calls()
     [number, *_] = bought.simulator.orders()[0]["sub_orders"][0]["numbers"]
-    bought.look()
+    snapshot = bought.look()
     asked = [(request.path, request.query) for request in bought.simulator.requests()[before:]]
     assert asked == [
         (f"/v2/number_orders/{bought.id}", {}),
         ("/v2/sub_number_orders", {"filter[order_request_id]": bought.id, "filter[include_phone_numbers]": "true"}),
         (f"/v2/number_order_phone_numbers/{number['id']}", {}),
+        (
+            "/v2/comments",
+            {"filter[comment_record_type]": "sub_number_order", "filter[comment_record_id]": snapshot.sub_orders[0].id},
+        ),
         (
             "/v2/regulatory_requirements",
             {"filter[country_code]": "DE", "filter[phone_number_type]": "local", "filter[action]": "ordering"},
@@ -223,7 +227,7 @@ def test_calls_do_not_grow_with_the_numbers(count: int) -> None:
     bought = _Bought(("DE", "local", count))
     before = bought.calls()
     snapshot = bought.look()
-    assert bought.calls() - before == 4
+    assert bought.calls() - before == 5
     assert len(snapshot.assets) == count
     # Sub orders embed their first 50 numbers only: what those show holds for the others in the same status.
     assert {seen.numbers for seen in snapshot.requirements} == {count}

@@ -70,6 +70,20 @@ def _found(*numbers: str, country: str | None = "US") -> httpx.Response:
     return httpx.Response(200, json={"data": [{"phone_number": n, "region_information": regions} for n in numbers]})
 
 
+def _group(simulator: TelnyxSimulator, *, filled: bool = True) -> str:
+    """Make a requirement group for German local numbers."""
+    client = httpx.Client(
+        transport=SimulatorTransport(simulator),
+        base_url="https://api.telnyx.com/v2",
+        headers={"Authorization": "Bearer KEY-telnyx"},
+    )
+    kind = {"country_code": "DE", "phone_number_type": "local", "action": "ordering"}
+    group = client.post("/requirement_groups", json=kind).json()
+    given = [{"requirement_id": it["requirement_id"], "field_value": "x"} for it in group["regulatory_requirements"]]
+    client.patch(f"/requirement_groups/{group['id']}", json={"regulatory_requirements": given if filled else []})
+    return str(group["id"])
+
+
 @pytest.fixture
 def simulator() -> TelnyxSimulator:
     return TelnyxSimulator(Clock(NOW))
@@ -221,14 +235,41 @@ def test_settings_and_requirement_groups_ride_along(simulator: TelnyxSimulator) 
     settings = {"connection_id": "346789098765567", "billing_group_id": "b-1", "messaging_profile_id": None}
     adapter = _adapter(SimulatorTransport(simulator), **settings)
     item = {"criteria": {"country": "DE"}, "quantity": 1}
-    message = _message({**item, "requirement_group_id": "group-1"}, item)
+    group_id = _group(simulator)
+    message = _message({**item, "requirement_group_id": group_id}, item)
     plan = adapter.plan(message)
     first, second = (asset.value for asset in plan.chosen)
     assert plan.payload == {
-        "phone_numbers": [{"phone_number": first, "requirement_group_id": "group-1"}, {"phone_number": second}],
+        "phone_numbers": [{"phone_number": first, "requirement_group_id": group_id}, {"phone_number": second}],
         "connection_id": "346789098765567",
         "billing_group_id": "b-1",
     }
+
+
+def test_useless_requirement_groups_are_refused_before_anything_is_searched(simulator: TelnyxSimulator) -> None:
+    empty, full = _group(simulator, filled=False), _group(simulator)
+    adapter = _adapter(SimulatorTransport(simulator))
+    message = _message(
+        {"criteria": {"country": "DE"}, "quantity": 1, "requirement_group_id": empty},
+        {"numbers": ["+4930901820", "+4930901821", "+41446681800"], "requirement_group_id": full},
+        {"criteria": {"country": "DE", "number_type": "mobile"}, "quantity": 1, "requirement_group_id": "gone"},
+    )
+    with pytest.raises(RefusedError) as caught:
+        adapter.plan(message)
+    told = str(caught.value)
+    assert told.count("the requirement group has no value for") == 1
+    assert "item 2: the requirement group has country_code DE, and the numbers CH; item 3: there is no such" in told
+    assert told.endswith("; name a requirement group that has every value and is for these numbers")
+    assert not caught.value.numbers_gone
+    # One read for each group and country, and no search.
+    assert [request.operation for request in simulator.requests()[4:]] == ["get_group"] * 4
+
+
+def test_requirement_group_that_cannot_be_read_puts_the_order_off(simulator: TelnyxSimulator) -> None:
+    simulator.fault("get_group", "status", times=None, status=503)
+    item = {"criteria": {"country": "DE"}, "quantity": 1, "requirement_group_id": "group-1"}
+    with pytest.raises(UnreadableError):
+        _adapter(SimulatorTransport(simulator)).plan(_message(item))
 
 
 @pytest.mark.parametrize("key", ["", "   ", "clé", "a\nb"])

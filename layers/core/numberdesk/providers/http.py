@@ -10,7 +10,7 @@ import random
 import ssl
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 import httpx
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.clock import Clock
 
-    QueryParams = Sequence[tuple[str, str]]
+QueryParams: TypeAlias = "Sequence[tuple[str, str]]"
 
 # For the signatures of those who call this: nobody else imports httpx.
 Response = httpx.Response

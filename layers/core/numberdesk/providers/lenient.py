@@ -7,7 +7,10 @@ article 4277896 carries nulls. Standard library only: the webhook receiver impor
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
+
+_INTEGER = re.compile("[0-9]{1,9}", re.ASCII)
 
 Fields = dict[str, object]
 
@@ -49,6 +52,21 @@ def text(value: object) -> str | None:
     if not isinstance(value, str) or not value.isprintable():
         return None
     return value if 0 < len(value.encode()) <= _LONGEST else None
+
+
+def prose(value: object, *, most: int = 2000) -> str:
+    """Give a text for people, its beginning where it is longer than `most` characters; empty where it is no string.
+
+    JSON can carry lone surrogates, which nothing that stores text takes: they become question marks.
+    """
+    return value[:most].encode(errors="replace").decode() if isinstance(value, str) else ""
+
+
+def integer(value: object) -> int | None:
+    """Read a whole number that is not negative, written as a number or as a string of at most nine digits."""
+    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def instant(value: object) -> datetime | None:

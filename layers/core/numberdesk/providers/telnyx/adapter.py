@@ -4,26 +4,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numberdesk.providers.base import AccountFaultError, NotAble, Placed, Plan, UnclearError, UnreadableError
-from numberdesk.providers.lenient import fields, rows, text
+from numberdesk.domain.request import CriteriaItem, KeywordsItem
+from numberdesk.providers.base import (
+    AccountFaultError,
+    NotAble,
+    Placed,
+    Plan,
+    RefusedError,
+    UnclearError,
+    UnreadableError,
+)
+from numberdesk.providers.lenient import text
+from numberdesk.providers.telnyx import market, papers, registrations
 from numberdesk.providers.telnyx.api import Api
+from numberdesk.providers.telnyx.cancelling import cancel
+from numberdesk.providers.telnyx.catalogue import catalogue
 from numberdesk.providers.telnyx.look import Look
-from numberdesk.providers.telnyx.search import Search
+from numberdesk.providers.telnyx.search import Search, region
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from numberdesk.domain.catalogue import Specification
     from numberdesk.domain.clock import Clock
+    from numberdesk.domain.market import Offer, Registration
     from numberdesk.domain.order import Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
-    from numberdesk.domain.snapshot import Snapshot
-    from numberdesk.providers.base import Credentials, Provider
+    from numberdesk.domain.snapshot import CommentSeen, Snapshot
+    from numberdesk.domain.values import Address
+    from numberdesk.providers.base import Credentials, OwnedPage, Provider, Query
     from numberdesk.providers.http import Transport
 
 _SETTINGS = ("connection_id", "messaging_profile_id", "billing_group_id")
-_PAGE_SIZE = 250  # the most that the OpenAPI document allows
-_MOST_PAGES = 20
 
 
 def build(
@@ -65,12 +78,15 @@ class Telnyx(NotAble):
         self._settings = settings
 
     def plan(self, message: OrderMessage, *, exclude: frozenset[str] = frozenset()) -> Plan:
-        """Search for what is asked, and choose. One search for each number asked for by name, and for each criteria.
+        """Check requirement groups, search for what is asked, and choose.
+
+        One read for each group, and one search for each number asked for by name and for each criteria.
 
         Raises:
-            RefusedError: nothing of it can be had.
+            RefusedError: a requirement group is of no use, or nothing of it can be had.
             UnreadableError, AccountFaultError, SlotBusyError: try again later.
         """
+        self._check_groups(message)
         search = Search(self._api, message, exclude)
         search.run()
         numbers = [
@@ -84,6 +100,28 @@ class Telnyx(NotAble):
             chosen=tuple(search.chosen.values()),
             shortfall="; ".join(search.lacking) or None,
         )
+
+    def _check_groups(self, message: OrderMessage) -> None:
+        """Refuse what Telnyx would: "an empty group is refused" (guide: requirement groups), and so is one for other numbers."""
+        checked: dict[tuple[str, str | None, str | None], list[str]] = {}
+        faults: list[str] = []
+        for position, item in enumerate(message.items, 1):
+            if isinstance(item, KeywordsItem) or not item.requirement_group_id:
+                continue
+            if isinstance(item, CriteriaItem):
+                kinds: list[tuple[str | None, str | None]] = [(item.criteria.country, item.criteria.number_type)]
+            else:
+                kinds = [(country, None) for country in dict.fromkeys(map(region, item.numbers))]
+            found: dict[str, None] = {}
+            for kind in kinds:
+                key = (item.requirement_group_id, *kind)
+                if key not in checked:
+                    checked[key] = papers.check_group(self._api, *key)
+                found |= dict.fromkeys(checked[key])
+            faults += [f"item {position}: {fault}" for fault in found]
+        if faults:
+            way_out = "name a requirement group that has every value and is for these numbers"
+            raise RefusedError(f"{'; '.join(faults)}; {way_out}")
 
     def place(self, plan: Plan, reference: str) -> Placed:
         """Create the number order: one call, never repeated.
@@ -105,26 +143,14 @@ class Telnyx(NotAble):
             UnreadableError, AccountFaultError, SlotBusyError: not looked; says nothing.
         """
         found: dict[str, Placed] = {}
-        for page in range(1, _MOST_PAGES + 1):
-            body = self._api.get(
-                "number_orders",
-                ("filter[customer_reference]", order.reference),
-                ("page[number]", str(page)),
-                ("page[size]", str(_PAGE_SIZE)),
-            )
-            if not isinstance(body["data"], list):
-                raise UnreadableError("a list of orders that is no list")
-            for shown in rows(body["data"]):
-                # Whether the filter matches exactly is not said.
-                if shown.get("customer_reference") == order.reference:
-                    order_id = text(shown.get("id"))
-                    if order_id is None:
-                        raise UnreadableError("an order with our reference and no id")
-                    found[order_id] = Placed(order_id, text(shown.get("status")))
-            pages = fields(body.get("meta")).get("total_pages")
-            if page >= pages if isinstance(pages, int) else len(body["data"]) < _PAGE_SIZE:
-                return list(found.values())
-        raise UnreadableError(f"more than {_MOST_PAGES} pages of orders")
+        for shown in self._api.pages("number_orders", ("filter[customer_reference]", order.reference)):
+            # Whether the filter matches exactly is not said.
+            if shown.get("customer_reference") == order.reference:
+                order_id = text(shown.get("id"))
+                if order_id is None:
+                    raise UnreadableError("an order with our reference and no id")
+                found[order_id] = Placed(order_id, text(shown.get("status")))
+        return list(found.values())
 
     def observe(self, order: Order) -> Snapshot:
         """Read the order as it is now, in at most 25 calls (see `look`).
@@ -133,6 +159,77 @@ class Telnyx(NotAble):
             UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
         """
         return Look(self._api, order).snapshot()
+
+    def cancel(self, order: Order, *, sub_order_id: str | None = None) -> str:
+        """Cancel the sub orders that are pending as read now, or the one given, and say how many of how many are.
+
+        Raises:
+            RefusedError: none is or could be.
+            AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later.
+        """
+        return cancel(self._api, order, sub_order_id)
+
+    def catalogue(
+        self, *, country: str | None = None, number_type: str | None = None, number: str | None = None
+    ) -> list[Specification]:
+        """Say what numbers of a country and type take, or one number; see `catalogue`."""
+        return catalogue(self._api, country, number_type, number)
+
+    def check_group(self, group_id: str, *, country: str | None, number_type: str | None) -> list[str]:
+        """See `Vetting.check_group`."""
+        return papers.check_group(self._api, group_id, country, number_type)
+
+    def create_address(self, address: Address, reference: str) -> str:
+        """See `Vetting.create_address`."""
+        return papers.create_address(self._api, address, reference)
+
+    def upload_document(self, content: bytes, filename: str, content_type: str, reference: str) -> str:  # noqa: ARG002
+        """See `Vetting.upload_document`. Telnyx is told no content type: it goes by name and content."""
+        return papers.upload_document(self._api, content, filename, reference)
+
+    def supply(
+        self, order: Order, values: Mapping[str, str], *, sub_order_id: str | None = None, number: str | None = None
+    ) -> str:
+        """See `Vetting.supply`."""
+        return papers.supply(self._api, order, values, sub_order_id=sub_order_id, number=number)
+
+    def attach_group(
+        self, order: Order, group_id: str, *, sub_order_id: str | None = None, number: str | None = None
+    ) -> str:
+        """See `Vetting.attach_group`."""
+        return papers.attach_group(self._api, order, group_id, sub_order_id=sub_order_id, number=number)
+
+    def comments(self, sub_order_id: str) -> list[CommentSeen]:
+        """See `Vetting.comments`."""
+        return papers.comments(self._api, sub_order_id)
+
+    def comment(self, sub_order_id: str, text: str) -> str:
+        """See `Vetting.comment`."""
+        return papers.comment(self._api, sub_order_id, text)
+
+    def mark_read(self, comment_id: str) -> None:
+        """See `Vetting.mark_read`."""
+        papers.mark_read(self._api, comment_id)
+
+    def search_numbers(self, query: Query) -> list[Offer]:
+        """See `Market.search_numbers`."""
+        return market.search_numbers(self._api, query)
+
+    def owned(self, cursor: str | None) -> OwnedPage:
+        """See `Market.owned`. The cursor is the next page's number."""
+        return market.owned(self._api, cursor)
+
+    def registrations(self) -> list[Registration]:
+        """See `Market.registrations`."""
+        return registrations.listed(self._api)
+
+    def register(self, url: str, event: str | None) -> Registration:
+        """See `Market.register`. Without an event it is the one about number orders, found at run time."""
+        return registrations.register(self._api, url, event)
+
+    def unregister(self, registration_id: str) -> None:
+        """See `Market.unregister`."""
+        registrations.unregister(self._api, registration_id)
 
     def what_to_look_for(self, order: Order) -> str:
         """Tell a person how to find an unclear purchase among Telnyx's number orders."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from numberdesk.providers.base import AccountFaultError, RefusedError, UnclearError, UnreadableError
 from numberdesk.providers.http import Http, retry_after
@@ -15,7 +17,11 @@ if TYPE_CHECKING:
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.settings import Timings
     from numberdesk.providers.base import Credentials, ProviderError
-    from numberdesk.providers.http import Response, Transport
+    from numberdesk.providers.http import QueryParams, Response, Transport
+
+PAGE_SIZE = 250
+"""The largest page that the OpenAPI document allows."""
+_MOST_PAGES = 20
 
 # Codes of `errors[].code` (Telnyx docs: API error codes). They are what counts: which HTTP status carries which code is
 # published nowhere for orders, and 409 as well as 422 has been seen for numbers that are gone.
@@ -42,6 +48,7 @@ _NUMBERS_GONE = frozenset(
     }
 )
 _REFUSED = frozenset({"85004", "85005"})  # invalid connection, invalid messaging profile
+_SATISFIED = "85003"  # requirements "cannot be updated once all have been satisfied"
 _UNCLEAR = frozenset(
     {
         "10007",  # unexpected error
@@ -57,12 +64,21 @@ _UNCLEAR_STATUSES = frozenset({408, 409, 423, 425})
 _ACCOUNT_STATUSES = frozenset({401, 402, 403})
 
 
+def resource(*parts: str) -> str:
+    """Write a resource's path; no id can reach beyond its own place in it."""
+    return "/".join(quote(part, safe="") if part.strip(".") else part.replace(".", "%2E") for part in parts)
+
+
 class NotFoundError(UnreadableError):
     """There is nothing at this address."""
 
 
 class BadRequestError(UnreadableError):
     """Telnyx found the request itself wrong; repeating it is of no use."""
+
+
+class SatisfiedError(RefusedError):
+    """All requirements are satisfied already, and take no values any more."""
 
 
 class Api:
@@ -110,13 +126,39 @@ class Api:
         Raises:
             NotFoundError, BadRequestError, UnreadableError, AccountFaultError, SlotBusyError: not read.
         """
-        response = self._http.read(path, params=params)
-        if not response.is_success:
-            raise _not_read(response)
-        body = _body(response)
+        body, status = self._read(path, params)
         if "data" not in body:
-            raise UnreadableError(f"HTTP {response.status_code} without data")
+            raise UnreadableError(f"HTTP {status} without data")
         return body
+
+    def get_bare(self, path: str) -> Fields:
+        """Read a requirement group: those are not wrapped in `data`. Raises as `get` does."""
+        body, status = self._read(path, ())
+        if "id" not in body:
+            raise UnreadableError(f"HTTP {status} without an id")
+        return body
+
+    def pages(self, path: str, *params: tuple[str, str]) -> list[Fields]:
+        """Read all pages of a list.
+
+        Raises:
+            NotFoundError, BadRequestError, UnreadableError, AccountFaultError, SlotBusyError: not read, or not all of it.
+        """
+        found: list[Fields] = []
+        for page in range(1, _MOST_PAGES + 1):
+            shown, more = self.page(path, page, *params)
+            found += shown
+            if not more:
+                return found
+        raise UnreadableError(f"more than {_MOST_PAGES} pages")
+
+    def page(self, path: str, page: int, *params: tuple[str, str], size: int = PAGE_SIZE) -> tuple[list[Fields], bool]:
+        """Read one page of a list, from 1, and say whether there are more. Raises as `get` does."""
+        body = self.get(path, *params, ("page[number]", str(page)), ("page[size]", str(size)))
+        if not isinstance(body["data"], list):
+            raise UnreadableError("a list that is no list")
+        pages = fields(body.get("meta")).get("total_pages")
+        return rows(body["data"]), page < pages if isinstance(pages, int) else len(body["data"]) >= size
 
     def create_order(self, content: dict[str, object]) -> Fields:
         """Create a number order: one call, never repeated. Telnyx declares no idempotency key for it.
@@ -133,6 +175,36 @@ class Api:
         if not response.is_success:
             raise _not_placed(response)
         return fields(_body(response).get("data"))
+
+    def write(self, method: str, path: str, content: dict[str, object] | None = None) -> Fields:
+        """Change something that costs nothing: one call, not repeated here.
+
+        Returns:
+            The resource as it is now; none of its fields is sure to be there.
+
+        Raises:
+            SatisfiedError: all requirements are satisfied already.
+            RefusedError: it was not done.
+            AccountFaultError, NotSentError, SlotBusyError: it was not done, and may be later.
+            UnclearError: it may have been done.
+        """
+        body = json.dumps(content).encode() if content is not None else b""
+        content_type = "application/json" if content is not None else ""
+        response = self._http.send_once(method, path, content=body, content_type=content_type)
+        if not response.is_success:
+            raise _not_done(response)
+        if method == "DELETE":
+            return {}
+        data = _body(response).get("data")
+        if not isinstance(data, dict):
+            raise UnclearError(f"HTTP {response.status_code} without data")
+        return data
+
+    def _read(self, path: str, params: QueryParams) -> tuple[Fields, int]:
+        response = self._http.read(path, params=params)
+        if not response.is_success:
+            raise _not_read(response)
+        return _body(response), response.status_code
 
     def _auth(self, method: str, path: str, content: bytes, content_type: str) -> dict[str, str]:  # noqa: ARG002
         return self._headers
@@ -155,6 +227,17 @@ def _not_placed(response: Response) -> ProviderError:
     if status in _UNCLEAR_STATUSES and not told:
         return UnclearError(title, code=code)
     return RefusedError(title, code=code, numbers_gone=bool(codes & _NUMBERS_GONE))
+
+
+def _not_done(response: Response) -> ProviderError:
+    """Tell what an answer that is no success means for a call that buys nothing."""
+    code, title, codes = _errors(response)
+    if response.is_client_error and _SATISFIED in codes and not codes & _UNCLEAR:
+        return SatisfiedError(title, code=_SATISFIED)
+    # A conflict that says what is wrong is a no: here nothing of ours can be under way that would be bought twice.
+    if response.status_code == HTTPStatus.CONFLICT and codes and not codes & (_UNCLEAR | _ACCOUNT | {_THROTTLED}):
+        return RefusedError(title, code=code)
+    return _not_placed(response)
 
 
 def _not_read(response: Response) -> ProviderError:

@@ -11,9 +11,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote
 
 from numberdesk.domain.snapshot import (
+    AssetRequirementSeen,
     AssetSeen,
     CommentSeen,
     DeadlinesSeen,
@@ -22,11 +22,13 @@ from numberdesk.domain.snapshot import (
     SubOrderSeen,
     UnknownWord,
 )
-from numberdesk.domain.words import OPEN_ASSETS, AssetKind, AssetState, Phase, RequirementState
+from numberdesk.domain.words import OPEN_ASSETS, AssetKind, AssetState, Phase, RequirementState, ValueKind
 from numberdesk.providers.base import AccountFaultError, NoSuchOrderError, SlotBusyError, UnreadableError
 from numberdesk.providers.lenient import Fields, fields, instant, rows, text
-from numberdesk.providers.telnyx.api import BadRequestError, NotFoundError
+from numberdesk.providers.telnyx.api import BadRequestError, NotFoundError, resource
+from numberdesk.providers.telnyx.papers import about, comments_shown
 from numberdesk.providers.telnyx.search import e164
+from numberdesk.providers.telnyx.words import value_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -90,8 +92,6 @@ _LEAST_SATISFIED_FIRST = (
 )
 # Ours for `phone_number_type`; sub orders and number records also know `landline`, which is none of the types to order.
 _NUMBER_TYPES = frozenset({"local", "toll_free", "mobile", "national", "shared_cost"})
-# Telnyx spells field types in several ways: `address` and `address_id`, `textual` and `string`, `date` and `datetime`.
-_KINDS = {"string": "text", "textual": "text", "datetime": "date", "number_order_document": "document"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,19 +147,20 @@ class Look:
             for sub_order_id, sub_order in self._read_sub_orders(shown).items()
         }
         numbers = self._numbers(shown, order_word, sub_orders)
-        rejected = [sub_order_id for sub_order_id in sub_orders if _is_rejected(sub_order_id, numbers)]
+        vetted = self._vetted(numbers, sub_orders)
         unnamed = self._unnamed(numbers, sub_orders)
         # Deadlines come first, but not so that comments or names never had their turn.
         for_names = min(len(unnamed), _KEPT_FOR_NAMES)
-        for_comments = min(len(rejected), _KEPT_FOR_COMMENTS)
+        for_comments = min(len(vetted), _KEPT_FOR_COMMENTS)
         deadlines, numbers = self._read_deadlines(numbers, list(sub_orders), kept=for_comments + for_names)
-        comments = self._read_comments(rejected, kept=for_names)
+        comments = self._read_comments(vetted, kept=for_names)
         names = self._read_names(unnamed)
+        states = self._states(numbers)
         return Snapshot(
             provider_order_id=self._order_id,
             phase=_PHASES.get(order_word or "", Phase.UNKNOWN),
             word=order_word or "",
-            assets=tuple(_asset(number) for number in numbers),
+            assets=tuple(_asset(number, states.get(number.value, ())) for number in numbers),
             lists_every_asset=True,
             sub_orders=tuple(
                 SubOrderSeen(
@@ -170,7 +171,7 @@ class Look:
                 )
                 for sub_order_id, (sub_order, word) in sub_orders.items()
             ),
-            requirements=tuple(self._requirements(numbers, names)),
+            requirements=tuple(self._requirements(numbers, states, names)),
             deadlines=tuple(deadlines),
             comments=tuple(comments),
             unknown_words=tuple(self._unknown),
@@ -180,7 +181,7 @@ class Look:
 
     def _read_order(self) -> Fields:
         try:
-            shown = fields(self._api.get(f"number_orders/{quote(self._order_id, safe='')}")["data"])
+            shown = fields(self._api.get(resource("number_orders", self._order_id))["data"])
         except NotFoundError as error:
             raise NoSuchOrderError(error.detail, code=error.code) from error
         if shown.get("id") != self._order_id:
@@ -205,7 +206,7 @@ class Look:
         ids = order.get("sub_number_orders_ids")
         left_out = [one for item in (ids if isinstance(ids, list) else []) if (one := text(item)) and one not in found]
         for sub_order_id in self._rotated(left_out)[:_MOST_MISSING_SUB_ORDERS]:
-            sub_order = fields(self._try(f"sub_number_orders/{quote(sub_order_id, safe='')}", with_numbers))
+            sub_order = fields(self._try(resource("sub_number_orders", sub_order_id), with_numbers))
             if sub_order.get("id") == sub_order_id:
                 found[sub_order_id] = sub_order
         return found
@@ -289,7 +290,7 @@ class Look:
             number = group[0]
             if number.id is None:
                 return None
-            record = fields(self._try(f"number_order_phone_numbers/{quote(number.id, safe='')}"))
+            record = fields(self._try(resource("number_order_phone_numbers", number.id)))
             if record.get("id") != number.id:
                 return None
             shown = _requirements_shown(record)
@@ -305,38 +306,52 @@ class Look:
 
     # Requirements, their names, and comments
 
-    def _requirements(
-        self, numbers: Sequence[_Number], names: Mapping[str, tuple[str, str | None]]
-    ) -> list[RequirementSeen]:
-        """Sum up the requirements of each sub order's numbers that are open or delivered.
+    def _states(self, numbers: Sequence[_Number]) -> dict[str, tuple[AssetRequirementSeen, ...]]:
+        """Tell where each requirement of each number stands that is open or delivered.
 
         Where no status of a requirement is shown for a number (beyond the first 50 of a sub order), it is taken from those
         numbers of the sub order that are in the same requirements status, else it is derived from that.
         """
-        known = {requirement.id: requirement for requirement in self._order.requirements}
-        shown: dict[tuple[str, str | None, str], tuple[RequirementState, str]] = {}
-        living = [n for n in numbers if n.sub_order_id and n.state in {*OPEN_ASSETS, AssetState.ACTIVE}]
+        shown: dict[tuple[str | None, str | None, str], tuple[RequirementState, str]] = {}
+        living = [it for it in numbers if it.sub_order_id and it.state in {*OPEN_ASSETS, AssetState.ACTIVE}]
         for number in living:
             for requirement in number.requirements:
                 if requirement.word:
                     self._word("regulatory_requirement.status", requirement.word, _REQUIREMENTS)
-                    state = _REQUIREMENTS.get(requirement.word, RequirementState.UNKNOWN)
-                    key = (number.sub_order_id or "", number.requirements_status, requirement.id)
-                    shown[key] = min(shown.get(key, (state, requirement.word)), (state, requirement.word), key=_rank)
-        found: dict[tuple[str, str], list[tuple[RequirementState, str]]] = defaultdict(list)
-        kinds: dict[str, str | None] = {}
+                    seen = (_requirement_state(requirement.word), requirement.word)
+                    key = (number.sub_order_id, number.requirements_status, requirement.id)
+                    shown[key] = min(shown.get(key, seen), seen, key=_rank)
+        states = {}
         for number in living:
+            of_number = {}
             for requirement in number.requirements:
-                key = (number.sub_order_id or "", number.requirements_status, requirement.id)
-                kinds[requirement.id] = kinds.get(requirement.id) or requirement.kind
+                key = (number.sub_order_id, number.requirements_status, requirement.id)
                 if requirement.word:
-                    seen = (_REQUIREMENTS.get(requirement.word, RequirementState.UNKNOWN), requirement.word)
+                    seen = (_requirement_state(requirement.word), requirement.word)
                 else:
                     seen = shown.get(key) or _derived(number, requirement)
-                found[number.sub_order_id or "", requirement.id].append(seen)
+                of_number[requirement.id] = AssetRequirementSeen(requirement.id, *seen)
+            states[number.value] = tuple(of_number.values())
+        return states
+
+    def _requirements(
+        self,
+        numbers: Sequence[_Number],
+        states: Mapping[str, Sequence[AssetRequirementSeen]],
+        names: Mapping[str, tuple[str, str | None]],
+    ) -> list[RequirementSeen]:
+        """Sum up the requirements of each sub order's numbers."""
+        known = {requirement.id: requirement for requirement in self._order.requirements}
+        kinds: dict[str, str | None] = {}
+        found: dict[tuple[str, str], list[tuple[RequirementState, str]]] = defaultdict(list)
+        for number in numbers:
+            for seen in states.get(number.value, ()):
+                found[number.sub_order_id or "", seen.id].append((seen.state, seen.word))
+            for requirement in number.requirements:
+                kinds[requirement.id] = kinds.get(requirement.id) or requirement.kind
         summed = []
-        for (sub_order_id, requirement_id), states in found.items():
-            least, word = min(states, key=_rank)
+        for (sub_order_id, requirement_id), of_numbers in found.items():
+            least, word = min(of_numbers, key=_rank)
             name, kind = names.get(requirement_id, (None, None))
             summed.append(
                 RequirementSeen(
@@ -344,7 +359,7 @@ class Look:
                     sub_order_id=sub_order_id,
                     state=least,
                     word=word,
-                    numbers=sum(state is least for state, _ in states),
+                    numbers=sum(state is least for state, _ in of_numbers),
                     name=name or (known[requirement_id].name if requirement_id in known else None),
                     kind=kinds[requirement_id] or kind,
                 )
@@ -385,27 +400,24 @@ class Look:
                         names[requirement_id] = (name, _kind(requirement))
         return names
 
+    def _vetted(self, numbers: Sequence[_Number], sub_orders: Iterable[str]) -> list[str]:
+        """Name the sub orders that reviewers may have a word on: those with a rejection first, but others among them, too."""
+        asking = {it.sub_order_id for it in numbers if it.state in OPEN_ASSETS and it.requirements}
+        rejected = [it for it in sub_orders if _is_rejected(it, numbers)]
+        rejected, others = (
+            self._rotated(rejected),
+            self._rotated([it for it in sub_orders if it in asking - {*rejected}]),
+        )
+        kept = _KEPT_FOR_COMMENTS - 1
+        return [*rejected[:kept], *others[:1], *rejected[kept:], *others[1:]]
+
     def _read_comments(self, sub_order_ids: Sequence[str], *, kept: int) -> list[CommentSeen]:
         comments: dict[str, CommentSeen] = {}
-        for sub_order_id in self._rotated(sub_order_ids):
+        for sub_order_id in sub_order_ids:
             if self._calls_left() <= kept:
                 break
-            data = self._try(
-                "comments",
-                ("filter[comment_record_type]", "sub_number_order"),
-                ("filter[comment_record_id]", sub_order_id),
-            )
-            for row in rows(data):
-                comment_id, body, at = text(row.get("id")), row.get("body"), instant(row.get("created_at"))
-                if comment_id and isinstance(body, str) and at and row.get("comment_record_id") in (sub_order_id, None):
-                    comments[comment_id] = CommentSeen(
-                        id=comment_id,
-                        sub_order_id=sub_order_id,
-                        # JSON can carry lone surrogates, which nothing that stores text takes.
-                        body=body.encode(errors="replace").decode(),
-                        by_provider=row.get("commenter_type") == "admin",
-                        at=at,
-                    )
+            data = self._try("comments", *about(sub_order_id))
+            comments |= {comment.id: comment for comment in comments_shown(data, sub_order_id)}
         return list(comments.values())
 
     # The budget of calls
@@ -494,8 +506,8 @@ def _requirements_shown(shown: Fields) -> tuple[_Requirement, ...]:
 
 def _kind(row: Fields) -> str | None:
     word = text(row.get("field_type"))
-    kind = word.removesuffix("_id") if word else None
-    return _KINDS.get(kind, kind) if kind else None
+    kind = value_kind(word)
+    return word if kind is ValueKind.UNKNOWN else kind.value
 
 
 def _derived(number: _Number, requirement: _Requirement) -> tuple[RequirementState, str]:
@@ -518,6 +530,10 @@ def _derived(number: _Number, requirement: _Requirement) -> tuple[RequirementSta
     return state, word
 
 
+def _requirement_state(word: str) -> RequirementState:
+    return _REQUIREMENTS.get(word, RequirementState.UNKNOWN)
+
+
 def _rank(seen: tuple[RequirementState, str]) -> int:
     return _LEAST_SATISFIED_FIRST.index(seen[0])
 
@@ -526,7 +542,7 @@ def _is_rejected(sub_order_id: str, numbers: Sequence[_Number]) -> bool:
     return any(
         number.requirements_status == _EXCEPTION
         or any(
-            _REQUIREMENTS.get(requirement.word or "") is RequirementState.REJECTED
+            _requirement_state(requirement.word or "") is RequirementState.REJECTED
             for requirement in number.requirements
         )
         for number in numbers
@@ -534,7 +550,7 @@ def _is_rejected(sub_order_id: str, numbers: Sequence[_Number]) -> bool:
     )
 
 
-def _asset(number: _Number) -> AssetSeen:
+def _asset(number: _Number, requirements: tuple[AssetRequirementSeen, ...]) -> AssetSeen:
     return AssetSeen(
         kind=AssetKind.NUMBER,
         value=number.value,
@@ -544,4 +560,5 @@ def _asset(number: _Number) -> AssetSeen:
         sub_order_id=number.sub_order_id,
         country=number.country,
         number_type=number.number_type,
+        requirements=requirements,
     )

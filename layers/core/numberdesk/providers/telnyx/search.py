@@ -20,8 +20,6 @@ from numberdesk.providers.lenient import Fields, rows, text
 from numberdesk.providers.telnyx.api import BadRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numberdesk.domain.request import Criteria, OrderMessage
     from numberdesk.providers.telnyx.api import Api
 
@@ -89,21 +87,16 @@ class Search:
             self.lacking.append(f"item {position}: {len(absent)} of {item.count} numbers not available ({named})")
 
     def _find(self, number: str) -> AssetSeen | None:
-        try:
-            parsed = phonenumbers.parse(number)
-        except phonenumbers.NumberParseException:
-            return None
-        region = phonenumbers.region_code_for_number(parsed) or phonenumbers.region_code_for_country_code(
-            parsed.country_code or 0
-        )
-        if not re.fullmatch("[A-Z]{2}", region) or region == phonenumbers.UNKNOWN_REGION:
+        country = region(number)
+        if country is None:
             return None  # of no country (+800, +883, ...), and the search needs one
-        results = self._results(
-            ("filter[country_code]", region),
-            ("filter[phone_number][contains]", phonenumbers.national_significant_number(parsed)),
+        found = results(
+            self._api,
+            ("filter[country_code]", country),
+            ("filter[phone_number][contains]", phonenumbers.national_significant_number(phonenumbers.parse(number))),
             ("filter[limit]", _NEARBY),
         )
-        return next((_chosen(row, region, None) for value, row in results if value == number), None)
+        return next((_chosen(row, country, None) for value, row in found if value == number), None)
 
     def _choose_fitting(self, position: int, item: CriteriaItem) -> None:
         criteria = item.criteria
@@ -111,7 +104,7 @@ class Search:
         limit = item.quantity + len(self._exclude) + len(self.chosen) + _SPARE
         fitting = {
             value: row
-            for value, row in self._results(*_filters(criteria, limit))
+            for value, row in results(self._api, *filters(criteria, limit))
             if value not in self.chosen and value not in self._exclude
         }
         # Orders with equal criteria at the same time get the same results: each chooses its own among them. Near matches
@@ -130,16 +123,36 @@ class Search:
         if item.requirement_group_id:
             self.groups[asset.value] = item.requirement_group_id
 
-    def _results(self, *params: tuple[str, str]) -> Iterator[tuple[str, Fields]]:
-        try:
-            body = self._api.get("available_phone_numbers", *params)
-        except BadRequestError as error:
-            # It would find the same search wrong for ever.
-            raise RefusedError(f"the search was refused: {error.detail}", code=error.code) from error
-        return ((value, row) for row in rows(body["data"]) if (value := e164(row.get("phone_number"))))
+
+def results(api: Api, *params: tuple[str, str]) -> list[tuple[str, Fields]]:
+    """Search; gives the numbers found in E.164, and what is said of each.
+
+    Raises:
+        RefusedError: Telnyx finds the search wrong.
+        UnreadableError, AccountFaultError, SlotBusyError: try again later.
+    """
+    try:
+        body = api.get("available_phone_numbers", *params)
+    except BadRequestError as error:
+        # It would find the same search wrong for ever.
+        raise RefusedError(f"the search was refused: {error.detail}", code=error.code) from error
+    return [(value, row) for row in rows(body["data"]) if (value := e164(row.get("phone_number")))]
 
 
-def _filters(criteria: Criteria, limit: int) -> list[tuple[str, str]]:
+def region(number: str) -> str | None:
+    """Tell the country of a number in E.164; for one in no country's plan the main country of its code."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return None
+    country = phonenumbers.region_code_for_number(parsed) or phonenumbers.region_code_for_country_code(
+        parsed.country_code or 0
+    )
+    return country if re.fullmatch("[A-Z]{2}", country) and country != phonenumbers.UNKNOWN_REGION else None
+
+
+def filters(criteria: Criteria, limit: int) -> list[tuple[str, str]]:
+    """Write criteria as filters of `GET /available_phone_numbers`."""
     named = {
         "country_code": criteria.country,
         "phone_number_type": criteria.number_type,

@@ -1,0 +1,70 @@
+"""Cancelling at Telnyx: sub orders only, and those only while they are pending (OpenAPI document)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from numberdesk.providers.base import NotSentError, RefusedError, UnreadableError
+from numberdesk.providers.lenient import fields, rows, text
+from numberdesk.providers.telnyx.api import NotFoundError, resource
+
+if TYPE_CHECKING:
+    from numberdesk.domain.order import Order
+    from numberdesk.providers.telnyx.api import Api
+
+
+def cancel(api: Api, order: Order, sub_order_id: str | None) -> str:
+    """Cancel each sub order that is pending as read now, or the one given.
+
+    What is cancelled already counts: the answer to an earlier try may have been lost.
+
+    Returns:
+        How many of how many are cancelled.
+
+    Raises:
+        RefusedError: none is, and none could be.
+        AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later; a repeat does no harm.
+    """
+    try:
+        words = _words(api, order, sub_order_id)
+    except UnreadableError as error:
+        raise NotSentError(f"its sub orders could not be read: {error.detail}", code=error.code) from error
+    cancelled = sum(word == "cancelled" for word in words.values())
+    refused: RefusedError | None = None
+    for one in (it for it, word in words.items() if word == "pending"):
+        try:
+            api.write("PATCH", f"{resource('sub_number_orders', one)}/cancel")
+        except RefusedError as error:  # it ended in the meantime
+            refused = error
+        else:
+            cancelled += 1
+    if cancelled:
+        return f"{cancelled} of {len(words)} sub orders cancelled"
+    if refused is not None:
+        raise refused
+    seen = ", ".join(sorted({word or "unknown" for word in words.values()}))
+    raise RefusedError(f"Telnyx cancels sub orders only while they are pending; now: {seen or 'none'}")
+
+
+def _words(api: Api, order: Order, sub_order_id: str | None) -> dict[str, str | None]:
+    """Read the statuses of the order's sub orders, or of one of them."""
+    known = {it.id for it in order.sub_orders}
+    if sub_order_id is None:
+        ours = ("filter[order_request_id]", order.provider_order_id or "")
+        listed = rows(api.get("sub_number_orders", ours)["data"])
+    elif sub_order_id in known:
+        known, listed = {sub_order_id}, []
+    else:
+        raise RefusedError("the order has no such sub order")
+    found = {
+        one: text(row.get("status"))
+        for row in listed
+        if (one := text(row.get("id"))) and row.get("order_request_id") in (order.provider_order_id, None)
+    }
+    # The list answers with paging figures and declares no way to page.
+    for one in sorted(known - found.keys()):
+        try:
+            found[one] = text(fields(api.get(resource("sub_number_orders", one))["data"]).get("status"))
+        except NotFoundError:
+            found[one] = None
+    return found

@@ -1,0 +1,226 @@
+"""What is handed in at Telnyx: addresses, documents, values, requirement groups, comments."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+from numberdesk.domain.snapshot import CommentSeen
+from numberdesk.providers.base import NotSentError, RefusedError, UnclearError, UnreadableError
+from numberdesk.providers.lenient import Fields, instant, prose, rows, text
+from numberdesk.providers.telnyx.api import BadRequestError, NotFoundError, SatisfiedError, resource
+from numberdesk.providers.telnyx.words import ENDED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numberdesk.domain.order import Order, SubOrder
+    from numberdesk.domain.values import Address
+    from numberdesk.providers.telnyx.api import Api
+
+# Of a requirement group; the last is in the guide (requirement groups) and not in the OpenAPI document.
+_USELESS_GROUPS = frozenset({"declined", "expired", "no-longer-eligible"})
+
+_Call = tuple[str, dict[str, object]]
+"""Path and content."""
+
+
+# Addresses and documents
+
+
+def create_address(api: Api, address: Address, reference: str) -> str:
+    """Create an address and give its id."""
+    told = address.model_dump(mode="json", exclude_none=True)
+    # The OpenAPI document requires all three, and says that either the first two or the last must be told.
+    names = {name: "" for name in ("first_name", "last_name", "business_name") if name not in told}
+    return _id(api.write("POST", "addresses", {**told, **names, "customer_reference": reference}))
+
+
+def upload_document(api: Api, content: bytes, filename: str, reference: str) -> str:
+    """Upload a document and give its id. Unless linked within 30 minutes it is deleted (OpenAPI document).
+
+    In JSON, as the official SDK does; there the file's type is told by its name and content alone.
+    """
+    document: dict[str, object] = {
+        "file": base64.b64encode(content).decode(),
+        "filename": filename,
+        "customer_reference": reference,
+    }
+    return _id(api.write("POST", "documents", document))
+
+
+def _id(created: Fields) -> str:
+    created_id = text(created.get("id"))
+    if created_id is None:
+        raise UnclearError("a success without an id")
+    return created_id
+
+
+# Values and requirement groups
+
+
+def supply(
+    api: Api, order: Order, values: Mapping[str, str], *, sub_order_id: str | None = None, number: str | None = None
+) -> str:
+    """Give values by requirement id; Telnyx's word for the state that follows.
+
+    For the whole order, each open sub order gets the values of its requirements, and the order those of no sub order known.
+    """
+    if number is not None:
+        return _each(api, "PATCH", [(_number(order, number), _content(values))])
+    if sub_order_id is not None:
+        return _each(api, "PATCH", [(_sub_order(order, sub_order_id), _content(values))])
+    left = dict(values)
+    calls: list[_Call] = []
+    for sub_order in _open(order):
+        asked = {it.id for it in order.requirements if it.sub_order_id == sub_order.id}
+        if given := {name: value for name, value in values.items() if name in asked}:
+            calls.append((resource("sub_number_orders", sub_order.id), _content(given)))
+            left = {name: value for name, value in left.items() if name not in given}
+    if left:
+        calls.append((resource("number_orders", order.provider_order_id or ""), _content(left)))
+    return _each(api, "PATCH", calls)
+
+
+def attach_group(
+    api: Api, order: Order, group_id: str, *, sub_order_id: str | None = None, number: str | None = None
+) -> str:
+    """Answer with a requirement group: each open sub order that has requirements, one sub order or one number.
+
+    Orders do not follow later changes of the group (guide: requirement groups); attaching it again takes them over.
+    """
+    if number is not None:
+        targets = [_number(order, number)]
+    elif sub_order_id is not None:
+        targets = [_sub_order(order, sub_order_id)]
+    else:
+        if not order.sub_orders:
+            raise NotSentError("the order's parts at Telnyx are not known yet")
+        asking = {it.sub_order_id for it in order.requirements}
+        still_open = _open(order)
+        fitting = [it for it in still_open if it.id in asking] or still_open
+        targets = [resource("sub_number_orders", it.id) for it in fitting]
+    content: dict[str, object] = {"requirement_group_id": group_id}
+    return _each(api, "POST", [(f"{target}/requirement_group", content) for target in targets])
+
+
+def _open(order: Order) -> list[SubOrder]:
+    return [it for it in order.sub_orders if it.word not in ENDED]
+
+
+def _sub_order(order: Order, sub_order_id: str) -> str:
+    if sub_order_id not in {it.id for it in order.sub_orders}:
+        raise RefusedError("the order has no such sub order")
+    return resource("sub_number_orders", sub_order_id)
+
+
+def _number(order: Order, number: str) -> str:
+    asset = next((it for it in order.assets if it.value == number), None)
+    if asset is None:
+        raise RefusedError("the order has no such number")
+    if asset.provider_id is None:
+        raise NotSentError("the number's id at Telnyx is not known yet")
+    return resource("number_order_phone_numbers", asset.provider_id)
+
+
+def _content(values: Mapping[str, str]) -> dict[str, object]:
+    return {"regulatory_requirements": [{"requirement_id": it, "field_value": value} for it, value in values.items()]}
+
+
+def _each(api: Api, method: str, calls: Sequence[_Call]) -> str:
+    """Make all calls, however many are refused.
+
+    Raises:
+        RefusedError: one was, or there is none to make.
+        AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later, all of them.
+    """
+    words: list[str] = []
+    refused: list[RefusedError] = []
+    for path, content in calls:
+        try:
+            shown = api.write(method, path, content)
+        except SatisfiedError:
+            words.append("already satisfied")
+        except RefusedError as error:
+            refused.append(error)
+        else:
+            words.append(text(shown.get("requirements_status")) or text(shown.get("status")) or "taken")
+    if not calls:
+        raise RefusedError("nothing of the order is open any more")
+    if refused and words:
+        first = refused[0]
+        raise RefusedError(f"{len(refused)} of {len(calls)} parts of the order: {first.detail}", code=first.code)
+    if refused:
+        raise refused[0]
+    return ", ".join(dict.fromkeys(words))
+
+
+def check_group(api: Api, group_id: str, country: str | None, number_type: str | None) -> list[str]:
+    """Say what is wrong with a requirement group for numbers of this country and type; nothing: all is well."""
+    try:
+        group = api.get_bare(resource("requirement_groups", group_id))
+    except (NotFoundError, BadRequestError):
+        return ["there is no such requirement group"]
+    if group.get("id") != group_id:
+        raise UnreadableError("an answer that does not show the requirement group")
+    faults = []
+    for name, wanted in (("country_code", country), ("phone_number_type", number_type)):
+        shown = text(group.get(name))
+        if wanted and shown and shown != wanted:
+            faults.append(f"the requirement group has {name} {shown}, and the numbers {wanted}")
+    if (action := text(group.get("action"))) not in (None, "ordering"):
+        faults.append(f"the requirement group is for {action}, not for ordering")
+    if (status := text(group.get("status"))) in _USELESS_GROUPS:
+        faults.append(f"the requirement group is {status}")
+    lacking = [it for it in rows(group.get("regulatory_requirements")) if it.get("field_value") in (None, "")]
+    if lacking:
+        named = ", ".join(text(it.get("requirement_id")) or "?" for it in lacking)
+        faults.append(f"the requirement group has no value for {named}")
+    return faults
+
+
+# Comments
+
+
+def comments(api: Api, sub_order_id: str) -> list[CommentSeen]:
+    """Read the comments of a sub order."""
+    return comments_shown(api.get("comments", *about(sub_order_id))["data"], sub_order_id)
+
+
+def about(sub_order_id: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Give the filters of `GET /comments` for a sub order."""
+    return ("filter[comment_record_type]", "sub_number_order"), ("filter[comment_record_id]", sub_order_id)
+
+
+def comments_shown(data: object, sub_order_id: str) -> list[CommentSeen]:
+    """Read the comments of an answer that are a sub order's."""
+    return [
+        CommentSeen(
+            id=comment_id,
+            sub_order_id=sub_order_id,
+            body=prose(body, most=len(body)),
+            by_provider=row.get("commenter_type") == "admin",
+            at=at,
+            read=instant(row.get("read_at")) is not None,
+        )
+        for row in rows(data)
+        if (comment_id := text(row.get("id")))
+        and isinstance(body := row.get("body"), str)
+        and (at := instant(row.get("created_at")))
+        and row.get("comment_record_id") in (sub_order_id, None)
+    ]
+
+
+def comment(api: Api, sub_order_id: str, body: str) -> str:
+    """Post a comment on a sub order and give its id."""
+    content: dict[str, object] = {
+        "body": body,
+        "comment_record_type": "sub_number_order",
+        "comment_record_id": sub_order_id,
+    }
+    return _id(api.write("POST", "comments", content))
+
+
+def mark_read(api: Api, comment_id: str) -> None:
+    """Mark a comment as read."""
+    api.write("PATCH", f"{resource('comments', comment_id)}/read")

@@ -1,0 +1,229 @@
+"""Where Telnyx sends notifications: a profile holds channels (here webhooks), a setting joins a channel to an event's condition.
+
+The condition about number orders has no published id, and no published name: it is found at run time.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from numberdesk.domain.market import Registration
+from numberdesk.providers.base import ProviderError, RefusedError, UnclearError
+from numberdesk.providers.lenient import Fields, text
+from numberdesk.providers.telnyx.api import resource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numberdesk.providers.telnyx.api import Api
+
+_PROFILE = "numberdesk"
+_WEBHOOK = "webhook"
+_DELETED = "deleted"
+_LEAVING = frozenset({"delete-received", "delete-pending", "delete-submitted"})
+_NUMBER_ORDERS = re.compile(r"number[\s_.-]*order", re.IGNORECASE)
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    """What a setting can be about."""
+
+    id: str
+    name: str
+    event_id: str
+    event: str
+    webhooks: bool
+    """Whether it can be told to a webhook."""
+
+    @property
+    def label(self) -> str:
+        return self.name if not self.event or self.event == self.name else f"{self.event}: {self.name}"
+
+    def is_called(self, name: str) -> bool:
+        return name in (self.id, self.name, self.event_id, self.event, self.label)
+
+
+def listed(api: Api) -> list[Registration]:
+    """List the account's webhooks, whoever registered them.
+
+    Raises:
+        UnreadableError, AccountFaultError, SlotBusyError: not read.
+    """
+    channels, conditions = _webhooks(api), _conditions(api)
+    return [_registration(setting, channels, conditions) for setting in _settings(api, channels)]
+
+
+def register(api: Api, url: str, event: str | None) -> Registration:
+    """Register a webhook for an event, by the id or exact name of its condition; without one, for number orders.
+
+    Each step takes what is there already: a repeat makes nothing twice.
+
+    Raises:
+        RefusedError: not taken, or there is no such event, or several.
+        AccountFaultError, NotSentError, UnclearError, UnreadableError, SlotBusyError: try again later.
+    """
+    conditions, channels = _conditions(api), _webhooks(api)
+    condition = _chosen(conditions, event)
+    for setting in _settings(api, channels):
+        about = setting.get("notification_event_condition_id")
+        if (
+            about == condition.id
+            and channels[str(setting["notification_channel_id"])].get("channel_destination") == url
+        ):
+            return _registration(setting, channels, conditions)
+    profile_id = _profile(api)
+    channel_id = next((it for it, row in channels.items() if _is(row, profile_id, url)), None)
+    if channel_id is None:
+        content: dict[str, object] = {
+            "channel_type_id": _WEBHOOK,
+            "channel_destination": url,
+            "notification_profile_id": profile_id,
+        }
+        made = api.write("POST", "notification_channels", content)
+        channel_id = _id(made)
+        channels[channel_id] = {**made, "channel_destination": url}
+    setting = api.write(
+        "POST",
+        "notification_settings",
+        {
+            "notification_event_condition_id": condition.id,
+            "notification_profile_id": profile_id,
+            "notification_channel_id": channel_id,
+        },
+    )
+    _id(setting)
+    told = {"notification_channel_id": channel_id, "notification_event_condition_id": condition.id}
+    return _registration({**setting, **told}, channels, conditions)
+
+
+def unregister(api: Api, registration_id: str) -> None:
+    """Delete a setting, and its channel and profile where they are ours and nothing else uses them.
+
+    Raises:
+        RefusedError: there is no such setting, or it was not deleted.
+        AccountFaultError, NotSentError, UnclearError, UnreadableError, SlotBusyError: try again later.
+    """
+    settings = {text(it.get("id")): it for it in api.pages("notification_settings") if it.get("status") != _DELETED}
+    setting = settings.pop(registration_id, None)
+    if setting is None:
+        raise RefusedError("there is no such registration")
+    channel_id, profile_id = text(setting.get("notification_channel_id")), text(setting.get("notification_profile_id"))
+    channels = {text(it.get("id")): it for it in api.pages("notification_channels")}
+    ours = profile_id in _profiles(api)
+    api.write("DELETE", resource("notification_settings", registration_id))
+    if not ours or channel_id is None or profile_id is None:
+        return
+    if any(it.get("notification_channel_id") == channel_id for it in settings.values()):
+        return
+    # What cannot be tidied up is used by the next registration.
+    with suppress(ProviderError):
+        api.write("DELETE", resource("notification_channels", channel_id))
+        channels.pop(channel_id, None)
+        used = [*channels.values(), *settings.values()]
+        if all(it.get("notification_profile_id") != profile_id for it in used):
+            api.write("DELETE", resource("notification_profiles", profile_id))
+
+
+def _chosen(conditions: Mapping[str, _Condition], event: str | None) -> _Condition:
+    able = [it for it in conditions.values() if it.webhooks]
+    if event is None:
+        fitting = [it for it in able if _NUMBER_ORDERS.search(f"{it.name} {it.event}")]
+    else:
+        fitting = [it for it in able if it.is_called(event)]
+    if len(fitting) == 1:
+        return fitting[0]
+    labels = sorted({it.label for it in fitting or able})
+    told = "; ".join(labels[:_MOST_NAMED]) + ("; ..." if len(labels) > _MOST_NAMED else "")
+    what = "several events are" if fitting else "no event is"
+    which = "called so" if event is not None else "about number orders"
+    raise RefusedError(f"{what} {which}; name one of these: {told or 'there are none'}")
+
+
+def _conditions(api: Api) -> dict[str, _Condition]:
+    events = {text(it.get("id")): it for it in api.pages("notification_events")}
+    found = {}
+    for row in api.pages("notification_event_conditions"):
+        condition_id, event_id = text(row.get("id")), text(row.get("notification_event_id"))
+        event = events.get(event_id, {})
+        channels = row.get("supported_channels")
+        if condition_id:
+            found[condition_id] = _Condition(
+                id=condition_id,
+                name=text(row.get("name")) or condition_id,
+                event_id=event_id or "",
+                event=text(event.get("name")) or "",
+                webhooks=row.get("enabled") is not False
+                and event.get("enabled") is not False
+                and (_WEBHOOK in channels if isinstance(channels, list) else True),
+            )
+    return found
+
+
+def _webhooks(api: Api) -> dict[str, Fields]:
+    rows = api.pages("notification_channels", ("filter[channel_type_id][eq]", _WEBHOOK))
+    return {it: row for row in rows if (it := text(row.get("id"))) and row.get("channel_type_id") in (_WEBHOOK, None)}
+
+
+def _settings(api: Api, channels: Mapping[str, Fields]) -> list[Fields]:
+    """Read the settings of these channels that are not deleted."""
+    return [
+        row
+        for row in api.pages("notification_settings")
+        if text(row.get("id"))
+        and text(row.get("notification_channel_id")) in channels
+        and row.get("status") != _DELETED
+    ]
+
+
+def _profiles(api: Api) -> list[str]:
+    rows = api.pages("notification_profiles")
+    return [it for row in rows if (it := text(row.get("id"))) and row.get("name") == _PROFILE]
+
+
+def _profile(api: Api) -> str:
+    return next(iter(_profiles(api)), None) or _id(api.write("POST", "notification_profiles", {"name": _PROFILE}))
+
+
+def _is(channel: Fields, profile_id: str, url: str) -> bool:
+    return channel.get("notification_profile_id") == profile_id and channel.get("channel_destination") == url
+
+
+def _id(made: Fields) -> str:
+    made_id = text(made.get("id"))
+    if made_id is None:
+        raise UnclearError("a success without an id")
+    return made_id
+
+
+def _registration(
+    setting: Fields, channels: Mapping[str, Fields], conditions: Mapping[str, _Condition]
+) -> Registration:
+    condition_id = text(setting.get("notification_event_condition_id")) or ""
+    condition = conditions.get(condition_id)
+    word = text(setting.get("status")) or ""
+    pending = "Telnyx takes this over later: look again in a while" if word.startswith(("enable-", "delete-")) else ""
+    return Registration(
+        id=text(setting.get("id")) or "",
+        url=_shown(channels[str(setting["notification_channel_id"])].get("channel_destination")),
+        event=condition.label if condition else condition_id,
+        enabled=word == "enabled",
+        word=word,
+        note=pending,
+    )
+
+
+def _shown(destination: object) -> str:
+    """Write an address without what may be secret in it: others' webhooks are listed here, too."""
+    url = destination if isinstance(destination, str) else ""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{host}{port}{parts.path}{'?{token}' if parts.query else ''}" if host else ""

@@ -26,6 +26,7 @@ from numberdesk.messaging.events import EventBus
 from numberdesk.providers import registry
 from numberdesk.providers.base import AccountFaultError, Credentials, NotAble, Placed, Plan, RefusedError, UnclearError
 from numberdesk.services.desk import Desk
+from numberdesk.services.errands import Errands
 from numberdesk.services.place import Placer
 from numberdesk.services.publish import Publisher
 from numberdesk.services.sync import Syncer
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.providers.base import Provider
+    from numberdesk.services.ports import Files
 
 Event = dict[str, Any]
 """An event as a rule's target gets it, without what EventBridge adds (version, id, account, time, region, resources)."""
@@ -152,8 +154,8 @@ class Scene:
             timings=Timings(),
             zone=ZoneInfo("Europe/Berlin"),
         )
-        self._placer = Placer(desk, self, SCOPE)
-        self._syncer = Syncer(desk, timedelta(days=90))
+        self._placer = Placer(desk, self, SCOPE, metadata_name="")
+        self._syncer = Syncer(desk, Errands(desk, cast("Files", self)), timedelta(days=90))
         bus = EventBus(cast("EventBridgeClient", self), "numberdesk")
         self._publisher = Publisher(self.store, bus, self, self, self)
 
@@ -207,7 +209,9 @@ class Scene:
         del provider, account
         return False
 
-    def send(self, message: dict[str, object], *, delay: timedelta | None = None) -> None:
+    def send(
+        self, message: dict[str, object], *, delay: timedelta | None = None, submitted_by: str | None = None
+    ) -> None:
         """The queues: what is to be looked at, and when, is the history's to say."""
 
     def refuse(self, body: str, *, reason: str, order_id: str | None, correlation_id: str) -> None:

@@ -29,11 +29,13 @@ def place(record: SQSRecord, lambda_context: LambdaContext) -> None:
     # It goes into every ledger entry, event and log line: a sender's novel must not.
     correlation_id = (attribute.get("stringValue") or record.message_id)[:128]
     logger.append_keys(correlation_id=correlation_id, message_id=record.message_id, order_id=None)
+    submitted = record.raw_event.get("messageAttributes", {}).get("submitted_by", {})
     with failures.of(record):
         placer.handle(
             record.body,
             message_id=record.message_id,
             correlation_id=correlation_id,
+            submitted_by=(submitted.get("stringValue") or "")[:512] or None,
             time_left=lambda: timedelta(milliseconds=lambda_context.get_remaining_time_in_millis()),
         )
 

@@ -28,6 +28,7 @@ from numberdesk.domain.snapshot import (
 from numberdesk.domain.words import AssetKind, AssetState, OrderState, Phase, RequirementState
 from numberdesk.providers import base
 from numberdesk.services.desk import Desk
+from numberdesk.services.errands import Errands
 from numberdesk.services.place import Placer
 from numberdesk.services.publish import Publisher
 from numberdesk.services.sync import Syncer
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numberdesk.domain.order import Order
+    from numberdesk.domain.profile import Upload
     from numberdesk.domain.request import OrderMessage
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -153,8 +155,8 @@ class World:
             timings=timings,
             zone=ZoneInfo("Europe/Berlin"),
         )
-        self.placer = Placer(desk, self, "000000000000/eu-central-1/numberdesk")
-        self.syncer = Syncer(desk, timedelta(days=90))
+        self.placer = Placer(desk, self, "000000000000/eu-central-1/numberdesk", metadata_name="")
+        self.syncer = Syncer(desk, Errands(desk, NoFiles()), timedelta(days=90))
         self.waker = Waker(door, desk.order_queue, desk.sync_queue, self, self)
         self.publisher = Publisher(door, self, self, self, _Silence())
 
@@ -407,6 +409,19 @@ class World:
             self.put("sync", json.dumps(event, default=datetime.isoformat), delay)
 
 
+class NoFiles:
+    """The bucket (`services.ports.Files`) of a world where nobody uploads."""
+
+    def form(self, upload: Upload, *, most_bytes: int, valid_for: timedelta) -> tuple[str, dict[str, str]]:
+        raise NotImplementedError
+
+    def read(self, key: str, version_id: str | None, *, most_bytes: int) -> tuple[bytes, str | None] | None:
+        return None
+
+    def delete(self, key: str) -> None:
+        raise NotImplementedError
+
+
 class Carrier(base.NotAble):
     """The carrier as numberdesk reaches it (`providers.base.Provider`)."""
 
@@ -518,7 +533,9 @@ class _Queue:
     def __init__(self, world: World, name: str) -> None:
         self.world, self.name = world, name
 
-    def send(self, message: dict[str, object], *, delay: timedelta | None = None) -> None:
+    def send(
+        self, message: dict[str, object], *, delay: timedelta | None = None, submitted_by: str | None = None
+    ) -> None:
         self.world.point()
         self.world.put(self.name, json.dumps(message), max(delay or timedelta(0), timedelta(0)))
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain import messages
+from numberdesk.domain import errands, messages
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import Change, Deadline
+from numberdesk.domain.order import OWN, Change, Deadline, Errand
 from numberdesk.domain.request import parse_duration
-from numberdesk.domain.words import OPEN_ASSETS, AssetState, ChangeKind
+from numberdesk.domain.words import OPEN_ASSETS, AssetState, ChangeKind, ErrandKind, RequirementState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from datetime import datetime, timedelta
     from zoneinfo import ZoneInfo
 
-    from numberdesk.domain.order import Order
+    from numberdesk.domain.order import Order, Requirement
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import DeadlinesSeen, Snapshot
 
@@ -27,12 +27,13 @@ def fold(order: Order, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> tup
     deadline was missed if it passed without the numbers being delivered.
     """
     seen = {deadlines.sub_order_id: deadlines for deadlines in snapshot.deadlines}
-    changes: list[Change] = []
-    standing: list[Deadline] = []
-    sub_orders = list(dict.fromkeys([*(deadline.sub_order_id for deadline in order.deadlines), *seen]))
+    order, changes = follow_own(order, now, zone)
+    standing = [deadline for deadline in order.deadlines if deadline.own]
+    theirs = [deadline for deadline in order.deadlines if not deadline.own]
+    sub_orders = list(dict.fromkeys([*(deadline.sub_order_id for deadline in theirs), *seen]))
     total = order.deadline_count
     for sub_order_id in sub_orders:
-        known = [deadline for deadline in order.deadlines if deadline.sub_order_id == sub_order_id]
+        known = [deadline for deadline in theirs if deadline.sub_order_id == sub_order_id]
         if _undelivered(order, sub_order_id):
             standing += [_miss(order, deadline, now, zone, changes) for deadline in known]
         elif sub_order_id in seen:
@@ -50,6 +51,81 @@ def fold(order: Order, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> tup
                 for deadline in known
             ]
     return order.with_(deadlines=tuple(standing), deadline_count=total), changes
+
+
+def set_own(order: Order, value: datetime, now: datetime, zone: ZoneInfo) -> tuple[Order, list[Change]]:
+    """Give an order a deadline of its own."""
+    total = order.deadline_count + 1
+    deadline = Deadline(
+        id=str(total),
+        sub_order_id=OWN,
+        version=1,
+        value=value,
+        numbers=order.request.count,
+        confirmed_at=now,
+        own=True,
+    )
+    change = _change(ChangeKind.DEADLINE_SET, deadline, messages.deadline_set(order, deadline, zone))
+    return order.with_(deadlines=(*order.deadlines, deadline), deadline_count=total), [change]
+
+
+def tick(
+    order: Order, requirement_ids: Collection[str], *, done: bool, now: datetime, zone: ZoneInfo
+) -> tuple[Order, list[Change]]:
+    """Tick requirements of the order's own list off, or take the ticks away."""
+    state = RequirementState.APPROVED if done else RequirementState.AWAITING_VALUE
+    ticked = [it for it in order.requirements if it.own and it.id in requirement_ids and it.state is not state]
+    if not ticked:
+        return order, []
+    order = order.with_(
+        requirements=tuple(it.model_copy(update={"state": state}) if it in ticked else it for it in order.requirements)
+    )
+    data = {"requirements": [{"id": it.id, "name": it.name} for it in ticked[:20]], "done": done}
+    ticks = Change.model_validate({"kind": ChangeKind.REQUIREMENT_TICKED, "data": data})
+    order, changes = follow_own(order, now, zone)
+    return order, [ticks, *changes]
+
+
+def follow_own(order: Order, now: datetime, zone: ZoneInfo) -> tuple[Order, list[Change]]:
+    """Follow the order's own deadlines: met once everything on its list is ticked off, missed when they pass."""
+    changes: list[Change] = []
+    owes = any(it.own and it.state is not RequirementState.APPROVED for it in order.requirements)
+    standing = []
+    for deadline in order.deadlines:
+        if not deadline.own:
+            standing.append(deadline)
+        elif owes:
+            kept = deadline.model_copy(update={"confirmed_at": now})
+            standing.append(_miss(order, kept, now, zone, changes))
+        else:
+            changes.append(
+                _change(ChangeKind.DEADLINE_ERASED, deadline, messages.deadline_erased(order, deadline, zone))
+            )
+    return order.with_(deadlines=tuple(standing)), changes
+
+
+def judge(changes: list[Change], order: Order, told: set[Any], *, silent: bool) -> list[Change]:
+    """Say of each moved deadline whether it was extended, asked for, and told by nobody.
+
+    Args:
+        changes: what became of deadlines in a look.
+        order: as it is after the look.
+        told: sub orders whose new deadline comes of a rejection.
+        silent: no notification asked for this look.
+    """
+    judged = []
+    for change in changes:
+        if change.kind is ChangeKind.DEADLINE_MOVED:
+            extended = str(change.data["deadline"]) > str(change.data["was"])
+            asked = any(it.id == change.data["deadline_id"] and it.extensions for it in order.deadlines)
+            unannounced = silent and change.data["sub_order_id"] not in told
+            data = {**change.data, "extended": extended, "asked_for": asked, "silent": unannounced}
+            text = change.message + (" Nobody told so: a look found it." if unannounced else "")
+            text += " More time had been asked for." if extended and asked else ""
+            judged.append(change.model_copy(update={"data": data, "message": text}))
+        else:
+            judged.append(change)
+    return judged
 
 
 def _undelivered(order: Order, sub_order_id: str) -> bool:
@@ -89,6 +165,7 @@ def _compare(
                 value=value,
                 numbers=values[value],
                 confirmed_at=now,
+                extensions=was.extensions,
             )
             text = messages.deadline_moved(order, deadline, was.value, zone)
             changes.append(_change(ChangeKind.DEADLINE_MOVED, deadline, text, people=True, was=instant_text(was.value)))
@@ -142,6 +219,32 @@ def unconfirmed_from(deadline: Deadline, unread_since: datetime, timings: Timing
     return unread_since + min(timings.unreadable_grace, (deadline.value - unread_since) / 2)
 
 
+def _ask_for_more(order: Order, deadline: Deadline, before: timedelta, now: datetime) -> Errand | None:
+    """Ask for more time where the order's policy says so: at this rung, something owed, and not too often."""
+    policy = order.request.extension
+    if policy is None or deadline.own or before > parse_duration(policy.before) or deadline.extensions >= policy.most:
+        return None
+    if not owed_for(order, deadline) or len([it for it in order.errands if it.open]) >= errands.MOST_OPEN:
+        return None
+    return Errand(
+        id=errands.next_id(order),
+        kind=ErrandKind.EXTENSION,
+        by="policy",
+        asked_at=now,
+        sub_order_id=deadline.sub_order_id,
+    )
+
+
+def owed_for(order: Order, deadline: Deadline) -> list[Requirement]:
+    """What a deadline waits for."""
+    owed = (RequirementState.AWAITING_VALUE, RequirementState.REJECTED)
+    return [
+        it
+        for it in order.requirements
+        if it.sub_order_id == deadline.sub_order_id and it.own == deadline.own and it.state in owed
+    ]
+
+
 def remind(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tuple[Order, list[Change]]:
     """Fire what is due: per deadline the most urgent rung gone by, for a value that still stands.
 
@@ -156,6 +259,7 @@ def remind(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tup
             standing.append(deadline)
             continue
         before, text = min(due)
+        errand = _ask_for_more(order, deadline, before, now)
         changes.append(
             Change(
                 kind=ChangeKind.DEADLINE_APPROACHING,
@@ -163,14 +267,21 @@ def remind(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tup
                     **_data(deadline),
                     "rung": text,
                     "unconfirmed_since": instant_text(deadline.unread_since) if deadline.unread_since else None,
-                    "owed": [
-                        requirement.label
-                        for requirement in order.requirements
-                        if requirement.sub_order_id == deadline.sub_order_id
-                        and requirement.state.value in ("awaiting_value", "rejected")
-                    ][:20],
+                    "owed": [requirement.label for requirement in owed_for(order, deadline)][:20],
+                    "acknowledged_by": order.acknowledged.by if order.acknowledged else None,
+                    "acknowledged_until": instant_text(order.acknowledged.until) if order.acknowledged else None,
+                    "asking_for_more_time": errand is not None,
                 },
-                message=messages.deadline_approaching(order, deadline, before, deadline.unread_since, now, zone),
+                message=messages.deadline_approaching(
+                    order,
+                    deadline,
+                    owed_for(order, deadline),
+                    before,
+                    deadline.unread_since,
+                    now,
+                    zone,
+                    asking=errand is not None,
+                ),
                 people=True,
                 comment_ids=tuple(
                     dict.fromkeys(
@@ -183,7 +294,12 @@ def remind(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tup
                 key=f"deadline/{deadline.id}/{deadline.version}/{text}",
             )
         )
-        standing.append(deadline.model_copy(update={"fired": (*deadline.fired, *(text for _, text in due))}))
+        fired = (*deadline.fired, *(text for _, text in due))
+        if errand is not None:
+            order, asked = errands.ask(order, errand)
+            changes += asked
+        asked_for = deadline.extensions + (errand is not None)
+        standing.append(deadline.model_copy(update={"fired": fired, "extensions": asked_for}))
     return order.with_(deadlines=tuple(standing)), changes
 
 

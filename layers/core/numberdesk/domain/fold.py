@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import deadlines, messages, requirements
-from numberdesk.domain.order import Asset, Change, SubOrder
+from numberdesk.domain import comments, deadlines, errands, messages, requirements
+from numberdesk.domain.order import Asset, AssetRequirement, Change, SubOrder
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.words import ENDED, MOVES, OPEN_ASSETS, AssetKind, AssetState, ChangeKind, OrderState, Phase
@@ -47,7 +47,14 @@ class Folded:
 
 
 def fold(
-    order: Order, snapshot: Snapshot, *, began_at: datetime, now: datetime, rules: Rules, told_ended: bool = False
+    order: Order,
+    snapshot: Snapshot,
+    *,
+    began_at: datetime,
+    now: datetime,
+    rules: Rules,
+    told_ended: bool = False,
+    silent: bool = False,
 ) -> Folded:
     """Fold one look into an order.
 
@@ -58,13 +65,15 @@ def fold(
         now: the present.
         rules: times and time zone.
         told_ended: a notification claims that the order is over. Not believed; it asks for further looks.
+        silent: the provider sends notifications and none asked for this look: an extension or a cancellation that it finds
+            was not told by anybody.
     """
-    comments = tuple(comment for comment in snapshot.comments if comment.id not in order.comments_seen)
+    new_comments = tuple(comment for comment in snapshot.comments if comment.id not in order.comments_seen)
     seen = order.with_(
         look_began_at=began_at,
         unreadable_since=None,
         hint_looks=tuple(at for at in order.hint_looks if at > now),
-        comments_seen=(*order.comments_seen, *(comment.id for comment in comments)),
+        comments_seen=(*order.comments_seen, *(comment.id for comment in new_comments)),
         sub_orders=_merge_sub_orders(order, snapshot),
         total_cost=snapshot.total_cost or order.total_cost,
     )
@@ -72,7 +81,7 @@ def fold(
     if order.ended:
         seen, more = _fold_ended(seen, snapshot)
         changes += more
-        return Folded(schedule(seen, now, rules.timings, rules.cadence), tuple(changes), comments)
+        return Folded(schedule(seen, now, rules.timings, rules.cadence), tuple(changes), new_comments)
 
     seen = seen.with_(assets=_merge_assets(_settle(order, snapshot), snapshot), provider_word=snapshot.word)
     seen, more = deadlines.fold(seen, snapshot, now, rules.zone)
@@ -84,18 +93,23 @@ def fold(
         change.model_copy(update={"people": False})
         if change.kind is ChangeKind.DEADLINE_MOVED and change.data["sub_order_id"] in quiet
         else change
-        for change in more
+        for change in deadlines.judge(more, asked, quiet, silent=silent)
     ]
+    asked, heard = comments.fold(asked, snapshot, new_comments, now, rules.timings)
+    changes += heard
     state, missed = _derive(asked, snapshot, now)
-    asked, more = _move(asked, state, snapshot, missed=missed, now=now)
+    asked, more = _move(asked, state, snapshot, missed=missed, now=now, silent=silent)
     changes += more
+    if asked.ended:
+        asked, closed = errands.close(asked, now)
+        changes += closed
     asked, reminders = deadlines.remind(asked, now, rules.timings, rules.zone)
     changes += reminders
     asked = asked.with_(look_step=0 if changes else order.look_step + 1)
     if told_ended and not asked.ended:
         looks = {*asked.hint_looks, *(now + pause for pause in rules.timings.hint_looks)}
         asked = asked.with_(hint_looks=tuple(sorted(looks)))
-    return Folded(schedule(asked, now, rules.timings, rules.cadence), tuple(changes), comments)
+    return Folded(schedule(asked, now, rules.timings, rules.cadence), tuple(changes), new_comments)
 
 
 def fold_unreadable(
@@ -106,12 +120,16 @@ def fold_unreadable(
         unreadable_since=order.unreadable_since or began_at,
         hint_looks=tuple(at for at in order.hint_looks if at > now),
         deadlines=tuple(
-            deadline.model_copy(update={"unread_since": deadline.unread_since or began_at})
+            deadline
+            if deadline.own
+            else deadline.model_copy(update={"unread_since": deadline.unread_since or began_at})
             for deadline in order.deadlines
         ),
         look_step=order.look_step + 1,
     )
-    seen, changes = deadlines.remind(seen, now, rules.timings, rules.zone)
+    seen, changes = deadlines.follow_own(seen, now, rules.zone)
+    seen, reminders = deadlines.remind(seen, now, rules.timings, rules.zone)
+    changes += reminders
     seen = schedule(seen, now, rules.timings, rules.cadence)
     if retry_after is not None and seen.next_look_at is not None and seen.next_look_at < now + retry_after:
         seen = schedule(
@@ -158,6 +176,8 @@ def _merge_assets(assets: tuple[Asset, ...], snapshot: Snapshot) -> tuple[Asset,
             sub_order_id=seen.sub_order_id or (known.sub_order_id if known else None),
             country=seen.country or (known.country if known else None),
             number_type=seen.number_type or (known.number_type if known else None),
+            requirements=tuple(AssetRequirement(id=it.id, state=it.state, word=it.word) for it in seen.requirements)
+            or (known.requirements if known else ()),
         )
     return tuple(merged.values())
 
@@ -244,7 +264,9 @@ def _open_state(order: Order, snapshot: Snapshot) -> OrderState | None:
         return None
     if snapshot.phase is Phase.WAITING:
         return OrderState.ACTION_REQUIRED
-    return OrderState.PENDING if snapshot.phase in (Phase.OPEN, Phase.UNKNOWN) else None
+    if snapshot.phase not in (Phase.OPEN, Phase.UNKNOWN):
+        return None
+    return OrderState.ACTION_REQUIRED if _owes(order) else OrderState.PENDING
 
 
 def _owes(order: Order) -> bool:
@@ -252,7 +274,7 @@ def _owes(order: Order) -> bool:
         [
             r
             for r in order.requirements
-            if r.state.value in ("awaiting_value", "rejected") and _is_open(order, r.sub_order_id)
+            if r.state.value in ("awaiting_value", "rejected") and (r.own or _is_open(order, r.sub_order_id))
         ]
     )
 
@@ -299,10 +321,11 @@ def _fits(asset: Asset, item: CriteriaItem) -> bool:
 
 
 def _move(
-    order: Order, state: OrderState, snapshot: Snapshot, *, missed: bool, now: datetime
+    order: Order, state: OrderState, snapshot: Snapshot, *, missed: bool, now: datetime, silent: bool = False
 ) -> tuple[Order, list[Change]]:
     if state is order.state:
         return order, []
+    asked_for = errands.cancelled_by(order)
     moved = order.with_(
         state=state,
         ended_at=(order.ended_at or now) if state in ENDED else None,
@@ -337,8 +360,13 @@ def _move(
                 )
             )
         case OrderState.CANCELLED:
-            text = messages.cancelled(moved, missed=missed)
-            changes.append(_change(ChangeKind.ORDER_CANCELLED, data | {"deadline_missed": missed}, text, people=True))
+            data |= {
+                "deadline_missed": missed,
+                "asked_by": asked_for,
+                "silent": silent and not missed and not asked_for,
+            }
+            text = messages.cancelled(moved, missed=missed, asked_for=asked_for, silent=bool(data["silent"]))
+            changes.append(_change(ChangeKind.ORDER_CANCELLED, data, text, people=True))
         case OrderState.DELETED:
             changes.append(_change(ChangeKind.ORDER_DELETED, data, messages.deleted(moved), people=True))
         case _:

@@ -47,8 +47,8 @@ class Entry(Record):
         return self.kind in EVENTS
 
 
-MOST_ENTRIES = 60
-"""Most ledger entries of one commit: a transaction holds 100 writes."""
+MOST_ENTRIES = 40
+"""Most ledger entries of one commit: a transaction holds 100 writes, and some of them are others."""
 _FIRST = 20
 
 

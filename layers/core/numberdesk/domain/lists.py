@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 SHARDS = 2
 """Partitions of one list. A page reads all of them and the orders' rows: three calls to the table."""
-MOST_COUNTRIES = 20
-"""Countries of one order that it is listed under."""
+MOST_COUNTRIES = 15
+"""Countries of one order that it is listed under: entering and leaving them is part of one transaction."""
 
 
 class Summary(Record):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from zoneinfo import ZoneInfo
 
-    from numberdesk.domain.order import Deadline, Order, Requirement
+    from numberdesk.domain.order import Deadline, Errand, Order, Requirement
     from numberdesk.domain.snapshot import UnknownWord
 
 _NAMES = {"telnyx": "Telnyx", "telesign": "TeleSign", "callfire": "CallFire"}
@@ -92,10 +92,84 @@ def failed(order: Order, reason: str) -> str:
     )
 
 
-def cancelled(order: Order, *, missed: bool) -> str:
+def cancelled(order: Order, *, missed: bool, asked_for: str | None = None, silent: bool = False) -> str:
     """Tell a cancellation."""
     why = "because a deadline for its requirements was missed" if missed else "at the provider"
-    return f"{subject(order)} was cancelled {why}; nothing was delivered. Order again under another order id if you still need it."
+    if asked_for and not missed:
+        why = f"as {who(asked_for)} asked"
+    told = " Nobody told so: a look found it." if silent else ""
+    return (
+        f"{subject(order)} was cancelled {why}; nothing was delivered.{told} Order again under another order id if you still "
+        "need it."
+    )
+
+
+def who(by: str) -> str:
+    """Name who did something: a principal by the end of its ARN, which is what people know it by."""
+    named = {"order": "the order itself", "profile": "a profile", "policy": "the order's policy"}
+    return named.get(by) or by.rpartition("/")[2] or by
+
+
+def submitted(order: Order, errand: Errand, labels: list[str]) -> str:
+    """Tell what was submitted."""
+    what = f"requirement group {errand.group_id}" if errand.group_id else f"values for {listed(labels)}"
+    return f"{subject(order)}: {what} submitted for {_scope(order, errand)}, supplied by {who(errand.by)}."
+
+
+def errand_refused(order: Order, errand: Errand, labels: list[str]) -> str:
+    """Tell what was not done."""
+    what = {
+        "supply": f"The values for {listed(labels) or 'requirements'}",
+        "group": f"The requirement group {errand.group_id}",
+        "comment": "The comment",
+        "extension": "The request for more time",
+        "read": "The mark on a comment as read",
+        "cancel": "The cancellation",
+    }[errand.kind.value]
+    todo = {
+        "supply": "Correct them and supply them again.",
+        "group": "See the group at the provider, and name a fulfilled one.",
+        "cancel": "The order goes on; see it at the provider.",
+    }.get(errand.kind.value, "See the order at the provider.")
+    return (
+        f"{subject(order)}: {what} for {_scope(order, errand)}, asked for by {who(errand.by)}, was not taken: "
+        f"{errand.outcome}. {todo}"
+    )
+
+
+def extension_requested(order: Order, errand: Errand) -> str:
+    """Tell that more time was asked for."""
+    return (
+        f"{subject(order)}: more time was asked for in a comment on {_scope(order, errand)}, by {who(errand.by)}. The provider "
+        "may grant it without a word; numberdesk looks."
+    )
+
+
+def extension_text(order: Order) -> str:
+    """Write the comment that asks a provider for more time."""
+    return (
+        f"We are still gathering what is required for this order (our reference {order.reference}). Please extend its "
+        "deadline. Thank you."
+    )
+
+
+def comments_received(order: Order, sub_order_id: str, number: int) -> str:
+    """Tell of comments; the publisher appends them."""
+    return (
+        f"{subject(order)}: the provider's reviewer left {count(number, 'comment')} on {_where(order, sub_order_id)}. "
+        "Answer through numberdesk's API or at the provider."
+    )
+
+
+def _scope(order: Order, errand: Errand) -> str:
+    if errand.number:
+        return f"number {errand.number}"
+    return _where(order, errand.sub_order_id) if errand.sub_order_id else "the whole order"
+
+
+def cancelled_before(order: Order, by: str) -> str:
+    """Tell a cancellation before anything was bought."""
+    return f"{subject(order)} was cancelled before anything was bought, as {who(by)} asked."
 
 
 def deleted(order: Order) -> str:
@@ -156,7 +230,7 @@ def requirements_requested(
     """Tell what must be supplied."""
     return (
         f"{subject(order)} needs {count(len(requirements), 'requirement')} for {_where(order, requirements[0].sub_order_id)}: "
-        f"{listed(r.label for r in requirements)}. {_until(deadlines, zone)} Supply the values at the provider."
+        f"{listed(r.label for r in requirements)}. {_until(deadlines, zone)} Supply the values through numberdesk's API or at the provider."
     )
 
 
@@ -181,6 +255,8 @@ def requirements_approved(order: Order, requirements: list[Requirement]) -> str:
 
 def deadline_set(order: Order, deadline: Deadline, zone: ZoneInfo) -> str:
     """Tell a new deadline."""
+    if deadline.own:
+        return f"{subject(order)}: what is on its own list is due by {instant(deadline.value, zone)}."
     return (
         f"{subject(order)}: values for {count(deadline.numbers, 'number')} of {_where(order, deadline.sub_order_id)} are due by "
         f"{instant(deadline.value, zone)}; after that the provider cancels."
@@ -197,6 +273,8 @@ def deadline_moved(order: Order, deadline: Deadline, was: datetime, zone: ZoneIn
 
 def deadline_erased(order: Order, deadline: Deadline, zone: ZoneInfo) -> str:
     """Tell an erased deadline."""
+    if deadline.own:
+        return f"{subject(order)}: everything on its own list is done; its deadline, {instant(deadline.value, zone)}, is met."
     return (
         f"{subject(order)}: the deadline of {_where(order, deadline.sub_order_id)}, {instant(deadline.value, zone)}, was erased; "
         "nothing is owed for now."
@@ -204,14 +282,17 @@ def deadline_erased(order: Order, deadline: Deadline, zone: ZoneInfo) -> str:
 
 
 def deadline_approaching(
-    order: Order, deadline: Deadline, rung: timedelta, unconfirmed_since: datetime | None, now: datetime, zone: ZoneInfo
+    order: Order,
+    deadline: Deadline,
+    owed: list[Requirement],
+    rung: timedelta,
+    unconfirmed_since: datetime | None,
+    now: datetime,
+    zone: ZoneInfo,
+    *,
+    asking: bool,
 ) -> str:
     """Remind."""
-    owed = [
-        r
-        for r in order.requirements
-        if r.sub_order_id == deadline.sub_order_id and r.state.value in ("awaiting_value", "rejected")
-    ]
     what = "; ".join(f"{r.label} ({'rejected' if r.state.value == 'rejected' else 'missing'})" for r in owed[:20])
     doubt = (
         f" The provider cannot be read; the deadline was last confirmed at {instant(deadline.confirmed_at, zone)} and not since "
@@ -219,15 +300,38 @@ def deadline_approaching(
         if unconfirmed_since
         else ""
     )
-    return (
-        f"{subject(order)}: {time_left(deadline.value - now)} left ({duration_text(rung)} reminder) until {instant(deadline.value, zone)}, when the provider cancels "
-        f"{count(deadline.numbers, 'number')} of {_where(order, deadline.sub_order_id)}. Still owed: {what or 'see the order at the provider'}. "
-        f"Supply the values there, or ask for more time in a comment on the order.{doubt}"
+    left = f"{subject(order)}: {time_left(deadline.value - now)} left ({duration_text(rung)} reminder) until {instant(deadline.value, zone)}"
+    if deadline.own:
+        return f"{left}, the order's own deadline. Still to do: {what}. Tick it off through numberdesk's API.{_on_it(order, deadline, now, zone)}"
+    time = (
+        "More time is being asked for; it is not sure to be granted."
+        if asking
+        else "Supply the values through numberdesk's API or at the provider, or ask for more time there."
     )
+    return (
+        f"{left}, when the provider cancels {count(deadline.numbers, 'number')} of {_where(order, deadline.sub_order_id)}. "
+        f"Still owed: {what or 'see the order at the provider'}. {time}{_on_it(order, deadline, now, zone)}{doubt}"
+    )
+
+
+def _on_it(order: Order, deadline: Deadline, now: datetime, zone: ZoneInfo) -> str:
+    """Say whether somebody acknowledged the reminder before this one."""
+    acknowledged = order.acknowledged
+    if acknowledged is None:
+        return " Nobody has acknowledged the reminder before this one." if deadline.fired else ""
+    until = instant(acknowledged.until, zone)
+    if acknowledged.until > now:
+        return f" {who(acknowledged.by)} is on it until {until}."
+    return f" {who(acknowledged.by)} was on it until {until}, which is over."
 
 
 def deadline_missed(order: Order, deadline: Deadline, zone: ZoneInfo) -> str:
     """Tell a missed deadline."""
+    if deadline.own:
+        return (
+            f"{subject(order)}: its own deadline, {instant(deadline.value, zone)}, passed with its list not done. The provider "
+            "knows nothing of it and cancels nothing; decide whether the order is still of use."
+        )
     return (
         f"{subject(order)}: the deadline of {_where(order, deadline.sub_order_id)}, {instant(deadline.value, zone)}, passed with requirements "
         f"unmet; the provider cancels {count(deadline.numbers, 'number')}, or did so. Ask the provider at once if you still want "

@@ -5,14 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
 
 def _aware_utc(value: datetime) -> datetime:
     if value.tzinfo is None:
         message = "an instant needs a time zone"
         raise ValueError(message)
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        message = "the instant is out of the range of years 1 to 9999 in UTC"
+        raise ValueError(message) from None
 
 
 def instant_text(value: datetime) -> str:
@@ -24,6 +28,7 @@ Instant = Annotated[
     datetime,
     AfterValidator(_aware_utc),
     PlainSerializer(instant_text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """An aware instant in UTC."""
 

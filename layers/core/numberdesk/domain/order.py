@@ -54,6 +54,10 @@ class SubOrder(Record):
     number_type: str | None = None
 
 
+OWN = ""
+"""The sub order of what an order itself requires: none."""
+
+
 class Requirement(Record):
     """One regulatory requirement of one sub order."""
 
@@ -149,6 +153,14 @@ class Errand(Record):
         return self.state in (ErrandState.WAITING, ErrandState.SENT)
 
 
+class WaitingComment(Record):
+    """A provider's comment that people have not been told of yet: it may turn out to be the reason of a rejection."""
+
+    id: str
+    sub_order_id: str
+    since: Instant
+
+
 class Acknowledgement(Record):
     """That somebody is on it."""
 
@@ -204,6 +216,8 @@ class Order(Record):
     """How many deadlines this order has ever had: the next one's id."""
     comments_seen: tuple[str, ...] = ()
     comments_told: tuple[str, ...] = ()
+    """Those given as the reason of a rejection."""
+    comments_waiting: tuple[WaitingComment, ...] = ()
     words_told: tuple[str, ...] = ()
     contradiction: str | None = None
     """The last contradiction told, so that it is told once."""

@@ -9,16 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
-from numberdesk.domain import messages
+from numberdesk.domain import deadlines, errands, messages
+from numberdesk.domain.lists import metadata_key
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import Asset, Attempt, Change, Order
+from numberdesk.domain.order import OWN, Asset, Attempt, Change, Order, Requirement
 from numberdesk.domain.request import CriteriaItem, Request
 from numberdesk.domain.schedule import schedule
-from numberdesk.domain.words import AssetState, ChangeKind, OrderState
+from numberdesk.domain.words import AssetState, ChangeKind, OrderState, RequirementState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
+    from zoneinfo import ZoneInfo
 
     from numberdesk.domain.fold import Rules
     from numberdesk.domain.request import OrderMessage
@@ -39,8 +41,28 @@ def reference_of(stack_scope: str, order_id: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"numberdesk:{stack_scope}:{order_id}"))
 
 
-def receive(message: OrderMessage, *, reference: str, correlation_id: str, now: datetime) -> Step:
-    """Record a valid message. From here on its queue message is only a wake."""
+def receive(
+    message: OrderMessage,
+    *,
+    reference: str,
+    correlation_id: str,
+    now: datetime,
+    zone: ZoneInfo,
+    metadata_name: str = "",
+    submitted_by: str | None = None,
+) -> Step:
+    """Record a valid message. From here on its queue message is only a wake.
+
+    Args:
+        message: the order.
+        reference: our id as the provider sees it.
+        correlation_id: goes with it.
+        now: the present.
+        zone: the user's time zone.
+        metadata_name: the metadata key by whose values orders are listed; none if empty.
+        submitted_by: the principal, where the API took it in.
+    """
+    listed = message.metadata.get(metadata_name) if metadata_name else None
     order = Order(
         order_id=message.order_id,
         provider=message.provider,
@@ -53,12 +75,57 @@ def receive(message: OrderMessage, *, reference: str, correlation_id: str, now: 
         correlation_id=correlation_id,
         received_at=now,
         updated_at=now,
+        metadata_key=metadata_key(listed) if listed is not None else None,
+        requirements=tuple(
+            Requirement(
+                id=requirement.id,
+                sub_order_id=OWN,
+                state=RequirementState.AWAITING_VALUE,
+                word="",
+                numbers=message.count,
+                name=requirement.name,
+                kind=requirement.kind,
+                own=True,
+            )
+            for requirement in message.requirements
+        ),
         # Due at once: if the sender crashes before the intent is written, the sweep takes the order up.
         wake_at=now,
     )
-    return order, [
-        Change(kind=ChangeKind.ORDER_RECEIVED, data={"asked": message.count, "request_hash": order.request_hash})
-    ]
+    data: dict[str, object] = {"asked": message.count, "request_hash": order.request_hash}
+    if submitted_by:
+        data["submitted_by"] = submitted_by
+    changes = [Change.model_validate({"kind": ChangeKind.ORDER_RECEIVED, "data": data})]
+    if message.deadline is not None:
+        order, own = deadlines.set_own(order, message.deadline, now, zone)
+        changes += own
+    return order, changes
+
+
+def cancel(order: Order, by: str, now: datetime) -> Step:
+    """Cancel an order that was not sent: nothing was bought, and nothing will be."""
+    over = order.with_(
+        state=OrderState.CANCELLED,
+        ended_at=now,
+        waiting_for=None,
+        wake_at=None,
+        next_look_at=None,
+        deadlines=(),
+        assets=(),
+    )
+    over, closed = errands.close(over, now)
+    data: dict[str, object] = {
+        "from": order.state.value,
+        "to": "cancelled",
+        "asked_by": by,
+        "deadline_missed": False,
+        "silent": False,
+        "delivered": 0,
+        "asked": order.request.count,
+    }
+    text = messages.cancelled_before(over, by)
+    change = {"kind": ChangeKind.ORDER_CANCELLED, "data": data, "message": text}
+    return over, [Change.model_validate(change), *closed]
 
 
 def wait(order: Order, until: datetime, why: str) -> Step:
@@ -168,8 +235,10 @@ def refused(
         )
         data: dict[str, object] = {"choice": choices_gone, "reason": "numbers_gone", "code": code}
         return again, [Change.model_validate({"kind": ChangeKind.PLACING_ABANDONED, "data": data})]
+    order, closed = errands.close(order, now)
     failed = order.with_(
         state=OrderState.FAILED,
+        deadlines=(),
         ended_at=now,
         waiting_for=None,
         wake_at=None,
@@ -189,7 +258,8 @@ def refused(
     return failed, [
         Change.model_validate(
             {"kind": ChangeKind.ORDER_FAILED, "data": data, "message": messages.failed(failed, reason), "people": True}
-        )
+        ),
+        *closed,
     ]
 
 

@@ -10,7 +10,7 @@ import json
 import re
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +26,9 @@ from pydantic import (
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.model import Instant
 from numberdesk.domain.values import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_ASSETS = 250
 """Most numbers and keywords in one order: they lie in one page beside the order's row, so one transaction holds all."""
@@ -344,7 +347,12 @@ def read_message(body: str) -> OrderMessage:
         return OrderMessage.model_validate(document)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False, include_context=False)
-        raise InvalidMessageError(list(dict.fromkeys(_fault(detail) for detail in details))) from None
+        raise InvalidMessageError(faults_of(details)) from None
+
+
+def faults_of(details: Iterable[Any]) -> list[Fault]:
+    """Make faults of what pydantic found: fields are named, values are not."""
+    return list(dict.fromkeys(_fault(detail) for detail in details))
 
 
 def _fault(detail: Any) -> Fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import messages
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import RequirementSeen, Snapshot
+
+_NEAR = timedelta(hours=2)
+"""How long before its rejection was seen a reason may have been written: a look can be an hour late."""
 
 
 def fold(
@@ -39,6 +43,21 @@ def fold(
     return order, changes
 
 
+def _reasons(order: Order, sub_order_id: str, snapshot: Snapshot, rejected_at: datetime) -> tuple[str, ...]:
+    """Find the comments that may say why: the reviewers' on this sub order, never given as a reason before.
+
+    Nothing at the provider joins them to a requirement; those written about when the rejection was first seen come before
+    older ones. More than one is a guess, and all of them are given.
+    """
+    candidates = [
+        comment
+        for comment in sorted(snapshot.comments, key=lambda comment: comment.at)
+        if comment.by_provider and comment.sub_order_id == sub_order_id and comment.id not in order.comments_told
+    ]
+    near = [comment for comment in candidates if comment.at >= rejected_at - _NEAR]
+    return tuple(comment.id for comment in near or candidates)
+
+
 def _merge(known: Requirement | None, seen: RequirementSeen, now: datetime) -> Requirement:
     # A word that we do not know says nothing about what was known.
     state = known.state if known and seen.state is RequirementState.UNKNOWN else seen.state
@@ -55,6 +74,7 @@ def _merge(known: Requirement | None, seen: RequirementSeen, now: datetime) -> R
         rejected_at=now if anew else (known.rejected_at if known and rejected else None),
         told=False if anew else (known.told if known and rejected else True),
         comment_ids=known.comment_ids if known and rejected and not anew else (),
+        errand_id=known.errand_id if known else None,
     )
 
 
@@ -88,12 +108,9 @@ def _tell(
     untold = [requirement for requirement in now_there.values() if not requirement.told]
     if not untold:
         return order, changes
-    reasons = tuple(
-        comment.id
-        for comment in sorted(snapshot.comments, key=lambda comment: comment.at)
-        if comment.by_provider and comment.sub_order_id == sub_order_id and comment.id not in order.comments_told
-    )
-    waited = now - min(requirement.rejected_at or now for requirement in untold)
+    rejected_at = min(requirement.rejected_at or now for requirement in untold)
+    reasons = _reasons(order, sub_order_id, snapshot, rejected_at)
+    waited = now - rejected_at
     if not (reasons and standing) and waited < timings.rejection_grace:
         looks = {*order.hint_looks, *(now + pause for pause in timings.hint_looks if now + pause > now)}
         return order.with_(hint_looks=tuple(sorted(looks))[:10]), changes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.deadlines import rungs, unconfirmed_from
+from numberdesk.domain.errands import due_at
 from numberdesk.domain.order import earliest
 from numberdesk.domain.words import FOLLOWED, OrderState
 
@@ -35,6 +36,7 @@ def schedule(
                 if deadline.unread_since is not None and any(at <= now for _, _, at in rungs(order, deadline))
                 if (at := unconfirmed_from(deadline, deadline.unread_since, timings)) > now
             ]
+            due += [due_at(errand) for errand in order.errands if errand.open]
             wake_at = earliest(next_look_at, *order.hint_looks, *due)
         case OrderState.PLACING:
             next_look_at, wake_at = None, order.attempt.resolve_at if order.attempt else now

@@ -65,14 +65,23 @@ def placer() -> Placer:
     """Build what places orders."""
     from numberdesk.services.place import Placer  # noqa: PLC0415 - each function imports its own service only
 
-    return Placer(_desk(), SqsDeadLetters(aws.sqs(), env("ORDER_DEAD_LETTER_QUEUE_URL")), env("STACK_SCOPE"))
+    return Placer(
+        _desk(),
+        SqsDeadLetters(aws.sqs(), env("ORDER_DEAD_LETTER_QUEUE_URL")),
+        env("STACK_SCOPE"),
+        metadata_name=env("LISTED_METADATA_KEY"),
+    )
 
 
 def syncer() -> Syncer:
     """Build what looks at orders."""
-    from numberdesk.services.sync import Syncer  # noqa: PLC0415 - each function imports its own service only
+    from numberdesk.services.errands import Errands  # noqa: PLC0415 - each function imports its own service only
+    from numberdesk.services.sync import Syncer  # noqa: PLC0415
+    from numberdesk.storage.files import Bucket  # noqa: PLC0415
 
-    return Syncer(_desk(), timedelta(days=int(env("EVENT_RETENTION_DAYS"))))
+    desk = _desk()
+    errands = Errands(desk, Bucket(aws.s3(), env("FILES_BUCKET")))
+    return Syncer(desk, errands, timedelta(days=int(env("EVENT_RETENTION_DAYS"))))
 
 
 def waker() -> Waker:

@@ -17,13 +17,14 @@ from numberdesk.domain.words import MOVES, ChangeKind, OrderState
 from numberdesk.providers import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.order import Change, Order
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import CommentSeen
+    from numberdesk.domain.values import Kept
     from numberdesk.providers.base import AccountFaultError
     from numberdesk.services.ports import Meter, Providers, Queue, Receipt, Store
 
@@ -107,6 +108,7 @@ class Desk:
         *,
         receipts: Sequence[Receipt] = (),
         comments: Sequence[CommentSeen] = (),
+        kept: Mapping[str, Kept] | None = None,
     ) -> Order:
         """Commit what became of an order, and give it as it is now.
 
@@ -121,9 +123,12 @@ class Desk:
         numbers_version = version if after.assets != before.assets else before.numbers_version
         after = after.with_(version=version, updated_at=now, numbers_version=numbers_version)
         self.store.commit(
-            before, after, ledger.entries(after, changes, now, actor), receipts=receipts, comments=comments
+            before, after, ledger.entries(after, changes, now, actor), receipts=receipts, comments=comments, kept=kept
         )
         for change in changes:
+            if change.data.get("silent"):
+                # Neither a notification nor anything of ours led to it.
+                self.meter.count("DriftFound", provider=after.provider)
             self.log.info("change", extra={"change": change.kind.value, "state": after.state.value})
         return after
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
-from numberdesk.domain import ledger, placing
+from numberdesk.domain import answers, errands, ledger, placing
 from numberdesk.domain.capabilities import check
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.ledger import Entry
@@ -35,6 +35,7 @@ from numberdesk.services.ports import ClaimedError, ConflictError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numberdesk.domain.catalogue import Specification
     from numberdesk.domain.order import Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.providers.base import Plan, Provider
@@ -55,8 +56,18 @@ class Placer:
     desk: Desk
     dead_letters: DeadLetters
     stack_scope: str
+    metadata_name: str
+    """The metadata key by whose values orders are listed; none if empty."""
 
-    def handle(self, body: str, *, message_id: str, correlation_id: str, time_left: Callable[[], timedelta]) -> None:
+    def handle(
+        self,
+        body: str,
+        *,
+        message_id: str,
+        correlation_id: str,
+        time_left: Callable[[], timedelta],
+        submitted_by: str | None = None,
+    ) -> None:
         """Handle one message of the order queue: an order, or the wake of an order that waits.
 
         A message that is no order goes to the dead-letter queue with the reason; it never comes back by itself.
@@ -66,6 +77,7 @@ class Placer:
             message_id: the queue's id of it.
             correlation_id: goes with the order through logs, ledger and events.
             time_left: how long this Lambda may still run.
+            submitted_by: the principal, where the API took the order in.
         """
         wake = read_wake(body)
         if wake is not None:
@@ -82,7 +94,7 @@ class Placer:
             if faults:
                 self._refuse(body, faults, message.order_id, message_id, correlation_id)
                 return
-            order = self._receive(message, correlation_id)
+            order = self._receive(message, correlation_id, submitted_by)
             if order.request_hash != message.content_hash():
                 self._refuse(body, [_REUSED], message.order_id, message_id, correlation_id)
                 return
@@ -93,13 +105,21 @@ class Placer:
             return
         _Attempt(self.desk, time_left).run(order)
 
-    def _receive(self, message: OrderMessage, correlation_id: str) -> Order:
+    def _receive(self, message: OrderMessage, correlation_id: str, submitted_by: str | None) -> Order:
         order = self.desk.store.get(message.order_id)
         if order is not None:
             return order
         now = self.desk.clock.now()
         reference = placing.reference_of(self.stack_scope, message.order_id)
-        order, changes = placing.receive(message, reference=reference, correlation_id=correlation_id, now=now)
+        order, changes = placing.receive(
+            message,
+            reference=reference,
+            correlation_id=correlation_id,
+            now=now,
+            zone=self.desk.zone,
+            metadata_name=self.metadata_name,
+            submitted_by=submitted_by,
+        )
         if self.desk.store.create(order, message, ledger.entries(order, changes, now, ACTOR)):
             self.desk.meter.count("OrdersReceived")
             return order
@@ -166,6 +186,10 @@ class _Attempt:
 
     def run(self, order: Order) -> None:
         now = self.desk.clock.now()
+        if wish := errands.cancelled_by(order):
+            # Asked for while a purchase was under way that came to nothing.
+            self._write(order, lambda it: placing.cancel(it, wish, now))
+            return
         state = self.desk.store.account_state(order.provider, order.account)
         probing = state is not None and state.blocked
         if state is not None and probing:
@@ -205,7 +229,29 @@ class _Attempt:
             detail = "its message was erased before it was placed"
             raise RefusedError(detail, code="message_erased")
         provider = self.desk.providers.connect(order.provider, order.account, fresh=probing, guard=self._guard)
-        return provider, provider.plan(message, exclude=frozenset(order.gone))
+        plan = provider.plan(message, exclude=frozenset(order.gone))
+        self._check(message, provider, plan)
+        return provider, plan
+
+    def _check(self, message: OrderMessage, provider: Provider, plan: Plan) -> None:
+        """Check the values that came with the order before any money is spent.
+
+        Raises:
+            RefusedError: with all that is wrong with them.
+            AccountFaultError, UnreadableError, SlotBusyError: not checked; try again later.
+        """
+        if not message.answers:
+            return
+        asked: list[Specification] = []
+        for country, number_type in dict.fromkeys((it.country, it.number_type) for it in plan.chosen if it.number_type):
+            asked += provider.catalogue(country=country, number_type=number_type)
+        # One asked for by name does not say its type; those of a country are mostly of one.
+        named: dict[str | None, str] = {it.country: it.value for it in plan.chosen if not it.number_type}
+        for number in named.values():
+            asked += provider.catalogue(number=number)
+        if faults := answers.check(message.answers, asked):
+            detail = "values for requirements are wrong: " + "; ".join(map(str, faults[:_MOST_FAULTS]))
+            raise RefusedError(detail, code="values")
 
     def _guard(self) -> None:
         """Run just before every call, after any wait for a slot: past `send_before` nobody sends."""

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain import placing
+from numberdesk.domain import answers, placing
 from numberdesk.domain.fold import Folded, fold, fold_unreadable
-from numberdesk.domain.words import OrderState
+from numberdesk.domain.profile import ProfileKey
+from numberdesk.domain.schedule import schedule
+from numberdesk.domain.words import FOLLOWED, OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import (
     AccountFaultError,
@@ -26,11 +28,14 @@ from numberdesk.providers.base import (
 from numberdesk.services.ports import ClaimedError, ConflictError, RawEvent, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numberdesk.domain.order import Order
+    from numberdesk.domain.profile import Profile
+    from numberdesk.domain.values import Kept
     from numberdesk.providers.base import Provider
     from numberdesk.services.desk import Desk
+    from numberdesk.services.errands import Errands
 
 ACTOR = "sync_order"
 _MOST_CONFLICTS = 5
@@ -53,6 +58,7 @@ class Syncer:
     """Looks at orders."""
 
     desk: Desk
+    errands: Errands
     retention: timedelta
 
     def handle(self, message: Message) -> None:
@@ -169,11 +175,14 @@ class Syncer:
             # Nothing to look at yet, or looked at since it came: it is recorded, and that is all.
             self._commit(order, Folded(order, ()), receipts)
             return
+        if order.state in FOLLOWED:
+            order = self.errands.run(order, ACTOR)
         self._observe(order, notification, receipts)
 
     def _observe(self, order: Order, notification: Notification | None, receipts: Sequence[Receipt]) -> None:
         began_at = self.desk.clock.now()
         rules = self.desk.rules(order)
+        kept: Mapping[str, Kept] = {}
         try:
             provider = self.desk.providers.connect(order.provider, order.account)
             snapshot = provider.observe(order)
@@ -203,8 +212,30 @@ class Syncer:
                 now=self.desk.clock.now(),
                 rules=rules,
                 told_ended=notification is not None and notification.says_ended,
+                silent=notification is None and registry.capabilities(order.provider).sends_webhooks,
             )
-        self._commit(order, folded, receipts)
+            folded, kept = self._answer(folded)
+        self._commit(order, folded, receipts, kept)
+
+    def _answer(self, folded: Folded) -> tuple[Folded, Mapping[str, Kept]]:
+        """Answer what the order is asked anew with the values that came with it, or from a profile."""
+        order, now = folded.order, self.desk.clock.now()
+        if order.ended or not answers.unanswered(order):
+            return folded, {}
+        message = self.desk.store.message(order.order_id) if order.request.answered else None
+
+        def profile_for(country: str, number_type: str) -> Profile | None:
+            if not order.request.profiles:
+                return None
+            key = ProfileKey(provider=order.provider, account=order.account, country=country, number_type=number_type)
+            return self.desk.store.profile(key)
+
+        applied = answers.apply(order, message.answers if message else (), profile_for, folded.changes, now)
+        if not applied.kept:
+            return folded, {}
+        rules = self.desk.rules(order)
+        scheduled = schedule(applied.order, now, rules.timings, rules.cadence, keep_next_look=True)
+        return Folded(scheduled, applied.changes, folded.comments), applied.kept
 
     def _find(self, order: Order, receipts: Sequence[Receipt]) -> None:
         """Look for a purchase whose outcome is unclear. Adopt what is surely ours; never send again."""
@@ -274,10 +305,12 @@ class Syncer:
             if store.order_of(order.provider, order.account, placed.provider_order_id) in (None, order.order_id)
         ]
 
-    def _commit(self, before: Order, folded: Folded, receipts: Sequence[Receipt]) -> Order:
+    def _commit(
+        self, before: Order, folded: Folded, receipts: Sequence[Receipt], kept: Mapping[str, Kept] | None = None
+    ) -> Order:
         now = self.desk.clock.now()
         after = self.desk.commit(
-            before, folded.order, folded.changes, now, ACTOR, receipts=receipts, comments=folded.comments
+            before, folded.order, folded.changes, now, ACTOR, receipts=receipts, comments=folded.comments, kept=kept
         )
         self.desk.wake_soon(after)
         return after

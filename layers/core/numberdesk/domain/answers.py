@@ -1,0 +1,132 @@
+"""Values that came with an order or lie in a profile: checked before the purchase, submitted when they are asked for. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from numberdesk.domain import catalogue, errands
+from numberdesk.domain.faults import Fault
+from numberdesk.domain.order import Change, Errand
+from numberdesk.domain.profile import answer_for
+from numberdesk.domain.values import FileValue, Kept
+from numberdesk.domain.words import ChangeKind, ErrandKind, RequirementState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from numberdesk.domain.catalogue import Specification
+    from numberdesk.domain.order import Order, Requirement
+    from numberdesk.domain.profile import Profile
+    from numberdesk.domain.values import Answer
+
+
+def check(answers: Sequence[Answer], specifications: Sequence[Specification]) -> list[Fault]:
+    """Say everything that is wrong with an order's values, given all that its numbers take."""
+    faults: list[Fault] = []
+    for index, answer in enumerate(answers):
+        where = f"answers.{index}"
+        asked = [it for it in specifications if answer.is_for(it.id, it.name)]
+        if not asked:
+            known = ", ".join(dict.fromkeys(it.name for it in specifications)) or "nothing"
+            faults.append(
+                Fault(f"{where}.requirement", "not_asked", f"the provider asks for no such thing; it asks for: {known}")
+            )
+        faults += [fault for it in asked for fault in catalogue.check(it, answer.value, f"{where}.value")]
+    return list(dict.fromkeys(faults))
+
+
+def unanswered(order: Order) -> list[Requirement]:
+    """The requirements that nobody has supplied a value for. One that was rejected needs a person."""
+    return [
+        requirement
+        for requirement in order.requirements
+        if requirement.state is RequirementState.AWAITING_VALUE
+        and not requirement.own
+        and requirement.errand_id is None
+        and errands.covering(order, requirement) is None
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """An order with errands for what is known, what lies with them, and the changes."""
+
+    order: Order
+    kept: dict[str, Kept] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+
+
+def apply(
+    order: Order,
+    answers: Sequence[Answer],
+    profile_for: Callable[[str, str], Profile | None],
+    changes: Sequence[Change],
+    now: datetime,
+) -> Applied:
+    """Answer what an order is asked: first with the values that came with it, then from the profile of its sub order.
+
+    Args:
+        order: as a look left it.
+        answers: those of its message.
+        profile_for: gives the profile of a country and number type, if it is to be used.
+        changes: those of the look. People are not asked for what is answered here.
+        now: the present.
+    """
+    kept: dict[str, Kept] = {}
+    more: list[Change] = []
+    asked_of = {sub_order.id: sub_order for sub_order in order.sub_orders}
+    for sub_order_id in dict.fromkeys(requirement.sub_order_id for requirement in unanswered(order)):
+        order = _give(order, sub_order_id, answers, None, kept, more, now)
+        sub_order = asked_of.get(sub_order_id)
+        if not any(it.sub_order_id == sub_order_id for it in unanswered(order)):
+            continue
+        if sub_order and sub_order.country and sub_order.number_type:
+            profile = profile_for(sub_order.country, sub_order.number_type)
+            if profile is not None and profile.enabled:
+                order = _give(order, sub_order_id, profile.answers, profile, kept, more, now)
+    left = {requirement.sub_order_id for requirement in unanswered(order)}
+    told = [
+        change.model_copy(update={"people": False})
+        if kept and change.kind is ChangeKind.REQUIREMENT_REQUESTED and change.data["sub_order_id"] not in left
+        else change
+        for change in changes
+    ]
+    return Applied(order, kept, (*told, *more))
+
+
+def _give(
+    order: Order,
+    sub_order_id: str,
+    answers: Sequence[Answer],
+    profile: Profile | None,
+    kept: dict[str, Kept],
+    changes: list[Change],
+    now: datetime,
+) -> Order:
+    values = {
+        requirement.id: value
+        for requirement in unanswered(order)
+        if requirement.sub_order_id == sub_order_id
+        and (value := answer_for(answers, requirement.id, requirement.name)) is not None
+    }
+    if not values or sum(errand.open for errand in order.errands) >= errands.MOST_OPEN:
+        return order
+    errand = Errand(
+        id=errands.next_id(order),
+        kind=ErrandKind.SUPPLY,
+        by="profile" if profile else "order",
+        asked_at=now,
+        sub_order_id=sub_order_id,
+        requirement_ids=tuple(values),
+    )
+    files = {value.file_id for value in values.values() if isinstance(value, FileValue)}
+    stored = {file_id: it for file_id, it in profile.files.items() if file_id in files} if profile else {}
+    kept[errand.id] = Kept(values=values, files=stored)
+    order, asked = errands.ask(order, errand)
+    changes += asked
+    if profile:
+        data = {**errands.describe(order, errand), "profile": profile.key.text, "profile_version": profile.version}
+        changes.append(Change.model_validate({"kind": ChangeKind.PROFILE_APPLIED, "data": data}))
+    return order

@@ -1,0 +1,164 @@
+"""Errands: what people, orders, profiles and policies ask to be done at a provider. Pure.
+
+An errand is recorded before anything is sent, and carried out by sync_order, so that a crash loses none. What it led to at
+the provider is told by the look that follows it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from numberdesk.domain import messages
+from numberdesk.domain.order import Change, Errand
+from numberdesk.domain.words import ChangeKind, ErrandKind, ErrandState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime, timedelta
+
+    from numberdesk.domain.order import Order, Requirement
+
+MOST_OPEN = 20
+"""Open errands of one order."""
+_KEPT = 20
+"""Errands that are over and stay on the record; the ledger has them all."""
+MOST_TRIES = 8
+"""Tries after which an errand is given up and people are told."""
+
+Step = tuple["Order", list[Change]]
+
+
+def next_id(order: Order) -> str:
+    """Give the id of a new errand: unique, since each version of an order is written once."""
+    prefix = f"{order.version + 1:06}-"
+    return f"{prefix}{sum(errand.id.startswith(prefix) for errand in order.errands)}"
+
+
+def ask(order: Order, errand: Errand) -> Step:
+    """Put an errand on the record."""
+    asked = order.with_(errands=(*order.errands, errand))
+    return asked, [Change.model_validate({"kind": ChangeKind.ERRAND_ASKED, "data": describe(order, errand)})]
+
+
+def send(order: Order, errand: Errand, now: datetime) -> Order:
+    """Record that a call which must not be repeated blindly is about to leave."""
+    return _replace(order, errand.model_copy(update={"state": ErrandState.SENT, "sent_at": errand.sent_at or now}))
+
+
+def done(order: Order, errand: Errand, outcome: str, now: datetime) -> Step:
+    """The provider took it."""
+    over = errand.model_copy(update={"state": ErrandState.DONE, "outcome": outcome, "ended_at": now})
+    order = _replace(order, over)
+    # What it led to should be seen soon.
+    order = order.with_(look_step=0)
+    data = {**describe(order, over), "outcome": outcome}
+    kind, text = ChangeKind.ERRAND_DONE, ""
+    match errand.kind:
+        case ErrandKind.SUPPLY | ErrandKind.GROUP:
+            kind = ChangeKind.REQUIREMENT_SUBMITTED
+            order = order.with_(
+                requirements=tuple(
+                    requirement.model_copy(update={"errand_id": errand.id})
+                    if requirement in answered(order, errand)
+                    else requirement
+                    for requirement in order.requirements
+                )
+            )
+            text = messages.submitted(order, over, [it.label for it in answered(order, errand)])
+        case ErrandKind.EXTENSION:
+            kind, text = ChangeKind.EXTENSION_REQUESTED, messages.extension_requested(order, over)
+    return order, [Change.model_validate({"kind": kind, "data": data, "message": text})]
+
+
+def refused(order: Order, errand: Errand, outcome: str, now: datetime, *, people: bool = True) -> Step:
+    """It was not done, and will not be."""
+    over = errand.model_copy(update={"state": ErrandState.REFUSED, "outcome": outcome, "ended_at": now})
+    data = {**describe(order, over), "outcome": outcome}
+    text = messages.errand_refused(order, over, [it.label for it in answered(order, errand)])
+    change = Change.model_validate({"kind": ChangeKind.ERRAND_REFUSED, "data": data, "message": text, "people": people})
+    return _replace(order, over), [change]
+
+
+def postpone(order: Order, errand: Errand, why: str, until: datetime, now: datetime, *, counts: bool) -> Step:
+    """It could not be done now. After many tries it is given up."""
+    tries = errand.tries + counts
+    if tries >= MOST_TRIES:
+        return refused(order, errand, f"given up after {tries} tries: {why}", now)
+    return _replace(order, errand.model_copy(update={"tries": tries, "not_before": until, "outcome": why})), []
+
+
+def pause(errand: Errand, cadence: tuple[timedelta, ...]) -> timedelta:
+    """How long to wait before the next try."""
+    return cadence[min(errand.tries, len(cadence) - 1)]
+
+
+def due(order: Order, now: datetime) -> list[Errand]:
+    """The errands that are to be done now."""
+    return [errand for errand in order.errands if errand.open and due_at(errand) <= now]
+
+
+def due_at(errand: Errand) -> datetime:
+    """When an open errand is to be done."""
+    return errand.not_before or errand.asked_at
+
+
+def wants_cancel(order: Order) -> bool:
+    """Whether somebody asked to cancel the order as a whole."""
+    return any(errand.open and errand.kind is ErrandKind.CANCEL for errand in order.errands)
+
+
+def cancelled_by(order: Order) -> str | None:
+    """Say who asked for the cancellation of an order, if it was asked for."""
+    asked = (it for it in order.errands if it.kind is ErrandKind.CANCEL and it.state is not ErrandState.REFUSED)
+    return next((errand.by for errand in asked), None)
+
+
+def close(order: Order, now: datetime) -> Step:
+    """The order is over: what was still to be done is not. A wish to cancel is either fulfilled or void."""
+    changes: list[Change] = []
+    for errand in order.errands:
+        if errand.open:
+            order, more = refused(order, errand, "the order ended", now, people=False)
+            changes += more
+    return order, changes
+
+
+def answered(order: Order, errand: Errand) -> list[Requirement]:
+    """The order's requirements that an errand answers. A group answers all of them."""
+    number = next((asset for asset in order.assets if asset.value == errand.number), None)
+    sub_order_id = errand.sub_order_id or (number.sub_order_id if number else None)
+    return [
+        requirement
+        for requirement in order.requirements
+        if not requirement.own
+        and (sub_order_id is None or requirement.sub_order_id == sub_order_id)
+        and (errand.kind is ErrandKind.GROUP or requirement.id in errand.requirement_ids)
+    ]
+
+
+def covering(order: Order, requirement: Requirement) -> Errand | None:
+    """The open errand that brings a value for a requirement."""
+    bringing = (errand for errand in order.errands if errand.open and requirement in answered(order, errand))
+    return next(bringing, None)
+
+
+def describe(order: Order, errand: Errand) -> dict[str, object]:
+    """Say what an errand is, for programs: no value is in it."""
+    said: dict[str, object] = {"errand_id": errand.id, "errand": errand.kind.value, "by": errand.by}
+    for name in ("sub_order_id", "number", "group_id", "comment_id"):
+        if (value := getattr(errand, name)) is not None:
+            said[name] = value
+    if errand.requirement_ids:
+        said["requirements"] = [{"id": it, "name": _name(order.requirements, it)} for it in errand.requirement_ids[:20]]
+    return said
+
+
+def _name(requirements: Iterable[Requirement], requirement_id: str) -> str | None:
+    return next((it.name for it in requirements if it.id == requirement_id), None)
+
+
+def _replace(order: Order, errand: Errand) -> Order:
+    errands = [errand if each.id == errand.id else each for each in order.errands]
+    over = [each for each in errands if not each.open]
+    forgotten = {each.id for each in over[: max(len(over) - _KEPT, 0)]}
+    return order.with_(errands=tuple(each for each in errands if each.id not in forgotten))

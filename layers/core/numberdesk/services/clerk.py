@@ -1,0 +1,487 @@
+"""The clerk: what people and applications ask of orders. Everything is checked, then recorded; sync_order carries it out.
+
+Each method reads the order, says what is wrong or writes what is asked, and begins anew where somebody else wrote the order
+in between: of two who supply different values at the same moment one wins and the other is told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from numberdesk.domain import catalogue, deadlines, errands, messages, placing
+from numberdesk.domain.capabilities import Ability, check
+from numberdesk.domain.faults import Fault
+from numberdesk.domain.model import instant_text
+from numberdesk.domain.order import Acknowledgement, Change, Errand
+from numberdesk.domain.request import InvalidMessageError, read_message
+from numberdesk.domain.schedule import schedule
+from numberdesk.domain.values import DoneValue, FileValue, Kept
+from numberdesk.domain.words import ENDED, FOLLOWED, ChangeKind, ErrandKind, ErrandState, OrderState, RequirementState
+from numberdesk.providers import registry
+from numberdesk.services.ports import ConflictError
+from numberdesk.services.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from numberdesk.domain.catalogue import Specification
+    from numberdesk.domain.order import Order, Requirement
+    from numberdesk.domain.request import OrderMessage
+    from numberdesk.domain.values import Answer, StoredFile
+    from numberdesk.services.desk import Desk
+    from numberdesk.services.uploads import Uploads
+
+_MOST_CONFLICTS = 5
+_LONGEST_ON_IT = timedelta(days=31)
+_SUPPLIABLE = frozenset({RequirementState.AWAITING_VALUE, RequirementState.REJECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What becomes of an order that something is asked for."""
+
+    order: Order
+    changes: Sequence[Change]
+    kept: Mapping[str, Kept]
+
+
+@dataclass(frozen=True, slots=True)
+class Clerk:
+    """Takes wishes about orders.
+
+    Every method raises ProblemError where a wish is not taken, and gives the order as it is after it was. `by` is the
+    principal who asks; it stands in the ledger.
+    """
+
+    desk: Desk
+    uploads: Uploads
+
+    # Orders
+
+    def submit(self, body: str, by: str) -> tuple[Order | None, OrderMessage, bool]:
+        """Take an order message in: the order if it is known already, the message, and whether it was put on the queue."""
+        try:
+            message = read_message(body)
+        except InvalidMessageError as error:
+            raise ProblemError(Problem.INVALID, "the order is not taken", error.faults) from None
+        if faults := check(message, registry.capabilities(message.provider)):
+            raise ProblemError(Problem.INVALID, "the order is not taken", faults)
+        order = self.desk.store.get(message.order_id)
+        if order is None:
+            self.desk.order_queue.send(message.model_dump(mode="json", exclude_unset=True), submitted_by=by)
+            return None, message, True
+        if order.request_hash != message.content_hash():
+            detail = "this order id was used for another request; use a new id for another order"
+            raise ProblemError(Problem.ORDER_ID_REUSED, detail)
+        return order, message, False
+
+    def cancel(self, order_id: str, by: str, *, sub_order_id: str | None = None) -> Order:
+        """Cancel an order: at once if it was not sent, at the provider if it was, and where that is not known yet, once it is."""
+
+        def wish(order: Order, now: datetime) -> Asked:
+            if order.state is OrderState.RECEIVED and sub_order_id is None:
+                return Asked(*placing.cancel(order, by, now), {})
+            able = Ability.CANCEL in registry.capabilities(order.provider).abilities
+            if order.state in FOLLOWED and not able:
+                name = messages.provider_name(order.provider)
+                text = f"{name} has no way to cancel an order; it goes on, and its numbers can be given back once they are there"
+                raise ProblemError(Problem.CANNOT_CANCEL, text)
+            if sub_order_id is not None:
+                _require_sub_order(order, sub_order_id)
+            if any(
+                it.open and it.kind is ErrandKind.CANCEL and it.sub_order_id == sub_order_id for it in order.errands
+            ):
+                return Asked(order, (), {})
+            return self._ask(order, [_errand(order, ErrandKind.CANCEL, by, now, sub_order_id=sub_order_id)], {})
+
+        return self._write(order_id, by, wish)
+
+    def sync(self, order_id: str, by: str) -> Order:
+        """Look at an order now, whatever its state: place it, search for it or observe it, whichever is its turn."""
+
+        def wish(order: Order, now: datetime) -> Asked:
+            if order.state is OrderState.PLACING:
+                # Its sender is at work.
+                return Asked(order, (), {})
+            return Asked(order.with_(wake_at=now), (), {})
+
+        return self._write(order_id, by, wish, ended_too=True)
+
+    def acknowledge(self, order_id: str, until: datetime, by: str) -> Order:
+        """Say that somebody is on it, until an instant."""
+
+        def wish(order: Order, now: datetime) -> Asked:
+            if not now < until <= now + _LONGEST_ON_IT:
+                fault = Fault("until", "out_of_range", f"an instant in the next {_LONGEST_ON_IT.days} days")
+                raise ProblemError(Problem.INVALID, "nothing was acknowledged", [fault])
+            acknowledged = Acknowledgement(by=by, at=now, until=until)
+            data = {"by": by, "until": instant_text(until)}
+            change = Change.model_validate({"kind": ChangeKind.REMINDER_ACKNOWLEDGED, "data": data})
+            return Asked(order.with_(acknowledged=acknowledged), (change,), {})
+
+        return self._write(order_id, by, wish)
+
+    # Requirements
+
+    def supply(
+        self,
+        order_id: str,
+        answers: Sequence[Answer],
+        by: str,
+        *,
+        sub_order_id: str | None = None,
+        number: str | None = None,
+        again: bool = False,
+    ) -> Order:
+        """Supply values for requirements, or tick off what is on the order's own list.
+
+        Args:
+            order_id: whose.
+            answers: requirements by id or name, each with its value.
+            by: who supplies them.
+            sub_order_id: for this sub order only.
+            number: for this number (E.164) only.
+            again: also where a value was supplied already, even the same one.
+        """
+        order = self._get(order_id)
+        specifications = self._specifications(order, answers)
+        files = self._take_files(order, answers)
+
+        def wish(order: Order, now: datetime) -> Asked:
+            found = _match(order, answers, sub_order_id, number)
+            ticked = [it for it, answer in found if it.own]
+            if ticked:
+                return self._tick(order, found, now)
+            _require_placed(order)
+            _require_ability(order, Ability.VALUES)
+            faults = [
+                fault
+                for it, (index, answer) in found
+                if (specification := specifications.get((it.sub_order_id, it.id)))
+                for fault in catalogue.check(specification, answer.value, f"values.{index}.value")
+            ]
+            if faults:
+                raise ProblemError(Problem.INVALID, "nothing was supplied", list(dict.fromkeys(faults)))
+            values = {it.id: answer.value for it, (_, answer) in found}
+            kept = Kept(values=values, files=files)
+            if not again and (same := self._being_supplied(order, [it for it, _ in found], kept)):
+                return Asked(same, (), {})
+            errand = _errand(
+                order,
+                ErrandKind.SUPPLY,
+                by,
+                now,
+                sub_order_id=sub_order_id,
+                number=number,
+                requirement_ids=tuple(values),
+            )
+            return self._ask(order, [errand], {errand.id: kept})
+
+        return self._write(order_id, by, wish)
+
+    def attach_group(
+        self,
+        order_id: str,
+        group_id: str,
+        by: str,
+        *,
+        sub_order_id: str | None = None,
+        number: str | None = None,
+        again: bool = False,
+    ) -> Order:
+        """Answer with a requirement group: the whole order, one sub order or one number."""
+
+        def wish(order: Order, now: datetime) -> Asked:
+            _require_placed(order)
+            _require_ability(order, Ability.VALUES)
+            errand = _errand(
+                order, ErrandKind.GROUP, by, now, sub_order_id=sub_order_id, number=number, group_id=group_id
+            )
+            concerned = _of_scope(order, sub_order_id, number)
+            if not concerned:
+                raise ProblemError(Problem.INVALID, "the order has no requirements there")
+            for other in order.errands:
+                if other.open and set(_keys(errands.answered(order, other))) & set(_keys(concerned)):
+                    if other.kind is ErrandKind.GROUP and other.group_id == group_id:
+                        return Asked(order, (), {})
+                    raise _being_supplied(other)
+            wanted = (ErrandKind.GROUP, ErrandState.DONE, group_id, sub_order_id, number)
+            done = {(it.kind, it.state, it.group_id, it.sub_order_id, it.number) for it in order.errands}
+            if not again and wanted in done:
+                detail = "this group was attached already; say again to attach it as it is now"
+                raise ProblemError(Problem.ALREADY_SUPPLIED, detail)
+            return self._ask(order, [errand], {})
+
+        return self._write(order_id, by, wish)
+
+    # Comments and time
+
+    def comment(self, order_id: str, text: str, by: str, *, sub_order_id: str | None = None) -> Order:
+        """Post a comment on a sub order; on the only one where none is named."""
+
+        def wish(order: Order, now: datetime) -> Asked:
+            _require_placed(order)
+            _require_ability(order, Ability.COMMENTS)
+            errand = _errand(order, ErrandKind.COMMENT, by, now, sub_order_id=_one_sub_order(order, sub_order_id))
+            return self._ask(order, [errand], {errand.id: Kept(text=text)})
+
+        return self._write(order_id, by, wish)
+
+    def mark_read(self, order_id: str, comment_id: str, by: str) -> Order:
+        """Mark a comment as read at the provider."""
+
+        def wish(order: Order, now: datetime) -> Asked:
+            _require_placed(order)
+            _require_ability(order, Ability.COMMENTS)
+            if comment_id not in order.comments_seen:
+                raise ProblemError(Problem.NOT_FOUND, "the order has no such comment")
+            errand = _errand(order, ErrandKind.READ, by, now, comment_id=comment_id)
+            return self._ask(order, [errand], {})
+
+        return self._write(order_id, by, wish)
+
+    def extend(self, order_id: str, by: str, *, sub_order_id: str | None = None, text: str | None = None) -> Order:
+        """Ask for more time, in a comment on each sub order that has a deadline, or on one."""
+
+        def wish(order: Order, now: datetime) -> Asked:
+            _require_placed(order)
+            _require_ability(order, Ability.EXTENSIONS)
+            if sub_order_id is not None:
+                _require_sub_order(order, sub_order_id)
+            standing = [
+                it
+                for it in order.deadlines
+                if not it.own and it.value > now and sub_order_id in (None, it.sub_order_id)
+            ]
+            concerned = dict.fromkeys(it.sub_order_id for it in standing)
+            asking = {it.sub_order_id for it in order.errands if it.open and it.kind is ErrandKind.EXTENSION}
+            if not concerned:
+                raise ProblemError(Problem.INVALID, "no deadline stands there that could be extended")
+            asked, kept = order, {}
+            new = []
+            for each in concerned:
+                if each not in asking:
+                    errand = _errand(asked, ErrandKind.EXTENSION, by, now, sub_order_id=each)
+                    new.append(errand)
+                    kept[errand.id] = Kept(text=text or messages.extension_text(order))
+                    asked = asked.with_(errands=(*asked.errands, errand))
+            counted = tuple(
+                it.model_copy(update={"extensions": it.extensions + 1})
+                if not it.own and it.sub_order_id in concerned and it.sub_order_id not in asking
+                else it
+                for it in order.deadlines
+            )
+            return self._ask(order.with_(deadlines=counted), new, kept)
+
+        return self._write(order_id, by, wish)
+
+    # The steps
+
+    def _get(self, order_id: str) -> Order:
+        order = self.desk.store.get(order_id)
+        if order is None:
+            raise ProblemError(Problem.NOT_FOUND, "there is no such order")
+        return order
+
+    def _write(
+        self, order_id: str, by: str, wish: Callable[[Order, datetime], Asked], *, ended_too: bool = False
+    ) -> Order:
+        for _ in range(_MOST_CONFLICTS):
+            order, now = self._get(order_id), self.desk.clock.now()
+            if order.state in ENDED and not ended_too:
+                raise ProblemError(Problem.ORDER_ENDED, f"the order is over: it is {order.state.value}")
+            asked = wish(order, now)
+            if asked.order is order:
+                return order
+            try:
+                after = self.desk.commit(order, asked.order, asked.changes, now, by, kept=asked.kept)
+            except ConflictError:
+                continue
+            self.desk.wake_soon(after)
+            return after
+        detail = "others write this order again and again; try once more"
+        raise ProblemError(Problem.CHANGED_MEANWHILE, detail)
+
+    def _ask(self, order: Order, new: Sequence[Errand], kept: Mapping[str, Kept]) -> Asked:
+        if sum(it.open for it in order.errands) + len(new) > errands.MOST_OPEN:
+            detail = f"{errands.MOST_OPEN} things are being done for this order already; wait for them"
+            raise ProblemError(Problem.TOO_MANY_ERRANDS, detail)
+        changes: list[Change] = []
+        for errand in new:
+            order, more = errands.ask(order, errand)
+            changes += more
+        rules = self.desk.rules(order)
+        now = self.desk.clock.now()
+        return Asked(schedule(order, now, rules.timings, rules.cadence, keep_next_look=True), changes, kept)
+
+    def _tick(self, order: Order, found: Sequence[tuple[Requirement, tuple[int, Answer]]], now: datetime) -> Asked:
+        others = [
+            Fault(
+                f"values.{index}.value", "wrong_kind", f"{it.label} is on the order's own list: tick it off with done"
+            )
+            for it, (index, answer) in found
+            if not (it.own and isinstance(answer.value, DoneValue))
+        ]
+        if others:
+            raise ProblemError(Problem.INVALID, "nothing was ticked off", others)
+        ticked, changes = order, []
+        for done in (True, False):
+            ids = {
+                it.id for it, (_, answer) in found if isinstance(answer.value, DoneValue) and answer.value.done is done
+            }
+            ticked, more = deadlines.tick(ticked, ids, done=done, now=now, zone=self.desk.zone)
+            changes += more
+        if not changes:
+            return Asked(order, (), {})
+        # A look folds what follows from it.
+        return Asked(ticked.with_(wake_at=now) if ticked.state in FOLLOWED else ticked, changes, {})
+
+    def _being_supplied(self, order: Order, concerned: Sequence[Requirement], kept: Kept) -> Order | None:
+        """Hold values against those on their way and those supplied before; gives the order where they are on their way."""
+        content = kept.content()
+        for requirement in concerned:
+            other = errands.covering(order, requirement)
+            if other is not None:
+                on_its_way = self.desk.store.kept(order.order_id, other.id)
+                if on_its_way is not None and on_its_way.content() == content:
+                    return order
+                raise _being_supplied(other)
+            if requirement.state not in _SUPPLIABLE:
+                detail = f"{requirement.label} is {requirement.state.value}; say again to supply another value"
+                raise ProblemError(Problem.ALREADY_SUPPLIED, detail)
+            if requirement.errand_id is None:
+                continue
+            before = self.desk.store.kept(order.order_id, requirement.errand_id)
+            same = before is not None and before.values.get(requirement.id) == kept.values[requirement.id]
+            if same:
+                detail = f"the same value for {requirement.label} was submitted before; correct it, or say again"
+                raise ProblemError(Problem.ALREADY_SUPPLIED, detail)
+        return None
+
+    def _specifications(self, order: Order, answers: Sequence[Answer]) -> dict[tuple[str, str], Specification]:
+        """Read what the order's sub orders take, for what is answered: by sub order and requirement."""
+        abilities = registry.capabilities(order.provider).abilities
+        if order.state not in FOLLOWED or Ability.CATALOGUE not in abilities:
+            return {}
+        concerned = {
+            it.sub_order_id
+            for it in order.requirements
+            if not it.own and any(answer.is_for(it.id, it.name) for answer in answers)
+        }
+        found: dict[tuple[str, str], Specification] = {}
+        for sub_order in order.sub_orders:
+            if sub_order.id in concerned and sub_order.country and sub_order.number_type:
+                provider = self.desk.providers.connect(order.provider, order.account)
+                read = provider.catalogue(country=sub_order.country, number_type=sub_order.number_type)
+                found |= {(sub_order.id, it.id): it for it in read}
+        return found
+
+    def _take_files(self, order: Order, answers: Sequence[Answer]) -> dict[str, StoredFile]:
+        named = [answer.value.file_id for answer in answers if isinstance(answer.value, FileValue)]
+        return {it: self.uploads.take(f"order/{order.order_id}", it) for it in dict.fromkeys(named)}
+
+
+def _errand(
+    order: Order,
+    kind: ErrandKind,
+    by: str,
+    now: datetime,
+    *,
+    sub_order_id: str | None = None,
+    number: str | None = None,
+    requirement_ids: tuple[str, ...] = (),
+    group_id: str | None = None,
+    comment_id: str | None = None,
+) -> Errand:
+    return Errand(
+        id=errands.next_id(order),
+        kind=kind,
+        by=by,
+        asked_at=now,
+        sub_order_id=sub_order_id,
+        number=number,
+        requirement_ids=requirement_ids,
+        group_id=group_id,
+        comment_id=comment_id,
+    )
+
+
+def _being_supplied(other: Errand) -> ProblemError:
+    detail = f"other values, supplied by {other.by}, are on their way for this; see what comes of them first"
+    return ProblemError(Problem.BEING_SUPPLIED, detail)
+
+
+def _keys(requirements: Sequence[Requirement]) -> list[tuple[str, str]]:
+    return [(it.sub_order_id, it.id) for it in requirements]
+
+
+def _require_placed(order: Order) -> None:
+    if order.state not in FOLLOWED:
+        raise ProblemError(Problem.NOT_PLACED, f"the order is {order.state.value}: it is not at its provider yet")
+
+
+def _require_ability(order: Order, ability: Ability) -> None:
+    if ability not in registry.capabilities(order.provider).abilities:
+        name = messages.provider_name(order.provider)
+        raise ProblemError(Problem.NOT_ABLE, f"{name}'s API has no {ability.value}; do it with its people")
+
+
+def _require_sub_order(order: Order, sub_order_id: str) -> None:
+    if sub_order_id not in {it.id for it in order.sub_orders}:
+        fault = Fault("sub_order_id", "unknown", "the order has no such sub order")
+        raise ProblemError(Problem.INVALID, "nothing was done", [fault])
+
+
+def _one_sub_order(order: Order, sub_order_id: str | None) -> str:
+    if sub_order_id is not None:
+        _require_sub_order(order, sub_order_id)
+        return sub_order_id
+    if len(order.sub_orders) != 1:
+        fault = Fault("sub_order_id", "missing", f"the order has {len(order.sub_orders)} sub orders; name one")
+        raise ProblemError(Problem.INVALID, "nothing was done", [fault])
+    return order.sub_orders[0].id
+
+
+def _of_scope(order: Order, sub_order_id: str | None, number: str | None) -> list[Requirement]:
+    """The order's requirements that a wish concerns: of all, of one sub order, or of the sub order of a number."""
+    if sub_order_id is not None and number is not None:
+        fault = Fault("number", "one_of", "name a sub order or a number, not both")
+        raise ProblemError(Problem.INVALID, "nothing was done", [fault])
+    if sub_order_id is not None:
+        _require_sub_order(order, sub_order_id)
+    if number is not None:
+        asset = next((it for it in order.assets if it.value == number), None)
+        if asset is None:
+            raise ProblemError(
+                Problem.INVALID, "nothing was done", [Fault("number", "unknown", "the order has no such number")]
+            )
+        return [it for it in order.requirements if it.sub_order_id == asset.sub_order_id]
+    return [it for it in order.requirements if sub_order_id in (None, it.sub_order_id)]
+
+
+def _match(
+    order: Order, answers: Sequence[Answer], sub_order_id: str | None, number: str | None
+) -> list[tuple[Requirement, tuple[int, Answer]]]:
+    """Find the requirements that answers are for, each with its answer and that one's place."""
+    there = _of_scope(order, sub_order_id, number)
+    faults: list[Fault] = []
+    found: list[tuple[Requirement, tuple[int, Answer]]] = []
+    taken: set[tuple[str, str]] = set()
+    for index, answer in enumerate(answers):
+        matching = [it for it in there if answer.is_for(it.id, it.name)]
+        if not matching:
+            known = messages.listed(dict.fromkeys(it.label for it in there)) or "nothing"
+            fault = Fault(
+                f"values.{index}.requirement", "unknown", f"the order has no such requirement; it has: {known}"
+            )
+            faults.append(fault)
+        if taken & set(_keys(matching)):
+            faults.append(Fault(f"values.{index}.requirement", "twice", "it is answered twice; answer it once"))
+        taken |= set(_keys(matching))
+        found += [(it, (index, answer)) for it in matching]
+    if faults:
+        raise ProblemError(Problem.INVALID, "nothing was supplied", faults)
+    return found

@@ -1,0 +1,165 @@
+"""Carry out errands: one call or a few at the provider, and what came of it onto the record."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from numberdesk.domain import errands
+from numberdesk.domain.schedule import schedule
+from numberdesk.domain.values import (
+    AddressIdValue,
+    AddressValue,
+    DateValue,
+    DocumentIdValue,
+    FileValue,
+    TextValue,
+)
+from numberdesk.domain.words import ErrandKind, ErrandState
+from numberdesk.providers.base import (
+    AccountFaultError,
+    NotAbleError,
+    NotSentError,
+    ProviderError,
+    RefusedError,
+    SlotBusyError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numberdesk.domain.order import Change, Errand, Order
+    from numberdesk.domain.values import Kept, StoredFile, Value
+    from numberdesk.providers.base import Provider
+    from numberdesk.services.desk import Desk
+    from numberdesk.services.ports import Files
+
+_SKEW = timedelta(minutes=5)
+"""How far a provider's clock may be behind ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errands:
+    """Carries out what is asked to be done at providers."""
+
+    desk: Desk
+    files: Files
+
+    def run(self, order: Order, actor: str) -> Order:
+        """Carry out all that is due of an order that is at its provider, one after the other; gives it as it is then.
+
+        Raises:
+            ConflictError: somebody else wrote the order; what was sent is sent again, or found, in the next run.
+        """
+        for errand in errands.due(order, self.desk.clock.now()):
+            order = self._one(order, errand, actor)
+        return order
+
+    def _one(self, order: Order, errand: Errand, actor: str) -> Order:
+        try:
+            provider = self.desk.providers.connect(order.provider, order.account)
+            kept = self.desk.store.kept(order.order_id, errand.id)
+            order, errand = self._announce(order, errand, actor)
+            outcome = self._do(order, errand, kept, provider)
+        except (RefusedError, NotAbleError) as error:
+            return self._commit(order, *errands.refused(order, errand, str(error), self.desk.clock.now()), actor)
+        except ProviderError as error:
+            return self._postpone(order, errand, error, actor)
+        return self._commit(order, *errands.done(order, errand, outcome, self.desk.clock.now()), actor)
+
+    def _announce(self, order: Order, errand: Errand, actor: str) -> tuple[Order, Errand]:
+        """Record that a comment is about to be sent: after a crash it is looked for before it is sent again."""
+        if errand.kind not in (ErrandKind.COMMENT, ErrandKind.EXTENSION) or errand.state is ErrandState.SENT:
+            return order, errand
+        order = self._commit(order, errands.send(order, errand, self.desk.clock.now()), [], actor)
+        # As it was before: what is looked for is a call of an earlier run.
+        return order, errand
+
+    def _do(self, order: Order, errand: Errand, kept: Kept | None, provider: Provider) -> str:
+        match errand.kind:
+            case ErrandKind.CANCEL:
+                return provider.cancel(order, sub_order_id=errand.sub_order_id)
+            case ErrandKind.GROUP:
+                group_id = errand.group_id or ""
+                return provider.attach_group(order, group_id, sub_order_id=errand.sub_order_id, number=errand.number)
+            case ErrandKind.READ:
+                provider.mark_read(errand.comment_id or "")
+                return ""
+        if kept is None:
+            raise RefusedError("what was supplied has been erased", code="erased")
+        if errand.kind is ErrandKind.SUPPLY:
+            values = self._ready(order, errand, kept, provider)
+            return provider.supply(order, values, sub_order_id=errand.sub_order_id, number=errand.number)
+        return self._comment(errand, kept.text or "", provider)
+
+    def _comment(self, errand: Errand, text: str, provider: Provider) -> str:
+        sub_order_id = errand.sub_order_id or ""
+        if errand.state is ErrandState.SENT and errand.sent_at is not None:
+            since = errand.sent_at - _SKEW
+            for comment in provider.comments(sub_order_id):
+                if not comment.by_provider and comment.body == text and comment.at >= since:
+                    return comment.id
+        return provider.comment(sub_order_id, text)
+
+    # Values
+
+    def _ready(self, order: Order, errand: Errand, kept: Kept, provider: Provider) -> dict[str, str]:
+        """Turn values into what the provider takes: text, or ids of addresses and documents, which are made now."""
+        ready = {}
+        for requirement_id, value in kept.values.items():
+            if isinstance(value, AddressValue):
+                made = kept.made.get(requirement_id)
+                if made is None:
+                    made = provider.create_address(value.address, order.reference)
+                    kept = kept.model_copy(update={"made": {**kept.made, requirement_id: made}})
+                    # A second try must not create it again.
+                    self.desk.store.keep(order.order_id, errand.id, kept)
+                ready[requirement_id] = made
+            else:
+                ready[requirement_id] = self._field(order, kept, value, provider)
+        return ready
+
+    def _field(self, order: Order, kept: Kept, value: Value, provider: Provider) -> str:
+        match value:
+            case TextValue():
+                return value.text
+            case DateValue():
+                return value.date.isoformat()
+            case AddressIdValue():
+                return value.address_id
+            case DocumentIdValue():
+                return value.document_id
+            case FileValue() if value.file_id in kept.files:
+                return self._upload(order, kept.files[value.file_id], provider)
+        raise RefusedError("a value of a kind that no provider takes", code="values")
+
+    def _upload(self, order: Order, file: StoredFile, provider: Provider) -> str:
+        # At the moment of submission: Telnyx deletes a document that nothing refers to after 30 minutes.
+        found = self.files.read(file.key, file.version_id, most_bytes=file.size)
+        if found is None or hashlib.sha256(found[0]).hexdigest() != file.sha256:
+            raise RefusedError("the file is no longer there as it was checked; upload it again", code="file")
+        return provider.upload_document(found[0], file.filename, file.content_type, order.reference)
+
+    # The record
+
+    def _postpone(self, order: Order, errand: Errand, error: ProviderError, actor: str) -> Order:
+        now = self.desk.clock.now()
+        until = now + errands.pause(errand, self.desk.timings.unclear_cadence)
+        counts = True
+        if isinstance(error, AccountFaultError):
+            until, counts = self.desk.account_fault(order, error, now, actor), False
+            until = max(until, now + self.desk.timings.unclear_cadence[0])
+        elif isinstance(error, SlotBusyError):
+            until, counts = now + error.retry_after, False
+        # A comment whose call left and was not answered is looked for first, the next time.
+        left = errand.state is ErrandState.SENT or not isinstance(error, NotSentError)
+        errand = next((it for it in order.errands if it.id == errand.id), errand) if left else errand
+        return self._commit(order, *errands.postpone(order, errand, str(error), until, now, counts=counts), actor)
+
+    def _commit(self, before: Order, after: Order, changes: Sequence[Change], actor: str) -> Order:
+        now = self.desk.clock.now()
+        rules = self.desk.rules(before)
+        scheduled = schedule(after, now, rules.timings, rules.cadence, keep_next_look=True)
+        return self.desk.commit(before, scheduled, changes, now, actor)

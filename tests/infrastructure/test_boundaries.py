@@ -21,7 +21,12 @@ OURS = {
         "numberdesk.providers.base",
         "numberdesk.providers.registry",
     },
-    "storage": {"numberdesk.domain", "numberdesk.services.ports", "numberdesk.providers.base"},
+    "storage": {
+        "numberdesk.domain",
+        "numberdesk.services.ports",
+        "numberdesk.providers.base",
+        "numberdesk.storage",
+    },
     "messaging": {"numberdesk.domain", "numberdesk.services.ports"},
     "runtime": {
         "numberdesk.domain",
@@ -39,7 +44,8 @@ OTHERS = {
     "domain": {"pydantic"},
     "providers": {"cryptography", "defusedxml", "phonenumbers"},
     "services": set[str](),
-    "storage": {"boto3.dynamodb.types", "botocore.exceptions", "types_boto3_dynamodb"},  # no clients: data and errors
+    # No clients: data and errors.
+    "storage": {"boto3.dynamodb.types", "botocore.exceptions", "types_boto3_dynamodb", "types_boto3_s3"},
     "messaging": {"types_boto3_events", "types_boto3_sqs"},
     "runtime": {
         "aws_lambda_powertools",
@@ -47,6 +53,7 @@ OTHERS = {
         "botocore.config",
         "types_boto3_dynamodb",
         "types_boto3_events",
+        "types_boto3_s3",
         "types_boto3_secretsmanager",
         "types_boto3_sqs",
     },

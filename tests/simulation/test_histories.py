@@ -90,7 +90,7 @@ def moves_are_legal(world: World) -> None:
         state = OrderState.RECEIVED
         entries = sorted(
             (entry.position, entry)
-            for (subject, _), entry in world.store.ledger.items()
+            for (subject, _), entry in world.store.entries.items()
             if subject == f"order/{order_id}"
         )
         for _, entry in entries:
@@ -103,7 +103,7 @@ def moves_are_legal(world: World) -> None:
 def reminders_are_right(world: World) -> None:
     fired: Counter[tuple[Any, ...]] = Counter()
     truths = {truth.id: truth for truth in world.truths.values()}
-    for entry in world.store.ledger.values():
+    for entry in world.store.entries.values():
         if entry.kind is not ChangeKind.DEADLINE_APPROACHING:
             continue
         data = entry.data
@@ -124,11 +124,11 @@ def nothing_is_lost(world: World) -> None:
     assert not any(world.queues.values())
     assert not world.store.marked, "every event is on the bus"
     published = {detail["id"] for _, detail in world.published}
-    promised = {entry.id for entry in world.store.ledger.values() if entry.is_event}
+    promised = {entry.id for entry in world.store.entries.values() if entry.is_event}
     assert published == promised
     for order in world.store.orders.values():
         kinds = [
-            entry.kind for (subject, _), entry in world.store.ledger.items() if subject == f"order/{order.order_id}"
+            entry.kind for (subject, _), entry in world.store.entries.items() if subject == f"order/{order.order_id}"
         ]
         assert kinds.count(ChangeKind.ORDER_RECEIVED) == 1
         if order.state in ENDED:
@@ -138,7 +138,7 @@ def nothing_is_lost(world: World) -> None:
 
 def test_a_seed_plays_the_same_history_twice() -> None:
     one, two = play(7), play(7)
-    assert one.store.ledger == two.store.ledger
+    assert one.store.entries == two.store.entries
     assert one.time == two.time > START.astimezone(UTC)
 
 
@@ -147,7 +147,7 @@ def test_the_world_is_rough() -> None:
     seen: Counter[str] = Counter()
     for seed in range(40):
         world = play(seed)
-        seen.update(entry.kind.value for entry in world.store.ledger.values())
+        seen.update(entry.kind.value for entry in world.store.entries.values())
         seen.update(world.counted)
     for kind in (
         "OrderUnknown",

@@ -61,7 +61,7 @@ def test_reminders_fire_while_the_provider_holds_everybody_back(world: World, mo
     hold_back(world, monkeypatch, timedelta(hours=24))
     run(world, timedelta(hours=4, minutes=30))
     fired = [
-        entry.data["rung"] for entry in world.store.ledger.values() if entry.kind is ChangeKind.DEADLINE_APPROACHING
+        entry.data["rung"] for entry in world.store.entries.values() if entry.kind is ChangeKind.DEADLINE_APPROACHING
     ]
     assert fired == ["PT4H", "PT1H"]
     assert world.store.due(world.time, 10) == [], "what is held back does not stand before what is due"
@@ -95,7 +95,7 @@ def test_people_are_told_of_a_purchase_that_cannot_even_be_looked_for(
     monkeypatch.setattr(Carrier, "find", fail)
     world.order("order-1", 2, [])
     run(world, timedelta(hours=3))
-    told = [entry for entry in world.store.ledger.values() if entry.kind is ChangeKind.ORDER_UNKNOWN and entry.people]
+    told = [entry for entry in world.store.entries.values() if entry.kind is ChangeKind.ORDER_UNKNOWN and entry.people]
     assert [entry.data["why"] for entry in told] == ["not_searched"]
     assert "Look for" in told[0].message
 

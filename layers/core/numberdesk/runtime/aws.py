@@ -11,6 +11,7 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_events import EventBridgeClient
+    from types_boto3_s3 import S3Client
     from types_boto3_secretsmanager import SecretsManagerClient
     from types_boto3_sqs import SQSClient
 
@@ -36,6 +37,12 @@ def sqs() -> SQSClient:
 def events() -> EventBridgeClient:
     """Give an EventBridge client."""
     return session().client("events", config=CONFIG)
+
+
+def s3() -> S3Client:
+    """Give an S3 client whose forms name the bucket's own Region: the global address redirects where a bucket is new."""
+    forms = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+    return session().client("s3", config=CONFIG.merge(forms))
 
 
 def secretsmanager() -> SecretsManagerClient:

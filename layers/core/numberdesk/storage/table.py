@@ -1,4 +1,4 @@
-"""The order table. The one module that knows keys and expressions.
+"""The order table. With `items`, which gives its items their form, the one module that knows keys and expressions.
 
     item                      pk                                   sk
     order                     ORDER#<order id>                     ORDER
@@ -6,10 +6,15 @@
     ledger entry              ORDER#<order id>                     LEDGER#<version, 10 digits>.<position, 3 digits>
     refusal of a message      ORDER#<order id>                     LEDGER#refused.<queue message id>
     receipt of an event       ORDER#<order id>                     RECEIPT#<event id>
+    its being on a list       ORDER#<order id>                     LIST#<list's short name>
     order message             ORDER#<order id>                     PERSONAL#MESSAGE
     reviewer's comment        ORDER#<order id>                     PERSONAL#COMMENT#<provider's comment id>
+    what lies with an errand  ORDER#<order id>                     PERSONAL#ERRAND#<errand id>
+    file of an order          ORDER#<order id>                     PERSONAL#UPLOAD#<file id>
     raw event                 ORDER#<order id>                     PERSONAL#EVENT#<when it came>#<event id>    expires
     raw event of no order     UNMATCHED#<day it came>              PERSONAL#EVENT#<when it came>#<event id>    expires
+    profile                   PROFILES#<provider>                  PERSONAL#<account>#<country>#<number type>
+    file of a profile         UPLOADS#<2 of its id's SHA-256>      PERSONAL#UPLOAD#<file id>
     claim of a purchase       CLAIM#<provider>#<account>#<id>      CLAIM
     our reference             REFERENCE#<reference>                REFERENCE
     account's pause           ACCOUNT#<provider>#<account>         STATE
@@ -19,48 +24,83 @@
 
 What is personal lies under `PERSONAL#` and nowhere else, so that it can be erased by itself.
 
-Indexes (both sparse, keys only, spread over shards so that no partition is hot):
+Indexes (all sparse, keys only, spread over shards so that no partition is hot):
     wake          wake_shard, wake_at                 orders with something due, by when
     unpublished   unpublished_shard, unpublished_at   ledger entries whose event is not on the bus yet
+    lists         list_pk, list_sk                    orders on lists: the list's shard, and the place in it
 
 An order and its page are written in one transaction and read by one query; the row says which version of the page
 belongs to it, and a reader that met a write in between reads again. Instants are text of fixed width (see
 `domain.model.instant_text`), so that their order is time's order.
+
+An order is on a list by an item of its own, written in the order's transaction and only where it differs: an order that
+does not move keeps its one place, whatever is written of it. What a page shows of an order is its row at that moment.
 """
 
 from __future__ import annotations
 
-import zlib
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from numberdesk.domain.ledger import Entry
+from numberdesk.domain.lists import SHARDS, Summary
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import Order
 from numberdesk.domain.request import OrderMessage
 from numberdesk.providers.base import SlotBusyError
-from numberdesk.services.ports import AccountState, ClaimedError, ConflictError, Due, RawEvent, Receipt, Unpublished
+from numberdesk.services.ports import AccountState, ClaimedError, ConflictError, Due, Page
+from numberdesk.storage.items import (
+    UNPUBLISHED_SHARDS,
+    WAKE_SHARDS,
+    Item,
+    Key,
+    claim_item,
+    comment_item,
+    comment_of_item,
+    entry_item,
+    entry_of_item,
+    event_item,
+    event_of_item,
+    instant,
+    kept_item,
+    kept_key,
+    kept_of_item,
+    list_items,
+    marshal,
+    order_of_items,
+    page_item,
+    profile_item,
+    profile_key,
+    profile_of_item,
+    receipt_item,
+    row_item,
+    summary_of_item,
+    unmarshal,
+    unpublished_of_item,
+    upload_item,
+    upload_key,
+    upload_of_item,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from types_boto3_dynamodb import DynamoDBClient
 
+    from numberdesk.domain.ledger import Entry
+    from numberdesk.domain.order import Order
+    from numberdesk.domain.profile import Profile, ProfileKey, Upload
     from numberdesk.domain.snapshot import CommentSeen
+    from numberdesk.domain.values import Kept
+    from numberdesk.services.ports import KeptComment, KeptEvent, RawEvent, Receipt, Unpublished
 
-WAKE_SHARDS = 8
-UNPUBLISHED_SHARDS = 4
+__all__ = ["Table", "entry_of_item", "marshal", "order_of_items", "unmarshal", "unpublished_of_item"]
 
-Item = dict[str, Any]
-Key = tuple[str, str]
+T = TypeVar("T")
 
-_serializer = TypeSerializer()
-_deserializer = TypeDeserializer()
 _READS = 5
+_SHOWN = {f"#{index}": name for index, name in enumerate(Summary.model_fields)}
+"""The part of a row that lists show, by placeholders: some of its names are DynamoDB's own words."""
 
 
 class Table:
@@ -104,6 +144,7 @@ class Table:
             self._put({"pk": pk, "sk": "PERSONAL#MESSAGE", "message": message.model_dump(mode="json")}),
             self._put({"pk": f"REFERENCE#{order.reference}", "sk": "REFERENCE", "order_id": order.order_id}),
             *(self._put(entry_item(entry), "attribute_not_exists(pk)") for entry in entries),
+            *self._list_writes(None, order),
         ]
         reasons = self._transact(writes)
         if reasons and reasons[0] == "ConditionalCheckFailed":
@@ -120,55 +161,33 @@ class Table:
         *,
         receipts: Sequence[Receipt] = (),
         comments: Sequence[CommentSeen] = (),
+        kept: Mapping[str, Kept] | None = None,
     ) -> None:
-        """Write an order and all that belongs to the change in one transaction."""
-        pk = f"ORDER#{after.order_id}"
-        # Before the transaction, which holds 100 writes: the same comment twice is the same item.
+        """Write an order and all that belongs to the change in one transaction.
+
+        That holds 100 writes. The most that can come together: the row, its page and a claim (3), ledger entries
+        (`ledger.MOST_ENTRIES`, 40), countries entered and left (`lists.MOST_COUNTRIES`, 15 each), other lists (5), and what
+        lies with new errands (`errands.MOST_OPEN`, 20). It leaves 2 for receipts, of which a look brings one.
+        """
+        order_id = after.order_id
+        # Before the transaction: there may be many, and the same comment twice is the same item.
         for comment in comments:
-            self._client.put_item(
-                TableName=self._name,
-                Item=marshal(
-                    {
-                        "pk": pk,
-                        "sk": f"PERSONAL#COMMENT#{comment.id}",
-                        "body": comment.body,
-                        "by_provider": comment.by_provider,
-                        "sub_order_id": comment.sub_order_id,
-                        "at": instant_text(comment.at),
-                    }
-                ),
-            )
+            self._client.put_item(TableName=self._name, Item=marshal(comment_item(order_id, comment)))
         new_page = after.assets != before.assets
         after = after.with_(numbers_version=after.version if new_page else before.numbers_version)
         writes = [self._put(row_item(after), "version = :before", {":before": before.version})]
         claim_at = None
         if after.provider_order_id is not None and before.provider_order_id is None:
             claim_at = len(writes)
-            writes.append(
-                self._put(
-                    {
-                        "pk": f"CLAIM#{after.provider}#{after.account}#{after.provider_order_id}",
-                        "sk": "CLAIM",
-                        "order_id": after.order_id,
-                    },
-                    "attribute_not_exists(pk) OR order_id = :mine",
-                    {":mine": after.order_id},
-                )
-            )
+            condition = "attribute_not_exists(pk) OR order_id = :mine"
+            writes.append(self._put(claim_item(after), condition, {":mine": order_id}))
         if new_page:
             writes.append(self._put(page_item(after)))
         writes += [self._put(entry_item(entry), "attribute_not_exists(pk)") for entry in entries]
-        writes += [
-            self._put(
-                {
-                    "pk": pk,
-                    "sk": f"RECEIPT#{receipt.event_id}",
-                    "event_type": receipt.event_type,
-                    "received_at": instant_text(receipt.received_at),
-                }
-            )
-            for receipt in {receipt.event_id: receipt for receipt in receipts}.values()
-        ]
+        once = {receipt.event_id: receipt for receipt in receipts}.values()
+        writes += [self._put(receipt_item(order_id, receipt)) for receipt in once]
+        writes += [self._put(kept_item(order_id, errand_id, each)) for errand_id, each in (kept or {}).items()]
+        writes += self._list_writes(before, after)
         reasons = self._transact(writes)
         if claim_at is not None and reasons and reasons[claim_at] == "ConditionalCheckFailed" and reasons[0] == "None":
             owner = self.order_of(after.provider, after.account, after.provider_order_id or "")
@@ -176,15 +195,16 @@ class Table:
         if reasons:
             raise ConflictError
 
+    def _list_writes(self, before: Order | None, after: Order) -> list[Item]:
+        puts, deletes = list_items(before, after)
+        return [
+            *(self._put(item) for item in puts),
+            *({"Delete": {"TableName": self._name, "Key": _key(key)}} for key in deletes),
+        ]
+
     def record(self, entry: Entry) -> None:
         """Write a ledger entry that belongs to no commit, once."""
-        try:
-            self._client.put_item(
-                TableName=self._name, Item=marshal(entry_item(entry)), ConditionExpression="attribute_not_exists(pk)"
-            )
-        except ClientError as error:
-            if not _condition_failed(error):
-                raise
+        self._put_if(entry_item(entry), "attribute_not_exists(pk)")
 
     def order_of(self, provider: str, account: str, provider_order_id: str) -> str | None:
         """Whose order a provider's order is."""
@@ -196,29 +216,146 @@ class Table:
         item = self._get((f"REFERENCE#{reference}", "REFERENCE"))
         return str(item["order_id"]) if item else None
 
+    # What lies with an order
+
+    def ledger(self, order_id: str, *, after: str | None, limit: int) -> Page[Entry]:
+        """Read an order's ledger in its order; refusals of messages last."""
+        return self._page((f"ORDER#{order_id}", "LEDGER#"), after, limit, entry_of_item)
+
     def keep_event(self, event: RawEvent, order_id: str | None, *, expires_at: datetime) -> None:
         """Keep a notification under its order, or as unmatched. The same one again overwrites itself."""
-        came = instant_text(event.received_at)
-        item: Item = {
-            "pk": f"ORDER#{order_id}" if order_id else f"UNMATCHED#{came[:10]}",
-            "sk": f"PERSONAL#EVENT#{came}#{event.event_id[:256]}",
-            "provider": event.provider,
-            "account": event.account,
-            "key": event.key,
-            "received_at": came,
-            "body_sha256": event.body_sha256,
-            "expires_at": int(expires_at.timestamp()),
-        }
-        if event.reason:
-            item["reason"] = event.reason
-        if event.body is not None:
-            item["body"] = event.body
-        self._client.put_item(TableName=self._name, Item=marshal(item))
+        self._client.put_item(TableName=self._name, Item=marshal(event_item(event, order_id, expires_at)))
+
+    def kept_events(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptEvent]:
+        """Read the notifications of an order, or of a day's that belong to none, as they came."""
+        pk = f"ORDER#{order_id}" if order_id else f"UNMATCHED#{day}"
+        return self._page((pk, "PERSONAL#EVENT#"), after, limit, event_of_item)
 
     def comment(self, order_id: str, comment_id: str) -> str | None:
         """Read a reviewer's comment."""
         item = self._get((f"ORDER#{order_id}", f"PERSONAL#COMMENT#{comment_id}"))
         return str(item["body"]) if item else None
+
+    def kept_comments(self, order_id: str, *, after: str | None, limit: int) -> Page[KeptComment]:
+        """Read an order's comments, by id."""
+        return self._page((f"ORDER#{order_id}", "PERSONAL#COMMENT#"), after, limit, comment_of_item)
+
+    def kept(self, order_id: str, errand_id: str) -> Kept | None:
+        """Read what lies with an errand."""
+        item = self._get(kept_key(order_id, errand_id))
+        return kept_of_item(item) if item else None
+
+    def keep(self, order_id: str, errand_id: str, kept: Kept) -> None:
+        """Write again what lies with an errand; nothing where it was erased."""
+        self._put_if(kept_item(order_id, errand_id, kept), "attribute_exists(pk)")
+
+    # Lists
+
+    def list_orders(
+        self,
+        partition: str,
+        *,
+        after: str | None,
+        until: str | None = None,
+        newest_first: bool,
+        limit: int,
+    ) -> Page[Summary]:
+        """Read a list: its shards side by side, then the rows of the orders that are shown."""
+        found: list[tuple[str, str]] = []
+        for shard in range(SHARDS):
+            found += self._places(
+                f"{partition}/{shard}", after=after, until=until, newest_first=newest_first, limit=limit + 1
+            )
+        found.sort(reverse=newest_first)
+        shown = found[:limit]
+        rows = self._rows([order_id for _, order_id in shown])
+        return Page(
+            tuple(rows[order_id] for _, order_id in shown if order_id in rows),
+            shown[-1][0] if len(found) > limit else None,
+        )
+
+    def _places(
+        self, shard: str, *, after: str | None, until: str | None, newest_first: bool, limit: int
+    ) -> list[tuple[str, str]]:
+        """Read places and orders of one shard of a list."""
+        condition, values = "list_pk = :shard", {":shard": shard}
+        if after is not None and until is not None:
+            # A key takes one condition. BETWEEN holds its bounds, too: after's next neighbour, and until is taken out.
+            values |= {":after": f"{after}\0", ":until": until}
+            if values[":after"] > until:
+                return []
+            condition += " AND list_sk BETWEEN :after AND :until"
+        elif after is not None:
+            values |= {":after": after}
+            condition += f" AND list_sk {'<' if newest_first else '>'} :after"
+        elif until is not None:
+            values |= {":until": until}
+            condition += " AND list_sk < :until"
+        answer = self._client.query(
+            TableName=self._name,
+            IndexName="lists",
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=marshal(values),
+            ScanIndexForward=not newest_first,
+            Limit=limit,
+        )
+        keys = map(unmarshal, answer["Items"])
+        return [(key["list_sk"], key["pk"].removeprefix("ORDER#")) for key in keys if key["list_sk"] != until]
+
+    def _rows(self, order_ids: Sequence[str]) -> dict[str, Summary]:
+        """Read what lists show of orders, as they are now; those that are gone are left out."""
+        found: dict[str, Summary] = {}
+        # The index follows the table with a delay: an order that moves may show at both its places for a moment.
+        keys = [_key((f"ORDER#{order_id}", "ORDER")) for order_id in dict.fromkeys(order_ids)]
+        # What is not answered at once is too much for one answer, or held back; an answer without any is an error.
+        while keys:
+            answer = self._client.batch_get_item(
+                RequestItems={
+                    self._name: {
+                        "Keys": keys,
+                        "ConsistentRead": True,
+                        "ProjectionExpression": ", ".join(_SHOWN),
+                        "ExpressionAttributeNames": _SHOWN,
+                    }
+                }
+            )
+            rows = [summary_of_item(unmarshal(item)) for item in answer["Responses"].get(self._name, [])]
+            found |= {row.order_id: row for row in rows}
+            left = answer["UnprocessedKeys"]
+            keys = [dict(key) for key in left[self._name]["Keys"]] if self._name in left else []
+        return found
+
+    # Profiles and files
+
+    def profile(self, key: ProfileKey) -> Profile | None:
+        """Read a profile."""
+        item = self._get(profile_key(key))
+        return profile_of_item(item) if item else None
+
+    def profiles(self, provider: str, *, after: str | None, limit: int) -> Page[Profile]:
+        """Read a provider's profiles."""
+        return self._page((f"PROFILES#{provider}", "PERSONAL#"), after, limit, profile_of_item)
+
+    def put_profile(self, profile: Profile) -> bool:
+        """Write a profile over the version before it; false where that is not the stored one."""
+        item = profile_item(profile)
+        if profile.version == 1:
+            return self._put_if(item, "attribute_not_exists(pk)")
+        return self._put_if(item, "version = :before", {":before": profile.version - 1})
+
+    def delete_profile(self, key: ProfileKey) -> bool:
+        """Delete a profile; false where there was none."""
+        answer = self._client.delete_item(TableName=self._name, Key=_key(profile_key(key)), ReturnValues="ALL_OLD")
+        return "Attributes" in answer
+
+    def upload(self, owner: str, file_id: str) -> Upload | None:
+        """Read what is known of a file that `owner` may have uploaded."""
+        item = self._get(upload_key(owner, file_id))
+        return upload_of_item(item) if item else None
+
+    def put_upload(self, upload: Upload) -> None:
+        """Write what is known of a file."""
+        self._client.put_item(TableName=self._name, Item=marshal(upload_item(upload)))
 
     # What is due
 
@@ -234,7 +371,7 @@ class Table:
                 Limit=max(limit // WAKE_SHARDS, 1),
             )
             found += [
-                Due(str(item["pk"]).removeprefix("ORDER#"), _instant(str(item["wake_at"])))
+                Due(str(item["pk"]).removeprefix("ORDER#"), instant(str(item["wake_at"])))
                 for item in map(unmarshal, answer["Items"])
             ]
         return found
@@ -247,7 +384,7 @@ class Table:
         if item is None:
             return None
         return AccountState(
-            bool(item["blocked"]), str(item["reason"]), _instant(item["since"]), _instant(item["probe_at"])
+            bool(item["blocked"]), str(item["reason"]), instant(item["since"]), instant(item["probe_at"])
         )
 
     def block(self, entry: Entry, reason: str, probe_at: datetime) -> bool:
@@ -274,7 +411,7 @@ class Table:
                 {
                     "Update": {
                         "TableName": self._name,
-                        "Key": marshal({"pk": f"ACCOUNT#{entry.provider}#{entry.account}", "sk": "STATE"}),
+                        "Key": _key((f"ACCOUNT#{entry.provider}#{entry.account}", "STATE")),
                         "UpdateExpression": "SET blocked = :no",
                         "ConditionExpression": "blocked = :yes",
                         "ExpressionAttributeValues": marshal({":no": False, ":yes": True}),
@@ -300,7 +437,7 @@ class Table:
         key = (f"ACCOUNT#{provider}#{account}", "SLOT")
         while True:
             item = self._get(key)
-            next_at = _instant(item["next_at"]) if item else now
+            next_at = instant(item["next_at"]) if item else now
             mine = max(next_at, now)
             if mine - now > patience:
                 raise SlotBusyError(mine - now)
@@ -349,10 +486,27 @@ class Table:
     # Requests
 
     def _get(self, key: Key) -> Item | None:
-        answer = self._client.get_item(
-            TableName=self._name, Key=marshal({"pk": key[0], "sk": key[1]}), ConsistentRead=True
-        )
+        answer = self._client.get_item(TableName=self._name, Key=_key(key), ConsistentRead=True)
         return unmarshal(answer["Item"]) if "Item" in answer else None
+
+    def _page(self, begin: Key, after: str | None, limit: int, read: Callable[[Item], T]) -> Page[T]:
+        """Read items of one partition whose sort key begins so; a place is the rest of the sort key."""
+        pk, prefix = begin
+        request: Item = {
+            "TableName": self._name,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
+            "ExpressionAttributeValues": marshal({":pk": pk, ":prefix": prefix}),
+            "ConsistentRead": True,
+            "Limit": limit + 1,
+        }
+        if after is not None:
+            request["ExclusiveStartKey"] = _key((pk, prefix + after))
+        answer = self._client.query(**request)
+        items = [unmarshal(item) for item in answer["Items"]]
+        # An answer holds a megabyte: it may stop before its limit.
+        more = len(items) > limit or "LastEvaluatedKey" in answer
+        shown = items[:limit]
+        return Page(tuple(map(read, shown)), str(shown[-1]["sk"]).removeprefix(prefix) if more and shown else None)
 
     def _put(self, item: Item, condition: str = "", values: Mapping[str, Any] | None = None) -> Item:
         put: Item = {"TableName": self._name, "Item": marshal(item)}
@@ -362,10 +516,20 @@ class Table:
             put["ExpressionAttributeValues"] = marshal(values)
         return {"Put": put}
 
+    def _put_if(self, item: Item, condition: str, values: Mapping[str, Any] | None = None) -> bool:
+        """Put an item where the condition holds, and say whether it did."""
+        try:
+            self._client.put_item(**self._put(item, condition, values)["Put"])
+        except ClientError as error:
+            if _condition_failed(error):
+                return False
+            raise
+        return True
+
     def _update(self, key: Key, update: str, condition: str, values: Mapping[str, Any]) -> bool:
         request: Item = {
             "TableName": self._name,
-            "Key": marshal({"pk": key[0], "sk": key[1]}),
+            "Key": _key(key),
             "UpdateExpression": update,
             "ConditionExpression": condition,
         }
@@ -391,96 +555,8 @@ class Table:
         return []
 
 
-# Pure: records to items and back.
-
-
-def row_item(order: Order) -> Item:
-    """Make an order's row. It lies in the wake index only while something is due."""
-    item = order.model_dump(mode="json", exclude={"assets"})
-    item |= {"pk": f"ORDER#{order.order_id}", "sk": "ORDER"}
-    if order.wake_at is None:
-        del item["wake_at"]
-    else:
-        item["wake_shard"] = _shard(order.order_id, WAKE_SHARDS)
-    return item
-
-
-def page_item(order: Order) -> Item:
-    """Make the page with an order's numbers."""
-    return {
-        "pk": f"ORDER#{order.order_id}",
-        "sk": "NUMBERS#0000",
-        "numbers_version": order.numbers_version,
-        "assets": [asset.model_dump(mode="json") for asset in order.assets],
-    }
-
-
-def order_of_items(row: Item, page: Item) -> Order:
-    """Make an order of its row and page."""
-    known = {name: value for name, value in row.items() if name in Order.model_fields}
-    return Order.model_validate({**known, "assets": page["assets"]})
-
-
-def entry_item(entry: Entry) -> Item:
-    """Make a ledger row; one that promises an event carries the mark until the bus has it."""
-    item = entry.model_dump(mode="json")
-    item |= {"pk": _subject_key(entry.subject), "sk": f"LEDGER#{entry.position}"}
-    if entry.is_event:
-        item |= {"unpublished_shard": _shard(entry.id, UNPUBLISHED_SHARDS), "unpublished_at": instant_text(entry.at)}
-    return item
-
-
-def unpublished_of_item(item: Item) -> Unpublished:
-    """Read a ledger row that may still have to be published."""
-    return Unpublished((item["pk"], item["sk"]), entry_of_item(item))
-
-
-def entry_of_item(item: Item) -> Entry:
-    """Read a ledger row."""
-    return Entry.model_validate({name: value for name, value in item.items() if name in Entry.model_fields})
-
-
-def _subject_key(subject: str) -> str:
-    kind, _, name = subject.partition("/")
-    return f"{kind.upper()}#{name.replace('/', '#') if kind == 'account' else name}"
-
-
-def _shard(key: str, shards: int) -> str:
-    return str(zlib.crc32(key.encode()) % shards)
-
-
-def marshal(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Write plain values as DynamoDB's."""
-    return {name: _serializer.serialize(_exact(value)) for name, value in values.items()}
-
-
-def unmarshal(item: Mapping[str, Any]) -> Item:
-    """Read DynamoDB's values as plain ones."""
-    return {name: _plain(_deserializer.deserialize(value)) for name, value in item.items()}
-
-
-def _exact(value: Any) -> Any:
-    if isinstance(value, float):
-        return Decimal(repr(value))
-    if isinstance(value, dict):
-        return {name: _exact(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_exact(inner) for inner in value]
-    return value
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return bytes(value.value) if hasattr(value, "value") and isinstance(value.value, bytes) else value
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
+def _key(key: Key) -> dict[str, Any]:
+    return marshal({"pk": key[0], "sk": key[1]})
 
 
 def _condition_failed(error: ClientError) -> bool:

@@ -1,0 +1,67 @@
+"""The bucket with people's files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from types_boto3_s3 import S3Client
+
+    from numberdesk.domain.profile import Upload
+
+_MISSING = frozenset({"NoSuchKey", "NoSuchVersion"})
+
+
+class Bucket:
+    """The bucket behind the desk's own words (`services.ports.Files`). It keeps every version of a file."""
+
+    def __init__(self, client: S3Client, name: str) -> None:
+        """Use this client and bucket."""
+        self._client = client
+        self._name = name
+
+    def form(self, upload: Upload, *, most_bytes: int, valid_for: timedelta) -> tuple[str, dict[str, str]]:
+        """Make a form by which this one file may be uploaded: the URL to post to, and its fields.
+
+        The form names its key and content type as conditions, so a form with others is refused, and so are an empty file
+        and one of more bytes. It is signed by whoever runs this and holds no longer than their own credentials.
+        """
+        conditions: list[Any] = [
+            {"Content-Type": upload.content_type},
+            ["content-length-range", 1, most_bytes],
+        ]
+        form = self._client.generate_presigned_post(
+            self._name,
+            upload.key,
+            Fields={"Content-Type": upload.content_type},
+            Conditions=conditions,
+            ExpiresIn=int(valid_for.total_seconds()),
+        )
+        return form["url"], form["fields"]
+
+    def read(self, key: str, version_id: str | None, *, most_bytes: int) -> tuple[bytes, str | None] | None:
+        """Read a file, or one version of it, and say which version it is; none where there is none, or it is longer."""
+        which: Any = {"VersionId": version_id} if version_id else {}
+        try:
+            answer = self._client.get_object(Bucket=self._name, Key=key, **which)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                return None
+            raise
+        # The length comes before the content, of which nothing is read where it is too much.
+        with answer["Body"] as body:
+            if answer["ContentLength"] > most_bytes:
+                return None
+            return body.read(), answer.get("VersionId")
+
+    def delete(self, key: str) -> None:
+        """Delete a file with all its versions; nothing to do where there is none."""
+        for page in self._client.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=key):
+            for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                # Other keys may begin with this one.
+                if version["Key"] == key:
+                    self._client.delete_object(Bucket=self._name, Key=key, VersionId=version["VersionId"])

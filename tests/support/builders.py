@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from numberdesk.domain import ledger, placing
 from numberdesk.domain.ledger import Entry
@@ -35,7 +36,7 @@ def message(order_id: str = "order-1", *items: dict[str, Any], provider: str = "
 def received(sent: OrderMessage, now: datetime = START) -> tuple[Order, list[Change]]:
     """Give the record of an order that was just taken in, and its changes."""
     reference = placing.reference_of(SCOPE, sent.order_id)
-    return placing.receive(sent, reference=reference, correlation_id=CORRELATION_ID, now=now)
+    return placing.receive(sent, reference=reference, correlation_id=CORRELATION_ID, now=now, zone=ZoneInfo("UTC"))
 
 
 def entries(order: Order, *changes: Change, now: datetime = START) -> list[Entry]:

@@ -488,7 +488,7 @@ def test_each_route_of_the_providers_is_throttled_by_itself() -> None:
         setting["ResourcePath"]: (setting["HttpMethod"], setting["ThrottlingRateLimit"])
         for setting in stage["Properties"]["MethodSettings"]
     }
-    # API Gateway takes no setting for the method ANY: what the API may be asked is what is left, /* and *.
+    # What the API may be asked is what is left: /* and *.
     assert throttled.keys() == {"/*", *("/" + route.replace("/", "~1") for route in WEBHOOKS)}
     assert throttled["/*"][0] == "*"
     assert {method for path, (method, _) in throttled.items() if path != "/*"} == {"POST"}
@@ -500,16 +500,21 @@ def test_the_webhooks_are_reachable_without_iam_and_nothing_else_is() -> None:
     body = api["Properties"]["Body"]
     assert set(body["paths"]) == {*WEBHOOKS, "/{proxy+}"}
     assert "security" not in body
-    for path, methods in body["paths"].items():
-        ((method, how),) = methods.items()
-        function = how["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"].split("${")[-1].split(".")[0]
-        if path in WEBHOOKS:
-            assert (method, function, how.get("security")) == ("post", "ReceiveWebhookFunction", None)
-        else:
-            assert (method, function) == ("x-amazon-apigateway-any-method", "OrdersApiFunction")
-            assert how["security"] == [{"AWS_IAM": []}]
-            # With the caller's own credentials, every caller would need leave to invoke the function, past the policies.
-            assert "credentials" not in how["x-amazon-apigateway-integration"]
+    reached = {
+        (path, method): (how["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"], how.get("security"))
+        for path, methods in body["paths"].items()
+        for method, how in methods.items()
+    }
+    uri = "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${%s.Arn}/invocations"
+    assert reached == {
+        **{(path, "post"): (uri % "ReceiveWebhookFunction", None) for path in WEBHOOKS},
+        **{
+            ("/{proxy+}", method): (uri % "OrdersApiFunction", [{"AWS_IAM": []}])
+            for method in ("get", "post", "put", "delete")
+        },
+    }
+    # With the caller's own credentials, every caller would need leave to invoke the function, past the policies.
+    assert '"credentials"' not in json.dumps(body)
     assert body["components"]["securitySchemes"]["AWS_IAM"]["x-amazon-apigateway-authtype"] == "awsSigv4"
 
 

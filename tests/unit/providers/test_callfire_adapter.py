@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -122,7 +123,9 @@ def _message(*items: dict[str, Any]) -> OrderMessage:
 
 
 def _order(*items: dict[str, Any]) -> Order:
-    order, _ = placing.receive(_message(*items), reference="reference", correlation_id="c", now=NOW)
+    order, _ = placing.receive(
+        _message(*items), reference="reference", correlation_id="c", now=NOW, zone=ZoneInfo("UTC")
+    )
     order, _ = placing.begin(order, (), None, NOW, Timings())
     return order.with_(provider_order_id=ORDER_ID)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -123,7 +124,9 @@ def _message(criteria: dict[str, Any] | None = None, **more: Any) -> OrderMessag
 
 
 def _order(message: OrderMessage | None = None) -> Order:
-    order, _ = placing.receive(message or _message(), reference=REFERENCE, correlation_id="c", now=NOW)
+    order, _ = placing.receive(
+        message or _message(), reference=REFERENCE, correlation_id="c", now=NOW, zone=ZoneInfo("UTC")
+    )
     order, _ = placing.begin(order, (), None, NOW, Timings())
     return order.with_(provider_order_id=ORDER_ID)
 

@@ -80,7 +80,7 @@ def owned(http: Http, cursor: str | None) -> OwnedPage:
         RefusedError: the cursor is none of ours.
         AccountFaultError, UnreadableError, SlotBusyError: not read.
     """
-    place = _CURSOR.fullmatch(cursor or "numbers:0")
+    place = _CURSOR.fullmatch("numbers:0" if cursor is None else cursor)
     if place is None:
         raise RefusedError("the cursor is none of this list")
     first = int(place[2])

@@ -70,8 +70,7 @@ def register(http: Http, url: str, event: str | None) -> Registration:
     if not _EVENT.fullmatch(event):
         raise RefusedError("a trigger event is written in capitals, digits and underscores")
     for element in _subscriptions(http):
-        same = _endpoint(element) == url and value(element, "TriggerEvent") == event
-        if same and (there := _registration(element)):
+        if _is_for(element, url, event) and (there := _registration(element)):
             return there
     form = {
         # "Unique ID of web request needed for de-duping": a repeat must be known as one.
@@ -115,6 +114,12 @@ def _subscriptions(http: Http) -> Iterator[Element]:
         if shown.next_result is None:
             return
         first = shown.next_result
+
+
+def _is_for(element: Element, url: str, event: str) -> bool:
+    # One with a filter tells of some calls or texts only.
+    is_filtered = any((part.text or "").strip() for part in element.findall(f"{DATA}SubscriptionFilter/*"))
+    return _endpoint(element) == url and value(element, "TriggerEvent") == event and not is_filtered
 
 
 def _read(http: Http, made: str) -> Registration:

@@ -1,0 +1,491 @@
+"""TeleSign beside buying: cancelling, its search for numbers and its leases; every documented answer and odd ones."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from numberdesk.domain import placing
+from numberdesk.domain.market import Offer, Owned
+from numberdesk.domain.order import Order
+from numberdesk.domain.request import Criteria, OrderMessage
+from numberdesk.domain.settings import Timings
+from numberdesk.domain.words import AssetKind
+from numberdesk.providers.base import (
+    AccountFaultError,
+    Credentials,
+    NotSentError,
+    Provider,
+    ProviderError,
+    Query,
+    RefusedError,
+    SlotBusyError,
+    UnclearError,
+    UnreadableError,
+)
+from numberdesk.providers.telesign.adapter import build
+
+NOW = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
+URL = "https://rest-ww.telesign.com/v1/phone_numbers"
+ORDER_ID = "632a70h3-u893-48e2-jjl2-ou83k278yi28"
+
+# TeleSign docs: cancel a direct order. `data` is a list; there is no pagination.
+CANCELLED: dict[str, Any] = {
+    "data": [
+        {
+            "order_id": ORDER_ID,
+            "order_accepted_date": "2019-10-21T17:33:22.000Z",
+            "status": "cancelled",
+            "last_date_modified": "2019-10-21T17:34:22.000Z",
+            "country_iso2": "BE",
+            "quantity": 4,
+            "capabilities": {"sms": True, "voice": True},
+            "numbers": [],
+            "number_type": "mobile",
+        }
+    ]
+}
+# TeleSign's swagger of the Phone Numbers API: getNumbersResponse, getLeasesResponse.
+NUMBER: dict[str, Any] = {
+    "country_iso2": "BE",
+    "phone_number": "32460213960",
+    "operator_name": "Proximus",
+    "setup_price": "0.50",
+    "recurring_price": "1.25",
+    "capabilities": {"sms": True, "voice": False},
+}
+LEASE: dict[str, Any] = NUMBER | {
+    "price_currency": "USD",
+    "recurrence_period": 1,
+    "lease": {
+        "lease_id": "0d6f4a52",
+        "created_on_utc": "2019-10-21T17:40:22.000Z",
+        "expires_on_utc": "2019-11-21 17:40:22",
+    },
+}
+
+Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
+
+
+class _Clock:
+    def now(self) -> datetime:
+        return NOW
+
+    def sleep(self, duration: timedelta) -> None:
+        pass
+
+
+class _Answers:
+    """A transport that gives its answers in turn, the last one for ever, and keeps what was asked."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = list(answers)
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, httpx.Response) else answer(request)
+
+    def asked(self) -> list[tuple[str, str]]:
+        return [(request.method, str(request.url)) for request in self.requests]
+
+
+def _json(body: Any, status: int = 200) -> Callable[[httpx.Request], httpx.Response]:
+    return lambda _: httpx.Response(status, json=body)
+
+
+def _provider(answers: _Answers, *, before_call: Callable[[], None] = lambda: None, **settings: object) -> Provider:
+    credentials = Credentials(
+        "telesign", "default", "https://rest-ww.telesign.com", {"customer_id": "CUSTOMER", "api_key": "a2V5"}, settings
+    )
+    transport = httpx.MockTransport(answers)
+    return build(credentials, _Clock(), Timings(), before_call=before_call, transport=transport)
+
+
+def _order() -> Order:
+    message = OrderMessage.model_validate(
+        {"order_id": "order-1", "provider": "telesign", "items": [{"criteria": {"country": "BE"}, "quantity": 4}]}
+    )
+    order, _ = placing.receive(message, reference="reference", correlation_id="c", now=NOW, zone=ZoneInfo("UTC"))
+    return order.with_(provider_order_id=ORDER_ID)
+
+
+def _shown(status: object) -> dict[str, Any]:
+    return {"data": [CANCELLED["data"][0] | {"status": status}]}
+
+
+def _refused(code: int = -40006) -> dict[str, Any]:
+    return {
+        "reference_id": "R",
+        "status": {"updated_on": "2026-11-22T08:30:00Z", "code": 500, "description": "Transaction not attempted"},
+        "errors": [{"code": code, "description": "free text"}],
+    }
+
+
+# Cancelling -----------------------------------------------------------------------------------------------------------
+
+
+def test_cancel_as_documented_is_one_delete() -> None:
+    answers = _Answers(_json(CANCELLED))
+    assert _provider(answers).cancel(_order()) == "cancelled"
+    assert answers.asked() == [("DELETE", f"{URL}/direct_orders/{ORDER_ID}")]
+    assert answers.requests[0].content == b""
+    assert "content-type" not in answers.requests[0].headers
+
+
+def test_digest_signs_the_delete_without_a_content_type() -> None:
+    answers = _Answers(_json(CANCELLED))
+    _provider(answers, auth="digest").cancel(_order())
+    assert answers.requests[0].headers["authorization"].startswith("TSA CUSTOMER:")
+
+
+def test_cancel_that_was_carried_out_before_is_no_fault() -> None:
+    answers = _Answers(_json(_refused(), 400), _json(CANCELLED))
+    assert _provider(answers).cancel(_order()) == "cancelled"
+    assert [method for method, _ in answers.asked()] == ["DELETE", "GET"]
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 409, 422])
+@pytest.mark.parametrize("word", ["in progress", "resolved", "rejected"])
+def test_any_definite_no_is_refused_with_the_state_that_stands_in_the_way(status: int, word: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        _provider(_Answers(_json(_refused(), status), _json(_shown(word)))).cancel(_order())
+    assert str(caught.value) == f"-40006: it can be cancelled only while accepted; it is {word}"
+
+
+@pytest.mark.parametrize("word", ["mooned", "", None, 7])
+def test_state_that_nobody_knows_is_not_told_as_the_reason(word: object) -> None:
+    with pytest.raises(RefusedError) as caught:
+        _provider(_Answers(_json({}, 400), _json(_shown(word)))).cancel(_order())
+    assert str(caught.value) == "it can be cancelled only while accepted"
+
+
+def test_order_that_is_not_there_cannot_be_cancelled() -> None:
+    with pytest.raises(RefusedError, match="no such order"):
+        _provider(_Answers(_json(_refused(-40004), 404))).cancel(_order())
+
+
+def test_sub_order_is_refused_before_anything_is_sent() -> None:
+    answers = _Answers(_json(CANCELLED))
+    with pytest.raises(RefusedError):
+        _provider(answers).cancel(_order(), sub_order_id="sub-1")
+    assert answers.requests == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(204),
+        httpx.Response(200, text="<html>"),
+        _json({}),
+        _json({"data": []}),
+        _json(_shown(None)),
+        _json({"data": [CANCELLED["data"][0] | {"order_id": "another"}]}),
+    ],
+)
+def test_success_that_says_nothing_is_asked_after(answer: Answer) -> None:
+    answers = _Answers(answer, _json(_shown("in progress")))
+    # What came of it in truth, a look tells; this is TeleSign's word.
+    assert _provider(answers).cancel(_order()) == "in progress"
+    assert [method for method, _ in answers.asked()] == ["DELETE", "GET"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (httpx.Response(401), AccountFaultError),
+        (httpx.Response(403), AccountFaultError),
+        (_json(_refused(-30006), 400), AccountFaultError),
+        (httpx.Response(429, headers={"retry-after": "7"}), AccountFaultError),
+        (httpx.Response(408), UnclearError),
+        (httpx.Response(500), UnclearError),
+        (httpx.Response(302), UnclearError),
+        (_json(_refused(-90001), 400), UnclearError),
+        (httpx.ReadTimeout("slow"), UnclearError),
+        (httpx.ConnectError("refused"), NotSentError),
+    ],
+)
+def test_what_an_answer_means_for_cancelling(answer: Answer, error: type[ProviderError]) -> None:
+    answers = _Answers(answer)
+    with pytest.raises(ProviderError) as caught:
+        _provider(answers).cancel(_order())
+    assert type(caught.value) is error
+    assert len(answers.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (httpx.Response(503), UnclearError),
+        (httpx.Response(200, text="<html>"), UnclearError),
+        (httpx.ReadTimeout("slow"), UnclearError),
+        (httpx.Response(401), AccountFaultError),
+    ],
+)
+def test_refusal_that_could_not_be_checked_is_not_told_as_one(answer: Answer, error: type[ProviderError]) -> None:
+    with pytest.raises(ProviderError) as caught:
+        _provider(_Answers(_json(_refused(), 400), answer)).cancel(_order())
+    assert type(caught.value) is error
+
+
+# Searching ------------------------------------------------------------------------------------------------------------
+
+
+def _search(answer: Answer, limit: int = 20, **criteria: Any) -> list[Offer]:
+    query = Query(criteria=Criteria.model_validate(criteria), limit=limit)
+    return _provider(_Answers(answer)).search_numbers(query)
+
+
+def _pages(total: int, per_page: int) -> Callable[[httpx.Request], httpx.Response]:
+    """Answer with `total` numbers, never more than `per_page` at once whatever was asked."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        page, size = int(request.url.params["page"]), min(int(request.url.params["page_size"]), per_page)
+        numbers = [NUMBER | {"phone_number": str(32460000000 + n)} for n in range(total)]
+        pagination = {"page": page, "total_pages": -(-total // size), "page_size": size}
+        return httpx.Response(200, json={"pagination": pagination, "data": numbers[(page - 1) * size :][:size]})
+
+    return answer
+
+
+def test_search_asks_what_is_documented_and_reads_every_field() -> None:
+    answers = _Answers(_json({"data": [NUMBER]}))
+    query = Query(criteria=Criteria(country="BE", features=["sms", "voice"]), limit=5)
+    assert _provider(answers).search_numbers(query) == [
+        Offer(
+            value="+32460213960",
+            kind="number",
+            country="BE",
+            features=("sms",),
+            upfront_cost="0.50",
+            monthly_cost="1.25",
+        )
+    ]
+    assert answers.asked() == [
+        ("GET", f"{URL}/numbers?country_iso2=BE&sms_capable=true&voice_capable=true&page=1&page_size=5")
+    ]
+
+
+def test_search_without_country_or_features_asks_for_neither() -> None:
+    answers = _Answers(_json({"data": []}))
+    assert _provider(answers).search_numbers(Query(criteria=Criteria(), limit=200)) == []
+    assert answers.asked() == [("GET", f"{URL}/numbers?page=1&page_size=100")]
+
+
+@pytest.mark.parametrize(
+    ("criteria", "named"),
+    [
+        ({"country": "BE", "prefix": "324"}, "prefix"),
+        ({"country": "BE", "number_type": "local"}, "number_type"),
+        ({"country": "BE", "city": "Ghent", "cities": ["Antwerp"], "area_code": "9"}, "area_code, cities, city"),
+        ({"country": "BE", "features": ["sms", "fax"]}, "fax"),
+    ],
+)
+def test_criteria_that_the_search_does_not_know_are_refused_by_name(criteria: dict[str, Any], named: str) -> None:
+    answers = _Answers(_json({"data": [NUMBER]}))
+    with pytest.raises(RefusedError) as caught:
+        _provider(answers).search_numbers(Query(criteria=Criteria.model_validate(criteria)))
+    assert str(caught.value).endswith(f"remove {named}")
+    assert answers.requests == []
+
+
+def test_search_needs_criteria() -> None:
+    with pytest.raises(RefusedError):
+        _provider(_Answers(_json({}))).search_numbers(Query(keywords=("SUN",)))
+
+
+@pytest.mark.parametrize(("limit", "calls"), [(5, 1), (10, 1), (11, 2), (25, 3), (26, 3)])
+def test_pages_are_read_until_there_are_enough(limit: int, calls: int) -> None:
+    answers = _Answers(_pages(25, 10))
+    found = _provider(answers).search_numbers(Query(criteria=Criteria(country="BE"), limit=limit))
+    assert len({offer.value for offer in found}) == len(found) == min(limit, 25)
+    assert len(answers.requests) == calls
+
+
+def test_endless_search_is_given_up() -> None:
+    answers = _Answers(_json({"pagination": {"total_pages": 10**18}, "data": [NUMBER]}))
+    assert len(_provider(answers).search_numbers(Query(criteria=Criteria(country="BE")))) == 1
+    assert len(answers.requests) == 20
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": [NUMBER], "pagination": {"page": 1, "total_pages": 1, "page_size": 10}},
+        # As the swagger draws it: one object that holds the pagination as well.
+        {"data": NUMBER | {"pagination": {"page": {}, "total_pages": 1, "page_size": 10}}},
+        {"data": {"numbers": [NUMBER], "pagination": {"total_pages": 1}}},
+    ],
+)
+def test_every_reading_of_the_swagger_is_read(body: dict[str, Any]) -> None:
+    assert [offer.value for offer in _search(_json(body), country="BE")] == ["+32460213960"]
+
+
+def test_pagination_inside_data_leads_to_the_next_page_too() -> None:
+    first = {"data": {"numbers": [NUMBER], "pagination": {"total_pages": 2}}}
+    second = {"data": {"numbers": [NUMBER | {"phone_number": "+32460213961"}], "pagination": {"total_pages": 2}}}
+    found = _provider(_Answers(_json(first), _json(second))).search_numbers(Query(criteria=Criteria(country="BE")))
+    assert [offer.value for offer in found] == ["+32460213960", "+32460213961"]
+
+
+@pytest.mark.parametrize(
+    ("change", "costs"),
+    [
+        ({"setup_price": 0.5, "recurring_price": 1}, ("0.5", "1")),
+        ({"setup_price": None, "recurring_price": True}, (None, None)),
+        ({"recurrence_period": 1}, ("0.50", "1.25")),
+        ({"recurrence_period": 12}, ("0.50", None)),
+    ],
+)
+def test_prices_are_kept_as_written_and_only_a_monthly_one_is_monthly(
+    change: dict[str, Any], costs: tuple[str | None, str | None]
+) -> None:
+    [offer] = _search(_json({"data": [NUMBER | change]}), country="BE")
+    assert (offer.upfront_cost, offer.monthly_cost) == costs
+
+
+_UNHAPPY: list[tuple[Answer, type[ProviderError]]] = [
+    (_json(_refused(-10001), 400), RefusedError),
+    (_json(_refused(-40004), 404), RefusedError),
+    (httpx.Response(401), AccountFaultError),
+    (httpx.Response(403), AccountFaultError),
+    (_json(_refused(-20002), 400), AccountFaultError),
+    (httpx.Response(429), AccountFaultError),
+    (httpx.Response(408), UnreadableError),
+    (httpx.Response(503), UnreadableError),
+    (httpx.Response(302), UnreadableError),
+    (httpx.Response(200, text="<html>"), UnreadableError),
+    (_json({"data": None}), UnreadableError),
+    (_json(_refused()), UnreadableError),
+    (httpx.ReadTimeout("slow"), UnreadableError),
+    (httpx.ConnectError("refused"), UnreadableError),
+]
+
+
+@pytest.mark.parametrize(("answer", "error"), _UNHAPPY)
+def test_what_an_answer_means_for_a_search_or_a_list(answer: Answer, error: type[ProviderError]) -> None:
+    provider = _provider(_Answers(answer))
+    for read in (lambda: provider.search_numbers(Query(criteria=Criteria(country="BE"))), lambda: provider.owned(None)):
+        with pytest.raises(ProviderError) as caught:
+            read()
+        assert type(caught.value) is error
+        assert "free text" not in str(caught.value)
+
+
+# What is owned --------------------------------------------------------------------------------------------------------
+
+
+def test_lease_is_read_with_every_field() -> None:
+    answers = _Answers(_json({"data": [LEASE | {"number_type": "MOBILE", "status": "active"}]}))
+    page = _provider(answers).owned(None)
+    assert page.items == (
+        Owned(
+            value="+32460213960",
+            kind=AssetKind.NUMBER,
+            word="active",
+            provider_id="0d6f4a52",
+            country="BE",
+            number_type="mobile",
+            features=("sms",),
+            since=datetime(2019, 10, 21, 17, 40, 22, tzinfo=UTC),
+            until=datetime(2019, 11, 21, 17, 40, 22, tzinfo=UTC),
+        ),
+    )
+    assert page.cursor is None
+    assert answers.asked() == [("GET", f"{URL}/leases?page=1&page_size=100")]
+
+
+def test_leases_are_paged_to_their_end() -> None:
+    answers = _Answers(_pages(25, 10))
+    provider, cursor, values = _provider(answers), None, []
+    for _ in range(3):
+        page = provider.owned(cursor)
+        values += [owned.value for owned in page.items]
+        cursor = page.cursor
+    assert cursor is None
+    assert len(set(values)) == len(values) == 25
+    assert [request.url.params["page"] for request in answers.requests] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("cursor", ["", "0", "-1", "1.5", "two", "01", "1 ", "\u0661", "1" * 10, "2&page_size=1"])
+def test_cursor_that_is_none_of_ours_is_refused(cursor: str) -> None:
+    answers = _Answers(_json({"data": []}))
+    with pytest.raises(RefusedError):
+        _provider(answers).owned(cursor)
+    assert answers.requests == []
+
+
+def test_lease_of_something_odd_is_owned_all_the_same() -> None:
+    body = {"data": [LEASE | {"phone_number": "67076"}, LEASE | {"phone_number": None}, {"lease_id": "x"}]}
+    assert [owned.value for owned in _provider(_Answers(_json(body))).owned(None).items] == ["67076"]
+
+
+def test_lease_id_beside_the_number_is_read_too() -> None:
+    shown = {name: value for name, value in LEASE.items() if name != "lease"} | {"lease_id": "beside"}
+    [owned] = _provider(_Answers(_json({"data": [shown]}))).owned(None).items
+    assert (owned.provider_id, owned.since, owned.until) == ("beside", None, None)
+
+
+def test_number_type_is_read_back_through_the_setting() -> None:
+    answers = _Answers(_json({"data": [LEASE | {"number_type": "Toll-Free"}]}))
+    [owned] = _provider(answers, number_types={"toll_free": "toll-free"}).owned(None).items
+    assert owned.number_type == "toll_free"
+
+
+def test_every_call_takes_its_turn() -> None:
+    def busy() -> None:
+        raise SlotBusyError(timedelta(seconds=9))
+
+    answers = _Answers(_json(CANCELLED))
+    provider = _provider(answers, before_call=busy)
+    for call in (
+        lambda: provider.cancel(_order()),
+        lambda: provider.search_numbers(Query(criteria=Criteria(country="BE"))),
+        lambda: provider.owned(None),
+    ):
+        with pytest.raises(SlotBusyError):
+            call()
+    assert answers.requests == []
+
+
+_junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*LEASE, *LEASE["lease"], "pagination", "total_pages"]), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*LEASE, "number_type", "status"]), _junk), st.sets(st.sampled_from([*LEASE])))
+def test_mutated_number_never_crashes_a_search_or_a_list(changes: dict[str, Any], removed: set[str]) -> None:
+    shown = {name: value for name, value in (LEASE | changes).items() if name not in removed}
+    provider = _provider(_Answers(httpx.Response(200, content=json.dumps({"data": [shown]}).encode())))
+    found = provider.search_numbers(Query(criteria=Criteria(country="BE")))
+    assert all(offer.value.startswith("+") for offer in found)
+    assert all(owned.value.isprintable() for owned in provider.owned(None).items)
+
+
+@given(_junk)
+def test_any_answer_is_read_or_told_as_unreadable(body: Any) -> None:
+    content = json.dumps({"data": body}).encode()
+    provider = _provider(_Answers(httpx.Response(200, content=content)))
+    for read in (lambda: provider.search_numbers(Query(criteria=Criteria(country="BE"))), lambda: provider.owned(None)):
+        try:
+            read()
+        except UnreadableError:
+            assert not isinstance(body, list | dict)
+    # Nothing about this order: what came of it is not known.
+    with suppress(UnclearError):
+        provider.cancel(_order())

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
+from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.snapshot import (
@@ -21,10 +22,11 @@ from numberdesk.domain.snapshot import (
     SubOrderSeen,
     UnknownWord,
 )
-from numberdesk.domain.words import AssetKind, AssetState, Phase, RequirementState
+from numberdesk.domain.words import AssetKind, AssetState, Phase, RequirementState, ValueKind
 from numberdesk.messaging.events import EventBus
 from numberdesk.providers import registry
 from numberdesk.providers.base import AccountFaultError, Credentials, NotAble, Placed, Plan, RefusedError, UnclearError
+from numberdesk.services.clerk import Clerk
 from numberdesk.services.desk import Desk
 from numberdesk.services.errands import Errands
 from numberdesk.services.place import Placer
@@ -33,7 +35,7 @@ from numberdesk.services.sync import Syncer
 from tests.support.memory_store import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from types_boto3_events import EventBridgeClient
 
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.request import OrderMessage
     from numberdesk.providers.base import Provider
     from numberdesk.services.ports import Files
+    from numberdesk.services.uploads import Uploads
 
 Event = dict[str, Any]
 """An event as a rule's target gets it, without what EventBridge adds (version, id, account, time, region, resources)."""
@@ -66,6 +69,13 @@ ORDERS: dict[str, dict[str, Any]] = {
     "chicago-vanity": {"provider": "telnyx", "items": [{"numbers": ["+13125550100", "+13125550101"]}]},
     "toronto-12": {"provider": "telnyx", "items": [{"criteria": {"country": "CA", "city": "Toronto"}, "quantity": 1}]},
     "dallas-3": {"provider": "telnyx", "items": [{"criteria": {"country": "US", "city": "Dallas"}, "quantity": 1}]},
+    "hamburg-hotline": {
+        "provider": "telnyx",
+        "items": [{"criteria": {"country": "DE", "area_code": "40"}, "quantity": 1}],
+        "reminders": ["P3D", "P1D"],
+        "answers": [{"requirement": "Business Name", "value": {"kind": "text", "text": "Example Hotels"}}],
+        "extension": {"before": "P1D", "most": 1},
+    },
     "otp-belgium": {
         "provider": "telesign",
         "items": [{"criteria": {"country": "BE", "number_type": "mobile", "prefix": "324"}, "quantity": 4}],
@@ -79,6 +89,8 @@ ORDERS: dict[str, dict[str, Any]] = {
         "provider": "telesign",
         "items": [{"criteria": {"country": "LV", "number_type": "mobile"}, "quantity": 2}],
         "partial": "refuse",
+        "requirements": [{"id": "letter", "name": "Letter of authorisation", "kind": "document"}],
+        "deadline": "2026-06-30T16:00:00Z",
     },
     "seattle-campaign": {
         "provider": "callfire",
@@ -95,6 +107,7 @@ REFUSED: dict[str, Any] = {
     "items": [{"criteria": {"country": "PT"}, "quantity": 0}, {"keywords": ["COFFEE"], "numbers": ["+351210000000"]}],
 }
 
+_OPERATOR = "arn:aws:sts::123456789012:assumed-role/operators/robin"
 _SECRETS = {
     "telnyx": {"api_key": "KEY"},
     "telesign": {"customer_id": "ID", "api_key": "a2V5"},
@@ -111,7 +124,44 @@ class _Carrier(NotAble):
         self._scene = scene
 
     def plan(self, message: OrderMessage, *, exclude: frozenset[str] = frozenset()) -> Plan:  # noqa: ARG002
-        return Plan({})
+        if not message.answers:
+            return Plan({})
+        return Plan({}, chosen=(_number("+4940300100", AssetState.PENDING, "chosen"),))
+
+    def catalogue(
+        self,
+        *,
+        country: str | None = None,  # noqa: ARG002
+        number_type: str | None = None,  # noqa: ARG002
+        number: str | None = None,  # noqa: ARG002
+    ) -> list[Specification]:
+        return [Specification(id=_BUSINESS, name="Business Name", kind=ValueKind.TEXT)]
+
+    def supply(
+        self,
+        order: Order,  # noqa: ARG002
+        values: Mapping[str, str],  # noqa: ARG002
+        *,
+        sub_order_id: str | None = None,  # noqa: ARG002
+        number: str | None = None,  # noqa: ARG002
+    ) -> str:
+        return "requirement-info-under-review"
+
+    def attach_group(
+        self,
+        order: Order,  # noqa: ARG002
+        group_id: str,  # noqa: ARG002
+        *,
+        sub_order_id: str | None = None,  # noqa: ARG002
+        number: str | None = None,  # noqa: ARG002
+    ) -> str:
+        return "requirement-info-under-review"
+
+    def comment(self, sub_order_id: str, text: str) -> str:  # noqa: ARG002
+        return "3f0c6b1e-8b9f-4f43-9d62-5a3b1c2d4e5f"
+
+    def cancel(self, order: Order, *, sub_order_id: str | None = None) -> str:  # noqa: ARG002
+        raise RefusedError("Sub number order is not pending (HTTP 422)", code="10027")
 
     def place(self, plan: Plan, reference: str) -> Placed:  # noqa: ARG002 - the answer is in the script
         if isinstance(self._scene.answer, Exception):
@@ -158,6 +208,7 @@ class Scene:
         self._syncer = Syncer(desk, Errands(desk, cast("Files", self)), timedelta(days=90))
         bus = EventBus(cast("EventBridgeClient", self), "numberdesk")
         self._publisher = Publisher(self.store, bus, self, self, self)
+        self._clerk = Clerk(desk, cast("Uploads", self))
 
     # What the history is told with
 
@@ -183,6 +234,16 @@ class Scene:
         wake_at = self.store.orders[order_id].wake_at or self.time
         self._syncer.handle({"wake": {"order_id": order_id, "wake_at": instant_text(wake_at)}})
         self._publish()
+
+    def attach_group(self, order_id: str, group_id: str, after: timedelta) -> None:
+        """Answer with a requirement group, as through the API."""
+        self.time += after
+        self._clerk.attach_group(order_id, group_id, _OPERATOR)
+
+    def cancel(self, order_id: str, after: timedelta) -> None:
+        """Ask for an order's cancellation, as through the API."""
+        self.time += after
+        self._clerk.cancel(order_id, _OPERATOR)
 
     def _publish(self) -> None:
         self._publisher.publish(self.store.unpublished(self.time + timedelta(seconds=1), 100))
@@ -241,12 +302,67 @@ def events() -> list[Event]:
     """Play the history and give every event of it, in order. The same each time."""
     scene = Scene()
     _germany(scene)
+    _desk_work(scene)
     _missed(scene)
     _ends(scene)
     _unclear(scene)
     scene.message({"order_id": "lisbon-desk-1", **REFUSED})
     scene.order("toronto-12", AccountFaultError("Authentication failed (HTTP 401)", code="10009"))
     return scene.events
+
+
+_BUSINESS = "1b4c3a77-3a2f-4c55-8a0d-9f3e6f5b2c10"
+
+
+def _desk_work(scene: Scene) -> None:
+    """Values that came with an order, a reviewer's comment, more time by policy, and a cancellation that comes too late."""
+    number_order, sub_order = "7c0f2b7e-93e4-4a51-9d7c-3a5f6f1d2b33", "2d9e8f10-6c1b-4f7a-8f4c-7b1a2c3d4e55"
+    deadline = scene.time + 5 * DAY
+
+    def snapshot(states: Sequence[tuple[RequirementState, str]], **more: Any) -> Snapshot:
+        names = [
+            (_BUSINESS, "Business Name", "text"),
+            ("45f45a04-b4be-4592-95b1-9306b9db2b21", "Proof of address", "document"),
+        ]
+        return Snapshot(
+            number_order,
+            Phase.OPEN,
+            "pending",
+            assets=(_number("+4940300100", AssetState.ACTION_REQUIRED, "pending/requirement-info-pending", sub_order),),
+            lists_every_asset=True,
+            sub_orders=(SubOrderSeen(sub_order, "pending", "DE", "local"),),
+            requirements=tuple(
+                RequirementSeen(id_, sub_order, *state, 1, name, kind)
+                for (id_, name, kind), state in zip(names, states, strict=True)
+            ),
+            deadlines=(DeadlinesSeen(sub_order, ((deadline, 1),)),),
+            **more,
+        )
+
+    waiting = (RequirementState.AWAITING_VALUE, "awaiting-value")
+    reviewed = (RequirementState.UNDER_REVIEW, "pending-approval")
+    scene.order("hamburg-hotline", Placed(number_order, "pending"))
+    scene.snapshot = snapshot([waiting, waiting])
+    scene.look("hamburg-hotline", 2 * MINUTE)
+    comment = CommentSeen(
+        "6a7b8c9d-0e1f-4a2b-8c3d-4e5f6a7b8c9d",
+        sub_order,
+        "Which of your hotels will use the number?",
+        by_provider=True,
+        at=scene.time,
+    )
+    scene.snapshot = snapshot([reviewed, waiting], comments=(comment,))
+    scene.look("hamburg-hotline", MINUTE)
+    scene.look("hamburg-hotline", 2 * MINUTE)
+    scene.look("hamburg-hotline", deadline - DAY - scene.time)
+    scene.look("hamburg-hotline", MINUTE)
+    deadline += 7 * DAY
+    scene.snapshot = snapshot([reviewed, waiting], comments=(comment,))
+    scene.look("hamburg-hotline", HOUR)
+    scene.attach_group("hamburg-hotline", "dbbd94ee-9079-488f-80ba-f566b247fd79", HOUR)
+    scene.look("hamburg-hotline", MINUTE)
+    scene.cancel("hamburg-hotline", HOUR)
+    scene.look("hamburg-hotline", MINUTE)
 
 
 def _number(value: str, state: AssetState, word: str, sub_order_id: str | None = None) -> AssetSeen:

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from docs import examples
 from numberdesk.domain import settings
+from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.request import MAX_ASSETS, OrderMessage
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.words import ENDED, EVENTS, MOVES, ChangeKind, OrderState
@@ -63,6 +64,10 @@ WHEN: dict[ChangeKind, str] = {
     ChangeKind.DEADLINE_ERASED: "A deadline is gone and nothing is owed; its reminders are gone with it.",
     ChangeKind.DEADLINE_APPROACHING: "A rung of the reminder ladder is due and the deadline still stands. Once for each deadline, version and rung; seen late, only the most urgent rung.",
     ChangeKind.DEADLINE_MISSED: "A deadline passed and was not met.",
+    ChangeKind.REQUIREMENT_SUBMITTED: "Values or a requirement group went to the provider, and it took them. The values are in no event.",
+    ChangeKind.ERRAND_REFUSED: "Something that was asked to be done at the provider was not: it refused, or could not be reached again and again. Not told to people where the order ended meanwhile.",
+    ChangeKind.COMMENT_RECEIVED: "A reviewer left comments that are not the reason of a rejection. Each is told once; the publisher appends their text.",
+    ChangeKind.EXTENSION_REQUESTED: "More time was asked for in a comment, by a person or by the order's policy. A grant shows as DeadlineMoved.",
 }
 
 DETAIL = {
@@ -80,6 +85,19 @@ DETAIL = {
 }
 
 DATA = {
+    "acknowledged_by": "Who acknowledged a reminder last; else null.",
+    "acknowledged_until": "Until when that one is on it, UTC; else null.",
+    "asked_by": "Who asked for the cancellation, if somebody did; else null.",
+    "asked_for": "Whether more time had been asked for.",
+    "asking_for_more_time": "Whether the order's policy asks for more time with this reminder.",
+    "by": "Who asked for it: an IAM principal, `order` (it came with the order), `profile` or `policy`.",
+    "comments": "The ids of the comments quoted in `message`, at most twenty.",
+    "errand": "What was asked to be done: `supply`, `group`, `comment`, `extension`, `read` or `cancel`.",
+    "errand_id": "Which of the order's errands.",
+    "extended": "Whether the new value is later.",
+    "group_id": "The requirement group.",
+    "outcome": "What the provider said: its code and title, or its id of what it made.",
+    "silent": "Whether no notification led to the look that found it.",
     "asked": "How many numbers and keywords the order asks for.",
     "code": "The provider's own code.",
     "comment_ids": "The comments quoted in `message`.",
@@ -202,11 +220,86 @@ def _people(told: Sequence[Event]) -> str:
             return "yes" if True in answers else "no"
 
 
+MAKES_UP: list[tuple[str, Callable[[Capabilities], bool], str]] = [
+    (
+        "Tells by webhook what became of an order",
+        lambda it: it.sends_webhooks,
+        "numberdesk polls on a cadence, at least every tenth of the time to a deadline; a postback that comes is a hint to look.",
+    ),
+    (
+        "Finds an unclear purchase by our reference",
+        lambda it: it.findability is Findability.EXACT,
+        "Orders are listed and compared where that is possible; what is not found stays `unknown` and is never sent again. "
+        + "People are told what to look for.",
+    ),
+    (
+        "Delivers all or nothing if asked to",
+        lambda it: it.promises_all_or_nothing,
+        "`partial: refuse` is refused before anything is bought; what is missing of an order is named.",
+    ),
+    (
+        "Has requirements, deadlines and vetting in its API",
+        lambda it: it.knows_deadlines,
+        "An order brings its own list and deadline; numberdesk keeps them, reminds, and people tick them off.",
+    ),
+    (
+        "Says beforehand what numbers will take",
+        lambda it: Ability.CATALOGUE in it.abilities,
+        "There is nothing to read; ask its people, and put what they say on the order's own list.",
+    ),
+    (
+        "Takes values and documents",
+        lambda it: Ability.VALUES in it.abilities,
+        "Send them to its people; the order's own list says what is still to be sent.",
+    ),
+    (
+        "Has comments to read and to write",
+        lambda it: Ability.COMMENTS in it.abilities,
+        "Its people are reached outside numberdesk.",
+    ),
+    (
+        "Is asked for more time",
+        lambda it: Ability.EXTENSIONS in it.abilities,
+        "The order's own deadline is nobody else's: an acknowledged reminder says who is on it.",
+    ),
+    (
+        "Cancels an order",
+        lambda it: Ability.CANCEL in it.abilities,
+        "Only an order that has not been sent can be cancelled; afterwards the answer is a clear no.",
+    ),
+    (
+        "Is searched for numbers",
+        lambda it: Ability.SEARCH_NUMBERS in it.abilities,
+        "An order by criteria finds out.",
+    ),
+    (
+        "Is searched for keywords",
+        lambda it: Ability.SEARCH_KEYWORDS in it.abilities,
+        "It sells none.",
+    ),
+    (
+        "Is searched for regions",
+        lambda it: Ability.SEARCH_REGIONS in it.abilities,
+        "A search for numbers shows the places of what it finds.",
+    ),
+    (
+        "Lists what an account owns",
+        lambda it: Ability.OWNED in it.abilities,
+        "The orders' records say what was delivered.",
+    ),
+    (
+        "Registers webhooks by API",
+        lambda it: Ability.REGISTER in it.abilities,
+        "It sends none for number orders, so there is nothing to register.",
+    ),
+]
+"""What a provider may be able to do, and how numberdesk makes up for it where one cannot."""
+
 ABILITIES: dict[str, tuple[str, Callable[[Capabilities], str]]] = {
     "sends_webhooks": ("Sends webhooks for number orders", lambda it: _yes(it.sends_webhooks)),
     "findability": ("An unclear purchase is found", lambda it: f"`{it.findability.value}`"),
     "match_is_proof": ("A match is surely ours", lambda it: _yes(it.match_is_proof)),
-    "abilities": ("Its API also has", lambda it: _listed(f"`{ability.value}`" for ability in sorted(it.abilities))),
+    "abilities": ("Its API also has", lambda it: _codes(ability.value for ability in it.abilities)),
     "knows_deadlines": ("Knows deadlines", lambda it: _yes(it.knows_deadlines)),
     "promises_all_or_nothing": (
         "Promises all or nothing (`partial: refuse`)",
@@ -260,6 +353,12 @@ def providers() -> str:
         "Providers",
         "What each provider can do, as its module declares it. An order that asks for something else is refused, naming the "
         f"way out. One order holds at most {MAX_ASSETS} numbers and keywords, whoever the provider.",
+        "## What each can do, and how numberdesk makes up for what it cannot",
+        _table(
+            ["", *registry.NAMES, "Where it cannot"],
+            [[title, *(_yes(can(it)) for it in able), instead] for title, can, instead in MAKES_UP],
+        ),
+        "## What each takes",
         _table(["", *registry.NAMES], rows),
         "An unclear purchase is found `exact`ly where the provider echoes our reference and can be searched by it, so that "
         "absence is proof; `by_content` where orders are listed and compared, so that only a match says something.",

@@ -2,14 +2,14 @@
 
 import json
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from docs import examples, generate
-from numberdesk.domain.capabilities import Capabilities, check
+from numberdesk.domain.capabilities import Ability, Capabilities, check
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.request import InvalidMessageError, read_message
 from numberdesk.domain.settings import Timings
@@ -101,6 +101,8 @@ def test_every_event_for_people_was_told_to_people() -> None:
         ChangeKind.REQUIREMENT_APPROVED,
         ChangeKind.DEADLINE_SET,
         ChangeKind.DEADLINE_ERASED,
+        ChangeKind.REQUIREMENT_SUBMITTED,
+        ChangeKind.EXTENSION_REQUESTED,
     }
 
 
@@ -116,6 +118,15 @@ def test_the_examples_are_the_same_each_time() -> None:
 
 def test_every_ability_is_told() -> None:
     assert set(generate.ABILITIES) == {field.name for field in fields(Capabilities)} - {"provider"}
+
+
+def test_every_ability_has_its_line_and_says_what_makes_up_for_it() -> None:
+    base = registry.capabilities("telnyx")
+    for ability in Ability:
+        able, unable = (replace(base, abilities=abilities) for abilities in (frozenset({ability}), frozenset()))
+        lines = [instead for _, can, instead in generate.MAKES_UP if can(able) and not can(unable)]
+        assert len(lines) == 1, ability
+        assert lines[0] in generate.providers()
 
 
 def test_every_setting_is_described() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import errands
+from numberdesk.domain import errands, messages
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.values import (
     AddressIdValue,
@@ -15,6 +15,7 @@ from numberdesk.domain.values import (
     DateValue,
     DocumentIdValue,
     FileValue,
+    Kept,
     TextValue,
 )
 from numberdesk.domain.words import ErrandKind, ErrandState
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numberdesk.domain.order import Change, Errand, Order
-    from numberdesk.domain.values import Kept, StoredFile, Value
+    from numberdesk.domain.values import StoredFile, Value
     from numberdesk.providers.base import Provider
     from numberdesk.services.desk import Desk
     from numberdesk.services.ports import Files
@@ -87,6 +88,9 @@ class Errands:
             case ErrandKind.READ:
                 provider.mark_read(errand.comment_id or "")
                 return ""
+        if kept is None and errand.kind is ErrandKind.EXTENSION:
+            # The policy's, which brings no words of its own.
+            kept = Kept(text=messages.extension_text(order))
         if kept is None:
             raise RefusedError("what was supplied has been erased", code="erased")
         if errand.kind is ErrandKind.SUPPLY:

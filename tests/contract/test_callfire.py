@@ -2,9 +2,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from numberdesk.domain.request import OrderMessage
+from numberdesk.domain.market import Owned
+from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.words import AssetKind, Phase
-from numberdesk.providers.base import AccountFaultError, NoSuchOrderError
+from numberdesk.providers.base import (
+    AccountFaultError,
+    NoSuchOrderError,
+    NotAbleError,
+    Query,
+    RefusedError,
+    UnclearError,
+)
 from numberdesk.providers.callfire.hints import read_hints
 from tests.contract.provider_cases import Bench, ProviderContract
 from tests.support.simulators.callfire import CallFireSimulator
@@ -12,7 +20,7 @@ from tests.support.simulators.clock import Clock
 
 _LOGIN = "LOGIN-callfire"
 _PASSWORD = "PASSWORD-callfire-secret"
-_URL = "https://desk.example/webhooks/callfire/token"
+_URL = "https://desk.example/postbacks/callfire/very-secret-token"
 _BAD_REQUEST = (
     '<r:ResourceException xmlns:r="http://api.callfire.com/resource">'
     "<r:HttpStatus>400</r:HttpStatus><r:Message>Keyword too rude</r:Message></r:ResourceException>"
@@ -127,3 +135,128 @@ class TestCallFire(ProviderContract):
         bench.values |= {"login": "somebody", "password": "else"}
         with pytest.raises(NoSuchOrderError):
             bench.adapter().observe(bench.order(bought.provider_order_id))
+
+    def test_orders_cannot_be_cancelled(self, bench: Bench) -> None:
+        order = bench.order(bench.buy().provider_order_id)
+        calls = bench.calls
+        with pytest.raises(NotAbleError):
+            bench.adapter().cancel(order)
+        assert bench.calls == calls
+
+    def test_search_finds_local_numbers_of_a_city(self, bench: Bench) -> None:
+        offers = bench.adapter().search_numbers(Query(criteria=Criteria(country="US", city="Seattle"), limit=3))
+        assert [(offer.country, offer.number_type, offer.region) for offer in offers] == [
+            ("US", "local", {"city": "Seattle"})
+        ] * 3
+        assert all(offer.value.startswith("+1206") for offer in offers)
+
+    def test_search_finds_toll_free_numbers(self, bench: Bench) -> None:
+        offers = bench.adapter().search_numbers(Query(criteria=Criteria(number_type="toll_free"), limit=3))
+        assert [(offer.value[:5], offer.number_type) for offer in offers] == [("+1888", "toll_free")] * 3
+
+    def test_search_tells_which_keywords_are_free(self, bench: Bench) -> None:
+        _simulator(bench).unavailable(keywords=["VANILLA"])
+        query = Query(keywords=("Chocolate", "VANILLA", "Mint"))
+        assert [offer.value for offer in bench.adapter().search_keywords(query)] == ["Chocolate", "Mint"]
+
+    def test_search_finds_regions(self, bench: Bench) -> None:
+        adapter = bench.adapter()
+        regions = {offer.value for offer in adapter.search_regions(Query())}
+        assert {"Seattle, US", "Toronto, CA"} <= regions
+        assert "Berlin, DE" not in regions
+        [seattle] = adapter.search_regions(Query(criteria=Criteria(city="Seattle")))
+        assert (seattle.country, seattle.region) == ("US", {"prefix": "1206", "city": "Seattle"})
+
+    def test_what_was_bought_is_owned(self, bench: Bench) -> None:
+        assert _owned(bench) == []
+        order = bench.order(bench.buy().provider_order_id)
+        bench.deliver()
+        bought = {asset.value.upper() for asset in bench.adapter().observe(order).assets}
+        owned = _owned(bench)
+        assert {item.value for item in owned} == bought
+        assert {(item.kind, item.number_type, item.features) for item in owned} == {
+            (AssetKind.NUMBER, "local", ("sms", "voice")),
+            (AssetKind.NUMBER, "toll_free", ("sms", "voice")),
+            (AssetKind.KEYWORD, None, None),
+        }
+        assert {(item.word, item.since, item.until) for item in owned} == {
+            ("ACTIVE", datetime(2026, 11, 22, tzinfo=UTC), datetime(2026, 12, 22, tzinfo=UTC))
+        }
+
+    def test_many_owned_are_paged(self, bench: Bench) -> None:
+        bench.buy(
+            message=_message(
+                {"criteria": {"city": "Chicago"}, "quantity": 230}, {"keywords": [f"WORD{n}" for n in range(110)]}
+            )
+        )
+        bench.deliver()
+        assert len({item.value for item in _owned(bench)}) == 340
+        assert (bench.requests("list_numbers"), bench.requests("list_keywords")) == (3, 2)
+
+    def test_subscription_is_made_once_and_deleted(self, bench: Bench) -> None:
+        adapter = bench.adapter()
+        assert adapter.registrations() == []
+        made = adapter.register(_URL, "CAMPAIGN_FINISHED")
+        assert (made.url, made.event, made.enabled) == (
+            "https://desk.example/postbacks/callfire/{token}",
+            "CAMPAIGN_FINISHED",
+            True,
+        )
+        assert "no trigger for number orders" in made.note
+        assert adapter.register(_URL, "CAMPAIGN_FINISHED") == made
+        assert adapter.registrations() == [made]
+        assert bench.requests("create_subscription") == 1
+        adapter.unregister(made.id)
+        assert adapter.registrations() == []
+        with pytest.raises(RefusedError, match="no such subscription"):
+            adapter.unregister(made.id)
+        assert bench.calls == bench.requests()
+
+    def test_lost_answer_to_a_subscription_is_unclear_and_a_repeat_makes_no_second_one(self, bench: Bench) -> None:
+        adapter = bench.adapter()
+        bench.simulator.fault("create_subscription", "lose_answer")
+        with pytest.raises(UnclearError):
+            adapter.register(_URL, "CAMPAIGN_FINISHED")
+        again = adapter.register(_URL, "CAMPAIGN_FINISHED")
+        assert adapter.registrations() == [again]
+
+    def test_repeat_that_the_list_does_not_show_yet_makes_no_second_one(self, bench: Bench) -> None:
+        adapter = bench.adapter()
+        made = adapter.register(_URL, "CAMPAIGN_FINISHED")
+        empty = '<r:ResourceList xmlns:r="http://api.callfire.com/resource" totalResults="0"/>'
+        bench.simulator.fault("list_subscriptions", "status", status=200, body=empty)
+        assert adapter.register(_URL, "CAMPAIGN_FINISHED") == made
+        assert bench.requests("create_subscription") == 2
+        assert adapter.registrations() == [made]
+
+    def test_deleted_subscription_can_be_made_again_where_callfire_forgets_it(self, bench: Bench) -> None:
+        adapter = bench.adapter()
+        adapter.unregister(adapter.register(_URL, "CAMPAIGN_FINISHED").id)
+        again = adapter.register(_URL, "CAMPAIGN_FINISHED")
+        adapter.unregister(again.id)
+        bench.simulator.configure(request_ids_outlive=True)
+        with pytest.raises(RefusedError, match="use another token"):
+            adapter.register(_URL, "CAMPAIGN_FINISHED")
+
+    def test_event_that_callfire_does_not_have_is_refused(self, bench: Bench) -> None:
+        with pytest.raises(RefusedError):
+            bench.adapter().register(_URL, "NUMBER_ORDER_FINISHED")
+
+    def test_subscriptions_of_another_account_are_neither_shown_nor_deleted(self, bench: Bench) -> None:
+        made = bench.adapter().register(_URL, "CAMPAIGN_FINISHED")
+        bench.simulator.allow("somebody", "else", account="other")
+        bench.values |= {"login": "somebody", "password": "else"}
+        other = bench.adapter()
+        assert other.registrations() == []
+        with pytest.raises(RefusedError):
+            other.unregister(made.id)
+
+
+def _owned(bench: Bench) -> list[Owned]:
+    adapter = bench.adapter()
+    page = adapter.owned(None)
+    items = [*page.items]
+    while page.cursor is not None:
+        page = adapter.owned(page.cursor)
+        items += page.items
+    return items

@@ -2,9 +2,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from numberdesk.domain.request import OrderMessage
+from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.words import Phase
-from numberdesk.providers.base import AccountFaultError
+from numberdesk.providers.base import AccountFaultError, Query, RefusedError, UnclearError
 from tests.contract.provider_cases import Bench, ProviderContract
 from tests.support.simulators.clock import Clock
 from tests.support.simulators.telesign import TeleSignSimulator
@@ -95,3 +95,64 @@ class TestTeleSign(ProviderContract):
         bench.simulator.configure(list_hides=True)
         bench.buy()
         assert bench.adapter().find(bench.order(), None) == []
+
+    def test_order_is_cancelled_while_accepted_and_a_repeat_does_no_harm(self, bench: Bench) -> None:
+        order = bench.order(bench.buy().provider_order_id)
+        assert bench.adapter().cancel(order) == "cancelled"
+        assert bench.adapter().cancel(order) == "cancelled"
+        assert bench.adapter().observe(order).phase is Phase.CANCELLED
+        assert bench.calls == bench.requests()
+
+    def test_lost_answer_to_a_cancellation_is_unclear_and_a_repeat_tells(self, bench: Bench) -> None:
+        order = bench.order(bench.buy().provider_order_id)
+        bench.simulator.fault("cancel_order", "lose_answer")
+        with pytest.raises(UnclearError):
+            bench.adapter().cancel(order)
+        assert bench.adapter().cancel(order) == "cancelled"
+
+    def test_order_under_way_can_no_longer_be_cancelled(self, bench: Bench) -> None:
+        order = bench.order(bench.buy().provider_order_id)
+        bench.simulator.clock.advance(3)
+        with pytest.raises(RefusedError, match="only while accepted; it is in progress"):
+            bench.adapter().cancel(order)
+        bench.deliver()
+        assert bench.adapter().observe(order).phase is Phase.ENDED
+
+    def test_search_finds_numbers_that_can_do_what_was_asked(self, bench: Bench) -> None:
+        query = Query(criteria=Criteria(country="BE", features=["sms", "voice"]), limit=30)
+        offers = bench.adapter().search_numbers(query)
+        assert len(offers) == 30
+        assert {(offer.country, offer.features, offer.monthly_cost) for offer in offers} == {
+            ("BE", ("sms", "voice"), "1.50")
+        }
+        assert all(offer.value.startswith("+32") for offer in offers)
+        assert bench.requests("search") == bench.requests() == 1
+
+    def test_search_of_every_country_needs_none(self, bench: Bench) -> None:
+        countries = {offer.country for offer in bench.adapter().search_numbers(Query(criteria=Criteria(), limit=500))}
+        assert {"BE", "DE", "US"} <= countries
+
+    def test_what_was_bought_is_leased(self, bench: Bench) -> None:
+        order = bench.order(bench.buy().provider_order_id)
+        assert bench.adapter().owned(None).items == ()
+        bench.deliver()
+        bought = {asset.value for asset in bench.adapter().observe(order).assets}
+        page = bench.adapter().owned(None)
+        assert {owned.value for owned in page.items} == bought
+        assert {(owned.country, owned.number_type) for owned in page.items} == {("BE", "mobile")}
+        assert all(owned.provider_id and owned.since and owned.until for owned in page.items)
+        assert page.cursor is None
+
+    def test_many_leases_are_paged(self, bench: Bench) -> None:
+        for number in range(26):
+            bench.buy(f"order-{number}")
+        bench.deliver()
+        first = bench.adapter().owned(None)
+        second = bench.adapter().owned(first.cursor)
+        assert (len(first.items), first.cursor, len(second.items), second.cursor) == (100, "2", 4, None)
+        assert len({owned.value for owned in first.items + second.items}) == 104
+
+    def test_nothing_here_makes_a_lease(self, bench: Bench) -> None:
+        bench.adapter().search_numbers(Query(criteria=Criteria(country="BE")))
+        bench.adapter().owned(None)
+        assert bench.sold() == bench.requests("create_lease") == 0

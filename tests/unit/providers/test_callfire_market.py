@@ -663,10 +663,24 @@ def test_every_call_takes_its_turn() -> None:
 # Odd answers ----------------------------------------------------------------------------------------------------------
 
 _NAMES = st.sampled_from(
-    (
-        "Number Keyword Region Subscription Status TollFree LeaseInfo LeaseBegin City Country NumberConfiguration "
-        "TextFeature Enabled Endpoint TriggerEvent Unheard"
-    ).split()
+    [
+        "Number",
+        "Keyword",
+        "Region",
+        "Subscription",
+        "Status",
+        "TollFree",
+        "LeaseInfo",
+        "LeaseBegin",
+        "City",
+        "Country",
+        "NumberConfiguration",
+        "TextFeature",
+        "Enabled",
+        "Endpoint",
+        "TriggerEvent",
+        "Unheard",
+    ]
 )
 _TEXTS = st.sampled_from(
     (

@@ -141,6 +141,16 @@ class Inventory:
         """A number that was added or has come up in a search."""
         return self._known.get(number)
 
+    def recognise(self, number: str) -> Stock | None:
+        """A number as far as its digits tell: known here, or in the usual area of one of the plans."""
+        fitting = [
+            (country, kind)
+            for (country, kind), plan in PLANS.items()
+            if number.startswith(f"+{plan.calling_code}{plan.ndc}")
+            and len(number) == 1 + len(plan.calling_code) + plan.length
+        ]
+        return self.get(number) or (Stock(number, *fitting[0]) if fitting else None)
+
     def find(self, wanted: Wanted, limit: int) -> list[Stock]:
         """Up to ``limit`` numbers that are for sale and match."""
         added = (s for s in self._added if wanted.matches(s) and s.phone_number not in self._gone)

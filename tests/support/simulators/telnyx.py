@@ -1,13 +1,13 @@
 """Telnyx v2 simulator: search, number orders, sub number orders, their numbers, comments, requirements, webhooks.
 
-The order's life is in telnyx_orders.py, the JSON shapes in telnyx_json.py; here are the routes, the errors, the
- Where Telnyx documents no HTTP status or code, the choice is a setting or is noted.
+The order's life is in telnyx_orders.py, the JSON shapes in telnyx_json.py, what an account has beside orders in
+telnyx_account.py, errors and pages in telnyx_http.py; here are the routes. Where Telnyx documents no HTTP status or code, the choice is a setting or is noted.
 """
 
 from __future__ import annotations
 
 import base64
-import json
+import mimetypes
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, g, request
 
 from tests.support.simulators import telnyx_json as shape
-from tests.support.simulators.base import RefusalError, json_response
+from tests.support.simulators.base import json_response
 from tests.support.simulators.inventory import PLANS, Stock, Wanted
-from tests.support.simulators.telnyx_desk import TelnyxDesk
+from tests.support.simulators.telnyx_account import TelnyxAccount
+from tests.support.simulators.telnyx_http import TITLES, refusal
 from tests.support.simulators.telnyx_orders import (
     APPROVED,
     GROUP_REQUIRED,
@@ -32,50 +33,18 @@ from tests.support.simulators.telnyx_orders import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from tests.support.simulators.clock import Clock
     from tests.support.simulators.telnyx_papers import Group
 
-TITLES = {
-    "10004": "Missing required parameter",
-    "10005": "Resource not found",
-    "10009": "Authentication failed",
-    "10011": "Too many requests",
-    "10015": "Bad Request",
-    "10016": "Phone number must be in +E.164 format",
-    "10027": "Unprocessable Entity",
-    "10031": "Invalid filter",
-    "10033": "Value outside of range",
-    "10038": "Feature not permitted",
-    "20012": "Account inactive",
-    "20013": "Account blocked",
-    "20014": "Account not verified",
-    "20100": "Insufficient Funds",
-    "85000": "Must search phone number via search API first",
-    "85001": "Numbers no longer available",
-    "85003": "Requirements already satisfied",
-}
 SEARCH_VALID = timedelta(hours=24)
 """How long a search lets its numbers be ordered (v1 page; v2 only says "recent")."""
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 TYPES = frozenset({"local", "toll_free", "mobile", "national", "shared_cost"})
 
 
-def refusal(
-    status: int, code: str, detail: str, pointer: str = "/base", headers: Mapping[str, str] | None = None
-) -> RefusalError:
-    error = {
-        "code": code,
-        "title": TITLES.get(code, "Error"),
-        "detail": detail,
-        "source": {"pointer": pointer},
-        "meta": {"url": f"https://developers.telnyx.com/docs/overview/errors/{code}"},
-    }
-    return RefusalError(status, json.dumps({"errors": [error]}), headers=headers)
-
-
-class TelnyxSimulator(TelnyxDesk):
+class TelnyxSimulator(TelnyxAccount):
     """``TelnyxSimulator().app`` answers under /v2. API keys are given with ``allow(key, account=...)``.
 
     ``private_key``: the 32 raw bytes of the default account's Ed25519 key; other accounts get keys of their own.
@@ -83,7 +52,8 @@ class TelnyxSimulator(TelnyxDesk):
     list_sub_orders, get_sub_order, update_sub_order, cancel_sub_order, sub_order_group, list_numbers, get_number,
     update_number, number_group, list_comments, create_comment, get_comment, read_comment, regulatory_requirements,
     list_requirement_types, get_requirement_type, list_groups, create_group, get_group, update_group, delete_group,
-    submit_group, create_document, get_document, create_address, get_address, public_key.
+    submit_group, create_document, get_document, create_address, get_address, public_key, list_owned, and for each of
+    profile, channel and setting: list_<it>s, create_<it>, get_<it>, delete_<it>; list_events, list_conditions.
     """
 
     def __init__(
@@ -97,7 +67,6 @@ class TelnyxSimulator(TelnyxDesk):
         super().__init__(clock, seed, private_key, webhook_urls)
         self._searched: dict[tuple[str, str], datetime] = {}
         self._owner: dict[str, Order] = {}
-        self._calls: dict[str, tuple[int, int]] = {}
         for key in keys:
             self.allow(key)
         self._add_routes()
@@ -139,51 +108,10 @@ class TelnyxSimulator(TelnyxDesk):
             ("GET", "/v2/addresses/<paper_id>", "get_address", self._get_address),
             ("GET", "/v2/public_key", "public_key", self._get_public_key),
         ]
-        for method, path, operation, view in routes:
+        for method, path, operation, view in [*routes, *self._account_routes()]:
             self._route(method, path, operation, view)
 
-    # Plumbing ---------------------------------------------------------------------------------------------------
-
-    def _authenticate(self) -> str:
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        credential = self._credentials.get(key) if scheme == "Bearer" else None
-        if credential is None:
-            raise refusal(401, "10009", "Could not understand the provided credentials.")
-        second = int(self.clock.now().timestamp())
-        window, calls = self._calls.get(credential.account, (second, 0))
-        calls = calls + 1 if window == second else 1
-        self._calls[credential.account] = (second, calls)
-        g.remaining = max(0, self.settings.rate_limit - calls)
-        if calls > self.settings.rate_limit:
-            raise self._too_many({})
-        return credential.account
-
-    def _answer(self, view: Callable[..., Response], arguments: dict[str, Any]) -> Response:
-        response = super()._answer(view, arguments)
-        if "remaining" in g:
-            response.headers["x-ratelimit-limit"] = f"{self.settings.rate_limit}, {self.settings.rate_limit};w=1"
-            response.headers["x-ratelimit-remaining"] = str(g.remaining)
-            response.headers["x-ratelimit-reset"] = "1"
-        return response
-
-    def _too_many(self, headers: Mapping[str, str]) -> RefusalError:
-        return refusal(429, "10011", "You have exceeded the maximum number of allowed requests.", headers=headers)
-
-    def _not_found(self) -> RefusalError:
-        return refusal(404, "10005", "The requested resource or URL could not be found.")
-
-    def _filters(self, *known: str) -> dict[str, str]:
-        """The ``filter[...]`` parameters, e.g. {"created_at][gt": ...}; 10031 for one that is not known."""
-        found = {name[7:-1]: value for name, value in request.args.items() if name.startswith("filter[")}
-        if unknown := sorted(found.keys() - set(known)):
-            raise refusal(400, "10031", f"filter {unknown[0]!r} is not supported")
-        return found
-
-    def _body(self) -> dict[str, Any]:
-        body = request.get_json(silent=True)
-        if not isinstance(body, dict):
-            raise refusal(400, "10015", "The request body is not a JSON object.")
-        return body
+    # Whose orders -----------------------------------------------------------------------------------------------
 
     def _mine(self) -> list[Order]:
         """The orders of the calling account as GETs show them, newest first."""
@@ -328,17 +256,7 @@ class TelnyxSimulator(TelnyxDesk):
             and (before is None or order.created_at < before)
             and self._listed(order, body := shape.listed_order(order, self.life), filters)
         ]
-        number, size = request.args.get("page[number]", "1"), request.args.get("page[size]", "20")
-        if not (number.isdigit() and size.isdigit() and int(number) >= 1 and 1 <= int(size) <= 250):
-            raise refusal(400, "10033", "page[number] is 1 or more, page[size] 1 to 250")
-        page = found[(int(number) - 1) * int(size) :][: int(size)]
-        meta = {
-            "page_number": int(number),
-            "page_size": int(size),
-            "total_pages": -(-len(found) // int(size)),
-            "total_results": len(found),
-        }
-        return json_response({"data": page, "meta": meta})
+        return self._paged(found)
 
     def _listed(self, order: Order, body: dict[str, Any], filters: dict[str, str]) -> bool:
         wanted, reference = filters.get("customer_reference"), order.customer_reference or ""
@@ -385,8 +303,8 @@ class TelnyxSimulator(TelnyxDesk):
             requirement = known.get(item.get("requirement_id", ""))
             if requirement is None:
                 raise refusal(422, "10027", "no such requirement on this order", "/regulatory_requirements")
-            if not self.papers.accepts(requirement.type.field_type, item["field_value"]):
-                raise refusal(422, "10027", f"no such {requirement.type.field_type}", "/regulatory_requirements")
+            if fault := self.papers.fault(requirement.type, item["field_value"]):
+                raise refusal(422, "10027", fault, "/regulatory_requirements")
             values[requirement.type.id] = item["field_value"]
         self._supply(order, numbers, values)
 
@@ -535,6 +453,9 @@ class TelnyxSimulator(TelnyxDesk):
             commenter_type="user",
             record_type=kind,
         )
+        if kind == "sub_number_order":
+            order = self._owned(record_id)
+            self.life.asked(order, self._sub(order, record_id), self.clock.now())
         return json_response({"data": shape.comment(made)})
 
     def _get_comment(self, comment_id: str) -> Response:
@@ -555,6 +476,13 @@ class TelnyxSimulator(TelnyxDesk):
     def _regulatory_requirements(self) -> Response:
         filters = self._filters("country_code", "phone_number_type", "action", "phone_number", "requirement_group_id")
         country, kind = filters.get("country_code"), filters.get("phone_number_type")
+        kinds = [(c, k) for c, k in PLANS if country in (None, c) and kind in (None, k)]
+        if number := filters.get("phone_number"):
+            stock = self.inventory.recognise(number)
+            kinds = [it for it in kinds if stock is not None and it == (stock.country_code, stock.phone_number_type)]
+        if group_id := filters.get("requirement_group_id"):
+            group = self._group(group_id)
+            kinds = [it for it in kinds if it == (group.country_code, group.phone_number_type)]
         data = [
             {
                 "country_code": c,
@@ -562,8 +490,8 @@ class TelnyxSimulator(TelnyxDesk):
                 "action": "ordering",
                 "regulatory_requirements": [shape.regulatory_requirement(t) for t in required(c, k)],
             }
-            for c, k in PLANS
-            if country in (None, c) and kind in (None, k) and required(c, k)
+            for c, k in kinds
+            if required(c, k)
         ]
         return json_response({"data": data})
 
@@ -609,8 +537,9 @@ class TelnyxSimulator(TelnyxDesk):
     def _fill(self, group: Group, body: dict[str, Any]) -> None:
         for item in body.get("regulatory_requirements") or []:
             found = [r for r in group.requirements if r.type.id == item.get("requirement_id")]
-            if not found or not self.papers.accepts(found[0].type.field_type, str(item.get("field_value"))):
-                raise refusal(422, "10027", "no such requirement or value", "/regulatory_requirements")
+            fault = self.papers.fault(found[0].type, str(item.get("field_value"))) if found else "no such requirement"
+            if fault:
+                raise refusal(422, "10027", fault, "/regulatory_requirements")
             found[0].value, found[0].status = item.get("field_value"), UNDER_VETTING
         group.updated_at = self.clock.now()
 
@@ -638,23 +567,32 @@ class TelnyxSimulator(TelnyxDesk):
     def _create_document(self) -> Response:
         upload = request.files.get("file")
         if upload is not None:
-            name, content = upload.filename or "file", upload.read()
+            name, content, kind = upload.filename or "file", upload.read(), upload.mimetype
             reference = request.form.get("customer_reference")
         else:
             body = self._body()
             if not body.get("file") and not body.get("url"):
                 raise refusal(400, "10004", "file or url is required", "/file")
-            name, reference = body.get("filename", "file"), body.get("customer_reference")
-            content = base64.b64decode(body["file"]) if body.get("file") else b"from " + str(body["url"]).encode()
-        made = self.papers.new_document(name, content, request.mimetype, reference, self.clock.now())
+            name, reference = body.get("filename") or "file", body.get("customer_reference")
+            kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+            try:
+                content = base64.b64decode(body["file"], validate=True) if body.get("file") else b"from a URL"
+            except ValueError:
+                raise refusal(422, "10027", "file is not base64", "/file") from None
+        made = self.papers.new_document(name, content, kind, reference, self.clock.now())
         return json_response({"data": made})
 
     def _get_document(self, paper_id: str) -> Response:
         return self._paper(self.papers.documents, paper_id)
 
     def _create_address(self) -> Response:
-        paper_id = str(self.random.randrange(10**18, 10**19))
-        return json_response({"data": self.papers.new_address(paper_id, self._body(), self.clock.now())})
+        body, paper_id = self._body(), str(self.random.randrange(10**18, 10**19))
+        for name in ("street_address", "locality", "country_code"):
+            if not body.get(name):
+                raise refusal(400, "10004", f"{name} is required", f"/{name}")
+        if not (body.get("business_name") or (body.get("first_name") and body.get("last_name"))):
+            raise refusal(422, "10027", "business_name, or first_name and last_name, are needed")
+        return json_response({"data": self.papers.new_address(paper_id, body, self.clock.now())})
 
     def _get_address(self, paper_id: str) -> Response:
         return self._paper(self.papers.addresses, paper_id)

@@ -14,7 +14,16 @@ from tests.support.simulators import telnyx_json as shape
 from tests.support.simulators.base import Simulator, control
 from tests.support.simulators.inventory import FEATURES, Inventory, Stock
 from tests.support.simulators.outbox import Delivery, Headers
-from tests.support.simulators.telnyx_orders import Lifecycle, Order, Rejection, Selector, SubOrder, TelnyxSettings
+from tests.support.simulators.telnyx_notifications import Notifications
+from tests.support.simulators.telnyx_orders import (
+    Grant,
+    Lifecycle,
+    Order,
+    Rejection,
+    Selector,
+    SubOrder,
+    TelnyxSettings,
+)
 from tests.support.simulators.telnyx_papers import Papers
 
 if TYPE_CHECKING:
@@ -53,6 +62,7 @@ class TelnyxDesk(Simulator):
         self.inventory = Inventory(seed)
         self.life = Lifecycle(self.settings, self.new_uuid, self._completed)
         self.papers = Papers(self.settings, self.new_uuid)
+        self.notifications = Notifications(self.settings, self.new_uuid)
         self._urls = list(webhook_urls)
         self._signing: dict[str, Ed25519PrivateKey] = {}
         if private_key is not None:
@@ -62,6 +72,7 @@ class TelnyxDesk(Simulator):
     def _advance(self, now: datetime) -> None:
         self.life.advance(now)
         self.papers.advance(now)
+        self.notifications.advance(now)
 
     # Webhooks ---------------------------------------------------------------------------------------------------
 
@@ -106,7 +117,8 @@ class TelnyxDesk(Simulator):
         }
 
     def _enqueue(self, event: dict[str, Any], account: str, due: datetime, copies: int) -> None:
-        for url in self._urls:
+        registered = self.notifications.number_order_urls(account) if self.settings.registered_webhooks else []
+        for url in dict.fromkeys([*self._urls, *registered]):
             first: list[int] = []
 
             def compose(attempt: int, url: str = url, first: list[int] = first) -> tuple[Headers, bytes]:
@@ -255,9 +267,22 @@ class TelnyxDesk(Simulator):
     ) -> None:
         """Move the standing deadlines by ``seconds`` (negative: earlier) and tell nobody."""
         for _, sub in self._selected(order, country_code, phone_number_type):
-            for number in sub.numbers:
-                if number.deadline is not None:
-                    number.deadline += timedelta(seconds=seconds)
+            self.life.extend(sub, seconds)
+
+    @control
+    def grant_extension(
+        self,
+        seconds: float,
+        order: str = "*",
+        after_seconds: float = 0,
+        *,
+        country_code: str | None = None,
+        phone_number_type: str | None = None,
+        times: int = 1,
+    ) -> None:
+        """The next ``times`` comments of the customer move the deadlines by ``seconds``, a while later and silently."""
+        selector = Selector(order, country_code, phone_number_type)
+        self.life.grants.append(Grant(selector, seconds, after_seconds, times))
 
     @control
     def comment(

@@ -149,6 +149,39 @@ def sub_order(item: SubOrder, parent: Order, life: Lifecycle, with_numbers: bool
     return body
 
 
+def phone_number(number: Number, parent: Order, owned_id: str) -> dict[str, Any]:
+    """A number that the account owns: another record than that of its order, with a numeric id."""
+    since = number.active_since or parent.created_at
+    return {
+        "id": owned_id,
+        "record_type": "phone_number",
+        "phone_number": number.phone_number,
+        "country_iso_alpha2": number.country_code,
+        "status": "active",
+        "phone_number_type": number.phone_number_type,
+        "tags": [],
+        "external_pin": None,
+        "connection_id": parent.connection_id,
+        "connection_name": None,
+        "customer_reference": parent.customer_reference,
+        "messaging_profile_id": parent.messaging_profile_id,
+        "messaging_profile_name": None,
+        "billing_group_id": parent.billing_group_id,
+        "emergency_enabled": False,
+        "emergency_address_id": None,
+        "call_forwarding_enabled": True,
+        "cnam_listing_enabled": False,
+        "caller_id_name_enabled": False,
+        "call_recording_enabled": False,
+        "t38_fax_gateway_enabled": False,
+        "deletion_lock_enabled": False,
+        "purchased_at": micro_z(parent.created_at),
+        "activated_at": micro_z(since),
+        "created_at": micro_z(parent.created_at),
+        "updated_at": micro_z(since),
+    }
+
+
 def comment(item: Comment) -> dict[str, Any]:
     return {
         "id": item.id,
@@ -172,14 +205,14 @@ def regulatory_requirement(item: RequirementType) -> dict[str, Any]:
         "description": f"{item.name} of the end user in {item.country_code}",
         "example": "Example GmbH" if item.field_type == "textual" else "",
         "acceptance_criteria": {
-            "acceptable_values": [],
-            "acceptable_characters": "",
-            "min_length": "1",
-            "max_length": "200",
+            "acceptable_values": list(item.acceptance.values),
+            "acceptable_characters": item.acceptance.characters,
+            "min_length": str(item.acceptance.min_length),
+            "max_length": str(item.acceptance.max_length),
             "locality_limit": "",
             "time_limit": "",
-            "regex": "",
-            "case_sensitive": "false",
+            "regex": item.acceptance.regex,
+            "case_sensitive": str(item.acceptance.case_sensitive).lower(),
         },
     }
 
@@ -189,16 +222,16 @@ def requirement_type(item: RequirementType) -> dict[str, Any]:
         "id": item.id,
         "record_type": "requirement_type",
         "name": item.name,
-        "type": item.field_type,
+        "type": "textual" if item.field_type == "datetime" else item.field_type,
         "description": f"{item.name} of the end user in {item.country_code}",
         "example": "Example GmbH" if item.field_type == "textual" else "",
         "acceptance_criteria": {
             "time_limit": None,
             "locality_limit": None,
-            "acceptable_values": [],
-            "acceptable_characters": None,
-            "min_length": 1,
-            "max_length": 200,
+            "acceptable_values": list(item.acceptance.values),
+            "acceptable_characters": item.acceptance.characters or None,
+            "min_length": item.acceptance.min_length,
+            "max_length": item.acceptance.max_length,
         },
         "created_at": "2024-01-01T00:00:00.000000Z",
         "updated_at": "2024-01-01T00:00:00.000000Z",

@@ -13,6 +13,7 @@ What Telnyx does not publish and was chosen here:
 
 from __future__ import annotations
 
+import re
 import uuid
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -36,6 +37,13 @@ REQUIREMENTS: dict[str, tuple[tuple[str, str], ...]] = {
     "NO": (("End User Address", "address"), ("Contact Name", "textual")),
     "PT": (("End User Address", "address"), ("Identity Document", "document")),
     "SE": (("End User Address", "address"), ("Contact Name", "textual")),
+    # Made up, one for each acceptance criterion.
+    "NL": (
+        ("End User Address", "address"),
+        ("Trade Register Number", "textual"),
+        ("Legal Form", "textual"),
+        ("Date of Incorporation", "datetime"),
+    ),
 }
 GROUP_REQUIRED = frozenset({"CH", "DK", "IT", "NO", "PT", "SE"})
 """Countries whose numbers need a fulfilled requirement group at creation (requirement groups guide)."""
@@ -63,6 +71,14 @@ class TelnyxSettings(Settings):
     """filter[customer_reference] matches what contains the text, whatever its case."""
     requirement_status_everywhere: bool = False
     """Show each requirement's status in GET /number_orders/{id} and /number_order_phone_numbers too."""
+    check_criteria: bool = True
+    """Refuse a text that breaks its acceptance criteria."""
+    owned_lag_seconds: float = 0
+    """A number is not in GET /phone_numbers for this long after it was activated (about two seconds have been seen)."""
+    registered_webhooks: bool = True
+    """Tell the webhooks of notification settings that orders completed, beside those of ``webhook_urls``."""
+    asynchronous_settings: bool = False
+    """New notification settings are 201 and enabled a second later."""
     check_values: bool = False
     """Refuse an address or document value that is not the id of one created here."""
     webhook_on_cancel: bool = True
@@ -77,11 +93,49 @@ class TelnyxSettings(Settings):
 
 
 @dataclass(frozen=True)
+class Acceptance:
+    """What a text must be like."""
+
+    min_length: int = 1
+    max_length: int = 200
+    values: tuple[str, ...] = ()
+    characters: str = ""
+    regex: str = ""
+    case_sensitive: bool = False
+
+    def fault(self, text: str) -> str:
+        """What is wrong with a text; empty where nothing is."""
+        values = self.values if self.case_sensitive else tuple(value.casefold() for value in self.values)
+        if not self.min_length <= len(text) <= self.max_length:
+            return f"takes {self.min_length} to {self.max_length} characters"
+        if values and (text if self.case_sensitive else text.casefold()) not in values:
+            return "is not one of the acceptable values"
+        if self.regex and not re.fullmatch(self.regex, text):
+            return f"does not match {self.regex}"
+        return ""
+
+
+ACCEPTANCE = {
+    ("NL", "Trade Register Number"): Acceptance(8, 8, characters="numeric", regex="[0-9]{8}"),
+    ("NL", "Legal Form"): Acceptance(values=("BV", "NV", "VOF")),
+    ("NL", "Date of Incorporation"): Acceptance(10, 10, regex="[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+}
+
+
+@dataclass(frozen=True)
 class RequirementType:
     id: str
     name: str
     field_type: str
     country_code: str
+
+    @property
+    def acceptance(self) -> Acceptance:
+        return ACCEPTANCE.get((self.country_code, self.name), Acceptance())
+
+    def fault(self, value: str) -> str:
+        """What is wrong with a value, as far as a text shows it; empty where nothing is."""
+        return self.acceptance.fault(value) if self.field_type in ("textual", "datetime") else ""
 
 
 def requirement_types(country_code: str) -> list[RequirementType]:
@@ -124,6 +178,7 @@ class Number:
     requirements_status: str = APPROVED
     deadline: datetime | None = None
     activate_at: datetime | None = None
+    active_since: datetime | None = None
 
     def met(self) -> bool:
         return all(r.status == APPROVED for r in self.requirements)
@@ -152,6 +207,8 @@ class SubOrder:
     updated_at: datetime
     ended: str | None = None
     """A status that does not come from the numbers: cancelled, deleted, or failure by a missed deadline."""
+    extensions: list[tuple[datetime, float]] = field(default_factory=list)
+    """When deadlines move, and by how many seconds."""
 
     def status(self, mixed_status: str) -> str:
         return self.ended or combined((n.status for n in self.numbers), mixed_status)
@@ -212,6 +269,16 @@ class Rejection:
 
 
 @dataclass
+class Grant:
+    """More time, given some time after a comment asked for it."""
+
+    selector: Selector
+    seconds: float
+    after_seconds: float
+    times: int
+
+
+@dataclass
 class Comment:
     id: str
     body: str
@@ -241,6 +308,7 @@ class Lifecycle:
     comments: dict[str, Comment] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
     failures: list[tuple[Selector, int | None]] = field(default_factory=list)
+    grants: list[Grant] = field(default_factory=list)
     deadlines: list[tuple[Selector, float]] = field(default_factory=list)
     late_gets: list[tuple[Selector, float]] = field(default_factory=list)
     _pending: dict[str, Order] = field(default_factory=dict)
@@ -332,6 +400,9 @@ class Lifecycle:
         vettings = {(r.vet_at, r.type.id) for n in pending for r in n.requirements if r.vet_at is not None}
         for at, requirement_id in sorted(vettings)[:1]:
             yield _Event(at, partial(self._vet, order, sub, requirement_id, at))
+        if sub.extensions:
+            at, seconds = min(sub.extensions)
+            yield _Event(at, partial(self._extend, sub, (at, seconds)))
         if deadline := min((n.deadline for n in pending if n.deadline is not None), default=None):
             yield _Event(deadline, partial(self.cancel, sub, deadline, self.settings.auto_cancel_status))
         if activate_at := min((n.activate_at for n in pending if n.activate_at is not None), default=None):
@@ -368,7 +439,18 @@ class Lifecycle:
         for index, number in enumerate(due):
             number.status = "failure" if index < count else "success"
             number.activate_at = None
+            number.active_since = at if number.status == "success" else None
         sub.updated_at = at
+
+    def _extend(self, sub: SubOrder, extension: tuple[datetime, float]) -> None:
+        sub.extensions.remove(extension)
+        self.extend(sub, extension[1])
+
+    def extend(self, sub: SubOrder, seconds: float) -> None:
+        """Move the standing deadlines."""
+        for number in sub.numbers:
+            if number.deadline is not None:
+                number.deadline += timedelta(seconds=seconds)
 
     # What people do ---------------------------------------------------------------------------------------------
 
@@ -400,6 +482,15 @@ class Lifecycle:
         comment = Comment(self.new_uuid(), body, record_type, record_id, commenter, commenter_type, at, at)
         self.comments[comment.id] = comment
         return comment
+
+    def asked(self, order: Order, sub: SubOrder, at: datetime) -> None:
+        """A customer commented: the first script that fits grants more time, later and without a word."""
+        grant = next((it for it in self.grants if it.selector.fits_sub(order, sub)), None)
+        if grant is not None:
+            sub.extensions.append((at + timedelta(seconds=grant.after_seconds), grant.seconds))
+            grant.times -= 1
+            if grant.times <= 0:
+                self.grants.remove(grant)
 
     def visible(self, order: Order, now: datetime) -> Order:
         """The order as GETs show it now."""

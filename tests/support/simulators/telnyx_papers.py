@@ -13,6 +13,8 @@ from tests.support.simulators.telnyx_orders import APPROVED, Requirement, Telnyx
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.support.simulators.telnyx_orders import RequirementType
+
 UNLINKED_FOR = timedelta(minutes=30)
 """A document not linked to a service within this time is deleted (API reference)."""
 
@@ -84,12 +86,15 @@ class Papers:
             if made_at + UNLINKED_FOR <= now:
                 del self._unlinked[document_id], self.documents[document_id]
 
-    def accepts(self, field_type: str, value: str) -> bool:
-        """Whether a value may be given for a requirement; links the document that it names."""
+    def fault(self, wanted: RequirementType, value: str) -> str:
+        """Why a value cannot be given for a requirement, or nothing: then the document that it names is linked."""
+        known = {"document": self.documents, "address": self.addresses}.get(wanted.field_type)
+        if self.settings.check_values and known is not None and value not in known:
+            return f"no such {wanted.field_type}"
+        if self.settings.check_criteria and (fault := wanted.fault(value)):
+            return f"{wanted.name} {fault}"
         self._unlinked.pop(value, None)
-        if not self.settings.check_values:
-            return True
-        return {"document": value in self.documents, "address": value in self.addresses}.get(field_type, True)
+        return ""
 
     def new_group(self, account: str, body: dict[str, Any], now: datetime) -> Group:
         country, kind = body["country_code"], body["phone_number_type"]

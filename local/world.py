@@ -13,6 +13,7 @@ import httpx
 
 from local.environment import HOME, ROOT, LocalStack, require_loopback
 from local.keys import Keys
+from local.signing import Api
 from local.simulators import Simulators
 
 TIMINGS: dict[str, Any] = {
@@ -39,6 +40,9 @@ SIMULATED: dict[str, dict[str, float]] = {
 }
 """How fast the simulators' providers work."""
 
+LISTED_METADATA_KEY = "team"
+"""Orders can be listed by the values of this."""
+
 TELESIGN = "FFFFFFFF-EEEE-DDDD-1234-AB1234567890"
 TELESIGN_RESALE = "FFFFFFFF-EEEE-DDDD-1234-AB1234567891"
 
@@ -48,7 +52,8 @@ Say = Callable[[str], None]
 class World:
     """A stack and the providers that it deals with, ready for orders.
 
-    Use it as a context, which ends everything on leaving; or `start` and `detach`, and later attach to its parts.
+    Use it as a context, which ends everything on leaving; or `start` and `detach`, and later attach to its parts. Once
+    started, `api` is its API and who may call it.
 
     Args:
         home: where everything is written.
@@ -56,12 +61,15 @@ class World:
         say: hears what is being done.
     """
 
+    api: Api
+
     def __init__(self, home: Path = HOME, template: Path = ROOT / "template.yaml", say: Say = lambda _: None) -> None:
         self.home = home
         self.say = say
         self.keys = Keys.make()
         self.simulators = Simulators(home)
-        self.stack = LocalStack(self.keys.parameters() | {"Timings": json.dumps(TIMINGS)}, home=home, template=template)
+        parameters = {"Timings": json.dumps(TIMINGS), "ListedMetadataKey": LISTED_METADATA_KEY}
+        self.stack = LocalStack(self.keys.parameters() | parameters, home=home, template=template)
 
     def __enter__(self) -> Self:
         try:
@@ -89,6 +97,7 @@ class World:
         self.simulators.spawn(self.keys)
         self.say("starting the local AWS; building and deploying template.yaml with SAM")
         self.stack.start()
+        self.api = Api.open(self.stack)
         self.simulators.wait()
         self.say(
             f"deployed: built in {self.stack.timings['build']:.0f} s, ready in {self.stack.timings['ready']:.0f} s"
@@ -174,6 +183,7 @@ class World:
             lambda: self.stack.invoke("wake_orders"),
             lambda: self.stack.invoke("publish_changes"),
             lambda: httpx.post(self.telnyx_url, content=b"{}", timeout=60, trust_env=False),
+            lambda: self.api.call("GET", "/providers"),
         ]
         with ThreadPoolExecutor(len(calls)) as pool:
             for done in [pool.submit(call) for call in calls]:

@@ -1,0 +1,186 @@
+"""What the Telnyx simulator has around orders: owned numbers, notification settings, criteria, documents, more time."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.simulators.base import SimulatorTransport
+from tests.support.simulators.clock import Clock
+from tests.support.simulators.telnyx import TelnyxSimulator
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def simulator() -> TelnyxSimulator:
+    simulator = TelnyxSimulator(Clock(START), keys=["KEY"])
+    simulator.outbox.send = lambda url, headers, body: 200
+    return simulator
+
+
+@pytest.fixture
+def client(simulator: TelnyxSimulator) -> httpx.Client:
+    return httpx.Client(
+        transport=SimulatorTransport(simulator),
+        base_url="https://api.telnyx.test/v2",
+        headers={"Authorization": "Bearer KEY"},
+    )
+
+
+def order(client: httpx.Client, country: str, count: int = 1) -> dict[str, Any]:
+    params = {"filter[country_code]": country, "filter[limit]": str(count)}
+    found = client.get("/available_phone_numbers", params=params).json()["data"]
+    items = [{"phone_number": item["phone_number"]} for item in found]
+    data: dict[str, Any] = client.post("/number_orders", json={"phone_numbers": items}).json()["data"]
+    return data
+
+
+def made(client: httpx.Client, path: str, **content: Any) -> dict[str, Any]:
+    answer = client.post(path, json=content)
+    assert answer.is_success, answer.text
+    data: dict[str, Any] = answer.json()["data"]
+    return data
+
+
+def condition(client: httpx.Client, name: str) -> str:
+    listed = client.get("/notification_event_conditions").json()["data"]
+    return str(next(it["id"] for it in listed if name in it["name"]))
+
+
+def test_numbers_are_owned_once_active_and_until_deleted(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+    simulator.configure(owned_lag_seconds=2)
+    bought = order(client, "US", 3)
+    german = order(client, "DE")
+    simulator.advance(3)
+    assert client.get("/phone_numbers").json()["data"] == []
+    simulator.advance(1)
+    page = client.get("/phone_numbers", params={"page[size]": "2", "page[number]": "2", "sort": "phone_number"}).json()
+    assert page["meta"] == {"page_number": 2, "page_size": 2, "total_pages": 2, "total_results": 3}
+    [last] = page["data"]
+    assert last["phone_number"] == max(it["phone_number"] for it in bought["phone_numbers"])
+    assert last["id"].isdigit()
+    assert client.get("/phone_numbers", params={"filter[country_iso_alpha2]": "DE"}).json()["data"] == []
+    simulator.delete_numbers(bought["id"])
+    simulator.supply(german["id"])
+    simulator.advance(600)
+    [only] = client.get("/phone_numbers", params={"filter[status]": "active"}).json()["data"]
+    assert only["country_iso_alpha2"] == "DE"
+
+
+def test_registered_webhook_is_told_of_number_orders(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+    profile = made(client, "/notification_profiles", name="desk")
+    channel = made(
+        client,
+        "/notification_channels",
+        channel_type_id="webhook",
+        channel_destination="https://desk.example/registered",
+        notification_profile_id=profile["id"],
+    )
+    about = {"notification_profile_id": profile["id"], "notification_channel_id": channel["id"]}
+    simulator.configure(asynchronous_settings=True)
+    content = {**about, "notification_event_condition_id": condition(client, "number order")}
+    answer = client.post("/notification_settings", json=content)
+    setting = answer.json()["data"]
+    assert (answer.status_code, setting["status"]) == (201, "enable-received")
+    simulator.advance(1)
+    order(client, "US")
+    simulator.advance(2)
+    assert [attempt.url for attempt in simulator.pump()] == ["https://desk.example/registered"]
+    assert client.delete(f"/notification_channels/{channel['id']}").status_code == 422
+    assert client.delete(f"/notification_settings/{setting['id']}").json()["data"]["status"] == "deleted"
+    assert client.delete(f"/notification_channels/{channel['id']}").status_code == 200
+    order(client, "US")
+    simulator.advance(2)
+    assert simulator.pump() == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"notification_channel_id": "another"},
+        {"notification_profile_id": ""},
+        {"notification_event_condition_id": "another"},
+        {"name": "Low balance"},  # not told to webhooks
+        {"name": "Data limit"},  # needs a parameter
+    ],
+)
+def test_setting_that_cannot_be_is_refused(client: httpx.Client, changed: dict[str, str]) -> None:
+    profile = made(client, "/notification_profiles", name="desk")
+    content = {"channel_type_id": "webhook", "channel_destination": "https://x.example"}
+    channel = made(client, "/notification_channels", notification_profile_id=profile["id"], **content)
+    name = changed.pop("name", "number order")
+    setting = {
+        "notification_profile_id": profile["id"],
+        "notification_channel_id": channel["id"],
+        "notification_event_condition_id": condition(client, name),
+        **changed,
+    }
+    assert client.post("/notification_settings", json=setting).status_code in (400, 422)
+    assert client.get("/notification_settings").json()["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "taken"),
+    [
+        ("Trade Register Number", "12345678", True),
+        ("Trade Register Number", "1234567", False),
+        ("Trade Register Number", "1234567x", False),
+        ("Legal Form", "bv", True),
+        ("Legal Form", "GmbH", False),
+        ("Date of Incorporation", "2001-02-03", True),
+        ("Date of Incorporation", "3.2.2001", False),
+        ("End User Address", "x" * 300, True),  # an id: not checked as a text
+    ],
+)
+def test_values_are_held_against_their_criteria(client: httpx.Client, name: str, value: str, taken: bool) -> None:
+    bought = order(client, "NL")
+    params = {"filter[phone_number]": bought["phone_numbers"][0]["phone_number"]}
+    [row] = client.get("/regulatory_requirements", params=params).json()["data"]
+    [requirement] = [it for it in row["regulatory_requirements"] if it["name"] == name]
+    item = {"requirement_id": requirement["id"], "field_value": value}
+    answer = client.patch(f"/number_orders/{bought['id']}", json={"regulatory_requirements": [item]})
+    assert (answer.status_code == 200) is taken
+    if not taken:
+        assert answer.json()["errors"][0]["code"] == "10027"
+
+
+def test_documents_come_in_two_forms(client: httpx.Client) -> None:
+    encoded = base64.b64encode(b"%PDF-1.7").decode()
+    in_json = made(client, "/documents?content-type=multipart", file=encoded, filename="id.pdf")
+    files = {"file": ("id.pdf", b"%PDF-1.7", "application/pdf")}
+    in_parts = client.post("/documents", files=files, data={"customer_reference": "ref"}).json()["data"]
+    assert (in_json["sha256"], in_json["content_type"]) == (in_parts["sha256"], in_parts["content_type"])
+    assert in_parts["customer_reference"] == "ref"
+    assert client.post("/documents", json={"file": "?"}).status_code == 422
+
+
+def test_address_needs_somebody(client: httpx.Client) -> None:
+    content = {"street_address": "Platz 1", "locality": "Berlin", "country_code": "DE", "first_name": "Erika"}
+    assert client.post("/addresses", json=content).status_code == 422
+    assert made(client, "/addresses", **content, business_name="Example GmbH")["id"].isdigit()
+
+
+def test_comment_gets_more_time_later_and_silently(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+    simulator.set_deadline(3600)
+    simulator.grant_extension(7200, after_seconds=60, country_code="DE")
+    bought = order(client, "DE")
+    number = f"/number_order_phone_numbers/{bought['phone_numbers'][0]['id']}"
+
+    def ask() -> None:
+        about = {"comment_record_type": "sub_number_order", "comment_record_id": bought["sub_number_orders_ids"][0]}
+        made(client, "/comments", body="More time, please.", **about)
+
+    ask()
+    assert client.get(number).json()["data"]["deadline"] == "2026-03-02T10:00:00Z"
+    simulator.advance(60)
+    assert client.get(number).json()["data"]["deadline"] == "2026-03-02T12:00:00Z"
+    ask()  # the script was for one comment
+    simulator.advance(60)
+    assert client.get(number).json()["data"]["deadline"] == "2026-03-02T12:00:00Z"
+    comments = client.get("/comments").json()["data"]
+    assert {it["commenter_type"] for it in comments} == {"user"}

@@ -103,8 +103,8 @@ class Clerk:
         """Look at an order now, whatever its state: place it, search for it or observe it, whichever is its turn."""
 
         def wish(order: Order, now: datetime) -> Asked:
-            if order.state is OrderState.PLACING:
-                # Its sender is at work.
+            if order.state is OrderState.PLACING or (order.ended and order.provider_order_id is None):
+                # Its sender is at work; or nothing was bought, and there is nothing to look at.
                 return Asked(order, (), {})
             return Asked(order.with_(wake_at=now), (), {})
 

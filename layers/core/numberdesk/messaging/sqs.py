@@ -1,17 +1,26 @@
-"""Senders to SQS queues."""
+"""Senders to SQS queues, and the reader of dead-letter queues."""
 
 from __future__ import annotations
 
 import json
 import math
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from numberdesk.services.ports import Letter
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import MessageTypeDef
 
 _LONGEST_DELAY = timedelta(minutes=15)
 _LONGEST_REASON = 1024
+_HIDDEN_SECONDS = 30
+"""How long a letter that somebody looks at is hidden from others, if it is not put back earlier."""
+_MOST_RECEIVES = 40
+_MOST_EMPTY = 3
 
 
 class SqsQueue:
@@ -22,10 +31,18 @@ class SqsQueue:
         self._client = client
         self._url = url
 
-    def send(self, message: dict[str, object], *, delay: timedelta | None = None) -> None:
+    def send(
+        self, message: dict[str, object], *, delay: timedelta | None = None, submitted_by: str | None = None
+    ) -> None:
         """Put a new message on the queue. The delay is rounded up to whole seconds, which is what SQS knows."""
         seconds = math.ceil(max(min(delay or timedelta(0), _LONGEST_DELAY), timedelta(0)).total_seconds())
-        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(message), DelaySeconds=seconds)
+        attributes = {"submitted_by": {"DataType": "String", "StringValue": submitted_by}} if submitted_by else {}
+        self._client.send_message(
+            QueueUrl=self._url,
+            MessageBody=json.dumps(message),
+            DelaySeconds=seconds,
+            MessageAttributes=attributes,  # type: ignore[arg-type] # the stubs want a wider dictionary
+        )
 
 
 class SqsDeadLetters:
@@ -50,3 +67,105 @@ class SqsDeadLetters:
                 name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
             },
         )
+
+
+class SqsLetters:
+    """Reads a dead-letter queue (`services.ports.Letters`)."""
+
+    def __init__(self, client: SQSClient, url: str, source_url: str) -> None:
+        """Use this client, this dead-letter queue, and the queue that its letters came from."""
+        self._client = client
+        self._url = url
+        self._source_url = source_url
+
+    def count(self) -> int:
+        """Ask the queue: its counts are approximate."""
+        found = self._client.get_queue_attributes(
+            QueueUrl=self._url,
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )["Attributes"]
+        return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
+
+    def peek(self, most: int) -> list[Letter]:
+        """Receive letters, and let each be seen again at once."""
+        return self.redrive(None, most, dry_run=True)[0]
+
+    def redrive(self, message_ids: frozenset[str] | None, most: int, *, dry_run: bool) -> tuple[list[Letter], bool]:
+        """Send first and delete then: a letter that is sent twice does no harm, one that is lost does."""
+        moved: dict[str, Letter] = {}
+        staying: list[MessageTypeDef] = []
+        more = False
+        for batch in self._received():
+            for message in batch:
+                wanted = message_ids is None or message["MessageId"] in message_ids
+                if not wanted or len(moved) == most or dry_run:
+                    staying.append(message)
+                if not wanted or len(moved) == most:
+                    more = more or wanted
+                    continue
+                moved[message["MessageId"]] = _letter(message)
+                if not dry_run:
+                    self._send_back(message)
+            if message_ids is not None and len(moved) == len(message_ids):
+                break
+            if len(moved) == most:
+                more = True
+                break
+        self._put_back(staying)
+        return list(moved.values()), more
+
+    def _received(self) -> Iterator[list[MessageTypeDef]]:
+        """Receive letters that were not received yet, until the queue shows none. Each stays hidden for a while."""
+        seen: set[str] = set()
+        empty = 0
+        for _ in range(_MOST_RECEIVES):
+            answer = self._client.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=_HIDDEN_SECONDS,
+                MessageAttributeNames=["All"],
+                MessageSystemAttributeNames=["SentTimestamp"],
+            )
+            fresh = [message for message in answer.get("Messages", []) if message["MessageId"] not in seen]
+            seen |= {message["MessageId"] for message in fresh}
+            # One answer asks some of the queue's servers only: none in it does not mean none in the queue.
+            empty = 0 if fresh else empty + 1
+            if empty == _MOST_EMPTY:
+                return
+            yield fresh
+
+    def _send_back(self, message: MessageTypeDef) -> None:
+        # The correlation id goes on with it; why it was put aside does not.
+        attributes = message.get("MessageAttributes", {})
+        kept = {name: attributes[name] for name in ("correlation_id",) if name in attributes}
+        self._client.send_message(
+            QueueUrl=self._source_url,
+            MessageBody=message["Body"],
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value["StringValue"]} for name, value in kept.items()
+            },
+        )
+        self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+
+    def _put_back(self, messages: Sequence[MessageTypeDef]) -> None:
+        for start in range(0, len(messages), 10):
+            # One that cannot be put back is seen again when its time is over.
+            self._client.change_message_visibility_batch(
+                QueueUrl=self._url,
+                Entries=[
+                    {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0}
+                    for index, message in enumerate(messages[start : start + 10])
+                ],
+            )
+
+
+def _letter(message: MessageTypeDef) -> Letter:
+    written = {name: value.get("StringValue") for name, value in message.get("MessageAttributes", {}).items()}
+    return Letter(
+        message_id=message["MessageId"],
+        body=message["Body"],
+        sent_at=datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC),
+        reason=written.get("reason"),
+        order_id=written.get("order_id"),
+        correlation_id=written.get("correlation_id"),
+    )

@@ -267,8 +267,13 @@ class Files(Protocol):
 class Queue(Protocol):
     """Sends messages to one queue."""
 
-    def send(self, message: dict[str, object], *, delay: timedelta | None = None) -> None:
-        """Put a new message on the queue, not to be seen before `delay` (at most 15 minutes) has passed."""
+    def send(
+        self, message: dict[str, object], *, delay: timedelta | None = None, submitted_by: str | None = None
+    ) -> None:
+        """Put a new message on the queue, not to be seen before `delay` (at most 15 minutes) has passed.
+
+        `submitted_by` goes with it as an attribute: the principal for whom it is sent.
+        """
 
 
 class DeadLetters(Protocol):
@@ -276,6 +281,36 @@ class DeadLetters(Protocol):
 
     def refuse(self, body: str, *, reason: str, order_id: str | None, correlation_id: str) -> None:
         """Put a message aside with the reason as an attribute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message that was put aside: as it came, and what was written on it."""
+
+    message_id: str
+    body: str = field(repr=False)
+    sent_at: datetime
+    """When it was put aside."""
+    reason: str | None
+    """None where the queue itself put it aside."""
+    order_id: str | None
+    correlation_id: str | None
+
+
+class Letters(Protocol):
+    """Reads a dead-letter queue."""
+
+    def count(self) -> int:
+        """Say about how many letters lie there, those included that somebody looks at just now."""
+
+    def peek(self, most: int) -> list[Letter]:
+        """Show different letters and leave them there."""
+
+    def redrive(self, message_ids: frozenset[str] | None, most: int, *, dry_run: bool) -> tuple[list[Letter], bool]:
+        """Send letters to the queue that they came from, and delete them here: these, or all; at most so many.
+
+        In a dry run they stay. Says which, and whether others may lie there that it did not come to.
+        """
 
 
 class Bus(Protocol):

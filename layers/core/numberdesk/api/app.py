@@ -1,0 +1,189 @@
+"""The app: routes, what validates them, and what becomes of errors. Built without AWS, so that the document can be, too."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+
+from numberdesk.api import desk, models, orders, problems
+from numberdesk.api.caller import Caller
+from numberdesk.api.problems import HttpProblem, Told
+from numberdesk.api.routes import ROUTES
+from numberdesk.domain.faults import Fault
+from numberdesk.domain.request import read_json
+from numberdesk.services.desk import what_broke
+from numberdesk.services.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from pydantic import BaseModel
+
+    from numberdesk.api.caller import Services
+    from numberdesk.api.routes import Route
+    from numberdesk.services.desk import Log
+
+_WITH_BODY = ("POST", "PUT")
+_NOBODY = Told(HttpProblem.NOT_AUTHENTICATED, "sign the request with an IAM principal's credentials")
+
+
+class Api:
+    """Answers API Gateway (REST) proxy events."""
+
+    def __init__(self, services: Services, log: Log) -> None:
+        """Build the app."""
+        self._log = log
+        self._caller: Caller | None = None
+        self.resolver = self._build(services)
+
+    def __call__(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        """Answer one request."""
+        try:
+            event = readable(event)
+        except _RefusedError as error:
+            return _proxy(error.told, Caller.of(event).request_id)
+        self._caller = Caller.of(event)
+        if not self._caller.by:
+            # The template has every route of this API signed. Nobody gets in by a mistake there.
+            return _proxy(_NOBODY, self._caller.request_id)
+        return self.resolver.resolve(event, context)
+
+    def caller(self) -> Caller:
+        """Say who asks. A Lambda function answers one request at a time."""
+        assert self._caller is not None  # noqa: S101 - routes run within a request only
+        return self._caller
+
+    def _build(self, services: Services) -> APIGatewayRestResolver:
+        resolver = APIGatewayRestResolver(
+            enable_validation=True, response_validation_error_http_code=500, json_body_deserializer=_json
+        )
+        answering = {
+            handler.__name__: handler
+            for handler in (*orders.handlers(services, self.caller), *desk.handlers(services, self.caller))
+        }
+        for route in ROUTES:
+            resolver.route(
+                route.path.replace("{", "<").replace("}", ">"),
+                route.method,
+                summary=route.summary,
+                operation_id=route.operation_id,
+                tags=[route.tag],
+                status_code=route.status,
+                responses=responses(route),
+            )(answering.pop(route.operation_id))
+        assert not answering, answering  # noqa: S101 - a route that is not in the table is one that no policy knows
+        resolver.exception_handler(Exception)(self._failed)
+        resolver.exception_handler(NotFoundError)(self._not_found)
+        return resolver
+
+    def _failed(self, error: Exception) -> Response[str]:
+        told = error.told if isinstance(error, _RefusedError) else problems.told(error)
+        if told is None:
+            self._log.error("request failed", extra=what_broke(error))
+            told = Told(HttpProblem.INTERNAL_ERROR, "the error is in the log, under the id of this request")
+        else:
+            self._log.info("request refused", extra={"problem": told.problem.value, "status": told.status})
+        return self._answer(told)
+
+    def _not_found(self, _: NotFoundError) -> Response[str]:
+        path = self.resolver.current_event.path
+        methods = sorted({route.method for route in ROUTES if route.matches(path)})
+        if not methods:
+            return self._answer(Told(HttpProblem.NO_SUCH_PATH, "see the API's document for its paths"))
+        response = self._answer(Told(HttpProblem.METHOD_NOT_ALLOWED, f"this path takes {', '.join(methods)}"))
+        response.headers["Allow"] = ", ".join(methods)
+        return response
+
+    def _answer(self, told: Told) -> Response[str]:
+        body = json.dumps(told.document(self.caller().request_id))
+        return Response(told.status, problems.CONTENT_TYPE, body, headers=told.headers)
+
+
+class _RefusedError(Exception):
+    def __init__(self, told: Told) -> None:
+        super().__init__(told.problem.value)
+        self.told = told
+
+
+def readable(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Make an event whose body is text. Powertools reads forms and other charsets, too, and fails where one is broken.
+
+    Raises:
+        _RefusedError: the body is declared as something that is not JSON, or is not UTF-8.
+    """
+    text = event.get("body") or ""
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    declared = headers.pop("content-type", "").partition(";")[0].strip().lower()
+    if text and event["httpMethod"] in _WITH_BODY and declared not in ("", "application/json"):
+        detail = "send JSON, as application/json"
+        raise _RefusedError(Told(HttpProblem.UNSUPPORTED_MEDIA_TYPE, detail))
+    if event.get("isBase64Encoded"):
+        try:
+            text = base64.b64decode(text, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            raise _RefusedError(_not_json()) from None
+    return {**event, "headers": headers, "multiValueHeaders": None, "body": text, "isBase64Encoded": False}
+
+
+def _json(text: str) -> Any:
+    try:
+        return read_json(text)
+    except ValueError:
+        raise _RefusedError(_not_json()) from None
+
+
+def _not_json() -> Told:
+    return Told(Problem.INVALID, "the request is not valid", [Fault("", "not_json", "the body is not JSON in UTF-8")])
+
+
+def responses(route: Route) -> dict[int, Any]:
+    """Describe what a route may answer."""
+    described: dict[int, Any] = {route.status: {"description": "Done."}}
+    match route.operation_id, route.status:
+        case "submit_order", _:
+            described[202] = _of("It was put on the order queue.", models.Submitted)
+            described[200] = _of("The same message under the same id was taken before: the order.", models.OrderView)
+        case "supply_values", _:
+            described[202] = _of(
+                "It is going to be submitted; the order's errands show what comes of it.", models.OrderView
+            )
+            described[200] = _of("It was ticked off.", models.OrderView)
+        case _, 204:
+            described[204] = {"description": "Deleted.", "content": {}}
+        case _, 202:
+            described[202]["description"] = "It is going to be done; the order's errands show what comes of it."
+    kinds: dict[int, list[str]] = {}
+    for problem in problems.of(route):
+        kinds.setdefault(problems.STATUSES[problem][0], []).append(f"`{problem.value}`")
+    for status, names in sorted(kinds.items()):
+        described[status] = {
+            "description": f"A problem: {', '.join(names)}.",
+            "content": {problems.CONTENT_TYPE: {"model": models.ProblemView}},
+        }
+        if status == 503:  # noqa: PLR2004 - Service Unavailable
+            schema = {"type": "integer", "minimum": 1}
+            described[status]["headers"] = {
+                "Retry-After": {"description": "Seconds.", "schema": schema, "required": True}
+            }
+    return described
+
+
+def _of(description: str, model: type[BaseModel]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"model": model}}}
+
+
+def _proxy(told: Told, request_id: str) -> dict[str, Any]:
+    """Make the answer to a request that does not come as far as a route."""
+    headers = {"Content-Type": problems.CONTENT_TYPE, **told.headers}
+    return {
+        "statusCode": told.status,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "body": json.dumps(told.document(request_id)),
+        "isBase64Encoded": False,
+    }

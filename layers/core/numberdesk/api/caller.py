@@ -1,0 +1,57 @@
+"""Who asks, and the services that answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numberdesk.services.catalogue import Catalogue
+    from numberdesk.services.clerk import Clerk
+    from numberdesk.services.dead_letters import DeadLetterDesk
+    from numberdesk.services.market import Market
+    from numberdesk.services.profiles import Profiles
+    from numberdesk.services.reading import Reading
+    from numberdesk.services.uploads import Uploads
+
+_LONGEST_PRINCIPAL = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the routes call."""
+
+    clerk: Clerk
+    reading: Reading
+    catalogue: Catalogue
+    market: Market
+    profiles: Profiles
+    uploads: Uploads
+    dead_letters: DeadLetterDesk
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What one request says beside its path, query and body."""
+
+    by: str
+    """The IAM principal; empty where API Gateway named none."""
+    request_id: str
+    base_url: str
+    """Where this API is reached, its stage included."""
+    body: str
+    """As it came."""
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> Caller:
+        """Read an API Gateway (REST) proxy event whose body is text."""
+        context = event["requestContext"]
+        principal = (context.get("identity") or {}).get("userArn")
+        return cls(
+            by=str(principal or "")[:_LONGEST_PRINCIPAL],
+            request_id=str(context.get("requestId") or ""),
+            base_url=f"https://{context.get('domainName')}/{context.get('stage')}",
+            body=event.get("body") or "",
+        )

@@ -1,0 +1,146 @@
+"""The routes of orders: each parses, calls one service, shapes the answer."""
+
+# Powertools reads these annotations when the app is built, so that nothing they name is imported for type checkers only.
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
+
+from numberdesk.api import models
+from numberdesk.api.caller import Caller, Services
+from numberdesk.api.models import Limit, Month, OrderId, OrderView, Provider, Token
+from numberdesk.domain.model import Instant
+from numberdesk.domain.request import OrderMessage
+from numberdesk.domain.values import Country, Id
+from numberdesk.domain.words import OrderState
+from numberdesk.services.reading import Wanted
+
+_Order = Annotated[OrderId, Path()]
+_Limit = Annotated[Limit, Query()]
+_Next = Annotated[Token | None, Query(alias="next", description="The token that came with the page before.")]
+_NOTHING_ELSE = models.Cancel()
+_OUR_WORDS = models.MoreTime()
+
+
+def handlers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
+    """Make what answers them."""
+    return [*_readers(services), *_writers(services, caller), *_requirement_writers(services, caller)]
+
+
+def _readers(services: Services) -> list[Callable[..., Any]]:
+    def list_orders(
+        state: Annotated[OrderState | None, Query()] = None,
+        provider: Annotated[Provider | None, Query()] = None,
+        country: Annotated[Country | None, Query()] = None,
+        metadata: Annotated[
+            str | None,
+            Query(
+                max_length=1024,
+                description="The value under the stack's listed metadata key, exactly. What reads as a JSON whole number, true, false or null is that.",
+            ),
+        ] = None,
+        month: Annotated[
+            Month | None, Query(description="Of the receipt, UTC: of the four before; by default the present one.")
+        ] = None,
+        open_: Annotated[bool | None, Query(alias="open", description="Those that are not over; only true.")] = None,
+        attention: Annotated[bool | None, Query(description="Those that need a person; only true.")] = None,
+        deadline_before: Annotated[
+            Instant | None, Query(description="Those whose next deadline is before this, the nearest first.")
+        ] = None,
+        limit: _Limit = 50,
+        next_: _Next = None,
+    ) -> models.OrderList:
+        wanted = Wanted(state, provider, country, metadata, open_, attention, deadline_before, month)
+        return models.listed(models.OrderList, services.reading.orders(wanted, limit=limit, token=next_))
+
+    def get_order(order_id: _Order) -> OrderView:
+        return OrderView.of(services.reading.order(order_id))
+
+    def list_ledger(order_id: _Order, limit: _Limit = 50, next_: _Next = None) -> models.LedgerList:
+        return models.listed(models.LedgerList, services.reading.ledger(order_id, limit=limit, token=next_))
+
+    def list_events(order_id: _Order, limit: _Limit = 50, next_: _Next = None) -> models.EventList:
+        return models.event_page(services.reading.events(order_id, limit=limit, token=next_))
+
+    def list_comments(order_id: _Order, limit: _Limit = 50, next_: _Next = None) -> models.CommentList:
+        return models.comment_page(services.reading.comments(order_id, limit=limit, token=next_))
+
+    def list_order_requirements(order_id: _Order) -> models.OrderRequirements:
+        return models.OrderRequirements.model_validate({"items": services.catalogue.of_order(order_id)})
+
+    return [list_orders, get_order, list_ledger, list_events, list_comments, list_order_requirements]
+
+
+def _writers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
+    def submit_order(message: Annotated[OrderMessage, Body()]) -> tuple[OrderView | models.Submitted, int]:
+        # The clerk reads the body itself, as the queue's reader does.
+        order, _, _ = services.clerk.submit(caller().body, caller().by)
+        if order is None:
+            return models.Submitted(order_id=message.order_id), 202
+        return OrderView.of(order), 200
+
+    def post_comment(order_id: _Order, comment: Annotated[models.NewComment, Body()]) -> OrderView:
+        by = caller().by
+        return OrderView.of(services.clerk.comment(order_id, comment.text, by, sub_order_id=comment.sub_order_id))
+
+    def mark_comment_read(order_id: _Order, comment_id: Annotated[Id, Path()]) -> OrderView:
+        return OrderView.of(services.clerk.mark_read(order_id, comment_id, caller().by))
+
+    def request_extension(order_id: _Order, wish: Annotated[models.MoreTime, Body()] = _OUR_WORDS) -> OrderView:
+        by = caller().by
+        return OrderView.of(services.clerk.extend(order_id, by, sub_order_id=wish.sub_order_id, text=wish.text))
+
+    def acknowledge(order_id: _Order, on_it: Annotated[models.OnIt, Body()]) -> OrderView:
+        return OrderView.of(services.clerk.acknowledge(order_id, on_it.until, caller().by))
+
+    def cancel_order(order_id: _Order, what: Annotated[models.Cancel, Body()] = _NOTHING_ELSE) -> OrderView:
+        return OrderView.of(services.clerk.cancel(order_id, caller().by, sub_order_id=what.sub_order_id))
+
+    def sync_order(order_id: _Order) -> OrderView:
+        return OrderView.of(services.clerk.sync(order_id, caller().by))
+
+    def replay_events(order_id: _Order, replay: Annotated[models.Replay, Body()]) -> models.Replayed:
+        done = services.dead_letters.replay(order_id, replay.event_ids, dry_run=replay.dry_run)
+        return models.Replayed.of(done, dry_run=replay.dry_run)
+
+    return [
+        submit_order,
+        post_comment,
+        mark_comment_read,
+        request_extension,
+        acknowledge,
+        cancel_order,
+        sync_order,
+        replay_events,
+    ]
+
+
+def _requirement_writers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
+    def supply_values(order_id: _Order, supplied: Annotated[models.SupplyValues, Body()]) -> tuple[OrderView, int]:
+        order = services.clerk.supply(
+            order_id,
+            supplied.values,
+            caller().by,
+            sub_order_id=supplied.sub_order_id,
+            number=supplied.number,
+            again=supplied.again,
+        )
+        # What is ticked off here is done; a value has still to go to the provider.
+        return OrderView.of(order), 200 if supplied.only_ticks else 202
+
+    def attach_requirement_group(order_id: _Order, group: Annotated[models.AttachGroup, Body()]) -> OrderView:
+        order = services.clerk.attach_group(
+            order_id,
+            group.requirement_group_id,
+            caller().by,
+            sub_order_id=group.sub_order_id,
+            number=group.number,
+            again=group.again,
+        )
+        return OrderView.of(order)
+
+    def upload_order_file(order_id: _Order, file: Annotated[models.NewFile, Body()]) -> models.NewUpload:
+        by = caller().by
+        return models.NewUpload.of(services.uploads.for_order(order_id, file.filename, file.content_type, by))
+
+    return [supply_values, attach_requirement_group, upload_order_file]

@@ -1,0 +1,152 @@
+"""Problems as callers get them: `application/problem+json` (RFC 9457), and which error becomes which.
+
+Nothing that was sent, and no text of an unexpected error, is ever in one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+
+from numberdesk.domain.request import InvalidMessageError, faults_of
+from numberdesk.providers.base import (
+    AccountFaultError,
+    NotAbleError,
+    ProviderError,
+    RefusedError,
+    SlotBusyError,
+)
+from numberdesk.services.ports import ConflictError
+from numberdesk.services.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numberdesk.api.routes import Route
+    from numberdesk.domain.faults import Fault
+
+CONTENT_TYPE = "application/problem+json"
+_SOON = timedelta(seconds=10)
+
+
+class HttpProblem(StrEnum):
+    """Problems of HTTP itself, beside those of the desk."""
+
+    NOT_AUTHENTICATED = "not-authenticated"
+    NO_SUCH_PATH = "no-such-path"
+    METHOD_NOT_ALLOWED = "method-not-allowed"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
+    INTERNAL_ERROR = "internal-error"
+
+
+STATUSES: dict[Problem | HttpProblem, tuple[int, str]] = {
+    Problem.INVALID: (400, "The request is not valid"),
+    HttpProblem.NOT_AUTHENTICATED: (403, "Nobody known asks"),
+    Problem.NOT_FOUND: (404, "There is no such thing"),
+    HttpProblem.NO_SUCH_PATH: (404, "There is no such path"),
+    HttpProblem.METHOD_NOT_ALLOWED: (405, "The path does not take this method"),
+    Problem.ORDER_ID_REUSED: (409, "This order id was used for another request"),
+    Problem.ORDER_ENDED: (409, "The order is over"),
+    Problem.NOT_PLACED: (409, "The order is not at its provider yet"),
+    Problem.ALREADY_SUPPLIED: (409, "There is a value already"),
+    Problem.BEING_SUPPLIED: (409, "A value is on its way"),
+    Problem.TOO_MANY_ERRANDS: (409, "Too much is asked for already"),
+    Problem.NOT_ABLE: (409, "The provider cannot do this"),
+    Problem.CANNOT_CANCEL: (409, "It cannot be cancelled"),
+    Problem.CHANGED_MEANWHILE: (409, "It was changed meanwhile"),
+    Problem.FILE_MISSING: (409, "The file is not there"),
+    HttpProblem.UNSUPPORTED_MEDIA_TYPE: (415, "The body is not JSON"),
+    Problem.FILE_NOT_TAKEN: (422, "The file is not taken"),
+    Problem.PROVIDER_REFUSED: (422, "The provider refused"),
+    HttpProblem.INTERNAL_ERROR: (500, "Something went wrong here"),
+    Problem.PROVIDER_UNAVAILABLE: (503, "The provider cannot be asked just now"),
+    Problem.ACCOUNT_UNUSABLE: (503, "The account cannot be used"),
+}
+"""For each kind its HTTP status and its title."""
+
+
+def of(route: Route) -> list[Problem | HttpProblem]:
+    """Say which problems a route may tell."""
+    found: list[Problem | HttpProblem] = [Problem.INVALID, HttpProblem.NOT_AUTHENTICATED, HttpProblem.INTERNAL_ERROR]
+    if "{" in route.path:
+        # A path with a character that no id has is none of the API's.
+        found.append(HttpProblem.NO_SUCH_PATH)
+    if route.method in ("POST", "PUT"):
+        found.append(HttpProblem.UNSUPPORTED_MEDIA_TYPE)
+    return list(dict.fromkeys([*found, *route.problems]))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A problem, ready to be told."""
+
+    problem: Problem | HttpProblem
+    detail: str
+    faults: Sequence[Fault] = ()
+    retry_after: timedelta | None = None
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return STATUSES[self.problem][0]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that belong to it."""
+        if self.status != 503:  # noqa: PLR2004 - Service Unavailable
+            return {}
+        return {"Retry-After": str(max(math.ceil((self.retry_after or _SOON).total_seconds()), 1))}
+
+    def document(self, request_id: str) -> dict[str, object]:
+        """Make the problem document."""
+        return {
+            "type": f"urn:numberdesk:problem:{self.problem.value}",
+            "title": STATUSES[self.problem][1],
+            "status": self.status,
+            "detail": self.detail,
+            "instance": f"urn:numberdesk:request:{request_id}",
+            "errors": [{"field": fault.field, "code": fault.code, "message": fault.message} for fault in self.faults],
+        }
+
+
+def told(error: Exception) -> Told | None:
+    """Say which problem an error is; none where it is unexpected."""
+    match error:
+        case ProblemError():
+            return Told(error.problem, error.detail, error.faults)
+        case InvalidMessageError():
+            return Told(Problem.INVALID, "the order message is not valid", error.faults)
+        case RequestValidationError():
+            return Told(Problem.INVALID, "the request is not valid", _faults(error))
+        case ConflictError():
+            return Told(Problem.CHANGED_MEANWHILE, "the order is being written by others again and again; try again")
+        case ProviderError():
+            return _of_provider(error)
+        case _:
+            return None
+
+
+def _of_provider(error: ProviderError) -> Told:
+    text = str(error)
+    match error:
+        case NotAbleError():
+            return Told(Problem.NOT_ABLE, f"the provider cannot do this: {text}")
+        case RefusedError():
+            return Told(Problem.PROVIDER_REFUSED, text)
+        case AccountFaultError(throttled=False):
+            return Told(Problem.ACCOUNT_UNUSABLE, text)
+        case AccountFaultError() | SlotBusyError():
+            return Told(Problem.PROVIDER_UNAVAILABLE, text, retry_after=error.retry_after)
+        case _:
+            return Told(Problem.PROVIDER_UNAVAILABLE, text)
+
+
+def _faults(error: RequestValidationError) -> list[Fault]:
+    # Of where a value was looked for only the place of parameters is left out: names are unique over them.
+    details = [{**detail, "loc": detail["loc"][1:]} for detail in error.errors()]
+    return faults_of(details)

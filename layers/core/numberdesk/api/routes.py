@@ -1,0 +1,96 @@
+"""The routes of the API as data: the app, the OpenAPI document and the policies of the template are made from it or held to it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from numberdesk.services.problems import Problem
+
+Policy = Literal["read", "operate", "spend"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route. Its path is written as OpenAPI does, without the stage."""
+
+    method: str
+    path: str
+    policy: Policy
+    """The managed policy that allows it: `read` changes nothing, `operate` changes but buys nothing, `spend` may buy."""
+    operation_id: str
+    """The name of the function that answers it."""
+    summary: str
+    status: int = 200
+    problems: tuple[Problem, ...] = ()
+    """What it may say beside what any route may."""
+
+    @property
+    def tag(self) -> str:
+        """The first part of its path."""
+        return self.path.split("/")[1]
+
+    def matches(self, path: str) -> bool:
+        """Whether a path of a request is one of its."""
+        return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", self.path), path.rstrip("/")) is not None
+
+
+_ASKS = (Problem.NOT_ABLE, Problem.PROVIDER_REFUSED, Problem.PROVIDER_UNAVAILABLE, Problem.ACCOUNT_UNUSABLE)
+"""Of a route that asks a provider."""
+_WRITES = (
+    Problem.NOT_FOUND,
+    Problem.ORDER_ENDED,
+    Problem.NOT_PLACED,
+    Problem.TOO_MANY_ERRANDS,
+    Problem.NOT_ABLE,
+    Problem.CHANGED_MEANWHILE,
+)
+"""Of a route that asks something to be done for an order."""
+_SUPPLIES = (
+    *_WRITES,
+    *_ASKS,
+    Problem.ALREADY_SUPPLIED,
+    Problem.BEING_SUPPLIED,
+    Problem.FILE_MISSING,
+    Problem.FILE_NOT_TAKEN,
+)
+_PROFILE = "/profiles/{provider}/{account}/{country}/{number_type}"
+
+ROUTES: tuple[Route, ...] = (
+    Route("POST", "/orders", "spend", "submit_order", "Submit an order", 202, (Problem.ORDER_ID_REUSED,)),
+    Route("GET", "/orders", "read", "list_orders", "List orders"),
+    Route("GET", "/orders/{order_id}", "read", "get_order", "Read an order", 200, (Problem.NOT_FOUND,)),
+    Route("GET", "/orders/{order_id}/ledger", "read", "list_ledger", "Read what happened to an order", 200, (Problem.NOT_FOUND,)),
+    Route("GET", "/orders/{order_id}/events", "read", "list_events", "Read an order's notifications as they came", 200, (Problem.NOT_FOUND,)),
+    Route("GET", "/orders/{order_id}/comments", "read", "list_comments", "Read an order's comments as they were last seen", 200, (Problem.NOT_FOUND,)),
+    Route("GET", "/orders/{order_id}/requirements", "read", "list_order_requirements", "Say what an order takes, and where each requirement stands", 200, (Problem.NOT_FOUND, *_ASKS)),
+    Route("POST", "/orders/{order_id}/requirements", "operate", "supply_values", "Supply values, or tick off the order's own requirements", 202, _SUPPLIES),
+    Route("POST", "/orders/{order_id}/requirement-group", "operate", "attach_requirement_group", "Answer with a requirement group", 202, _SUPPLIES),
+    Route("POST", "/orders/{order_id}/files", "operate", "upload_order_file", "Get a form to upload a file by", 201, (Problem.NOT_FOUND, Problem.ORDER_ENDED, Problem.NOT_ABLE)),
+    Route("POST", "/orders/{order_id}/comments", "operate", "post_comment", "Post a comment", 202, _WRITES),
+    Route("POST", "/orders/{order_id}/comments/{comment_id}/read", "operate", "mark_comment_read", "Mark a comment as read", 202, _WRITES),
+    Route("POST", "/orders/{order_id}/extensions", "operate", "request_extension", "Ask for more time", 202, _WRITES),
+    Route("POST", "/orders/{order_id}/acknowledgements", "operate", "acknowledge", "Say that somebody is on it", 200, _WRITES),
+    Route("POST", "/orders/{order_id}/cancel", "operate", "cancel_order", "Cancel an order, or a sub order", 202, (*_WRITES, Problem.CANNOT_CANCEL)),
+    Route("POST", "/orders/{order_id}/sync", "operate", "sync_order", "Look at an order now", 202, _WRITES),
+    Route("POST", "/orders/{order_id}/replay", "operate", "replay_events", "Take an order's notifications in once more", 200, (Problem.NOT_FOUND,)),
+    Route("GET", "/providers", "read", "list_providers", "Say what each provider can do"),
+    Route("GET", "/providers/{provider}/requirements", "read", "list_requirements", "Say what numbers take, before they are bought", 200, _ASKS),
+    Route("POST", "/providers/{provider}/search", "read", "search", "Search for numbers, keywords or regions", 200, _ASKS),
+    Route("GET", "/providers/{provider}/numbers", "read", "list_owned", "List what an account owns", 200, _ASKS),
+    Route("GET", "/providers/{provider}/webhooks", "read", "list_webhooks", "List registered webhooks or postbacks", 200, _ASKS),
+    Route("POST", "/providers/{provider}/webhooks", "operate", "register_webhook", "Register this stack's webhook or postback", 201, _ASKS),
+    Route("DELETE", "/providers/{provider}/webhooks/{registration_id}", "operate", "unregister_webhook", "Delete a registration", 204, _ASKS),
+    Route("GET", "/profiles", "read", "list_profiles", "List a provider's profiles"),
+    Route("GET", _PROFILE, "read", "get_profile", "Read a profile", 200, (Problem.NOT_FOUND,)),
+    Route("PUT", _PROFILE, "operate", "put_profile", "Write a profile", 200, (*_ASKS, Problem.FILE_MISSING, Problem.FILE_NOT_TAKEN, Problem.CHANGED_MEANWHILE)),
+    Route("DELETE", _PROFILE, "operate", "delete_profile", "Delete a profile and its files", 204, (Problem.NOT_FOUND,)),
+    Route("POST", f"{_PROFILE}/files", "operate", "upload_profile_file", "Get a form to upload a file of a profile by", 201, (Problem.NOT_ABLE,)),
+    Route("GET", "/dead-letters", "read", "count_dead_letters", "Say how many letters lie in each dead-letter queue"),
+    Route("GET", "/dead-letters/{queue}", "read", "peek_dead_letters", "Look at dead letters"),
+    Route("POST", "/dead-letters/orders/redrive", "spend", "redrive_orders", "Put order messages back on the order queue"),
+    Route("POST", "/dead-letters/sync/redrive", "operate", "redrive_sync", "Put sync messages back on the sync queue"),
+    Route("GET", "/unmatched-events", "read", "list_unmatched_events", "Read notifications that belong to no order"),
+    Route("POST", "/unmatched-events/replay", "operate", "replay_unmatched_events", "Take them in once more", 200, (Problem.NOT_FOUND,)),
+)  # fmt: skip

@@ -1,0 +1,128 @@
+"""What providers can do, what can be had there, what an account owns, and where its notifications go. Buys nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from numberdesk.domain.capabilities import Ability
+from numberdesk.domain.faults import Fault
+from numberdesk.providers import registry
+from numberdesk.services import receive
+from numberdesk.services.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numberdesk.domain.capabilities import Capabilities
+    from numberdesk.domain.market import Offer, Owned, Registration
+    from numberdesk.providers.base import Query
+    from numberdesk.services.paging import Tokens
+    from numberdesk.services.ports import Page, Providers
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
+_SEARCHES = {
+    "numbers": (Ability.SEARCH_NUMBERS, "has no search for numbers"),
+    "keywords": (Ability.SEARCH_KEYWORDS, "has no keywords"),
+    "regions": (Ability.SEARCH_REGIONS, "has no search for regions"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """Asks providers."""
+
+    providers: Providers
+    tokens: Tokens
+    callfire_digests: Sequence[tuple[str, str]]
+    """Account and SHA-256 (hexadecimal) of each CallFire token that the receiver knows."""
+
+    def capabilities(self) -> list[Capabilities]:
+        """Say what each provider can do."""
+        return [registry.capabilities(provider) for provider in registry.NAMES]
+
+    def search(self, provider: str, account: str, what: str, query: Query) -> list[Offer]:
+        """Search for `numbers`, `keywords` or `regions`. Reserves and buys nothing.
+
+        Raises:
+            ProblemError: the provider has no such search, or the query is none for it.
+            ProviderError: see `providers.base.Market`.
+        """
+        ability, text = _SEARCHES[what]
+        _needs(provider, ability, text)
+        faults = []
+        if what == "keywords" and not query.keywords:
+            faults.append(Fault("keywords", "missing", "name the keywords"))
+        if what != "keywords" and query.keywords:
+            faults.append(Fault("keywords", "not_taken", f"a search for {what} takes criteria"))
+        if what == "keywords" and query.criteria is not None:
+            faults.append(Fault("criteria", "not_taken", "a search for keywords takes keywords"))
+        if what == "numbers" and query.criteria is None:
+            faults.append(Fault("criteria", "missing", "say what the numbers must be like"))
+        if faults:
+            raise ProblemError(Problem.INVALID, "the request is not valid", faults)
+        connection = self.providers.connect(provider, account)
+        match what:
+            case "numbers":
+                return connection.search_numbers(query)
+            case "keywords":
+                return connection.search_keywords(query)
+            case _:
+                return connection.search_regions(query)
+
+    def owned(self, provider: str, account: str, *, token: str | None) -> Page[Owned]:
+        """List what an account owns, in pages as the provider makes them."""
+        _needs(provider, Ability.OWNED, "does not list what an account owns")
+        listing = f"owned/{provider}/{account}"
+        cursor = self.tokens.place(listing, token)
+        page = self.providers.connect(provider, account).owned(cursor)
+        return self.tokens.page(listing, page.items, page.cursor)
+
+    def registrations(self, provider: str, account: str) -> list[Registration]:
+        """List the webhooks or postbacks that are registered."""
+        _needs(provider, Ability.REGISTER, "has no webhooks to register")
+        return self.providers.connect(provider, account).registrations()
+
+    def register(
+        self, provider: str, account: str, base_url: str, event: str | None, token: str | None
+    ) -> Registration:
+        """Register this stack's own address. `token` is the CallFire token that stands in it.
+
+        Raises:
+            ProblemError: the provider has none, or the token is not one that the receiver knows.
+            ProviderError: see `providers.base.Market`.
+        """
+        _needs(provider, Ability.REGISTER, "has no webhooks to register")
+        if provider == "callfire":
+            url = base_url + receive.CALLFIRE.replace("{token}", self._checked(account, token))
+        elif token is not None:
+            text = f"{provider} signs what it sends; leave the token out"
+            raise ProblemError(Problem.INVALID, "the request is not valid", [Fault("token", "not_taken", text)])
+        else:
+            url = base_url + receive.TELNYX
+        return self.providers.connect(provider, account).register(url, event)
+
+    def unregister(self, provider: str, account: str, registration_id: str) -> None:
+        """Delete a registration."""
+        _needs(provider, Ability.REGISTER, "has no webhooks to register")
+        self.providers.connect(provider, account).unregister(registration_id)
+
+    def _checked(self, account: str, token: str | None) -> str:
+        """Let only a token be registered by which its postbacks are known: any other would be refused for ever."""
+        if token is not None and _TOKEN.fullmatch(token):
+            digest = hashlib.sha256(token.encode()).hexdigest()
+            of_account = [known.lower() for name, known in self.callfire_digests if name == account]
+            if digest in of_account:
+                return token
+        text = (
+            f"give the token whose SHA-256 stands for account {account} in the parameter CallFireTokenDigests: "
+            "16 to 128 letters, digits, - and _; make one, set the parameter, deploy, then register"
+        )
+        raise ProblemError(Problem.INVALID, "the request is not valid", [Fault("token", "not_known", text)])
+
+
+def _needs(provider: str, ability: Ability, text: str) -> None:
+    if ability not in registry.capabilities(provider).abilities:
+        raise ProblemError(Problem.NOT_ABLE, f"{provider} {text}")

@@ -1,0 +1,159 @@
+"""Read what the desk knows: lists of orders, an order, its ledger, its notifications, its comments. Never a scan."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from numberdesk.domain.faults import Fault
+from numberdesk.domain.lists import metadata_key
+from numberdesk.domain.model import instant_text
+from numberdesk.services.paging import Tokens, peek
+from numberdesk.services.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from numberdesk.domain.clock import Clock
+    from numberdesk.domain.ledger import Entry
+    from numberdesk.domain.lists import Summary
+    from numberdesk.domain.order import Order
+    from numberdesk.services.ports import KeptComment, KeptEvent, Page, Store
+
+_MOST_BODIES = 1024 * 1024
+"""Bytes of notifications' bodies on one page: an answer of a Lambda function holds 6 MB, and each is in it twice."""
+_MOST_SAFE = 2**53 - 1
+"""The largest whole number that metadata may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which orders: exactly one of these, and for the first four of what month (`2026-11`), by default the present one."""
+
+    state: str | None = None
+    provider: str | None = None
+    country: str | None = None
+    metadata: str | None = None
+    """As text: what reads as a JSON whole number, true, false or null is that."""
+    open: bool | None = None
+    attention: bool | None = None
+    deadline_before: datetime | None = None
+    month: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Reads the table for people and programs."""
+
+    store: Store
+    clock: Clock
+    tokens: Tokens
+    listed_metadata_key: str
+    """The metadata key by whose value orders are listed; empty where there is none."""
+
+    def orders(self, wanted: Wanted, *, limit: int, token: str | None) -> Page[Summary]:
+        """List orders: those of a month newest first, those that something is true of for a while oldest first.
+
+        Raises:
+            ProblemError: not exactly one thing is wanted, or the token belongs to another list.
+        """
+        monthly, lasting = self._partitions(wanted)
+        if len(monthly) + len(lasting) != 1:
+            names = "state, provider, country, metadata, open, attention, deadline_before"
+            raise _invalid("", "one_filter", f"give exactly one of {names}")
+        if lasting and wanted.month is not None:
+            raise _invalid("month", "not_taken", "this list is not kept by month; leave month out")
+        partition = monthly[0] if monthly else lasting[0]
+        if monthly:
+            # A list begun in one month is read on in the next as it was begun: its places begin with the month.
+            month = wanted.month or peek(token or "")[:7] or f"{self.clock.now():%Y-%m}"
+            partition = f"{partition}/{month}"
+        until = None if wanted.deadline_before is None else instant_text(wanted.deadline_before)
+        listing = partition if until is None else f"{partition}/{until}"
+        after = self.tokens.place(listing, token)
+        page = self.store.list_orders(partition, after=after, until=until, newest_first=bool(monthly), limit=limit)
+        return self.tokens.page(listing, page.items, page.after)
+
+    def _bounded(self, listing: str, page: Page[KeptEvent]) -> Page[KeptEvent]:
+        """Give as many notifications as an answer can carry, one at least."""
+        items: list[KeptEvent] = []
+        size = 0
+        for kept in page.items:
+            size += len(kept.event.body or b"")
+            if items and size > _MOST_BODIES:
+                return self.tokens.page(listing, items, items[-1].place)
+            items.append(kept)
+        return self.tokens.page(listing, items, page.after)
+
+    def _partitions(self, wanted: Wanted) -> tuple[list[str], list[str]]:
+        if wanted.metadata is not None and not self.listed_metadata_key:
+            text = "this stack lists orders by no metadata key; set its parameter ListedMetadataKey"
+            raise _invalid("metadata", "not_listed", text)
+        monthly = {
+            "state": wanted.state,
+            "provider": wanted.provider,
+            "country": wanted.country,
+            "metadata": None if wanted.metadata is None else metadata_key(metadata_value(wanted.metadata)),
+        }
+        lasting = {"open": wanted.open, "attention": wanted.attention, "deadline": wanted.deadline_before}
+        for name in ("open", "attention"):
+            if lasting[name] is False:
+                raise _invalid(name, "only_true", "only true can be asked for; leave it out otherwise")
+        return (
+            [f"{name}/{value}" for name, value in monthly.items() if value is not None],
+            [name for name, value in lasting.items() if value is not None],
+        )
+
+    def order(self, order_id: str) -> Order:
+        """Read an order.
+
+        Raises:
+            ProblemError: there is none of this id.
+        """
+        order = self.store.get(order_id)
+        if order is None:
+            raise ProblemError(Problem.NOT_FOUND, "there is no order of this id")
+        return order
+
+    def ledger(self, order_id: str, *, limit: int, token: str | None) -> Page[Entry]:
+        """Read an order's ledger, or that of the refused messages under its id."""
+        listing = f"ledger/{order_id}"
+        page = self.store.ledger(order_id, after=self.tokens.place(listing, token), limit=limit)
+        if not page.items and token is None:
+            self.order(order_id)
+        return self.tokens.page(listing, page.items, page.after)
+
+    def events(self, order_id: str, *, limit: int, token: str | None) -> Page[KeptEvent]:
+        """Read the notifications that came for an order."""
+        self.order(order_id)
+        listing = f"events/{order_id}"
+        page = self.store.kept_events(order_id, "", after=self.tokens.place(listing, token), limit=limit)
+        return self._bounded(listing, page)
+
+    def unmatched(self, day: date, *, limit: int, token: str | None) -> Page[KeptEvent]:
+        """Read the notifications of a day (UTC) that belong to no order."""
+        listing = f"unmatched/{day.isoformat()}"
+        page = self.store.kept_events(None, day.isoformat(), after=self.tokens.place(listing, token), limit=limit)
+        return self._bounded(listing, page)
+
+    def comments(self, order_id: str, *, limit: int, token: str | None) -> Page[KeptComment]:
+        """Read an order's comments as they were last seen."""
+        self.order(order_id)
+        listing = f"comments/{order_id}"
+        page = self.store.kept_comments(order_id, after=self.tokens.place(listing, token), limit=limit)
+        return self.tokens.page(listing, page.items, page.after)
+
+
+def metadata_value(text: str) -> str | int | bool | None:
+    """Read a metadata value that came as text: a JSON whole number, true, false or null is that, anything else text."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    is_one = value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) <= _MOST_SAFE)
+    return value if is_one else text
+
+
+def _invalid(field: str, code: str, message: str) -> ProblemError:
+    return ProblemError(Problem.INVALID, "the request is not valid", [Fault(field, code, message)])

@@ -1,52 +1,20 @@
 """The whole way: template.yaml deployed as `make run` does it, and the stories played on it."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.local_run import ROOT, Told, start
+
 # One after the other, and so that the tests of other groups have the other worker.
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-aws")]
 
-# A developer's shell. Nothing that the run starts may see it.
-REAL = {
-    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
-    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-    "AWS_SESSION_TOKEN": "IQoJb3JpZ2luX2VjEXAMPLE",
-    "AWS_PROFILE": "production",
-    "HTTP_PROXY": "http://proxy.example.com:3128",
-}
 
-
-def played(
-    home: Path, template: Path = ROOT / "template.yaml", environment: dict[str, str] | None = None
-) -> tuple[int, str]:
-    """Exit status and output of a run that writes into `home`."""
-    code = (
-        "import sys; from pathlib import Path; from local.__main__ import run\n"
-        f"sys.exit(run(Path({str(home)!r}), Path({str(template)!r})))"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={name: os.environ[name] for name in ("PATH", "HOME")} | (environment or {}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    return ended.returncode, ended.stdout
-
-
-def test_all_stories_end_as_told(tmp_path: Path) -> None:
-    status, output = played(tmp_path, environment=REAL)
-    assert status == 0, output
-    found = json.loads((tmp_path / "run.json").read_text())
+def test_all_stories_end_as_told(told: Told) -> None:
+    assert told.status == 0, told.output
+    found = json.loads((told.home / "run.json").read_text())
     assert [(story["story"], story["passed"]) for story in found["stories"]] == [(n, True) for n in range(1, 13)]
     assert len(found["orders"]) == len(list((ROOT / "events" / "orders").glob("*.json")))
     assert {order["purchases"] for order in found["orders"]} == {1}
@@ -58,8 +26,9 @@ def test_all_stories_end_as_told(tmp_path: Path) -> None:
         "unknown": 1,
     }
     assert sum(order["reminders"] for order in found["orders"]) == 6
-    assert not [path for path in tmp_path.rglob("*.log") for value in REAL.values() if value in path.read_text()]
-    assert not processes_under(tmp_path), "something was left running"
+    logs = [path.read_text() for path in told.home.rglob("*.log")]
+    assert not [value for value in told.shell.values() if any(value in log for log in logs)]
+    assert not processes_under(told.home), "something was left running"
 
 
 def processes_under(home: Path) -> list[str]:
@@ -85,7 +54,8 @@ def test_a_missing_permission_fails_the_run(tmp_path: Path) -> None:
     assert role
     assert permission in after.partition("LogGroup:\n")[0]
     (project / "template.yaml").write_text(before + role + after.replace(permission, "", 1))
-    status, output = played(tmp_path / "home", project / "template.yaml")
-    assert status == 1
+    run = start(tmp_path / "home", project / "template.yaml")
+    output, _ = run.communicate()
+    assert run.returncode == 1
     assert "a permission is missing: place_order" in output
     assert "AccessDenied" in output

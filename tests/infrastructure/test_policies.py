@@ -7,46 +7,9 @@ from typing import Any
 
 import pytest
 
+from numberdesk.api.routes import ROUTES, Route
 from tests.support.stack import resources, template
 
-# Policy, method and path of each route.
-ROUTES = (
-    ("spend", "POST", "/orders"),
-    ("read", "GET", "/orders"),
-    ("read", "GET", "/orders/{order_id}"),
-    ("read", "GET", "/orders/{order_id}/ledger"),
-    ("read", "GET", "/orders/{order_id}/events"),
-    ("read", "GET", "/orders/{order_id}/comments"),
-    ("read", "GET", "/orders/{order_id}/requirements"),
-    ("operate", "POST", "/orders/{order_id}/requirements"),
-    ("operate", "POST", "/orders/{order_id}/requirement-group"),
-    ("operate", "POST", "/orders/{order_id}/files"),
-    ("operate", "POST", "/orders/{order_id}/comments"),
-    ("operate", "POST", "/orders/{order_id}/comments/{comment_id}/read"),
-    ("operate", "POST", "/orders/{order_id}/extensions"),
-    ("operate", "POST", "/orders/{order_id}/acknowledgements"),
-    ("operate", "POST", "/orders/{order_id}/cancel"),
-    ("operate", "POST", "/orders/{order_id}/sync"),
-    ("operate", "POST", "/orders/{order_id}/replay"),
-    ("read", "GET", "/providers"),
-    ("read", "GET", "/providers/{provider}/requirements"),
-    ("read", "POST", "/providers/{provider}/search"),
-    ("read", "GET", "/providers/{provider}/numbers"),
-    ("read", "GET", "/providers/{provider}/webhooks"),
-    ("operate", "POST", "/providers/{provider}/webhooks"),
-    ("operate", "DELETE", "/providers/{provider}/webhooks/{registration_id}"),
-    ("read", "GET", "/profiles"),
-    ("read", "GET", "/profiles/{provider}/{account}/{country}/{number_type}"),
-    ("operate", "PUT", "/profiles/{provider}/{account}/{country}/{number_type}"),
-    ("operate", "DELETE", "/profiles/{provider}/{account}/{country}/{number_type}"),
-    ("operate", "POST", "/profiles/{provider}/{account}/{country}/{number_type}/files"),
-    ("read", "GET", "/dead-letters"),
-    ("read", "GET", "/dead-letters/{queue}"),
-    ("spend", "POST", "/dead-letters/orders/redrive"),
-    ("operate", "POST", "/dead-letters/sync/redrive"),
-    ("read", "GET", "/unmatched-events"),
-    ("operate", "POST", "/unmatched-events/replay"),
-)
 POLICIES = ("read", "operate", "spend")
 STAGE = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/v1/"
 
@@ -64,6 +27,11 @@ def statement(policy: str) -> dict[str, Any]:
 def patterns(policy: str) -> list[str]:
     """What a policy lets in: METHOD/path with stars."""
     return [resource["Fn::Sub"].removeprefix(STAGE) for resource in statement(policy)["Resource"]]
+
+
+def starred(route: Route) -> str:
+    """A route as a pattern."""
+    return route.method + re.sub(r"{\w+}", "*", route.path)
 
 
 @cache
@@ -94,21 +62,21 @@ def test_patterns_meet_where_a_text_matches_both() -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_policy_is_made_of_its_routes(policy: str) -> None:
-    expected = {f"{method}{re.sub('{[^}]+}', '*', path)}" for name, method, path in ROUTES if name == policy}
+    expected = {starred(route) for route in ROUTES if route.policy == policy}
     assert set(patterns(policy)) == expected
     assert len(patterns(policy)) == len(expected)
 
 
 def test_every_route_has_one_of_the_policies() -> None:
-    assert {name for name, _, _ in ROUTES} == set(POLICIES)
+    assert {route.policy for route in ROUTES} == set(POLICIES)
     assert set(resources("AWS::IAM::ManagedPolicy")) == {f"{policy.title()}Policy" for policy in POLICIES}
 
 
-@pytest.mark.parametrize(("owner", "method", "path"), ROUTES)
-def test_no_other_policy_lets_in_where_a_route_leads(owner: str, method: str, path: str) -> None:
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method}{route.path}")
+def test_no_other_policy_lets_in_where_a_route_leads(route: Route) -> None:
     """A parameter is taken for any text: what is an encoded slash in a request may be one by the time it is compared."""
-    led = f"{method}{re.sub('{[^}]+}', '*', path)}{SLASHES}"
-    assert not [(policy, p) for policy in POLICIES if policy != owner for p in patterns(policy) if meet(p, led)]
+    led = starred(route) + SLASHES
+    assert not [(name, p) for name in POLICIES if name != route.policy for p in patterns(name) if meet(p, led)]
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -366,7 +366,9 @@ class TelnyxSimulator(TelnyxAccount):
     def _sub_order_group(self, sub_id: str) -> Response:
         order = self._owned(sub_id)
         self._attach(order, self._sub(order, sub_id).numbers)
-        return self._sub_response(sub_id, with_numbers=True)
+        order = self._seen(sub_id)
+        shown = shape.sub_order(self._sub(order, sub_id), order, self.life, with_numbers=True)
+        return json_response({"data": shape.attached(shown)})
 
     def _attach(self, order: Order, numbers: list[Number]) -> None:
         group = self._group(self._body().get("requirement_group_id", ""))
@@ -388,10 +390,10 @@ class TelnyxSimulator(TelnyxAccount):
                     return sub, number
         raise self._not_found()
 
-    def _number_response(self, number_id: str, with_status: bool = False) -> Response:
+    def _number_response(self, number_id: str) -> Response:
         order = self._seen(number_id)
         sub, number = self._number(order, number_id)
-        with_status = with_status or self.settings.requirement_status_everywhere
+        with_status = self.settings.requirement_status_everywhere
         return json_response({"data": shape.number_order_phone_number(number, sub, order, with_status)})
 
     def _list_numbers(self) -> Response:
@@ -418,7 +420,10 @@ class TelnyxSimulator(TelnyxAccount):
     def _number_group(self, number_id: str) -> Response:
         order = self._owned(number_id)
         self._attach(order, [self._number(order, number_id)[1]])
-        return self._number_response(number_id, with_status=True)
+        order = self._seen(number_id)
+        sub, number = self._number(order, number_id)
+        shown = shape.number_order_phone_number(number, sub, order, with_status=True)
+        return json_response({"data": shape.attached(shown)})
 
     # Comments ---------------------------------------------------------------------------------------------------
 

@@ -149,6 +149,14 @@ def sub_order(item: SubOrder, parent: Order, life: Lifecycle, with_numbers: bool
     return body
 
 
+def attached(body: dict[str, Any]) -> dict[str, Any]:
+    """A sub order or a number as POST .../requirement_group answers: it has fewer fields there (OpenAPI document, SDK)."""
+    for number in body.get("phone_numbers", [body]):
+        for item in number["regulatory_requirements"]:
+            del item["record_type"]
+    return {name: value for name, value in body.items() if name != "user_id"}
+
+
 def phone_number(number: Number, parent: Order, owned_id: str) -> dict[str, Any]:
     """A number that the account owns: another record than that of its order, with a numeric id."""
     since = number.active_since or parent.created_at

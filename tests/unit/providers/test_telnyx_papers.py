@@ -1,0 +1,669 @@
+"""Handing in at Telnyx: values, requirement groups, addresses, documents, comments; and cancelling."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from numberdesk.domain.order import Asset, Order, Requirement, SubOrder
+from numberdesk.domain.request import OrderMessage, Request
+from numberdesk.domain.settings import Timings
+from numberdesk.domain.snapshot import CommentSeen
+from numberdesk.domain.values import Address
+from numberdesk.domain.words import AssetState, OrderState, RequirementState
+from numberdesk.providers.base import (
+    AccountFaultError,
+    Credentials,
+    NotSentError,
+    ProviderError,
+    RefusedError,
+    UnclearError,
+    UnreadableError,
+)
+from numberdesk.providers.telnyx.adapter import build
+from tests.support.simulators.base import SimulatorTransport
+from tests.support.simulators.clock import Clock
+from tests.support.simulators.telnyx import TelnyxSimulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numberdesk.domain.snapshot import Snapshot
+    from numberdesk.providers.base import Provider
+
+NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+SECRET = "Erika Mustermann"
+
+
+class _Still:
+    def now(self) -> datetime:
+        return NOW
+
+    def sleep(self, duration: timedelta) -> None:
+        pass
+
+
+def _adapter(transport: httpx.BaseTransport) -> Provider:
+    credentials = Credentials("telnyx", "default", "https://api.telnyx.com/v2", {"api_key": "KEY-telnyx"})
+    return build(credentials, _Still(), Timings(), transport=transport)
+
+
+def _message(*kinds: tuple[str, str, int]) -> OrderMessage:
+    items = [{"criteria": {"country": country, "number_type": kind}, "quantity": n} for country, kind, n in kinds]
+    return OrderMessage.model_validate({"order_id": "order-1", "provider": "telnyx", "items": items})
+
+
+def _order(**known: Any) -> Order:
+    return Order(
+        order_id="order-1",
+        provider="telnyx",
+        account="default",
+        state=OrderState.PENDING,
+        version=1,
+        reference="reference-1",
+        request=Request.of(_message(("US", "local", 1))),
+        request_hash="0",
+        correlation_id="correlation-1",
+        received_at=NOW,
+        updated_at=NOW,
+        provider_order_id=known.pop("provider_order_id", "o-1"),
+        **known,
+    )
+
+
+def _requirement(requirement_id: str, sub_order_id: str) -> Requirement:
+    state = RequirementState.AWAITING_VALUE
+    return Requirement(id=requirement_id, sub_order_id=sub_order_id, state=state, word="awaiting-value", numbers=1)
+
+
+class _Bought:
+    """An order bought at the simulator, as its record is after a look."""
+
+    def __init__(self, *kinds: tuple[str, str, int]) -> None:
+        self.simulator = TelnyxSimulator(Clock(NOW))
+        self.adapter = _adapter(SimulatorTransport(self.simulator))
+        self.id = self.adapter.place(self.adapter.plan(_message(*kinds)), "reference-1").provider_order_id
+
+    def look(self) -> Snapshot:
+        return self.adapter.observe(_order(provider_order_id=self.id))
+
+    def order(self) -> Order:
+        seen = self.look()
+        return _order(
+            provider_order_id=self.id,
+            sub_orders=tuple(SubOrder(id=it.id, word=it.word) for it in seen.sub_orders),
+            requirements=tuple(_requirement(it.id, it.sub_order_id) for it in seen.requirements),
+            assets=tuple(
+                Asset(value=it.value, state=it.state, word=it.word, provider_id=it.provider_id) for it in seen.assets
+            ),
+        )
+
+    def values(self) -> dict[str, str]:
+        return {it.id: "12345678" for it in self.look().requirements}
+
+    def states(self) -> dict[str, set[RequirementState]]:
+        """The states of the requirements of each number."""
+        return {it.value: {requirement.state for requirement in it.requirements} for it in self.look().assets}
+
+    def sent(self, *operations: str) -> list[tuple[str, str]]:
+        return [(it.method, it.path) for it in self.simulator.requests() if it.operation in operations]
+
+
+class _Telnyx:
+    """Answers by hand: each call with the next answer, the last one for ever."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self.answers = list(answers)
+        self.seen: list[httpx.Request] = []
+        self.adapter = _adapter(httpx.MockTransport(self))
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.seen.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @property
+    def sent(self) -> list[tuple[str, str, Any]]:
+        return [(it.method, it.url.path, json.loads(it.content) if it.content else None) for it in self.seen]
+
+
+def _data(**data: object) -> httpx.Response:
+    return httpx.Response(200, json={"data": data})
+
+
+def _error(status: int, *codes: object) -> httpx.Response:
+    errors = [{"code": code, "title": "Some title", "detail": SECRET, "source": {"pointer": SECRET}} for code in codes]
+    return httpx.Response(status, json={"errors": errors})
+
+
+# Supplying values
+
+
+def test_values_for_the_whole_order_reach_every_number() -> None:
+    bought = _Bought(("DE", "local", 2), ("FR", "local", 1), ("US", "local", 1))
+    assert bought.adapter.supply(bought.order(), bought.values()) == "pending"
+    assert len(bought.sent("update_sub_order")) == 2
+    assert bought.sent("update_order", "update_number") == []
+    assert all(states <= {RequirementState.UNDER_REVIEW} for states in bought.states().values())
+
+
+def test_each_sub_order_gets_the_values_of_its_requirements() -> None:
+    order = _order(
+        sub_orders=(
+            SubOrder(id="s-1", word="pending"),
+            SubOrder(id="s-2", word="new"),
+            SubOrder(id="s-3", word="success"),
+        ),
+        requirements=(
+            _requirement("r-1", "s-1"),
+            _requirement("r-2", "s-1"),
+            _requirement("r-1", "s-2"),
+            _requirement("r-4", "s-3"),
+        ),
+    )
+    telnyx = _Telnyx(_data(status="pending"), _data(status="new"), _data(status=None))
+    assert telnyx.adapter.supply(order, {"r-1": "one", "r-2": "two", "r-4": "four"}) == "pending, new, taken"
+    assert telnyx.sent == [
+        (
+            "PATCH",
+            "/v2/sub_number_orders/s-1",
+            {
+                "regulatory_requirements": [
+                    {"requirement_id": "r-1", "field_value": "one"},
+                    {"requirement_id": "r-2", "field_value": "two"},
+                ]
+            },
+        ),
+        (
+            "PATCH",
+            "/v2/sub_number_orders/s-2",
+            {"regulatory_requirements": [{"requirement_id": "r-1", "field_value": "one"}]},
+        ),
+        # Of no open sub order that is known: the order itself is asked.
+        (
+            "PATCH",
+            "/v2/number_orders/o-1",
+            {"regulatory_requirements": [{"requirement_id": "r-4", "field_value": "four"}]},
+        ),
+    ]
+
+
+def test_values_for_one_sub_order_or_number_stay_there() -> None:
+    bought = _Bought(("DE", "local", 2), ("FR", "local", 1))
+    order, [german, french, *_] = bought.order(), bought.look().sub_orders
+    of_french = {it.id: "x" for it in bought.look().requirements if it.sub_order_id == french.id}
+    assert bought.adapter.supply(order, of_french, sub_order_id=french.id) == "pending"
+    first, second, other = (it.value for it in bought.look().assets)
+    assert bought.states() == {
+        first: {RequirementState.AWAITING_VALUE},
+        second: {RequirementState.AWAITING_VALUE},
+        other: {RequirementState.UNDER_REVIEW},
+    }
+    of_german = {it.id: "x" for it in bought.look().requirements if it.sub_order_id == german.id}
+    word = bought.adapter.supply(order, of_german, number=second)
+    assert word == "requirement-info-under-review"
+    assert bought.states()[first] == {RequirementState.AWAITING_VALUE}
+    assert bought.states()[second] == {RequirementState.UNDER_REVIEW}
+
+
+def test_satisfied_already_is_no_fault() -> None:
+    bought = _Bought(("DE", "local", 1))
+    order, values = bought.order(), bought.values()
+    bought.adapter.supply(order, values)
+    bought.simulator.advance(181)
+    assert bought.adapter.supply(order, values) == "already satisfied"
+
+
+@pytest.mark.parametrize("status", [400, 403, 409, 422])
+def test_satisfied_already_counts_by_its_code(status: int) -> None:
+    telnyx = _Telnyx(_error(status, "85003"))
+    assert telnyx.adapter.supply(_order(), {"r-1": SECRET}) == "already satisfied"
+
+
+def test_value_that_breaks_its_criteria_is_refused() -> None:
+    bought = _Bought(("NL", "local", 1))
+    wrong = dict.fromkeys(bought.values(), "x" * 300)
+    with pytest.raises(RefusedError) as caught:
+        bought.adapter.supply(bought.order(), wrong)
+    assert str(caught.value) == "10027: Unprocessable Entity (HTTP 422)"
+
+
+def test_refusal_of_one_part_does_not_hold_up_the_others() -> None:
+    order = _order(
+        sub_orders=tuple(SubOrder(id=f"s-{n}", word="pending") for n in range(3)),
+        requirements=tuple(_requirement("r-1", f"s-{n}") for n in range(3)),
+    )
+    telnyx = _Telnyx(_error(422, "10027"), _data(status="pending"), _error(422, "85003"))
+    with pytest.raises(RefusedError) as caught:
+        telnyx.adapter.supply(order, {"r-1": SECRET})
+    assert str(caught.value) == "10027: 1 of 3 parts of the order: Some title (HTTP 422)"
+    assert len(telnyx.seen) == 3
+    assert SECRET not in str(caught.value)
+
+
+def test_trouble_on_the_way_puts_everything_off() -> None:
+    order = _order(
+        sub_orders=tuple(SubOrder(id=f"s-{n}", word="pending") for n in range(3)),
+        requirements=tuple(_requirement("r-1", f"s-{n}") for n in range(3)),
+    )
+    telnyx = _Telnyx(_data(status="pending"), httpx.ReadTimeout("slow"))
+    with pytest.raises(UnclearError):
+        telnyx.adapter.supply(order, {"r-1": SECRET})
+    assert len(telnyx.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("where", "kind"),
+    [
+        ({"sub_order_id": "s-foreign"}, RefusedError),
+        ({"number": "+4930901821"}, RefusedError),
+        # Its record is read by the next look.
+        ({"number": "+4930901820"}, NotSentError),
+    ],
+)
+def test_what_the_order_does_not_have_is_not_written_to(where: dict[str, str], kind: type[ProviderError]) -> None:
+    asset = Asset(value="+4930901820", state=AssetState.PENDING, word="chosen")
+    order = _order(sub_orders=(SubOrder(id="s-1", word="pending"),), assets=(asset,))
+    telnyx = _Telnyx(_data())
+    calls: list[Callable[[], str]] = [
+        lambda: telnyx.adapter.supply(order, {"r-1": SECRET}, **where),
+        lambda: telnyx.adapter.attach_group(order, "g-1", **where),
+    ]
+    for call in calls:
+        with pytest.raises(ProviderError) as caught:
+            call()
+        assert type(caught.value) is kind
+    assert telnyx.seen == []
+
+
+# What failures mean, for every call that changes something and buys nothing
+
+
+_ADDRESS = Address(
+    first_name="Erika",
+    last_name="Mustermann",
+    street_address="Heidestraße 17",
+    locality="Köln",
+    postal_code="51147",
+    country_code="DE",
+)
+_WRITES: dict[str, Callable[[Provider], object]] = {
+    "supply": lambda adapter: adapter.supply(_order(), {"r-1": SECRET}),
+    "attach_group": lambda adapter: adapter.attach_group(
+        _order(sub_orders=(SubOrder(id="s-1", word="pending"),)), "g-1"
+    ),
+    "create_address": lambda adapter: adapter.create_address(_ADDRESS, "reference-1"),
+    "upload_document": lambda adapter: adapter.upload_document(b"x", "id.pdf", "application/pdf", "reference-1"),
+    "comment": lambda adapter: adapter.comment("s-1", SECRET),
+    "mark_read": lambda adapter: adapter.mark_read("c-1"),
+}
+
+
+@pytest.mark.parametrize("write", _WRITES)
+@pytest.mark.parametrize(
+    ("answer", "kind", "throttled"),
+    [
+        *((_error(status, "10015"), RefusedError, False) for status in (400, 404, 409, 422)),
+        *((_error(422, code), RefusedError, False) for code in ("85002", "10005", "10027", 10033)),
+        (_error(409, "85002"), RefusedError, False),
+        (_error(400), RefusedError, False),
+        *((_error(422, code), AccountFaultError, False) for code in ("10009", "10010", "10038", "20012", "20100")),
+        *((_error(status), AccountFaultError, False) for status in (401, 403)),
+        (_error(429), AccountFaultError, True),
+        (_error(403, "10011"), AccountFaultError, True),
+        *((_error(422, code), UnclearError, False) for code in ("10007", "10008", "10035", "10036", "10037")),
+        (_error(409, "10036"), UnclearError, False),
+        (_error(409), UnclearError, False),
+        *((_error(status, "10015"), UnclearError, False) for status in (408, 423, 500, 502, 503, 504)),
+        (httpx.Response(302), UnclearError, False),
+        (httpx.Response(200, text="<html>"), UnclearError, False),
+        (httpx.Response(200, json={"data": None}), UnclearError, False),
+        (httpx.ReadTimeout("slow"), UnclearError, False),
+        (httpx.ConnectError("down"), NotSentError, False),
+    ],
+)
+def test_failure_of_a_write_is_told_apart(
+    write: str, answer: httpx.Response | Exception, kind: type[ProviderError], throttled: bool
+) -> None:
+    telnyx = _Telnyx(answer)
+    with pytest.raises(ProviderError) as caught:
+        _WRITES[write](telnyx.adapter)
+    assert type(caught.value) is kind
+    assert getattr(caught.value, "throttled", False) is throttled
+    assert SECRET not in str(caught.value)
+    # Sent once: whether it may be repeated is for others to say.
+    assert len(telnyx.seen) == 1
+
+
+@pytest.mark.parametrize("write", ["create_address", "upload_document", "comment"])
+def test_success_without_an_id_is_unclear(write: str) -> None:
+    with pytest.raises(UnclearError):
+        _WRITES[write](_Telnyx(_data(id=None)).adapter)
+
+
+# Requirement groups
+
+
+def _group(**changed: Any) -> httpx.Response:
+    """A requirement group as Telnyx shows it: not wrapped in `data`."""
+    group = {
+        "id": "g-1",
+        "country_code": "CH",
+        "phone_number_type": "local",
+        "action": "ordering",
+        "status": "approved",
+        "customer_reference": None,
+        "record_type": "requirement_group",
+        "created_at": "2026-01-01T00:00:00Z",
+        "updated_at": "2026-01-01T00:00:00Z",
+        "regulatory_requirements": [
+            {
+                "requirement_id": "r-1",
+                "field_type": "address",
+                "field_value": "1293384261075731499",
+                "expires_at": None,
+            },
+            {"requirement_id": "r-2", "field_type": "textual", "field_value": SECRET, "status": "approved"},
+        ],
+    }
+    return httpx.Response(200, json={**group, **changed})
+
+
+def _values(*values: object) -> list[dict[str, object]]:
+    return [{"requirement_id": f"r-{n}", "field_value": value} for n, value in enumerate(values, 1)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "faults"),
+    [
+        ({}, []),
+        ({"status": "unapproved"}, []),
+        ({"status": "pending-approval"}, []),
+        ({"status": "something-new"}, []),
+        ({"regulatory_requirements": []}, []),
+        ({"country_code": "DK"}, ["the requirement group has country_code DK, and the numbers CH"]),
+        (
+            {"phone_number_type": "mobile"},
+            ["the requirement group has phone_number_type mobile, and the numbers local"],
+        ),
+        ({"action": "porting"}, ["the requirement group is for porting, not for ordering"]),
+        ({"status": "declined"}, ["the requirement group is declined"]),
+        ({"status": "expired"}, ["the requirement group is expired"]),
+        ({"status": "no-longer-eligible"}, ["the requirement group is no-longer-eligible"]),
+        (
+            {"regulatory_requirements": _values("x", None, "")},
+            ["the requirement group has no value for r-2, r-3"],
+        ),
+        (
+            {"country_code": "DK", "status": "expired"},
+            ["the requirement group has country_code DK, and the numbers CH", "the requirement group is expired"],
+        ),
+    ],
+)
+def test_faults_of_a_requirement_group_are_all_told(changed: dict[str, Any], faults: list[str]) -> None:
+    telnyx = _Telnyx(_group(**changed))
+    assert telnyx.adapter.check_group("g-1", country="CH", number_type="local") == faults
+    assert telnyx.sent == [("GET", "/v2/requirement_groups/g-1", None)]
+
+
+def test_requirement_group_is_not_held_against_what_nobody_knows() -> None:
+    assert _Telnyx(_group()).adapter.check_group("g-1", country=None, number_type=None) == []
+
+
+@pytest.mark.parametrize("answer", [_error(404, "10005"), _error(400, "10006"), _error(422, "10006")])
+def test_requirement_group_that_is_not_there_is_a_fault(answer: httpx.Response) -> None:
+    found = _Telnyx(answer).adapter.check_group("g-1", country="CH", number_type="local")
+    assert found == ["there is no such requirement group"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (_error(503), UnreadableError),
+        (_error(401), AccountFaultError),
+        (_group(id="g-2"), UnreadableError),
+        (httpx.Response(200, json={}), UnreadableError),
+        (httpx.Response(200, json=[]), UnreadableError),
+    ],
+)
+def test_requirement_group_that_cannot_be_read_has_no_faults_yet(
+    answer: httpx.Response, kind: type[ProviderError]
+) -> None:
+    with pytest.raises(kind):
+        _Telnyx(answer).adapter.check_group("g-1", country="CH", number_type="local")
+
+
+@pytest.mark.parametrize(("group_id", "path"), [("../number_orders", b"..%2Fnumber_orders"), ("..", b"%2E%2E")])
+def test_ids_do_not_reach_beyond_their_place(group_id: str, path: bytes) -> None:
+    telnyx = _Telnyx(_error(404))
+    telnyx.adapter.check_group(group_id, country=None, number_type=None)
+    assert telnyx.seen[0].url.raw_path == b"/v2/requirement_groups/" + path
+
+
+def _filled_group(bought: _Bought) -> str:
+    client = httpx.Client(
+        transport=SimulatorTransport(bought.simulator),
+        base_url="https://api.telnyx.com/v2",
+        headers={"Authorization": "Bearer KEY-telnyx"},
+    )
+    given = [{"requirement_id": it, "field_value": value} for it, value in bought.values().items()]
+    kind = {"country_code": "DE", "phone_number_type": "local", "action": "ordering"}
+    return str(client.post("/requirement_groups", json=kind | {"regulatory_requirements": given}).json()["id"])
+
+
+def test_requirement_group_answers_for_the_whole_order() -> None:
+    bought = _Bought(("DE", "local", 2))
+    assert bought.adapter.attach_group(bought.order(), _filled_group(bought)) == "pending"
+    assert {it.state for it in bought.look().assets} == {AssetState.UNDER_REVIEW}
+    assert len(bought.sent("sub_order_group")) == 1
+
+
+def test_requirement_group_answers_for_one_number() -> None:
+    bought = _Bought(("DE", "local", 2))
+    first, second = (it.value for it in bought.look().assets)
+    word = bought.adapter.attach_group(bought.order(), _filled_group(bought), number=second)
+    assert word == "requirement-info-under-review"
+    assert bought.states() == {first: {RequirementState.AWAITING_VALUE}, second: {RequirementState.UNDER_REVIEW}}
+
+
+def test_requirement_group_goes_to_open_sub_orders_that_ask_for_something() -> None:
+    parts = (("s-1", "pending"), ("s-2", "success"), ("s-3", "pending"))
+    order = _order(
+        sub_orders=tuple(SubOrder(id=it, word=word) for it, word in parts),
+        requirements=(_requirement("r-1", "s-2"), _requirement("r-1", "s-3")),
+    )
+    telnyx = _Telnyx(_data(status="pending"))
+    telnyx.adapter.attach_group(order, "g-1")
+    content = {"requirement_group_id": "g-1"}
+    assert telnyx.sent == [("POST", "/v2/sub_number_orders/s-3/requirement_group", content)]
+    telnyx.adapter.attach_group(order.with_(requirements=()), "g-1", sub_order_id="s-1")
+    assert telnyx.sent[1:] == [("POST", "/v2/sub_number_orders/s-1/requirement_group", content)]
+    telnyx.adapter.attach_group(order.with_(requirements=()), "g-1")
+    assert [path for _, path, _ in telnyx.sent[2:]] == [
+        "/v2/sub_number_orders/s-1/requirement_group",
+        "/v2/sub_number_orders/s-3/requirement_group",
+    ]
+
+
+def test_requirement_group_needs_something_open() -> None:
+    telnyx = _Telnyx(_data())
+    with pytest.raises(NotSentError):
+        telnyx.adapter.attach_group(_order(), "g-1")
+    with pytest.raises(RefusedError, match="nothing of the order is open"):
+        telnyx.adapter.attach_group(_order(sub_orders=(SubOrder(id="s-1", word="cancelled"),)), "g-1")
+    assert telnyx.seen == []
+
+
+# Addresses and documents
+
+
+def test_address_is_created_as_telnyx_takes_it() -> None:
+    telnyx = _Telnyx(_data(id="1293384261075731499", record_type="address"))
+    assert telnyx.adapter.create_address(_ADDRESS, "reference-1") == "1293384261075731499"
+    assert telnyx.sent == [
+        (
+            "POST",
+            "/v2/addresses",
+            {
+                "first_name": "Erika",
+                "last_name": "Mustermann",
+                "street_address": "Heidestraße 17",
+                "locality": "Köln",
+                "postal_code": "51147",
+                "country_code": "DE",
+                "business_name": "",
+                "customer_reference": "reference-1",
+            },
+        )
+    ]
+
+
+def test_address_and_document_are_taken_as_values() -> None:
+    bought = _Bought(("DE", "local", 1))
+    bought.simulator.configure(check_values=True)
+    address_id = bought.adapter.create_address(_ADDRESS, "reference-1")
+    document_id = bought.adapter.upload_document(b"%PDF-1.7", "id.pdf", "application/pdf", "reference-1")
+    made = {"address": address_id, "document": document_id, "text": "Example GmbH"}
+    values = {it.id: made[it.kind or ""] for it in bought.look().requirements}
+    assert bought.adapter.supply(bought.order(), values) == "pending"
+    assert {it.state for it in bought.look().assets} == {AssetState.UNDER_REVIEW}
+
+
+def test_document_is_uploaded_as_the_sdk_does() -> None:
+    telnyx = _Telnyx(_data(id="d-1", status="pending", av_scan_status="pending_scan"))
+    assert telnyx.adapter.upload_document(b"\x00\xff", "id.png", "image/png", "reference-1") == "d-1"
+    file = base64.b64encode(b"\x00\xff").decode()
+    content = {"file": file, "filename": "id.png", "customer_reference": "reference-1"}
+    assert telnyx.sent == [("POST", "/v2/documents", content)]
+
+
+# Comments
+
+
+def test_comments_are_posted_read_and_marked() -> None:
+    bought = _Bought(("DE", "local", 1))
+    [sub_order] = bought.look().sub_orders
+    comment_id = bought.adapter.comment(sub_order.id, "More time, please: ß\nThanks")
+    bought.simulator.comment(bought.id, "Granted.")
+    mine, theirs = bought.adapter.comments(sub_order.id)
+    assert mine == CommentSeen(
+        id=comment_id,
+        sub_order_id=sub_order.id,
+        body="More time, please: ß\nThanks",
+        by_provider=False,
+        at=NOW,
+        read=False,
+    )
+    assert (theirs.body, theirs.by_provider, theirs.read) == ("Granted.", True, False)
+    bought.adapter.mark_read(theirs.id)
+    assert [it.read for it in bought.adapter.comments(sub_order.id)] == [False, True]
+    # A look shows the same.
+    assert bought.look().comments == tuple(bought.adapter.comments(sub_order.id))
+
+
+@pytest.mark.parametrize(("answer", "kind"), [(_error(503), UnreadableError), (_error(401), AccountFaultError)])
+def test_comments_that_cannot_be_read_are_not_none(answer: httpx.Response, kind: type[ProviderError]) -> None:
+    with pytest.raises(kind):
+        _Telnyx(answer).adapter.comments("s-1")
+
+
+# Cancelling
+
+
+def test_pending_sub_orders_are_cancelled() -> None:
+    bought = _Bought(("US", "local", 1), ("DE", "local", 1), ("FR", "local", 1))
+    bought.simulator.advance(5)  # the American one is delivered
+    assert bought.adapter.cancel(bought.order()) == "2 of 3 sub orders cancelled"
+    assert [it.state for it in bought.look().assets] == [AssetState.ACTIVE, AssetState.CANCELLED, AssetState.CANCELLED]
+    # A repeat says the same and sends nothing.
+    before = len(bought.sent("cancel_sub_order"))
+    assert bought.adapter.cancel(bought.order()) == "2 of 3 sub orders cancelled"
+    assert len(bought.sent("cancel_sub_order")) == before == 2
+
+
+def test_one_sub_order_is_cancelled() -> None:
+    bought = _Bought(("DE", "local", 1), ("FR", "local", 1))
+    order = bought.order()
+    assert bought.adapter.cancel(order, sub_order_id=order.sub_orders[1].id) == "1 of 1 sub orders cancelled"
+    assert [it.word for it in bought.look().sub_orders] == ["pending", "cancelled"]
+
+
+def test_what_is_delivered_is_not_cancelled() -> None:
+    bought = _Bought(("US", "local", 1))
+    bought.simulator.advance(5)
+    with pytest.raises(RefusedError, match="only while they are pending; now: success"):
+        bought.adapter.cancel(bought.order())
+    assert bought.sent("cancel_sub_order") == []
+
+
+def test_cancelling_works_before_the_first_look() -> None:
+    bought = _Bought(("DE", "local", 1))
+    assert bought.adapter.cancel(_order(provider_order_id=bought.id)) == "1 of 1 sub orders cancelled"
+
+
+def _listed(*parts: tuple[str, str], order_id: str = "o-1") -> httpx.Response:
+    rows = [{"id": it, "status": word, "order_request_id": order_id} for it, word in parts]
+    return httpx.Response(
+        200, json={"data": [*rows, {"id": "foreign", "order_request_id": "o-2", "status": "pending"}]}
+    )
+
+
+def test_cancelling_says_exactly_this() -> None:
+    telnyx = _Telnyx(_listed(("s-1", "pending")), _data(status="cancelled"))
+    telnyx.adapter.cancel(_order())
+    listed, cancelled = telnyx.seen
+    assert listed.url.params.multi_items() == [("filter[order_request_id]", "o-1")]
+    assert (cancelled.method, cancelled.url.path) == ("PATCH", "/v2/sub_number_orders/s-1/cancel")
+    assert (cancelled.content, cancelled.headers.get("content-type")) == (b"", None)
+
+
+def test_sub_orders_that_the_list_leaves_out_are_read() -> None:
+    order = _order(sub_orders=tuple(SubOrder(id=it, word="pending") for it in ("s-1", "s-2", "s-3")))
+    telnyx = _Telnyx(_listed(("s-1", "success")), _data(status="pending"), _error(404, "10005"), _data())
+    assert telnyx.adapter.cancel(order) == "1 of 3 sub orders cancelled"
+    assert [path for _, path, _ in telnyx.sent[1:]] == [
+        "/v2/sub_number_orders/s-2",
+        "/v2/sub_number_orders/s-3",
+        "/v2/sub_number_orders/s-2/cancel",
+    ]
+
+
+def test_sub_order_that_ended_in_the_meantime_is_no_longer_cancelled() -> None:
+    with pytest.raises(RefusedError) as caught:
+        _Telnyx(_listed(("s-1", "pending")), _error(422, "10027")).adapter.cancel(_order())
+    assert caught.value.code == "10027"
+    telnyx = _Telnyx(_listed(("s-1", "pending"), ("s-2", "pending")), _error(422, "10027"), _data(status="cancelled"))
+    assert telnyx.adapter.cancel(_order()) == "1 of 2 sub orders cancelled"
+
+
+@pytest.mark.parametrize(
+    ("answers", "kind"),
+    [
+        ([_error(503)], NotSentError),
+        ([_error(401)], AccountFaultError),
+        ([_listed(("s-1", "pending")), httpx.ReadTimeout("slow")], UnclearError),
+        ([_listed(("s-1", "pending")), _error(422, "10036")], UnclearError),
+        ([_listed(("s-1", "something-new"))], RefusedError),
+        ([_listed()], RefusedError),
+    ],
+)
+def test_cancelling_that_fails_is_told_apart(
+    answers: list[httpx.Response | Exception], kind: type[ProviderError]
+) -> None:
+    with pytest.raises(ProviderError) as caught:
+        _Telnyx(*answers).adapter.cancel(_order())
+    assert type(caught.value) is kind
+
+
+def test_foreign_sub_order_is_not_cancelled() -> None:
+    telnyx = _Telnyx(_data())
+    with pytest.raises(RefusedError, match="no such sub order"):
+        telnyx.adapter.cancel(_order(sub_orders=(SubOrder(id="s-1", word="pending"),)), sub_order_id="s-2")
+    assert telnyx.seen == []

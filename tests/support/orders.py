@@ -37,7 +37,7 @@ def received(message: OrderMessage | None = None) -> Order:
     """An order that was just taken in."""
     message = message or a_message()
     reference = placing.reference_of(SCOPE, message.order_id)
-    return placing.receive(message, reference=reference, correlation_id="c-1", now=NOW)[0]
+    return placing.receive(message, reference=reference, correlation_id="c-1", now=NOW, zone=RULES.zone)[0]
 
 
 def chosen(*values: str) -> tuple[AssetSeen, ...]:

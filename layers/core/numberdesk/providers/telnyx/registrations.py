@@ -70,11 +70,11 @@ def register(api: Api, url: str, event: str | None) -> Registration:
     conditions, channels = _conditions(api), _webhooks(api)
     condition = _chosen(conditions, event)
     for setting in _settings(api, channels):
-        about = setting.get("notification_event_condition_id")
-        if (
-            about == condition.id
-            and channels[str(setting["notification_channel_id"])].get("channel_destination") == url
-        ):
+        channel = channels[str(setting["notification_channel_id"])]
+        same = (
+            setting.get("notification_event_condition_id") == condition.id and channel.get("channel_destination") == url
+        )
+        if same and text(setting.get("status")) not in _LEAVING:
             return _registration(setting, channels, conditions)
     profile_id = _profile(api)
     channel_id = next((it for it, row in channels.items() if _is(row, profile_id, url)), None)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ConfigDict, TypeAdapter
 
 from docs import examples
+from numberdesk.api.document import document
 from numberdesk.domain import settings
 from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.request import MAX_ASSETS, OrderMessage
@@ -230,7 +231,7 @@ MAKES_UP: list[tuple[str, Callable[[Capabilities], bool], str]] = [
         "Finds an unclear purchase by our reference",
         lambda it: it.findability is Findability.EXACT,
         "Orders are listed and compared where that is possible; what is not found stays `unknown` and is never sent again. "
-        + "People are told what to look for.",
+        "People are told what to look for.",
     ),
     (
         "Delivers all or nothing if asked to",
@@ -388,6 +389,11 @@ def all_settings() -> str:
     )
 
 
+def openapi() -> str:
+    """The API, as an OpenAPI 3.1 document."""
+    return _json(document())
+
+
 def timing_docs() -> dict[str, str]:
     """Read what stands below each field of `Timings`."""
     tree = ast.parse(Path(settings.__file__).read_text())
@@ -402,6 +408,7 @@ def timing_docs() -> dict[str, str]:
 
 PAGES: dict[str, Callable[[], str]] = {
     "order-message.schema.json": order_message_schema,
+    "openapi.json": openapi,
     "states.md": states,
     "events.md": events,
     "providers.md": providers,

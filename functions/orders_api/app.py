@@ -1,14 +1,23 @@
 """The API for operators and applications: API Gateway (REST, IAM) -> the order desk.
 
-Whoever comes here has been authenticated, and allowed this method and path, by API Gateway.
+Whoever comes here has been authenticated, and allowed this method and path, by API Gateway. Gets proxy events.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from numberdesk.runtime import build
+from numberdesk.runtime.observe import logger, metrics
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+api = build.desk_api()
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - not needed
-    """Answer one request: there is no such route."""
-    body = '{"type": "not-found", "title": "there is no such route", "status": 404}'
-    return {"statusCode": 404, "headers": {"Content-Type": "application/problem+json"}, "body": body}
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one request."""
+    return api(event, context)

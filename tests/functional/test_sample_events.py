@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from numberdesk.domain.words import OrderState
-from tests.support.aws import SOURCES, TOKEN, api_event, sqs_record
+from tests.support.aws import SOURCES, TOKEN, api_event, proxy_event, sqs_record
 from tests.support.builders import START
 from tests.support.stack import ROOT, functions
 
@@ -43,6 +43,13 @@ def test_webhook_is_taken_as_it_is(world: World, name: str) -> None:
     assert world.function("receive_webhook")(event)["statusCode"] == 200
     [message] = world.peek("SyncQueue")
     assert message["event"]["body"] == event["body"]
+
+
+def test_request_is_what_the_api_gets(world: World) -> None:
+    event = sample("orders_api")
+    assert event.keys() == proxy_event("POST", "/orders", {}).keys()
+    assert world.function("orders_api")(event)["statusCode"] == 202
+    assert [message["order_id"] for message in world.peek("OrderQueue")] == ["order-1"]
 
 
 def test_webhook_grows_stale(world: World) -> None:

@@ -28,7 +28,9 @@ OURS = {
         "numberdesk.storage",
     },
     "messaging": {"numberdesk.domain", "numberdesk.services.ports"},
+    "api": {"numberdesk.api", "numberdesk.domain", "numberdesk.services", "numberdesk.providers.base"},
     "runtime": {
+        "numberdesk.api",
         "numberdesk.domain",
         "numberdesk.services",
         "numberdesk.storage",
@@ -47,6 +49,7 @@ OTHERS = {
     # No clients: data and errors.
     "storage": {"boto3.dynamodb.types", "botocore.exceptions", "types_boto3_dynamodb", "types_boto3_s3"},
     "messaging": {"types_boto3_events", "types_boto3_sqs"},
+    "api": {"aws_lambda_powertools", "pydantic"},
     "runtime": {
         "aws_lambda_powertools",
         "boto3",
@@ -64,6 +67,8 @@ MORE = {
     "numberdesk.providers.http": {"httpx"},  # the one place that speaks HTTP
     # Authenticating is what the receiver is for, and it cannot pay for a way around.
     "numberdesk.services.receive": {"numberdesk.providers.telnyx.signature"},
+    # Which countries have telephone numbers is known to that library.
+    "numberdesk.services.profiles": {"phonenumbers"},
     # Its start is a matter of correctness: its own few lines in place of the runtime's.
     "functions.receive_webhook": {"boto3", "botocore.config"},
     # A stream's record is the table's own form, and only the table's module reads that.

@@ -12,6 +12,7 @@ import io
 import json
 from contextlib import contextmanager
 from functools import cache
+from json import dumps, loads
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 from unittest import mock
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from tests.support.stack import Stack
 
 STACK = "numberdesk"
+ALICE = "arn:aws:iam::123456789012:user/alice"
 TOKEN = "cG9zdGJhY2stdG9rZW4tb2YtMzItcmFuZG9tLWJ5dGVz"
 """The CallFire postback token of the default account."""
 SECRETS: dict[str, dict[str, Any]] = {
@@ -263,6 +265,16 @@ class World:
     def _deliver_webhook(self, path: str, headers: dict[str, str], body: bytes) -> int:
         return self.webhook(path, headers, body)
 
+    # The API
+
+    def api(
+        self, method: str, path: str, json: Any = None, *, principal: str | None = ALICE, **query: str
+    ) -> tuple[int, Any]:
+        """Ask the API as a principal, and give the status and the body read as JSON (none where there is none)."""
+        event = proxy_event(method, path, json, principal=principal, query={name: [it] for name, it in query.items()})
+        answer = self.function("orders_api")(event)
+        return answer["statusCode"], loads(answer["body"]) if answer["body"] else None
+
     # What came of it
 
     def order(self, order_id: str = "order-1") -> Order:
@@ -387,6 +399,45 @@ def sqs_record(found: dict[str, Any]) -> dict[str, Any]:
         "eventSource": "aws:sqs",
         "eventSourceARN": f"arn:aws:sqs:{REGION}:123456789012:queue",
         "awsRegion": REGION,
+    }
+
+
+def proxy_event(
+    method: str,
+    path: str,
+    body: Any = None,
+    *,
+    principal: str | None = ALICE,
+    query: dict[str, list[str]] | None = None,
+    headers: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """Make the event that API Gateway (REST, Lambda proxy, IAM, every media type binary) makes of a request.
+
+    A body in bytes goes as it is, anything else but none as JSON.
+    """
+    raw = body if isinstance(body, bytes) or body is None else dumps(body).encode()
+    sent = {"Content-Type": "application/json"} if headers is None and raw is not None else headers or {}
+    return {
+        "resource": "/{proxy+}",
+        "path": path,
+        "httpMethod": method,
+        "headers": sent,
+        "multiValueHeaders": {name: [value] for name, value in sent.items()},
+        "queryStringParameters": {name: values[-1] for name, values in query.items()} if query else None,
+        "multiValueQueryStringParameters": query or None,
+        "pathParameters": {"proxy": path.lstrip("/")},
+        "stageVariables": None,
+        "requestContext": {
+            "resourcePath": "/{proxy+}",
+            "httpMethod": method,
+            "path": f"/v1{path}",
+            "stage": "v1",
+            "requestId": "request-1",
+            "domainName": "abc.execute-api.eu-central-1.amazonaws.com",
+            "identity": {"userArn": principal, "sourceIp": "203.0.113.7"},
+        },
+        "body": None if raw is None else base64.b64encode(raw).decode(),
+        "isBase64Encoded": raw is not None,
     }
 
 

@@ -45,7 +45,7 @@ def document() -> dict[str, Any]:
 
 def _mended(made: dict[str, Any]) -> dict[str, Any]:
     """Say what is so: Powertools describes its own validation errors, which no caller gets."""
-    made = _renamed(made)
+    made |= {part: _renamed(made[part]) for part in ("paths", "components")}
     schemas = made["components"]["schemas"]
     for name in _NOT_OURS:
         del schemas[name]
@@ -71,10 +71,11 @@ def _mended(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def _renamed(value: Any) -> Any:
-    """Give schemas names that people can read, also where they are referred to."""
+    """Give schemas names that people can read, also where they are referred to; a title only says the name once more."""
     match value:
         case dict():
-            return {_NAMES.get(key, key): _renamed(each) for key, each in value.items()}
+            told = {key: each for key, each in value.items() if not (key == "title" and isinstance(each, str))}
+            return {_NAMES.get(key, key): _renamed(each) for key, each in told.items()}
         case list():
             return [_renamed(each) for each in value]
         case str() if value.startswith(_REFERENCE.format(model="")):

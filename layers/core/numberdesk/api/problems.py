@@ -148,5 +148,11 @@ def _of_provider(error: ProviderError) -> Told:
 
 def _faults(error: RequestValidationError) -> list[Fault]:
     # Of where a value was looked for only the place of parameters is left out: names are unique over them.
-    details = [{**detail, "loc": detail["loc"][1:]} for detail in error.errors()]
-    return faults_of(details)
+    return faults_of({**detail, **_plainer(detail["type"]), "loc": detail["loc"][1:]} for detail in error.errors())
+
+
+def _plainer(kind: str) -> dict[str, str]:
+    """Say what is wrong without speaking of Python."""
+    if kind in ("model_attributes_type", "model_type", "dict_type"):
+        return {"type": "not_an_object", "msg": "this must be a JSON object"}
+    return {}

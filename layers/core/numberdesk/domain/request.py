@@ -25,7 +25,7 @@ from pydantic import (
 
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.model import Instant
-from numberdesk.domain.values import Answer
+from numberdesk.domain.values import KINDS, Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -370,6 +370,9 @@ def _fault(detail: Any) -> Fault:
         last = str(names[-1])
         names[-1] = last if last.isidentifier() and len(last) <= 64 else "?"  # noqa: PLR2004
         return Fault(_path(names), "unknown_field", "this field is not known; remove it")
+    if kind == "union_tag_invalid":
+        # Its text would quote what was sent.
+        return Fault(f"{_path(names)}.kind", "unknown_kind", "this kind of value is not known; see the schema for them")
     if kind == "string_pattern_mismatch" and "numbers" in names:
         return Fault(
             _path(names), "not_e164", "not an E.164 number; write a plus, the country code and the rest, digits only"
@@ -378,10 +381,13 @@ def _fault(detail: Any) -> Fault:
 
 
 def _path(parts: list[Any]) -> str:
-    # The tag of an item's kind stands between its index and the field; it says nothing to the sender.
+    # The tag of an item's or a value's kind stands before the field; it says nothing to the sender.
     match parts:
         case ["items", int(index), "numbers" | "criteria" | "keywords", *rest] if rest:
             parts = ["items", index, *rest]
+    parts = [
+        part for before, part in zip([None, *parts], parts, strict=False) if before != "value" or part not in KINDS
+    ]
     return ".".join(map(str, parts))
 
 

@@ -16,6 +16,7 @@ from numberdesk.services.desk import Desk
 from numberdesk.storage.table import Table
 
 if TYPE_CHECKING:
+    from numberdesk.api.app import Api
     from numberdesk.services.place import Placer
     from numberdesk.services.publish import Publisher
     from numberdesk.services.sync import Syncer
@@ -82,6 +83,42 @@ def syncer() -> Syncer:
     desk = _desk()
     errands = Errands(desk, Bucket(aws.s3(), env("FILES_BUCKET")))
     return Syncer(desk, errands, timedelta(days=int(env("EVENT_RETENTION_DAYS"))))
+
+
+def desk_api() -> Api:
+    """Build the API."""
+    from numberdesk.api.app import Api  # noqa: PLC0415 - each function imports its own services only
+    from numberdesk.api.caller import Services  # noqa: PLC0415
+    from numberdesk.messaging.sqs import SqsLetters  # noqa: PLC0415
+    from numberdesk.services.catalogue import Catalogue  # noqa: PLC0415
+    from numberdesk.services.clerk import Clerk  # noqa: PLC0415
+    from numberdesk.services.dead_letters import DeadLetterDesk  # noqa: PLC0415
+    from numberdesk.services.market import Market  # noqa: PLC0415
+    from numberdesk.services.paging import Tokens  # noqa: PLC0415
+    from numberdesk.services.profiles import Profiles  # noqa: PLC0415
+    from numberdesk.services.reading import Reading  # noqa: PLC0415
+    from numberdesk.services.receive import TOKEN_DIGEST, key_list  # noqa: PLC0415
+    from numberdesk.services.uploads import Uploads  # noqa: PLC0415
+    from numberdesk.storage.files import Bucket  # noqa: PLC0415
+
+    desk, sqs = _desk(), aws.sqs()
+    store, tokens = desk.store, Tokens(env("STACK_SCOPE"))
+    files = Bucket(aws.s3(), env("FILES_BUCKET"))
+    uploads = Uploads(store, files, desk.clock, int(env("MOST_FILE_BYTES")))
+    letters = {
+        "orders": SqsLetters(sqs, env("ORDER_DEAD_LETTER_QUEUE_URL"), env("ORDER_QUEUE_URL")),
+        "sync": SqsLetters(sqs, env("SYNC_DEAD_LETTER_QUEUE_URL"), env("SYNC_QUEUE_URL")),
+    }
+    services = Services(
+        clerk=Clerk(desk, uploads),
+        reading=Reading(store, desk.clock, tokens, env("LISTED_METADATA_KEY")),
+        catalogue=Catalogue(store, desk.providers),
+        market=Market(desk.providers, tokens, key_list(env("CALLFIRE_TOKEN_DIGESTS"), TOKEN_DIGEST)),
+        profiles=Profiles(store, desk.providers, files, uploads, desk.clock, tokens),
+        uploads=uploads,
+        dead_letters=DeadLetterDesk(store, desk.sync_queue, letters),
+    )
+    return Api(services, logger)
 
 
 def waker() -> Waker:

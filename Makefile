@@ -28,8 +28,12 @@ help: ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 .PHONY: run
-run: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS and play the story, printing how every order ends
+run: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS and play the twelve stories, printing how every order ends
 	@$(WITH_UV) .venv/bin/python -m local run
+
+.PHONY: stories
+stories: .venv/ready .sam/ready .ministack/ready ## the same with every story there is
+	@$(WITH_UV) .venv/bin/python -m local stories
 
 .PHONY: up
 up: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, leave it running, say how to talk to it

@@ -1,6 +1,7 @@
-"""The local run: the deployed template on a local AWS, simulated providers, and the twelve stories.
+"""The local run: the deployed template on a local AWS, simulated providers, and the stories.
 
-run                 deploy, play the stories, print how every order ended, stop everything
+run                 deploy, play the twelve stories, print how every order ended, stop everything
+stories             the same with every story there is
 up                  deploy and leave everything running
 down                stop what `up` left running
 order FILE...       put order messages on the queue of what is running
@@ -19,11 +20,13 @@ from pathlib import Path
 from types import FrameType
 
 from local import report
+from local.deployed import SWEEP, DeployedStage
 from local.environment import CREDENTIALS, HOME, REGION, ROOT, LocalStack
 from local.keys import Keys
-from local.play import SWEEP, PermissionMissingError, Play
+from local.play import Play, Story
 from local.simulators import Simulators
-from local.stories import STORIES
+from local.stage import PermissionMissingError
+from local.stories import STORIES, TWELVE
 from local.world import TIMINGS, World
 from numberdesk.domain.order import Order
 from numberdesk.storage.table import Table, unmarshal
@@ -37,35 +40,33 @@ def say(text: str) -> None:
     print(f"{time.monotonic() - BEGAN:6.1f} s  {text}", flush=True)
 
 
-def run(home: Path = HOME, template: Path = ROOT / "template.yaml") -> int:
-    """Play the stories on a stack made for them; the exit status."""
+def run(
+    home: Path = HOME,
+    template: Path = ROOT / "template.yaml",
+    stories: Sequence[Story] = TWELVE,
+    report_name: str = "run.json",
+) -> int:
+    """Play stories on a stack made for them; the exit status."""
     with World(home, template, say) as world:
         say(f"times are shortened: {json.dumps(TIMINGS)}")
         say(f"wake_orders runs every {SWEEP:.0f} s here, on AWS every minute")
-        play = Play(world, STORIES, say)
+        stage = DeployedStage(world)
+        play = Play(stage, stories, say)
         try:
             play.run()
-            settle(play)
+            report.settle(play)
+            stage.check_permissions()
         except PermissionMissingError as fault:
             say(f"FAILED, a permission is missing: {fault}")
             return 1
-        return 0 if conclude(play, home) else 1
+        return 0 if conclude(play, home, report_name) else 1
 
 
-def settle(play: Play) -> None:
-    """Give the last events the time to reach the bus and people."""
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline and any(report.faults_of_order(order) for order in play.orders):
-        time.sleep(0.5)
-        play.look()
-    play.check_permissions()
-
-
-def conclude(play: Play, home: Path) -> bool:
+def conclude(play: Play, home: Path, report_name: str) -> bool:
     """Hold everything against what was told, print it and write it down; whether all is as told."""
     by_order = {order.order_id: report.faults_of_order(order) for order in play.orders}
     beside = report.faults_of_run(play)
-    report.write(play, home / "run.json")
+    report.write(play, home / report_name)
     print(f"\n{report.table(play, by_order)}\n")
     for story in play.stories:
         print(f"story {story.number:2} {'passed' if story.passed else 'FAILED'}  {story.why_not or story.title}")
@@ -73,7 +74,7 @@ def conclude(play: Play, home: Path) -> bool:
     for fault in wrong:
         print(f"WRONG: {fault}")
     passed = not wrong and all(story.passed for story in play.stories)
-    say(f"written: {home / 'run.json'}")
+    say(f"written: {home / report_name}")
     if passed:
         say("all stories ended as told")
     else:
@@ -187,13 +188,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m local", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=("run", "up", "down", "order", "orders", "url", "sign"))
+    parser.add_argument("command", choices=("run", "stories", "up", "down", "order", "orders", "url", "sign"))
     parser.add_argument("files", nargs="*", metavar="FILE")
     options = parser.parse_args(arguments)
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _end)
     commands: dict[str, Callable[[], int]] = {
         "run": run,
+        "stories": lambda: run(stories=STORIES, report_name="stories.json"),
         "up": up,
         "down": down,
         "order": lambda: order(options.files),

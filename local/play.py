@@ -1,50 +1,43 @@
-"""Plays stories side by side: puts orders on the queue, looks again and again, and says what it sees.
+"""Plays stories side by side: sends orders, looks again and again, and says what it sees.
 
 A story is a generator: it yields the text of what it waits for, and goes on when it is looked at again. It sees what
-anybody may see (the order table, what people and applications are told, the simulators, the queues) and has no way in.
+anybody may see (the order table, what people and applications are told, the simulators, the queues, the API) and has no
+other way in.
 """
 
 import contextlib
 import json
-import threading
-import time
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from local.environment import ACCOUNT_ID, REGION, ROOT, STACK_NAME
-from local.records import Record, Records
-from local.world import Say, World
+from local.environment import ROOT
+from local.records import Record
+from local.stage import Answer, Call, Stage
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.placing import reference_of
 from numberdesk.domain.words import FOLLOWED
 
 TICK = 0.3
 """Seconds between two looks of the stories."""
-SWEEP = 1.0
-"""Seconds between two runs of wake_orders; the schedule has a minute."""
-LOG_CHECK = 5.0
-"""Seconds between two looks into the logs for a permission that is missing."""
 FAR = 15.0
 """Seconds to the next poll that leave time enough for a notification to be first."""
 FIRST = 8
 """The story that must be alone at first: a lost answer strikes a provider's next order, whoever's it is."""
 LIMIT = 200.0
 """Seconds after which a story that still waits has failed."""
+REFUSED = "refused"
+"""How an order ends whose message is not taken: there is no order then, only the refusal."""
 
-FUNCTIONS = ("receive_webhook", "place_order", "sync_order", "wake_orders", "publish_changes")
 DEAD_LETTERS = ("Order", "Sync", "Stream", "Schedule", "People")
 
+Say = Callable[[str], None]
 Steps = Generator[str, None, None]
 
 
 class StoryError(Exception):
     """Something ended otherwise than told."""
-
-
-class PermissionMissingError(Exception):
-    """A function was refused by AWS; the message is the line of its log."""
 
 
 def expect(holds: object, otherwise: str) -> None:
@@ -82,8 +75,10 @@ class PlayedOrder:
     """How often it should be bought."""
     reminders: int
     """How many reminders it should bring."""
-    sent_at: float = 0.0
+    sent_at: datetime | None = None
     record: Record | None = None
+    refusal: tuple[Entry, ...] = ()
+    """What stands under its id where its message was refused."""
     poll_due: datetime | None = None
     """When the next poll was due, as last seen while the order was open."""
     shown: str = ""
@@ -102,12 +97,14 @@ class PlayedOrder:
     @property
     def reference(self) -> str:
         """Our id as the provider sees it."""
-        return reference_of(f"{ACCOUNT_ID}/{REGION}/{STACK_NAME}", self.order_id)
+        return reference_of(self.play.stage.scope, self.order_id)
 
     @property
     def state(self) -> str:
         """Where it stands; empty until it is recorded."""
-        return self.record.order.state.value if self.record else ""
+        if self.record:
+            return self.record.order.state.value
+        return REFUSED if self.refusal else ""
 
     @property
     def theirs(self) -> str:
@@ -122,7 +119,7 @@ class PlayedOrder:
     @property
     def ledger(self) -> tuple[Entry, ...]:
         """What happened to it."""
-        return self.record.ledger if self.record else ()
+        return self.record.ledger if self.record else self.refusal
 
     def entries(self, kind: str) -> list[Entry]:
         """What of this kind happened to it."""
@@ -139,10 +136,17 @@ class PlayedOrder:
 
     def send(self) -> None:
         """Put its message on the order queue."""
-        self.sent_at = self.sent_at or time.time()
-        url = self.play.world.stack.outputs["OrderQueueUrl"]
-        sent = self.play.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(self.message))
-        self.message_ids.append(sent["MessageId"])
+        self.sent_at = self.sent_at or self.play.now()
+        self.message_ids.append(self.play.send(self.message))
+
+    def submit(self) -> Answer:
+        """Hand its message to the API."""
+        self.sent_at = self.sent_at or self.play.now()
+        return self.play.call("POST", "/orders", self.message)
+
+    def call(self, method: str, path: str = "", body: Mapping[str, Any] | None = None) -> Answer:
+        """Call the API about it, at a path below its own."""
+        return self.play.call(method, f"/orders/{self.order_id}{path}", body)
 
     def until(self, *states: str) -> Steps:
         """Wait until it is in one of these states."""
@@ -160,7 +164,7 @@ class PlayedOrder:
             order = self.record.order if self.record else None
             if order is None or order.state not in FOLLOWED or order.next_look_at is None:
                 return False
-            return order.next_look_at.timestamp() - time.time() > FAR
+            return (order.next_look_at - self.play.now()).total_seconds() > FAR
 
         return self.play.until(far, f"the polls of {self.order_id} to thin out")
 
@@ -188,44 +192,61 @@ class PlayedOrder:
 
 
 class Play:
-    """One run of stories in a world."""
+    """One run of stories on a stage."""
 
-    def __init__(self, world: World, stories: Sequence[Story], say: Say) -> None:
-        self.world = world
+    def __init__(self, stage: Stage, stories: Sequence[Story], say: Say) -> None:
+        self.stage = stage
         self.stories = stories
         self.say = say
-        self.sqs = world.stack.client("sqs")
-        self.logs = world.stack.client("logs")
-        self.records = Records(world.stack)
         self.orders: list[PlayedOrder] = []
         self.people: list[str] = []
         """What people were told, each message once."""
         self.events: list[dict[str, Any]] = []
         """What came on the bus, each delivery."""
-        self.private: dict[str, str] = {f"the key {name}": value for name, value in asdict(world.keys).items()}
+        self.private: dict[str, str] = dict(stage.private)
         """What must be in no log, by name."""
-        self.answers_lost = False
+        self.personal: dict[str, str] = {}
+        """What must beside be in no message, in no event and with no order, but where things personal are kept."""
+        self.answers_lost = FIRST not in {story.number for story in stories}
         """Story 8 has lost its answers: from now on every provider answers, and the others may begin."""
-        self._heard: list[tuple[str, list[Any]]] = [
-            (world.stack.people_queue(), self.people),
-            (world.stack.events_queue(), self.events),
-        ]
         self._versions: dict[str, int] = {}
-        self._over = threading.Event()
-        self._log_read_until = 0
+        self._letters: dict[str, list[dict[str, Any]]] = {}
 
     # --- for stories ---
 
-    def order(self, name: str, *, ends: str, purchases: int = 1, reminders: int = 0) -> PlayedOrder:
-        """One of the sample orders, and what should become of it. It is not sent yet."""
-        message = json.loads((ROOT / "events" / "orders" / f"{name}.json").read_text())
+    def order(self, name: str, *, ends: str, purchases: int = 1, reminders: int = 0, **changes: Any) -> PlayedOrder:
+        """One of the sample orders, and what should become of it. It is not sent yet.
+
+        Args:
+            name: the file's.
+            ends: the state in which it should end.
+            purchases: how often it should be bought.
+            reminders: how many it should bring.
+            changes: fields of the message in place of the file's.
+        """
+        message = json.loads((ROOT / "events" / "orders" / f"{name}.json").read_text()) | changes
         order = PlayedOrder(self, int(name[:2]), message, ends, purchases, reminders)
         self.orders.append(order)
         return order
 
+    def now(self) -> datetime:
+        """The present."""
+        return self.stage.now()
+
+    def send(self, message: Mapping[str, Any]) -> str:
+        """Put a message on the order queue; its id there."""
+        url = self.stage.outputs["OrderQueueUrl"]
+        return str(self.stage.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(message))["MessageId"])
+
     def ask(self, provider: str, control: str, **arguments: Any) -> Any:
         """Ask a simulator."""
-        return self.world.simulators.ask(provider, control, **arguments)
+        return self.stage.ask(provider, control, **arguments)
+
+    def call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Call the API."""
+        return self.stage.call(Call(method, path, body, query))
 
     def until(self, holds: Callable[[], object], what: str) -> Steps:
         """Wait."""
@@ -234,13 +255,13 @@ class Play:
 
     def pause(self, seconds: float, why: str) -> Steps:
         """Let time pass in which something must not happen."""
-        end = time.monotonic() + seconds
-        return self.until(lambda: time.monotonic() >= end, why)
+        began = self.now()
+        return self.until(lambda: (self.now() - began).total_seconds() >= seconds, why)
 
     def log_lines(self, function: str, text: str) -> list[dict[str, Any]]:
         """The lines of a function's log that hold a text and are JSON."""
         found = []
-        for line in self.world.stack.logs(function):
+        for line in self.stage.log_of(function):
             if text in line:
                 with contextlib.suppress(ValueError):
                     found.append(json.loads(line))
@@ -250,14 +271,17 @@ class Play:
         """Read an order even if its version stays: the refusal of a message is none of its commits."""
         self._versions.pop(order.order_id, None)
 
-    def take_dead_letters(self, queue: str) -> list[dict[str, Any]]:
-        """Take what lies in a dead-letter queue, one of `DEAD_LETTERS`."""
-        url = self.world.stack.outputs[f"{queue}DeadLetterQueueUrl"]
-        answer = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
-        found: list[dict[str, Any]] = answer.get("Messages", [])
-        for message in found:
-            self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return found
+    def take_dead_letters(self, queue: str, order_id: str | None = None) -> list[dict[str, Any]]:
+        """Take what lies in a dead-letter queue, one of `DEAD_LETTERS`: of one order, or all that nobody took."""
+        url = self.stage.outputs[f"{queue}DeadLetterQueueUrl"]
+        there = self._letters.setdefault(queue, [])
+        answer = self.stage.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+        for letter in answer.get("Messages", []):
+            self.stage.sqs.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
+            there.append(letter)
+        taken = [letter for letter in there if order_id in (None, attribute(letter, "order_id"))]
+        self._letters[queue] = [letter for letter in there if letter not in taken]
+        return taken
 
     # --- playing ---
 
@@ -269,21 +293,15 @@ class Play:
         """
         # CallFire's orders end when their stories say so: then it is sure which was first, the postback or the poll.
         self.ask("callfire", "configure", finish_seconds=3600)
-        sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
-        sweeper.start()
-        try:
+        with self.stage.playing():
             self._play()
-        finally:
-            self._over.set()
-            sweeper.join(10)
 
     def _play(self) -> None:
-        began = checked = time.monotonic()
+        began = self.now()
         running: dict[int, tuple[Story, Steps]] = {}
         waiting_for: dict[int, str] = {}
         to_begin = list(self.stories)
         while running or to_begin:
-            tick = time.monotonic()
             for story in [story for story in to_begin if story.number == FIRST or self.answers_lost]:
                 to_begin.remove(story)
                 running[story.number] = (story, story.tell(self))
@@ -292,15 +310,12 @@ class Play:
                     del running[number]
                     self.answers_lost |= number == FIRST
             self.look()
-            if time.monotonic() - checked > LOG_CHECK:
-                checked = time.monotonic()
-                self.check_permissions()
-            if time.monotonic() - began > LIMIT:
+            if (self.now() - began).total_seconds() > LIMIT:
                 for number, (story, _) in running.items():
                     story.why_not = f"waited in vain for {waiting_for[number]}"
                     self.say(f"story {number} FAILED: {story.why_not}")
                 return
-            time.sleep(max(0.0, TICK - (time.monotonic() - tick)))
+            self.stage.rest(TICK)
 
     def _step(self, story: Story, steps: Steps, waiting_for: dict[int, str]) -> bool:
         """Let a story go on; true when it is over."""
@@ -318,52 +333,29 @@ class Play:
 
     def look(self) -> None:
         """Read what changed, and say which orders moved."""
-        self._listen()
-        versions = self.records.versions(order.order_id for order in self.orders)
+        self.people += self.stage.hear_people()
+        self.events += self.stage.hear_bus()
+        versions = self.stage.records.versions(order.order_id for order in self.orders)
         for order in self.orders:
             version = versions.get(order.order_id)
-            if version is None or version == self._versions.get(order.order_id):
-                continue
-            record = self.records.read(order.order_id)
-            if record is None:
-                continue
-            self._versions[order.order_id] = record.order.version
-            order.record = record
-            if not record.order.ended:
-                order.poll_due = record.order.next_look_at
+            if version is None and order.ends == REFUSED:
+                order.refusal = self.stage.records.ledger(order.order_id)
+            elif version is not None and version != self._versions.get(order.order_id):
+                self._read(order)
             if order.state != order.shown:
                 order.shown = order.state
                 self.say(f"  {order.order_id}: {order.state}")
 
-    def _listen(self) -> None:
-        for url, heard in self._heard:
-            while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-                for message in messages:
-                    heard.append(json.loads(message["Body"]))
-                    self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    def _read(self, order: PlayedOrder) -> None:
+        record = self.stage.records.read(order.order_id)
+        if record is None:
+            return
+        self._versions[order.order_id] = record.order.version
+        order.record = record
+        if not record.order.ended:
+            order.poll_due = record.order.next_look_at
 
-    def _sweep(self) -> None:
-        while not self._over.wait(SWEEP):
-            # A failed sweep is in the function's log, and the next one does its work.
-            with contextlib.suppress(RuntimeError):
-                self.world.stack.invoke("wake_orders")
 
-    # --- what nobody may see ---
-
-    def check_permissions(self) -> None:
-        """Look at what the functions logged since the last time.
-
-        Raises:
-            PermissionMissingError: one of them was refused something.
-        """
-        until = int(time.time() * 1000)
-        for function in FUNCTIONS:
-            pages = self.logs.get_paginator("filter_log_events").paginate(
-                logGroupName=f"/aws/lambda/{STACK_NAME}-{function}", startTime=self._log_read_until
-            )
-            for page in pages:
-                for event in page["events"]:
-                    if "AccessDenied" in event["message"]:
-                        raise PermissionMissingError(f"{function}: {event['message'].strip()}")
-        # Some overlap: a line may be written later than it says.
-        self._log_read_until = until - 10_000
+def attribute(letter: Mapping[str, Any], name: str) -> str:
+    """An attribute of a queue's message; empty if it has none of the name."""
+    return str(letter.get("MessageAttributes", {}).get(name, {}).get("StringValue", ""))

@@ -1,11 +1,11 @@
 """What a run reads of the order table. How the table is laid out is told in `numberdesk.storage.table`."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from local.environment import LocalStack
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.order import Order
 from numberdesk.storage.table import entry_of_item, marshal, order_of_items, unmarshal
@@ -23,18 +23,22 @@ class Record:
     """Ids of the notifications that were taken in; each once."""
     events: tuple[str, ...]
     """Ids of the notifications that were kept; once for every time that one came."""
+    impersonal: str = ""
+    """All that lies with the order and is not marked as personal, as JSON."""
 
 
 class Records:
     """The order table, read only."""
 
-    def __init__(self, stack: LocalStack) -> None:
-        self._client = stack.client("dynamodb")
-        self._name = stack.outputs["TableName"]
+    def __init__(self, client: Any, table_name: str) -> None:
+        self._client = client
+        self._name = table_name
 
     def versions(self, order_ids: Iterable[str]) -> dict[str, int]:
         """The version of each order that there is: one cheap read, to see what is worth reading again."""
         keys = [marshal({"pk": f"ORDER#{order_id}", "sk": "ORDER"}) for order_id in order_ids]
+        if not keys:
+            return {}
         answer = self._client.batch_get_item(RequestItems={self._name: {"Keys": keys, "ConsistentRead": True}})
         rows = map(unmarshal, answer["Responses"][self._name])
         return {row["order_id"]: row["version"] for row in rows}
@@ -50,11 +54,17 @@ class Records:
             ledger=tuple(entry_of_item(item) for key, item in items.items() if key.startswith("LEDGER#")),
             receipts=tuple(key.removeprefix("RECEIPT#") for key in items if key.startswith("RECEIPT#")),
             events=tuple(key.split("#", 3)[3] for key in items if key.startswith("PERSONAL#EVENT#")),
+            impersonal=json.dumps([it for key, it in items.items() if not key.startswith("PERSONAL#")], default=str),
         )
 
-    def unmatched(self) -> dict[str, str]:
-        """Ids of today's notifications that belong to no order of ours, and why."""
-        items = self._items(f"UNMATCHED#{datetime.now(UTC):%Y-%m-%d}")
+    def ledger(self, order_id: str) -> tuple[Entry, ...]:
+        """What happened under an order's id, even if there is no order: the refusal of its message."""
+        items = self._items(f"ORDER#{order_id}")
+        return tuple(entry_of_item(item) for item in items if item["sk"].startswith("LEDGER#"))
+
+    def unmatched(self, day: datetime) -> dict[str, str]:
+        """Ids of a day's notifications that belong to no order of ours, and why."""
+        items = self._items(f"UNMATCHED#{day:%Y-%m-%d}")
         return {item["sk"].split("#", 3)[3]: item.get("reason", "") for item in items}
 
     def account_ledger(self, provider: str, account: str) -> list[Entry]:

@@ -5,12 +5,21 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from local.environment import STACK_NAME
-from local.play import DEAD_LETTERS, FUNCTIONS, Play, PlayedOrder
+from local.play import DEAD_LETTERS, Play, PlayedOrder, attribute
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.words import ChangeKind
 
 PROVIDERS = ("telnyx", "telesign", "callfire")
+PATIENCE = 15.0
+"""Seconds that the last events have to reach the bus and people."""
+
+
+def settle(play: Play) -> None:
+    """Wait until every order is as told, or for as long as that may take."""
+    began = play.now()
+    while (play.now() - began).total_seconds() < PATIENCE and any(faults_of_order(order) for order in play.orders):
+        play.stage.rest(0.5)
+        play.look()
 
 
 def faults_of_order(order: PlayedOrder) -> list[str]:
@@ -55,29 +64,27 @@ def faults_of_run(play: Play) -> list[str]:
         if sold != expected:
             found.append(f"{provider} sold {sold} times, the orders expect {expected}")
     for queue in DEAD_LETTERS:
-        for letter in play.take_dead_letters(queue):
-            reason = letter.get("MessageAttributes", {}).get("reason", {}).get("StringValue", letter["Body"][:300])
-            found.append(f"{queue}DeadLetterQueue: {reason}")
+        found += [
+            f"{queue}DeadLetterQueue: {attribute(letter, 'reason') or letter['Body'][:300]}"
+            for letter in play.take_dead_letters(queue)
+        ]
     return found + leaks(play)
 
 
 def leaks(play: Play) -> list[str]:
     """Whatever is private and lies in a log, or was told to applications or people."""
-    contacts = {
+    personal = play.personal | {
         f"{name} of {order.order_id}": value
         for order in play.orders
         for name, value in order.message.get("contact", {}).items()
     }
     places = {"a message to people": "\n".join(play.people), "an event on the bus": json.dumps(play.events)}
+    places |= {f"what is impersonal of {it.order_id}": it.record.impersonal for it in play.orders if it.record}
     found = [
-        f"{name} is in {where}" for name, value in contacts.items() for where, text in places.items() if value in text
+        f"{what} is in {where}" for what, value in personal.items() for where, text in places.items() if value in text
     ]
-    for name in (*(f"lambda/{STACK_NAME}-{function}" for function in FUNCTIONS), f"apigateway/{STACK_NAME}"):
-        pages = play.logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/{name}")
-        text = "\n".join(event["message"] for page in pages for event in page["events"])
-        found += [
-            f"{what} is in the log /aws/{name}" for what, value in (play.private | contacts).items() if value in text
-        ]
+    for name, text in play.stage.logs().items():
+        found += [f"{what} is in the log {name}" for what, value in (play.private | personal).items() if value in text]
     return found
 
 
@@ -87,7 +94,7 @@ def timeline(order: PlayedOrder) -> str:
     for entry in order.ledger:
         state = entry.state.value if entry.state else ""
         if state and (not parts or not parts[-1].startswith(f"{state} ")):
-            parts.append(f"{state} {entry.at.timestamp() - order.sent_at:.1f}")
+            parts.append(f"{state} {(entry.at - (order.sent_at or entry.at)).total_seconds():.1f}")
     return ", ".join(parts)
 
 

@@ -2,79 +2,21 @@
 
 import json
 import uuid
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
-import httpx
-
-from local.play import Play, PlayedOrder, Steps, Story, expect
+from local.play import Play, PlayedOrder, Steps, attribute, expect
+from local.stories.telling import (
+    ZONE,
+    deadline_of,
+    expect_reminders,
+    expect_webhook,
+    is_near,
+    story,
+    supply_everything,
+    until_people_hear,
+)
 from local.world import TELESIGN_RESALE
 from numberdesk.domain.messages import instant
-
-STORIES: list[Story] = []
-ZONE = ZoneInfo("UTC")
-"""The template's TimeZone, as it is by default."""
-NOTICE = timedelta(seconds=5)
-"""How long before a rung something happens that must prevent it."""
-
-
-def story(number: int, title: str) -> Callable[[Callable[[Play], Steps]], Callable[[Play], Steps]]:
-    """Enter a story into the list."""
-
-    def enter(tell: Callable[[Play], Steps]) -> Callable[[Play], Steps]:
-        STORIES.append(Story(number, title, tell))
-        return tell
-
-    return enter
-
-
-# --- what several stories tell ---
-
-
-def expect_reminders(order: PlayedOrder, *expected: tuple[int, str]) -> None:
-    """Exactly these reminders, each (version of the deadline, rung) once: in the ledger, on the bus and to people."""
-    entries = order.entries("DeadlineApproaching")
-    fired = [(entry.data["deadline_version"], entry.data["rung"]) for entry in entries]
-    expect(sorted(fired) == sorted(expected), f"{order.order_id}: reminders {fired}, not {list(expected)}")
-    for entry in entries:
-        copies = [message for message in order.play.people if message == entry.message]
-        expect(len(copies) == 1, f"{order.order_id}: {entry.data['rung']} reached people {len(copies)} times")
-
-
-def until_people_hear(order: PlayedOrder, kind: str, times: int = 1) -> Steps:
-    """Wait until something is recorded and people were told of it."""
-    return order.play.until(lambda: len(order.told(kind)) >= times, f"people to hear of {kind} of {order.order_id}")
-
-
-def deadline_of(order: PlayedOrder) -> datetime | None:
-    """The deadline that stands on the record."""
-    deadlines = order.record.order.deadlines if order.record else ()
-    return min((deadline.value for deadline in deadlines), default=None)
-
-
-def is_near(order: PlayedOrder, rung: timedelta) -> bool:
-    """Whether a rung before the standing deadline will be due very soon."""
-    deadline = deadline_of(order)
-    return deadline is not None and datetime.now(UTC) > deadline - rung - NOTICE
-
-
-def supply_everything(order: PlayedOrder) -> None:
-    """Do at the provider what people were asked for."""
-    order.play.ask("telnyx", "supply", order=order.reference)
-
-
-def expect_webhook(order: PlayedOrder) -> None:
-    """It was told by webhooks, all of them answered 200 and recorded as received."""
-    play = order.play
-    bodies = [json.loads(made["body"])["data"] for made in play.ask("telnyx", "deliveries") if made["status"] == 200]
-    ids = {event["id"] for event in bodies if event["payload"]["id"] == order.theirs}
-    receipts = order.record.receipts if order.record else ()
-    expect(ids, f"{order.order_id}: no webhook about it was answered with 200")
-    expect(ids <= set(receipts), f"{order.order_id}: webhooks {ids}, receipts {receipts}")
-
-
-# --- the stories ---
 
 
 @story(1, "Telnyx, 2 US local numbers by criteria, no requirements: completed by webhook.")
@@ -231,16 +173,16 @@ def same_message_twice(play: Play) -> Steps:
     # Nor does the id buy something else: that message is refused, told, and lies in the dead-letter queue.
     quantity = order.message["items"][0]["quantity"]
     other = order.message | {"items": [order.message["items"][0] | {"quantity": quantity + 1}]}
-    play.sqs.send_message(QueueUrl=play.world.stack.outputs["OrderQueueUrl"], MessageBody=json.dumps(other))
+    play.send(other)
 
     def refused() -> bool:
         play.read_again(order)
         return bool(order.told("OrderRefused"))
 
     yield from play.until(refused, "people to hear that another request under the same id is refused")
-    [letter] = play.take_dead_letters("Order")
+    [letter] = play.take_dead_letters("Order", order.order_id)
     expect(json.loads(letter["Body"]) == other, f"in the dead-letter queue: {letter['Body']}")
-    reason = letter["MessageAttributes"]["reason"]["StringValue"]
+    reason = attribute(letter, "reason")
     expect("order_id" in reason, f"the reason in the dead-letter queue: {reason}")
     expect(order.count_purchases() == 1, f"bought {order.count_purchases()} times")
 
@@ -316,13 +258,15 @@ def forged_and_replayed(play: Play) -> Steps:
     before = order.ledger
     expect(_post(play, genuine) == 200, "the replayed webhook was not answered 200")
     yield from play.until(lambda: order.record and len(order.record.events) == 2, "the replayed webhook to be kept")
-    yield from play.until(lambda: _event_id(foreign) in play.records.unmatched(), "the foreign webhook to be kept")
+    yield from play.until(
+        lambda: _event_id(foreign) in play.stage.records.unmatched(play.now()), "the foreign webhook to be kept"
+    )
 
     expect(order.record and order.record.receipts == (_event_id(genuine),), "not one receipt of the genuine webhook")
     expect(order.ledger == before, "the replayed webhook changed the order")
     completed = [event for event in order.events() if event["detail-type"] == "OrderCompleted"]
     expect(len(completed) == 1, f"OrderCompleted came {len(completed)} times")
-    kept = {*play.records.unmatched(), *(order.record.events if order.record else ())}
+    kept = {*play.stage.records.unmatched(play.now()), *(order.record.events if order.record else ())}
     refused = {_event_id(forged), _event_id(stale)}
     expect(not refused & kept, "a webhook that was refused was kept")
 
@@ -330,8 +274,7 @@ def forged_and_replayed(play: Play) -> Steps:
 def _post(play: Play, webhook: dict[str, object]) -> int:
     """Send a webhook as it is, and give the status of the answer."""
     headers = {str(name): str(value) for name, value in webhook["headers"].items()}  # type: ignore[attr-defined]
-    body = str(webhook["body"]).encode()
-    return httpx.post(play.world.telnyx_url, headers=headers, content=body, timeout=30, trust_env=False).status_code
+    return play.stage.post_webhook(headers, str(webhook["body"]))
 
 
 def _event_id(webhook: dict[str, object]) -> str:
@@ -362,9 +305,9 @@ def erased_and_extended(play: Play) -> Steps:
         play.ask("telnyx", "set_deadline", seconds=40, order=order.reference)
         order.send()
     yield from play.until(lambda: is_near(erased, rung), "the erased deadline's rung to be near")
-    rung_due = (deadline_of(erased) or datetime.now(UTC)) - rung
+    rung_due = (deadline_of(erased) or play.now()) - rung
     play.ask("telnyx", "erase_deadline", order=erased.reference)
-    expect(datetime.now(UTC) < rung_due, "the story was too slow: the rung was due before the deadline was erased")
+    expect(play.now() < rung_due, "the story was too slow: the rung was due before the deadline was erased")
 
     yield from until_people_hear(extended, "DeadlineApproaching")
     play.ask("telnyx", "extend_deadline", seconds=20, order=extended.reference)
@@ -401,10 +344,10 @@ def key_revoked(play: Play) -> Steps:
     attempts = [call for call in play.ask("telesign", "requests", operation="create_order") if call["status"] == 401]
     expect(2 <= len(attempts) <= 8, f"{len(attempts)} calls with the revoked key: not one probe at a time")
     expect(sum(order.count_purchases() for order in orders) == 0, "something was bought with a revoked key")
-    play.world.renew_resale_key()
+    play.stage.renew_resale_key()
     for order in orders:
         yield from order.until("completed")
-    kinds = [entry.kind.value for entry in play.records.account_ledger("telesign", "resale")]
+    kinds = [entry.kind.value for entry in play.stage.records.account_ledger("telesign", "resale")]
     expect(kinds == ["ProviderAccountBlocked", "AccountUnblocked"], f"the account's ledger: {kinds}")
     expect(len(blocked()) == 1, f"people were told {len(blocked())} times that the account is blocked")
     for order in orders:

@@ -1,0 +1,133 @@
+"""The stage of a run: a stack on the local AWS, and simulators in a process of their own."""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from local.environment import ACCOUNT_ID, REGION, STACK_NAME, require_loopback
+from local.records import Records
+from local.stage import Answer, Call, PermissionMissingError
+from local.world import World
+
+SWEEP = 1.0
+"""Seconds between two runs of wake_orders; the schedule has a minute."""
+LOG_CHECK = 5.0
+"""Seconds between two looks into the logs for a permission that is missing."""
+FUNCTIONS = ("receive_webhook", "orders_api", "place_order", "sync_order", "wake_orders", "publish_changes")
+
+
+class DeployedStage:
+    """Stories on a deployed stack (see `local.stage.Stage`)."""
+
+    operator = f"arn:aws:iam::{ACCOUNT_ID}:user/operator"
+    scope = f"{ACCOUNT_ID}/{REGION}/{STACK_NAME}"
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.outputs: Mapping[str, str] = world.stack.outputs
+        self.sqs = world.stack.client("sqs")
+        self.records = Records(world.stack.client("dynamodb"), self.outputs["TableName"])
+        self.private: Mapping[str, str] = {f"the key {name}": value for name, value in asdict(world.keys).items()}
+        self._logs = world.stack.client("logs")
+        self._people, self._bus = world.stack.people_queue(), world.stack.events_queue()
+        self._rested = self._checked = time.monotonic()
+        self._log_read_until = 0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def rest(self, seconds: float) -> None:
+        if time.monotonic() - self._checked > LOG_CHECK:
+            self._checked = time.monotonic()
+            self.check_permissions()
+        time.sleep(max(0.0, seconds - (time.monotonic() - self._rested)))
+        self._rested = time.monotonic()
+
+    @contextlib.contextmanager
+    def playing(self) -> Iterator[None]:
+        over = threading.Event()
+
+        def sweep() -> None:
+            while not over.wait(SWEEP):
+                # A failed sweep is in the function's log, and the next one does its work.
+                with contextlib.suppress(RuntimeError):
+                    self.world.stack.invoke("wake_orders")
+
+        sweeper = threading.Thread(target=sweep, name="sweeper", daemon=True)
+        sweeper.start()
+        try:
+            yield
+        finally:
+            over.set()
+            sweeper.join(10)
+
+    def ask(self, provider: str, control: str, **arguments: Any) -> Any:
+        return self.world.simulators.ask(provider, control, **arguments)
+
+    def call(self, call: Call) -> Answer:
+        answer = self.world.api.call(call.method, call.path, call.body, query=call.query)
+        return Answer(
+            answer.status_code, answer.json() if answer.content else None, answer.headers.get("content-type", "")
+        )
+
+    def call_together(self, calls: Iterable[Call]) -> list[Answer]:
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(self.call, calls))
+
+    def post_webhook(self, headers: Mapping[str, str], body: str) -> int:
+        return httpx.post(
+            self.world.telnyx_url, headers=headers, content=body.encode(), timeout=30, trust_env=False
+        ).status_code
+
+    def upload(self, form: Mapping[str, Any], content: bytes) -> int:
+        url = require_loopback(form["url"])
+        files = {"file": ("file", content)}
+        return httpx.post(url, data=form["fields"], files=files, timeout=30, trust_env=False).status_code
+
+    def hear_people(self) -> list[str]:
+        return [str(heard) for heard in self._hear(self._people)]
+
+    def hear_bus(self) -> list[dict[str, Any]]:
+        return self._hear(self._bus)
+
+    def _hear(self, url: str) -> list[Any]:
+        heard = []
+        while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            for message in messages:
+                heard.append(json.loads(message["Body"]))
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return heard
+
+    def log_of(self, function: str) -> list[str]:
+        return self.world.stack.logs(function)
+
+    def logs(self) -> dict[str, str]:
+        found = {}
+        for name in (*(f"lambda/{STACK_NAME}-{function}" for function in FUNCTIONS), f"apigateway/{STACK_NAME}"):
+            pages = self._logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/{name}")
+            found[f"/aws/{name}"] = "\n".join(event["message"] for page in pages for event in page["events"])
+        return found
+
+    def check_permissions(self) -> None:
+        until = int(time.time() * 1000)
+        for function in FUNCTIONS:
+            pages = self._logs.get_paginator("filter_log_events").paginate(
+                logGroupName=f"/aws/lambda/{STACK_NAME}-{function}", startTime=self._log_read_until
+            )
+            for page in pages:
+                for event in page["events"]:
+                    if "AccessDenied" in event["message"]:
+                        raise PermissionMissingError(f"{function}: {event['message'].strip()}")
+        # Some overlap: a line may be written later than it says.
+        self._log_read_until = until - 10_000
+
+    def renew_resale_key(self) -> None:
+        self.world.renew_resale_key()

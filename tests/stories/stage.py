@@ -1,0 +1,146 @@
+"""The stories' stage in one process: moto, the simulators and the functions, all by one clock that nobody waits for.
+
+What is different from the deployed stage, and why: nothing happens side by side, so that calls "at once" come one right after
+the other, with nothing of what they lead to in between; the clock stands still while functions run; and the rule that
+passes events on to people is applied here, as the template has it, because moto's rules know no input path.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+from moto.events.models import EventPattern
+
+from local.records import Records
+from local.stage import Answer, Call
+from local.world import LISTED_METADATA_KEY, SIMULATED, TELESIGN_RESALE, TIMINGS
+from tests.support.aws import ALICE, SECRETS, TOKEN, World, proxy_event, world
+from tests.support.builders import SCOPE
+from tests.support.simulators.base import plain
+from tests.support.stack import resources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+
+STEP = 0.5
+"""Seconds that pass at once. Nothing in a story falls due twice in so short a time."""
+RESALE_KEYS = ("cmVzYWxlLWtleS10aGF0LWlzLXJldm9rZWQ=", "cmVzYWxlLWtleS10aGF0LWlzLWdvb2Q=")
+LEGACY = {"login": "legacy", "password": "PASSWORD-callfire-legacy"}
+[_PEOPLE] = [
+    (EventPattern.load(json.dumps(rule["Properties"]["EventPattern"])), target["InputPath"].split(".")[1:])
+    for name, rule in resources("AWS::Events::Rule").items()
+    for target in rule["Properties"]["Targets"]
+    if name == "PeopleRule"
+]
+
+
+class MotoStage:
+    """Stories on moto (see `local.stage.Stage`)."""
+
+    operator = ALICE
+    scope = SCOPE
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.outputs: Mapping[str, str] = world.stack.outputs
+        self.sqs: Any = world.sqs
+        self.records = Records(world.dynamodb, self.outputs["TableName"])
+        secrets = [*SECRETS.values(), LEGACY]
+        self.private: Mapping[str, str] = {
+            f"the key {text}": text
+            for secret in secrets
+            for name, text in secret.items()
+            if name in ("api_key", "password")
+        } | {"the postback token": TOKEN, **{f"the key {key}": key for key in RESALE_KEYS}}
+        self._heard: list[dict[str, Any]] = []
+        self._unheard: list[str] = []
+        self._open_accounts()
+
+    def _open_accounts(self) -> None:
+        self.ask("telesign", "allow", login=TELESIGN_RESALE, secret=RESALE_KEYS[0], account="resale")
+        self.ask("callfire", "allow", login=LEGACY["login"], secret=LEGACY["password"], account="legacy")
+        self.world.put_secret("telesign", "resale", customer_id=TELESIGN_RESALE, api_key=RESALE_KEYS[0])
+        self.world.put_secret("callfire", "legacy", **LEGACY)
+        for provider, settings in SIMULATED.items():
+            self.ask(provider, "configure", **settings)
+
+    def now(self) -> datetime:
+        return self.world.clock.now()
+
+    def rest(self, seconds: float) -> None:
+        self.world.pass_time(max(seconds, STEP), sweep=True)
+
+    @contextmanager
+    def playing(self) -> Iterator[None]:
+        yield
+
+    def ask(self, provider: str, control: str, **arguments: Any) -> Any:
+        result = getattr(self.world.simulators[provider], control)(**arguments)
+        return json.loads(json.dumps(result, default=plain))
+
+    def call(self, call: Call) -> Answer:
+        query = {name: [value] for name, value in (call.query or {}).items()}
+        event = proxy_event(call.method, call.path, call.body, principal=ALICE, query=query)
+        answer = self.world.function("orders_api")(event)
+        headers = {name.lower(): value for name, value in answer.get("multiValueHeaders", {}).items()}
+        kind = headers.get("content-type", [""])
+        return Answer(answer["statusCode"], json.loads(answer["body"]) if answer["body"] else None, kind[0])
+
+    def call_together(self, calls: Iterable[Call]) -> list[Answer]:
+        return [self.call(call) for call in calls]
+
+    def post_webhook(self, headers: Mapping[str, str], body: str) -> int:
+        return self.world.webhook("/webhooks/telnyx", dict(headers), body.encode())
+
+    def upload(self, form: Mapping[str, Any], content: bytes) -> int:
+        # moto takes a form in without a look at its policy; what the form allows is tested where it is made.
+        fields = form["fields"]
+        boto3.client("s3").put_object(
+            Bucket=self.outputs["FilesBucketName"], Key=fields["key"], Body=content, ContentType=fields["Content-Type"]
+        )
+        return 204
+
+    def hear_people(self) -> list[str]:
+        self._listen()
+        heard, self._unheard = self._unheard, []
+        return heard
+
+    def hear_bus(self) -> list[dict[str, Any]]:
+        self._listen()
+        heard, self._heard = self._heard, []
+        return heard
+
+    def _listen(self) -> None:
+        pattern, path = _PEOPLE
+        for kind, detail in self.world.events():
+            event = {"detail-type": kind, "detail": detail}
+            self._heard.append(event)
+            if pattern.matches_event(cast("Any", event)):
+                told: Any = event
+                for name in path:
+                    told = told[name]
+                self._unheard.append(told)
+
+    def log_of(self, function: str) -> list[str]:
+        return self.world.output.getvalue().splitlines()
+
+    def logs(self) -> dict[str, str]:
+        return {"of all functions": self.world.output.getvalue()}
+
+    def check_permissions(self) -> None:
+        """Nothing is refused here: moto has no roles."""
+
+    def renew_resale_key(self) -> None:
+        self.ask("telesign", "allow", login=TELESIGN_RESALE, secret=RESALE_KEYS[1], account="resale")
+        self.world.put_secret("telesign", "resale", customer_id=TELESIGN_RESALE, api_key=RESALE_KEYS[1])
+
+
+@contextmanager
+def moto_stage() -> Iterator[MotoStage]:
+    """Deploy numberdesk on moto with the times of a local run."""
+    with world(Timings=json.dumps(TIMINGS), ListedMetadataKey=LISTED_METADATA_KEY) as made:
+        yield MotoStage(made)

@@ -230,8 +230,7 @@ MAKES_UP: list[tuple[str, Callable[[Capabilities], bool], str]] = [
     (
         "Finds an unclear purchase by our reference",
         lambda it: it.findability is Findability.EXACT,
-        "Orders are listed and compared where that is possible; what is not found stays `unknown` and is never sent again. "
-        "People are told what to look for.",
+        "Orders are listed and compared where that is possible; what is not found stays `unknown` and is never sent again. People are told what to look for.",
     ),
     (
         "Delivers all or nothing if asked to",

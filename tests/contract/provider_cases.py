@@ -14,17 +14,22 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.order import Attempt, Order
 from numberdesk.domain.request import Request
 from numberdesk.domain.settings import Timings
+from numberdesk.domain.values import Address
 from numberdesk.domain.words import AssetKind, AssetState, OrderState, Phase
 from numberdesk.providers import registry
 from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
     NoSuchOrderError,
+    NotAble,
+    NotAbleError,
     NotSentError,
     ProviderError,
+    Query,
     RefusedError,
     SlotBusyError,
     UnclearError,
@@ -40,6 +45,34 @@ if TYPE_CHECKING:
     from numberdesk.providers.base import Placed, Provider
     from tests.support.simulators.base import Simulator
 
+# What each ability lets an adapter do; an adapter without it says so at each of these.
+ABILITIES: dict[Ability, dict[str, Callable[[Provider, Order], object]]] = {
+    Ability.CATALOGUE: {"catalogue": lambda it, _: it.catalogue(country="DE", number_type="local")},
+    Ability.VALUES: {
+        "supply": lambda it, order: it.supply(order, {"requirement-1": "value"}),
+        "create_address": lambda it, _: it.create_address(_ADDRESS, REFERENCE),
+        "upload_document": lambda it, _: it.upload_document(b"%PDF-1.7", "id.pdf", "application/pdf", REFERENCE),
+        "check_group": lambda it, _: it.check_group("group-1", country="DE", number_type="local"),
+        "attach_group": lambda it, order: it.attach_group(order, "group-1"),
+    },
+    Ability.COMMENTS: {
+        "comments": lambda it, _: it.comments("sub-order-1"),
+        "comment": lambda it, _: it.comment("sub-order-1", "text"),
+        "mark_read": lambda it, _: it.mark_read("comment-1"),
+    },
+    Ability.EXTENSIONS: {"comment": lambda it, _: it.comment("sub-order-1", "text")},
+    Ability.CANCEL: {"cancel": lambda it, order: it.cancel(order)},
+    Ability.SEARCH_NUMBERS: {"search_numbers": lambda it, _: it.search_numbers(Query())},
+    Ability.SEARCH_KEYWORDS: {"search_keywords": lambda it, _: it.search_keywords(Query())},
+    Ability.SEARCH_REGIONS: {"search_regions": lambda it, _: it.search_regions(Query())},
+    Ability.OWNED: {"owned": lambda it, _: it.owned(None)},
+    Ability.REGISTER: {
+        "registrations": lambda it, _: it.registrations(),
+        "register": lambda it, _: it.register("https://desk.example/hook", None),
+        "unregister": lambda it, _: it.unregister("registration-1"),
+    },
+}
+_ADDRESS = Address(business_name="Example GmbH", street_address="Platz 1", locality="Berlin", country_code="DE")
 REFERENCE = "0b0f2f0e-6c1c-5d0e-9a39-6f2f6b2a4f3d"
 FOREIGN_REFERENCE = f"{REFERENCE}-2"
 """Another order's; it contains ours, so that a search that is not exact shows."""
@@ -346,6 +379,22 @@ class ProviderContract:
         with pytest.raises(SlotBusyError):
             adapter.place(plan, REFERENCE)
         assert bench.requests(bench.purchase) == 0
+
+    @pytest.mark.parametrize("ability", Ability)
+    def test_abilities_are_as_declared(self, bench: Bench, ability: Ability) -> None:
+        order, adapter = bench.order(bench.buy().provider_order_id), bench.adapter()
+        before = bench.requests()
+        for name, call in ABILITIES[ability].items():
+            is_able = getattr(type(adapter), name) is not getattr(NotAble, name)
+            assert is_able == (ability in registry.capabilities(bench.message.provider).abilities)
+            if not is_able:
+                with pytest.raises(NotAbleError):
+                    call(adapter, order)
+        assert bench.requests() == before
+
+    def test_every_operation_beside_orders_belongs_to_an_ability(self) -> None:
+        known = {name for calls in ABILITIES.values() for name in calls}
+        assert known == {name for name, it in vars(NotAble).items() if callable(it) and not name.startswith("_")}
 
     def test_people_are_told_what_to_look_for(self, bench: Bench) -> None:
         text = bench.adapter().what_to_look_for(bench.order())

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numberdesk.domain.order import Order, Requirement
+from numberdesk.domain.order import Asset, Order, Requirement
 from numberdesk.domain.request import OrderMessage, Request
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.snapshot import DeadlinesSeen, Snapshot, UnknownWord
@@ -26,6 +26,7 @@ from tests.support.simulators.telnyx import TelnyxSimulator
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from numberdesk.domain.snapshot import AssetSeen
     from numberdesk.providers.base import Provider
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
@@ -446,6 +447,39 @@ def test_sub_orders_of_another_order_are_not_ours() -> None:
     assert [seen.id for seen in telnyx.look().sub_orders] == ["s-n-0"]
 
 
+def test_comments_are_read_wherever_something_is_vetted() -> None:
+    bought = _Bought(("DE", "local", 1), ("US", "local", 1), ("FR", "local", 1))
+    bought.simulator.comment(bought.id, "Please wait.")
+    german, _, french = (it.id for it in bought.look().sub_orders)
+    assert {it.sub_order_id for it in bought.look().comments} == {german, french}
+    asked = {it.query["filter[comment_record_id]"] for it in bought.simulator.requests("list_comments")}
+    assert asked == {german, french}
+    bought.simulator.cancel(bought.id, country_code="FR")
+    assert {it.sub_order_id for it in bought.look().comments} == {german}
+
+
+def test_comments_say_whether_they_were_read() -> None:
+    bought = _Bought(("DE", "local", 1))
+    bought.simulator.comment(bought.id, "Please wait.")
+    [comment] = bought.look().comments
+    assert not comment.read
+    bought.adapter.mark_read(comment.id)
+    assert [it.read for it in bought.look().comments] == [True]
+
+
+def test_comments_on_rejections_come_first_and_not_alone() -> None:
+    rows = [_row(n, "requirement-info-exception" if n < 20 else "requirement-info-pending") for n in range(40)]
+    telnyx = _Telnyx(rows)
+    read: list[str] = []
+    for version in range(20):
+        telnyx.parts.clear()
+        telnyx.look(version=version)
+        read += [it for it in telnyx.parts if it.startswith("s-n-")]
+        others = [it for it in telnyx.parts if it.startswith("s-n-") and int(it[4:]) >= 20]
+        assert (telnyx.count("comments"), len(others)) == (5, 1)
+    assert set(read) == {f"s-n-{n}" for n in range(40)}
+
+
 def test_comments_are_kept_apart_by_who_wrote_them() -> None:
     telnyx = _Telnyx([_row(0, "requirement-info-exception")])
     comment = {
@@ -467,6 +501,46 @@ def test_comments_are_kept_apart_by_who_wrote_them() -> None:
         ("c-1", False, "Why??\nBecause."),
         ("c-2", True, "Why??\nBecause."),
     ]
+
+
+# Requirements of each number
+
+
+def test_each_number_has_its_own_requirements() -> None:
+    bought = _Bought(("DE", "local", 60))
+    first, *_, last = bought.look().assets
+    requirements = {it.id: it.name for it in bought.look().requirements}
+    bought.adapter.supply(
+        _order(bought.id).with_(assets=tuple(Asset(**_fields(it)) for it in (first, last))),
+        dict.fromkeys(requirements, "x"),
+        number=last.value,
+    )
+    bought.simulator.reject("address", "No.", times=1)
+    bought.simulator.advance(61)
+    seen = {it.value: it.requirements for it in bought.look().assets}
+    assert {requirements[it.id]: (it.state, it.word) for it in seen[first.value]} == dict.fromkeys(
+        ["End User Address", "Identity Document", "Business Name"], (RequirementState.AWAITING_VALUE, "awaiting-value")
+    )
+    # Beyond the first fifty that its sub order embeds, and the only one in its status: its own record says little.
+    assert {it.word for it in seen[last.value]} == {"requirement-info-exception"}
+    bought.simulator.configure(requirement_status_everywhere=True)
+    seen = {it.value: it.requirements for it in bought.look().assets}
+    assert {requirements[it.id]: it.state for it in seen[last.value]} == {
+        "End User Address": RequirementState.REJECTED,
+        "Identity Document": RequirementState.UNDER_REVIEW,
+        "Business Name": RequirementState.UNDER_REVIEW,
+    }
+
+
+def test_number_that_is_over_asks_for_nothing() -> None:
+    bought = _Bought(("DE", "local", 1))
+    assert [len(it.requirements) for it in bought.look().assets] == [3]
+    bought.simulator.cancel(bought.id)
+    assert [it.requirements for it in bought.look().assets] == [()]
+
+
+def _fields(asset: AssetSeen) -> dict[str, Any]:
+    return {"value": asset.value, "state": asset.state, "word": asset.word, "provider_id": asset.provider_id}
 
 
 # Words

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from numberdesk.providers.base import Placed, Provider
     from tests.support.simulators.base import Simulator
 
+_ADDRESS = Address(business_name="Example GmbH", street_address="Platz 1", locality="Berlin", country_code="DE")
 # What each ability lets an adapter do; an adapter without it says so at each of these.
 ABILITIES: dict[Ability, dict[str, Callable[[Provider, Order], object]]] = {
     Ability.CATALOGUE: {"catalogue": lambda it, _: it.catalogue(country="DE", number_type="local")},
@@ -72,7 +73,6 @@ ABILITIES: dict[Ability, dict[str, Callable[[Provider, Order], object]]] = {
         "unregister": lambda it, _: it.unregister("registration-1"),
     },
 }
-_ADDRESS = Address(business_name="Example GmbH", street_address="Platz 1", locality="Berlin", country_code="DE")
 REFERENCE = "0b0f2f0e-6c1c-5d0e-9a39-6f2f6b2a4f3d"
 FOREIGN_REFERENCE = f"{REFERENCE}-2"
 """Another order's; it contains ours, so that a search that is not exact shows."""

@@ -5,32 +5,55 @@ A store's test class inherits `StoreContract` and supplies the fixture `store`, 
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
+from numberdesk.domain import errands, lists
+from numberdesk.domain.ledger import MOST_ENTRIES, Entry
 from numberdesk.domain.order import Asset, Attempt, Change, Deadline
+from numberdesk.domain.profile import Profile, ProfileKey, Upload
 from numberdesk.domain.snapshot import CommentSeen
+from numberdesk.domain.values import (
+    Address,
+    AddressIdValue,
+    AddressValue,
+    Answer,
+    DateValue,
+    DocumentIdValue,
+    DoneValue,
+    FileValue,
+    Kept,
+    StoredFile,
+    TextValue,
+)
 from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, OrderState
 from numberdesk.providers.base import SlotBusyError
-from numberdesk.services.ports import ClaimedError, ConflictError, RawEvent, Receipt
+from numberdesk.services.ports import ClaimedError, ConflictError, KeptComment, RawEvent, Receipt
 from tests.support.builders import START, account_entry, entries, message, received
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from numberdesk.domain.order import Order
-    from numberdesk.services.ports import Store
+    from numberdesk.services.ports import Page, Store
+
+T = TypeVar("T")
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
+DAY = "2026-11-22"
+MONTH = "2026-11"
 UNKNOWN = Change(kind=ChangeKind.ORDER_UNKNOWN, data={"why": "lost"}, message="It was lost.", people=True)
 BLOCKED, UNBLOCKED = ChangeKind.PROVIDER_ACCOUNT_BLOCKED, ChangeKind.ACCOUNT_UNBLOCKED
 
 
-def create(store: Store, order_id: str = "order-1", **fields: object) -> Order:
+def create(store: Store, order_id: str = "order-1", at: datetime = START, **fields: object) -> Order:
     """Record a new order, due at once, and give it."""
     sent = message(order_id, **fields)  # type: ignore[arg-type]
-    order, changes = received(sent)
+    order, changes = received(sent, at)
     assert store.create(order, sent, entries(order, *changes))
     return order
 
@@ -45,6 +68,42 @@ def changed(order: Order, *changes: Change, store: Store, **fields: object) -> O
 
 def number(value: str, state: AssetState = AssetState.PENDING) -> Asset:
     return Asset(value=value, state=state, word=state.value)
+
+
+def deadline(value: datetime, *, version: int = 1, missed: bool = False) -> Deadline:
+    return Deadline(
+        id="1", sub_order_id="s", version=version, value=value, numbers=1, confirmed_at=START, missed=missed
+    )
+
+
+def abroad(*countries: str) -> tuple[Asset, ...]:
+    return tuple(
+        number(f"+1312555{index:04}").model_copy(update={"country": country}) for index, country in enumerate(countries)
+    )
+
+
+def listed(store: Store, partition: str, *, newest_first: bool = True, until: str | None = None) -> list[str]:
+    """Name the orders of a list, all on one page."""
+    page = store.list_orders(partition, after=None, until=until, newest_first=newest_first, limit=100)
+    assert page.after is None
+    return [summary.order_id for summary in page.items]
+
+
+def paged(read: Callable[[str | None], Page[T]]) -> list[tuple[T, ...]]:
+    """Read every page of a list."""
+    pages, after = [], None
+    while True:
+        page = read(after)
+        pages.append(page.items)
+        after = page.after
+        if after is None:
+            return pages
+
+
+def profile(version: int = 1, number_type: str = "local", **fields: str) -> Profile:
+    key = {"provider": "telnyx", "account": "default", "country": "DE", "number_type": number_type} | fields
+    answer = Answer(requirement="Business name", value=TextValue(kind="text", text=f"Muster {version}"))
+    return Profile(key=ProfileKey(**key), answers=(answer,), version=version, updated_at=START, updated_by="arn:1")
 
 
 def published(store: Store) -> list[ChangeKind]:
@@ -207,16 +266,322 @@ class StoreContract:
         event = RawEvent("e-1", "telnyx", "default", START, "00ff", "k-1", "why", b"\x00\xff not UTF-8 \xc3\x28")
         for _ in range(2):
             store.keep_event(event, order_id, expires_at=START + timedelta(days=90))
-        assert self.kept(store, order_id) == [event]
+        assert [it.event for it in store.kept_events(order_id, DAY, after=None, limit=9).items] == [event]
 
     def test_event_without_its_body_is_kept_too(self, store: Store) -> None:
         event = RawEvent("e-1", "callfire", "default", START, "00ff")
         store.keep_event(event, None, expires_at=START + timedelta(days=90))
-        assert self.kept(store, None) == [event]
+        assert [it.event for it in store.kept_events(None, DAY, after=None, limit=9).items] == [event]
 
-    def kept(self, store: Store, order_id: str | None) -> list[RawEvent]:
-        """Read what is kept under an order, or as unmatched; no port of the desk reads it."""
-        raise NotImplementedError
+    def test_events_are_read_as_they_came_and_from_one_place_only(self, store: Store) -> None:
+        for index in (2, 0, 1):
+            for order_id in ("order-1", "order-2", None):
+                event = RawEvent(f"e-{index}", "telnyx", "default", START + index * HOUR, f"{order_id}-{index}")
+                store.keep_event(event, order_id, expires_at=START + timedelta(days=90))
+        late = RawEvent("e-9", "telnyx", "default", START + 24 * HOUR, "next day")
+        store.keep_event(late, None, expires_at=START + timedelta(days=90))
+        pages = paged(lambda after: store.kept_events("order-1", DAY, after=after, limit=2))
+        assert [[it.event.body_sha256 for it in page] for page in pages] == [["order-1-0", "order-1-1"], ["order-1-2"]]
+        [unmatched] = paged(lambda after: store.kept_events(None, DAY, after=after, limit=3))
+        assert [it.event.body_sha256 for it in unmatched] == ["None-0", "None-1", "None-2"]
+        [place] = [it.place for it in unmatched if it.event.event_id == "e-1"]
+        rest = store.kept_events(None, DAY, after=place, limit=3)
+        assert [it.event.event_id for it in rest.items] == ["e-2"]
+
+    def test_comments_are_read_by_id(self, store: Store) -> None:
+        orders = [create(store, order_id) for order_id in ("order-1", "order-2")]
+        for order in orders:
+            seen = [
+                CommentSeen(f"c-{name}", "s", f"{order.order_id} says {name}", by_provider=name != "b", at=START)
+                for name in "cab"
+            ]
+            store.commit(order, order.with_(version=2), [], comments=seen)
+        pages = paged(lambda after: store.kept_comments("order-1", after=after, limit=2))
+        assert [[comment.id for comment in page] for page in pages] == [["c-a", "c-b"], ["c-c"]]
+        assert pages[0][1] == KeptComment("c-b", "s", "order-1 says b", by_provider=False, at=START)
+        assert paged(lambda after: store.kept_comments("order-3", after=after, limit=2)) == [()]
+
+    # What lies with errands
+
+    def test_what_lies_with_an_errand_is_stored_apart_and_read_back(self, store: Store) -> None:
+        order = create(store)
+        street = Address(
+            first_name="Erika",
+            last_name="Mustermann",
+            street_address="Heidestr. 17",
+            locality="K\u00f6ln",
+            country_code="DE",
+        )
+        stored = StoredFile(
+            file_id="f-1",
+            key="orders/1",
+            version_id=None,
+            content_type="application/pdf",
+            size=9,
+            sha256="0",
+            filename="a",
+        )
+        kept = Kept(
+            values={
+                "text": TextValue(kind="text", text="Erika"),
+                "date": DateValue(kind="date", date=date(1990, 2, 28)),
+                "address id": AddressIdValue(kind="address_id", address_id="a-1"),
+                "address": AddressValue(kind="address", address=street),
+                "document id": DocumentIdValue(kind="document_id", document_id="d-1"),
+                "file": FileValue(kind="file", file_id="f-1"),
+                "done": DoneValue(kind="done", done=False),
+            },
+            files={"f-1": stored},
+            text="Please give us a week.",
+            made={"address": "a-2"},
+        )
+        store.commit(order, order.with_(version=2), [], kept={"1": kept, "2": Kept(text="")})
+        assert store.kept("order-1", "1") == kept
+        assert store.kept("order-1", "2") == Kept(text="")
+        assert store.kept("order-1", "3") is None
+        assert store.kept("order-2", "1") is None
+        assert "Erika" not in repr(store.get("order-1"))
+
+    def test_of_two_at_the_same_moment_one_keeps_something(self, store: Store) -> None:
+        order = create(store)
+        store.commit(order, order.with_(version=2), [], kept={"1": Kept(text="first")})
+        with pytest.raises(ConflictError):
+            store.commit(order, order.with_(version=2), [], kept={"1": Kept(text="second"), "2": Kept(text="second")})
+        assert store.kept("order-1", "1") == Kept(text="first")
+        assert store.kept("order-1", "2") is None
+
+    def test_who_may_not_claim_keeps_nothing(self, store: Store) -> None:
+        changed(create(store), store=store, provider_order_id="T-1")
+        other = create(store, "order-2")
+        with pytest.raises(ClaimedError):
+            store.commit(other, other.with_(version=2, provider_order_id="T-1"), [], kept={"1": Kept(text="x")})
+        assert store.kept("order-2", "1") is None
+
+    def test_it_is_written_again_only_where_it_is(self, store: Store) -> None:
+        order = create(store)
+        store.commit(order, order.with_(version=2), [], kept={"1": Kept(text="x")})
+        store.keep("order-1", "1", Kept(text="x", made={"r": "a-1"}))
+        store.keep("order-1", "2", Kept(text="x"))
+        assert store.kept("order-1", "1") == Kept(text="x", made={"r": "a-1"})
+        assert store.kept("order-1", "2") is None
+
+    # Lists
+
+    def test_order_is_on_its_lists_and_on_no_other(self, store: Store) -> None:
+        create(store)
+        for partition in (f"state/received/{MONTH}", f"provider/telnyx/{MONTH}", f"country/US/{MONTH}", "open"):
+            assert listed(store, partition) == ["order-1"], partition
+        for partition in (
+            f"state/pending/{MONTH}",
+            "state/received/2026-10",
+            f"provider/telesign/{MONTH}",
+            f"country/DE/{MONTH}",
+            "attention",
+            "deadline",
+            f"metadata/{lists.metadata_key('x')}/{MONTH}",
+        ):
+            assert listed(store, partition) == [], partition
+
+    def test_order_moves_from_list_to_list(self, store: Store) -> None:
+        order = changed(create(store), store=store, state=OrderState.UNKNOWN, people_told=True)
+        assert listed(store, f"state/received/{MONTH}") == []
+        assert (
+            listed(store, f"state/unknown/{MONTH}")
+            == listed(store, "open")
+            == listed(store, "attention")
+            == ["order-1"]
+        )
+        order = changed(order, store=store, state=OrderState.PENDING, assets=abroad("DE", "FR"))
+        assert listed(store, "attention") == []
+        assert listed(store, f"country/FR/{MONTH}") == listed(store, f"country/US/{MONTH}") == ["order-1"]
+        changed(order, store=store, state=OrderState.COMPLETED, assets=abroad("DE"))
+        assert listed(store, "open") == listed(store, f"country/FR/{MONTH}") == []
+        assert listed(store, f"state/completed/{MONTH}") == listed(store, f"country/DE/{MONTH}") == ["order-1"]
+
+    def test_order_is_listed_by_its_metadata(self, store: Store) -> None:
+        key = lists.metadata_key("customer-7")
+        changed(create(store), store=store, metadata_key=key)
+        assert listed(store, f"metadata/{key}/{MONTH}") == ["order-1"]
+
+    def test_lists_are_in_the_order_of_time(self, store: Store) -> None:
+        for index in (3, 0, 4, 2, 1):
+            order = create(store, f"order-{index}", START + index * HOUR)
+            changed(order, store=store, deadlines=(deadline(START - index * HOUR),))
+        names = [f"order-{index}" for index in range(5)]
+        assert listed(store, "open", newest_first=False) == names
+        assert listed(store, "open") == listed(store, "deadline", newest_first=False) == names[::-1]
+
+    def test_deadlines_are_listed_until_a_time(self, store: Store) -> None:
+        for index in range(4):
+            changed(create(store, f"order-{index}"), store=store, deadlines=(deadline(START + index * HOUR),))
+        until = "2026-11-22T10:00:00.000000Z"
+        assert listed(store, "deadline", newest_first=False, until=until) == ["order-0", "order-1"]
+        # A page that begins within the bound ends at it, whatever the place after which it goes on.
+        for limit in (1, 2, 5):
+            pages = paged(
+                lambda after, limit=limit: store.list_orders(  # type: ignore[misc]
+                    "deadline", after=after, until=until, newest_first=False, limit=limit
+                )
+            )
+            assert [it.order_id for page in pages for it in page] == ["order-0", "order-1"]
+        at = f"{until}#order-2"
+        assert listed(store, "deadline", newest_first=False, until=at) == ["order-0", "order-1"]
+        first = store.list_orders("deadline", after=None, until=at, newest_first=False, limit=1)
+        rest = store.list_orders("deadline", after=first.after, until=at, newest_first=False, limit=1)
+        assert ([it.order_id for it in rest.items], rest.after) == (["order-1"], None)
+        for after in (until, at, "2027"):
+            beyond = store.list_orders("deadline", after=after, until=until, newest_first=False, limit=1)
+            assert (beyond.items, beyond.after) == ((), None)
+
+    def test_deadline_that_moves_or_is_missed_moves_its_order(self, store: Store) -> None:
+        first, second = create(store, "order-1"), create(store, "order-2")
+        first = changed(first, store=store, deadlines=(deadline(START + HOUR),))
+        changed(second, store=store, deadlines=(deadline(START + 2 * HOUR),))
+        assert listed(store, "deadline", newest_first=False) == ["order-1", "order-2"]
+        first = changed(first, store=store, deadlines=(deadline(START + 3 * HOUR, version=2),))
+        assert listed(store, "deadline", newest_first=False) == ["order-2", "order-1"]
+        changed(first, store=store, deadlines=(deadline(START + 3 * HOUR, version=2, missed=True),))
+        assert listed(store, "deadline", newest_first=False) == ["order-2"]
+        assert listed(store, "attention") == ["order-1"]
+
+    @pytest.mark.parametrize("newest_first", [False, True])
+    @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 100])
+    def test_pages_hold_every_order_once(self, store: Store, limit: int, *, newest_first: bool) -> None:
+        # Two were received at the same moment each.
+        names = [f"order-{index}" for index in range(7)]
+        for index, name in enumerate(names):
+            create(store, name, START + index // 2 * HOUR)
+        pages = paged(lambda after: store.list_orders("open", after=after, newest_first=newest_first, limit=limit))
+        assert [it.order_id for page in pages for it in page] == (names[::-1] if newest_first else names)
+        assert len(pages) == -(-len(names) // limit)
+
+    def test_list_shows_an_order_as_it_is_now(self, store: Store) -> None:
+        after = changed(
+            create(store),
+            store=store,
+            state=OrderState.ACTION_REQUIRED,
+            provider_order_id="T-1",
+            provider_word="pending",
+            deadlines=(deadline(START + HOUR), deadline(START, missed=True)),
+            updated_at=START + SECOND,
+        )
+        [summary] = store.list_orders("open", after=None, newest_first=True, limit=10).items
+        assert summary == lists.Summary(
+            order_id="order-1",
+            provider="telnyx",
+            account="default",
+            state=OrderState.ACTION_REQUIRED,
+            provider_order_id="T-1",
+            provider_word="pending",
+            received_at=START,
+            updated_at=START + SECOND,
+            next_deadline=START + HOUR,
+            attention=("waiting_at_provider", "deadline_missed"),
+        )
+        changed(after, store=store, state=OrderState.CANCELLED, ended_at=START + HOUR, deadlines=())
+        [summary] = store.list_orders(f"state/cancelled/{MONTH}", after=None, newest_first=True, limit=10).items
+        assert (summary.ended_at, summary.next_deadline, summary.attention) == (START + HOUR, None, ())
+
+    def test_commit_that_fails_leaves_the_lists_alone(self, store: Store) -> None:
+        order = create(store)
+        changed(order, store=store, provider_order_id="T-1")
+        with pytest.raises(ConflictError):
+            changed(order, store=store, state=OrderState.CANCELLED)
+        other = create(store, "order-2")
+        with pytest.raises(ClaimedError):
+            changed(other, store=store, state=OrderState.PENDING, provider_order_id="T-1")
+        assert listed(store, f"state/received/{MONTH}") == listed(store, "open") == ["order-2", "order-1"]
+        assert listed(store, f"state/cancelled/{MONTH}") == listed(store, f"state/pending/{MONTH}") == []
+
+    def test_the_most_that_comes_together_is_one_commit(self, store: Store) -> None:
+        some = [f"A{letter}" for letter in "ABCDEFGHIJKLMNO"]
+        others = [f"B{letter}" for letter in "ABCDEFGHIJKLMNO"]
+        assert len(some) == lists.MOST_COUNTRIES
+        order = create(store, "order-1", START, metadata={"customer": 7})
+        order = changed(order, store=store, assets=abroad(*some), metadata_key="0", deadlines=(deadline(START),))
+        after = order.with_(
+            version=order.version + 1,
+            state=OrderState.COMPLETED,
+            assets=abroad(*others),
+            metadata_key="1",
+            deadlines=(deadline(START, missed=True),),
+            provider_order_id="T-1",
+        )
+        store.commit(
+            order,
+            after,
+            entries(after, *[UNKNOWN] * MOST_ENTRIES),
+            receipts=[Receipt("e-1", "number_order.complete", START)],
+            kept={f"{index}": Kept(text="x") for index in range(errands.MOST_OPEN)},
+        )
+        assert [country for country in (*some, *others) if listed(store, f"country/{country}/{MONTH}")] == others
+        assert listed(store, f"metadata/1/{MONTH}") == listed(store, "attention") == ["order-1"]
+        assert listed(store, f"metadata/0/{MONTH}") == listed(store, "open") == listed(store, "deadline") == []
+        assert store.kept("order-1", "19") == Kept(text="x")
+
+    # Profiles and files
+
+    def test_profile_is_written_by_one_of_two(self, store: Store) -> None:
+        first = profile()
+        assert store.profile(first.key) is None
+        assert store.put_profile(profile(2)) is False
+        assert store.put_profile(first) is True
+        assert store.put_profile(profile()) is False
+        assert store.put_profile(profile(2)) is True
+        assert store.put_profile(profile(2)) is False
+        assert store.put_profile(profile(4)) is False
+        assert store.profile(first.key) == profile(2)
+
+    def test_profile_is_deleted_once_and_may_be_written_anew(self, store: Store) -> None:
+        key = profile().key
+        assert store.delete_profile(key) is False
+        store.put_profile(profile())
+        assert store.delete_profile(key) is True
+        assert store.delete_profile(key) is False
+        assert store.profile(key) is None
+        assert store.put_profile(profile(2)) is False
+        assert store.put_profile(profile()) is True
+
+    def test_profiles_are_read_by_provider(self, store: Store) -> None:
+        for account in ("second", "default"):
+            for number_type in ("national", "local", "mobile"):
+                store.put_profile(profile(number_type=number_type, account=account))
+        store.put_profile(profile(provider="telesign"))
+        pages = paged(lambda after: store.profiles("telnyx", after=after, limit=4))
+        keys = [[(it.key.account, it.key.number_type) for it in page] for page in pages]
+        assert keys == [
+            [("default", "local"), ("default", "mobile"), ("default", "national"), ("second", "local")],
+            [("second", "mobile"), ("second", "national")],
+        ]
+        assert [len(page) for page in paged(lambda after: store.profiles("telesign", after=after, limit=1))] == [1]
+
+    @pytest.mark.parametrize("owner", ["order/order-1", "profiles"])
+    def test_file_is_known_to_its_owner_only(self, store: Store, owner: str) -> None:
+        upload = Upload(
+            file_id="f-1",
+            owner=owner,
+            key="k/f-1",
+            content_type="application/pdf",
+            filename="scan.pdf",
+            created_at=START,
+            created_by="arn:1",
+        )
+        store.put_upload(upload)
+        assert store.upload(owner, "f-1") == upload
+        stored = StoredFile(
+            file_id="f-1",
+            key="k/f-1",
+            version_id="v-1",
+            content_type="application/pdf",
+            size=9,
+            sha256="00",
+            filename="scan.pdf",
+        )
+        store.put_upload(upload.model_copy(update={"stored": stored}))
+        assert store.upload(owner, "f-1") == upload.model_copy(update={"stored": stored})
+        for other in ({"order/order-1", "order/order-2", "profiles"} - {owner}) | {"order/"}:
+            assert store.upload(other, "f-1") is None
+        assert store.upload(owner, "f-2") is None
 
     # Ledger and publishing
 
@@ -261,6 +626,32 @@ class StoreContract:
         with pytest.raises((ConflictError, AssertionError)):
             store.commit(order.with_(version=2), order.with_(version=3), forged)
         assert [row.entry.message for row in store.unpublished(START + SECOND, 10)] == ["It was lost."]
+
+    def test_ledger_is_read_in_its_order_and_refusals_come_last(self, store: Store) -> None:
+        order = create(store)
+        create(store, "order-2")
+        refusal = Entry(
+            id="r",
+            subject="order/order-1",
+            position="refused.m-1",
+            at=START,
+            kind=ChangeKind.ORDER_REFUSED,
+            actor="test",
+            correlation_id="c",
+        )
+        store.record(refusal)
+        order = changed(order, UNKNOWN, UNKNOWN.model_copy(update={"message": "Twice."}), store=store)
+        changed(order, Change(kind=ChangeKind.ORDER_MOVED), store=store)
+        pages = paged(lambda after: store.ledger("order-1", after=after, limit=2))
+        kinds = [[entry.kind for entry in page] for page in pages]
+        assert kinds == [
+            [ChangeKind.ORDER_RECEIVED, ChangeKind.ORDER_UNKNOWN],
+            [ChangeKind.ORDER_UNKNOWN, ChangeKind.ORDER_MOVED],
+            [ChangeKind.ORDER_REFUSED],
+        ]
+        assert pages[2][0] == refusal
+        [rest] = paged(lambda after: store.ledger("order-1", after=after or pages[1][1].position, limit=9))
+        assert rest == (refusal,)
 
     # What is due
 

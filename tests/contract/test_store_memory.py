@@ -8,17 +8,13 @@ from tests.contract.store_cases import StoreContract, create
 from tests.support.memory_store import MemoryStore
 
 if TYPE_CHECKING:
-    from numberdesk.services.ports import RawEvent, Store
+    from numberdesk.services.ports import Store
 
 
 class TestMemoryStore(StoreContract):
     @pytest.fixture
     def store(self) -> Store:
         return MemoryStore()
-
-    def kept(self, store: Store, order_id: str | None) -> list[RawEvent]:
-        assert isinstance(store, MemoryStore)
-        return [event for owner, event in store.events if owner == order_id]
 
     def test_erased_message_is_none(self, store: Store) -> None:
         assert isinstance(store, MemoryStore)

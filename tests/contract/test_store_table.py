@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
+from numberdesk.domain.values import Kept, TextValue
+from numberdesk.domain.words import OrderState
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import ConflictError, RawEvent, Receipt
 from numberdesk.storage.table import Table, marshal, unmarshal
-from tests.contract.store_cases import SECOND, StoreContract, changed, create, number
+from tests.contract.store_cases import SECOND, StoreContract, changed, create, listed, number, paged, profile
 from tests.support.aws import moto_stack
 from tests.support.builders import START
 from tests.support.stack import REGION
@@ -49,22 +51,6 @@ class TestTable(StoreContract):
         )
         return {item["sk"]: item for item in map(unmarshal, answer["Items"])}
 
-    def kept(self, store: Store, order_id: str | None) -> list[RawEvent]:
-        items = self.items(store, f"ORDER#{order_id}" if order_id else "UNMATCHED#2026-11-22")
-        return [
-            RawEvent(
-                event_id=sk.removeprefix("PERSONAL#EVENT#2026-11-22T08:00:00.000000Z#"),
-                provider=str(item["provider"]),
-                account=str(item["account"]),
-                received_at=START,
-                body_sha256=str(item["body_sha256"]),
-                key=str(item["key"]),
-                reason=str(item.get("reason", "")),
-                body=item.get("body"),  # type: ignore[arg-type]
-            )
-            for sk, item in items.items()
-        ]
-
     def test_erased_message_is_none(self, store: Store) -> None:
         assert isinstance(store, Table)
         order = create(store)
@@ -91,6 +77,90 @@ class TestTable(StoreContract):
         create(store, metadata={"who": "Erika Mustermann"})
         holding = [sk for sk, item in self.items(store, "ORDER#order-1").items() if "Mustermann" in repr(item)]
         assert holding == ["PERSONAL#MESSAGE"]
+
+    def test_commit_that_changes_no_list_writes_none(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert isinstance(store, Table)
+        order = create(store)
+        writes: list[list[str]] = []
+        transact = store._client.transact_write_items
+
+        def count(**request: Any) -> object:
+            keys = (next(iter(write.values())) for write in request["TransactItems"])
+            writes.append([unmarshal(key.get("Item") or key["Key"])["sk"] for key in keys])
+            return transact(**request)
+
+        monkeypatch.setattr(store._client, "transact_write_items", count)
+        order = changed(order, store=store, waiting_for="something", wake_at=START + SECOND)
+        changed(order, store=store, state=OrderState.CANCELLED)
+        assert writes == [["ORDER"], ["ORDER", "LIST#state", "LIST#open"]]
+
+    def test_being_on_a_list_tells_nothing_else(self, store: Store) -> None:
+        create(store)
+        on_lists = {sk: item for sk, item in self.items(store, "ORDER#order-1").items() if sk.startswith("LIST#")}
+        assert on_lists.keys() == {"LIST#state", "LIST#provider", "LIST#country/US", "LIST#open"}
+        assert {frozenset(item) for item in on_lists.values()} == {frozenset({"pk", "sk", "list_pk", "list_sk"})}
+
+    def test_order_that_vanished_is_left_out_and_the_page_goes_on_after_it(self, store: Store) -> None:
+        assert isinstance(store, Table)
+        for name in "abc":
+            create(store, name)
+        store._client.delete_item(TableName=store._name, Key=marshal({"pk": "ORDER#b", "sk": "ORDER"}))
+        pages = paged(lambda after: store.list_orders("open", after=after, newest_first=False, limit=1))
+        assert [[it.order_id for it in page] for page in pages] == [["a"], [], ["c"]]
+
+    def test_rows_that_were_held_back_are_asked_for_again(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert isinstance(store, Table)
+        for name in "abc":
+            create(store, name)
+        asked: list[list[str]] = []
+        batch_get = store._client.batch_get_item
+
+        def hold_back(**request: Any) -> object:
+            wanted: Any = request["RequestItems"][store._name]
+            asked.append([unmarshal(key)["pk"] for key in wanted["Keys"]])
+            now, later = wanted["Keys"][:2], wanted["Keys"][2:]
+            fewer: Any = {**wanted, "Keys": now}
+            answer = batch_get(RequestItems={store._name: fewer})
+            left: Any = {store._name: {**wanted, "Keys": later}} if later else {}
+            return {**answer, "UnprocessedKeys": left}
+
+        monkeypatch.setattr(store._client, "batch_get_item", hold_back)
+        assert listed(store, "open", newest_first=False) == ["a", "b", "c"]
+        assert asked == [["ORDER#a", "ORDER#b", "ORDER#c"], ["ORDER#c"]]
+
+    def test_order_that_shows_at_two_places_is_asked_for_once(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The index follows the table with a delay, and a batch that names a key twice is refused."""
+        assert isinstance(store, Table)
+        create(store)
+        query = store._client.query
+
+        def twice(**request: Any) -> object:
+            answer = query(**request)
+            moved = [{**item, "list_sk": {"S": "2027#order-1"}} for item in answer["Items"]]
+            return {**answer, "Items": [*answer["Items"], *moved]}
+
+        monkeypatch.setattr(store._client, "query", twice)
+        assert set(listed(store, "open", newest_first=False)) == {"order-1"}
+
+    def test_large_events_are_read_over_several_pages(self, store: Store) -> None:
+        """An answer holds a megabyte, whatever its limit."""
+        for index in range(4):
+            event = RawEvent(f"e-{index}", "telnyx", "default", START, "00ff", body=bytes(350_000))
+            store.keep_event(event, "order-1", expires_at=START + timedelta(days=90))
+        pages = paged(lambda after: store.kept_events("order-1", "", after=after, limit=10))
+        assert len(pages) > 1
+        assert [it.event.event_id for page in pages for it in page] == ["e-0", "e-1", "e-2", "e-3"]
+
+    def test_what_people_supply_lies_apart(self, store: Store) -> None:
+        order = create(store)
+        kept = Kept(values={"r-1": TextValue(kind="text", text="Mustermann")}, text="Mustermann")
+        store.commit(order, order.with_(version=2), [], kept={"1": kept})
+        store.put_profile(profile())
+        holding = [sk for sk, item in self.items(store, "ORDER#order-1").items() if "Mustermann" in repr(item)]
+        assert holding == ["PERSONAL#ERRAND#1"]
+        assert [sk for sk in self.items(store, "PROFILES#telnyx") if not sk.startswith("PERSONAL#")] == []
 
     def test_page_and_row_of_different_commits_are_never_put_together(
         self, store: Store, monkeypatch: pytest.MonkeyPatch

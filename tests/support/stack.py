@@ -82,6 +82,13 @@ def functions() -> dict[str, dict[str, Any]]:
     }
 
 
+def order_table() -> dict[str, Any]:
+    """What DynamoDB's CreateTable takes to make a table with the order table's keys and indexes, and without its stream."""
+    properties = template()["Resources"]["OrderTable"]["Properties"]
+    names = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+    return {name: properties[name] for name in names}
+
+
 @dataclass(frozen=True)
 class Stack:
     """A stack made in moto.

@@ -664,6 +664,8 @@ def test_cancelling_that_fails_is_told_apart(
 
 def test_foreign_sub_order_is_not_cancelled() -> None:
     telnyx = _Telnyx(_data())
+    with pytest.raises(NotSentError):
+        telnyx.adapter.cancel(_order(provider_order_id=None))
     with pytest.raises(RefusedError, match="no such sub order"):
         telnyx.adapter.cancel(_order(sub_orders=(SubOrder(id="s-1", word="pending"),)), sub_order_id="s-2")
     assert telnyx.seen == []

@@ -48,18 +48,21 @@ def cancel(api: Api, order: Order, sub_order_id: str | None) -> str:
 
 def _words(api: Api, order: Order, sub_order_id: str | None) -> dict[str, str | None]:
     """Read the statuses of the order's sub orders, or of one of them."""
+    if order.provider_order_id is None:
+        raise NotSentError("the order's id at Telnyx is not known yet")
     known = {it.id for it in order.sub_orders}
     if sub_order_id is None:
-        ours = ("filter[order_request_id]", order.provider_order_id or "")
+        ours = ("filter[order_request_id]", order.provider_order_id)
         listed = rows(api.get("sub_number_orders", ours)["data"])
     elif sub_order_id in known:
         known, listed = {sub_order_id}, []
     else:
         raise RefusedError("the order has no such sub order")
+    # Only what is surely this order's: a filter that Telnyx ignored would list everybody's.
     found = {
         one: text(row.get("status"))
         for row in listed
-        if (one := text(row.get("id"))) and row.get("order_request_id") in (order.provider_order_id, None)
+        if (one := text(row.get("id"))) and row.get("order_request_id") == order.provider_order_id
     }
     # The list answers with paging figures and declares no way to page.
     for one in sorted(known - found.keys()):

@@ -9,14 +9,14 @@ from tests.stories.stage import moto_stage
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: f"{story.number:02}-{story.tell.__name__}")
-def test_story(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+def test_story(story: Story) -> None:
     told = Story(story.number, story.title, story.tell)
     with moto_stage() as stage:
-        play = Play(stage, [told], print)
+        said: list[str] = []
+        play = Play(stage, [told], said.append)
         play.run()
         report.settle(play)
         wrong = {order.order_id: report.faults_of_order(order) for order in play.orders}
-        print(report.table(play, wrong))
-        assert told.passed, told.why_not
+        assert told.passed, "\n".join([*said, report.table(play, wrong)])
         assert {order_id: faults for order_id, faults in wrong.items() if faults} == {}
         assert report.faults_of_run(play) == []

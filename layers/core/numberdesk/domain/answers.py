@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import catalogue, errands
+from numberdesk.domain import catalogue, errands, messages
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.order import Change, Errand
 from numberdesk.domain.profile import answer_for
@@ -13,7 +13,7 @@ from numberdesk.domain.values import FileValue, Kept
 from numberdesk.domain.words import ChangeKind, ErrandKind, RequirementState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from numberdesk.domain.catalogue import Specification
@@ -25,9 +25,13 @@ if TYPE_CHECKING:
 def check(answers: Sequence[Answer], specifications: Sequence[Specification]) -> list[Fault]:
     """Say everything that is wrong with an order's values, given all that its numbers take."""
     faults: list[Fault] = []
+    answered: set[str] = set()
     for index, answer in enumerate(answers):
         where = f"answers.{index}"
         asked = [it for it in specifications if answer.is_for(it.id, it.name)]
+        if answered & {it.id for it in asked}:
+            faults.append(Fault(f"{where}.requirement", "twice", "it is answered twice; answer it once"))
+        answered |= {it.id for it in asked}
         if not asked:
             known = ", ".join(dict.fromkeys(it.name for it in specifications)) or "nothing"
             faults.append(
@@ -45,6 +49,7 @@ def unanswered(order: Order) -> list[Requirement]:
         if requirement.state is RequirementState.AWAITING_VALUE
         and not requirement.own
         and requirement.errand_id is None
+        and not requirement.applied
         and errands.covering(order, requirement) is None
     ]
 
@@ -88,12 +93,29 @@ def apply(
                 order = _give(order, sub_order_id, profile.answers, profile, kept, more, now)
     left = {requirement.sub_order_id for requirement in unanswered(order)}
     told = [
-        change.model_copy(update={"people": False})
-        if kept and change.kind is ChangeKind.REQUIREMENT_REQUESTED and change.data["sub_order_id"] not in left
+        _without(change, order, kept, people=change.data["sub_order_id"] in left)
+        if kept and change.kind is ChangeKind.REQUIREMENT_REQUESTED
         else change
         for change in changes
     ]
     return Applied(order, kept, (*told, *more))
+
+
+def _without(change: Change, order: Order, kept: Mapping[str, Kept], *, people: bool) -> Change:
+    """Say in a request which of its requirements are answered already, and tell people only of what is left."""
+    sub_order_id = change.data["sub_order_id"]
+    ids = {
+        it
+        for errand in order.errands
+        if errand.id in kept and errand.sub_order_id == sub_order_id
+        for it in errand.requirement_ids
+    }
+    answered = [it for it in order.requirements if it.sub_order_id == sub_order_id and it.id in ids]
+    if not answered:
+        return change
+    text = f"{change.message} Values on file are being submitted for {messages.listed(it.label for it in answered)}."
+    data = {**change.data, "answered": [it.id for it in answered][:20]}
+    return change.model_copy(update={"people": people, "data": data, "message": text})
 
 
 def _give(
@@ -126,6 +148,13 @@ def _give(
     kept[errand.id] = Kept(values=values, files=stored)
     order, asked = errands.ask(order, errand)
     changes += asked
+    # Refused or given up, it would be put under way again at every look.
+    order = order.with_(
+        requirements=tuple(
+            it.model_copy(update={"applied": True}) if it.sub_order_id == sub_order_id and it.id in values else it
+            for it in order.requirements
+        )
+    )
     if profile:
         data = {**errands.describe(order, errand), "profile": profile.key.text, "profile_version": profile.version}
         changes.append(Change.model_validate({"kind": ChangeKind.PROFILE_APPLIED, "data": data}))

@@ -171,6 +171,15 @@ def _check_requirements(message: OrderMessage, capabilities: Capabilities) -> li
         for field_, is_given, taken in given
         if is_given and not taken
     ]
+    no_order = (
+        "a file is uploaded to an order that is there; put it into a profile, name a document, or supply it later"
+    )
+    no_tick = "this ticks off what is on an order's own list; supply a value"
+    faults += [
+        Fault(f"answers.{index}.value", "not_taken", no_order if answer.value.kind == "file" else no_tick)
+        for index, answer in enumerate(message.answers)
+        if answer.value.kind in ("file", "done")
+    ]
     if message.deadline is not None and not message.requirements:
         faults.append(Fault("requirements", "missing", "a deadline needs a list of what is due by then"))
     return faults

@@ -40,6 +40,17 @@ def fold(
         for comment in waiting
         if comment.sub_order_id not in untold and now - comment.since >= timings.rejection_grace
     ]
+    left = tuple(comment for comment in waiting if comment not in due)
+    looks = {*order.hint_looks, *(at for it in left if (at := it.since + timings.rejection_grace) > now)}
+    return order.with_(comments_waiting=left, hint_looks=tuple(sorted(looks))[:10]), _tell(order, due)
+
+
+def close(order: Order) -> tuple[Order, list[Change]]:
+    """The order is over: no rejection will tell what still waits."""
+    return order.with_(comments_waiting=()), _tell(order, order.comments_waiting)
+
+
+def _tell(order: Order, due: Sequence[WaitingComment]) -> list[Change]:
     changes = []
     for sub_order_id in dict.fromkeys(comment.sub_order_id for comment in due):
         ids = tuple(comment.id for comment in due if comment.sub_order_id == sub_order_id)
@@ -52,6 +63,4 @@ def fold(
                 comment_ids=ids,
             )
         )
-    left = tuple(comment for comment in waiting if comment not in due)
-    looks = {*order.hint_looks, *(at for it in left if (at := it.since + timings.rejection_grace) > now)}
-    return order.with_(comments_waiting=left, hint_looks=tuple(sorted(looks))[:10]), changes
+    return changes

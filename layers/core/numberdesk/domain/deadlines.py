@@ -66,7 +66,7 @@ def set_own(order: Order, value: datetime, now: datetime, zone: ZoneInfo) -> tup
         own=True,
     )
     change = _change(ChangeKind.DEADLINE_SET, deadline, messages.deadline_set(order, deadline, zone))
-    return order.with_(deadlines=(*order.deadlines, deadline), deadline_count=total), [change]
+    return order.with_(deadlines=(*order.deadlines, deadline), deadline_count=total, own_deadline=value), [change]
 
 
 def tick(
@@ -81,9 +81,13 @@ def tick(
         requirements=tuple(it.model_copy(update={"state": state}) if it in ticked else it for it in order.requirements)
     )
     data = {"requirements": [{"id": it.id, "name": it.name} for it in ticked[:20]], "done": done}
-    ticks = Change.model_validate({"kind": ChangeKind.REQUIREMENT_TICKED, "data": data})
-    order, changes = follow_own(order, now, zone)
-    return order, [ticks, *changes]
+    changes = [Change.model_validate({"kind": ChangeKind.REQUIREMENT_TICKED, "data": data})]
+    if not done and order.own_deadline is not None and not any(deadline.own for deadline in order.deadlines):
+        # It was met and is not: it stands again.
+        order, more = set_own(order, order.own_deadline, now, zone)
+        changes += more
+    order, more = follow_own(order, now, zone)
+    return order, [*changes, *more]
 
 
 def follow_own(order: Order, now: datetime, zone: ZoneInfo) -> tuple[Order, list[Change]]:
@@ -226,6 +230,8 @@ def _ask_for_more(order: Order, deadline: Deadline, before: timedelta, now: date
         return None
     if not owed_for(order, deadline) or len([it for it in order.errands if it.open]) >= errands.MOST_OPEN:
         return None
+    if being_extended(order, deadline.sub_order_id):
+        return None
     return Errand(
         id=errands.next_id(order),
         kind=ErrandKind.EXTENSION,
@@ -233,6 +239,11 @@ def _ask_for_more(order: Order, deadline: Deadline, before: timedelta, now: date
         asked_at=now,
         sub_order_id=deadline.sub_order_id,
     )
+
+
+def being_extended(order: Order, sub_order_id: str) -> bool:
+    """Whether a request for more time for a sub order is on its way."""
+    return any(it.open and it.kind is ErrandKind.EXTENSION and it.sub_order_id == sub_order_id for it in order.errands)
 
 
 def owed_for(order: Order, deadline: Deadline) -> list[Requirement]:
@@ -260,6 +271,7 @@ def remind(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tup
             continue
         before, text = min(due)
         errand = _ask_for_more(order, deadline, before, now)
+        asking = errand is not None or being_extended(order, deadline.sub_order_id)
         changes.append(
             Change(
                 kind=ChangeKind.DEADLINE_APPROACHING,
@@ -270,7 +282,7 @@ def remind(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tup
                     "owed": [requirement.label for requirement in owed_for(order, deadline)][:20],
                     "acknowledged_by": order.acknowledged.by if order.acknowledged else None,
                     "acknowledged_until": instant_text(order.acknowledged.until) if order.acknowledged else None,
-                    "asking_for_more_time": errand is not None,
+                    "asking_for_more_time": asking,
                 },
                 message=messages.deadline_approaching(
                     order,
@@ -280,7 +292,7 @@ def remind(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tup
                     deadline.unread_since,
                     now,
                     zone,
-                    asking=errand is not None,
+                    asking=asking,
                 ),
                 people=True,
                 comment_ids=tuple(

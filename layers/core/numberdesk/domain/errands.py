@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain import messages
 from numberdesk.domain.order import Change, Errand
-from numberdesk.domain.words import ChangeKind, ErrandKind, ErrandState
+from numberdesk.domain.words import ChangeKind, ErrandKind, ErrandState, OrderState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -102,11 +102,6 @@ def due_at(errand: Errand) -> datetime:
     return errand.not_before or errand.asked_at
 
 
-def wants_cancel(order: Order) -> bool:
-    """Whether somebody asked to cancel the order as a whole."""
-    return any(errand.open and errand.kind is ErrandKind.CANCEL for errand in order.errands)
-
-
 def cancelled_by(order: Order) -> str | None:
     """Say who asked for the cancellation of an order, if it was asked for."""
     asked = (it for it in order.errands if it.kind is ErrandKind.CANCEL and it.state is not ErrandState.REFUSED)
@@ -118,7 +113,10 @@ def close(order: Order, now: datetime) -> Step:
     changes: list[Change] = []
     for errand in order.errands:
         if errand.open:
-            order, more = refused(order, errand, "the order ended", now, people=False)
+            if errand.kind is ErrandKind.CANCEL and order.state is OrderState.CANCELLED:
+                order, more = done(order, errand, "the order is cancelled", now)
+            else:
+                order, more = refused(order, errand, "the order ended", now, people=False)
             changes += more
     return order, changes
 
@@ -136,9 +134,15 @@ def answered(order: Order, errand: Errand) -> list[Requirement]:
     ]
 
 
-def covering(order: Order, requirement: Requirement) -> Errand | None:
-    """The open errand that brings a value for a requirement."""
-    bringing = (errand for errand in order.errands if errand.open and requirement in answered(order, errand))
+def covering(order: Order, requirement: Requirement, number: str | None = None) -> Errand | None:
+    """The open errand that brings a value for a requirement, or for one number's."""
+    bringing = (
+        errand
+        for errand in order.errands
+        if errand.open
+        and (number is None or errand.number in (None, number))
+        and requirement in answered(order, errand)
+    )
     return next(bringing, None)
 
 

@@ -68,6 +68,8 @@ def fold(
         silent: the provider sends notifications and none asked for this look: an extension or a cancellation that it finds
             was not told by anybody.
     """
+    # A notification may be ahead of what the provider shows: a look that one asked for finds nothing untold.
+    silent = silent and not order.hint_looks
     new_comments = tuple(comment for comment in snapshot.comments if comment.id not in order.comments_seen)
     seen = order.with_(
         look_began_at=began_at,
@@ -88,6 +90,8 @@ def fold(
     asked, told = requirements.fold(seen, snapshot, now, rules.timings, rules.zone)
     # A rejection tells its new deadline itself: one message, not two. It does not tell one that was missed.
     quiet = {change.data["sub_order_id"] for change in told if change.kind is not ChangeKind.REQUIREMENT_APPROVED}
+    # One that still waits for its comment tells it, too.
+    quiet |= {requirement.sub_order_id for requirement in asked.requirements if not requirement.told}
     changes += told
     changes += [
         change.model_copy(update={"people": False})
@@ -102,7 +106,8 @@ def fold(
     changes += more
     if asked.ended:
         asked, closed = errands.close(asked, now)
-        changes += closed
+        asked, heard = comments.close(asked)
+        changes += [*closed, *heard]
     asked, reminders = deadlines.remind(asked, now, rules.timings, rules.zone)
     changes += reminders
     asked = asked.with_(look_step=0 if changes else order.look_step + 1)
@@ -141,7 +146,13 @@ def fold_unreadable(
 def _merge_sub_orders(order: Order, snapshot: Snapshot) -> tuple[SubOrder, ...]:
     merged = {sub_order.id: sub_order for sub_order in order.sub_orders}
     for seen in snapshot.sub_orders:
-        merged[seen.id] = SubOrder(id=seen.id, word=seen.word, country=seen.country, number_type=seen.number_type)
+        known = merged.get(seen.id)
+        merged[seen.id] = SubOrder(
+            id=seen.id,
+            word=seen.word,
+            country=seen.country or (known.country if known else None),
+            number_type=seen.number_type or (known.number_type if known else None),
+        )
     return tuple(merged.values())
 
 
@@ -249,7 +260,7 @@ def _derive(order: Order, snapshot: Snapshot, now: datetime) -> tuple[OrderState
     if snapshot.phase is Phase.DELETED or (assets and all(asset.state is AssetState.DELETED for asset in assets)):
         return OrderState.DELETED, False
     # Telnyx may call an order that it cancelled at the deadline `failure` or `cancelled`: the deadline tells.
-    missed = any(deadline.value <= now for deadline in order.deadlines)
+    missed = any(deadline.value <= now for deadline in order.deadlines if not deadline.own)
     was_cancelled = snapshot.phase is Phase.CANCELLED or any(asset.state is AssetState.CANCELLED for asset in assets)
     return (OrderState.CANCELLED if missed or was_cancelled else OrderState.FAILED), missed
 

@@ -12,6 +12,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING
 
+from numberdesk.domain import errands
 from numberdesk.domain.model import Instant, Record, instant_text
 from numberdesk.domain.order import earliest
 from numberdesk.domain.request import CriteriaItem
@@ -64,17 +65,18 @@ def attention(order: Order) -> tuple[str, ...]:
 
 def owed(order: Order) -> tuple[tuple[str, str], ...]:
     """The requirements (sub order, id) that wait for a value which no errand is bringing."""
+    # A value for one number leaves the others of its sub order without.
     coming = {
-        (errand.sub_order_id, requirement_id)
+        (it.sub_order_id, it.id)
         for errand in order.errands
         if errand.open and errand.number is None
-        for requirement_id in errand.requirement_ids
+        for it in errands.answered(order, errand)
     }
     return tuple(
         (requirement.sub_order_id, requirement.id)
         for requirement in order.requirements
         if requirement.state in (RequirementState.AWAITING_VALUE, RequirementState.REJECTED)
-        and not {(requirement.sub_order_id, requirement.id), (None, requirement.id)} & coming
+        and (requirement.sub_order_id, requirement.id) not in coming
     )
 
 

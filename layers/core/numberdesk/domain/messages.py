@@ -274,7 +274,8 @@ def deadline_moved(order: Order, deadline: Deadline, was: datetime, zone: ZoneIn
 def deadline_erased(order: Order, deadline: Deadline, zone: ZoneInfo) -> str:
     """Tell an erased deadline."""
     if deadline.own:
-        return f"{subject(order)}: everything on its own list is done; its deadline, {instant(deadline.value, zone)}, is met."
+        how = "was missed" if deadline.missed else "is met"
+        return f"{subject(order)}: everything on its own list is done; its deadline, {instant(deadline.value, zone)}, {how}."
     return (
         f"{subject(order)}: the deadline of {_where(order, deadline.sub_order_id)}, {instant(deadline.value, zone)}, was erased; "
         "nothing is owed for now."

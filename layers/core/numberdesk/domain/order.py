@@ -78,6 +78,8 @@ class Requirement(Record):
     """Of the order's own list, at a provider that has no requirements in its API: people tick it off here."""
     errand_id: str | None = None
     """The last errand that supplied a value for it."""
+    applied: bool = False
+    """A value that was on file was put under way for it once, whatever came of that: from here on it is for people."""
 
     @property
     def label(self) -> str:
@@ -223,6 +225,8 @@ class Order(Record):
     """The last contradiction told, so that it is told once."""
     errands: tuple[Errand, ...] = ()
     """All that are open, and the latest that are not."""
+    own_deadline: Instant | None = None
+    """The deadline that the order brought with it, standing or met."""
     acknowledged: Acknowledgement | None = None
     """The last acknowledgement of a reminder."""
     metadata_key: str | None = None

@@ -75,6 +75,7 @@ def _merge(known: Requirement | None, seen: RequirementSeen, now: datetime) -> R
         told=False if anew else (known.told if known and rejected else True),
         comment_ids=known.comment_ids if known and rejected and not anew else (),
         errand_id=known.errand_id if known else None,
+        applied=known.applied if known else False,
     )
 
 

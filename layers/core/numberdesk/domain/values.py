@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from numberdesk.domain.words import ValueKind
 
 Line = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:-]+$")]
 """An id of the provider's or of ours; it goes into addresses of requests."""
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["DE"], description="ISO 3166-1 alpha-2.")]
 
 
@@ -26,11 +28,19 @@ class TextValue(_Value):
     text: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
+def _written_date(value: object) -> object:
+    if isinstance(value, date) or (isinstance(value, str) and _DATE.fullmatch(value)):
+        return value
+    # A number would be read as seconds since 1970.
+    message = "a date is written as 2026-11-22"
+    raise ValueError(message)
+
+
 class DateValue(_Value):
     """A calendar date."""
 
     kind: Literal["date"]
-    date: date
+    date: Annotated[date, BeforeValidator(_written_date)]
 
 
 class AddressIdValue(_Value):
@@ -146,7 +156,3 @@ class Kept(_Value):
     """By file id."""
     text: str | None = None
     made: dict[str, str] = Field(default_factory=dict)
-
-    def content(self) -> dict[str, Any]:
-        """What was supplied, to compare with something else that is."""
-        return self.model_dump(mode="json", include={"values"})["values"]  # type: ignore[no-any-return]

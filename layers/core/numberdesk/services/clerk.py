@@ -12,13 +12,23 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain import catalogue, deadlines, errands, messages, placing
 from numberdesk.domain.capabilities import Ability, check
+from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Acknowledgement, Change, Errand
 from numberdesk.domain.request import InvalidMessageError, read_message
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.values import DoneValue, FileValue, Kept
-from numberdesk.domain.words import ENDED, FOLLOWED, ChangeKind, ErrandKind, ErrandState, OrderState, RequirementState
+from numberdesk.domain.words import (
+    ENDED,
+    FOLLOWED,
+    ChangeKind,
+    ErrandKind,
+    ErrandState,
+    OrderState,
+    RequirementState,
+    ValueKind,
+)
 from numberdesk.providers import registry
 from numberdesk.services.ports import ConflictError
 from numberdesk.services.problems import Problem, ProblemError
@@ -27,10 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from numberdesk.domain.catalogue import Specification
     from numberdesk.domain.order import Order, Requirement
     from numberdesk.domain.request import OrderMessage
-    from numberdesk.domain.values import Answer, StoredFile
+    from numberdesk.domain.values import Answer, StoredFile, Value
     from numberdesk.services.desk import Desk
     from numberdesk.services.uploads import Uploads
 
@@ -152,23 +161,23 @@ class Clerk:
 
         def wish(order: Order, now: datetime) -> Asked:
             found = _match(order, answers, sub_order_id, number)
-            ticked = [it for it, answer in found if it.own]
-            if ticked:
+            if any(it.own for it, _ in found):
                 return self._tick(order, found, now)
             _require_placed(order)
             _require_ability(order, Ability.VALUES)
             faults = [
                 fault
                 for it, (index, answer) in found
-                if (specification := specifications.get((it.sub_order_id, it.id)))
-                for fault in catalogue.check(specification, answer.value, f"values.{index}.value")
+                for fault in catalogue.check(
+                    specifications.get((it.sub_order_id, it.id)) or _as_shown(it), answer.value, f"values.{index}.value"
+                )
             ]
             if faults:
                 raise ProblemError(Problem.INVALID, "nothing was supplied", list(dict.fromkeys(faults)))
             values = {it.id: answer.value for it, (_, answer) in found}
             kept = Kept(values=values, files=files)
-            if not again and (same := self._being_supplied(order, [it for it, _ in found], kept)):
-                return Asked(same, (), {})
+            if not again and self._on_its_way(order, [it for it, _ in found], kept, number):
+                return Asked(order, (), {})
             errand = _errand(
                 order,
                 ErrandKind.SUPPLY,
@@ -204,8 +213,14 @@ class Clerk:
             if not concerned:
                 raise ProblemError(Problem.INVALID, "the order has no requirements there")
             for other in order.errands:
-                if other.open and set(_keys(errands.answered(order, other))) & set(_keys(concerned)):
-                    if other.kind is ErrandKind.GROUP and other.group_id == group_id:
+                elsewhere = number is not None and other.number not in (None, number)
+                theirs = set(_keys(errands.answered(order, other))) if other.open and not elsewhere else set()
+                if theirs & set(_keys(concerned)):
+                    if (
+                        other.group_id == group_id
+                        and other.number in (None, number)
+                        and theirs >= set(_keys(concerned))
+                    ):
                         return Asked(order, (), {})
                     raise _being_supplied(other)
             wanted = (ErrandKind.GROUP, ErrandState.DONE, group_id, sub_order_id, number)
@@ -225,7 +240,13 @@ class Clerk:
         def wish(order: Order, now: datetime) -> Asked:
             _require_placed(order)
             _require_ability(order, Ability.COMMENTS)
-            errand = _errand(order, ErrandKind.COMMENT, by, now, sub_order_id=_one_sub_order(order, sub_order_id))
+            there = _one_sub_order(order, sub_order_id)
+            for other in order.errands:
+                if other.open and (other.kind, other.sub_order_id) == (ErrandKind.COMMENT, there):
+                    on_its_way = self.desk.store.kept(order_id, other.id)
+                    if on_its_way is not None and on_its_way.text == text:
+                        return Asked(order, (), {})
+            errand = _errand(order, ErrandKind.COMMENT, by, now, sub_order_id=there)
             return self._ask(order, [errand], {errand.id: Kept(text=text)})
 
         return self._write(order_id, by, wish)
@@ -238,6 +259,8 @@ class Clerk:
             _require_ability(order, Ability.COMMENTS)
             if comment_id not in order.comments_seen:
                 raise ProblemError(Problem.NOT_FOUND, "the order has no such comment")
+            if any(it.open and it.comment_id == comment_id for it in order.errands):
+                return Asked(order, (), {})
             errand = _errand(order, ErrandKind.READ, by, now, comment_id=comment_id)
             return self._ask(order, [errand], {})
 
@@ -260,6 +283,8 @@ class Clerk:
             asking = {it.sub_order_id for it in order.errands if it.open and it.kind is ErrandKind.EXTENSION}
             if not concerned:
                 raise ProblemError(Problem.INVALID, "no deadline stands there that could be extended")
+            if concerned.keys() <= asking:
+                return Asked(order, (), {})
             asked, kept = order, {}
             new = []
             for each in concerned:
@@ -339,27 +364,43 @@ class Clerk:
         # A look folds what follows from it.
         return Asked(ticked.with_(wake_at=now) if ticked.state in FOLLOWED else ticked, changes, {})
 
-    def _being_supplied(self, order: Order, concerned: Sequence[Requirement], kept: Kept) -> Order | None:
-        """Hold values against those on their way and those supplied before; gives the order where they are on their way."""
-        content = kept.content()
-        for requirement in concerned:
-            other = errands.covering(order, requirement)
-            if other is not None:
-                on_its_way = self.desk.store.kept(order.order_id, other.id)
-                if on_its_way is not None and on_its_way.content() == content:
-                    return order
+    def _on_its_way(self, order: Order, concerned: Sequence[Requirement], kept: Kept, number: str | None) -> bool:
+        """Hold values against those on their way and those supplied before; says whether all of them are on their way."""
+        others = [errands.covering(order, requirement, number) for requirement in concerned]
+        for requirement, other in zip(concerned, others, strict=True):
+            if other is None:
+                continue
+            there = self.desk.store.kept(order.order_id, other.id)
+            same = there is not None and there.values.get(requirement.id) == kept.values[requirement.id]
+            if not same or None in others or other.number not in (None, number):
                 raise _being_supplied(other)
+        if others and None not in others:
+            return True
+        for requirement in concerned:
             if requirement.state not in _SUPPLIABLE:
                 detail = f"{requirement.label} is {requirement.state.value}; say again to supply another value"
                 raise ProblemError(Problem.ALREADY_SUPPLIED, detail)
-            if requirement.errand_id is None:
-                continue
-            before = self.desk.store.kept(order.order_id, requirement.errand_id)
-            same = before is not None and before.values.get(requirement.id) == kept.values[requirement.id]
-            if same:
+            if self._submitted(order, requirement, number) == kept.values[requirement.id]:
                 detail = f"the same value for {requirement.label} was submitted before; correct it, or say again"
                 raise ProblemError(Problem.ALREADY_SUPPLIED, detail)
-        return None
+        return False
+
+    def _submitted(self, order: Order, requirement: Requirement, number: str | None) -> Value | None:
+        """The value that was submitted last for a requirement, or for one number's; none where it was erased."""
+        known = {it.id: it for it in order.errands}
+        supplied = [
+            it.id
+            for it in order.errands
+            if it.state is ErrandState.DONE
+            and it.kind is ErrandKind.SUPPLY
+            and it.number in (None, number)
+            and requirement in errands.answered(order, it)
+        ]
+        if not supplied and requirement.errand_id and requirement.errand_id not in known:
+            # So long ago that the ledger alone still has it.
+            supplied = [requirement.errand_id]
+        before = self.desk.store.kept(order.order_id, supplied[-1]) if supplied else None
+        return before.values.get(requirement.id) if before else None
 
     def _specifications(self, order: Order, answers: Sequence[Answer]) -> dict[tuple[str, str], Specification]:
         """Read what the order's sub orders take, for what is answered: by sub order and requirement."""
@@ -407,6 +448,12 @@ def _errand(
         group_id=group_id,
         comment_id=comment_id,
     )
+
+
+def _as_shown(requirement: Requirement) -> Specification:
+    """What a requirement takes, as far as the order shows it."""
+    kind = ValueKind(requirement.kind) if requirement.kind in set(ValueKind) else ValueKind.UNKNOWN
+    return Specification(id=requirement.id, name=requirement.label, kind=kind)
 
 
 def _being_supplied(other: Errand) -> ProblemError:

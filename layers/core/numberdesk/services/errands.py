@@ -88,22 +88,26 @@ class Errands:
             case ErrandKind.READ:
                 provider.mark_read(errand.comment_id or "")
                 return ""
-        if kept is None and errand.kind is ErrandKind.EXTENSION:
-            # The policy's, which brings no words of its own.
+        if kept is None and errand.by == "policy":
+            # It brings no words of its own.
             kept = Kept(text=messages.extension_text(order))
         if kept is None:
             raise RefusedError("what was supplied has been erased", code="erased")
         if errand.kind is ErrandKind.SUPPLY:
             values = self._ready(order, errand, kept, provider)
             return provider.supply(order, values, sub_order_id=errand.sub_order_id, number=errand.number)
-        return self._comment(errand, kept.text or "", provider)
+        return self._comment(order, errand, kept.text or "", provider)
 
-    def _comment(self, errand: Errand, text: str, provider: Provider) -> str:
+    def _comment(self, order: Order, errand: Errand, text: str, provider: Provider) -> str:
         sub_order_id = errand.sub_order_id or ""
         if errand.state is ErrandState.SENT and errand.sent_at is not None:
             since = errand.sent_at - _SKEW
+            # One of the same words may be another errand's.
+            others = {it.outcome for it in order.errands if it.state is ErrandState.DONE}
             for comment in provider.comments(sub_order_id):
-                if not comment.by_provider and comment.body == text and comment.at >= since:
+                if comment.by_provider or comment.id in others or comment.at < since:
+                    continue
+                if comment.body.strip() == text.strip():
                     return comment.id
         return provider.comment(sub_order_id, text)
 

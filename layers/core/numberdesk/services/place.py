@@ -176,6 +176,12 @@ def read_wake(body: str) -> tuple[str, datetime] | None:
         return None
 
 
+def _why(error: ProviderError) -> str:
+    """Say why an order waits. What a blocked account holds up stands in the list of what needs a person by these words."""
+    blocked = isinstance(error, AccountFaultError) and not error.throttled
+    return f"the account is blocked: {error}" if blocked else str(error)
+
+
 class _Attempt:
     """One try at placing one received order."""
 
@@ -209,7 +215,7 @@ class _Attempt:
             )
             return
         except ProviderError as error:
-            self._wait(order, self._until(order, error), str(error))
+            self._wait(order, self._until(order, error), _why(error))
             return
         if self.time_left() < self._time_to_send():
             self._wait(order, self.desk.clock.now() + self.desk.timings.retry_pause, "too little time left in this run")
@@ -294,7 +300,7 @@ class _Attempt:
             self._unclear(order, str(error), can_look=provider.can_find, look_for=look_for)
         except ProviderError as error:
             # Nothing was bought: the account's fault, or the call never left.
-            why, until = str(error), self._until(order, error)
+            why, until = _why(error), self._until(order, error)
             self._write(order, lambda it: placing.not_bought(it, why, until))
         except Exception as error:  # noqa: BLE001 - whatever it is, something may have been bought
             self.desk.log.error("placing broke", extra=what_broke(error))  # noqa: TRY400 - without its text

@@ -1,0 +1,497 @@
+"""What people ask for is checked, recorded once, and refused with every fault where it is wrong."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from numberdesk.domain.catalogue import Criteria, Specification
+from numberdesk.domain.snapshot import AssetSeen, DeadlinesSeen, RequirementSeen, SubOrderSeen
+from numberdesk.domain.values import Answer
+from numberdesk.domain.words import (
+    AssetKind,
+    AssetState,
+    ChangeKind,
+    ErrandKind,
+    ErrandState,
+    OrderState,
+    Phase,
+    RequirementState,
+    ValueKind,
+)
+from numberdesk.providers import base
+from numberdesk.services.problems import Problem, ProblemError
+from tests.support.desks import ADesk
+from tests.support.orders import NOW, a_comment, a_message, a_snapshot, owing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numberdesk.domain.order import Order
+    from numberdesk.domain.snapshot import Snapshot
+
+DEADLINE = NOW + timedelta(days=10)
+SECRET = "HRB 12345 Geheim"
+
+
+def answer(requirement: str = "r-1", **value: Any) -> Answer:
+    return Answer.model_validate({"requirement": requirement, "value": value or {"kind": "text", "text": SECRET}})
+
+
+def text(value: str, requirement: str = "r-1") -> Answer:
+    return answer(requirement, kind="text", text=value)
+
+
+def shown(*states: RequirementState, sub_orders: tuple[str, ...] = ("s-1",)) -> Snapshot:
+    """Requirements r-1, r-2, ... in these states, in each sub order."""
+    values = ("+4930111", "+4930222")
+    waiting = AssetState.ACTION_REQUIRED
+    return a_snapshot(
+        assets=tuple(
+            AssetSeen(
+                AssetKind.NUMBER, value, waiting, "x", f"id-{value}", sub_orders[i % len(sub_orders)], "DE", "local"
+            )
+            for i, value in enumerate(values)
+        ),
+        sub_orders=tuple(SubOrderSeen(it, "pending", "DE", "local") for it in sub_orders),
+        requirements=tuple(
+            RequirementSeen(f"r-{number}", sub_order, state, state.value, 1, f"Paper {number}")
+            for sub_order in sub_orders
+            for number, state in enumerate(states, 1)
+        ),
+        deadlines=tuple(DeadlinesSeen(it, ((DEADLINE, 1),)) for it in sub_orders),
+    )
+
+
+WAITING, REJECTED = RequirementState.AWAITING_VALUE, RequirementState.REJECTED
+
+
+@pytest.fixture
+def desk() -> ADesk:
+    desk = ADesk()
+    desk.vetted(shown(WAITING, WAITING))
+    return desk
+
+
+def refused(wish: Callable[[], object]) -> ProblemError:
+    with pytest.raises(ProblemError) as caught:
+        wish()
+    assert SECRET not in str(caught.value)
+    assert not any(SECRET in str(fault) for fault in caught.value.faults)
+    return caught.value
+
+
+def codes(error: ProblemError) -> set[tuple[str, str]]:
+    return {(fault.field, fault.code) for fault in error.faults}
+
+
+def open_errands(order: Order) -> list[ErrandKind]:
+    return [errand.kind for errand in order.errands if errand.open]
+
+
+# Values
+
+
+def test_all_faults_are_told_at_once_and_nothing_is_recorded(desk: ADesk) -> None:
+    desk.carrier.specifications = [
+        Specification(
+            id="r-1",
+            name="Paper 1",
+            kind=ValueKind.TEXT,
+            criteria=Criteria(min_length=99, pattern="[0-9]+", accepted_characters="numeric"),
+        ),
+        Specification(id="r-2", name="Paper 2", kind=ValueKind.DOCUMENT),
+    ]
+    before = desk.order
+    error = refused(lambda: desk.clerk.supply("order-1", [text(SECRET), text(SECRET, "Paper 2")], "ada"))
+    assert error.problem is Problem.INVALID
+    assert codes(error) == {
+        ("values.0.value", "too_short"),
+        ("values.0.value", "characters"),
+        ("values.0.value", "pattern"),
+        ("values.1.value", "wrong_kind"),
+    }
+    assert desk.order == before
+
+
+def test_requirements_that_the_order_does_not_have_or_that_are_answered_twice_are_told(desk: ADesk) -> None:
+    answers = [text("a", "r-9"), text("b", "r-1"), text("c", "paper 1")]
+    error = refused(lambda: desk.clerk.supply("order-1", answers, "ada"))
+    assert codes(error) == {("values.0.requirement", "unknown"), ("values.2.requirement", "twice")}
+    assert "Paper 1, Paper 2" in error.faults[0].message
+
+
+@pytest.mark.parametrize("value", [{"kind": "done", "done": True}, {"kind": "file", "file_id": "nope"}])
+def test_a_tick_or_a_file_that_nobody_uploaded_is_no_value_for_the_providers_requirement(
+    desk: ADesk, value: dict[str, Any]
+) -> None:
+    before = desk.order
+    refused(lambda: desk.clerk.supply("order-1", [answer(**value)], "ada"))
+    assert desk.order == before
+
+
+def test_a_value_of_another_kind_than_the_order_shows_is_wrong_even_where_the_catalogue_is_silent() -> None:
+    desk = ADesk()
+    desk.vetted(owing(DEADLINE))
+    error = refused(lambda: desk.clerk.supply("order-1", [text(SECRET)], "ada"))
+    assert codes(error) == {("values.0.value", "wrong_kind")}
+
+
+def test_the_same_value_at_the_same_moment_is_one_wish(desk: ADesk) -> None:
+    one = desk.clerk.supply("order-1", [text("a")], "ada")
+    two = desk.clerk.supply("order-1", [text("a")], "bob")
+    assert one == two
+    assert len(two.errands) == 1
+
+
+def test_a_different_value_at_the_same_moment_is_told(desk: ADesk) -> None:
+    desk.clerk.supply("order-1", [text("a")], "ada")
+    error = refused(lambda: desk.clerk.supply("order-1", [text(SECRET)], "bob"))
+    assert error.problem is Problem.BEING_SUPPLIED
+    assert "ada" in error.detail
+    assert len(desk.order.errands) == 1
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_of_two_who_write_at_the_same_moment_one_wins(desk: ADesk, *, same: bool) -> None:
+    """The second one's commit finds the first one's: it is held against that."""
+    desk.do_at = {desk.points + 1: lambda: desk.clerk.supply("order-1", [text("a")], "ada") and None}
+    if same:
+        desk.clerk.supply("order-1", [text("a")], "bob")
+    else:
+        error = refused(lambda: desk.clerk.supply("order-1", [text(SECRET)], "bob"))
+        assert error.problem is Problem.BEING_SUPPLIED
+    [errand] = desk.order.errands
+    assert errand.by == "ada"
+    desk.wake()
+    assert desk.carrier.named("supply") == [{"r-1": "a"}]
+
+
+def test_a_part_of_what_is_on_its_way_is_the_same_wish_and_more_than_that_is_told(desk: ADesk) -> None:
+    desk.clerk.supply("order-1", [text("a"), text("b", "r-2")], "ada")
+    desk.clerk.supply("order-1", [text("b", "r-2")], "bob")
+    assert len(desk.order.errands) == 1
+    desk.wake()
+    desk.clerk.supply("order-1", [text("c")], "ada")
+    error = refused(lambda: desk.clerk.supply("order-1", [text("c"), text("d", "r-2")], "bob"))
+    assert error.problem is Problem.BEING_SUPPLIED
+
+
+def test_what_is_on_its_way_to_one_sub_order_or_number_is_not_on_its_way_to_all() -> None:
+    desk = ADesk()
+    desk.vetted(shown(WAITING, sub_orders=("s-1", "s-2")))
+    desk.clerk.supply("order-1", [text("a")], "ada", sub_order_id="s-1")
+    assert refused(lambda: desk.clerk.supply("order-1", [text("a")], "bob")).problem is Problem.BEING_SUPPLIED
+    desk.clerk.supply("order-1", [text("a")], "bob", sub_order_id="s-2")
+    desk.wake()
+    assert len(desk.carrier.named("supply")) == 2
+
+
+def test_each_number_of_a_sub_order_may_have_its_own_value(desk: ADesk) -> None:
+    desk.clerk.supply("order-1", [text("a")], "ada", number="+4930111")
+    error = refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada"))
+    assert error.problem is Problem.BEING_SUPPLIED, "the other number's is not on its way"
+    desk.clerk.supply("order-1", [text("a")], "ada", number="+4930222")
+    desk.wake()
+    assert len(desk.carrier.named("supply")) == 2
+    for wish in ({"number": "+4930111"}, {"number": "+4930222"}):
+        error = refused(lambda wish=wish: desk.clerk.supply("order-1", [text("a")], "ada", **wish))  # type: ignore[misc]
+        assert error.problem is Problem.ALREADY_SUPPLIED
+    desk.clerk.supply("order-1", [text("a")], "ada")
+    assert open_errands(desk.order) == [ErrandKind.SUPPLY], "the sub order as a whole never had it"
+
+
+def test_the_same_value_twice_is_refused_unless_somebody_says_again(desk: ADesk) -> None:
+    desk.clerk.supply("order-1", [text(SECRET)], "ada")
+    desk.carrier.snapshot = shown(REJECTED, WAITING)
+    desk.wake()
+    assert refused(lambda: desk.clerk.supply("order-1", [text(SECRET)], "bob")).problem is Problem.ALREADY_SUPPLIED
+    desk.clerk.supply("order-1", [text(SECRET)], "bob", again=True)
+    desk.wake()
+    desk.clerk.supply("order-1", [text("corrected")], "bob")
+    desk.wake()
+    assert desk.carrier.named("supply") == [{"r-1": SECRET}, {"r-1": SECRET}, {"r-1": "corrected"}]
+    # The one before the last may come again: it is another value than the last.
+    desk.clerk.supply("order-1", [text(SECRET)], "bob")
+
+
+def test_a_value_that_was_given_up_may_be_supplied_again(desk: ADesk) -> None:
+    desk.clerk.supply("order-1", [text("a")], "ada")
+    desk.carrier.fails["supply"] = [base.RefusedError("no", code="1")]
+    desk.wake()
+    desk.clerk.supply("order-1", [text("a")], "ada")
+    desk.wake()
+    assert desk.carrier.named("supply") == [{"r-1": "a"}]
+
+
+@pytest.mark.parametrize("state", [RequirementState.UNDER_REVIEW, RequirementState.APPROVED])
+def test_what_is_under_review_or_approved_takes_no_value_unless_somebody_says_again(state: RequirementState) -> None:
+    desk = ADesk()
+    desk.vetted(shown(state))
+    assert refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada")).problem is Problem.ALREADY_SUPPLIED
+    desk.clerk.supply("order-1", [text("a")], "ada", again=True)
+    assert open_errands(desk.order) == [ErrandKind.SUPPLY]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [{"sub_order_id": "s-9"}, {"number": "+4930999"}, {"sub_order_id": "s-1", "number": "+4930111"}],
+)
+def test_a_place_that_the_order_does_not_have_is_told(desk: ADesk, where: dict[str, str]) -> None:
+    assert refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada", **where)).problem is Problem.INVALID
+    assert refused(lambda: desk.clerk.attach_group("order-1", "g-1", "ada", **where)).problem is Problem.INVALID
+
+
+def test_a_file_is_taken_from_the_bucket_and_uploaded_when_it_is_submitted() -> None:
+    desk = ADesk()
+    desk.vetted(owing(DEADLINE))
+    form = desk.uploads.for_order("order-1", "proof.pdf", "application/pdf", "ada")
+    desk.bucket.content[form.fields["key"]] = b"%PDF-1.7 Geheim"
+    desk.clerk.supply("order-1", [answer(kind="file", file_id=form.file_id)], "ada")
+    desk.wake()
+    assert desk.carrier.named("upload_document") == [b"%PDF-1.7 Geheim"]
+    assert desk.carrier.named("supply") == [{"r-1": "document-1"}]
+
+
+def test_a_file_that_is_another_by_now_is_not_uploaded() -> None:
+    desk = ADesk()
+    desk.vetted(owing(DEADLINE))
+    form = desk.uploads.for_order("order-1", "proof.pdf", "application/pdf", "ada")
+    desk.bucket.content[form.fields["key"]] = b"%PDF-1.7 Geheim"
+    desk.clerk.supply("order-1", [answer(kind="file", file_id=form.file_id)], "ada")
+    desk.bucket.content[form.fields["key"]] = b"%PDF-1.7 Anders"
+    desk.wake()
+    assert desk.carrier.named("upload_document") == []
+    [errand] = desk.order.errands
+    assert errand.state is ErrandState.REFUSED
+    assert errand.outcome.startswith("file:")
+
+
+# Groups
+
+
+def test_a_group_answers_everything_and_excludes_values(desk: ADesk) -> None:
+    desk.clerk.attach_group("order-1", "g-1", "ada")
+    desk.clerk.attach_group("order-1", "g-1", "bob")
+    assert len(desk.order.errands) == 1
+    for wish in (
+        lambda: desk.clerk.attach_group("order-1", "g-2", "bob"),
+        lambda: desk.clerk.supply("order-1", [text("a")], "bob"),
+    ):
+        assert refused(wish).problem is Problem.BEING_SUPPLIED
+    desk.wake()
+    assert desk.carrier.named("attach_group") == ["g-1"]
+    assert refused(lambda: desk.clerk.attach_group("order-1", "g-1", "bob")).problem is Problem.ALREADY_SUPPLIED
+    desk.clerk.attach_group("order-1", "g-1", "bob", again=True)
+    desk.wake()
+    assert desk.carrier.named("attach_group") == ["g-1", "g-1"]
+
+
+def test_a_group_on_its_way_to_one_sub_order_is_not_on_its_way_to_all() -> None:
+    desk = ADesk()
+    desk.vetted(shown(WAITING, sub_orders=("s-1", "s-2")))
+    desk.clerk.attach_group("order-1", "g-1", "ada", sub_order_id="s-1")
+    assert refused(lambda: desk.clerk.attach_group("order-1", "g-1", "bob")).problem is Problem.BEING_SUPPLIED
+    desk.clerk.attach_group("order-1", "g-1", "bob", number="+4930222")
+    assert len(desk.order.errands) == 2
+
+
+def test_an_order_without_requirements_takes_no_group() -> None:
+    desk = ADesk()
+    desk.vetted(a_snapshot(AssetState.PENDING, AssetState.PENDING))
+    assert refused(lambda: desk.clerk.attach_group("order-1", "g-1", "ada")).problem is Problem.INVALID
+
+
+# Comments, time, acknowledgement
+
+
+def test_a_comment_said_twice_at_once_is_one(desk: ADesk) -> None:
+    desk.clerk.comment("order-1", "hello", "ada")
+    desk.clerk.comment("order-1", "hello", "ada")
+    desk.clerk.comment("order-1", "and this", "ada")
+    desk.wake()
+    assert desk.carrier.named("comment") == ["hello", "and this"]
+
+
+def test_a_comment_needs_a_sub_order_where_there_are_several() -> None:
+    desk = ADesk()
+    desk.vetted(shown(WAITING, sub_orders=("s-1", "s-2")))
+    assert codes(refused(lambda: desk.clerk.comment("order-1", SECRET, "ada"))) == {("sub_order_id", "missing")}
+    desk.clerk.comment("order-1", SECRET, "ada", sub_order_id="s-2")
+    desk.wake()
+    assert desk.carrier.written[0].sub_order_id == "s-2"
+    assert SECRET not in desk.texts()
+
+
+def test_a_comment_is_marked_read_once_and_only_one_of_the_orders(desk: ADesk) -> None:
+    desk.carrier.snapshot = replace(desk.carrier.snapshot, comments=(a_comment("c-1"),))
+    desk.wake()
+    assert refused(lambda: desk.clerk.mark_read("order-1", "c-9", "ada")).problem is Problem.NOT_FOUND
+    desk.clerk.mark_read("order-1", "c-1", "ada")
+    desk.clerk.mark_read("order-1", "c-1", "bob")
+    desk.wake()
+    assert desk.carrier.named("mark_read") == ["c-1"]
+
+
+def test_more_time_is_asked_for_once_in_each_sub_order_that_has_a_deadline() -> None:
+    desk = ADesk()
+    desk.vetted(shown(WAITING, sub_orders=("s-1", "s-2")))
+    asked = desk.clerk.extend("order-1", "ada")
+    again = desk.clerk.extend("order-1", "bob")
+    assert again == asked, "it is being asked for; nothing is written"
+    assert [deadline.extensions for deadline in asked.deadlines] == [1, 1]
+    desk.wake()
+    assert {comment.sub_order_id for comment in desk.carrier.written} == {"s-1", "s-2"}
+    assert all(desk.order.reference in comment.body for comment in desk.carrier.written)
+
+
+def test_more_time_is_asked_for_only_where_a_deadline_stands() -> None:
+    desk = ADesk()
+    desk.vetted(owing(None))
+    assert refused(lambda: desk.clerk.extend("order-1", "ada")).problem is Problem.INVALID
+    assert refused(lambda: desk.clerk.extend("order-1", "ada", sub_order_id="s-9")).problem is Problem.INVALID
+
+
+@pytest.mark.parametrize("until", [timedelta(0), timedelta(seconds=-1), timedelta(days=32)])
+def test_an_acknowledgement_ends_in_the_next_month(desk: ADesk, until: timedelta) -> None:
+    error = refused(lambda: desk.clerk.acknowledge("order-1", desk.time + until, "ada"))
+    assert codes(error) == {("until", "out_of_range")}
+    desk.clerk.acknowledge("order-1", desk.time + timedelta(days=31), "ada")
+    [told] = desk.told(ChangeKind.REMINDER_ACKNOWLEDGED)
+    assert told.data["by"] == "ada"
+
+
+# Orders as a whole
+
+
+def test_no_more_than_twenty_things_at_once(desk: ADesk) -> None:
+    for number in range(20):
+        desk.clerk.comment("order-1", f"number {number}", "ada")
+    assert refused(lambda: desk.clerk.comment("order-1", "one more", "ada")).problem is Problem.TOO_MANY_ERRANDS
+    desk.wake()
+    desk.clerk.comment("order-1", "one more", "ada")
+    desk.wake()
+    assert len(desk.order.errands) == 20, "the ledger has them all; the record keeps the latest"
+
+
+WISHES: list[Callable[[ADesk], object]] = [
+    lambda desk: desk.clerk.supply("order-1", [text("a")], "ada"),
+    lambda desk: desk.clerk.attach_group("order-1", "g-1", "ada"),
+    lambda desk: desk.clerk.comment("order-1", "hello", "ada", sub_order_id="s-1"),
+    lambda desk: desk.clerk.mark_read("order-1", "c-1", "ada"),
+    lambda desk: desk.clerk.extend("order-1", "ada"),
+]
+
+
+@pytest.mark.parametrize("wish", WISHES)
+def test_an_order_that_is_over_takes_nothing_more(desk: ADesk, wish: Callable[[ADesk], object]) -> None:
+    desk.carrier.snapshot = a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE, phase=Phase.ENDED)
+    desk.wake()
+    for each in (wish, lambda desk: desk.clerk.cancel("order-1", "ada")):
+        error = refused(lambda each=each: each(desk))  # type: ignore[misc]
+        assert error.problem is Problem.ORDER_ENDED
+
+
+@pytest.mark.parametrize("wish", WISHES[1:])
+def test_an_order_that_is_not_at_its_provider_yet_takes_nothing(wish: Callable[[ADesk], object]) -> None:
+    desk = ADesk()
+    desk.carrier.fails["place"] = [base.AccountFaultError("no funds", code="20100")]
+    desk.place()
+    assert desk.order.state is OrderState.RECEIVED
+    assert refused(lambda: wish(desk)).problem is Problem.NOT_PLACED
+
+
+@pytest.mark.parametrize("wish", WISHES[1:])
+def test_a_provider_without_any_of_it_is_named(wish: Callable[[ADesk], object]) -> None:
+    desk = ADesk()
+    desk.vetted(a_snapshot(AssetState.PENDING, lists_every_asset=False), provider="callfire", items=[CALLFIRE])
+    error = refused(lambda: wish(desk))
+    assert error.problem is Problem.NOT_ABLE
+    assert "CallFire" in error.detail
+
+
+CALLFIRE = {"criteria": {"prefix": "1206"}, "quantity": 1}
+
+
+def test_an_order_that_nobody_knows_is_not_found(desk: ADesk) -> None:
+    assert refused(lambda: desk.clerk.cancel("order-2", "ada")).problem is Problem.NOT_FOUND
+    assert refused(lambda: desk.clerk.supply("order-2", [text("a")], "ada")).problem is Problem.NOT_FOUND
+
+
+def test_syncing_now_makes_the_order_due_and_changes_nothing_else(desk: ADesk) -> None:
+    desk.time += timedelta(seconds=1)
+    looks = len(desk.carrier.named("observe"))
+    order = desk.clerk.sync("order-1", "ada")
+    assert order.wake_at == desk.time
+    desk.wake()
+    assert len(desk.carrier.named("observe")) == looks + 1
+
+
+def test_writes_that_always_meet_others_are_given_back() -> None:
+    desk = ADesk()
+    desk.vetted(shown(WAITING))
+
+    def interfere() -> None:
+        desk.store.orders["order-1"] = desk.order.with_(version=desk.order.version + 1)
+
+    # Each try has one point before its commit.
+    desk.do_at = {desk.points + number: interfere for number in range(1, 20)}
+    assert refused(lambda: desk.clerk.extend("order-1", "ada")).problem is Problem.CHANGED_MEANWHILE
+
+
+# Submitting
+
+
+def body(**fields: Any) -> str:
+    return json.dumps(a_message(**fields).model_dump(mode="json", exclude_unset=True))
+
+
+def test_a_submitted_order_goes_onto_the_queue_as_the_same_request() -> None:
+    desk = ADesk()
+    fields: dict[str, Any] = {
+        "answers": [{"requirement": "r-1", "value": {"kind": "date", "date": "2026-01-31"}}],
+        "extension": {"before": "PT4H"},
+        "metadata": {"team": "sales"},
+    }
+    order, message, put = desk.clerk.submit(body(**fields), "ada")
+    assert (order, put) == (None, True)
+    [(sent, _, by)] = desk.order_queue.messages
+    assert by == "ada"
+    desk.placer.handle(
+        json.dumps(sent),
+        message_id="m-1",
+        correlation_id="c-1",
+        time_left=lambda: timedelta(0),
+        submitted_by=by,
+    )
+    assert desk.order.request_hash == message.content_hash()
+    again, _, put = desk.clerk.submit(body(**fields), "bob")
+    assert (again, put) == (desk.order, False)
+    assert refused(lambda: desk.clerk.submit(body(), "bob")).problem is Problem.ORDER_ID_REUSED
+    [received] = desk.told(ChangeKind.ORDER_RECEIVED)
+    assert received.data["submitted_by"] == "ada"
+
+
+def test_a_submitted_order_is_checked_against_the_provider_before_it_is_queued() -> None:
+    desk = ADesk()
+    fields: dict[str, Any] = {
+        "items": [{"criteria": {"country": "CH"}, "quantity": 1}],
+        "deadline": "2027-01-01T00:00:00Z",
+        "answers": [
+            {"requirement": "a", "value": {"kind": "file", "file_id": "f-1"}},
+            {"requirement": "b", "value": {"kind": "done"}},
+        ],
+    }
+    error = refused(lambda: desk.clerk.submit(body(**fields), "ada"))
+    assert codes(error) >= {
+        ("items.0.requirement_group_id", "group_needed"),
+        ("deadline", "field_not_taken"),
+        ("answers.0.value", "not_taken"),
+        ("answers.1.value", "not_taken"),
+    }
+    assert refused(lambda: desk.clerk.submit("{", "ada")).problem is Problem.INVALID
+    assert desk.order_queue.messages == []

@@ -1,0 +1,328 @@
+"""Errands are carried out once, or repeated without harm, whatever dies in between; what does not work is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from numberdesk.domain.errands import MOST_TRIES
+from numberdesk.domain.values import Answer
+from numberdesk.domain.words import ChangeKind, ErrandKind, ErrandState, OrderState, RequirementState
+from numberdesk.providers import base
+from numberdesk.services.ports import ConflictError
+from tests.support.desks import ADesk, CrashError
+from tests.support.orders import NOW, a_comment, owing
+
+SECRET = "HRB 12345 Geheim"
+DEADLINE = NOW + timedelta(days=10)
+ADDRESS = {"business_name": "Geheim GmbH", "street_address": "Allee 1", "locality": "Berlin", "country_code": "DE"}
+
+
+def text(value: str = SECRET, requirement: str = "r-1") -> Answer:
+    return Answer.model_validate({"requirement": requirement, "value": {"kind": "text", "text": value}})
+
+
+def address() -> Answer:
+    return Answer.model_validate({"requirement": "r-1", "value": {"kind": "address", "address": ADDRESS}})
+
+
+def textual(state: RequirementState = RequirementState.AWAITING_VALUE) -> Any:
+    shown = owing(DEADLINE, state)
+    return replace(shown, requirements=tuple(replace(it, kind=None) for it in shown.requirements))
+
+
+@pytest.fixture
+def desk() -> ADesk:
+    desk = ADesk()
+    desk.vetted(textual())
+    return desk
+
+
+def outcome(desk: ADesk) -> tuple[ErrandState, str]:
+    [errand] = desk.order.errands
+    return errand.state, errand.outcome
+
+
+def test_a_value_is_submitted_once_and_told(desk: ADesk) -> None:
+    desk.clerk.supply("order-1", [text()], "arn:aws:iam::1:user/ada")
+    desk.wake()
+    desk.wake()
+    assert desk.carrier.named("supply") == [{"r-1": SECRET}]
+    assert outcome(desk) == (ErrandState.DONE, "requirement-info-under-review")
+    [told] = desk.told(ChangeKind.REQUIREMENT_SUBMITTED)
+    assert told.data["requirements"] == [{"id": "r-1", "name": "Proof of address"}]
+    assert "supplied by ada" in told.message
+    assert desk.order.requirements[0].errand_id == desk.order.errands[0].id
+    assert SECRET not in desk.texts()
+
+
+def test_what_it_led_to_is_seen_in_the_same_run(desk: ADesk) -> None:
+    desk.clerk.supply("order-1", [text()], "ada")
+    desk.carrier.snapshot = textual(RequirementState.UNDER_REVIEW)
+    desk.wake()
+    assert desk.order.requirements[0].state is RequirementState.UNDER_REVIEW
+    assert desk.order.state is OrderState.PENDING
+
+
+def points_of(ask: Any) -> int:
+    """How many points a run has that carries out what was asked for."""
+    desk = ADesk()
+    desk.vetted(textual())
+    ask(desk)
+    before = desk.points
+    desk.wake()
+    return desk.points - before
+
+
+def crashed(ask: Any, point: int) -> ADesk:
+    """A desk whose Lambda died at this point of carrying out what was asked for, and that then went on."""
+    desk = ADesk()
+    desk.vetted(textual())
+    ask(desk)
+    desk.crash_at(point)
+    with pytest.raises(CrashError):
+        desk.wake()
+    for _ in range(4):
+        desk.time += timedelta(minutes=1)
+        desk.wake()
+    return desk
+
+
+def supply_text(desk: ADesk) -> None:
+    desk.clerk.supply("order-1", [text()], "ada")
+
+
+def supply_address(desk: ADesk) -> None:
+    desk.clerk.supply("order-1", [address()], "ada")
+
+
+def post_comment(desk: ADesk) -> None:
+    desk.clerk.comment("order-1", f"please: {SECRET}", "ada")
+
+
+def ask_for_time(desk: ADesk) -> None:
+    desk.clerk.extend("order-1", "ada")
+
+
+def cancel(desk: ADesk) -> None:
+    desk.clerk.cancel("order-1", "ada")
+
+
+@pytest.mark.parametrize("ask", [supply_text, supply_address, post_comment, ask_for_time, cancel])
+def test_a_crash_at_any_point_loses_nothing_and_repeats_nothing_harmful(ask: Any) -> None:
+    points = points_of(ask)
+    assert points >= 4
+    for point in range(1, points + 1):
+        desk = crashed(ask, point)
+        [errand] = desk.order.errands
+        assert errand.state is ErrandState.DONE, f"point {point}"
+        ended = [*desk.told(ChangeKind.ERRAND_DONE), *desk.told(ChangeKind.REQUIREMENT_SUBMITTED)]
+        ended += desk.told(ChangeKind.EXTENSION_REQUESTED)
+        assert len(ended) == 1, f"point {point}"
+        if ask in (post_comment, ask_for_time):
+            assert len(desk.carrier.written) == 1, f"point {point}: a comment is never there twice"
+        if ask is supply_address:
+            made = desk.carrier.named("create_address")
+            values = desk.carrier.named("supply")
+            assert len(made) <= 2
+            assert {"r-1": f"address-{len(made)}"} in values, "what is given is an address that was made"
+        assert SECRET not in desk.texts()
+
+
+def test_an_address_that_was_made_is_not_made_again(desk: ADesk) -> None:
+    supply_address(desk)
+    desk.carrier.fails["supply"] = [base.UnclearError("ReadTimeout")]
+    desk.wake()
+    desk.wake()
+    assert len(desk.carrier.named("create_address")) == 1
+    assert desk.carrier.named("supply") == [{"r-1": "address-1"}]
+
+
+def test_a_lost_answer_to_a_comment_is_looked_for_and_not_sent_again(desk: ADesk) -> None:
+    post_comment(desk)
+    desk.carrier.loses["comment"] = 1
+    desk.wake()
+    assert outcome(desk)[0] is ErrandState.SENT
+    desk.wake()
+    assert outcome(desk) == (ErrandState.DONE, "ours-0")
+    assert len(desk.carrier.written) == 1
+
+
+def test_a_comment_that_never_left_is_sent_without_looking(desk: ADesk) -> None:
+    post_comment(desk)
+    desk.carrier.fails["comment"] = [base.NotSentError("ConnectError")]
+    desk.wake()
+    assert outcome(desk)[0] is ErrandState.WAITING
+    desk.wake()
+    assert desk.carrier.named("comments") == []
+    assert len(desk.carrier.written) == 1
+
+
+def test_a_comment_that_left_and_was_not_worked_on_is_sent_after_looking(desk: ADesk) -> None:
+    post_comment(desk)
+    desk.carrier.fails["comment"] = [base.UnclearError("ReadTimeout")]
+    desk.wake()
+    desk.wake()
+    assert desk.carrier.named("comments") == ["s-1"]
+    assert len(desk.carrier.written) == 1
+
+
+def test_the_same_words_of_another_errand_are_not_taken_for_this_ones(desk: ADesk) -> None:
+    """Two requests for more time may say the same within minutes."""
+    post_comment(desk)
+    desk.wake()
+    post_comment(desk)
+    desk.carrier.fails["comment"] = [base.UnclearError("ReadTimeout")]
+    desk.wake()
+    desk.wake()
+    assert len(desk.carrier.written) == 2
+    assert {errand.outcome for errand in desk.order.errands} == {"ours-0", "ours-1"}
+
+
+def test_a_reviewers_comment_of_the_same_words_is_not_ours(desk: ADesk) -> None:
+    post_comment(desk)
+    desk.carrier.written.append(a_comment("theirs", f"please: {SECRET}", at=NOW))
+    desk.carrier.fails["comment"] = [base.UnclearError("ReadTimeout")]
+    desk.wake()
+    desk.wake()
+    assert [comment.by_provider for comment in desk.carrier.written] == [True, False]
+
+
+def test_what_the_provider_refuses_is_told_to_people_and_not_tried_again(desk: ADesk) -> None:
+    supply_text(desk)
+    desk.carrier.fails["supply"] = [base.RefusedError("value too long", code="85002")]
+    desk.wake()
+    desk.wake()
+    assert outcome(desk) == (ErrandState.REFUSED, "85002: value too long")
+    [told] = desk.told(ChangeKind.ERRAND_REFUSED)
+    assert told.people
+    assert "Proof of address" in told.message
+    assert SECRET not in desk.texts()
+
+
+def test_what_goes_wrong_again_and_again_is_given_up_and_told(desk: ADesk) -> None:
+    supply_text(desk)
+    desk.carrier.fails["supply"] = [base.NotSentError("ConnectError")] * 50
+    for _ in range(60):
+        desk.wake()
+    assert outcome(desk) == (ErrandState.REFUSED, f"given up after {MOST_TRIES} tries: ConnectError")
+    assert len(desk.carrier.fails["supply"]) == 50 - MOST_TRIES
+    [told] = desk.told(ChangeKind.ERRAND_REFUSED)
+    assert told.people
+
+
+def test_each_try_comes_later_than_the_one_before(desk: ADesk) -> None:
+    supply_text(desk)
+    desk.carrier.fails["supply"] = [base.NotSentError("ConnectError")] * 50
+    pauses = []
+    for _ in range(4):
+        while len(desk.carrier.fails["supply"]) == 50 - len(pauses):
+            desk.wake()
+        [errand] = desk.order.errands
+        assert errand.not_before is not None
+        pauses.append(errand.not_before - desk.time)
+    assert pauses == [timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=60), timedelta(minutes=5)]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        base.AccountFaultError("key expired", code="10009"),
+        base.AccountFaultError("slow down", throttled=True, retry_after=timedelta(seconds=40)),
+        base.SlotBusyError(timedelta(seconds=7)),
+    ],
+)
+def test_a_fault_of_the_account_postpones_and_does_not_count(desk: ADesk, fault: Exception) -> None:
+    supply_text(desk)
+    desk.carrier.fails["supply"] = [fault] * 20
+    while desk.carrier.fails["supply"]:
+        desk.wake()
+        [errand] = desk.order.errands
+        assert errand.tries == 0
+        assert errand.open
+        assert errand.not_before is not None
+        assert errand.not_before > desk.time
+    desk.time += timedelta(minutes=2)
+    desk.wake()
+    assert outcome(desk)[0] is ErrandState.DONE
+
+
+def test_good_credentials_that_came_meanwhile_are_used_soon(desk: ADesk) -> None:
+    supply_text(desk)
+    desk.secret_changed = True
+    desk.carrier.fails["supply"] = [base.AccountFaultError("key expired", code="10009")]
+    desk.wake()
+    assert desk.order.wake_at is not None
+    assert desk.order.wake_at - desk.time <= timedelta(seconds=5)
+    assert not desk.told(ChangeKind.PROVIDER_ACCOUNT_BLOCKED)
+
+
+def test_satisfied_already_is_done(desk: ADesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The adapter says `already satisfied` where the provider answers 85003; that is no fault."""
+    monkeypatch.setattr(desk.carrier, "supply", lambda *_, **__: "already satisfied")
+    supply_text(desk)
+    desk.wake()
+    assert outcome(desk) == (ErrandState.DONE, "already satisfied")
+    assert desk.told(ChangeKind.REQUIREMENT_SUBMITTED)
+
+
+def test_a_value_that_was_erased_is_not_submitted(desk: ADesk) -> None:
+    supply_text(desk)
+    desk.store.errands.clear()
+    desk.wake()
+    assert outcome(desk) == (ErrandState.REFUSED, "erased: what was supplied has been erased")
+    assert desk.carrier.named("supply") == []
+
+
+def test_somebody_elses_write_in_between_repeats_what_may_be_repeated(desk: ADesk) -> None:
+    """The commit of what came of a call conflicts: the next run does it again, and a comment is found."""
+    post_comment(desk)
+
+    def interfere() -> None:
+        desk.store.orders["order-1"] = desk.order.with_(version=desk.order.version + 1)
+
+    # Before the commit that records the comment as done: after connect come two points of `send`, two of the call.
+    desk.do_at = {desk.points + 5: interfere}
+    desk.wake()
+    for _ in range(3):
+        desk.time += timedelta(minutes=1)
+        desk.wake()
+    assert len(desk.carrier.written) == 1
+    assert outcome(desk)[0] is ErrandState.DONE
+
+
+def test_conflicts_without_end_are_for_the_queue(desk: ADesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(*_: Any, **__: Any) -> None:
+        raise ConflictError
+
+    supply_text(desk)
+    monkeypatch.setattr(desk.store, "commit", lose)
+    with pytest.raises(ConflictError):
+        desk.wake()
+
+
+def test_several_errands_are_done_in_the_order_in_which_they_were_asked_for(desk: ADesk) -> None:
+    post_comment(desk)
+    supply_text(desk)
+    desk.clerk.extend("order-1", "ada")
+    desk.wake()
+    names = [name for name, _ in desk.carrier.calls if name in ("comment", "supply")]
+    assert names == ["comment", "supply", "comment"]
+    assert [errand.kind for errand in desk.order.errands] == [
+        ErrandKind.COMMENT,
+        ErrandKind.SUPPLY,
+        ErrandKind.EXTENSION,
+    ]
+    assert not any(errand.open for errand in desk.order.errands)
+    assert len({errand.id for errand in desk.order.errands}) == 3
+
+
+def test_one_that_fails_does_not_hold_up_the_next(desk: ADesk) -> None:
+    post_comment(desk)
+    supply_text(desk)
+    desk.carrier.fails["comment"] = [base.RefusedError("no comments here", code="10015")]
+    desk.wake()
+    assert [errand.state for errand in desk.order.errands] == [ErrandState.REFUSED, ErrandState.DONE]

@@ -1,0 +1,172 @@
+"""Values that come with an order are checked before any money is spent, and submitted when they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from numberdesk.domain.catalogue import Criteria, Specification
+from numberdesk.domain.snapshot import RequirementSeen
+from numberdesk.domain.words import AssetState, ChangeKind, ErrandState, OrderState, RequirementState, ValueKind
+from numberdesk.providers import base
+from tests.support.desks import ADesk
+from tests.support.orders import NOW, a_snapshot, owing
+
+SECRET = "Geheim"
+DEADLINE = NOW + timedelta(days=10)
+SHORT = Specification(
+    id="r-1", name="Registration", kind=ValueKind.TEXT, criteria=Criteria(max_length=3, accepted_characters="numeric")
+)
+PROOF = Specification(id="r-2", name="Proof of address", kind=ValueKind.DOCUMENT)
+
+
+def answers(**values: Any) -> list[dict[str, Any]]:
+    texts = {name.replace("_", "-"): {"kind": "text", "text": value} for name, value in values.items()}
+    return [{"requirement": name, "value": value} for name, value in texts.items()]
+
+
+def asking(*ids: str, state: RequirementState = RequirementState.AWAITING_VALUE) -> Any:
+    shown = owing(DEADLINE, state)
+    return replace(shown, requirements=tuple(RequirementSeen(it, "s-1", state, state.value, 2, it) for it in ids))
+
+
+def test_wrong_values_fail_the_order_before_the_purchase_with_every_fault_and_without_the_values() -> None:
+    desk = ADesk()
+    desk.carrier.specifications = [SHORT, PROOF]
+    order = desk.place(answers=answers(r_1=SECRET, r_2=SECRET, r_9=SECRET))
+    assert order.state is OrderState.FAILED
+    assert desk.carrier.named("place") == []
+    assert not desk.told(ChangeKind.PLACING_BEGUN)
+    [failed] = desk.told(ChangeKind.ORDER_FAILED)
+    assert failed.data["code"] == "values"
+    for told in (
+        "answers.0.value: Registration takes at most 3 characters",
+        "answers.0.value: Registration takes only these characters: numeric",
+        "answers.1.value: Proof of address takes a value of kind document_id or file",
+        "answers.2.requirement: the provider asks for no such thing; it asks for: Registration, Proof of address",
+    ):
+        assert told in failed.message
+    assert failed.people
+    assert SECRET not in desk.texts()
+
+
+def test_one_requirement_answered_twice_is_wrong() -> None:
+    desk = ADesk()
+    desk.carrier.specifications = [SHORT]
+    desk.place(answers=[*answers(r_1="1"), *answers(registration="2")])
+    [failed] = desk.told(ChangeKind.ORDER_FAILED)
+    assert "answers.1.requirement: it is answered twice" in failed.message
+
+
+def test_a_catalogue_that_cannot_be_read_lets_the_order_wait() -> None:
+    desk = ADesk()
+    desk.carrier.specifications = [SHORT]
+    desk.carrier.fails["catalogue"] = [base.UnreadableError("503")]
+    assert desk.place(answers=answers(r_1="12")).state is OrderState.RECEIVED
+    assert desk.wake().state is OrderState.PENDING
+    assert len(desk.carrier.named("place")) == 1
+
+
+def test_an_order_without_values_reads_no_catalogue() -> None:
+    desk = ADesk()
+    desk.place()
+    assert desk.carrier.named("catalogue") == []
+
+
+def test_good_values_are_submitted_when_they_are_asked_for_and_nobody_is_bothered() -> None:
+    desk = ADesk()
+    desk.carrier.specifications = [SHORT]
+    desk.vetted(asking("r-1"), answers=answers(r_1="123"))
+    [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
+    assert not requested.people
+    desk.wake()
+    assert desk.carrier.named("supply") == [{"r-1": "123"}]
+    [errand] = desk.order.errands
+    assert (errand.by, errand.sub_order_id, errand.state) == ("order", "s-1", ErrandState.DONE)
+
+
+def test_values_are_found_by_the_name_of_the_requirement() -> None:
+    desk = ADesk()
+    desk.carrier.specifications = [SHORT]
+    named = asking("r-1")
+    named = replace(named, requirements=(replace(named.requirements[0], name="Registration"),))
+    desk.vetted(named, answers=answers(REGISTRATION="123"))
+    desk.wake()
+    assert desk.carrier.named("supply") == [{"r-1": "123"}]
+
+
+def test_people_are_asked_for_the_rest_and_told_what_is_answered() -> None:
+    desk = ADesk()
+    desk.carrier.specifications = [SHORT]
+    desk.vetted(asking("r-1", "r-7"), answers=answers(r_1="123"))
+    [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
+    assert requested.people
+    assert requested.data["answered"] == ["r-1"]
+    assert "Values on file are being submitted for r-1." in requested.message
+
+
+def test_a_rejected_value_of_the_order_is_for_people() -> None:
+    desk = ADesk()
+    desk.carrier.specifications = [SHORT]
+    desk.vetted(asking("r-1"), answers=answers(r_1="123"))
+    desk.carrier.snapshot = asking("r-1", state=RequirementState.REJECTED)
+    for _ in range(4):
+        desk.wake()
+    assert len(desk.carrier.named("supply")) == 1
+    assert "requirements_owed" in _attention(desk)
+    # Nor when the carrier waits for it again.
+    desk.carrier.snapshot = asking("r-1")
+    for _ in range(4):
+        desk.wake()
+    assert len(desk.carrier.named("supply")) == 1
+
+
+def test_a_value_of_the_order_that_the_carrier_refuses_is_not_submitted_again_at_every_look() -> None:
+    desk = ADesk()
+    desk.carrier.specifications = [SHORT]
+    desk.carrier.fails["supply"] = [base.RefusedError("not taken", code="85002")] * 9
+    desk.vetted(asking("r-1"), answers=answers(r_1="123"))
+    for _ in range(6):
+        desk.wake()
+    assert len(desk.carrier.fails["supply"]) == 8
+    assert len(desk.told(ChangeKind.ERRAND_REFUSED)) == 1
+    assert "requirements_owed" in _attention(desk)
+
+
+def test_values_of_an_erased_message_are_not_submitted_and_nothing_breaks() -> None:
+    desk = ADesk()
+    desk.carrier.specifications = [SHORT]
+    desk.carrier.snapshot = asking("r-1")
+    desk.place(answers=answers(r_1="123"))
+    desk.store.messages.clear()
+    desk.wake()
+    assert desk.order.errands == ()
+    [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
+    assert requested.people
+
+
+def test_a_blocked_account_stands_in_the_list_of_what_needs_a_person_at_once_and_while_it_is_probed() -> None:
+    desk = ADesk()
+    desk.carrier.snapshot = a_snapshot(AssetState.PENDING, AssetState.PENDING)
+    desk.carrier.fails["place"] = [base.AccountFaultError("no funds", code="20100")] * 3
+    desk.place()
+    for _ in range(2):
+        assert _attention(desk) == ("account_blocked",)
+        desk.wake()
+    desk.wake()
+    assert desk.order.state is OrderState.PENDING
+    assert _attention(desk) == ()
+
+
+def test_a_pause_is_no_block() -> None:
+    desk = ADesk()
+    desk.carrier.fails["place"] = [base.AccountFaultError("slow down", code="429", throttled=True)]
+    desk.place()
+    assert desk.order.state is OrderState.RECEIVED
+    assert _attention(desk) == ()
+
+
+def _attention(desk: ADesk) -> tuple[str, ...]:
+    [summary] = desk.store.list_orders(f"provider/telnyx/{NOW:%Y-%m}", after=None, newest_first=True, limit=5).items
+    return summary.attention

@@ -1,0 +1,177 @@
+"""A profile answers what an order is asked, once; people are asked for the rest."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from numberdesk.domain.catalogue import Specification
+from numberdesk.domain.profile import Profile, ProfileKey
+from numberdesk.domain.snapshot import RequirementSeen, SubOrderSeen
+from numberdesk.domain.values import Answer, StoredFile
+from numberdesk.domain.words import ChangeKind, ErrandState, RequirementState, ValueKind
+from numberdesk.providers import base
+from tests.support.desks import ADesk
+from tests.support.orders import NOW, owing
+
+SECRET = "Geheim"
+DEADLINE = NOW + timedelta(days=10)
+WAITING, REJECTED = RequirementState.AWAITING_VALUE, RequirementState.REJECTED
+
+
+def asking(*ids: str, state: RequirementState = WAITING) -> Any:
+    shown = owing(DEADLINE, state)
+    return replace(shown, requirements=tuple(RequirementSeen(it, "s-1", state, state.value, 2, it) for it in ids))
+
+
+def a_profile(*ids: str, country: str = "DE", account: str = "default", **fields: Any) -> Profile:
+    key = ProfileKey(provider="telnyx", account=account, country=country, number_type="local")
+    answers = tuple(Answer.model_validate({"requirement": it, "value": {"kind": "text", "text": SECRET}}) for it in ids)
+    return Profile(key=key, updated_at=NOW, updated_by="ada", **{"answers": answers, **fields})
+
+
+def test_a_profile_answers_without_anybodys_help_and_the_ledger_says_so() -> None:
+    desk = ADesk()
+    desk.store.put_profile(a_profile("r-1"))
+    desk.vetted(asking("r-1"))
+    [applied] = desk.told(ChangeKind.PROFILE_APPLIED)
+    assert applied.data["profile"] == "telnyx/default/DE/local"
+    assert applied.data["profile_version"] == 1
+    [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
+    assert not requested.people
+    desk.wake()
+    assert desk.carrier.named("supply") == [{"r-1": SECRET}]
+    [submitted] = desk.told(ChangeKind.REQUIREMENT_SUBMITTED)
+    assert "supplied by a profile" in submitted.message
+    assert SECRET not in desk.texts()
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_its_file_is_uploaded_when_it_is_submitted_if_it_is_still_what_was_checked(*, good: bool) -> None:
+    desk = ADesk()
+    content = b"%PDF-1.7"
+    desk.bucket.content["profiles/f-1"] = content if good else b"%PDF-2.0"
+    stored = StoredFile(
+        file_id="f-1",
+        key="profiles/f-1",
+        version_id="v1",
+        content_type="application/pdf",
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        filename="proof.pdf",
+    )
+    answer = Answer.model_validate({"requirement": "r-1", "value": {"kind": "file", "file_id": "f-1"}})
+    desk.store.put_profile(a_profile(answers=(answer,), files={"f-1": stored}))
+    desk.vetted(asking("r-1"))
+    desk.wake()
+    [errand] = desk.order.errands
+    assert errand.state is (ErrandState.DONE if good else ErrandState.REFUSED)
+    assert desk.carrier.named("upload_document") == ([content] if good else [])
+    assert desk.carrier.named("supply") == ([{"r-1": "document-1"}] if good else [])
+
+
+@pytest.mark.parametrize(
+    ("profile", "fields"),
+    [
+        (a_profile("r-1", enabled=False), {}),
+        (a_profile("r-1"), {"profiles": False}),
+        (a_profile("r-1", country="FR"), {}),
+        (a_profile("r-1", account="other"), {}),
+        (a_profile("r-8"), {}),
+    ],
+)
+def test_one_that_is_not_to_be_used_is_not(profile: Profile, fields: dict[str, Any]) -> None:
+    desk = ADesk()
+    desk.store.put_profile(profile)
+    desk.vetted(asking("r-1"), **fields)
+    assert desk.order.errands == ()
+    [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
+    assert requested.people
+    assert "answered" not in requested.data
+
+
+def test_values_of_the_order_come_before_those_of_a_profile() -> None:
+    desk = ADesk()
+    desk.store.put_profile(a_profile("r-1", "r-2"))
+    desk.carrier.specifications = [Specification(id="r-1", name="r-1", kind=ValueKind.TEXT)]
+    desk.vetted(
+        asking("r-1", "r-2"), answers=[{"requirement": "r-1", "value": {"kind": "text", "text": "the order's"}}]
+    )
+    desk.wake()
+    assert desk.carrier.named("supply") == [{"r-1": "the order's"}, {"r-2": SECRET}]
+    [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
+    assert not requested.people
+
+
+def test_it_is_applied_once_and_never_after_a_rejection() -> None:
+    desk = ADesk()
+    desk.store.put_profile(a_profile("r-1"))
+    desk.vetted(asking("r-1"))
+    for state in (REJECTED, WAITING, REJECTED, WAITING):
+        desk.carrier.snapshot = asking("r-1", state=state)
+        desk.wake()
+        desk.time += timedelta(minutes=2)
+        desk.wake()
+    assert len(desk.told(ChangeKind.PROFILE_APPLIED)) == 1
+    assert len(desk.carrier.named("supply")) == 1
+
+
+def test_one_that_is_rejected_before_any_value_was_given_is_for_people() -> None:
+    desk = ADesk()
+    desk.store.put_profile(a_profile("r-1"))
+    desk.vetted(asking("r-1", state=REJECTED))
+    assert desk.order.errands == ()
+
+
+@pytest.mark.parametrize("fault", [base.RefusedError("no", code="85002"), base.UnclearError("ReadTimeout")])
+def test_one_that_is_not_taken_is_not_applied_again_at_every_look(fault: Exception) -> None:
+    desk = ADesk()
+    desk.store.put_profile(a_profile("r-1"))
+    desk.carrier.fails["supply"] = [fault] * 99
+    desk.vetted(asking("r-1"))
+    for _ in range(60):
+        desk.wake()
+    assert len(desk.told(ChangeKind.PROFILE_APPLIED)) == 1
+    [refused] = desk.told(ChangeKind.ERRAND_REFUSED)
+    assert refused.people
+    desk.clerk.supply(
+        "order-1", [Answer.model_validate({"requirement": "r-1", "value": {"kind": "text", "text": "x"}})], "ada"
+    )
+    desk.carrier.fails.clear()
+    desk.wake()
+    assert desk.order.errands[-1].state is ErrandState.DONE
+
+
+def test_a_profile_made_later_answers_an_order_that_waits() -> None:
+    desk = ADesk()
+    desk.vetted(asking("r-1"))
+    assert desk.order.errands == ()
+    desk.store.put_profile(a_profile("r-1"))
+    desk.wake()
+    desk.wake()
+    assert desk.carrier.named("supply") == [{"r-1": SECRET}]
+
+
+def test_what_people_are_supplying_is_left_to_them() -> None:
+    desk = ADesk()
+    desk.vetted(asking("r-1"))
+    desk.clerk.supply(
+        "order-1", [Answer.model_validate({"requirement": "r-1", "value": {"kind": "text", "text": "x"}})], "ada"
+    )
+    desk.store.put_profile(a_profile("r-1"))
+    for _ in range(3):
+        desk.wake()
+    assert desk.carrier.named("supply") == [{"r-1": "x"}]
+
+
+def test_a_torn_answer_does_not_forget_the_country_of_a_sub_order() -> None:
+    desk = ADesk()
+    desk.vetted(asking("r-1"))
+    desk.carrier.snapshot = replace(asking("r-1"), sub_orders=(SubOrderSeen("s-1", "pending"),))
+    desk.store.put_profile(a_profile("r-1"))
+    desk.wake()
+    assert desk.told(ChangeKind.PROFILE_APPLIED)

@@ -1,17 +1,36 @@
 """How stories are told: the list of them, and what several of them tell."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from local.play import Play, PlayedOrder, Steps, Story, expect
+from local.stage import Answer
 
 STORIES: list[Story] = []
 ZONE = ZoneInfo("UTC")
 """The template's TimeZone, as it is by default."""
 NOTICE = timedelta(seconds=5)
 """How long before a rung something happens that must prevent it."""
+GERMAN: dict[str, Any] = {
+    "End User Address": {
+        "kind": "address",
+        "address": {
+            "business_name": "Elbstrand Schiffsbedarf GmbH",
+            "street_address": "Krähenstieg 171",
+            "locality": "Hamburg",
+            "postal_code": "20457",
+            "country_code": "DE",
+        },
+    },
+    "Identity Document": {"kind": "document_id", "document_id": "d0c0-passport-of-the-director"},
+    "Business Name": {"kind": "text", "text": "Elbstrand Schiffsbedarf GmbH"},
+}
+"""Values for all that Telnyx asks of German numbers, by requirement."""
+_TELLING = 8
+"""Characters from which on a part of a value is sure to be nothing else."""
 
 
 def story(number: int, title: str) -> Callable[[Callable[[Play], Steps]], Callable[[Play], Steps]]:
@@ -54,6 +73,41 @@ def is_near(order: PlayedOrder, rung: timedelta) -> bool:
 def supply_everything(order: PlayedOrder) -> None:
     """Do at the provider what people were asked for."""
     order.play.ask("telnyx", "supply", order=order.reference)
+
+
+def expect_answer(answer: Answer, status: int) -> Any:
+    """The API answered with this status; gives the body."""
+    expect(answer.status == status, f"the API answered {answer.status}, not {status}: {answer.body}")
+    return answer.body
+
+
+def expect_problem(answer: Answer, status: int, problem: str) -> list[str]:
+    """The API refused, and said why in the one way that there is; gives the fields that are wrong."""
+    body = expect_answer(answer, status)
+    expect(answer.content_type == "application/problem+json", f"a problem came as {answer.content_type}")
+    expect(body["type"] == f"urn:numberdesk:problem:{problem}", f"the problem is {body['type']}, not {problem}")
+    return [error["field"] for error in body["errors"]]
+
+
+def supply(order: PlayedOrder, values: Mapping[str, Any]) -> None:
+    """Supply values through the API, by requirement."""
+    expect_answer(order.call("POST", "/requirements", supplied(order, values)), 202)
+
+
+def supplied(order: PlayedOrder, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as the API takes them. Whatever of them is personal must be nowhere else from then on."""
+    for name, value in values.items():
+        for part in _parts(value):
+            order.play.personal[f"a value for {name} of {order.order_id}, {part[:3]}..."] = part
+    return {"values": [{"requirement": name, "value": value} for name, value in values.items()]}
+
+
+def _parts(value: Mapping[str, Any]) -> Iterator[str]:
+    for name, part in value.items():
+        if isinstance(part, dict):
+            yield from _parts(part)
+        elif isinstance(part, str) and name not in ("kind", "file_id") and len(part) >= _TELLING:
+            yield part
 
 
 def expect_webhook(order: PlayedOrder) -> None:

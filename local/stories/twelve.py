@@ -6,12 +6,16 @@ from datetime import timedelta
 
 from local.play import Play, PlayedOrder, Steps, attribute, expect
 from local.stories.telling import (
+    GERMAN,
     ZONE,
     deadline_of,
+    expect_problem,
     expect_reminders,
     expect_webhook,
     is_near,
     story,
+    supplied,
+    supply,
     supply_everything,
     until_people_hear,
 )
@@ -35,8 +39,8 @@ def two_us_locals(play: Play) -> Steps:
 
 @story(
     2,
-    "Telnyx, 3 numbers in Germany: requirements asked, deadline set; a reminder as it nears; values supplied at the "
-    "provider; one rejected with a reason, new deadline, one message to people with reason and deadline; corrected; "
+    "Telnyx, 3 numbers in Germany: requirements asked, deadline set; a reminder as it nears; values supplied through "
+    "the API; one rejected with a reason, new deadline, one message to people with reason and deadline; corrected; "
     "approved; completed.",
 )
 def three_german_locals(play: Play) -> Steps:
@@ -57,13 +61,17 @@ def three_german_locals(play: Play) -> Steps:
     yield from order.until_recorded("DeadlineSet")
     expect(order.state == "action_required", f"{order.state}, though values are owed")
     yield from until_people_hear(order, "DeadlineApproaching")
-    supply_everything(order)
+    supply(order, GERMAN)
     yield from until_people_hear(order, "RequirementRejected")
     new_deadline = deadline_of(order)
     expect(new_deadline, "no new deadline is recorded after the rejection")
-    supply_everything(order)
+    again = {"Identity Document": GERMAN["Identity Document"]}
+    expect_problem(order.call("POST", "/requirements", supplied(order, again)), 409, "already-supplied")
+    supply(order, {"Identity Document": {"kind": "document_id", "document_id": "d0c1-passport-both-sides"}})
     yield from order.until("completed")
 
+    by = [entry.data["by"] for entry in order.entries("RequirementSubmitted")]
+    expect(by == [play.stage.operator] * 2, f"submitted by {by}")
     rejections = order.entries("RequirementRejected")
     expect(len(rejections) == 1, f"{len(rejections)} rejections recorded")
     [message, *more] = order.told("RequirementRejected")

@@ -16,7 +16,8 @@ def test_all_stories_end_as_told(told: Told) -> None:
     assert told.status == 0, told.output
     found = json.loads((told.home / "run.json").read_text())
     assert [(story["story"], story["passed"]) for story in found["stories"]] == [(n, True) for n in range(1, 13)]
-    assert len(found["orders"]) == len(list((ROOT / "events" / "orders").glob("*.json")))
+    samples = [path.stem for path in (ROOT / "events" / "orders").glob("*.json") if int(path.name[:2]) <= 12]
+    assert sorted(order["order_id"] for order in found["orders"]) == sorted(samples)
     assert {order["purchases"] for order in found["orders"]} == {1}
     states = [order["state"] for order in found["orders"]]
     assert {state: states.count(state) for state in states} == {

@@ -181,6 +181,7 @@ class TeleSignSimulator(Simulator):
         self._leases: dict[str, Lease] = {}
         self._available: dict[tuple[str, str], int] = {}
         self._endings: list[tuple[str, str]] = []
+        self._paces: list[tuple[str, float, float]] = []
         self._nonces: dict[str, datetime] = {}
         self.allow(customer_id, api_key)
         orders, leases = "/v1/phone_numbers/direct_orders", "/v1/phone_numbers/leases"
@@ -267,12 +268,17 @@ class TeleSignSimulator(Simulator):
 
     def _advance(self, now: datetime) -> None:
         for order in self._orders.values():
-            in_progress_at = order.accepted_at + timedelta(seconds=self.settings.progress_seconds)
+            progress_seconds, resolve_seconds = self._pace_of(order)
+            in_progress_at = order.accepted_at + timedelta(seconds=progress_seconds)
             if order.status == "accepted" and in_progress_at <= now:
                 order.status, order.modified_at = "in progress", in_progress_at
-            ends_at = order.accepted_at + timedelta(seconds=self.settings.resolve_seconds)
+            ends_at = order.accepted_at + timedelta(seconds=resolve_seconds)
             if order.status == "in progress" and ends_at <= now:
                 self._end(order, ends_at)
+
+    def _pace_of(self, order: DirectOrder) -> tuple[float, float]:
+        scripted = [(progress, resolve) for name, progress, resolve in self._paces if order.is_named(name)]
+        return scripted[-1] if scripted else (self.settings.progress_seconds, self.settings.resolve_seconds)
 
     def _end(self, order: DirectOrder, at: datetime) -> None:
         scripted = [status for name, status in self._endings if order.is_named(name)]
@@ -490,6 +496,11 @@ class TeleSignSimulator(Simulator):
         ``resolved`` is what happens anyway; ``rejected``, or a word that nobody knows. The last one that fits counts.
         """
         self._endings.append((order, status))
+
+    @control
+    def pace(self, progress_seconds: float, resolve_seconds: float, order: str = "*") -> None:
+        """How soon orders that fit are in progress, and end, after they were accepted. The last one that fits counts."""
+        self._paces.append((order, progress_seconds, resolve_seconds))
 
     @control
     def set_status(self, status: str, order: str = "*") -> None:

@@ -101,6 +101,17 @@ def test_cancel_only_while_accepted(simulator: TeleSignSimulator, client: httpx.
     assert [read(client, o)["status"] for o in (early, late)] == ["cancelled", "resolved"]
 
 
+def test_one_order_may_take_its_time(simulator: TeleSignSimulator, client: httpx.Client) -> None:
+    simulator.pace(progress_seconds=60, resolve_seconds=90, order="ref-slow")
+    slow, usual = create(client, description="ref-slow"), create(client, description="ref-usual")
+    simulator.advance(59)
+    assert [read(client, order)["status"] for order in (slow, usual)] == ["accepted", "resolved"]
+    simulator.advance(1)
+    assert read(client, slow)["status"] == "in progress"
+    simulator.advance(30)
+    assert read(client, slow)["status"] == "resolved"
+
+
 def test_list_is_paged_may_lag_and_may_hide(simulator: TeleSignSimulator, client: httpx.Client) -> None:
     for index in range(3):
         create(client, description=f"ref-{index}")

@@ -14,7 +14,8 @@ from numberdesk.domain.snapshot import AssetSeen, CommentSeen, DeadlinesSeen, Re
 from numberdesk.domain.words import AssetKind, AssetState, Phase, RequirementState
 
 if TYPE_CHECKING:
-    from numberdesk.domain.order import Order
+    from numberdesk.domain.order import Change, Order
+    from numberdesk.domain.words import ChangeKind
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CADENCE = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 15, 60, 300, 900, 3600))
@@ -94,9 +95,17 @@ def a_comment(comment_id: str = "c-1", body: str = "The document cannot be read.
     return CommentSeen(comment_id, "s-1", body, by_provider=True, at=at)
 
 
-def look(order: Order, snapshot: Snapshot, at: datetime = NOW, *, told_ended: bool = False) -> Folded:
+def look(
+    order: Order, snapshot: Snapshot, at: datetime = NOW, *, told_ended: bool = False, silent: bool = False
+) -> Folded:
     """Fold a look that began and ended at one instant."""
-    return fold(order, snapshot, began_at=at, now=at, rules=RULES, told_ended=told_ended)
+    return fold(order, snapshot, began_at=at, now=at, rules=RULES, told_ended=told_ended, silent=silent)
+
+
+def only(folded: Folded, kind: ChangeKind) -> Change:
+    """The one change of a kind."""
+    [change] = [change for change in folded.changes if change.kind is kind]
+    return change
 
 
 def kinds(folded: Folded) -> list[str]:

@@ -68,8 +68,6 @@ def fold(
         silent: the provider sends notifications and none asked for this look: an extension or a cancellation that it finds
             was not told by anybody.
     """
-    # A notification may be ahead of what the provider shows: a look that one asked for finds nothing untold.
-    silent = silent and not order.hint_looks
     new_comments = tuple(comment for comment in snapshot.comments if comment.id not in order.comments_seen)
     seen = order.with_(
         look_began_at=began_at,
@@ -102,7 +100,8 @@ def fold(
     asked, heard = comments.fold(asked, snapshot, new_comments, now, rules.timings)
     changes += heard
     state, missed = _derive(asked, snapshot, now)
-    asked, more = _move(asked, state, snapshot, missed=missed, now=now, silent=silent)
+    # A notification of the end may be ahead of what the provider shows: the looks that it asked for find nothing untold.
+    asked, more = _move(asked, state, snapshot, missed=missed, now=now, silent=silent and not order.hint_looks)
     changes += more
     if asked.ended:
         asked, closed = errands.close(asked, now)

@@ -1,0 +1,157 @@
+"""What is on file: checked against all that an order's numbers take, and given once to what asks for it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from numberdesk.domain import answers, errands
+from numberdesk.domain.catalogue import Criteria, Specification
+from numberdesk.domain.order import Errand
+from numberdesk.domain.profile import Profile, ProfileKey
+from numberdesk.domain.snapshot import RequirementSeen, SubOrderSeen
+from numberdesk.domain.values import Answer
+from numberdesk.domain.words import ChangeKind, ErrandKind, RequirementState, ValueKind
+from tests.support.orders import NOW, look, only, owing, pending
+
+DEADLINE = NOW + timedelta(days=10)
+WAITING = RequirementState.AWAITING_VALUE
+TEXT = Specification(id="r-1", name="Registration", kind=ValueKind.TEXT, criteria=Criteria(max_length=2))
+
+
+def answer(requirement: str, text: str = "x") -> Answer:
+    return Answer.model_validate({"requirement": requirement, "value": {"kind": "text", "text": text}})
+
+
+def a_profile(*ids: str, country: str = "DE", enabled: bool = True) -> Profile:
+    key = ProfileKey(provider="telnyx", account="default", country=country, number_type="local")
+    given_ = tuple(answer(it) for it in ids)
+    return Profile(key=key, answers=given_, enabled=enabled, updated_at=NOW, updated_by="ada")
+
+
+def asking(*ids: str, sub_orders: dict[str, str] | None = None) -> Any:
+    parts = sub_orders or {"s-1": "DE"}
+    return owing(
+        DEADLINE,
+        sub_orders=tuple(SubOrderSeen(it, "pending", country, "local") for it, country in parts.items()),
+        requirements=tuple(RequirementSeen(it, part, WAITING, "x", 1, f"Paper {it}") for part in parts for it in ids),
+    )
+
+
+def apply(shown: Any, given_: list[Answer], *profiles: Profile) -> answers.Applied:
+    folded = look(pending(), shown)
+    by_country = {profile.key.country: profile for profile in profiles}
+    return answers.apply(
+        folded.order, given_, lambda country, number_type: by_country.get(country), folded.changes, NOW
+    )
+
+
+def test_every_fault_of_every_answer_is_told_once() -> None:
+    two = [TEXT, TEXT.model_copy(update={"country": "FR"})]
+    faults = answers.check([answer("r-1", "long"), answer("nothing"), answer("registration", "ok")], two)
+    assert [(fault.field, fault.code) for fault in faults] == [
+        ("answers.0.value", "too_long"),
+        ("answers.1.requirement", "not_asked"),
+        ("answers.2.requirement", "twice"),
+    ]
+    assert answers.check([answer("REGISTRATION", "ok")], two) == []
+    [fault] = answers.check([answer("r-1")], [])
+    assert fault.message.endswith("it asks for: nothing")
+
+
+def test_each_sub_order_gets_its_own_errand_from_what_is_for_it() -> None:
+    shown = asking("r-1", "r-2", sub_orders={"s-1": "DE", "s-2": "FR"})
+    applied = apply(shown, [answer("r-1")], a_profile("r-1", "r-2"), a_profile("r-2", country="FR"))
+    assert [(it.sub_order_id, it.by, it.requirement_ids) for it in applied.order.errands] == [
+        ("s-1", "order", ("r-1",)),
+        ("s-1", "profile", ("r-2",)),
+        ("s-2", "order", ("r-1",)),
+        ("s-2", "profile", ("r-2",)),
+    ]
+    assert set(applied.kept) == {it.id for it in applied.order.errands}
+    assert answers.unanswered(applied.order) == []
+
+
+def test_people_are_told_of_what_is_left_only() -> None:
+    shown = asking("r-1", sub_orders={"s-1": "DE", "s-2": "FR"})
+    applied = apply(shown, [], a_profile("r-1"))
+    requested = {
+        change.data["sub_order_id"]: change
+        for change in applied.changes
+        if change.kind is ChangeKind.REQUIREMENT_REQUESTED
+    }
+    assert {sub_order: change.people for sub_order, change in requested.items()} == {"s-1": False, "s-2": True}
+    assert requested["s-1"].data["answered"] == ["r-1"]
+    assert "answered" not in requested["s-2"].data
+    assert "on file" not in requested["s-2"].message
+
+
+def test_nothing_on_file_changes_nothing() -> None:
+    folded = look(pending(), asking("r-1"))
+    applied = apply(asking("r-1"), [answer("r-7")], a_profile("r-1", enabled=False))
+    assert applied.order == folded.order
+    assert applied.kept == {}
+    assert applied.changes == folded.changes
+
+
+def test_an_order_with_too_much_under_way_gets_no_more() -> None:
+    order = look(pending(), asking("r-1")).order
+    for _ in range(errands.MOST_OPEN):
+        it = Errand(id=errands.next_id(order), kind=ErrandKind.COMMENT, by="ada", asked_at=NOW)
+        order, _ = errands.ask(order, it)
+    assert answers.apply(order, [answer("r-1")], lambda *_: None, (), NOW).kept == {}
+
+
+def test_what_was_put_under_way_once_is_never_put_again_by_itself() -> None:
+    applied = apply(asking("r-1"), [answer("r-1")])
+    order, _ = errands.refused(applied.order, applied.order.errands[0], "no", NOW)
+    order = look(order, asking("r-1"), NOW + timedelta(minutes=1)).order
+    assert answers.unanswered(order) == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    states=st.lists(st.lists(st.sampled_from(RequirementState), min_size=2, max_size=2), min_size=1, max_size=12),
+    fates=st.lists(st.sampled_from(["done", "refused", "leave"]), min_size=24, max_size=24),
+    first=st.sets(st.sampled_from(["r-0", "r-1"])),
+)
+def test_whatever_becomes_of_them_requirements_are_answered_once_and_never_after_a_rejection(
+    states: list[list[RequirementState]], fates: list[str], first: set[str]
+) -> None:
+    order = pending()
+    given_: list[str] = []
+    rejected: set[str] = set()
+    profile = a_profile("r-0", "r-1")
+    for step, pair in enumerate(states):
+        shown = owing(
+            DEADLINE,
+            requirements=tuple(RequirementSeen(f"r-{i}", "s-1", state, "x", 1) for i, state in enumerate(pair)),
+        )
+        folded = look(order, shown, NOW + timedelta(minutes=step))
+        order = folded.order.with_(version=folded.order.version + 1)
+        applied = answers.apply(order, [answer(it) for it in sorted(first)], lambda *_: profile, folded.changes, NOW)
+        order = applied.order
+        for errand_id, kept in applied.kept.items():
+            assert not rejected & set(kept.values)
+            given_ += kept.values
+            fate = fates.pop()
+            errand = next(it for it in order.errands if it.id == errand_id)
+            if fate == "done":
+                order, _ = errands.done(order, errand, "", NOW)
+            elif fate == "refused":
+                order, _ = errands.refused(order, errand, "no", NOW)
+        rejected |= {it.id for it in order.requirements if it.state is RequirementState.REJECTED and it.id in given_}
+    assert len(given_) == len(set(given_))
+
+
+def test_the_ledger_names_the_profile_and_its_version() -> None:
+    applied = apply(asking("r-1"), [], a_profile("r-1"))
+    folded = look(pending(), asking("r-1"))
+    assert only(folded, ChangeKind.REQUIREMENT_REQUESTED).people
+    [change] = [change for change in applied.changes if change.kind is ChangeKind.PROFILE_APPLIED]
+    assert change.data["profile"] == "telnyx/default/DE/local"
+    assert change.data["requirements"] == [{"id": "r-1", "name": "Paper r-1"}]
+    assert not change.people

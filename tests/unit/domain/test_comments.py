@@ -1,0 +1,129 @@
+"""People are told of each comment of a reviewer once: with the rejection that it explains, or by itself after a while."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from numberdesk.domain.order import WaitingComment
+from numberdesk.domain.words import AssetState, ChangeKind, Phase, RequirementState
+from tests.support.orders import NOW, a_comment, a_snapshot, kinds, look, only, owing, pending
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+GRACE = timedelta(seconds=60)
+DEADLINE = NOW + timedelta(days=10)
+
+
+def with_comments(*comments: Any, **changes: Any) -> Any:
+    return owing(DEADLINE, **{"comments": comments, **changes})
+
+
+def comment(comment_id: str = "c-1", at: datetime = NOW, **changes: Any) -> Any:
+    return replace(a_comment(comment_id, at=at), **changes)
+
+
+def test_an_unread_comment_is_told_once_after_the_grace() -> None:
+    first = look(pending(), with_comments(comment()))
+    assert "CommentReceived" not in kinds(first)
+    assert first.order.comments_waiting == (WaitingComment(id="c-1", sub_order_id="s-1", since=NOW),)
+    assert NOW + GRACE in first.order.hint_looks, "a look is asked for when it is due"
+    assert [it.id for it in first.comments] == ["c-1"]
+    early = look(first.order, with_comments(comment()), NOW + GRACE - timedelta(seconds=1))
+    assert kinds(early) == []
+    told = look(early.order, with_comments(comment()), NOW + GRACE)
+    change = only(told, ChangeKind.COMMENT_RECEIVED)
+    assert change.people
+    assert change.comment_ids == ("c-1",)
+    assert "1 comment on DE local" in change.message
+    assert "cannot be read" not in change.model_dump_json(), "its text is appended by the publisher"
+    again = look(told.order, with_comments(comment()), NOW + 3 * GRACE)
+    assert kinds(again) == []
+
+
+def test_one_that_somebody_read_meanwhile_is_not_told() -> None:
+    first = look(pending(), with_comments(comment()))
+    read = look(first.order, with_comments(comment(read=True)), NOW + GRACE)
+    assert kinds(read) == []
+    assert read.order.comments_waiting == ()
+
+
+def test_one_that_was_read_before_we_saw_it_and_our_own_are_not_told() -> None:
+    first = look(pending(), with_comments(comment("c-1", read=True), comment("c-2", by_provider=False)))
+    assert first.order.comments_waiting == ()
+    assert {it.id for it in first.comments} == {"c-1", "c-2"}, "they are kept all the same"
+
+
+def test_a_torn_answer_without_comments_forgets_none() -> None:
+    first = look(pending(), with_comments(comment()))
+    torn = look(first.order, with_comments(), NOW + GRACE)
+    assert only(torn, ChangeKind.COMMENT_RECEIVED).comment_ids == ("c-1",)
+
+
+def test_one_that_gives_the_reason_of_a_rejection_is_told_with_it_only() -> None:
+    first = look(pending(), with_comments(comment()))
+    rejected = owing(DEADLINE, RequirementState.REJECTED, comments=(comment(),))
+    told = look(first.order, rejected, NOW + timedelta(seconds=30))
+    assert only(told, ChangeKind.REQUIREMENT_REJECTED).comment_ids == ("c-1",)
+    later = look(told.order, rejected, NOW + 5 * GRACE)
+    assert kinds(later) == []
+    assert later.order.comments_waiting == ()
+
+
+def test_one_waits_for_as_long_as_a_rejection_of_its_sub_order_does() -> None:
+    first = look(pending(), with_comments(comment()))
+    at = NOW + timedelta(seconds=50)
+    # The rejection shows, its deadline not yet: it waits, and the comment with it beyond its own grace.
+    waiting = look(first.order, owing(None, RequirementState.REJECTED, comments=(comment(),)), at)
+    assert kinds(waiting) == ["DeadlineErased"]
+    still = look(
+        waiting.order, owing(None, RequirementState.REJECTED, comments=(comment(),)), at + timedelta(seconds=20)
+    )
+    assert kinds(still) == []
+    told = look(
+        still.order, owing(DEADLINE, RequirementState.REJECTED, comments=(comment(),)), at + timedelta(seconds=30)
+    )
+    assert set(kinds(told)) == {"DeadlineSet", "RequirementRejected"}
+    assert only(told, ChangeKind.REQUIREMENT_REJECTED).comment_ids == ("c-1",)
+
+
+def test_several_of_one_sub_order_are_one_message_and_each_sub_order_has_its_own() -> None:
+    comments = (comment("c-1"), comment("c-2"), comment("c-3", sub_order_id="s-2"))
+    first = look(pending(), with_comments(*comments))
+    told = look(first.order, with_comments(*comments), NOW + GRACE)
+    received = [change for change in told.changes if change.kind is ChangeKind.COMMENT_RECEIVED]
+    assert [change.comment_ids for change in received] == [("c-1", "c-2"), ("c-3",)]
+
+
+def test_what_still_waits_when_the_order_ends_is_told_then() -> None:
+    first = look(pending(), with_comments(comment()))
+    ended = a_snapshot(
+        AssetState.CANCELLED, AssetState.CANCELLED, phase=Phase.CANCELLED, comments=(comment(), comment("c-2"))
+    )
+    folded = look(first.order, ended, NOW + timedelta(seconds=5))
+    assert only(folded, ChangeKind.COMMENT_RECEIVED).comment_ids == ("c-1", "c-2")
+    assert folded.order.comments_waiting == ()
+    assert folded.order.hint_looks == ()
+
+
+def test_several_candidates_for_a_reason_are_all_given_and_called_uncertain() -> None:
+    first = look(pending(), owing(DEADLINE))
+    comments = (comment("c-1", NOW - timedelta(minutes=9)), comment("c-2"), comment("c-0", NOW - timedelta(hours=9)))
+    told = look(first.order, owing(DEADLINE, RequirementState.REJECTED, comments=comments))
+    change = only(told, ChangeKind.REQUIREMENT_REJECTED)
+    assert change.comment_ids == ("c-1", "c-2"), "by time; one of long before is no candidate"
+    assert change.data["reason_is_certain"] is False
+    assert "all 2 follow" in change.message
+
+
+def test_a_moved_deadline_of_a_rejection_that_waits_is_neither_silent_nor_a_message_of_its_own() -> None:
+    first = look(pending(), owing(DEADLINE))
+    moved = owing(DEADLINE + timedelta(days=3), RequirementState.REJECTED)
+    waiting = look(first.order, moved, NOW + timedelta(seconds=5), silent=True)
+    change = only(waiting, ChangeKind.DEADLINE_MOVED)
+    assert not change.people
+    assert change.data["silent"] is False
+    told = look(waiting.order, replace(moved, comments=(comment(),)), NOW + timedelta(seconds=9), silent=True)
+    assert only(told, ChangeKind.REQUIREMENT_REJECTED).data["deadline"] == "2026-03-14T12:00:00.000000Z"

@@ -1,0 +1,209 @@
+"""More time: asked for by policy at most so often, and what the carrier makes of it told as what it is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from numberdesk.domain import errands
+from numberdesk.domain.order import Acknowledgement
+from numberdesk.domain.words import AssetState, ChangeKind, ErrandKind, OrderState, Phase, RequirementState
+from tests.support.orders import NOW, a_comment, a_message, a_snapshot, kinds, look, only, owing, pending
+
+if TYPE_CHECKING:
+    from numberdesk.domain.order import Errand
+
+LADDER = ["P3D", "P1D", "PT4H", "PT1H"]
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+DEADLINE = NOW + timedelta(days=5)
+
+
+def an_order(deadline: Any = DEADLINE, **policy: Any) -> Any:
+    order = pending(a_message(reminders=LADDER, extension=policy))
+    return look(order, owing(deadline)).order
+
+
+def extensions(order: Any) -> list[Errand]:
+    return [errand for errand in order.errands if errand.kind is ErrandKind.EXTENSION]
+
+
+def carried_out(order: Any, at: Any = NOW) -> Any:
+    for errand in extensions(order):
+        if errand.open:
+            order, _ = errands.done(order, errand, "c-1", at)
+    return order
+
+
+def test_the_policy_asks_as_its_rung_fires_and_the_reminder_says_so() -> None:
+    order = look(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
+    assert extensions(order) == [], "a rung before the policy's"
+    folded = look(order, owing(DEADLINE), DEADLINE - DAY)
+    [errand] = extensions(folded.order)
+    assert (errand.by, errand.sub_order_id, errand.asked_at) == ("policy", "s-1", DEADLINE - DAY)
+    assert folded.order.wake_at == DEADLINE - DAY, "it is carried out at once"
+    reminder = only(folded, ChangeKind.DEADLINE_APPROACHING)
+    assert reminder.data["asking_for_more_time"] is True
+    assert "More time is being asked for; it is not sure to be granted." in reminder.message
+    assert folded.order.deadlines[0].extensions == 1
+
+
+def test_a_rung_that_came_late_is_at_the_policys_or_after() -> None:
+    folded = look(pending(a_message(reminders=LADDER, extension={"before": "P1D"})), owing(NOW + 2 * HOUR))
+    assert len(extensions(folded.order)) == 1
+
+
+@pytest.mark.parametrize("state", [RequirementState.UNDER_REVIEW, RequirementState.APPROVED])
+def test_nothing_is_asked_for_where_nothing_is_owed(state: RequirementState) -> None:
+    order = an_order()
+    folded = look(order, owing(DEADLINE, state), DEADLINE - DAY)
+    assert extensions(folded.order) == []
+    assert only(folded, ChangeKind.DEADLINE_APPROACHING).data["asking_for_more_time"] is False
+
+
+def test_nothing_is_asked_for_without_a_policy() -> None:
+    order = look(pending(a_message(reminders=LADDER)), owing(DEADLINE)).order
+    assert extensions(look(order, owing(DEADLINE), DEADLINE - DAY).order) == []
+
+
+def test_what_people_asked_for_counts() -> None:
+    order = an_order(most=1)
+    order = order.with_(deadlines=(order.deadlines[0].model_copy(update={"extensions": 1}),))
+    assert extensions(look(order, owing(DEADLINE), DEADLINE - DAY).order) == []
+
+
+def test_a_request_on_its_way_is_not_made_a_second_time() -> None:
+    order = look(an_order(most=5), owing(DEADLINE), DEADLINE - DAY).order
+    folded = look(order, owing(DEADLINE), DEADLINE - 4 * HOUR)
+    assert len(extensions(folded.order)) == 1
+    assert only(folded, ChangeKind.DEADLINE_APPROACHING).data["asking_for_more_time"] is True
+    after = look(carried_out(folded.order), owing(DEADLINE), DEADLINE - HOUR)
+    assert len(extensions(after.order)) == 2, "the one before was carried out, and it is still owed"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    most=st.integers(1, 5),
+    before=st.sampled_from(LADDER),
+    steps=st.lists(
+        st.tuples(st.integers(1, 100), st.sampled_from(["wait", "extend", "erase", "people"])), min_size=1, max_size=25
+    ),
+)
+def test_never_more_requests_for_one_deadline_than_the_policy_allows(
+    most: int, before: str, steps: list[tuple[int, str]]
+) -> None:
+    """Whatever the carrier and people do: the policy itself never asks beyond `most` in all that was asked."""
+    value, at = DEADLINE, NOW
+    order = an_order(most=most, before=before)
+    for hours, step in steps:
+        at += hours * HOUR
+        if step == "extend":
+            value = at + timedelta(days=2)
+        if step == "people" and order.deadlines:
+            order = order.with_(
+                deadlines=tuple(it.model_copy(update={"extensions": it.extensions + 1}) for it in order.deadlines)
+            )
+        seen = {deadline.id: deadline.extensions for deadline in order.deadlines}
+        shown = owing(None, RequirementState.UNDER_REVIEW) if step == "erase" else owing(value)
+        folded = look(order, shown, at)
+        asked = [c for c in folded.changes if c.kind is ChangeKind.ERRAND_ASKED]
+        fired = [c for c in folded.changes if c.kind is ChangeKind.DEADLINE_APPROACHING]
+        assert len(asked) <= len(fired)
+        for deadline in folded.order.deadlines:
+            grew = deadline.extensions - seen.get(deadline.id, 0)
+            assert grew in (0, 1)
+            assert not grew or deadline.extensions <= most
+        order = carried_out(folded.order, at)
+
+
+# What the carrier makes of it
+
+
+def test_a_silent_grant_is_told_as_silent_asked_for_and_extended() -> None:
+    order = carried_out(look(an_order(), owing(DEADLINE), DEADLINE - DAY).order)
+    folded = look(order, owing(DEADLINE + 7 * DAY), DEADLINE - HOUR, silent=True)
+    moved = only(folded, ChangeKind.DEADLINE_MOVED)
+    assert {name: moved.data[name] for name in ("silent", "asked_for", "extended")} == {
+        "silent": True,
+        "asked_for": True,
+        "extended": True,
+    }
+    assert moved.people
+    assert "Nobody told so: a look found it. More time had been asked for." in moved.message
+    assert folded.order.deadlines[0].extensions == 1, "asked once, over all its values"
+    assert folded.order.deadlines[0].fired == (), "an extension re-arms the reminders"
+
+
+def test_a_deadline_moved_forward_is_no_extension_and_one_that_was_announced_is_not_silent() -> None:
+    order = an_order()
+    earlier = only(look(order, owing(DEADLINE - DAY), NOW + HOUR, silent=True), ChangeKind.DEADLINE_MOVED)
+    assert (earlier.data["extended"], earlier.data["asked_for"], earlier.data["silent"]) == (False, False, True)
+    assert "More time had been asked for" not in earlier.message
+    announced = only(look(order, owing(DEADLINE + DAY), NOW + HOUR), ChangeKind.DEADLINE_MOVED)
+    assert (announced.data["extended"], announced.data["silent"]) == (True, False)
+
+
+def test_a_deadline_moved_by_a_rejection_is_not_silent() -> None:
+    shown = owing(DEADLINE + DAY, RequirementState.REJECTED, comments=(a_comment(),))
+    folded = look(an_order(), shown, NOW + HOUR, silent=True)
+    moved = only(folded, ChangeKind.DEADLINE_MOVED)
+    assert moved.data["silent"] is False
+    assert not moved.people
+    assert "RequirementRejected" in kinds(folded)
+
+
+def test_a_cancellation_that_was_announced_before_it_showed_is_not_silent() -> None:
+    """The notification came first and the look after it showed less: the looks that it asked for find what it told."""
+    early = look(an_order(), owing(DEADLINE), NOW + HOUR, told_ended=True)
+    gone = a_snapshot(AssetState.CANCELLED, AssetState.CANCELLED, phase=Phase.CANCELLED)
+    found = look(early.order, gone, NOW + HOUR + timedelta(seconds=2), silent=True)
+    assert found.order.state is OrderState.CANCELLED
+    assert only(found, ChangeKind.ORDER_CANCELLED).data["silent"] is False
+    alone = look(an_order(), gone, NOW + HOUR, silent=True)
+    assert only(alone, ChangeKind.ORDER_CANCELLED).data["silent"] is True
+
+
+def test_a_cancellation_at_a_missed_deadline_is_not_silent() -> None:
+    gone = a_snapshot(AssetState.CANCELLED, AssetState.CANCELLED, phase=Phase.CANCELLED)
+    folded = look(an_order(), gone, DEADLINE + HOUR, silent=True)
+    cancelled = only(folded, ChangeKind.ORDER_CANCELLED)
+    assert (cancelled.data["silent"], cancelled.data["deadline_missed"]) == (False, True)
+
+
+# Acknowledgements
+
+
+def rung(order: Any, at: Any) -> Any:
+    return only(look(order, owing(DEADLINE), at), ChangeKind.DEADLINE_APPROACHING)
+
+
+def acknowledged(order: Any, until: Any) -> Any:
+    on_it = Acknowledgement(by="arn:aws:sts::1:assumed-role/desk/ada", at=NOW, until=until)
+    return order.with_(acknowledged=on_it)
+
+
+def test_the_next_reminder_says_who_is_on_it() -> None:
+    order = look(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
+    until = DEADLINE - HOUR
+    told = rung(acknowledged(order, until), DEADLINE - DAY)
+    assert "ada is on it until 2026-03-06 11:00:00 UTC (2026-03-06 12:00:00 Europe/Berlin)." in told.message
+    assert told.data["acknowledged_by"] == "arn:aws:sts::1:assumed-role/desk/ada"
+    assert told.data["acknowledged_until"] == "2026-03-06T11:00:00.000000Z"
+
+
+def test_it_says_that_an_acknowledgement_is_over() -> None:
+    order = look(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
+    told = rung(acknowledged(order, DEADLINE - 2 * DAY), DEADLINE - DAY)
+    assert "ada was on it until 2026-03-04 12:00:00 UTC" in told.message
+    assert "which is over." in told.message
+
+
+def test_that_nobody_acknowledged_is_said_from_the_second_reminder_on() -> None:
+    first = look(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY)
+    assert "acknowledged" not in only(first, ChangeKind.DEADLINE_APPROACHING).message
+    second = rung(first.order, DEADLINE - DAY)
+    assert "Nobody has acknowledged the reminder before this one." in second.message
+    assert second.data["acknowledged_by"] is None

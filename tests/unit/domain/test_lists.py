@@ -1,0 +1,165 @@
+"""An order stands in a list exactly while what the list says is true of it, and its place never changes while that holds."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from numberdesk.domain import errands, placing
+from numberdesk.domain.lists import SHARDS, attention, countries, memberships, metadata_key, owed
+from numberdesk.domain.order import Errand
+from numberdesk.domain.words import ENDED, AssetState, ErrandKind, OrderState, Phase, RequirementState
+from tests.support.orders import NOW, RULES, SCOPE, a_message, a_snapshot, look, owing, pending, received
+
+DEADLINE = NOW + timedelta(days=10)
+PARTITION = re.compile(
+    r"(state/[a-z_]+/2026-03|provider/telnyx/2026-03|country/[A-Z]{2}/2026-03|metadata/[0-9a-f]{64}/2026-03"
+    r"|open|attention|deadline)/\d"
+)
+
+
+def with_errand(order: Any, kind: ErrandKind, **fields: Any) -> Any:
+    errand = Errand(id=errands.next_id(order), kind=kind, by="ada", asked_at=NOW, **fields)
+    return errands.ask(order, errand)[0]
+
+
+def owing_order() -> Any:
+    return look(pending(), owing(DEADLINE)).order
+
+
+def test_what_is_owed_needs_a_person_until_a_value_is_on_its_way() -> None:
+    order = owing_order()
+    assert attention(order) == ("requirements_owed",)
+    for coming in (
+        with_errand(order, ErrandKind.SUPPLY, requirement_ids=("r-1",)),
+        with_errand(order, ErrandKind.SUPPLY, requirement_ids=("r-1",), sub_order_id="s-1"),
+        with_errand(order, ErrandKind.GROUP, group_id="g-1"),
+    ):
+        assert attention(coming) == ()
+        refused, _ = errands.refused(coming, coming.errands[0], "no", NOW)
+        assert attention(refused) == ("requirements_owed",)
+    for other in (
+        with_errand(order, ErrandKind.SUPPLY, requirement_ids=("r-2",)),
+        with_errand(order, ErrandKind.SUPPLY, requirement_ids=("r-1",), number="+4930111"),
+        with_errand(order, ErrandKind.SUPPLY, requirement_ids=("r-1",), sub_order_id="s-2"),
+        with_errand(order, ErrandKind.COMMENT, sub_order_id="s-1"),
+    ):
+        assert owed(other) == (("s-1", "r-1"),)
+
+
+def test_each_reason_for_needing_a_person() -> None:
+    blocked, _ = placing.wait(received(), NOW, "the account is blocked: no funds")
+    assert attention(blocked) == ("account_blocked",)
+    assert attention(placing.wait(received(), NOW, "slow down")[0]) == ()
+    unknown, _ = placing.unclear(pending(), "x", NOW, RULES, can_look=False, look_for="")
+    assert attention(unknown) == ("purchase_unknown",)
+    looking, _ = placing.unclear(pending(), "x", NOW, RULES, can_look=True, look_for="")
+    assert attention(looking) == ()
+    waiting = look(pending(), a_snapshot(AssetState.ACTION_REQUIRED, AssetState.PENDING)).order
+    assert attention(waiting) == ("waiting_at_provider",)
+    missed = look(owing_order(), owing(DEADLINE), DEADLINE).order
+    assert attention(missed) == ("requirements_owed", "deadline_missed")
+    ended = look(pending(), a_snapshot(AssetState.FAILED, AssetState.FAILED, phase=Phase.FAILED)).order
+    assert attention(ended) == ()
+    contradicted = look(ended, a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE, phase=Phase.ENDED)).order
+    assert attention(contradicted) == ("contradiction",)
+
+
+def test_metadata_is_listed_by_its_hash_only() -> None:
+    message = a_message(metadata={"team": "Geheim", "other": "x"})
+    order, _ = placing.receive(
+        message, reference="x", correlation_id="c", now=NOW, zone=RULES.zone, metadata_name="team"
+    )
+    assert order.metadata_key == metadata_key("Geheim")
+    assert "Geheim" not in order.model_dump_json()
+    partition, _ = memberships(order)["metadata"]
+    assert partition.startswith(f"metadata/{metadata_key('Geheim')}/2026-03/")
+    without, _ = placing.receive(
+        message, reference="x", correlation_id="c", now=NOW, zone=RULES.zone, metadata_name="absent"
+    )
+    assert "metadata" not in memberships(without)
+
+
+@pytest.mark.parametrize(("one", "two"), [("1", 1), (True, 1), (0, False), ("true", True)])
+def test_metadata_values_that_differ_are_listed_apart(one: Any, two: Any) -> None:
+    assert metadata_key(one) != metadata_key(two)
+
+
+def test_the_countries_of_an_order_are_those_asked_for_and_those_had() -> None:
+    items = [{"criteria": {"country": country}, "quantity": 1} for country in ("FR", "DE", "FR")]
+    assert countries(received(a_message(items=items))) == ("DE", "FR")
+    assert countries(pending(a_message(items=[{"numbers": ["+4930111", "+4930222"]}]))) == ("DE",)
+    letters = "ABCDEFGHIJKLMNOPQRST"
+    many = [{"criteria": {"country": f"A{letter}"}, "quantity": 1} for letter in letters]
+    assert len(countries(received(a_message(items=many)))) == 15
+
+
+SNAPSHOTS = [
+    a_snapshot(AssetState.PENDING, AssetState.PENDING),
+    owing(DEADLINE),
+    owing(DEADLINE + timedelta(days=1)),
+    owing(DEADLINE, RequirementState.REJECTED),
+    owing(None, RequirementState.UNDER_REVIEW),
+    a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE, phase=Phase.ENDED),
+    a_snapshot(AssetState.ACTIVE, AssetState.FAILED, phase=Phase.ENDED),
+    a_snapshot(AssetState.FAILED, AssetState.FAILED, phase=Phase.FAILED),
+    a_snapshot(AssetState.CANCELLED, AssetState.CANCELLED, phase=Phase.CANCELLED),
+    a_snapshot(AssetState.DELETED, AssetState.DELETED, phase=Phase.DELETED),
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    order_id=st.text(alphabet="abcXYZ019._:-", min_size=1, max_size=20),
+    steps=st.lists(st.tuples(st.sampled_from(SNAPSHOTS), st.integers(1, 100)), max_size=12),
+    metadata=st.none() | st.text(max_size=5) | st.integers(-9, 9),
+)
+def test_partitions_and_places_are_stable_and_ended_orders_leave_what_is_for_open_ones(
+    order_id: str, steps: list[tuple[Any, int]], metadata: Any
+) -> None:
+    message = a_message(order_id=order_id, metadata={"team": metadata})
+    reference = placing.reference_of(SCOPE, order_id)
+    order, _ = placing.receive(
+        message, reference=reference, correlation_id="c", now=NOW, zone=RULES.zone, metadata_name="team"
+    )
+    first = memberships(order)
+    order = pending(message).with_(metadata_key=order.metadata_key)
+    at = NOW
+    for shown, hours in steps:
+        at += timedelta(hours=hours)
+        order = look(order, shown, at).order
+        listed = memberships(order)
+        assert all(PARTITION.fullmatch(partition) for partition, _ in listed.values())
+        assert len({partition.rpartition("/")[2] for partition, _ in listed.values()}) == 1, "one shard an order"
+        assert all(int(partition.rpartition("/")[2]) < SHARDS for partition, _ in listed.values())
+        # Whatever list an order is in from the start and stays in, it keeps its place there: pages do not skip it.
+        for name in listed.keys() & first.keys() - {"state"}:
+            assert listed[name] == first[name]
+        assert listed["state"][0].startswith(f"state/{order.state.value}/")
+        assert listed["state"][1] == first["state"][1]
+        assert ("open" in listed) is (order.state not in ENDED)
+        assert ("attention" in listed) is bool(attention(order))
+        standing = [deadline.value for deadline in order.deadlines if not deadline.missed]
+        assert ("deadline" in listed) is bool(standing)
+        assert all(place.endswith(f"#{order_id}") for _, place in listed.values())
+        if order.state in ENDED:
+            assert "deadline" not in listed
+            assert attention(order) in ((), ("contradiction",))
+    assert len(memberships(order)) <= 6 + 15
+
+
+def test_places_are_in_the_order_of_time() -> None:
+    early, late = owing_order(), look(pending(), owing(DEADLINE + timedelta(seconds=1))).order
+    assert memberships(early)["deadline"][1] < memberships(late)["deadline"][1]
+    assert memberships(early)["open"][1] == "2026-03-01T12:00:00.000000Z#order-1"
+
+
+def test_a_cancelled_received_order_is_open_no_more() -> None:
+    order, _ = placing.cancel(received(), "ada", NOW)
+    assert order.state is OrderState.CANCELLED
+    assert memberships(order).keys() == {"state", "provider", "country/DE"}

@@ -1,0 +1,174 @@
+"""An order's own list and deadline, where the carrier has none: reminded, ticked off, and nothing cancelled when it passes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from numberdesk.domain import deadlines
+from numberdesk.domain.capabilities import check
+from numberdesk.domain.fold import fold_unreadable
+from numberdesk.domain.lists import attention, memberships
+from numberdesk.domain.words import AssetState, ChangeKind, OrderState, Phase
+from numberdesk.providers import registry
+from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, look, only, owing, pending, received
+
+DEADLINE = NOW + timedelta(days=5)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+LIST = [{"id": "loa", "name": "Letter of authorisation", "kind": "document"}, {"id": "kyc", "name": "Identity"}]
+SHOWN = a_snapshot(AssetState.PENDING, lists_every_asset=False, sub_orders=())
+ZONE = RULES.zone
+
+
+def an_order(provider: str = "telesign", **fields: Any) -> Any:
+    message = a_message(
+        provider=provider,
+        items=[{"criteria": {"country": "DE"}, "quantity": 1}],
+        **{"reminders": ["P3D", "PT1H"], "requirements": LIST, "deadline": DEADLINE.isoformat(), **fields},
+    )
+    return pending(message)
+
+
+def seen(order: Any | None = None, at: Any = NOW) -> Any:
+    return look(order or an_order(), SHOWN, at)
+
+
+def ticked(order: Any, *ids: str, at: Any = NOW, done: bool = True) -> tuple[Any, list[Any]]:
+    return deadlines.tick(order, ids, done=done, now=at, zone=ZONE)
+
+
+def test_the_list_and_its_deadline_are_on_the_record_from_the_start() -> None:
+    order = received(a_message(requirements=LIST, deadline=DEADLINE.isoformat()))
+    assert [(it.id, it.own, it.sub_order_id) for it in order.requirements] == [("loa", True, ""), ("kyc", True, "")]
+    [deadline] = order.deadlines
+    assert (deadline.value, deadline.own, deadline.version) == (DEADLINE, True, 1)
+
+
+@pytest.mark.parametrize("provider", ["telesign", "callfire"])
+def test_action_is_required_while_something_is_owed_and_no_longer_than_that(provider: str) -> None:
+    order = seen(an_order(provider)).order
+    assert order.state is OrderState.ACTION_REQUIRED
+    assert attention(order) == ("requirements_owed",)
+    order, _ = ticked(order, "loa")
+    assert seen(order).order.state is OrderState.ACTION_REQUIRED
+    order, _ = ticked(order, "kyc")
+    order = seen(order).order
+    assert order.state is OrderState.PENDING
+    assert attention(order) == ()
+
+
+def test_reminders_come_and_say_what_is_still_to_do() -> None:
+    order, _ = ticked(seen().order, "kyc")
+    assert order.wake_at is not None
+    folded = seen(order, DEADLINE - 3 * DAY)
+    told = only(folded, ChangeKind.DEADLINE_APPROACHING)
+    assert told.people
+    assert told.data["owed"] == ["Letter of authorisation"]
+    assert "the order's own deadline. Still to do: Letter of authorisation (missing)." in told.message
+    assert "cancels" not in told.message
+    later = seen(folded.order, DEADLINE - HOUR)
+    assert "Nobody has acknowledged" in only(later, ChangeKind.DEADLINE_APPROACHING).message
+
+
+def test_they_come_while_the_provider_cannot_be_read() -> None:
+    order = seen().order
+    folded = fold_unreadable(order, began_at=DEADLINE - HOUR, now=DEADLINE - HOUR, rules=RULES)
+    told = only(folded, ChangeKind.DEADLINE_APPROACHING)
+    assert told.data["unconfirmed_since"] is None, "it is ours: nobody else need confirm it"
+    after = fold_unreadable(folded.order, began_at=DEADLINE, now=DEADLINE, rules=RULES)
+    assert only(after, ChangeKind.DEADLINE_MISSED).people
+
+
+def test_ticking_everything_off_erases_the_deadline_and_its_reminders() -> None:
+    order, changes = ticked(seen().order, "loa", "kyc")
+    assert [change.kind for change in changes] == [ChangeKind.REQUIREMENT_TICKED, ChangeKind.DEADLINE_ERASED]
+    assert "is met" in changes[1].message
+    assert order.deadlines == ()
+    assert "DeadlineApproaching" not in kinds(seen(order, DEADLINE - HOUR))
+    assert "deadline" not in memberships(order)
+
+
+def test_a_tick_taken_away_sets_the_deadline_again() -> None:
+    order, _ = ticked(seen().order, "loa", "kyc")
+    order, changes = ticked(order, "kyc", done=False)
+    assert [change.kind for change in changes] == [ChangeKind.REQUIREMENT_TICKED, ChangeKind.DEADLINE_SET]
+    [deadline] = order.deadlines
+    assert (deadline.value, deadline.id) == (DEADLINE, "2")
+    assert "DeadlineApproaching" in kinds(seen(order, DEADLINE - HOUR))
+    # One that was still standing is not set a second time.
+    order, changes = ticked(order, "loa", done=False)
+    assert [change.kind for change in changes] == [ChangeKind.REQUIREMENT_TICKED]
+
+
+def test_a_tick_taken_away_after_the_deadline_is_a_missed_one() -> None:
+    order, _ = ticked(seen().order, "loa", "kyc")
+    order, changes = ticked(order, "kyc", done=False, at=DEADLINE + HOUR)
+    assert ChangeKind.DEADLINE_MISSED in [change.kind for change in changes]
+
+
+def test_ticking_twice_changes_nothing() -> None:
+    order, _ = ticked(seen().order, "loa")
+    assert ticked(order, "loa") == (order, [])
+    assert ticked(order, "other") == (order, [])
+
+
+def test_missed_is_told_once_and_nothing_is_cancelled() -> None:
+    folded = seen(seen().order, DEADLINE)
+    missed = only(folded, ChangeKind.DEADLINE_MISSED)
+    assert missed.people
+    assert "The provider knows nothing of it and cancels nothing" in missed.message
+    assert folded.order.state is OrderState.ACTION_REQUIRED
+    assert attention(folded.order) == ("requirements_owed", "deadline_missed")
+    assert "DeadlineMissed" not in kinds(seen(folded.order, DEADLINE + DAY))
+    order, changes = ticked(folded.order, "loa", "kyc", at=DEADLINE + DAY)
+    assert "was missed" in changes[1].message
+    assert attention(order) == ("waiting_at_provider",), "until a look folds what follows"
+    assert attention(seen(order, DEADLINE + DAY).order) == ()
+
+
+@pytest.mark.parametrize(
+    ("phase", "state"), [(Phase.FAILED, OrderState.FAILED), (Phase.CANCELLED, OrderState.CANCELLED)]
+)
+def test_an_end_after_an_own_deadline_has_nothing_to_do_with_it(phase: Phase, state: OrderState) -> None:
+    order = seen(seen().order, DEADLINE).order
+    over = a_snapshot(phase=phase, word="x", lists_every_asset=False, sub_orders=())
+    folded = look(order, over, DEADLINE + DAY)
+    assert folded.order.state is state
+    told = " ".join(change.message for change in folded.changes)
+    assert "deadline for its requirements was missed" not in told
+
+
+def test_what_is_delivered_completes_the_order_with_or_without_its_list() -> None:
+    over = a_snapshot(AssetState.ACTIVE, phase=Phase.ENDED, lists_every_asset=False, sub_orders=())
+    folded = look(seen().order, over, NOW + HOUR)
+    assert folded.order.state is OrderState.COMPLETED
+    assert folded.order.deadlines == ()
+    assert attention(folded.order) == ()
+
+
+def test_the_carriers_requirements_are_no_ones_to_tick() -> None:
+    order = look(pending(), owing(DEADLINE)).order
+    assert ticked(order, "r-1") == (order, [])
+
+
+@pytest.mark.parametrize(
+    ("provider", "fields", "expected"),
+    [
+        ("telnyx", {"requirements": LIST}, {"requirements"}),
+        ("telnyx", {"deadline": DEADLINE.isoformat()}, {"deadline", "requirements"}),
+        ("telesign", {"deadline": DEADLINE.isoformat()}, {"requirements"}),
+        ("telesign", {"extension": {}}, {"extension"}),
+        ("telesign", {"answers": [{"requirement": "r", "value": {"kind": "text", "text": "x"}}]}, {"answers"}),
+        ("telesign", {"requirements": LIST}, set()),
+        ("telesign", {"requirements": LIST, "deadline": DEADLINE.isoformat()}, set()),
+        ("telnyx", {"extension": {}}, set()),
+    ],
+)
+def test_who_takes_what_is_checked_before_anything_is_bought(
+    provider: str, fields: dict[str, Any], expected: set[str]
+) -> None:
+    message = a_message(provider=provider, items=[{"numbers": ["+12065550100"]}], **fields)
+    faults = check(message, registry.capabilities(provider))
+    assert {fault.field for fault in faults if not fault.field.startswith("items")} == expected

@@ -25,7 +25,7 @@ LOCK = pip compile --quiet --upgrade --universal --generate-hashes --python-vers
 
 .PHONY: help
 help: ## say what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 .PHONY: run
 run: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS and play the twelve stories, printing how every order ends
@@ -63,6 +63,10 @@ SEEDS ?= 0:20000
 .PHONY: simulate
 simulate: .venv/ready ## play many seeded histories (SEEDS=first:last)
 	NUMBERDESK_SEEDS=$(SEEDS) .venv/bin/pytest -q -n 2 tests/simulation
+
+.PHONY: api-check
+api-check: .venv/ready ## ask the API anything at all: no 5xx, and no answer that docs/openapi.json does not describe
+	NUMBERDESK_API_EXAMPLES=100 .venv/bin/pytest -q -n 2 --dist load tests/api_check
 
 .PHONY: docs
 docs: .venv/ready ## write the pages of docs/ that come from the code

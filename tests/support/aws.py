@@ -25,6 +25,7 @@ from moto.events.models import EventPattern
 
 from numberdesk.providers import registry
 from numberdesk.storage.table import Table, entry_of_item, marshal, unmarshal
+from tests.support import described
 from tests.support.builders import START
 from tests.support.functions import LAMBDA, Function
 from tests.support.simulators.base import SimulatorTransport
@@ -106,11 +107,13 @@ class World:
             simulator.outbox.send = self._deliver_webhook
         self.sqs = boto3.client("sqs", region_name=REGION)
         self.dynamodb = boto3.client("dynamodb", region_name=REGION)
+        self.s3 = boto3.client("s3", region_name=REGION)
         self.secrets = boto3.client("secretsmanager", region_name=REGION)
         self.table = Table(self.dynamodb, stack.outputs["TableName"])
         self._functions: dict[str, Function] = {}
         self._bus_queue = self._listen_to_the_bus()
         self._published = 0
+        self._stream: list[dict[str, Any]] = []
         for provider, secret in SECRETS.items():
             self.put_secret(provider, **secret)
 
@@ -250,8 +253,10 @@ class World:
         """Give every record of the table's stream since its beginning, as Lambda would get it."""
         shard = moto.dynamodb.models.dynamodb_backends["123456789012"][REGION].tables[self.table._name].stream_shard
         assert shard is not None
-        # As JSON carries them.
-        return [json.loads(json.dumps(record.to_json(), default=str)) for record in shard.items]
+        # As JSON carries them; a record never changes.
+        fresh = shard.items[len(self._stream) :]
+        self._stream += [json.loads(json.dumps(record.to_json(), default=str)) for record in fresh]
+        return list(self._stream)
 
     # Webhooks
 
@@ -270,10 +275,24 @@ class World:
     def api(
         self, method: str, path: str, json: Any = None, *, principal: str | None = ALICE, **query: str
     ) -> tuple[int, Any]:
-        """Ask the API as a principal, and give the status and the body read as JSON (none where there is none)."""
+        """Ask the API as a principal, and give the status and the body read as JSON (none where there is none).
+
+        Every answer is held to the API's document.
+        """
         event = proxy_event(method, path, json, principal=principal, query={name: [it] for name, it in query.items()})
         answer = self.function("orders_api")(event)
-        return answer["statusCode"], loads(answer["body"]) if answer["body"] else None
+        body = loads(answer["body"]) if answer["body"] else None
+        described.check(method, path, answer, body)
+        return answer["statusCode"], body
+
+    def upload(self, form: dict[str, Any], content: bytes) -> None:
+        """Upload a file by a form, as far as its key and content type go: what the bucket refuses, it is not asked for here."""
+        self.s3.put_object(
+            Bucket=self.stack.outputs["FilesBucketName"],
+            Key=form["fields"]["key"],
+            ContentType=form["fields"]["Content-Type"],
+            Body=content,
+        )
 
     # What came of it
 

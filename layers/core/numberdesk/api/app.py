@@ -92,9 +92,10 @@ class Api:
         return self._answer(told)
 
     def _not_found(self, _: NotFoundError) -> Response[str]:
-        path = self.resolver.current_event.path
-        methods = sorted({route.method for route in ROUTES if route.matches(path)})
-        if not methods:
+        event = self.resolver.current_event
+        methods = sorted({route.method for route in ROUTES if route.matches(event.path)})
+        # A path whose form and method are right has a character in it that Powertools takes in no path.
+        if not methods or event.http_method in methods:
             return self._answer(Told(HttpProblem.NO_SUCH_PATH, "see the API's document for its paths"))
         response = self._answer(Told(HttpProblem.METHOD_NOT_ALLOWED, f"this path takes {', '.join(methods)}"))
         response.headers["Allow"] = ", ".join(methods)

@@ -60,12 +60,13 @@ STATUSES: dict[Problem | HttpProblem, tuple[int, str]] = {
     Problem.CANNOT_CANCEL: (409, "It cannot be cancelled"),
     Problem.CHANGED_MEANWHILE: (409, "It was changed meanwhile"),
     Problem.FILE_MISSING: (409, "The file is not there"),
+    # Nobody's retry helps: somebody must name another account, or mend this one.
+    Problem.ACCOUNT_UNUSABLE: (409, "The account cannot be used"),
     HttpProblem.UNSUPPORTED_MEDIA_TYPE: (415, "The body is not JSON"),
     Problem.FILE_NOT_TAKEN: (422, "The file is not taken"),
     Problem.PROVIDER_REFUSED: (422, "The provider refused"),
     HttpProblem.INTERNAL_ERROR: (500, "Something went wrong here"),
     Problem.PROVIDER_UNAVAILABLE: (503, "The provider cannot be asked just now"),
-    Problem.ACCOUNT_UNUSABLE: (503, "The account cannot be used"),
 }
 """For each kind its HTTP status and its title."""
 

@@ -92,8 +92,8 @@ class Catalogue:
         able = Ability.CATALOGUE in registry.capabilities(order.provider).abilities
         known: dict[About, list[Specification]] = {}
         found = []
-        for sub_order_id, about in _parts(order):
-            read = able and (about in known or len(known) < MOST_READS) and about != About(None, None)
+        for sub_order_id, about in _parts(order) if able else ():
+            read = (about in known or len(known) < MOST_READS) and about != About(None, None)
             if read and about not in known:
                 known[about] = self._read(order.provider, order.account, about)
             stands = _joined(order, sub_order_id, known.get(about, []))

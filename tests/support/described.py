@@ -1,0 +1,43 @@
+"""Holds what the API answers to its own document."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from numberdesk.api.document import document
+from numberdesk.api.routes import ROUTES
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return document()
+
+
+@cache
+def _validator(path: str, method: str, status: int, content_type: str) -> Draft202012Validator:
+    described = _document()["paths"][path][method.lower()]["responses"][str(status)]["content"][content_type]["schema"]
+    return Draft202012Validator({**described, "components": _document()["components"]})
+
+
+def check(method: str, path: str, answer: dict[str, Any], body: Any) -> None:
+    """Fail where the document does not describe an answer: its status, its type, every field of its body.
+
+    Paths and methods that the API has not are described nowhere, and not looked at here.
+    """
+    route = next((route for route in ROUTES if route.method == method and route.matches(path)), None)
+    if route is None:
+        return
+    status = answer["statusCode"]
+    assert str(status) in _document()["paths"][route.path][method.lower()]["responses"], f"{status} is not described"
+    if body is None:
+        assert status == 204
+        return
+    [content_type] = answer["multiValueHeaders"]["Content-Type"]
+    errors = [
+        f"{error.json_path}: {error.message}"
+        for error in _validator(route.path, method, status, content_type).iter_errors(body)
+    ]
+    assert errors == []

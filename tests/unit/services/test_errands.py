@@ -326,3 +326,50 @@ def test_one_that_fails_does_not_hold_up_the_next(desk: ADesk) -> None:
     desk.carrier.fails["comment"] = [base.RefusedError("no comments here", code="10015")]
     desk.wake()
     assert [errand.state for errand in desk.order.errands] == [ErrandState.REFUSED, ErrandState.DONE]
+
+
+def test_what_nobody_thought_of_holds_up_neither_looks_nor_reminders(desk: ADesk) -> None:
+    supply_text(desk)
+    desk.carrier.fails["supply"] = [RuntimeError(SECRET)] * 50
+    looks = len(desk.carrier.named("observe"))
+    desk.wake()
+    assert len(desk.carrier.named("observe")) == looks + 1
+    assert outcome(desk) == (ErrandState.WAITING, "RuntimeError")
+    for _ in range(120):
+        desk.wake()
+    assert outcome(desk) == (ErrandState.REFUSED, f"given up after {MOST_TRIES} tries: RuntimeError")
+    assert desk.told(ChangeKind.DEADLINE_APPROACHING)
+    assert SECRET not in desk.texts()
+
+
+def test_a_comment_that_broke_is_looked_for_before_it_is_sent_again(desk: ADesk) -> None:
+    post_comment(desk)
+    desk.carrier.fails["comment"] = [RuntimeError("?")]
+    desk.wake()
+    desk.wake()
+    assert desk.carrier.named("comments") == ["s-1"]
+    assert len(desk.carrier.written) == 1
+
+
+def test_a_slow_provider_leaves_time_for_the_look(desk: ADesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eighteen time-outs of 20 s would be three times the time that a Lambda has."""
+    for number in range(18):
+        desk.clerk.comment("order-1", f"comment {number}", "ada")
+    tried = []
+
+    def hang(_: str, text: str) -> str:
+        tried.append(text)
+        desk.time += timedelta(seconds=20)
+        raise base.UnclearError("ReadTimeout")
+
+    monkeypatch.setattr(desk.carrier, "comment", hang)
+    for _ in range(18):
+        looks = len(desk.carrier.named("observe"))
+        assert desk.order.wake_at is not None
+        began = max(desk.time, desk.order.wake_at)
+        desk.wake()
+        assert desk.time - began <= timedelta(seconds=40)
+        assert len(desk.carrier.named("observe")) == looks + 1
+    for _ in range(100):
+        desk.wake()
+    assert {f"comment {number}" for number in range(18)} <= set(tried), "each has its turn"

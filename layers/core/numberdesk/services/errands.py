@@ -26,7 +26,10 @@ from numberdesk.providers.base import (
     ProviderError,
     RefusedError,
     SlotBusyError,
+    UnclearError,
 )
+from numberdesk.services.desk import what_broke
+from numberdesk.services.ports import ConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
 
 _SKEW = timedelta(minutes=5)
 """How far a provider's clock may be behind ours."""
+_MOST_TIME = timedelta(seconds=20)
+"""Time after which no further errand is begun: a Lambda has two minutes, and the look after them needs most of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,17 @@ class Errands:
     files: Files
 
     def run(self, order: Order, actor: str) -> Order:
-        """Carry out all that is due of an order that is at its provider, one after the other; gives it as it is then.
+        """Carry out what is due of an order that is at its provider, one after the other; gives it as it is then.
+
+        Where a provider is slow some are left to the next run, for which they are due at once.
 
         Raises:
             ConflictError: somebody else wrote the order; what was sent is sent again, or found, in the next run.
         """
-        for errand in errands.due(order, self.desk.clock.now()):
+        now = self.desk.clock.now()
+        for errand in errands.due(order, now):
+            if self.desk.clock.now() - now >= _MOST_TIME:
+                break
             order = self._one(order, errand, actor)
         return order
 
@@ -68,6 +78,11 @@ class Errands:
             return self._commit(order, *errands.refused(order, errand, str(error), self.desk.clock.now()), actor)
         except ProviderError as error:
             return self._postpone(order, errand, error, actor)
+        except ConflictError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the order's looks and reminders must not wait for it
+            self.desk.log.error("errand broke", extra=what_broke(error))  # noqa: TRY400 - without its text
+            return self._postpone(order, errand, UnclearError(type(error).__name__), actor)
         return self._commit(order, *errands.done(order, errand, outcome, self.desk.clock.now()), actor)
 
     def _announce(self, order: Order, errand: Errand, actor: str) -> tuple[Order, Errand]:

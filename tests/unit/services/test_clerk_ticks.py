@@ -1,0 +1,102 @@
+"""An order's own list at a provider that has none: ticked off through the desk, reminded, and told when it is missed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from numberdesk.domain.values import Answer
+from numberdesk.domain.words import AssetState, ChangeKind, OrderState
+from numberdesk.services.problems import Problem, ProblemError
+from tests.support.desks import ADesk
+from tests.support.orders import NOW, a_snapshot
+
+DEADLINE = NOW + timedelta(days=5)
+LIST = [{"id": "loa", "name": "Letter of authorisation"}, {"id": "kyc", "name": "Identity"}]
+
+
+def desk_of(provider: str) -> ADesk:
+    desk = ADesk()
+    desk.vetted(
+        a_snapshot(AssetState.PENDING, lists_every_asset=False, sub_orders=()),
+        provider=provider,
+        items=[{"criteria": {"country": "DE"}, "quantity": 1}],
+        reminders=["P1D"],
+        requirements=LIST,
+        deadline=DEADLINE.isoformat(),
+    )
+    return desk
+
+
+def tick(*requirements: str, done: bool = True) -> list[Answer]:
+    return [Answer.model_validate({"requirement": it, "value": {"kind": "done", "done": done}}) for it in requirements]
+
+
+@pytest.mark.parametrize("provider", ["telesign", "callfire"])
+def test_the_state_follows_the_ticks_without_a_call_to_anybody(provider: str) -> None:
+    desk = desk_of(provider)
+    assert desk.order.state is OrderState.ACTION_REQUIRED
+    desk.clerk.supply("order-1", tick("loa"), "ada")
+    assert desk.wake().state is OrderState.ACTION_REQUIRED
+    desk.clerk.supply("order-1", tick("IDENTITY"), "bob")
+    assert desk.wake().state is OrderState.PENDING
+    assert [entry.actor for entry in desk.told(ChangeKind.REQUIREMENT_TICKED)] == ["ada", "bob"]
+    assert [entry.actor for entry in desk.told(ChangeKind.DEADLINE_ERASED)] == ["bob"]
+    assert {name for name, _ in desk.carrier.calls} == {"plan", "place", "observe"}
+    assert desk.order.errands == ()
+
+
+def test_what_is_ticked_already_writes_nothing_and_a_tick_may_be_taken_away() -> None:
+    desk = desk_of("telesign")
+    ticked = desk.clerk.supply("order-1", tick("loa", "kyc"), "ada")
+    assert desk.clerk.supply("order-1", tick("loa"), "bob") == ticked
+    desk.wake()
+    desk.clerk.supply("order-1", tick("loa", done=False), "bob")
+    assert desk.wake().state is OrderState.ACTION_REQUIRED
+    [deadline] = desk.order.deadlines
+    assert deadline.value == DEADLINE
+
+
+def test_values_are_no_ticks_and_unknown_names_are_told() -> None:
+    desk = desk_of("telesign")
+    before = desk.order
+    answers = [*tick("loa"), Answer.model_validate({"requirement": "kyc", "value": {"kind": "text", "text": "x"}})]
+    with pytest.raises(ProblemError) as caught:
+        desk.clerk.supply("order-1", answers, "ada")
+    assert [(fault.field, fault.code) for fault in caught.value.faults] == [("values.1.value", "wrong_kind")]
+    with pytest.raises(ProblemError) as caught:
+        desk.clerk.supply("order-1", tick("passport"), "ada")
+    assert caught.value.problem is Problem.INVALID
+    assert desk.order == before
+
+
+def test_rungs_fire_and_a_missed_deadline_is_told_while_the_order_goes_on() -> None:
+    desk = desk_of("callfire")
+    desk.clerk.acknowledge("order-1", DEADLINE - timedelta(hours=1), "ada")
+    while desk.time <= DEADLINE:
+        desk.wake()
+    [reminder] = desk.told(ChangeKind.DEADLINE_APPROACHING)
+    assert "ada is on it until" in reminder.message
+    assert len(desk.told(ChangeKind.DEADLINE_MISSED)) == 1
+    assert desk.order.state is OrderState.ACTION_REQUIRED
+    listed: Any = desk.store.list_orders("attention", after=None, newest_first=False, limit=5)
+    assert listed.items[0].attention == ("requirements_owed", "deadline_missed")
+
+
+def test_ticks_before_the_order_is_at_its_provider_are_kept() -> None:
+    desk = ADesk()
+    desk.carrier.snapshot = a_snapshot(AssetState.PENDING, lists_every_asset=False, sub_orders=())
+    fields: dict[str, Any] = {
+        "provider": "telesign",
+        "items": [{"criteria": {"country": "DE"}, "quantity": 1}],
+        "requirements": LIST,
+    }
+    # While the purchase is prepared: its intent conflicts, and the order is taken up again by the next wake.
+    desk.do_at = {1: lambda: desk.clerk.supply("order-1", tick("loa", "kyc"), "ada") and None}
+    desk.place(**fields)
+    assert desk.order.state is OrderState.RECEIVED
+    desk.wake()
+    assert desk.wake().state is OrderState.PENDING
+    assert len(desk.carrier.named("place")) == 1

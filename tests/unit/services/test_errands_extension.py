@@ -1,0 +1,85 @@
+"""More time, from the policy's rung to the silent grant: asked once, told as what it is, and counted."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from numberdesk.domain.words import ChangeKind, ErrandState
+from numberdesk.providers import base
+from numberdesk.services.receive import message
+from tests.support.desks import ADesk
+from tests.support.orders import NOW, owing
+
+DEADLINE = NOW + timedelta(days=2)
+FIELDS = {"reminders": ["P1D", "PT4H"], "extension": {"before": "P1D"}}
+
+
+def at_the_rung() -> ADesk:
+    """A desk at the moment at which the policy's rung is due."""
+    desk = ADesk()
+    desk.vetted(owing(DEADLINE), **FIELDS)
+    while desk.order.wake_at is not None and desk.order.wake_at < DEADLINE - timedelta(days=1):
+        desk.wake()
+    return desk
+
+
+def test_the_policy_asks_in_our_own_words_and_a_silent_grant_is_told_and_counted() -> None:
+    desk = at_the_rung()
+    desk.wake()
+    desk.wake()
+    [errand] = desk.order.errands
+    assert (errand.by, errand.state) == ("policy", ErrandState.DONE)
+    [comment] = desk.carrier.written
+    assert desk.order.reference in comment.body
+    [requested] = desk.told(ChangeKind.EXTENSION_REQUESTED)
+    assert "by the order's policy" in requested.message
+    assert desk.counted["DriftFound", "telnyx"] == 0
+    desk.carrier.snapshot = owing(DEADLINE + timedelta(days=7))
+    desk.wake()
+    [moved] = desk.told(ChangeKind.DEADLINE_MOVED)
+    assert {name: moved.data[name] for name in ("extended", "asked_for", "silent")} == {
+        "extended": True,
+        "asked_for": True,
+        "silent": True,
+    }
+    assert moved.people
+    assert desk.counted["DriftFound", "telnyx"] == 1
+    for _ in range(20):
+        desk.wake()
+    assert len(desk.carrier.written) == 1
+
+
+def test_a_request_that_is_refused_is_told_and_counts() -> None:
+    desk = at_the_rung()
+    desk.carrier.fails["comment"] = [base.RefusedError("no", code="10015")]
+    desk.wake()
+    desk.wake()
+    [refused] = desk.told(ChangeKind.ERRAND_REFUSED)
+    assert "The request for more time" in refused.message
+    while desk.time < DEADLINE - timedelta(hours=2):
+        desk.wake()
+    assert len(desk.told(ChangeKind.DEADLINE_APPROACHING)) == 2
+    assert desk.carrier.written == []
+
+
+def test_a_grant_that_a_notification_announced_is_not_counted() -> None:
+    desk = at_the_rung()
+    desk.carrier.snapshot = owing(DEADLINE + timedelta(days=7))
+    payload = {"id": "po-1", "status": "pending", "record_type": "number_order"}
+    data = {"event_type": "number_order.complete", "id": "e-1", "payload": payload, "record_type": "event"}
+    body = json.dumps({"data": data}).encode()
+    event = json.loads(json.dumps(message("telnyx", "default", body, desk.time, key="k"), default=str))
+    desk.syncer.handle(event)
+    [moved] = desk.told(ChangeKind.DEADLINE_MOVED)
+    assert moved.data["silent"] is False
+    assert desk.counted["DriftFound", "telnyx"] == 0
+
+
+def test_what_people_asked_for_counts_for_the_policy() -> None:
+    desk = ADesk()
+    desk.vetted(owing(DEADLINE), **FIELDS)
+    desk.clerk.extend("order-1", "ada", text="please")
+    while desk.time < DEADLINE - timedelta(hours=2):
+        desk.wake()
+    assert [comment.body for comment in desk.carrier.written] == ["please"]

@@ -4,8 +4,8 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -38,6 +38,7 @@ class DeployedStage:
         self.private: Mapping[str, str] = {f"the key {name}": value for name, value in asdict(world.keys).items()}
         self._logs = world.stack.client("logs")
         self._people, self._bus = world.stack.people_queue(), world.stack.events_queue()
+        self._callers = ThreadPoolExecutor(8, "caller")
         self._rested = self._checked = time.monotonic()
         self._log_read_until = 0
 
@@ -68,19 +69,21 @@ class DeployedStage:
         finally:
             over.set()
             sweeper.join(10)
+            self._callers.shutdown(wait=False, cancel_futures=True)
 
     def ask(self, provider: str, control: str, **arguments: Any) -> Any:
         return self.world.simulators.ask(provider, control, **arguments)
 
-    def call(self, call: Call) -> Answer:
-        answer = self.world.api.call(call.method, call.path, call.body, query=call.query)
-        return Answer(
-            answer.status_code, answer.json() if answer.content else None, answer.headers.get("content-type", "")
-        )
+    def call(self, call: Call) -> Future[Answer]:
+        return self._callers.submit(self._call, call)
 
-    def call_together(self, calls: Iterable[Call]) -> list[Answer]:
-        with ThreadPoolExecutor() as pool:
-            return list(pool.map(self.call, calls))
+    def _call(self, call: Call) -> Answer:
+        try:
+            answer = self.world.api.call(call.method, call.path, call.body, query=call.query)
+        except httpx.HTTPError as fault:
+            return Answer(0, repr(fault), "")
+        body = answer.json() if answer.content else None
+        return Answer(answer.status_code, body, answer.headers.get("content-type", ""))
 
     def post_webhook(self, headers: Mapping[str, str], body: str) -> int:
         return httpx.post(

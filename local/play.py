@@ -34,6 +34,8 @@ DEAD_LETTERS = ("Order", "Sync", "Stream", "Schedule", "People")
 
 Say = Callable[[str], None]
 Steps = Generator[str, None, None]
+Asking = Generator[str, None, Answer]
+"""Steps to an answer of the API."""
 
 
 class StoryError(Exception):
@@ -139,12 +141,12 @@ class PlayedOrder:
         self.sent_at = self.sent_at or self.play.now()
         self.message_ids.append(self.play.send(self.message))
 
-    def submit(self) -> Answer:
+    def submit(self) -> Asking:
         """Hand its message to the API."""
         self.sent_at = self.sent_at or self.play.now()
         return self.play.call("POST", "/orders", self.message)
 
-    def call(self, method: str, path: str = "", body: Mapping[str, Any] | None = None) -> Answer:
+    def call(self, method: str, path: str = "", body: Mapping[str, Any] | None = None) -> Asking:
         """Call the API about it, at a path below its own."""
         return self.play.call(method, f"/orders/{self.order_id}{path}", body)
 
@@ -244,9 +246,17 @@ class Play:
 
     def call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> Asking:
         """Call the API."""
-        return self.stage.call(Call(method, path, body, query))
+        [answer] = yield from self.call_together([Call(method, path, body, query)])
+        return answer
+
+    def call_together(self, calls: Sequence[Call]) -> Generator[str, None, list[Answer]]:
+        """Call the API several times, none of them waiting for the answers of the others."""
+        answers = [self.stage.call(call) for call in calls]
+        paths = ", ".join(f"{call.method} {call.path}" for call in calls)
+        yield from self.until(lambda: all(answer.done() for answer in answers), f"the API to answer {paths}")
+        return [answer.result() for answer in answers]
 
     def until(self, holds: Callable[[], object], what: str) -> Steps:
         """Wait."""

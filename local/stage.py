@@ -4,7 +4,8 @@
 and in a time of its own, so that a story takes seconds there.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ class Answer:
     """What the API answered."""
 
     status: int
+    """Zero if it did not answer; the body then says why."""
     body: Any
     """JSON; none where there was no body."""
     content_type: str
@@ -44,9 +46,12 @@ class Stage(Protocol):
     """The stack's."""
     sqs: Any
     """A boto3 client of its queues."""
-    records: Records
     private: Mapping[str, str]
     """Keys that must be in no log, by name."""
+
+    @property
+    def records(self) -> Records:
+        """The order table."""
 
     def now(self) -> datetime:
         """The present, in the stage's time."""
@@ -68,11 +73,8 @@ class Stage(Protocol):
             LookupError: it refused.
         """
 
-    def call(self, call: Call) -> Answer:
-        """Call the API as the operator."""
-
-    def call_together(self, calls: Iterable[Call]) -> list[Answer]:
-        """Call the API several times, so that none waits for what the others lead to."""
+    def call(self, call: Call) -> Future[Answer]:
+        """Call the API as the operator. Until the answer is there, other stories go on."""
 
     def post_webhook(self, headers: Mapping[str, str], body: str) -> int:
         """Post to the address for Telnyx's webhooks; the status of the answer."""

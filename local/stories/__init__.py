@@ -3,6 +3,7 @@
 from local.stories import desk, twelve
 from local.stories.telling import STORIES
 
+STORIES.sort(key=lambda story: story.number)
 TWELVE = [story for story in STORIES if story.number <= 12]
 """Those of `make run`."""
 

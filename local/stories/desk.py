@@ -3,6 +3,7 @@
 import hashlib
 import json
 from base64 import b64decode
+from collections.abc import Generator
 from datetime import timedelta
 from typing import Any
 
@@ -32,9 +33,11 @@ def requirements_of(entry_data: Any) -> list[str]:
     return sorted(it["name"] for it in entry_data["requirements"])
 
 
-def upload(play: Play, path: str, filename: str, content_type: str, content: bytes) -> str:
+def upload(play: Play, path: str, filename: str, content_type: str, content: bytes) -> Generator[str, None, str]:
     """Upload a file by a form of the API; its id."""
-    form = expect_answer(play.call("POST", f"{path}/files", {"filename": filename, "content_type": content_type}), 201)
+    form = expect_answer(
+        (yield from play.call("POST", f"{path}/files", {"filename": filename, "content_type": content_type})), 201
+    )
     status = play.stage.upload(form["upload"], content)
     expect(200 <= status < 300, f"the form for {filename} was answered {status}")
     return str(form["file_id"])
@@ -61,7 +64,7 @@ def values_at_telnyx(order: PlayedOrder) -> list[str]:
     return [item["field_value"] for content in ours for item in content["regulatory_requirements"]]
 
 
-def expect_cancelled_as_asked(order: PlayedOrder) -> None:
+def expect_cancelled_as_asked(order: PlayedOrder) -> Steps:
     """It was cancelled, people know who asked for it, and nothing is left to be done."""
     [entry] = order.entries("OrderCancelled")
     asked, operator = entry.data["asked_by"], order.play.stage.operator
@@ -70,7 +73,7 @@ def expect_cancelled_as_asked(order: PlayedOrder) -> None:
     expect(operator.rpartition("/")[2] in entry.message, f"who asked is not in: {entry.message}")
     [wish] = order.entries("ErrandAsked")
     expect(wish.data["errand"] == "cancel" and wish.actor == operator, f"asked: {wish.actor} {wish.data}")
-    expect_problem(order.call("POST", "/cancel", {}), 409, "order-ended")
+    expect_problem((yield from order.call("POST", "/cancel", {})), 409, "order-ended")
 
 
 # --- the stories ---
@@ -86,17 +89,17 @@ def a_profile(play: Play) -> Steps:
     profile = play.order("13-answered-by-a-profile", ends="completed")
     person.send()
     yield from until_people_hear(person, "RequirementRequested")
-    supply(person, GERMAN)
+    yield from supply(person, GERMAN)
 
     content = a_pdf(play, "Personalausweis der Geschäftsführerin")
-    file_id = upload(play, PROFILE, "ausweis.pdf", "application/pdf", content)
+    file_id = yield from upload(play, PROFILE, "ausweis.pdf", "application/pdf", content)
     answers = supplied(profile, GERMAN | {"Identity Document": {"kind": "file", "file_id": file_id}})["values"]
-    expect_problem(play.call("PUT", PROFILE.replace("/DE/", "/XX/"), {"answers": answers}), 400, "invalid")
-    expect_answer(play.call("PUT", PROFILE, {"answers": answers, "enabled": True, "version": 0}), 200)
-    expect_problem(play.call("PUT", PROFILE, {"answers": [], "version": 0}), 409, "changed-meanwhile")
+    expect_problem((yield from play.call("PUT", PROFILE.replace("/DE/", "/XX/"), {"answers": answers})), 400, "invalid")
+    expect_answer((yield from play.call("PUT", PROFILE, {"answers": answers, "enabled": True, "version": 0})), 200)
+    expect_problem((yield from play.call("PUT", PROFILE, {"answers": [], "version": 0})), 409, "changed-meanwhile")
     expect(not person.entries("ProfileApplied"), "the profile answered an order that a person had answered")
 
-    expect_answer(profile.submit(), 202)
+    expect_answer((yield from profile.submit()), 202)
     for order in (person, profile):
         yield from order.until("completed")
     [applied] = profile.entries("ProfileApplied")
@@ -129,7 +132,7 @@ def an_extension(play: Play) -> Steps:
     said = {name: moved.data[name] for name in ("extended", "asked_for", "silent")}
     expect(all(said.values()), f"the new deadline was told as {said}")
     yield from until_people_hear(order, "DeadlineApproaching", times=2)
-    supply(order, GERMAN)
+    yield from supply(order, GERMAN)
     yield from order.until("completed")
 
     expect_reminders(order, (1, "PT20S"), (2, "PT20S"))
@@ -148,7 +151,7 @@ def an_extension(play: Play) -> Steps:
 def swiss_without_a_group(play: Play) -> Steps:
     order = play.order("15-swiss-without-a-group", ends=REFUSED, purchases=0)
     field = "items.0.requirement_group_id"
-    fields = expect_problem(order.submit(), 400, "invalid")
+    fields = expect_problem((yield from order.submit()), 400, "invalid")
     expect(fields == [field], f"the API found fault with {fields}")
     order.send()
     yield from order.until(REFUSED)
@@ -157,7 +160,7 @@ def swiss_without_a_group(play: Play) -> Steps:
     expect(json.loads(letter["Body"]) == order.message, f"in the dead-letter queue: {letter['Body']}")
     for text in (attribute(letter, "reason"), *order.told("OrderRefused")):
         expect(field in text and "requirement group" in text, f"what to do is not in: {text}")
-    expect_problem(order.call("GET"), 404, "not-found")
+    expect_problem((yield from order.call("GET")), 404, "not-found")
     seen = [call for call in play.ask("telnyx", "requests") if _is_swiss(call) or order.reference in json.dumps(call)]
     expect(not seen, f"Telnyx was called {len(seen)} times")
 
@@ -180,12 +183,11 @@ def a_document(play: Play) -> Steps:
     other = GERMAN | {"Identity Document": {"kind": "document_id", "document_id": "d0c2-another"}}
 
     kinds = {"filename": "passport.html", "content_type": "text/html"}
-    expect_problem(play.call("POST", f"{path}/files", kinds), 400, "invalid")
-    denied = upload(play, path, "passport.png", "image/png", content)
-    waiting, empty = (
-        expect_answer(play.call("POST", f"{path}/files", kinds | {"content_type": "application/pdf"}), 201)
-        for _ in range(2)
-    )
+    expect_problem((yield from play.call("POST", f"{path}/files", kinds)), 400, "invalid")
+    denied = yield from upload(play, path, "passport.png", "image/png", content)
+    kinds["content_type"] = "application/pdf"
+    waiting = expect_answer((yield from play.call("POST", f"{path}/files", kinds)), 201)
+    empty = expect_answer((yield from play.call("POST", f"{path}/files", kinds)), 201)
     # S3 does not take it in by this form. Where a bucket does, as moto's, the desk has the last word.
     was_taken = 200 <= play.stage.upload(empty["upload"], b"") < 300
     for file_id, status, problem in (
@@ -195,12 +197,12 @@ def a_document(play: Play) -> Steps:
         ("never-asked-for", 409, "file-missing"),
     ):
         values = supplied(order, {"Identity Document": {"kind": "file", "file_id": file_id}})
-        expect_problem(order.call("POST", "/requirements", values), status, problem)
-    shown = expect_answer(order.call("GET"), 200)
+        expect_problem((yield from order.call("POST", "/requirements", values)), status, problem)
+    shown = expect_answer((yield from order.call("GET")), 200)
     expect(not shown["errands"], f"something is being done: {shown['errands']}")
 
-    file_id = upload(play, path, "passport.pdf", "application/pdf", content)
-    supply(order, other | {"Identity Document": {"kind": "file", "file_id": file_id}})
+    file_id = yield from upload(play, path, "passport.pdf", "application/pdf", content)
+    yield from supply(order, other | {"Identity Document": {"kind": "file", "file_id": file_id}})
     yield from order.until("completed")
     sent = documents_of(order)
     expect(sent == [hashlib.sha256(content).hexdigest()], f"{len(sent)} documents reached Telnyx, or another one")
@@ -213,14 +215,14 @@ def cancelled_at_telnyx(play: Play) -> Steps:
     order = play.order("17-cancelled-at-telnyx", ends="cancelled")
     order.send()
     yield from until_people_hear(order, "RequirementRequested")
-    shown = expect_answer(order.call("POST", "/cancel", {}), 202)
+    shown = expect_answer((yield from order.call("POST", "/cancel", {})), 202)
     expect(shown["state"] == "action_required", f"cancelled before Telnyx said so: {shown['state']}")
     yield from order.until("cancelled")
     yield from until_people_hear(order, "OrderCancelled")
-    expect_cancelled_as_asked(order)
+    yield from expect_cancelled_as_asked(order)
     [theirs] = [it for it in play.ask("telnyx", "orders") if it["order_id"] == order.theirs]
     expect(theirs["status"] == "cancelled", f"at Telnyx it is {theirs['status']}")
-    expect_problem(order.call("POST", "/requirements", supplied(order, GERMAN)), 409, "order-ended")
+    expect_problem((yield from order.call("POST", "/requirements", supplied(order, GERMAN))), 409, "order-ended")
 
 
 @story(
@@ -237,10 +239,10 @@ def cancelled_at_telesign(play: Play) -> Steps:
         order.send()
     for order in (early, late):
         yield from order.until("pending")
-        expect_answer(order.call("POST", "/cancel", {}), 202)
+        expect_answer((yield from order.call("POST", "/cancel", {})), 202)
     yield from early.until("cancelled")
     yield from until_people_hear(early, "OrderCancelled")
-    expect_cancelled_as_asked(early)
+    yield from expect_cancelled_as_asked(early)
     yield from until_people_hear(late, "ErrandRefused")
     play.ask("telesign", "set_status", status="resolved", order=late.reference)
     yield from late.until("completed")
@@ -254,7 +256,7 @@ def callfire_cannot_cancel(play: Play) -> Steps:
     order = play.order("19-callfire-cannot-cancel", ends="completed")
     order.send()
     yield from order.until("pending")
-    expect_problem(order.call("POST", "/cancel", {}), 409, "cannot-cancel")
+    expect_problem((yield from order.call("POST", "/cancel", {})), 409, "cannot-cancel")
     play.ask("callfire", "set_status", status="FINISHED", order=order.theirs)
     yield from order.until("completed")
     expect(not order.entries("ErrandAsked"), "something was asked of CallFire")
@@ -274,14 +276,14 @@ def own_list(play: Play) -> Steps:
     yield from order.until("action_required")
     expect(deadline_of(order) == deadline, f"the deadline is {deadline_of(order)}")
     yield from until_people_hear(order, "DeadlineApproaching")
-    expect_answer(order.call("POST", "/requirements", _ticked("loa")), 200)
-    fields = expect_problem(order.call("POST", "/requirements", _ticked("no-such-thing")), 400, "invalid")
+    expect_answer((yield from order.call("POST", "/requirements", _ticked("loa"))), 200)
+    fields = expect_problem((yield from order.call("POST", "/requirements", _ticked("no-such-thing"))), 400, "invalid")
     expect(fields == ["values.0.requirement"], f"the API found fault with {fields}")
     yield from until_people_hear(order, "DeadlineApproaching", times=2)
     first, second = (entry.message for entry in order.entries("DeadlineApproaching"))
     expect(letter in first and identity in first, f"not all that is to do is in: {first}")
     expect(letter not in second and identity in second, f"not just what is left to do is in: {second}")
-    expect_answer(order.call("POST", "/requirements", _ticked(identity)), 200)
+    expect_answer((yield from order.call("POST", "/requirements", _ticked(identity))), 200)
     yield from order.until("pending")
     play.ask("telesign", "set_status", status="resolved", order=order.reference)
     yield from order.until("completed")
@@ -307,15 +309,17 @@ def acknowledged(play: Play) -> Steps:
     yield from until_people_hear(order, "DeadlineApproaching")
     until = play.now() + timedelta(hours=2)
     expect_problem(
-        order.call("POST", "/acknowledgements", {"until": (until - timedelta(days=1)).isoformat()}), 400, "invalid"
+        (yield from order.call("POST", "/acknowledgements", {"until": (until - timedelta(days=1)).isoformat()})),
+        400,
+        "invalid",
     )
-    expect_answer(order.call("POST", "/acknowledgements", {"until": until.isoformat()}), 200)
+    expect_answer((yield from order.call("POST", "/acknowledgements", {"until": until.isoformat()})), 200)
     yield from until_people_hear(order, "DeadlineApproaching", times=2)
     first, second = (entry.message for entry in order.entries("DeadlineApproaching"))
     who = play.stage.operator.rpartition("/")[2]
     expect(who not in first, f"somebody is on it before anybody was told: {first}")
     expect(f"{who} is on it until {until:%Y-%m-%d %H:%M}" in second, f"who is on it is not in: {second}")
-    supply(order, GERMAN)
+    yield from supply(order, GERMAN)
     yield from order.until("completed")
     expect_reminders(order, (1, "PT40S"), (1, "PT20S"))
     [entry] = order.entries("ReminderAcknowledged")
@@ -332,7 +336,7 @@ def two_people(play: Play) -> Steps:
         Call("POST", f"/orders/{order.order_id}/requirements", supplied(order, {"Business Name": _text(name)}))
         for name in names
     ]
-    answers = play.stage.call_together(calls)
+    answers = yield from play.call_together(calls)
     winners = [name for name, answer in zip(names, answers, strict=True) if answer.status == 202]
     expect(len(winners) == 1, f"answered {[answer.status for answer in answers]}")
     [other] = [answer for answer in answers if answer.status != 202]
@@ -341,7 +345,7 @@ def two_people(play: Play) -> Steps:
     expect_problem(other, 409, known)
     expect(known in ("being-supplied", "already-supplied"), f"the other is told {known}")
     yield from order.until_recorded("RequirementSubmitted")
-    supply(order, {name: value for name, value in GERMAN.items() if name != "Business Name"})
+    yield from supply(order, {name: value for name, value in GERMAN.items() if name != "Business Name"})
     yield from order.until("completed")
     reached = [value for value in values_at_telnyx(order) if value in names]
     expect(reached == winners, f"{len(reached)} names reached Telnyx, or the other one")
@@ -358,7 +362,7 @@ def _text(text: str) -> dict[str, str]:
 )
 def check_first(play: Play) -> Steps:
     query = {"country": "NL", "number_type": "local"}
-    taken = expect_answer(play.call("GET", "/providers/telnyx/requirements", query=query), 200)["items"]
+    taken = expect_answer((yield from play.call("GET", "/providers/telnyx/requirements", query=query)), 200)["items"]
     wrong = play.order("23-values-that-break-criteria", ends="failed", purchases=0)
     right = play.order("23-values-that-fit", ends="completed")
     for order in (wrong, right):
@@ -368,7 +372,7 @@ def check_first(play: Play) -> Steps:
     expect((number["min_length"], number["max_length"]) == (8, 8), f"how long it may be: {number}")
 
     for order in (wrong, right):
-        expect_answer(order.submit(), 202)
+        expect_answer((yield from order.submit()), 202)
     yield from wrong.until("failed")
     yield from until_people_hear(wrong, "OrderFailed")
     [entry] = wrong.entries("OrderFailed")

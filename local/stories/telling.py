@@ -89,9 +89,9 @@ def expect_problem(answer: Answer, status: int, problem: str) -> list[str]:
     return [error["field"] for error in body["errors"]]
 
 
-def supply(order: PlayedOrder, values: Mapping[str, Any]) -> None:
+def supply(order: PlayedOrder, values: Mapping[str, Any]) -> Steps:
     """Supply values through the API, by requirement."""
-    expect_answer(order.call("POST", "/requirements", supplied(order, values)), 202)
+    expect_answer((yield from order.call("POST", "/requirements", supplied(order, values))), 202)
 
 
 def supplied(order: PlayedOrder, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,13 +61,13 @@ def three_german_locals(play: Play) -> Steps:
     yield from order.until_recorded("DeadlineSet")
     expect(order.state == "action_required", f"{order.state}, though values are owed")
     yield from until_people_hear(order, "DeadlineApproaching")
-    supply(order, GERMAN)
+    yield from supply(order, GERMAN)
     yield from until_people_hear(order, "RequirementRejected")
     new_deadline = deadline_of(order)
     expect(new_deadline, "no new deadline is recorded after the rejection")
     again = {"Identity Document": GERMAN["Identity Document"]}
-    expect_problem(order.call("POST", "/requirements", supplied(order, again)), 409, "already-supplied")
-    supply(order, {"Identity Document": {"kind": "document_id", "document_id": "d0c1-passport-both-sides"}})
+    expect_problem((yield from order.call("POST", "/requirements", supplied(order, again))), 409, "already-supplied")
+    yield from supply(order, {"Identity Document": {"kind": "document_id", "document_id": "d0c1-passport-both-sides"}})
     yield from order.until("completed")
 
     by = [entry.data["by"] for entry in order.entries("RequirementSubmitted")]

@@ -9,6 +9,7 @@ due nothing is done: a sweep that finds nothing, some two hundred times a story,
 from __future__ import annotations
 
 import json
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -29,7 +30,7 @@ from tests.support.stack import resources
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from botocore.model import Shape
+    from moto.core.model import Shape
 
 RESALE_KEYS = ("cmVzYWxlLWtleS10aGF0LWlzLXJldm9rZWQ=", "cmVzYWxlLWtleS10aGF0LWlzLWdvb2Q=")
 LEGACY = {"login": "legacy", "password": "PASSWORD-callfire-legacy"}
@@ -102,16 +103,15 @@ class MotoStage:
         result = getattr(self.world.simulators[provider], control)(**arguments)
         return json.loads(json.dumps(result, default=plain))
 
-    def call(self, call: Call) -> Answer:
+    def call(self, call: Call) -> Future[Answer]:
         query = {name: [value] for name, value in (call.query or {}).items()}
         event = proxy_event(call.method, call.path, call.body, principal=ALICE, query=query)
         answer = self.world.function("orders_api")(event)
         headers = {name.lower(): value for name, value in answer.get("multiValueHeaders", {}).items()}
-        kind = headers.get("content-type", [""])
-        return Answer(answer["statusCode"], json.loads(answer["body"]) if answer["body"] else None, kind[0])
-
-    def call_together(self, calls: Iterable[Call]) -> list[Answer]:
-        return [self.call(call) for call in calls]
+        [kind] = headers.get("content-type", [""])
+        answered: Future[Answer] = Future()
+        answered.set_result(Answer(answer["statusCode"], json.loads(answer["body"]) if answer["body"] else None, kind))
+        return answered
 
     def post_webhook(self, headers: Mapping[str, str], body: str) -> int:
         return self.world.webhook("/webhooks/telnyx", dict(headers), body.encode())

@@ -126,8 +126,9 @@ def test_it_is_due_when_it_was_asked_for_and_after_a_pause() -> None:
 
 def test_when_a_comment_first_left_is_kept_through_later_tries() -> None:
     order = asked(owed(), ErrandKind.COMMENT)
-    order = errands.send(order, order.errands[0], NOW)
-    order = errands.send(order, order.errands[0], NOW + SECOND)
+    order = errands.send(order, order.errands[0], NOW + 9 * SECOND, NOW)
+    assert errands.due(order, NOW + 8 * SECOND) == [], "nobody else tries it while a call may be on its way"
+    order = errands.send(order, order.errands[0], NOW + 30 * SECOND, NOW + 20 * SECOND)
     assert order.errands[0].sent_at == NOW
     assert order.errands[0].open
 

@@ -40,9 +40,10 @@ def ask(order: Order, errand: Errand) -> Step:
     return asked, [Change.model_validate({"kind": ChangeKind.ERRAND_ASKED, "data": describe(order, errand)})]
 
 
-def send(order: Order, errand: Errand, now: datetime) -> Order:
-    """Record that a call which must not be repeated blindly is about to leave."""
-    return _replace(order, errand.model_copy(update={"state": ErrandState.SENT, "sent_at": errand.sent_at or now}))
+def send(order: Order, errand: Errand, until: datetime, now: datetime) -> Order:
+    """Record that a call which must not be repeated blindly is about to leave; nobody else tries before `until`."""
+    sent = {"state": ErrandState.SENT, "sent_at": errand.sent_at or now, "not_before": until}
+    return _replace(order, errand.model_copy(update=sent))
 
 
 def done(order: Order, errand: Errand, outcome: str, now: datetime) -> Step:

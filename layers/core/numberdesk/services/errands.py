@@ -33,6 +33,7 @@ from numberdesk.services.ports import ConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from numberdesk.domain.order import Change, Errand, Order
     from numberdesk.domain.values import StoredFile, Value
@@ -69,10 +70,21 @@ class Errands:
         return order
 
     def _one(self, order: Order, errand: Errand, actor: str) -> Order:
+        send_before: datetime | None = None
+
+        def guard() -> None:
+            # Run just before every call, after any wait for a slot.
+            if send_before is not None and self.desk.clock.now() >= send_before:
+                detail = "too late to send"
+                raise NotSentError(detail)
+
         try:
-            provider = self.desk.providers.connect(order.provider, order.account)
+            provider = self.desk.providers.connect(order.provider, order.account, guard=guard)
             kept = self.desk.store.kept(order.order_id, errand.id)
-            order, errand = self._announce(order, errand, actor)
+            if errand.kind in (ErrandKind.COMMENT, ErrandKind.EXTENSION):
+                send_before = self.desk.clock.now() + self.desk.timings.send_window
+                order = self._announce(order, errand, send_before, actor)
+            # The errand as it was before: what is looked for is a call of an earlier run.
             outcome = self._do(order, errand, kept, provider)
         except (RefusedError, NotAbleError) as error:
             return self._commit(order, *errands.refused(order, errand, str(error), self.desk.clock.now()), actor)
@@ -85,13 +97,14 @@ class Errands:
             return self._postpone(order, errand, UnclearError(type(error).__name__), actor)
         return self._commit(order, *errands.done(order, errand, outcome, self.desk.clock.now()), actor)
 
-    def _announce(self, order: Order, errand: Errand, actor: str) -> tuple[Order, Errand]:
-        """Record that a comment is about to be sent: after a crash it is looked for before it is sent again."""
-        if errand.kind not in (ErrandKind.COMMENT, ErrandKind.EXTENSION) or errand.state is ErrandState.SENT:
-            return order, errand
-        order = self._commit(order, errands.send(order, errand, self.desk.clock.now()), [], actor)
-        # As it was before: what is looked for is a call of an earlier run.
-        return order, errand
+    def _announce(self, order: Order, errand: Errand, send_before: datetime, actor: str) -> Order:
+        """Record that a comment is about to be sent: after a crash it is looked for before it is sent again.
+
+        Of two runs at the same moment one writes this; the other leaves the comment alone until the first must be done.
+        """
+        timings = self.desk.timings
+        until = send_before + timings.connect_timeout + timings.read_timeout + timings.write_margin
+        return self._commit(order, errands.send(order, errand, until, self.desk.clock.now()), [], actor)
 
     def _do(self, order: Order, errand: Errand, kept: Kept | None, provider: Provider) -> str:
         match errand.kind:

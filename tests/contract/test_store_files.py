@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ from unittest import mock
 
 import pytest
 import requests
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, IncompleteReadError
+from botocore.response import StreamingBody
 from moto import mock_aws
 
 from numberdesk.domain.profile import Upload
@@ -115,6 +117,15 @@ class TestBucket:
         assert isinstance(bucket, Bucket)
         with pytest.raises(ClientError, match="NoSuchBucket"):
             Bucket(bucket._client, "another").read("k", None, most_bytes=MOST)
+
+    def test_half_a_file_is_no_file(self) -> None:
+        class Broken:
+            def get_object(self, **_: str) -> dict[str, Any]:
+                return {"ContentLength": 10, "Body": StreamingBody(io.BytesIO(b"%PDF-"), 10), "VersionId": "v"}
+
+        broken: Any = Broken()
+        with pytest.raises(IncompleteReadError):
+            Bucket(broken, "bucket").read("k", None, most_bytes=MOST)
 
     def test_delete_leaves_no_version_and_no_other_file(self, bucket: Files, client: tuple[S3Client, str]) -> None:
         s3, name = client

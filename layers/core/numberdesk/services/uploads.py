@@ -90,8 +90,11 @@ class Uploads:
         if upload is None or not file_id.startswith(_prefix(owner)):
             text = "no form was given out here for a file of this id; ask for one first"
             raise ProblemError(Problem.FILE_MISSING, text)
-        if upload.stored is not None:
-            return upload.stored
+        if (stored := upload.stored) is not None:
+            # Since then it may have been deleted with its profile, or have reached its age.
+            if self.files.read(stored.key, stored.version_id, most_bytes=stored.size) is None:
+                raise ProblemError(Problem.FILE_MISSING, "the file is no longer kept; upload it anew")
+            return stored
         found = self.files.read(upload.key, None, most_bytes=self.most_bytes)
         if found is None:
             text = f"nothing was uploaded by this form yet, or more than {self.most_bytes} bytes"

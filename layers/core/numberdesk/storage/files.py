@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -52,8 +53,9 @@ class Bucket:
             if error.response["Error"]["Code"] in _MISSING:
                 return None
             raise
-        # The length comes before the content, of which nothing is read where it is too much.
-        with answer["Body"] as body:
+        # The length comes before the content, of which nothing is read where it is too much. As a context manager the body
+        # would be the bare connection, which takes a broken one for the end of the file.
+        with closing(answer["Body"]) as body:
             if answer["ContentLength"] > most_bytes:
                 return None
             return body.read(), answer.get("VersionId")

@@ -1,0 +1,64 @@
+"""The files of a profile go with it: none is named that is no longer there."""
+
+from __future__ import annotations
+
+import pytest
+
+from numberdesk.domain.catalogue import Specification
+from numberdesk.domain.profile import ProfileKey
+from numberdesk.domain.values import Answer
+from numberdesk.domain.words import ValueKind
+from numberdesk.services.paging import Tokens
+from numberdesk.services.problems import Problem, ProblemError
+from numberdesk.services.profiles import Profiles
+from tests.support.desks import ADesk
+
+KEY = ProfileKey(provider="telnyx", account="default", country="DE", number_type="local")
+
+
+@pytest.fixture
+def desk() -> ADesk:
+    desk = ADesk()
+    desk.carrier.specifications = [Specification(id="r-1", name="Proof of address", kind=ValueKind.DOCUMENT)]
+    return desk
+
+
+@pytest.fixture
+def profiles(desk: ADesk) -> Profiles:
+    return Profiles(desk.store, desk, desk.bucket, desk.uploads, desk, Tokens("scope"))
+
+
+def uploaded(desk: ADesk, profiles: Profiles) -> list[Answer]:
+    form = profiles.form(KEY, "proof.pdf", "application/pdf", "ada")
+    desk.bucket.content[form.fields["key"]] = b"%PDF-1.7 Geheim"
+    value = {"kind": "file", "file_id": form.file_id}
+    return [Answer.model_validate({"requirement": "r-1", "value": value})]
+
+
+def put(profiles: Profiles, answers: list[Answer]) -> None:
+    profiles.put(KEY, answers, enabled=True, version=None, by="ada")
+
+
+def test_a_file_stays_as_long_as_its_profile_names_it(desk: ADesk, profiles: Profiles) -> None:
+    first, second = uploaded(desk, profiles), uploaded(desk, profiles)
+    put(profiles, first)
+    put(profiles, first)
+    assert len(desk.bucket.content) == 2
+    put(profiles, second)
+    assert len(desk.bucket.content) == 1
+    profiles.delete(KEY)
+    assert desk.bucket.content == {}
+
+
+@pytest.mark.parametrize("how", ["replaced", "deleted"])
+def test_a_file_that_went_with_its_profile_cannot_be_named_again(desk: ADesk, profiles: Profiles, how: str) -> None:
+    answers = uploaded(desk, profiles)
+    put(profiles, answers)
+    if how == "replaced":
+        put(profiles, [])
+    else:
+        profiles.delete(KEY)
+    with pytest.raises(ProblemError) as caught:
+        put(profiles, answers)
+    assert caught.value.problem is Problem.FILE_MISSING
+    assert [fault.field for fault in caught.value.faults] == ["answers.0.value.file_id"]

@@ -66,7 +66,7 @@ simulate: .venv/ready ## play many seeded histories (SEEDS=first:last)
 
 .PHONY: api-check
 api-check: .venv/ready ## ask the API anything at all: no 5xx, and no answer that docs/openapi.json does not describe
-	NUMBERDESK_API_EXAMPLES=100 .venv/bin/pytest -q -n 2 --dist load tests/api_check
+	NUMBERDESK_API_EXAMPLES=50 .venv/bin/pytest -q -n 2 --dist load tests/api_check
 
 .PHONY: docs
 docs: .venv/ready ## write the pages of docs/ that come from the code

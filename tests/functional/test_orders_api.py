@@ -1,13 +1,61 @@
-"""The API on moto: an order goes in by it, and all that is known of it comes out."""
+"""The API on moto: an order goes in by it, is worked on by it, and all that is known of it comes out.
+
+`World.api` holds every answer to the API's document.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tests.support.aws import TOKEN
 from tests.support.builders import body
 
 if TYPE_CHECKING:
     from tests.support.aws import World
+
+GERMAN = {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}
+BELGIAN = {"criteria": {"country": "BE", "number_type": "mobile"}, "quantity": 1}
+CONTACT = {"email": "desk@example.com", "contact_name": "Desk", "use_case": "two-factor"}
+PROFILE = "/profiles/telnyx/default/DE/local"
+TEXT = {"kind": "text", "text": "Example GmbH"}
+ADDRESS = {
+    "kind": "address",
+    "address": {
+        "business_name": "Example GmbH",
+        "street_address": "Unter den Linden 1",
+        "locality": "Berlin",
+        "postal_code": "10117",
+        "country_code": "DE",
+    },
+}
+PDF = b"%PDF-1.7 a proof of identity"
+ALICE = "arn:aws:iam::123456789012:user/alice"
+
+
+def fields(problem: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name the faults of a problem."""
+    return [(fault["field"], fault["code"]) for fault in problem["errors"]]
+
+
+def kind(problem: dict[str, Any]) -> str:
+    """Name the kind of a problem."""
+    return str(problem["type"].removeprefix("urn:numberdesk:problem:"))
+
+
+def vetted(world: World, order_id: str = "order-1", **more: Any) -> None:
+    """Have a German order wait for its requirements."""
+    world.telnyx.configure(vetting_seconds=1)
+    world.send(body(order_id, GERMAN, **more))
+    world.pass_time(3)
+
+
+def uploaded(world: World, path: str, content: bytes = PDF, content_type: str = "application/pdf") -> str:
+    """Upload a file for an order or a profile."""
+    status, made = world.api("POST", path, {"filename": "proof.pdf", "content_type": content_type})
+    assert (status, made["most_bytes"]) == (201, 10 * 1024 * 1024)
+    if content:
+        world.upload(made["upload"], content)
+    return str(made["file_id"])
 
 
 def test_an_order_goes_in_and_comes_out(world: World) -> None:
@@ -16,6 +64,367 @@ def test_an_order_goes_in_and_comes_out(world: World) -> None:
     world.pass_time(3)
     status, order = world.api("GET", "/orders/order-1")
     assert (status, order["state"], len(order["assets"])) == (200, "completed", 2)
-    status, again = world.api("POST", "/orders", body())
-    assert (status, again) == (200, order)
+    assert world.api("POST", "/orders", body()) == (200, order)
+    status, problem = world.api("POST", "/orders", body(metadata={"other": True}))
+    assert (status, kind(problem)) == (409, "order-id-reused")
     assert world.bought() == 1
+
+
+def test_everything_that_is_wrong_with_an_order_is_told_and_nothing_is_repeated(world: World) -> None:
+    faulty = body("order 1", {"numbers": ["0301234567"]}, GERMAN, provider="Erika", colour="Mustermann")
+    status, problem = world.api("POST", "/orders", faulty)
+    assert (status, kind(problem)) == (400, "invalid")
+    assert fields(problem) == [
+        ("order_id", "string_pattern_mismatch"),
+        ("provider", "literal_error"),
+        ("items.0.numbers.0", "not_e164"),
+        ("colour", "unknown_field"),
+    ]
+    value = {"requirement": "x", "value": {"kind": "Erika Mustermann", "text": "Erika Mustermann"}}
+    answered = world.api("POST", "/orders", body("order-1", GERMAN, answers=[value]))[1]
+    assert fields(answered) == [("answers.0.value.kind", "unknown_kind")]
+    assert "Erika" not in repr(problem) + repr(answered) + world.output.getvalue()
+    assert "Mustermann" not in repr(problem) + repr(answered) + world.output.getvalue()
+    assert world.peek("OrderQueue") == []
+
+
+def test_an_order_is_listed_by_everything_that_is_true_of_it(world: World) -> None:
+    vetted(world, metadata={"team": 7})
+    for query in (
+        {"state": "action_required"},
+        {"provider": "telnyx", "month": "2026-11"},
+        {"country": "DE"},
+        {"open": "true"},
+        {"attention": "true"},
+        {"deadline_before": "2027-01-01T00:00:00+01:00"},
+    ):
+        status, found = world.api("GET", "/orders", **query)
+        assert (status, [order["order_id"] for order in found["items"]]) == (200, ["order-1"]), query
+    for query in (
+        {"state": "completed"},
+        {"provider": "telnyx", "month": "2026-10"},
+        {"deadline_before": "2026-11-22T09:00:00Z"},
+    ):
+        assert world.api("GET", "/orders", **query) == (200, {"items": [], "next": None}), query
+    # This stack lists orders by no metadata key.
+    assert fields(world.api("GET", "/orders", metadata="7")[1]) == [("metadata", "not_listed")]
+
+
+def test_a_list_that_cannot_be(world: World) -> None:
+    for query, fault in (
+        ({}, ("", "one_filter")),
+        ({"state": "pending", "open": "true"}, ("", "one_filter")),
+        ({"open": "false"}, ("open", "only_true")),
+        ({"open": "true", "month": "2026-11"}, ("month", "not_taken")),
+        ({"state": "lost"}, ("state", "enum")),
+        ({"open": "true", "limit": "101"}, ("limit", "less_than_equal")),
+        ({"open": "true", "next": "b3JkZXI.0123456789abcdef"}, ("next", "not_a_token")),
+        ({"deadline_before": "0001-01-01T00:00:00+14:00"}, ("deadline_before", "value_error")),
+    ):
+        status, problem = world.api("GET", "/orders", **query)
+        assert (status, fields(problem)) == (400, [fault])
+
+
+def test_a_list_is_read_on_where_its_page_ended_and_nowhere_else(world: World) -> None:
+    for number in range(3):
+        world.send(body(f"order-{number}"))
+    world.settle()
+    seen, query = [], {"provider": "telnyx", "limit": "2"}
+    _, page = world.api("GET", "/orders", **query)
+    seen += page["items"]
+    assert page["next"]
+    # The month turns meanwhile: the list goes on as it was begun.
+    world.clock.advance(30 * 86400)
+    elsewhere = world.api("GET", "/orders", country="US", next=page["next"])
+    assert (elsewhere[0], fields(elsewhere[1])) == (400, [("next", "not_a_token")])
+    _, rest = world.api("GET", "/orders", **query, next=page["next"])
+    assert rest["next"] is None
+    assert sorted(order["order_id"] for order in seen + rest["items"]) == ["order-0", "order-1", "order-2"]
+
+
+def test_ledger_events_and_comments_of_an_order(world: World) -> None:
+    world.telnyx.reject("End User Address", "It cannot be read.")
+    vetted(world)
+    world.telnyx.supply("*")
+    world.pass_time(60, steps=2, sweep=True)
+    first = world.api("GET", "/orders/order-1/ledger", limit="2")[1]
+    rest = world.api("GET", "/orders/order-1/ledger", next=first["next"])[1]
+    assert [entry["kind"] for entry in first["items"] + rest["items"]] == [it.value for it in world.kinds()]
+    [comment] = world.api("GET", "/orders/order-1/comments")[1]["items"]
+    assert (comment["body"], comment["by_provider"]) == ("It cannot be read.", True)
+    assert world.api("GET", "/orders/order-1/events")[1]["items"] == []
+    for part in ("", "/ledger", "/events", "/comments", "/requirements"):
+        assert world.api("GET", f"/orders/nobodys{part}")[0] == 404
+
+
+def test_a_notification_is_shown_as_it_came_and_can_be_taken_in_once_more(world: World) -> None:
+    world.send(body())
+    world.pass_time(3)
+    [event] = world.api("GET", "/orders/order-1/events")[1]["items"]
+    assert event["document"]["data"]["id"] == event["event_id"]
+    world.clear("SyncQueue")
+    dry = world.api("POST", "/orders/order-1/replay", {"dry_run": True})[1]
+    assert (dry["event_ids"], dry["dry_run"], world.peek("SyncQueue")) == ([event["event_id"]], True, [])
+    named = {"event_ids": [event["event_id"]], "dry_run": False}
+    assert world.api("POST", "/orders/order-1/replay", named)[0] == 200
+    [message] = world.peek("SyncQueue")
+    assert message["event"]["body"] == event["body"]
+    world.settle()
+    assert len(world.api("GET", "/orders/order-1/events")[1]["items"]) == 1
+    status, problem = world.api("POST", "/orders/order-1/replay", {"event_ids": ["x"], "dry_run": False})
+    assert (status, kind(problem)) == (404, "not-found")
+
+
+def test_a_notification_that_belongs_to_no_order_is_found_by_its_day(world: World) -> None:
+    world.telnyx.send_webhook(payload={"id": "none-of-ours"})
+    world.settle()
+    [event] = world.api("GET", "/unmatched-events", day="2026-11-22")[1]["items"]
+    assert event["reason"] == "no order of ours"
+    assert world.api("GET", "/unmatched-events", day="2026-11-21")[1]["items"] == []
+    replay = {"day": "2026-11-22", "dry_run": False}
+    assert world.api("POST", "/unmatched-events/replay", replay)[1]["event_ids"] == [event["event_id"]]
+    assert len(world.peek("SyncQueue")) == 1
+
+
+def test_what_it_takes_is_told_before_buying_and_beside_where_it_stands(world: World) -> None:
+    asked = world.api("GET", "/providers/telnyx/requirements", country="DE", number_type="local")[1]["items"]
+    names = ["End User Address", "Identity Document", "Business Name"]
+    assert [specification["name"] for specification in asked] == names
+    vetted(world)
+    [part] = world.api("GET", "/orders/order-1/requirements")[1]["items"]
+    assert (part["about"]["country"], part["read"]) == ("DE", True)
+    stands = [(it["specification"]["name"], it["requirement"]["state"]) for it in part["requirements"]]
+    assert stands == [(name, "awaiting_value") for name in names]
+    status, problem = world.api("GET", "/providers/telnyx/requirements", country="DE")
+    assert (status, fields(problem)) == (400, [("", "one_question")])
+    status, problem = world.api("GET", "/providers/callfire/requirements", country="US", number_type="local")
+    assert (status, kind(problem)) == (409, "not-able")
+
+
+def test_values_a_file_and_a_comment_reach_the_provider(world: World) -> None:
+    vetted(world)
+    file_id = uploaded(world, "/orders/order-1/files")
+    values = [
+        {"requirement": "Business Name", "value": TEXT},
+        {"requirement": "End User Address", "value": ADDRESS},
+        {"requirement": "Identity Document", "value": {"kind": "file", "file_id": file_id}},
+    ]
+    status, order = world.api("POST", "/orders/order-1/requirements", {"values": values})
+    assert (status, [errand["kind"] for errand in order["errands"]]) == (202, ["supply"])
+    assert "Unter den Linden" not in repr(order)
+    world.pass_time(120, steps=4, sweep=True)
+    order = world.api("GET", "/orders/order-1")[1]
+    assert {it["state"] for it in order["requirements"]} == {"approved"}
+    assert order["state"] == "completed"
+    actors = {entry["data"].get("by") for entry in world.api("GET", "/orders/order-1/ledger")[1]["items"]}
+    assert ALICE in actors
+    status, problem = world.api("POST", "/orders/order-1/comments", {"text": "Thanks"})
+    assert (status, kind(problem)) == (409, "order-ended")
+
+
+def test_a_file_that_is_not_what_it_says_is_not_taken(world: World) -> None:
+    vetted(world)
+    for content, content_type, status, problem in (
+        (b"", "application/pdf", 409, "file-missing"),
+        (b"\x89PNG\r\n\x1a\n...", "application/pdf", 422, "file-not-taken"),
+        (b"MZ an executable", "image/png", 422, "file-not-taken"),
+    ):
+        file_id = uploaded(world, "/orders/order-1/files", content, content_type)
+        values = [{"requirement": "Identity Document", "value": {"kind": "file", "file_id": file_id}}]
+        answer = world.api("POST", "/orders/order-1/requirements", {"values": values})
+        assert (answer[0], kind(answer[1])) == (status, problem)
+        assert world.order().errands == ()
+
+
+def test_a_file_of_another_order_is_none(world: World) -> None:
+    vetted(world)
+    vetted(world, "order-2")
+    file_id = uploaded(world, "/orders/order-2/files")
+    values = [{"requirement": "Identity Document", "value": {"kind": "file", "file_id": file_id}}]
+    answer = world.api("POST", "/orders/order-1/requirements", {"values": values})
+    assert (answer[0], kind(answer[1])) == (409, "file-missing")
+
+
+def test_what_an_order_requires_itself_is_ticked_off(world: World) -> None:
+    own = [{"id": "letter", "name": "Letter of authority"}]
+    more = {"provider": "telesign", "contact": CONTACT, "requirements": own, "deadline": "2026-12-01T08:00:00Z"}
+    world.send(body("order-1", BELGIAN, **more))
+    world.settle()
+    [part] = world.api("GET", "/orders/order-1/requirements")[1]["items"]
+    assert (part["own"], part["requirements"][0]["requirement"]["name"]) == (True, "Letter of authority")
+    status, order = world.api(
+        "POST", "/orders/order-1/requirements", {"values": [{"requirement": "letter", "value": {"kind": "done"}}]}
+    )
+    assert (status, order["requirements"][0]["state"]) == (200, "approved")
+
+
+def test_an_order_is_cancelled_where_that_can_be(world: World) -> None:
+    vetted(world)
+    assert world.api("POST", "/orders/order-1/cancel")[0] == 202
+    world.pass_time(60, sweep=True)
+    assert world.api("GET", "/orders/order-1")[1]["state"] == "cancelled"
+    world.send(body("order-2", {"keywords": ["CAKE"]}, provider="callfire"))
+    world.settle()
+    status, problem = world.api("POST", "/orders/order-2/cancel", {})
+    assert (status, kind(problem)) == (409, "cannot-cancel")
+
+
+def test_somebody_is_on_it_more_time_is_asked_for_and_a_look_is_taken(world: World) -> None:
+    vetted(world)
+    status, order = world.api("POST", "/orders/order-1/acknowledgements", {"until": "2026-11-24T08:00:00+01:00"})
+    assert (status, order["acknowledged"]["by"]) == (200, ALICE)
+    assert order["acknowledged"]["until"] == "2026-11-24T07:00:00.000000Z"
+    status, order = world.api("POST", "/orders/order-1/extensions")
+    assert (status, [errand["kind"] for errand in order["errands"]]) == (202, ["extension"])
+    assert world.api("POST", "/orders/order-1/sync")[0] == 202
+    world.pass_time(60, steps=2, sweep=True)
+    [comment] = world.api("GET", "/orders/order-1/comments")[1]["items"]
+    assert not comment["by_provider"]
+
+
+def test_a_profile_is_checked_kept_and_deleted_with_its_files(world: World) -> None:
+    file_id = uploaded(world, f"{PROFILE}/files")
+    answers = [
+        {"requirement": "Business Name", "value": TEXT},
+        {"requirement": "Identity Document", "value": {"kind": "file", "file_id": file_id}},
+    ]
+    status, profile = world.api("PUT", PROFILE, {"answers": answers, "version": 0})
+    assert (status, profile["version"], profile["updated_by"]) == (200, 1, ALICE)
+    assert profile["files"][file_id]["size"] == len(PDF)
+    assert world.api("GET", PROFILE) == (200, profile)
+    assert world.api("GET", "/profiles", provider="telnyx")[1]["items"] == [profile]
+    status, problem = world.api("PUT", PROFILE, {"answers": [], "version": 0})
+    assert (status, kind(problem)) == (409, "changed-meanwhile")
+    assert world.objects() == [f"profiles/{file_id}"]
+    # What no profile names any more is not kept.
+    assert world.api("PUT", PROFILE, {"answers": answers[:1]})[1]["version"] == 2
+    assert world.objects() == []
+    assert world.api("DELETE", PROFILE) == (204, None)
+    assert world.api("GET", PROFILE)[0] == 404
+    assert world.api("DELETE", PROFILE)[0] == 404
+
+
+def test_everything_that_is_wrong_with_a_profile_is_told(world: World) -> None:
+    answers = [
+        {"requirement": "Business Name", "value": {"kind": "date", "date": "2026-01-01"}},
+        {"requirement": "Shoe Size", "value": TEXT},
+        {"requirement": "Identity Document", "value": {"kind": "done"}},
+    ]
+    status, problem = world.api("PUT", PROFILE, {"answers": answers})
+    assert (status, fields(problem)) == (
+        400,
+        [("answers.0.value", "wrong_kind"), ("answers.1.requirement", "not_asked"), ("answers.2.value", "not_own")],
+    )
+    twice = [{"requirement": name, "value": TEXT} for name in ("Business Name", "business name")]
+    assert fields(world.api("PUT", PROFILE, {"answers": twice})[1]) == [("answers.1.requirement", "twice")]
+    nowhere = world.api("PUT", "/profiles/telnyx/default/ZZ/local", {"answers": []})
+    assert (nowhere[0], fields(nowhere[1])) == (400, [("country", "no_such_country")])
+    other = uploaded(world, "/profiles/telnyx/default/NL/local/files")
+    files = [{"requirement": "Identity Document", "value": {"kind": "file", "file_id": other}}]
+    status, problem = world.api("PUT", PROFILE, {"answers": files})
+    assert (status, fields(problem)) == (409, [("answers.0.value.file_id", "file-missing")])
+    assert kind(world.api("PUT", "/profiles/callfire/default/US/local", {"answers": []})[1]) == "not-able"
+    assert world.api("GET", "/profiles", provider="telnyx")[1]["items"] == []
+
+
+def test_what_can_be_had_and_what_is_owned(world: World) -> None:
+    wanted = {"what": "numbers", "criteria": {"country": "US", "city": "Chicago"}, "limit": 3}
+    status, found = world.api("POST", "/providers/telnyx/search", wanted)
+    assert (status, len(found["items"]), found["items"][0]["currency"]) == (200, 3, "USD")
+    words = {"what": "keywords", "keywords": ["CAKE", "TEA"]}
+    assert [it["value"] for it in world.api("POST", "/providers/callfire/search", words)[1]["items"]] == ["CAKE", "TEA"]
+    assert kind(world.api("POST", "/providers/telnyx/search", words)[1]) == "not-able"
+    mixed = world.api("POST", "/providers/callfire/search", {**words, "what": "numbers"})
+    assert fields(mixed[1]) == [("keywords", "not_taken"), ("criteria", "missing")]
+    world.send(body())
+    world.pass_time(3)
+    owned = world.api("GET", "/providers/telnyx/numbers")[1]["items"]
+    assert {it["value"] for it in owned} == {asset.value for asset in world.order().assets}
+    assert world.bought() == 1
+
+
+def test_an_account_that_is_not_there(world: World) -> None:
+    status, problem = world.api("GET", "/providers/telnyx/numbers", account="acme")
+    assert (status, kind(problem)) == (409, "account-unusable")
+    assert "numberdesk/telnyx/acme" in problem["detail"]
+
+
+def test_a_provider_that_cannot_be_asked(world: World) -> None:
+    world.telnyx.fault("*", "status", None, status=502, body="bad gateway")
+    status, problem = world.api("GET", "/providers/telnyx/numbers")
+    assert (status, kind(problem)) == (503, "provider-unavailable")
+    assert "bad gateway" not in repr(problem)
+
+
+def test_webhooks_are_registered_at_this_stack_only(world: World) -> None:
+    host = "https://abc.execute-api.eu-central-1.amazonaws.com/v1"
+    status, made = world.api("POST", "/providers/telnyx/webhooks", {})
+    assert (status, made["url"]) == (201, f"{host}/webhooks/telnyx")
+    assert [it["id"] for it in world.api("GET", "/providers/telnyx/webhooks")[1]["items"]] == [made["id"]]
+    assert world.api("DELETE", f"/providers/telnyx/webhooks/{made['id']}") == (204, None)
+    new = {"event": "INBOUND_CALL_FINISHED", "token": TOKEN}
+    status, made = world.api("POST", "/providers/callfire/webhooks", new)
+    assert (status, made["url"]) == (201, f"{host}/postbacks/callfire/{{token}}")
+    assert TOKEN not in repr(made)
+    for wrong in ({"event": "INBOUND_CALL_FINISHED"}, {**new, "token": "a-token-nobody-knows"}):
+        status, problem = world.api("POST", "/providers/callfire/webhooks", wrong)
+        assert (status, fields(problem)) == (400, [("token", "not_known")])
+    assert kind(world.api("POST", "/providers/telesign/webhooks", {})[1]) == "not-able"
+
+
+def test_dead_letters_are_looked_at_and_put_back(world: World) -> None:
+    world.send({"order_id": "order-1", "provider": "telnyx"})
+    world.send(body("order-2"), queue="OrderDeadLetterQueue", correlation_id="c-2")
+    world.settle()
+    assert world.api("GET", "/dead-letters") == (200, {"orders": 2, "sync": 0})
+    for _ in range(2):  # looking changes nothing
+        world.clock.advance(1)  # what was put back is seen again from the next instant on
+        letters = {it["order_id"]: it for it in world.api("GET", "/dead-letters/orders")[1]["items"]}
+        assert letters.keys() == {"order-1", None}
+    assert letters["order-1"]["reason"] == "items: Field required"
+    wanted = {"message_ids": [letters[None]["message_id"], "x"]}
+    world.clock.advance(1)
+    dry = world.api("POST", "/dead-letters/orders/redrive", {**wanted, "dry_run": True})[1]
+    world.clock.advance(1)
+    assert ([it["message_id"] for it in dry["items"]], dry["not_found"]) == (wanted["message_ids"][:1], ["x"])
+    assert world.peek("OrderQueue") == []
+    done = world.api("POST", "/dead-letters/orders/redrive", {**wanted, "dry_run": False})[1]
+    assert done == {**dry, "dry_run": False}
+    world.settle()
+    assert (world.order("order-2").correlation_id, world.bought()) == ("c-2", 1)
+    assert world.api("GET", "/dead-letters")[1]["orders"] == 1
+    # The faulty one comes back, whatever is done with it.
+    assert world.api("POST", "/dead-letters/orders/redrive", {"dry_run": False})[1]["more"] is False
+    world.settle()
+    assert world.api("GET", "/dead-letters")[1]["orders"] == 1
+
+
+def test_paths_and_bodies_that_are_none(world: World) -> None:
+    for method, path, status, problem in (
+        ("GET", "/nothing", 404, "no-such-path"),
+        ("GET", '/orders/a"b', 404, "no-such-path"),
+        ("PATCH", "/orders", 405, "method-not-allowed"),
+        ("GET", "/orders/" + "x" * 65, 400, "invalid"),
+        ("GET", "/dead-letters/others", 400, "invalid"),
+    ):
+        answer = world.api(method, path)
+        assert (answer[0], kind(answer[1])) == (status, problem), path
+    for sent in (b"{", b"\xff\xfe", b'{"a": ' * 5000, b"[1]", b"null", b'"text"'):
+        answer = world.api("POST", "/orders", sent)
+        assert (answer[0], kind(answer[1])) == (400, "invalid"), sent[:10]
+
+
+def test_nobody_gets_in_without_a_principal(world: World) -> None:
+    status, problem = world.api("GET", "/orders", principal=None, open="true")
+    assert (status, kind(problem)) == (403, "not-authenticated")
+
+
+def test_an_unexpected_error_is_told_without_its_text(world: World) -> None:
+    world.function("orders_api")
+    name = world.stack.outputs["TableName"]
+    world.dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+    world.dynamodb.delete_table(TableName=name)
+    status, problem = world.api("GET", "/orders/order-1")
+    assert (status, kind(problem)) == (500, "internal-error")
+    assert name not in repr(problem)
+    assert '"aws":"ResourceNotFoundException: Query"' in world.output.getvalue()

@@ -294,6 +294,11 @@ class World:
             Body=content,
         )
 
+    def objects(self) -> list[str]:
+        """Name the files that lie in the bucket."""
+        found = self.s3.list_objects_v2(Bucket=self.stack.outputs["FilesBucketName"])
+        return [it["Key"] for it in found.get("Contents", [])]
+
     # What came of it
 
     def order(self, order_id: str = "order-1") -> Order:

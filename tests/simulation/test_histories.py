@@ -9,23 +9,43 @@ from __future__ import annotations
 import os
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from numberdesk.domain import errands
 from numberdesk.domain.words import ENDED, MOVES, ChangeKind, OrderState
 from tests.simulation.world import START, World
+
+if TYPE_CHECKING:
+    from numberdesk.domain.ledger import Entry
+    from numberdesk.domain.order import Order
 
 FIRST, LAST = (int(part) for part in os.environ.get("NUMBERDESK_SEEDS", "0:300").split(":"))
 CHUNK = 50
 LADDERS = [["P7D", "P1D", "PT1H", "PT5M"], ["PT4H", "PT10M"], [], ["P3D", "PT30M", "PT10M", "PT30S"]]
 
 
+def wishes(world: World) -> dict[str, Any]:
+    """What an order brings beside its numbers."""
+    fields: dict[str, Any] = {}
+    if world.random.random() < 0.2:
+        fields["answers"] = [world.answer()]
+    if world.random.random() < 0.5:
+        before, most = world.random.choice(["P3D", "PT4H", "PT10M"]), world.random.randint(1, 2)
+        fields["extension"] = {"before": before, "most": most}
+    if world.random.random() < 0.3:
+        fields["profiles"] = False
+    return fields
+
+
 def play(seed: int) -> World:
     """Play one history to its end."""
     world = World(seed)
+    if world.random.random() < 0.4:
+        world.make_profile()
     for index in range(world.random.randint(1, 4)):
-        world.order(f"order-{index}", world.random.randint(1, 3), world.random.choice(LADDERS))
+        world.order(f"order-{index}", world.random.randint(1, 3), world.random.choice(LADDERS), **wishes(world))
         if world.random.random() < 0.3:
             world.queues["order"].append(
                 world.queues["order"][-1].__class__(f"again-{index}", world.queues["order"][-1].body, START)
@@ -54,6 +74,11 @@ def check(world: World) -> None:
     moves_are_legal(world)
     reminders_are_right(world)
     nothing_is_lost(world)
+    errands_are_carried_out(world)
+    comments_are_there_once(world)
+    more_time_is_asked_for_within_bounds(world)
+    what_is_on_file_is_applied_once(world)
+    nothing_personal_is_told(world)
 
 
 def at_most_one_purchase(world: World) -> None:
@@ -67,7 +92,11 @@ def converged(world: World) -> None:
         truth = by_reference.get(order.reference)
         if truth is None:
             assert order.provider_order_id is None
-            assert order.state in (OrderState.FAILED, OrderState.UNKNOWN), f"{order.order_id} rests as {order.state}"
+            if order.state is OrderState.CANCELLED:
+                assert errands.cancelled_by(order) or cancelled_at_once(world, order), "somebody asked for it"
+            else:
+                at_rest = (OrderState.FAILED, OrderState.UNKNOWN)
+                assert order.state in at_rest, f"{order.order_id} rests as {order.state}"
             continue
         assert order.provider_order_id == truth.id, f"{order.order_id} was bought and not adopted"
         delivered = {asset.value for asset in order.assets if asset.state.value == "active"}
@@ -136,6 +165,100 @@ def nothing_is_lost(world: World) -> None:
             assert order.ended_at <= world.time
 
 
+ENDS = {
+    ChangeKind.ERRAND_DONE,
+    ChangeKind.ERRAND_REFUSED,
+    ChangeKind.REQUIREMENT_SUBMITTED,
+    ChangeKind.EXTENSION_REQUESTED,
+}
+
+
+def of_order(world: World, order: Order) -> list[Entry]:
+    """An order's ledger."""
+    entries = [entry for entry in world.store.entries.values() if entry.subject == f"order/{order.order_id}"]
+    return sorted(entries, key=lambda entry: entry.position)
+
+
+def cancelled_at_once(world: World, order: Order) -> bool:
+    [told] = [entry for entry in of_order(world, order) if entry.kind is ChangeKind.ORDER_CANCELLED]
+    return told.actor in ("ada", "bob")
+
+
+def errands_are_carried_out(world: World) -> None:
+    """Each errand ends once, or is due; one that was done was done at the carrier; and none is open on an ended order."""
+    for order in world.store.orders.values():
+        opened = {errand.id for errand in order.errands if errand.open}
+        assert not (order.ended and opened), "an ended order has nothing left to be done"
+        assert not opened or order.wake_at is not None, "what is open is due"
+        assert not opened or order.state is OrderState.UNKNOWN, "at rest everything that could be done is"
+        ledger = of_order(world, order)
+        asked = [entry.data["errand_id"] for entry in ledger if entry.kind is ChangeKind.ERRAND_ASKED]
+        ended = [entry.data["errand_id"] for entry in ledger if entry.kind in ENDS]
+        assert len(set(asked)) == len(asked), "ids never repeat"
+        assert sorted(ended) == sorted(set(asked) - opened), "each ends once"
+        truth = world.truths.get(order.provider_order_id or "")
+        for entry in ledger:
+            if entry.kind is ChangeKind.REQUIREMENT_SUBMITTED:
+                assert truth is not None
+                kept = world.store.kept(order.order_id, str(entry.data["errand_id"]))
+                group = entry.data.get("group_id")
+                values = [group] if group else [it.document_id for it in kept.values.values()]  # type: ignore[union-attr]
+                assert set(values) <= set(truth.given), "what is told as submitted is there"
+            if entry.kind is ChangeKind.ERRAND_DONE and entry.data["errand"] == "comment":
+                assert truth is not None
+                kept = world.store.kept(order.order_id, str(entry.data["errand_id"]))
+                said = {comment.id: comment.body for comment in truth.comments}
+                assert said[str(entry.data["outcome"])] == kept.text, "the comment that is told is the one"  # type: ignore[union-attr]
+
+
+def comments_are_there_once(world: World) -> None:
+    for truth in world.truths.values():
+        ours = Counter(comment.body for comment in truth.comments if not comment.by_provider)
+        asked = Counter(
+            errand
+            for entry in world.store.entries.values()
+            if entry.kind is ChangeKind.ERRAND_ASKED
+            and entry.order_id is not None
+            and world.store.orders[entry.order_id].provider_order_id == truth.id
+            and (errand := entry.data["errand"]) in ("comment", "extension")
+        )
+        for text, times in ours.items():
+            most = 1 if text.startswith("geheim-") else asked["extension"]
+            assert times <= most, "a comment is never there twice"
+        # By outcome: two errands of the same words are two comments.
+        outcomes = [
+            entry.data["outcome"]
+            for entry in world.store.entries.values()
+            if entry.kind in (ChangeKind.ERRAND_DONE, ChangeKind.EXTENSION_REQUESTED)
+            and entry.provider_order_id == truth.id
+            and entry.data["errand"] in ("comment", "extension")
+            and entry.data["outcome"] != "the order is cancelled"
+        ]
+        assert len(set(outcomes)) == len(outcomes), "each comment is one errand's"
+
+
+def more_time_is_asked_for_within_bounds(world: World) -> None:
+    for order in world.store.orders.values():
+        ledger = of_order(world, order)
+        by_policy = [e for e in ledger if e.kind is ChangeKind.ERRAND_ASKED and e.data["by"] == "policy"]
+        deadlines = {e.data["deadline_id"] for e in ledger if e.kind is ChangeKind.DEADLINE_SET}
+        policy = order.request.extension
+        assert len(by_policy) <= (policy.most if policy else 0) * len(deadlines)
+
+
+def what_is_on_file_is_applied_once(world: World) -> None:
+    for order in world.store.orders.values():
+        applied = [e for e in of_order(world, order) if e.kind is ChangeKind.PROFILE_APPLIED]
+        assert len(applied) <= 1, "there is one requirement"
+        assert not applied or order.request.profiles
+
+
+def nothing_personal_is_told(world: World) -> None:
+    for entry in world.store.entries.values():
+        data = {name: value for name, value in entry.data.items() if name != "group_id"}
+        assert "geheim-" not in f"{entry.message.replace(str(entry.data.get('group_id')), '')} {data}"
+
+
 def test_a_seed_plays_the_same_history_twice() -> None:
     one, two = play(7), play(7)
     assert one.store.entries == two.store.entries
@@ -145,10 +268,14 @@ def test_a_seed_plays_the_same_history_twice() -> None:
 def test_the_world_is_rough() -> None:
     """The histories really hold what they are to hold: a world without mishaps would prove nothing."""
     seen: Counter[str] = Counter()
-    for seed in range(40):
+    for seed in range(100):
         world = play(seed)
         seen.update(entry.kind.value for entry in world.store.entries.values())
         seen.update(world.counted)
+        seen.update(world.asked)
+        seen.update(
+            f"{entry.kind.value} {entry.data['errand']}" for entry in world.store.entries.values() if entry.kind in ENDS
+        )
     for kind in (
         "OrderUnknown",
         "OrderPlaced",
@@ -161,5 +288,18 @@ def test_the_world_is_rough() -> None:
         "OrderCancelled",
         "PlacingAbandoned",
         "LooksFailed",
+        "RequirementSubmitted supply",
+        "RequirementSubmitted group",
+        "ErrandDone comment",
+        "ErrandDone cancel",
+        "ErrandDone read",
+        "ExtensionRequested",
+        "ErrandRefused",
+        "CommentReceived",
+        "ProfileApplied",
+        "being-supplied",
+        "already-supplied",
+        "order-ended",
+        "not-placed",
     ):
         assert seen[kind] >= 3, f"{kind} came {seen[kind]} times"

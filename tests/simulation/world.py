@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from numberdesk.domain.catalogue import Specification
+from numberdesk.domain.profile import Profile, ProfileKey
 from numberdesk.domain.request import read_message
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.snapshot import (
@@ -25,18 +28,22 @@ from numberdesk.domain.snapshot import (
     Snapshot,
     SubOrderSeen,
 )
-from numberdesk.domain.words import AssetKind, AssetState, OrderState, Phase, RequirementState
+from numberdesk.domain.values import Answer
+from numberdesk.domain.words import FOLLOWED, AssetKind, AssetState, OrderState, Phase, RequirementState, ValueKind
 from numberdesk.providers import base
+from numberdesk.services.clerk import Clerk
 from numberdesk.services.desk import Desk
 from numberdesk.services.errands import Errands
 from numberdesk.services.place import Placer
+from numberdesk.services.problems import ProblemError
 from numberdesk.services.publish import Publisher
 from numberdesk.services.sync import Syncer
+from numberdesk.services.uploads import Uploads
 from numberdesk.services.wake import Waker
 from tests.support.memory_store import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numberdesk.domain.order import Order
     from numberdesk.domain.profile import Upload
@@ -84,6 +91,8 @@ class Truth:
     requirement: RequirementState | None = None
     deadline: datetime | None = None
     comments: list[CommentSeen] = field(default_factory=list)
+    given: list[str] = field(default_factory=list)
+    """The values that were submitted, as they came; a group by its id."""
     history: list[tuple[datetime, datetime | None]] = field(default_factory=list)
     """Each value that the deadline took, with when."""
     before: Snapshot | None = None
@@ -142,6 +151,8 @@ class World:
         self.counted: dict[str, float] = {}
         self.serial = 0
         self.next_sweep = START
+        self.asked: Counter[str] = Counter()
+        """What people asked for and was taken, and what was not, by the problem."""
         timings = Timings()
         door: Any = _Door(self)
         desk = Desk(
@@ -157,6 +168,7 @@ class World:
         )
         self.placer = Placer(desk, self, "000000000000/eu-central-1/numberdesk", metadata_name="")
         self.syncer = Syncer(desk, Errands(desk, NoFiles()), timedelta(days=90))
+        self.clerk = Clerk(desk, Uploads(door, NoFiles(), self, 0))
         self.waker = Waker(door, desk.order_queue, desk.sync_queue, self, self)
         self.publisher = Publisher(door, self, self, self, _Silence())
 
@@ -219,16 +231,71 @@ class World:
         self.serial += 1
         self.queues[queue].append(Message(f"m{self.serial}", body, self.time + delay))
 
-    def order(self, order_id: str, quantity: int, ladder: list[str]) -> None:
+    def order(self, order_id: str, quantity: int, ladder: list[str], **fields: Any) -> None:
         criteria: dict[str, Any] = {"country": "US"}
         body = {
             "order_id": order_id,
             "provider": self.provider,
             "items": [{"criteria": criteria, "quantity": quantity}],
             "reminders": ladder,
+            **fields,
         }
         read_message(json.dumps(body))
         self.put("order", json.dumps(body))
+
+    # People
+
+    def secret(self) -> str:
+        """Something that nobody may read anywhere else, and nobody gives twice."""
+        self.serial += 1
+        return f"geheim-{self.serial}"
+
+    def answer(self) -> dict[str, Any]:
+        return {"requirement": "r1", "value": {"kind": "document_id", "document_id": self.secret()}}
+
+    def make_profile(self) -> None:
+        key = ProfileKey(provider="telnyx", account="default", country="US", number_type="local")
+        answers = (Answer.model_validate(self.answer()),)
+        there = self.store.profile(key)
+        version = there.version + 1 if there else 1
+        self.store.put_profile(
+            Profile(key=key, answers=answers, version=version, updated_at=self.time, updated_by="ada")
+        )
+
+    def people(self) -> None:
+        """Somebody asks for something, sensible or not."""
+        if not self.store.orders:
+            return
+        at_the_carrier = [it.order_id for it in self.store.orders.values() if it.state in FOLLOWED]
+        sensible = bool(at_the_carrier) and self.random.random() < 0.8
+        order_id = self.random.choice(sorted(at_the_carrier if sensible else self.store.orders))
+        by = self.random.choice(["ada", "bob"])
+        answers = [Answer.model_validate(self.answer())]
+        again = self.random.random() < 0.2
+        wishes: list[tuple[float, str, Callable[[], object]]] = [
+            (6, "supply", lambda: self.clerk.supply(order_id, answers, by, again=again)),
+            (2, "comment", lambda: self.clerk.comment(order_id, self.secret(), by)),
+            (3, "extend", lambda: self.clerk.extend(order_id, by)),
+            (3, "group", lambda: self.clerk.attach_group(order_id, self.secret(), by, again=again)),
+            (0.4, "cancel", lambda: self.clerk.cancel(order_id, by)),
+            (1, "sync", lambda: self.clerk.sync(order_id, by)),
+            (1, "on it", lambda: self.clerk.acknowledge(order_id, self.time + timedelta(hours=3), by)),
+            (
+                1,
+                "read",
+                lambda: self.clerk.mark_read(order_id, f"c0-{self.store.orders[order_id].provider_order_id}", by),
+            ),
+            (1, "profile", self.make_profile),
+        ]
+        [(_, name, wish)] = self.random.choices(wishes, [weight for weight, _, _ in wishes])
+        try:
+            wish()
+        except ProblemError as error:
+            self.asked[error.problem.value] += 1
+        except base.ProviderError:
+            self.asked["unread"] += 1
+        else:
+            self.asked[name] += 1
 
     def visible(self) -> list[tuple[str, Message]]:
         return [
@@ -279,10 +346,14 @@ class World:
         try:
             if visible and choice < 0.7:
                 self.deliver(*self.random.choice(visible))
+            elif choice < 0.2:
+                self.people()
             elif choice < 0.8 and self.truths:
                 self.progress(self.random.choice(list(self.truths.values())))
-            elif choice < 0.85:
+            elif choice < 0.84:
                 self.drain_stream()
+            elif choice < 0.92:
+                self.people()
             elif self.depth == 0:
                 self.tick(timedelta(seconds=self.random.choice([1, 5, 30, 60, 300, 1200, 7200])))
         except CrashError:
@@ -339,6 +410,8 @@ class World:
             return order.people_told and all(truth.reference != order.reference for truth in self.truths.values())
         if order.ended:
             return True
+        if any(errand.open for errand in order.errands):
+            return False
         truth = self.truths.get(order.provider_order_id or "")
         return truth is not None and order.state is truth.state() and (truth.over or truth.deadline is None)
 
@@ -527,6 +600,88 @@ class Carrier(base.NotAble):
 
     def what_to_look_for(self, order: Order) -> str:
         return f"Look for {order.reference}."
+
+    # What people ask for
+
+    def catalogue(
+        self, *, country: str | None = None, number_type: str | None = None, number: str | None = None
+    ) -> list[Specification]:
+        self._call()
+        if self.world.happens("unreadable"):
+            raise base.UnreadableError("503")
+        return [Specification(id="r1", name="Proof of address", kind=ValueKind.DOCUMENT)]
+
+    def _write(self, name: str) -> None:
+        """What comes before each call that writes."""
+        self._call()
+        if self.world.happens("not_sent"):
+            raise base.NotSentError("ConnectError")
+        if self.world.happens("refused"):
+            raise base.RefusedError(f"{name} is not taken", code="10015")
+        if self.world.happens("lost_answer") and self.world.random.random() < 0.3:
+            raise base.UnclearError("ReadTimeout")  # it left, and was never worked on
+
+    def _answer(self, word: str) -> str:
+        """What comes after it."""
+        self.world.point()
+        if self.world.happens("lost_answer"):
+            self.world.time += timedelta(seconds=20)
+            raise base.UnclearError("ReadTimeout")
+        return word
+
+    def _take(self, order: Order, values: Sequence[str]) -> str:
+        self._write("a value")
+        truth = self.world.truths[order.provider_order_id or ""]
+        if truth.over:
+            raise base.RefusedError("the order is over", code="10015")
+        truth.given += values
+        if truth.requirement not in (RequirementState.AWAITING_VALUE, RequirementState.REJECTED):
+            return self._answer("already satisfied")
+        truth.requirement = RequirementState.UNDER_REVIEW
+        truth.set_deadline(None, self.world.time)
+        return self._answer("under review")
+
+    def supply(
+        self, order: Order, values: Mapping[str, str], *, sub_order_id: str | None = None, number: str | None = None
+    ) -> str:
+        assert values.keys() == {"r1"}
+        return self._take(order, list(values.values()))
+
+    def attach_group(
+        self, order: Order, group_id: str, *, sub_order_id: str | None = None, number: str | None = None
+    ) -> str:
+        return self._take(order, [group_id])
+
+    def cancel(self, order: Order, *, sub_order_id: str | None = None) -> str:
+        self._write("a cancellation")
+        truth = self.world.truths[order.provider_order_id or ""]
+        if not truth.over:
+            truth.before = self.snapshot(truth)
+            truth.numbers = dict.fromkeys(truth.numbers, AssetState.CANCELLED)
+        return self._answer("cancelled")
+
+    def _commented(self, sub_order_id: str) -> Truth:
+        return self.world.truths[sub_order_id.removeprefix("s-")]
+
+    def comments(self, sub_order_id: str) -> list[CommentSeen]:
+        self._call()
+        if self.world.happens("unreadable"):
+            raise base.UnreadableError("503")
+        return list(self._commented(sub_order_id).comments)
+
+    def comment(self, sub_order_id: str, text: str) -> str:
+        self._write("a comment")
+        truth = self._commented(sub_order_id)
+        comment_id = f"c{len(truth.comments)}-{truth.id}"
+        comment = CommentSeen(comment_id, sub_order_id, text, by_provider=False, at=self.world.time)
+        truth.comments.append(comment)
+        return self._answer(comment_id)
+
+    def mark_read(self, comment_id: str) -> None:
+        self._write("a mark")
+        truth = self.world.truths[comment_id.partition("-")[2]]
+        truth.comments = [replace(it, read=True) if it.id == comment_id else it for it in truth.comments]
+        self._answer("")
 
 
 class _Queue:

@@ -81,19 +81,24 @@ class MotoStage:
     def rest(self, seconds: float) -> None:
         self.world.clock.advance(seconds)
         if self._is_due():
+            self.world.settle()
+        if self._is_overdue():
             self.world.sweep()
 
     def _is_due(self) -> bool:
-        """Whether there is anything to do: a notification, a message, a wake, or something to publish."""
+        """Whether there is anything to do: a notification, a message, or something to publish."""
         notified = [simulator.pump() for simulator in self.world.simulators.values()]
         queued = [self.world._queue(queue).messages for queue in ("OrderQueue", "SyncQueue")]
+        return any(notified) or any(queued) or self.world._published != len(self.world.stream())
+
+    def _is_overdue(self) -> bool:
+        """Whether an order is due that no message woke."""
         for record in self.world.stream()[self._written :]:
             self._written += 1
             row = record["dynamodb"].get("NewImage", {})
             if row.get("sk") == {"S": "ORDER"}:
                 self._wakes[row["pk"]["S"]] = row.get("wake_at", {}).get("S", "")
-        woken = [at for at in self._wakes.values() if at and datetime.fromisoformat(at) <= self.now()]
-        return any(notified) or any(queued) or any(woken) or self.world._published != self._written
+        return any(at and datetime.fromisoformat(at) <= self.now() for at in self._wakes.values())
 
     @contextmanager
     def playing(self) -> Iterator[None]:

@@ -314,7 +314,9 @@ _WRITES: dict[str, Callable[[Provider], object]] = {
         *((_error(422, code), RefusedError, False) for code in ("85002", "10005", "10027", 10033)),
         (_error(409, "85002"), RefusedError, False),
         (_error(400), RefusedError, False),
-        *((_error(422, code), AccountFaultError, False) for code in ("10009", "10010", "10038", "20012", "20100")),
+        *((_error(422, code), AccountFaultError, False) for code in ("10009", "20012", "20014", "20100")),
+        *((_error(403, code), RefusedError, False) for code in ("10010", "10038", "10039")),
+        *((_error(*it), AccountFaultError, False) for it in ((403, "10010", "20013"), (401, "10010"), (403, "10015"))),
         *((_error(status), AccountFaultError, False) for status in (401, 403)),
         (_error(429), AccountFaultError, True),
         (_error(403, "10011"), AccountFaultError, True),
@@ -615,9 +617,25 @@ def _listed(*parts: tuple[str, str], order_id: str = "o-1") -> httpx.Response:
     )
 
 
+_PENDING = tuple(SubOrder(id=it, word="pending") for it in ("s-1", "s-2"))
+
+
+def test_before_the_first_look_the_order_itself_names_its_sub_orders() -> None:
+    """The list of sub orders declares no paging, and may be late: what it leaves out must not be left alone."""
+    telnyx = _Telnyx(_data(sub_number_orders_ids=["s-1", "s-2"]), _listed(("s-1", "pending")), _data(status="pending"))
+    assert telnyx.adapter.cancel(_order()) == "2 of 2 sub orders cancelled"
+    assert [(method, path) for method, path, _ in telnyx.sent] == [
+        ("GET", "/v2/number_orders/o-1"),
+        ("GET", "/v2/sub_number_orders"),
+        ("GET", "/v2/sub_number_orders/s-2"),
+        ("PATCH", "/v2/sub_number_orders/s-1/cancel"),
+        ("PATCH", "/v2/sub_number_orders/s-2/cancel"),
+    ]
+
+
 def test_cancelling_says_exactly_this() -> None:
     telnyx = _Telnyx(_listed(("s-1", "pending")), _data(status="cancelled"))
-    telnyx.adapter.cancel(_order())
+    telnyx.adapter.cancel(_order(sub_orders=_PENDING[:1]))
     listed, cancelled = telnyx.seen
     assert listed.url.params.multi_items() == [("filter[order_request_id]", "o-1")]
     assert (cancelled.method, cancelled.url.path) == ("PATCH", "/v2/sub_number_orders/s-1/cancel")
@@ -637,10 +655,10 @@ def test_sub_orders_that_the_list_leaves_out_are_read() -> None:
 
 def test_sub_order_that_ended_in_the_meantime_is_no_longer_cancelled() -> None:
     with pytest.raises(RefusedError) as caught:
-        _Telnyx(_listed(("s-1", "pending")), _error(422, "10027")).adapter.cancel(_order())
+        _Telnyx(_listed(("s-1", "pending")), _error(422, "10027")).adapter.cancel(_order(sub_orders=_PENDING[:1]))
     assert caught.value.code == "10027"
     telnyx = _Telnyx(_listed(("s-1", "pending"), ("s-2", "pending")), _error(422, "10027"), _data(status="cancelled"))
-    assert telnyx.adapter.cancel(_order()) == "1 of 2 sub orders cancelled"
+    assert telnyx.adapter.cancel(_order(sub_orders=_PENDING)) == "1 of 2 sub orders cancelled"
 
 
 @pytest.mark.parametrize(
@@ -651,15 +669,22 @@ def test_sub_order_that_ended_in_the_meantime_is_no_longer_cancelled() -> None:
         ([_listed(("s-1", "pending")), httpx.ReadTimeout("slow")], UnclearError),
         ([_listed(("s-1", "pending")), _error(422, "10036")], UnclearError),
         ([_listed(("s-1", "something-new"))], RefusedError),
-        ([_listed()], RefusedError),
+        ([_listed(("s-1", "failure"))], RefusedError),
     ],
 )
 def test_cancelling_that_fails_is_told_apart(
     answers: list[httpx.Response | Exception], kind: type[ProviderError]
 ) -> None:
     with pytest.raises(ProviderError) as caught:
-        _Telnyx(*answers).adapter.cancel(_order())
+        _Telnyx(*answers).adapter.cancel(_order(sub_orders=_PENDING[:1]))
     assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize("shown", [_data(), _data(sub_number_orders_ids=[]), _data(sub_number_orders_ids="odd")])
+def test_sub_orders_that_do_not_show_yet_are_cancelled_later(shown: httpx.Response) -> None:
+    """A wish from before the purchase is carried out right after it: nothing to cancel yet is no definite no."""
+    with pytest.raises(NotSentError):
+        _Telnyx(shown, _listed()).adapter.cancel(_order())
 
 
 def test_foreign_sub_order_is_not_cancelled() -> None:

@@ -40,6 +40,8 @@ _ACCOUNT = frozenset(
         "20100",  # insufficient funds
     }
 )
+# Not authorised, feature not permitted, feature limited: of a call that buys nothing, these speak of what it calls.
+_NOT_THIS_CALL = frozenset({"10010", "10038", "10039"})
 _NUMBERS_GONE = frozenset(
     {
         "85000",  # must be searched first: a new search makes it good
@@ -237,7 +239,12 @@ def _not_done(response: Response) -> ProviderError:
     # A conflict that says what is wrong is a no: here nothing of ours can be under way that would be bought twice.
     if response.status_code == HTTPStatus.CONFLICT and codes and not codes & (_UNCLEAR | _ACCOUNT | {_THROTTLED}):
         return RefusedError(title, code=code)
-    return _not_placed(response)
+    fault = _not_placed(response)
+    of_account = codes & _ACCOUNT
+    if isinstance(fault, AccountFaultError) and of_account and of_account <= _NOT_THIS_CALL and not fault.throttled:
+        # Taken for the account's, it would stop all buying over a comment that this account may not write.
+        return fault if response.status_code == HTTPStatus.UNAUTHORIZED else RefusedError(title, code=code)
+    return fault
 
 
 def _not_read(response: Response) -> ProviderError:

@@ -43,7 +43,7 @@ def cancel(api: Api, order: Order, sub_order_id: str | None) -> str:
     if refused is not None:
         raise refused
     seen = ", ".join(sorted({word or "unknown" for word in words.values()}))
-    raise RefusedError(f"Telnyx cancels sub orders only while they are pending; now: {seen or 'none'}")
+    raise RefusedError(f"Telnyx cancels sub orders only while they are pending; now: {seen}")
 
 
 def _words(api: Api, order: Order, sub_order_id: str | None) -> dict[str, str | None]:
@@ -52,6 +52,8 @@ def _words(api: Api, order: Order, sub_order_id: str | None) -> dict[str, str | 
         raise NotSentError("the order's id at Telnyx is not known yet")
     known = {it.id for it in order.sub_orders}
     if sub_order_id is None:
+        # Before the first look nothing but the order itself names them all.
+        known = known or _named(api, order.provider_order_id)
         ours = ("filter[order_request_id]", order.provider_order_id)
         listed = rows(api.get("sub_number_orders", ours)["data"])
     elif sub_order_id in known:
@@ -70,4 +72,11 @@ def _words(api: Api, order: Order, sub_order_id: str | None) -> dict[str, str | 
             found[one] = text(fields(api.get(resource("sub_number_orders", one))["data"]).get("status"))
         except NotFoundError:
             found[one] = None
+    if not found:
+        raise NotSentError("its sub orders are not shown yet")
     return found
+
+
+def _named(api: Api, provider_order_id: str) -> set[str]:
+    ids = fields(api.get(resource("number_orders", provider_order_id))["data"]).get("sub_number_orders_ids")
+    return {it for one in (ids if isinstance(ids, list) else []) if (it := text(one))}

@@ -203,9 +203,6 @@ def test_success_that_says_nothing_is_asked_after(answer: Answer) -> None:
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (httpx.Response(401), AccountFaultError),
-        (httpx.Response(403), AccountFaultError),
-        (_json(_refused(-30006), 400), AccountFaultError),
         (httpx.Response(429, headers={"retry-after": "7"}), AccountFaultError),
         (httpx.Response(408), UnclearError),
         (httpx.Response(500), UnclearError),
@@ -221,6 +218,25 @@ def test_what_an_answer_means_for_cancelling(answer: Answer, error: type[Provide
         _provider(answers).cancel(_order())
     assert type(caught.value) is error
     assert len(answers.requests) == 1
+
+
+_FORBIDDEN = [httpx.Response(401), httpx.Response(402), httpx.Response(403), _json(_refused(-30006), 400)]
+
+
+@pytest.mark.parametrize("answer", _FORBIDDEN)
+def test_fault_of_the_account_shows_in_the_reading_too(answer: Answer) -> None:
+    answers = _Answers(answer)
+    with pytest.raises(AccountFaultError) as caught:
+        _provider(answers).cancel(_order())
+    assert not caught.value.throttled
+    assert [method for method, _ in answers.asked()] == ["DELETE", "GET"]
+
+
+@pytest.mark.parametrize("answer", _FORBIDDEN)
+def test_account_that_can_read_is_not_blocked_by_a_refused_cancellation(answer: Answer) -> None:
+    with pytest.raises(RefusedError, match="only while accepted; it is in progress"):
+        _provider(_Answers(answer, _json(_shown("in progress")))).cancel(_order())
+    assert _provider(_Answers(answer, _json(CANCELLED))).cancel(_order()) == "cancelled"
 
 
 @pytest.mark.parametrize(

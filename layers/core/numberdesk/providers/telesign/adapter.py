@@ -253,7 +253,11 @@ class TeleSign(NotAble):
             words = [text(shown.get("status")) for shown in _this(order, answers.body(response))]
             if len(words) == 1 and words[0]:
                 return words[0]
-        elif not isinstance(refusal, RefusedError):
+        # How TeleSign refuses a cancellation is published nowhere: by a 403, perhaps. A fault of the account shows in the
+        # reading, too.
+        elif not (
+            isinstance(refusal, RefusedError) or (isinstance(refusal, AccountFaultError) and not refusal.throttled)
+        ):
             raise refusal
         try:
             word = text(self._read(order).get("status")) or ""

@@ -236,9 +236,10 @@ def test_what_is_no_keyword_is_refused_before_anything_is_sent(keywords: tuple[s
     assert answers.requests == []
 
 
-def test_no_more_keywords_than_asked_for() -> None:
+def test_every_keyword_that_can_be_had_is_told_whatever_the_limit() -> None:
+    """One that was cut off would read as taken."""
     answers = _Answers(_list(*(f"<Keyword><Keyword>{word}</Keyword></Keyword>" for word in ("SUN", "MOON"))))
-    assert len(_provider(answers).search_keywords(_keywords("SUN", "MOON", limit=1))) == 1
+    assert len(_provider(answers).search_keywords(_keywords("SUN", "MOON", limit=1))) == 2
 
 
 def test_regions_are_searched_and_named_by_what_they_tell() -> None:

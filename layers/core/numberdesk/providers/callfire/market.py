@@ -49,15 +49,17 @@ def search_numbers(http: Http, query: Query) -> list[Offer]:
 
 
 def search_keywords(http: Http, query: Query) -> list[Offer]:
-    """Give those of the keywords that can be had: CallFire leaves out the others. Raises as `search_numbers` does."""
+    """Give those of the keywords that can be had: CallFire leaves out the others. Raises as `search_numbers` does.
+
+    However many: one cut off by a limit would read as taken.
+    """
     if not query.keywords or not all(map(_KEYWORD.fullmatch, query.keywords)):
         raise RefusedError("a search for keywords needs some, each of 1 to 64 letters and digits")
     # Keywords know no case: they are given back as they were asked for.
     spelling = {keyword.casefold(): keyword for keyword in query.keywords}
     found = listed(http, "/number/keyword/search", "Keyword", [("Keywords", " ".join(query.keywords))]).elements
     free = {(value(element, "Keyword") or "").casefold() for element in found}
-    had = [Offer(value=keyword, kind="keyword") for folded, keyword in spelling.items() if folded in free]
-    return had[: query.limit]
+    return [Offer(value=keyword, kind="keyword") for folded, keyword in spelling.items() if folded in free]
 
 
 def search_regions(http: Http, query: Query) -> list[Offer]:

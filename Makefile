@@ -59,6 +59,10 @@ lint: .venv/ready .sam/ready ## ruff, mypy, sam validate
 bench: .venv/ready ## measure what the receiver costs against a bare function
 	@.venv/bin/python -m bench
 
+.PHONY: lists
+lists: .venv/ready .ministack/ready ## load 100,000 orders into a local table, count what the pages of every list cost
+	@.venv/bin/python -m bench.lists
+
 SEEDS ?= 0:20000
 .PHONY: simulate
 simulate: .venv/ready ## play many seeded histories (SEEDS=first:last)

@@ -1,8 +1,9 @@
-"""A row that does not change appears exactly once over all pages of a list, while others come, go and move."""
+"""Lists: pages that hold every row once, while others come, go and move, and what they cost."""
 
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -13,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from bench import lists
 from numberdesk.domain.words import OrderState
-from numberdesk.storage.table import Table
+from numberdesk.storage.table import Table, marshal
 from tests.contract.store_cases import MONTH, deadline
 from tests.support.builders import START, message, received
 from tests.support.functions import LAMBDA
@@ -24,6 +26,8 @@ from tests.support.stack import REGION, order_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
+
+    from types_boto3_dynamodb import DynamoDBClient
 
     from numberdesk.domain.order import Order
     from numberdesk.services.ports import Store
@@ -131,3 +135,37 @@ def test_row_that_does_not_change_appears_once(
             coming.move(what, index, minute)
     times = Counter(order_id for order_id in seen if order_id in still)
     assert times == Counter(still)
+
+
+@contextmanager
+def loaded(count: int) -> Iterator[tuple[DynamoDBClient, dict[str, list[tuple[str, str]]]]]:
+    """Load orders as `make lists` does, and few enough for moto, which copies every row many times."""
+    with mock.patch.dict("os.environ", LAMBDA), mock_aws():
+        client = boto3.client("dynamodb", region_name=REGION)
+        yield client, lists.load(client, lists.orders(count, days=20, customers=2))
+
+
+def test_lists_are_bounded() -> None:
+    with loaded(120) as (client, expected):
+        report = lists.walk(client, expected, limit=20)
+    assert report.faults == []
+    assert report.operations.keys() == {"Query", "BatchGetItem"}
+    walked = {sort: (one.orders, one.calls) for sort, one in report.walks.items()}
+    assert walked.keys() == {"attention", "country", "deadline", "metadata", "open", "provider", "state"}
+    assert {walked[sort] for sort in ("country", "metadata", "provider", "state")} == {(120, 3)}
+    assert walked["open"] == (7, 3)
+    assert 0 < walked["attention"][0] < 7
+    assert 0 < walked["deadline"][0] < 7
+
+
+def test_list_that_is_not_bounded_is_told() -> None:
+    """The walk is no witness if it never tells anything."""
+    with loaded(100) as (client, expected):
+        client.delete_item(TableName="orders", Key=marshal({"pk": "ORDER#order-000099", "sk": "LIST#open"}))
+        with mock.patch.object(lists, "MOST_ITEMS", 1), mock.patch.object(lists, "MOST_CALLS", 2):
+            report = lists.walk(client, {"open": expected["open"]}, limit=2)
+    assert report.faults == [
+        "open: not every order exactly once and in its place",
+        "open: 3 calls for a page",
+        f"open: {report.walks['open'].partition} items in a partition",
+    ]

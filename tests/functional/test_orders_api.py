@@ -247,7 +247,12 @@ def test_a_file_of_another_order_is_none(world: World) -> None:
 
 def test_what_an_order_requires_itself_is_ticked_off(world: World) -> None:
     own = [{"id": "letter", "name": "Letter of authority"}]
-    more = {"provider": "telesign", "contact": CONTACT, "requirements": own, "deadline": "2026-12-01T08:00:00Z"}
+    more: dict[str, Any] = {
+        "provider": "telesign",
+        "contact": CONTACT,
+        "requirements": own,
+        "deadline": "2026-12-01T08:00:00Z",
+    }
     world.send(body("order-1", BELGIAN, **more))
     world.settle()
     [part] = world.api("GET", "/orders/order-1/requirements")[1]["items"]

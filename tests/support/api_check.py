@@ -69,11 +69,16 @@ def seed(world: World) -> dict[str, list[str]]:
         world.send(body(order_id, *([item] if item else []), metadata={"team": 7}))
     own = [{"id": "letter", "name": "Letter of authority", "kind": "document"}]
     contact = {"email": "desk@example.com", "contact_name": "Desk", "use_case": "two-factor"}
-    fields = {"provider": "telesign", "contact": contact, "requirements": own, "deadline": "2026-12-01T08:00:00Z"}
+    fields: dict[str, Any] = {
+        "provider": "telesign",
+        "contact": contact,
+        "requirements": own,
+        "deadline": "2026-12-01T08:00:00Z",
+    }
     world.send(body(OWN, belgian, **fields))
     world.send({"order_id": "faulty", "provider": "telnyx"})
     world.pass_time(4, steps=2)
-    world.telnyx.supply(world.order(REJECTED).provider_order_id)
+    world.telnyx.supply(str(world.order(REJECTED).provider_order_id))
     world.api("POST", f"/orders/{CANCELLED}/cancel")
     world.pass_time(60, steps=2, sweep=True)
     form = {"filename": "bill.pdf", "content_type": "application/pdf"}

@@ -4,6 +4,7 @@ Most of what goes out is the domain's own records, as far as they are impersonal
 """
 
 # Pydantic needs these types when the module runs, so that none of them is imported for type checkers only.
+import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -16,7 +17,6 @@ from pydantic import (
     Field,
     JsonValue,
     TypeAdapter,
-    ValidationError,
     model_validator,
 )
 
@@ -273,17 +273,22 @@ class EventView(_Out):
         )
 
 
-_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue, config=ConfigDict(allow_inf_nan=False))
+_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
 def _read(body: bytes | None) -> tuple[JsonValue, str | None]:
+    if body is None:
+        return None, None
     try:
-        return _JSON.validate_json(body or b""), None
-    except ValidationError:
+        document = _JSON.validate_json(body)
+        # Numbers that are none, and those too large to be one, cannot be said in JSON.
+        json.dumps(document, allow_nan=False)
+    except ValueError:
         try:
-            return None, None if body is None else body.decode()
+            return None, body.decode()
         except UnicodeDecodeError:
             return None, None
+    return document, None
 
 
 class EventList(Listing[EventView]):

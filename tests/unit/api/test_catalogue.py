@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from numberdesk.domain.catalogue import Specification
+from numberdesk.domain.order import Asset, Requirement, SubOrder
+from numberdesk.domain.words import AssetState, RequirementState, ValueKind
+from numberdesk.services.catalogue import MOST_READS, About, Catalogue
+from numberdesk.services.problems import ProblemError
+from tests.support.builders import entries, message, received
+from tests.support.memory_store import MemoryStore
+
+if TYPE_CHECKING:
+    from numberdesk.domain.order import Order
+
+ADDRESS = Specification(id="r-1", name="Address", kind=ValueKind.ADDRESS)
+
+
+class Asked:
+    """Providers, and what was asked of their catalogues."""
+
+    def __init__(self) -> None:
+        self.calls: list[About] = []
+
+    def connect(self, provider: str, account: str, **_: Any) -> Asked:
+        assert (provider, account) == ("telnyx", "default")
+        return self
+
+    def refresh(self, provider: str, account: str) -> bool:
+        return False
+
+    def catalogue(self, *, country: str | None, number_type: str | None, number: str | None) -> list[Specification]:
+        self.calls.append(About(country, number_type, number))
+        return [ADDRESS]
+
+
+def catalogue(order: Order | None = None, **changes: Any) -> tuple[Catalogue, Asked]:
+    store, asked = MemoryStore(), Asked()
+    sent = message()
+    order = order or received(sent)[0].with_(**changes)
+    store.create(order, sent, entries(order))
+    return Catalogue(store, asked), asked  # type: ignore[arg-type] # as much of a provider as is asked for
+
+
+def requirement(sub_order_id: str, id_: str, **more: Any) -> Requirement:
+    state = RequirementState.AWAITING_VALUE
+    return Requirement(id=id_, sub_order_id=sub_order_id, state=state, word=state.value, numbers=1, **more)
+
+
+def test_sub_orders_of_one_sort_are_asked_about_once_and_each_has_its_own_states() -> None:
+    subs = (
+        SubOrder(id="s-1", word="", country="DE", number_type="local"),
+        SubOrder(id="s-2", word="", country="DE", number_type="local"),
+    )
+    wanted = (requirement("s-1", "r-1"), requirement("s-2", "r-9"))
+    desk, asked = catalogue(sub_orders=subs, requirements=wanted)
+    first, second = desk.of_order("order-1")
+    assert asked.calls == [About("DE", "local")]
+    assert [(it.specification, it.requirement) for it in first.requirements] == [(ADDRESS, wanted[0])]
+    # What the catalogue does not name is told all the same.
+    assert [(it.specification, it.requirement) for it in second.requirements] == [(ADDRESS, None), (None, wanted[1])]
+
+
+def test_a_sub_order_of_no_known_sort_is_asked_about_by_its_number() -> None:
+    number = Asset(value="+4930901820", state=AssetState.PENDING, word="", sub_order_id="s-1")
+    desk, asked = catalogue(sub_orders=(SubOrder(id="s-1", word=""),), assets=(number,))
+    desk.of_order("order-1")
+    assert asked.calls == [About(None, None, "+4930901820")]
+
+
+def test_an_order_that_was_not_placed_yet_is_asked_about_by_what_it_wants() -> None:
+    desk, asked = catalogue()
+    [part] = desk.of_order("order-1")
+    assert asked.calls == [About("US", "local")]
+    assert (part.sub_order_id, part.read) == (None, True)
+
+
+def test_no_more_is_read_than_one_request_has_time_for() -> None:
+    subs = tuple(SubOrder(id=f"s-{n}", word="", country=f"A{chr(65 + n)}", number_type="local") for n in range(12))
+    desk, asked = catalogue(sub_orders=subs)
+    parts = desk.of_order("order-1")
+    assert len(asked.calls) == MOST_READS
+    assert [part.read for part in parts] == [True] * MOST_READS + [False] * 2
+
+
+@pytest.mark.parametrize(
+    "about",
+    [About(None, None), About("DE", None), About(None, "local"), About("DE", "local", "+49"), About("DE", None, "+49")],
+)
+def test_it_is_one_question(about: About) -> None:
+    desk, asked = catalogue()
+    with pytest.raises(ProblemError):
+        desk.requirements("telnyx", "default", about)
+    assert asked.calls == []

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from numberdesk.api.problems import told
+from numberdesk.domain.faults import Fault
+from numberdesk.providers.base import (
+    AccountFaultError,
+    NotAbleError,
+    NotSentError,
+    ProviderError,
+    RefusedError,
+    SlotBusyError,
+    UnclearError,
+    UnreadableError,
+)
+from numberdesk.services.ports import ConflictError
+from numberdesk.services.problems import Problem, ProblemError
+
+
+@pytest.mark.parametrize(
+    ("error", "problem", "status"),
+    [
+        (ConflictError(), Problem.CHANGED_MEANWHILE, 409),
+        (NotAbleError("it has no keywords"), Problem.NOT_ABLE, 409),
+        (RefusedError("no such number", code="404"), Problem.PROVIDER_REFUSED, 422),
+        (AccountFaultError("key expired", code="401"), Problem.ACCOUNT_UNUSABLE, 409),
+        (AccountFaultError("slow down", throttled=True), Problem.PROVIDER_UNAVAILABLE, 503),
+        (SlotBusyError(timedelta(seconds=5)), Problem.PROVIDER_UNAVAILABLE, 503),
+        (UnreadableError("time-out"), Problem.PROVIDER_UNAVAILABLE, 503),
+        (UnclearError("time-out"), Problem.PROVIDER_UNAVAILABLE, 503),
+        (NotSentError("refused"), Problem.PROVIDER_UNAVAILABLE, 503),
+        (ProblemError(Problem.FILE_NOT_TAKEN, "it is empty"), Problem.FILE_NOT_TAKEN, 422),
+    ],
+)
+def test_each_error_is_a_problem(
+    error: ProviderError | ProblemError | ConflictError, problem: Problem, status: int
+) -> None:
+    found = told(error)
+    assert found is not None
+    assert (found.problem, found.status) == (problem, status)
+    assert ("Retry-After" in found.headers) == (status == 503)
+
+
+def test_what_is_unexpected_is_none() -> None:
+    assert told(KeyError("Erika Mustermann")) is None
+
+
+@pytest.mark.parametrize(
+    ("wait", "header"), [(timedelta(milliseconds=300), "1"), (timedelta(seconds=4.2), "5"), (None, "10")]
+)
+def test_when_to_try_again_is_told_in_whole_seconds(wait: timedelta | None, header: str) -> None:
+    found = told(AccountFaultError("slow down", throttled=True, retry_after=wait))
+    assert found is not None
+    assert found.headers == {"Retry-After": header}
+
+
+def test_the_document_names_every_field() -> None:
+    found = told(ProblemError(Problem.INVALID, "not valid", [Fault("a.0", "missing", "name it"), Fault("b", "x", "y")]))
+    assert found is not None
+    assert found.document("r-1") == {
+        "type": "urn:numberdesk:problem:invalid",
+        "title": "The request is not valid",
+        "status": 400,
+        "detail": "not valid",
+        "instance": "urn:numberdesk:request:r-1",
+        "errors": [
+            {"field": "a.0", "code": "missing", "message": "name it"},
+            {"field": "b", "code": "x", "message": "y"},
+        ],
+    }

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from numberdesk.api.models import EventView
+from numberdesk.domain.lists import metadata_key
+from numberdesk.services.paging import Tokens
+from numberdesk.services.ports import KeptEvent, RawEvent
+from numberdesk.services.problems import Problem, ProblemError
+from numberdesk.services.reading import Reading, Wanted, metadata_value
+from tests.support.builders import START, entries, message, received
+from tests.support.functions import DeskClock
+from tests.support.memory_store import MemoryStore
+from tests.support.simulators.clock import Clock
+
+TOKENS = Tokens("123456789012/eu-central-1/numberdesk")
+
+
+@dataclass
+class Desk:
+    store: MemoryStore
+    reading: Reading
+
+    def receive(self, order_id: str, **fields: Any) -> None:
+        sent = message(order_id, **fields)
+        order, changes = received(sent)
+        order = order.with_(metadata_key=metadata_key(sent.metadata["team"]))
+        assert self.store.create(order, sent, entries(order, *changes))
+
+
+@pytest.fixture
+def desk() -> Desk:
+    store = MemoryStore()
+    return Desk(store, Reading(store, DeskClock(Clock(START)), TOKENS, "team"))
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked"), [(7, "7"), ("red", "red"), (True, "true"), (None, "null"), ("1.5", "1.5")]
+)
+def test_orders_are_listed_by_the_exact_value_of_the_listed_key(desk: Desk, stored: object, asked: str) -> None:
+    desk.receive("order-1", metadata={"team": stored})
+    desk.receive("order-2", metadata={"team": "other"})
+    page = desk.reading.orders(Wanted(metadata=asked), limit=10, token=None)
+    assert [order.order_id for order in page.items] == ["order-1"]
+
+
+@pytest.mark.parametrize("text", ["", "1.5", "red", "1e3", "[1]", '"7"', str(2**53), "NaN", "[" * 100_000])
+def test_what_metadata_cannot_be_otherwise_is_text(text: str) -> None:
+    assert metadata_value(text) == text
+
+
+@given(st.text(min_size=1), st.text())
+def test_a_token_fits_the_list_that_it_was_made_for(place: str, listing: str) -> None:
+    token = TOKENS.page(listing, (), place).after
+    assert TOKENS.place(listing, token) == place
+    for other in (Tokens("another stack"), TOKENS):
+        with pytest.raises(ProblemError) as caught:
+            other.place(listing + "x" if other is TOKENS else listing, token)
+        assert (caught.value.problem, caught.value.faults[0].field) == (Problem.INVALID, "next")
+
+
+@given(st.text())
+def test_no_text_is_a_token_by_chance(text: str) -> None:
+    with pytest.raises(ProblemError):
+        TOKENS.place("open", text)
+
+
+def keep(store: MemoryStore, number: int, body: bytes | None) -> None:
+    event = RawEvent(
+        event_id=f"event-{number}",
+        provider="telnyx",
+        account="default",
+        received_at=START + timedelta(seconds=number),
+        body_sha256=hashlib.sha256(body or b"").hexdigest(),
+        body=body,
+    )
+    store.keep_event(event, None, expires_at=START + timedelta(days=30))
+
+
+def test_a_page_of_notifications_fits_into_an_answer_and_the_next_goes_on(desk: Desk) -> None:
+    for number in range(9):
+        keep(desk.store, number, b"x" * 256 * 1024)
+    seen, token, pages = [], None, 0
+    while pages == 0 or token:
+        page = desk.reading.unmatched(date(2026, 11, 22), limit=100, token=token)
+        assert 1 <= len(page.items) <= 4
+        seen += [kept.event.event_id for kept in page.items]
+        token, pages = page.after, pages + 1
+    assert (seen, pages) == ([f"event-{number}" for number in range(9)], 3)
+
+
+@pytest.mark.parametrize(
+    ("body", "document", "text"),
+    [
+        (b'{"a": [1, null]}', {"a": [1, None]}, None),
+        (b"<Notification/>", None, "<Notification/>"),
+        (b"\xff\xfe", None, None),
+        (None, None, None),
+        (b'{"a": NaN}', None, '{"a": NaN}'),
+        (b"1e999", None, "1e999"),
+        (b"[" * 2000, None, "[" * 2000),
+        (b'"\\ud800"', None, '"\\ud800"'),
+    ],
+)
+def test_a_notification_is_shown_as_what_it_is(body: bytes | None, document: object, text: str | None) -> None:
+    event = RawEvent("e", "telnyx", "default", datetime(2026, 11, 22, tzinfo=UTC), "", body=body)
+    view = EventView.of(KeptEvent("place", event))
+    assert (view.document, view.text) == (document, text)
+    assert view.model_dump(mode="json")["document"] == document

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import cast
+
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from numberdesk.api import problems
+from numberdesk.api.document import document
+from numberdesk.api.models import NewFile
+from numberdesk.api.problems import STATUSES, HttpProblem
+from numberdesk.api.routes import ROUTES
+from numberdesk.services.problems import Problem
+from numberdesk.services.uploads import SIGNATURES
+
+DOCUMENT = document()
+
+
+def operations() -> dict[tuple[str, str], dict[str, object]]:
+    return {
+        (method.upper(), path): operation
+        for path, item in DOCUMENT["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+def test_the_document_is_openapi() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+def test_the_document_has_every_route_and_no_other() -> None:
+    assert set(operations()) == {(route.method, route.path) for route in ROUTES}
+    assert len(ROUTES) == len({route.operation_id for route in ROUTES})
+
+
+def test_every_route_describes_its_answer_and_each_of_its_problems() -> None:
+    for route in ROUTES:
+        described = cast("dict[str, object]", operations()[route.method, route.path]["responses"])
+        expected = {route.status, *(STATUSES[problem][0] for problem in problems.of(route))}
+        also = {200} if route.operation_id in ("submit_order", "supply_values") else set()
+        assert {int(status) for status in described} == expected | also, route.path
+
+
+def test_no_name_is_one_that_a_program_made() -> None:
+    assert [name for name in DOCUMENT["components"]["schemas"] if not name.isalnum()] == []
+
+
+def test_every_problem_has_a_status_and_a_title() -> None:
+    assert set(STATUSES) == {*Problem, *HttpProblem}
+
+
+def test_reading_changes_nothing_and_only_spending_buys() -> None:
+    changing = [route for route in ROUTES if route.policy == "read" and route.method != "GET"]
+    assert [route.operation_id for route in changing] == ["search"]
+    spending = [route.operation_id for route in ROUTES if route.policy == "spend"]
+    assert spending == ["submit_order", "redrive_orders"]
+
+
+def test_the_types_of_files_are_those_whose_content_is_known() -> None:
+    schema = NewFile.model_json_schema()["properties"]["content_type"]
+    assert set(schema["enum"]) == set(SIGNATURES)

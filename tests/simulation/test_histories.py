@@ -192,8 +192,8 @@ def errands_are_carried_out(world: World) -> None:
         assert not opened or order.wake_at is not None, "what is open is due"
         assert not opened or order.state is OrderState.UNKNOWN, "at rest everything that could be done is"
         ledger = of_order(world, order)
-        asked = [entry.data["errand_id"] for entry in ledger if entry.kind is ChangeKind.ERRAND_ASKED]
-        ended = [entry.data["errand_id"] for entry in ledger if entry.kind in ENDS]
+        asked = [str(entry.data["errand_id"]) for entry in ledger if entry.kind is ChangeKind.ERRAND_ASKED]
+        ended = [str(entry.data["errand_id"]) for entry in ledger if entry.kind in ENDS]
         assert len(set(asked)) == len(asked), "ids never repeat"
         assert sorted(ended) == sorted(set(asked) - opened), "each ends once"
         truth = world.truths.get(order.provider_order_id or "")

@@ -201,7 +201,7 @@ class ADesk:
         self.logged: list[str] = []
         self.bucket = _Bucket()
         self.points = 0
-        self.do_at: dict[int, Callable[[], None]] = {}
+        self.do_at: dict[int, Callable[[], object]] = {}
         self.secret_changed = False
         door: Any = _Door(self)
         self.desk = Desk(
@@ -261,6 +261,10 @@ class ADesk:
     def order(self) -> Order:
         """The order as it is recorded."""
         return self.store.orders["order-1"]
+
+    def stands(self) -> OrderState:
+        """Where the order stands now."""
+        return self.order.state
 
     def place(self, **fields: Any) -> Order:
         """Send an order and place it."""

@@ -80,7 +80,7 @@ def test_a_supply_that_is_done_is_remembered_with_its_requirements() -> None:
         ({"sub_order_id": "s-9"}, set()),
     ],
 )
-def test_an_errand_answers_the_requirements_of_its_scope(scope: dict[str, str], expected: set[tuple[str, str]]) -> None:
+def test_an_errand_answers_the_requirements_of_its_scope(scope: dict[str, Any], expected: set[tuple[str, str]]) -> None:
     waiting = RequirementState.AWAITING_VALUE
     shown = owing(
         DEADLINE,

@@ -159,7 +159,7 @@ def test_a_different_value_at_the_same_moment_is_told(desk: ADesk) -> None:
 @pytest.mark.parametrize("same", [True, False])
 def test_of_two_who_write_at_the_same_moment_one_wins(desk: ADesk, *, same: bool) -> None:
     """The second one's commit finds the first one's: it is held against that."""
-    desk.do_at = {desk.points + 1: lambda: desk.clerk.supply("order-1", [text("a")], "ada") and None}
+    desk.do_at = {desk.points + 1: lambda: desk.clerk.supply("order-1", [text("a")], "ada")}
     if same:
         desk.clerk.supply("order-1", [text("a")], "bob")
     else:
@@ -241,7 +241,7 @@ def test_what_is_under_review_or_approved_takes_no_value_unless_somebody_says_ag
     "where",
     [{"sub_order_id": "s-9"}, {"number": "+4930999"}, {"sub_order_id": "s-1", "number": "+4930111"}],
 )
-def test_a_place_that_the_order_does_not_have_is_told(desk: ADesk, where: dict[str, str]) -> None:
+def test_a_place_that_the_order_does_not_have_is_told(desk: ADesk, where: dict[str, Any]) -> None:
     assert refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada", **where)).problem is Problem.INVALID
     assert refused(lambda: desk.clerk.attach_group("order-1", "g-1", "ada", **where)).problem is Problem.INVALID
 

@@ -43,7 +43,7 @@ def test_a_received_order_is_cancelled_at_once_and_never_bought() -> None:
 def test_one_that_is_being_prepared_is_not_sent_any_more() -> None:
     desk = ADesk()
     # The purchase is being prepared: the clerk is faster than the intent.
-    desk.do_at = {1: lambda: desk.clerk.cancel("order-1", "ada") and None}
+    desk.do_at = {1: lambda: desk.clerk.cancel("order-1", "ada")}
     order = desk.place()
     assert order.state is OrderState.CANCELLED
     assert desk.carrier.named("place") == []
@@ -55,10 +55,10 @@ def test_a_pending_order_is_cancelled_at_its_provider_and_follows_what_that_show
     assert desk.clerk.cancel("order-1", "ada").state is OrderState.PENDING
     desk.wake()
     assert wish(desk).state is ErrandState.DONE
-    assert desk.order.state is OrderState.PENDING, "the provider still shows it so"
+    assert desk.stands() is OrderState.PENDING, "the provider still shows it so"
     desk.carrier.snapshot = CANCELLED
     desk.wake()
-    assert desk.order.state is OrderState.CANCELLED
+    assert desk.stands() is OrderState.CANCELLED
     [told] = desk.told(ChangeKind.ORDER_CANCELLED)
     assert told.data["asked_by"] == "ada"
     assert not told.data["silent"]
@@ -136,7 +136,7 @@ def in_placing(**fields: Any) -> ADesk:
     desk.crash_at(5)
     with pytest.raises(CrashError):
         desk.place(**fields)
-    assert desk.order.state is OrderState.PLACING
+    assert desk.stands() is OrderState.PLACING
     return desk
 
 
@@ -144,10 +144,10 @@ def test_while_it_is_being_placed_the_wish_is_recorded_and_carried_out_once_the_
     desk = in_placing()
     assert len(desk.carrier.named("place")) == 1
     desk.clerk.cancel("order-1", "ada")
-    assert desk.order.state is OrderState.PLACING
+    assert desk.stands() is OrderState.PLACING
     assert desk.carrier.named("cancel") == []
     desk.wake()
-    assert desk.order.state is OrderState.PENDING, "it was found"
+    assert desk.stands() is OrderState.PENDING, "it was found"
     desk.wake()
     assert desk.carrier.named("cancel") == [None]
     desk.carrier.snapshot = CANCELLED
@@ -177,7 +177,7 @@ def test_at_a_provider_that_cannot_cancel_the_wish_of_an_unclear_purchase_is_ref
     desk.clerk.cancel("order-1", "ada")
     for _ in range(3):
         desk.wake()
-    assert desk.order.state is OrderState.PENDING, "it was found"
+    assert desk.stands() is OrderState.PENDING, "it was found"
     assert wish(desk).state is ErrandState.REFUSED
     [told] = desk.told(ChangeKind.ERRAND_REFUSED)
     assert told.people
@@ -187,12 +187,12 @@ def test_a_purchase_that_came_to_nothing_is_not_tried_again_once_somebody_asked_
     desk = ADesk()
     desk.carrier.fails["place"] = [base.AccountFaultError("no funds", code="20100")]
     # Between the intent and the call.
-    desk.do_at = {4: lambda: desk.clerk.cancel("order-1", "ada") and None}
+    desk.do_at = {4: lambda: desk.clerk.cancel("order-1", "ada")}
     desk.place()
-    assert desk.order.state is OrderState.RECEIVED
+    assert desk.stands() is OrderState.RECEIVED
     assert wish(desk).open
     desk.wake()
-    assert desk.order.state is OrderState.CANCELLED
+    assert desk.stands() is OrderState.CANCELLED
     assert wish(desk).state is ErrandState.DONE, "what was wished for came true"
     assert not desk.told(ChangeKind.ERRAND_REFUSED)
     assert desk.carrier.named("place") == []
@@ -201,7 +201,7 @@ def test_a_purchase_that_came_to_nothing_is_not_tried_again_once_somebody_asked_
 def test_a_definite_no_while_the_wish_waits_closes_it() -> None:
     desk = ADesk()
     desk.carrier.fails["place"] = [base.RefusedError("no such number", code="85001")]
-    desk.do_at = {4: lambda: desk.clerk.cancel("order-1", "ada") and None}
+    desk.do_at = {4: lambda: desk.clerk.cancel("order-1", "ada")}
     assert desk.place().state is OrderState.FAILED
     assert wish(desk).state is ErrandState.REFUSED
     [told] = desk.told(ChangeKind.ERRAND_REFUSED)

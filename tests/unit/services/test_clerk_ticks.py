@@ -94,7 +94,7 @@ def test_ticks_before_the_order_is_at_its_provider_are_kept() -> None:
         "requirements": LIST,
     }
     # While the purchase is prepared: its intent conflicts, and the order is taken up again by the next wake.
-    desk.do_at = {1: lambda: desk.clerk.supply("order-1", tick("loa", "kyc"), "ada") and None}
+    desk.do_at = {1: lambda: desk.clerk.supply("order-1", tick("loa", "kyc"), "ada")}
     desk.place(**fields)
     assert desk.order.state is OrderState.RECEIVED
     desk.wake()

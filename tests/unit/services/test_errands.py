@@ -217,7 +217,7 @@ def test_what_goes_wrong_again_and_again_is_given_up_and_told(desk: ADesk) -> No
 def test_each_try_comes_later_than_the_one_before(desk: ADesk) -> None:
     supply_text(desk)
     desk.carrier.fails["supply"] = [base.NotSentError("ConnectError")] * 50
-    pauses = []
+    pauses: list[timedelta] = []
     for _ in range(4):
         while len(desk.carrier.fails["supply"]) == 50 - len(pauses):
             desk.wake()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
 from numberdesk.api.document import document
 from numberdesk.api.routes import ROUTES
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
 
 
 @cache
@@ -17,7 +20,7 @@ def _document() -> dict[str, Any]:
 
 
 @cache
-def _validator(path: str, method: str, status: int, content_type: str) -> Draft202012Validator:
+def _validator(path: str, method: str, status: int, content_type: str) -> Validator:
     described = _document()["paths"][path][method.lower()]["responses"][str(status)]["content"][content_type]["schema"]
     return Draft202012Validator({**described, "components": _document()["components"]})
 

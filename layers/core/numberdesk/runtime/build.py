@@ -33,7 +33,11 @@ def sync_failures() -> Failures:
     return Failures(SqsDeadLetters(aws.sqs(), env("SYNC_DEAD_LETTER_QUEUE_URL")))
 
 
-def _desk() -> Desk:
+_LONGEST_READ = timedelta(seconds=8)
+"""How long a provider may take to answer somebody who waits: API Gateway gives the whole request 29 s."""
+
+
+def _desk(longest_read: timedelta = timedelta.max) -> Desk:
     from numberdesk.runtime.accounts import Accounts  # noqa: PLC0415 - wake_orders has no accounts
 
     clock, times = SystemClock(), timings()
@@ -44,7 +48,7 @@ def _desk() -> Desk:
         aws.secretsmanager(),
         store,
         clock,
-        times,
+        times.model_copy(update={"read_timeout": min(times.read_timeout, longest_read)}),
         stack=env("STACK_NAME"),
         extra_hosts=hosts,
         local_run=is_true("LOCAL_RUN"),
@@ -101,7 +105,7 @@ def desk_api() -> Api:
     from numberdesk.services.uploads import Uploads  # noqa: PLC0415
     from numberdesk.storage.files import Bucket  # noqa: PLC0415
 
-    desk, sqs = _desk(), aws.sqs()
+    desk, sqs = _desk(_LONGEST_READ), aws.sqs()
     store, tokens = desk.store, Tokens(env("STACK_SCOPE"))
     files = Bucket(aws.s3(), env("FILES_BUCKET"))
     uploads = Uploads(store, files, desk.clock, int(env("MOST_FILE_BYTES")))

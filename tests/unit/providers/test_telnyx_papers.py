@@ -576,6 +576,13 @@ def test_comments_that_cannot_be_read_are_not_none(answer: httpx.Response, kind:
         _Telnyx(answer).adapter.comments("s-1")
 
 
+def test_a_comment_fits_into_an_item_of_the_table() -> None:
+    """The most that one holds is 400 KB; a character may take four bytes."""
+    row = {"id": "c-1", "body": "\N{GRINNING FACE}" * 500_000, "created_at": "2026-11-22T08:00:00Z"}
+    [shown] = _Telnyx(httpx.Response(200, json={"data": [row]})).adapter.comments("s-1")
+    assert len(shown.body.encode()) == 200_000
+
+
 # Cancelling
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # Of a requirement group; the last is in the guide (requirement groups) and not in the OpenAPI document.
 _USELESS_GROUPS = frozenset({"declined", "expired", "no-longer-eligible"})
 
+_LONGEST_COMMENT = 50_000
+"""Characters. Telnyx publishes no limit; what no item of the table holds would stop every look at its order."""
+
 _Call = tuple[str, dict[str, object]]
 """Path and content."""
 
@@ -198,7 +201,7 @@ def comments_shown(data: object, sub_order_id: str) -> list[CommentSeen]:
         CommentSeen(
             id=comment_id,
             sub_order_id=sub_order_id,
-            body=prose(body, most=len(body)),
+            body=prose(body, most=_LONGEST_COMMENT),
             by_provider=row.get("commenter_type") == "admin",
             at=at,
             read=instant(row.get("read_at")) is not None,

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from numberdesk.domain.profile import ProfileKey
+from numberdesk.services.paging import Tokens
+from numberdesk.services.problems import Problem, ProblemError
+from numberdesk.services.profiles import Profiles
+from numberdesk.services.uploads import Uploads
+from tests.support.builders import START
+from tests.support.functions import DeskClock
+from tests.support.memory_store import MemoryStore
+from tests.support.simulators.clock import Clock
+
+if TYPE_CHECKING:
+    from numberdesk.domain.profile import Profile
+
+KEY = ProfileKey(provider="telnyx", account="default", country="DE", number_type="local")
+
+
+class Contested(MemoryStore):
+    """A store in which somebody else is faster, so many times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self._left = times
+
+    def put_profile(self, profile: Profile) -> bool:
+        if self._left:
+            self._left -= 1
+            assert super().put_profile(profile.model_copy(update={"updated_by": "bob"}))
+            return False
+        return super().put_profile(profile)
+
+
+class Silent:
+    """Providers that ask for nothing."""
+
+    def connect(self, *_: Any, **__: Any) -> Silent:
+        return self
+
+    def catalogue(self, **_: Any) -> list[Any]:
+        return []
+
+
+def profiles(store: MemoryStore) -> Profiles:
+    clock, files = DeskClock(Clock(START)), None
+    uploads = Uploads(store, files, clock, 1)  # type: ignore[arg-type] # no file is in these
+    return Profiles(store, Silent(), files, uploads, clock, Tokens(""))  # type: ignore[arg-type] # as above
+
+
+def test_who_read_no_version_writes_over_what_another_wrote_meanwhile() -> None:
+    written = profiles(Contested(1)).put(KEY, (), enabled=True, version=None, by="alice")
+    assert (written.version, written.updated_by) == (2, "alice")
+
+
+def test_who_read_a_version_is_told_that_another_was_faster() -> None:
+    store = Contested(1)
+    with pytest.raises(ProblemError) as caught:
+        profiles(store).put(KEY, (), enabled=True, version=0, by="alice")
+    assert caught.value.problem is Problem.CHANGED_MEANWHILE
+    kept = store.profile(KEY)
+    assert kept is not None
+    assert kept.updated_by == "bob"
+
+
+def test_who_is_never_fast_enough_is_told_so() -> None:
+    with pytest.raises(ProblemError) as caught:
+        profiles(Contested(10)).put(KEY, (), enabled=True, version=None, by="alice")
+    assert caught.value.problem is Problem.CHANGED_MEANWHILE

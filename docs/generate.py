@@ -121,6 +121,7 @@ DATA = {
     "provider_order_id": "The provider's id of the order.",
     "reason": "`refused` or `ended_by_provider`.",
     "reason_is_certain": "Whether one comment belongs to one rejected requirement; else all new comments are quoted.",
+    "answered": "Ids of requirements for which values on file are being submitted; people are asked for the others only.",
     "recorded": "What the record says.",
     "requirements": "At most twenty: `id`, `name`, `kind`, the provider's `word`, and how many `numbers`.",
     "rung": "How long before the deadline, as in the order message.",

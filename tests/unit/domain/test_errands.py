@@ -13,7 +13,7 @@ from numberdesk.domain import errands, placing
 from numberdesk.domain.messages import errand_refused
 from numberdesk.domain.order import Errand
 from numberdesk.domain.schedule import schedule
-from numberdesk.domain.snapshot import RequirementSeen
+from numberdesk.domain.snapshot import RequirementSeen, SubOrderSeen
 from numberdesk.domain.words import AssetState, ChangeKind, ErrandKind, ErrandState, OrderState, Phase, RequirementState
 from tests.support.orders import NOW, RULES, a_snapshot, in_placing, look, owing, pending, received
 
@@ -180,3 +180,13 @@ def test_a_refused_wish_to_cancel_is_nobodys_cancellation() -> None:
     order = asked(received(), ErrandKind.CANCEL)
     order, _ = errands.refused(order, order.errands[0], "no", NOW)
     assert errands.cancelled_by(order) is None
+
+
+def test_a_cancelled_part_is_no_cancellation_of_the_whole() -> None:
+    parts = (SubOrderSeen("s-1", "pending", "DE", "local"), SubOrderSeen("s-2", "pending", "FR", "local"))
+    order = look(pending(), a_snapshot(AssetState.PENDING, AssetState.PENDING, sub_orders=parts)).order
+    order = asked(order, ErrandKind.CANCEL, sub_order_id="s-1")
+    assert errands.cancelled_by(order) is None
+    order = asked(order, ErrandKind.CANCEL, sub_order_id="s-2", by="bob")
+    assert errands.cancelled_by(order) == "ada", "all parts are the whole"
+    assert errands.cancelled_by(asked(received(), ErrandKind.CANCEL)) == "ada"

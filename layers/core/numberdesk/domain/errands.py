@@ -104,9 +104,14 @@ def due_at(errand: Errand) -> datetime:
 
 
 def cancelled_by(order: Order) -> str | None:
-    """Say who asked for the cancellation of an order, if it was asked for."""
-    asked = (it for it in order.errands if it.kind is ErrandKind.CANCEL and it.state is not ErrandState.REFUSED)
-    return next((errand.by for errand in asked), None)
+    """Say who asked for the cancellation of an order, as a whole or of all its parts."""
+    asked = {
+        it.sub_order_id: it.by
+        for it in reversed(order.errands)
+        if it.kind is ErrandKind.CANCEL and it.state is not ErrandState.REFUSED
+    }
+    parts = [asked.get(sub_order.id) for sub_order in order.sub_orders]
+    return asked.get(None) or (parts[0] if parts and all(parts) else None)
 
 
 def close(order: Order, now: datetime) -> Step:

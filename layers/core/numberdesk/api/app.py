@@ -52,7 +52,9 @@ class Api:
         if not self._caller.by:
             # The template has every route of this API signed. Nobody gets in by a mistake there.
             return _proxy(_NOBODY, self._caller.request_id)
-        return self.resolver.resolve(event, context)
+        answer = self.resolver.resolve(event, context)
+        # An answer without a body has an empty one: not every gateway takes null.
+        return {**answer, "body": answer.get("body") or ""}
 
     def caller(self) -> Caller:
         """Say who asks. A Lambda function answers one request at a time."""

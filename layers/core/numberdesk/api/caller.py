@@ -48,10 +48,14 @@ class Caller:
     def of(cls, event: Mapping[str, Any]) -> Caller:
         """Read an API Gateway (REST) proxy event whose body is text."""
         context = event["requestContext"]
+        host = context.get("domainName") or (event.get("headers") or {}).get("host")
+        # Below a domain of one's own the stage is not part of the address: what is in front of the route's path is.
+        asked, path = str(context.get("path") or ""), str(event.get("path") or "")
+        root = asked.removesuffix(path) if asked.endswith(path) else f"/{context.get('stage')}"
         principal = (context.get("identity") or {}).get("userArn")
         return cls(
             by=str(principal or "")[:_LONGEST_PRINCIPAL],
             request_id=str(context.get("requestId") or ""),
-            base_url=f"https://{context.get('domainName')}/{context.get('stage')}",
+            base_url=f"https://{host}{root.rstrip('/')}",
             body=event.get("body") or "",
         )

@@ -53,6 +53,8 @@ class Specification(Record):
 
 
 _LONGEST_PATTERN = 500
+# A repeated group that repeats something inside: on some texts it takes Python longer than anybody waits.
+_NESTED = re.compile(r"\((?:[^()\\]|\\.)*[+*}](?:[^()\\]|\\.)*\)[+*{]")
 _CLASSES = {
     # Words that providers use for sets of characters, in lower case and without blanks.
     "alphanumeric": r"[A-Za-z0-9]",
@@ -115,7 +117,7 @@ def _check_text(specification: Specification, text: str, where: str) -> list[Fau
 
 def _matches(pattern: str, text: str) -> bool:
     """Whether the whole text matches. A pattern that Python does not read, or reads as another, is left to the provider."""
-    if len(pattern) > _LONGEST_PATTERN or "[:" in pattern:
+    if len(pattern) > _LONGEST_PATTERN or _NESTED.search(pattern) or "[:" in pattern:
         # `[:alpha:]` is a class of letters to most dialects, and six characters to Python.
         return True
     try:

@@ -39,7 +39,8 @@ class SqsQueue:
         attributes = {"submitted_by": {"DataType": "String", "StringValue": submitted_by}} if submitted_by else {}
         self._client.send_message(
             QueueUrl=self._url,
-            MessageBody=json.dumps(message),
+            # As it is: escaped, a text of other letters than ASCII's would be twice as long, and the queue take no more.
+            MessageBody=json.dumps(message, ensure_ascii=False),
             DelaySeconds=seconds,
             MessageAttributes=attributes,  # type: ignore[arg-type] # the stubs want a wider dictionary
         )
@@ -92,27 +93,25 @@ class SqsLetters:
 
     def redrive(self, message_ids: frozenset[str] | None, most: int, *, dry_run: bool) -> tuple[list[Letter], bool]:
         """Send first and delete then: a letter that is sent twice does no harm, one that is lost does."""
-        moved: dict[str, Letter] = {}
-        staying: list[MessageTypeDef] = []
+        wanted: list[MessageTypeDef] = []
+        others: list[MessageTypeDef] = []
         more = False
-        for batch in self._received():
+        # All are received before the first goes back: one that is refused again comes here anew, and would be taken again.
+        for receives, batch in enumerate(self._received(), start=1):
             for message in batch:
-                wanted = message_ids is None or message["MessageId"] in message_ids
-                if not wanted or len(moved) == most or dry_run:
-                    staying.append(message)
-                if not wanted or len(moved) == most:
-                    more = more or wanted
-                    continue
-                moved[message["MessageId"]] = _letter(message)
-                if not dry_run:
-                    self._send_back(message)
-            if message_ids is not None and len(moved) == len(message_ids):
+                is_wanted = message_ids is None or message["MessageId"] in message_ids
+                (wanted if is_wanted else others).append(message)
+            if message_ids is not None and len(wanted) == len(message_ids):
                 break
-            if len(moved) == most:
-                more = True
+            more = len(wanted) >= most or receives == _MOST_RECEIVES
+            if more:
                 break
-        self._put_back(staying)
-        return list(moved.values()), more
+        moved, left = wanted[:most], wanted[most:]
+        self._put_back([*others, *left, *(moved if dry_run else ())])
+        if not dry_run:
+            for message in moved:
+                self._send_back(message)
+        return [_letter(message) for message in moved], more
 
     def _received(self) -> Iterator[list[MessageTypeDef]]:
         """Receive letters that were not received yet, until the queue shows none. Each stays hidden for a while."""
@@ -135,9 +134,9 @@ class SqsLetters:
             yield fresh
 
     def _send_back(self, message: MessageTypeDef) -> None:
-        # The correlation id goes on with it; why it was put aside does not.
+        # The correlation id goes on with it, and who submitted it; why it was put aside does not.
         attributes = message.get("MessageAttributes", {})
-        kept = {name: attributes[name] for name in ("correlation_id",) if name in attributes}
+        kept = {name: attributes[name] for name in ("correlation_id", "submitted_by") if name in attributes}
         self._client.send_message(
             QueueUrl=self._source_url,
             MessageBody=message["Body"],

@@ -6,6 +6,7 @@ in between: of two who supply different values at the same moment one wins and t
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from numberdesk.services.uploads import Uploads
 
 _MOST_CONFLICTS = 5
+_LONGEST_MESSAGE = 250_000
+"""Bytes of an order message: what the queue takes (256 KiB), less room for its attributes."""
 _LONGEST_ON_IT = timedelta(days=31)
 _SUPPLIABLE = frozenset({RequirementState.AWAITING_VALUE, RequirementState.REJECTED})
 
@@ -78,9 +81,13 @@ class Clerk:
             raise ProblemError(Problem.INVALID, "the order is not taken", error.faults) from None
         if faults := check(message, registry.capabilities(message.provider)):
             raise ProblemError(Problem.INVALID, "the order is not taken", faults)
+        document = message.model_dump(mode="json", exclude_unset=True)
+        if len(json.dumps(document, ensure_ascii=False).encode()) > _LONGEST_MESSAGE:
+            fault = Fault("", "too_large", f"an order message holds at most {_LONGEST_MESSAGE} bytes")
+            raise ProblemError(Problem.INVALID, "the order is not taken", [fault])
         order = self.desk.store.get(message.order_id)
         if order is None:
-            self.desk.order_queue.send(message.model_dump(mode="json", exclude_unset=True), submitted_by=by)
+            self.desk.order_queue.send(document, submitted_by=by)
             return None, message, True
         if order.request_hash != message.content_hash():
             detail = "this order id was used for another request; use a new id for another order"

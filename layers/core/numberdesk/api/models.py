@@ -47,7 +47,7 @@ Limit = Annotated[int, Field(ge=1, le=100)]
 RegistrationId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
 Switch = Annotated[bool, Field(strict=True)]
 Count = Annotated[int, Field(ge=0)]
-_LONGEST_BODY = 16_000
+_LONGEST_BODY = 6_000
 """Characters of a dead letter that are shown: fifty of them must fit into one answer."""
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Order
     from numberdesk.services.ports import KeptComment, KeptEvent, Page, Store
 
-_MOST_BODIES = 1024 * 1024
-"""Bytes of notifications' bodies on one page: an answer of a Lambda function holds 6 MB, and each is in it twice."""
+_MOST_BODIES = 512 * 1024
+"""Bytes of notifications' bodies on one page: an answer of a Lambda function holds 6 MB, and each is in it twice, escaped."""
 _MOST_SAFE = 2**53 - 1
 """The largest whole number that metadata may hold."""
 

@@ -1,1 +1,1 @@
-"""What the receiver costs, counted in instructions: `make bench`."""
+"""What the receiver costs, counted in instructions: `make bench`. What pages of lists cost, counted in calls: `make lists`."""

@@ -17,8 +17,9 @@ from local.records import Records
 from local.stage import Answer, Call, PermissionMissingError
 from local.world import World
 
-SWEEP = 1.0
-"""Seconds between two runs of wake_orders; the schedule has a minute."""
+SWEEP = 5.0
+"""Seconds between two runs of wake_orders; the schedule has a minute. Each wakes again whatever is due still: oftener, and a
+machine that lags behind has more and more to do."""
 LOG_CHECK = 5.0
 """Seconds between two looks into the logs for a permission that is missing."""
 FUNCTIONS = ("receive_webhook", "orders_api", "place_order", "sync_order", "wake_orders", "publish_changes")
@@ -38,7 +39,8 @@ class DeployedStage:
         self.private: Mapping[str, str] = {f"the key {name}": value for name, value in asdict(world.keys).items()}
         self._logs = world.stack.client("logs")
         self._people, self._bus = world.stack.people_queue(), world.stack.events_queue()
-        self._callers = ThreadPoolExecutor(8, "caller")
+        # As many at a time as the warm-up leaves functions to answer: each further one would first have to start.
+        self._callers = ThreadPoolExecutor(2, "caller")
         self._rested = self._checked = time.monotonic()
         self._log_read_until = 0
 

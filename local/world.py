@@ -177,13 +177,13 @@ class World:
         record = {"messageId": "warm-up", "eventSource": "aws:sqs", "body": json.dumps(wake), "messageAttributes": {}}
         queued = {"Records": [record]}
         calls: list[Callable[[], object]] = [
-            # Two of those that the queues keep busy two at a time.
+            # Two of those that the queues, or the callers of stories, keep busy two at a time.
             *[lambda: self.stack.invoke("place_order", queued)] * 2,
             *[lambda: self.stack.invoke("sync_order", queued)] * 2,
             lambda: self.stack.invoke("wake_orders"),
             lambda: self.stack.invoke("publish_changes"),
             lambda: httpx.post(self.telnyx_url, content=b"{}", timeout=60, trust_env=False),
-            lambda: self.api.call("GET", "/providers"),
+            *[lambda: self.api.call("GET", "/providers")] * 2,
         ]
         with ThreadPoolExecutor(len(calls)) as pool:
             for done in [pool.submit(call) for call in calls]:

@@ -117,6 +117,7 @@ def a_profile(play: Play) -> Steps:
     14,
     "A reminder fires, something is still missing: more time is asked for by the order's policy, granted without a word, "
     "found by a look and told as such; reminders follow the new deadline; then supplied and completed.",
+    has_deadlines=True,
 )
 def an_extension(play: Play) -> Steps:
     order = play.order("14-extension-by-policy", ends="completed", reminders=2)
@@ -266,6 +267,7 @@ def callfire_cannot_cancel(play: Play) -> Steps:
     20,
     "A TeleSign order with a list and a deadline of its own: reminders say what is still to do, people tick it off, the "
     "deadline is met; completed.",
+    has_deadlines=True,
 )
 def own_list(play: Play) -> Steps:
     deadline = play.now() + timedelta(seconds=50)
@@ -301,7 +303,7 @@ def _ticked(requirement: str) -> dict[str, Any]:
     return {"values": [{"requirement": requirement, "value": {"kind": "done"}}]}
 
 
-@story(21, "A reminder is acknowledged: the next one says who is on it, and until when.")
+@story(21, "A reminder is acknowledged: the next one says who is on it, and until when.", has_deadlines=True)
 def acknowledged(play: Play) -> Steps:
     order = play.order("21-acknowledged", ends="completed", reminders=2)
     play.ask("telnyx", "set_deadline", seconds=50, order=order.reference)

@@ -33,11 +33,13 @@ _TELLING = 8
 """Characters from which on a part of a value is sure to be nothing else."""
 
 
-def story(number: int, title: str) -> Callable[[Callable[[Play], Steps]], Callable[[Play], Steps]]:
+def story(
+    number: int, title: str, *, has_deadlines: bool = False
+) -> Callable[[Callable[[Play], Steps]], Callable[[Play], Steps]]:
     """Enter a story into the list."""
 
     def enter(tell: Callable[[Play], Steps]) -> Callable[[Play], Steps]:
-        STORIES.append(Story(number, title, tell))
+        STORIES.append(Story(number, title, tell, has_deadlines))
         return tell
 
     return enter

@@ -42,6 +42,7 @@ def two_us_locals(play: Play) -> Steps:
     "Telnyx, 3 numbers in Germany: requirements asked, deadline set; a reminder as it nears; values supplied through "
     "the API; one rejected with a reason, new deadline, one message to people with reason and deadline; corrected; "
     "approved; completed.",
+    has_deadlines=True,
 )
 def three_german_locals(play: Play) -> Steps:
     order = play.order("02-three-german-locals", ends="completed", reminders=1)
@@ -88,6 +89,7 @@ def three_german_locals(play: Play) -> Steps:
 @story(
     3,
     "Telnyx, an order nobody looks after: every rung fires once, then auto-cancelled: DeadlineMissed, OrderCancelled.",
+    has_deadlines=True,
 )
 def nobody_looks(play: Play) -> Steps:
     order = play.order("03-nobody-looks", ends="cancelled", reminders=3)
@@ -304,6 +306,7 @@ def no_webhook(play: Play) -> Steps:
     11,
     "A deadline is erased at the provider with no notification just before a rung: nothing fires. Another is extended: "
     "the new ladder is armed.",
+    has_deadlines=True,
 )
 def erased_and_extended(play: Play) -> Steps:
     erased = play.order("11-deadline-erased", ends="completed")

@@ -140,14 +140,6 @@ def test_an_end_after_an_own_deadline_has_nothing_to_do_with_it(phase: Phase, st
     assert "deadline for its requirements was missed" not in told
 
 
-def test_what_is_delivered_completes_the_order_with_or_without_its_list() -> None:
-    over = a_snapshot(AssetState.ACTIVE, phase=Phase.ENDED, lists_every_asset=False, sub_orders=())
-    folded = look(seen().order, over, NOW + HOUR)
-    assert folded.order.state is OrderState.COMPLETED
-    assert folded.order.deadlines == ()
-    assert attention(folded.order) == ()
-
-
 def test_the_carriers_requirements_are_no_ones_to_tick() -> None:
     order = look(pending(), owing(DEADLINE)).order
     assert ticked(order, "r-1") == (order, [])
@@ -172,3 +164,35 @@ def test_who_takes_what_is_checked_before_anything_is_bought(
     message = a_message(provider=provider, items=[{"numbers": ["+12065550100"]}], **fields)
     faults = check(message, registry.capabilities(provider))
     assert {fault.field for fault in faults if not fault.field.startswith("items")} == expected
+
+
+def delivered(order: Any, at: Any = NOW) -> Any:
+    shown = a_snapshot(AssetState.ACTIVE, phase=Phase.ENDED, lists_every_asset=False, sub_orders=())
+    return look(order, shown, at)
+
+
+def test_the_list_goes_on_after_the_numbers_are_there() -> None:
+    folded = delivered(seen().order)
+    told = only(folded, ChangeKind.ORDER_COMPLETED)
+    assert told.people
+    assert "Still to do on its own list: Letter of authorisation, Identity." in told.message
+    order = folded.order
+    assert order.wake_at == min(DEADLINE - 3 * DAY, order.next_look_at)
+    assert "deadline" in memberships(order)
+    reminded = delivered(order, DEADLINE - 3 * DAY)
+    assert only(reminded, ChangeKind.DEADLINE_APPROACHING).people
+    missed = delivered(reminded.order, DEADLINE)
+    assert only(missed, ChangeKind.DEADLINE_MISSED).people
+    assert attention(missed.order) == ("deadline_missed",)
+    done, _ = ticked(missed.order, "loa", "kyc", at=DEADLINE)
+    assert (done.deadlines, attention(done)) == ((), ())
+
+
+def test_a_rung_wakes_an_order_that_is_over() -> None:
+    order = delivered(seen(at=DEADLINE - HOUR * 30).order, DEADLINE - HOUR * 29).order
+    assert order.wake_at == min(DEADLINE - HOUR, order.next_look_at)
+
+
+def test_an_order_that_brought_nothing_has_nothing_left_to_do() -> None:
+    shown = a_snapshot(AssetState.CANCELLED, phase=Phase.CANCELLED, lists_every_asset=False, sub_orders=())
+    assert look(seen().order, shown, NOW).order.deadlines == ()

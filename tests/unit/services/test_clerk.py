@@ -495,3 +495,16 @@ def test_a_submitted_order_is_checked_against_the_provider_before_it_is_queued()
     }
     assert refused(lambda: desk.clerk.submit("{", "ada")).problem is Problem.INVALID
     assert desk.order_queue.messages == []
+
+
+def test_an_own_deadline_that_has_passed_and_a_policy_that_never_fires_are_refused() -> None:
+    desk = ADesk()
+    own = {"requirements": [{"id": "loa", "name": "Letter"}], "deadline": "2020-01-01T00:00:00Z"}
+    item = [{"criteria": {"country": "DE"}, "quantity": 1}]
+    with pytest.raises(ProblemError) as error:
+        desk.clerk.submit(json.dumps({"order_id": "a", "provider": "telesign", "items": item, **own}), "ada")
+    assert [(it.field, it.code) for it in error.value.faults] == [("deadline", "in_the_past")]
+    policy: dict[str, Any] = {"reminders": ["P7D"], "extension": {"before": "P1D"}}
+    with pytest.raises(ProblemError) as error:
+        desk.clerk.submit(json.dumps({"order_id": "a", "provider": "telnyx", "items": item, **policy}), "ada")
+    assert [(it.field, it.code) for it in error.value.faults] == [("extension.before", "never_fires")]

@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 
 from numberdesk.domain.values import Answer
-from numberdesk.domain.words import AssetState, ChangeKind, OrderState
+from numberdesk.domain.words import AssetState, ChangeKind, OrderState, Phase
 from numberdesk.services.problems import Problem, ProblemError
 from tests.support.desks import ADesk
 from tests.support.orders import NOW, a_snapshot
 
 DEADLINE = NOW + timedelta(days=5)
 LIST = [{"id": "loa", "name": "Letter of authorisation"}, {"id": "kyc", "name": "Identity"}]
+
+
+TEXT = {"kind": "text", "text": "x"}
 
 
 def desk_of(provider: str) -> ADesk:
@@ -100,3 +103,14 @@ def test_ticks_before_the_order_is_at_its_provider_are_kept() -> None:
     desk.wake()
     assert desk.wake().state is OrderState.PENDING
     assert len(desk.carrier.named("place")) == 1
+
+
+def test_the_list_is_ticked_off_after_the_numbers_are_there() -> None:
+    desk = desk_of("callfire")
+    desk.carrier.snapshot = a_snapshot(AssetState.ACTIVE, phase=Phase.ENDED, lists_every_asset=False, sub_orders=())
+    assert desk.wake().state is OrderState.COMPLETED
+    order = desk.clerk.supply("order-1", tick("loa", "kyc"), "ada")
+    assert order.deadlines == ()
+    with pytest.raises(ProblemError) as error:
+        desk.clerk.supply("order-1", [Answer.model_validate({"requirement": "loa", "value": TEXT})], "ada")
+    assert error.value.problem is Problem.ORDER_ENDED

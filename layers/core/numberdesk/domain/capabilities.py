@@ -16,6 +16,7 @@ from numberdesk.domain.request import (
     NumbersItem,
     OrderMessage,
     Partial,
+    parse_duration,
 )
 
 if TYPE_CHECKING:
@@ -180,6 +181,11 @@ def _check_requirements(message: OrderMessage, capabilities: Capabilities) -> li
         for index, answer in enumerate(message.answers)
         if answer.value.kind in ("file", "done")
     ]
+    if message.extension is not None:
+        before = parse_duration(message.extension.before)
+        if not any(parse_duration(rung) <= before for rung in message.reminders):
+            text = "no reminder of the order fires so near to the deadline; add one, or ask earlier"
+            faults.append(Fault("extension.before", "never_fires", text))
     if message.deadline is not None and not message.requirements:
         faults.append(Fault("requirements", "missing", "a deadline needs a list of what is due by then"))
     return faults

@@ -13,7 +13,18 @@ from numberdesk.domain import comments, deadlines, errands, messages, requiremen
 from numberdesk.domain.order import Asset, AssetRequirement, Change, SubOrder
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
 from numberdesk.domain.schedule import schedule
-from numberdesk.domain.words import ENDED, MOVES, OPEN_ASSETS, AssetKind, AssetState, ChangeKind, OrderState, Phase
+from numberdesk.domain.words import (
+    DELIVERED,
+    ENDED,
+    MOVES,
+    OPEN_ASSETS,
+    AssetKind,
+    AssetState,
+    ChangeKind,
+    OrderState,
+    Phase,
+    RequirementState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +91,11 @@ def fold(
     seen, changes = _tell_words(seen, snapshot)
     if order.ended:
         seen, more = _fold_ended(seen, snapshot)
+        changes += more
+        # The order's own list may outlast the provider's part in it.
+        seen, more = deadlines.follow_own(seen, now, rules.zone)
+        changes += more
+        seen, more = deadlines.remind(seen, now, rules.timings, rules.zone)
         changes += more
         return Folded(schedule(seen, now, rules.timings, rules.cadence), tuple(changes), new_comments)
 
@@ -342,7 +358,11 @@ def _move(
         look_step=0,
     )
     if state in ENDED:
-        moved = moved.with_(deadlines=(), hint_looks=(), assets=tuple(_close(asset) for asset in order.assets))
+        moved = moved.with_(
+            deadlines=tuple(it for it in order.deadlines if it.own and state in DELIVERED),
+            hint_looks=(),
+            assets=tuple(_close(asset) for asset in order.assets),
+        )
     delivered = [asset.value for asset in order.assets if asset.state is AssetState.ACTIVE]
     data: dict[str, object] = {"from": order.state.value, "to": state.value, "word": snapshot.word}
     if state in ENDED:
@@ -350,7 +370,9 @@ def _move(
     changes: list[Change] = []
     match state:
         case OrderState.COMPLETED:
-            changes.append(_change(ChangeKind.ORDER_COMPLETED, data, messages.completed(moved, len(delivered))))
+            text = messages.completed(moved, len(delivered))
+            left = any(it.own and it.state is not RequirementState.APPROVED for it in order.requirements)
+            changes.append(_change(ChangeKind.ORDER_COMPLETED, data, text, people=left))
         case OrderState.PARTIALLY_COMPLETED:
             absent = missing(order) or ""
             text = messages.partially_completed(moved, len(delivered), absent)

@@ -74,7 +74,9 @@ def placed(order: Order, *, found: bool) -> str:
 
 def completed(order: Order, delivered: int) -> str:
     """Tell that all is there."""
-    return f"{subject(order)} is complete: {delivered} of {order.request.count} delivered."
+    left = [it.label for it in order.requirements if it.own and it.state.value != "approved"]
+    todo = f" Still to do on its own list: {listed(left)}. Tick it off through numberdesk's API." if left else ""
+    return f"{subject(order)} is complete: {delivered} of {order.request.count} delivered.{todo}"
 
 
 def partially_completed(order: Order, delivered: int, missing: str) -> str:

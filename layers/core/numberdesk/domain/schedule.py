@@ -46,7 +46,11 @@ def schedule(
         case OrderState.RECEIVED:
             next_look_at, wake_at = None, order.wake_at
         case _:  # ended
-            next_look_at = wake_at = _look_after_end(order, now, timings)
+            next_look_at = _look_after_end(order, now, timings)
+            # Of deadlines only the order's own outlast its end.
+            due = [at for deadline in order.deadlines for _, _, at in rungs(order, deadline) if at > now]
+            due += [deadline.value for deadline in order.deadlines if deadline.value > now]
+            wake_at = earliest(next_look_at, *due)
     return order.with_(next_look_at=next_look_at, wake_at=wake_at)
 
 

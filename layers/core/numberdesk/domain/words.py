@@ -62,6 +62,8 @@ ENDED = frozenset(
         OrderState.DELETED,
     }
 )
+DELIVERED = frozenset({OrderState.COMPLETED, OrderState.PARTIALLY_COMPLETED})
+"""Over, with something to keep: the order's own list may go on."""
 FOLLOWED = frozenset({OrderState.PENDING, OrderState.ACTION_REQUIRED})
 """Bought and open: these are looked at on a cadence."""
 

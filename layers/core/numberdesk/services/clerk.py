@@ -21,6 +21,7 @@ from numberdesk.domain.request import InvalidMessageError, read_message
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.values import DoneValue, FileValue, Kept
 from numberdesk.domain.words import (
+    DELIVERED,
     ENDED,
     FOLLOWED,
     ChangeKind,
@@ -87,6 +88,9 @@ class Clerk:
             raise ProblemError(Problem.INVALID, "the order is not taken", [fault])
         order = self.desk.store.get(message.order_id)
         if order is None:
+            if message.deadline is not None and message.deadline <= self.desk.clock.now():
+                fault = Fault("deadline", "in_the_past", "this instant has passed; give one to come")
+                raise ProblemError(Problem.INVALID, "the order is not taken", [fault])
             self.desk.order_queue.send(document, submitted_by=by)
             return None, message, True
         if order.request_hash != message.content_hash():
@@ -167,6 +171,9 @@ class Clerk:
         files = self._take_files(order, answers)
 
         def wish(order: Order, now: datetime) -> Asked:
+            ticks = all(isinstance(answer.value, DoneValue) for answer in answers)
+            if order.ended and not (ticks and order.state in DELIVERED):
+                raise _ended(order)
             found = _match(order, answers, sub_order_id, number)
             if any(it.own for it, _ in found):
                 return self._tick(order, found, now)
@@ -196,7 +203,7 @@ class Clerk:
             )
             return self._ask(order, [errand], {errand.id: kept})
 
-        return self._write(order_id, by, wish)
+        return self._write(order_id, by, wish, ended_too=True)
 
     def attach_group(
         self,
@@ -324,7 +331,7 @@ class Clerk:
         for _ in range(_MOST_CONFLICTS):
             order, now = self._get(order_id), self.desk.clock.now()
             if order.state in ENDED and not ended_too:
-                raise ProblemError(Problem.ORDER_ENDED, f"the order is over: it is {order.state.value}")
+                raise _ended(order)
             asked = wish(order, now)
             if asked.order is order:
                 return order
@@ -368,8 +375,11 @@ class Clerk:
             changes += more
         if not changes:
             return Asked(order, (), {})
-        # A look folds what follows from it.
-        return Asked(ticked.with_(wake_at=now) if ticked.state in FOLLOWED else ticked, changes, {})
+        if ticked.state in FOLLOWED:
+            # A look folds what follows from it.
+            return Asked(ticked.with_(wake_at=now), changes, {})
+        rules = self.desk.rules(order)
+        return Asked(schedule(ticked, now, rules.timings, rules.cadence, keep_next_look=True), changes, {})
 
     def _on_its_way(self, order: Order, concerned: Sequence[Requirement], kept: Kept, number: str | None) -> bool:
         """Hold values against those on their way and those supplied before; says whether all of them are on their way."""
@@ -430,6 +440,10 @@ class Clerk:
     def _take_files(self, order: Order, answers: Sequence[Answer]) -> dict[str, StoredFile]:
         named = [answer.value.file_id for answer in answers if isinstance(answer.value, FileValue)]
         return {it: self.uploads.take(f"order/{order.order_id}", it) for it in dict.fromkeys(named)}
+
+
+def _ended(order: Order) -> ProblemError:
+    return ProblemError(Problem.ORDER_ENDED, f"the order is over: it is {order.state.value}")
 
 
 def _errand(

@@ -14,7 +14,7 @@ from numberdesk.domain.lists import metadata_key
 from numberdesk.services.paging import Tokens
 from numberdesk.services.ports import KeptEvent, RawEvent
 from numberdesk.services.problems import Problem, ProblemError
-from numberdesk.services.reading import Reading, Wanted, metadata_value
+from numberdesk.services.reading import Reading, Wanted
 from tests.support.builders import START, entries, message, received
 from tests.support.functions import DeskClock
 from tests.support.memory_store import MemoryStore
@@ -31,7 +31,7 @@ class Desk:
     def receive(self, order_id: str, **fields: Any) -> None:
         sent = message(order_id, **fields)
         order, changes = received(sent)
-        order = order.with_(metadata_key=metadata_key(sent.metadata["team"]))
+        order = order.with_(metadata_key=metadata_key(fields["metadata"]["team"]))
         assert self.store.create(order, sent, entries(order, *changes))
 
 
@@ -42,18 +42,14 @@ def desk() -> Desk:
 
 
 @pytest.mark.parametrize(
-    ("stored", "asked"), [(7, "7"), ("red", "red"), (True, "true"), (None, "null"), ("1.5", "1.5")]
+    ("stored", "asked"),
+    [(7, "7"), ("4711", "4711"), ("red", "red"), (True, "true"), ("true", "true"), ("null", "null"), ("1.5", "1.5")],
 )
 def test_orders_are_listed_by_the_exact_value_of_the_listed_key(desk: Desk, stored: object, asked: str) -> None:
     desk.receive("order-1", metadata={"team": stored})
     desk.receive("order-2", metadata={"team": "other"})
     page = desk.reading.orders(Wanted(metadata=asked), limit=10, token=None)
     assert [order.order_id for order in page.items] == ["order-1"]
-
-
-@pytest.mark.parametrize("text", ["", "1.5", "red", "1e3", "[1]", '"7"', str(2**53), "NaN", "[" * 100_000])
-def test_what_metadata_cannot_be_otherwise_is_text(text: str) -> None:
-    assert metadata_value(text) == text
 
 
 @given(st.text(min_size=1), st.text())
@@ -90,10 +86,10 @@ def test_a_page_of_notifications_fits_into_an_answer_and_the_next_goes_on(desk: 
     seen, token, pages = [], None, 0
     while pages == 0 or token:
         page = desk.reading.unmatched(date(2026, 11, 22), limit=100, token=token)
-        assert 1 <= len(page.items) <= 4
+        assert 1 <= len(page.items) <= 2
         seen += [kept.event.event_id for kept in page.items]
         token, pages = page.after, pages + 1
-    assert (seen, pages) == ([f"event-{number}" for number in range(9)], 3)
+    assert (seen, pages) == ([f"event-{number}" for number in range(9)], 5)
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,12 @@ def test_metadata_is_listed_by_its_hash_only() -> None:
     assert "metadata" not in memberships(without)
 
 
-@pytest.mark.parametrize(("one", "two"), [("1", 1), (True, 1), (0, False), ("true", True)])
+@pytest.mark.parametrize(("text", "value"), [("1", 1), ("-7", -7), ("true", True), ("false", False)])
+def test_a_metadata_value_is_listed_together_with_its_text(text: str, value: int) -> None:
+    assert metadata_key(text) == metadata_key(value)
+
+
+@pytest.mark.parametrize(("one", "two"), [("01", 1), (True, 1), (0, False), ("True", True), ('"1"', 1)])
 def test_metadata_values_that_differ_are_listed_apart(one: Any, two: Any) -> None:
     assert metadata_key(one) != metadata_key(two)
 

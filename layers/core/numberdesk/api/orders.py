@@ -36,7 +36,7 @@ def _readers(services: Services) -> list[Callable[..., Any]]:
             str | None,
             Query(
                 max_length=1024,
-                description="The value under the stack's listed metadata key, exactly. What reads as a JSON whole number, true, false or null is that.",
+                description="The value under the stack's listed metadata key, exactly, as text: 7 finds the number and the text, true the truth value and the text.",
             ),
         ] = None,
         month: Annotated[

@@ -92,9 +92,13 @@ def next_deadline(order: Order) -> datetime | None:
     return earliest(*(deadline.value for deadline in order.deadlines if not deadline.missed))
 
 
-def metadata_key(value: object) -> str:
-    """Hash a metadata value: lists tell which orders have it, and not what it is."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+def metadata_key(value: str | int | bool) -> str:
+    """Hash a metadata value as text: lists tell which orders have it, and not what it is.
+
+    Whoever asks for a list writes text: `4711` and `"4711"` are one list.
+    """
+    text = value if isinstance(value, str) else json.dumps(value)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def memberships(order: Order) -> dict[str, tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 _MOST_BODIES = 512 * 1024
 """Bytes of notifications' bodies on one page: an answer of a Lambda function holds 6 MB, and each is in it twice, escaped."""
-_MOST_SAFE = 2**53 - 1
-"""The largest whole number that metadata may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Wanted:
     provider: str | None = None
     country: str | None = None
     metadata: str | None = None
-    """As text: what reads as a JSON whole number, true, false or null is that."""
+    """As text: `7` is the number and the text, `true` the truth value and the text."""
     open: bool | None = None
     attention: bool | None = None
     deadline_before: datetime | None = None
@@ -94,7 +91,7 @@ class Reading:
             "state": wanted.state,
             "provider": wanted.provider,
             "country": wanted.country,
-            "metadata": None if wanted.metadata is None else metadata_key(metadata_value(wanted.metadata)),
+            "metadata": None if wanted.metadata is None else metadata_key(wanted.metadata),
         }
         lasting = {"open": wanted.open, "attention": wanted.attention, "deadline": wanted.deadline_before}
         for name in ("open", "attention"):
@@ -143,16 +140,6 @@ class Reading:
         listing = f"comments/{order_id}"
         page = self.store.kept_comments(order_id, after=self.tokens.place(listing, token), limit=limit)
         return self.tokens.page(listing, page.items, page.after)
-
-
-def metadata_value(text: str) -> str | int | bool | None:
-    """Read a metadata value that came as text: a JSON whole number, true, false or null is that, anything else text."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    is_one = value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) <= _MOST_SAFE)
-    return value if is_one else text
 
 
 def _invalid(field: str, code: str, message: str) -> ProblemError:

@@ -10,7 +10,7 @@ import pytest
 
 from local.play import Play, PlayedOrder, Story, StoryError
 from local.records import Record
-from local.report import faults_of_order
+from local.report import faults_of_order, leaks
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.order import Change
 from numberdesk.domain.words import ChangeKind, OrderState
@@ -33,9 +33,14 @@ def played() -> PlayedOrder:
         people=["Order order-1: 20 seconds"],
         events=[bus_event(entry) for entry in ledger if entry.is_event],
         ask=lambda provider, control, **arguments: 1,
+        stage=SimpleNamespace(scope=builders.SCOPE, logs=lambda: {"of a function": "Order order-1 is complete"}),
+        private={},
+        personal={},
     )
-    found = PlayedOrder(cast("Play", play), 1, json.loads(sent.model_dump_json()), "completed", 1, 1)
-    found.record = Record(ended, ledger, (), ())
+    play.orders = []
+    found = PlayedOrder(cast("Play", play), 1, json.loads(sent.model_dump_json(exclude_none=True)), "completed", 1, 1)
+    found.record = Record(ended, ledger, (), (), impersonal="the ledger's words")
+    play.orders.append(found)
     return found
 
 
@@ -116,6 +121,40 @@ def test_a_broken_promise_is_found(break_it: Callable[[PlayedOrder], None], faul
     order = played()
     break_it(order)
     assert [found for found in faults_of_order(order) if found.startswith(fault)]
+
+
+def test_a_refused_order_has_its_refusal_and_nothing_else() -> None:
+    order = played()
+    order.record = None
+    assert order.state == ""
+    received, _ = builders.received(builders.message("order-1"))
+    order.refusal = tuple(builders.entries(received, Change(kind=ChangeKind.ORDER_REFUSED)))
+    assert order.state == "refused"
+    assert [entry.kind for entry in order.ledger] == [ChangeKind.ORDER_REFUSED]
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        ("20 seconds", {"a message to people"}),
+        ("DeadlineApproaching", {"an event on the bus"}),
+        ("the ledger's words", {"what is impersonal of order-1"}),
+        ("is complete", {"the log of a function"}),
+        ("nowhere at all", set()),
+    ],
+)
+def test_what_is_personal_is_found_wherever_it_should_not_be(value: str, where: set[str]) -> None:
+    play = played().play
+    play.personal["a name"] = value
+    assert {found.removeprefix("a name is in ") for found in leaks(play)} == where
+
+
+def test_what_is_private_may_be_told_to_people_and_not_logged() -> None:
+    play = played().play
+    play.private["a reviewer's comment"] = "20 seconds"
+    assert leaks(play) == []
+    play.private["a reviewer's comment"] = "is complete"
+    assert leaks(play) == ["a reviewer's comment is in the log of a function"]
 
 
 def story_of(*steps: str | Exception) -> Story:

@@ -186,7 +186,10 @@ def a_document(play: Play) -> Steps:
     kinds = {"filename": "passport.html", "content_type": "text/html"}
     expect_problem((yield from play.call("POST", f"{path}/files", kinds)), 400, "invalid")
     denied = yield from upload(play, path, "passport.png", "image/png", content)
+    # Told apart by its name already.
     kinds["content_type"] = "application/pdf"
+    expect_problem((yield from play.call("POST", f"{path}/files", kinds)), 400, "invalid")
+    kinds["filename"] = "passport.pdf"
     waiting = expect_answer((yield from play.call("POST", f"{path}/files", kinds)), 201)
     empty = expect_answer((yield from play.call("POST", f"{path}/files", kinds)), 201)
     # S3 does not take it in by this form. Where a bucket does, as moto's, the desk has the last word.

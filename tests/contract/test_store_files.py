@@ -107,10 +107,12 @@ class TestBucket:
         self.post(bucket)
         assert bucket.read("orders/order-1/f-1", "0" * 32, most_bytes=MOST) is None
         assert bucket.read("orders/order-1/f-2", None, most_bytes=MOST) is None
+        assert bucket.size("orders/order-1/f-2") is None
 
     def test_file_that_is_longer_is_none(self, bucket: Files) -> None:
         self.post(bucket, bytes(MOST))
         assert bucket.read("orders/order-1/f-1", None, most_bytes=MOST - 1) is None
+        assert bucket.size("orders/order-1/f-1") == MOST
         assert bucket.read("orders/order-1/f-1", None, most_bytes=MOST) is not None
 
     def test_fault_is_not_taken_for_a_missing_file(self, bucket: Files) -> None:

@@ -51,7 +51,8 @@ def vetted(world: World, order_id: str = "order-1", **more: Any) -> None:
 
 def uploaded(world: World, path: str, content: bytes = PDF, content_type: str = "application/pdf") -> str:
     """Upload a file for an order or a profile."""
-    status, made = world.api("POST", path, {"filename": "proof.pdf", "content_type": content_type})
+    extension = content_type.partition("/")[2]
+    status, made = world.api("POST", path, {"filename": f"proof.{extension}", "content_type": content_type})
     assert (status, made["most_bytes"]) == (201, 10 * 1024 * 1024)
     if content:
         world.upload(made["upload"], content)

@@ -165,6 +165,9 @@ class _Bucket:
         content = self.content.get(key)
         return None if content is None or len(content) > most_bytes else (content, "v1")
 
+    def size(self, key: str) -> int | None:
+        return len(self.content[key]) if key in self.content else None
+
     def delete(self, key: str) -> None:
         self.content.pop(key, None)
 

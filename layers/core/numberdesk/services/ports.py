@@ -260,6 +260,9 @@ class Files(Protocol):
     def read(self, key: str, version_id: str | None, *, most_bytes: int) -> tuple[bytes, str | None] | None:
         """Read a file and say which version it is; none where there is none, or it is longer."""
 
+    def size(self, key: str) -> int | None:
+        """Say how many bytes a file has; none where there is none."""
+
     def delete(self, key: str) -> None:
         """Delete a file with all its versions."""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from numberdesk.domain.capabilities import Ability
+from numberdesk.domain.faults import Fault
 from numberdesk.domain.profile import Upload
 from numberdesk.domain.values import StoredFile
 from numberdesk.providers import registry
@@ -23,6 +25,9 @@ VALID = timedelta(minutes=15)
 """How long a form may be used."""
 SIGNATURES = {"application/pdf": b"%PDF-", "image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n"}
 """The types of files that are taken, and how the content of each begins."""
+_EXTENSIONS = {"application/pdf": ("pdf",), "image/jpeg": ("jpg", "jpeg"), "image/png": ("png",)}
+_EXTENSION = re.compile(r"\.([0-9]*[a-z][a-z0-9]{0,9})$", re.IGNORECASE)
+"""How a name ends that tells a type: `scan.pdf` does, `scan of 3.11.` and `scan 3.11` do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,9 @@ class Uploads:
         """Give a form for a file that an order's requirement takes.
 
         Raises:
-            ProblemError: there is no such order, it is over, or its provider takes no values.
+            ProblemError: the name denies the type; there is no such order, it is over, or its provider takes no values.
         """
+        _check_name(filename, content_type)
         order = self.store.get(order_id)
         if order is None:
             raise ProblemError(Problem.NOT_FOUND, "there is no order of this id")
@@ -75,8 +81,9 @@ class Uploads:
         """Give a form for a file of a profile, which need not be there yet.
 
         Raises:
-            ProblemError: its provider takes no values.
+            ProblemError: the name denies the type, or its provider takes no values.
         """
+        _check_name(filename, content_type)
         _needs_values(key.provider)
         return self._form(of_profile(key), filename, content_type, by)
 
@@ -97,8 +104,10 @@ class Uploads:
             return stored
         found = self.files.read(upload.key, None, most_bytes=self.most_bytes)
         if found is None:
-            text = f"nothing was uploaded by this form yet, or more than {self.most_bytes} bytes"
-            raise ProblemError(Problem.FILE_MISSING, text)
+            if (size := self.files.size(upload.key)) is not None:
+                text = f"the file has {size} bytes, and at most {self.most_bytes} are taken"
+                raise ProblemError(Problem.FILE_NOT_TAKEN, text)
+            raise ProblemError(Problem.FILE_MISSING, "nothing was uploaded by this form yet")
         content, version_id = found
         if not content:
             raise ProblemError(Problem.FILE_NOT_TAKEN, "the file is empty")
@@ -133,6 +142,15 @@ class Uploads:
         self.store.put_upload(upload)
         url, fields = self.files.form(upload, most_bytes=self.most_bytes, valid_for=VALID)
         return Form(file_id, url, fields, now + VALID, self.most_bytes)
+
+
+def _check_name(filename: str, content_type: str) -> None:
+    # Whoever gets the file opens it as what its name says.
+    named, fitting = _EXTENSION.search(filename), _EXTENSIONS[content_type]
+    if named and named[1].lower() not in fitting:
+        text = f"a file of type {content_type} ends with .{' or .'.join(fitting)}, or with no extension"
+        fault = Fault("filename", "not_of_type", text)
+        raise ProblemError(Problem.INVALID, "the name of the file does not fit its type", [fault])
 
 
 def _needs_values(provider: str) -> None:

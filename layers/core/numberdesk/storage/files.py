@@ -60,6 +60,16 @@ class Bucket:
                 return None
             return body.read(), answer.get("VersionId")
 
+    def size(self, key: str) -> int | None:
+        """Say how many bytes a file has; none where there is none."""
+        try:
+            return self._client.head_object(Bucket=self._name, Key=key)["ContentLength"]
+        except ClientError as error:
+            # An answer to HEAD has no body, and so no code but its status.
+            if error.response["Error"]["Code"] == "404":
+                return None
+            raise
+
     def delete(self, key: str) -> None:
         """Delete a file with all its versions; nothing to do where there is none."""
         for page in self._client.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=key):

@@ -1,0 +1,65 @@
+"""Files that are uploaded: what their names may say, and what becomes of one that is too large."""
+
+from __future__ import annotations
+
+import pytest
+
+from numberdesk.domain.profile import ProfileKey
+from numberdesk.services import uploads as uploading
+from numberdesk.services.problems import Problem, ProblemError
+from tests.support.desks import ADesk
+
+KEY = ProfileKey(provider="telnyx", account="default", country="DE", number_type="local")
+
+
+@pytest.mark.parametrize(
+    ("filename", "content_type"),
+    [
+        ("proof.exe", "application/pdf"),
+        ("proof.png", "application/pdf"),
+        ("proof.pdf.7z", "application/pdf"),
+        ("proof.pdf", "image/jpeg"),
+        ("proof.jpg", "image/png"),
+    ],
+)
+def test_a_name_that_denies_the_type_is_not_taken(filename: str, content_type: str) -> None:
+    desk = ADesk()
+    desk.place()
+    for ask in (
+        lambda: desk.uploads.for_order("order-1", filename, content_type, "ada"),
+        lambda: desk.uploads.for_profile(KEY, filename, content_type, "ada"),
+    ):
+        with pytest.raises(ProblemError) as caught:
+            ask()
+        assert caught.value.problem is Problem.INVALID
+        assert [(fault.field, fault.code) for fault in caught.value.faults] == [("filename", "not_of_type")]
+        assert filename not in f"{caught.value.detail} {caught.value.faults}"
+
+
+@pytest.mark.parametrize(
+    ("filename", "content_type"),
+    [
+        ("proof.PDF", "application/pdf"),
+        ("proof.jpg", "image/jpeg"),
+        ("proof.exe.jpeg", "image/jpeg"),
+        ("proof.png", "image/png"),
+        ("proof", "application/pdf"),
+        ("proof of 22.11.2026", "application/pdf"),
+        ("E. Mustermann", "application/pdf"),
+    ],
+)
+def test_a_name_that_fits_the_type_or_says_nothing_is_taken(filename: str, content_type: str) -> None:
+    assert ADesk().uploads.for_profile(KEY, filename, content_type, "ada").file_id
+
+
+def test_a_file_over_the_limit_is_told_apart_from_none() -> None:
+    desk = ADesk()
+    form = desk.uploads.for_profile(KEY, "proof.pdf", "application/pdf", "ada")
+    with pytest.raises(ProblemError) as none:
+        desk.uploads.take(uploading.of_profile(KEY), form.file_id)
+    assert none.value.problem is Problem.FILE_MISSING
+    desk.bucket.content[form.fields["key"]] = b"%PDF-1.7" + b"x" * form.most_bytes
+    with pytest.raises(ProblemError) as large:
+        desk.uploads.take(uploading.of_profile(KEY), form.file_id)
+    assert large.value.problem is Problem.FILE_NOT_TAKEN
+    assert str(form.most_bytes) in large.value.detail

@@ -51,7 +51,7 @@ class Api:
     """
 
     def __init__(self, url: str, principals: Mapping[str, Principal]) -> None:
-        self._url = require_loopback(url)
+        self.url = require_loopback(url)
         self._principals = principals
 
     @classmethod
@@ -94,7 +94,7 @@ class Api:
             principal: who signs.
         """
         content = b"" if body is None else json.dumps(body).encode()
-        url = self._url + path + (f"?{urlencode(query, quote_via=quote)}" if query else "")
+        url = self.url + path + (f"?{urlencode(query, quote_via=quote)}" if query else "")
         headers = {"content-type": "application/json"} if content else {}
         if principal:
             headers = self._signed(method, url, content, headers, self._principals[principal])

@@ -4,10 +4,16 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+import boto3
+from botocore.exceptions import ClientError
+
+from local.environment import REGION
 from local.signing import Api, Name
 from numberdesk.api.routes import ROUTES
 
@@ -40,6 +46,8 @@ class Told:
         shell: what of its caller's shell it must not have shown to anything.
         answers: the status that each principal (none: unsigned) got for each call of `calls`, while the stories were played.
         beside: likewise for what is no route of the API.
+        in_role: what AWS said, asked as place_order's role: to something that its policy allows, to something that no policy
+            of its allows, and to something that it allows elsewhere only. Empty: it was done.
     """
 
     status: int
@@ -48,6 +56,7 @@ class Told:
     shell: dict[str, str]
     answers: dict[tuple[Name | None, Call], int]
     beside: dict[tuple[Name | None, Call], int]
+    in_role: dict[str, list[str]]
 
 
 def start(
@@ -70,7 +79,7 @@ def start(
 
 def play(home: Path, shell: dict[str, str]) -> Told:
     """Let a run play its stories, and meanwhile ask its API as each principal."""
-    answers, beside, output = {}, {}, ""
+    answers, beside, in_role, output = {}, {}, {}, ""
     with start(home, environment=shell) as run:
         assert run.stdout
         for line in run.stdout:
@@ -93,7 +102,43 @@ def play(home: Path, shell: dict[str, str]) -> Told:
                     )
                     for who in ("operator", None)
                 }
-    return Told(run.returncode, output, home, shell, answers, beside)
+                in_role = as_place_order(api)
+    return Told(run.returncode, output, home, shell, answers, beside, in_role)
+
+
+def as_place_order(api: Api) -> dict[str, list[str]]:
+    """Do what place_order may and may not do, in its role."""
+    address = urlsplit(api.url)
+    endpoint = f"{address.scheme}://{address.netloc}"
+
+    def client(service: str, **keys: str) -> Any:
+        keys = keys or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        return boto3.client(service, endpoint_url=endpoint, region_name=REGION, **keys)  # type: ignore[call-overload]
+
+    roles = [role["Arn"] for role in client("iam").list_roles()["Roles"] if "PlaceOrderRole" in role["RoleName"]]
+    made = client("sts").assume_role(RoleArn=roles[0], RoleSessionName="place_order")["Credentials"]
+    keys = {
+        "aws_access_key_id": made["AccessKeyId"],
+        "aws_secret_access_key": made["SecretAccessKey"],
+        "aws_session_token": made["SessionToken"],
+    }
+    table = client("dynamodb").list_tables()["TableNames"][0]
+    urls = client("sqs").list_queues()["QueueUrls"]
+    other = next(url for url in urls if "SyncDeadLetterQueue" in url)
+    key = {"pk": {"S": "ORDER#none"}, "sk": {"S": "ORDER"}}
+    told: dict[str, list[str]] = {}
+    asked: dict[str, Callable[[], object]] = {
+        "allowed": lambda: client("dynamodb", **keys).get_item(TableName=table, Key=key),
+        "not allowed": lambda: client("dynamodb", **keys).scan(TableName=table, Limit=1),
+        "elsewhere": lambda: client("sqs", **keys).send_message(QueueUrl=other, MessageBody="none"),
+    }
+    for name, ask_aws in asked.items():
+        told[name] = []
+        try:
+            ask_aws()
+        except ClientError as error:
+            told[name].append(error.response["Error"]["Code"])
+    return told
 
 
 def ask(api: Api, method: str, path: str, who: Name | None) -> int:

@@ -293,7 +293,8 @@ def main(arguments: Sequence[str]) -> int:
         unchecked = Config(parameter_validation=False)
         began = time.monotonic()
         expected = load(boto3.client("dynamodb", endpoint_url=emulator.endpoint, config=unchecked), orders(count))
-        print(f"{count:,} orders loaded in {time.monotonic() - began:.0f} s", flush=True)
+        loaded = time.monotonic() - began
+        print(f"{count:,} orders loaded in {loaded:.0f} s, walking {len(expected):,} lists", flush=True)
         began = time.monotonic()
         report = walk(client, expected)
     print(*report.lines(), sep="\n")

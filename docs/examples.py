@@ -67,6 +67,13 @@ ORDERS: dict[str, dict[str, Any]] = {
         "items": [{"criteria": {"country": "DE", "area_code": "89"}, "quantity": 1}],
     },
     "chicago-vanity": {"provider": "telnyx", "items": [{"numbers": ["+13125550100", "+13125550101"]}]},
+    "london-dublin": {
+        "provider": "telnyx",
+        "items": [
+            {"criteria": {"country": "GB", "area_code": "20"}, "quantity": 1},
+            {"criteria": {"country": "IE", "area_code": "1"}, "quantity": 1},
+        ],
+    },
     "toronto-12": {"provider": "telnyx", "items": [{"criteria": {"country": "CA", "city": "Toronto"}, "quantity": 1}]},
     "dallas-3": {"provider": "telnyx", "items": [{"criteria": {"country": "US", "city": "Dallas"}, "quantity": 1}]},
     "hamburg-hotline": {
@@ -306,6 +313,7 @@ def events() -> list[Event]:
     _missed(scene)
     _ends(scene)
     _unclear(scene)
+    _part_ended(scene)
     scene.message({"order_id": "lisbon-desk-1", **REFUSED})
     scene.order("toronto-12", AccountFaultError("Authentication failed (HTTP 401)", code="10009"))
     return scene.events
@@ -456,6 +464,45 @@ def _germany(scene: Scene) -> None:
     scene.look("berlin-office-7", 7 * DAY)
     scene.snapshot = ended(AssetState.ACTIVE, "success/approved")
     scene.look("berlin-office-7", 23 * DAY)
+
+
+def _part_ended(scene: Scene) -> None:
+    """One of two parts is cancelled without a word; the other goes on."""
+    number_order = "f3a1c9d2-5b7e-4e08-9a61-8c2d4b6f7e10"
+    parts = {"GB": "0a9b8c7d-1e2f-4a3b-8c4d-5e6f7a8b9c0d", "IE": "4d3c2b1a-9f8e-4d7c-8b6a-5f4e3d2c1b0a"}
+
+    def snapshot(**states: AssetState) -> Snapshot:
+        return Snapshot(
+            number_order,
+            Phase.OPEN,
+            "pending",
+            assets=tuple(
+                AssetSeen(
+                    AssetKind.NUMBER,
+                    value,
+                    states[country],
+                    states[country].value,
+                    None,
+                    parts[country],
+                    country,
+                    "local",
+                )
+                for country, value in (("GB", "+442071838750"), ("IE", "+35315550100"))
+            ),
+            lists_every_asset=True,
+            sub_orders=tuple(
+                SubOrderSeen(
+                    part, "pending" if states[country] is AssetState.PENDING else "cancelled", country, "local"
+                )
+                for country, part in parts.items()
+            ),
+        )
+
+    scene.order("london-dublin", Placed(number_order, "pending"))
+    scene.snapshot = snapshot(GB=AssetState.PENDING, IE=AssetState.PENDING)
+    scene.look("london-dublin", 2 * MINUTE)
+    scene.snapshot = snapshot(GB=AssetState.PENDING, IE=AssetState.CANCELLED)
+    scene.look("london-dublin", HOUR)
 
 
 def _missed(scene: Scene) -> None:

@@ -201,8 +201,11 @@ def test_each_number_of_a_sub_order_may_have_its_own_value(desk: ADesk) -> None:
     for wish in ({"number": "+4930111"}, {"number": "+4930222"}):
         error = refused(lambda wish=wish: desk.clerk.supply("order-1", [text("a")], "ada", **wish))  # type: ignore[misc]
         assert error.problem is Problem.ALREADY_SUPPLIED
-    desk.clerk.supply("order-1", [text("a")], "ada")
-    assert open_errands(desk.order) == [ErrandKind.SUPPLY], "the sub order as a whole never had it"
+    error = refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada"))
+    assert error.problem is Problem.ALREADY_SUPPLIED, "each of its numbers had it last"
+    assert codes(error) == {("values.0.requirement", "already_supplied")}
+    desk.clerk.supply("order-1", [text("b")], "ada")
+    assert open_errands(desk.order) == [ErrandKind.SUPPLY]
 
 
 def test_the_same_value_twice_is_refused_unless_somebody_says_again(desk: ADesk) -> None:

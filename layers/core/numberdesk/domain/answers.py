@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import catalogue, errands, messages
+from numberdesk.domain import catalogue, errands, messages, parts
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.order import Change, Errand
 from numberdesk.domain.profile import answer_for
@@ -51,6 +51,7 @@ def unanswered(order: Order) -> list[Requirement]:
         and requirement.errand_id is None
         and not requirement.applied
         and errands.covering(order, requirement) is None
+        and not parts.over(order, requirement.sub_order_id)
     ]
 
 

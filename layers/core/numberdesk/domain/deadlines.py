@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain import errands, messages
+from numberdesk.domain import errands, messages, parts
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import OWN, Change, Deadline, Errand
 from numberdesk.domain.request import parse_duration
-from numberdesk.domain.words import OPEN_ASSETS, AssetState, ChangeKind, ErrandKind, RequirementState
+from numberdesk.domain.words import ChangeKind, ErrandKind, RequirementState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -24,7 +24,7 @@ def fold(order: Order, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> tup
     """Fold the deadlines that a look saw. `order` already holds the look's numbers.
 
     A sub order whose deadlines were not read keeps what was known. One that is over owes nothing any more: its
-    deadline was missed if it passed without the numbers being delivered.
+    deadline was missed if it passed without the numbers being delivered, and else goes.
     """
     seen = {deadlines.sub_order_id: deadlines for deadlines in snapshot.deadlines}
     order, changes = follow_own(order, now, zone)
@@ -34,8 +34,16 @@ def fold(order: Order, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> tup
     total = order.deadline_count
     for sub_order_id in sub_orders:
         known = [deadline for deadline in theirs if deadline.sub_order_id == sub_order_id]
-        if _undelivered(order, sub_order_id):
+        undelivered = parts.undelivered(order, sub_order_id)
+        if undelivered and not parts.goes_on(order):
             standing += [_miss(order, deadline, now, zone, changes) for deadline in known]
+        elif parts.goes_on(order) and parts.over(order, sub_order_id):
+            for deadline in known:
+                if undelivered and deadline.value <= now:
+                    standing.append(_miss(order, deadline, now, zone, changes))
+                else:
+                    text = messages.deadline_erased(order, deadline, zone, over=True)
+                    changes.append(_change(ChangeKind.DEADLINE_ERASED, deadline, text))
         elif sub_order_id in seen:
             kept, total = _compare(order, known, seen[sub_order_id], total, now, zone, changes)
             standing += [_miss(order, deadline, now, zone, changes) for deadline in kept]
@@ -132,15 +140,6 @@ def judge(changes: list[Change], order: Order, told: set[Any], *, silent: bool) 
     return judged
 
 
-def _undelivered(order: Order, sub_order_id: str) -> bool:
-    assets = [asset for asset in order.assets if asset.sub_order_id == sub_order_id]
-    return (
-        bool(assets)
-        and not any(asset.state in OPEN_ASSETS for asset in assets)
-        and any(asset.state in (AssetState.CANCELLED, AssetState.FAILED) for asset in assets)
-    )
-
-
 def _compare(
     order: Order,
     known: list[Deadline],
@@ -196,7 +195,7 @@ def _miss(order: Order, deadline: Deadline, now: datetime, zone: ZoneInfo, chang
     if (
         deadline.missed
         or deadline.value > now
-        or (deadline.unread_since is not None and not _undelivered(order, deadline.sub_order_id))
+        or (deadline.unread_since is not None and not parts.undelivered(order, deadline.sub_order_id))
     ):
         return deadline
     changes.append(
@@ -226,7 +225,10 @@ def unconfirmed_from(deadline: Deadline, unread_since: datetime, timings: Timing
 def _ask_for_more(order: Order, deadline: Deadline, before: timedelta, now: datetime) -> Errand | None:
     """Ask for more time where the order's policy says so: at this rung, something owed, and not too often."""
     policy = order.request.extension
-    if policy is None or deadline.own or before > parse_duration(policy.before) or deadline.extensions >= policy.most:
+    if policy is None or deadline.own or before > parse_duration(policy.before):
+        return None
+    # Orders of before the count by sub order have the deadline's alone.
+    if max(order.extensions.get(deadline.sub_order_id, 0), deadline.extensions) >= policy.most:
         return None
     if not owed_for(order, deadline) or len([it for it in order.errands if it.open]) >= errands.MOST_OPEN:
         return None
@@ -239,6 +241,12 @@ def _ask_for_more(order: Order, deadline: Deadline, before: timedelta, now: date
         asked_at=now,
         sub_order_id=deadline.sub_order_id,
     )
+
+
+def count_extensions(order: Order, sub_order_ids: Collection[str]) -> Order:
+    """Count that more time is asked for in sub orders."""
+    counted = {it: order.extensions.get(it, 0) + 1 for it in sub_order_ids}
+    return order.with_(extensions={**order.extensions, **counted})
 
 
 def being_extended(order: Order, sub_order_id: str) -> bool:
@@ -308,7 +316,7 @@ def remind(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tup
         )
         fired = (*deadline.fired, *(text for _, text in due))
         if errand is not None:
-            order, asked = errands.ask(order, errand)
+            order, asked = errands.ask(count_extensions(order, [deadline.sub_order_id]), errand)
             changes += asked
         asked_for = deadline.extensions + (errand is not None)
         standing.append(deadline.model_copy(update={"fired": fired, "extensions": asked_for}))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import comments, deadlines, errands, messages, requirements
+from numberdesk.domain import comments, deadlines, errands, messages, parts, requirements
 from numberdesk.domain.order import Asset, AssetRequirement, Change, SubOrder
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
 from numberdesk.domain.schedule import schedule
@@ -113,6 +113,7 @@ def fold(
         else change
         for change in deadlines.judge(more, asked, quiet, silent=silent)
     ]
+    changes += parts.fold(order, asked, now, silent=silent)
     asked, heard = comments.fold(asked, snapshot, new_comments, now, rules.timings)
     changes += heard
     state, missed = _derive(asked, snapshot, now)

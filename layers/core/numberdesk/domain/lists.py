@@ -12,7 +12,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import errands
+from numberdesk.domain import errands, parts
 from numberdesk.domain.model import Instant, Record, instant_text
 from numberdesk.domain.order import earliest
 from numberdesk.domain.request import CriteriaItem
@@ -55,6 +55,7 @@ def attention(order: Order) -> tuple[str, ...]:
         "waiting_at_provider": order.state is OrderState.ACTION_REQUIRED
         and not any(
             requirement.state in (RequirementState.AWAITING_VALUE, RequirementState.REJECTED)
+            and not parts.over(order, requirement.sub_order_id)
             for requirement in order.requirements
         ),
         "deadline_missed": any(deadline.missed for deadline in order.deadlines),
@@ -77,6 +78,7 @@ def owed(order: Order) -> tuple[tuple[str, str], ...]:
         for requirement in order.requirements
         if requirement.state in (RequirementState.AWAITING_VALUE, RequirementState.REJECTED)
         and (requirement.sub_order_id, requirement.id) not in coming
+        and not parts.over(order, requirement.sub_order_id)
     )
 
 

@@ -106,6 +106,21 @@ def cancelled(order: Order, *, missed: bool, asked_for: str | None = None, silen
     )
 
 
+def sub_order_ended(
+    order: Order, sub_order_id: str, state: str, numbers: int, *, missed: bool, asked_for: str | None, silent: bool
+) -> str:
+    """Tell the end of a part."""
+    why = "because a deadline for its requirements was missed" if missed else "at the provider"
+    if asked_for and not missed:
+        why = f"as {who(asked_for)} asked"
+    told = " Nobody told so: a look found it." if silent else ""
+    return (
+        f"{subject(order)}: {_where(order, sub_order_id)} {'was ' if state == 'cancelled' else ''}{state} {why}; "
+        f"{count(numbers, 'number')} of it will not be delivered.{told} The rest of the order goes on. Order again under another "
+        "order id if you still need what is lost."
+    )
+
+
 def who(by: str) -> str:
     """Name who did something: a principal by the end of its ARN, which is what people know it by."""
     named = {"order": "the order itself", "profile": "a profile", "policy": "the order's policy"}
@@ -273,14 +288,14 @@ def deadline_moved(order: Order, deadline: Deadline, was: datetime, zone: ZoneIn
     )
 
 
-def deadline_erased(order: Order, deadline: Deadline, zone: ZoneInfo) -> str:
-    """Tell an erased deadline."""
+def deadline_erased(order: Order, deadline: Deadline, zone: ZoneInfo, *, over: bool = False) -> str:
+    """Tell an erased deadline; `over` where nothing that it was for is open any more."""
     if deadline.own:
         how = "was missed" if deadline.missed else "is met"
         return f"{subject(order)}: everything on its own list is done; its deadline, {instant(deadline.value, zone)}, {how}."
     return (
         f"{subject(order)}: the deadline of {_where(order, deadline.sub_order_id)}, {instant(deadline.value, zone)}, was erased; "
-        "nothing is owed for now."
+        f"{'none of its numbers is open any more' if over else 'nothing is owed for now'}."
     )
 
 

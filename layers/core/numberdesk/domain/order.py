@@ -214,6 +214,8 @@ class Order(Record):
     sub_orders: tuple[SubOrder, ...] = ()
     requirements: tuple[Requirement, ...] = ()
     deadlines: tuple[Deadline, ...] = ()
+    extensions: dict[str, int] = Field(default_factory=dict)
+    """How often more time was asked for, by sub order: over all its deadlines, also those that were erased."""
     deadline_count: int = 0
     """How many deadlines this order has ever had: the next one's id."""
     comments_seen: tuple[str, ...] = ()

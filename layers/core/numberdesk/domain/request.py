@@ -219,7 +219,8 @@ class ExtensionPolicy(_Message):
         default="P1D", description="From which reminder on, as an ISO 8601 duration before the deadline."
     )
     most: Annotated[int, Field(ge=1, le=5, strict=True)] = Field(
-        default=1, description="Most requests for one deadline; those that people make count, too."
+        default=1,
+        description="Most requests for one sub order, whatever becomes of its deadlines; those that people make count, too.",
     )
 
 

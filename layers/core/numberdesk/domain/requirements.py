@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import messages
+from numberdesk.domain import messages, parts
 from numberdesk.domain.order import Change, Requirement
 from numberdesk.domain.words import ChangeKind, RequirementState
 
@@ -34,6 +34,11 @@ def fold(
     for seen in snapshot.requirements:
         key = (seen.sub_order_id, seen.id)
         merged[key] = _merge(known.get(key), seen, now)
+    # Nothing can be supplied where all is over: its end is told, and no rejection.
+    merged = {
+        key: it.model_copy(update={"told": True}) if parts.over(order, it.sub_order_id) else it
+        for key, it in merged.items()
+    }
     order = order.with_(requirements=tuple(merged.values()))
     changes: list[Change] = []
     for sub_order_id in dict.fromkeys(sub_order_id for sub_order_id, _ in merged):
@@ -100,7 +105,8 @@ def _tell(
     standing = [
         deadline for deadline in order.deadlines if deadline.sub_order_id == sub_order_id and not deadline.missed
     ]
-    if requested := entered(RequirementState.AWAITING_VALUE):
+    requested = entered(RequirementState.AWAITING_VALUE)
+    if requested and not parts.over(order, sub_order_id):
         text = messages.requirements_requested(order, requested, standing, zone)
         changes.append(_change(ChangeKind.REQUIREMENT_REQUESTED, sub_order_id, requested, text, people=True))
     if approved := entered(RequirementState.APPROVED):

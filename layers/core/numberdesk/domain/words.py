@@ -156,6 +156,7 @@ class ChangeKind(StrEnum):
     ORDER_FAILED = "OrderFailed"
     ORDER_CANCELLED = "OrderCancelled"
     ORDER_DELETED = "OrderDeleted"
+    SUB_ORDER_ENDED = "SubOrderEnded"
     ORDER_UNKNOWN = "OrderUnknown"
     PROVIDER_ACCOUNT_BLOCKED = "ProviderAccountBlocked"
     PROVIDER_CONTRADICTION = "ProviderContradiction"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import catalogue, deadlines, errands, messages, placing
+from numberdesk.domain import catalogue, deadlines, errands, messages, parts, placing
 from numberdesk.domain.capabilities import Ability, check
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.faults import Fault
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.order import Order, Requirement
     from numberdesk.domain.request import OrderMessage
-    from numberdesk.domain.values import Answer, StoredFile, Value
+    from numberdesk.domain.values import Answer, StoredFile
     from numberdesk.services.desk import Desk
     from numberdesk.services.uploads import Uploads
 
@@ -49,6 +49,8 @@ _MOST_CONFLICTS = 5
 _LONGEST_MESSAGE = 250_000
 """Bytes of an order message: what the queue takes (256 KiB), less room for its attributes."""
 _LONGEST_ON_IT = timedelta(days=31)
+_Found = tuple["Requirement", tuple[int, "Answer"]]
+"""A requirement, and the answer that is for it with that one's place."""
 _SUPPLIABLE = frozenset({RequirementState.AWAITING_VALUE, RequirementState.REJECTED})
 
 
@@ -174,6 +176,8 @@ class Clerk:
             ticks = all(isinstance(answer.value, DoneValue) for answer in answers)
             if order.ended and not (ticks and order.state in DELIVERED):
                 raise _ended(order)
+            if not any(it.own for it in order.requirements):
+                _require_placed(order)
             found = _match(order, answers, sub_order_id, number)
             if any(it.own for it, _ in found):
                 return self._tick(order, found, now)
@@ -190,7 +194,7 @@ class Clerk:
                 raise ProblemError(Problem.INVALID, "nothing was supplied", list(dict.fromkeys(faults)))
             values = {it.id: answer.value for it, (_, answer) in found}
             kept = Kept(values=values, files=files)
-            if not again and self._on_its_way(order, [it for it, _ in found], kept, number):
+            if not again and self._on_its_way(order, found, kept, number):
                 return Asked(order, (), {})
             errand = _errand(
                 order,
@@ -313,7 +317,8 @@ class Clerk:
                 else it
                 for it in order.deadlines
             )
-            return self._ask(order.with_(deadlines=counted), new, kept)
+            new_there = [it for it in concerned if it not in asking]
+            return self._ask(deadlines.count_extensions(order.with_(deadlines=counted), new_there), new, kept)
 
         return self._write(order_id, by, wish)
 
@@ -381,43 +386,46 @@ class Clerk:
         rules = self.desk.rules(order)
         return Asked(schedule(ticked, now, rules.timings, rules.cadence, keep_next_look=True), changes, {})
 
-    def _on_its_way(self, order: Order, concerned: Sequence[Requirement], kept: Kept, number: str | None) -> bool:
+    def _on_its_way(self, order: Order, found: Sequence[_Found], kept: Kept, number: str | None) -> bool:
         """Hold values against those on their way and those supplied before; says whether all of them are on their way."""
-        others = [errands.covering(order, requirement, number) for requirement in concerned]
-        for requirement, other in zip(concerned, others, strict=True):
+        others = [errands.covering(order, requirement, number) for requirement, _ in found]
+        differing = []
+        for (requirement, (index, _)), other in zip(found, others, strict=True):
             if other is None:
                 continue
             there = self.desk.store.kept(order.order_id, other.id)
             same = there is not None and there.values.get(requirement.id) == kept.values[requirement.id]
             if not same or None in others or other.number not in (None, number):
-                raise _being_supplied(other)
+                differing.append((index, other))
+        if differing:
+            text = "other values are on their way for this; see what comes of them first"
+            faults = [Fault(f"values.{index}.requirement", "being_supplied", text) for index, _ in differing]
+            raise _being_supplied(differing[0][1], faults)
         if others and None not in others:
             return True
-        for requirement in concerned:
-            if requirement.state not in _SUPPLIABLE:
-                detail = f"{requirement.label} is {requirement.state.value}; say again to supply another value"
-                raise ProblemError(Problem.ALREADY_SUPPLIED, detail)
-            if self._submitted(order, requirement, number) == kept.values[requirement.id]:
-                detail = f"the same value for {requirement.label} was submitted before; correct it, or say again"
-                raise ProblemError(Problem.ALREADY_SUPPLIED, detail)
+        told = [
+            (index, why)
+            for requirement, (index, _) in found
+            if (why := self._already(order, requirement, kept, number)) is not None
+        ]
+        if told:
+            faults = [Fault(f"values.{index}.requirement", "already_supplied", why) for index, why in told]
+            raise ProblemError(Problem.ALREADY_SUPPLIED, told[0][1], list(dict.fromkeys(faults)))
         return False
 
-    def _submitted(self, order: Order, requirement: Requirement, number: str | None) -> Value | None:
-        """The value that was submitted last for a requirement, or for one number's; none where it was erased."""
-        known = {it.id: it for it in order.errands}
-        supplied = [
-            it.id
-            for it in order.errands
-            if it.state is ErrandState.DONE
-            and it.kind is ErrandKind.SUPPLY
-            and it.number in (None, number)
-            and requirement in errands.answered(order, it)
-        ]
-        if not supplied and requirement.errand_id and requirement.errand_id not in known:
-            # So long ago that the ledger alone still has it.
-            supplied = [requirement.errand_id]
-        before = self.desk.store.kept(order.order_id, supplied[-1]) if supplied else None
-        return before.values.get(requirement.id) if before else None
+    def _already(self, order: Order, requirement: Requirement, kept: Kept, number: str | None) -> str | None:
+        """Say why a requirement takes no value unless somebody says again; none where it takes this one."""
+        state = _state(order, requirement, number)
+        if state not in _SUPPLIABLE:
+            return f"{requirement.label} is {state.value}; say again to supply another value"
+        # For the whole, the last value of each number counts, too: it may have been supplied for that one alone.
+        there = [it.value for it in order.assets if it.sub_order_id == requirement.sub_order_id]
+        places = (number,) if number else (None, *there)
+        before = {errand_id for it in places if (errand_id := _last_supply(order, requirement, it)) is not None}
+        values = [self.desk.store.kept(order.order_id, errand_id) for errand_id in sorted(before)]
+        if any(it is not None and it.values.get(requirement.id) == kept.values[requirement.id] for it in values):
+            return f"the same value for {requirement.label} was submitted before; correct it, or say again"
+        return None
 
     def _specifications(self, order: Order, answers: Sequence[Answer]) -> dict[tuple[str, str], Specification]:
         """Read what the order's sub orders take, for what is answered: by sub order and requirement."""
@@ -438,8 +446,18 @@ class Clerk:
         return found
 
     def _take_files(self, order: Order, answers: Sequence[Answer]) -> dict[str, StoredFile]:
-        named = [answer.value.file_id for answer in answers if isinstance(answer.value, FileValue)]
-        return {it: self.uploads.take(f"order/{order.order_id}", it) for it in dict.fromkeys(named)}
+        """Take the files that answers name, and tell all that is wrong with them at once."""
+        files, faults, problem = {}, [], Problem.FILE_MISSING
+        for index, answer in enumerate(answers):
+            if isinstance(answer.value, FileValue):
+                try:
+                    files[answer.value.file_id] = self.uploads.take(f"order/{order.order_id}", answer.value.file_id)
+                except ProblemError as error:
+                    problem = error.problem
+                    faults.append(Fault(f"values.{index}.value.file_id", error.problem.value, error.detail))
+        if faults:
+            raise ProblemError(problem, "a file cannot be used", faults)
+        return files
 
 
 def _ended(order: Order) -> ProblemError:
@@ -477,9 +495,34 @@ def _as_shown(requirement: Requirement) -> Specification:
     return Specification(id=requirement.id, name=requirement.label, kind=kind)
 
 
-def _being_supplied(other: Errand) -> ProblemError:
+def _being_supplied(other: Errand, faults: Sequence[Fault] = ()) -> ProblemError:
     detail = f"other values, supplied by {other.by}, are on their way for this; see what comes of them first"
-    return ProblemError(Problem.BEING_SUPPLIED, detail)
+    return ProblemError(Problem.BEING_SUPPLIED, detail, faults)
+
+
+def _state(order: Order, requirement: Requirement, number: str | None) -> RequirementState:
+    """Where a requirement stands: of its sub order, or of one number, whose own state may be another."""
+    of_number = (it for asset in order.assets if number and asset.value == number for it in asset.requirements)
+    state = next((it.state for it in of_number if it.id == requirement.id), RequirementState.UNKNOWN)
+    # A word that nobody knows says nothing.
+    return requirement.state if state is RequirementState.UNKNOWN else state
+
+
+def _last_supply(order: Order, requirement: Requirement, number: str | None) -> str | None:
+    """The errand that submitted the last value for a requirement as a whole, or for one number's."""
+    known = {it.id for it in order.errands}
+    supplied = [
+        it.id
+        for it in order.errands
+        if it.state is ErrandState.DONE
+        and it.kind is ErrandKind.SUPPLY
+        and it.number in (None, number)
+        and requirement in errands.answered(order, it)
+    ]
+    if not supplied and requirement.errand_id and requirement.errand_id not in known:
+        # So long ago that the ledger alone still has it.
+        return requirement.errand_id
+    return supplied[-1] if supplied else None
 
 
 def _keys(requirements: Sequence[Requirement]) -> list[tuple[str, str]]:
@@ -501,16 +544,20 @@ def _require_sub_order(order: Order, sub_order_id: str) -> None:
     if sub_order_id not in {it.id for it in order.sub_orders}:
         fault = Fault("sub_order_id", "unknown", "the order has no such sub order")
         raise ProblemError(Problem.INVALID, "nothing was done", [fault])
+    if parts.over(order, sub_order_id):
+        detail = f"sub order {sub_order_id} is over: none of its numbers is open any more"
+        raise ProblemError(Problem.ORDER_ENDED, detail)
 
 
 def _one_sub_order(order: Order, sub_order_id: str | None) -> str:
     if sub_order_id is not None:
         _require_sub_order(order, sub_order_id)
         return sub_order_id
-    if len(order.sub_orders) != 1:
-        fault = Fault("sub_order_id", "missing", f"the order has {len(order.sub_orders)} sub orders; name one")
+    still_open = [it.id for it in order.sub_orders if not parts.over(order, it.id)]
+    if len(still_open) != 1:
+        fault = Fault("sub_order_id", "missing", f"the order has {len(still_open)} open sub orders; name one")
         raise ProblemError(Problem.INVALID, "nothing was done", [fault])
-    return order.sub_orders[0].id
+    return still_open[0]
 
 
 def _of_scope(order: Order, sub_order_id: str | None, number: str | None) -> list[Requirement]:
@@ -526,8 +573,11 @@ def _of_scope(order: Order, sub_order_id: str | None, number: str | None) -> lis
             raise ProblemError(
                 Problem.INVALID, "nothing was done", [Fault("number", "unknown", "the order has no such number")]
             )
+        if asset.sub_order_id is not None:
+            _require_sub_order(order, asset.sub_order_id)
         return [it for it in order.requirements if it.sub_order_id == asset.sub_order_id]
-    return [it for it in order.requirements if sub_order_id in (None, it.sub_order_id)]
+    there = [it for it in order.requirements if sub_order_id in (None, it.sub_order_id)]
+    return [it for it in there if not parts.over(order, it.sub_order_id)]
 
 
 def _match(

@@ -1,0 +1,117 @@
+"""A part of an order that is over: told once, and neither reminded of nor owing anything while the others go on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from numberdesk.domain import answers, errands
+from numberdesk.domain.lists import attention
+from numberdesk.domain.order import Errand
+from numberdesk.domain.snapshot import AssetSeen, DeadlinesSeen, RequirementSeen, SubOrderSeen
+from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, ErrandKind, RequirementState
+from tests.support.orders import NOW, a_message, a_snapshot, kinds, look, only, pending
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numberdesk.domain.snapshot import Snapshot
+
+A = AssetState
+DEADLINE = NOW + timedelta(days=10)
+DAY = timedelta(days=1)
+R = RequirementState
+
+
+def shown(
+    first: AssetState, second: AssetState, state: RequirementState = R.AWAITING_VALUE, due: datetime = DEADLINE
+) -> Snapshot:
+    """Sub order s-1 with its number, requirement and deadline, and s-2 with a number that owes nothing."""
+    return a_snapshot(
+        assets=tuple(
+            AssetSeen(AssetKind.NUMBER, value, asset, "x", f"id-{value}", sub_order, "DE", "local")
+            for value, sub_order, asset in (("+4930111", "s-1", first), ("+4930222", "s-2", second))
+        ),
+        sub_orders=tuple(SubOrderSeen(it, "pending", "DE", "local") for it in ("s-1", "s-2")),
+        requirements=(RequirementSeen("r-1", "s-1", state, "x", 1, "Paper 1", "text"),),
+        deadlines=(DeadlinesSeen("s-1", ((due, 1),)),),
+    )
+
+
+OPEN = shown(A.ACTION_REQUIRED, A.PENDING)
+
+
+def owing_order(**message: Any) -> Any:
+    return look(pending(a_message(**message)), OPEN).order
+
+
+@pytest.mark.parametrize(("state", "word"), [(A.CANCELLED, "cancelled"), (A.FAILED, "failed")])
+def test_the_end_of_a_part_is_told_once_and_its_debts_and_reminders_go(state: AssetState, word: str) -> None:
+    order = owing_order(extension={"before": "P1D"})
+    assert attention(order) == ("requirements_owed",)
+    gone = look(order, shown(state, A.PENDING), NOW + DAY, silent=True)
+    assert kinds(gone) == ["DeadlineErased", "SubOrderEnded", "OrderMoved"]
+    told = only(gone, ChangeKind.SUB_ORDER_ENDED)
+    assert told.people
+    assert told.data == {
+        "sub_order_id": "s-1",
+        "state": word,
+        "numbers": 1,
+        "silent": True,
+        "deadline_missed": False,
+        "asked_by": None,
+    }
+    assert "1 number of it will not be delivered. Nobody told so" in told.message
+    assert gone.order.deadlines == ()
+    assert attention(gone.order) == ()
+    for at in (DEADLINE - 3 * DAY, DEADLINE - DAY, DEADLINE + DAY):
+        assert kinds(look(gone.order, shown(state, A.PENDING), at)) == []
+
+
+def test_a_part_that_ended_at_its_deadline_missed_it() -> None:
+    gone = look(owing_order(), shown(A.FAILED, A.PENDING), DEADLINE + DAY, silent=True)
+    assert [kind for kind in kinds(gone) if kind != "OrderMoved"] == ["DeadlineMissed", "SubOrderEnded"]
+    told = only(gone, ChangeKind.SUB_ORDER_ENDED)
+    assert (told.data["state"], told.data["deadline_missed"], told.data["silent"]) == ("cancelled", True, False)
+    assert kinds(look(gone.order, shown(A.FAILED, A.PENDING), DEADLINE + 2 * DAY)) == []
+
+
+def test_the_end_of_a_part_that_somebody_asked_for_says_who() -> None:
+    order = owing_order()
+    wish = Errand(id="1-0", kind=ErrandKind.CANCEL, by="arn:aws:iam::1:user/ada", asked_at=NOW, sub_order_id="s-1")
+    order, _ = errands.done(*errands.ask(order, wish)[:1], wish, "", NOW)
+    told = only(look(order, shown(A.CANCELLED, A.PENDING), NOW, silent=True), ChangeKind.SUB_ORDER_ENDED)
+    assert (told.data["asked_by"], told.data["silent"]) == ("arn:aws:iam::1:user/ada", False)
+    assert "as ada asked" in told.message
+
+
+def test_a_part_that_was_delivered_is_no_loss_and_the_end_of_the_whole_tells_its_parts() -> None:
+    delivered = look(owing_order(), shown(A.ACTIVE, A.PENDING))
+    assert kinds(delivered) == ["DeadlineErased", "OrderMoved"]
+    assert "SubOrderEnded" not in kinds(look(owing_order(), shown(A.CANCELLED, A.CANCELLED)))
+    assert "SubOrderEnded" not in kinds(look(delivered.order, shown(A.ACTIVE, A.CANCELLED)))
+
+
+@pytest.mark.parametrize("state", [R.AWAITING_VALUE, R.REJECTED])
+def test_nothing_is_asked_for_in_a_part_that_was_over_when_it_was_first_seen(state: RequirementState) -> None:
+    first = look(pending(), shown(A.CANCELLED, A.PENDING, state))
+    assert kinds(first) == ["SubOrderEnded"]
+    assert answers.unanswered(first.order) == [], "what is on file is not submitted there"
+    assert kinds(look(first.order, shown(A.CANCELLED, A.PENDING, state), NOW + DAY)) == []
+
+
+def test_the_policys_count_goes_on_after_an_erased_deadline() -> None:
+    """A value that is under review erases the deadline, and its rejection sets another one."""
+    order = look(owing_order(extension={"before": "P1D", "most": 1}), OPEN, DEADLINE - DAY).order
+    assert order.extensions == {"s-1": 1}
+    [errand] = order.errands
+    order, _ = errands.done(order, errand, "c-1", DEADLINE - DAY)
+    reviewed = a_snapshot(assets=OPEN.assets, sub_orders=OPEN.sub_orders, deadlines=(DeadlinesSeen("s-1", ()),))
+    order = look(order, reviewed, DEADLINE - DAY).order
+    assert order.deadlines == ()
+    later = DEADLINE + 5 * DAY
+    folded = look(order, shown(A.ACTION_REQUIRED, A.PENDING, due=later), later - DAY)
+    assert "DeadlineApproaching" in kinds(folded)
+    assert "ErrandAsked" not in kinds(folded)

@@ -1,0 +1,174 @@
+"""What is asked for a part of an order that is over is refused, and what is asked for the whole concerns the others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from numberdesk.domain.lists import attention, owed
+from numberdesk.domain.snapshot import (
+    AssetRequirementSeen,
+    AssetSeen,
+    DeadlinesSeen,
+    RequirementSeen,
+    Snapshot,
+    SubOrderSeen,
+)
+from numberdesk.domain.values import Answer
+from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, RequirementState
+from numberdesk.providers import base
+from numberdesk.services.problems import Problem, ProblemError
+from tests.support.desks import ADesk
+from tests.support.orders import NOW, a_snapshot, owing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEADLINE = NOW + timedelta(days=10)
+VALUES = ("+4930111", "+4930222")
+
+
+def text(value: str, requirement: str = "r-1") -> Answer:
+    return Answer.model_validate({"requirement": requirement, "value": {"kind": "text", "text": value}})
+
+
+def shown(*states: AssetState) -> Snapshot:
+    """Two sub orders with a number and requirement r-1 each, the numbers in these states."""
+    there = dict(zip(("s-1", "s-2"), states, strict=True))
+    return a_snapshot(
+        assets=tuple(
+            AssetSeen(AssetKind.NUMBER, value, state, "x", f"id-{value}", sub_order, "DE", "local")
+            for value, (sub_order, state) in zip(VALUES, there.items(), strict=True)
+        ),
+        sub_orders=tuple(SubOrderSeen(it, "pending", "DE", "local") for it in there),
+        requirements=tuple(
+            RequirementSeen("r-1", it, RequirementState.AWAITING_VALUE, "x", 1, "Paper 1", "text") for it in there
+        ),
+        deadlines=tuple(DeadlinesSeen(it, ((DEADLINE, 1),)) for it in there),
+    )
+
+
+WAITING, CANCELLED = AssetState.ACTION_REQUIRED, AssetState.CANCELLED
+
+
+@pytest.fixture
+def desk() -> ADesk:
+    """A desk whose order lost its first sub order."""
+    desk = ADesk()
+    desk.vetted(shown(WAITING, WAITING))
+    desk.carrier.snapshot = shown(CANCELLED, WAITING)
+    desk.wake()
+    return desk
+
+
+def refused(wish: Callable[[], object]) -> ProblemError:
+    with pytest.raises(ProblemError) as caught:
+        wish()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        lambda desk: desk.clerk.supply("order-1", [text("a")], "ada", sub_order_id="s-1"),
+        lambda desk: desk.clerk.supply("order-1", [text("a")], "ada", number="+4930111"),
+        lambda desk: desk.clerk.attach_group("order-1", "g-1", "ada", sub_order_id="s-1"),
+        lambda desk: desk.clerk.comment("order-1", "hello", "ada", sub_order_id="s-1"),
+        lambda desk: desk.clerk.extend("order-1", "ada", sub_order_id="s-1"),
+        lambda desk: desk.clerk.cancel("order-1", "ada", sub_order_id="s-1"),
+    ],
+)
+def test_a_part_that_is_over_takes_nothing_more(desk: ADesk, wish: Callable[[ADesk], object]) -> None:
+    error = refused(lambda: wish(desk))
+    assert error.problem is Problem.ORDER_ENDED
+    assert "s-1" in error.detail
+    assert desk.order.errands == ()
+
+
+def test_for_the_whole_order_the_parts_that_go_on_count(desk: ADesk) -> None:
+    assert owed(desk.order) == (("s-2", "r-1"),)
+    desk.clerk.comment("order-1", "hello", "ada")
+    desk.clerk.extend("order-1", "ada")
+    desk.clerk.supply("order-1", [text("a")], "ada", sub_order_id="s-2")
+    assert attention(desk.order) == ()
+    desk.clerk.supply("order-1", [text("a")], "ada")
+    assert [(it.kind.value, it.sub_order_id) for it in desk.order.errands] == [
+        ("comment", "s-2"),
+        ("extension", "s-2"),
+        ("supply", "s-2"),
+    ], "what is on its way to the other part is on its way to all that is left"
+
+
+def test_the_silent_end_of_a_part_is_told_and_counted(desk: ADesk) -> None:
+    [told] = desk.told(ChangeKind.SUB_ORDER_ENDED)
+    assert told.data["silent"] is True
+    assert desk.counted["DriftFound", "telnyx"] == 1
+
+
+# What was supplied before
+
+
+def test_a_value_that_one_number_had_is_not_given_to_all_again() -> None:
+    desk = ADesk()
+    desk.vetted(numbers_in(RequirementState.AWAITING_VALUE, RequirementState.AWAITING_VALUE))
+    desk.clerk.supply("order-1", [text("a")], "ada", number="+4930111")
+    desk.carrier.snapshot = numbers_in(RequirementState.REJECTED, RequirementState.AWAITING_VALUE)
+    desk.wake()
+    assert refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada")).problem is Problem.ALREADY_SUPPLIED
+    desk.clerk.supply("order-1", [text("a")], "ada", again=True)
+
+
+def numbers_in(*states: RequirementState) -> Snapshot:
+    """One sub order, whose numbers each have requirement r-1 in a state of their own."""
+    snapshot = owing(DEADLINE, min(states, key=[RequirementState.REJECTED, *RequirementState].index))
+    return replace(
+        snapshot,
+        assets=tuple(
+            replace(asset, requirements=(AssetRequirementSeen("r-1", state, "x"),))
+            for asset, state in zip(snapshot.assets, states, strict=True)
+        ),
+        requirements=(replace(snapshot.requirements[0], kind="text"),),
+    )
+
+
+def test_a_value_of_one_number_that_is_under_review_is_left_alone_unless_somebody_says_again() -> None:
+    desk = ADesk()
+    desk.vetted(numbers_in(RequirementState.UNDER_REVIEW, RequirementState.REJECTED))
+    error = refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada", number="+4930111"))
+    assert error.problem is Problem.ALREADY_SUPPLIED
+    assert [(fault.field, fault.code) for fault in error.faults] == [("values.0.requirement", "already_supplied")]
+    desk.clerk.supply("order-1", [text("a")], "ada", number="+4930222")
+    desk.clerk.supply("order-1", [text("a")], "ada", number="+4930111", again=True)
+    assert len(desk.order.errands) == 2
+
+
+def test_values_for_an_order_that_is_not_at_its_provider_yet_are_told_so() -> None:
+    desk = ADesk()
+    desk.carrier.fails["place"] = [base.AccountFaultError("no funds", code="20100")]
+    desk.place()
+    assert refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada")).problem is Problem.NOT_PLACED
+
+
+# Which of the values it is
+
+
+def test_every_file_that_cannot_be_used_is_named() -> None:
+    desk = ADesk()
+    desk.vetted(owing(DEADLINE))
+    answers = [
+        Answer.model_validate({"requirement": name, "value": {"kind": "file", "file_id": f"f-{name}"}})
+        for name in ("r-1", "r-2")
+    ]
+    error = refused(lambda: desk.clerk.supply("order-1", [text("a"), *answers], "ada"))
+    assert error.problem is Problem.FILE_MISSING
+    assert [fault.field for fault in error.faults] == ["values.1.value.file_id", "values.2.value.file_id"]
+
+
+def test_the_values_that_are_on_their_way_already_are_named(desk: ADesk) -> None:
+    desk.clerk.supply("order-1", [text("a")], "ada")
+    error = refused(lambda: desk.clerk.supply("order-1", [text("b", "Paper 1")], "bob"))
+    assert error.problem is Problem.BEING_SUPPLIED
+    assert [(fault.field, fault.code) for fault in error.faults] == [("values.0.requirement", "being_supplied")]

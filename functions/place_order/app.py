@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 placer = build.placer()
 failures = build.order_failures()
+is_of_api = build.senders()
 
 
 def place(record: SQSRecord, lambda_context: LambdaContext) -> None:
@@ -29,7 +30,9 @@ def place(record: SQSRecord, lambda_context: LambdaContext) -> None:
     # It goes into every ledger entry, event and log line: a sender's novel must not.
     correlation_id = (attribute.get("stringValue") or record.message_id)[:128]
     logger.append_keys(correlation_id=correlation_id, message_id=record.message_id, order_id=None)
-    submitted = record.raw_event.get("messageAttributes", {}).get("submitted_by", {})
+    # Whoever may send to the queue can write any attribute. Who sends is SQS's word.
+    by_api = is_of_api(record.attributes.sender_id or "")
+    submitted = record.raw_event.get("messageAttributes", {}).get("submitted_by", {}) if by_api else {}
     with failures.of(record):
         placer.handle(
             record.body,

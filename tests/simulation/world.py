@@ -491,6 +491,9 @@ class NoFiles:
     def read(self, key: str, version_id: str | None, *, most_bytes: int) -> tuple[bytes, str | None] | None:
         return None
 
+    def size(self, key: str) -> int | None:
+        raise AssertionError
+
     def delete(self, key: str) -> None:
         raise NotImplementedError
 

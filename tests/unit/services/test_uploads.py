@@ -25,15 +25,14 @@ KEY = ProfileKey(provider="telnyx", account="default", country="DE", number_type
 def test_a_name_that_denies_the_type_is_not_taken(filename: str, content_type: str) -> None:
     desk = ADesk()
     desk.place()
-    for ask in (
-        lambda: desk.uploads.for_order("order-1", filename, content_type, "ada"),
-        lambda: desk.uploads.for_profile(KEY, filename, content_type, "ada"),
-    ):
-        with pytest.raises(ProblemError) as caught:
-            ask()
-        assert caught.value.problem is Problem.INVALID
-        assert [(fault.field, fault.code) for fault in caught.value.faults] == [("filename", "not_of_type")]
-        assert filename not in f"{caught.value.detail} {caught.value.faults}"
+    with pytest.raises(ProblemError) as of_order:
+        desk.uploads.for_order("order-1", filename, content_type, "ada")
+    with pytest.raises(ProblemError) as of_profile:
+        desk.uploads.for_profile(KEY, filename, content_type, "ada")
+    for told in (of_order.value, of_profile.value):
+        assert told.problem is Problem.INVALID
+        assert [(fault.field, fault.code) for fault in told.faults] == [("filename", "not_of_type")]
+        assert filename not in f"{told.detail} {told.faults}"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from numberdesk.services.ports import Letter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from types_boto3_sqs import SQSClient
     from types_boto3_sqs.type_defs import MessageTypeDef
@@ -21,6 +21,12 @@ _HIDDEN_SECONDS = 30
 """How long a letter that somebody looks at is hidden from others, if it is not put back earlier."""
 _MOST_RECEIVES = 40
 _MOST_EMPTY = 3
+
+
+def is_role_session(sender_id: str, name: str) -> bool:
+    """Whether a sender is a role's session of this name: `<role id>:<session>`. Lambda names a function's sessions after it."""
+    role_id, _, session = sender_id.partition(":")
+    return role_id.startswith("AROA") and session == name
 
 
 class SqsQueue:
@@ -73,11 +79,15 @@ class SqsDeadLetters:
 class SqsLetters:
     """Reads a dead-letter queue (`services.ports.Letters`)."""
 
-    def __init__(self, client: SQSClient, url: str, source_url: str) -> None:
-        """Use this client, this dead-letter queue, and the queue that its letters came from."""
+    def __init__(self, client: SQSClient, url: str, source_url: str, is_of_api: Callable[[str], bool]) -> None:
+        """Use this client, this dead-letter queue, and the queue that its letters came from.
+
+        `is_of_api` tells by a sender id whether the API sent a letter: only then does it say who submitted it.
+        """
         self._client = client
         self._url = url
         self._source_url = source_url
+        self._is_of_api = is_of_api
 
     def count(self) -> int:
         """Ask the queue: its counts are approximate."""
@@ -123,7 +133,7 @@ class SqsLetters:
                 MaxNumberOfMessages=10,
                 VisibilityTimeout=_HIDDEN_SECONDS,
                 MessageAttributeNames=["All"],
-                MessageSystemAttributeNames=["SentTimestamp"],
+                MessageSystemAttributeNames=["SentTimestamp", "SenderId"],
             )
             fresh = [message for message in answer.get("Messages", []) if message["MessageId"] not in seen]
             seen |= {message["MessageId"] for message in fresh}
@@ -134,9 +144,12 @@ class SqsLetters:
             yield fresh
 
     def _send_back(self, message: MessageTypeDef) -> None:
-        # The correlation id goes on with it, and who submitted it; why it was put aside does not.
+        # The correlation id goes on with it, and who submitted it; why it was put aside does not. It is sent by the API now,
+        # which vouches for who submitted it.
         attributes = message.get("MessageAttributes", {})
-        kept = {name: attributes[name] for name in ("correlation_id", "submitted_by") if name in attributes}
+        by_api = self._is_of_api(message["Attributes"].get("SenderId", ""))
+        going = ("correlation_id", "submitted_by") if by_api else ("correlation_id",)
+        kept = {name: attributes[name] for name in going if name in attributes}
         self._client.send_message(
             QueueUrl=self._source_url,
             MessageBody=message["Body"],

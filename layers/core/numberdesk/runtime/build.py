@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.messaging.events import EventBus
-from numberdesk.messaging.sqs import SqsDeadLetters, SqsQueue
+from numberdesk.messaging.sqs import SqsDeadLetters, SqsQueue, is_role_session
 from numberdesk.runtime import aws
 from numberdesk.runtime.clock import SystemClock
 from numberdesk.runtime.failures import Failures
@@ -16,6 +16,8 @@ from numberdesk.services.desk import Desk
 from numberdesk.storage.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numberdesk.api.app import Api
     from numberdesk.services.place import Placer
     from numberdesk.services.publish import Publisher
@@ -31,6 +33,13 @@ def order_failures() -> Failures:
 def sync_failures() -> Failures:
     """Build what puts sync messages aside that failed too often."""
     return Failures(SqsDeadLetters(aws.sqs(), env("SYNC_DEAD_LETTER_QUEUE_URL")))
+
+
+def senders() -> Callable[[str], bool]:
+    """Build what tells by a message's sender id whether orders_api sent it."""
+    # The local AWS gives every message the account's id as its sender.
+    name, local = f"{env('STACK_NAME')}-orders_api", is_true("LOCAL_RUN")
+    return lambda sender_id: local or is_role_session(sender_id, name)
 
 
 _LONGEST_READ = timedelta(seconds=8)
@@ -110,8 +119,8 @@ def desk_api() -> Api:
     files = Bucket(aws.s3(), env("FILES_BUCKET"))
     uploads = Uploads(store, files, desk.clock, int(env("MOST_FILE_BYTES")))
     letters = {
-        "orders": SqsLetters(sqs, env("ORDER_DEAD_LETTER_QUEUE_URL"), env("ORDER_QUEUE_URL")),
-        "sync": SqsLetters(sqs, env("SYNC_DEAD_LETTER_QUEUE_URL"), env("SYNC_QUEUE_URL")),
+        "orders": SqsLetters(sqs, env("ORDER_DEAD_LETTER_QUEUE_URL"), env("ORDER_QUEUE_URL"), senders()),
+        "sync": SqsLetters(sqs, env("SYNC_DEAD_LETTER_QUEUE_URL"), env("SYNC_QUEUE_URL"), senders()),
     }
     services = Services(
         clerk=Clerk(desk, uploads),

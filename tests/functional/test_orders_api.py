@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from tests.support.aws import TOKEN
 from tests.support.builders import body
@@ -434,3 +437,81 @@ def test_an_unexpected_error_is_told_without_its_text(world: World) -> None:
     assert (status, kind(problem)) == (500, "internal-error")
     assert name not in repr(problem)
     assert '"aws":"ResourceNotFoundException: Query"' in world.output.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("sender", "local", "believed"),
+    [
+        ("AROAEXAMPLE:{stack}-orders_api", "false", True),
+        ("AROAEXAMPLE:{stack}-place_order", "false", False),
+        ("AIDAEXAMPLE", "false", False),
+        ("123456789012", "true", True),
+    ],
+)
+def test_who_submitted_an_order_is_believed_of_the_api_only(
+    world: World,
+    sender: str,
+    local: str,
+    believed: bool,
+) -> None:
+    assert world.api("POST", "/orders", body())[0] == 202
+    event, _ = world.batch("OrderQueue", 1)
+    event["Records"][0]["attributes"]["SenderId"] = sender.format(
+        stack=world.stack.environments["place_order"]["STACK_NAME"]
+    )
+    world.cold("place_order", LOCAL_RUN=local)(event)
+    [received, *_] = world.api("GET", "/orders/order-1/ledger")[1]["items"]
+    assert ("submitted_by" in received["data"]) is believed
+
+
+def test_who_asked_for_what_is_logged_and_nothing_else_of_the_request(world: World) -> None:
+    world.api("PUT", PROFILE, {"answers": [{"requirement": "Geheim", "value": TEXT}], "enabled": True})
+    world.api("GET", "/orders/nobodys/comments", next="Geheim")
+    world.api("GET", "/orders/Geheim!")
+    world.api("GET", "/Geheim")
+    world.api("GET", "/orders", principal=None, metadata="Geheim")
+    lines = [json.loads(line) for line in world.output.getvalue().splitlines() if '"request"' in line]
+    logged = [
+        (line.get("operation"), line["principal"], line.get("order_id"), line["status"])
+        for line in lines
+        if line["message"] == "request"
+    ]
+    assert logged == [
+        ("put_profile", ALICE, None, 400),
+        ("list_comments", ALICE, "nobodys", 404),
+        ("get_order", ALICE, None, 400),
+        (None, ALICE, None, 404),
+        ("list_orders", "", None, 403),
+    ]
+    assert "Geheim" not in world.output.getvalue()
+
+
+def test_a_country_that_is_none_takes_nothing_and_that_is_said(world: World) -> None:
+    asked = {"country": "ZZ", "number_type": "local"}
+    status, problem = world.api("GET", "/providers/telnyx/requirements", **asked)
+    assert (status, fields(problem)) == (400, [("country", "no_such_country")])
+
+
+@pytest.mark.parametrize(
+    ("provider", "criteria", "fault"),
+    [
+        ("telnyx", {"country": "US", "lata": "358"}, ("criteria.lata", "field_not_taken")),
+        ("telnyx", {"area_code": "312"}, ("criteria.country", "missing")),
+        ("callfire", {"country": "US", "number_type": "mobile"}, ("criteria.number_type", "not_taken")),
+        ("telesign", {"country": "BE", "features": ["fax"]}, ("criteria.features", "not_taken")),
+        # An order at TeleSign takes it, and its search does not.
+        ("telesign", {"country": "BE", "number_type": "mobile"}, ("criteria", "not_taken")),
+    ],
+)
+def test_a_search_that_a_provider_cannot_express_names_what_is_wrong(
+    world: World, provider: str, criteria: dict[str, Any], fault: tuple[str, str]
+) -> None:
+    search = {"what": "numbers", "criteria": criteria}
+    status, problem = world.api("POST", f"/providers/{provider}/search", search)
+    assert (status, kind(problem), fields(problem)) == (400, "invalid", [fault])
+
+
+@pytest.mark.parametrize("provider", ["telnyx", "callfire"])
+def test_a_registration_that_is_not_there_is_not_found(world: World, provider: str) -> None:
+    status, problem = world.api("DELETE", f"/providers/{provider}/webhooks/4711")
+    assert (status, kind(problem)) == (404, "not-found")

@@ -68,7 +68,7 @@ MORE = {
     # Authenticating is what the receiver is for, and it cannot pay for a way around.
     "numberdesk.services.receive": {"numberdesk.providers.telnyx.signature"},
     # Which countries have telephone numbers is known to that library.
-    "numberdesk.services.profiles": {"phonenumbers"},
+    "numberdesk.services.catalogue": {"phonenumbers"},
     # Its start is a matter of correctness: its own few lines in place of the runtime's.
     "functions.receive_webhook": {"boto3", "botocore.config"},
     # A stream's record is the table's own form, and only the table's module reads that.

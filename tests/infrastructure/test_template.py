@@ -465,6 +465,7 @@ def test_no_log_of_the_door_shows_a_path() -> None:
     assert shown == {
         "$context.requestId",
         "$context.requestTime",
+        "$context.identity.userArn",  # who signed; nobody at the webhooks
         "$context.httpMethod",
         "$context.resourcePath",  # the route: /postbacks/callfire/{token}
         "$context.status",

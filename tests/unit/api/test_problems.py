@@ -8,6 +8,7 @@ from numberdesk.api.problems import told
 from numberdesk.domain.faults import Fault
 from numberdesk.providers.base import (
     AccountFaultError,
+    NoSuchThingError,
     NotAbleError,
     NotSentError,
     ProviderError,
@@ -26,6 +27,7 @@ from numberdesk.services.problems import Problem, ProblemError
         (ConflictError(), Problem.CHANGED_MEANWHILE, 409),
         (NotAbleError("it has no keywords"), Problem.NOT_ABLE, 409),
         (RefusedError("no such number", code="404"), Problem.PROVIDER_REFUSED, 422),
+        (NoSuchThingError("there is no such registration"), Problem.NOT_FOUND, 404),
         (AccountFaultError("key expired", code="401"), Problem.ACCOUNT_UNUSABLE, 409),
         (AccountFaultError("slow down", throttled=True), Problem.PROVIDER_UNAVAILABLE, 503),
         (SlotBusyError(timedelta(seconds=5)), Problem.PROVIDER_UNAVAILABLE, 503),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -15,7 +16,7 @@ from numberdesk.api.caller import Caller
 from numberdesk.api.problems import HttpProblem, Told
 from numberdesk.api.routes import ROUTES
 from numberdesk.domain.faults import Fault
-from numberdesk.domain.request import read_json
+from numberdesk.domain.request import ORDER_ID_PATTERN, read_json
 from numberdesk.services.desk import what_broke
 from numberdesk.services.problems import Problem
 
@@ -43,7 +44,12 @@ class Api:
         self.resolver = self._build(services)
 
     def __call__(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-        """Answer one request."""
+        """Answer one request, and log who asked for what."""
+        answer = self._answered(event, context)
+        self._log.info("request", extra={**_asked(event), "status": answer["statusCode"]})
+        return answer
+
+    def _answered(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         try:
             event = readable(event)
         except _RefusedError as error:
@@ -106,6 +112,16 @@ class Api:
     def _answer(self, told: Told) -> Response[str]:
         body = json.dumps(told.document(self.caller().request_id))
         return Response(told.status, problems.CONTENT_TYPE, body, headers=told.headers)
+
+
+def _asked(event: Mapping[str, Any]) -> dict[str, object]:
+    """Say who asks for what. Of the path only an order's id: the rest of it, the query and the body may hold anything."""
+    method, path = event["httpMethod"], event["path"]
+    route = next((route for route in ROUTES if route.method == method and route.matches(path)), None)
+    said: dict[str, object] = {"operation": route.operation_id if route else None, "principal": Caller.of(event).by}
+    if route and "{order_id}" in route.path and re.fullmatch(ORDER_ID_PATTERN, order_id := path.split("/")[2]):
+        said["order_id"] = order_id
+    return said
 
 
 class _RefusedError(Exception):

@@ -16,6 +16,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from numberdesk.domain.request import InvalidMessageError, faults_of
 from numberdesk.providers.base import (
     AccountFaultError,
+    NoSuchThingError,
     NotAbleError,
     ProviderError,
     RefusedError,
@@ -137,6 +138,8 @@ def _of_provider(error: ProviderError) -> Told:
     match error:
         case NotAbleError():
             return Told(Problem.NOT_ABLE, f"the provider cannot do this: {text}")
+        case NoSuchThingError():
+            return Told(Problem.NOT_FOUND, text)
         case RefusedError():
             return Told(Problem.PROVIDER_REFUSED, text)
         case AccountFaultError(throttled=False):

@@ -11,6 +11,7 @@ from numberdesk.domain.faults import Fault
 from numberdesk.domain.request import (
     MAX_ASSETS,
     Contact,
+    Criteria,
     CriteriaItem,
     KeywordsItem,
     NumbersItem,
@@ -114,7 +115,7 @@ def check(message: OrderMessage, capabilities: Capabilities) -> list[Fault]:
                 )
             )
         if isinstance(item, CriteriaItem):
-            faults.extend(_check_criteria(item, f"{where}.criteria", capabilities))
+            faults.extend(check_criteria(item.criteria, f"{where}.criteria", capabilities))
         if (
             not isinstance(item, KeywordsItem)
             and item.requirement_group_id
@@ -220,8 +221,9 @@ def _kind(item: NumbersItem | CriteriaItem | KeywordsItem, capabilities: Capabil
     return f"criteria.{item.criteria.number_type}"
 
 
-def _check_criteria(item: CriteriaItem, where: str, capabilities: Capabilities) -> list[Fault]:
-    name, criteria = capabilities.provider, item.criteria
+def check_criteria(criteria: Criteria, where: str, capabilities: Capabilities) -> list[Fault]:
+    """Say everything that this provider cannot take of criteria, which stand at `where`. Pure."""
+    name = capabilities.provider
     faults = [
         Fault(f"{where}.{used}", "field_not_taken", f"{name} cannot search by {used}; remove it")
         for used in sorted(criteria.fields_used() - capabilities.criteria_fields - {"number_type"})

@@ -43,6 +43,14 @@ class RefusedError(ProviderError):
         self.numbers_gone = numbers_gone
 
 
+NOT_TAKEN = "not_taken"
+"""The code of a refusal that is our own: the adapter saw by itself that its provider has no words for what is asked."""
+
+
+class NoSuchThingError(RefusedError):
+    """The provider has nothing of this id."""
+
+
 class AccountFaultError(ProviderError):
     """A definite no about the account (key, permission, funds, verification, rate): nothing was bought by this call.
 
@@ -238,7 +246,7 @@ class Market(Protocol):
         """
 
     def unregister(self, registration_id: str) -> None:
-        """Delete a registration. Raises as `register` does."""
+        """Delete a registration. Raises as `register` does, and NoSuchThingError where there is none of this id."""
 
 
 class NotAble:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from phonenumbers import SUPPORTED_REGIONS
+
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.order import OWN
@@ -75,6 +77,8 @@ class Catalogue:
         ):
             text = "give country and number_type, or number alone"
             raise ProblemError(Problem.INVALID, "the request is not valid", [Fault("", "one_question", text)])
+        if about.country is not None and (faults := check_country(about.country)):
+            raise ProblemError(Problem.INVALID, "the request is not valid", faults)
         if Ability.CATALOGUE not in registry.capabilities(provider).abilities:
             raise ProblemError(Problem.NOT_ABLE, f"{provider} does not say what numbers take")
         return self._read(provider, account, about)
@@ -105,6 +109,13 @@ class Catalogue:
     def _read(self, provider: str, account: str, about: About) -> list[Specification]:
         connection = self.providers.connect(provider, account)
         return connection.catalogue(country=about.country, number_type=about.number_type, number=about.number)
+
+
+def check_country(country: str) -> list[Fault]:
+    """Say whether there is no such country: a provider asked about it answers as if its numbers took nothing."""
+    if country in SUPPORTED_REGIONS:
+        return []
+    return [Fault("country", "no_such_country", "no country with telephone numbers has this code")]
 
 
 def _parts(order: Order) -> Iterator[tuple[str | None, About]]:

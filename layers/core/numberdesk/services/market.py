@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.capabilities import Ability
+from numberdesk.domain.capabilities import Ability, check_criteria
 from numberdesk.domain.faults import Fault
 from numberdesk.providers import registry
+from numberdesk.providers.base import NOT_TAKEN, RefusedError
 from numberdesk.services import receive
 from numberdesk.services.problems import Problem, ProblemError
 
@@ -61,16 +62,25 @@ class Market:
             faults.append(Fault("criteria", "not_taken", "a search for keywords takes keywords"))
         if what == "numbers" and query.criteria is None:
             faults.append(Fault("criteria", "missing", "say what the numbers must be like"))
+        if what != "keywords" and query.criteria is not None:
+            faults += check_criteria(query.criteria, "criteria", registry.capabilities(provider))
         if faults:
             raise ProblemError(Problem.INVALID, "the request is not valid", faults)
         connection = self.providers.connect(provider, account)
-        match what:
-            case "numbers":
-                return connection.search_numbers(query)
-            case "keywords":
-                return connection.search_keywords(query)
-            case _:
-                return connection.search_regions(query)
+        searches = {
+            "numbers": connection.search_numbers,
+            "keywords": connection.search_keywords,
+            "regions": connection.search_regions,
+        }
+        try:
+            return searches[what](query)
+        except RefusedError as error:
+            if error.code != NOT_TAKEN:
+                raise
+            # What an order takes, a search need not: that the adapter knows alone.
+            raise ProblemError(
+                Problem.INVALID, "the request is not valid", [Fault("criteria", NOT_TAKEN, error.detail)]
+            ) from None
 
     def owned(self, provider: str, account: str, *, token: str | None) -> Page[Owned]:
         """List what an account owns, in pages as the provider makes them."""

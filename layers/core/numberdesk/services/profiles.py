@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from phonenumbers import SUPPORTED_REGIONS
-
 from numberdesk.domain import answers as answering
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.faults import Fault
@@ -14,6 +12,7 @@ from numberdesk.domain.profile import Profile, ProfileKey
 from numberdesk.domain.values import FileValue
 from numberdesk.providers import registry
 from numberdesk.services import uploads as uploading
+from numberdesk.services.catalogue import check_country
 from numberdesk.services.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -142,9 +141,7 @@ def _check_key(key: ProfileKey) -> None:
     capabilities = registry.capabilities(key.provider)
     if Ability.VALUES not in capabilities.abilities:
         raise ProblemError(Problem.NOT_ABLE, f"{key.provider} takes no values for requirements")
-    faults = []
-    if key.country not in SUPPORTED_REGIONS:
-        faults.append(Fault("country", "no_such_country", "no country with telephone numbers has this code"))
+    faults = check_country(key.country)
     if capabilities.number_types and key.number_type not in capabilities.number_types:
         known = ", ".join(sorted(capabilities.number_types))
         faults.append(Fault("number_type", "not_taken", f"{key.provider} has these types: {known}"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from numberdesk.domain.market import Registration
-from numberdesk.providers.base import RefusedError, UnclearError, UnreadableError
+from numberdesk.providers.base import NoSuchThingError, RefusedError, UnclearError, UnreadableError
 from numberdesk.providers.callfire.faults import not_listed, not_placed
 from numberdesk.providers.callfire.resources import page
 from numberdesk.providers.callfire.xmldoc import DATA, RESOURCE, parse, value
@@ -94,14 +94,15 @@ def unregister(http: Http, registration_id: str) -> None:
     """Delete a subscription.
 
     Raises:
-        RefusedError: there is none of this id, or it was not taken.
+        NoSuchThingError: there is none of this id.
+        RefusedError: it was not taken.
         AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later.
     """
     if not _ID.fullmatch(registration_id):
-        raise RefusedError("CallFire has no such subscription")
+        raise NoSuchThingError("CallFire has no such subscription")
     response = http.send_once("DELETE", f"{_PATH}/{registration_id}", content=b"", content_type="")
     if response.status_code == 404:  # noqa: PLR2004
-        raise RefusedError("CallFire has no such subscription")
+        raise NoSuchThingError("CallFire has no such subscription")
     if not response.is_success:
         raise not_placed(response)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain.market import Offer, Owned
 from numberdesk.domain.words import AssetKind
-from numberdesk.providers.base import OwnedPage, RefusedError, UnreadableError
+from numberdesk.providers.base import NOT_TAKEN, OwnedPage, RefusedError, UnreadableError
 from numberdesk.providers.lenient import fields, rows, text
 from numberdesk.providers.telesign import answers
 
@@ -71,9 +71,13 @@ def _parameters(criteria: Criteria) -> list[tuple[str, str]]:
     # The type has a default: only one that was asked for is one that cannot be.
     asked = criteria.fields_used() & criteria.model_fields_set
     if unknown := sorted(asked - {"country", "features"}):
-        raise RefusedError(f"TeleSign's search knows country and features only; remove {', '.join(unknown)}")
+        raise RefusedError(
+            f"TeleSign's search knows country and features only; remove {', '.join(unknown)}", code=NOT_TAKEN
+        )
     if unknown := [feature for feature in criteria.features if feature not in _FEATURES]:
-        raise RefusedError(f"TeleSign's search knows the features sms and voice only; remove {', '.join(unknown)}")
+        raise RefusedError(
+            f"TeleSign's search knows the features sms and voice only; remove {', '.join(unknown)}", code=NOT_TAKEN
+        )
     country = [("country_iso2", criteria.country)] if criteria.country else []
     return country + [(f"{feature}_capable", "true") for feature in criteria.features]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from numberdesk.domain.market import Registration
-from numberdesk.providers.base import ProviderError, RefusedError, UnclearError
+from numberdesk.providers.base import NoSuchThingError, ProviderError, RefusedError, UnclearError
 from numberdesk.providers.lenient import Fields, text
 from numberdesk.providers.telnyx.api import resource
 
@@ -105,13 +105,14 @@ def unregister(api: Api, registration_id: str) -> None:
     """Delete a setting, and its channel and profile where they are ours and nothing else uses them.
 
     Raises:
-        RefusedError: there is no such setting, or it was not deleted.
+        NoSuchThingError: there is no such setting.
+        RefusedError: it was not deleted.
         AccountFaultError, NotSentError, UnclearError, UnreadableError, SlotBusyError: try again later.
     """
     settings = {text(it.get("id")): it for it in api.pages("notification_settings") if it.get("status") != _DELETED}
     setting = settings.pop(registration_id, None)
     if setting is None:
-        raise RefusedError("there is no such registration")
+        raise NoSuchThingError("there is no such registration")
     channel_id, profile_id = text(setting.get("notification_channel_id")), text(setting.get("notification_profile_id"))
     channels = {text(it.get("id")): it for it in api.pages("notification_channels")}
     ours = profile_id in _profiles(api)

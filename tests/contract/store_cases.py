@@ -5,6 +5,7 @@ A store's test class inherits `StoreContract` and supplies the fixture `store`, 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -260,6 +261,21 @@ class StoreContract:
         assert store.comment("order-1", "c-2") is None
         assert store.comment("order-2", "c-1") is None
         assert "dark" not in repr(store.get("order-1"))
+
+    def test_comment_that_was_read_is_kept_so_unless_it_was_erased(self, store: Store) -> None:
+        seen = [CommentSeen(id=name, sub_order_id="s", body="?", by_provider=True, at=START) for name in ("c-1", "c-2")]
+        read = [replace(comment, read=True) for comment in seen]
+        first = create(store)
+        second = first.with_(version=2, comments_seen=("c-1",))
+        store.commit(first, second, [], comments=seen[:1])
+        [kept] = store.kept_comments("order-1", after=None, limit=9).items
+        assert kept.read is False
+        # c-2 was seen, and is no longer there.
+        third = second.with_(version=3, comments_seen=("c-1", "c-2"))
+        store.commit(second, third, [])
+        store.commit(third, third.with_(version=4), [], comments=read)
+        [kept] = store.kept_comments("order-1", after=None, limit=9).items
+        assert (kept.id, kept.read) == ("c-1", True)
 
     @pytest.mark.parametrize("order_id", ["order-1", None])
     def test_events_are_kept_whatever_their_bytes(self, store: Store, order_id: str | None) -> None:

@@ -155,7 +155,10 @@ def test_ledger_events_and_comments_of_an_order(world: World) -> None:
     rest = world.api("GET", "/orders/order-1/ledger", next=first["next"])[1]
     assert [entry["kind"] for entry in first["items"] + rest["items"]] == [it.value for it in world.kinds()]
     [comment] = world.api("GET", "/orders/order-1/comments")[1]["items"]
-    assert (comment["body"], comment["by_provider"]) == ("It cannot be read.", True)
+    assert (comment["body"], comment["by_provider"], comment["read"]) == ("It cannot be read.", True, False)
+    assert world.api("POST", f"/orders/order-1/comments/{comment['id']}/read")[0] == 202
+    world.pass_time(60, steps=2, sweep=True)
+    assert world.api("GET", "/orders/order-1/comments")[1]["items"] == [{**comment, "read": True}]
     assert world.api("GET", "/orders/order-1/events")[1]["items"] == []
     for part in ("", "/ledger", "/events", "/comments", "/requirements"):
         assert world.api("GET", f"/orders/nobodys{part}")[0] == 404

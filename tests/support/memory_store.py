@@ -101,7 +101,8 @@ class MemoryStore:
         for receipt in receipts:
             self.receipts[after.order_id, receipt.event_id] = receipt
         for comment in comments:
-            self.comments[after.order_id, comment.id] = comment
+            if comment.id not in before.comments_seen or (after.order_id, comment.id) in self.comments:
+                self.comments[after.order_id, comment.id] = comment
         for errand_id, each in (kept or {}).items():
             self.errands[after.order_id, errand_id] = each
 
@@ -137,7 +138,9 @@ class MemoryStore:
             (
                 (
                     comment.id,
-                    KeptComment(comment.id, comment.sub_order_id, comment.body, comment.by_provider, comment.at),
+                    KeptComment(
+                        comment.id, comment.sub_order_id, comment.body, comment.by_provider, comment.at, comment.read
+                    ),
                 )
                 for (owner, _), comment in self.comments.items()
                 if owner == order_id

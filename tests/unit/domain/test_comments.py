@@ -50,6 +50,16 @@ def test_one_that_somebody_read_meanwhile_is_not_told() -> None:
     assert read.order.comments_waiting == ()
 
 
+def test_one_that_was_read_meanwhile_is_kept_anew_once() -> None:
+    first = look(pending(), with_comments(comment("c-1"), comment("c-2", read=True)))
+    same = look(first.order, with_comments(comment("c-1"), comment("c-2", read=True)), NOW + GRACE)
+    assert same.comments == ()
+    torn = look(same.order, with_comments(), NOW + GRACE)
+    read = look(torn.order, with_comments(comment("c-1", read=True)), NOW + GRACE)
+    assert [(it.id, it.read) for it in read.comments] == [("c-1", True)]
+    assert look(read.order, with_comments(comment("c-1", read=True)), NOW + GRACE).comments == ()
+
+
 def test_one_that_was_read_before_we_saw_it_and_our_own_are_not_told() -> None:
     first = look(pending(), with_comments(comment("c-1", read=True), comment("c-2", by_provider=False)))
     assert first.order.comments_waiting == ()

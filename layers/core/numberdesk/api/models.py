@@ -234,6 +234,7 @@ class CommentView(_Out):
     body: str
     by_provider: bool
     at: Instant
+    read: bool = Field(description="Whether the provider counts it as read by us.")
 
 
 class CommentList(Listing[CommentView]):

@@ -80,11 +80,20 @@ def fold(
             was not told by anybody.
     """
     new_comments = tuple(comment for comment in snapshot.comments if comment.id not in order.comments_seen)
+    # Kept anew, too: those that were read meanwhile.
+    turned = tuple(
+        comment
+        for comment in snapshot.comments
+        if comment.id in order.comments_seen and comment.read == (comment.id in order.comments_unread)
+    )
+    read = {comment.id for comment in snapshot.comments if comment.read}
+    unread = (comment.id for comment in snapshot.comments if not comment.read)
     seen = order.with_(
         look_began_at=began_at,
         unreadable_since=None,
         hint_looks=tuple(at for at in order.hint_looks if at > now),
         comments_seen=(*order.comments_seen, *(comment.id for comment in new_comments)),
+        comments_unread=tuple(it for it in dict.fromkeys((*order.comments_unread, *unread)) if it not in read),
         sub_orders=_merge_sub_orders(order, snapshot),
         total_cost=snapshot.total_cost or order.total_cost,
     )
@@ -97,7 +106,7 @@ def fold(
         changes += more
         seen, more = deadlines.remind(seen, now, rules.timings, rules.zone)
         changes += more
-        return Folded(schedule(seen, now, rules.timings, rules.cadence), tuple(changes), new_comments)
+        return Folded(schedule(seen, now, rules.timings, rules.cadence), tuple(changes), new_comments + turned)
 
     seen = seen.with_(assets=_merge_assets(_settle(order, snapshot), snapshot), provider_word=snapshot.word)
     seen, more = deadlines.fold(seen, snapshot, now, rules.zone)
@@ -130,7 +139,7 @@ def fold(
     if told_ended and not asked.ended:
         looks = {*asked.hint_looks, *(now + pause for pause in rules.timings.hint_looks)}
         asked = asked.with_(hint_looks=tuple(sorted(looks)))
-    return Folded(schedule(asked, now, rules.timings, rules.cadence), tuple(changes), new_comments)
+    return Folded(schedule(asked, now, rules.timings, rules.cadence), tuple(changes), new_comments + turned)
 
 
 def fold_unreadable(

@@ -219,6 +219,8 @@ class Order(Record):
     deadline_count: int = 0
     """How many deadlines this order has ever had: the next one's id."""
     comments_seen: tuple[str, ...] = ()
+    comments_unread: tuple[str, ...] = ()
+    """Those seen that the provider did not count as read when they were kept last."""
     comments_told: tuple[str, ...] = ()
     """Those given as the reason of a rejection."""
     comments_waiting: tuple[WaitingComment, ...] = ()

@@ -100,6 +100,8 @@ class KeptComment:
     body: str = field(repr=False)
     by_provider: bool
     at: datetime
+    read: bool = False
+    """Whether the provider counted it as read by us when it was seen last."""
 
 
 T_co = TypeVar("T_co", covariant=True)

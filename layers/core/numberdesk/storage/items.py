@@ -176,7 +176,7 @@ def event_of_item(item: Item) -> KeptEvent:
 
 
 def comment_item(order_id: str, comment: CommentSeen) -> Item:
-    """Make a comment. Whether it was read is the provider's to say, at every look anew."""
+    """Make a comment, as a look saw it."""
     return {
         "pk": f"ORDER#{order_id}",
         "sk": f"PERSONAL#COMMENT#{comment.id}",
@@ -184,6 +184,7 @@ def comment_item(order_id: str, comment: CommentSeen) -> Item:
         "by_provider": comment.by_provider,
         "sub_order_id": comment.sub_order_id,
         "at": instant_text(comment.at),
+        "read": comment.read,
     }
 
 
@@ -195,6 +196,7 @@ def comment_of_item(item: Item) -> KeptComment:
         body=item["body"],
         by_provider=item["by_provider"],
         at=instant(item["at"]),
+        read=item.get("read", False),
     )
 
 

@@ -172,7 +172,12 @@ class Table:
         order_id = after.order_id
         # Before the transaction: there may be many, and the same comment twice is the same item.
         for comment in comments:
-            self._client.put_item(TableName=self._name, Item=marshal(comment_item(order_id, comment)))
+            item = comment_item(order_id, comment)
+            if comment.id in before.comments_seen:
+                # Seen again, since it was read meanwhile. One that was erased stays erased.
+                self._put_if(item, "attribute_exists(pk)")
+            else:
+                self._client.put_item(TableName=self._name, Item=marshal(item))
         new_page = after.assets != before.assets
         after = after.with_(numbers_version=after.version if new_page else before.numbers_version)
         writes = [self._put(row_item(after), "version = :before", {":before": before.version})]

@@ -376,8 +376,11 @@ def check_first(play: Play) -> Steps:
     [number] = [it["criteria"] for it in taken if it["name"] == "Trade Register Number"]
     expect((number["min_length"], number["max_length"]) == (8, 8), f"how long it may be: {number}")
 
-    for order in (wrong, right):
-        expect_answer((yield from order.submit()), 202)
+    fields = expect_problem((yield from wrong.submit()), 400, "invalid")
+    expect({"answers.0.value", "answers.1.value", "answers.2.value", "answers.3.requirement"} == {*fields}, f"{fields}")
+    # The queue has nobody to tell at once.
+    wrong.send()
+    expect_answer((yield from right.submit()), 202)
     yield from wrong.until("failed")
     yield from until_people_hear(wrong, "OrderFailed")
     [entry] = wrong.entries("OrderFailed")

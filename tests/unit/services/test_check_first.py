@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+
+import pytest
 
 from numberdesk.domain.catalogue import Criteria, Specification
 from numberdesk.domain.snapshot import RequirementSeen
 from numberdesk.domain.words import AssetState, ChangeKind, ErrandState, OrderState, RequirementState, ValueKind
 from numberdesk.providers import base
+from numberdesk.services.problems import Problem, ProblemError
 from tests.support.desks import ADesk
-from tests.support.orders import NOW, a_snapshot, owing
+from tests.support.orders import NOW, a_message, a_snapshot, owing
 
 SECRET = "Geheim"
 DEADLINE = NOW + timedelta(days=10)
@@ -49,6 +53,43 @@ def test_wrong_values_fail_the_order_before_the_purchase_with_every_fault_and_wi
         assert told in failed.message
     assert failed.people
     assert SECRET not in desk.texts()
+
+
+def text_of(**fields: Any) -> str:
+    return json.dumps(a_message(**fields).model_dump(mode="json", exclude_unset=True))
+
+
+def refused_fields(desk: ADesk, text: str) -> list[str]:
+    """Submit an order that is not taken: what is wrong with it."""
+    with pytest.raises(ProblemError) as caught:
+        desk.clerk.submit(text, "ada")
+    assert (caught.value.problem, desk.order_queue.messages) == (Problem.INVALID, [])
+    assert SECRET not in f"{caught.value.detail} {caught.value.faults}"
+    return [fault.field for fault in caught.value.faults]
+
+
+def test_wrong_values_are_told_to_whoever_submits_the_order() -> None:
+    desk = ADesk()
+    desk.carrier.specifications = [SHORT, PROOF]
+    items = [{"criteria": {"country": country}, "quantity": 1} for country in ("DE", "DE", "FR")]
+    text = text_of(items=items, answers=answers(r_1=SECRET, r_2=SECRET, r_9=SECRET))
+    assert refused_fields(desk, text) == [
+        "answers.0.value",
+        "answers.0.value",
+        "answers.1.value",
+        "answers.2.requirement",
+    ]
+    assert sorted(desk.carrier.named("catalogue")) == [("DE", "local", None), ("FR", "local", None)]
+
+
+def test_values_that_cannot_be_checked_yet_are_taken_and_checked_before_the_purchase() -> None:
+    desk = ADesk()
+    desk.carrier.fails["catalogue"] = [base.UnreadableError("503")]
+    by_name = {"order_id": "order-2", "items": [{"numbers": ["+4930111"]}]}
+    for fields in ({}, by_name):
+        assert desk.clerk.submit(text_of(**fields, answers=answers(r_1=SECRET)), "ada")[2]
+    assert len(desk.order_queue.messages) == 2
+    assert (desk.carrier.fails["catalogue"], desk.carrier.named("catalogue")) == ([], [])
 
 
 def test_one_requirement_answered_twice_is_wrong() -> None:

@@ -460,6 +460,7 @@ def test_a_submitted_order_goes_onto_the_queue_as_the_same_request() -> None:
         "extension": {"before": "PT4H"},
         "metadata": {"team": "sales"},
     }
+    desk.carrier.specifications = [Specification(id="r-1", name="Since", kind=ValueKind.DATE)]
     order, message, put = desk.clerk.submit(body(**fields), "ada")
     assert (order, put) == (None, True)
     [(sent, _, by)] = desk.order_queue.messages

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from numberdesk.domain import answers as answering
 from numberdesk.domain import catalogue, deadlines, errands, messages, parts, placing
 from numberdesk.domain.capabilities import Ability, check
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Acknowledgement, Change, Errand
-from numberdesk.domain.request import InvalidMessageError, read_message
+from numberdesk.domain.request import CriteriaItem, InvalidMessageError, read_message
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.values import DoneValue, FileValue, Kept
 from numberdesk.domain.words import (
@@ -32,6 +33,8 @@ from numberdesk.domain.words import (
     ValueKind,
 )
 from numberdesk.providers import registry
+from numberdesk.providers.base import ProviderError
+from numberdesk.services.catalogue import MOST_READS
 from numberdesk.services.ports import ConflictError
 from numberdesk.services.problems import Problem, ProblemError
 
@@ -93,12 +96,37 @@ class Clerk:
             if message.deadline is not None and message.deadline <= self.desk.clock.now():
                 fault = Fault("deadline", "in_the_past", "this instant has passed; give one to come")
                 raise ProblemError(Problem.INVALID, "the order is not taken", [fault])
+            if faults := self._wrong_answers(message):
+                raise ProblemError(Problem.INVALID, "the order is not taken", faults)
             self.desk.order_queue.send(document, submitted_by=by)
             return None, message, True
         if order.request_hash != message.content_hash():
             detail = "this order id was used for another request; use a new id for another order"
             raise ProblemError(Problem.ORDER_ID_REUSED, detail)
         return order, message, False
+
+    def _wrong_answers(self, message: OrderMessage) -> list[Fault]:
+        """Check an order's values by what its numbers take, where the message alone says what they are.
+
+        They are checked again before the purchase: what cannot be read now, or is too much to read, holds nobody up.
+        """
+        wanted = {
+            (item.criteria.country, item.criteria.number_type) if isinstance(item, CriteriaItem) else None
+            for item in message.items
+        }
+        able = Ability.CATALOGUE in registry.capabilities(message.provider).abilities
+        if not message.answers or not able or None in wanted or len(wanted) > MOST_READS:
+            return []
+        try:
+            provider = self.desk.providers.connect(message.provider, message.account)
+            asked = [
+                specification
+                for country, number_type in filter(None, wanted)
+                for specification in provider.catalogue(country=country, number_type=number_type)
+            ]
+        except ProviderError:
+            return []
+        return answering.check(message.answers, asked)
 
     def cancel(self, order_id: str, by: str, *, sub_order_id: str | None = None) -> Order:
         """Cancel an order: at once if it was not sent, at the provider if it was, and where that is not known yet, once it is."""

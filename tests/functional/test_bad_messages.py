@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -122,7 +123,9 @@ def test_it_is_put_aside_with_the_reason(shared: World, name: str) -> None:
     assert (kind, detail["id"]) == ("OrderRefused", entry.id)
     assert words in detail["message"]
     # What was sent lies in the dead-letter queue and nowhere else.
-    told = shared.output.getvalue() + repr(detail) + repr(entry) + repr(attributes)
+    # Instants in milliseconds hold five digits of any kind now and then.
+    logged = re.sub(r"\b1[0-9]{12}\b", "", shared.output.getvalue())
+    told = logged + repr(detail) + repr(entry) + repr(attributes)
     for value in (NAME, "0308765432", "+13125550100", "60601"):
         assert value not in told
     assert sum(shared.calls(provider) for provider in shared.simulators) == 0

@@ -18,6 +18,7 @@ from numberdesk.domain.words import AssetKind
 from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
+    NoSuchThingError,
     NotSentError,
     Provider,
     ProviderError,
@@ -622,7 +623,7 @@ def test_what_is_no_subscription_s_id_is_refused_before_anything_is_sent(registr
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (_exception(404, "Not found"), RefusedError),
+        (_exception(404, "Not found"), NoSuchThingError),
         (_exception(400, "Bad"), RefusedError),
         (httpx.Response(401), AccountFaultError),
         (httpx.Response(500), UnclearError),

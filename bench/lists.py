@@ -1,6 +1,7 @@
-"""Load 100,000 orders straight into a local table and walk every list there is, counting what each page costs.
+"""Load 100,000 orders straight into a local table and walk the lists, counting what each page costs.
 
-`make lists` (or `.venv/bin/python -m bench.lists`). The table is the template's, on the local AWS; rows and places are made
+`make lists` (or `.venv/bin/python -m bench.lists`) walks the lists that are kept by no month, and of the others those of the two
+newest months, each to its end; `--months 0` walks all of them, which takes an hour. The partitions of all are counted. The table is the template's, on the local AWS; rows and places are made
 by the same functions that the functions' writes are made of. It prints what was counted and ends with 1 if a bound is broken:
 
 - a page makes at most three calls, queries of the lists' index and one batch of rows; never a scan, never a filter;
@@ -18,6 +19,7 @@ import random
 import sys
 import time
 from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -29,7 +31,7 @@ from botocore.config import Config
 
 from local.environment import HOME, LocalStack
 from numberdesk.domain import placing
-from numberdesk.domain.lists import SHARDS, memberships, metadata_key
+from numberdesk.domain.lists import memberships, metadata_key
 from numberdesk.domain.order import Deadline, Order, Requirement
 from numberdesk.domain.request import OrderMessage
 from numberdesk.domain.words import OrderState, RequirementState
@@ -89,6 +91,7 @@ CUSTOMERS = 40
 
 _BATCH = 25
 """Items that one BatchWriteItem takes."""
+_WRITERS = 3
 
 
 def orders(count: int, *, days: int = DAYS_OF_A_YEAR, customers: int = CUSTOMERS) -> Iterator[Order]:
@@ -148,11 +151,16 @@ def load(client: DynamoDBClient, those: Iterable[Order]) -> dict[str, list[tuple
             yield row_item(order)
             yield from list_items(None, order)[0]
 
-    waiting = items()
-    while batch := [{"PutRequest": {"Item": marshal(item)}} for item in islice(waiting, _BATCH)]:
-        requests: Any = {NAME: batch}
+    def write(batch: Sequence[dict[str, Any]]) -> None:
+        requests: Any = {NAME: [{"PutRequest": {"Item": marshal(item)}} for item in batch]}
         while requests:
             requests = client.batch_write_item(RequestItems=requests)["UnprocessedItems"]
+
+    waiting = items()
+    # The emulator writes one batch while the next is made.
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        while round_ := [batch for _ in range(_WRITERS * 4) if (batch := list(islice(waiting, _BATCH)))]:
+            list(pool.map(write, round_))
     return expected
 
 
@@ -217,8 +225,14 @@ class Report:
         return [*head, *rows, "", f"Calls in all: {operations}."]
 
 
+def of_months(expected: dict[str, list[tuple[str, str]]], months: int) -> dict[str, list[tuple[str, str]]]:
+    """Leave out the lists of all but the newest months, and none that is kept by no month; 0 leaves out nothing."""
+    newest = sorted({name.rpartition("/")[2] for name in expected if "/" in name})[-months:]
+    return {name: places for name, places in expected.items() if "/" not in name or name.rpartition("/")[2] in newest}
+
+
 def walk(client: DynamoDBClient, expected: dict[str, list[tuple[str, str]]], *, limit: int = PAGE) -> Report:
-    """Read every list to its end and hold it against what it should hold."""
+    """Read lists to their ends and hold them against what they should hold. The partitions of all are counted."""
     report = Report()
     sizes = _sizes(client)
     calls = Calls()
@@ -228,7 +242,6 @@ def walk(client: DynamoDBClient, expected: dict[str, list[tuple[str, str]]], *, 
         sort = partition.partition("/")[0]
         one = report.walks.setdefault(sort, Walk())
         one.lists += 1
-        one.partition = max(one.partition, *(sizes[f"{partition}/{shard}"] for shard in range(SHARDS)))
         newest_first = sort != "deadline"
         found: list[str] = []
         after = None
@@ -248,6 +261,10 @@ def walk(client: DynamoDBClient, expected: dict[str, list[tuple[str, str]]], *, 
         one.orders += len(found)
         if found != [order_id for _, order_id in sorted(places, reverse=newest_first)]:
             report.faults.append(f"{partition}: not every order exactly once and in its place")
+    for name, size in sizes.items():
+        of_sort = report.walks.get(name.partition("/")[0])
+        if of_sort is not None:
+            of_sort.partition = max(of_sort.partition, size)
     report.faults += list(_broken(report, calls.filters, limit))
     return report
 
@@ -286,7 +303,9 @@ def main(arguments: Sequence[str]) -> int:
     """Load, walk, print; 1 where a bound is broken."""
     parser = argparse.ArgumentParser(prog="bench.lists", description="Count what the pages of lists cost.")
     parser.add_argument("--orders", type=int, default=100_000)
-    count = parser.parse_args(arguments).orders
+    parser.add_argument("--months", type=int, default=2, help="walk the lists of the newest months; 0: of all")
+    asked = parser.parse_args(arguments)
+    count = asked.orders
     with _Emulator(home=HOME / "lists") as emulator:
         client: DynamoDBClient = emulator.client("dynamodb")
         # Half of the time to write an item goes into botocore's check of it.
@@ -294,9 +313,12 @@ def main(arguments: Sequence[str]) -> int:
         began = time.monotonic()
         expected = load(boto3.client("dynamodb", endpoint_url=emulator.endpoint, config=unchecked), orders(count))
         loaded = time.monotonic() - began
-        print(f"{count:,} orders loaded in {loaded:.0f} s, walking {len(expected):,} lists", flush=True)
+        walked = of_months(expected, asked.months)
+        print(
+            f"{count:,} orders loaded in {loaded:.0f} s; walking {len(walked):,} of {len(expected):,} lists", flush=True
+        )
         began = time.monotonic()
-        report = walk(client, expected)
+        report = walk(client, walked)
     print(*report.lines(), sep="\n")
     print(f"Walked in {time.monotonic() - began:.0f} s, {PAGE} orders a page.")
     for fault in report.faults:

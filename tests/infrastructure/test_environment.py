@@ -110,7 +110,12 @@ def processes_under(home: Path) -> list[str]:
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks at processes where Linux shows them")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_no_process(tmp_path: Path, ending: signal.Signals) -> None:
-    code = f"from pathlib import Path; from local.environment import LocalStack\nwith LocalStack(home=Path({str(tmp_path)!r})): pass"
+    code = (
+        # Whoever runs in the background of a shell has it that interruptions are ignored.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from pathlib import Path; from local.environment import LocalStack\n"
+        f"with LocalStack(home=Path({str(tmp_path)!r})): pass"
+    )
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 30
         while not (tmp_path / "sam-build.log").exists():  # the emulator is up, SAM is at work

@@ -1,8 +1,9 @@
 """Load 100,000 orders straight into a local table and walk the lists, counting what each page costs.
 
-`make lists` (or `.venv/bin/python -m bench.lists`) walks every list to its end, which takes a good half hour; `--months 2` walks of
-those that are kept by month the ones of the two newest months only. The partitions of all are counted. The table is the template's, on the local AWS; rows and places are made
-by the same functions that the functions' writes are made of. It prints what was counted and ends with 1 if a bound is broken:
+`make lists` (or `.venv/bin/python -m bench.lists`) walks every list to its end, which takes a good half hour; with `--months 2`,
+of those that are kept by month, the ones of the two newest months only. The partitions of all are counted. The table is the
+template's, on the local AWS; rows and places are made by the same functions that the functions' writes are made of. It prints
+what was counted and ends with 1 if a bound is broken:
 
 - a page makes at most three calls, queries of the lists' index and one batch of rows; never a scan, never a filter;
 - a call evaluates at most one item more than the page shows orders;

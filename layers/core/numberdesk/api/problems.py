@@ -61,6 +61,11 @@ STATUSES: dict[Problem | HttpProblem, tuple[int, str]] = {
     Problem.CANNOT_CANCEL: (409, "It cannot be cancelled"),
     Problem.CHANGED_MEANWHILE: (409, "It was changed meanwhile"),
     Problem.FILE_MISSING: (409, "The file is not there"),
+    Problem.NOT_HELD: (409, "The order is not held"),
+    Problem.NOT_UNKNOWN: (409, "What became of the purchase is known"),
+    Problem.CLAIMED: (409, "That purchase is another order's"),
+    Problem.ORDER_OPEN: (409, "The order is not over"),
+    Problem.NOT_RECONCILED: (409, "The accounts were not compared with the records yet"),
     # Nobody's retry helps: somebody must name another account, or mend this one.
     Problem.ACCOUNT_UNUSABLE: (409, "The account cannot be used"),
     HttpProblem.UNSUPPORTED_MEDIA_TYPE: (415, "The body is not JSON"),

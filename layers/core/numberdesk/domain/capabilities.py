@@ -45,6 +45,8 @@ class Ability(StrEnum):
     SEARCH_REGIONS = "search_regions"
     OWNED = "owned"  # lists what the account owns
     REGISTER = "register"  # registers webhooks or postbacks by API
+    ORDERS = "orders"  # lists the account's number orders
+    RELEASE = "release"  # takes numbers or keywords back
 
 
 @dataclass(frozen=True, slots=True)

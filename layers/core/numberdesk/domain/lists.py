@@ -16,7 +16,7 @@ from numberdesk.domain import errands, parts
 from numberdesk.domain.model import Instant, Record, instant_text
 from numberdesk.domain.order import earliest
 from numberdesk.domain.request import CriteriaItem
-from numberdesk.domain.words import OrderState, RequirementState
+from numberdesk.domain.words import FOR_A_PERSON, OrderState, RequirementState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SHARDS = 2
 """Partitions of one list. A page reads all of them and the orders' rows: three calls to the table."""
-MOST_COUNTRIES = 15
+MOST_COUNTRIES = 10
 """Countries of one order that it is listed under: entering and leaving them is part of one transaction."""
 
 
@@ -50,6 +50,7 @@ def attention(order: Order) -> tuple[str, ...]:
     reasons = {
         "account_blocked": order.state is OrderState.RECEIVED
         and (order.waiting_for or "").startswith("the account is blocked"),
+        "held": order.state is OrderState.RECEIVED and order.hold is not None and order.hold.kind in FOR_A_PERSON,
         "purchase_unknown": order.state is OrderState.UNKNOWN and order.people_told,
         "requirements_owed": not order.ended and bool(owed(order)),
         "waiting_at_provider": order.state is OrderState.ACTION_REQUIRED
@@ -62,6 +63,16 @@ def attention(order: Order) -> tuple[str, ...]:
         "contradiction": order.contradiction is not None,
     }
     return tuple(reason for reason, holds in reasons.items() if holds)
+
+
+def waits(order: Order) -> dict[str, datetime]:
+    """Say since when an order waits for something that should not last, by the list of those that do."""
+    since = {
+        "held": order.waiting_since if order.state is OrderState.RECEIVED else None,
+        "unknown": order.unknown_since if order.state is OrderState.UNKNOWN else None,
+        "unreadable": order.unreadable_since,
+    }
+    return {name: at for name, at in since.items() if at is not None}
 
 
 def owed(order: Order) -> tuple[tuple[str, str], ...]:
@@ -119,6 +130,9 @@ def memberships(order: Order) -> dict[str, tuple[str, str]]:
         found["open"] = ("open", place)
     if attention(order):
         found["attention"] = ("attention", place)
+    # Whatever waits has an age: the first place of each is the oldest.
+    for name, since in waits(order).items():
+        found[name] = (name, f"{instant_text(since)}#{order.order_id}")
     if deadline := next_deadline(order):
         found["deadline"] = ("deadline", f"{instant_text(deadline)}#{order.order_id}")
     return {name: (f"{partition}/{shard}", at) for name, (partition, at) in found.items()}

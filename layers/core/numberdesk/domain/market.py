@@ -43,6 +43,21 @@ class Owned(Record):
     since: Instant | None = None
     until: Instant | None = None
     """When its lease ends, where the provider tells."""
+    upfront_cost: str | None = None
+    """Decimal amounts as the provider writes them."""
+    monthly_cost: str | None = None
+    currency: str | None = None
+
+
+class OnOrder(Record):
+    """A number order as a provider lists it."""
+
+    provider_order_id: str
+    word: str = ""
+    """The provider's own status."""
+    reference: str | None = None
+    """Our reference on it, where the provider shows one."""
+    created_at: Instant | None = None
 
 
 class Registration(Record):

@@ -15,6 +15,7 @@ from numberdesk.domain.words import (
     ChangeKind,
     ErrandKind,
     ErrandState,
+    HoldKind,
     OrderState,
     RequirementState,
 )
@@ -43,6 +44,18 @@ class Asset(Record):
     country: str | None = None
     number_type: str | None = None
     requirements: tuple[AssetRequirement, ...] = ()
+    features: tuple[str, ...] | None = None
+    """What it can do (`sms`, `voice`, ...), where the provider tells."""
+    upfront_cost: str | None = None
+    """Decimal amounts as the provider writes them."""
+    monthly_cost: str | None = None
+    currency: str | None = None
+    since: Instant | None = None
+    """Since when we have it: as the provider tells, else when a look first saw it delivered."""
+    released_at: Instant | None = None
+    """When it was given back through the desk; what its order still shows of it counts no more."""
+    apart: Instant | None = None
+    """Its deadline, where it was seen to differ from that of other numbers of its sub order in the same status."""
 
 
 class SubOrder(Record):
@@ -123,6 +136,42 @@ class Attempt(Record):
     """Past this an attempt without an outcome is `unknown`: `send_before` + read time-out + margin."""
 
 
+class Cost(Record):
+    """What some numbers cost, in one currency. Decimal amounts."""
+
+    currency: str
+    upfront: str
+    monthly: str
+    numbers: int
+    """How many numbers are in it: those whose cost is known."""
+
+
+class Reservation(Record):
+    """What an order takes of its account's limits on a day."""
+
+    day: str
+    """UTC, `2026-11-22`: when the intent was written."""
+    numbers: int
+    cost: dict[str, str] = Field(default_factory=dict)
+    """By currency, the decimal amount due at once (upfront and the first month), as far as it is known."""
+
+
+class Hold(Record):
+    """Why a received order is held."""
+
+    kind: HoldKind
+    why: str
+    since: Instant
+
+
+class Release(Record):
+    """That a person let a held order go on. It holds for one kind of hold."""
+
+    kind: HoldKind
+    by: str
+    at: Instant
+
+
 class Errand(Record):
     """Something asked to be done at the provider for an order. Recorded before it is done; carried out by sync_order."""
 
@@ -140,6 +189,8 @@ class Errand(Record):
     group_id: str | None = None
     comment_id: str | None = None
     """Of a read: the provider's id of the comment."""
+    spare_id: str | None = None
+    """Of a cancellation of a second purchase: the provider's id of that."""
     tries: int = 0
     not_before: Instant | None = None
     """When to try again."""
@@ -203,14 +254,37 @@ class Order(Record):
     """People were told that an unclear purchase was not found."""
     waiting_for: str | None = None
     """Why a received order waits."""
+    waiting_since: Instant | None = None
+    """Since when, whatever it waited for in between."""
+    hold: Hold | None = None
+    """The hold that it waits for, if that is what it waits for."""
+    releases: tuple[Release, ...] = ()
+    """What people let it go on in spite of; at most one of each kind."""
+    reserved: Reservation | None = None
+    """What it takes of its account's limits, from the intent on; none where nothing was bought."""
+    content_lock: str | None = None
+    """SHA-256 of what it asks for, while no other order of its account with the same content may be sent."""
+    frozen: bool = False
+    """The next attempt orders the numbers of the last one again, and no others."""
+    looked_for: bool = False
+    """After a restore: it was looked for and surely not bought before."""
+    spares: tuple[str, ...] = ()
+    """Further purchases of this order, by the provider's ids: told, and cancelled where the provider can."""
 
     provider_order_id: str | None = None
     provider_word: str | None = None
     total_cost: str | None = None
+    """What the provider says that the order costs in all, as it writes it."""
+    costs: tuple[Cost, ...] = ()
+    """What its numbers cost, by currency."""
     placed_at: Instant | None = None
     assets: tuple[Asset, ...] = ()
-    numbers_version: int = 1
-    """The version of the order that last wrote its numbers."""
+    pages: tuple[int, ...] = ()
+    """For each page of numbers the version of the order that wrote it. The store's own."""
+    rota: int = 0
+    """Where the next look goes on reading numbers one by one."""
+    rota_reads: int = 0
+    """How many numbers the last look read so; zero where it had no need to."""
     sub_orders: tuple[SubOrder, ...] = ()
     requirements: tuple[Requirement, ...] = ()
     deadlines: tuple[Deadline, ...] = ()
@@ -235,6 +309,8 @@ class Order(Record):
     """The last acknowledgement of a reminder."""
     metadata_key: str | None = None
     """SHA-256 of the value under the stack's listed metadata key: orders are listed by it, and it tells nothing."""
+    forgotten_at: Instant | None = None
+    """When what is personal of it was erased. From then on nothing personal is kept with it."""
 
     ended_at: Instant | None = None
     look_step: int = 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from numberdesk.domain.words import AssetKind, AssetState, Phase, RequirementState
@@ -37,6 +38,12 @@ class AssetSeen:
     country: str | None = None
     number_type: str | None = None
     requirements: tuple[AssetRequirementSeen, ...] = ()
+    features: tuple[str, ...] | None = None
+    upfront_cost: str | None = None
+    """Decimal amounts as the provider writes them."""
+    monthly_cost: str | None = None
+    currency: str | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +118,9 @@ class Snapshot:
     unknown_words: tuple[UnknownWord, ...] = ()
     total_cost: str | None = None
     """What the provider says the order costs, as it wrote it, where it says so."""
+    apart: Mapping[str, datetime | None] = field(default_factory=dict)
+    """By number, of those whose own record was read: its deadline where it differs from that of the others in the same status
+    of its sub order, none where it does not."""
+    rota: int = 0
+    """Where the next look goes on reading numbers one by one, and how many this one read so."""
+    rota_reads: int = 0

@@ -37,11 +37,15 @@ _AT_THE_PROVIDER = frozenset(
 
 MOVES: dict[OrderState, frozenset[OrderState]] = {
     # Before the purchase: an order may end here only by a definite no.
-    OrderState.RECEIVED: frozenset({OrderState.PLACING, OrderState.FAILED, OrderState.CANCELLED}),
+    # Or by a purchase that turns up: a person says so, a late answer does, or a search after the table was restored.
+    OrderState.RECEIVED: frozenset(
+        {OrderState.PLACING, OrderState.FAILED, OrderState.CANCELLED, OrderState.PENDING},
+    ),
     # Back to received: a fault of the account, or chosen numbers that were gone; nothing was bought.
     OrderState.PLACING: frozenset({OrderState.PENDING, OrderState.FAILED, OrderState.RECEIVED, OrderState.UNKNOWN}),
-    # Out of unknown only by finding the purchase.
-    OrderState.UNKNOWN: frozenset({OrderState.PENDING}),
+    # Out of unknown by finding the purchase; where a search is exact and found nothing, or a person says so, placed again or
+    # given up.
+    OrderState.UNKNOWN: frozenset({OrderState.PENDING, OrderState.RECEIVED, OrderState.CANCELLED}),
     OrderState.PENDING: _AT_THE_PROVIDER - {OrderState.PENDING},
     OrderState.ACTION_REQUIRED: _AT_THE_PROVIDER - {OrderState.ACTION_REQUIRED},
     # Ended. Only a fresh observation may still correct what was delivered, or find everything deleted.
@@ -135,6 +139,21 @@ class ErrandKind(StrEnum):
     EXTENSION = "extension"
     READ = "read"
     CANCEL = "cancel"
+    CANCEL_SPARE = "cancel_spare"  # a second purchase of the same order
+    RELEASE = "release"  # a number given back
+
+
+class HoldKind(StrEnum):
+    """Why a received order is held although its account is well."""
+
+    LIMIT = "limit"  # beyond a limit on spending: a person releases or refuses it
+    RESTORED = "restored"  # it may have been bought before the table was restored: a person says
+    SWITCH = "switch"  # placing is switched off, or waits for a restore to be confirmed: until it goes on
+    SAME_CONTENT = "same_content"  # another order of the same content is unclear: until that one is settled
+
+
+FOR_A_PERSON = frozenset({HoldKind.LIMIT, HoldKind.RESTORED})
+"""Holds that do not end by themselves."""
 
 
 class ErrandState(StrEnum):
@@ -173,6 +192,14 @@ class ChangeKind(StrEnum):
     ERRAND_REFUSED = "ErrandRefused"
     COMMENT_RECEIVED = "CommentReceived"
     EXTENSION_REQUESTED = "ExtensionRequested"
+    ORDER_HELD = "OrderHeld"
+    ORDER_FORGOTTEN = "OrderForgotten"
+    DUPLICATE_PURCHASE_FOUND = "DuplicatePurchaseFound"
+    NUMBER_RELEASED = "NumberReleased"
+    PLACING_STOPPED = "PlacingStopped"
+    PLACING_RESUMED = "PlacingResumed"
+    TABLE_RESTORED = "TableRestored"
+    INVENTORY_DIFFERS = "InventoryDiffers"
 
     # In the ledger only.
     ORDER_RECEIVED = "OrderReceived"
@@ -186,6 +213,9 @@ class ChangeKind(StrEnum):
     PROFILE_APPLIED = "ProfileApplied"
     REQUIREMENT_TICKED = "RequirementTicked"
     REMINDER_ACKNOWLEDGED = "ReminderAcknowledged"
+    ORDER_RELEASED = "OrderReleased"
+    PURCHASE_RESOLVED = "PurchaseResolved"
+    RESTORE_CONFIRMED = "RestoreConfirmed"
 
 
 LEDGER_ONLY = frozenset(
@@ -201,6 +231,9 @@ LEDGER_ONLY = frozenset(
         ChangeKind.PROFILE_APPLIED,
         ChangeKind.REQUIREMENT_TICKED,
         ChangeKind.REMINDER_ACKNOWLEDGED,
+        ChangeKind.ORDER_RELEASED,
+        ChangeKind.PURCHASE_RESOLVED,
+        ChangeKind.RESTORE_CONFIRMED,
     }
 )
 EVENTS = frozenset(ChangeKind) - LEDGER_ONLY

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     from numberdesk.domain.catalogue import Specification
-    from numberdesk.domain.market import Offer, Owned, Registration
-    from numberdesk.domain.order import Order
+    from numberdesk.domain.market import Offer, OnOrder, Owned, Registration
+    from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.request import Criteria, OrderMessage
     from numberdesk.domain.snapshot import AssetSeen, CommentSeen, Snapshot
     from numberdesk.domain.values import Address
+    from numberdesk.domain.words import AssetKind
 
 
 class ProviderError(Exception):
@@ -156,6 +157,14 @@ class OwnedPage:
     cursor: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OrdersPage:
+    """Some of an account's number orders, and where to go on; none at the end."""
+
+    items: tuple[OnOrder, ...]
+    cursor: str | None = None
+
+
 class Vetting(Protocol):
     """Requirements, values, comments. Whatever is written here may be repeated without harm, but `comment`."""
 
@@ -233,6 +242,20 @@ class Market(Protocol):
 
     def owned(self, cursor: str | None) -> OwnedPage:
         """List what the account owns. Raises as `search_numbers` does; a cursor that is none of ours is refused."""
+
+    def orders(self, cursor: str | None) -> OrdersPage:
+        """List the account's number orders. Raises as `owned` does."""
+
+    def release(self, value: str, kind: AssetKind) -> str:
+        """Give a number (E.164) or keyword back: the provider's word for what came of it. It is no longer billed from then on.
+
+        A repeat does no harm: what is released already counts as released.
+
+        Raises:
+            NoSuchThingError: the account does not have it.
+            RefusedError: it is not taken back.
+            AccountFaultError, NotSentError, UnclearError, UnreadableError, SlotBusyError: try again later.
+        """
 
     def registrations(self) -> list[Registration]:
         """List registered webhooks or postbacks. Raises as `search_numbers` does."""
@@ -317,6 +340,18 @@ class NotAble:
         """See `Market.owned`."""
         raise NotAbleError("it does not list what an account owns")
 
+    def orders(self, cursor: str | None) -> OrdersPage:
+        """See `Market.orders`."""
+        raise NotAbleError("it does not list its orders")
+
+    def release(self, value: str, kind: AssetKind) -> str:
+        """See `Market.release`."""
+        raise NotAbleError("it takes no numbers back")
+
+    def candidates(self, order: Order) -> list[Owned]:
+        """See `Provider.candidates`."""
+        return []
+
     def registrations(self) -> list[Registration]:
         """See `Market.registrations`."""
         raise NotAbleError("it has no webhooks to register")
@@ -336,12 +371,16 @@ class Provider(Vetting, Market, Protocol):
     can_find: bool
     """Whether `find` can look at all with this account's settings."""
 
-    def plan(self, message: OrderMessage, *, exclude: frozenset[str] = frozenset()) -> Plan:
+    def plan(
+        self, message: OrderMessage, *, exclude: frozenset[str] = frozenset(), frozen: Sequence[Asset] = ()
+    ) -> Plan:
         """Prepare the purchase, reading what must be read first (Telnyx: search). Buys nothing.
 
         Args:
             message: the order.
             exclude: values of assets that an earlier attempt found gone.
+            frozen: the numbers of an earlier attempt whose outcome never became clear: these very ones are ordered again and no
+                others, so that the provider refuses a second sale. Only where numbers are chosen before the purchase.
 
         Raises:
             RefusedError: nothing fits the order.
@@ -370,6 +409,15 @@ class Provider(Vetting, Market, Protocol):
 
         Raises:
             UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
+        """
+
+    def candidates(self, order: Order) -> list[Owned]:
+        """Name what the account came to own since the order's last attempt began: what an unclear purchase may have brought.
+
+        Nothing is adopted by it; a person decides. Empty where `find` is as good as it gets.
+
+        Raises:
+            UnreadableError, AccountFaultError, SlotBusyError: not looked.
         """
 
     def cancel(self, order: Order, *, sub_order_id: str | None = None) -> str:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from numberdesk.domain.costs import Limits, Spent
+    from numberdesk.domain.gate import Gate
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.lists import Summary
     from numberdesk.domain.order import Order
@@ -21,6 +23,23 @@ if TYPE_CHECKING:
 
 class ConflictError(Exception):
     """Somebody else wrote the order since it was read. Read and look again; never write what was held."""
+
+
+class LimitError(Exception):
+    """A reservation is beyond a limit on spending. The message says which, for people."""
+
+
+class GateClosedError(Exception):
+    """Placing is off, or this is another table than placing is allowed from. The message says why."""
+
+
+class SameContentError(Exception):
+    """Another order of the same account and content has an attempt whose outcome is not known."""
+
+    def __init__(self, order_id: str) -> None:
+        """Keep whose it is."""
+        super().__init__(f"order {order_id} asks for the same and its purchase is not settled")
+        self.order_id = order_id
 
 
 class ClaimedError(Exception):
@@ -65,6 +84,28 @@ class AccountState:
     reason: str
     since: datetime
     probe_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A number or keyword that an order holds, by our records: active and not released."""
+
+    value: str
+    order_id: str
+    since: datetime
+    """When it was first recorded as held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """The last comparison of an account with the records."""
+
+    finished_at: datetime | None = None
+    """None while there was none."""
+    table_id: str | None = None
+    """The table that it was made for."""
+    differences: tuple[str, ...] = ()
+    """What differed, as `kind/value`: told already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +177,33 @@ class Store(Protocol):
         receipts: Sequence[Receipt] = (),
         comments: Sequence[CommentSeen] = (),
         kept: Mapping[str, Kept] | None = None,
-    ) -> None:
-        """Write an order and all that belongs to the change in one transaction.
+        limits: Limits | None = None,
+        gate: Gate | None = None,
+    ) -> Order:
+        """Write an order and all that belongs to the change in one transaction, and give it as it is stored.
 
         That is its ledger entries, receipts, comments, what lies with its new errands (by errand id), and its lists.
-        `after.version` is `before.version` + 1. A provider order id that is new on the order is claimed.
+        `after.version` is `before.version` + 1; which pages hold its numbers is the store's own matter. Follow from the
+        difference between the two, in the same transaction: the claim of a provider order id that is new on the order, also
+        as a spare; the sums of the account's day, where what the order reserved differs; the lock on its content. What the
+        order holds (`holdings`) follows a little ahead of the transaction or after it.
+
+        Args:
+            before: the order as it was read.
+            after: what it becomes.
+            entries: its ledger entries.
+            receipts: of notifications.
+            comments: to be kept.
+            kept: what lies with new errands.
+            limits: what the sums of the account's day may not go beyond by what is newly reserved; none checks nothing.
+            gate: placing must still be open in this very version of it; none checks nothing.
 
         Raises:
             ConflictError: the stored version is not `before`'s.
             ClaimedError: another order has this provider order.
+            LimitError: a limit on spending would be broken.
+            GateClosedError: the gate is not as it was read.
+            SameContentError: another order holds the lock.
         """
 
     def record(self, entry: Entry) -> None:
@@ -152,6 +211,9 @@ class Store(Protocol):
 
     def order_of(self, provider: str, account: str, provider_order_id: str) -> str | None:
         """Whose order a provider's order is."""
+
+    def orders_of(self, provider: str, account: str, provider_order_ids: Sequence[str]) -> dict[str, str]:
+        """Whose orders a provider's orders are; those that are nobody's are left out."""
 
     def order_of_reference(self, reference: str) -> str | None:
         """Whose order our reference is."""
@@ -198,6 +260,46 @@ class Store(Protocol):
             limit: the most orders of a page, at most 100.
         """
 
+    def oldest(self, partition: str) -> datetime | None:
+        """The instant at the first place of a list whose places begin with one; none where nobody is in it."""
+
+    # The gate, limits, what is held
+
+    def table_id(self) -> str:
+        """The id that AWS gave the table that is in use. It is read once."""
+
+    def gate(self) -> Gate:
+        """Read the gate. A table that never had one, nor an order, gets one that is open; one that lost it counts as restored."""
+
+    def put_gate(self, gate: Gate, entry: Entry) -> bool:
+        """Write the gate over the version before it, with its ledger entry; false where that is not the stored one."""
+
+    def spent(self, provider: str, account: str, day: str) -> Spent:
+        """Read what was reserved at an account on a day (UTC, `2026-11-22`)."""
+
+    def accounts(self) -> list[tuple[str, str]]:
+        """Every provider and account that an order was ever received for."""
+
+    def holdings(self, provider: str, account: str) -> Iterator[Holding]:
+        """Everything that orders hold at an account, by the records; the same value twice where two orders hold it."""
+
+    def take_inventory(self, provider: str, account: str, now: datetime, until: datetime) -> Inventory | None:
+        """Become the one who compares an account until then; the last comparison, or none where somebody else does it now."""
+
+    def inventory(self, provider: str, account: str) -> Inventory:
+        """Read the last comparison of an account."""
+
+    def put_inventory(self, provider: str, account: str, inventory: Inventory, entry: Entry | None) -> None:
+        """Write what a comparison found, with the ledger entry that tells it, and let the next one begin."""
+
+    # People's data
+
+    def uploads(self, order_id: str) -> list[Upload]:
+        """Every file that was uploaded for an order."""
+
+    def erase(self, order_id: str) -> int:
+        """Erase everything personal of an order, and say how many items that was. The files lie in the bucket."""
+
     def profile(self, key: ProfileKey) -> Profile | None:
         """Read a profile."""
 
@@ -243,6 +345,9 @@ class Store(Protocol):
     def push_slot(self, provider: str, account: str, until: datetime) -> None:
         """Let nobody call with this account before `until`."""
 
+    def oldest_unpublished(self) -> datetime | None:
+        """When the oldest entry was written that is not on the bus yet; none where all are."""
+
     def unpublished(self, before: datetime, limit: int) -> list[Unpublished]:
         """Entries not on the bus yet that are older than `before`."""
 
@@ -267,6 +372,9 @@ class Files(Protocol):
 
     def delete(self, key: str) -> None:
         """Delete a file with all its versions."""
+
+    def delete_all(self, prefix: str) -> int:
+        """Delete every file whose key begins so, with all versions; says how many versions that were."""
 
 
 class Queue(Protocol):

@@ -27,6 +27,11 @@ class Problem(StrEnum):
     CHANGED_MEANWHILE = "changed-meanwhile"  # somebody else wrote it; read it again
     FILE_MISSING = "file-missing"  # nothing was uploaded yet
     FILE_NOT_TAKEN = "file-not-taken"  # of the wrong type, empty, too large, or not what it says it is
+    NOT_HELD = "not-held"  # nothing that a person could let go on or refuse
+    NOT_UNKNOWN = "not-unknown"  # what became of its purchase is known
+    CLAIMED = "claimed"  # the provider's order is another order's
+    ORDER_OPEN = "order-open"  # not before the order is over
+    NOT_RECONCILED = "not-reconciled"  # the accounts were not compared with the records yet
     PROVIDER_REFUSED = "provider-refused"
     PROVIDER_UNAVAILABLE = "provider-unavailable"  # it cannot be read just now; try again
     ACCOUNT_UNUSABLE = "account-unusable"  # no secret, or the provider refuses it

@@ -1,0 +1,116 @@
+"""What orders cost, and what limits on spending make of that. Pure.
+
+Amounts are decimals, kept as providers write them. What is not known counts as nothing: a limit on cost holds what is known.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from numberdesk.domain.model import Record
+from numberdesk.domain.order import Cost, Reservation
+from numberdesk.domain.words import AssetState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from numberdesk.domain.order import Asset, Order
+    from numberdesk.domain.snapshot import AssetSeen
+
+_GONE = frozenset({AssetState.FAILED, AssetState.CANCELLED})
+
+Most = Annotated[int, Field(ge=1)]
+
+
+class Limits(Record):
+    """Limits on spending; none of a kind where it is none. The day is that of UTC."""
+
+    numbers_per_order: Most | None = None
+    numbers_per_day: Most | None = None
+    """Numbers and keywords of one account."""
+    cost_per_day: dict[str, Annotated[Decimal, Field(gt=0)]] = Field(default_factory=dict)
+    """Of one account, by currency: upfront and the first month, as far as it is known."""
+
+
+class Spent(Record):
+    """What was reserved at one account on one day."""
+
+    numbers: int = 0
+    cost: dict[str, str] = Field(default_factory=dict)
+
+
+def amount(text: str | None) -> Decimal | None:
+    """Read an amount; none where it is not one."""
+    try:
+        value = Decimal(text) if text is not None else None
+    except InvalidOperation:
+        return None
+    return value if value is not None and value.is_finite() and value >= 0 else None
+
+
+def add_up(assets: Iterable[Asset | AssetSeen]) -> tuple[Cost, ...]:
+    """Add up what numbers cost, by currency: those that were not lost, and whose cost and currency are known."""
+    sums: dict[str, tuple[Decimal, Decimal, int]] = {}
+    for asset in assets:
+        upfront, monthly = amount(asset.upfront_cost), amount(asset.monthly_cost)
+        if asset.state in _GONE or asset.currency is None or (upfront is None and monthly is None):
+            continue
+        before = sums.get(asset.currency, (Decimal(0), Decimal(0), 0))
+        sums[asset.currency] = (
+            before[0] + (upfront or 0),
+            before[1] + (monthly or 0),
+            before[2] + 1,
+        )
+    return tuple(
+        Cost(currency=currency, upfront=str(upfront), monthly=str(monthly), numbers=numbers)
+        for currency, (upfront, monthly, numbers) in sorted(sums.items())
+    )
+
+
+def at_once(costs: Iterable[Cost]) -> dict[str, str]:
+    """What is due at once, by currency: upfront and the first month."""
+    return {cost.currency: str(Decimal(cost.upfront) + Decimal(cost.monthly)) for cost in costs}
+
+
+def reservation(order: Order, chosen: Iterable[AssetSeen], now: datetime) -> Reservation:
+    """Make what an order takes of its account's limits."""
+    return Reservation(day=f"{now:%Y-%m-%d}", numbers=order.request.count, cost=at_once(add_up(chosen)))
+
+
+def settle(order: Order) -> Order:
+    """Bring costs up to what the numbers show: some are known only after the purchase, and they count for its day, too."""
+    costs = add_up(order.assets)
+    reserved = order.reserved
+    if reserved is not None:
+        # Never less than was reserved: a number that was lost again is not worth another decision.
+        known = {
+            currency: str(max(Decimal(value), Decimal(reserved.cost.get(currency, "0"))))
+            for currency, value in at_once(costs).items()
+        }
+        reserved = reserved.model_copy(update={"cost": {**reserved.cost, **known}})
+    return order.with_(costs=costs, reserved=reserved)
+
+
+def beyond(limits: Limits, reserved: Reservation, spent: Spent) -> str | None:
+    """Say which limit a reservation would break; none where it breaks none. The day's sums are without it."""
+    most = limits.numbers_per_order
+    if most is not None and reserved.numbers > most:
+        return f"it asks for {reserved.numbers} numbers, and {most} is the limit for one order"
+    most = limits.numbers_per_day
+    if most is not None and spent.numbers + reserved.numbers > most:
+        return (
+            f"it asks for {reserved.numbers} numbers, {spent.numbers} were ordered at this account today (UTC), and {most} is the "
+            "limit for a day"
+        )
+    for currency, limit in sorted(limits.cost_per_day.items()):
+        cost, before = Decimal(reserved.cost.get(currency, "0")), Decimal(spent.cost.get(currency, "0"))
+        if before + cost > limit:
+            return (
+                f"it costs {cost} {currency} at once, {before} {currency} were spent at this account today (UTC), and {limit} "
+                f"{currency} is the limit for a day"
+            )
+    return None

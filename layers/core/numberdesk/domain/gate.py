@@ -1,0 +1,68 @@
+"""The gate of placing: one switch for all orders, and the guard against buying again from a table that was restored. Pure.
+
+The order table holds, in one row, the id that AWS gave it. A table that was restored from a backup holds the id of the one
+that the backup was made of: it does not know what was bought since. Nothing is placed from it until every account was compared
+with the records and a person has confirmed it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from numberdesk.domain.model import Instant, Record
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numberdesk.domain.order import Order
+
+
+class Gate(Record):
+    """Whether orders may be placed."""
+
+    version: int = 1
+    open: bool = True
+    """The switch."""
+    reason: str = ""
+    """Why it was last turned, in the words of whoever did it."""
+    by: str = ""
+    at: Instant | None = None
+    table_id: str
+    """The table that placing is allowed from."""
+    confirmed_at: Instant | None = None
+    """When a person last confirmed a restored table."""
+    doubt_until: Instant | None = None
+    """Until when an order that this table does not know may have been bought before the restore."""
+
+
+def restored(gate: Gate, table_id: str) -> bool:
+    """Whether the table is another one than placing is allowed from."""
+    return gate.table_id != table_id
+
+
+def closed_because(gate: Gate, table_id: str) -> str | None:
+    """Say why nothing is placed; none where placing is allowed."""
+    if restored(gate, table_id):
+        return (
+            "placing is off because the order table was restored; it goes on once every account was compared with the records and a "
+            "person has confirmed it"
+        )
+    if not gate.open:
+        why = f": {gate.reason}" if gate.reason else ""
+        return f"placing is switched off by {gate.by.rpartition('/')[2]}{why}"
+    return None
+
+
+def doubted(gate: Gate, order: Order, now: datetime) -> bool:
+    """Whether an order that is about to be placed for the first time may have been bought before a restore.
+
+    That is one which was waiting as the restore was confirmed, and one that came for the first time while messages from before
+    it may still come back.
+    """
+    if (
+        gate.confirmed_at is None
+        or order.looked_for
+        or (order.attempt is not None and order.attempt.began_at > gate.confirmed_at)
+    ):
+        return False
+    return order.received_at <= gate.confirmed_at or (gate.doubt_until is not None and now < gate.doubt_until)

@@ -1,0 +1,123 @@
+"""What a flood of webhooks can take, and what that leaves for everything else, by the template's own numbers.
+
+Three things hold a flood at the door, one behind the other. A route's throttle lets so many through at one moment (its burst) and
+so many a second from then on (its rate); the rest is answered 429 by API Gateway, and costs nothing behind it. Lambda runs so
+many receivers at one time, and queues none beyond: those API Gateway answers 500. A receiver ends soon: what is forged makes no
+AWS call, what is genuine one, which is given up after 2 s.
+"""
+
+import ast
+import re
+from typing import Any
+
+import pytest
+
+from tests.support.stack import ROOT, expanded, functions, resources, template
+
+WEBHOOKS = ("/webhooks/telnyx", "/postbacks/callfire/{token}")
+A_SECOND = 10
+"""Requests that one execution environment may answer in a second: Lambda's quota for synchronous invocations."""
+UNRESERVED = 100
+"""Executions that AWS leaves to all functions without a reservation, whatever is reserved."""
+QUOTA = 1000
+"""An account's concurrent executions in a Region, unless it is new or has asked for more."""
+
+
+def throttles() -> dict[str, tuple[int, int]]:
+    """Rate and burst of each method that has a throttle of its own: "POST /webhooks/telnyx"."""
+    (stage,) = resources("AWS::ApiGateway::Stage").values()
+    return {
+        # A path has its slashes written as ~1 and a slash before it.
+        f"{setting['HttpMethod']} {setting['ResourcePath'][1:].replace('~1', '/')}": (
+            setting["ThrottlingRateLimit"],
+            setting["ThrottlingBurstLimit"],
+        )
+        for setting in stage["Properties"]["MethodSettings"]
+        if setting["ResourcePath"] != "/*"
+    }
+
+
+def default(parameter: str) -> int:
+    """The default of a parameter that is a number."""
+    return int(expanded()["Parameters"][parameter]["Default"])
+
+
+def receiver_timeouts() -> dict[str, int]:
+    """What the receiver's one client is given, read from its source: importing it would need a function's environment."""
+    tree = ast.parse((ROOT / "functions" / "receive_webhook" / "app.py").read_text())
+    (config,) = (
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Config")
+    )
+    return {str(word.arg): ast.literal_eval(word.value) for word in config.keywords}
+
+
+# --- The door ---
+
+
+def test_each_webhook_route_and_nothing_else_has_a_throttle_of_its_own() -> None:
+    assert throttles().keys() == {f"POST {route}" for route in WEBHOOKS}
+    paths = [
+        (method.upper(), path)
+        for path, methods in resources("AWS::ApiGateway::RestApi")["Api"]["Properties"]["Body"]["paths"].items()
+        for method in methods
+        if "ReceiveWebhook" in str(methods[method])
+    ]
+    assert {f"{method} {path}" for method, path in paths} == throttles().keys(), "a route that nothing throttles"
+
+
+def test_a_flood_at_one_route_leaves_the_other_its_place() -> None:
+    """Their bursts together find a place: whatever one lets through, the other's still runs."""
+    assert sum(burst for _, burst in throttles().values()) <= default("ReceiverConcurrency")
+
+
+def test_what_the_throttles_let_through_lambda_takes() -> None:
+    rates = sum(rate for rate, _ in throttles().values())
+    assert rates <= A_SECOND * default("ReceiverConcurrency")
+    # At full rates, for as long as they last, each may take this long. A forged one of 4 MB needs 30 ms of a whole processor,
+    # of which a function of 512 MB has a third.
+    assert default("ReceiverConcurrency") / rates >= 0.4
+
+
+def test_a_receiver_never_waits_longer_than_telnyx_does() -> None:
+    """A queue that hangs must not fill the receivers' places for longer than anybody waits for the answer."""
+    times = receiver_timeouts()
+    assert times["retries"] == {"total_max_attempts": 1}
+    assert times["connect_timeout"] + times["read_timeout"] <= 2
+    assert functions()["receive_webhook"]["Timeout"] > times["connect_timeout"] + times["read_timeout"]
+
+
+# --- Concurrency ---
+
+
+def test_the_receivers_places_are_its_own_and_no_other_function_has_any() -> None:
+    reserved = {name: function.get("ReservedConcurrentExecutions") for name, function in functions().items()}
+    own = reserved.pop("receive_webhook")
+    assert own == {"Fn::If": ["ReserveForReceiver", {"Ref": "ReceiverConcurrency"}, {"Ref": "AWS::NoValue"}]}
+    assert set(reserved.values()) == {None}, "a reservation takes from the account what others need"
+    assert template()["Conditions"]["ReserveForReceiver"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "ReceiverConcurrency"}, "none"]}]
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "taken"), [("none", True), ("1", True), ("100", True), ("0", False), ("", False), ("-1", False)]
+)
+def test_nobody_shuts_the_webhooks_out_by_asking_for_none(value: str, taken: bool) -> None:
+    """To Lambda, 0 means that nothing runs at all."""
+    parameter = expanded()["Parameters"]["ReceiverConcurrency"]
+    assert bool(re.fullmatch(parameter["AllowedPattern"], value)) is taken
+
+
+def test_the_receiver_cannot_take_what_ordering_needs() -> None:
+    """What runs beside the receiver fits into what AWS leaves unreserved; and with the default the quota holds both."""
+    concurrency: dict[str, Any] = {
+        mapping["Properties"]["FunctionName"]["Ref"]: mapping["Properties"].get("ScalingConfig")
+        for mapping in resources("AWS::Lambda::EventSourceMapping").values()
+    }
+    queues = [scaling["MaximumConcurrency"]["Fn::If"][1]["Ref"] for scaling in concurrency.values() if scaling]
+    assert sorted(queues) == ["OrderConcurrency", "SyncConcurrency"]
+    streams = list(concurrency.values()).count(None)  # one batch of a shard at a time; a table so small has one
+    schedules = len(resources("AWS::Scheduler::Schedule"))
+    needed = sum(map(default, queues)) + streams + schedules
+    assert needed <= UNRESERVED / 2, "the other half is for the API"
+    assert default("ReceiverConcurrency") + UNRESERVED <= QUOTA

@@ -69,6 +69,11 @@ def integer(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
+def amount(value: object) -> str | None:
+    """Give a decimal amount as it is written; a number would be no other amount than the string that is documented."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else text(value)
+
+
 def instant(value: object) -> datetime | None:
     """Read a date-time, written with `Z` or `+00:00`, seconds or finer; aware, in UTC. None where it is not one."""
     try:

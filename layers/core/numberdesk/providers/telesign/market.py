@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from numberdesk.domain.market import Offer, Owned
 from numberdesk.domain.words import AssetKind
 from numberdesk.providers.base import NOT_TAKEN, OwnedPage, RefusedError, UnreadableError
-from numberdesk.providers.lenient import fields, rows, text
+from numberdesk.providers.lenient import amount, fields, rows, text
 from numberdesk.providers.telesign import answers
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ def _offer(shown: Fields) -> Offer | None:
         kind="number",
         country=_country(shown),
         features=_features(shown),
-        upfront_cost=_price(shown.get("setup_price")),
-        monthly_cost=_price(shown.get("recurring_price")) if monthly else None,
+        upfront_cost=amount(shown.get("setup_price")),
+        monthly_cost=amount(shown.get("recurring_price")) if monthly else None,
         currency=text(shown.get("price_currency")),
     )
 
@@ -145,8 +145,3 @@ def _features(shown: Fields) -> tuple[str, ...] | None:
     if not isinstance(capabilities, dict):
         return None
     return tuple(feature for feature in _FEATURES if capabilities.get(feature) is True)
-
-
-def _price(value: object) -> str | None:
-    # A string in the swagger; a number would be no other price.
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else text(value)

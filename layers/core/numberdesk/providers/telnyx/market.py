@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from numberdesk.domain.market import Offer, Owned
 from numberdesk.domain.words import AssetKind
 from numberdesk.providers.base import OwnedPage, RefusedError
-from numberdesk.providers.lenient import Fields, fields, instant, rows, text
+from numberdesk.providers.lenient import Fields, amount, fields, instant, rows, text
 from numberdesk.providers.telnyx.api import BadRequestError
 from numberdesk.providers.telnyx.capabilities import CAPABILITIES
-from numberdesk.providers.telnyx.search import e164, filters, results
+from numberdesk.providers.telnyx.search import e164, features, filters, results
 
 if TYPE_CHECKING:
     from numberdesk.domain.request import Criteria
@@ -44,29 +44,19 @@ def search_numbers(api: Api, query: Query) -> list[Offer]:
 def _offer(value: str, row: Fields, criteria: Criteria) -> Offer:
     regions = {text(it.get("region_type")): text(it.get("region_name")) for it in rows(row.get("region_information"))}
     costs = fields(row.get("cost_information"))
-    features = row.get("features")
     return Offer(
         value=value,
         kind="number",
         country=regions.get(_COUNTRY) or criteria.country,
         # A result does not say its type; all are of the one that was searched for.
         number_type=criteria.number_type,
-        features=tuple(name for it in rows(features) if (name := text(it.get("name"))))
-        if isinstance(features, list)
-        else None,
-        upfront_cost=_amount(costs.get("upfront_cost")),
-        monthly_cost=_amount(costs.get("monthly_cost")),
+        features=features(row),
+        upfront_cost=amount(costs.get("upfront_cost")),
+        monthly_cost=amount(costs.get("monthly_cost")),
         currency=text(costs.get("currency")),
         region={ours: name for theirs, ours in _REGIONS.items() if (name := regions.get(theirs))},
         best_effort=row.get("best_effort") is True,
     )
-
-
-def _amount(value: object) -> str | None:
-    """Give a cost as it is written; a string in the OpenAPI document."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    return text(value)
 
 
 def owned(api: Api, cursor: str | None) -> OwnedPage:

@@ -16,7 +16,7 @@ from numberdesk.domain.request import CriteriaItem, NumbersItem
 from numberdesk.domain.snapshot import AssetSeen
 from numberdesk.domain.words import AssetKind, AssetState
 from numberdesk.providers.base import RefusedError
-from numberdesk.providers.lenient import Fields, rows, text
+from numberdesk.providers.lenient import Fields, amount, fields, rows, text
 from numberdesk.providers.telnyx.api import BadRequestError
 
 if TYPE_CHECKING:
@@ -180,6 +180,7 @@ def _chosen(row: Fields, country: str | None, number_type: str | None) -> AssetS
     # A result says its country among its regions, and its type nowhere.
     regions = (region for region in rows(row.get("region_information")) if region.get("region_type") == "country_code")
     shown = next((name for region in regions if (name := text(region.get("region_name")))), None)
+    costs = fields(row.get("cost_information"))
     return AssetSeen(
         kind=AssetKind.NUMBER,
         value=str(row["phone_number"]),
@@ -187,4 +188,14 @@ def _chosen(row: Fields, country: str | None, number_type: str | None) -> AssetS
         word="chosen",
         country=shown or country,
         number_type=number_type,
+        features=features(row),
+        upfront_cost=amount(costs.get("upfront_cost")),
+        monthly_cost=amount(costs.get("monthly_cost")),
+        currency=text(costs.get("currency")),
     )
+
+
+def features(row: Fields) -> tuple[str, ...] | None:
+    """Give what a number that was found can do, by Telnyx's names; none where it is not told."""
+    told = row.get("features")
+    return tuple(name for it in rows(told) if (name := text(it.get("name")))) if isinstance(told, list) else None

@@ -16,7 +16,7 @@ from docs import examples
 from numberdesk.api.document import document
 from numberdesk.domain import settings
 from numberdesk.domain.capabilities import Ability, Findability
-from numberdesk.domain.request import MAX_ASSETS, OrderMessage
+from numberdesk.domain.request import OrderMessage
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.words import ENDED, EVENTS, MOVES, ChangeKind, OrderState
 from numberdesk.providers import registry
@@ -313,9 +313,10 @@ ABILITIES: dict[str, tuple[str, Callable[[Capabilities], str]]] = {
         lambda it: _listed(f"{most} `{kind}`" for kind, most in it.most_items.items()),
     ),
     "most_items_in_all": ("Items in all, at most", lambda it: str(it.most_items_in_all or "")),
+    "most_assets": ("Numbers and keywords in one order, at most", lambda it: str(it.most_assets)),
     "most_named_numbers": (
         "Numbers by name in one order, at most",
-        lambda it: str(it.most_named_numbers) if "numbers" in it.most_items else "",
+        lambda it: str(it.most_named_numbers or it.most_assets) if "numbers" in it.most_items else "",
     ),
     "criteria_fields": (
         "Criteria",
@@ -355,7 +356,7 @@ def providers() -> str:
     return _page(
         "Providers",
         "What each provider can do, as its module declares it. An order that asks for something else is refused, naming the "
-        f"way out. One order holds at most {MAX_ASSETS} numbers and keywords, whoever the provider.",
+        "way out.",
         "## What each can do, and how numberdesk makes up for what it cannot",
         _table(
             ["", *registry.NAMES, "Where it cannot"],

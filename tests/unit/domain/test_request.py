@@ -157,8 +157,8 @@ def test_what_the_row_keeps_of_a_message_holds_nothing_personal() -> None:
             "field_not_taken",
             "remove",
         ),
-        ("telnyx", {"items": [{"criteria": {"country": "DE"}, "quantity": 251}]}, "items", "too_many", "250"),
-        ("telnyx", {"items": [{"criteria": {"country": "DE"}, "quantity": 200}] * 2}, "items", "too_many", "split"),
+        ("telnyx", {"items": [{"criteria": {"country": "DE"}, "quantity": 10_001}]}, "items", "too_many", "10000"),
+        ("telnyx", {"items": [{"criteria": {"country": "DE"}, "quantity": 6000}] * 2}, "items", "too_many", "split"),
         (
             "telnyx",
             {"items": [{"numbers": [f"+4930111{n:04}" for n in range(51)]}]},
@@ -227,7 +227,7 @@ def test_what_each_provider_takes_is_taken() -> None:
     for provider, items, more in [
         (
             "telnyx",
-            [{"numbers": ["+4930111222"]}, {"criteria": {"country": "DE", "features": ["sms"]}, "quantity": 250 - 1}],
+            [{"numbers": ["+4930111222"]}, {"criteria": {"country": "DE", "features": ["sms"]}, "quantity": 10_000 - 1}],
             {},
         ),
         (

@@ -28,7 +28,7 @@ from numberdesk.domain.market import Offer, Owned, Registration
 from numberdesk.domain.model import Instant
 from numberdesk.domain.order import Acknowledgement, Asset, Attempt, Deadline, Errand, Order, Requirement, SubOrder
 from numberdesk.domain.profile import Profile
-from numberdesk.domain.request import E164, MAX_ASSETS, ORDER_ID_PATTERN, Criteria, Keyword, Request
+from numberdesk.domain.request import E164, ORDER_ID_PATTERN, Criteria, Keyword, Request
 from numberdesk.domain.values import Answer, DoneValue, Id
 from numberdesk.domain.words import OrderState
 from numberdesk.services import dead_letters
@@ -49,6 +49,9 @@ Switch = Annotated[bool, Field(strict=True)]
 Count = Annotated[int, Field(ge=0)]
 _LONGEST_BODY = 6_000
 """Characters of a dead letter that are shown: fifty of them must fit into one answer."""
+
+_MOST_KEYWORDS = 250
+"""Keywords of one search: no source names a limit."""
 
 
 class _In(BaseModel):
@@ -156,7 +159,7 @@ class Search(_In):
     account: Account = "default"
     what: Literal["numbers", "keywords", "regions"]
     criteria: Criteria | None = Field(default=None, description="Of numbers or regions.")
-    keywords: Annotated[list[Keyword], Field(max_length=MAX_ASSETS)] = Field(
+    keywords: Annotated[list[Keyword], Field(max_length=_MOST_KEYWORDS)] = Field(
         default_factory=list, description="Which of these can be had."
     )
     limit: Annotated[int, Field(ge=1, le=100, strict=True)] = 20
@@ -426,7 +429,8 @@ class ProviderView(_Out):
     promises_all_or_nothing: bool
     most_items: Annotated[dict[str, int], BeforeValidator(_plain)]
     most_items_in_all: int | None
-    most_named_numbers: int
+    most_assets: int = Field(description="Most numbers and keywords in one order.")
+    most_named_numbers: int | None = Field(description="Most numbers by name in one order, where those are fewer.")
     criteria_fields: Names
     required_criteria_fields: Names
     number_types: Names

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.request import (
-    MAX_ASSETS,
     Contact,
     Criteria,
     CriteriaItem,
@@ -65,9 +64,11 @@ class Capabilities:
     most_items: Mapping[str, int]
     """Most items of each kind in one order: `numbers`, `keywords`, and `criteria` or `criteria.<number type>`."""
     most_items_in_all: int | None
+    most_assets: int
+    """Most numbers and keywords in one order."""
     criteria_fields: frozenset[str]
-    most_named_numbers: int = MAX_ASSETS
-    """Most numbers by name in one order."""
+    most_named_numbers: int | None = None
+    """Most numbers by name in one order, where those are fewer."""
     required_criteria_fields: frozenset[str] = frozenset()
     number_types: frozenset[str] = frozenset()
     features: frozenset[str] = frozenset()
@@ -197,12 +198,12 @@ def _check_requirements(message: OrderMessage, capabilities: Capabilities) -> li
 def _check_sizes(message: OrderMessage, capabilities: Capabilities) -> list[Fault]:
     name = capabilities.provider
     faults: list[Fault] = []
-    if message.count > MAX_ASSETS:
-        text = f"one order takes at most {MAX_ASSETS} numbers and keywords; split it into several orders"
+    if message.count > capabilities.most_assets:
+        text = f"one {name} order takes at most {capabilities.most_assets} numbers and keywords; split it into several orders"
         faults.append(Fault("items", "too_many", text))
     named = sum(item.count for item in message.items if isinstance(item, NumbersItem))
     most_named = capabilities.most_named_numbers
-    if most_named < named <= MAX_ASSETS:
+    if most_named is not None and most_named < named <= capabilities.most_assets:
         way_out = "each is searched for first; split it into several orders, or use criteria"
         text = f"{name} orders take at most {most_named} numbers by name: {way_out}"
         faults.append(Fault("items", "too_many_named", text))

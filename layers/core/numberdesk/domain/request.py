@@ -30,9 +30,6 @@ from numberdesk.domain.values import KINDS, Answer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MAX_ASSETS = 250
-"""Most numbers and keywords in one order: they lie in one page beside the order's row, so one transaction holds all."""
-
 ORDER_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,64}$"
 
 

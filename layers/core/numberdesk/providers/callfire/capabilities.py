@@ -27,6 +27,8 @@ CAPABILITIES = Capabilities(
     promises_all_or_nothing=False,
     # CreateNumberOrder is one flat form: each of these has one place in it.
     most_items={"numbers": 1, "keywords": 1, "criteria.local": 1, "criteria.toll_free": 1},
+    # No source names a limit; what is larger can be split into several orders.
+    most_assets=250,
     most_items_in_all=None,
     criteria_fields=frozenset(
         {

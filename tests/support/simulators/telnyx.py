@@ -67,6 +67,8 @@ class TelnyxSimulator(TelnyxAccount):
         super().__init__(clock, seed, private_key, webhook_urls)
         self._searched: dict[tuple[str, str], datetime] = {}
         self._owner: dict[str, Order] = {}
+        self._position: dict[str, int] = {}
+        """Where a number stands in its sub order, by its id."""
         for key in keys:
             self.allow(key)
         self._add_routes()
@@ -159,7 +161,8 @@ class TelnyxSimulator(TelnyxAccount):
             ends_with=ends_with,
             features=frozenset(f for item in features for f in item.split(",")),
         )
-        found = self.inventory.find(wanted, int(limit))
+        most = self.settings.most_search_results
+        found = self.inventory.find(wanted, int(limit) if most is None else min(int(limit), most))
         for stock in found:
             self._searched[g.account, stock.phone_number] = self.clock.now()
         meta = {"total_results": len(found), "best_effort_results": 0}
@@ -200,6 +203,7 @@ class TelnyxSimulator(TelnyxAccount):
         self.life.begin(order)
         for sub in order.subs:
             self._owner |= {sub.id: order} | {n.id: order for n in sub.numbers}
+            self._position |= {n.id: position for position, n in enumerate(sub.numbers)}
         self._sell(order.id, order.customer_reference, numbers, body)
         return json_response({"data": shape.order(order, self.life)})
 
@@ -384,10 +388,10 @@ class TelnyxSimulator(TelnyxAccount):
                 self.life.submitted(number, now)
 
     def _number(self, order: Order, number_id: str) -> tuple[SubOrder, Number]:
+        position = self._position.get(number_id, 0)
         for sub in order.subs:
-            for number in sub.numbers:
-                if number.id == number_id:
-                    return sub, number
+            if position < len(sub.numbers) and sub.numbers[position].id == number_id:
+                return sub, sub.numbers[position]
         raise self._not_found()
 
     def _number_response(self, number_id: str) -> Response:

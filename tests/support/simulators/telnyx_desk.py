@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flask import has_request_context, request
 
 from tests.support.simulators import telnyx_json as shape
 from tests.support.simulators.base import Simulator, control
@@ -70,7 +71,8 @@ class TelnyxDesk(Simulator):
         self._webhook_scripts: list[WebhookScript] = []
 
     def _advance(self, now: datetime) -> None:
-        self.life.advance(now)
+        reading = has_request_context() and request.method == "GET" and not request.path.startswith("/_sim/")
+        self.life.advance(now, reading=reading)
         self.papers.advance(now)
         self.notifications.advance(now)
 
@@ -268,6 +270,14 @@ class TelnyxDesk(Simulator):
         """Move the standing deadlines by ``seconds`` (negative: earlier) and tell nobody."""
         for _, sub in self._selected(order, country_code, phone_number_type):
             self.life.extend(sub, seconds)
+
+    @control
+    def set_number_deadline(self, number: str, deadline: str | None) -> None:
+        """Set (ISO 8601) or erase the deadline of one number (E.164), apart from the others', and tell nobody."""
+        for order in self.life.orders.values():
+            for it in order.numbers():
+                if it.phone_number == number:
+                    it.deadline = datetime.fromisoformat(deadline) if deadline else None
 
     @control
     def grant_extension(

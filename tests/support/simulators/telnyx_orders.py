@@ -18,7 +18,7 @@ import uuid
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from tests.support.simulators.base import Settings
@@ -87,6 +87,8 @@ class TelnyxSettings(Settings):
     rate_limit: int = 2000
     """Calls a second and account; more are 429."""
     default_search_limit: int = 50
+    most_search_results: int | None = None
+    """Most results of one search, whatever its limit, and nothing says so."""
     numbers_error_status: int = 422
     """HTTP status of 85000 and 85001 (not documented; 409 has been seen too)."""
     block_status: int = 403
@@ -138,16 +140,17 @@ class RequirementType:
         return self.acceptance.fault(value) if self.field_type in ("textual", "datetime") else ""
 
 
-def requirement_types(country_code: str) -> list[RequirementType]:
+@cache
+def requirement_types(country_code: str) -> tuple[RequirementType, ...]:
     """Ids are the same in every run, so that tests can name them."""
-    return [
+    return tuple(
         RequirementType(str(uuid.uuid5(uuid.NAMESPACE_URL, f"telnyx/{country_code}/{name}")), name, kind, country_code)
         for name, kind in REQUIREMENTS.get(country_code, ())
-    ]
+    )
 
 
-def required(country_code: str, phone_number_type: str) -> list[RequirementType]:
-    return [] if phone_number_type == "toll_free" else requirement_types(country_code)
+def required(country_code: str, phone_number_type: str) -> tuple[RequirementType, ...]:
+    return () if phone_number_type == "toll_free" else requirement_types(country_code)
 
 
 @dataclass
@@ -312,6 +315,8 @@ class Lifecycle:
     deadlines: list[tuple[Selector, float]] = field(default_factory=list)
     late_gets: list[tuple[Selector, float]] = field(default_factory=list)
     _pending: dict[str, Order] = field(default_factory=dict)
+    _next_at: dict[str, datetime | None] = field(default_factory=dict)
+    """When something happens next to an order, as long as nobody touched any."""
 
     def status(self, item: Order | SubOrder) -> str:
         return item.status(self.settings.mixed_status)
@@ -371,10 +376,19 @@ class Lifecycle:
 
     # The passing of time ----------------------------------------------------------------------------------------
 
-    def advance(self, now: datetime) -> None:
+    def advance(self, now: datetime, *, reading: bool = False) -> None:
+        """Let everything happen that is due by ``now``.
+
+        ``reading``: nothing is touched after it. What comes next is then kept: to find it takes all the numbers of an order.
+        """
         for order in list(self._pending.values()):
+            if order.id in self._next_at and ((at := self._next_at[order.id]) is None or at > now):
+                continue
             while (event := self._next(order)) is not None and event.at <= now:
                 self.change(order, event.at, event.happen)
+            self._next_at[order.id] = event.at if event is not None else None
+        if not reading:
+            self._next_at.clear()
 
     def change(self, order: Order, at: datetime, happen: Callable[[], None]) -> None:
         """Do something to an order, and what follows where that ended it."""

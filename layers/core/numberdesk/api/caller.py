@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numberdesk.services.clerk import Clerk
     from numberdesk.services.dead_letters import DeadLetterDesk
     from numberdesk.services.market import Market
+    from numberdesk.services.placing_gate import GateDesk
     from numberdesk.services.profiles import Profiles
     from numberdesk.services.reading import Reading
     from numberdesk.services.uploads import Uploads
@@ -30,6 +31,7 @@ class Services:
     profiles: Profiles
     uploads: Uploads
     dead_letters: DeadLetterDesk
+    gate: GateDesk
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.snapshot import AssetSeen
 
-_GONE = frozenset({AssetState.FAILED, AssetState.CANCELLED})
+_GONE = frozenset({AssetState.FAILED, AssetState.CANCELLED, AssetState.DELETED})
 
 Most = Annotated[int, Field(ge=1)]
 

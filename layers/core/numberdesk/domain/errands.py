@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import messages
+from numberdesk.domain import costs, messages
 from numberdesk.domain.order import Change, Errand
-from numberdesk.domain.words import ChangeKind, ErrandKind, ErrandState, OrderState
+from numberdesk.domain.words import AssetState, ChangeKind, ErrandKind, ErrandState, OrderState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime, timedelta
 
-    from numberdesk.domain.order import Order, Requirement
+    from numberdesk.domain.order import Asset, Order, Requirement
 
 MOST_OPEN = 20
 """Open errands of one order."""
@@ -68,7 +68,17 @@ def done(order: Order, errand: Errand, outcome: str, now: datetime) -> Step:
             text = messages.submitted(order, over, [it.label for it in answered(order, errand)])
         case ErrandKind.EXTENSION:
             kind, text = ChangeKind.EXTENSION_REQUESTED, messages.extension_requested(order, over)
+        case ErrandKind.RELEASE:
+            order = order.with_(assets=tuple(_released(it, errand, now) for it in order.assets))
+            order = order.with_(costs=costs.add_up(order.assets))
+            kind, text = ChangeKind.NUMBER_RELEASED, messages.number_released(order, errand.number or "", errand.by)
     return order, [Change.model_validate({"kind": kind, "data": data, "message": text})]
+
+
+def _released(asset: Asset, errand: Errand, now: datetime) -> Asset:
+    if asset.value != errand.number:
+        return asset
+    return asset.model_copy(update={"state": AssetState.DELETED, "word": "released", "released_at": now})
 
 
 def refused(order: Order, errand: Errand, outcome: str, now: datetime, *, people: bool = True) -> Step:
@@ -118,7 +128,8 @@ def close(order: Order, now: datetime) -> Step:
     """The order is over: what was still to be done is not. A wish to cancel is either fulfilled or void."""
     changes: list[Change] = []
     for errand in order.errands:
-        if errand.open:
+        # A spare purchase costs on whatever became of the order.
+        if errand.open and errand.kind is not ErrandKind.CANCEL_SPARE:
             if errand.kind is ErrandKind.CANCEL and order.state is OrderState.CANCELLED:
                 order, more = done(order, errand, "the order is cancelled", now)
             else:
@@ -155,7 +166,7 @@ def covering(order: Order, requirement: Requirement, number: str | None = None) 
 def describe(order: Order, errand: Errand) -> dict[str, object]:
     """Say what an errand is, for programs: no value is in it."""
     said: dict[str, object] = {"errand_id": errand.id, "errand": errand.kind.value, "by": errand.by}
-    for name in ("sub_order_id", "number", "group_id", "comment_id"):
+    for name in ("sub_order_id", "number", "group_id", "comment_id", "spare_id"):
         if (value := getattr(errand, name)) is not None:
             said[name] = value
     if errand.requirement_ids:

@@ -47,6 +47,8 @@ class Owned(Record):
     """Decimal amounts as the provider writes them."""
     monthly_cost: str | None = None
     currency: str | None = None
+    given_back: bool = False
+    """Released: it is listed until what is paid for ends."""
 
 
 class OnOrder(Record):

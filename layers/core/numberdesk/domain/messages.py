@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from numberdesk.domain.order import duration_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
     from zoneinfo import ZoneInfo
 
@@ -142,11 +142,15 @@ def errand_refused(order: Order, errand: Errand, labels: list[str]) -> str:
         "extension": "The request for more time",
         "read": "The mark on a comment as read",
         "cancel": "The cancellation",
+        "cancel_spare": f"The cancellation of the spare purchase {errand.spare_id}",
+        "release": f"Giving back {errand.number}",
     }[errand.kind.value]
     todo = {
         "supply": "Correct them and supply them again.",
         "group": "See the group at the provider, and name a fulfilled one.",
         "cancel": "The order goes on; see it at the provider.",
+        "cancel_spare": "See at the provider what can be given back.",
+        "release": "It is still yours and costs on; see it at the provider.",
     }.get(errand.kind.value, "See the order at the provider.")
     return (
         f"{subject(order)}: {what} for {_scope(order, errand)}, asked for by {who(errand.by)}, was not taken: "
@@ -184,13 +188,87 @@ def _scope(order: Order, errand: Errand) -> str:
     return _where(order, errand.sub_order_id) if errand.sub_order_id else "the whole order"
 
 
-def cancelled_before(order: Order, by: str) -> str:
+def held(order: Order, why: str) -> str:
+    """Tell an order that a person must decide on."""
+    return (
+        f"{subject(order)} is held, and nothing was bought: {why}. Release it or refuse it through numberdesk's API; until then it "
+        "stays received."
+    )
+
+
+def held_back(order: Order, why: str) -> str:
+    """Tell an order that goes on by itself."""
+    return f"{subject(order)} waits: {why}. It goes on by itself."
+
+
+def duplicate_found(order: Order, spare_id: str, *, cancelling: bool) -> str:
+    """Tell a purchase too many."""
+    what = (
+        f"was bought a second time as {spare_id}; its own purchase is {order.provider_order_id}"
+        if order.provider_order_id
+        else f"is over ({order.state.value}), and a purchase of it was found all the same: {spare_id}"
+    )
+    todo = (
+        "numberdesk is cancelling that; see at the provider whether it was in time."
+        if cancelling
+        else "The provider has no way to cancel it: give its numbers back there if you do not need them."
+    )
+    return f"{subject(order)} {what}. {todo}"
+
+
+def number_released(order: Order, value: str, by: str) -> str:
+    """Tell a number given back."""
+    return f"{subject(order)}: {value} was given back to the provider, as {who(by)} asked; it costs nothing from the end of what is paid."
+
+
+_DIFFERENCES = {
+    "orphan": "owned there, in no order here",
+    "vanished": "in an order here, not owned there any more",
+    "double": "held by two orders here",
+    "orphan_order": "orders there that are no order's here",
+    "double_order": "references that two orders there carry",
+    "vanished_order": "open orders here that are not listed there",
+}
+
+
+def inventory_differs(provider: str, account: str, kinds: Mapping[str, Sequence[str]]) -> str:
+    """Tell what a comparison of an account with the records found that was not told before."""
+    found = "; ".join(f"{_DIFFERENCES[kind]}: {len(values)} ({listed(values)})" for kind, values in kinds.items())
+    return (
+        f"{provider_name(provider)}, account {account}: what the provider says and what numberdesk has on record differ. {found}. "
+        "Nothing was changed. Give back what nobody needs, ask the provider for what is gone; each is told once."
+    )
+
+
+def placing_stopped(by: str, reason: str) -> str:
+    """Tell the switch."""
+    return f"Placing was switched off by {who(by)}{f': {reason}' if reason else ''}. Orders are taken in and wait as received; looks and reminders go on."
+
+
+def placing_resumed(by: str, reason: str) -> str:
+    """Tell the switch."""
+    return f"Placing was switched on again by {who(by)}{f': {reason}' if reason else ''}. Orders that wait are placed within minutes."
+
+
+def table_restored() -> str:
+    """Tell a restored table."""
+    return (
+        "The order table was restored from a backup: it does not know what was bought since. Placing is off. Every account is being "
+        "compared with the records; see what differs, then confirm the restore through numberdesk's API. Looks and reminders go on."
+    )
+
+
+def cancelled_before(order: Order, by: str, refused_because: str | None = None) -> str:
     """Tell a cancellation before anything was bought."""
+    if refused_because is not None:
+        return f"{subject(order)} was refused by {who(by)} before anything was bought: {refused_because}."
     return f"{subject(order)} was cancelled before anything was bought, as {who(by)} asked."
 
 
 def deleted(order: Order) -> str:
     """Tell that the numbers are gone."""
+    if all(asset.released_at for asset in order.assets):
+        return f"All numbers of {subject(order)} were given back."
     return (
         f"All numbers of {subject(order)} were deleted from the account. If nobody of yours did that, ask the provider."
     )
@@ -200,7 +278,7 @@ def unknown(order: Order, *, looking: bool, look_for: str) -> str:
     """Tell an unclear purchase."""
     if looking:
         return (
-            f"{subject(order)} was sent, and no clear answer came back. It may have been bought; it is not sent again. "
+            f"{subject(order)} was sent, and no clear answer came back. It may have been bought; it is not sent again blindly. "
             "numberdesk is looking for it at the provider and will say what it finds."
         )
     return (

@@ -2,6 +2,9 @@
 
 The intent is written before the call. Whatever is not a definite answer makes the order `unknown`, and an order that was
 ever unclear is never again taken for refused: the refusal may be our own purchase.
+
+What an attempt takes (of the limits of its account, and the lock on its content) is taken with the intent and given back
+with the outcome that says that nothing was bought.
 """
 
 from __future__ import annotations
@@ -9,13 +12,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
-from numberdesk.domain import deadlines, errands, messages
+from numberdesk.domain import costs, deadlines, errands, messages
 from numberdesk.domain.lists import metadata_key
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import OWN, Asset, Attempt, Change, Order, Requirement
+from numberdesk.domain.order import OWN, Asset, Attempt, Change, Errand, Hold, Order, Release, Requirement
 from numberdesk.domain.request import CriteriaItem, Request
 from numberdesk.domain.schedule import schedule
-from numberdesk.domain.words import AssetState, ChangeKind, OrderState, RequirementState
+from numberdesk.domain.words import (
+    FOR_A_PERSON,
+    AssetState,
+    ChangeKind,
+    ErrandKind,
+    HoldKind,
+    OrderState,
+    RequirementState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +40,8 @@ if TYPE_CHECKING:
 
 MOST_SEARCHES = 3
 """Choices of numbers for one order, when the chosen ones were gone. Attempts that failed otherwise do not count."""
+_MOST_GONE = 2000
+"""Numbers that are remembered as gone: the newest ones. A row holds 400 KB."""
 
 Step = tuple[Order, list[Change]]
 
@@ -102,12 +115,11 @@ def receive(
     return order, changes
 
 
-def cancel(order: Order, by: str, now: datetime) -> Step:
-    """Cancel an order that was not sent: nothing was bought, and nothing will be."""
-    over = order.with_(
+def cancel(order: Order, by: str, now: datetime, *, refused_because: str | None = None) -> Step:
+    """Cancel an order for which nothing was bought: nothing will be. `refused_because` is given where a person refused a held one."""
+    over = _nothing_bought(order).with_(
         state=OrderState.CANCELLED,
         ended_at=now,
-        waiting_for=None,
         wake_at=None,
         next_look_at=None,
         deadlines=(),
@@ -123,18 +135,71 @@ def cancel(order: Order, by: str, now: datetime) -> Step:
         "delivered": 0,
         "asked": order.request.count,
     }
-    text = messages.cancelled_before(over, by)
+    if refused_because is not None:
+        data["refused_because"] = refused_because
+    text = messages.cancelled_before(over, by, refused_because)
     change = {"kind": ChangeKind.ORDER_CANCELLED, "data": data, "message": text}
     return over, [Change.model_validate(change), *closed]
 
 
-def wait(order: Order, until: datetime, why: str) -> Step:
+def wait(order: Order, until: datetime, why: str, now: datetime) -> Step:
     """Let a received order wait. It is tried again at `until`."""
-    return order.with_(wake_at=until, waiting_for=why), []
+    return order.with_(wake_at=until, waiting_for=why, waiting_since=order.waiting_since or now, hold=None), []
 
 
-def begin(order: Order, chosen: Sequence[AssetSeen], shortfall: str | None, now: datetime, timings: Timings) -> Step:
-    """Write the intent: from now until `send_before` one sender may call the provider, once."""
+def hold(order: Order, kind: HoldKind, why: str, now: datetime, until: datetime) -> Step:
+    """Hold a received order. One that is for a person stays until that person has decided; others are tried again at `until`.
+
+    It is told when it begins, and not again while it lasts.
+    """
+    known = order.hold is not None and order.hold.kind is kind
+    held = order.with_(
+        hold=order.hold if known else Hold(kind=kind, why=why, since=now),
+        waiting_for=why,
+        waiting_since=order.waiting_since or now,
+        wake_at=None if kind in FOR_A_PERSON else until,
+    )
+    if known or kind is HoldKind.SAME_CONTENT:
+        # The unclear order tells people itself; mostly it is settled within seconds.
+        return held, []
+    people = kind in FOR_A_PERSON
+    data = {"hold": kind.value, "why": why, "asked": order.request.count}
+    text = messages.held(held, why) if people else messages.held_back(held, why)
+    return held, [
+        Change.model_validate({"kind": ChangeKind.ORDER_HELD, "data": data, "message": text, "people": people})
+    ]
+
+
+def is_released(order: Order, kind: HoldKind) -> bool:
+    """Whether a person let the order go on in spite of this kind of hold."""
+    return any(release.kind is kind for release in order.releases)
+
+
+def release(order: Order, by: str, now: datetime) -> Step:
+    """A person lets a held order go on."""
+    if order.hold is None:
+        return order, []
+    let = Release(kind=order.hold.kind, by=by, at=now)
+    others = tuple(it for it in order.releases if it.kind is not let.kind)
+    free = order.with_(releases=(*others, let), hold=None, waiting_for="it was released", wake_at=now)
+    data = {"hold": let.kind.value, "by": by, "why": order.hold.why}
+    return free, [Change.model_validate({"kind": ChangeKind.ORDER_RELEASED, "data": data})]
+
+
+def begin(
+    order: Order,
+    chosen: Sequence[AssetSeen],
+    shortfall: str | None,
+    now: datetime,
+    timings: Timings,
+    *,
+    exact: bool,
+) -> Step:
+    """Write the intent: from now until `send_before` one sender may call the provider, once.
+
+    It takes of the limits of its account. Where a search for the purchase is not `exact`, it locks its content until it is known what
+    came of it: two unclear purchases of equal content could not be told apart.
+    """
     send_before = now + timings.send_window
     attempt = Attempt(
         number=order.attempt.number + 1 if order.attempt else 1,
@@ -147,7 +212,12 @@ def begin(order: Order, chosen: Sequence[AssetSeen], shortfall: str | None, now:
         attempt=attempt,
         shortfall=shortfall,
         waiting_for=None,
+        waiting_since=None,
+        hold=None,
+        reserved=costs.reservation(order, chosen, now),
+        content_lock=None if exact else order.request.content_hash(),
         wake_at=attempt.resolve_at,
+        costs=costs.add_up(chosen),
         assets=tuple(
             Asset(
                 kind=asset.kind,
@@ -156,6 +226,10 @@ def begin(order: Order, chosen: Sequence[AssetSeen], shortfall: str | None, now:
                 word=asset.word,
                 country=asset.country,
                 number_type=asset.number_type,
+                features=asset.features,
+                upfront_cost=asset.upfront_cost,
+                monthly_cost=asset.monthly_cost,
+                currency=asset.currency,
             )
             for asset in chosen
         ),
@@ -169,27 +243,31 @@ def begin(order: Order, chosen: Sequence[AssetSeen], shortfall: str | None, now:
     return placing, [Change.model_validate({"kind": ChangeKind.PLACING_BEGUN, "data": data})]
 
 
-def placed(order: Order, provider_order_id: str, word: str | None, now: datetime, *, found: bool = False) -> Step:
+def placed(
+    order: Order,
+    provider_order_id: str,
+    word: str | None,
+    now: datetime,
+    *,
+    found: bool = False,
+    can_cancel: bool = False,
+) -> Step:
     """A definite yes, now or late, or a purchase found by looking. The order is due for a look at once.
 
-    Whatever the order became meanwhile, it is bought. An order that already has this purchase stays as it is; another
-    purchase of the same order is told as a contradiction.
+    Whatever the order became meanwhile, it is bought. An order that already has this purchase stays as it is. Another
+    purchase of the same order, or one of an order that is over, is a spare: it is told, and cancelled where the provider can
+    (`can_cancel`).
     """
-    if order.provider_order_id is not None:
-        if order.provider_order_id == provider_order_id:
-            return order, []
-        shown = (
-            f"a second order, {provider_order_id}, for the same request. One of the two may have to be cancelled there"
-        )
-        text = messages.contradiction(order, shown)
-        data: dict[str, object] = {"recorded": order.provider_order_id, "shown": provider_order_id}
-        return order, [
-            Change.model_validate(
-                {"kind": ChangeKind.PROVIDER_CONTRADICTION, "data": data, "message": text, "people": True}
-            )
-        ]
+    if provider_order_id == order.provider_order_id or provider_order_id in order.spares:
+        return order, []
+    if order.provider_order_id is not None or order.ended:
+        return _spare(order, provider_order_id, now, can_cancel=can_cancel)
     bought = order.with_(
         state=OrderState.PENDING,
+        content_lock=None,
+        waiting_for=None,
+        waiting_since=None,
+        hold=None,
         provider_order_id=provider_order_id,
         provider_word=word,
         placed_at=now,
@@ -199,7 +277,7 @@ def placed(order: Order, provider_order_id: str, word: str | None, now: datetime
         unknown_since=None,
         ended_at=None,
     )
-    data = {
+    data: dict[str, object] = {
         "from": order.state.value,
         "provider_order_id": provider_order_id,
         "found": found,
@@ -209,6 +287,74 @@ def placed(order: Order, provider_order_id: str, word: str | None, now: datetime
     return bought, [
         Change.model_validate({"kind": ChangeKind.ORDER_PLACED, "data": data, "message": text, "people": found})
     ]
+
+
+def _spare(order: Order, spare_id: str, now: datetime, *, can_cancel: bool) -> Step:
+    data: dict[str, object] = {"recorded": order.provider_order_id, "spare": spare_id, "cancelling": can_cancel}
+    text = messages.duplicate_found(order, spare_id, cancelling=can_cancel)
+    told = {"kind": ChangeKind.DUPLICATE_PURCHASE_FOUND, "data": data, "message": text, "people": True}
+    spared = order.with_(spares=(*order.spares, spare_id))
+    changes = [Change.model_validate(told)]
+    if can_cancel:
+        errand_id = errands.next_id(spared)
+        errand = Errand(id=errand_id, kind=ErrandKind.CANCEL_SPARE, by="policy", asked_at=now, spare_id=spare_id)
+        spared, asked = errands.ask(spared, errand)
+        spared, changes = spared.with_(wake_at=now), changes + asked
+    return spared, changes
+
+
+def _nothing_bought(order: Order) -> Order:
+    """Give back what an attempt took, and forget what it waited for."""
+    return order.with_(
+        reserved=None,
+        content_lock=None,
+        costs=(),
+        waiting_for=None,
+        waiting_since=None,
+        hold=None,
+        unknown_since=None,
+    )
+
+
+def try_again(order: Order, now: datetime) -> Step:
+    """A search that is exact found nothing after the settling time: order the very same numbers again, once.
+
+    Should the first attempt have been taken in after all, the provider refuses the second sale of the same numbers, and the
+    order is unclear again.
+    """
+    again = order.with_(
+        state=OrderState.RECEIVED,
+        frozen=True,
+        reserved=None,
+        content_lock=None,
+        wake_at=now,
+        next_look_at=None,
+        waiting_for="a second attempt with the same numbers",
+        waiting_since=now,
+    )
+    data = {"attempt": order.attempt.number if order.attempt else 0, "reason": "not_found"}
+    return again, [Change.model_validate({"kind": ChangeKind.PLACING_ABANDONED, "data": data})]
+
+
+def placed_as(order: Order, provider_order_id: str, word: str | None, by: str, now: datetime) -> Step:
+    """A person says which purchase at the provider is this order's."""
+    bought, changes = placed(order, provider_order_id, word, now, found=True)
+    data = {"answer": "placed_as", "by": by, "provider_order_id": provider_order_id}
+    return bought, [Change.model_validate({"kind": ChangeKind.PURCHASE_RESOLVED, "data": data}), *changes]
+
+
+def not_placed(order: Order, by: str, now: datetime, *, place_again: bool) -> Step:
+    """A person says that nothing was bought: the order is placed anew, or it is over."""
+    data = {"answer": "not_placed", "by": by, "place_again": place_again}
+    change = Change.model_validate({"kind": ChangeKind.PURCHASE_RESOLVED, "data": data})
+    clear = order.with_(ever_unclear=False, frozen=False, people_told=False, searches=0, looked_for=True)
+    if not place_again:
+        over, changes = cancel(clear, by, now)
+        return over, [change, *changes]
+    again = _nothing_bought(clear).with_(
+        state=OrderState.RECEIVED, assets=(), wake_at=now, next_look_at=None, waiting_since=now
+    )
+    return again, [change]
 
 
 def refused(
@@ -225,22 +371,22 @@ def refused(
     choices_gone = order.choices_gone + 1
     by_criteria = any(isinstance(item, CriteriaItem) for item in order.request.items)
     if numbers_gone and by_criteria and order.state is OrderState.PLACING and choices_gone < MOST_SEARCHES:
-        again = order.with_(
+        again = _nothing_bought(order).with_(
             state=OrderState.RECEIVED,
-            gone=(*order.gone, *(asset.value for asset in order.assets)),
+            gone=(*order.gone, *(asset.value for asset in order.assets))[-_MOST_GONE:],
             choices_gone=choices_gone,
             assets=(),
             wake_at=now,
             waiting_for="a new choice of numbers",
+            waiting_since=now,
         )
         data: dict[str, object] = {"choice": choices_gone, "reason": "numbers_gone", "code": code}
         return again, [Change.model_validate({"kind": ChangeKind.PLACING_ABANDONED, "data": data})]
     order, closed = errands.close(order, now)
-    failed = order.with_(
+    failed = _nothing_bought(order).with_(
         state=OrderState.FAILED,
         deadlines=(),
         ended_at=now,
-        waiting_for=None,
         wake_at=None,
         next_look_at=None,
         assets=tuple(asset.model_copy(update={"state": AssetState.FAILED}) for asset in order.assets),
@@ -263,12 +409,18 @@ def refused(
     ]
 
 
-def not_bought(order: Order, why: str, until: datetime) -> Step:
+def not_bought(order: Order, why: str, until: datetime, now: datetime) -> Step:
     """This attempt surely bought nothing, and the reason lies not with the order: back to `received`, tried again later.
 
-    An order with an earlier unclear attempt never gets here: it is `unknown`, and nothing is sent for it.
+    A second attempt after an unclear one keeps its numbers: they are still the only ones that it may order.
     """
-    back = order.with_(state=OrderState.RECEIVED, assets=(), wake_at=until, waiting_for=why)
+    back = _nothing_bought(order).with_(
+        state=OrderState.RECEIVED,
+        assets=order.assets if order.frozen else (),
+        wake_at=until,
+        waiting_for=why,
+        waiting_since=now,
+    )
     data: dict[str, object] = {"attempt": order.attempt.number if order.attempt else 0, "reason": why}
     return back, [Change.model_validate({"kind": ChangeKind.PLACING_ABANDONED, "data": data})]
 

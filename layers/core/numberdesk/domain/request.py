@@ -315,6 +315,15 @@ class Request(_Message):
         """How many numbers and keywords the order asks for in all."""
         return sum(item.count for item in self.items)
 
+    def content_hash(self) -> str:
+        """Hash what is to be bought (SHA-256, hexadecimal).
+
+        Two orders of equal content cannot be told apart at a provider that shows no reference of ours.
+        """
+        items = [item.model_dump(mode="json", exclude_defaults=True) for item in self.items]
+        canonical = sorted(json.dumps(item, sort_keys=True, separators=(",", ":")) for item in items)
+        return hashlib.sha256("\n".join(canonical).encode()).hexdigest()
+
 
 def read_json(body: str) -> Any:
     """Read JSON.

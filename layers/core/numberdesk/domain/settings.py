@@ -51,3 +51,9 @@ class Timings(Record):
     """How long a caller waits for its turn at a provider before it puts the work back."""
     retry_pause: Positive = timedelta(seconds=30)
     """Pause before an order that could not even be prepared is tried again."""
+    hold_pause: Positive = timedelta(seconds=60)
+    """Pause before an order that is held back, and not for a person, is tried again."""
+    inventory_interval: Positive = timedelta(days=1)
+    """How often an account is compared with the records."""
+    doubt: Positive = timedelta(days=14)
+    """How long after a restore an order without a record may have been bought before: as long as a queue keeps a message."""

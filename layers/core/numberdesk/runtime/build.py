@@ -11,7 +11,7 @@ from numberdesk.runtime import aws
 from numberdesk.runtime.clock import SystemClock
 from numberdesk.runtime.failures import Failures
 from numberdesk.runtime.observe import PowertoolsMeter, logger
-from numberdesk.runtime.settings import env, is_true, timings, zone
+from numberdesk.runtime.settings import env, is_true, limits, timings, zone
 from numberdesk.services.desk import Desk
 from numberdesk.storage.table import Table
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numberdesk.api.app import Api
+    from numberdesk.services.inventory import Stocktaker
     from numberdesk.services.place import Placer
     from numberdesk.services.publish import Publisher
     from numberdesk.services.sync import Syncer
@@ -83,6 +84,7 @@ def placer() -> Placer:
         _desk(),
         SqsDeadLetters(aws.sqs(), env("ORDER_DEAD_LETTER_QUEUE_URL")),
         env("STACK_SCOPE"),
+        limits(),
         metadata_name=env("LISTED_METADATA_KEY"),
     )
 
@@ -108,6 +110,7 @@ def desk_api() -> Api:
     from numberdesk.services.dead_letters import DeadLetterDesk  # noqa: PLC0415
     from numberdesk.services.market import Market  # noqa: PLC0415
     from numberdesk.services.paging import Tokens  # noqa: PLC0415
+    from numberdesk.services.placing_gate import GateDesk  # noqa: PLC0415
     from numberdesk.services.profiles import Profiles  # noqa: PLC0415
     from numberdesk.services.reading import Reading  # noqa: PLC0415
     from numberdesk.services.receive import TOKEN_DIGEST, key_list  # noqa: PLC0415
@@ -130,6 +133,7 @@ def desk_api() -> Api:
         profiles=Profiles(store, desk.providers, files, uploads, desk.clock, tokens),
         uploads=uploads,
         dead_letters=DeadLetterDesk(store, desk.sync_queue, letters),
+        gate=GateDesk(store, desk.clock, desk.timings),
     )
     return Api(services, logger)
 
@@ -146,6 +150,13 @@ def waker() -> Waker:
         SystemClock(),
         PowertoolsMeter(),
     )
+
+
+def stocktaker() -> Stocktaker:
+    """Build what compares accounts with the records."""
+    from numberdesk.services.inventory import Stocktaker  # noqa: PLC0415 - each function imports its own service only
+
+    return Stocktaker(_desk())
 
 
 def publisher() -> Publisher:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from zoneinfo import ZoneInfo
 
+from numberdesk.domain.costs import Limits
 from numberdesk.domain.settings import Timings
 
 
@@ -26,6 +27,11 @@ def env(name: str) -> str:
 def timings() -> Timings:
     """Read the times that the desk keeps from `TIMINGS`, one JSON object; what it leaves out has its default."""
     return Timings.model_validate_json(env("TIMINGS"))
+
+
+def limits() -> Limits:
+    """Read the limits on spending from `LIMITS`, one JSON object; what it leaves out has no limit."""
+    return Limits.model_validate_json(env("LIMITS"))
 
 
 def zone() -> ZoneInfo:

@@ -25,17 +25,20 @@ from numberdesk.domain.words import (
     DELIVERED,
     ENDED,
     FOLLOWED,
+    FOR_A_PERSON,
+    AssetState,
     ChangeKind,
     ErrandKind,
     ErrandState,
+    HoldKind,
     OrderState,
     RequirementState,
     ValueKind,
 )
 from numberdesk.providers import registry
-from numberdesk.providers.base import ProviderError
+from numberdesk.providers.base import NoSuchOrderError, ProviderError
 from numberdesk.services.catalogue import MOST_READS
-from numberdesk.services.ports import ConflictError
+from numberdesk.services.ports import ClaimedError, ConflictError
 from numberdesk.services.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -173,6 +176,93 @@ class Clerk:
             return Asked(order.with_(acknowledged=acknowledged), (change,), {})
 
         return self._write(order_id, by, wish)
+
+    # Money
+
+    def release(self, order_id: str, by: str) -> Order:
+        """Let an order go on that is held for a person."""
+
+        def wish(order: Order, now: datetime) -> Asked:
+            _require_held(order)
+            return Asked(*placing.release(order, by, now), {})
+
+        return self._write(order_id, by, wish)
+
+    def refuse(self, order_id: str, reason: str, by: str) -> Order:
+        """Cancel an order that is held for a person."""
+
+        def wish(order: Order, now: datetime) -> Asked:
+            _require_held(order)
+            return Asked(*placing.cancel(order, by, now, refused_because=reason), {})
+
+        return self._write(order_id, by, wish)
+
+    def resolve_placed_as(self, order_id: str, provider_order_id: str, by: str) -> Order:
+        """Say which order at the provider is the purchase of one that is unclear. It is looked at there before it is believed."""
+        _require_unclear(order := self._get(order_id))
+        try:
+            provider = self.desk.providers.connect(order.provider, order.account)
+            shown = provider.observe(order.with_(provider_order_id=provider_order_id))
+        except NoSuchOrderError:
+            fault = Fault("placed_as", "no_such_order", "the provider has no order of this id")
+            raise ProblemError(Problem.INVALID, "nothing was resolved", [fault]) from None
+
+        def wish(order: Order, now: datetime) -> Asked:
+            _require_unclear(order)
+            return Asked(*placing.placed_as(order, provider_order_id, shown.word, by, now), {})
+
+        try:
+            return self._write(order_id, by, wish)
+        except ClaimedError as error:
+            detail = f"that is the purchase of order {error.order_id}"
+            raise ProblemError(Problem.CLAIMED, detail) from None
+
+    def resolve_not_placed(self, order_id: str, by: str, *, place_again: bool) -> Order:
+        """Say that nothing was bought for an order that is unclear: it is placed anew, or over."""
+
+        def wish(order: Order, now: datetime) -> Asked:
+            _require_unclear(order)
+            return Asked(*placing.not_placed(order, by, now, place_again=place_again), {})
+
+        return self._write(order_id, by, wish)
+
+    def release_number(self, order_id: str, value: str, by: str) -> Order:
+        """Give a delivered number or keyword back to the provider. A person's act: nothing here does it by itself."""
+
+        def wish(order: Order, now: datetime) -> Asked:
+            _require_ability(order, Ability.RELEASE)
+            found = next((it for it in order.assets if it.value == value), None)
+            if found is None or found.state is not AssetState.ACTIVE or found.released_at is not None:
+                raise ProblemError(Problem.NOT_FOUND, "the order holds no such number")
+            if any(it.open and it.kind is ErrandKind.RELEASE and it.number == value for it in order.errands):
+                return Asked(order, (), {})
+            return self._ask(order, [_errand(order, ErrandKind.RELEASE, by, now, number=value)], {})
+
+        return self._write(order_id, by, wish, ended_too=True)
+
+    # People's data
+
+    def forget(self, order_id: str, by: str) -> Order:
+        """Erase everything personal of an order that is over: its message, values, comments, notifications, files.
+
+        The ledger stays and still replays: it never held any of it. Copies on the bus, in e-mails, in dead-letter queues and at the
+        provider are not reached. Asked again, it erases again: what an interrupted run left goes then.
+        """
+
+        def wish(order: Order, now: datetime) -> Asked:
+            if not order.ended:
+                raise ProblemError(
+                    Problem.ORDER_OPEN, "what is personal is needed until the order is over; cancel it first"
+                )
+            if order.forgotten_at is not None:
+                return Asked(order, (), {})
+            change = Change.model_validate({"kind": ChangeKind.ORDER_FORGOTTEN, "data": {"by": by}})
+            return Asked(order.with_(forgotten_at=now, metadata_key=None), (change,), {})
+
+        order = self._write(order_id, by, wish, ended_too=True)
+        self.uploads.forget_order(order_id)
+        self.desk.store.erase(order_id)
+        return order
 
     # Requirements
 
@@ -555,6 +645,17 @@ def _last_supply(order: Order, requirement: Requirement, number: str | None) -> 
 
 def _keys(requirements: Sequence[Requirement]) -> list[tuple[str, str]]:
     return [(it.sub_order_id, it.id) for it in requirements]
+
+
+def _require_held(order: Order) -> None:
+    if order.state is not OrderState.RECEIVED or order.hold is None or order.hold.kind not in FOR_A_PERSON:
+        raise ProblemError(Problem.NOT_HELD, "the order is not held for a person; see what it waits for")
+
+
+def _require_unclear(order: Order) -> None:
+    doubted = order.state is OrderState.RECEIVED and order.hold is not None and order.hold.kind is HoldKind.RESTORED
+    if order.state is not OrderState.UNKNOWN and not doubted:
+        raise ProblemError(Problem.NOT_UNKNOWN, "what became of its purchase is not in doubt")
 
 
 def _require_placed(order: Order) -> None:

@@ -18,9 +18,10 @@ from numberdesk.domain.values import (
     Kept,
     TextValue,
 )
-from numberdesk.domain.words import ErrandKind, ErrandState
+from numberdesk.domain.words import AssetKind, ErrandKind, ErrandState
 from numberdesk.providers.base import (
     AccountFaultError,
+    NoSuchThingError,
     NotAbleError,
     NotSentError,
     ProviderError,
@@ -110,12 +111,20 @@ class Errands:
         match errand.kind:
             case ErrandKind.CANCEL:
                 return provider.cancel(order, sub_order_id=errand.sub_order_id)
+            case ErrandKind.CANCEL_SPARE:
+                return provider.cancel(order.with_(provider_order_id=errand.spare_id, sub_orders=()))
+            case ErrandKind.RELEASE:
+                return self._release(order, errand, provider)
             case ErrandKind.GROUP:
                 group_id = errand.group_id or ""
                 return provider.attach_group(order, group_id, sub_order_id=errand.sub_order_id, number=errand.number)
             case ErrandKind.READ:
                 provider.mark_read(errand.comment_id or "")
                 return ""
+        return self._say(order, errand, kept, provider)
+
+    def _say(self, order: Order, errand: Errand, kept: Kept | None, provider: Provider) -> str:
+        """Hand on what lies with an errand: values, or the words of a comment."""
         if kept is None and errand.by == "policy":
             # It brings no words of its own.
             kept = Kept(text=messages.extension_text(order))
@@ -125,6 +134,13 @@ class Errands:
             values = self._ready(order, errand, kept, provider)
             return provider.supply(order, values, sub_order_id=errand.sub_order_id, number=errand.number)
         return self._comment(order, errand, kept.text or "", provider)
+
+    def _release(self, order: Order, errand: Errand, provider: Provider) -> str:
+        kind = next((it.kind for it in order.assets if it.value == errand.number), AssetKind.NUMBER)
+        try:
+            return provider.release(errand.number or "", kind)
+        except NoSuchThingError:
+            return "not in the account any more"
 
     def _comment(self, order: Order, errand: Errand, text: str, provider: Provider) -> str:
         sub_order_id = errand.sub_order_id or ""

@@ -3,7 +3,10 @@
     message -> `received` (recorded, with its message) -> prepare (reads only) -> `placing` (the intent) -> one call -> outcome
 
 Whatever goes wrong before the intent leaves the order `received`, to be tried again later. From the intent on, only a
-definite answer settles it; anything else is `unknown` and is looked for by `sync`, never sent again.
+definite answer settles it; anything else is `unknown` and is looked for by `sync`, never sent again blindly.
+
+Before that, an order may be held: by the gate (the switch, a restored table), by a limit on spending, by another unclear order of
+the same content. The gate, the limits and the lock are checked once more by the very transaction that writes the intent.
 """
 
 from __future__ import annotations
@@ -13,12 +16,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
-from numberdesk.domain import answers, errands, ledger, placing
-from numberdesk.domain.capabilities import check
+from numberdesk.domain import answers, errands, gate, ledger, placing
+from numberdesk.domain.capabilities import Ability, Findability, check
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.request import InvalidMessageError, read_json, read_message, readable_order_id
-from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.domain.words import FOR_A_PERSON, ChangeKind, HoldKind, OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import (
     AccountFaultError,
@@ -30,12 +33,20 @@ from numberdesk.providers.base import (
     UnclearError,
 )
 from numberdesk.services.desk import what_broke
-from numberdesk.services.ports import ClaimedError, ConflictError
+from numberdesk.services.ports import (
+    ClaimedError,
+    ConflictError,
+    GateClosedError,
+    LimitError,
+    SameContentError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numberdesk.domain.catalogue import Specification
+    from numberdesk.domain.costs import Limits
+    from numberdesk.domain.gate import Gate
     from numberdesk.domain.order import Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.providers.base import Plan, Provider
@@ -56,6 +67,7 @@ class Placer:
     desk: Desk
     dead_letters: DeadLetters
     stack_scope: str
+    limits: Limits
     metadata_name: str
     """The metadata key by whose values orders are listed; none if empty."""
 
@@ -103,7 +115,7 @@ class Placer:
             # Known already, or waiting for its time: the record is followed, this message is done with.
             self.desk.log.info("nothing to place", extra={"state": order.state.value})
             return
-        _Attempt(self.desk, time_left).run(order)
+        _Attempt(self.desk, self.limits, time_left).run(order)
 
     def _receive(self, message: OrderMessage, correlation_id: str, submitted_by: str | None) -> Order:
         order = self.desk.store.get(message.order_id)
@@ -185,17 +197,17 @@ def _why(error: ProviderError) -> str:
 class _Attempt:
     """One try at placing one received order."""
 
-    def __init__(self, desk: Desk, time_left: Callable[[], timedelta]) -> None:
+    def __init__(self, desk: Desk, limits: Limits, time_left: Callable[[], timedelta]) -> None:
         self.desk = desk
+        self.limits = limits
         self.time_left = time_left
         self.send_before: datetime | None = None
 
     def run(self, order: Order) -> None:
-        now = self.desk.clock.now()
-        if wish := errands.cancelled_by(order):
-            # Asked for while a purchase was under way that came to nothing.
-            self._write(order, lambda it: placing.cancel(it, wish, now))
+        through = self.desk.store.gate()
+        if self._is_over(order) or self._is_held(order, through):
             return
+        now = self.desk.clock.now()
         state = self.desk.store.account_state(order.provider, order.account)
         probing = state is not None and state.blocked
         if state is not None and probing:
@@ -206,6 +218,8 @@ class _Attempt:
                 self._wait(order, until, f"the account is blocked: {state.reason}")
                 return
         try:
+            if gate.doubted(through, order, now) and not self._surely_new(order, probing=probing):
+                return
             provider, plan = self._prepare(order, probing=probing)
         except RefusedError as refusal:
             error = refusal  # the name of an except clause ends with it
@@ -221,13 +235,89 @@ class _Attempt:
             self._wait(order, self.desk.clock.now() + self.desk.timings.retry_pause, "too little time left in this run")
             return
         now = self.desk.clock.now()
-        begun, changes = placing.begin(order, plan.chosen, plan.shortfall, now, self.desk.timings)
+        begun = self._begin(order, plan, through)
+        if begun is not None:
+            self._send(begun, provider, plan, probing=probing)
+
+    def _is_over(self, order: Order) -> bool:
+        wish = errands.cancelled_by(order)
+        if wish is None:
+            return False
+        # Asked for while a purchase was under way that came to nothing.
+        self._write(order, lambda it: placing.cancel(it, wish, self.desk.clock.now()))
+        return True
+
+    def _is_held(self, order: Order, through: Gate) -> bool:
+        if order.hold is not None and order.hold.kind in FOR_A_PERSON:
+            self.desk.log.info("held for a person", extra={"hold": order.hold.kind.value})
+            return True
+        if why := gate.closed_because(through, self.desk.store.table_id()):
+            self._hold(order, HoldKind.SWITCH, why)
+            return True
+        return False
+
+    def _begin(self, order: Order, plan: Plan, through: Gate) -> Order | None:
+        """Write the intent; none where somebody else did, or something holds it back."""
+        now = self.desk.clock.now()
+        exact = registry.capabilities(order.provider).findability is Findability.EXACT
+        begun, changes = placing.begin(order, plan.chosen, plan.shortfall, now, self.desk.timings, exact=exact)
+        limits = None if placing.is_released(order, HoldKind.LIMIT) else self.limits
         try:
-            begun = self.desk.commit(order, begun, changes, now, ACTOR)
+            return self.desk.commit(order, begun, changes, now, ACTOR, limits=limits, gate=through)
         except ConflictError:
             self.desk.log.info("another sender was faster")
-            return
-        self._send(begun, provider, plan, probing=probing)
+        except LimitError as error:
+            self.desk.meter.count("OrdersHeld")
+            self._hold(order, HoldKind.LIMIT, f"a limit on spending: {error}")
+        except SameContentError as error:
+            self._hold(order, HoldKind.SAME_CONTENT, str(error))
+        except GateClosedError:
+            # It was turned, or confirmed, in this very moment: the next try reads it anew.
+            self._hold(order, HoldKind.SWITCH, "whether placing is on was just changed")
+        return None
+
+    def _surely_new(self, order: Order, *, probing: bool) -> bool:
+        """Whether an order may be placed that the table did not know before it was restored: it is looked for first.
+
+        Found, it is adopted. Not found, it is new only where the search is exact; elsewhere a person says.
+        """
+        if placing.is_released(order, HoldKind.RESTORED):
+            return True
+        provider = self.desk.providers.connect(order.provider, order.account, fresh=probing, guard=self._guard)
+        found = provider.find(order, self.desk.store.message(order.order_id)) if provider.can_find else []
+        owners = self.desk.store.orders_of(order.provider, order.account, [it.provider_order_id for it in found])
+        ours = [it for it in found if owners.get(it.provider_order_id, order.order_id) == order.order_id]
+        capabilities = registry.capabilities(order.provider)
+        if ours and capabilities.match_is_proof:
+            self._adopt(order, ours)
+            return False
+        if capabilities.findability is Findability.EXACT:
+            return True
+        candidates = f" Candidates: {', '.join(it.provider_order_id for it in ours)}." if ours else ""
+        why = (
+            "it may have been bought before the order table was restored, and the provider has no sure way to look for it. "
+            f"{provider.what_to_look_for(order)}{candidates}"
+        )
+        self._hold(order, HoldKind.RESTORED, why)
+        return False
+
+    def _adopt(self, order: Order, found: Sequence[Placed]) -> None:
+        can_cancel = Ability.CANCEL in registry.capabilities(order.provider).abilities
+
+        def step(it: Order) -> placing.Step:
+            now, changes = self.desk.clock.now(), []
+            for each in found:
+                it, more = placing.placed(it, each.provider_order_id, each.word, now, found=True, can_cancel=can_cancel)
+                changes += more
+            return it, changes
+
+        self._write(order, step)
+
+    def _hold(self, order: Order, kind: HoldKind, why: str) -> None:
+        timings = self.desk.timings
+        pause = timings.unclear_cadence[0] if kind is HoldKind.SAME_CONTENT else timings.hold_pause
+        now = self.desk.clock.now()
+        self._write(order, lambda it: placing.hold(it, kind, why, now, now + pause))
 
     def _prepare(self, order: Order, *, probing: bool) -> tuple[Provider, Plan]:
         message = self.desk.store.message(order.order_id)
@@ -235,7 +325,7 @@ class _Attempt:
             detail = "its message was erased before it was placed"
             raise RefusedError(detail, code="message_erased")
         provider = self.desk.providers.connect(order.provider, order.account, fresh=probing, guard=self._guard)
-        plan = provider.plan(message, exclude=frozenset(order.gone))
+        plan = provider.plan(message, exclude=frozenset(order.gone), frozen=order.assets if order.frozen else ())
         self._check(message, provider, plan)
         return provider, plan
 
@@ -301,7 +391,7 @@ class _Attempt:
         except ProviderError as error:
             # Nothing was bought: the account's fault, or the call never left.
             why, until = _why(error), self._until(order, error)
-            self._write(order, lambda it: placing.not_bought(it, why, until))
+            self._write(order, lambda it: placing.not_bought(it, why, until, self.desk.clock.now()))
         except Exception as error:  # noqa: BLE001 - whatever it is, something may have been bought
             self.desk.log.error("placing broke", extra=what_broke(error))  # noqa: TRY400 - without its text
             self._unclear(order, type(error).__name__, can_look=provider.can_find, look_for=look_for)
@@ -329,13 +419,16 @@ class _Attempt:
 
     def _placed(self, order: Order, placed: Placed) -> None:
         """Record the purchase, whatever the order has become meanwhile: a late answer is a purchase found."""
+        can_cancel = Ability.CANCEL in registry.capabilities(order.provider).abilities
+        attempt = order.attempt
         for _ in range(_MOST_CONFLICTS):
             now = self.desk.clock.now()
-            found = order.state is OrderState.UNKNOWN
+            found = order.state is not OrderState.PLACING or order.attempt != attempt
             try:
-                order = self.desk.commit(
-                    order, *placing.placed(order, placed.provider_order_id, placed.word, now, found=found), now, ACTOR
+                step = placing.placed(
+                    order, placed.provider_order_id, placed.word, now, found=found, can_cancel=can_cancel
                 )
+                order = self.desk.commit(order, *step, now, ACTOR)
             except ConflictError:
                 order = self.desk.store.get(order.order_id) or order
             except ClaimedError as error:
@@ -370,7 +463,7 @@ class _Attempt:
         raise ConflictError
 
     def _wait(self, order: Order, until: datetime, why: str) -> None:
-        self._write(order, lambda it: placing.wait(it, until, why))
+        self._write(order, lambda it: placing.wait(it, until, why, self.desk.clock.now()))
 
     def _until(self, order: Order, error: ProviderError) -> datetime:
         """Say when to try again, and pause the account where the fault is its."""

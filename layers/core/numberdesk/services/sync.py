@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain import answers, placing
+from numberdesk.domain import answers, errands, messages, placing
+from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.fold import Folded, fold, fold_unreadable
 from numberdesk.domain.profile import ProfileKey
 from numberdesk.domain.schedule import schedule
@@ -102,6 +103,10 @@ class Syncer:
         for hint in hints:
             named = RawEvent(**{**_fields(kept), "event_id": hint.event_id})
             order_id = self._order_of(provider, account, hint)
+            order = self.desk.store.get(order_id) if order_id else None
+            if order is not None and order.forgotten_at is not None:
+                # What was erased does not come back with the next notification.
+                named = RawEvent(**{**_fields(named), "body": None})
             self._keep(named, order_id, reason="" if order_id else "no order of ours")
             if order_id is not None:
                 receipt = Receipt(hint.event_id, hint.event_type, received_at)
@@ -164,6 +169,9 @@ class Syncer:
         if order.state is OrderState.UNKNOWN or placing.overdue(order, self.desk.clock.now()):
             self._find(order, receipts)
             return
+        if errands.due(order, self.desk.clock.now()) and (order.state in FOLLOWED or order.ended):
+            # Also of an order that is over: a spare purchase is cancelled, a number given back.
+            order = self.errands.run(order, ACTOR)
         seen_since = (
             order.look_began_at is not None
             and notification is not None
@@ -175,8 +183,6 @@ class Syncer:
             # Nothing to look at yet, or looked at since it came: it is recorded, and that is all.
             self._commit(order, Folded(order, ()), receipts)
             return
-        if order.state in FOLLOWED:
-            order = self.errands.run(order, ACTOR)
         self._observe(order, notification, receipts)
 
     def _observe(self, order: Order, notification: Notification | None, receipts: Sequence[Receipt]) -> None:
@@ -267,19 +273,39 @@ class Syncer:
             return
         ours = self._unclaimed(order, found)
         now = self.desk.clock.now()
-        proof = registry.capabilities(order.provider).match_is_proof
-        if not ours or (len(ours) > 1 and not proof):
-            candidates = f" Candidates: {', '.join(placed.provider_order_id for placed in ours)}." if ours else ""
-            step = placing.not_found(order, now, rules, look_for + candidates)
+        capabilities = registry.capabilities(order.provider)
+        if not ours or (len(ours) > 1 and not capabilities.match_is_proof):
+            settled = now - (order.unknown_since or now) >= rules.timings.settling
+            if settled and capabilities.findability is Findability.EXACT and order.assets and not order.frozen:
+                step = placing.try_again(order, now)
+            else:
+                look_for += self._candidates(order, provider, ours) if settled and not order.people_told else ""
+                step = placing.not_found(order, now, rules, look_for)
         else:
+            can_cancel = Ability.CANCEL in capabilities.abilities
             step = placing.placed(order, ours[0].provider_order_id, ours[0].word, now, found=True)
             for spare in ours[1:]:
-                step = (step[0], step[1] + placing.placed(step[0], spare.provider_order_id, spare.word, now)[1])
+                spared = placing.placed(step[0], spare.provider_order_id, spare.word, now, can_cancel=can_cancel)
+                step = (spared[0], [*step[1], *spared[1]])
         try:
             self._commit(order, Folded(step[0], tuple(step[1])), receipts)
         except ClaimedError as error:
             # Another order was faster; the next search leaves this one out.
             raise ConflictError from error
+
+    def _candidates(self, order: Order, provider: Provider | None, found: Sequence[Placed]) -> str:
+        """Name what an unclear purchase may have become, for a person: nothing is adopted by it."""
+        said = f" Candidates: {', '.join(placed.provider_order_id for placed in found)}." if found else ""
+        try:
+            began = provider.candidates(order) if provider else []
+        except (AccountFaultError, UnreadableError, SlotBusyError) as error:
+            self.desk.log.warning("candidates not read", extra={"provider": order.provider, "error": str(error)})
+            return said
+        if not began:
+            return said
+        held = {it.value for it in self.desk.store.holdings(order.provider, order.account)}
+        free = [it.value for it in began if it.value not in held]
+        return f"{said} Begun since then, and in no order of ours: {messages.listed(free)}." if free else said
 
     def _search(self, order: Order, provider: Provider | None) -> list[Placed]:
         if provider is None:
@@ -298,19 +324,24 @@ class Syncer:
         return None
 
     def _unclaimed(self, order: Order, found: Sequence[Placed]) -> list[Placed]:
-        store = self.desk.store
-        return [
-            placed
-            for placed in found
-            if store.order_of(order.provider, order.account, placed.provider_order_id) in (None, order.order_id)
-        ]
+        ids = [placed.provider_order_id for placed in found]
+        owners = self.desk.store.orders_of(order.provider, order.account, ids)
+        return [it for it in found if owners.get(it.provider_order_id, order.order_id) == order.order_id]
 
     def _commit(
         self, before: Order, folded: Folded, receipts: Sequence[Receipt], kept: Mapping[str, Kept] | None = None
     ) -> Order:
         now = self.desk.clock.now()
         after = self.desk.commit(
-            before, folded.order, folded.changes, now, ACTOR, receipts=receipts, comments=folded.comments, kept=kept
+            before,
+            folded.order,
+            folded.changes,
+            now,
+            ACTOR,
+            receipts=receipts,
+            # What was erased does not come back with the next look.
+            comments=folded.comments if before.forgotten_at is None else (),
+            kept=kept,
         )
         self.desk.wake_soon(after)
         return after

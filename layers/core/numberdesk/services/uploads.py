@@ -126,6 +126,10 @@ class Uploads:
         self.store.put_upload(upload.model_copy(update={"stored": stored}))
         return stored
 
+    def forget_order(self, order_id: str) -> None:
+        """Delete every file that was uploaded for an order, with all its versions."""
+        self.files.delete_all(f"orders/{order_id}/")
+
     def _form(self, owner: str, filename: str, content_type: str, by: str) -> Form:
         now = self.clock.now()
         file_id = f"{_prefix(owner)}{uuid4().hex}"

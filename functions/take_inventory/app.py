@@ -1,0 +1,21 @@
+"""Take inventory: compare what providers say that we own and have on order with the records, each account once a day."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from numberdesk.runtime import build
+from numberdesk.runtime.observe import logger, metrics
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+stocktaker = build.stocktaker()
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001 - a tick says nothing
+    """Compare the accounts that are due, and say how many were."""
+    return {"compared": stocktaker.run(lambda: timedelta(milliseconds=context.get_remaining_time_in_millis()))}

@@ -1,0 +1,306 @@
+"""Compare what providers say that we own and have on order with our records, both ways, a day at a time.
+
+Nothing is changed at a provider by it, and nothing adopted: what differs is told once, and no more while it differs. What a
+provider tells of a number that an order holds (features, cost, since when) is kept with the number. A table that was restored
+is compared at once, whatever the day: placing waits for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol, TypeVar
+from uuid import NAMESPACE_URL, uuid5
+
+from numberdesk.domain import costs, messages
+from numberdesk.domain.capabilities import Ability
+from numberdesk.domain.ledger import Entry
+from numberdesk.domain.model import instant_text
+from numberdesk.domain.order import earliest
+from numberdesk.domain.words import FOLLOWED, ChangeKind, OrderState
+from numberdesk.providers import registry
+from numberdesk.providers.base import NotAbleError, ProviderError, SlotBusyError, UnreadableError
+from numberdesk.services.desk import what_broke
+from numberdesk.services.ports import ConflictError, Inventory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from numberdesk.domain.clock import Clock
+    from numberdesk.domain.market import OnOrder, Owned
+    from numberdesk.domain.order import Asset, Order
+    from numberdesk.providers.base import Provider
+    from numberdesk.services.desk import Desk
+    from numberdesk.services.ports import Holding
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+ACTOR = "take_inventory"
+_LEASE = timedelta(minutes=15)
+"""How long an account is one run's: as long as a run may take."""
+_JUST_NOW = timedelta(hours=1)
+"""What is younger may be on its way into the records."""
+_FIRST = 20
+_MOST_ENRICHED = 200
+"""Orders of one account that a run writes what it learned of their numbers to."""
+_MOST_PAGES = 5000
+_MOST_WAITS = 60
+_LONGEST_WAIT = timedelta(seconds=10)
+"""Turns at a provider that are waited for while a list is read."""
+
+
+class _Page(Protocol[T_co]):
+    @property
+    def items(self) -> tuple[T_co, ...]: ...
+
+    @property
+    def cursor(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a provider says of an account."""
+
+    owned: Mapping[str, Owned]
+    on_order: Mapping[str, OnOrder] | None
+    """None where the provider does not list its orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the records say of an account."""
+
+    holdings: Sequence[Holding]
+    open_orders: Sequence[Order]
+
+
+@dataclass(frozen=True, slots=True)
+class Stocktaker:
+    """Compares accounts with the records."""
+
+    desk: Desk
+
+    def run(self, time_left: Callable[[], timedelta]) -> int:
+        """Compare every account that is due, as far as time allows, and say how many were.
+
+        Raises:
+            Exception: what broke at one account; all others had their turn.
+        """
+        store, now = self.desk.store, self.desk.clock.now()
+        table_id, compared, oldest = store.table_id(), 0, now
+        broken: Exception | None = None
+        for provider, account in store.accounts():
+            last = store.inventory(provider, account)
+            if last.finished_at is not None:
+                oldest = min(oldest, last.finished_at)
+            if not self._is_due(last, table_id, now) or time_left() < _LEASE / 5:
+                continue
+            taken = store.take_inventory(provider, account, now, now + _LEASE)
+            if taken is None:
+                continue
+            try:
+                self._compare(provider, account, taken, table_id)
+                compared += 1
+            except (ProviderError, ConflictError) as error:
+                # Tried again at the next tick; the age of the oldest comparison has an alarm.
+                self.desk.log.warning(
+                    "not compared", extra={"provider": provider, "account": account, "error": str(error)}
+                )
+                store.put_inventory(provider, account, taken, None)
+            except Exception as error:  # noqa: BLE001 - one account must not keep the others from their turn
+                self.desk.log.error("comparison broke", extra=what_broke(error))  # noqa: TRY400 - without its text
+                store.put_inventory(provider, account, taken, None)
+                broken = error
+        self.desk.meter.count("InventoryRuns")
+        self.desk.meter.count("OldestInventorySeconds", (now - oldest).total_seconds())
+        if broken is not None:
+            raise broken
+        return compared
+
+    def _is_due(self, last: Inventory, table_id: str, now: datetime) -> bool:
+        interval = self.desk.timings.inventory_interval
+        return last.finished_at is None or last.table_id != table_id or last.finished_at + interval <= now
+
+    def _compare(self, provider: str, account: str, last: Inventory, table_id: str) -> None:
+        began_at = self.desk.clock.now()
+        connection = self.desk.providers.connect(provider, account)
+        seen = self._see(provider, connection)
+        # Read after the provider, so that what is bought meanwhile is in the records when it is looked up.
+        known = _Known(tuple(self.desk.store.holdings(provider, account)), self._open_orders(provider, account))
+        found = {
+            *self._orphans(seen, known, began_at),
+            *self._vanished(provider, connection, seen, known, began_at),
+            *_doubles(known),
+            *self._orders(provider, account, seen, known, began_at),
+        }
+        self._enrich(seen, known, last.finished_at)
+        new = sorted(found - set(last.differences))
+        now = self.desk.clock.now()
+        entry = self._entry(provider, account, new, now) if new else None
+        inventory = Inventory(finished_at=now, table_id=table_id, differences=tuple(sorted(found)))
+        self.desk.store.put_inventory(provider, account, inventory, entry)
+        self.desk.meter.count("InventoryDifferences", len(found), provider=provider)
+        self.desk.log.info(
+            "compared", extra={"provider": provider, "account": account, "differences": len(found), "new": len(new)}
+        )
+
+    def _see(self, provider: str, connection: Provider) -> _Seen:
+        abilities = registry.capabilities(provider).abilities
+        owned = self._owned(connection) if Ability.OWNED in abilities else {}
+        on_order: dict[str, OnOrder] | None = None
+        if Ability.ORDERS in abilities:
+            try:
+                on_order = {it.provider_order_id: it for it in _pages(connection.orders, self.desk.clock)}
+            except NotAbleError:
+                on_order = None
+        return _Seen(owned, on_order)
+
+    def _owned(self, connection: Provider) -> dict[str, Owned]:
+        return {it.value: it for it in _pages(connection.owned, self.desk.clock)}
+
+    def _open_orders(self, provider: str, account: str) -> list[Order]:
+        """Every order of the account that is not over."""
+        store, after = self.desk.store, None
+        found: list[Order] = []
+        while True:
+            page = store.list_orders("open", after=after, newest_first=False, limit=100)
+            for row in page.items:
+                if (row.provider, row.account) == (provider, account):
+                    order = store.get(row.order_id)
+                    found += [order] if order is not None and not order.ended else []
+            after = page.after
+            if after is None:
+                return found
+
+    def _orphans(self, seen: _Seen, known: _Known, now: datetime) -> Iterable[str]:
+        """What the account owns and no order of ours holds."""
+        ours = {holding.value for holding in known.holdings}
+        coming = {asset.value for order in known.open_orders for asset in order.assets}
+        # A purchase whose numbers nobody knows yet may be any number that began since.
+        unclear = earliest(
+            *(
+                order.attempt.began_at
+                for order in known.open_orders
+                if order.attempt is not None and order.state is not OrderState.RECEIVED and not order.assets
+            )
+        )
+        # Some providers tell the day and no more.
+        young = min(now - _JUST_NOW, unclear or now).replace(hour=0, minute=0, second=0, microsecond=0)
+        for value, owned in seen.owned.items():
+            is_young = owned.since is not None and owned.since >= (young if unclear else now - _JUST_NOW)
+            if value not in ours and value not in coming and not owned.given_back and not is_young:
+                yield f"orphan/{value}"
+
+    def _vanished(
+        self, provider: str, connection: Provider, seen: _Seen, known: _Known, began_at: datetime
+    ) -> Iterable[str]:
+        """What an order of ours holds and the account does not own. Asked twice: a page that shifts hides what is on it."""
+        if Ability.OWNED not in registry.capabilities(provider).abilities:
+            return
+        held = {it.value for it in known.holdings if it.since < began_at}
+        missing = held - _kept(seen.owned)
+        if missing:
+            missing -= _kept(self._owned(connection))
+        yield from (f"vanished/{value}" for value in missing)
+
+    def _orders(self, provider: str, account: str, seen: _Seen, known: _Known, began_at: datetime) -> Iterable[str]:
+        """Orders at the provider that are nobody's, that share a reference, and ours that it does not list."""
+        if seen.on_order is None:
+            return
+        owners = self.desk.store.orders_of(provider, account, list(seen.on_order))
+        unsettled = {
+            order.reference for order in known.open_orders if order.state in (OrderState.PLACING, OrderState.UNKNOWN)
+        }
+        for theirs, order in seen.on_order.items():
+            is_young = order.created_at is not None and order.created_at >= began_at - _JUST_NOW
+            if theirs not in owners and order.reference not in unsettled and not is_young:
+                yield f"orphan_order/{theirs}"
+        references = Counter(order.reference for order in seen.on_order.values() if order.reference)
+        yield from (f"double_order/{reference}" for reference, times in references.items() if times > 1)
+        for ours in known.open_orders:
+            placed_before = ours.placed_at is not None and ours.placed_at < began_at
+            if ours.state in FOLLOWED and placed_before and ours.provider_order_id not in seen.on_order:
+                yield f"vanished_order/{ours.order_id}"
+
+    def _enrich(self, seen: _Seen, known: _Known, last: datetime | None) -> None:
+        """Keep with numbers what the provider tells of them and their order did not: with those that are new since the last time."""
+        new = (it for it in known.holdings if it.value in seen.owned and (last is None or it.since >= last))
+        for order_id in list(dict.fromkeys(holding.order_id for holding in new))[:_MOST_ENRICHED]:
+            order = self.desk.store.get(order_id)
+            if order is None:
+                continue
+            richer = tuple(_enriched(asset, seen.owned.get(asset.value)) for asset in order.assets)
+            if richer == order.assets:
+                continue
+            try:
+                self.desk.commit(order, costs.settle(order.with_(assets=richer)), (), self.desk.clock.now(), ACTOR)
+            except ConflictError:
+                # Somebody else wrote it: what is missing is a convenience, and no money hangs on it.
+                continue
+
+    def _entry(self, provider: str, account: str, new: Sequence[str], now: datetime) -> Entry:
+        kinds: dict[str, list[str]] = defaultdict(list)
+        for difference in new:
+            kind, _, value = difference.partition("/")
+            kinds[kind].append(value)
+        subject = f"account/{provider}/{account}"
+        position = f"{instant_text(now)}.{ChangeKind.INVENTORY_DIFFERS.value}"
+        return Entry(
+            id=str(uuid5(NAMESPACE_URL, f"numberdesk:{self.desk.store.table_id()}:{subject}:{position}")),
+            subject=subject,
+            position=position,
+            at=now,
+            kind=ChangeKind.INVENTORY_DIFFERS,
+            actor=ACTOR,
+            correlation_id=f"inventory-{instant_text(now)}",
+            provider=provider,
+            account=account,
+            data={kind: {"count": len(values), "first": list(values[:_FIRST])} for kind, values in kinds.items()},
+            message=messages.inventory_differs(provider, account, kinds),
+            people=True,
+        )
+
+
+def _kept(owned: Mapping[str, Owned]) -> set[str]:
+    return {value for value, it in owned.items() if not it.given_back}
+
+
+def _pages(read: Callable[[str | None], _Page[T]], clock: Clock) -> Iterator[T]:
+    """Give all items of a list that is read by pages, whatever looks take their turns in between."""
+    cursor, waits = None, 0
+    for _ in range(_MOST_PAGES):
+        try:
+            page = read(cursor)
+        except SlotBusyError as error:
+            waits += 1
+            if waits > _MOST_WAITS or error.retry_after > _LONGEST_WAIT:
+                raise
+            clock.sleep(error.retry_after)
+            continue
+        yield from page.items
+        cursor = page.cursor
+        if cursor is None:
+            return
+    raise UnreadableError("the list has no end")
+
+
+def _doubles(known: _Known) -> Iterable[str]:
+    """What two orders of ours hold."""
+    times = Counter(holding.value for holding in known.holdings)
+    return (f"double/{value}" for value, number in times.items() if number > 1)
+
+
+def _enriched(asset: Asset, owned: Owned | None) -> Asset:
+    if owned is None or asset.released_at is not None:
+        return asset
+    told = {
+        "features": owned.features,
+        "upfront_cost": owned.upfront_cost,
+        "monthly_cost": owned.monthly_cost,
+        "currency": owned.currency,
+    }
+    new = {name: value for name, value in told.items() if value is not None and getattr(asset, name) is None}
+    return asset.model_copy(update=new) if new else asset

@@ -1,0 +1,129 @@
+"""The switch of placing, and the confirmation of a restored table: what a person does about the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, uuid5
+
+from numberdesk.domain import gate, messages
+from numberdesk.domain.faults import Fault
+from numberdesk.domain.ledger import Entry
+from numberdesk.domain.model import instant_text
+from numberdesk.domain.words import ChangeKind
+from numberdesk.services.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numberdesk.domain.clock import Clock
+    from numberdesk.domain.gate import Gate
+    from numberdesk.domain.settings import Timings
+    from numberdesk.services.ports import Store
+
+SUBJECT = "desk/placing"
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """Whether orders are placed, as people see it."""
+
+    gate: Gate
+    restored: bool
+    """Whether the table is a restored one that nobody has confirmed."""
+    closed_because: str | None
+    not_compared: tuple[str, ...]
+    """Accounts (`provider/account`) that were not compared with the records of this table yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateDesk:
+    """Turns the switch and confirms restores."""
+
+    store: Store
+    clock: Clock
+    timings: Timings
+
+    def view(self) -> Placing:
+        """Say whether orders are placed, and if not, why."""
+        return self._view(self.store.gate())
+
+    def turn(self, *, is_open: bool, reason: str, by: str) -> Placing:
+        """Turn the switch. Nothing happens where it stands so already.
+
+        Raises:
+            ProblemError: somebody else turned it in this moment.
+        """
+        now, before = self.clock.now(), self.store.gate()
+        if before.open is is_open:
+            return self._view(before)
+        after = before.model_copy(
+            update={"version": before.version + 1, "open": is_open, "reason": reason, "by": by, "at": now}
+        )
+        kind = ChangeKind.PLACING_RESUMED if is_open else ChangeKind.PLACING_STOPPED
+        text = messages.placing_resumed(by, reason) if is_open else messages.placing_stopped(by, reason)
+        return self._put(after, kind, by, now, {"by": by, "reason": reason}, text)
+
+    def confirm(self, *, doubt_until: datetime | None, by: str) -> Placing:
+        """Confirm a restored table: from here on orders are placed from it.
+
+        An order that it does not know is looked for before it is placed, until `doubt_until`; by default as long as a queue
+        keeps a message.
+
+        Raises:
+            ProblemError: an account was not compared with the records yet; the instant has passed; somebody else was faster.
+        """
+        now, before = self.clock.now(), self.store.gate()
+        view = self._view(before)
+        if not view.restored:
+            return view
+        if view.not_compared:
+            detail = f"not compared with the records yet: {messages.listed(view.not_compared)}; this happens by itself within minutes"
+            raise ProblemError(Problem.NOT_RECONCILED, detail)
+        if doubt_until is not None and doubt_until <= now:
+            fault = Fault("doubt_until", "in_the_past", "this instant has passed; give one to come")
+            raise ProblemError(Problem.INVALID, "nothing was confirmed", [fault])
+        until = doubt_until or now + self.timings.doubt
+        after = before.model_copy(
+            update={
+                "version": before.version + 1,
+                "table_id": self.store.table_id(),
+                "confirmed_at": now,
+                "doubt_until": until,
+            }
+        )
+        data = {"by": by, "doubt_until": instant_text(until)}
+        return self._put(after, ChangeKind.RESTORE_CONFIRMED, by, now, data, "")
+
+    def _view(self, state: Gate) -> Placing:
+        table_id = self.store.table_id()
+        is_restored = gate.restored(state, table_id)
+        accounts = self.store.accounts() if is_restored else []
+        missing = [it for it in accounts if self.store.inventory(*it).table_id != table_id]
+        return Placing(
+            state, is_restored, gate.closed_because(state, table_id), tuple(f"{it[0]}/{it[1]}" for it in missing)
+        )
+
+    def _put(self, after: Gate, kind: ChangeKind, by: str, now: datetime, data: dict[str, Any], text: str) -> Placing:
+        found = entry(self.store.table_id(), kind, f"{instant_text(now)}.{kind.value}", by, now, data, text)
+        if not self.store.put_gate(after, found):
+            raise ProblemError(Problem.CHANGED_MEANWHILE, "somebody else changed it; read it again")
+        return self._view(after)
+
+
+def entry(
+    table_id: str, kind: ChangeKind, position: str, actor: str, now: datetime, data: dict[str, Any], text: str
+) -> Entry:
+    """Make an entry of the gate's ledger. The same position twice is the same entry."""
+    return Entry(
+        id=str(uuid5(NAMESPACE_URL, f"numberdesk:{table_id}:{SUBJECT}:{position}")),
+        subject=SUBJECT,
+        position=position,
+        at=now,
+        kind=kind,
+        actor=actor,
+        correlation_id=f"placing-{instant_text(now)}",
+        data=data,
+        message=text,
+        people=bool(text),
+    )

@@ -1,7 +1,7 @@
 """Compare what providers say that we own and have on order with our records, both ways, a day at a time.
 
-Nothing is changed at a provider by it, and nothing adopted: what differs is told once, and no more while it differs. What a
-provider tells of a number that an order holds (features, cost, since when) is kept with the number. A table that was restored
+What differs is told once, and no more while it differs; nothing is changed at a provider by that. An order there that carries our
+reference is the one exception: it is adopted by the order whose reference it is, or told and cancelled as a spare. What a provider tells of a number that an order holds (features, cost, since when) is kept with the number. A table that was restored
 is compared at once, whatever the day: placing waits for it.
 """
 
@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
-from numberdesk.domain import costs, messages
+from numberdesk.domain import costs, messages, placing
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
@@ -22,7 +22,7 @@ from numberdesk.domain.words import FOLLOWED, ChangeKind, OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import NotAbleError, ProviderError, SlotBusyError, UnreadableError
 from numberdesk.services.desk import what_broke
-from numberdesk.services.ports import ConflictError, Inventory
+from numberdesk.services.ports import ClaimedError, ConflictError, Inventory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -216,7 +216,9 @@ class Stocktaker:
         }
         for theirs, order in seen.on_order.items():
             is_young = order.created_at is not None and order.created_at >= began_at - _JUST_NOW
-            if theirs not in owners and order.reference not in unsettled and not is_young:
+            if theirs in owners or order.reference in unsettled or is_young:
+                continue
+            if not self._adopted(provider, account, order):
                 yield f"orphan_order/{theirs}"
         references = Counter(order.reference for order in seen.on_order.values() if order.reference)
         yield from (f"double_order/{reference}" for reference, times in references.items() if times > 1)
@@ -224,6 +226,27 @@ class Stocktaker:
             placed_before = ours.placed_at is not None and ours.placed_at < began_at
             if ours.state in FOLLOWED and placed_before and ours.provider_order_id not in seen.on_order:
                 yield f"vanished_order/{ours.order_id}"
+
+    def _adopted(self, provider: str, account: str, theirs: OnOrder) -> bool:
+        """Give an order that carries our reference to the order whose reference it is, and say whether there is one.
+
+        A restored table may have forgotten it; where the order has another purchase, this one is a spare.
+        """
+        capabilities = registry.capabilities(provider)
+        order_id = self.desk.store.order_of_reference(theirs.reference) if theirs.reference else None
+        order = self.desk.store.get(order_id) if order_id and capabilities.match_is_proof else None
+        if order is None or (order.provider, order.account) != (provider, account):
+            return False
+        can_cancel = Ability.CANCEL in capabilities.abilities
+        now = self.desk.clock.now()
+        step = placing.placed(order, theirs.provider_order_id, theirs.word, now, found=True, can_cancel=can_cancel)
+        try:
+            after = self.desk.commit(order, *step, now, ACTOR)
+        except (ConflictError, ClaimedError):
+            # Somebody else is at it in this moment: what is still so is seen the next time.
+            return True
+        self.desk.wake_soon(after)
+        return True
 
     def _enrich(self, seen: _Seen, known: _Known, last: datetime | None) -> None:
         """Keep with numbers what the provider tells of them and their order did not: with those that are new since the last time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.deadlines import rungs, unconfirmed_from
@@ -10,10 +11,13 @@ from numberdesk.domain.order import earliest
 from numberdesk.domain.words import FOLLOWED, OrderState
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
+
+_CLOSEST = timedelta(seconds=2)
+"""A tenth of the time to a deadline gets ever shorter; looks come no closer than this for it."""
 
 
 def schedule(
@@ -21,9 +25,11 @@ def schedule(
 ) -> Order:
     """Set when the order is looked at next, and `wake_at`, the least of all that is due.
 
-    Looks come on the provider's cadence, never further apart than a tenth of the time to the next deadline (nor closer than the
-    cadence's first pause). Rungs and deadlines wake the order at their instant. A rung that is due and could not fire,
-    because the provider could not be read, wakes it again when it fires all the same. `keep_next_look` keeps the one set, where the provider said how long to wait.
+    Looks come on the provider's cadence, never further apart than a tenth of the time to the next deadline (nor for its sake
+    closer than 2 s). Rungs and deadlines wake the order at their instant. A rung that is due and could not fire, because
+    the provider could not be read, wakes it again when it fires all the same. An ended order is looked at a few times more; one
+    of these looks that failed is made good on the cadence, gone through once at most. `keep_next_look` keeps the one set,
+    where the provider said how long to wait.
     """
     match order.state:
         case state if state in FOLLOWED:
@@ -46,10 +52,11 @@ def schedule(
         case OrderState.RECEIVED:
             next_look_at, wake_at = None, order.wake_at
         case _:  # ended
-            next_look_at = _look_after_end(order, now, timings)
+            next_look_at = order.next_look_at if keep_next_look else _look_after_end(order, now, timings, cadence)
             # Of deadlines only the order's own outlast its end.
             due = [at for deadline in order.deadlines for _, _, at in rungs(order, deadline) if at > now]
             due += [deadline.value for deadline in order.deadlines if deadline.value > now]
+            due += [due_at(errand) for errand in order.errands if errand.open]
             wake_at = earliest(next_look_at, *due)
     return order.with_(next_look_at=next_look_at, wake_at=wake_at)
 
@@ -59,10 +66,14 @@ def _pause(order: Order, now: datetime, cadence: tuple[timedelta, ...]) -> timed
     next_deadline = earliest(*(deadline.value for deadline in order.deadlines if deadline.value > now))
     if next_deadline is None:
         return pause
-    return min(pause, max((next_deadline - now) / 10, cadence[0]))
+    return min(pause, max((next_deadline - now) / 10, min(cadence[0], _CLOSEST)))
 
 
-def _look_after_end(order: Order, now: datetime, timings: Timings) -> datetime | None:
+def _look_after_end(order: Order, now: datetime, timings: Timings, cadence: tuple[timedelta, ...]) -> datetime | None:
     if order.ended_at is None:
         return None
-    return next((at for at in sorted(order.ended_at + pause for pause in timings.ended_looks) if at > now), None)
+    ahead = earliest(*(at for pause in timings.ended_looks if (at := order.ended_at + pause) > now))
+    # Steps were counted since the end by looks that failed, and by no others.
+    if order.unreadable_since is not None and order.look_step <= len(cadence):
+        return earliest(ahead, now + cadence[order.look_step - 1])
+    return ahead

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from numberdesk.services.ports import Store
 
 CACHED_SECONDS = 300
+_SLOT_SEEN = timedelta(seconds=1)
+"""How long a look at a call slot that is not taken holds: within this a 429 that somebody else got stops a run of calls."""
 
 
 class Accounts:
@@ -58,14 +61,21 @@ class Accounts:
         self, provider: str, account: str, *, fresh: bool = False, guard: Callable[[], None] = lambda: None
     ) -> Provider:
         """Connect to a provider with an account."""
-        capabilities = registry.capabilities(provider)
+        interval = registry.capabilities(provider).call_interval
         credentials = self._credentials(provider, account, fresh=fresh)
-        # A 429 holds back every caller, also where calls are not spaced.
-        self._take_slot(provider, account, spaced=False)
+        # Nobody begins what would have to be put back. A wait for a turn comes with the call: before it, it would be waited for
+        # twice.
+        wait = self._slot(provider, account, timedelta(0))
+        if not interval:
+            self._clock.sleep(wait)
+        seen_at = self._clock.now()
 
         def before_call() -> None:
-            if capabilities.call_interval:
-                self._take_slot(provider, account, spaced=True)
+            nonlocal seen_at
+            # A 429 holds back every caller, also where calls are not spaced.
+            if interval or self._clock.now() - seen_at >= _SLOT_SEEN:
+                self._clock.sleep(self._slot(provider, account, interval))
+                seen_at = self._clock.now()
             guard()
 
         connection: Provider = registry.adapter(provider).build(
@@ -81,11 +91,9 @@ class Accounts:
         except AccountFaultError:
             return False
 
-    def _take_slot(self, provider: str, account: str, *, spaced: bool) -> None:
-        interval = registry.capabilities(provider).call_interval if spaced else 0 * self._timings.slot_patience
-        wait = self._store.take_slot(provider, account, self._clock.now(), interval, self._timings.slot_patience)
-        if wait:
-            self._clock.sleep(wait)
+    def _slot(self, provider: str, account: str, interval: timedelta) -> timedelta:
+        """Take the account's next call slot, or only look at it where calls are not spaced, and say how long to wait."""
+        return self._store.take_slot(provider, account, self._clock.now(), interval, self._timings.slot_patience)
 
     def _credentials(self, provider: str, account: str, *, fresh: bool) -> Credentials:
         name = f"{self._stack}/{provider}/{account}"

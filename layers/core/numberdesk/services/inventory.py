@@ -1,8 +1,9 @@
 """Compare what providers say that we own and have on order with our records, both ways, a day at a time.
 
-What differs is told once, and no more while it differs; nothing is changed at a provider by that. An order there that carries our
-reference is the one exception: it is adopted by the order whose reference it is, or told and cancelled as a spare. What a provider tells of a number that an order holds (features, cost, since when) is kept with the number. A table that was restored
-is compared at once, whatever the day: placing waits for it.
+What differs is told once, and no more while it differs; nothing is changed at a provider by that. An order there that carries
+our reference is the one exception: it is adopted by the order whose reference it is, or told and cancelled as a spare. What a
+provider tells of a number that an order holds (features, cost) is kept with the number. A table that was restored is compared
+at once, whatever the day: placing waits for it.
 """
 
 from __future__ import annotations

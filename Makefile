@@ -63,7 +63,6 @@ bench: .venv/ready ## measure what the receiver costs against a bare function
 lists: .venv/ready .ministack/ready ## load 100,000 orders into a local table, count what the pages of every list cost
 	@.venv/bin/python -m bench.lists
 
-SEEDS ?= 0:20000
 .PHONY: simulate
 simulate: .venv/ready ## play many seeded histories (SEEDS=first:last)
 	NUMBERDESK_SEEDS=$(SEEDS) .venv/bin/pytest -q -n 2 tests/simulation
@@ -71,6 +70,10 @@ simulate: .venv/ready ## play many seeded histories (SEEDS=first:last)
 .PHONY: api-check
 api-check: .venv/ready ## ask the API anything at all: no 5xx, and no answer that docs/openapi.json does not describe
 	NUMBERDESK_API_EXAMPLES=50 .venv/bin/pytest -q -n 2 --dist load tests/api_check
+
+.PHONY: audit
+audit: .venv/ready .audit/ready ## look for holes: checkov, cfn-lint, bandit, pip-audit
+	@.venv/bin/python -m audit
 
 .PHONY: docs
 docs: .venv/ready ## write the pages of docs/ that come from the code
@@ -89,10 +92,11 @@ lock: .venv/ready ## renew the locked versions
 	@$(UV) $(LOCK) --group uv -c requirements/test.txt -o requirements/uv.txt
 	@$(UV) $(LOCK) --group sam -o requirements/sam.txt
 	@$(UV) $(LOCK) --group ministack -o requirements/ministack.txt
+	@$(UV) $(LOCK) --group audit -o requirements/audit.txt
 
 .PHONY: clean
 clean: ## remove everything that make and the runs wrote
-	rm -rf .venv .sam .ministack .local .aws-sam
+	rm -rf .venv .sam .ministack .audit .local .aws-sam
 
 # Each environment is one stamp: brought up to date only when its lock has changed.
 .venv/bin/uv: requirements/uv.txt
@@ -106,7 +110,7 @@ clean: ## remove everything that make and the runs wrote
 	@$(UV) pip install --quiet --require-hashes --python .venv -r $<
 	@touch $@
 
-.sam/ready .ministack/ready: .%/ready: requirements/%.txt | .venv/ready
+.sam/ready .ministack/ready .audit/ready: .%/ready: requirements/%.txt | .venv/ready
 	@echo "setting up .$*"
 	@$(UV) venv --quiet --clear --python .venv/bin/python .$*
 	@$(UV) pip install --quiet --require-hashes --python .$* -r $<

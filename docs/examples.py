@@ -118,7 +118,7 @@ _OPERATOR = "arn:aws:sts::123456789012:assumed-role/operators/robin"
 _SECRETS = {
     "telnyx": {"api_key": "KEY"},
     "telesign": {"customer_id": "ID", "api_key": "a2V5"},
-    "callfire": {"login": "LOGIN", "password": "PASSWORD"},
+    "callfire": {"login": "LOGIN", "password": "PASSWORD"},  # nosec B105 # stands for one in an example
 }
 
 

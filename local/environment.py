@@ -48,7 +48,7 @@ ACCOUNT_ID = "000000000000"
 REGION = "eu-central-1"
 
 # "test" is the emulator's administrator; what the functions are is decided by their roles.
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}  # nosec B105 # the emulator's own
 
 PARAMETERS = {
     "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",  # functions run on the emulator's own Python

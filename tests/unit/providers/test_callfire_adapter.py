@@ -126,7 +126,7 @@ def _order(*items: dict[str, Any]) -> Order:
     order, _ = placing.receive(
         _message(*items), reference="reference", correlation_id="c", now=NOW, zone=ZoneInfo("UTC")
     )
-    order, _ = placing.begin(order, (), None, NOW, Timings())
+    order, _ = placing.begin(order, (), None, NOW, Timings(), exact=False)
     return order.with_(provider_order_id=ORDER_ID)
 
 
@@ -572,5 +572,5 @@ def test_people_are_told_what_to_look_for() -> None:
     assert _provider(_Answers(FINISHED)).what_to_look_for(_order()) == (
         "Look in CallFire's number orders for one of exactly the numbers +13105551212, +18185551212; the keywords "
         "CHOCOLATE, VANILLA; 3 local numbers; 2 toll-free numbers, created after 2026-11-22 08:30:00 UTC; nothing on "
-        "it names this order."
+        "it names this order. Leases of this sort that began since and that no order holds are named as candidates."
     )

@@ -6,6 +6,7 @@ XML by namespace. 1.1 has neither a list of orders nor a reference of ours nor a
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -15,6 +16,7 @@ from numberdesk.domain.words import AssetKind, AssetState, Phase
 from numberdesk.providers.base import (
     AccountFaultError,
     NotAble,
+    NotAbleError,
     Placed,
     Plan,
     RefusedError,
@@ -31,19 +33,21 @@ from numberdesk.providers.lenient import text
 from numberdesk.providers.registry import HOSTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from xml.etree.ElementTree import Element
 
     from numberdesk.domain.clock import Clock
-    from numberdesk.domain.market import Offer, Registration
-    from numberdesk.domain.order import Order
+    from numberdesk.domain.market import Offer, Owned, Registration
+    from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
-    from numberdesk.providers.base import Credentials, OwnedPage, Provider, Query
+    from numberdesk.providers.base import Credentials, OrdersPage, OwnedPage, Provider, Query
     from numberdesk.providers.http import Transport
 
 _V2_BASE_URL = "https://api.callfire.com/v2"
 _FORM = "application/x-www-form-urlencoded"
+_CURRENCY = "USD"
+_CURRENCY_CODE = re.compile("[A-Z]{3}", re.ASCII)
 
 _COUNTS = {"local": "localCount", "toll_free": "tollFreeCount"}
 # The groups of a NumberOrder (CallFire's `callfire-data.xsd`).
@@ -66,7 +70,8 @@ def build(
 
     Args:
         credentials: values `login` and `password` (generated API credentials, not the site's login); settings
-            `v2_find` (false) and `v2_base_url` (CallFire's own, where `base_url` is, too).
+            `v2_find` (false), `v2_base_url` (CallFire's own, where `base_url` is, too) and `currency` ("USD": CallFire's
+            answers name none, and it sells American and Canadian numbers from credits that are bought in US dollars).
         clock: for pauses.
         timings: time-outs.
         before_call: called before every call.
@@ -81,7 +86,9 @@ def build(
         raise AccountFaultError("the setting v2_find must be true or false")
     if not isinstance(v2_base_url, str | None):
         raise AccountFaultError("the setting v2_base_url must be a URL")
-
+    currency = credentials.settings.get("currency", _CURRENCY)
+    if not isinstance(currency, str) or not _CURRENCY_CODE.fullmatch(currency):
+        raise AccountFaultError("the setting currency must be three capitals, such as USD")
     if v2_find and not v2_base_url and urlsplit(credentials.base_url).hostname not in HOSTS["callfire"]:
         # Credentials for somewhere else must not wander to CallFire by a default.
         raise AccountFaultError("v2_find needs v2_base_url where base_url is not CallFire's own")
@@ -97,20 +104,30 @@ def build(
             transport=transport,
         )
 
-    return CallFire(connect(credentials.base_url), connect(v2_base_url or _V2_BASE_URL) if v2_find else None)
+    http_v2 = connect(v2_base_url or _V2_BASE_URL) if v2_find else None
+    return CallFire(connect(credentials.base_url), http_v2, currency)
 
 
 class CallFire(NotAble):
     """Number orders of one account."""
 
-    def __init__(self, http: Http, http_v2: Http | None) -> None:
-        """Keep the connections; without one to v2 nothing can be found."""
+    def __init__(self, http: Http, http_v2: Http | None, currency: str) -> None:
+        """Keep the connections, and the currency of all costs; without a connection to v2 nothing can be found."""
         self._http = http
         self._http_v2 = http_v2
+        self._currency = currency
         self.can_find = http_v2 is not None
 
-    def plan(self, message: OrderMessage, *, exclude: frozenset[str] = frozenset()) -> Plan:  # noqa: ARG002
+    def plan(
+        self,
+        message: OrderMessage,
+        *,
+        exclude: frozenset[str] = frozenset(),  # noqa: ARG002
+        frozen: Sequence[Asset] = (),  # noqa: ARG002
+    ) -> Plan:
         """Write the form. Reads nothing: what is not available is left out by CallFire and shows in the order.
+
+        Nothing is chosen before the purchase, so that nothing is frozen: what was named is named again anyway.
 
         Raises:
             RefusedError: something that CallFire cannot be asked for.
@@ -159,6 +176,10 @@ class CallFire(NotAble):
     def observe(self, order: Order) -> Snapshot:
         """Read the order as it is now: one call.
 
+        What was fulfilled costs its group's UnitCost, as upfront cost: a float of `NumberOrderItem` that the schema does not
+        explain. Not known are what it is per (a piece, as the example in CallFire's Java client adds up; surely not whether
+        for good or for the first month) and its currency, which is a setting. What a month costs is told nowhere.
+
         Raises:
             UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
         """
@@ -172,7 +193,7 @@ class CallFire(NotAble):
             shown = None
         if shown is None or shown.get("id", order_id) != order_id:
             raise UnreadableError(f"HTTP {response.status_code} that does not show the order")
-        return _snapshot(order, shown)
+        return _snapshot(order, shown, self._currency)
 
     def search_numbers(self, query: Query) -> list[Offer]:
         """Search for numbers: one call. Raises as `Market.search_numbers` does."""
@@ -190,6 +211,33 @@ class CallFire(NotAble):
         """List the account's numbers, then its keywords; one call a page. Raises as `Market.owned` does."""
         return market.owned(self._http, cursor)
 
+    def orders(self, cursor: str | None) -> OrdersPage:
+        """List the account's orders by v2, a page at a time.
+
+        Raises:
+            NotAbleError: this account's settings leave v2 out, and 1.1 has no list.
+            RefusedError: the cursor is none of ours.
+            AccountFaultError, UnreadableError, SlotBusyError: not read.
+        """
+        if self._http_v2 is None:
+            raise NotAbleError("only v2 lists its orders, and this account's settings leave it out (v2_find)")
+        return v2.orders(self._http_v2, cursor)
+
+    def release(self, value: str, kind: AssetKind) -> str:
+        """Stop a lease from renewing; a keyword or number cannot be bought again for a month after it ends.
+
+        Raises as `Market.release` does.
+        """
+        return market.release(self._http, value, kind)
+
+    def candidates(self, order: Order) -> list[Owned]:
+        """Name the leases that the last attempt may have brought: 1.1 echoes nothing of ours, and v2 may have found nothing.
+
+        Raises:
+            UnreadableError, AccountFaultError, SlotBusyError: not looked.
+        """
+        return market.candidates(self._http, order)
+
     def registrations(self) -> list[Registration]:
         """List the account's subscriptions, whoever made them. Raises as `Market.registrations` does."""
         return subscriptions.registrations(self._http)
@@ -206,7 +254,10 @@ class CallFire(NotAble):
         """Tell a person how to find an unclear purchase in CallFire's own pages."""
         content = "; ".join(_described(order))
         since = f", created after {order.attempt.began_at:%Y-%m-%d %H:%M:%S} UTC" if order.attempt else ""
-        return f"Look in CallFire's number orders for one of exactly {content}{since}; nothing on it names this order."
+        return (
+            f"Look in CallFire's number orders for one of exactly {content}{since}; nothing on it names this order. Leases of "
+            "this sort that began since and that no order holds are named as candidates."
+        )
 
 
 def _part(item: NumbersItem | CriteriaItem | KeywordsItem) -> dict[str, str]:
@@ -233,7 +284,7 @@ def _chosen(kind: AssetKind, value: str) -> AssetSeen:
     return AssetSeen(kind=kind, value=value, state=AssetState.PENDING, word="chosen")
 
 
-def _snapshot(order: Order, shown: Element) -> Snapshot:
+def _snapshot(order: Order, shown: Element, currency: str) -> Snapshot:
     word = text((shown.findtext(f"{DATA}Status") or "").strip()) or ""
     phase = PHASES.get(word.upper(), Phase.UNKNOWN)
     unknown = [UnknownWord("number_order.status", word)] if phase is Phase.UNKNOWN else []
@@ -246,13 +297,22 @@ def _snapshot(order: Order, shown: Element) -> Snapshot:
     }
     assets: dict[tuple[AssetKind, str], AssetSeen] = {}
     for group, kind, number_type in _GROUPS:
+        unit_cost = text((shown.findtext(f"{DATA}{group}/{DATA}UnitCost") or "").strip())
         for got in _fulfilled(shown, group):
             value = e164(got) if kind is AssetKind.NUMBER else spelling.get(got.casefold(), got)
             if value is None:
                 unknown.append(UnknownWord(f"number_order.{group}.fulfilled", got))
                 continue
             # Fulfilled is had, whatever the order's status: even ERRORED may come with some.
-            asset = AssetSeen(kind=kind, value=value, state=AssetState.ACTIVE, word=word, number_type=number_type)
+            asset = AssetSeen(
+                kind=kind,
+                value=value,
+                state=AssetState.ACTIVE,
+                word=word,
+                number_type=number_type,
+                upfront_cost=unit_cost,
+                currency=currency if unit_cost else None,
+            )
             assets.setdefault((kind, value), asset)
     return Snapshot(
         provider_order_id=order.provider_order_id or "",

@@ -21,6 +21,10 @@ CAPABILITIES = Capabilities(
             Ability.SEARCH_REGIONS,
             Ability.OWNED,
             Ability.REGISTER,
+            # v2 `GET /orders`, where the account's settings allow it; without it this account lists none.
+            Ability.ORDERS,
+            # PUT /number/release (CallFire docs: disable auto-renew for a number or keyword).
+            Ability.RELEASE,
         }
     ),
     knows_deadlines=False,

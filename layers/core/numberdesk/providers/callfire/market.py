@@ -1,29 +1,44 @@
-"""What CallFire offers and what the account leases (REST 1.1). Nothing here reserves or buys."""
+"""What CallFire offers, what the account leases, and giving it back (REST 1.1). Nothing here reserves or buys."""
 
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from numberdesk.domain.market import Offer, Owned
+from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.domain.words import AssetKind
-from numberdesk.providers.base import OwnedPage, RefusedError
+from numberdesk.providers.base import NoSuchThingError, OwnedPage, RefusedError, UnreadableError
+from numberdesk.providers.callfire.faults import not_listed, not_placed
 from numberdesk.providers.callfire.region import read_region, region_fields
 from numberdesk.providers.callfire.resources import listed, page
 from numberdesk.providers.callfire.words import e164
-from numberdesk.providers.callfire.xmldoc import DATA, value
+from numberdesk.providers.callfire.xmldoc import DATA, parse, value
 from numberdesk.providers.lenient import instant
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from xml.etree.ElementTree import Element
 
+    from numberdesk.domain.order import Order
+    from numberdesk.domain.request import Request
     from numberdesk.providers.base import Query
     from numberdesk.providers.http import Http
 
 _MOST_RESULTS = 1000
 """MaxResults is "limited to 1000"."""
 _PAGE_SIZE = 100
+_CANDIDATES = 500
+"""Leases of each kind read at each end of the list: which end is the newer is published nowhere."""
+_MOST_PAGES = 20
+_SKEW = timedelta(seconds=60)
+"""How far CallFire's clock may be from ours."""
+_FORM = "application/x-www-form-urlencoded"
+_RELEASED = "RELEASED"
+_LISTS = {AssetKind.NUMBER: ("/number", "Number"), AssetKind.KEYWORD: ("/number/keyword", "Keyword")}
 _KEYWORD = re.compile(r"[A-Za-z0-9]{1,64}")
 _CURSOR = re.compile(r"(numbers|keywords):([0-9]{1,9})", re.ASCII)
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(Z|[+-][0-9]{2}:[0-9]{2})?", re.ASCII)
@@ -97,6 +112,129 @@ def owned(http: Http, cursor: str | None) -> OwnedPage:
     return OwnedPage(tuple(item for item in items if item), after)
 
 
+def candidates(http: Http, order: Order) -> list[Owned]:
+    """Give the leases that may be what this order's last attempt brought: of its sort, and begun since.
+
+    A lease tells the day on which it began and no more: all of that day are given. So is one that does not tell it.
+    Of each kind that was asked for, the first and the last 500 leases are read.
+
+    Raises:
+        AccountFaultError, UnreadableError, SlotBusyError: not read.
+    """
+    if order.attempt is None:
+        return []
+    since = order.attempt.began_at - _SKEW
+    asked = _Asked(order.request)
+    found: dict[tuple[AssetKind, str], Owned] = {}
+    for kind, read in _READERS.items():
+        if not asked.has(kind):
+            continue
+        for element in _both_ends(http, kind):
+            lease = asked.fitting(read(element))
+            # `since` is the midnight at which the day began, wherever that was.
+            if lease is not None and (lease.since is None or lease.since + timedelta(days=1) > since):
+                found[lease.kind, lease.value] = lease
+    return list(found.values())
+
+
+def _both_ends(http: Http, kind: AssetKind) -> Iterator[Element]:
+    path, name = _LISTS[kind]
+    try:
+        shown = page(http, path, name, 0, _CANDIDATES)
+        yield from shown.elements
+        if shown.next_result is not None:
+            last = shown.next_result if shown.total is None else max(shown.next_result, shown.total - _CANDIDATES)
+            yield from page(http, path, name, last, _CANDIDATES).elements
+    except RefusedError as error:
+        # A list of everything cannot be asked for wrongly.
+        raise UnreadableError(error.detail, code=error.code) from error
+
+
+class _Asked:
+    """What an order asks for, to tell whether a lease may be of it."""
+
+    def __init__(self, request: Request) -> None:
+        items = request.items
+        self._numbers = {number for item in items if isinstance(item, NumbersItem) for number in item.numbers}
+        self._types = {item.criteria.number_type for item in items if isinstance(item, CriteriaItem)}
+        self._keywords = {
+            keyword.casefold(): keyword for item in items if isinstance(item, KeywordsItem) for keyword in item.keywords
+        }
+
+    def has(self, kind: AssetKind) -> bool:
+        return bool(self._keywords if kind is AssetKind.KEYWORD else self._numbers or self._types)
+
+    def fitting(self, lease: Owned | None) -> Owned | None:
+        """Give the lease if it may be of the order, a keyword as the order spells it."""
+        if lease is None:
+            return None
+        if lease.kind is AssetKind.KEYWORD:
+            keyword = self._keywords.get(lease.value.casefold())
+            return lease.model_copy(update={"value": keyword}) if keyword else None
+        is_of_type = lease.number_type in self._types or (lease.number_type is None and bool(self._types))
+        return lease if is_of_type or lease.value in self._numbers else None
+
+
+def release(http: Http, name: str, kind: AssetKind) -> str:
+    """Stop the lease of a number (E.164) or keyword from renewing, which is how CallFire takes things back.
+
+    It can be used until its lease ends; "once you release a keyword or phone number, you will not be able to repurchase it for
+    a month after the release becomes effective" (CallFire docs: disable auto-renew for a number or keyword). It is read first:
+    how CallFire answers for what is not there, or is released already, is published nowhere.
+
+    Returns:
+        That it is released, and until when it is leased.
+
+    Raises:
+        NoSuchThingError: the account does not have it.
+        RefusedError: it was not taken back.
+        AccountFaultError, NotSentError, UnclearError, UnreadableError, SlotBusyError: try again later; a repeat does no harm.
+    """
+    lease, form = _number_lease(http, name) if kind is AssetKind.NUMBER else _keyword_lease(http, name)
+    if not lease.given_back:
+        content = urlencode(form).encode()
+        response = http.send_once("PUT", "/number/release", content=content, content_type=_FORM)
+        if response.status_code == 404:  # noqa: PLR2004
+            raise NoSuchThingError(f"CallFire has no such {kind.value} in this account")
+        # "204, which means that the number has been released successfully".
+        if not response.is_success:
+            raise not_placed(response)
+    return f"released; leased until {lease.until:%Y-%m-%d}" if lease.until else "released"
+
+
+def _number_lease(http: Http, number: str) -> tuple[Owned, dict[str, str]]:
+    digits = number.removeprefix("+")
+    if e164(number) is None:
+        raise NoSuchThingError("CallFire has no such number")
+    response = http.read(f"/number/{digits}")
+    if response.status_code == 404:  # noqa: PLR2004
+        raise NoSuchThingError("CallFire has no such number in this account")
+    if not response.is_success:
+        raise not_listed(response)
+    try:
+        shown = next(parse(response.content).iter(f"{DATA}Number"), None)
+    except ValueError:
+        shown = None
+    # A number is an element, and so is what it is called, inside it.
+    lease = _owned_number(shown) if shown is not None else None
+    if lease is None or lease.value != number:
+        raise UnreadableError(f"HTTP {response.status_code} that does not show the number")
+    return lease, {"Number": digits}
+
+
+def _keyword_lease(http: Http, keyword: str) -> tuple[Owned, dict[str, str]]:
+    first: int | None = 0
+    for _ in range(_MOST_PAGES):
+        shown = page(http, "/number/keyword", "Keyword", first or 0, _MOST_RESULTS)
+        for lease in map(_owned_keyword, shown.elements):
+            if lease is not None and lease.value.casefold() == keyword.casefold():
+                return lease, {"Keyword": lease.value}
+        first = shown.next_result
+        if first is None:
+            raise NoSuchThingError("CallFire has no such keyword in this account")
+    raise UnreadableError(f"not among the first {_MOST_PAGES * _MOST_RESULTS} keywords")
+
+
 def _number_offer(element: Element) -> Offer | None:
     number = e164(value(element, "Number") or "")
     if number is None:
@@ -129,6 +267,7 @@ def _owned_number(element: Element) -> Owned | None:
         features=_features(element.find(f"{DATA}NumberConfiguration")),
         since=since,
         until=until,
+        given_back=_is_given_back(element),
     )
 
 
@@ -137,7 +276,27 @@ def _owned_keyword(element: Element) -> Owned | None:
     if keyword is None:
         return None
     since, until = _lease(element)
-    return Owned(value=keyword, kind=AssetKind.KEYWORD, word=value(element, "Status") or "", since=since, until=until)
+    return Owned(
+        value=keyword,
+        kind=AssetKind.KEYWORD,
+        word=value(element, "Status") or "",
+        since=since,
+        until=until,
+        given_back=_is_given_back(element),
+    )
+
+
+def _is_given_back(element: Element) -> bool:
+    """Tell whether a lease ends by itself. Whether its status says so at once is published nowhere; that it is not renewed does."""
+    lease = element.find(f"{DATA}LeaseInfo")
+    renews = value(lease, "AutoRenew") if lease is not None else None
+    return value(element, "Status") == _RELEASED or renews in ("false", "0")
+
+
+_READERS: dict[AssetKind, Callable[[Element], Owned | None]] = {
+    AssetKind.NUMBER: _owned_number,
+    AssetKind.KEYWORD: _owned_keyword,
+}
 
 
 def _number_type(element: Element) -> str | None:

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Some of a list: its elements, and where the rest begins; none at its end."""
+    """Some of a list: its elements, and where the rest begins; none at its end. How many there are, where it is told."""
 
     elements: tuple[Element, ...]
     next_result: int | None
+    total: int | None = None
 
 
 def listed(http: Http, path: str, name: str, params: QueryParams) -> Listed:
@@ -38,10 +39,11 @@ def page(http: Http, path: str, name: str, first: int, most: int) -> Listed:
     root = _resource_list(http, path, [("FirstResult", str(first)), ("MaxResults", str(most))])
     elements = tuple(root.findall(f"{DATA}{name}"))
     reached = first + len(elements)
-    total = root.get("totalResults", "")
+    told = root.get("totalResults", "")
+    total = int(told) if told.isascii() and told.isdigit() else None
     # Without a total, a full page may have another after it. An empty one ends every list.
-    more = reached < int(total) if total.isascii() and total.isdigit() else len(elements) >= most
-    return Listed(elements, reached if elements and more else None)
+    more = reached < total if total is not None else len(elements) >= most
+    return Listed(elements, reached if elements and more else None, total)
 
 
 def _resource_list(http: Http, path: str, params: QueryParams) -> Element:

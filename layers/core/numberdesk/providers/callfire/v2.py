@@ -1,22 +1,22 @@
-"""CallFire REST v2: only its list of orders, to find a purchase whose answer was lost. REST 1.1 has no list.
+"""CallFire REST v2: only its list of orders, to find a purchase whose answer was lost, and to compare. REST 1.1 has no list.
 
 Nothing of ours is on an order: an order of the right time and content may be ours, and may be its equal.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from numberdesk.domain.market import OnOrder
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
-from numberdesk.providers.base import NoSuchOrderError, Placed, UnreadableError
+from numberdesk.providers.base import NoSuchOrderError, OrdersPage, Placed, RefusedError, UnreadableError
 from numberdesk.providers.callfire.faults import not_read
 from numberdesk.providers.callfire.words import e164
 from numberdesk.providers.lenient import fields, parse, rows, text
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from numberdesk.domain.order import Attempt, Order
     from numberdesk.domain.request import Request
     from numberdesk.providers.http import Http
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _PAGE_SIZE = 100
 _MOST_PAGES = 20
+_CURSOR = re.compile("[1-9][0-9]{0,8}", re.ASCII)
 _SKEW = timedelta(seconds=60)
 """How far CallFire's clock may be from ours."""
 
@@ -56,6 +57,40 @@ def find(http: Http, order: Order) -> list[Placed]:
         if not items or (isinstance(total, int) and offset >= total):
             break
     return list(found.values())
+
+
+def orders(http: Http, cursor: str | None) -> OrdersPage:
+    """Give a page of the account's orders; `cursor` is where the next one begins. No order bears a reference.
+
+    Raises:
+        RefusedError: the cursor is none of ours.
+        UnreadableError, AccountFaultError, SlotBusyError: not read.
+    """
+    if cursor is not None and not _CURSOR.fullmatch(cursor):
+        raise RefusedError("the cursor is none of this list")
+    offset = int(cursor or 0)
+    page = _page(http, [("offset", str(offset))])
+    shown = page.get("items")
+    reached = offset + len(shown) if isinstance(shown, list) else offset
+    total = page.get("totalCount")
+    more = reached > offset and (reached < total if isinstance(total, int) else reached - offset >= _PAGE_SIZE)
+    return OrdersPage(tuple(it for it in map(_on_order, rows(shown)) if it), str(reached) if more else None)
+
+
+def _on_order(shown: Fields) -> OnOrder | None:
+    order_id = shown.get("id")
+    if not isinstance(order_id, int):
+        return None
+    return OnOrder(
+        provider_order_id=str(order_id), word=text(shown.get("status")) or "", created_at=_instant(shown.get("created"))
+    )
+
+
+def _instant(milliseconds: object) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC) if isinstance(milliseconds, int) else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _window(attempt: Attempt) -> tuple[int, int]:

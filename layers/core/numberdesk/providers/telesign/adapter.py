@@ -12,13 +12,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
+from numberdesk.domain.market import OnOrder
 from numberdesk.domain.request import CriteriaItem, Partial
 from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownWord
 from numberdesk.domain.words import AssetKind, AssetState, Phase
 from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchOrderError,
+    NoSuchThingError,
     NotAble,
+    OrdersPage,
     Placed,
     Plan,
     RefusedError,
@@ -31,11 +34,11 @@ from numberdesk.providers.telesign import answers, market
 from numberdesk.providers.telesign.auth import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.market import Offer
-    from numberdesk.domain.order import Order
+    from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
     from numberdesk.providers.base import Credentials, OwnedPage, Provider, Query
@@ -47,6 +50,7 @@ _PATH = "/v1/phone_numbers/direct_orders"
 _FORM = "application/x-www-form-urlencoded; charset=utf-8"
 _PAGE_SIZE = 100
 _MOST_PAGES = 20
+_MARK = re.compile(r"\[ref ([^\[\]]{1,256})\]")
 _FIELD_NAMES = {
     name: name
     for name in (
@@ -156,8 +160,16 @@ class TeleSign(NotAble):
         self._field_names = field_names
         self._number_types = number_types
 
-    def plan(self, message: OrderMessage, *, exclude: frozenset[str] = frozenset()) -> Plan:  # noqa: ARG002
+    def plan(
+        self,
+        message: OrderMessage,
+        *,
+        exclude: frozenset[str] = frozenset(),  # noqa: ARG002
+        frozen: Sequence[Asset] = (),  # noqa: ARG002
+    ) -> Plan:
         """Write the form, by our names for its fields and without the reference. Reads nothing: TeleSign searches.
+
+        Nothing is chosen before the purchase, so that nothing is frozen.
 
         Raises:
             RefusedError: the order is not exactly one criteria item.
@@ -228,7 +240,7 @@ class TeleSign(NotAble):
         return [placed for _, placed in sorted(found.values(), key=lambda match: match[0])]
 
     def observe(self, order: Order) -> Snapshot:
-        """Read the order as it is now: one call.
+        """Read the order as it is now: one call. What its numbers cost is told by their leases alone (see `owned`).
 
         Raises:
             UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
@@ -288,6 +300,24 @@ class TeleSign(NotAble):
         """
         return market.owned(self._http, cursor, self._number_types)
 
+    def orders(self, cursor: str | None) -> OrdersPage:
+        """List the account's direct orders, a page at a time; `cursor` is the next page's number.
+
+        Raises:
+            RefusedError: the cursor is none of ours.
+            AccountFaultError, UnreadableError, SlotBusyError: not read.
+        """
+        page = market.page_of(cursor)
+        body = self._list(page)
+        items = tuple(it for it in map(_on_order, _orders(body)) if it)
+        return OrdersPage(items, str(page + 1) if page < answers.total_pages(body) else None)
+
+    def release(self, value: str, kind: AssetKind) -> str:
+        """Cancel a number's lease; see `market.release`. Raises as `Market.release` does."""
+        if kind is not AssetKind.NUMBER:
+            raise NoSuchThingError("TeleSign has no keywords")
+        return market.release(self._http, value)
+
     def what_to_look_for(self, order: Order) -> str:
         """Tell a person how to find an unclear purchase in TeleSign's list of direct orders."""
         sort = "".join(
@@ -341,6 +371,7 @@ class TeleSign(NotAble):
                 word=word,
                 country=country.upper() if country else None,
                 number_type=ours.get((number_type or "").casefold()),
+                features=market.features(shown),
             )
         return Snapshot(
             provider_order_id=order_id,
@@ -357,6 +388,20 @@ def _meaning(word: str) -> tuple[Phase, AssetState]:
 
 def _mark(reference: str) -> str:
     return f"[ref {reference}]"
+
+
+def _on_order(shown: Fields) -> OnOrder | None:
+    order_id, description = text(shown.get("order_id")), shown.get("description")
+    if order_id is None:
+        return None
+    # The order's own words come before it, whatever they hold.
+    marks = _MARK.findall(description) if isinstance(description, str) else []
+    return OnOrder(
+        provider_order_id=order_id,
+        word=text(shown.get("status")) or "",
+        reference=marks[-1] if marks else None,
+        created_at=answers.date(shown.get("order_accepted_date")),
+    )
 
 
 def _orders(body: Fields) -> list[Fields]:

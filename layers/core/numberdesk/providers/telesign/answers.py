@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchOrderError,
+    NoSuchThingError,
     RefusedError,
     UnclearError,
     UnreadableError,
@@ -112,6 +113,13 @@ def not_done(response: Response) -> ProviderError:
     if not response.is_client_error or status == 408 or _UNAVAILABLE_CODES.intersection(codes):  # noqa: PLR2004
         return UnclearError(detail, code=code)
     return _account_fault(response, codes) or RefusedError(detail, code=code)
+
+
+def not_released(response: Response) -> ProviderError:
+    """Tell what an answer that is no success means for giving a lease up."""
+    fault = not_done(response)
+    is_gone = response.status_code == 404 or _NO_SUCH_CODES.intersection(_codes(response))  # noqa: PLR2004
+    return NoSuchThingError(fault.detail, code=fault.code) if isinstance(fault, RefusedError) and is_gone else fault
 
 
 def not_placed(response: Response) -> ProviderError:

@@ -11,8 +11,9 @@ CAPABILITIES = Capabilities(
     # No reference field and no documented filter: ours rides in the description, which is echoed.
     findability=Findability.BY_CONTENT,
     match_is_proof=True,
-    # DELETE while `accepted` (TeleSign docs: cancel a direct order); /numbers and /leases (its swagger).
-    abilities=frozenset({Ability.CANCEL, Ability.SEARCH_NUMBERS, Ability.OWNED}),
+    # DELETE while `accepted` (TeleSign docs: cancel a direct order); /numbers and /leases (its swagger); the list of direct
+    # orders, and DELETE /leases/{lease_id} (TeleSign docs: cancel a lease).
+    abilities=frozenset({Ability.CANCEL, Ability.SEARCH_NUMBERS, Ability.OWNED, Ability.ORDERS, Ability.RELEASE}),
     knows_deadlines=False,
     # partial_order_match=false delivers the full quantity or nothing (TeleSign docs: create a direct order).
     promises_all_or_nothing=True,

@@ -1,4 +1,4 @@
-"""TeleSign's numbers for lease, and the account's leases. Reads only: creating a lease would buy outside every intent.
+"""TeleSign's numbers for lease, and the account's leases. No lease is created: that would buy outside every intent.
 
 The parameters and the rows' fields are those of TeleSign's swagger of the Phone Numbers API (2019). It calls `data` a list
 of objects and declares one object that holds the pagination, too; all of these are read.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from numberdesk.domain.market import Offer, Owned
 from numberdesk.domain.words import AssetKind
-from numberdesk.providers.base import NOT_TAKEN, OwnedPage, RefusedError, UnreadableError
+from numberdesk.providers.base import NOT_TAKEN, NoSuchThingError, OwnedPage, RefusedError, UnreadableError
 from numberdesk.providers.lenient import amount, fields, rows, text
 from numberdesk.providers.telesign import answers
 
@@ -27,6 +28,7 @@ _NUMBERS = "/v1/phone_numbers/numbers"
 _LEASES = "/v1/phone_numbers/leases"
 _PAGE_SIZE = 100
 _MOST_PAGES = 20
+_MOST_LEASE_PAGES = 100
 _FEATURES = ("sms", "voice")
 _CURSOR = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
@@ -58,13 +60,58 @@ def owned(http: Http, cursor: str | None, number_types: Mapping[str, str]) -> Ow
         RefusedError: the cursor is none of ours.
         AccountFaultError, UnreadableError, SlotBusyError: not read.
     """
-    if cursor is not None and not _CURSOR.fullmatch(cursor):
-        raise RefusedError("the cursor is none of this list")
-    page = int(cursor or "1")
+    page = page_of(cursor)
     body = _page(http, _LEASES, [("page", str(page)), ("page_size", str(_PAGE_SIZE))])
     types = {theirs.casefold(): ours for ours, theirs in number_types.items()}
     leases = [lease for shown in _shown(body) if (lease := _lease(shown, types))]
     return OwnedPage(tuple(leases), str(page + 1) if page < answers.total_pages(body) else None)
+
+
+def page_of(cursor: str | None) -> int:
+    """Read a cursor of ours: the next page's number.
+
+    Raises:
+        RefusedError: it is none.
+    """
+    if cursor is not None and not _CURSOR.fullmatch(cursor):
+        raise RefusedError("the cursor is none of this list")
+    return int(cursor or "1")
+
+
+def release(http: Http, number: str) -> str:
+    """Cancel the lease of a number (E.164), having looked for its id among the leases.
+
+    "You will still be billed for it to the end of your current billing period, but then not for any future periods" (TeleSign
+    docs: cancel a lease). Whether the lease is listed until then is not said: one that is not there any more is none.
+
+    Returns:
+        TeleSign's word for its state, which the documented answer does not show; else that it is cancelled.
+
+    Raises:
+        NoSuchThingError: the account has no lease of it.
+        RefusedError: it was not taken back.
+        AccountFaultError, NotSentError, UnclearError, UnreadableError, SlotBusyError: try again later; a repeat does no harm.
+    """
+    lease_id = _lease_id(http, number)
+    # DELETE /v1/phone_numbers/leases/3914 (TeleSign docs: cancel a lease).
+    response = http.send_once("DELETE", f"{_LEASES}/{quote(lease_id, safe='')}", content=b"", content_type="")
+    if not response.is_success:
+        raise answers.not_released(response)
+    words = [text(shown.get("status")) for shown in _shown(answers.body(response))]
+    return next((word for word in words if word), "cancelled")
+
+
+def _lease_id(http: Http, number: str) -> str:
+    for page in range(1, _MOST_LEASE_PAGES + 1):
+        body = _page(http, _LEASES, [("page", str(page)), ("page_size", str(_PAGE_SIZE))])
+        for lease in (lease for shown in _shown(body) if (lease := _lease(shown, {}))):
+            if lease.value == number:
+                if lease.provider_id is None:
+                    raise UnreadableError("a lease without its id")
+                return lease.provider_id
+        if page >= answers.total_pages(body):
+            raise NoSuchThingError("TeleSign has no lease of this number in this account")
+    raise UnreadableError(f"not among the first {_MOST_LEASE_PAGES * _PAGE_SIZE} leases")
 
 
 def _parameters(criteria: Criteria) -> list[tuple[str, str]]:
@@ -103,17 +150,23 @@ def _offer(shown: Fields) -> Offer | None:
     number = answers.e164(shown.get("phone_number"))
     if number is None:
         return None
-    # No source says what `recurring_price` is per, but that TeleSign invoices monthly.
-    monthly = shown.get("recurrence_period") in (None, 1, "1")
     return Offer(
         value=number,
         kind="number",
         country=_country(shown),
-        features=_features(shown),
+        features=features(shown),
         upfront_cost=amount(shown.get("setup_price")),
-        monthly_cost=amount(shown.get("recurring_price")) if monthly else None,
+        monthly_cost=_monthly(shown),
         currency=text(shown.get("price_currency")),
     )
+
+
+def _monthly(shown: Fields) -> str | None:
+    """Give `recurring_price` where it is per month: `recurrence_period` is "an integer representing months" (swagger).
+
+    The search shows none; that TeleSign invoices monthly is all that is said of it.
+    """
+    return amount(shown.get("recurring_price")) if shown.get("recurrence_period") in (None, 1, "1") else None
 
 
 def _lease(shown: Fields, types: Mapping[str, str]) -> Owned | None:
@@ -126,13 +179,21 @@ def _lease(shown: Fields, types: Mapping[str, str]) -> Owned | None:
         value=value,
         kind=AssetKind.NUMBER,
         word=text(shown.get("status")) or "",
-        provider_id=text(lease.get("lease_id")) or text(shown.get("lease_id")),
+        provider_id=_id(lease.get("lease_id")) or _id(shown.get("lease_id")),
         country=_country(shown),
         number_type=types.get((text(shown.get("number_type")) or "").casefold()),
-        features=_features(shown),
+        features=features(shown),
         since=answers.date(lease.get("created_on_utc")),
         until=answers.date(lease.get("expires_on_utc")),
+        upfront_cost=amount(shown.get("setup_price")),
+        monthly_cost=_monthly(shown),
+        currency=text(shown.get("price_currency")),
     )
+
+
+def _id(value: object) -> str | None:
+    """Read a lease's id: a string in the swagger, an integer in the pages on leases."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else text(value)
 
 
 def _country(shown: Fields) -> str | None:
@@ -140,7 +201,8 @@ def _country(shown: Fields) -> str | None:
     return country.upper() if country else None
 
 
-def _features(shown: Fields) -> tuple[str, ...] | None:
+def features(shown: Fields) -> tuple[str, ...] | None:
+    """Give what a number, a lease or an order can do, by our words; none where it is not told."""
     capabilities = shown.get("capabilities")
     if not isinstance(capabilities, dict):
         return None

@@ -16,6 +16,7 @@ from numberdesk.providers.base import (
 )
 from numberdesk.providers.lenient import text
 from numberdesk.providers.telnyx import market, papers, registrations
+from numberdesk.providers.telnyx.again import Again
 from numberdesk.providers.telnyx.api import Api
 from numberdesk.providers.telnyx.cancelling import cancel
 from numberdesk.providers.telnyx.catalogue import catalogue
@@ -23,17 +24,18 @@ from numberdesk.providers.telnyx.look import Look
 from numberdesk.providers.telnyx.search import Search, region
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numberdesk.domain.catalogue import Specification
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.market import Offer, Registration
-    from numberdesk.domain.order import Order
+    from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import CommentSeen, Snapshot
     from numberdesk.domain.values import Address
-    from numberdesk.providers.base import Credentials, OwnedPage, Provider, Query
+    from numberdesk.domain.words import AssetKind
+    from numberdesk.providers.base import Credentials, OrdersPage, OwnedPage, Provider, Query
     from numberdesk.providers.http import Transport
 
 _SETTINGS = ("connection_id", "messaging_profile_id", "billing_group_id")
@@ -77,28 +79,36 @@ class Telnyx(NotAble):
         self._api = api
         self._settings = settings
 
-    def plan(self, message: OrderMessage, *, exclude: frozenset[str] = frozenset()) -> Plan:
+    def plan(
+        self, message: OrderMessage, *, exclude: frozenset[str] = frozenset(), frozen: Sequence[Asset] = ()
+    ) -> Plan:
         """Check requirement groups, search for what is asked, and choose.
 
-        One read for each group, and one search for each number asked for by name and for each criteria.
+        One read for each group, and one search for each number asked for by name and for each criteria. None of that where an
+        earlier attempt froze its choice: the same order is written again (see `again`).
 
         Raises:
             RefusedError: a requirement group is of no use, or nothing of it can be had.
             UnreadableError, AccountFaultError, SlotBusyError: try again later.
         """
+        if frozen:
+            return self._plan(Again(message, frozen))
         self._check_groups(message)
         search = Search(self._api, message, exclude)
         search.run()
+        return self._plan(search)
+
+    def _plan(self, choice: Search | Again) -> Plan:
         numbers = [
-            {"phone_number": value, "requirement_group_id": search.groups[value]}
-            if value in search.groups
+            {"phone_number": value, "requirement_group_id": choice.groups[value]}
+            if value in choice.groups
             else {"phone_number": value}
-            for value in search.chosen
+            for value in choice.chosen
         ]
         return Plan(
             payload={"phone_numbers": numbers, **self._settings},
-            chosen=tuple(search.chosen.values()),
-            shortfall="; ".join(search.lacking) or None,
+            chosen=tuple(choice.chosen.values()),
+            shortfall="; ".join(choice.lacking) or None,
         )
 
     def _check_groups(self, message: OrderMessage) -> None:
@@ -218,6 +228,14 @@ class Telnyx(NotAble):
     def owned(self, cursor: str | None) -> OwnedPage:
         """See `Market.owned`. The cursor is the next page's number."""
         return market.owned(self._api, cursor)
+
+    def orders(self, cursor: str | None) -> OrdersPage:
+        """See `Market.orders`. The cursor is the next page's number."""
+        return market.orders(self._api, cursor)
+
+    def release(self, value: str, kind: AssetKind) -> str:
+        """See `Market.release`."""
+        return market.release(self._api, value, kind)
 
     def registrations(self) -> list[Registration]:
         """See `Market.registrations`."""

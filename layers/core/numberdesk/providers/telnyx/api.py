@@ -7,7 +7,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from numberdesk.providers.base import AccountFaultError, RefusedError, UnclearError, UnreadableError
+from numberdesk.providers.base import (
+    AccountFaultError,
+    NoSuchThingError,
+    RefusedError,
+    UnclearError,
+    UnreadableError,
+)
 from numberdesk.providers.http import Http, retry_after
 from numberdesk.providers.lenient import Fields, fields, parse, rows, text
 
@@ -186,6 +192,7 @@ class Api:
 
         Raises:
             SatisfiedError: all requirements are satisfied already.
+            NoSuchThingError: what was to be deleted is not there.
             RefusedError: it was not done.
             AccountFaultError, NotSentError, SlotBusyError: it was not done, and may be later.
             UnclearError: it may have been done.
@@ -194,11 +201,14 @@ class Api:
         content_type = "application/json" if content is not None else ""
         response = self._http.send_once(method, path, content=body, content_type=content_type)
         if not response.is_success:
-            raise _not_done(response)
-        if method == "DELETE":
-            return {}
+            fault = _not_done(response)
+            if method == "DELETE" and response.status_code == HTTPStatus.NOT_FOUND and isinstance(fault, RefusedError):
+                raise NoSuchThingError(fault.detail, code=fault.code)
+            raise fault
         data = _body(response).get("data")
         if not isinstance(data, dict):
+            if method == "DELETE":
+                return {}
             raise UnclearError(f"HTTP {response.status_code} without data")
         return data
 

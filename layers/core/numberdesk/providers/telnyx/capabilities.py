@@ -22,6 +22,9 @@ CAPABILITIES = Capabilities(
             Ability.SEARCH_NUMBERS,
             Ability.OWNED,
             Ability.REGISTER,
+            Ability.ORDERS,
+            # `DELETE /phone_numbers/{id}` (OpenAPI, phone number configurations).
+            Ability.RELEASE,
         }
     ),
     knows_deadlines=True,

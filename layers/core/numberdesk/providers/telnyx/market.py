@@ -1,15 +1,15 @@
-"""What can be had at Telnyx, and what an account owns there."""
+"""What can be had at Telnyx, what an account owns and ordered there, and giving it back."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.market import Offer, Owned
+from numberdesk.domain.market import Offer, OnOrder, Owned
 from numberdesk.domain.words import AssetKind
-from numberdesk.providers.base import OwnedPage, RefusedError
+from numberdesk.providers.base import NoSuchThingError, OrdersPage, OwnedPage, RefusedError, UnreadableError
 from numberdesk.providers.lenient import Fields, amount, fields, instant, rows, text
-from numberdesk.providers.telnyx.api import BadRequestError
+from numberdesk.providers.telnyx.api import PAGE_SIZE, BadRequestError, resource
 from numberdesk.providers.telnyx.capabilities import CAPABILITIES
 from numberdesk.providers.telnyx.search import e164, features, filters, results
 
@@ -23,6 +23,9 @@ _CURSOR = re.compile("[1-9][0-9]{0,5}", re.ASCII)
 # `region_type` of a search result, by the names that criteria have; the country is told apart.
 _REGIONS = {"location": "city", "state": "state", "rate_center": "rate_center"}
 _COUNTRY = "country_code"
+# Words of `status` (OpenAPI, phone numbers): what was ours, and what never became so. Whether they are listed is not said.
+_GIVEN_BACK = frozenset({"deleted", "ported-out"})
+_NEVER_OURS = frozenset({"purchase-failed", "port-failed"})
 
 
 def search_numbers(api: Api, query: Query) -> list[Offer]:
@@ -70,25 +73,84 @@ def owned(api: Api, cursor: str | None) -> OwnedPage:
         RefusedError: the cursor is none of ours.
         UnreadableError, AccountFaultError, SlotBusyError: not read.
     """
+    shown, following = _page(api, "phone_numbers", cursor, ("sort", "purchased_at"), size=_OWNED_PAGE)
+    items = [_owned(value, row) for row in shown if (value := e164(row.get("phone_number")))]
+    return OwnedPage(tuple(it for it in items if it.word not in _NEVER_OURS), following)
+
+
+def orders(api: Api, cursor: str | None) -> OrdersPage:
+    """List the account's number orders, as Telnyx sorts them: it takes no wish. Arguments and errors are those of `owned`."""
+    shown, following = _page(api, "number_orders", cursor)
+    items = (
+        OnOrder(
+            provider_order_id=order_id,
+            word=text(row.get("status")) or "",
+            reference=text(row.get("customer_reference")),
+            created_at=instant(row.get("created_at")),
+        )
+        for row in shown
+        if (order_id := text(row.get("id")))
+    )
+    return OrdersPage(tuple(items), following)
+
+
+def _page(
+    api: Api, path: str, cursor: str | None, *params: tuple[str, str], size: int = PAGE_SIZE
+) -> tuple[list[Fields], str | None]:
     if cursor is not None and not _CURSOR.fullmatch(cursor):
         raise RefusedError("the cursor is none that was given out")
     page = int(cursor or 1)
     try:
-        shown, more = api.page("phone_numbers", page, ("sort", "purchased_at"), size=_OWNED_PAGE)
+        shown, more = api.page(path, page, *params, size=size)
     except BadRequestError as error:
         raise RefusedError(f"the list was refused: {error.detail}", code=error.code) from error
-    items = tuple(_owned(value, row) for row in shown if (value := e164(row.get("phone_number"))))
-    return OwnedPage(items, str(page + 1) if more else None)
+    return shown, str(page + 1) if more else None
+
+
+def release(api: Api, value: str, kind: AssetKind) -> str:
+    """Delete a number from the account, having looked for its record: the id that its order has for it is another.
+
+    Returns:
+        Telnyx's word for its status after that.
+
+    Raises:
+        NoSuchThingError: the account does not have it.
+        RefusedError: its deletion lock is on, or it was not deleted otherwise.
+        AccountFaultError, NotSentError, UnclearError, UnreadableError, SlotBusyError: try again later; a repeat does no harm.
+    """
+    number = e164(value)
+    if kind is not AssetKind.NUMBER or number is None:
+        raise NoSuchThingError("Telnyx has numbers only, in E.164")
+    # "Non-numerical characters will result in no values being returned", and parts of numbers match (OpenAPI, phone numbers).
+    digits = ("filter[phone_number]", number.removeprefix("+"))
+    records = [row for row in api.pages("phone_numbers", digits) if row.get("phone_number") == number]
+    # A number may have been owned before, deleted, and bought again.
+    record = next((row for row in records if row.get("status") not in _GIVEN_BACK | _NEVER_OURS), None)
+    if record is None:
+        for word in (text(row.get("status")) for row in records):
+            if word in _GIVEN_BACK:
+                return word
+        raise NoSuchThingError("Telnyx has no such number in this account")
+    if record.get("deletion_lock_enabled") is True:
+        # It "prevents the phone number from being deleted via the API".
+        raise RefusedError("its deletion lock is on; switch it off at Telnyx first")
+    record_id = text(record.get("id"))
+    if record_id is None:
+        raise UnreadableError("a number without its id")
+    deleted = api.write("DELETE", resource("phone_numbers", record_id))
+    return text(deleted.get("status")) or "deleted"
 
 
 def _owned(value: str, row: Fields) -> Owned:
+    word = text(row.get("status")) or ""
     return Owned(
         value=value,
         kind=AssetKind.NUMBER,
-        word=text(row.get("status")) or "",
+        word=word,
         provider_id=text(row.get("id")),
         country=text(row.get("country_iso_alpha2")),
         # As it is told: beside our types there are `landline` and older words such as `longcode`.
         number_type=text(row.get("phone_number_type")),
         since=instant(row.get("purchased_at")),
+        given_back=word in _GIVEN_BACK,
     )

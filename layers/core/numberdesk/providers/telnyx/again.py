@@ -1,0 +1,76 @@
+"""Ordering once more what an attempt chose whose outcome never became clear: these very numbers, and no others.
+
+A number is sold once, so that the second of two orders for it is refused with code 85001, whichever of the two comes first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from numberdesk.domain.request import CriteriaItem, NumbersItem
+from numberdesk.domain.snapshot import AssetSeen
+from numberdesk.domain.words import AssetKind, AssetState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numberdesk.domain.order import Asset
+    from numberdesk.domain.request import OrderMessage
+
+
+class Again:
+    """The choice of an earlier attempt, told as `Search` tells its own. Nothing is read for it.
+
+    Numbers must have been found by "a recent search" (guide: number search), and the earlier attempt searched for them. How long
+    that holds is published for v1 alone: 24 hours. Past it they are refused with code 85000, and nothing is bought.
+    """
+
+    def __init__(self, message: OrderMessage, frozen: Sequence[Asset]) -> None:
+        """Find the item of each number, for its requirement group and for what is lacking.
+
+        A number asked for by name is of that item; any other is of the first criteria of its country and type that do not have
+        enough yet, which is how they were chosen.
+        """
+        self.chosen = {it.value: _chosen(it) for it in frozen if it.kind is AssetKind.NUMBER}
+        """What is to be ordered, by number."""
+        self.groups: dict[str, str] = {}
+        """The requirement group of a number, where its item names one."""
+        self.lacking: list[str] = []
+        """What the earlier attempt could not have either, in words, item by item."""
+        left = dict(self.chosen)
+        # Those asked for by name were chosen first, too.
+        for position, item in enumerate(message.items, 1):
+            if isinstance(item, NumbersItem):
+                taken = [number for number in item.numbers if left.pop(number, None)]
+                self._note(position, item, taken)
+        for position, item in enumerate(message.items, 1):
+            if isinstance(item, CriteriaItem):
+                taken = [value for value, asset in left.items() if _fits(asset, item)][: item.quantity]
+                for value in taken:
+                    del left[value]
+                self._note(position, item, taken)
+
+    def _note(self, position: int, item: NumbersItem | CriteriaItem, taken: Sequence[str]) -> None:
+        if item.requirement_group_id:
+            self.groups |= dict.fromkeys(taken, item.requirement_group_id)
+        if len(taken) < item.count:
+            self.lacking.append(f"item {position}: {len(taken)} of {item.count} numbers found")
+
+
+def _fits(asset: AssetSeen, item: CriteriaItem) -> bool:
+    return (asset.country, asset.number_type) == (item.criteria.country, item.criteria.number_type)
+
+
+def _chosen(asset: Asset) -> AssetSeen:
+    return AssetSeen(
+        kind=asset.kind,
+        value=asset.value,
+        state=AssetState.PENDING,
+        word="chosen",
+        country=asset.country,
+        number_type=asset.number_type,
+        features=asset.features,
+        upfront_cost=asset.upfront_cost,
+        monthly_cost=asset.monthly_cost,
+        currency=asset.currency,
+    )

@@ -39,8 +39,10 @@ class Asked:
 def catalogue(order: Order | None = None, **changes: Any) -> tuple[Catalogue, Asked]:
     store, asked = MemoryStore(), Asked()
     sent = message()
-    order = order or received(sent)[0].with_(**changes)
-    store.create(order, sent, entries(order))
+    new = order or received(sent)[0]
+    store.create(new, sent, entries(new))
+    if changes:
+        store.commit(new, new.with_(version=2, **changes), ())
     return Catalogue(store, asked), asked  # type: ignore[arg-type] # as much of a provider as is asked for
 
 

@@ -49,11 +49,20 @@ def test_every_problem_has_a_status_and_a_title() -> None:
     assert set(STATUSES) == {*Problem, *HttpProblem}
 
 
-def test_reading_changes_nothing_and_only_spending_buys() -> None:
+def test_reading_changes_nothing_and_money_is_for_those_who_may_spend() -> None:
     changing = [route for route in ROUTES if route.policy == "read" and route.method != "GET"]
     assert [route.operation_id for route in changing] == ["search"]
     spending = [route.operation_id for route in ROUTES if route.policy == "spend"]
-    assert spending == ["submit_order", "redrive_orders"]
+    assert spending == [
+        "submit_order",
+        "release_order",
+        "refuse_order",
+        "resolve_purchase",
+        "release_number",
+        "turn_placing",
+        "confirm_restore",
+        "redrive_orders",
+    ]
 
 
 def test_the_types_of_files_are_those_whose_content_is_known() -> None:

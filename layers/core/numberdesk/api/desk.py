@@ -1,4 +1,4 @@
-"""The routes of providers, profiles and dead letters: each parses, calls one service, shapes the answer."""
+"""The routes of providers, profiles, the switch of placing and dead letters: each parses, calls one service, shapes the answer."""
 
 # Powertools reads these annotations when the app is built, so that nothing they name is imported for type checkers only.
 from collections.abc import Callable
@@ -25,10 +25,17 @@ _Limit = Annotated[Limit, Query()]
 _OfAccount = Annotated[Account, Query()]
 _Next = Annotated[Token | None, Query(alias="next", description="The token that came with the page before.")]
 
+_BY_DEFAULT = models.ConfirmRestore()
+
 
 def handlers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
     """Make what answers them."""
-    return [*_providers(services, caller), *_profiles(services, caller), *_letters(services)]
+    return [
+        *_providers(services, caller),
+        *_profiles(services, caller),
+        *_placing(services, caller),
+        *_letters(services),
+    ]
 
 
 def _providers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
@@ -127,6 +134,21 @@ def _profiles(services: Services, caller: Callable[[], Caller]) -> list[Callable
 
 def _key(provider: str, account: str, country: str, number_type: str) -> ProfileKey:
     return ProfileKey(provider=provider, account=account, country=country, number_type=number_type)
+
+
+def _placing(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
+    def get_placing() -> models.PlacingView:
+        return models.PlacingView.of(services.gate.view())
+
+    def turn_placing(turned: Annotated[models.TurnPlacing, Body()]) -> models.PlacingView:
+        by = caller().by
+        return models.PlacingView.of(services.gate.turn(is_open=turned.open, reason=turned.reason, by=by))
+
+    def confirm_restore(confirmed: Annotated[models.ConfirmRestore, Body()] = _BY_DEFAULT) -> models.PlacingView:
+        by = caller().by
+        return models.PlacingView.of(services.gate.confirm(doubt_until=confirmed.doubt_until, by=by))
+
+    return [get_placing, turn_placing, confirm_restore]
 
 
 def _letters(services: Services) -> list[Callable[..., Any]]:

@@ -6,9 +6,11 @@ Most of what goes out is the domain's own records, as far as they are impersonal
 # Pydantic needs these types when the module runs, so that none of them is imported for type checkers only.
 import json
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from urllib.parse import unquote
 
 from pydantic import (
     BaseModel,
@@ -22,17 +24,33 @@ from pydantic import (
 
 from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.catalogue import Specification
+from numberdesk.domain.faults import Fault
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.lists import Summary, attention
 from numberdesk.domain.market import Offer, Owned, Registration
 from numberdesk.domain.model import Instant
-from numberdesk.domain.order import Acknowledgement, Asset, Attempt, Deadline, Errand, Order, Requirement, SubOrder
+from numberdesk.domain.order import (
+    Acknowledgement,
+    AssetRequirement,
+    Attempt,
+    Cost,
+    Deadline,
+    Errand,
+    Hold,
+    Order,
+    Release,
+    Requirement,
+    Reservation,
+    SubOrder,
+)
 from numberdesk.domain.profile import Profile
 from numberdesk.domain.request import E164, ORDER_ID_PATTERN, Criteria, Keyword, Request
 from numberdesk.domain.values import Answer, DoneValue, Id
-from numberdesk.domain.words import OrderState
+from numberdesk.domain.words import AssetKind, AssetState, OrderState
 from numberdesk.services import dead_letters
+from numberdesk.services.placing_gate import Placing
 from numberdesk.services.ports import KeptComment, KeptEvent, Letter, Page
+from numberdesk.services.problems import Problem, ProblemError
 from numberdesk.services.uploads import Form
 
 T = TypeVar("T")
@@ -46,10 +64,22 @@ Token = Annotated[str, Field(min_length=1, max_length=2048)]
 Limit = Annotated[int, Field(ge=1, le=100)]
 RegistrationId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
 Switch = Annotated[bool, Field(strict=True)]
+_NUMBER = r"^\+?[A-Za-z0-9]{1,64}$"
+
+
+def _bare(value: str) -> str:
+    """Take a number without its plus: that may come as itself, encoded, or as the space that it stands for in a query."""
+    return unquote(value).lstrip("+ ")
+
+
+PathNumber = Annotated[str, Field(pattern=_NUMBER, examples=["4930901820", "CHOCOLATE"]), BeforeValidator(_bare)]
+"""A number or keyword in a path."""
 Count = Annotated[int, Field(ge=0)]
 _LONGEST_BODY = 6_000
 """Characters of a dead letter that are shown: fifty of them must fit into one answer."""
 
+_MOST_SHOWN = 100
+"""Numbers that an order shows with itself; it may have ten thousand."""
 _MOST_KEYWORDS = 250
 """Keywords of one search: no source names a limit."""
 
@@ -128,6 +158,77 @@ class Cancel(_In):
     """What is to be cancelled: a sub order, or the order."""
 
     sub_order_id: Id | None = None
+
+
+class Refusal(_In):
+    """Why a held order is not to be placed."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500)] = Field(
+        description="It stands in the order's ledger, in its event and in what people are sent, and is not erased: write nothing personal."
+    )
+
+
+class NotPlaced(_In):
+    """That nothing was bought."""
+
+    place_again: Switch = Field(description="Whether the order is placed anew; otherwise it is cancelled.")
+
+
+class Resolution(_In):
+    """What became of an unclear purchase: exactly one of these."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    placed_as: Id | None = Field(
+        default=None, description="The provider's id of the order that is the purchase. It is looked at there first."
+    )
+    not_placed: NotPlaced | None = None
+
+    @model_validator(mode="after")
+    def _one_answer(self) -> Self:
+        if (self.placed_as is None) is (self.not_placed is None):
+            message = "give exactly one of placed_as, not_placed"
+            raise ValueError(message)
+        return self
+
+
+class GiveBack(_In):
+    """The confirmation that a number or keyword is to be given back for good."""
+
+    confirm: Annotated[str, Field(pattern=_NUMBER)] = Field(
+        description="The number or keyword of the path once more, exactly as the order shows it.",
+        examples=["+4930901820"],
+    )
+
+    def confirmed(self, value: str) -> str:
+        """Give the number that both the path and the body name.
+
+        Raises:
+            ProblemError: they name different ones.
+        """
+        if self.confirm.removeprefix("+") != value:
+            fault = Fault("confirm", "differs", "this is not the number or keyword in the path; repeat that one")
+            raise ProblemError(Problem.INVALID, "nothing was given back", [fault])
+        return self.confirm
+
+
+class TurnPlacing(_In):
+    """How the switch is to stand."""
+
+    open: Switch = Field(description="Whether orders are placed.")
+    reason: Annotated[str, Field(max_length=500)] = Field(
+        default="",
+        description="People are told, waiting orders show it, and it is not erased: write nothing personal.",
+    )
+
+
+class ConfirmRestore(_In):
+    """That placing may go on from a restored table."""
+
+    doubt_until: Instant | None = Field(
+        default=None,
+        description="Until then an order that the table does not know is looked for before it is placed; by default as long as a queue keeps messages.",
+    )
 
 
 Ids = Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(min_length=1, max_length=100)]
@@ -299,6 +400,30 @@ class EventList(Listing[EventView]):
     """Notifications."""
 
 
+class NumberView(_Out):
+    """A number (E.164) or keyword of an order."""
+
+    kind: AssetKind
+    value: str
+    state: AssetState
+    word: str = Field(description="The provider's own status.")
+    provider_id: str | None
+    sub_order_id: str | None
+    country: str | None
+    number_type: str | None
+    requirements: list[AssetRequirement]
+    features: list[str] | None = Field(description="What it can do; null where the provider does not tell.")
+    upfront_cost: str | None = Field(description="Amounts are decimal, as the provider writes them.")
+    monthly_cost: str | None
+    currency: str | None
+    since: Instant | None = Field(description="Since when we have it.")
+    released_at: Instant | None = Field(description="When it was given back through numberdesk.")
+
+
+class NumberList(Listing[NumberView]):
+    """Numbers and keywords of an order, in its order."""
+
+
 class OrderView(_Out):
     """An order, with all that is known of it and nothing personal."""
 
@@ -315,13 +440,24 @@ class OrderView(_Out):
     updated_at: Instant
     placed_at: Instant | None
     ended_at: Instant | None
-    waiting_for: str | None
+    forgotten_at: Instant | None = Field(description="When what is personal of it was erased.")
+    waiting_for: str | None = Field(description="Why a received order is not placed yet.")
+    waiting_since: Instant | None
+    hold: Hold | None = Field(description="The hold that it waits for, if that is what it waits for.")
+    releases: list[Release] = Field(description="What people let it go on in spite of.")
+    reserved: Reservation | None = Field(description="What it takes of the limits on spending.")
     provider_order_id: str | None
     provider_word: str | None
+    spares: list[str] = Field(description="Further purchases of this order, by the provider's ids.")
     total_cost: str | None
+    costs: list[Cost] = Field(description="What its numbers cost, by currency, as far as that is known.")
     shortfall: str | None
     attempt: Attempt | None
-    assets: list[Asset]
+    assets: Annotated[list[NumberView], Field(max_length=_MOST_SHOWN)] = Field(
+        description="Its first numbers and keywords; all of them are listed at the path `numbers`."
+    )
+    asset_count: int = Field(description="How many there are.")
+    assets_by_state: dict[AssetState, int]
     sub_orders: list[SubOrder]
     requirements: list[Requirement]
     deadlines: list[Deadline]
@@ -336,8 +472,13 @@ class OrderView(_Out):
     @classmethod
     def of(cls, order: Order) -> Self:
         """Show an order."""
-        fields = {name: getattr(order, name) for name in cls.model_fields if name != "attention"}
-        return cls(attention=list(attention(order)), **fields)
+        made = {
+            "attention": list(attention(order)),
+            "assets": [NumberView.model_validate(asset) for asset in order.assets[:_MOST_SHOWN]],
+            "asset_count": len(order.assets),
+            "assets_by_state": Counter(asset.state for asset in order.assets),
+        }
+        return cls(**made, **{name: getattr(order, name) for name in cls.model_fields if name not in made})
 
 
 class Submitted(_Out):
@@ -468,6 +609,40 @@ class Webhooks(_Out):
 
 class ProfileList(Listing[Profile]):
     """Profiles. Their answers are personal."""
+
+
+class PlacingView(_Out):
+    """Whether orders are placed."""
+
+    placing: bool = Field(description="Whether orders are placed.")
+    closed_because: str | None = Field(description="Why not; null while they are.")
+    open: bool = Field(description="How the switch stands.")
+    reason: str = Field(description="Why it was turned last.")
+    by: str = Field(description="Who turned it last; empty if nobody ever did.")
+    at: Instant | None = Field(description="When that was.")
+    restored: bool = Field(description="Whether this is a restored table that nobody has confirmed.")
+    not_compared: list[str] = Field(
+        description="Accounts (`provider/account`) that were not compared with the records of this table yet."
+    )
+    confirmed_at: Instant | None = Field(description="When a restored table was confirmed last.")
+    doubt_until: Instant | None = Field(description="Until when orders are looked for before they are placed.")
+
+    @classmethod
+    def of(cls, placing: Placing) -> Self:
+        """Show the gate."""
+        gate = placing.gate
+        return cls(
+            placing=placing.closed_because is None,
+            closed_because=placing.closed_because,
+            open=gate.open,
+            reason=gate.reason,
+            by=gate.by,
+            at=gate.at,
+            restored=placing.restored,
+            not_compared=list(placing.not_compared),
+            confirmed_at=gate.confirmed_at,
+            doubt_until=gate.doubt_until,
+        )
 
 
 class QueueCounts(_Out):

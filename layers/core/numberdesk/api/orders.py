@@ -8,11 +8,12 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from numberdesk.api import models
 from numberdesk.api.caller import Caller, Services
-from numberdesk.api.models import Limit, Month, OrderId, OrderView, Provider, Token
+from numberdesk.api.models import Limit, Month, OrderId, OrderView, PathNumber, Provider, Token
 from numberdesk.domain.model import Instant
+from numberdesk.domain.order import Order
 from numberdesk.domain.request import OrderMessage
 from numberdesk.domain.values import Country, Id
-from numberdesk.domain.words import OrderState
+from numberdesk.domain.words import AssetState, OrderState
 from numberdesk.services.reading import Wanted
 
 _Order = Annotated[OrderId, Path()]
@@ -24,7 +25,17 @@ _OUR_WORDS = models.MoreTime()
 
 def handlers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
     """Make what answers them."""
-    return [*_readers(services), *_writers(services, caller), *_requirement_writers(services, caller)]
+    return [
+        *_readers(services),
+        *_writers(services, caller),
+        *_requirement_writers(services, caller),
+        *_deciders(services, caller),
+    ]
+
+
+def _view(services: Services) -> Callable[[Order], OrderView]:
+    """Make what shows an order that was written, as it is shown where it is read."""
+    return lambda order: OrderView.of(services.reading.shown(order))
 
 
 def _readers(services: Services) -> list[Callable[..., Any]]:
@@ -56,6 +67,14 @@ def _readers(services: Services) -> list[Callable[..., Any]]:
     def get_order(order_id: _Order) -> OrderView:
         return OrderView.of(services.reading.order(order_id))
 
+    def list_numbers(
+        order_id: _Order,
+        state: Annotated[AssetState | None, Query()] = None,
+        limit: _Limit = 50,
+        next_: _Next = None,
+    ) -> models.NumberList:
+        return models.listed(models.NumberList, services.reading.numbers(order_id, state, limit=limit, token=next_))
+
     def list_ledger(order_id: _Order, limit: _Limit = 50, next_: _Next = None) -> models.LedgerList:
         return models.listed(models.LedgerList, services.reading.ledger(order_id, limit=limit, token=next_))
 
@@ -68,36 +87,38 @@ def _readers(services: Services) -> list[Callable[..., Any]]:
     def list_order_requirements(order_id: _Order) -> models.OrderRequirements:
         return models.OrderRequirements.model_validate({"items": services.catalogue.of_order(order_id)})
 
-    return [list_orders, get_order, list_ledger, list_events, list_comments, list_order_requirements]
+    return [list_orders, get_order, list_numbers, list_ledger, list_events, list_comments, list_order_requirements]
 
 
 def _writers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
+    view = _view(services)
+
     def submit_order(message: Annotated[OrderMessage, Body()]) -> tuple[OrderView | models.Submitted, int]:
         # The clerk reads the body itself, as the queue's reader does.
         order, _, _ = services.clerk.submit(caller().body, caller().by)
         if order is None:
             return models.Submitted(order_id=message.order_id), 202
-        return OrderView.of(order), 200
+        return view(order), 200
 
     def post_comment(order_id: _Order, comment: Annotated[models.NewComment, Body()]) -> OrderView:
         by = caller().by
-        return OrderView.of(services.clerk.comment(order_id, comment.text, by, sub_order_id=comment.sub_order_id))
+        return view(services.clerk.comment(order_id, comment.text, by, sub_order_id=comment.sub_order_id))
 
     def mark_comment_read(order_id: _Order, comment_id: Annotated[Id, Path()]) -> OrderView:
-        return OrderView.of(services.clerk.mark_read(order_id, comment_id, caller().by))
+        return view(services.clerk.mark_read(order_id, comment_id, caller().by))
 
     def request_extension(order_id: _Order, wish: Annotated[models.MoreTime, Body()] = _OUR_WORDS) -> OrderView:
         by = caller().by
-        return OrderView.of(services.clerk.extend(order_id, by, sub_order_id=wish.sub_order_id, text=wish.text))
+        return view(services.clerk.extend(order_id, by, sub_order_id=wish.sub_order_id, text=wish.text))
 
     def acknowledge(order_id: _Order, on_it: Annotated[models.OnIt, Body()]) -> OrderView:
-        return OrderView.of(services.clerk.acknowledge(order_id, on_it.until, caller().by))
+        return view(services.clerk.acknowledge(order_id, on_it.until, caller().by))
 
     def cancel_order(order_id: _Order, what: Annotated[models.Cancel, Body()] = _NOTHING_ELSE) -> OrderView:
-        return OrderView.of(services.clerk.cancel(order_id, caller().by, sub_order_id=what.sub_order_id))
+        return view(services.clerk.cancel(order_id, caller().by, sub_order_id=what.sub_order_id))
 
     def sync_order(order_id: _Order) -> OrderView:
-        return OrderView.of(services.clerk.sync(order_id, caller().by))
+        return view(services.clerk.sync(order_id, caller().by))
 
     def replay_events(order_id: _Order, replay: Annotated[models.Replay, Body()]) -> models.Replayed:
         done = services.dead_letters.replay(order_id, replay.event_ids, dry_run=replay.dry_run)
@@ -116,6 +137,8 @@ def _writers(services: Services, caller: Callable[[], Caller]) -> list[Callable[
 
 
 def _requirement_writers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
+    view = _view(services)
+
     def supply_values(order_id: _Order, supplied: Annotated[models.SupplyValues, Body()]) -> tuple[OrderView, int]:
         order = services.clerk.supply(
             order_id,
@@ -126,7 +149,7 @@ def _requirement_writers(services: Services, caller: Callable[[], Caller]) -> li
             again=supplied.again,
         )
         # What is ticked off here is done; a value has still to go to the provider.
-        return OrderView.of(order), 200 if supplied.only_ticks else 202
+        return view(order), 200 if supplied.only_ticks else 202
 
     def attach_requirement_group(order_id: _Order, group: Annotated[models.AttachGroup, Body()]) -> OrderView:
         order = services.clerk.attach_group(
@@ -137,10 +160,36 @@ def _requirement_writers(services: Services, caller: Callable[[], Caller]) -> li
             number=group.number,
             again=group.again,
         )
-        return OrderView.of(order)
+        return view(order)
 
     def upload_order_file(order_id: _Order, file: Annotated[models.NewFile, Body()]) -> models.NewUpload:
         by = caller().by
         return models.NewUpload.of(services.uploads.for_order(order_id, file.filename, file.content_type, by))
 
     return [supply_values, attach_requirement_group, upload_order_file]
+
+
+def _deciders(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
+    view = _view(services)
+
+    def release_order(order_id: _Order) -> OrderView:
+        return view(services.clerk.release(order_id, caller().by))
+
+    def refuse_order(order_id: _Order, refusal: Annotated[models.Refusal, Body()]) -> OrderView:
+        return view(services.clerk.refuse(order_id, refusal.reason, caller().by))
+
+    def resolve_purchase(order_id: _Order, resolution: Annotated[models.Resolution, Body()]) -> OrderView:
+        by, nothing = caller().by, resolution.not_placed
+        if nothing is not None:
+            return view(services.clerk.resolve_not_placed(order_id, by, place_again=nothing.place_again))
+        return view(services.clerk.resolve_placed_as(order_id, resolution.placed_as or "", by))
+
+    def release_number(
+        order_id: _Order, value: Annotated[PathNumber, Path()], given: Annotated[models.GiveBack, Body()]
+    ) -> OrderView:
+        return view(services.clerk.release_number(order_id, given.confirmed(value), caller().by))
+
+    def forget_order(order_id: _Order) -> OrderView:
+        return view(services.clerk.forget(order_id, caller().by))
+
+    return [release_order, refuse_order, resolve_purchase, release_number, forget_order]

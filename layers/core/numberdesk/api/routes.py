@@ -55,12 +55,15 @@ _SUPPLIES = (
     Problem.FILE_MISSING,
     Problem.FILE_NOT_TAKEN,
 )
+_DECIDES = (Problem.NOT_FOUND, Problem.ORDER_ENDED, Problem.CHANGED_MEANWHILE)
+"""Of a route by which a person decides on an order."""
 _PROFILE = "/profiles/{provider}/{account}/{country}/{number_type}"
 
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/orders", "spend", "submit_order", "Submit an order", 202, (Problem.ORDER_ID_REUSED,)),
     Route("GET", "/orders", "read", "list_orders", "List orders"),
     Route("GET", "/orders/{order_id}", "read", "get_order", "Read an order", 200, (Problem.NOT_FOUND,)),
+    Route("GET", "/orders/{order_id}/numbers", "read", "list_numbers", "List an order's numbers and keywords", 200, (Problem.NOT_FOUND,)),
     Route("GET", "/orders/{order_id}/ledger", "read", "list_ledger", "Read what happened to an order", 200, (Problem.NOT_FOUND,)),
     Route("GET", "/orders/{order_id}/events", "read", "list_events", "Read an order's notifications as they came", 200, (Problem.NOT_FOUND,)),
     Route("GET", "/orders/{order_id}/comments", "read", "list_comments", "Read an order's comments as they were last seen", 200, (Problem.NOT_FOUND,)),
@@ -75,6 +78,14 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/orders/{order_id}/cancel", "operate", "cancel_order", "Cancel an order, or a sub order", 202, (*_WRITES, Problem.CANNOT_CANCEL)),
     Route("POST", "/orders/{order_id}/sync", "operate", "sync_order", "Look at an order now", 202, _WRITES),
     Route("POST", "/orders/{order_id}/replay", "operate", "replay_events", "Take an order's notifications in once more", 200, (Problem.NOT_FOUND,)),
+    Route("POST", "/orders/{order_id}/release", "spend", "release_order", "Let an order go on that is held", 200, (*_DECIDES, Problem.NOT_HELD)),
+    Route("POST", "/orders/{order_id}/refuse", "spend", "refuse_order", "Cancel an order that is held", 200, (*_DECIDES, Problem.NOT_HELD)),
+    Route("POST", "/orders/{order_id}/resolve", "spend", "resolve_purchase", "Say what became of an unclear purchase", 200, (*_DECIDES, *_ASKS, Problem.NOT_UNKNOWN, Problem.CLAIMED)),
+    Route("POST", "/orders/{order_id}/numbers/{value}/release", "spend", "release_number", "Give a number or keyword back", 202, (Problem.NOT_FOUND, Problem.NOT_ABLE, Problem.TOO_MANY_ERRANDS, Problem.CHANGED_MEANWHILE)),
+    Route("POST", "/orders/{order_id}/forget", "operate", "forget_order", "Erase what is personal of an order", 200, (Problem.NOT_FOUND, Problem.ORDER_OPEN, Problem.CHANGED_MEANWHILE)),
+    Route("GET", "/placing", "read", "get_placing", "Say whether orders are placed, and if not, why"),
+    Route("PUT", "/placing", "spend", "turn_placing", "Switch all placing off or on", 200, (Problem.CHANGED_MEANWHILE,)),
+    Route("POST", "/placing/confirm-restore", "spend", "confirm_restore", "Let placing go on from a restored table", 200, (Problem.NOT_RECONCILED, Problem.CHANGED_MEANWHILE)),
     Route("GET", "/providers", "read", "list_providers", "Say what each provider can do"),
     Route("GET", "/providers/{provider}/requirements", "read", "list_requirements", "Say what numbers take, before they are bought", 200, _ASKS),
     Route("POST", "/providers/{provider}/search", "read", "search", "Search for numbers, keywords or regions", 200, _ASKS),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from numberdesk.domain import gate
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.lists import metadata_key
 from numberdesk.domain.model import instant_text
+from numberdesk.domain.words import HoldKind, OrderState
 from numberdesk.services.paging import Tokens, peek
 from numberdesk.services.problems import Problem, ProblemError
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.lists import Summary
-    from numberdesk.domain.order import Order
+    from numberdesk.domain.order import Asset, Order
+    from numberdesk.domain.words import AssetState
     from numberdesk.services.ports import KeptComment, KeptEvent, Page, Store
 
 _MOST_BODIES = 512 * 1024
@@ -103,27 +106,55 @@ class Reading:
         )
 
     def order(self, order_id: str) -> Order:
-        """Read an order.
+        """Read an order, as people see it.
 
         Raises:
             ProblemError: there is none of this id.
         """
+        return self.shown(self._get(order_id))
+
+    def shown(self, order: Order) -> Order:
+        """Give an order as people see it: while nothing is placed at all, one that was not sent yet says so first."""
+        if order.state is not OrderState.RECEIVED:
+            return order
+        closed = gate.closed_because(self.store.gate(), self.store.table_id())
+        if closed is None:
+            return order
+        # One that was held for this says so already, perhaps with the reason of another time.
+        held = order.hold is not None and order.hold.kind is HoldKind.SWITCH
+        beside = None if held else order.waiting_for
+        return order.with_(waiting_for=f"{closed}; {beside}" if beside else closed)
+
+    def _get(self, order_id: str) -> Order:
         order = self.store.get(order_id)
         if order is None:
             raise ProblemError(Problem.NOT_FOUND, "there is no order of this id")
         return order
+
+    def numbers(self, order_id: str, state: AssetState | None, *, limit: int, token: str | None) -> Page[Asset]:
+        """Read an order's numbers and keywords: all, or those in a state."""
+        listing = f"numbers/{order_id}/{state.value if state else ''}"
+        after = self.tokens.place(listing, token)
+        # Places are those among all of them: what changes its state in between moves no other.
+        begin = 0 if after is None else int(after) + 1
+        assets = self._get(order_id).assets
+        found = [place for place in range(begin, len(assets)) if state is None or assets[place].state is state]
+        shown = found[:limit]
+        return self.tokens.page(
+            listing, [assets[place] for place in shown], str(shown[-1]) if len(found) > limit else None
+        )
 
     def ledger(self, order_id: str, *, limit: int, token: str | None) -> Page[Entry]:
         """Read an order's ledger, or that of the refused messages under its id."""
         listing = f"ledger/{order_id}"
         page = self.store.ledger(order_id, after=self.tokens.place(listing, token), limit=limit)
         if not page.items and token is None:
-            self.order(order_id)
+            self._get(order_id)
         return self.tokens.page(listing, page.items, page.after)
 
     def events(self, order_id: str, *, limit: int, token: str | None) -> Page[KeptEvent]:
         """Read the notifications that came for an order."""
-        self.order(order_id)
+        self._get(order_id)
         listing = f"events/{order_id}"
         page = self.store.kept_events(order_id, "", after=self.tokens.place(listing, token), limit=limit)
         return self._bounded(listing, page)
@@ -136,7 +167,7 @@ class Reading:
 
     def comments(self, order_id: str, *, limit: int, token: str | None) -> Page[KeptComment]:
         """Read an order's comments as they were last seen."""
-        self.order(order_id)
+        self._get(order_id)
         listing = f"comments/{order_id}"
         page = self.store.kept_comments(order_id, after=self.tokens.place(listing, token), limit=limit)
         return self.tokens.page(listing, page.items, page.after)

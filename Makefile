@@ -63,6 +63,7 @@ bench: .venv/ready ## measure what the receiver costs against a bare function
 lists: .venv/ready .ministack/ready ## load 100,000 orders into a local table, count what the pages of every list cost
 	@.venv/bin/python -m bench.lists
 
+SEEDS ?= 0:20000
 .PHONY: simulate
 simulate: .venv/ready ## play many seeded histories (SEEDS=first:last)
 	NUMBERDESK_SEEDS=$(SEEDS) .venv/bin/pytest -q -n 2 tests/simulation

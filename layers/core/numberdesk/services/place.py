@@ -314,9 +314,10 @@ class _Attempt:
         self._write(order, step)
 
     def _hold(self, order: Order, kind: HoldKind, why: str) -> None:
-        timings = self.desk.timings
-        pause = timings.unclear_cadence[0] if kind is HoldKind.SAME_CONTENT else timings.hold_pause
-        now = self.desk.clock.now()
+        now, pause = self.desk.clock.now(), self.desk.timings.hold_pause
+        if kind is HoldKind.SAME_CONTENT and now - (order.waiting_since or now) < pause:
+            # Mostly the other one is settled within seconds.
+            pause = self.desk.timings.unclear_cadence[0]
         self._write(order, lambda it: placing.hold(it, kind, why, now, now + pause))
 
     def _prepare(self, order: Order, *, probing: bool) -> tuple[Provider, Plan]:

@@ -36,7 +36,7 @@ from numberdesk.domain.lists import memberships, metadata_key
 from numberdesk.domain.order import Deadline, Order, Requirement
 from numberdesk.domain.request import OrderMessage
 from numberdesk.domain.words import OrderState, RequirementState
-from numberdesk.storage.items import list_items, marshal, row_item
+from numberdesk.storage.items import list_items, marshal, request_item, row_item
 from numberdesk.storage.table import Table
 from tests.support.stack import order_table
 
@@ -150,6 +150,7 @@ def load(client: DynamoDBClient, those: Iterable[Order]) -> dict[str, list[tuple
             for partition, place in memberships(order).values():
                 expected[partition.rpartition("/")[0]].append((place, order.order_id))
             yield row_item(order)
+            yield request_item(order)
             yield from list_items(None, order)[0]
 
     def write(batch: Sequence[dict[str, Any]]) -> None:

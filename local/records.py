@@ -46,15 +46,16 @@ class Records:
     def read(self, order_id: str) -> Record | None:
         """An order with its ledger; none where it is not there, or just being written."""
         items = {item["sk"]: item for item in self._items(f"ORDER#{order_id}")}
-        row, page = items.get("ORDER"), items.get("NUMBERS#0000")
-        if row is None or page is None or row["numbers_version"] != page["numbers_version"]:
+        order = order_of_items(items) if "ORDER" in items else None
+        if order is None:
             return None
+        others = [it for key, it in items.items() if not key.startswith(("PERSONAL#", "ORDER", "NUMBERS#"))]
         return Record(
-            order=order_of_items(row, page),
+            order=order,
             ledger=tuple(entry_of_item(item) for key, item in items.items() if key.startswith("LEDGER#")),
             receipts=tuple(key.removeprefix("RECEIPT#") for key in items if key.startswith("RECEIPT#")),
             events=tuple(key.split("#", 3)[3] for key in items if key.startswith("PERSONAL#EVENT#")),
-            impersonal=json.dumps([it for key, it in items.items() if not key.startswith("PERSONAL#")], default=str),
+            impersonal=json.dumps([order.model_dump(mode="json"), *others]),
         )
 
     def ledger(self, order_id: str) -> tuple[Entry, ...]:

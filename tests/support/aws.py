@@ -10,6 +10,7 @@ import base64
 import hashlib
 import io
 import json
+import zlib
 from contextlib import contextmanager
 from functools import cache
 from json import dumps, loads
@@ -317,8 +318,10 @@ class World:
         return [unmarshal(item) for item in answer["Items"]]
 
     def everything(self) -> list[dict[str, Any]]:
-        """Read the whole table."""
-        return [unmarshal(item) for item in self.dynamodb.scan(TableName=self.table._name)["Items"]]
+        """Read the whole table. What lies there compressed is made readable."""
+        answer = self.dynamodb.scan(TableName=self.table._name)
+        assert "LastEvaluatedKey" not in answer
+        return [{name: _readable(value) for name, value in unmarshal(item).items()} for item in answer["Items"]]
 
     def ledger(self, pk: str = "ORDER#order-1") -> list[Entry]:
         """Read a ledger."""
@@ -363,6 +366,11 @@ class World:
             return connection
 
         return SimpleNamespace(build=to_the_simulator)
+
+
+def _readable(value: Any) -> Any:
+    """Give a value of an item; of compressed bytes their text."""
+    return zlib.decompress(value).decode() if isinstance(value, bytes) and value[:2] == b"\x78\x9c" else value
 
 
 _ADAPTER = registry.adapter

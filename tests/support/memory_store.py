@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
+from numberdesk.domain import costs
+from numberdesk.domain.costs import Spent
+from numberdesk.domain.gate import Gate, closed_because
 from numberdesk.domain.lists import SHARDS, Summary, attention, memberships, next_deadline
 from numberdesk.domain.model import instant_text
+from numberdesk.domain.words import AssetState
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import (
     AccountState,
     ClaimedError,
     ConflictError,
     Due,
+    GateClosedError,
+    Holding,
+    Inventory,
     KeptComment,
     KeptEvent,
+    LimitError,
     Page,
     RawEvent,
     Receipt,
+    SameContentError,
     Unpublished,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime, timedelta
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import timedelta
 
+    from numberdesk.domain.costs import Limits
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.order import Order
     from numberdesk.domain.profile import Profile, ProfileKey, Upload
@@ -53,8 +65,19 @@ class MemoryStore:
         self.errands: dict[tuple[str, str], Kept] = {}
         self.answers: dict[ProfileKey, Profile] = {}
         self.files: dict[tuple[str, str], Upload] = {}
-        self.accounts: dict[tuple[str, str], AccountState] = {}
+        self.states: dict[tuple[str, str], AccountState] = {}
         self.slots: dict[tuple[str, str], datetime] = {}
+        self.table = "table-1"
+        """The id of the table: another one makes this a table that was restored."""
+        self.switch: Gate | None = None
+        self.sums: dict[tuple[str, str, str], dict[str, Decimal]] = {}
+        """What was reserved, by account and day: by currency, and numbers by the currency that is none."""
+        self.locks: dict[tuple[str, str, str], str] = {}
+        self.held: dict[tuple[str, str], dict[tuple[str, str], datetime]] = {}
+        """Since when what is held, by account: by value and order."""
+        self.inventories: dict[tuple[str, str], Inventory] = {}
+        self.busy: dict[tuple[str, str], datetime] = {}
+        """Until when an account is being compared."""
 
     def get(self, order_id: str) -> Order | None:
         return self.orders.get(order_id)
@@ -65,6 +88,8 @@ class MemoryStore:
     def create(self, order: Order, message: OrderMessage, entries: Sequence[Entry]) -> bool:
         if order.order_id in self.orders:
             return False
+        assert not order.assets, "a new order has no numbers"
+        self.gate()
         self.orders[order.order_id] = order
         self.messages[order.order_id] = message
         self.references[order.reference] = order.order_id
@@ -80,23 +105,34 @@ class MemoryStore:
         receipts: Sequence[Receipt] = (),
         comments: Sequence[CommentSeen] = (),
         kept: Mapping[str, Kept] | None = None,
-    ) -> None:
+        limits: Limits | None = None,
+        gate: Gate | None = None,
+    ) -> Order:
         there = self.orders.get(after.order_id)
         if there is None or there.version != before.version:
             raise ConflictError
         was, now = memberships(before), memberships(after)
         assert was == memberships(there), "lists are written as what differs: what was read must be what is stored"
-        claims = after.provider_order_id is not None and before.provider_order_id is None
+        if gate is not None and (gate != self.switch or not gate.open):
+            raise GateClosedError(closed_because(self.gate(), self.table) or "placing was switched just now")
+        claims = self._claims(before, after)
+        sums = self._sums(before, after, limits)
+        given, taken = self._given_and_taken(before, after)
         listed = sum(was.get(name) != now.get(name) for name in was.keys() | now.keys())
-        writes = 1 + claims + (after.assets != before.assets) + len(entries) + len(receipts) + len(kept or {}) + listed
+        others = (gate is not None) + len(claims) + len(sums) + len(given) + len(taken)
+        writes = 1 + others + len(entries) + len(receipts) + len(kept or {}) + listed
         assert writes <= _MOST_WRITES, "a transaction holds no more"
-        if claims:
-            claim = (after.provider, after.account, after.provider_order_id or "")
-            owner = self.claims.setdefault(claim, after.order_id)
-            if owner != after.order_id:
-                raise ClaimedError(owner)
-        numbers_version = after.version if after.assets != before.assets else before.numbers_version
-        self.orders[after.order_id] = after.with_(numbers_version=numbers_version)
+        self.orders[after.order_id] = after
+        self.claims |= dict.fromkeys(claims, after.order_id)
+        self.sums |= sums
+        for lock in given:
+            self.locks.pop(lock, None)
+        self.locks |= dict.fromkeys(taken, after.order_id)
+        held = self.held.setdefault((after.provider, after.account), {})
+        had, has = _held(before), _held(after)
+        for key in had - has:
+            held.pop(key, None)
+        held |= dict.fromkeys(has - had, after.updated_at)
         self._write(entries)
         for receipt in receipts:
             self.receipts[after.order_id, receipt.event_id] = receipt
@@ -105,6 +141,46 @@ class MemoryStore:
                 self.comments[after.order_id, comment.id] = comment
         for errand_id, each in (kept or {}).items():
             self.errands[after.order_id, errand_id] = each
+        return after
+
+    def _claims(self, before: Order, after: Order) -> list[tuple[str, str, str]]:
+        """Give the claims of purchases that are new."""
+        bought = {after.provider_order_id, *after.spares} - {None, before.provider_order_id, *before.spares}
+        claims = [(after.provider, after.account, each or "") for each in sorted(bought, key=str)]
+        for claim in claims:
+            if self.claims.get(claim, after.order_id) != after.order_id:
+                raise ClaimedError(self.claims[claim])
+        return claims
+
+    def _given_and_taken(
+        self, before: Order, after: Order
+    ) -> tuple[set[tuple[str, str, str]], set[tuple[str, str, str]]]:
+        """Give the locks that an order gives back and takes."""
+        given, taken = _locks(before) - _locks(after), _locks(after) - _locks(before)
+        for lock in taken:
+            if self.locks.get(lock, after.order_id) != after.order_id:
+                raise SameContentError(self.locks[lock])
+        return given, taken
+
+    def _sums(
+        self, before: Order, after: Order, limits: Limits | None
+    ) -> dict[tuple[str, str, str], dict[str, Decimal]]:
+        """Give the sums of the days that change, as they become."""
+        if before.reserved == after.reserved:
+            return {}
+        changed: dict[tuple[str, str, str], dict[str, Decimal]] = {}
+        for sign, reserved in ((-1, before.reserved), (1, after.reserved)):
+            if reserved is None:
+                continue
+            key = (after.provider, after.account, reserved.day)
+            day = changed.setdefault(key, dict(self.sums.get(key, {})))
+            others = _spent(day)
+            for currency, amount in {"": str(reserved.numbers), **reserved.cost}.items():
+                day[currency] = day.get(currency, Decimal(0)) + sign * Decimal(amount)
+            more = any(amount > self.sums.get(key, {}).get(currency, 0) for currency, amount in day.items())
+            if sign > 0 and more and limits is not None and (why := costs.beyond(limits, reserved, others)):
+                raise LimitError(why)
+        return changed
 
     def _write(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
@@ -120,6 +196,10 @@ class MemoryStore:
 
     def order_of(self, provider: str, account: str, provider_order_id: str) -> str | None:
         return self.claims.get((provider, account, provider_order_id))
+
+    def orders_of(self, provider: str, account: str, provider_order_ids: Sequence[str]) -> dict[str, str]:
+        owners = {each: self.claims.get((provider, account, each)) for each in provider_order_ids}
+        return {each: owner for each, owner in owners.items() if owner is not None}
 
     def order_of_reference(self, reference: str) -> str | None:
         return self.references.get(reference)
@@ -190,6 +270,71 @@ class MemoryStore:
             newest_first=newest_first,
         )
 
+    def oldest(self, partition: str) -> datetime | None:
+        first = self._first(partition)
+        return datetime.fromisoformat(first.partition("#")[0]) if first else None
+
+    def _first(self, partition: str) -> str | None:
+        shards = {f"{partition}/{shard}" for shard in range(SHARDS)}
+        places = (
+            place for order in self.orders.values() for shard, place in memberships(order).values() if shard in shards
+        )
+        return min(places, default=None)
+
+    def table_id(self) -> str:
+        return self.table
+
+    def gate(self) -> Gate:
+        if self.switch is None and not self.orders:
+            self.switch = Gate(table_id=self.table)
+        return self.switch or Gate(version=0, table_id="")
+
+    def put_gate(self, gate: Gate, entry: Entry) -> bool:
+        if gate.version != (self.switch.version if self.switch else 0) + 1:
+            return False
+        self.switch = gate
+        self._write([entry])
+        return True
+
+    def spent(self, provider: str, account: str, day: str) -> Spent:
+        return _spent(self.sums.get((provider, account, day), {}))
+
+    def accounts(self) -> list[tuple[str, str]]:
+        return sorted({(order.provider, order.account) for order in self.orders.values()})
+
+    def holdings(self, provider: str, account: str) -> Iterator[Holding]:
+        for (value, order_id), since in self.held.get((provider, account), {}).items():
+            yield Holding(value, order_id, since)
+
+    def take_inventory(self, provider: str, account: str, now: datetime, until: datetime) -> Inventory | None:
+        if self.busy.get((provider, account), now) > now:
+            return None
+        self.busy[provider, account] = until
+        return self.inventory(provider, account)
+
+    def inventory(self, provider: str, account: str) -> Inventory:
+        return self.inventories.get((provider, account), Inventory())
+
+    def put_inventory(self, provider: str, account: str, inventory: Inventory, entry: Entry | None) -> None:
+        self.inventories[provider, account] = inventory
+        self.busy.pop((provider, account), None)
+        self._write([entry] if entry else [])
+
+    def uploads(self, order_id: str) -> list[Upload]:
+        return [upload for (owner, _), upload in sorted(self.files.items()) if owner == f"order/{order_id}"]
+
+    def erase(self, order_id: str) -> int:
+        before = self._personal()
+        self.messages.pop(order_id, None)
+        self.comments = {key: it for key, it in self.comments.items() if key[0] != order_id}
+        self.errands = {key: it for key, it in self.errands.items() if key[0] != order_id}
+        self.files = {key: it for key, it in self.files.items() if key[0] != f"order/{order_id}"}
+        self.events = [(owner, event) for owner, event in self.events if owner != order_id]
+        return before - self._personal()
+
+    def _personal(self) -> int:
+        return len(self.messages) + len(self.comments) + len(self.errands) + len(self.files) + len(self.events)
+
     def profile(self, key: ProfileKey) -> Profile | None:
         return self.answers.get(key)
 
@@ -229,31 +374,31 @@ class MemoryStore:
         return sorted(found, key=lambda due: due.wake_at)[:limit]
 
     def account_state(self, provider: str, account: str) -> AccountState | None:
-        return self.accounts.get((provider, account))
+        return self.states.get((provider, account))
 
     def block(self, entry: Entry, reason: str, probe_at: datetime) -> bool:
         key = (entry.provider or "", entry.account or "")
-        state = self.accounts.get(key)
+        state = self.states.get(key)
         if state is not None and state.blocked:
             return False
-        self.accounts[key] = AccountState(blocked=True, reason=reason, since=entry.at, probe_at=probe_at)
+        self.states[key] = AccountState(blocked=True, reason=reason, since=entry.at, probe_at=probe_at)
         self._write([entry])
         return True
 
     def unblock(self, entry: Entry) -> bool:
         key = (entry.provider or "", entry.account or "")
-        state = self.accounts.get(key)
+        state = self.states.get(key)
         if state is None or not state.blocked:
             return False
-        self.accounts[key] = replace(state, blocked=False)
+        self.states[key] = replace(state, blocked=False)
         self._write([entry])
         return True
 
     def take_probe(self, provider: str, account: str, now: datetime, next_probe_at: datetime) -> bool:
-        state = self.accounts.get((provider, account))
+        state = self.states.get((provider, account))
         if state is None or not state.blocked or state.probe_at > now:
             return False
-        self.accounts[provider, account] = replace(state, probe_at=next_probe_at)
+        self.states[provider, account] = replace(state, probe_at=next_probe_at)
         return True
 
     def take_slot(
@@ -273,6 +418,9 @@ class MemoryStore:
         rows = [Unpublished(key, self.entries[key]) for key in self.marked if self.entries[key].at < before]
         return sorted(rows, key=lambda row: (row.entry.at, row.entry.position))[:limit]
 
+    def oldest_unpublished(self) -> datetime | None:
+        return min((self.entries[key].at for key in self.marked), default=None)
+
     def mark_published(self, key: tuple[str, str]) -> None:
         self.marked.discard(key)
 
@@ -285,6 +433,20 @@ def _page(found: Iterable[tuple[str, T]], after: str | None, limit: int, *, newe
         reverse=newest_first,
     )
     return Page(tuple(item for _, item in rest[:limit]), rest[limit - 1][0] if len(rest) > limit else None)
+
+
+def _locks(order: Order) -> set[tuple[str, str, str]]:
+    return {(order.provider, order.account, order.content_lock)} if order.content_lock else set()
+
+
+def _held(order: Order) -> set[tuple[str, str]]:
+    active = (asset for asset in order.assets if asset.state is AssetState.ACTIVE and asset.released_at is None)
+    return {(asset.value, order.order_id) for asset in active}
+
+
+def _spent(sums: Mapping[str, Decimal]) -> Spent:
+    cost = {currency: f"{amount.normalize():f}" for currency, amount in sums.items() if currency and amount}
+    return Spent(numbers=int(sums.get("", 0)), cost=cost)
 
 
 def _summary(order: Order) -> Summary:

@@ -279,8 +279,8 @@ class Order(Record):
     """What its numbers cost, by currency."""
     placed_at: Instant | None = None
     assets: tuple[Asset, ...] = ()
-    pages: tuple[int, ...] = ()
-    """For each page of numbers the version of the order that wrote it. The store's own."""
+    pages: tuple[str, ...] = ()
+    """For each page of numbers which version of it is this order's. The store's own."""
     rota: int = 0
     """Where the next look goes on reading numbers one by one."""
     rota_reads: int = 0

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from numberdesk.domain.clock import Clock
+    from numberdesk.domain.costs import Limits
+    from numberdesk.domain.gate import Gate
     from numberdesk.domain.order import Change, Order
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import CommentSeen
@@ -109,28 +111,34 @@ class Desk:
         receipts: Sequence[Receipt] = (),
         comments: Sequence[CommentSeen] = (),
         kept: Mapping[str, Kept] | None = None,
+        limits: Limits | None = None,
+        gate: Gate | None = None,
     ) -> Order:
         """Commit what became of an order, and give it as it is now.
 
         Raises:
-            ConflictError, ClaimedError: see `Store.commit`.
+            ConflictError, ClaimedError, LimitError, GateClosedError, SameContentError: see `Store.commit`.
         """
         if after.state is not before.state and after.state not in MOVES[before.state]:
             message = f"an order does not move from {before.state.value} to {after.state.value}"
             raise AssertionError(message)
-        version = before.version + 1
-        # As the store writes it: the next commit must know which page its row belongs to.
-        numbers_version = version if after.assets != before.assets else before.numbers_version
-        after = after.with_(version=version, updated_at=now, numbers_version=numbers_version)
-        self.store.commit(
-            before, after, ledger.entries(after, changes, now, actor), receipts=receipts, comments=comments, kept=kept
+        after = after.with_(version=before.version + 1, updated_at=now)
+        stored = self.store.commit(
+            before,
+            after,
+            ledger.entries(after, changes, now, actor),
+            receipts=receipts,
+            comments=comments,
+            kept=kept,
+            limits=limits,
+            gate=gate,
         )
         for change in changes:
             if change.data.get("silent"):
                 # Neither a notification nor anything of ours led to it.
                 self.meter.count("DriftFound", provider=after.provider)
             self.log.info("change", extra={"change": change.kind.value, "state": after.state.value})
-        return after
+        return stored
 
     def wake_soon(self, order: Order) -> None:
         """Send a wake ahead where the order is due within 15 minutes; `wake_at` on its row stays the safety net."""

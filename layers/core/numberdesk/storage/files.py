@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from datetime import timedelta
 
     from types_boto3_s3 import S3Client
@@ -72,8 +73,21 @@ class Bucket:
 
     def delete(self, key: str) -> None:
         """Delete a file with all its versions; nothing to do where there is none."""
-        for page in self._client.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=key):
+        # Other keys may begin with this one.
+        self._delete(version for version in self._versions(key) if version[0] == key)
+
+    def delete_all(self, prefix: str) -> int:
+        """Delete every file whose key begins so, with all versions; says how many versions that were."""
+        return self._delete(self._versions(prefix))
+
+    def _versions(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Give every version, those that mark a deletion included, of the files whose keys begin so."""
+        for page in self._client.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=prefix):
             for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                # Other keys may begin with this one.
-                if version["Key"] == key:
-                    self._client.delete_object(Bucket=self._name, Key=key, VersionId=version["VersionId"])
+                yield version["Key"], version["VersionId"]
+
+    def _delete(self, versions: Iterable[tuple[str, str]]) -> int:
+        count = 0
+        for count, (key, version_id) in enumerate(versions, 1):  # noqa: B007 - how many there were
+            self._client.delete_object(Bucket=self._name, Key=key, VersionId=version_id)
+        return count

@@ -3,46 +3,64 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from pydantic import TypeAdapter
 
+from numberdesk.domain.costs import Spent
+from numberdesk.domain.gate import Gate
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.lists import Summary, attention, memberships, next_deadline
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import Order
+from numberdesk.domain.order import Asset, Order
 from numberdesk.domain.profile import Profile, Upload
+from numberdesk.domain.request import Request
 from numberdesk.domain.values import Kept
-from numberdesk.services.ports import KeptComment, KeptEvent, RawEvent, Unpublished
+from numberdesk.domain.words import AssetState
+from numberdesk.services.ports import Holding, Inventory, KeptComment, KeptEvent, RawEvent, Unpublished
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from numberdesk.domain.costs import Limits
+    from numberdesk.domain.order import Reservation
     from numberdesk.domain.profile import ProfileKey
     from numberdesk.domain.snapshot import CommentSeen
     from numberdesk.services.ports import Receipt
 
 WAKE_SHARDS = 8
 UNPUBLISHED_SHARDS = 4
+HOLDING_SHARDS = 8
 EVENT_ID_LENGTH = 256
 """A sort key holds 1,024 bytes."""
+ASSETS_A_PAGE = 250
+"""Numbers and keywords in one page."""
+SUMS_KEPT = timedelta(days=40)
+"""How long what was reserved on a day is kept."""
 
 Item = dict[str, Any]
 Key = tuple[str, str]
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
+_assets = TypeAdapter(tuple[Asset, ...])
 
 
 # Orders
 
 
 def row_item(order: Order) -> Item:
-    """Make an order's row, with what lists show of it. It lies in the wake index only while something is due."""
-    item = order.model_dump(mode="json", exclude={"assets"})
+    """Make an order's row, with what lists show of it. It lies in the wake index only while something is due.
+
+    Neither what it asks for nor its numbers are on it: both may be ten thousand, and the row is written with every commit.
+    """
+    item = order.model_dump(mode="json", exclude={"assets", "request"})
     deadline = next_deadline(order)
     item |= {
         "pk": f"ORDER#{order.order_id}",
@@ -57,19 +75,80 @@ def row_item(order: Order) -> Item:
     return item
 
 
-def page_item(order: Order) -> Item:
-    """Make the page with an order's numbers."""
-    return {
-        "pk": f"ORDER#{order.order_id}",
-        "sk": "NUMBERS#0000",
-        "numbers_version": order.numbers_version,
-        "assets": [asset.model_dump(mode="json") for asset in order.assets],
-    }
+def request_item(order: Order) -> Item:
+    """Make what an order asks for: written once, with the order."""
+    packed = _pack(order.request.model_dump_json(exclude_defaults=True).encode())
+    return {"pk": f"ORDER#{order.order_id}", "sk": "ORDER#REQUEST", "request": packed}
 
 
-def order_of_items(row: Item, page: Item) -> Order:
-    """Make an order of its row and page."""
-    return Order.model_validate({**_known(row, Order), "assets": page["assets"]})
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The pages of an order's numbers, as a commit leaves them."""
+
+    names: tuple[str, ...]
+    """As the row has them (`Order.pages`)."""
+    new: tuple[Item, ...]
+    replaced: tuple[Key, ...]
+
+
+def pages(before: Order, after: Order) -> Pages:
+    """Split an order's numbers into pages; those that do not differ stay what they are.
+
+    A page is named by the version of the order that it is written for, and by its content: two who write the same version at
+    the same time never write over each other's.
+    """
+    pk = f"ORDER#{after.order_id}"
+    names: list[str] = []
+    new: list[Item] = []
+    for index, first in enumerate(range(0, len(after.assets), ASSETS_A_PAGE)):
+        part = after.assets[first : first + ASSETS_A_PAGE]
+        if index < len(before.pages) and part == before.assets[first : first + ASSETS_A_PAGE]:
+            names.append(before.pages[index])
+            continue
+        # The numbers of one order are much alike: written so, they take about a tenth.
+        packed = _pack(_assets.dump_json(part, exclude_defaults=True))
+        name = f"{after.version:010}.{hashlib.sha256(packed).hexdigest()[:16]}"
+        names.append(name)
+        new.append({"pk": pk, "sk": page_place(index, name), "assets": packed})
+    now = dict(enumerate(names))
+    replaced = tuple((pk, page_place(index, name)) for index, name in enumerate(before.pages) if now.get(index) != name)
+    return Pages(tuple(names), tuple(new), replaced)
+
+
+def page_place(index: int, name: str) -> str:
+    """Give the sort key of a page."""
+    return f"NUMBERS#{index:04}#{name}"
+
+
+def unnamed(row: Item, places: Iterable[str]) -> list[str]:
+    """Give the pages among these that no order will ever have again.
+
+    Whoever writes an order of a later version keeps pages that this row names, or writes others of that later version. So what
+    the row does not name, and is not of a later version, is nobody's.
+    """
+    named = {page_place(index, name) for index, name in enumerate(row["pages"])}
+    return [
+        place for place in places if place not in named and int(place.split("#")[2].split(".")[0]) <= row["version"]
+    ]
+
+
+def order_of_items(items: Mapping[str, Item]) -> Order | None:
+    """Make an order of its row, its request and its pages, by sort key; none where a page is missing that the row names.
+
+    Other pages do not matter: of a commit that is under way, or that never came to be.
+    """
+    row = items["ORDER"]
+    try:
+        found = [items[page_place(index, name)] for index, name in enumerate(row["pages"])]
+    except KeyError:
+        return None
+    return Order.model_validate(
+        {
+            **_known(row, Order),
+            "request": Request.model_validate_json(_unpack(items["ORDER#REQUEST"]["request"])),
+            "assets": tuple(asset for page in found for asset in _assets.validate_json(_unpack(page["assets"]))),
+        }
+    )
 
 
 def summary_of_item(row: Item) -> Summary:
@@ -93,10 +172,26 @@ def list_items(before: Order | None, after: Order) -> tuple[list[Item], list[Key
     return puts, [(pk, f"LIST#{name}") for name in was.keys() - now.keys()]
 
 
-def claim_item(order: Order) -> Item:
-    """Make the claim of an order's purchase."""
-    pk = f"CLAIM#{order.provider}#{order.account}#{order.provider_order_id}"
-    return {"pk": pk, "sk": "CLAIM", "order_id": order.order_id}
+def new_claims(before: Order, after: Order) -> list[Item]:
+    """Make the claims of purchases that are new on an order: its own, and spares."""
+    purchases = dict.fromkeys((after.provider_order_id, *after.spares))
+    claimed = {None, before.provider_order_id, *before.spares}
+    return [
+        {"pk": pk, "sk": sk, "order_id": after.order_id}
+        for pk, sk in (
+            claim_key(after.provider, after.account, each) for each in purchases if each not in claimed if each
+        )
+    ]
+
+
+def claim_key(provider: str, account: str, provider_order_id: str) -> Key:
+    """Say where the claim of a purchase is."""
+    return f"CLAIM#{provider}#{account}#{provider_order_id}", "CLAIM"
+
+
+def lock_key(order: Order, content: str) -> Key:
+    """Say where the lock on a content is."""
+    return f"LOCK#{order.provider}#{order.account}#{content}", "LOCK"
 
 
 def receipt_item(order_id: str, receipt: Receipt) -> Item:
@@ -129,6 +224,120 @@ def unpublished_of_item(item: Item) -> Unpublished:
 def entry_of_item(item: Item) -> Entry:
     """Read a ledger row."""
     return Entry.model_validate(_known(item, Entry))
+
+
+# Placing
+
+
+def gate_item(gate: Gate) -> Item:
+    """Make the gate. Entries of its ledger lie in the same partition."""
+    return {**gate.model_dump(mode="json"), "pk": "DESK#placing", "sk": "GATE"}
+
+
+def gate_of_item(item: Item) -> Gate:
+    """Read the gate."""
+    return Gate.model_validate(_known(item, Gate))
+
+
+def sums_key(provider: str, account: str, day: str) -> Key:
+    """Say where the sums of an account's day are."""
+    return f"ACCOUNT#{provider}#{account}", f"SPENT#{day}"
+
+
+def sums(reserved: Reservation | None, day: str) -> dict[str, Decimal]:
+    """Give what a reservation adds to the sums of a day, by attribute."""
+    if reserved is None or reserved.day != day:
+        return {}
+    costs = {cost_attribute(currency): Decimal(cost) for currency, cost in reserved.cost.items()}
+    return {"numbers": Decimal(reserved.numbers), **costs}
+
+
+def cost_attribute(currency: str) -> str:
+    """Name the sum of a currency, whatever its provider calls that."""
+    return f"cost_{currency}"
+
+
+def most_sums(limits: Limits) -> dict[str, Decimal]:
+    """Give the most that the sums of a day may be, by attribute."""
+    most = {cost_attribute(currency): limit for currency, limit in limits.cost_per_day.items()}
+    return most if limits.numbers_per_day is None else {"numbers": Decimal(limits.numbers_per_day), **most}
+
+
+def spent_of_item(item: Mapping[str, Any]) -> Spent:
+    """Read the sums of a day from DynamoDB's values. They are decimals, and never go through a float."""
+    found = {name: _deserializer.deserialize(value) for name, value in item.items()}
+    costs = {name.removeprefix("cost_"): value for name, value in found.items() if name.startswith("cost_")}
+    return Spent(
+        numbers=int(found.get("numbers", 0)),
+        cost={currency: f"{cost.normalize():f}" for currency, cost in costs.items() if cost},
+    )
+
+
+def sums_expire(day: str) -> int:
+    """Say when the sums of a day are no longer needed, in seconds of the epoch."""
+    return int((datetime.fromisoformat(day).replace(tzinfo=UTC) + SUMS_KEPT).timestamp())
+
+
+# What is held
+
+
+def held(order: Order) -> frozenset[str]:
+    """Give the numbers and keywords that an order holds."""
+    return frozenset(
+        asset.value for asset in order.assets if asset.state is AssetState.ACTIVE and asset.released_at is None
+    )
+
+
+def holding_shards(provider: str, account: str) -> list[str]:
+    """Give the partitions of all that is held at an account."""
+    return [f"HOLDINGS#{provider}#{account}#{shard}" for shard in range(HOLDING_SHARDS)]
+
+
+def holding_key(order: Order, value: str) -> Key:
+    """Say where a holding is."""
+    shard = _shard(value, HOLDING_SHARDS)
+    return f"HOLDINGS#{order.provider}#{order.account}#{shard}", f"{value}#{order.order_id}"
+
+
+def holding_item(order: Order, value: str) -> Item:
+    """Make a holding."""
+    pk, sk = holding_key(order, value)
+    return {"pk": pk, "sk": sk, "since": instant_text(order.updated_at)}
+
+
+def holding_of_item(item: Item) -> Holding:
+    """Read a holding. Neither a value nor an order id holds a `#`."""
+    value, _, order_id = str(item["sk"]).rpartition("#")
+    return Holding(value, order_id, instant(item["since"]))
+
+
+def inventory_key(provider: str, account: str) -> Key:
+    """Say where the last comparison of an account is."""
+    return f"ACCOUNT#{provider}#{account}", "INVENTORY"
+
+
+def inventory_item(provider: str, account: str, inventory: Inventory) -> Item:
+    """Make the last comparison of an account."""
+    pk, sk = inventory_key(provider, account)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "finished_at": instant_text(inventory.finished_at) if inventory.finished_at else None,
+        "table_id": inventory.table_id,
+        "differences": _pack(json.dumps(inventory.differences).encode()),
+    }
+
+
+def inventory_of_item(item: Item) -> Inventory:
+    """Read the last comparison of an account; while the first one is being made there is none."""
+    if "differences" not in item:
+        return Inventory()
+    finished_at = item["finished_at"]
+    return Inventory(
+        finished_at=instant(finished_at) if finished_at else None,
+        table_id=item["table_id"],
+        differences=tuple(json.loads(_unpack(item["differences"]))),
+    )
 
 
 # What is personal
@@ -268,7 +477,15 @@ def instant(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def _known(item: Item, model: type[Order | Summary | Entry]) -> Item:
+def _pack(content: bytes) -> bytes:
+    return zlib.compress(content)
+
+
+def _unpack(packed: bytes) -> bytes:
+    return zlib.decompress(packed)
+
+
+def _known(item: Item, model: type[Order | Summary | Entry | Gate]) -> Item:
     return {name: value for name, value in item.items() if name in model.model_fields}
 
 

@@ -2,7 +2,8 @@
 
     item                      pk                                   sk
     order                     ORDER#<order id>                     ORDER
-    its numbers, one page     ORDER#<order id>                     NUMBERS#0000
+    what it asks for          ORDER#<order id>                     ORDER#REQUEST
+    its numbers, 250 a page   ORDER#<order id>                     NUMBERS#<page, 4 digits>#<version, 10 digits>.<hash>
     ledger entry              ORDER#<order id>                     LEDGER#<version, 10 digits>.<position, 3 digits>
     refusal of a message      ORDER#<order id>                     LEDGER#refused.<queue message id>
     receipt of an event       ORDER#<order id>                     RECEIPT#<event id>
@@ -16,10 +17,17 @@
     profile                   PROFILES#<provider>                  PERSONAL#<account>#<country>#<number type>
     file of a profile         UPLOADS#<2 of its id's SHA-256>      PERSONAL#UPLOAD#<file id>
     claim of a purchase       CLAIM#<provider>#<account>#<id>      CLAIM
+    lock on a content         LOCK#<provider>#<account>#<SHA-256>  LOCK
     our reference             REFERENCE#<reference>                REFERENCE
+    an account that there is  ACCOUNTS                             <provider>#<account>
     account's pause           ACCOUNT#<provider>#<account>         STATE
     account's call slot       ACCOUNT#<provider>#<account>         SLOT
+    sums of account's day     ACCOUNT#<provider>#<account>         SPENT#<day>                                 expires
+    account's comparison      ACCOUNT#<provider>#<account>         INVENTORY
     account's ledger          ACCOUNT#<provider>#<account>         LEDGER#<instant>.<kind>
+    what an account holds     HOLDINGS#<provider>#<account>#<0-7>  <number or keyword>#<order id>
+    gate of placing           DESK#placing                         GATE
+    ledger of placing         DESK#placing                         LEDGER#<position>
     refusal without order id  MESSAGE#<queue message id>           LEDGER#refused.<queue message id>
 
 What is personal lies under `PERSONAL#` and nowhere else, so that it can be erased by itself.
@@ -29,52 +37,91 @@ Indexes (all sparse, keys only, spread over shards so that no partition is hot):
     unpublished   unpublished_shard, unpublished_at   ledger entries whose event is not on the bus yet
     lists         list_pk, list_sk                    orders on lists: the list's shard, and the place in it
 
-An order and its page are written in one transaction and read by one query; the row says which version of the page
-belongs to it, and a reader that met a write in between reads again. Instants are text of fixed width (see
-`domain.model.instant_text`), so that their order is time's order.
+An order is what its row says. The row names the pages with its numbers, and comes last in the one query that reads an order:
+a page that is named is never written again, and one that is missing was replaced by a commit in between, so the reader
+reads again. Pages that the row does not name count for nothing; see `Table.commit` for where they come from and where they
+go. Instants are text of fixed width (see `domain.model.instant_text`), so that their order is time's order.
 
 An order is on a list by an item of its own, written in the order's transaction and only where it differs: an order that
-does not move keeps its one place, whatever is written of it. What a page shows of an order is its row at that moment.
+does not move keeps its one place, whatever is written of it. What a page of a list shows of an order is its row at that moment.
 """
 
 from __future__ import annotations
 
+import random
+import time
+from contextlib import suppress
+from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from numberdesk.domain import costs
+from numberdesk.domain.costs import Spent
+from numberdesk.domain.gate import Gate, closed_because
 from numberdesk.domain.lists import SHARDS, Summary
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.request import OrderMessage
 from numberdesk.providers.base import SlotBusyError
-from numberdesk.services.ports import AccountState, ClaimedError, ConflictError, Due, Page
+from numberdesk.services.ports import (
+    AccountState,
+    ClaimedError,
+    ConflictError,
+    Due,
+    GateClosedError,
+    Inventory,
+    LimitError,
+    Page,
+    SameContentError,
+)
 from numberdesk.storage.items import (
     UNPUBLISHED_SHARDS,
     WAKE_SHARDS,
     Item,
     Key,
-    claim_item,
+    claim_key,
     comment_item,
     comment_of_item,
+    cost_attribute,
     entry_item,
     entry_of_item,
     event_item,
     event_of_item,
+    gate_item,
+    gate_of_item,
+    held,
+    holding_item,
+    holding_key,
+    holding_of_item,
+    holding_shards,
     instant,
+    inventory_item,
+    inventory_key,
+    inventory_of_item,
     kept_item,
     kept_key,
     kept_of_item,
     list_items,
+    lock_key,
     marshal,
+    most_sums,
+    new_claims,
     order_of_items,
-    page_item,
+    pages,
     profile_item,
     profile_key,
     profile_of_item,
     receipt_item,
+    request_item,
     row_item,
+    spent_of_item,
     summary_of_item,
+    sums,
+    sums_expire,
+    sums_key,
     unmarshal,
+    unnamed,
     unpublished_of_item,
     upload_item,
     upload_key,
@@ -82,23 +129,37 @@ from numberdesk.storage.items import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from types_boto3_dynamodb import DynamoDBClient
 
+    from numberdesk.domain.costs import Limits
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.order import Order
     from numberdesk.domain.profile import Profile, ProfileKey, Upload
     from numberdesk.domain.snapshot import CommentSeen
     from numberdesk.domain.values import Kept
-    from numberdesk.services.ports import KeptComment, KeptEvent, RawEvent, Receipt, Unpublished
+    from numberdesk.services.ports import Holding, KeptComment, KeptEvent, RawEvent, Receipt, Unpublished
 
 __all__ = ["Table", "entry_of_item", "marshal", "order_of_items", "unmarshal", "unpublished_of_item"]
 
 T = TypeVar("T")
 
 _READS = 5
+_MOST_WRITES = 100
+"""In one transaction (DynamoDB)."""
+_MOST_OF_PAGES = 8
+"""Pages put and deleted in one transaction: four that differ. A page is an item, so at most 400 KB of the 4 MB that it holds."""
+_BATCH_WRITES = 25
+_BATCH_READS = 100
+"""Items of one batch (DynamoDB)."""
+_TRIES = 6
+"""Of a transaction that only met others."""
+_PAUSE = 0.02
+"""Seconds: the most before the second of them, doubled for each further one."""
+_NOTHING = Decimal(0)
+_GATE: Key = ("DESK#placing", "GATE")
 _SHOWN = {f"#{index}": name for index, name in enumerate(Summary.model_fields)}
 """The part of a row that lists show, by placeholders: some of its names are DynamoDB's own words."""
 
@@ -106,28 +167,38 @@ _SHOWN = {f"#{index}": name for index, name in enumerate(Summary.model_fields)}
 class Table:
     """The order table behind the desk's own words (`services.ports.Store`)."""
 
-    def __init__(self, client: DynamoDBClient, name: str) -> None:
-        """Use this client and table."""
+    def __init__(self, client: DynamoDBClient, name: str, pause: Callable[[float], None] = time.sleep) -> None:
+        """Use this client and table; `pause` waits for so many seconds."""
         self._client = client
         self._name = name
+        self._pause = pause
+        self._table_id: str | None = None
+        self._gate_looked_for = False
+        self._registered: set[tuple[str, str]] = set()
+        """Accounts that are known to be registered."""
+        self._untidy: set[str] = set()
+        """Orders seen with pages that their rows do not name."""
 
     # Orders
 
     def get(self, order_id: str) -> Order | None:
         """Read an order, strongly consistent, with its numbers."""
         for _ in range(_READS):
-            answer = self._client.query(
-                TableName=self._name,
-                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
-                ExpressionAttributeValues=marshal({":pk": f"ORDER#{order_id}", ":first": "NUMBERS#", ":last": "ORDER"}),
-                ConsistentRead=True,
-            )
-            items = {item["sk"]: item for item in map(unmarshal, answer["Items"])}
-            row, page = items.get("ORDER"), items.get("NUMBERS#0000")
+            items = {
+                item["sk"]: item
+                for item in self._query(
+                    "pk = :pk AND sk BETWEEN :first AND :last",
+                    {":pk": f"ORDER#{order_id}", ":first": "NUMBERS#", ":last": "ORDER#REQUEST"},
+                )
+            }
+            row = items.get("ORDER")
             if row is None:
                 return None
-            if page is not None and page["numbers_version"] == row["numbers_version"]:
-                return order_of_items(row, page)
+            order = order_of_items(items)
+            if order is not None:
+                if len(items) > len(order.pages) + 2:
+                    self._untidy.add(order_id)
+                return order
         raise ConflictError
 
     def message(self, order_id: str) -> OrderMessage | None:
@@ -136,21 +207,33 @@ class Table:
         return OrderMessage.model_validate(item["message"]) if item else None
 
     def create(self, order: Order, message: OrderMessage, entries: Sequence[Entry]) -> bool:
-        """Record a new order; false if its id is taken."""
+        """Record a new order, which has no numbers yet; false if its id is taken."""
+        if order.assets:
+            wrong = "a new order has no numbers"
+            raise AssertionError(wrong)
+        if not self._gate_looked_for:
+            # Before the first order there is: a table with orders and without a gate counts as restored.
+            self.gate()
+            self._gate_looked_for = True
         pk = f"ORDER#{order.order_id}"
+        account = (order.provider, order.account)
         writes = [
             self._put(row_item(order), "attribute_not_exists(pk)"),
-            self._put(page_item(order)),
+            self._put(request_item(order)),
             self._put({"pk": pk, "sk": "PERSONAL#MESSAGE", "message": message.model_dump(mode="json")}),
             self._put({"pk": f"REFERENCE#{order.reference}", "sk": "REFERENCE", "order_id": order.order_id}),
             *(self._put(entry_item(entry), "attribute_not_exists(pk)") for entry in entries),
             *self._list_writes(None, order),
         ]
+        if account not in self._registered:
+            # Once: all orders of an account would meet at this item.
+            writes.append(self._put({"pk": "ACCOUNTS", "sk": f"{order.provider}#{order.account}"}))
         reasons = self._transact(writes)
         if reasons and reasons[0] == "ConditionalCheckFailed":
             return False
         if reasons:
             raise ConflictError
+        self._registered.add(account)
         return True
 
     def commit(
@@ -162,12 +245,20 @@ class Table:
         receipts: Sequence[Receipt] = (),
         comments: Sequence[CommentSeen] = (),
         kept: Mapping[str, Kept] | None = None,
-    ) -> None:
-        """Write an order and all that belongs to the change in one transaction.
+        limits: Limits | None = None,
+        gate: Gate | None = None,
+    ) -> Order:
+        """Write an order and all that belongs to the change in one transaction, and give it as it is stored.
 
-        That holds 100 writes. The most that can come together: the row, its page and a claim (3), ledger entries
-        (`ledger.MOST_ENTRIES`, 40), countries entered and left (`lists.MOST_COUNTRIES`, 15 each), other lists (5), and what
-        lies with new errands (`errands.MOST_OPEN`, 20). It leaves 2 for receipts, of which a look brings one.
+        That holds 100 writes. The most that can come together: the row, the gate, the claims of a purchase and of a spare, the
+        sums of two days and a lock (7), ledger entries (`ledger.MOST_ENTRIES`, 40), countries entered and left
+        (`lists.MOST_COUNTRIES`, 10 each), other lists (8), and what lies with new errands (`errands.MOST_OPEN`, 20). It leaves 5
+        for receipts, of which a look brings one, and for pages.
+
+        Few pages that differ go into the transaction where there is room, and those that they replace are deleted by it. More are
+        written ahead of it: they count for nothing until the row names them. Those that they replace are deleted after it, and
+        so are those that were written ahead in vain, by whoever finds that. Should that have died, the next commit does it
+        that read the order so. Only what no row will ever name is deleted: see `items.unnamed`.
         """
         order_id = after.order_id
         # Before the transaction: there may be many, and the same comment twice is the same item.
@@ -178,33 +269,185 @@ class Table:
                 self._put_if(item, "attribute_exists(pk)")
             else:
                 self._client.put_item(TableName=self._name, Item=marshal(item))
-        new_page = after.assets != before.assets
-        after = after.with_(numbers_version=after.version if new_page else before.numbers_version)
+        paged = pages(before, after)
+        after = after.with_(pages=paged.names)
+        # What a write's condition says if it does not hold, by the place of the write. The row's comes first.
         writes = [self._put(row_item(after), "version = :before", {":before": before.version})]
-        claim_at = None
-        if after.provider_order_id is not None and before.provider_order_id is None:
-            claim_at = len(writes)
-            condition = "attribute_not_exists(pk) OR order_id = :mine"
-            writes.append(self._put(claim_item(after), condition, {":mine": order_id}))
-        if new_page:
-            writes.append(self._put(page_item(after)))
+        says: dict[int, Callable[[], Exception]] = {0: ConflictError}
+        for write, what in (
+            *self._gate_writes(gate),
+            *self._claim_writes(before, after),
+            *self._sums_writes(before, after, limits),
+            *self._lock_writes(before, after),
+        ):
+            says[len(writes)] = what
+            writes.append(write)
         writes += [self._put(entry_item(entry), "attribute_not_exists(pk)") for entry in entries]
         once = {receipt.event_id: receipt for receipt in receipts}.values()
         writes += [self._put(receipt_item(order_id, receipt)) for receipt in once]
         writes += [self._put(kept_item(order_id, errand_id, each)) for errand_id, each in (kept or {}).items()]
         writes += self._list_writes(before, after)
+        together = len(paged.new) + len(paged.replaced)
+        ahead = together > min(_MOST_OF_PAGES, _MOST_WRITES - len(writes))
+        if ahead:
+            self._write_batches(_put_request(item) for item in paged.new)
+        else:
+            writes += [self._put(item) for item in paged.new]
+            writes += [self._delete(key) for key in paged.replaced]
+        had, has = (held(before), held(after)) if together else (frozenset[str](), frozenset[str]())
+        # What is held may be thousands of items. Ahead of the transaction what is new, and after it what is gone: in between a
+        # number counts as held that may not be, never the other way round.
+        self._write_batches(_put_request(holding_item(after, value)) for value in has - had)
         reasons = self._transact(writes)
-        if claim_at is not None and reasons and reasons[claim_at] == "ConditionalCheckFailed" and reasons[0] == "None":
-            owner = self.order_of(after.provider, after.account, after.provider_order_id or "")
-            raise ClaimedError(owner or "?")
+        if ahead or order_id in self._untidy:
+            self._tidy(order_id)
         if reasons:
-            raise ConflictError
+            failed = (what for index, what in says.items() if reasons[index] == "ConditionalCheckFailed")
+            error = next(failed, ConflictError)()
+            raise error
+        # The order is written, whatever becomes of this.
+        with suppress(ClientError, BotoCoreError):
+            self._write_batches(_delete_request(holding_key(after, value)) for value in had - has)
+        return after
+
+    def _gate_writes(self, gate: Gate | None) -> Iterator[tuple[Item, Callable[[], Exception]]]:
+        """Check that placing is still open, in the very version that was read."""
+        if gate is None:
+            return
+        check: Item = {
+            "TableName": self._name,
+            "Key": _key(_GATE),
+            "ConditionExpression": "version = :version AND table_id = :table AND #open = :yes",
+            "ExpressionAttributeNames": {"#open": "open"},
+            "ExpressionAttributeValues": marshal({":version": gate.version, ":table": gate.table_id, ":yes": True}),
+        }
+
+        def closed() -> Exception:
+            why = closed_because(self.gate(), self.table_id())
+            return GateClosedError(why or "placing was switched just now")
+
+        yield {"ConditionCheck": check}, closed
+
+    def _claim_writes(self, before: Order, after: Order) -> Iterator[tuple[Item, Callable[[], Exception]]]:
+        """Claim purchases that are new on the order."""
+        for claim in new_claims(before, after):
+
+            def claimed(key: Key = (claim["pk"], claim["sk"])) -> Exception:
+                item = self._get(key)
+                return ClaimedError(str(item["order_id"]) if item else "?")
+
+            condition = "attribute_not_exists(pk) OR order_id = :mine"
+            yield self._put(claim, condition, {":mine": after.order_id}), claimed
+
+    def _sums_writes(
+        self, before: Order, after: Order, limits: Limits | None
+    ) -> Iterator[tuple[Item, Callable[[], Exception]]]:
+        """Bring the sums of the account's days up to what the order reserves.
+
+        Raises:
+            LimitError: that is beyond a limit already.
+        """
+        for day in dict.fromkeys(reserved.day for reserved in (before.reserved, after.reserved) if reserved):
+            old, new = sums(before.reserved, day), sums(after.reserved, day)
+            added = {name: new.get(name, _NOTHING) - old.get(name, _NOTHING) for name in new | old}
+            added = {name: value for name, value in added.items() if value}
+            if not added:
+                continue
+            rooms: dict[str, Decimal] = {}
+            if limits is not None and max(added.values()) > 0:
+                if why := self._beyond(before, after, limits):
+                    raise LimitError(why)
+                rooms = {name: most - added.get(name, _NOTHING) for name, most in most_sums(limits).items()}
+
+            def beyond() -> Exception:
+                why = self._beyond(before, after, limits) if limits else None
+                # Somebody gave back meanwhile what was missing: it may be tried again.
+                return LimitError(why) if why else ConflictError()
+
+            # The currency is in the provider's words.
+            names = {name: f"#sum{index}" for index, name in enumerate(dict.fromkeys((*added, *rooms)))}
+            update: Item = {
+                "TableName": self._name,
+                "Key": _key(sums_key(after.provider, after.account, day)),
+                "UpdateExpression": "SET expires_at = :expires ADD "
+                + ", ".join(f"{names[name]} :add{names[name][1:]}" for name in added),
+                "ExpressionAttributeNames": {place: name for name, place in names.items()},
+                "ExpressionAttributeValues": marshal(
+                    {":expires": sums_expire(day)}
+                    | {f":add{names[name][1:]}": value for name, value in added.items()}
+                    | {f":room{names[name][1:]}": value for name, value in rooms.items()}
+                ),
+            }
+            if rooms:
+                # No sum is a sum of nothing.
+                update["ConditionExpression"] = " AND ".join(
+                    (f"(attribute_not_exists({names[name]}) OR " if room >= 0 else "(")
+                    + f"{names[name]} <= :room{names[name][1:]})"
+                    for name, room in rooms.items()
+                )
+            yield {"Update": update}, beyond
+
+    def _beyond(self, before: Order, after: Order, limits: Limits) -> str | None:
+        """Say which limit is broken by what the order reserves, as the sums are now."""
+        now = after.reserved
+        if now is None:
+            return None
+        spent = self.spent(after.provider, after.account, now.day)
+        # They hold what this order had reserved on that day before.
+        mine = sums(before.reserved, now.day)
+        others = Spent(
+            numbers=spent.numbers - int(mine.get("numbers", _NOTHING)),
+            cost={
+                currency: str(Decimal(cost) - mine.get(cost_attribute(currency), _NOTHING))
+                for currency, cost in spent.cost.items()
+            },
+        )
+        return costs.beyond(limits, now, others)
+
+    def _lock_writes(self, before: Order, after: Order) -> Iterator[tuple[Item, Callable[[], Exception]]]:
+        """Take or give back the lock on the order's content."""
+        if before.content_lock == after.content_lock:
+            return
+        mine = "attribute_not_exists(pk) OR order_id = :mine"
+        if before.content_lock is not None:
+            lock = self._delete(lock_key(before, before.content_lock))
+            lock["Delete"] |= {
+                "ConditionExpression": mine,
+                "ExpressionAttributeValues": marshal({":mine": after.order_id}),
+            }
+            yield lock, ConflictError
+        if after.content_lock is not None:
+            pk, sk = key = lock_key(after, after.content_lock)
+
+            def locked() -> Exception:
+                item = self._get(key)
+                return SameContentError(str(item["order_id"])) if item else ConflictError()
+
+            yield self._put({"pk": pk, "sk": sk, "order_id": after.order_id}, mine, {":mine": after.order_id}), locked
+
+    def _tidy(self, order_id: str) -> None:
+        """Delete the pages of an order that nothing will ever name."""
+        # Nothing depends on it, and the next one who sees them tries again.
+        with suppress(ClientError, BotoCoreError):
+            pk = f"ORDER#{order_id}"
+            items = {
+                item["sk"]: item
+                for item in self._query(
+                    "pk = :pk AND sk BETWEEN :first AND :last",
+                    {":pk": pk, ":first": "NUMBERS#", ":last": "ORDER"},
+                    ProjectionExpression="sk, version, pages",
+                )
+            }
+            row = items.pop("ORDER", None)
+            if row is not None:
+                self._write_batches(_delete_request((pk, sk)) for sk in unnamed(row, items))
+            self._untidy.discard(order_id)
 
     def _list_writes(self, before: Order | None, after: Order) -> list[Item]:
         puts, deletes = list_items(before, after)
         return [
             *(self._put(item) for item in puts),
-            *({"Delete": {"TableName": self._name, "Key": _key(key)}} for key in deletes),
+            *(self._delete(key) for key in deletes),
         ]
 
     def record(self, entry: Entry) -> None:
@@ -213,8 +456,13 @@ class Table:
 
     def order_of(self, provider: str, account: str, provider_order_id: str) -> str | None:
         """Whose order a provider's order is."""
-        item = self._get((f"CLAIM#{provider}#{account}#{provider_order_id}", "CLAIM"))
+        item = self._get(claim_key(provider, account, provider_order_id))
         return str(item["order_id"]) if item else None
+
+    def orders_of(self, provider: str, account: str, provider_order_ids: Sequence[str]) -> dict[str, str]:
+        """Whose orders a provider's orders are."""
+        asked = {claim_key(provider, account, each): each for each in provider_order_ids}
+        return {asked[item["pk"], item["sk"]]: item["order_id"] for item in self._get_batches(asked)}
 
     def order_of_reference(self, reference: str) -> str | None:
         """Whose order our reference is."""
@@ -309,26 +557,87 @@ class Table:
 
     def _rows(self, order_ids: Sequence[str]) -> dict[str, Summary]:
         """Read what lists show of orders, as they are now; those that are gone are left out."""
-        found: dict[str, Summary] = {}
         # The index follows the table with a delay: an order that moves may show at both its places for a moment.
-        keys = [_key((f"ORDER#{order_id}", "ORDER")) for order_id in dict.fromkeys(order_ids)]
-        # What is not answered at once is too much for one answer, or held back; an answer without any is an error.
-        while keys:
-            answer = self._client.batch_get_item(
-                RequestItems={
-                    self._name: {
-                        "Keys": keys,
-                        "ConsistentRead": True,
-                        "ProjectionExpression": ", ".join(_SHOWN),
-                        "ExpressionAttributeNames": _SHOWN,
-                    }
-                }
-            )
-            rows = [summary_of_item(unmarshal(item)) for item in answer["Responses"].get(self._name, [])]
-            found |= {row.order_id: row for row in rows}
-            left = answer["UnprocessedKeys"]
-            keys = [dict(key) for key in left[self._name]["Keys"]] if self._name in left else []
-        return found
+        keys = [(f"ORDER#{order_id}", "ORDER") for order_id in dict.fromkeys(order_ids)]
+        shown = {"ProjectionExpression": ", ".join(_SHOWN), "ExpressionAttributeNames": _SHOWN}
+        rows = [summary_of_item(item) for item in self._get_batches(keys, **shown)]
+        return {row.order_id: row for row in rows}
+
+    def oldest(self, partition: str) -> datetime | None:
+        """The instant at the first place of a list whose places begin with one."""
+        places = [
+            place
+            for shard in range(SHARDS)
+            for place, _ in self._places(f"{partition}/{shard}", after=None, until=None, newest_first=False, limit=1)
+        ]
+        return instant(min(places).partition("#")[0]) if places else None
+
+    # The gate, limits, what is held
+
+    def table_id(self) -> str:
+        """The id that AWS gave the table: a table that was restored has another one."""
+        if self._table_id is None:
+            table = self._client.describe_table(TableName=self._name)["Table"]
+            # Emulators leave it out. A restored table has another name or is made anew, so these two tell it as well.
+            self._table_id = table.get("TableId") or f"{table['TableArn']} {table['CreationDateTime'].isoformat()}"
+        return self._table_id
+
+    def gate(self) -> Gate:
+        """Read the gate; a table that never had one, nor an order, gets one that is open."""
+        item = self._get(_GATE)
+        if item is None and not self.accounts():
+            self._put_if(gate_item(Gate(table_id=self.table_id())), "attribute_not_exists(pk)")
+            item = self._get(_GATE)
+        return gate_of_item(item) if item else Gate(version=0, table_id="")
+
+    def put_gate(self, gate: Gate, entry: Entry) -> bool:
+        """Write the gate over the version before it, with its ledger entry; false where that is not the stored one."""
+        item = gate_item(gate)
+        put = (
+            self._put(item, "attribute_not_exists(pk)")
+            if gate.version == 1
+            else self._put(item, "version = :before", {":before": gate.version - 1})
+        )
+        return not self._transact([put, self._put(entry_item(entry), "attribute_not_exists(pk)")])
+
+    def spent(self, provider: str, account: str, day: str) -> Spent:
+        """Read what was reserved at an account on a day."""
+        key = _key(sums_key(provider, account, day))
+        answer = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True)
+        return spent_of_item(answer.get("Item", {}))
+
+    def accounts(self) -> list[tuple[str, str]]:
+        """Every provider and account that an order was ever received for."""
+        places = [item["sk"].partition("#") for item in self._query("pk = :pk", {":pk": "ACCOUNTS"})]
+        return [(provider, account) for provider, _, account in places]
+
+    def holdings(self, provider: str, account: str) -> Iterator[Holding]:
+        """Everything that orders hold at an account, by the records."""
+        for shard in holding_shards(provider, account):
+            yield from map(holding_of_item, self._query("pk = :pk", {":pk": shard}))
+
+    def take_inventory(self, provider: str, account: str, now: datetime, until: datetime) -> Inventory | None:
+        """Become the one who compares an account until then."""
+        taken = self._update(
+            inventory_key(provider, account),
+            "SET busy_until = :until",
+            "attribute_not_exists(busy_until) OR busy_until <= :now",
+            {":until": instant_text(until), ":now": instant_text(now)},
+        )
+        return self.inventory(provider, account) if taken else None
+
+    def inventory(self, provider: str, account: str) -> Inventory:
+        """Read the last comparison of an account."""
+        item = self._get(inventory_key(provider, account))
+        return inventory_of_item(item) if item else Inventory()
+
+    def put_inventory(self, provider: str, account: str, inventory: Inventory, entry: Entry | None) -> None:
+        """Write what a comparison found, with the ledger entry that tells it, and let the next one begin."""
+        writes = [self._put(inventory_item(provider, account, inventory))]
+        if entry is not None:
+            writes.append(self._put(entry_item(entry), "attribute_not_exists(pk)"))
+        if self._transact(writes):
+            raise ConflictError
 
     # Profiles and files
 
@@ -361,6 +670,19 @@ class Table:
     def put_upload(self, upload: Upload) -> None:
         """Write what is known of a file."""
         self._client.put_item(TableName=self._name, Item=marshal(upload_item(upload)))
+
+    def uploads(self, order_id: str) -> list[Upload]:
+        """Every file that was uploaded for an order."""
+        begin = {":pk": f"ORDER#{order_id}", ":prefix": "PERSONAL#UPLOAD#"}
+        return [upload_of_item(item) for item in self._query("pk = :pk AND begins_with(sk, :prefix)", begin)]
+
+    def erase(self, order_id: str) -> int:
+        """Erase everything personal of an order, and say how many items that was."""
+        begin = {":pk": f"ORDER#{order_id}", ":prefix": "PERSONAL#"}
+        found = self._query("pk = :pk AND begins_with(sk, :prefix)", begin, ProjectionExpression="pk, sk")
+        keys = [(item["pk"], item["sk"]) for item in found]
+        self._write_batches(map(_delete_request, keys))
+        return len(keys)
 
     # What is due
 
@@ -484,6 +806,20 @@ class Table:
                     found.append(unpublished_of_item(item))
         return found
 
+    def oldest_unpublished(self) -> datetime | None:
+        """When the oldest entry was written that is not on the bus yet."""
+        marks: list[str] = []
+        for shard in range(UNPUBLISHED_SHARDS):
+            answer = self._client.query(
+                TableName=self._name,
+                IndexName="unpublished",
+                KeyConditionExpression="unpublished_shard = :shard",
+                ExpressionAttributeValues=marshal({":shard": str(shard)}),
+                Limit=1,
+            )
+            marks += [key["unpublished_at"] for key in map(unmarshal, answer["Items"])]
+        return instant(min(marks)) if marks else None
+
     def mark_published(self, key: Key) -> None:
         """Take the mark off an entry."""
         self._update(key, "REMOVE unpublished_shard, unpublished_at", "attribute_exists(unpublished_at)", {})
@@ -493,6 +829,45 @@ class Table:
     def _get(self, key: Key) -> Item | None:
         answer = self._client.get_item(TableName=self._name, Key=_key(key), ConsistentRead=True)
         return unmarshal(answer["Item"]) if "Item" in answer else None
+
+    def _query(self, condition: str, values: Mapping[str, Any], **more: str) -> Iterator[Item]:
+        """Read all that a condition on keys selects, strongly consistent. An answer holds a megabyte: it may take several."""
+        request: Item = {
+            "TableName": self._name,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": marshal(values),
+            "ConsistentRead": True,
+            **more,
+        }
+        while True:
+            answer = self._client.query(**request)
+            yield from map(unmarshal, answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _get_batches(self, keys: Iterable[Key], **more: Any) -> Iterator[Item]:
+        """Read items by different keys, strongly consistent, in no order; those that are not there are left out."""
+        rest = iter(keys)
+        while batch := [_key(key) for key in islice(rest, _BATCH_READS)]:
+            # What is not answered at once is too much for one answer, or held back; an answer without any is an error.
+            while batch:
+                wanted: Any = {self._name: {"Keys": batch, "ConsistentRead": True, **more}}
+                answer = self._client.batch_get_item(RequestItems=wanted)
+                yield from map(unmarshal, answer["Responses"].get(self._name, []))
+                left = answer["UnprocessedKeys"]
+                batch = [dict(key) for key in left[self._name]["Keys"]] if self._name in left else []
+
+    def _write_batches(self, requests: Iterable[Item]) -> None:
+        """Put and delete items by different keys, each by itself and whatever is there."""
+        rest = iter(requests)
+        while batch := list(islice(rest, _BATCH_WRITES)):
+            wanted: Any = {self._name: batch}
+            # What is held back comes back; an answer that did nothing is an error.
+            while wanted:
+                wanted = self._client.batch_write_item(RequestItems=wanted)["UnprocessedItems"]
+                if wanted:
+                    self._pause(random.uniform(0, _PAUSE))  # noqa: S311 - spreads writers
 
     def _page(self, begin: Key, after: str | None, limit: int, read: Callable[[Item], T]) -> Page[T]:
         """Read items of one partition whose sort key begins so; a place is the rest of the sort key."""
@@ -520,6 +895,9 @@ class Table:
         if values:
             put["ExpressionAttributeValues"] = marshal(values)
         return {"Put": put}
+
+    def _delete(self, key: Key) -> Item:
+        return {"Delete": {"TableName": self._name, "Key": _key(key)}}
 
     def _put_if(self, item: Item, condition: str, values: Mapping[str, Any] | None = None) -> bool:
         """Put an item where the condition holds, and say whether it did."""
@@ -549,14 +927,22 @@ class Table:
         return True
 
     def _transact(self, writes: list[Item]) -> list[str]:
-        """Write all or nothing; gives the cancellation reasons, one per write, or nothing when all is written."""
-        try:
-            self._client.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
-        except self._client.exceptions.TransactionCanceledException as error:
-            reasons = [str(reason.get("Code", "None")) for reason in error.response.get("CancellationReasons", [])]
-            if not {"ConditionalCheckFailed", "TransactionConflict"} & set(reasons):
-                raise
-            return reasons
+        """Write all or nothing; gives the cancellation reasons, one per write, or nothing when all is written.
+
+        One that only met others at an item (all placers check the gate, and add to the sums of their account) is tried again.
+        """
+        for tries in range(1, _TRIES + 1):
+            try:
+                self._client.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
+            except self._client.exceptions.TransactionCanceledException as error:
+                reasons = [str(reason.get("Code", "None")) for reason in error.response.get("CancellationReasons", [])]
+                if not {"ConditionalCheckFailed", "TransactionConflict"} & set(reasons):
+                    raise
+                if set(reasons) - {"None", "TransactionConflict"} or tries == _TRIES:
+                    return reasons
+                self._pause(random.uniform(0, _PAUSE * 2**tries))  # noqa: S311 - spreads those that met
+            else:
+                break
         return []
 
 
@@ -566,3 +952,11 @@ def _key(key: Key) -> dict[str, Any]:
 
 def _condition_failed(error: ClientError) -> bool:
     return error.response["Error"]["Code"] == "ConditionalCheckFailedException"
+
+
+def _put_request(item: Item) -> Item:
+    return {"PutRequest": {"Item": marshal(item)}}
+
+
+def _delete_request(key: Key) -> Item:
+    return {"DeleteRequest": {"Key": _key(key)}}

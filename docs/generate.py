@@ -112,6 +112,7 @@ DATA = {
     "faults": "Everything that is wrong, at most 50: `field`, a stable `code`, and `message`. Never a value of the message.",
     "field": "Where the word stood.",
     "first_delivered": "The first twenty of what was delivered.",
+    "first_numbers": "The first twenty of them.",
     "found": "Whether it was found by looking.",
     "from": "The state before.",
     "looking": "Whether it is still being looked for.",

@@ -48,7 +48,7 @@ def chosen(*values: str) -> tuple[AssetSeen, ...]:
 
 def in_placing(message: OrderMessage | None = None) -> Order:
     """An order whose intent is written."""
-    return placing.begin(received(message), chosen("+4930111", "+4930222"), None, NOW, RULES.timings)[0]
+    return placing.begin(received(message), chosen("+4930111", "+4930222"), None, NOW, RULES.timings, exact=True)[0]
 
 
 def pending(message: OrderMessage | None = None) -> Order:

@@ -94,7 +94,12 @@ def test_which_numbers_were_delivered_is_corrected_in_the_ledger() -> None:
     done = look(pending(), a_snapshot(A.ACTIVE, A.FAILED)).order
     other = look(done, a_snapshot(A.FAILED, A.ACTIVE))
     assert kinds(other) == ["NumbersCorrected"]
-    assert other.changes[0].data == {"added": ["+4930222"], "removed": ["+4930111"]}
+    assert other.changes[0].data == {
+        "numbers_added": 1,
+        "added": ["+4930222"],
+        "numbers_removed": 1,
+        "removed": ["+4930111"],
+    }
 
 
 def test_failed_and_cancelled_do_not_contradict_each_other() -> None:

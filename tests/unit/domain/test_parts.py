@@ -59,6 +59,7 @@ def test_the_end_of_a_part_is_told_once_and_its_debts_and_reminders_go(state: As
         "sub_order_id": "s-1",
         "state": word,
         "numbers": 1,
+        "first_numbers": ["+4930111"],
         "silent": True,
         "deadline_missed": False,
         "asked_by": None,

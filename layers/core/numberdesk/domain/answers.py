@@ -43,6 +43,9 @@ def check(answers: Sequence[Answer], specifications: Sequence[Specification]) ->
 
 def unanswered(order: Order) -> list[Requirement]:
     """The requirements that nobody has supplied a value for. One that was rejected needs a person."""
+    covered = {
+        (it.sub_order_id, it.id) for errand in order.errands if errand.open for it in errands.answered(order, errand)
+    }
     return [
         requirement
         for requirement in order.requirements
@@ -50,7 +53,7 @@ def unanswered(order: Order) -> list[Requirement]:
         and not requirement.own
         and requirement.errand_id is None
         and not requirement.applied
-        and errands.covering(order, requirement) is None
+        and (requirement.sub_order_id, requirement.id) not in covered
         and not parts.over(order, requirement.sub_order_id)
     ]
 

@@ -57,12 +57,11 @@ def done(order: Order, errand: Errand, outcome: str, now: datetime) -> Step:
     match errand.kind:
         case ErrandKind.SUPPLY | ErrandKind.GROUP:
             kind = ChangeKind.REQUIREMENT_SUBMITTED
+            concerned = {(it.sub_order_id, it.id) for it in answered(order, errand)}
             order = order.with_(
                 requirements=tuple(
-                    requirement.model_copy(update={"errand_id": errand.id})
-                    if requirement in answered(order, errand)
-                    else requirement
-                    for requirement in order.requirements
+                    it.model_copy(update={"errand_id": errand.id}) if (it.sub_order_id, it.id) in concerned else it
+                    for it in order.requirements
                 )
             )
             text = messages.submitted(order, over, [it.label for it in answered(order, errand)])
@@ -140,8 +139,9 @@ def close(order: Order, now: datetime) -> Step:
 
 def answered(order: Order, errand: Errand) -> list[Requirement]:
     """The order's requirements that an errand answers. A group answers all of them."""
-    number = next((asset for asset in order.assets if asset.value == errand.number), None)
-    sub_order_id = errand.sub_order_id or (number.sub_order_id if number else None)
+    sub_order_id = errand.sub_order_id
+    if sub_order_id is None and errand.number is not None:
+        sub_order_id = next((it.sub_order_id for it in order.assets if it.value == errand.number), None)
     return [
         requirement
         for requirement in order.requirements

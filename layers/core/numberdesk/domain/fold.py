@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import comments, deadlines, errands, messages, parts, requirements
+from numberdesk.domain import comments, costs, deadlines, errands, messages, parts, requirements
 from numberdesk.domain.order import Asset, AssetRequirement, Change, SubOrder
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
 from numberdesk.domain.schedule import schedule
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
-    from numberdesk.domain.snapshot import CommentSeen, Snapshot
+    from numberdesk.domain.snapshot import AssetRequirementSeen, AssetSeen, CommentSeen, Snapshot
 
 _MOST_WORDS_TOLD = 50
+_FIRST = 20
 _NOTHING_DELIVERED = frozenset({OrderState.FAILED, OrderState.CANCELLED})
 
 
@@ -96,10 +97,12 @@ def fold(
         comments_unread=tuple(it for it in dict.fromkeys((*order.comments_unread, *unread)) if it not in read),
         sub_orders=_merge_sub_orders(order, snapshot),
         total_cost=snapshot.total_cost or order.total_cost,
+        rota=snapshot.rota,
+        rota_reads=snapshot.rota_reads,
     )
     seen, changes = _tell_words(seen, snapshot)
     if order.ended:
-        seen, more = _fold_ended(seen, snapshot)
+        seen, more = _fold_ended(seen, snapshot, now)
         changes += more
         # The order's own list may outlast the provider's part in it.
         seen, more = deadlines.follow_own(seen, now, rules.zone)
@@ -108,7 +111,8 @@ def fold(
         changes += more
         return Folded(schedule(seen, now, rules.timings, rules.cadence), tuple(changes), new_comments + turned)
 
-    seen = seen.with_(assets=_merge_assets(_settle(order, snapshot), snapshot), provider_word=snapshot.word)
+    assets = _merge_assets(_settle(order, snapshot), snapshot, now)
+    seen = costs.settle(seen.with_(assets=assets, provider_word=snapshot.word))
     seen, more = deadlines.fold(seen, snapshot, now, rules.zone)
     asked, told = requirements.fold(seen, snapshot, now, rules.timings, rules.zone)
     # A rejection tells its new deadline itself: one message, not two. It does not tell one that was missed.
@@ -198,24 +202,64 @@ def _settle(order: Order, snapshot: Snapshot) -> tuple[Asset, ...]:
     )
 
 
-def _merge_assets(assets: tuple[Asset, ...], snapshot: Snapshot) -> tuple[Asset, ...]:
+def _merge_assets(assets: tuple[Asset, ...], snapshot: Snapshot, now: datetime) -> tuple[Asset, ...]:
     merged = {(asset.kind, asset.value): asset for asset in assets}
+    # Most numbers of an order stand alike: what their requirements come to is made once.
+    requirements_seen: dict[tuple[AssetRequirementSeen, ...], tuple[AssetRequirement, ...]] = {}
     for seen in snapshot.assets:
         known = merged.get((seen.kind, seen.value))
-        merged[seen.kind, seen.value] = Asset(
-            kind=seen.kind,
-            value=seen.value,
-            state=seen.state,
-            word=seen.word,
-            # A torn answer may leave these out; what was known stays.
-            provider_id=seen.provider_id or (known.provider_id if known else None),
-            sub_order_id=seen.sub_order_id or (known.sub_order_id if known else None),
-            country=seen.country or (known.country if known else None),
-            number_type=seen.number_type or (known.number_type if known else None),
-            requirements=tuple(AssetRequirement(id=it.id, state=it.state, word=it.word) for it in seen.requirements)
-            or (known.requirements if known else ()),
-        )
+        if known is not None and known.released_at is not None:
+            # Given back through the desk. The provider's order goes on showing it as sold.
+            continue
+        if seen.requirements not in requirements_seen:
+            requirements_seen[seen.requirements] = tuple(
+                AssetRequirement(id=it.id, state=it.state, word=it.word) for it in seen.requirements
+            )
+        merged[seen.kind, seen.value] = _merge_asset(known, seen, requirements_seen[seen.requirements], snapshot, now)
     return tuple(merged.values())
+
+
+def _merge_asset(
+    known: Asset | None,
+    seen: AssetSeen,
+    requirements_seen: tuple[AssetRequirement, ...],
+    snapshot: Snapshot,
+    now: datetime,
+) -> Asset:
+    fields: dict[str, object] = {
+        "kind": seen.kind,
+        "value": seen.value,
+        "state": seen.state,
+        "word": seen.word,
+        # A torn answer may leave these out; what was known stays.
+        "provider_id": seen.provider_id or (known.provider_id if known else None),
+        "sub_order_id": seen.sub_order_id or (known.sub_order_id if known else None),
+        "country": seen.country or (known.country if known else None),
+        "number_type": seen.number_type or (known.number_type if known else None),
+        "requirements": requirements_seen or (known.requirements if known else ()),
+        "features": seen.features if seen.features is not None else (known.features if known else None),
+        "upfront_cost": seen.upfront_cost or (known.upfront_cost if known else None),
+        "monthly_cost": seen.monthly_cost or (known.monthly_cost if known else None),
+        "currency": seen.currency or (known.currency if known else None),
+        "since": seen.since or (known.since if known else None) or (now if seen.state is AssetState.ACTIVE else None),
+        "apart": _apart(known, seen, snapshot),
+    }
+    # The very same record where nothing changed: what is the same need not be written.
+    if known is not None and all(getattr(known, name) == value for name, value in fields.items()):
+        return known
+    return Asset.model_validate(fields)
+
+
+def _apart(known: Asset | None, seen: AssetSeen, snapshot: Snapshot) -> datetime | None:
+    """Give a number's own deadline, where it differs from that of the others in its status.
+
+    What this look read of it counts, else what was known. Over, or in another status, it has none: there it is one of others.
+    """
+    if seen.state not in OPEN_ASSETS:
+        return None
+    if seen.value in snapshot.apart:
+        return snapshot.apart[seen.value]
+    return known.apart if known is not None and known.word == seen.word else None
 
 
 def _tell_words(order: Order, snapshot: Snapshot) -> tuple[Order, list[Change]]:
@@ -237,23 +281,22 @@ def _tell_words(order: Order, snapshot: Snapshot) -> tuple[Order, list[Change]]:
     return order.with_(words_told=tuple(told)), changes
 
 
-def _fold_ended(order: Order, snapshot: Snapshot) -> tuple[Order, list[Change]]:
-    assets = _merge_assets(order.assets, snapshot)
-    fresh = order.with_(assets=assets, provider_word=snapshot.word)
+def _fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> tuple[Order, list[Change]]:
+    assets = _merge_assets(order.assets, snapshot, now)
+    fresh = costs.settle(order.with_(assets=assets, provider_word=snapshot.word))
     now_delivered, was_delivered = _delivered(assets), _delivered(order.assets)
     state, _ = _derive(fresh, snapshot, order.ended_at or order.updated_at)
     if state is order.state or {state, order.state} <= _NOTHING_DELIVERED:
         changes = []
         if now_delivered != was_delivered:
-            changes = [
-                Change(
-                    kind=ChangeKind.NUMBERS_CORRECTED,
-                    data={
-                        "added": sorted(now_delivered - was_delivered)[:20],
-                        "removed": sorted(was_delivered - now_delivered)[:20],
-                    },
-                )
-            ]
+            added, removed = now_delivered - was_delivered, was_delivered - now_delivered
+            data: dict[str, object] = {
+                "numbers_added": len(added),
+                "added": sorted(added)[:_FIRST],
+                "numbers_removed": len(removed),
+                "removed": sorted(removed)[:_FIRST],
+            }
+            changes = [_change(ChangeKind.NUMBERS_CORRECTED, data, "")]
         return fresh.with_(contradiction=None), changes
     if state in MOVES[order.state]:
         moved, changes = _move(fresh, state, snapshot, missed=False, now=order.ended_at or order.updated_at)
@@ -284,6 +327,9 @@ def _derive(order: Order, snapshot: Snapshot, now: datetime) -> tuple[OrderState
         return (OrderState.PARTIALLY_COMPLETED if missing(order) else OrderState.COMPLETED), False
     if snapshot.phase is Phase.DELETED or (assets and all(asset.state is AssetState.DELETED for asset in assets)):
         return OrderState.DELETED, False
+    if order.state in DELIVERED and any(asset.state is AssetState.DELETED for asset in assets):
+        # Of what was delivered nothing is left; the rest was never had.
+        return OrderState.DELETED, False
     # Telnyx may call an order that it cancelled at the deadline `failure` or `cancelled`: the deadline tells.
     missed = any(deadline.value <= now for deadline in order.deadlines if not deadline.own)
     was_cancelled = snapshot.phase is Phase.CANCELLED or any(asset.state is AssetState.CANCELLED for asset in assets)
@@ -310,13 +356,9 @@ def _owes(order: Order) -> bool:
         [
             r
             for r in order.requirements
-            if r.state.value in ("awaiting_value", "rejected") and (r.own or _is_open(order, r.sub_order_id))
+            if r.state.value in ("awaiting_value", "rejected") and (r.own or parts.is_open(order, r.sub_order_id))
         ]
     )
-
-
-def _is_open(order: Order, sub_order_id: str) -> bool:
-    return any(asset.state in OPEN_ASSETS for asset in order.assets if asset.sub_order_id == sub_order_id)
 
 
 def missing(order: Order) -> str | None:
@@ -376,7 +418,7 @@ def _move(
     delivered = [asset.value for asset in order.assets if asset.state is AssetState.ACTIVE]
     data: dict[str, object] = {"from": order.state.value, "to": state.value, "word": snapshot.word}
     if state in ENDED:
-        data |= {"delivered": len(delivered), "asked": order.request.count, "first_delivered": delivered[:20]}
+        data |= {"delivered": len(delivered), "asked": order.request.count, "first_delivered": delivered[:_FIRST]}
     changes: list[Change] = []
     match state:
         case OrderState.COMPLETED:

@@ -2,34 +2,74 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 from numberdesk.domain import messages
 from numberdesk.domain.order import Change
 from numberdesk.domain.words import OPEN_ASSETS, AssetState, ChangeKind, ErrandKind, ErrandState, OrderState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from numberdesk.domain.order import Asset, Order
 
 _GONE = frozenset({AssetState.CANCELLED, AssetState.FAILED})
+_FIRST = 20
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What the numbers of a sub order come to."""
+
+    open: bool = False
+    gone: bool = False
+
+
+_Tallies: TypeAlias = "Mapping[str | None, _Tally]"
+
+_known: tuple[tuple[tuple[Asset, ...], _Tallies], ...] = ()
+"""The last tallies made, each with the very numbers that it is of: an order of 10,000 is asked about hundreds of times in a look."""
+_MOST_KNOWN = 4
+
+
+def _tallies(order: Order) -> _Tallies:
+    global _known  # noqa: PLW0603 - replaced as a whole; whoever reads an older one makes a tally once more
+    assets = order.assets
+    for of_assets, tallies in _known:
+        if of_assets is assets:
+            return tallies
+    made: dict[str | None, _Tally] = {}
+    for asset in assets:
+        tally = made.setdefault(asset.sub_order_id, _Tally())
+        tally.open = tally.open or asset.state in OPEN_ASSETS
+        tally.gone = tally.gone or asset.state in _GONE
+    _known = ((assets, made), *_known[: _MOST_KNOWN - 1])
+    return made
 
 
 def over(order: Order, sub_order_id: str) -> bool:
     """Whether a sub order has numbers and none of them is open any more. The order's own list is no sub order."""
-    assets = _of(order, sub_order_id)
-    return bool(assets) and not any(asset.state in OPEN_ASSETS for asset in assets)
+    tally = _tallies(order).get(sub_order_id)
+    return tally is not None and not tally.open
+
+
+def is_open(order: Order, sub_order_id: str) -> bool:
+    """Whether any number of a sub order is still open."""
+    tally = _tallies(order).get(sub_order_id)
+    return tally is not None and tally.open
 
 
 def undelivered(order: Order, sub_order_id: str) -> bool:
     """Whether a sub order is over with some of its numbers cancelled or failed."""
-    return over(order, sub_order_id) and any(asset.state in _GONE for asset in _of(order, sub_order_id))
+    tally = _tallies(order).get(sub_order_id)
+    return tally is not None and tally.gone and not tally.open
 
 
 def goes_on(order: Order) -> bool:
     """Whether any number of an order is still open."""
-    return any(asset.state in OPEN_ASSETS for asset in order.assets)
+    return any(tally.open for tally in _tallies(order).values())
 
 
 def fold(before: Order, order: Order, now: datetime, *, silent: bool) -> list[Change]:
@@ -52,7 +92,7 @@ def fold(before: Order, order: Order, now: datetime, *, silent: bool) -> list[Ch
 
 
 def _ended(order: Order, sub_order_id: str, now: datetime, *, silent: bool) -> Change:
-    gone = [asset for asset in _of(order, sub_order_id) if asset.state in _GONE]
+    gone = [asset for asset in order.assets if asset.sub_order_id == sub_order_id and asset.state in _GONE]
     missed = any(it.value <= now for it in order.deadlines if it.sub_order_id == sub_order_id)
     asked_by = next(
         (
@@ -74,6 +114,7 @@ def _ended(order: Order, sub_order_id: str, now: datetime, *, silent: bool) -> C
             "sub_order_id": sub_order_id,
             "state": state.value,
             "numbers": len(gone),
+            "first_numbers": [asset.value for asset in gone[:_FIRST]],
             "silent": unannounced,
             "deadline_missed": missed,
             "asked_by": asked_by,
@@ -83,7 +124,3 @@ def _ended(order: Order, sub_order_id: str, now: datetime, *, silent: bool) -> C
         ),
         people=True,
     )
-
-
-def _of(order: Order, sub_order_id: str) -> list[Asset]:
-    return [asset for asset in order.assets if asset.sub_order_id == sub_order_id]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from numberdesk.domain.deadlines import rungs, unconfirmed_from
 from numberdesk.domain.errands import due_at
 from numberdesk.domain.order import earliest
-from numberdesk.domain.words import FOLLOWED, OrderState
+from numberdesk.domain.words import FOLLOWED, OPEN_ASSETS, VETTED_ASSETS, OrderState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
 
+_ROUND = timedelta(hours=20)
+"""In which the rota goes round: a day is what is promised, and looks take their time and are late sometimes."""
 _CLOSEST = timedelta(seconds=2)
 """A tenth of the time to a deadline gets ever shorter; looks come no closer than this for it."""
 
@@ -26,7 +28,7 @@ def schedule(
     """Set when the order is looked at next, and `wake_at`, the least of all that is due.
 
     Looks come on the provider's cadence, never further apart than a tenth of the time to the next deadline (nor for its sake
-    closer than 2 s). Rungs and deadlines wake the order at their instant. A rung that is due and could not fire, because
+    closer than 2 s), nor than it takes to read every number that may have a deadline by itself once a day. Rungs and deadlines wake the order at their instant. A rung that is due and could not fire, because
     the provider could not be read, wakes it again when it fires all the same. An ended order is looked at a few times more; one
     of these looks that failed is made good on the cadence, gone through once at most. `keep_next_look` keeps the one set,
     where the provider said how long to wait.
@@ -62,11 +64,23 @@ def schedule(
 
 
 def _pause(order: Order, now: datetime, cadence: tuple[timedelta, ...]) -> timedelta:
-    pause = cadence[min(order.look_step, len(cadence) - 1)]
+    pause = _within_a_round(order, cadence[min(order.look_step, len(cadence) - 1)], cadence)
     next_deadline = earliest(*(deadline.value for deadline in order.deadlines if deadline.value > now))
     if next_deadline is None:
         return pause
     return min(pause, max((next_deadline - now) / 10, min(cadence[0], _CLOSEST)))
+
+
+def _within_a_round(order: Order, pause: timedelta, cadence: tuple[timedelta, ...]) -> timedelta:
+    """Give a pause after which a rota that reads so many numbers at each look still goes round in time."""
+    if not order.rota_reads:
+        return pause
+    with_deadline = {deadline.sub_order_id for deadline in order.deadlines if not deadline.own}
+    numbers = sum(
+        it.state in VETTED_ASSETS or (it.state in OPEN_ASSETS and it.sub_order_id in with_deadline)
+        for it in order.assets
+    )
+    return min(pause, max(_ROUND * order.rota_reads / max(numbers, 1), cadence[0]))
 
 
 def _look_after_end(order: Order, now: datetime, timings: Timings, cadence: tuple[timedelta, ...]) -> datetime | None:

@@ -107,6 +107,8 @@ class AssetState(StrEnum):
 OPEN_ASSETS = frozenset(
     {AssetState.PENDING, AssetState.ACTION_REQUIRED, AssetState.UNDER_REVIEW, AssetState.UNKNOWN},
 )
+VETTED_ASSETS = frozenset({AssetState.ACTION_REQUIRED, AssetState.UNDER_REVIEW})
+"""In the hands of reviewers, or waiting for what they ask for."""
 
 
 class RequirementState(StrEnum):

@@ -7,31 +7,40 @@ rejected is in the comments of its sub order; what a requirement is called is in
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from numberdesk.domain.snapshot import (
     AssetRequirementSeen,
     AssetSeen,
     CommentSeen,
-    DeadlinesSeen,
     RequirementSeen,
     Snapshot,
     SubOrderSeen,
     UnknownWord,
 )
-from numberdesk.domain.words import OPEN_ASSETS, AssetKind, AssetState, Phase, RequirementState, ValueKind
+from numberdesk.domain.words import (
+    OPEN_ASSETS,
+    VETTED_ASSETS,
+    AssetKind,
+    AssetState,
+    Phase,
+    RequirementState,
+    ValueKind,
+)
 from numberdesk.providers.base import AccountFaultError, NoSuchOrderError, SlotBusyError, UnreadableError
 from numberdesk.providers.lenient import Fields, fields, instant, rows, text
 from numberdesk.providers.telnyx.api import BadRequestError, NotFoundError, resource
+from numberdesk.providers.telnyx.deadlines import Deadlines, OpenNumber, Shown
 from numberdesk.providers.telnyx.papers import about, comments_shown
 from numberdesk.providers.telnyx.search import e164
 from numberdesk.providers.telnyx.words import value_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from numberdesk.domain.order import Order
     from numberdesk.providers.telnyx.api import Api
@@ -131,6 +140,8 @@ class Look:
         self._enough_at = api.clock.now() + MOST_TIME
         self._failures = 0
         self._unknown: dict[UnknownWord, None] = {}
+        self._records: dict[str, tuple[_Requirement, ...]] = {}
+        """What the records of numbers show of requirements, where they show a status."""
 
     def snapshot(self) -> Snapshot:
         """Read.
@@ -149,12 +160,22 @@ class Look:
         numbers = self._numbers(shown, order_word, sub_orders)
         vetted = self._vetted(numbers, sub_orders)
         unnamed = self._unnamed(numbers, sub_orders)
-        # Deadlines come first, but not so that comments or names never had their turn.
+        deadlines = self._deadlines(numbers)
+        # Deadlines come first, but not so that comments, names or the rota never had their turn.
         for_names = min(len(unnamed), _KEPT_FOR_NAMES)
         for_comments = min(len(vetted), _KEPT_FOR_COMMENTS)
-        deadlines, numbers = self._read_deadlines(numbers, list(sub_orders), kept=for_comments + for_names)
-        comments = self._read_comments(vetted, kept=for_names)
-        names = self._read_names(unnamed)
+        for_rota = deadlines.kept
+        with_numbers = {number.sub_order_id for number in numbers}
+        parts = self._rotated([sub_order_id for sub_order_id in sub_orders if sub_order_id in with_numbers])
+        deadlines.read(parts, kept=for_comments + for_names + for_rota)
+        comments = self._read_comments(vetted, kept=for_names + for_rota)
+        names = self._read_names(unnamed, kept=for_rota)
+        deadlines.go_round()
+        # Not what the rota saw of requirements: it would show at one look and not at the next.
+        read = {value: self._records[value] for value in deadlines.representatives if value in self._records}
+        numbers = [
+            replace(number, requirements=read[number.value]) if number.value in read else number for number in numbers
+        ]
         states = self._states(numbers)
         return Snapshot(
             provider_order_id=self._order_id,
@@ -172,9 +193,12 @@ class Look:
                 for sub_order_id, (sub_order, word) in sub_orders.items()
             ),
             requirements=tuple(self._requirements(numbers, states, names)),
-            deadlines=tuple(deadlines),
+            deadlines=deadlines.seen(),
             comments=tuple(comments),
             unknown_words=tuple(self._unknown),
+            apart=deadlines.apart(),
+            rota=deadlines.rota,
+            rota_reads=deadlines.rota_reads,
         )
 
     # The order, its sub orders and numbers
@@ -220,6 +244,7 @@ class Look:
             for sub_order_id, (sub_order, _) in sub_orders.items()
             for row in rows(sub_order.get("phone_numbers"))
         }
+        of_kinds = _of_kinds(sub_orders)
         numbers = []
         for value in dict.fromkeys([*of_order, *embedded]):
             if value is None:
@@ -227,7 +252,10 @@ class Look:
             sub_order_id, later = embedded.get(value, (None, {}))
             # Sub orders are read after the order: what both show, they show as it is later.
             shown = of_order.get(value, {}) | {name: one for name, one in later.items() if one not in (None, "", [])}
-            sub_order_id = sub_order_id or _sub_order_of(shown, sub_orders)
+            if sub_order_id is None:
+                # None embeds it: it is told by its kind, or because there is but one.
+                candidates = of_kinds.get(_kind_of(shown)) or list(sub_orders)
+                sub_order_id = candidates[0] if len(candidates) == 1 else None
             sub_order_word = sub_orders[sub_order_id][1] if sub_order_id else None
             status = self._word("phone_number.status", shown.get("status"), _NUMBER_STATUSES)
             requirements_status = self._word(
@@ -256,53 +284,54 @@ class Look:
 
     # Deadlines
 
-    def _read_deadlines(
-        self, numbers: Sequence[_Number], sub_order_ids: Sequence[str], *, kept: int
-    ) -> tuple[list[DeadlinesSeen], list[_Number]]:
-        """Read one number's record for each sub order and requirements status: numbers in the same status share a deadline.
-
-        Gives the deadlines, and the numbers with what their records show of requirements.
-        """
-        seen: list[DeadlinesSeen] = []
-        records: dict[str, tuple[_Requirement, ...]] = {}
-        for sub_order_id in self._rotated(sub_order_ids):
-            of_sub_order = [number for number in numbers if number.sub_order_id == sub_order_id]
-            groups: dict[str | None, list[_Number]] = defaultdict(list)
-            for number in of_sub_order:
-                if number.state in OPEN_ASSETS:
-                    groups[number.requirements_status].append(number)
-            if not of_sub_order or len(groups) > self._calls_left() - kept:
+    def _deadlines(self, numbers: Sequence[_Number]) -> Deadlines:
+        order = self._order
+        on_record = {asset.value: asset for asset in order.assets if asset.apart is not None}
+        standing: dict[str, set[datetime]] = defaultdict(set)
+        for deadline in order.deadlines:
+            if not deadline.own:
+                standing[deadline.sub_order_id].add(deadline.value)
+        open_numbers = []
+        for number in numbers:
+            if number.state not in OPEN_ASSETS or number.sub_order_id is None:
                 continue
-            values = self._deadlines_of(groups.values(), records)
-            if values is not None:
-                seen.append(DeadlinesSeen(sub_order_id, tuple(sorted(values.items()))))
-        return seen, [
-            replace(number, requirements=records[number.value]) if number.value in records else number
-            for number in numbers
-        ]
+            known = on_record.get(number.value)
+            # In another status it is of another group, and what it had there says nothing.
+            apart = known.apart if known is not None and known.word == number.word else None
+            open_numbers.append(
+                OpenNumber(
+                    value=number.value,
+                    id=number.id,
+                    sub_order_id=number.sub_order_id,
+                    status=number.requirements_status,
+                    vetted=number.state in VETTED_ASSETS,
+                    apart=apart,
+                )
+            )
+        return Deadlines(
+            open_numbers,
+            places=[it.value for it in sorted(numbers, key=lambda it: (it.sub_order_id or "", it.value))],
+            start=order.rota,
+            standing=standing,
+            now=self._api.clock.now(),
+            read=self._read_number,
+            calls_left=self._calls_left,
+        )
 
-    def _deadlines_of(
-        self, groups: Iterable[Sequence[_Number]], records: dict[str, tuple[_Requirement, ...]]
-    ) -> Counter[datetime] | None:
-        values: Counter[datetime] = Counter()
-        for group in groups:
-            # Always the first: numbers that differ would make the deadline seem to move to and fro.
-            number = group[0]
-            if number.id is None:
-                return None
-            record = fields(self._try(resource("number_order_phone_numbers", number.id)))
-            if record.get("id") != number.id:
-                return None
-            shown = _requirements_shown(record)
-            if any(requirement.word for requirement in shown):
-                records[number.value] = shown
-            # "At which point the deadline is erased" (guide: number orders): none means that nothing is owed.
-            if deadline := record.get("deadline"):
-                value = instant(deadline)
-                if value is None:
-                    return None
-                values[value] += len(group)
-        return values
+    def _read_number(self, number: OpenNumber) -> Shown | None:
+        """Read a number's record: its deadline, which may be none, and what it shows of requirements."""
+        if number.id is None:
+            return None
+        record = fields(self._try(resource("number_order_phone_numbers", number.id)))
+        if record.get("id") != number.id:
+            return None
+        shown = _requirements_shown(record)
+        if any(requirement.word for requirement in shown):
+            self._records[number.value] = shown
+        # "At which point the deadline is erased" (guide: number orders): none means that nothing is owed.
+        deadline = record.get("deadline")
+        value = instant(deadline) if deadline else None
+        return Shown(value) if value is not None or not deadline else None
 
     # Requirements, their names, and comments
 
@@ -383,10 +412,12 @@ class Look:
         )
         return list(dict.fromkeys((country, kind) for country, kind in wanted if country and kind))
 
-    def _read_names(self, wanted: Sequence[tuple[str, str]]) -> dict[str, tuple[str, str | None]]:
+    def _read_names(self, wanted: Sequence[tuple[str, str]], *, kept: int) -> dict[str, tuple[str, str | None]]:
         """Read name and kind of requirements, by id."""
         names: dict[str, tuple[str, str | None]] = {}
         for country, number_type in self._rotated(wanted):
+            if self._calls_left() <= kept:
+                break
             data = self._try(
                 "regulatory_requirements",
                 ("filter[country_code]", country),
@@ -403,11 +434,9 @@ class Look:
     def _vetted(self, numbers: Sequence[_Number], sub_orders: Iterable[str]) -> list[str]:
         """Name the sub orders that reviewers may have a word on: those with a rejection first, but others among them, too."""
         asking = {it.sub_order_id for it in numbers if it.state in OPEN_ASSETS and it.requirements}
-        rejected = [it for it in sub_orders if _is_rejected(it, numbers)]
-        rejected, others = (
-            self._rotated(rejected),
-            self._rotated([it for it in sub_orders if it in asking - {*rejected}]),
-        )
+        with_rejection = {it.sub_order_id for it in numbers if it.state in OPEN_ASSETS and _is_rejected(it)}
+        rejected = self._rotated([it for it in sub_orders if it in with_rejection])
+        others = self._rotated([it for it in sub_orders if it in asking - with_rejection])
         kept = _KEPT_FOR_COMMENTS - 1
         return [*rejected[:kept], *others[:1], *rejected[kept:], *others[1:]]
 
@@ -474,15 +503,16 @@ def _state(
             return AssetState.UNKNOWN
 
 
-def _sub_order_of(number: Fields, sub_orders: Mapping[str, tuple[Fields, str | None]]) -> str | None:
-    """Tell the sub order of a number that none embeds. Telnyx makes one for each country and number type."""
-    fitting = [
-        sub_order_id
-        for sub_order_id, (sub_order, _) in sub_orders.items()
-        if all(sub_order.get(name) == number.get(name) for name in ("country_code", "phone_number_type"))
-    ]
-    candidates = fitting or list(sub_orders)
-    return candidates[0] if len(candidates) == 1 else None
+def _of_kinds(sub_orders: Mapping[str, tuple[Fields, str | None]]) -> dict[tuple[str | None, str | None], list[str]]:
+    """Name the sub orders of each country and number type. Telnyx makes one for each."""
+    of_kinds: dict[tuple[str | None, str | None], list[str]] = defaultdict(list)
+    for sub_order_id, (sub_order, _) in sub_orders.items():
+        of_kinds[_kind_of(sub_order)].append(sub_order_id)
+    return of_kinds
+
+
+def _kind_of(shown: Fields) -> tuple[str | None, str | None]:
+    return text(shown.get("country_code")), text(shown.get("phone_number_type"))
 
 
 def _number_type(shown: Fields) -> str | None:
@@ -538,15 +568,9 @@ def _rank(seen: tuple[RequirementState, str]) -> int:
     return _LEAST_SATISFIED_FIRST.index(seen[0])
 
 
-def _is_rejected(sub_order_id: str, numbers: Sequence[_Number]) -> bool:
-    return any(
-        number.requirements_status == _EXCEPTION
-        or any(
-            _requirement_state(requirement.word or "") is RequirementState.REJECTED
-            for requirement in number.requirements
-        )
-        for number in numbers
-        if number.sub_order_id == sub_order_id and number.state in OPEN_ASSETS
+def _is_rejected(number: _Number) -> bool:
+    return number.requirements_status == _EXCEPTION or any(
+        _requirement_state(requirement.word or "") is RequirementState.REJECTED for requirement in number.requirements
     )
 
 

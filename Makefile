@@ -63,6 +63,10 @@ bench: .venv/ready ## measure what the receiver costs against a bare function
 lists: .venv/ready .ministack/ready ## load 100,000 orders into a local table, count what the pages of every list cost
 	@.venv/bin/python -m bench.lists
 
+.PHONY: flood
+flood: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, send 2,000 forged webhooks beside 200 genuine ones, lose none
+	@$(WITH_UV) .venv/bin/python -m bench.flood
+
 SEEDS ?= 0:20000
 .PHONY: simulate
 simulate: .venv/ready ## play many seeded histories (SEEDS=first:last)

@@ -42,7 +42,7 @@ def default(parameter: str) -> int:
     return int(expanded()["Parameters"][parameter]["Default"])
 
 
-def receiver_timeouts() -> dict[str, int]:
+def receiver_timeouts() -> dict[str, Any]:
     """What the receiver's one client is given, read from its source: importing it would need a function's environment."""
     tree = ast.parse((ROOT / "functions" / "receive_webhook" / "app.py").read_text())
     (config,) = (

@@ -2,7 +2,8 @@
 
 Chosen here where no source says it: a create answers 201, 429 is "Rate Limit Reached", what cannot be had is left out
 of ``Fulfilled`` and the order still ends FINISHED, the regions are the cities of ``inventory.AREAS``, what is owned can
-call and text, a subscription's RequestId is forgotten with it (setting ``request_ids_outlive``), and the order postback
+call and text, a lease of 30 days that renews itself, what releasing shows (RELEASED and no renewal until the lease ends;
+setting ``released_word``) and answers for what is not there (404), a subscription's RequestId is forgotten with it (setting ``request_ids_outlive``), and the order postback
 (our own guess at its shape: no such trigger is documented, so that no subscription brings one).
 """
 
@@ -13,7 +14,7 @@ import binascii
 import hmac
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
@@ -55,6 +56,7 @@ TRIGGER_EVENTS = frozenset(
         *(f"CAMPAIGN_{what}" for what in ("STARTED", "STOPPED", "FINISHED")),
     }
 )
+LEASE = timedelta(days=30)
 NOTIFICATION_FORMATS = ("XML", "JSON", "SOAP", "EMAIL", "LEGACY")
 SUBSCRIPTION_FILTERS = ("BroadcastId", "BatchId", "FromNumber", "ToNumber", "Inbound")
 SUBSCRIPTION_FIELDS = frozenset(
@@ -82,6 +84,12 @@ class CallFireSettings(Settings):
     v2_ordered_is_bought: bool = False
     """v2's ``ordered`` counts what was bought, as its text says, and not what was asked for."""
     postback_format: str = "XML"
+    local_cost: float = 1.0
+    toll_free_cost: float = 1.0
+    keyword_cost: float = 1.0
+    """UnitCost of orders made from now on."""
+    released_word: str = "RELEASED"
+    """The status of what was released, until its lease ends."""
     block_status: int = 403
     request_ids_outlive: bool = False
     """A RequestId names its subscription even after that was deleted, and no new one is made."""
@@ -124,6 +132,12 @@ class Owned:
     account: str
     name: str
     begun_at: datetime
+    released_at: datetime | None = None
+
+    def ends_at(self, now: datetime) -> datetime:
+        """The end of the lease as it is: of the month in which it was released, else of the present one."""
+        months = ((self.released_at or now) - self.begun_at) // LEASE + 1
+        return self.begun_at + months * LEASE
 
 
 @dataclass(frozen=True)
@@ -177,7 +191,7 @@ class CallFireSimulator(Simulator):
     """``CallFireSimulator().app``. Credentials: ``allow(login, password, account=...)``.
 
     Operations for faults and the request log: create_order, get_order, search, search_keywords, search_regions,
-    list_numbers, get_number, list_keywords, create_subscription, list_subscriptions, get_subscription,
+    list_numbers, get_number, list_keywords, release, create_subscription, list_subscriptions, get_subscription,
     delete_subscription, v2_list_orders, v2_get_order.
     """
 
@@ -217,6 +231,7 @@ class CallFireSimulator(Simulator):
         self._route("GET", f"{base}/keyword/search", "search_keywords", self._search_keywords)
         self._route("GET", f"{base}/keyword", "list_keywords", self._list_keywords)
         self._route("GET", base, "list_numbers", self._list_numbers)
+        self._route("PUT", f"{base}/release", "release", self._release)
         self._route("GET", f"{base}/<number>", "get_number", self._get_number)
         subscriptions = "/api/1.1/rest/subscription"
         one = f"{subscriptions}/<int:subscription_id>"
@@ -271,6 +286,9 @@ class CallFireSimulator(Simulator):
     # The passing of time ----------------------------------------------------------------------------------------
 
     def _advance(self, now: datetime) -> None:
+        for leases in (self._numbers, self._keywords):
+            for owned in [o for o in leases.values() if o.released_at is not None and o.ends_at(now) <= now]:
+                del leases[owned.name]
         for order in self._orders.values():
             if order.forced or order.status not in UNFINISHED:
                 continue
@@ -341,6 +359,7 @@ class CallFireSimulator(Simulator):
             raise self._refusal(400, "Nothing to order")
         toll_free = sum(bool(TOLL_FREE.match(n)) for n in numbers)
         asked = (len(numbers) - toll_free + local_count, toll_free + toll_free_count, len(keywords))
+        costs = (self.settings.local_cost, self.settings.toll_free_cost, self.settings.keyword_cost)
         order = NumberOrder(
             id=1_428_507_003 + 1000 * len(self._orders),
             account=g.account,
@@ -350,7 +369,7 @@ class CallFireSimulator(Simulator):
             keywords=[k.upper() for k in keywords],
             local_count=local_count,
             toll_free_count=toll_free_count,
-            items={group: Item(count, 1.0) for group, count in zip(GROUPS, asked, strict=True) if count},
+            items={group: Item(count, cost) for group, count, cost in zip(GROUPS, asked, costs, strict=True) if count},
         )
         self._orders[order.id] = order
         self._sell(str(order.id), None, [*numbers, *order.keywords], dict(form))
@@ -469,16 +488,18 @@ class CallFireSimulator(Simulator):
         if city:
             inner += self._xml_region(city, country)
         if owned is not None:
-            inner += xml.text(DATA, "Status", "ACTIVE") + self._lease_info(owned)
+            inner += self._lease_info(owned)
             features = "".join(xml.text(DATA, name, "ENABLED") for name in ("CallFeature", "TextFeature"))
             inner += xml.element(DATA, "NumberConfiguration", features)
         return xml.element(DATA, "Number", inner)
 
     def _lease_info(self, owned: Owned) -> str:
         xml = self._xml()
-        begin, end = owned.begun_at, owned.begun_at + timedelta(days=30)
+        begin, end = owned.begun_at, owned.ends_at(self.clock.now())
+        status = "ACTIVE" if owned.released_at is None else self.settings.released_word
         inner = xml.text(DATA, "LeaseBegin", f"{begin:%Y-%m-%dZ}") + xml.text(DATA, "LeaseEnd", f"{end:%Y-%m-%dZ}")
-        return xml.element(DATA, "LeaseInfo", inner + xml.text(DATA, "AutoRenew", "true"))
+        inner += xml.text(DATA, "AutoRenew", str(owned.released_at is None).lower())
+        return xml.text(DATA, "Status", status) + xml.element(DATA, "LeaseInfo", inner)
 
     def _search_keywords(self) -> Response:
         asked = [k.upper() for k in request.args.get("Keywords", "").split()]
@@ -492,7 +513,7 @@ class CallFireSimulator(Simulator):
         xml = self._xml()
         inner = xml.text(DATA, "ShortCode", "67076") + xml.text(DATA, "Keyword", keyword)
         if owned is not None:
-            inner += xml.text(DATA, "Status", "ACTIVE") + self._lease_info(owned)
+            inner += self._lease_info(owned)
         return xml.element(DATA, "Keyword", inner)
 
     def _list_numbers(self) -> Response:
@@ -503,6 +524,20 @@ class CallFireSimulator(Simulator):
         if owned is None or owned.account != g.account:
             raise self._not_found()
         return self._xml_response("Resource", self._xml_number(number, owned=owned))
+
+    def _release(self) -> Response:
+        form = request.form.to_dict()
+        if unknown := sorted(form.keys() - {"Number", "Keyword"}):
+            raise self._refusal(400, f"Unknown parameter {unknown[0]}")
+        if not form:
+            raise self._refusal(400, "Number or Keyword is required")
+        leases = {"Number": self._numbers, "Keyword": self._keywords}
+        found = [(leases[sort], name.upper()) for sort, name in form.items()]
+        if any(name not in held or held[name].account != g.account for held, name in found):
+            raise self._not_found()
+        for held, name in found:
+            held[name] = replace(held[name], released_at=held[name].released_at or self.clock.now())
+        return Response(status=204)
 
     # Subscriptions ----------------------------------------------------------------------------------------------
 
@@ -664,6 +699,39 @@ class CallFireSimulator(Simulator):
             self._end(item, ending, self.clock.now())
 
     @control
+    def buy_by_hand(self, number_type: str = "local", account: str = "default", *, keyword: str | None = None) -> str:
+        """Somebody leases a number, or this keyword, on CallFire's own pages; gives it, a number in E.164."""
+        now = self.clock.now()
+        if keyword is not None:
+            self._taken_keywords.add(keyword.upper())
+            self._keywords[keyword.upper()] = Owned(account, keyword.upper(), now)
+            return keyword.upper()
+        [stock] = self.inventory.find(Wanted("US", number_type), 1)
+        self.inventory.take([stock.phone_number])
+        self._numbers[stock.phone_number[1:]] = Owned(account, stock.phone_number[1:], now)
+        return stock.phone_number
+
+    @control
+    def take_away(self, value: str, account: str = "default") -> None:
+        """The account has no lease of this number (E.164) or keyword any more. LookupError where it has none now."""
+        del self._leases_with(value, account)[_name(value)]
+
+    @control
+    def owns(self, value: str, account: str = "default") -> bool:
+        """Whether the account leases this number (E.164) or keyword; a released one until its lease ends."""
+        return bool(self._leases_with(value, account))
+
+    @control
+    def is_released(self, value: str, account: str = "default") -> bool:
+        """Whether the lease of this number (E.164) or keyword renews no more. LookupError where there is none."""
+        return self._leases_with(value, account)[_name(value)].released_at is not None
+
+    def _leases_with(self, value: str, account: str) -> dict[str, Owned]:
+        leases = self._numbers if value.startswith("+") else self._keywords
+        owned = leases.get(_name(value))
+        return leases if owned is not None and owned.account == account else {}
+
+    @control
     def unavailable(self, keywords: list[str] | None = None, numbers: list[str] | None = None) -> None:
         """Somebody else has these keywords and numbers (11 digits)."""
         self._taken_keywords.update(k.upper() for k in keywords or [])
@@ -694,6 +762,10 @@ class CallFireSimulator(Simulator):
         """Send a postback about these orders as they are now, with the next ``pump``."""
         for item in self._selected(order):
             self._enqueue(item, self.clock.now(), copies)
+
+
+def _name(value: str) -> str:
+    return value.removeprefix("+").upper()
 
 
 def _epoch_ms(instant: datetime) -> int:

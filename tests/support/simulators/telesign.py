@@ -4,8 +4,8 @@ Numbers and leases have the fields of TeleSign's swagger (2019), which leaves op
 
 Chosen here where no source says it: the names of the request's fields (setting ``fields``), the HTTP status of a
 create, errors in TeleSign's general envelope, the newest order first in the list, the pagination beside ``data``, 20
-numbers of each sort to search among, prices, a month for a lease, and that a partial order for which nothing is to be
-had is ``rejected`` (setting ``empty_partial_status``).
+numbers of each sort to search among, that a cancelled lease is gone from the list at once, and that a partial order for
+which nothing is to be had is ``rejected`` (setting ``empty_partial_status``).
 """
 
 from __future__ import annotations
@@ -74,6 +74,9 @@ class TeleSignSettings(Settings):
     """A new order is not in the list for this long."""
     list_hides: bool = False
     """The list never shows any order."""
+    setup_price: float = 0.0
+    recurring_price: float = 1.5
+    """US dollars. Written as numbers in leases, as the pages on leases do, and as strings in searches, as the swagger does."""
     create_status: int = 200
     empty_partial_status: str = "rejected"
     fields: tuple[str, ...] = (
@@ -105,7 +108,7 @@ class DirectOrder:
 
 @dataclass(frozen=True)
 class Lease:
-    id: str
+    id: int
     account: str
     number: str
     country_iso2: str
@@ -146,14 +149,12 @@ class Digest:
         return base64.b64encode(mac.digest()).decode()
 
 
-def _priced(number: str, country: str, features: Iterable[str]) -> dict[str, Any]:
-    """A number as the search and the leases show it: without its plus, with what it costs and can do."""
+def _described(number: str, country: str, features: Iterable[str]) -> dict[str, Any]:
+    """A number as the search and the leases show it: without its plus, with what it can do."""
     return {
         "country_iso2": country,
         "phone_number": number,
         "operator_name": "Simulated Telecom",
-        "setup_price": "0.00",
-        "recurring_price": "1.50",
         "capabilities": {name: name in features for name in CAPABILITIES},
     }
 
@@ -178,7 +179,8 @@ class TeleSignSimulator(Simulator):
         super().__init__(self.settings, clock, seed)
         self.inventory = Inventory(seed)
         self._orders: dict[str, DirectOrder] = {}
-        self._leases: dict[str, Lease] = {}
+        self._leases: dict[int, Lease] = {}
+        self._lease_id = 3914
         self._available: dict[tuple[str, str], int] = {}
         self._endings: list[tuple[str, str]] = []
         self._paces: list[tuple[str, float, float]] = []
@@ -192,7 +194,7 @@ class TeleSignSimulator(Simulator):
         self._route("GET", "/v1/phone_numbers/numbers", "search", self._search)
         self._route("GET", leases, "list_leases", self._list_leases)
         self._route("POST", leases, "create_lease", self._create_lease)
-        self._route("DELETE", f"{leases}/<lease_id>", "cancel_lease", self._cancel_lease)
+        self._route("DELETE", f"{leases}/<int:lease_id>", "cancel_lease", self._cancel_lease)
 
     # Authentication ---------------------------------------------------------------------------------------------
 
@@ -302,8 +304,13 @@ class TeleSignSimulator(Simulator):
         self.inventory.take(stock.phone_number for stock in found)
         order.numbers = [stock.phone_number[1:] for stock in found]
         for number in order.numbers:
-            lease = Lease(self._opaque_id(), order.account, number, order.country_iso2, order.number_type, at)
-            self._leases[lease.id] = lease
+            self._lease(order.account, number, order.country_iso2, order.number_type, at)
+
+    def _lease(self, account: str, number: str, country_iso2: str, number_type: str, at: datetime) -> Lease:
+        lease = Lease(self._lease_id, account, number, country_iso2, number_type, at)
+        self._lease_id += 1
+        self._leases[lease.id] = lease
+        return lease
 
     def _find(self, order: DirectOrder, count: int) -> list[Stock]:
         kind = NUMBER_TYPES.get(order.number_type, "local")
@@ -431,18 +438,24 @@ class TeleSignSimulator(Simulator):
             for stock in self.inventory.find(Wanted(name, kind), 20)
             if all(asked in ("", str(name in stock.features).lower()) for name, asked in wanted.items())
         ]
-        return self._page([_priced(s.phone_number[1:], s.country_code, s.features) for s in found])
+        prices = {
+            "setup_price": f"{self.settings.setup_price:.2f}",
+            "recurring_price": f"{self.settings.recurring_price:.2f}",
+        }
+        return self._page([_described(s.phone_number[1:], s.country_code, s.features) | prices for s in found])
 
     def _lease_body(self, lease: Lease) -> dict[str, Any]:
-        expires_at = lease.begun_at + timedelta(days=30)
-        return _priced(lease.number, lease.country_iso2, CAPABILITIES) | {
+        return _described(lease.number, lease.country_iso2, CAPABILITIES) | {
+            "setup_price": self.settings.setup_price,
+            "recurring_price": self.settings.recurring_price,
             "number_type": lease.number_type,
             "price_currency": "USD",
             "recurrence_period": 1,
+            # As in the page "cancel a lease": an integer, microseconds, and no end.
             "lease": {
                 "lease_id": lease.id,
-                "created_on_utc": iso_z(lease.begun_at, "milliseconds"),
-                "expires_on_utc": iso_z(expires_at, "milliseconds"),
+                "created_on_utc": iso_z(lease.begun_at, "microseconds"),
+                "expires_on_utc": None,
             },
         }
 
@@ -456,12 +469,11 @@ class TeleSignSimulator(Simulator):
             raise refusal(400, -10001)
         self.inventory.take([number])
         country, kind = request.form.get("country_iso2", ""), stock.phone_number_type
-        lease = Lease(self._opaque_id(), g.account, number[1:], country, kind, self.clock.now())
-        self._leases[lease.id] = lease
-        self._sell(lease.id, None, [number[1:]], request.form.to_dict())
+        lease = self._lease(g.account, number[1:], country, kind, self.clock.now())
+        self._sell(str(lease.id), None, [number[1:]], request.form.to_dict())
         return json_response({"data": self._lease_body(lease)}, self.settings.create_status)
 
-    def _cancel_lease(self, lease_id: str) -> Response:
+    def _cancel_lease(self, lease_id: int) -> Response:
         lease = self._leases.get(lease_id)
         if lease is None or lease.account != g.account:
             raise self._not_found()
@@ -483,6 +495,28 @@ class TeleSignSimulator(Simulator):
             }
             for order in self._orders.values()
         ]
+
+    @control
+    def buy_by_hand(self, country_code: str = "BE", number_type: str = "mobile", account: str = "default") -> str:
+        """Somebody leases a number in the portal; gives it in E.164."""
+        [stock] = self.inventory.find(Wanted(country_code, number_type), 1)
+        self.inventory.take([stock.phone_number])
+        self._lease(account, stock.phone_number[1:], country_code, number_type, self.clock.now())
+        return stock.phone_number
+
+    @control
+    def take_away(self, value: str, account: str = "default") -> None:
+        """The account has no lease of this number any more. LookupError where it has none now."""
+        for lease in self._leases.values():
+            if (f"+{lease.number}", lease.account) == (value, account):
+                del self._leases[lease.id]
+                return
+        raise LookupError(f"no lease of {value!r}")
+
+    @control
+    def owns(self, value: str, account: str = "default") -> bool:
+        """Whether the account leases this number (E.164)."""
+        return any((f"+{lease.number}", lease.account) == (value, account) for lease in self._leases.values())
 
     @control
     def available(self, country_iso2: str, number_type: str, count: int) -> None:

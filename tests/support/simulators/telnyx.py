@@ -52,8 +52,8 @@ class TelnyxSimulator(TelnyxAccount):
     list_sub_orders, get_sub_order, update_sub_order, cancel_sub_order, sub_order_group, list_numbers, get_number,
     update_number, number_group, list_comments, create_comment, get_comment, read_comment, regulatory_requirements,
     list_requirement_types, get_requirement_type, list_groups, create_group, get_group, update_group, delete_group,
-    submit_group, create_document, get_document, create_address, get_address, public_key, list_owned, and for each of
-    profile, channel and setting: list_<it>s, create_<it>, get_<it>, delete_<it>; list_events, list_conditions.
+    submit_group, create_document, get_document, create_address, get_address, public_key, list_owned, delete_owned, and for
+    each of profile, channel and setting: list_<it>s, create_<it>, get_<it>, delete_<it>; list_events, list_conditions.
     """
 
     def __init__(
@@ -166,7 +166,9 @@ class TelnyxSimulator(TelnyxAccount):
         for stock in found:
             self._searched[g.account, stock.phone_number] = self.clock.now()
         meta = {"total_results": len(found), "best_effort_results": 0}
-        return json_response({"data": [shape.available(s) for s in found], "meta": meta, "metadata": meta})
+        return json_response(
+            {"data": [shape.available(s, self.settings) for s in found], "meta": meta, "metadata": meta}
+        )
 
     def _create_order(self) -> Response:
         body = self._body()

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 from flask import g, request
 
 from tests.support.simulators import telnyx_json as shape
-from tests.support.simulators.base import json_response
+from tests.support.simulators.base import control, json_response
+from tests.support.simulators.inventory import Wanted
 from tests.support.simulators.telnyx_http import TelnyxHttp, refusal
 from tests.support.simulators.telnyx_notifications import KINDS, conditions, events
+from tests.support.simulators.telnyx_orders import Number, Order, SubOrder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flask import Response
-
-    from tests.support.simulators.telnyx_orders import Number, Order
 
     Route = tuple[str, str, str, Callable[..., Response]]
 
@@ -44,6 +44,7 @@ class TelnyxAccount(TelnyxHttp):
 
     def _account_routes(self) -> Iterator[Route]:
         yield "GET", "/v2/phone_numbers", "list_owned", self._list_phone_numbers
+        yield "DELETE", "/v2/phone_numbers/<owned_id>", "delete_owned", self._delete_phone_number
         yield "GET", "/v2/notification_events", "list_events", self._list_events
         yield "GET", "/v2/notification_event_conditions", "list_conditions", self._list_conditions
         for kind in KINDS:
@@ -64,26 +65,62 @@ class TelnyxAccount(TelnyxHttp):
         if sort not in (None, *_SORTS):
             raise refusal(400, "10015", f"cannot sort by {sort!r}", "/sort")
         names = {"number_type][eq": "phone_number_type"}
+        # "Non-numerical characters will result in no values being returned", a plus among them.
         digits = filters.pop("phone_number", "")
         found = [
             body
-            for order, number in self._active()
-            if (body := shape.phone_number(number, order, _owned_id(number)))
-            and digits.lstrip("+") in body["phone_number"]
+            for order, number in self._active(g.account)
+            if digits in number.phone_number.lstrip("+")
+            and (body := shape.phone_number(number, order, _owned_id(number)))
             and all(body[names.get(name, name)] == value for name, value in filters.items())
         ]
         # Newest first unless asked otherwise.
         found.sort(key=lambda body: body["created_at"] if sort is None else str(body.get(sort)), reverse=sort is None)
         return self._paged(found)
 
-    def _active(self) -> Iterator[tuple[Order, Number]]:
+    def _delete_phone_number(self, owned_id: str) -> Response:
+        for order, number in self._active(g.account):
+            if _owned_id(number) == owned_id:
+                self.life.delete_number(order, number, self.clock.now())
+                body = shape.phone_number(number, order, owned_id)
+                return json_response({"data": body | {"status": "deleted"}})
+        raise self._not_found()
+
+    def _active(self, account: str) -> Iterator[tuple[Order, Number]]:
         now = self.clock.now()
         for order in self.life.orders.values():
-            for number in order.numbers() if order.account == g.account else ():
+            for number in order.numbers() if order.account == account else ():
                 since = number.active_since
                 is_there = since is not None and since + timedelta(seconds=self.settings.owned_lag_seconds) <= now
                 if is_there and number.requirements_status != "deleted":
                     yield order, number
+
+    @control
+    def buy_by_hand(self, country_code: str = "US", number_type: str = "local", account: str = "default") -> str:
+        """Somebody buys a number in the portal: an order without a reference, active at once; gives the number."""
+        [stock] = self.inventory.find(Wanted(country_code, number_type), 1)
+        self.inventory.take([stock.phone_number])
+        now = self.clock.now()
+        number = Number(self.new_uuid(), stock.phone_number, country_code, number_type, stock.locality, None, [])
+        number.status, number.active_since = "success", now
+        sub = SubOrder(self.new_uuid(), country_code, number_type, [number], now, now)
+        order = Order(self.new_uuid(), account, None, None, None, None, [sub], now, now)
+        self.life.orders[order.id] = order
+        return number.phone_number
+
+    @control
+    def take_away(self, value: str, account: str = "default") -> None:
+        """The account does not own this number any more; its order shows nothing of it. LookupError where it does not now."""
+        for _, number in self._active(account):
+            if number.phone_number == value:
+                number.active_since = None
+                return
+        raise LookupError(f"no number {value!r}")
+
+    @control
+    def owns(self, value: str, account: str = "default") -> bool:
+        """Whether the account owns this number (E.164)."""
+        return any(number.phone_number == value for _, number in self._active(account))
 
     # Notifications ----------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Requirement,
         RequirementType,
         SubOrder,
+        TelnyxSettings,
     )
 
 Date = Callable[[datetime], str]
@@ -33,7 +34,7 @@ def micro_offset(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def available(stock: Stock) -> dict[str, Any]:
+def available(stock: Stock, settings: TelnyxSettings) -> dict[str, Any]:
     regions = [{"region_type": "country_code", "region_name": stock.country_code}]
     if stock.locality:
         regions.append({"region_type": "location", "region_name": stock.locality})
@@ -45,7 +46,11 @@ def available(stock: Stock) -> dict[str, Any]:
         "quickship": stock.phone_number_type == "toll_free",
         "reservable": True,
         "region_information": regions,
-        "cost_information": {"upfront_cost": "1.00", "monthly_cost": "1.00", "currency": "USD"},
+        "cost_information": {
+            "upfront_cost": settings.upfront_cost,
+            "monthly_cost": settings.monthly_cost,
+            "currency": settings.currency,
+        },
         "features": [{"name": name} for name in stock.features],
     }
 

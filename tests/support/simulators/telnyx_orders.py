@@ -89,6 +89,10 @@ class TelnyxSettings(Settings):
     default_search_limit: int = 50
     most_search_results: int | None = None
     """Most results of one search, whatever its limit, and nothing says so."""
+    upfront_cost: str = "1.00"
+    monthly_cost: str = "1.00"
+    currency: str = "USD"
+    """What every number that a search finds costs."""
     numbers_error_status: int = 422
     """HTTP status of 85000 and 85001 (not documented; 409 has been seen too)."""
     block_status: int = 403
@@ -482,6 +486,13 @@ class Lifecycle:
         for number in sub.numbers:
             number.requirements_status, number.deadline, number.activate_at = "deleted", None, None
         sub.ended, sub.updated_at = "deleted", at
+
+    def delete_number(self, order: Order, number: Number, at: datetime) -> None:
+        """One number is taken out of the account; with the last of them its sub order reads ``deleted``."""
+        number.requirements_status, order.updated_at = "deleted", at
+        for sub in order.subs:
+            if number in sub.numbers and all(n.requirements_status == "deleted" for n in sub.numbers):
+                self.delete(sub, at)
 
     def comment(
         self,

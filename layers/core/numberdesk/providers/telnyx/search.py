@@ -2,12 +2,18 @@
 
 "Only phone numbers that were previously returned in a search" may be ordered (guide: number orders), so every number is
 searched first, those asked for by name too.
+
+A search has a limit and no pages, and no source says how many results it gives at most. So one that gives too few is made
+again for numbers that end in 0, in 1 and so on, and in two digits where even those give as many as the first one did. What
+that does not find within its bounds is left out of the order, as numbers are that are not there.
 """
 
 from __future__ import annotations
 
 import random
 import re
+from collections import deque
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import phonenumbers
@@ -27,6 +33,16 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _MOST_NAMED = 5
 _SPARE = 10
 """Results asked for beyond those needed, to choose among."""
+_MOST_RESULTS = 10_000
+"""What a search is asked for at most: orders of more numbers are published nowhere."""
+_FEWEST = 10
+"""Results from which on their number may be a bound of Telnyx's and not of what there is."""
+_MOST_FURTHER = 100
+"""Further searches for one order."""
+_MOST_FRUITLESS = 3
+"""Further searches one after the other that found nothing new: there is no more."""
+_MOST_TIME = timedelta(seconds=60)
+"""For the further searches of one item: place_order has three minutes to search, to buy and to write."""
 _NEARBY = "10"
 """Results of a search for one number: its digits may stand within longer numbers, too."""
 
@@ -48,6 +64,7 @@ class Search:
         self._api = api
         self._message = message
         self._exclude = exclude
+        self._further = _MOST_FURTHER
         self.chosen: dict[str, AssetSeen] = {}
         """What is to be ordered, by number."""
         self.groups: dict[str, str] = {}
@@ -100,13 +117,7 @@ class Search:
 
     def _choose_fitting(self, position: int, item: CriteriaItem) -> None:
         criteria = item.criteria
-        # So many more that enough remain when those that may not be chosen are among the results.
-        limit = item.quantity + len(self._exclude) + len(self.chosen) + _SPARE
-        fitting = {
-            value: row
-            for value, row in results(self._api, *filters(criteria, limit))
-            if value not in self.chosen and value not in self._exclude
-        }
+        fitting = self._find_fitting(criteria, item.quantity)
         # Orders with equal criteria at the same time get the same results: each chooses its own among them. Near matches
         # come after exact ones.
         mixed = list(fitting.items())
@@ -117,6 +128,39 @@ class Search:
             self._take(_chosen(row, criteria.country, criteria.number_type), item)
         if len(taken) < item.quantity:
             self.lacking.append(f"item {position}: {len(taken)} of {item.quantity} numbers found")
+
+    def _find_fitting(self, criteria: Criteria, quantity: int) -> dict[str, Fields]:
+        """Search for as many numbers as are wanted, and some more, of those that may be chosen."""
+        # So many more that enough remain when those that may not be chosen are among the results.
+        limit = min(quantity + len(self._exclude) + len(self.chosen) + _SPARE, _MOST_RESULTS)
+        found = results(self._api, *filters(criteria, limit))
+        most = len(found)
+        fitting = self._free(found)
+        if most < _FEWEST:
+            return fitting
+        endings = deque("0123456789")
+        until = self._api.clock.now() + _MOST_TIME
+        fruitless = 0
+        while endings and len(fitting) < quantity and self._further and fruitless < _MOST_FRUITLESS:
+            if self._api.clock.now() >= until:
+                break
+            self._further -= 1
+            ending = endings.popleft()
+            narrower = criteria.model_copy(update={"ends_with": ending + (criteria.ends_with or "")})
+            try:
+                found = results(self._api, *filters(narrower, limit))
+            except RefusedError:
+                # It took the search without the ending: what that found is what there is.
+                break
+            known = len(fitting)
+            fitting |= self._free(found)
+            fruitless = 0 if len(fitting) > known else fruitless + 1
+            if len(found) >= most:
+                endings.extend(f"{digit}{ending}" for digit in "0123456789")
+        return fitting
+
+    def _free(self, found: list[tuple[str, Fields]]) -> dict[str, Fields]:
+        return {value: row for value, row in found if value not in self.chosen and value not in self._exclude}
 
     def _take(self, asset: AssetSeen, item: NumbersItem | CriteriaItem) -> None:
         self.chosen[asset.value] = asset

@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
-from numberdesk.api.models import EventView
+from numberdesk.api.models import EventView, GiveBack, OrderView, PathNumber
+from numberdesk.domain.gate import Gate
 from numberdesk.domain.lists import metadata_key
+from numberdesk.domain.order import Asset, Hold
+from numberdesk.domain.words import AssetState, HoldKind
 from numberdesk.services.paging import Tokens
 from numberdesk.services.ports import KeptEvent, RawEvent
 from numberdesk.services.problems import Problem, ProblemError
@@ -110,3 +114,61 @@ def test_a_notification_is_shown_as_what_it_is(body: bytes | None, document: obj
     view = EventView.of(KeptEvent("place", event))
     assert (view.document, view.text) == (document, text)
     assert view.model_dump(mode="json")["document"] == document
+
+
+def many(store: MemoryStore, *states: AssetState) -> None:
+    """Have an order of so many numbers."""
+    order = store.orders["order-1"]
+    numbers = tuple(
+        Asset(value=f"+1312555{place:04}", state=state, word=state.value) for place, state in enumerate(states)
+    )
+    store.commit(order, order.with_(version=order.version + 1, assets=numbers), ())
+
+
+def test_an_order_of_ten_thousand_numbers_shows_the_first_and_counts_all(desk: Desk) -> None:
+    desk.receive("order-1", metadata={"team": 7})
+    many(desk.store, *[AssetState.ACTIVE] * 9_990, *[AssetState.FAILED] * 10)
+    view = OrderView.of(desk.reading.order("order-1"))
+    assert [it.value for it in view.assets] == [f"+1312555{place:04}" for place in range(100)]
+    assert view.asset_count == 10_000
+    assert view.model_dump(mode="json")["assets_by_state"] == {"active": 9_990, "failed": 10}
+
+
+def test_numbers_that_change_their_state_between_pages_move_no_others(desk: Desk) -> None:
+    desk.receive("order-1", metadata={"team": 7})
+    many(desk.store, *[AssetState.PENDING] * 7)
+    seen, token = [], None
+    for _ in range(3):
+        page = desk.reading.numbers("order-1", AssetState.PENDING, limit=2, token=token)
+        seen += [it.value[-1] for it in page.items]
+        token = page.after
+        many(desk.store, *[AssetState.ACTIVE] * 2, *[AssetState.PENDING] * 5)
+    assert (seen, token) == (["0", "1", "2", "3", "4", "5"], page.after)
+    rest = desk.reading.numbers("order-1", AssetState.PENDING, limit=2, token=token)
+    assert ([it.value[-1] for it in rest.items], rest.after) == (["6"], None)
+
+
+def test_an_order_held_for_the_switch_says_why_it_is_off_now_and_once(desk: Desk) -> None:
+    desk.receive("order-1", metadata={"team": 7})
+    order = desk.store.orders["order-1"]
+    why = "placing is switched off by alice: another time"
+    held = order.with_(version=2, waiting_for=why, hold=Hold(kind=HoldKind.SWITCH, why=why, since=START))
+    desk.store.commit(order, held, ())
+    assert desk.reading.order("order-1").waiting_for == why
+    by = "arn:aws:sts::123456789012:assumed-role/desk/bob"
+    desk.store.switch = Gate(version=2, open=False, reason="this time", by=by, table_id=desk.store.table)
+    assert desk.reading.order("order-1").waiting_for == "placing is switched off by bob: this time"
+    # What a look writes is never what is shown.
+    assert desk.store.orders["order-1"].waiting_for == why
+
+
+@pytest.mark.parametrize("written", ["+4930901820", "%2B4930901820", "%2b4930901820", " 4930901820", "4930901820"])
+def test_a_number_in_a_path_is_the_same_however_its_plus_came(written: str) -> None:
+    value = TypeAdapter(PathNumber).validate_python(written)
+    assert GiveBack(confirm="+4930901820").confirmed(value) == "+4930901820"
+
+
+@pytest.mark.parametrize("written", ["", "+", "49+30", "a/b", "%2F", "x" * 65, "4930901820\n"])
+def test_what_is_no_number_or_keyword_is_none_in_a_path(written: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(PathNumber).validate_python(written)

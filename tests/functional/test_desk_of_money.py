@@ -1,0 +1,300 @@
+"""What a person does at the API about money and about people's data, on moto: whoever else asks, nothing of it happens."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.services.placing_gate import entry
+from numberdesk.services.ports import Inventory
+from tests.support import aws
+from tests.support.aws import ALICE, SECRETS
+from tests.support.builders import START, body
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.aws import World
+
+GERMAN = {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}
+SEATTLE = {"criteria": {"city": "Seattle"}, "quantity": 1}
+
+
+def fields(problem: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name the faults of a problem."""
+    return [(fault["field"], fault["code"]) for fault in problem["errors"]]
+
+
+def kind(answer: tuple[int, dict[str, Any]]) -> tuple[int, str]:
+    """Name the status and the kind of a problem."""
+    return answer[0], str(answer[1]["type"].removeprefix("urn:numberdesk:problem:"))
+
+
+@pytest.fixture
+def limited() -> Iterator[World]:
+    """A numberdesk that buys one number an order, unless a person says otherwise."""
+    with aws.world(SpendingLimits='{"numbers_per_order": 1}') as made:
+        yield made
+
+
+# Held orders
+
+
+def test_an_order_beyond_a_limit_goes_on_when_a_person_releases_it(limited: World) -> None:
+    world = limited
+    world.send(body())
+    world.settle()
+    order = world.api("GET", "/orders/order-1")[1]
+    assert (order["state"], order["hold"]["kind"], world.bought()) == ("received", "limit", 0)
+    assert order["waiting_for"] == order["hold"]["why"]
+    assert order["waiting_since"] is not None
+    status, released = world.api("POST", "/orders/order-1/release")
+    assert (status, released["hold"], released["waiting_for"]) == (200, None, "it was released")
+    assert [(it["kind"], it["by"]) for it in released["releases"]] == [("limit", ALICE)]
+    world.pass_time(3)
+    order = world.api("GET", "/orders/order-1")[1]
+    assert (order["state"], order["reserved"]["numbers"], world.bought()) == ("completed", 2, 1)
+    assert [(it["currency"], it["numbers"]) for it in order["costs"]] == [("USD", 2)]
+    assert (order["asset_count"], order["assets_by_state"]) == (2, {"active": 2})
+    assert "apart" not in order["assets"][0]
+    assert kind(world.api("POST", "/orders/order-1/release")) == (409, "order-ended")
+    assert ChangeKind.ORDER_RELEASED in world.kinds()
+
+
+def test_an_order_beyond_a_limit_is_over_when_a_person_refuses_it(limited: World) -> None:
+    world = limited
+    world.send(body())
+    world.settle()
+    assert world.api("POST", "/orders/order-1/refuse", {"reason": ""})[0] == 400
+    status, order = world.api("POST", "/orders/order-1/refuse", {"reason": "two are too many"})
+    assert (status, order["state"], order["hold"], world.bought()) == (200, "cancelled", None, 0)
+    [cancelled] = [it for it in world.ledger() if it.kind is ChangeKind.ORDER_CANCELLED]
+    assert cancelled.data["refused_because"] == "two are too many"
+    assert "two are too many" not in world.output.getvalue()
+    again = world.api("POST", "/orders/order-1/refuse", {"reason": "two are too many"})
+    assert kind(again) == (409, "order-ended")
+
+
+def test_what_is_not_held_is_neither_released_nor_refused(world: World) -> None:
+    world.telnyx.configure(vetting_seconds=1)
+    world.send(body("order-1", GERMAN))
+    world.pass_time(3)
+    for path, sent in (("release", None), ("refuse", {"reason": "no"})):
+        assert kind(world.api("POST", f"/orders/order-1/{path}", sent)) == (409, "not-held")
+        assert kind(world.api("POST", f"/orders/nobodys/{path}", sent)) == (404, "not-found")
+
+
+# Unclear purchases
+
+
+def unclear(world: World, order_id: str = "order-1") -> str:
+    """Have an order at CallFire whose answer was lost and that cannot be looked for; give its purchase."""
+    world.put_secret("callfire", **{**SECRETS["callfire"], "settings": {"v2_find": False}})
+    world.callfire.fault("create_order", "lose_answer")
+    world.send(body(order_id, SEATTLE, provider="callfire"))
+    world.deliver("place_order")
+    assert world.order(order_id).state is OrderState.UNKNOWN
+    return str(world.callfire.orders()[-1]["order_id"])
+
+
+def test_a_person_names_the_purchase_of_an_unclear_order(world: World) -> None:
+    bought = unclear(world)
+    path = "/orders/order-1/resolve"
+    status, problem = world.api("POST", path, {"placed_as": "987654"})
+    assert (status, fields(problem)) == (400, [("placed_as", "no_such_order")])
+    status, order = world.api("POST", path, {"placed_as": bought})
+    assert (status, order["state"], order["provider_order_id"]) == (200, "pending", bought)
+    world.pass_time(60, steps=4)
+    assert (world.order().state, world.bought("callfire")) == (OrderState.COMPLETED, 1)
+    assert kind(world.api("POST", path, {"placed_as": bought})) == (409, "not-unknown")
+    assert kind(world.api("POST", "/orders/nobodys/resolve", {"placed_as": bought})) == (404, "not-found")
+
+
+def test_a_purchase_belongs_to_one_order(world: World) -> None:
+    bought = unclear(world)
+    world.api("POST", "/orders/order-1/resolve", {"placed_as": bought})
+    unclear(world, "order-2")
+    status, problem = world.api("POST", "/orders/order-2/resolve", {"placed_as": bought})
+    assert kind((status, problem)) == (409, "claimed")
+    assert "order-1" in problem["detail"]
+    assert world.order("order-2").state is OrderState.UNKNOWN
+
+
+@pytest.mark.parametrize(("place_again", "state", "sales"), [(False, "cancelled", 1), (True, "received", 2)])
+def test_a_person_says_that_nothing_was_bought(world: World, *, place_again: bool, state: str, sales: int) -> None:
+    unclear(world)
+    answer = {"not_placed": {"place_again": place_again}}
+    status, order = world.api("POST", "/orders/order-1/resolve", answer)
+    assert (status, order["state"]) == (200, state)
+    world.pass_time(60, steps=4)
+    # The simulator did sell: what a person says is believed.
+    assert world.bought("callfire") == sales
+
+
+@pytest.mark.parametrize(
+    ("sent", "fault"),
+    [
+        ({}, ("", "value_error")),
+        ({"placed_as": "1", "not_placed": {"place_again": True}}, ("", "value_error")),
+        ({"not_placed": {}}, ("not_placed.place_again", "missing")),
+        ({"placed_as": "a/b"}, ("placed_as", "string_pattern_mismatch")),
+    ],
+)
+def test_an_answer_is_exactly_one(world: World, sent: dict[str, Any], fault: tuple[str, str]) -> None:
+    unclear(world)
+    status, problem = world.api("POST", "/orders/order-1/resolve", sent)
+    assert (status, fields(problem)) == (400, [fault])
+    assert world.order().state is OrderState.UNKNOWN
+
+
+# Numbers
+
+
+def test_an_orders_numbers_are_listed_by_page_and_state(world: World) -> None:
+    world.send(body("order-1", {"criteria": {"country": "US", "city": "Chicago"}, "quantity": 3}))
+    world.pass_time(3)
+    values = [asset.value for asset in world.order().assets]
+    first = world.api("GET", "/orders/order-1/numbers", limit="2")[1]
+    rest = world.api("GET", "/orders/order-1/numbers", limit="2", next=first["next"])[1]
+    assert ([it["value"] for it in first["items"]], [it["value"] for it in rest["items"]]) == (values[:2], values[2:])
+    assert rest["next"] is None
+    assert first["items"][0]["since"] is not None
+    active = world.api("GET", "/orders/order-1/numbers", state="active")[1]
+    assert [it["value"] for it in active["items"]] == values
+    assert world.api("GET", "/orders/order-1/numbers", state="failed") == (200, {"items": [], "next": None})
+    status, problem = world.api("GET", "/orders/order-1/numbers", state="active", next=first["next"])
+    assert (status, fields(problem)) == (400, [("next", "not_a_token")])
+    assert kind(world.api("GET", "/orders/nobodys/numbers")) == (404, "not-found")
+
+
+def test_a_number_is_given_back_once_it_was_confirmed(world: World) -> None:
+    world.send(body())
+    world.pass_time(3)
+    given, kept = (asset.value for asset in world.order().assets)
+    for written in (given, given[1:], f"%2B{given[1:]}"):
+        path = f"/orders/order-1/numbers/{written}/release"
+        for confirm in (kept, given[:-1]):
+            status, problem = world.api("POST", path, {"confirm": confirm})
+            assert (status, fields(problem)) == (400, [("confirm", "differs")])
+    assert world.api("POST", path)[0] == 400
+    # Digits alone are no number of the order's: it is named as the order has it.
+    assert kind(world.api("POST", path, {"confirm": given[1:]})) == (404, "not-found")
+    assert world.order().errands == ()
+    status, order = world.api("POST", path, {"confirm": given})
+    assert (status, [(it["kind"], it["number"]) for it in order["errands"]]) == (202, [("release", given)])
+    world.pass_time(60, steps=2, sweep=True)
+    numbers = world.api("GET", "/orders/order-1/numbers")[1]["items"]
+    assert [(it["value"], it["released_at"] is not None) for it in numbers] == [(given, True), (kept, False)]
+    owned = world.api("GET", "/providers/telnyx/numbers")[1]["items"]
+    assert [it["value"] for it in owned if not it["given_back"]] == [kept]
+    assert kind(world.api("POST", path, {"confirm": given})) == (404, "not-found")
+    logged = [line for line in world.output.getvalue().splitlines() if '"release_number"' in line]
+    assert [json.loads(line)["order_id"] for line in logged] == ["order-1"] * len(logged)
+    assert logged
+    assert given[1:] not in "".join(logged)
+
+
+# People's data
+
+
+def test_what_is_personal_is_erased_once_the_order_is_over(world: World) -> None:
+    world.telnyx.configure(vetting_seconds=1)
+    world.send(body("order-1", GERMAN))
+    world.pass_time(3)
+    value = {"requirement": "Business Name", "value": {"kind": "text", "text": "Erika Mustermann"}}
+    assert world.api("POST", "/orders/order-1/requirements", {"values": [value]})[0] == 202
+    assert world.api("POST", "/orders/order-1/comments", {"text": "Erika Mustermann asks"})[0] == 202
+    world.pass_time(60, steps=2, sweep=True)
+    assert len(world.api("GET", "/orders/order-1/comments")[1]["items"]) == 1
+    assert "Erika" in repr(world.items("ORDER#order-1"))
+    assert kind(world.api("POST", "/orders/order-1/forget")) == (409, "order-open")
+    world.api("POST", "/orders/order-1/cancel")
+    world.pass_time(60, steps=2, sweep=True)
+    before = world.api("GET", "/orders/order-1/ledger")[1]["items"]
+    status, order = world.api("POST", "/orders/order-1/forget")
+    assert (status, order["state"]) == (200, "cancelled")
+    assert order["forgotten_at"] is not None
+    assert world.api("GET", "/orders/order-1/comments")[1]["items"] == []
+    after = world.api("GET", "/orders/order-1/ledger")[1]["items"]
+    assert [it["kind"] for it in after] == [*(it["kind"] for it in before), "OrderForgotten"]
+    assert "Erika" not in repr(world.items("ORDER#order-1"))
+    # Again does no harm, and is told once.
+    assert world.api("POST", "/orders/order-1/forget") == (200, order)
+    assert world.api("POST", "/orders/nobodys/forget")[0] == 404
+
+
+# The gate
+
+
+def test_the_switch_stops_all_placing_and_every_waiting_order_says_so(world: World) -> None:
+    status, placing = world.api("GET", "/placing")
+    assert (status, placing["placing"], placing["open"], placing["by"]) == (200, True, True, "")
+    closed = {"open": False, "reason": "the budget is used up"}
+    status, placing = world.api("PUT", "/placing", closed)
+    assert (status, placing["placing"], placing["by"], placing["reason"]) == (200, False, ALICE, closed["reason"])
+    assert world.api("PUT", "/placing", {"open": False, "reason": "again"})[1] == placing
+    world.send(body())
+    world.settle()
+    order = world.api("GET", "/orders/order-1")[1]
+    assert (order["state"], order["waiting_for"], world.bought()) == ("received", placing["closed_because"], 0)
+    assert placing["closed_because"] == "placing is switched off by alice: the budget is used up"
+    assert world.api("POST", "/orders/order-1/sync")[1]["waiting_for"] == placing["closed_because"]
+    world.settle()
+    assert world.api("PUT", "/placing", {"open": True})[1]["placing"] is True
+    world.pass_time(600, steps=5, sweep=True)
+    assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
+    assert next(name for name, _ in world.events()) == "PlacingStopped"
+
+
+def test_an_order_that_waits_for_something_else_says_first_that_nothing_is_placed(limited: World) -> None:
+    world = limited
+    world.send(body())
+    world.settle()
+    why = world.api("GET", "/orders/order-1")[1]["waiting_for"]
+    world.api("PUT", "/placing", {"open": False})
+    closed = "placing is switched off by alice"
+    assert world.api("GET", "/orders/order-1")[1]["waiting_for"] == f"{closed}; {why}"
+    released = world.api("POST", "/orders/order-1/release")[1]
+    assert released["waiting_for"] == f"{closed}; it was released"
+    # What is over waits for nothing.
+    world.send(body("order-2"))
+    world.settle()
+    assert world.api("POST", "/orders/order-2/cancel")[1]["waiting_for"] is None
+
+
+def test_a_switch_is_on_or_off(world: World) -> None:
+    for sent, fault in (
+        ({}, ("open", "missing")),
+        ({"open": "no"}, ("open", "bool_type")),
+        ({"open": False, "reason": "x" * 501}, ("reason", "string_too_long")),
+    ):
+        status, problem = world.api("PUT", "/placing", sent)
+        assert (status, fields(problem)) == (400, [fault])
+    assert world.api("GET", "/placing")[1]["placing"] is True
+
+
+def test_a_restore_is_confirmed_once_every_account_was_compared(world: World) -> None:
+    world.send(body())
+    world.pass_time(3)
+    there = world.table.gate()
+    earlier = there.model_copy(update={"version": there.version + 1, "table_id": "the table before"})
+    told = entry("the table before", ChangeKind.PLACING_STOPPED, "x", "test", START, {}, "")
+    assert world.table.put_gate(earlier, told)
+    placing = world.api("GET", "/placing")[1]
+    assert (placing["placing"], placing["open"], placing["restored"]) == (False, True, True)
+    assert placing["not_compared"] == ["telnyx/default"]
+    status, problem = world.api("POST", "/placing/confirm-restore")
+    assert kind((status, problem)) == (409, "not-reconciled")
+    assert "telnyx/default" in problem["detail"]
+    compared = Inventory(finished_at=world.clock.now(), table_id=world.table.table_id())
+    world.table.put_inventory("telnyx", "default", compared, None)
+    status, problem = world.api("POST", "/placing/confirm-restore", {"doubt_until": "2026-01-01T00:00:00Z"})
+    assert (status, fields(problem)) == (400, [("doubt_until", "in_the_past")])
+    until = "2026-12-01T00:00:00.000000Z"
+    status, placing = world.api("POST", "/placing/confirm-restore", {"doubt_until": until})
+    assert (status, placing["placing"], placing["restored"], placing["doubt_until"]) == (200, True, False, until)
+    # There is nothing to be confirmed any more.
+    assert world.api("POST", "/placing/confirm-restore") == (200, placing)

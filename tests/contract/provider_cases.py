@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from numberdesk.domain.capabilities import Ability
-from numberdesk.domain.order import Attempt, Order
+from numberdesk.domain.order import Asset, Attempt, Order
 from numberdesk.domain.request import Request
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.values import Address
@@ -25,6 +26,7 @@ from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
     NoSuchOrderError,
+    NoSuchThingError,
     NotAble,
     NotAbleError,
     NotSentError,
@@ -41,8 +43,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from numberdesk.domain.market import OnOrder
     from numberdesk.domain.request import OrderMessage
-    from numberdesk.providers.base import Placed, Provider
+    from numberdesk.providers.base import OrdersPage, Placed, Provider
     from tests.support.simulators.base import Simulator
 
 _ADDRESS = Address(business_name="Example GmbH", street_address="Platz 1", locality="Berlin", country_code="DE")
@@ -72,7 +75,11 @@ ABILITIES: dict[Ability, dict[str, Callable[[Provider, Order], object]]] = {
         "register": lambda it, _: it.register("https://desk.example/hook", None),
         "unregister": lambda it, _: it.unregister("registration-1"),
     },
+    Ability.ORDERS: {"orders": lambda it, _: it.orders(None)},
+    Ability.RELEASE: {"release": lambda it, _: it.release("+13125550123", AssetKind.NUMBER)},
 }
+CONTRACTS = {"candidates"}
+"""Needs no ability: an adapter without it names none."""
 REFERENCE = "0b0f2f0e-6c1c-5d0e-9a39-6f2f6b2a4f3d"
 FOREIGN_REFERENCE = f"{REFERENCE}-2"
 """Another order's; it contains ours, so that a search that is not exact shows."""
@@ -96,6 +103,8 @@ class Bench:
     """Its name for the operation that reads an order."""
     listing: str
     """Its name for the operation that `find` reads."""
+    release: str
+    """Its name for the operation that gives a number back."""
     refuse: Callable[[], object]
     """Make the provider refuse the order for good."""
     deliver: Callable[[], object]
@@ -160,6 +169,12 @@ class Bench:
             attempt=Attempt(number=1, began_at=now, send_before=now, resolve_at=now),
             provider_order_id=provider_order_id,
         )
+
+    def delivered_number(self) -> str:
+        """Buy, let it be delivered, and give a number of it in E.164."""
+        order = self.order(self.buy().provider_order_id)
+        self.deliver()
+        return next(it.value for it in self.adapter().observe(order).assets if it.kind is AssetKind.NUMBER)
 
     def sold(self) -> int:
         """Count what the simulator sold in all."""
@@ -393,13 +408,149 @@ class ProviderContract:
         assert bench.requests() == before
 
     def test_every_operation_beside_orders_belongs_to_an_ability(self) -> None:
-        known = {name for calls in ABILITIES.values() for name in calls}
+        known = {name for calls in ABILITIES.values() for name in calls} | CONTRACTS
         assert known == {name for name, it in vars(NotAble).items() if callable(it) and not name.startswith("_")}
+
+    def test_orders_are_listed_with_our_reference_where_it_shows(self, bench: Bench) -> None:
+        placed = bench.buy()
+        bench.buy(FOREIGN_REFERENCE, bench.foreign)
+        listed = {it.provider_order_id: it for it in _all(bench.adapter().orders)}
+        assert len(listed) == 2
+        ours = listed[placed.provider_order_id]
+        assert ours.reference == (REFERENCE if registry.capabilities(bench.message.provider).match_is_proof else None)
+        assert ours.word
+        assert ours.created_at is not None
+        assert abs(ours.created_at - bench.now()) < timedelta(minutes=1)
+
+    @pytest.mark.parametrize("kind", ["nonsense", "truncated", "lose_answer"])
+    def test_list_of_orders_that_cannot_be_read_says_nothing(self, bench: Bench, kind: str) -> None:
+        bench.buy()
+        bench.simulator.fault(bench.listing, kind, times=None)  # type: ignore[arg-type]
+        with pytest.raises(UnreadableError):
+            bench.adapter().orders(None)
+
+    @pytest.mark.parametrize("cursor", ["", "0", "-1", "01", "x", "1" * 12, "٣"])
+    def test_cursor_that_was_never_given_out_is_refused(self, bench: Bench, cursor: str) -> None:
+        for listed in (bench.adapter().orders, bench.adapter().owned):
+            with pytest.raises(RefusedError):
+                listed(cursor)
+        assert bench.requests() == 0
+
+    def test_what_is_owned_is_released_once(self, bench: Bench) -> None:
+        number = bench.delivered_number()
+        adapter = bench.adapter()
+        assert number in _kept(adapter)
+        before = bench.requests(bench.release)
+        assert adapter.release(number, AssetKind.NUMBER)
+        assert number not in _kept(adapter)
+        with suppress(NoSuchThingError):  # or it counts as released, where it is listed until its lease ends
+            assert adapter.release(number, AssetKind.NUMBER)
+        assert number not in _kept(adapter)
+        assert bench.requests(bench.release) == before + 1
+
+    def test_what_is_not_owned_is_told_as_such(self, bench: Bench) -> None:
+        number = bench.delivered_number()
+        kept = _kept(bench.adapter())
+        for value, kind in (
+            (f"{number[:-4]}0000", AssetKind.NUMBER),
+            ("no number", AssetKind.NUMBER),
+            ("WORD", AssetKind.KEYWORD),
+        ):
+            with pytest.raises(NoSuchThingError):
+                bench.adapter().release(value, kind)
+        assert _kept(bench.adapter()) == kept
+        assert bench.requests(bench.release) == 0
+
+    @pytest.mark.parametrize("kind", ["lose_answer", "status_after"])
+    def test_release_whose_answer_is_lost_is_unclear_and_a_repeat_does_no_harm(self, bench: Bench, kind: str) -> None:
+        number = bench.delivered_number()
+        bench.simulator.fault(bench.release, kind, **({"status": 502} if kind == "status_after" else {}))  # type: ignore[arg-type]
+        with pytest.raises(UnclearError):
+            bench.adapter().release(number, AssetKind.NUMBER)
+        assert bench.requests(bench.release) == 1
+        with suppress(NoSuchThingError):
+            assert bench.adapter().release(number, AssetKind.NUMBER)
+        assert bench.requests(bench.release) == 1
+        assert number not in _kept(bench.adapter())
+
+    @pytest.mark.parametrize(
+        ("kind", "options", "error"),
+        [
+            ("drop_before", {}, NotSentError),
+            ("status", {"status": 503}, UnclearError),
+            ("throttle", {}, AccountFaultError),
+        ],
+    )
+    def test_release_that_fails_is_sent_once_and_can_be_tried_again(
+        self, bench: Bench, kind: str, options: dict[str, int], error: type[ProviderError]
+    ) -> None:
+        number = bench.delivered_number()
+        bench.simulator.fault(bench.release, kind, **options)  # type: ignore[arg-type]
+        with pytest.raises(error):
+            bench.adapter().release(number, AssetKind.NUMBER)
+        assert bench.requests(bench.release) == 1
+        assert number in _kept(bench.adapter())
+        assert bench.adapter().release(number, AssetKind.NUMBER)
+        assert number not in _kept(bench.adapter())
+
+    def test_release_that_is_refused_says_so(self, bench: Bench) -> None:
+        number = bench.delivered_number()
+        bench.simulator.fault(bench.release, "status", status=400, body="{}")
+        with pytest.raises(RefusedError) as caught:
+            bench.adapter().release(number, AssetKind.NUMBER)
+        assert not isinstance(caught.value, NoSuchThingError)
+        assert number in _kept(bench.adapter())
+
+    def test_number_of_nobody_s_order_is_owned_and_one_taken_away_is_not(self, bench: Bench) -> None:
+        number = bench.delivered_number()
+        orphan = bench.simulator.buy_by_hand()  # type: ignore[attr-defined]
+        assert {number, orphan} <= _kept(bench.adapter())
+        bench.simulator.take_away(number)  # type: ignore[attr-defined]
+        assert number not in _kept(bench.adapter())
+        assert bench.simulator.owns(orphan)  # type: ignore[attr-defined]
+        assert not bench.simulator.owns(number)  # type: ignore[attr-defined]
+
+    def test_numbers_of_an_earlier_attempt_are_planned_again(self, bench: Bench) -> None:
+        adapter = bench.adapter()
+        plan = adapter.plan(bench.message)
+        frozen = tuple(
+            Asset(
+                kind=it.kind,
+                value=it.value,
+                state=it.state,
+                word=it.word,
+                country=it.country,
+                number_type=it.number_type,
+            )
+            for it in plan.chosen
+        )
+        again = adapter.plan(bench.message, frozen=frozen)
+        assert again.payload == plan.payload
+        assert [it.value for it in again.chosen] == [it.value for it in plan.chosen]
 
     def test_people_are_told_what_to_look_for(self, bench: Bench) -> None:
         text = bench.adapter().what_to_look_for(bench.order())
         assert text.endswith(".")
         assert f"{bench.now():%Y-%m-%d}" in text
+
+
+def _all(read: Callable[[str | None], OrdersPage]) -> list[OnOrder]:
+    page = read(None)
+    items = [*page.items]
+    while page.cursor is not None:
+        page = read(page.cursor)
+        items += page.items
+    return items
+
+
+def _kept(adapter: Provider) -> set[str]:
+    """Give what the account owns and did not give back."""
+    page = adapter.owned(None)
+    items = [*page.items]
+    while page.cursor is not None:
+        page = adapter.owned(page.cursor)
+        items += page.items
+    return {it.value for it in items if not it.given_back}
 
 
 def _failure(call: Callable[[], object]) -> str:

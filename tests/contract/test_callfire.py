@@ -62,6 +62,7 @@ class TestCallFire(ProviderContract):
             purchase="create_order",
             look="get_order",
             listing="v2_list_orders",
+            release="release",
             refuse=lambda: simulator.fault("create_order", "status", status=400, body=_BAD_REQUEST),
             deliver=lambda: simulator.clock.set(simulator.clock.now() + timedelta(minutes=1)),
             show_word=lambda order_id, word: simulator.set_status(word.upper(), order_id),
@@ -182,6 +183,59 @@ class TestCallFire(ProviderContract):
         assert {(item.word, item.since, item.until) for item in owned} == {
             ("ACTIVE", datetime(2026, 11, 22, tzinfo=UTC), datetime(2026, 12, 22, tzinfo=UTC))
         }
+
+    def test_what_was_got_costs_its_unit_cost(self, bench: Bench) -> None:
+        bench.simulator.configure(local_cost=1.5, toll_free_cost=2.0, keyword_cost=5.5)
+        bench.settings["currency"] = "CAD"
+        order = bench.order(bench.buy().provider_order_id)
+        bench.deliver()
+        assets = bench.adapter().observe(order).assets
+        assert {(it.number_type, it.upfront_cost, it.monthly_cost, it.currency) for it in assets} == {
+            ("local", "1.5", None, "CAD"),
+            ("toll_free", "2.0", None, "CAD"),
+            (None, "5.5", None, "CAD"),
+        }
+
+    def test_keyword_is_released_however_it_is_spelled(self, bench: Bench) -> None:
+        bench.buy()
+        bench.deliver()
+        assert bench.adapter().release("chocolate", AssetKind.KEYWORD) == "released; leased until 2026-12-22"
+        assert bench.adapter().release("Chocolate", AssetKind.KEYWORD) == "released; leased until 2026-12-22"
+        assert {item.value for item in _owned(bench) if item.given_back} == {"CHOCOLATE"}
+        bench.simulator.clock.advance(timedelta(days=31).total_seconds())
+        assert "CHOCOLATE" not in {item.value for item in _owned(bench)}
+
+    def test_release_is_known_by_its_renewal_where_its_status_does_not_say_it(self, bench: Bench) -> None:
+        bench.simulator.configure(released_word="ACTIVE")
+        number = bench.delivered_number()
+        for _ in range(2):
+            assert bench.adapter().release(number, AssetKind.NUMBER) == "released; leased until 2026-12-22"
+        assert bench.requests("release") == 1
+
+    def test_account_without_v2_lists_no_orders(self, bench: Bench) -> None:
+        bench.settings["v2_find"] = False
+        with pytest.raises(NotAbleError):
+            bench.adapter().orders(None)
+
+    def test_purchase_whose_answer_was_lost_is_among_the_candidates(self, bench: Bench) -> None:
+        bench.settings["v2_find"] = False
+        before = _simulator(bench).buy_by_hand()
+        bench.simulator.clock.advance(timedelta(days=2).total_seconds())
+        order = bench.order()
+        bench.simulator.fault("create_order", "lose_answer")
+        with pytest.raises(UnclearError):
+            bench.buy()
+        bench.deliver()
+        # Of the same sort and day: nobody can tell it from ours.
+        twin = _simulator(bench).buy_by_hand()
+        other = _simulator(bench).buy_by_hand(keyword="MINT")
+        adapter = bench.adapter()
+        assert not adapter.can_find
+        assert adapter.find(order, None) == []
+        named = {it.value for it in adapter.candidates(order)}
+        assert {"+12065550143", "Chocolate", "VANILLA", twin} < named
+        assert {before, other, "CHOCOLATE"}.isdisjoint(named)
+        assert len(named) == order.request.count + 1
 
     def test_many_owned_are_paged(self, bench: Bench) -> None:
         bench.buy(

@@ -31,6 +31,7 @@ class TestTelnyx(ProviderContract):
             purchase="create_order",
             look="get_order",
             listing="list_orders",
+            release="delete_owned",
             refuse=lambda: simulator.sell_out("US"),
             deliver=lambda: simulator.advance(60),
             show_word=lambda order_id, word: simulator.cancel(order_id, status=word),

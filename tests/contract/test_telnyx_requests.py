@@ -29,7 +29,7 @@ from numberdesk.domain.order import Order
 from numberdesk.domain.request import Criteria, OrderMessage, Request
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.values import Address
-from numberdesk.domain.words import OrderState
+from numberdesk.domain.words import AssetKind, OrderState
 from numberdesk.providers.base import Credentials, NotAble, Query
 from numberdesk.providers.telnyx.adapter import Telnyx, build
 from numberdesk.providers.telnyx.capabilities import CAPABILITIES
@@ -106,6 +106,7 @@ CALLS = (
     Call("POST", "documents", "documents.upload_json", "DocumentUploadJsonParams"),
     Call("POST", "addresses", "addresses.create", "AddressCreateParams"),
     Call("GET", "phone_numbers", "phone_numbers.list", "PhoneNumberListParams"),
+    Call("DELETE", "phone_numbers/{}", "phone_numbers.delete"),
     Call("GET", "notification_profiles", "notification_profiles.list", "NotificationProfileListParams"),
     Call("POST", "notification_profiles", "notification_profiles.create", "NotificationProfileCreateParams"),
     Call("DELETE", "notification_profiles/{}", "notification_profiles.delete"),
@@ -310,6 +311,18 @@ def _owned(desk: Desk) -> None:
     assert desk.adapter.owned(None).items
 
 
+def _release(desk: Desk) -> None:
+    order = desk.order("US")
+    desk.simulator.advance(60)
+    assert desk.adapter.release(order.assets[0].value, AssetKind.NUMBER) == "deleted"
+    assert [request.method for request in desk.recorder.requests] == ["GET", "DELETE"]
+
+
+def _orders(desk: Desk) -> None:
+    desk.order("US")
+    assert desk.adapter.orders(None).items
+
+
 def _unregister(desk: Desk) -> None:
     registration = desk.adapter.register("https://desk.example/webhooks/telnyx", None)
     desk.recorder.requests.clear()
@@ -335,6 +348,8 @@ OPERATIONS: dict[str, Callable[[Desk], object]] = {
     "mark_read": _mark_read,
     "search_numbers": lambda desk: desk.adapter.search_numbers(Query(Criteria.model_validate(_CRITERIA), limit=5)),
     "owned": _owned,
+    "orders": _orders,
+    "release": _release,
     "registrations": lambda desk: desk.adapter.registrations(),
     "register": lambda desk: desk.adapter.register("https://desk.example/webhooks/telnyx", None),
     "unregister": _unregister,
@@ -475,7 +490,11 @@ def test_every_operation_is_here() -> None:
     """It only talks to people."""
     assert own - silent == OPERATIONS.keys()
     # What is not overridden sends nothing.
-    assert {name for name in vars(NotAble) if not name.startswith("_")} - own == {"search_keywords", "search_regions"}
+    assert {name for name in vars(NotAble) if not name.startswith("_")} - own == {
+        "candidates",
+        "search_keywords",
+        "search_regions",
+    }
 
 
 def test_every_call_is_made() -> None:

@@ -739,6 +739,20 @@ class TestAccount:
         nobody = sdk.check(sdk.client.phone_numbers.list(filter={"country_iso_alpha2": "DE"}), PAGING)
         assert nobody.data == []
 
+    def test_owned_number_is_deleted(self, sdk: Sdk, telnyx: ModuleType) -> None:
+        sdk.order(*sdk.search("US"))
+        sdk.simulator.advance(60)
+        numbers = [shown.phone_number for shown in sdk.client.phone_numbers.list()]
+        found = sdk.check(sdk.client.phone_numbers.list(filter={"phone_number": numbers[0].removeprefix("+")}), PAGING)
+        assert [shown.phone_number for shown in found.data] == numbers[:1]
+        assert sdk.client.phone_numbers.list(filter={"phone_number": numbers[0]}).data == []
+        deleted = sdk.check(sdk.client.phone_numbers.delete(found.data[0].id)).data
+        assert deleted
+        assert (deleted.phone_number, deleted.status) == (numbers[0], "deleted")
+        assert [shown.phone_number for shown in sdk.client.phone_numbers.list()] == numbers[1:]
+        with pytest.raises(telnyx.NotFoundError):
+            sdk.client.phone_numbers.delete(found.data[0].id)
+
     @pytest.mark.parametrize("later", [False, True])
     def test_notifications_are_registered_told_and_deleted(self, sdk: Sdk, *, later: bool) -> None:
         sdk.simulator.configure(asynchronous_settings=later)

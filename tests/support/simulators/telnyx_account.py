@@ -83,7 +83,9 @@ class TelnyxAccount(TelnyxHttp):
             if _owned_id(number) == owned_id:
                 self.life.delete_number(order, number, self.clock.now())
                 body = shape.phone_number(number, order, owned_id)
-                return json_response({"data": body | {"status": "deleted"}})
+                del body["country_iso_alpha2"]
+                gone = {"status": "deleted", "updated_at": shape.micro_z(self.clock.now())}
+                return json_response({"data": body | gone})
         raise self._not_found()
 
     def _active(self, account: str) -> Iterator[tuple[Order, Number]]:

@@ -1,9 +1,11 @@
 """Rules that the template must keep, read from what SAM makes of it."""
 
+import ast
 import base64
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ WILDCARDS = (
         ): "an account is a secret, and is added without a deployment",
         ("SyncOrderRole", "secretsmanager:GetSecretValue"): "likewise",
         ("OrdersApiRole", "secretsmanager:GetSecretValue"): "likewise",
+        ("TakeInventoryRole", "secretsmanager:GetSecretValue"): "likewise",
         ("SyncOrderRole", "s3:GetObject"): "the files of orders and of profiles",
         ("SyncOrderRole", "s3:GetObjectVersion"): "likewise",
         ("PublishChangesRole", "dynamodb:ListStreams"): "the stream's poller lists before it knows a stream's label",
@@ -174,8 +177,15 @@ def test_files_are_reached_under_their_two_folders_alone() -> None:
 def test_whoever_writes_orders_may_take_them_off_lists() -> None:
     granted = {(role, action) for role, action, resource in allowed() if resource == attribute("OrderTable")}
     writers = {role for role, action in granted if action == "dynamodb:PutItem"}
-    assert writers == {"OrdersApiRole", "PlaceOrderRole", "SyncOrderRole"}
-    assert {(role, "dynamodb:DeleteItem") for role in writers} <= granted
+    # The sweep writes no orders: the gate, and that the table was restored.
+    assert writers - {"WakeOrdersRole"} == {"OrdersApiRole", "PlaceOrderRole", "SyncOrderRole", "TakeInventoryRole"}
+    for role in writers - {"WakeOrdersRole"}:
+        # And their numbers lie in pages, and count as held.
+        assert {(role, "dynamodb:DeleteItem"), (role, "dynamodb:BatchWriteItem")} <= granted
+
+
+def test_only_whoever_places_needs_to_check_the_gate_in_a_transaction() -> None:
+    assert [role for role, action, _ in allowed() if action == "dynamodb:ConditionCheckItem"] == ["PlaceOrderRole"]
 
 
 def test_nobody_may_scan_the_table() -> None:
@@ -351,7 +361,11 @@ def test_two_stacks_fit_into_one_account() -> None:
 
 def test_every_schedule_has_a_dead_letter_queue_that_its_role_may_write_to() -> None:
     schedules = resources("AWS::Scheduler::Schedule")
-    assert len(schedules) == 2
+    assert {s["Properties"]["Target"]["Arn"]["Fn::GetAtt"][0] for s in schedules.values()} == {
+        "PublishChangesFunction",
+        "TakeInventoryFunction",
+        "WakeOrdersFunction",
+    }
     for schedule in schedules.values():
         target = schedule["Properties"]["Target"]
         role = target["RoleArn"]["Fn::GetAtt"][0]
@@ -426,28 +440,53 @@ def test_the_receivers_alarm_sounds_before_telnyx_gives_up() -> None:
 
 
 def test_every_alarm_tells_people_and_only_a_heartbeat_misses_data() -> None:
+    """What our own metrics' alarms watch, and when they go off and recover: tests/functional/test_alarms.py."""
     for name, alarm in resources("AWS::CloudWatch::Alarm").items():
         assert alarm["Properties"]["AlarmActions"] == [{"Ref": "PeopleTopic"}]
-        expected = "breaching" if name == "SweepsAlarm" else "notBreaching"
+        expected = "breaching" if name in ("InventoryRunsAlarm", "SweepsAlarm") else "notBreaching"
         assert alarm["Properties"]["TreatMissingData"] == expected
 
 
-def test_alarms_on_our_own_metrics_watch_what_the_code_counts() -> None:
-    ours = [
-        alarm["Properties"]
+def test_every_function_counts_in_the_namespace_and_under_the_service_that_alarms_watch() -> None:
+    for function in functions().values():
+        variables = function["Environment"]["Variables"]
+        assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "numberdesk"
+        assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
+
+
+def test_no_alarm_looks_at_more_than_cloudwatch_takes() -> None:
+    """A day in all, or seven of periods of an hour and more (PutMetricAlarm, Period)."""
+    for alarm in resources("AWS::CloudWatch::Alarm").values():
+        period, periods = alarm["Properties"]["Period"], alarm["Properties"]["EvaluationPeriods"]
+        assert period * periods <= (7 * DAY if period >= 3600 else DAY)
+
+
+# AWS's own metrics, as its documentation names them and their dimensions.
+AWS_METRICS = {
+    # Amazon SQS Developer Guide, "Available CloudWatch metrics for Amazon SQS"
+    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): [{"QueueName"}],
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): [{"QueueName"}],
+    # AWS Lambda Developer Guide, "Types of metrics for Lambda functions"
+    ("AWS/Lambda", "Duration"): [{"FunctionName"}],
+    ("AWS/Lambda", "Errors"): [{"FunctionName"}],
+    ("AWS/Lambda", "IteratorAge"): [{"FunctionName"}],
+    ("AWS/Lambda", "Throttles"): [{"FunctionName"}],
+    # Amazon API Gateway Developer Guide, "Amazon API Gateway dimensions and metrics"; the second for a method with metrics
+    ("AWS/ApiGateway", "5XXError"): [{"ApiName", "Stage"}, {"ApiName", "Method", "Resource", "Stage"}],
+}
+
+
+def test_alarms_on_awss_own_metrics_name_them_and_their_dimensions_as_aws_does() -> None:
+    watched = [
+        (
+            (alarm["Properties"]["Namespace"], alarm["Properties"]["MetricName"]),
+            {dimension["Name"] for dimension in alarm["Properties"]["Dimensions"]},
+        )
         for alarm in resources("AWS::CloudWatch::Alarm").values()
-        if alarm["Properties"]["Namespace"] == "numberdesk"
+        if alarm["Properties"]["Namespace"] != "numberdesk"
     ]
-    code = "".join(
-        path.read_text() for top in ("functions", "layers/core/numberdesk") for path in (ROOT / top).rglob("*.py")
-    )
-    assert len(ours) == 6
-    for alarm in ours:
-        assert f'"{alarm["MetricName"]}"' in code
-        for function in functions().values():
-            variables = function["Environment"]["Variables"]
-            assert variables["POWERTOOLS_METRICS_NAMESPACE"] == alarm["Namespace"]
-            assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
+    assert {metric for metric, _ in watched} == AWS_METRICS.keys()
+    assert [(metric, names) for metric, names in watched if names not in AWS_METRICS[metric]] == []
 
 
 # --- The door ---
@@ -474,6 +513,29 @@ def test_no_log_of_the_door_shows_a_path() -> None:
     }
     for setting in stage["Properties"]["MethodSettings"]:
         assert (setting["LoggingLevel"], setting["DataTraceEnabled"]) == ("OFF", False)
+
+
+def test_no_function_logs_its_event() -> None:
+    """Powertools' Logger does where it is told so, by its decorator or by the environment."""
+    assert not [
+        name
+        for name, function in functions().items()
+        if any("LOG_EVENT" in variable for variable in function["Environment"]["Variables"])
+    ]
+    for path in (*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers" / "core").rglob("*.py")):
+        assert not [call for call in calls(path) if "log_event" in {keyword.arg for keyword in call.keywords}], path
+    for path in (ROOT / "functions").rglob("*.py"):
+        # Nor by hand. A part of it may be shown: the route, and which message it is.
+        logged = [call for call in calls(path) if ast.unparse(call.func).startswith("logger.")]
+        parts = [ast.unparse(node) for call in logged for node in ast.walk(call) if isinstance(node, ast.expr)]
+        shown = {part for part in parts if re.match(r"(event|record)\b", part)}
+        assert shown <= {"event", "event['resource']", "record", "record.message_id"}, path
+        assert parts.count("event") == parts.count("event['resource']"), path
+        assert parts.count("record") == parts.count("record.message_id"), path
+
+
+def calls(path: Path) -> list[ast.Call]:
+    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
 
 
 def test_the_door_opens_in_an_account_that_never_logged_one() -> None:

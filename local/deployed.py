@@ -22,7 +22,15 @@ SWEEP = 5.0
 machine that lags behind has more and more to do."""
 LOG_CHECK = 5.0
 """Seconds between two looks into the logs for a permission that is missing."""
-FUNCTIONS = ("receive_webhook", "orders_api", "place_order", "sync_order", "wake_orders", "publish_changes")
+FUNCTIONS = (
+    "receive_webhook",
+    "orders_api",
+    "place_order",
+    "sync_order",
+    "wake_orders",
+    "take_inventory",
+    "publish_changes",
+)
 
 
 class DeployedStage:

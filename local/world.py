@@ -33,6 +33,9 @@ TIMINGS: dict[str, Any] = {
 }
 """The desk's times (`numberdesk.domain.settings.Timings`), shortened; what is not here has its default."""
 
+LIMITS: dict[str, Any] = {"numbers_per_order": 100, "numbers_per_day": 5000}
+"""The limits on spending (`numberdesk.domain.costs.Limits`): a story goes beyond that of an order, and the next is released."""
+
 SIMULATED: dict[str, dict[str, float]] = {
     "telnyx": {"activation_seconds": 15, "vetting_seconds": 1},
     "telesign": {"progress_seconds": 1, "resolve_seconds": 5},
@@ -68,7 +71,11 @@ class World:
         self.say = say
         self.keys = Keys.make()
         self.simulators = Simulators(home)
-        parameters = {"Timings": json.dumps(TIMINGS), "ListedMetadataKey": LISTED_METADATA_KEY}
+        parameters = {
+            "Timings": json.dumps(TIMINGS),
+            "SpendingLimits": json.dumps(LIMITS),
+            "ListedMetadataKey": LISTED_METADATA_KEY,
+        }
         self.stack = LocalStack(self.keys.parameters() | parameters, home=home, template=template)
 
     def __enter__(self) -> Self:
@@ -181,6 +188,7 @@ class World:
             *[lambda: self.stack.invoke("place_order", queued)] * 2,
             *[lambda: self.stack.invoke("sync_order", queued)] * 2,
             lambda: self.stack.invoke("wake_orders"),
+            lambda: self.stack.invoke("take_inventory"),
             lambda: self.stack.invoke("publish_changes"),
             lambda: httpx.post(self.telnyx_url, content=b"{}", timeout=60, trust_env=False),
             *[lambda: self.api.call("GET", "/providers")] * 2,

@@ -88,6 +88,12 @@ def test_tick_wakes_what_is_due(world: World) -> None:
     assert len(world.peek("SyncQueue")) == 1
 
 
+def test_tick_compares_the_accounts_that_there_are(world: World) -> None:
+    world.function("place_order")(sample("place_order"))
+    assert world.function("take_inventory")(sample("take_inventory"), remaining_ms=900_000) == {"compared": 1}
+    assert world.function("take_inventory")(sample("take_inventory"), remaining_ms=900_000) == {"compared": 0}
+
+
 def test_ledger_row_goes_to_the_bus(world: World) -> None:
     assert world.function("publish_changes")(sample("publish_changes-stream")) == NO_FAILURES
     [(kind, detail)] = world.events()

@@ -21,7 +21,7 @@ from moto.events.models import EventPattern
 
 from local.records import Records
 from local.stage import Answer, Call
-from local.world import LISTED_METADATA_KEY, SIMULATED, TELESIGN_RESALE, TIMINGS
+from local.world import LIMITS, LISTED_METADATA_KEY, SIMULATED, TELESIGN_RESALE, TIMINGS
 from tests.support.aws import ALICE, SECRETS, TOKEN, World, proxy_event, world
 from tests.support.builders import SCOPE
 from tests.support.simulators.base import plain
@@ -197,7 +197,9 @@ def _get_value_at_once(serializer: ResponseSerializer, value: Any, key: str, sha
 def moto_stage() -> Iterator[MotoStage]:
     """Deploy numberdesk on moto with the times of a local run."""
     with (
-        world(Timings=json.dumps(TIMINGS), ListedMetadataKey=LISTED_METADATA_KEY) as made,
+        world(
+            Timings=json.dumps(TIMINGS), SpendingLimits=json.dumps(LIMITS), ListedMetadataKey=LISTED_METADATA_KEY
+        ) as made,
         mock.patch.object(ResponseSerializer, "get_value", _get_value_at_once),
     ):
         yield MotoStage(made)

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.support import aws
-from tests.support.api_check import DOCUMENT, Gateway, seed
+from tests.support.api_check import DOCUMENT, LIMITS, Gateway, seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ KNOWN: dict[str, list[str]] = {}
 
 @pytest.fixture(scope="module", autouse=True)
 def _desk() -> Iterator[None]:
-    with aws.world(ListedMetadataKey="team") as world:
+    with aws.world(ListedMetadataKey="team", SpendingLimits=LIMITS) as world:
         KNOWN.update(seed(world))
         gateway.world = world
         yield

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from numberdesk.api.document import document
-from tests.support.aws import ALICE, proxy_event
+from numberdesk.domain.words import OrderState
+from tests.support.aws import ALICE, SECRETS, proxy_event
 from tests.support.builders import body
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ def _event(environ: WSGIEnvironment, path: str) -> dict[str, Any]:
     return proxy_event(environ["REQUEST_METHOD"], path, content or None, principal=ALICE, query=query, headers=headers)
 
 
-VETTED, REJECTED, DONE, CANCELLED, OWN = ORDERS = ("vetted", "rejected", "done", "cancelled", "own-list")
+ORDERS = ("vetted", "rejected", "done", "cancelled", "own-list", "held", "unclear")
+VETTED, REJECTED, DONE, CANCELLED, OWN, HELD, UNCLEAR = ORDERS
+LIMITS = '{"numbers_per_order": 2}'
+"""The desk's limits on spending: one of its orders is beyond them."""
 DAY = "2026-11-22"
 PROFILE = "/profiles/telnyx/default/DE/local"
 
@@ -76,6 +80,10 @@ def seed(world: World) -> dict[str, list[str]]:
         "deadline": "2026-12-01T08:00:00Z",
     }
     world.send(body(OWN, belgian, **fields))
+    world.send(body(HELD, {**german, "quantity": 3}))
+    world.put_secret("callfire", **{**SECRETS["callfire"], "settings": {"v2_find": False}})
+    world.callfire.fault("create_order", "lose_answer")
+    world.send(body(UNCLEAR, {"criteria": {"city": "Seattle"}, "quantity": 1}, provider="callfire"))
     world.send({"order_id": "faulty", "provider": "telnyx"})
     world.pass_time(4, steps=2)
     world.telnyx.supply(str(world.order(REJECTED).provider_order_id))
@@ -92,12 +100,17 @@ def seed(world: World) -> dict[str, list[str]]:
     world.telnyx.send_webhook(payload={"id": "none-of-ours"})
     world.send({"event": {}}, queue="SyncDeadLetterQueue")
     world.settle()
+    assert (world.order(HELD).state, world.order(UNCLEAR).state) == (OrderState.RECEIVED, OrderState.UNKNOWN)
     order = world.order(VETTED)
+    numbers = [asset.value for asset in world.order(DONE).assets]
     return {
         "order_id": list(ORDERS),
         "comment_id": list(world.order(REJECTED).comments_seen),
         "sub_order_id": [sub_order.id for sub_order in order.sub_orders],
         "number": [asset.value for asset in order.assets],
+        "value": numbers,
+        "confirm": numbers,
+        "placed_as": [str(it["order_id"]) for it in world.callfire.orders()],
         "requirement": [requirement.id for requirement in order.requirements] + ["letter"],
         "file_id": files,
         "event_ids": [item["event_id"] for item in world.api("GET", f"/orders/{DONE}/events")[1]["items"]],

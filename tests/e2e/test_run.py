@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.flood import misanswered
 from tests.support.local_run import ROOT, Told
 
 # One after the other, and so that the tests of other groups have the other worker.
@@ -48,3 +49,11 @@ def test_the_functions_may_do_what_their_roles_allow_and_nothing_else(told: Told
     assert told.in_role["allowed"] == []
     assert [code.removesuffix("Exception") for code in told.in_role["not allowed"]] == ["AccessDenied"]
     assert [code.removesuffix("Exception") for code in told.in_role["elsewhere"]] == ["AccessDenied"]
+
+
+def test_no_genuine_webhook_is_lost_among_forged_ones(told: Told) -> None:
+    assert misanswered(told.flood) == []
+    genuine = {hit.shot.event_id for hit in told.flood if hit.shot.kind == "genuine"}
+    assert len(genuine) == 10
+    assert len({hit.shot.kind for hit in told.flood}) == 9
+    assert told.kept == genuine

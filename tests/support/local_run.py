@@ -1,9 +1,11 @@
 """The local run as `make run` does it, in a process of its own, since it takes over its process's environment."""
 
 import os
+import random
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,9 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.exceptions import ClientError
 
+from bench.flood import Gun, Hit, forged, genuine, kept
 from local.environment import REGION
+from local.keys import Keys
 from local.signing import Api, Name
 from numberdesk.api.routes import ROUTES
 
@@ -48,6 +52,8 @@ class Told:
         beside: likewise for what is no route of the API.
         in_role: what AWS said, asked as place_order's role: to something that its policy allows, to something that no policy
             of its allows, and to something that it allows elsewhere only. Empty: it was done.
+        flood: what came of forged webhooks beside genuine ones.
+        kept: the ids of those events that were in the order table afterwards.
     """
 
     status: int
@@ -57,6 +63,8 @@ class Told:
     answers: dict[tuple[Name | None, Call], int]
     beside: dict[tuple[Name | None, Call], int]
     in_role: dict[str, list[str]]
+    flood: list[Hit]
+    kept: set[str]
 
 
 def start(
@@ -80,6 +88,8 @@ def start(
 def play(home: Path, shell: dict[str, str]) -> Told:
     """Let a run play its stories, and meanwhile ask its API as each principal."""
     answers, beside, in_role, output = {}, {}, {}, ""
+    flood: list[Hit] = []
+    there: set[str] = set()
     with start(home, environment=shell) as run:
         assert run.stdout
         for line in run.stdout:
@@ -103,34 +113,51 @@ def play(home: Path, shell: dict[str, str]) -> Told:
                     for who in ("operator", None)
                 }
                 in_role = as_place_order(api)
-    return Told(run.returncode, output, home, shell, answers, beside, in_role)
+                flood, there = drown(api, home)
+    return Told(run.returncode, output, home, shell, answers, beside, in_role, flood, there)
+
+
+def drown(api: Api, home: Path) -> tuple[list[Hit], set[str]]:
+    """Send forged webhooks beside genuine ones; give what came of each, and which of their events reached the table."""
+    keys, chance = Keys.load(home / "keys.json"), random.Random(1)
+    shots = [*genuine(keys, chance, 10), *forged(keys, chance, 60)]
+    chance.shuffle(shots)
+    hits = Gun(api.url, 4).fire(shots)
+    dynamodb = client(api, "dynamodb")
+    table = dynamodb.list_tables()["TableNames"][0]
+    ids, taken = {shot.event_id for shot in shots}, {hit.shot.event_id for hit in hits if hit.status == 200}
+    deadline = time.monotonic() + 30
+    while taken - kept(dynamodb, table) and time.monotonic() < deadline:
+        time.sleep(1)
+    return hits, ids & kept(dynamodb, table)
+
+
+def client(api: Api, service: str, **keys: str) -> Any:
+    """A client of the run's AWS, by default as its administrator."""
+    address = urlsplit(api.url)
+    keys = keys or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    endpoint = f"{address.scheme}://{address.netloc}"
+    return boto3.client(service, endpoint_url=endpoint, region_name=REGION, **keys)  # type: ignore[call-overload]
 
 
 def as_place_order(api: Api) -> dict[str, list[str]]:
     """Do what place_order may and may not do, in its role."""
-    address = urlsplit(api.url)
-    endpoint = f"{address.scheme}://{address.netloc}"
-
-    def client(service: str, **keys: str) -> Any:
-        keys = keys or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        return boto3.client(service, endpoint_url=endpoint, region_name=REGION, **keys)  # type: ignore[call-overload]
-
-    roles = [role["Arn"] for role in client("iam").list_roles()["Roles"] if "PlaceOrderRole" in role["RoleName"]]
-    made = client("sts").assume_role(RoleArn=roles[0], RoleSessionName="place_order")["Credentials"]
+    roles = [role["Arn"] for role in client(api, "iam").list_roles()["Roles"] if "PlaceOrderRole" in role["RoleName"]]
+    made = client(api, "sts").assume_role(RoleArn=roles[0], RoleSessionName="place_order")["Credentials"]
     keys = {
         "aws_access_key_id": made["AccessKeyId"],
         "aws_secret_access_key": made["SecretAccessKey"],
         "aws_session_token": made["SessionToken"],
     }
-    table = client("dynamodb").list_tables()["TableNames"][0]
-    urls = client("sqs").list_queues()["QueueUrls"]
+    table = client(api, "dynamodb").list_tables()["TableNames"][0]
+    urls = client(api, "sqs").list_queues()["QueueUrls"]
     other = next(url for url in urls if "SyncDeadLetterQueue" in url)
     key = {"pk": {"S": "ORDER#none"}, "sk": {"S": "ORDER"}}
     told: dict[str, list[str]] = {}
     asked: dict[str, Callable[[], object]] = {
-        "allowed": lambda: client("dynamodb", **keys).get_item(TableName=table, Key=key),
-        "not allowed": lambda: client("dynamodb", **keys).scan(TableName=table, Limit=1),
-        "elsewhere": lambda: client("sqs", **keys).send_message(QueueUrl=other, MessageBody="none"),
+        "allowed": lambda: client(api, "dynamodb", **keys).get_item(TableName=table, Key=key),
+        "not allowed": lambda: client(api, "dynamodb", **keys).scan(TableName=table, Limit=1),
+        "elsewhere": lambda: client(api, "sqs", **keys).send_message(QueueUrl=other, MessageBody="none"),
     }
     for name, ask_aws in asked.items():
         told[name] = []

@@ -4,6 +4,7 @@ Nothing about the table or the queues is written down a second time: what tests 
 """
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from samtranslator.translator.translator import Translator
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-central-1"
+ACCOUNT_ID = "123456789012"
 
 # What moto can make and handlers talk to; it runs no functions, no schedules and no API without Docker.
 _MADE_IN_MOTO = {
@@ -72,6 +74,67 @@ def expanded() -> dict[str, Any]:
 def resources(kind: str) -> dict[str, dict[str, Any]]:
     """The expanded template's resources of one type, by logical id."""
     return {name: resource for name, resource in expanded()["Resources"].items() if resource["Type"] == kind}
+
+
+def resolved(kind: str, **parameters: str) -> dict[str, dict[str, Any]]:
+    """The resources of one type that CloudFormation would make with these parameters, each one's properties by logical id.
+
+    A resource's own name, which nobody knows before it is made, is its logical id, and so ends its ARN.
+    """
+    whole = expanded()
+    given = {name: parameter.get("Default", "") for name, parameter in whole["Parameters"].items()} | parameters
+    return {
+        name: _resolve(resource["Properties"], given)
+        for name, resource in resources(kind).items()
+        if "Condition" not in resource or _holds({"Condition": resource["Condition"]}, given)
+    }
+
+
+_PSEUDO = {"AWS::AccountId": ACCOUNT_ID, "AWS::Partition": "aws", "AWS::Region": REGION, "AWS::StackName": "numberdesk"}
+_NOTHING = object()
+
+
+def _holds(condition: Any, given: dict[str, str]) -> bool:
+    match condition:
+        case {"Condition": name}:
+            return _holds(expanded()["Conditions"][name], given)
+        case {"Fn::Equals": [one, other]}:
+            return bool(_resolve(one, given) == _resolve(other, given))
+        case {"Fn::Not": [one]}:
+            return not _holds(one, given)
+        case {"Fn::Or": some}:
+            return any(_holds(one, given) for one in some)
+    message = f"no condition: {condition}"
+    raise ValueError(message)
+
+
+def _resolve(value: Any, given: dict[str, str]) -> Any:  # noqa: PLR0911 - one for each of CloudFormation's functions
+    match value:
+        case {"Ref": "AWS::NoValue"}:
+            return _NOTHING
+        case {"Ref": str(name)}:
+            return (_PSEUDO | given).get(name, name)
+        case {"Fn::GetAtt": [str(name), "Arn"]}:
+            service = expanded()["Resources"][name]["Type"].split("::")[1].lower()
+            return f"arn:aws:{service}:{'' if service == 'iam' else REGION}:{ACCOUNT_ID}:{name}"
+        case {"Fn::GetAtt": [str(name), str(what)]}:
+            return f"{name}.{what}"
+        case {"Fn::Sub": str(text)}:
+            return re.sub(
+                r"\$\{([\w:]+)(?:\.(\w+))?\}",
+                lambda found: _resolve({"Fn::GetAtt": [found[1], found[2]]} if found[2] else {"Ref": found[1]}, given),
+                text,
+            )
+        case {"Fn::Split": [str(at), text]}:
+            return _resolve(text, given).split(at)
+        case {"Fn::If": [name, yes, no]}:
+            return _resolve(yes if _holds({"Condition": name}, given) else no, given)
+        case dict():
+            found = {name: _resolve(each, given) for name, each in value.items()}
+            return {name: each for name, each in found.items() if each is not _NOTHING}
+        case list():
+            return [each for each in (_resolve(each, given) for each in value) if each is not _NOTHING]
+    return value
 
 
 def functions() -> dict[str, dict[str, Any]]:

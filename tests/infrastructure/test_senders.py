@@ -1,0 +1,129 @@
+"""Who may send to the order queue: what its policy says, with and without `OrderSenders`, as IAM would judge it."""
+
+import re
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from tests.support.stack import expanded, functions, resolved
+
+ROBIN = "arn:aws:iam::123456789012:user/robin"
+SHOP = "arn:aws:iam::123456789012:role/shop-eu"
+ABROAD = "arn:aws:iam::999999999999:role/partner"
+SENDERS = f"arn:aws:iam::123456789012:role/shop-*,{ABROAD}"
+OURS = ("OrdersApiRole", "PlaceOrderRole", "SyncOrderRole", "WakeOrdersRole")
+
+
+def policies(queue: str, **parameters: str) -> list[list[dict[str, Any]]]:
+    """The statements of each policy of a queue."""
+    return [
+        policy["PolicyDocument"]["Statement"]
+        for policy in resolved("AWS::SQS::QueuePolicy", **parameters).values()
+        if queue in policy["Queues"]
+    ]
+
+
+def role(name: str) -> str:
+    return f"arn:aws:iam::123456789012:{name}"
+
+
+def like(arn: str | None, pattern: str) -> bool:
+    """ArnLike: of the six parts of an ARN each by itself, the last one with its colons."""
+    if arn is None:
+        return False
+    parts = zip(arn.split(":", 5), pattern.split(":", 5), strict=False)
+    return arn.count(":") >= 5 and all(fnmatchcase(part, wanted) for part, wanted in parts)
+
+
+def applies(statement: dict[str, Any], principal: str | None, *, tls: bool) -> bool:
+    """Whether a statement is about a SendMessage; who has no ARN is not like any, and so is not like all of them."""
+    assert statement["Principal"] == "*"
+    assert statement["Action"] in ("sqs:*", "sqs:SendMessage")
+    for operator, asked in statement["Condition"].items():
+        ((key, values),) = asked.items()
+        if (operator, key) == ("Bool", "aws:SecureTransport"):
+            holds = ("true" if tls else "false") == values
+        else:
+            assert key == "aws:PrincipalArn"
+            is_like = any(like(principal, value) for value in values)
+            holds = {"ArnLike": is_like, "ArnNotLike": not is_like}[operator]
+        if not holds:
+            return False
+    return True
+
+
+def may_send(statements: list[dict[str, Any]], principal: str | None, *, allowed: bool, tls: bool = True) -> bool:
+    """Judge as IAM does: a Deny ends it; of another account's both sides must allow it, within one either.
+
+    `allowed` is what the principal's own policies say.
+    """
+    effects = {statement["Effect"] for statement in statements if applies(statement, principal, tls=tls)}
+    if "Deny" in effects:
+        return False
+    at_home = principal is not None and principal.split(":")[4] == "123456789012"
+    return (allowed or "Allow" in effects) if at_home else (allowed and "Allow" in effects)
+
+
+def test_without_senders_the_accounts_own_policies_decide() -> None:
+    [statements] = policies("OrderQueue")
+    assert may_send(statements, ROBIN, allowed=True)
+    assert not may_send(statements, ROBIN, allowed=False)
+    assert not may_send(statements, ABROAD, allowed=True)
+    assert not may_send(statements, None, allowed=True)
+    assert may_send(statements, role("OrdersApiRole"), allowed=True)
+
+
+def test_named_senders_may_send_and_nobody_else_whatever_else_allows_it() -> None:
+    [statements] = policies("OrderQueue", OrderSenders=SENDERS)
+    assert may_send(statements, SHOP, allowed=False)
+    assert may_send(statements, ABROAD, allowed=True)
+    for principal in (ROBIN, "arn:aws:iam::123456789012:root", "arn:aws:iam::999999999999:role/shop-eu", None):
+        assert not may_send(statements, principal, allowed=True)
+
+
+@pytest.mark.parametrize("senders", ["", SENDERS])
+def test_nobody_sends_without_tls(senders: str) -> None:
+    [statements] = policies("OrderQueue", OrderSenders=senders)
+    assert not may_send(statements, SHOP, allowed=True, tls=False)
+    assert not may_send(statements, role("OrdersApiRole"), allowed=True, tls=False)
+
+
+def test_the_desk_itself_is_never_kept_out() -> None:
+    """Its roles that may send are those that the policy lets through, and no others."""
+    [statements] = policies("OrderQueue", OrderSenders=SENDERS)
+    sending = [
+        name
+        for name, properties in resolved("AWS::IAM::Role").items()
+        for policy in properties["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "sqs:SendMessage" in statement["Action"] and "OrderQueue" in str(statement["Resource"])
+    ]
+    assert sorted(sending) == sorted(OURS)
+    through = [name for name in resolved("AWS::IAM::Role") if may_send(statements, role(name), allowed=name in sending)]
+    assert sorted(through) == sorted(OURS)
+    used = {function["Role"]["Fn::GetAtt"][0] for function in functions().values()}
+    assert set(OURS) <= used
+
+
+def test_named_senders_bind_a_local_run_too_and_plain_http_does_not() -> None:
+    assert policies("OrderQueue", LocalRun="true") == []
+    [statements] = policies("OrderQueue", LocalRun="true", OrderSenders=SENDERS)
+    assert may_send(statements, SHOP, allowed=False, tls=False)
+    assert not may_send(statements, ROBIN, allowed=True)
+
+
+@pytest.mark.parametrize("queue", ["SyncQueue", "OrderDeadLetterQueue", "SyncDeadLetterQueue"])
+def test_senders_of_orders_are_no_matter_of_other_queues(queue: str) -> None:
+    [statements] = policies(queue, OrderSenders=SENDERS)
+    assert [statement["Effect"] for statement in statements] == ["Deny"]
+    assert may_send(statements, ROBIN, allowed=True)
+
+
+def test_what_is_no_list_of_arns_is_not_deployed() -> None:
+    pattern = expanded()["Parameters"]["OrderSenders"]["AllowedPattern"]
+    assert all(re.search(pattern, value) for value in ("", SHOP, SENDERS))
+    # A blank behind a comma would be part of an ARN that is nobody's.
+    assert not any(
+        re.search(pattern, value) for value in ("*", f"{SHOP}, {ABROAD}", f"{SHOP},", "robin", "123456789012")
+    )

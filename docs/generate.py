@@ -296,6 +296,16 @@ MAKES_UP: list[tuple[str, Callable[[Capabilities], bool], str]] = [
         lambda it: Ability.REGISTER in it.abilities,
         "It sends none for number orders, so there is nothing to register.",
     ),
+    (
+        "Lists an account's orders (CallFire: where `v2_find` is on)",
+        lambda it: Ability.ORDERS in it.abilities,
+        "The daily comparison looks at what is owned alone: a second order shows by the numbers that it brought.",
+    ),
+    (
+        "Takes numbers and keywords back",
+        lambda it: Ability.RELEASE in it.abilities,
+        "They are given back in its portal; the daily comparison sees that they are gone.",
+    ),
 ]
 """What a provider may be able to do, and how numberdesk makes up for it where one cannot."""
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from numberdesk.domain import placing
 from numberdesk.domain.capabilities import check
+from numberdesk.domain.market import OnOrder
 from numberdesk.domain.order import Order
 from numberdesk.domain.request import OrderMessage
 from numberdesk.domain.settings import Timings
@@ -23,6 +24,7 @@ from numberdesk.providers.base import (
     Credentials,
     NoSuchOrderError,
     NotSentError,
+    OrdersPage,
     Placed,
     Provider,
     ProviderError,
@@ -333,12 +335,37 @@ def test_read_order_as_documented() -> None:
         phase=Phase.ENDED,
         word="FINISHED",
         assets=(
-            AssetSeen(AssetKind.NUMBER, "+12065550100", AssetState.ACTIVE, "FINISHED", number_type="local"),
-            AssetSeen(AssetKind.NUMBER, "+12065550101", AssetState.ACTIVE, "FINISHED", number_type="local"),
-            AssetSeen(AssetKind.KEYWORD, "CHOCOLATE", AssetState.ACTIVE, "FINISHED"),
+            *(
+                AssetSeen(
+                    AssetKind.NUMBER,
+                    number,
+                    AssetState.ACTIVE,
+                    "FINISHED",
+                    number_type="local",
+                    upfront_cost="1.0",
+                    currency="USD",
+                )
+                for number in ("+12065550100", "+12065550101")
+            ),
+            AssetSeen(
+                AssetKind.KEYWORD, "CHOCOLATE", AssetState.ACTIVE, "FINISHED", upfront_cost="0.0", currency="USD"
+            ),
         ),
         total_cost="3.0",
     )
+
+
+def test_cost_that_is_not_told_has_no_currency() -> None:
+    bare = FINISHED.replace(b"<UnitCost>1.0</UnitCost>", b"").replace(b"<UnitCost>0.0</UnitCost>", b"<UnitCost/>")
+    snapshot = _observe(bare)
+    assert len(snapshot.assets) == 3
+    assert {(asset.upfront_cost, asset.currency) for asset in snapshot.assets} == {(None, None)}
+
+
+@pytest.mark.parametrize("currency", ["usd", "US", "US DOLLAR", "", None, 1, "USD\n"])
+def test_currency_that_is_none_is_a_fault_of_the_account(currency: object) -> None:
+    with pytest.raises(AccountFaultError, match="currency"):
+        _provider(_Answers(FINISHED), currency=currency)
 
 
 def test_namespaces_count_and_prefixes_do_not() -> None:
@@ -566,6 +593,47 @@ def test_list_that_could_not_be_read_is_not_an_empty_one(answer: httpx.Response,
     with pytest.raises(ProviderError) as caught:
         _find(answer, _local(3))
     assert type(caught.value) is error
+
+
+def test_orders_are_listed_as_v2_tells_them() -> None:
+    # 1443402092000: the example of CallFire's v2 documentation.
+    items = [
+        {"id": 10, "status": "FINISHED", "created": 1443402092000},
+        {"id": 11, "status": None, "created": 10**30},
+        {"status": "NEW"},
+    ]
+    answers = _Answers(httpx.Response(200, json={"items": items, "limit": 100, "offset": 0, "totalCount": 3}))
+    page = _provider(answers, v2_find=True).orders(None)
+    assert page == OrdersPage(
+        (
+            OnOrder(provider_order_id="10", word="FINISHED", created_at=datetime(2015, 9, 28, 1, 1, 32, tzinfo=UTC)),
+            OnOrder(provider_order_id="11"),
+        )
+    )
+    assert [str(request.url) for request in answers.requests] == [
+        "https://api.callfire.com/v2/orders?offset=0&limit=100"
+    ]
+
+
+@pytest.mark.parametrize("tell_total", [True, False])
+def test_orders_are_paged_to_their_end(tell_total: bool) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        offset = int(request.url.params["offset"])
+        items = [{"id": number} for number in range(offset, min(offset + 100, 230))]
+        return httpx.Response(200, json={"items": items} | ({"totalCount": 230} if tell_total else {}))
+
+    provider, cursor, ids, cursors = _provider(_Answers(answer), v2_find=True), None, [], []
+    while cursor is not None or not cursors:
+        page = provider.orders(cursor)
+        ids += [it.provider_order_id for it in page.items]
+        cursors.append(cursor := page.cursor)
+    assert ids == [str(number) for number in range(230)]
+    assert cursors == ["100", "200", None]
+
+
+def test_no_orders_end_the_list() -> None:
+    answers = _Answers(httpx.Response(200, json={"items": [], "totalCount": 5}))
+    assert _provider(answers, v2_find=True).orders("3") == OrdersPage(())
 
 
 def test_people_are_told_what_to_look_for() -> None:

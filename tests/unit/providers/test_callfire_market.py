@@ -5,14 +5,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from numberdesk.domain import placing
 from numberdesk.domain.market import Offer, Owned, Registration
-from numberdesk.domain.request import Criteria
+from numberdesk.domain.order import Order
+from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.words import AssetKind
 from numberdesk.providers.base import (
@@ -438,10 +441,223 @@ def test_lease_dates_begin_at_midnight(told: str, since: datetime | None) -> Non
     assert item.since == since
 
 
+@pytest.mark.parametrize(
+    ("told", "given_back"),
+    [
+        (NUMBER, False),
+        (NUMBER.replace("ACTIVE", "RELEASED"), True),
+        (NUMBER.replace("<AutoRenew>true", "<AutoRenew>false"), True),
+        (NUMBER.replace("<AutoRenew>true</AutoRenew>", ""), False),
+        (NUMBER.replace(LEASE, ""), False),
+        (NUMBER.replace("ACTIVE", "UNAVAILABLE"), False),
+    ],
+)
+def test_lease_that_ends_by_itself_is_given_back(told: str, given_back: bool) -> None:
+    [item] = _provider(_Answers(_list(told))).owned(None).items
+    assert item.given_back is given_back
+
+
 def test_what_is_no_number_in_our_eyes_is_owned_all_the_same() -> None:
     short = "<Number><Number>67076</Number><Status>MOONED</Status></Number>"
     page = _provider(_Answers(_list(short, "<Number/>"))).owned(None)
     assert page.items == (Owned(value="67076", kind=AssetKind.NUMBER, word="MOONED"),)
+
+
+# Giving back ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shown", "value", "kind", "path", "form"),
+    [
+        (_resource(NUMBER), "+13105551212", AssetKind.NUMBER, "/number/13105551212", {"Number": ["13105551212"]}),
+        (_list(KEYWORD), "Chocolate", AssetKind.KEYWORD, "/number/keyword", {"Keyword": ["CHOCOLATE"]}),
+    ],
+)
+def test_release_is_read_and_sent_as_documented(
+    shown: bytes, value: str, kind: AssetKind, path: str, form: dict[str, list[str]]
+) -> None:
+    answers = _Answers(shown, httpx.Response(204))
+    assert _provider(answers).release(value, kind) == "released; leased until 2016-09-20"
+    assert answers.asked() == [f"GET {path}", "PUT /number/release"]
+    request = answers.requests[1]
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert parse_qs(request.content.decode(), strict_parsing=True) == form
+
+
+@pytest.mark.parametrize(
+    ("shown", "value", "kind"),
+    [
+        (_resource(NUMBER.replace("ACTIVE", "RELEASED")), "+13105551212", AssetKind.NUMBER),
+        (_list(KEYWORD.replace("<AutoRenew>true", "<AutoRenew>0")), "chocolate", AssetKind.KEYWORD),
+    ],
+)
+def test_what_is_released_already_is_not_released_again(shown: bytes, value: str, kind: AssetKind) -> None:
+    answers = _Answers(shown)
+    assert _provider(answers).release(value, kind) == "released; leased until 2016-09-20"
+    assert len(answers.requests) == 1
+
+
+def test_release_without_an_end_says_none() -> None:
+    answers = _Answers(_resource(NUMBER.replace(LEASE, "")), httpx.Response(204))
+    assert _provider(answers).release("+13105551212", AssetKind.NUMBER) == "released"
+
+
+@pytest.mark.parametrize(
+    ("answer", "value", "kind", "error"),
+    [
+        (_exception(404, "Not found"), "+13105551212", AssetKind.NUMBER, NoSuchThingError),
+        (b"", "+493012345", AssetKind.NUMBER, NoSuchThingError),
+        (b"", "+1310555121/order", AssetKind.NUMBER, NoSuchThingError),
+        (_list(KEYWORD, total=1), "VANILLA", AssetKind.KEYWORD, NoSuchThingError),
+        (_resource(NUMBER), "+13105551213", AssetKind.NUMBER, UnreadableError),
+        (b"<html>", "+13105551212", AssetKind.NUMBER, UnreadableError),
+        (_exception(500, "?"), "+13105551212", AssetKind.NUMBER, UnreadableError),
+        (_exception(401, "?"), "+13105551212", AssetKind.NUMBER, AccountFaultError),
+        (_list(KEYWORD, total=10**9), "VANILLA", AssetKind.KEYWORD, UnreadableError),
+    ],
+)
+def test_what_is_not_surely_there_is_not_released(
+    answer: Answer, value: str, kind: AssetKind, error: type[ProviderError]
+) -> None:
+    answers = _Answers(answer)
+    with pytest.raises(ProviderError) as caught:
+        _provider(answers).release(value, kind)
+    assert type(caught.value) is error
+    assert {request.method for request in answers.requests} <= {"GET"}
+    assert len(answers.requests) <= 20
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (_exception(404, "Not found"), NoSuchThingError),
+        (_exception(400, "Number is invalid"), RefusedError),
+        (_exception(401, "Unauthorized"), AccountFaultError),
+        (_exception(429, "Rate Limit Reached"), AccountFaultError),
+        (_exception(408, "?"), UnclearError),
+        (_exception(500, "?"), UnclearError),
+        (httpx.ReadTimeout("slow"), UnclearError),
+        (httpx.ConnectError("no"), NotSentError),
+    ],
+)
+def test_release_is_never_repeated_and_told_apart(answer: Answer, error: type[ProviderError]) -> None:
+    answers = _Answers(_resource(NUMBER), answer)
+    with pytest.raises(ProviderError) as caught:
+        _provider(answers).release("+13105551212", AssetKind.NUMBER)
+    assert type(caught.value) is error
+    assert answers.asked() == ["GET /number/13105551212", "PUT /number/release"]
+
+
+# Candidates -----------------------------------------------------------------------------------------------------------
+
+
+def _unclear(*items: dict[str, Any]) -> Order:
+    """An order whose last attempt began at 08:30 UTC on 22 November."""
+    message = OrderMessage.model_validate({"order_id": "order-1", "provider": "callfire", "items": items})
+    order, _ = placing.receive(message, reference="reference", correlation_id="c", now=NOW, zone=ZoneInfo("UTC"))
+    return placing.begin(order, (), None, NOW, Timings(), exact=False)[0]
+
+
+def _lease(number: int, begin: str = "2026-11-22Z", *, toll_free: str = "false") -> str:
+    number_ = NUMBER.replace("13105551212", str(number)).replace("2016-08-20Z", begin)
+    return number_.replace("<TollFree>false", f"<TollFree>{toll_free}")
+
+
+LOCAL: dict[str, Any] = {"criteria": {"country": "US"}, "quantity": 2}
+
+
+@pytest.mark.parametrize(
+    ("begin", "is_named"),
+    [
+        ("2026-11-22Z", True),
+        ("2026-11-22", True),
+        ("2026-11-23Z", True),
+        ("2026-11-21Z", False),
+        # Its day began at 07:00 UTC on the 21st and was over at 07:00 on the 22nd.
+        ("2026-11-21-07:00", False),
+        ("2026-11-22-07:00", True),
+        # Its day began at 14:00 UTC on the 21st: the attempt was in it.
+        ("2026-11-22+10:00", True),
+        ("2016-08-20Z", False),
+        ("yesterday", True),
+    ],
+)
+def test_lease_that_began_on_the_day_of_the_attempt_or_after_is_named(begin: str, is_named: bool) -> None:
+    found = _provider(_Answers(_list(_lease(13105551212, begin), total=1))).candidates(_unclear(LOCAL))
+    assert [it.value for it in found] == (["+13105551212"] if is_named else [])
+
+
+def test_attempt_just_after_midnight_may_have_been_the_day_before_at_callfire() -> None:
+    order = _unclear(LOCAL)
+    assert order.attempt
+    began_at = datetime(2026, 11, 22, 0, 0, 30, tzinfo=UTC)
+    order = order.with_(attempt=order.attempt.model_copy(update={"began_at": began_at}))
+    assert len(_provider(_Answers(_list(_lease(13105551212, "2026-11-21Z")))).candidates(order)) == 1
+
+
+@pytest.mark.parametrize(
+    ("items", "named"),
+    [
+        ([LOCAL], ["+13105551212", "+13105551214"]),
+        ([{"criteria": {"number_type": "toll_free"}, "quantity": 1}], ["+18885551213", "+13105551214"]),
+        ([{"numbers": ["+18885551213", "+13105559999"]}], ["+18885551213"]),
+        ([{"keywords": ["Chocolate"]}], ["Chocolate"]),
+        ([{"numbers": ["+18885551213"]}, {"keywords": ["vanilla"]}], ["+18885551213"]),
+    ],
+)
+def test_lease_of_a_sort_that_was_asked_for_is_named(items: list[dict[str, Any]], named: list[str]) -> None:
+    numbers = [
+        _lease(13105551212),
+        _lease(18885551213, toll_free="true"),
+        _lease(13105551214, toll_free="?"),
+        "<Number/>",
+    ]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        is_of_keywords = request.url.path.endswith("/keyword")
+        keywords = [KEYWORD.replace("2016-08-20Z", "2026-11-22Z"), KEYWORD.replace("CHOCOLATE", "MINT")]
+        return httpx.Response(200, content=_list(*(keywords if is_of_keywords else numbers)))
+
+    answers = _Answers(answer)
+    found = _provider(answers).candidates(_unclear(*items))
+    assert [it.value for it in found] == named
+    kinds = {"/number/keyword" if "keywords" in item else "/number" for item in items}
+    assert {call.removeprefix("GET ") for call in answers.asked()} == kinds
+
+
+@pytest.mark.parametrize("tell_total", [True, False])
+def test_both_ends_of_a_long_list_are_read_and_no_more(tell_total: bool) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        first, most = (int(request.url.params[name]) for name in ("FirstResult", "MaxResults"))
+        numbers = [_lease(13105550000 + n) for n in range(first, min(first + most, 2600))]
+        return httpx.Response(200, content=_list(*numbers, total=2600 if tell_total else None))
+
+    answers = _Answers(answer)
+    found = [int(it.value[-4:]) for it in _provider(answers).candidates(_unclear(LOCAL))]
+    last = range(2100, 2600) if tell_total else range(500, 1000)
+    assert found == [*range(500), *last]
+    assert len(answers.requests) == 2
+
+
+def test_order_that_was_never_sent_has_no_candidates() -> None:
+    answers = _Answers(_list(_lease(13105551212)))
+    assert _provider(answers).candidates(_unclear(LOCAL).with_(attempt=None)) == []
+    assert answers.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (_exception(400, "?"), UnreadableError),
+        (_exception(500, "?"), UnreadableError),
+        (b"<html>", UnreadableError),
+        (_exception(401, "?"), AccountFaultError),
+    ],
+)
+def test_candidates_that_were_not_read_are_not_none(answer: Answer, error: type[ProviderError]) -> None:
+    with pytest.raises(ProviderError) as caught:
+        _provider(_Answers(answer)).candidates(_unclear(LOCAL))
+    assert type(caught.value) is error
 
 
 # Subscriptions --------------------------------------------------------------------------------------------------------

@@ -395,6 +395,7 @@ def test_read_order_as_documented() -> None:
         word="resolved",
         country="BE",
         number_type="mobile",
+        features=("sms", "voice"),
     )
 
 

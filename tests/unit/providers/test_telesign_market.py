@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numberdesk.domain import placing
-from numberdesk.domain.market import Offer, Owned
+from numberdesk.domain.market import Offer, OnOrder, Owned
 from numberdesk.domain.order import Order
 from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.settings import Timings
@@ -21,6 +21,7 @@ from numberdesk.domain.words import AssetKind
 from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
+    NoSuchThingError,
     NotSentError,
     Provider,
     ProviderError,
@@ -69,6 +70,23 @@ LEASE: dict[str, Any] = NUMBER | {
         "created_on_utc": "2019-10-21T17:40:22.000Z",
         "expires_on_utc": "2019-11-21 17:40:22",
     },
+}
+
+# TeleSign docs: cancel a lease.
+CANCELLED_LEASE: dict[str, Any] = {
+    "data": [
+        {
+            "phone_number": "12133202170",
+            "recurring_price": 0.8,
+            "number_type": "local",
+            "setup_price": 0.8,
+            "price_currency": "USD",
+            "country_iso2": "US",
+            "lease": {"lease_id": 3914, "created_on_utc": "2019-10-21T17:37:01.260000Z", "expires_on_utc": None},
+            "capabilities": {"sms": True, "voice": True},
+            "recurrence_period": 1,
+        }
+    ]
 }
 
 Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
@@ -398,6 +416,107 @@ def test_what_an_answer_means_for_a_search_or_a_list(answer: Answer, error: type
         assert "free text" not in str(caught.value)
 
 
+# Giving back ----------------------------------------------------------------------------------------------------------
+
+
+def test_lease_is_cancelled_by_its_id() -> None:
+    others = {"data": [LEASE], "pagination": {"page": 1, "total_pages": 2, "page_size": 100}}
+    answers = _Answers(_json(others), _json(CANCELLED_LEASE), _json(CANCELLED_LEASE))
+    assert _provider(answers).release("+12133202170", AssetKind.NUMBER) == "cancelled"
+    assert answers.asked() == [
+        ("GET", f"{URL}/leases?page=1&page_size=100"),
+        ("GET", f"{URL}/leases?page=2&page_size=100"),
+        ("DELETE", f"{URL}/leases/3914"),
+    ]
+    assert answers.requests[2].content == b""
+
+
+def test_lease_s_id_cannot_reach_beyond_its_place() -> None:
+    odd = {"data": [LEASE | {"lease": {"lease_id": "../direct_orders/1?x"}}]}
+    answers = _Answers(_json(odd), _json({"data": [{"status": "terminated"}]}))
+    assert _provider(answers).release("+32460213960", AssetKind.NUMBER) == "terminated"
+    assert answers.requests[1].url.raw_path == b"/v1/phone_numbers/leases/..%2Fdirect_orders%2F1%3Fx"
+
+
+@pytest.mark.parametrize(
+    ("shown", "value", "kind", "error"),
+    [
+        ({"data": [LEASE]}, "+32460213961", AssetKind.NUMBER, NoSuchThingError),
+        ({"data": []}, "+32460213960", AssetKind.NUMBER, NoSuchThingError),
+        ({"data": [LEASE]}, "CHOCOLATE", AssetKind.KEYWORD, NoSuchThingError),
+        ({"data": [LEASE | {"lease": None}]}, "+32460213960", AssetKind.NUMBER, UnreadableError),
+        ({"data": None}, "+32460213960", AssetKind.NUMBER, UnreadableError),
+        (
+            {"data": [], "pagination": {"page": 1, "total_pages": 10**9, "page_size": 100}},
+            "+32460213960",
+            AssetKind.NUMBER,
+            UnreadableError,
+        ),
+    ],
+)
+def test_what_has_no_lease_here_is_not_cancelled(
+    shown: dict[str, Any], value: str, kind: AssetKind, error: type[ProviderError]
+) -> None:
+    answers = _Answers(_json(shown))
+    with pytest.raises(ProviderError) as caught:
+        _provider(answers).release(value, kind)
+    assert type(caught.value) is error
+    assert {method for method, _ in answers.asked()} <= {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (_json(_refused(-40004), 404), NoSuchThingError),
+        (_json(_refused(-40004), 400), NoSuchThingError),
+        (httpx.Response(404), NoSuchThingError),
+        (_json(_refused(), 400), RefusedError),
+        (_json(_refused(-30015), 401), AccountFaultError),
+        (httpx.Response(429), AccountFaultError),
+        (httpx.Response(503), UnclearError),
+        (httpx.ReadTimeout("slow"), UnclearError),
+        (httpx.ConnectError("no"), NotSentError),
+    ],
+)
+def test_cancelling_a_lease_is_never_repeated_and_told_apart(answer: Answer, error: type[ProviderError]) -> None:
+    answers = _Answers(_json({"data": [LEASE]}), answer)
+    with pytest.raises(ProviderError) as caught:
+        _provider(answers).release("+32460213960", AssetKind.NUMBER)
+    assert type(caught.value) is error
+    assert [method for method, _ in answers.asked()] == ["GET", "DELETE"]
+
+
+# What is on order -----------------------------------------------------------------------------------------------------
+
+
+def test_orders_are_listed_with_the_reference_of_their_description() -> None:
+    rows = [
+        {"description": "Continuous [ref theirs] array [ref 0b0f2f0e-6c1c]"},
+        {"order_id": "2", "description": "Continuous array"},
+        {"order_id": "3", "description": "", "order_accepted_date": "Wed, 23 Oct 2019 18:23:53 -0000", "status": None},
+        {"order_id": None},
+    ]
+    body = {
+        "pagination": {"page": 1, "total_pages": 2, "page_size": 100},
+        "data": [CANCELLED["data"][0] | row for row in rows],
+    }
+    answers = _Answers(_json(body))
+    page = _provider(answers).orders(None)
+    assert page.items == (
+        OnOrder(
+            provider_order_id=ORDER_ID,
+            word="cancelled",
+            reference="0b0f2f0e-6c1c",
+            created_at=datetime(2019, 10, 21, 17, 33, 22, tzinfo=UTC),
+        ),
+        OnOrder(provider_order_id="2", word="cancelled", created_at=datetime(2019, 10, 21, 17, 33, 22, tzinfo=UTC)),
+        OnOrder(provider_order_id="3", created_at=datetime(2019, 10, 23, 18, 23, 53, tzinfo=UTC)),
+    )
+    assert page.cursor == "2"
+    assert _provider(answers).orders("2").cursor is None
+    assert answers.asked()[1] == ("GET", f"{URL}/direct_orders?page=2&page_size=100")
+
+
 # What is owned --------------------------------------------------------------------------------------------------------
 
 
@@ -415,6 +534,9 @@ def test_lease_is_read_with_every_field() -> None:
             features=("sms",),
             since=datetime(2019, 10, 21, 17, 40, 22, tzinfo=UTC),
             until=datetime(2019, 11, 21, 17, 40, 22, tzinfo=UTC),
+            upfront_cost="0.50",
+            monthly_cost="1.25",
+            currency="USD",
         ),
     )
     assert page.cursor is None
@@ -444,6 +566,28 @@ def test_cursor_that_is_none_of_ours_is_refused(cursor: str) -> None:
 def test_lease_of_something_odd_is_owned_all_the_same() -> None:
     body = {"data": [LEASE | {"phone_number": "67076"}, LEASE | {"phone_number": None}, {"lease_id": "x"}]}
     assert [owned.value for owned in _provider(_Answers(_json(body))).owned(None).items] == ["67076"]
+
+
+def test_lease_is_read_as_the_page_on_cancelling_shows_it() -> None:
+    [owned] = _provider(_Answers(_json(CANCELLED_LEASE))).owned(None).items
+    assert owned == Owned(
+        value="+12133202170",
+        kind=AssetKind.NUMBER,
+        provider_id="3914",
+        country="US",
+        number_type="local",
+        features=("sms", "voice"),
+        since=datetime(2019, 10, 21, 17, 37, 1, 260000, tzinfo=UTC),
+        upfront_cost="0.8",
+        monthly_cost="0.8",
+        currency="USD",
+    )
+
+
+@pytest.mark.parametrize(("period", "monthly"), [(1, "1.25"), ("1", "1.25"), (None, "1.25"), (12, None), ("x", None)])
+def test_price_of_another_period_is_none_of_a_month(period: object, monthly: str | None) -> None:
+    [owned] = _provider(_Answers(_json({"data": [LEASE | {"recurrence_period": period}]}))).owned(None).items
+    assert (owned.upfront_cost, owned.monthly_cost) == ("0.50", monthly)
 
 
 def test_lease_id_beside_the_number_is_read_too() -> None:

@@ -11,13 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numberdesk.domain.market import Offer, Owned
+from numberdesk.domain.market import Offer, OnOrder, Owned
 from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.words import AssetKind
 from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
+    NoSuchThingError,
+    NotSentError,
+    OrdersPage,
     OwnedPage,
     Provider,
     ProviderError,
@@ -246,8 +249,159 @@ def test_cursor_that_was_never_given_out_is_refused(cursor: str) -> None:
     ],
 )
 def test_list_that_fails_is_told_apart(answer: httpx.Response, kind: type[ProviderError]) -> None:
-    with pytest.raises(kind):
-        _answering(answer).owned(None)
+    for listed in (_answering(answer).owned, _answering(answer).orders):
+        with pytest.raises(kind):
+            listed(None)
+
+
+@pytest.mark.parametrize(
+    ("word", "given_back"),
+    [("active", [False]), ("deleted", [True]), ("ported-out", [True]), ("purchase-failed", []), ("new-word", [False])],
+)
+def test_what_is_no_more_or_never_was_ours_is_told_as_such(word: str, given_back: list[bool]) -> None:
+    page = _answering(httpx.Response(200, json={"data": [OWNED | {"status": word}]})).owned(None)
+    assert [it.given_back for it in page.items] == given_back
+
+
+# What is on order
+
+# From the example of the OpenAPI document (number orders).
+ON_ORDER = {
+    "id": "12ade33a-21c0-473b-b055-b3c836e1c292",
+    "record_type": "number_order",
+    "phone_numbers_count": 1,
+    "phone_numbers": [{"id": "dc8e4d67-33a0-4cbb-af74-7b58f05bd494", "phone_number": "+19705555098"}],
+    "status": "pending",
+    "customer_reference": "MY REF 001",
+    "created_at": "2018-01-01T00:00:00.000000Z",
+}
+
+
+def test_orders_are_listed_with_reference_and_date() -> None:
+    seen: list[httpx.Request] = []
+    bare = {"id": "2", "status": None, "customer_reference": None, "created_at": None}
+    body = {"data": [ON_ORDER, bare, {"status": "success"}], "meta": {"total_pages": 3}}
+    adapter = _answering(httpx.Response(200, json=body), seen)
+    assert adapter.orders(None) == OrdersPage(
+        items=(
+            OnOrder(
+                provider_order_id="12ade33a-21c0-473b-b055-b3c836e1c292",
+                word="pending",
+                reference="MY REF 001",
+                created_at=datetime(2018, 1, 1, tzinfo=UTC),
+            ),
+            OnOrder(provider_order_id="2"),
+        ),
+        cursor="2",
+    )
+    assert adapter.orders("3").cursor is None
+    assert [(it.url.path, it.url.params.multi_items()) for it in seen] == [
+        ("/v2/number_orders", [("page[number]", page), ("page[size]", "250")]) for page in ("1", "3")
+    ]
+
+
+# Giving back
+
+
+def _requests(*records: dict[str, Any], deleted: httpx.Response | Exception) -> tuple[Provider, list[httpx.Request]]:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        if request.method == "GET":
+            return httpx.Response(200, json={"data": records, "meta": {"total_pages": 1}})
+        if isinstance(deleted, Exception):
+            raise deleted
+        return deleted
+
+    return _adapter(httpx.MockTransport(answer)), seen
+
+
+DELETED = httpx.Response(200, json={"data": {"id": OWNED["id"], "status": "deleted"}})
+
+
+def test_number_is_deleted_by_the_id_of_its_record() -> None:
+    longer = OWNED | {"id": "1", "phone_number": "+197055550981"}
+    before = OWNED | {"id": "2", "status": "deleted"}
+    adapter, seen = _requests(longer, before, OWNED, deleted=DELETED)
+    assert adapter.release("+19705555098", AssetKind.NUMBER) == "deleted"
+    assert [(it.method, it.url.path) for it in seen] == [
+        ("GET", "/v2/phone_numbers"),
+        ("DELETE", "/v2/phone_numbers/1293384261075731499"),
+    ]
+    assert seen[0].url.params["filter[phone_number]"] == "19705555098"
+    assert seen[1].content == b""
+
+
+@pytest.mark.parametrize("word", ["deleted", "ported-out"])
+def test_number_that_is_given_back_already_is_left_alone(word: str) -> None:
+    adapter, seen = _requests(OWNED | {"status": word}, deleted=DELETED)
+    assert adapter.release("+19705555098", AssetKind.NUMBER) == word
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("record", "value", "kind", "error"),
+    [
+        (OWNED, "+19705555099", AssetKind.NUMBER, NoSuchThingError),
+        (OWNED | {"status": "purchase-failed"}, "+19705555098", AssetKind.NUMBER, NoSuchThingError),
+        (OWNED, "19705555098", AssetKind.NUMBER, NoSuchThingError),
+        (OWNED, "WORD", AssetKind.KEYWORD, NoSuchThingError),
+        (OWNED | {"deletion_lock_enabled": True}, "+19705555098", AssetKind.NUMBER, RefusedError),
+        (OWNED | {"id": None}, "+19705555098", AssetKind.NUMBER, UnreadableError),
+    ],
+)
+def test_number_that_cannot_be_deleted_is_not(
+    record: dict[str, Any], value: str, kind: AssetKind, error: type[ProviderError]
+) -> None:
+    adapter, seen = _requests(record, deleted=DELETED)
+    with pytest.raises(ProviderError) as caught:
+        adapter.release(value, kind)
+    assert type(caught.value) is error
+    assert {it.method for it in seen} <= {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (_error(404, "10005"), NoSuchThingError),
+        (_error(422, "10027"), RefusedError),
+        (_error(400), RefusedError),
+        (_error(403, "10010"), RefusedError),
+        (_error(401, "10009"), AccountFaultError),
+        (_error(429, "10011"), AccountFaultError),
+        (_error(409, "10036"), UnclearError),
+        (_error(503), UnclearError),
+        (httpx.ReadTimeout("slow"), UnclearError),
+        (httpx.ConnectError("no"), NotSentError),
+    ],
+)
+def test_deleting_is_never_repeated_and_told_apart(
+    answer: httpx.Response | Exception, error: type[ProviderError]
+) -> None:
+    adapter, seen = _requests(OWNED, deleted=answer)
+    with pytest.raises(ProviderError) as caught:
+        adapter.release("+19705555098", AssetKind.NUMBER)
+    assert type(caught.value) is error
+    assert [it.method for it in seen] == ["GET", "DELETE"]
+
+
+def test_deletion_that_says_nothing_is_a_deletion() -> None:
+    adapter, _ = _requests(OWNED, deleted=httpx.Response(200))
+    assert adapter.release("+19705555098", AssetKind.NUMBER) == "deleted"
+
+
+def test_order_whose_numbers_are_all_released_reads_deleted(adapter: Provider, simulator: TelnyxSimulator) -> None:
+    items = [{"criteria": {"country": "US"}, "quantity": 2}]
+    message = OrderMessage.model_validate({"order_id": "o-1", "provider": "telnyx", "items": items})
+    plan = adapter.plan(message)
+    adapter.place(plan, "reference-1")
+    simulator.advance(10)
+    for asset in plan.chosen:
+        assert simulator.orders()[0]["status"] == "success"
+        adapter.release(asset.value, AssetKind.NUMBER)
+        assert not simulator.owns(asset.value)
+    assert simulator.orders()[0]["status"] == "deleted"
 
 
 # Registering

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from numberdesk.domain.order import Order
+from numberdesk.domain.order import Asset, Order
 from numberdesk.domain.request import OrderMessage, Request
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.words import AssetKind, AssetState, OrderState
@@ -438,6 +438,122 @@ def test_account_out_of_funds_is_a_fault_of_the_account(simulator: TelnyxSimulat
         adapter.place(adapter.plan(_message({"criteria": {"country": "US"}, "quantity": 1})), REFERENCE)
     assert (caught.value.code, caught.value.throttled) == ("20100", False)
     assert simulator.sales() == []
+
+
+# Once more
+
+
+def _frozen(*assets: tuple[str, str | None, str | None], **told: Any) -> tuple[Asset, ...]:
+    return tuple(
+        Asset(value=value, state=AssetState.PENDING, word="chosen", country=country, number_type=kind, **told)
+        for value, country, kind in assets
+    )
+
+
+def test_frozen_numbers_are_ordered_again_and_nothing_is_read() -> None:
+    seen: list[httpx.Request] = []
+    adapter = _adapter(_answering(_found(), seen=seen), connection_id="1")
+    message = _message(
+        {"criteria": {"country": "US"}, "quantity": 2},
+        {"numbers": ["+13125550100", "+13125550101"]},
+        {"criteria": {"country": "DE"}, "quantity": 1, "requirement_group_id": "group-1"},
+    )
+    frozen = _frozen(
+        ("+13125550100", "US", None),
+        ("+13125550102", "US", "local"),
+        ("+13125550103", "US", "local"),
+        ("+4930901820", "DE", "local"),
+        features=("sms",),
+        upfront_cost="1.00",
+        monthly_cost="2.00",
+        currency="USD",
+    )
+    plan = adapter.plan(message, exclude=frozenset({"+13125550102"}), frozen=frozen)
+    assert seen == []
+    assert plan.payload == {
+        "phone_numbers": [
+            {"phone_number": "+13125550100"},
+            {"phone_number": "+13125550102"},
+            {"phone_number": "+13125550103"},
+            {"phone_number": "+4930901820", "requirement_group_id": "group-1"},
+        ],
+        "connection_id": "1",
+    }
+    assert [asset.value for asset in plan.chosen] == [asset.value for asset in frozen]
+    assert {(it.features, it.upfront_cost, it.monthly_cost, it.currency, it.word) for it in plan.chosen} == {
+        (("sms",), "1.00", "2.00", "USD", "chosen")
+    }
+    assert plan.shortfall == "item 2: 1 of 2 numbers found"
+
+
+def test_frozen_numbers_keep_the_groups_of_their_items() -> None:
+    message = _message(
+        {"criteria": {"country": "DE"}, "quantity": 1, "requirement_group_id": "group-1"},
+        {"criteria": {"country": "DE", "number_type": "mobile"}, "quantity": 1, "requirement_group_id": "group-2"},
+        {"numbers": ["+4930901"], "requirement_group_id": "group-3"},
+        {"criteria": {"country": "DE"}, "quantity": 3, "requirement_group_id": "group-4"},
+    )
+    frozen = _frozen(
+        ("+4930901", "DE", None),
+        ("+49302", "DE", "local"),
+        ("+491511", "DE", "mobile"),
+        ("+49303", "DE", "local"),
+        ("+49304", "DE", "local"),
+        ("+331", "FR", "local"),
+    )
+    plan = _adapter(_answering(_found())).plan(message, frozen=frozen)
+    assert plan.payload["phone_numbers"] == [
+        {"phone_number": "+4930901", "requirement_group_id": "group-3"},
+        {"phone_number": "+49302", "requirement_group_id": "group-1"},
+        {"phone_number": "+491511", "requirement_group_id": "group-2"},
+        {"phone_number": "+49303", "requirement_group_id": "group-4"},
+        {"phone_number": "+49304", "requirement_group_id": "group-4"},
+        {"phone_number": "+331"},
+    ]
+    assert plan.shortfall == "item 4: 2 of 3 numbers found"
+
+
+def test_frozen_numbers_that_were_bought_are_not_sold_again(simulator: TelnyxSimulator) -> None:
+    adapter = _adapter(SimulatorTransport(simulator))
+    message = _message({"criteria": {"country": "US"}, "quantity": 2})
+    plan = adapter.plan(message)
+    simulator.fault("create_order", "lose_answer")
+    with pytest.raises(UnclearError):
+        adapter.place(plan, REFERENCE)
+    frozen = _frozen(*((it.value, it.country, it.number_type) for it in plan.chosen))
+    again = adapter.plan(message, frozen=frozen)
+    assert again.payload == plan.payload
+    with pytest.raises(RefusedError) as caught:
+        adapter.place(again, REFERENCE)
+    assert (caught.value.code, caught.value.numbers_gone) == ("85001", True)
+    assert len(simulator.sales()) == 1
+
+
+def test_search_of_long_ago_does_not_hold_any_more(simulator: TelnyxSimulator) -> None:
+    adapter = _adapter(SimulatorTransport(simulator))
+    message = _message({"criteria": {"country": "US"}, "quantity": 1})
+    [chosen] = adapter.plan(message).chosen
+    simulator.advance(timedelta(hours=25).total_seconds())
+    again = adapter.plan(message, frozen=_frozen((chosen.value, chosen.country, chosen.number_type)))
+    with pytest.raises(RefusedError) as caught:
+        adapter.place(again, REFERENCE)
+    assert caught.value.code == "85000"
+    assert simulator.sales() == []
+
+
+def test_chosen_number_brings_its_cost_and_features() -> None:
+    row = {
+        "phone_number": "+19705555098",
+        "cost_information": {"upfront_cost": "3.21", "monthly_cost": 6.5, "currency": "USD"},
+        "features": [{"name": "sms"}, {"name": "voice"}, {}],
+    }
+    answer = httpx.Response(200, json={"data": [row, {"phone_number": "+19705555099", "features": None}]})
+    plan = _adapter(_answering(answer)).plan(_message({"criteria": {"country": "US"}, "quantity": 2}))
+    told = {it.value: (it.features, it.upfront_cost, it.monthly_cost, it.currency) for it in plan.chosen}
+    assert told == {
+        "+19705555098": (("sms", "voice"), "3.21", "6.5", "USD"),
+        "+19705555099": (None, None, None, None),
+    }
 
 
 # Finding

@@ -180,6 +180,51 @@ def test_searches_and_what_is_owned(simulator: CallFireSimulator, client: httpx.
     assert [k.text for k in free.iter(f"{D}Keyword") if k.text] == ["STAR"]
 
 
+def lease(client: httpx.Client, number: str) -> tuple[str, str, str]:
+    """Status, end and renewal of a number's lease."""
+    shown = ElementTree.fromstring(client.get(f"{BASE}/{number}").text)
+    paths = (f"{D}Status", f"{D}LeaseInfo/{D}LeaseEnd", f"{D}LeaseInfo/{D}AutoRenew")
+    status, end, renews = (shown.findtext(f"{D}Number/{path}", "") for path in paths)
+    return status, end, renews
+
+
+def test_lease_renews_itself_until_it_is_released(simulator: CallFireSimulator, client: httpx.Client) -> None:
+    number = simulator.buy_by_hand()[1:]
+    assert lease(client, number) == ("ACTIVE", "2026-04-01Z", "true")
+    simulator.advance(31 * 86400)
+    assert lease(client, number) == ("ACTIVE", "2026-05-01Z", "true")
+    for _ in range(2):
+        assert client.put(f"{BASE}/release", data={"Number": number}).status_code == 204
+        assert lease(client, number) == ("RELEASED", "2026-05-01Z", "false")
+        simulator.advance(86400)
+    assert simulator.is_released(f"+{number}")
+    simulator.advance(30 * 86400)
+    assert client.get(f"{BASE}/{number}").status_code == 404
+    assert not simulator.owns(f"+{number}")
+    assert simulator.sales() == []
+
+
+def test_release_of_what_is_not_there_is_refused(simulator: CallFireSimulator, client: httpx.Client) -> None:
+    simulator.buy_by_hand(keyword="Mint")
+    foreign = simulator.buy_by_hand("toll_free", account="other")
+    for form, status in (({}, 400), ({"Numbers": "1"}, 400), ({"Keyword": "SUN"}, 404), ({"Number": foreign[1:]}, 404)):
+        assert client.put(f"{BASE}/release", data=form).status_code == status
+    assert not simulator.is_released("Mint")
+    assert client.put(f"{BASE}/release", data={"Keyword": "mint"}).status_code == 204
+    assert simulator.is_released("MINT")
+
+
+def test_what_is_taken_away_is_gone(simulator: CallFireSimulator, client: httpx.Client) -> None:
+    create(client, Keywords="SUN")
+    simulator.advance(4)
+    simulator.take_away("sun")
+    assert not simulator.owns("SUN")
+    assert read(client, simulator.orders()[0]["order_id"])["Keywords"] == "SUN"
+    for call in (simulator.take_away, simulator.is_released):
+        with pytest.raises(LookupError):
+            call("SUN")
+
+
 def test_credentials_and_purchases(simulator: CallFireSimulator, client: httpx.Client) -> None:
     refused = client.post(f"{BASE}/order", data=FORM, auth=("login", "wrong"))
     assert refused.status_code == 401

@@ -221,3 +221,21 @@ def test_search_and_leases(client: httpx.Client) -> None:
     assert code(client.post("/v1/phone_numbers/leases", data=form)) == -10001
     assert client.delete(f"/v1/phone_numbers/leases/{lease['lease']['lease_id']}").status_code == 200
     assert client.get("/v1/phone_numbers/leases").json()["data"] == []
+
+
+def test_leases_come_and_go_behind_the_orders_back(simulator: TeleSignSimulator, client: httpx.Client) -> None:
+    simulator.configure(setup_price=0.8, recurring_price=1.25)
+    number = simulator.buy_by_hand()
+    [lease] = client.get("/v1/phone_numbers/leases").json()["data"]
+    assert (lease["phone_number"], lease["setup_price"], lease["recurring_price"]) == (number[1:], 0.8, 1.25)
+    assert lease["lease"] == {
+        "lease_id": 3914,
+        "created_on_utc": "2026-03-02T09:00:00.000000Z",
+        "expires_on_utc": None,
+    }
+    assert simulator.owns(number)
+    assert not simulator.owns(number, "other")
+    with pytest.raises(LookupError):
+        simulator.take_away(number, "other")
+    simulator.take_away(number)
+    assert client.get("/v1/phone_numbers/leases").json()["data"] == simulator.orders() == simulator.sales() == []

@@ -184,3 +184,39 @@ def test_comment_gets_more_time_later_and_silently(simulator: TelnyxSimulator, c
     assert client.get(number).json()["data"]["deadline"] == "2026-03-02T12:00:00Z"
     comments = client.get("/comments").json()["data"]
     assert {it["commenter_type"] for it in comments} == {"user"}
+
+
+def test_numbers_come_and_go_behind_the_desk_s_back(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+    number = simulator.buy_by_hand()
+    [listed] = client.get("/number_orders").json()["data"]
+    assert (listed["status"], listed["customer_reference"]) == ("success", None)
+    assert [it["phone_number"] for it in client.get("/phone_numbers").json()["data"]] == [number]
+    assert simulator.sales() == []
+    assert simulator.owns(number)
+    assert not simulator.owns(number, "other")
+    simulator.take_away(number)
+    assert client.get("/phone_numbers").json()["data"] == []
+    assert client.get("/number_orders").json()["data"][0]["status"] == "success"
+    with pytest.raises(LookupError):
+        simulator.take_away(number)
+
+
+def test_one_number_of_several_is_deleted(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+    bought = order(client, "US", 2)
+    simulator.advance(3)
+    first, second = client.get("/phone_numbers").json()["data"]
+    assert client.delete(f"/phone_numbers/{first['id']}").json()["data"]["status"] == "deleted"
+    assert client.delete(f"/phone_numbers/{first['id']}").status_code == 404
+    assert client.delete(f"/phone_numbers/{bought['phone_numbers'][0]['id']}").status_code == 404
+    shown = client.get(f"/number_orders/{bought['id']}").json()["data"]
+    statuses = {it["phone_number"]: it["requirements_status"] for it in shown["phone_numbers"]}
+    assert statuses == {first["phone_number"]: "deleted", second["phone_number"]: "approved"}
+    assert shown["status"] == "success"
+
+
+def test_numbers_cost_what_is_set(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+    simulator.configure(upfront_cost="3.00", monthly_cost="2.50", currency="EUR")
+    [found] = client.get(
+        "/available_phone_numbers", params={"filter[country_code]": "US", "filter[limit]": "1"}
+    ).json()["data"]
+    assert found["cost_information"] == {"upfront_cost": "3.00", "monthly_cost": "2.50", "currency": "EUR"}

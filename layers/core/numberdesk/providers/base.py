@@ -244,11 +244,12 @@ class Market(Protocol):
         """List what the account owns. Raises as `search_numbers` does; a cursor that is none of ours is refused."""
 
     def orders(self, cursor: str | None) -> OrdersPage:
-        """List the account's number orders. Raises as `owned` does."""
+        """List the account's number orders. Raises as `owned` does, and NotAbleError where the account's settings leave it out."""
 
     def release(self, value: str, kind: AssetKind) -> str:
-        """Give a number (E.164) or keyword back: the provider's word for what came of it. It is no longer billed from then on.
+        """Give a number (E.164) or keyword back: the provider's word for what came of it.
 
+        What is paid for goes on: at TeleSign and CallFire to the end of the month that has begun. No further one is billed.
         A repeat does no harm: what is released already counts as released.
 
         Raises:

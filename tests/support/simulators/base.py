@@ -188,10 +188,11 @@ class Simulator:
         self.app.add_url_rule(path, f"{operation} {path}", serve, methods=[method], provide_automatic_options=False)
 
     def _serve(self, operation: str, view: View, arguments: dict[str, Any]) -> Response:
-        request.get_data(cache=True)  # before the form is parsed: a signature is over the raw bytes
+        # Before the form is parsed: a signature is over the raw bytes.
+        body = request.get_data(cache=True).decode(errors="replace")
         with self.lock:
             self._advance(self.clock.now())
-            fault = self._faults.next(operation)
+            fault = self._faults.next(operation, body)
             g.account = ""
             if fault is not None and fault.kind in WORK_NOT_DONE:
                 response = self._fault_response(fault)
@@ -320,7 +321,7 @@ class Simulator:
         """Script a fault of an operation ("*": any), for the next ``times`` calls (None: until cleared).
 
         Options are the fields of ``Fault``: after (calls to let pass first), seconds, status, body, content_type,
-        retry_after, reset.
+        retry_after, reset, holding (only calls whose body holds this text).
         """
         self._faults.add(Fault(operation, kind, times, **options))
 

@@ -21,6 +21,8 @@ class Fault:
     - ``slow``: the work is done and the right answer comes ``seconds`` late.
     - ``throttle``: 429 in the provider's own words, with ``retry_after`` and/or ``reset`` (seconds) as headers.
     - ``nonsense``: the work is done, the answer is 200 with an HTML page; ``truncated``: half of the right answer.
+
+    With ``holding`` it strikes, of those calls, only the ones whose body holds this text, as it goes over the wire.
     """
 
     operation: str
@@ -33,6 +35,7 @@ class Fault:
     content_type: str = "text/html"
     retry_after: str | None = None
     reset: int | None = None
+    holding: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(FaultKind):
@@ -51,10 +54,10 @@ class FaultScript:
     def clear(self) -> None:
         self._faults.clear()
 
-    def next(self, operation: str) -> Fault | None:
+    def next(self, operation: str, body: str = "") -> Fault | None:
         """The fault that strikes this call, or None; used-up faults are dropped."""
         for fault in self._faults:
-            if fault.operation not in (operation, "*"):
+            if fault.operation not in (operation, "*") or fault.holding not in body:
                 continue
             if fault.after > 0:
                 fault.after -= 1

@@ -68,6 +68,14 @@ def test_wrong_answers(simulator: TelnyxSimulator, client: httpx.Client, kind: A
     assert simulator.purchases() == bought
 
 
+def test_a_fault_waits_for_the_call_that_holds_a_text(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+    simulator.fault("create_order", "status", holding="mine")
+    assert buy(client).status_code == 200
+    order = {"phone_numbers": [{"phone_number": "+13125550100"}], "customer_reference": "all mine"}
+    assert client.post("/v2/number_orders", json=order).status_code == 500
+    assert simulator.purchases() == 1
+
+
 def test_throttle_speaks_as_the_provider_does(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     simulator.fault("list_orders", "throttle", after=1, retry_after="7", reset=3)
     assert client.get("/v2/number_orders").status_code == 200

@@ -185,7 +185,8 @@ def _compare(
             changes.append(_change(ChangeKind.DEADLINE_SET, deadline, messages.deadline_set(order, deadline, zone)))
         kept.append(deadline)
     changes += [
-        _change(ChangeKind.DEADLINE_ERASED, was, messages.deadline_erased(order, was, zone)) for was in gone[len(new) :]
+        _change(ChangeKind.DEADLINE_ERASED, was, messages.deadline_erased(order, was, zone, others=bool(values)))
+        for was in gone[len(new) :]
     ]
     return kept, total
 

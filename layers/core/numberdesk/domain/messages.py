@@ -366,14 +366,17 @@ def deadline_moved(order: Order, deadline: Deadline, was: datetime, zone: ZoneIn
     )
 
 
-def deadline_erased(order: Order, deadline: Deadline, zone: ZoneInfo, *, over: bool = False) -> str:
-    """Tell an erased deadline; `over` where nothing that it was for is open any more."""
+def deadline_erased(
+    order: Order, deadline: Deadline, zone: ZoneInfo, *, over: bool = False, others: bool = False
+) -> str:
+    """Tell an erased deadline; `over` where nothing that it was for is open any more, `others` where other ones stand there."""
     if deadline.own:
         how = "was missed" if deadline.missed else "is met"
         return f"{subject(order)}: everything on its own list is done; its deadline, {instant(deadline.value, zone)}, {how}."
+    left = "no number has it any more, and another one stands" if others else "nothing is owed for now"
     return (
         f"{subject(order)}: the deadline of {_where(order, deadline.sub_order_id)}, {instant(deadline.value, zone)}, was erased; "
-        f"{'none of its numbers is open any more' if over else 'nothing is owed for now'}."
+        f"{'none of its numbers is open any more' if over else left}."
     )
 
 

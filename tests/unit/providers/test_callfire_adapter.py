@@ -622,7 +622,10 @@ def test_orders_are_paged_to_their_end(tell_total: bool) -> None:
         items = [{"id": number} for number in range(offset, min(offset + 100, 230))]
         return httpx.Response(200, json={"items": items} | ({"totalCount": 230} if tell_total else {}))
 
-    provider, cursor, ids, cursors = _provider(_Answers(answer), v2_find=True), None, [], []
+    provider = _provider(_Answers(answer), v2_find=True)
+    cursor: str | None = None
+    ids: list[str] = []
+    cursors: list[str | None] = []
     while cursor is not None or not cursors:
         page = provider.orders(cursor)
         ids += [it.provider_order_id for it in page.items]

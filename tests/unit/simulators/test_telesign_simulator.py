@@ -238,4 +238,5 @@ def test_leases_come_and_go_behind_the_orders_back(simulator: TeleSignSimulator,
     with pytest.raises(LookupError):
         simulator.take_away(number, "other")
     simulator.take_away(number)
-    assert client.get("/v1/phone_numbers/leases").json()["data"] == simulator.orders() == simulator.sales() == []
+    assert client.get("/v1/phone_numbers/leases").json()["data"] == []
+    assert (simulator.orders(), simulator.sales()) == ([], [])

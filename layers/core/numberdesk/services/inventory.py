@@ -160,7 +160,7 @@ class Stocktaker:
         return _Seen(owned, on_order)
 
     def _owned(self, connection: Provider) -> dict[str, Owned]:
-        return {it.value: it for it in _pages(connection.owned, self.desk.clock)}
+        return {_same(it.value): it for it in _pages(connection.owned, self.desk.clock)}
 
     def _open_orders(self, provider: str, account: str) -> list[Order]:
         """Every order of the account that is not over."""
@@ -178,8 +178,8 @@ class Stocktaker:
 
     def _orphans(self, seen: _Seen, known: _Known, now: datetime) -> Iterable[str]:
         """What the account owns and no order of ours holds."""
-        ours = {holding.value for holding in known.holdings}
-        coming = {asset.value for order in known.open_orders for asset in order.assets}
+        ours = {_same(holding.value) for holding in known.holdings}
+        coming = {_same(asset.value) for order in known.open_orders for asset in order.assets}
         # A purchase whose numbers nobody knows yet may be any number that began since.
         unclear = earliest(
             *(
@@ -201,7 +201,7 @@ class Stocktaker:
         """What an order of ours holds and the account does not own. Asked twice: a page that shifts hides what is on it."""
         if Ability.OWNED not in registry.capabilities(provider).abilities:
             return
-        held = {it.value for it in known.holdings if it.since < began_at}
+        held = {_same(it.value) for it in known.holdings if it.since < began_at}
         missing = held - _kept(seen.owned)
         if missing:
             missing -= _kept(self._owned(connection))
@@ -251,12 +251,12 @@ class Stocktaker:
 
     def _enrich(self, seen: _Seen, known: _Known, last: datetime | None) -> None:
         """Keep with numbers what the provider tells of them and their order did not: with those that are new since the last time."""
-        new = (it for it in known.holdings if it.value in seen.owned and (last is None or it.since >= last))
+        new = (it for it in known.holdings if _same(it.value) in seen.owned and (last is None or it.since >= last))
         for order_id in list(dict.fromkeys(holding.order_id for holding in new))[:_MOST_ENRICHED]:
             order = self.desk.store.get(order_id)
             if order is None:
                 continue
-            richer = tuple(_enriched(asset, seen.owned.get(asset.value)) for asset in order.assets)
+            richer = tuple(_enriched(asset, seen.owned.get(_same(asset.value))) for asset in order.assets)
             if richer == order.assets:
                 continue
             try:
@@ -311,9 +311,14 @@ def _pages(read: Callable[[str | None], _Page[T]], clock: Clock) -> Iterator[T]:
     raise UnreadableError("the list has no end")
 
 
+def _same(value: str) -> str:
+    """Write a keyword as one that knows no case: providers spell it their own way. Numbers stay as they are."""
+    return value.casefold()
+
+
 def _doubles(known: _Known) -> Iterable[str]:
     """What two orders of ours hold."""
-    times = Counter(holding.value for holding in known.holdings)
+    times = Counter(_same(holding.value) for holding in known.holdings)
     return (f"double/{value}" for value, number in times.items() if number > 1)
 
 

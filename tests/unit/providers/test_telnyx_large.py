@@ -44,11 +44,18 @@ def message(quantity: int, country: str = "DE") -> OrderMessage:
     return OrderMessage.model_validate(fields)
 
 
+class Waiting(Clock):
+    """Time that passes while somebody waits."""
+
+    def sleep(self, duration: timedelta) -> None:
+        self.advance(duration.total_seconds())
+
+
 class Desk:
     """The adapter at the simulator, and one order that is looked at as it is due."""
 
     def __init__(self, quantity: int, country: str = "DE", **settings: Any) -> None:
-        self.clock = Clock(NOW)
+        self.clock = Waiting(NOW)
         self.simulator = TelnyxSimulator(self.clock)
         self.simulator.configure(**settings)
         credentials = Credentials("telnyx", "default", "https://api.telnyx.com/v2", {"api_key": "KEY-telnyx"})

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from numberdesk.domain import errands, lists
+from numberdesk.domain import errands, gate, lists
+from numberdesk.domain.costs import Limits, Spent
+from numberdesk.domain.gate import Gate
 from numberdesk.domain.ledger import MOST_ENTRIES, Entry
-from numberdesk.domain.order import Asset, Attempt, Change, Deadline
+from numberdesk.domain.order import Asset, Attempt, Change, Deadline, Reservation
 from numberdesk.domain.profile import Profile, ProfileKey, Upload
+from numberdesk.domain.request import NumbersItem
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.values import (
     Address,
@@ -31,7 +35,18 @@ from numberdesk.domain.values import (
 )
 from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, OrderState
 from numberdesk.providers.base import SlotBusyError
-from numberdesk.services.ports import ClaimedError, ConflictError, KeptComment, RawEvent, Receipt
+from numberdesk.services.ports import (
+    ClaimedError,
+    ConflictError,
+    GateClosedError,
+    Holding,
+    Inventory,
+    KeptComment,
+    LimitError,
+    RawEvent,
+    Receipt,
+    SameContentError,
+)
 from tests.support.builders import START, account_entry, entries, message, received
 
 if TYPE_CHECKING:
@@ -51,9 +66,11 @@ UNKNOWN = Change(kind=ChangeKind.ORDER_UNKNOWN, data={"why": "lost"}, message="I
 BLOCKED, UNBLOCKED = ChangeKind.PROVIDER_ACCOUNT_BLOCKED, ChangeKind.ACCOUNT_UNBLOCKED
 
 
-def create(store: Store, order_id: str = "order-1", at: datetime = START, **fields: object) -> Order:
+def create(
+    store: Store, order_id: str = "order-1", at: datetime = START, *items: dict[str, object], **fields: object
+) -> Order:
     """Record a new order, due at once, and give it."""
-    sent = message(order_id, **fields)  # type: ignore[arg-type]
+    sent = message(order_id, *items, **fields)  # type: ignore[arg-type]
     order, changes = received(sent, at)
     assert store.create(order, sent, entries(order, *changes))
     return order
@@ -70,6 +87,61 @@ def changed(order: Order, *changes: Change, store: Store, **fields: object) -> O
 
 def number(value: str, state: AssetState = AssetState.PENDING) -> Asset:
     return Asset(value=value, state=state, word=state.value)
+
+
+def numbers(count: int, state: AssetState = AssetState.PENDING, first: int = 0) -> tuple[Asset, ...]:
+    return tuple(number(f"+1312{index:07}", state) for index in range(first, first + count))
+
+
+def begun(
+    order: Order,
+    *,
+    store: Store,
+    limits: Limits | None = None,
+    gate: Gate | None = None,
+    content: str | None = None,
+    day: str = DAY,
+    count: int = 2,
+    cost: dict[str, str] | None = None,
+    **costs: str,
+) -> Order:
+    """Write the intent to buy so many numbers."""
+    reserved = Reservation(day=day, numbers=count, cost=cost or costs)
+    after = order.with_(
+        version=order.version + 1, state=OrderState.PLACING, reserved=reserved, content_lock=content, updated_at=START
+    )
+    return store.commit(order, after, [], limits=limits, gate=gate)
+
+
+def switched(gate: Gate, store: Store, **fields: object) -> Gate:
+    """Write the next version of the gate."""
+    after = gate.model_copy(update={"version": gate.version + 1, **fields})
+    assert store.put_gate(after, gate_entry(after)) is True
+    return after
+
+
+def gate_entry(gate: Gate) -> Entry:
+    return Entry(
+        id=f"gate-{gate.version}",
+        subject="desk/placing",
+        position=f"{gate.version:010}",
+        at=START,
+        kind=ChangeKind.PLACING_STOPPED,
+        actor="test",
+        correlation_id="c",
+    )
+
+
+def upload(file_id: str = "f-1", owner: str = "order/order-1") -> Upload:
+    return Upload(
+        file_id=file_id,
+        owner=owner,
+        key=f"k/{file_id}",
+        content_type="application/pdf",
+        filename="scan.pdf",
+        created_at=START,
+        created_by="arn:1",
+    )
 
 
 def deadline(value: datetime, *, version: int = 1, missed: bool = False) -> Deadline:
@@ -195,11 +267,38 @@ class StoreContract:
         emptied = changed(delivered, store=store, assets=())
         assert store.get("order-1") == emptied
 
-    def test_250_numbers_survive(self, store: Store) -> None:
+    def test_what_is_committed_is_given_as_it_is_read(self, store: Store) -> None:
         order = create(store)
-        many = tuple(number(f"+1312555{index:04}") for index in range(250))
-        full = changed(order, store=store, assets=many)
-        assert store.get("order-1") == full
+        for count in (250, 251, 500, 250, 0, 1):
+            order = changed(order, store=store, assets=numbers(count))
+            assert store.get("order-1") == order
+            assert len(order.assets) == count
+
+    def test_10000_numbers_survive(self, store: Store) -> None:
+        many = numbers(10_000)
+        order = changed(create(store), store=store, assets=many)
+        assert store.get("order-1") == order
+        # One, all, and all but a few are others.
+        for now in (
+            (*many[:5000], number("+49301"), *many[5001:]),
+            numbers(10_000, AssetState.UNDER_REVIEW),
+            numbers(9_600),
+            numbers(10),
+        ):
+            order = changed(order, store=store, assets=now)
+            found = store.get("order-1")
+            assert found == order
+            assert found is not None
+            assert found.assets == now
+
+    def test_10000_numbers_may_be_asked_for(self, store: Store) -> None:
+        wanted = [f"+1312{index:07}" for index in range(10_000)]
+        sent = message("order-2").model_copy(update={"items": [NumbersItem(numbers=wanted)]})
+        order, changes = received(sent)
+        assert store.create(order, sent, entries(order, *changes))
+        assert store.get("order-2") == order
+        assert changed(order, store=store, waiting_for="something") == store.get("order-2")
+        assert store.message("order-2") == sent
 
     # Claims
 
@@ -235,6 +334,299 @@ class StoreContract:
         with pytest.raises(ConflictError):
             changed(order, store=store, provider_order_id="T-1")
         assert store.order_of("telnyx", "default", "T-1") is None
+
+    def test_spares_are_claimed_as_well(self, store: Store) -> None:
+        order = changed(create(store), store=store, provider_order_id="T-1")
+        order = changed(order, store=store, spares=("T-2",))
+        order = changed(order, store=store, spares=("T-2", "T-3"))
+        assert [store.order_of("telnyx", "default", f"T-{index}") for index in range(5)] == [
+            None,
+            "order-1",
+            "order-1",
+            "order-1",
+            None,
+        ]
+        other = create(store, "order-2")
+        with pytest.raises(ClaimedError) as claimed:
+            changed(other, store=store, spares=("T-3",))
+        assert claimed.value.order_id == "order-1"
+        with pytest.raises(ClaimedError):
+            changed(other, store=store, provider_order_id="T-2")
+        assert store.get("order-2") == other
+
+    def test_purchase_may_become_a_spare_of_its_order(self, store: Store) -> None:
+        order = changed(create(store), store=store, provider_order_id="T-1")
+        order = changed(order, store=store, provider_order_id="T-2", spares=("T-1",))
+        assert store.orders_of("telnyx", "default", ["T-1", "T-2"]) == {"T-1": "order-1", "T-2": "order-1"}
+
+    def test_owners_are_read_together(self, store: Store) -> None:
+        changed(create(store), store=store, provider_order_id="T-1", spares=("T-120",))
+        changed(create(store, "order-2"), store=store, provider_order_id="T-50")
+        changed(create(store, "order-3", account="second"), store=store, provider_order_id="T-51")
+        asked = [f"T-{index}" for index in range(130)]
+        assert store.orders_of("telnyx", "default", [*asked, "T-1"]) == {
+            "T-1": "order-1",
+            "T-120": "order-1",
+            "T-50": "order-2",
+        }
+        assert store.orders_of("telnyx", "default", []) == {}
+
+    # What an intent takes
+
+    def test_what_orders_reserve_is_added_up_by_account_and_day(self, store: Store) -> None:
+        assert store.spent("telnyx", "default", DAY) == Spent()
+        begun(create(store), store=store, USD="1.10", EUR="0.1")
+        begun(create(store, "order-2"), store=store, count=3, USD="2.20", EUR="0.2")
+        begun(create(store, "order-3"), store=store, day="2026-11-23", USD="7")
+        begun(create(store, "order-4", account="second"), store=store, USD="9")
+        # To the cent: these are no floats.
+        assert store.spent("telnyx", "default", DAY) == Spent(numbers=5, cost={"EUR": "0.3", "USD": "3.3"})
+        assert store.spent("telnyx", "default", "2026-11-23") == Spent(numbers=2, cost={"USD": "7"})
+        assert store.spent("telnyx", "second", DAY) == Spent(numbers=2, cost={"USD": "9"})
+        assert store.spent("telesign", "default", DAY) == Spent()
+
+    def test_currency_may_have_any_name(self, store: Store) -> None:
+        odd = {"": "1", "numbers": "2", "a b-c#d:e": "3", "\u20ac": "100"}
+        begun(create(store), store=store, cost=odd)
+        limits = Limits(cost_per_day={"a b-c#d:e": Decimal(4), "SELECT": Decimal(1)})
+        with pytest.raises(LimitError, match=r"3 a b-c#d:e were spent"):
+            begun(create(store, "order-2"), store=store, limits=limits, cost=odd)
+        assert store.spent("telnyx", "default", DAY) == Spent(numbers=2, cost=odd)
+
+    def test_what_was_reserved_is_given_back_corrected_and_moved(self, store: Store) -> None:
+        order = begun(create(store), store=store, USD="1.50")
+        reserved = Reservation(day=DAY, numbers=2, cost={"USD": "2", "EUR": "3"})
+        order = changed(order, store=store, reserved=reserved)
+        assert store.spent("telnyx", "default", DAY) == Spent(numbers=2, cost={"EUR": "3", "USD": "2"})
+        order = changed(order, store=store, reserved=reserved.model_copy(update={"day": "2026-11-23"}))
+        assert store.spent("telnyx", "default", DAY) == Spent()
+        assert store.spent("telnyx", "default", "2026-11-23") == Spent(numbers=2, cost={"EUR": "3", "USD": "2"})
+        changed(order, store=store, reserved=None)
+        assert store.spent("telnyx", "default", "2026-11-23") == Spent()
+
+    @pytest.mark.parametrize(
+        ("limits", "says"),
+        [
+            (Limits(numbers_per_order=3), None),
+            (Limits(numbers_per_order=2), "2 is the limit for one order"),
+            (Limits(numbers_per_day=5), None),
+            (Limits(numbers_per_day=4), "4 is the limit for a day"),
+            # Not even alone.
+            (Limits(numbers_per_day=2), "2 is the limit for a day"),
+            (Limits(cost_per_day={"USD": Decimal(5)}), None),
+            (Limits(cost_per_day={"USD": Decimal("4.99")}), "4.99 USD is the limit for a day"),
+            (Limits(cost_per_day={"USD": Decimal(2)}), "2 USD is the limit for a day"),
+            (Limits(cost_per_day={"EUR": Decimal("0.01")}), None),
+            (Limits(numbers_per_day=5, cost_per_day={"USD": Decimal(5), "EUR": Decimal(9)}), None),
+            (Limits(numbers_per_day=5, cost_per_day={"EUR": Decimal(9), "USD": Decimal(4)}), "4 USD is the limit"),
+        ],
+    )
+    def test_intent_beyond_a_limit_is_not_written(self, store: Store, limits: Limits, says: str | None) -> None:
+        begun(create(store), store=store, USD="2")
+        order = create(store, "order-2")
+        if says is None:
+            begun(order, store=store, limits=limits, count=3, USD="3")
+            assert store.spent("telnyx", "default", DAY) == Spent(numbers=5, cost={"USD": "5"})
+            return
+        with pytest.raises(LimitError, match=says):
+            begun(order, store=store, limits=limits, count=3, USD="3")
+        assert store.get("order-2") == order
+        assert store.spent("telnyx", "default", DAY) == Spent(numbers=2, cost={"USD": "2"})
+
+    def test_first_of_a_day_is_held_to_its_limits(self, store: Store) -> None:
+        order = create(store)
+        for limits in (Limits(numbers_per_day=1), Limits(cost_per_day={"USD": Decimal(1)})):
+            with pytest.raises(LimitError):
+                begun(order, store=store, limits=limits, USD="2")
+        begun(order, store=store, limits=Limits(numbers_per_day=2, cost_per_day={"USD": Decimal(2)}), USD="2")
+
+    def test_order_counts_once_against_a_limit(self, store: Store) -> None:
+        order = begun(create(store), store=store, count=3, USD="3")
+        limits = Limits(numbers_per_day=4, cost_per_day={"USD": Decimal(4)})
+        order = begun(order, store=store, limits=limits, count=4, USD="4")
+        with pytest.raises(LimitError, match="it asks for 5 numbers, 0 were ordered"):
+            begun(order, store=store, limits=limits, count=5, USD="4")
+
+    def test_what_is_given_back_needs_no_room(self, store: Store) -> None:
+        begun(create(store), store=store, count=9)
+        order = begun(create(store, "order-2"), store=store, count=9)
+        begun(order, store=store, limits=Limits(numbers_per_day=1), count=5)
+        assert store.spent("telnyx", "default", DAY) == Spent(numbers=14)
+
+    def test_content_is_locked_by_one_order(self, store: Store) -> None:
+        first = begun(create(store), store=store, content="00ff")
+        second = create(store, "order-2")
+        with pytest.raises(SameContentError) as same:
+            begun(second, store=store, content="00ff")
+        assert same.value.order_id == "order-1"
+        assert store.get("order-2") == second
+        assert store.spent("telnyx", "default", DAY) == Spent(numbers=2)
+        begun(create(store, "order-3"), store=store, content="00fe")
+        begun(create(store, "order-4", account="second"), store=store, content="00ff")
+        # It stays locked whatever else is written, and is free once it was given back.
+        first = changed(first, store=store, waiting_for="something")
+        with pytest.raises(SameContentError):
+            begun(second, store=store, content="00ff")
+        first = changed(first, store=store, content_lock=None)
+        begun(second, store=store, content="00ff")
+        with pytest.raises(SameContentError) as same:
+            changed(first, store=store, content_lock="00ff")
+        assert same.value.order_id == "order-2"
+
+    def test_intent_that_fails_takes_nothing(self, store: Store) -> None:
+        order = create(store)
+        changed(order, store=store)
+        with pytest.raises(ConflictError):
+            begun(order, store=store, content="00ff", USD="1")
+        assert store.spent("telnyx", "default", DAY) == Spent()
+        begun(create(store, "order-2"), store=store, content="00ff")
+
+    # The gate
+
+    def test_new_table_has_a_gate_that_is_open(self, store: Store) -> None:
+        found = store.gate()
+        assert found == Gate(table_id=store.table_id()) == store.gate()
+        assert gate.closed_because(found, store.table_id()) is None
+
+    def test_first_order_finds_an_open_gate(self, store: Store) -> None:
+        begun(create(store), store=store, gate=store.gate())
+        assert store.gate().open is True
+
+    def test_gate_is_written_by_one_of_two(self, store: Store) -> None:
+        first = store.gate()
+        assert store.put_gate(first, gate_entry(first)) is False
+        off = switched(first, store, open=False, reason="a test", by="arn:1/alice", at=START)
+        assert store.put_gate(off, gate_entry(off)) is False
+        later = off.model_copy(update={"version": 4})
+        assert store.put_gate(later, gate_entry(later)) is False
+        assert store.gate() == off
+        assert published(store) == [ChangeKind.PLACING_STOPPED]
+        on = switched(off, store, open=True, confirmed_at=START, doubt_until=START + HOUR)
+        assert store.gate() == on
+
+    def test_nothing_is_placed_by_a_gate_that_was_turned_since(self, store: Store) -> None:
+        read = store.gate()
+        first, second = create(store), create(store, "order-2")
+        first = begun(first, store=store, gate=read)
+        off = switched(read, store, open=False, reason="a test", by="arn:1/alice")
+        with pytest.raises(GateClosedError, match="placing is switched off by alice: a test"):
+            begun(second, store=store, gate=read)
+        # Nor by one that was read closed; what needs no gate goes on.
+        with pytest.raises(GateClosedError):
+            begun(second, store=store, gate=off)
+        changed(first, store=store, state=OrderState.PENDING)
+        on = switched(off, store, open=True)
+        with pytest.raises(GateClosedError, match="switched just now"):
+            begun(second, store=store, gate=read)
+        assert store.get("order-2") == second
+        assert store.spent("telnyx", "default", DAY) == Spent(numbers=2)
+        begun(second, store=store, gate=on)
+
+    def test_nothing_is_placed_by_the_gate_of_another_table(self, store: Store) -> None:
+        read = store.gate()
+        order = create(store)
+        switched(read, store, table_id="another")
+        assert gate.restored(store.gate(), store.table_id())
+        with pytest.raises(GateClosedError, match="restored"):
+            begun(order, store=store, gate=read)
+
+    # Accounts and what they hold
+
+    def test_accounts_are_those_that_orders_came_for(self, store: Store) -> None:
+        assert store.accounts() == []
+        create(store)
+        create(store, "order-2")
+        create(store, "order-3", account="second")
+        create(store, "order-4", START, {"keywords": ["PIE"]}, provider="callfire")
+        assert store.accounts() == [("callfire", "default"), ("telnyx", "default"), ("telnyx", "second")]
+
+    def test_order_holds_what_is_active_and_not_released(self, store: Store) -> None:
+        assert list(store.holdings("telnyx", "default")) == []
+        two = (number("+4930111", AssetState.ACTIVE), number("+4930222"))
+        order = changed(create(store), store=store, assets=two, updated_at=START)
+        assert list(store.holdings("telnyx", "default")) == [Holding("+4930111", "order-1", START)]
+        keyword = Asset(kind=AssetKind.KEYWORD, value="PIE", state=AssetState.ACTIVE, word="ok")
+        order = changed(
+            order,
+            store=store,
+            assets=(two[0], number("+4930222", AssetState.ACTIVE), keyword),
+            updated_at=START + HOUR,
+        )
+        found = sorted(store.holdings("telnyx", "default"), key=lambda it: it.value)
+        assert found == [
+            Holding("+4930111", "order-1", START),
+            Holding("+4930222", "order-1", START + HOUR),
+            Holding("PIE", "order-1", START + HOUR),
+        ]
+        released = two[0].model_copy(update={"released_at": START})
+        order = changed(order, store=store, assets=(released, number("+4930222", AssetState.DELETED), keyword))
+        assert [it.value for it in store.holdings("telnyx", "default")] == ["PIE"]
+        changed(order, store=store, assets=())
+        assert list(store.holdings("telnyx", "default")) == []
+
+    def test_two_orders_may_hold_the_same_and_accounts_are_apart(self, store: Store) -> None:
+        active = numbers(60, AssetState.ACTIVE)
+        first = changed(create(store), store=store, assets=active)
+        changed(create(store, "order-2"), store=store, assets=active[:1])
+        changed(create(store, "order-3", account="second"), store=store, assets=active[:1])
+        found = {(it.value, it.order_id) for it in store.holdings("telnyx", "default")}
+        assert found == {*((asset.value, "order-1") for asset in active), (active[0].value, "order-2")}
+        changed(first, store=store, assets=())
+        assert [it.order_id for it in store.holdings("telnyx", "default")] == ["order-2"]
+        assert [it.order_id for it in store.holdings("telnyx", "second")] == ["order-3"]
+
+    def test_account_is_compared_by_one(self, store: Store) -> None:
+        key = ("telnyx", "default")
+        assert store.inventory(*key) == Inventory()
+        assert store.take_inventory(*key, START, START + HOUR) == Inventory()
+        assert store.take_inventory(*key, START, START + HOUR) is None
+        assert store.take_inventory("telnyx", "second", START, START + HOUR) == Inventory()
+        assert store.inventory(*key) == Inventory()
+        done = Inventory(finished_at=START, table_id="t-1", differences=("foreign/+4930111", "missing/P\u00cfE"))
+        entry = account_entry(ChangeKind.INVENTORY_DIFFERS)
+        store.put_inventory(*key, done, entry)
+        assert store.inventory(*key) == done
+        assert published(store) == [ChangeKind.INVENTORY_DIFFERS]
+        # Done, or never finished: the next one begins.
+        assert store.take_inventory(*key, START + SECOND, START + HOUR) == done
+        assert store.take_inventory(*key, START + HOUR - SECOND, START + 2 * HOUR) is None
+        assert store.take_inventory(*key, START + HOUR, START + 2 * HOUR) == done
+        store.put_inventory(*key, Inventory(finished_at=START + HOUR, table_id="t-2"), None)
+        assert store.inventory(*key) == Inventory(finished_at=START + HOUR, table_id="t-2")
+
+    # People's data
+
+    def test_uploads_of_an_order_are_its_own(self, store: Store) -> None:
+        for file_id, owner in (("f-2", "order/order-1"), ("f-1", "order/order-1"), ("f-3", "profiles")):
+            store.put_upload(upload(file_id, owner))
+        store.put_upload(upload("f-4", "order/order-10"))
+        assert store.uploads("order-1") == [upload("f-1"), upload("f-2")]
+        assert store.uploads("order-2") == []
+
+    def test_erasing_leaves_what_is_impersonal_and_other_orders(self, store: Store) -> None:
+        for order_id in ("order-1", "order-2"):
+            order = create(store, order_id)
+            comment = CommentSeen(id="c-1", sub_order_id="s", body="Erika", by_provider=True, at=START)
+            after = order.with_(version=2, comments_seen=("c-1",), assets=numbers(3))
+            store.commit(order, after, [], comments=[comment], kept={"1": Kept(text="Erika"), "2": Kept(text="x")})
+            store.put_upload(upload("f-1", f"order/{order_id}"))
+            event = RawEvent("e-1", "telnyx", "default", START, "00ff")
+            store.keep_event(event, order_id, expires_at=START + timedelta(days=90))
+        before, other = store.get("order-1"), store.message("order-2")
+        assert store.erase("order-1") == 6
+        assert store.erase("order-1") == store.erase("order-3") == 0
+        assert store.message("order-1") is None
+        assert store.comment("order-1", "c-1") is None
+        assert store.kept("order-1", "1") is None
+        assert store.uploads("order-1") == []
+        assert store.kept_events("order-1", DAY, after=None, limit=9).items == ()
+        assert store.get("order-1") == before
+        assert len(store.ledger("order-1", after=None, limit=9).items) == 1
+        assert store.message("order-2") == other is not None
+        assert store.comment("order-2", "c-1") == "Erika"
+        assert store.kept("order-2", "2") == Kept(text="x")
+        assert store.uploads("order-2") == [upload("f-1", "order/order-2")]
+        assert len(store.kept_events("order-2", DAY, after=None, limit=9).items) == 1
 
     def test_reference_that_is_nobodys_is_none(self, store: Store) -> None:
         create(store)
@@ -461,6 +853,22 @@ class StoreContract:
         assert listed(store, "deadline", newest_first=False) == ["order-2"]
         assert listed(store, "attention") == ["order-1"]
 
+    def test_oldest_of_those_that_wait_is_known(self, store: Store) -> None:
+        assert store.oldest("held") is None
+        orders = [
+            changed(
+                create(store, f"order-{index}", START + index * HOUR), store=store, waiting_since=START - index * HOUR
+            )
+            for index in range(4)
+        ]
+        assert store.oldest("held") == START - 3 * HOUR
+        assert store.oldest("open") == START
+        assert store.oldest("unknown") is None
+        changed(orders[3], store=store, state=OrderState.UNKNOWN, unknown_since=START + SECOND)
+        assert store.oldest("held") == START - 2 * HOUR
+        assert store.oldest("unknown") == START + SECOND
+        assert listed(store, "held", newest_first=False) == ["order-2", "order-1", "order-0"]
+
     @pytest.mark.parametrize("newest_first", [False, True])
     @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 100])
     def test_pages_hold_every_order_once(self, store: Store, limit: int, *, newest_first: bool) -> None:
@@ -515,25 +923,44 @@ class StoreContract:
         others = [f"B{letter}" for letter in "ABCDEFGHIJ"]
         assert len(some) == lists.MOST_COUNTRIES
         order = create(store, "order-1", START, metadata={"customer": 7})
-        order = changed(order, store=store, assets=abroad(*some), metadata_key="0", deadlines=(deadline(START),))
+        order = changed(
+            order,
+            store=store,
+            assets=(*abroad(*some), *numbers(600)),
+            metadata_key="0",
+            deadlines=(deadline(START),),
+            waiting_since=START,
+            reserved=Reservation(day="2026-11-21", numbers=1),
+        )
         after = order.with_(
             version=order.version + 1,
-            state=OrderState.COMPLETED,
-            assets=abroad(*others),
+            state=OrderState.UNKNOWN,
+            unknown_since=START,
+            unreadable_since=START,
+            people_told=True,
+            assets=(*abroad(*others), *numbers(600, AssetState.UNKNOWN)),
             metadata_key="1",
             deadlines=(deadline(START, missed=True),),
             provider_order_id="T-1",
+            spares=("T-2",),
+            reserved=Reservation(day=DAY, numbers=1),
+            content_lock="00ff",
         )
-        store.commit(
+        stored = store.commit(
             order,
             after,
             entries(after, *[UNKNOWN] * MOST_ENTRIES),
             receipts=[Receipt("e-1", "number_order.complete", START)],
             kept={f"{index}": Kept(text="x") for index in range(errands.MOST_OPEN)},
+            limits=Limits(numbers_per_day=1),
+            gate=store.gate(),
         )
+        assert store.get("order-1") == stored
         assert [country for country in (*some, *others) if listed(store, f"country/{country}/{MONTH}")] == others
-        assert listed(store, f"metadata/1/{MONTH}") == listed(store, "attention") == ["order-1"]
-        assert listed(store, f"metadata/0/{MONTH}") == listed(store, "open") == listed(store, "deadline") == []
+        for entered in (f"metadata/1/{MONTH}", "attention", "unknown", "unreadable"):
+            assert listed(store, entered) == ["order-1"], entered
+        for left in (f"metadata/0/{MONTH}", "held", "deadline"):
+            assert listed(store, left) == [], left
         assert store.kept("order-1", "19") == Kept(text="x")
 
     # Profiles and files
@@ -574,17 +1001,9 @@ class StoreContract:
 
     @pytest.mark.parametrize("owner", ["order/order-1", "profiles"])
     def test_file_is_known_to_its_owner_only(self, store: Store, owner: str) -> None:
-        upload = Upload(
-            file_id="f-1",
-            owner=owner,
-            key="k/f-1",
-            content_type="application/pdf",
-            filename="scan.pdf",
-            created_at=START,
-            created_by="arn:1",
-        )
-        store.put_upload(upload)
-        assert store.upload(owner, "f-1") == upload
+        sent = upload("f-1", owner)
+        store.put_upload(sent)
+        assert store.upload(owner, "f-1") == sent
         stored = StoredFile(
             file_id="f-1",
             key="k/f-1",
@@ -594,8 +1013,8 @@ class StoreContract:
             sha256="00",
             filename="scan.pdf",
         )
-        store.put_upload(upload.model_copy(update={"stored": stored}))
-        assert store.upload(owner, "f-1") == upload.model_copy(update={"stored": stored})
+        store.put_upload(sent.model_copy(update={"stored": stored}))
+        assert store.upload(owner, "f-1") == sent.model_copy(update={"stored": stored})
         for other in ({"order/order-1", "order/order-2", "profiles"} - {owner}) | {"order/"}:
             assert store.upload(other, "f-1") is None
         assert store.upload(owner, "f-2") is None
@@ -628,6 +1047,16 @@ class StoreContract:
         changed(create(store), UNKNOWN, store=store)
         assert store.unpublished(START, 10) == []
         assert len(store.unpublished(START + timedelta(microseconds=1), 10)) == 1
+
+    def test_oldest_that_is_unpublished_is_known(self, store: Store) -> None:
+        assert store.oldest_unpublished() is None
+        for minutes in (3, 1, 2, 5, 4):
+            at = START + timedelta(minutes=minutes)
+            store.record(account_entry(BLOCKED, at, message=f"{minutes}"))
+        assert store.oldest_unpublished() == START + timedelta(minutes=1)
+        [first] = store.unpublished(START + timedelta(minutes=2), 10)
+        store.mark_published(first.key)
+        assert store.oldest_unpublished() == START + timedelta(minutes=2)
 
     def test_entry_without_a_commit_is_recorded_once(self, store: Store) -> None:
         first = account_entry(BLOCKED, message="first")

@@ -140,3 +140,20 @@ class TestBucket:
         left = s3.list_object_versions(Bucket=name)
         assert [version["Key"] for version in left["Versions"]] == ["orders/order-1/f-10"]
         assert "DeleteMarkers" not in left
+
+    def test_delete_all_leaves_no_version_and_no_other_file(self, bucket: Files, client: tuple[S3Client, str]) -> None:
+        s3, name = client
+        for key in (
+            "orders/order-1/f-1",
+            "orders/order-1/f-2",
+            "orders/order-1/f-1",
+            "orders/order-10/f-1",
+            "profiles/f",
+        ):
+            s3.put_object(Bucket=name, Key=key, Body=b"x")
+        s3.delete_object(Bucket=name, Key="orders/order-1/f-2")
+        assert bucket.delete_all("orders/order-1/") == 4
+        assert bucket.delete_all("orders/order-1/") == 0
+        left = s3.list_object_versions(Bucket=name)
+        assert [version["Key"] for version in left["Versions"]] == ["orders/order-10/f-1", "profiles/f"]
+        assert "DeleteMarkers" not in left

@@ -250,6 +250,10 @@ class World:
             assert answer == {"batchItemFailures": []}
         return len(wanted)
 
+    def give_up_stream(self) -> None:
+        """Let what is new on the stream be given up, as after too many failures: the schedule takes it up."""
+        self._published = len(self.stream())
+
     def stream(self) -> list[dict[str, Any]]:
         """Give every record of the table's stream since its beginning, as Lambda would get it."""
         shard = moto.dynamodb.models.dynamodb_backends["123456789012"][REGION].tables[self.table._name].stream_shard
@@ -321,7 +325,7 @@ class World:
         """Read the whole table. What lies there compressed is made readable."""
         answer = self.dynamodb.scan(TableName=self.table._name)
         assert "LastEvaluatedKey" not in answer
-        return [{name: _readable(value) for name, value in unmarshal(item).items()} for item in answer["Items"]]
+        return [{name: readable(value) for name, value in unmarshal(item).items()} for item in answer["Items"]]
 
     def ledger(self, pk: str = "ORDER#order-1") -> list[Entry]:
         """Read a ledger."""
@@ -368,7 +372,7 @@ class World:
         return SimpleNamespace(build=to_the_simulator)
 
 
-def _readable(value: Any) -> Any:
+def readable(value: Any) -> Any:
     """Give a value of an item; of compressed bytes their text."""
     return zlib.decompress(value).decode() if isinstance(value, bytes) and value[:2] == b"\x78\x9c" else value
 

@@ -70,8 +70,8 @@ class MemoryStore:
         self.table = "table-1"
         """The id of the table: another one makes this a table that was restored."""
         self.switch: Gate | None = None
-        self.sums: dict[tuple[str, str, str], dict[str, Decimal]] = {}
-        """What was reserved, by account and day: by currency, and numbers by the currency that is none."""
+        self.sums: dict[tuple[str, str, str], dict[str | None, Decimal]] = {}
+        """What was reserved, by account and day: by currency, and numbers under none."""
         self.locks: dict[tuple[str, str, str], str] = {}
         self.held: dict[tuple[str, str], dict[tuple[str, str], datetime]] = {}
         """Since when what is held, by account: by value and order."""
@@ -164,20 +164,21 @@ class MemoryStore:
 
     def _sums(
         self, before: Order, after: Order, limits: Limits | None
-    ) -> dict[tuple[str, str, str], dict[str, Decimal]]:
+    ) -> dict[tuple[str, str, str], dict[str | None, Decimal]]:
         """Give the sums of the days that change, as they become."""
         if before.reserved == after.reserved:
             return {}
-        changed: dict[tuple[str, str, str], dict[str, Decimal]] = {}
+        changed: dict[tuple[str, str, str], dict[str | None, Decimal]] = {}
         for sign, reserved in ((-1, before.reserved), (1, after.reserved)):
             if reserved is None:
                 continue
             key = (after.provider, after.account, reserved.day)
             day = changed.setdefault(key, dict(self.sums.get(key, {})))
             others = _spent(day)
-            for currency, amount in {"": str(reserved.numbers), **reserved.cost}.items():
+            amounts: list[tuple[str | None, str]] = [(None, str(reserved.numbers)), *reserved.cost.items()]
+            for currency, amount in amounts:
                 day[currency] = day.get(currency, Decimal(0)) + sign * Decimal(amount)
-            more = any(amount > self.sums.get(key, {}).get(currency, 0) for currency, amount in day.items())
+            more = any(now > self.sums.get(key, {}).get(currency, 0) for currency, now in day.items())
             if sign > 0 and more and limits is not None and (why := costs.beyond(limits, reserved, others)):
                 raise LimitError(why)
         return changed
@@ -444,9 +445,9 @@ def _held(order: Order) -> set[tuple[str, str]]:
     return {(asset.value, order.order_id) for asset in active}
 
 
-def _spent(sums: Mapping[str, Decimal]) -> Spent:
-    cost = {currency: f"{amount.normalize():f}" for currency, amount in sums.items() if currency and amount}
-    return Spent(numbers=int(sums.get("", 0)), cost=cost)
+def _spent(sums: Mapping[str | None, Decimal]) -> Spent:
+    cost = {currency: f"{amount.normalize():f}" for currency, amount in sums.items() if currency is not None and amount}
+    return Spent(numbers=int(sums.get(None, 0)), cost=cost)
 
 
 def _summary(order: Order) -> Summary:

@@ -20,7 +20,7 @@ from numberdesk.domain.lists import Summary, attention, memberships, next_deadli
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Asset, Order
 from numberdesk.domain.profile import Profile, Upload
-from numberdesk.domain.request import Request
+from numberdesk.domain.request import OrderMessage, Request
 from numberdesk.domain.values import Kept
 from numberdesk.domain.words import AssetState
 from numberdesk.services.ports import Holding, Inventory, KeptComment, KeptEvent, RawEvent, Unpublished
@@ -341,6 +341,17 @@ def inventory_of_item(item: Item) -> Inventory:
 
 
 # What is personal
+
+
+def message_item(message: OrderMessage) -> Item:
+    """Make an order's message."""
+    packed = _pack(message.model_dump_json().encode())
+    return {"pk": f"ORDER#{message.order_id}", "sk": "PERSONAL#MESSAGE", "message": packed}
+
+
+def message_of_item(item: Item) -> OrderMessage:
+    """Read an order's message."""
+    return OrderMessage.model_validate_json(_unpack(item["message"]))
 
 
 def event_item(event: RawEvent, order_id: str | None, expires_at: datetime) -> Item:

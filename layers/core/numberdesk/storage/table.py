@@ -62,7 +62,6 @@ from numberdesk.domain.costs import Spent
 from numberdesk.domain.gate import Gate, closed_because
 from numberdesk.domain.lists import SHARDS, Summary
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.request import OrderMessage
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import (
     AccountState,
@@ -105,6 +104,8 @@ from numberdesk.storage.items import (
     list_items,
     lock_key,
     marshal,
+    message_item,
+    message_of_item,
     most_sums,
     new_claims,
     order_of_items,
@@ -138,6 +139,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.order import Order
     from numberdesk.domain.profile import Profile, ProfileKey, Upload
+    from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.snapshot import CommentSeen
     from numberdesk.domain.values import Kept
     from numberdesk.services.ports import Holding, KeptComment, KeptEvent, RawEvent, Receipt, Unpublished
@@ -204,7 +206,7 @@ class Table:
     def message(self, order_id: str) -> OrderMessage | None:
         """Read an order's message."""
         item = self._get((f"ORDER#{order_id}", "PERSONAL#MESSAGE"))
-        return OrderMessage.model_validate(item["message"]) if item else None
+        return message_of_item(item) if item else None
 
     def create(self, order: Order, message: OrderMessage, entries: Sequence[Entry]) -> bool:
         """Record a new order, which has no numbers yet; false if its id is taken."""
@@ -215,12 +217,11 @@ class Table:
             # Before the first order there is: a table with orders and without a gate counts as restored.
             self.gate()
             self._gate_looked_for = True
-        pk = f"ORDER#{order.order_id}"
         account = (order.provider, order.account)
         writes = [
             self._put(row_item(order), "attribute_not_exists(pk)"),
             self._put(request_item(order)),
-            self._put({"pk": pk, "sk": "PERSONAL#MESSAGE", "message": message.model_dump(mode="json")}),
+            self._put(message_item(message)),
             self._put({"pk": f"REFERENCE#{order.reference}", "sk": "REFERENCE", "order_id": order.order_id}),
             *(self._put(entry_item(entry), "attribute_not_exists(pk)") for entry in entries),
             *self._list_writes(None, order),

@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError, TransformParameterError
 
 from numberdesk.providers import registry
-from numberdesk.providers.base import AccountFaultError, Credentials
+from numberdesk.providers.base import AccountFaultError, Credentials, SlotBusyError
 from numberdesk.services.desk import aws_code
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 CACHED_SECONDS = 300
 _SLOT_SEEN = timedelta(seconds=1)
 """How long a look at a call slot that is not taken holds: within this a 429 that somebody else got stops a run of calls."""
+_LONGEST_LINE = timedelta(seconds=50)
+"""Whoever would have to stand in line longer comes back then; beyond a minute a look counts as failed (`services.sync`)."""
 
 
 class Accounts:
@@ -63,18 +65,20 @@ class Accounts:
         """Connect to a provider with an account."""
         interval = registry.capabilities(provider).call_interval
         credentials = self._credentials(provider, account, fresh=fresh)
-        # Nobody begins what would have to be put back. A wait for a turn comes with the call: before it, it would be waited for
-        # twice.
-        wait = self._slot(provider, account, timedelta(0))
-        if not interval:
-            self._clock.sleep(wait)
+        if interval:
+            # Nobody begins what would have to be put back. The wait for a turn comes with the call: here, it would be waited for
+            # twice.
+            self._slot(provider, account, timedelta(0), self._timings.slot_patience)
+        else:
+            self._wait_out(provider, account)
         seen_at = self._clock.now()
 
         def before_call() -> None:
             nonlocal seen_at
-            # A 429 holds back every caller, also where calls are not spaced.
-            if interval or self._clock.now() - seen_at >= _SLOT_SEEN:
-                self._clock.sleep(self._slot(provider, account, interval))
+            if interval:
+                self._clock.sleep(self._slot(provider, account, interval, self._timings.slot_patience))
+            elif self._clock.now() - seen_at >= _SLOT_SEEN:
+                self._wait_out(provider, account)
                 seen_at = self._clock.now()
             guard()
 
@@ -91,9 +95,30 @@ class Accounts:
         except AccountFaultError:
             return False
 
-    def _slot(self, provider: str, account: str, interval: timedelta) -> timedelta:
-        """Take the account's next call slot, or only look at it where calls are not spaced, and say how long to wait."""
-        return self._store.take_slot(provider, account, self._clock.now(), interval, self._timings.slot_patience)
+    def _wait_out(self, provider: str, account: str) -> None:
+        """Wait as long as a 429 holds everybody back, where calls are not spaced."""
+        patience = self._timings.slot_patience
+        # Again after each wait: somebody may have been told anew meanwhile.
+        while wait := self._slot(provider, account, timedelta(0), patience):
+            self._clock.sleep(wait)
+            patience -= wait
+
+    def _slot(self, provider: str, account: str, interval: timedelta, patience: timedelta) -> timedelta:
+        """Take the account's next call slot, or without an interval only look at it, and say how long to wait."""
+        now = self._clock.now()
+        try:
+            return self._store.take_slot(provider, account, now, interval, patience)
+        except SlotBusyError as busy:
+            spaced = registry.capabilities(provider).call_interval
+            if not spaced:
+                raise
+            # Told the same instant, all would come back at once, and all but a few be put back again. So they stand in line.
+            line, free_at = f"{account}/line", now + busy.retry_after
+            try:
+                place = self._store.take_slot(provider, line, free_at, spaced, _LONGEST_LINE)
+            except SlotBusyError:
+                place = _LONGEST_LINE
+            raise SlotBusyError(busy.retry_after + place) from None
 
     def _credentials(self, provider: str, account: str, *, fresh: bool) -> Credentials:
         name = f"{self._stack}/{provider}/{account}"

@@ -1,0 +1,467 @@
+"""Not calling too often: one row per account spaces the calls of all Lambdas, and a 429 of one holds back all."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from numberdesk.domain.settings import Timings
+from numberdesk.domain.words import AssetState, OrderState, Phase
+from numberdesk.providers import registry
+from numberdesk.providers.base import AccountFaultError, Provider, SlotBusyError, UnreadableError
+from numberdesk.runtime.accounts import Accounts
+from numberdesk.services.desk import LONGEST_DELAY
+from numberdesk.services.wake import Waker
+from numberdesk.storage.items import row_item
+from numberdesk.storage.table import Table
+from tests.functional.test_looks import wake
+from tests.support.aws import SECRETS, moto_stack
+from tests.support.builders import START, body
+from tests.support.desks import ADesk
+from tests.support.memory_store import MemoryStore
+from tests.support.orders import CADENCE, a_snapshot
+from tests.support.simulators.base import SimulatorTransport
+from tests.support.simulators.callfire import CallFireSimulator
+from tests.support.stack import REGION
+from tests.support.turns import Turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from tests.support.aws import World
+
+SECOND = timedelta(seconds=1)
+TIMINGS = Timings()
+PATIENCE = TIMINGS.slot_patience
+A_SWEEP = timedelta(minutes=1)
+
+
+class Secrets:
+    """The same secret for every account (a `SecretsManagerClient`, as far as it is read)."""
+
+    def __init__(self, **secret: Any) -> None:
+        self._secret = json.dumps(secret)
+
+    def get_secret_value(self, **_: object) -> dict[str, str]:
+        return {"SecretString": self._secret}
+
+
+class Calls:
+    """A provider's adapter that only calls; notes who called when."""
+
+    def __init__(self, turns: Turns) -> None:
+        self.turns = turns
+        self.left: dict[str, list[datetime]] = {}
+        """Instants at which calls left, by account."""
+
+    def build(self, credentials: Any, *_: object, before_call: Callable[[], None]) -> Any:
+        def call() -> None:
+            before_call()
+            self.left.setdefault(credentials.account, []).append(self.turns.now())
+
+        return call
+
+
+def accounts(store: Any, clock: Any, **secret: Any) -> Accounts:
+    client: Any = Secrets(**secret)
+    return Accounts(client, store, clock, TIMINGS, stack="numberdesk", extra_hosts=frozenset(), local_run=False)
+
+
+# Callers at any time, in any number
+
+
+Arrivals = list[tuple[int, str, int]]
+"""Of each caller: when it comes (ms), with which account, and how many calls it makes."""
+arrivals = st.lists(
+    st.tuples(st.integers(0, 8000), st.sampled_from(["default", "second"]), st.integers(1, 3)), min_size=1, max_size=14
+)
+pushes = st.lists(st.tuples(st.integers(0, 8000), st.integers(0, 9000)), max_size=3)
+
+
+class Rush:
+    """Callers of one provider, each in a Lambda of its own: they come, wait for their turn, or come back when told to."""
+
+    def __init__(self, provider: str, callers: Arrivals, held: list[tuple[int, int]], *, takes: timedelta) -> None:
+        self.provider, self.takes = provider, takes
+        self.turns = Turns(START)
+        self.store = MemoryStore()
+        self.calls = Calls(self.turns)
+        self.waits: list[timedelta] = []
+        """How long each call was waited for by somebody who held a Lambda meanwhile."""
+        self.put_back: list[timedelta] = []
+        self.asked: dict[str, list[tuple[datetime, datetime]]] = {}
+        """When each call was asked for, and when it left, by account."""
+        for index, (at, account, count) in enumerate(callers):
+            self._come(START + timedelta(milliseconds=at), f"{index:02}", account, count)
+        for at, length in held:
+            now = START + timedelta(milliseconds=at)
+            until = now + timedelta(milliseconds=length)
+            # The account's first call of the instant comes after it: it was told in time.
+            self.turns.at(now, lambda until=until: self.store.push_slot(provider, "default", until))  # type: ignore[misc]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(registry, "adapter", lambda _: self.calls)
+            self.desk = accounts(self.store, self.turns)
+            self.turns.run()
+
+    def _come(self, at: datetime, name: str, account: str, count: int) -> None:
+        self.turns.at(at, lambda: self._run(name, account, count), name)
+
+    def _run(self, name: str, account: str, count: int) -> None:
+        asked_at = self.turns.now()
+        try:
+            call: Any = self.desk.connect(self.provider, account)
+            while count:
+                call()
+                left_at = self.turns.now()
+                self.waits.append(left_at - asked_at)
+                self.asked.setdefault(account, []).append((asked_at, left_at))
+                count -= 1
+                self.turns.sleep(self.takes)
+                asked_at = self.turns.now()
+        except SlotBusyError as busy:
+            # One who waits out a 429 may hear of another meanwhile.
+            assert self.turns.now() - asked_at <= (PATIENCE if self.provider == "telnyx" else timedelta(0))
+            self.put_back.append(busy.retry_after)
+            self._come(self.turns.now() + busy.retry_after, name, account, count)
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrivals, pushes)
+def test_calls_with_one_account_are_spaced_and_none_is_lost(callers: Arrivals, held: list[tuple[int, int]]) -> None:
+    rush = Rush("callfire", callers, held, takes=timedelta(milliseconds=300))
+    for account in ("default", "second"):
+        left = rush.calls.left.get(account, [])
+        assert len(left) == sum(count for _, of, count in callers if of == account)
+        assert all(later - earlier >= SECOND for earlier, later in pairwise(left))
+    assert all(wait <= PATIENCE for wait in rush.waits)
+    assert all(delay > PATIENCE for delay in rush.put_back)
+    for at, length in held:
+        now, until = (START + timedelta(milliseconds=each) for each in (at, at + length))
+        assert not [left for asked, left in rush.asked.get("default", []) if asked >= now and left < until]
+
+
+@settings(max_examples=40, deadline=None)
+@given(arrivals, pushes)
+def test_accounts_do_not_hold_each_other_up(callers: Arrivals, held: list[tuple[int, int]]) -> None:
+    both = Rush("callfire", callers, held, takes=SECOND / 10)
+    # The others never come: everybody else keeps the name.
+    alone = Rush("callfire", [(at, of, n if of == "second" else 0) for at, of, n in callers], held, takes=SECOND / 10)
+    assert both.calls.left.get("second") == alone.calls.left.get("second")
+    unheld = Rush("callfire", callers, [], takes=SECOND / 10)
+    assert both.calls.left.get("second") == unheld.calls.left.get("second")
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrivals, pushes)
+def test_429_holds_back_calls_that_are_not_spaced(callers: Arrivals, held: list[tuple[int, int]]) -> None:
+    rush = Rush("telnyx", callers, held, takes=timedelta(milliseconds=300))
+    left = rush.calls.left.get("default", [])
+    assert len(left) == sum(count for _, of, count in callers if of == "default")
+    for at, length in held:
+        now, until = (START + timedelta(milliseconds=each) for each in (at, at + length))
+        # One who is at it hears of it within a second, everybody else at once.
+        assert not [each for each in left if now + SECOND <= each < until]
+    assert all(wait <= PATIENCE for wait in rush.waits)
+    if not held:
+        assert not any(rush.waits), "nobody waits for nothing"
+        assert not rush.put_back
+
+
+def test_twelve_at_once_leave_a_second_apart() -> None:
+    rush = Rush("callfire", [(0, "default", 1)] * 12, [], takes=SECOND)
+    assert rush.calls.left == {"default": [START + index * SECOND for index in range(12)]}
+    # Four have a turn within three seconds; the others come back one after the other, each when it is its turn.
+    assert Counter(rush.waits) == Counter({0 * SECOND: 9, 1 * SECOND: 1, 2 * SECOND: 1, 3 * SECOND: 1})
+    assert rush.put_back == [index * SECOND for index in range(4, 12)]
+
+
+def test_call_slots_hold_among_threads_on_the_table() -> None:
+    """Every request to DynamoDB is done at once, and anything may come between two of them."""
+    senders = 12
+    with moto_stack() as stack:
+        together = threading.Barrier(senders)
+        client: Any = OneAtATime(boto3.client("dynamodb", region_name=REGION))
+        left: list[datetime] = []
+        put_back: list[timedelta] = []
+
+        def send(account: str) -> None:
+            table, now = Table(client, stack.outputs["TableName"]), START
+            together.wait()
+            while True:
+                try:
+                    wait = table.take_slot("callfire", account, now, SECOND, PATIENCE)
+                except SlotBusyError as busy:
+                    put_back.append(busy.retry_after)
+                    now += busy.retry_after
+                else:
+                    assert wait <= PATIENCE
+                    left.append(now + wait)
+                    return
+
+        with ThreadPoolExecutor(senders) as pool:
+            list(pool.map(send, ["default"] * senders))
+        assert sorted(left) == [START + index * SECOND for index in range(senders)]
+        assert len(put_back) >= senders - 4
+        assert all(delay > PATIENCE for delay in put_back)
+        assert client.lost, "no two of them ever met"
+        assert Table(client, stack.outputs["TableName"]).take_slot("callfire", "second", START, SECOND, PATIENCE) == (
+            0 * SECOND
+        )
+
+
+class OneAtATime:
+    """A DynamoDB client of which threads make one request at a time, as the table does what comes at once."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self.lost = 0
+
+    def get_item(self, **request: Any) -> Any:
+        with self._lock:
+            return self._client.get_item(**request)
+
+    def update_item(self, **request: Any) -> Any:
+        with self._lock:
+            try:
+                return self._client.update_item(**request)
+            except self._client.exceptions.ConditionalCheckFailedException:
+                self.lost += 1
+                raise
+
+
+# Many orders at CallFire, on its simulator
+
+
+class Office(ADesk):
+    """A desk with as many Lambdas as there are messages, the real accounts, and CallFire's simulator, in virtual time."""
+
+    def __init__(self) -> None:
+        self.turns = Turns(START)
+        super().__init__()
+        self.callfire = CallFireSimulator(
+            self.turns,  # type: ignore[arg-type] # its clock is only asked
+            login=SECRETS["callfire"]["login"],
+            password=SECRETS["callfire"]["password"],
+        )
+        self.callfire.configure(finish_seconds=400, refuse_too_fast=True)
+        self.accounts = accounts(self.store, self, **SECRETS["callfire"])
+        self.handled: Counter[str] = Counter()
+        self._serial = 0
+
+    def now(self) -> datetime:
+        return self.turns.now()
+
+    def sleep(self, duration: timedelta) -> None:
+        self.drain()
+        self.turns.sleep(duration)
+
+    def connect(self, provider: str, account: str, **options: Any) -> Provider:
+        return self.accounts.connect(provider, account, **options)
+
+    def drain(self) -> None:
+        """Let Lambdas get what lies on the queues, each message when its delay is over."""
+        for queue in (self.order_queue, self.sync_queue):
+            for message, delay, _ in queue.messages:
+                at = self.now() + min(delay or timedelta(0), LONGEST_DELAY)
+                self._lambda(at, "order" if queue is self.order_queue else "sync", message)
+            queue.messages.clear()
+
+    def _lambda(self, at: datetime, queue: str, message: dict[str, Any]) -> None:
+        self._serial += 1
+        text = json.dumps(message)
+
+        def handle() -> None:
+            self.handled[queue] += 1
+            if queue == "sync":
+                self.syncer.handle(json.loads(text))
+            else:
+                self.placer.handle(
+                    text, message_id=f"m-{self._serial}", correlation_id="c", time_left=lambda: 3 * A_SWEEP
+                )
+            self.drain()
+
+        self.turns.at(at, handle, f"{self._serial:06}")
+
+    def sweep_for(self, minutes: int) -> None:
+        """Let time pass, with a sweep each minute."""
+        waker = Waker(self.store, self.order_queue, self.sync_queue, self, self)
+        for _ in range(minutes):
+            self.drain()
+            self.turns.run(self.now() + A_SWEEP)
+            waker.sweep()
+        self.drain()
+
+
+@pytest.fixture
+def office(monkeypatch: pytest.MonkeyPatch) -> Office:
+    made = Office()
+    adapter = registry.adapter("callfire")
+
+    def build(*args: Any, **options: Any) -> Provider:
+        built: Provider = adapter.build(*args, **options, transport=SimulatorTransport(made.callfire))
+        return built
+
+    monkeypatch.setattr(registry, "adapter", lambda _: SimpleNamespace(build=build))
+    return made
+
+
+def keywords(office: Office, count: int) -> None:
+    for index in range(count):
+        item = {"keywords": [f"CAKE{index}"]}
+        office.order_queue.send(body(f"order-{index:02}", item, provider="callfire"))
+
+
+def test_many_orders_at_callfire_are_read_once_a_second_and_all_get_their_looks(office: Office) -> None:
+    keywords(office, 40)
+    # Tries of one read come as far apart as reads of different orders do.
+    office.callfire.fault("get_order", "status", status=503, times=15, after=20)
+    office.sweep_for(30)
+    made = [request.at for request in office.callfire.requests()]
+    assert all(later - earlier >= SECOND for earlier, later in pairwise(made))
+    assert office.callfire.too_fast() == 0
+    looks = Counter(
+        request.path.rpartition("/")[2] for request in office.callfire.requests("get_order") if request.status == 200
+    )
+    assert len(looks) == 40
+    assert min(looks.values()) >= 3
+    assert {order.state for order in office.store.orders.values()} == {OrderState.COMPLETED}
+    assert len(office.callfire.sales()) == 40
+    # Whoever is put back stands in line: coming back all at once, 40 orders would come 800 times.
+    assert office.handled["order"] <= 3 * 40
+    assert office.handled["sync"] <= 3 * len(made)
+    assert office.store.due(office.now(), 100) == []
+
+
+# 429, in the deployed functions
+
+
+def test_429_of_one_order_holds_back_all_of_the_account(world: World) -> None:
+    """Calls at Telnyx are not spaced."""
+    world.telnyx.webhooks(off=True)
+    world.telnyx.allow("KEY-second", account="second")
+    world.put_secret("telnyx", "second", api_key="KEY-second")
+    search = {"what": "numbers", "criteria": {"country": "US"}}
+    # Without Retry-After it is the setting `throttle_pause`.
+    for retry_after, pause in (("40", 40), (None, 30)):
+        first, second, third, other = (f"order-{pause}-{index}" for index in range(4))
+        for order_id in (first, second):
+            world.send(body(order_id))
+            world.deliver("place_order")
+        world.clear("SyncQueue")
+        world.telnyx.fault("get_order", "throttle", times=None, retry_after=retry_after)
+        world.send(wake(first, world.order(first).wake_at), queue="SyncQueue")
+        world.deliver("sync_order")
+        world.telnyx.clear_faults()
+        held_since, calls = world.clock.now(), world.calls()
+        world.send(wake(second, world.order(second).wake_at), queue="SyncQueue")
+        world.send(body(third))
+        world.deliver("sync_order")
+        world.deliver("place_order")
+        status, told = world.api("POST", "/providers/telnyx/search", search)
+        assert (status, told["type"]) == (503, "urn:numberdesk:problem:provider-unavailable")
+        assert world.calls() == calls
+        world.send(body(other, account="second"))
+        world.deliver("place_order")
+        assert world.order(other).state is OrderState.PENDING, "another account is not held back"
+        # By themselves all go on.
+        world.pass_time(pause - 1, sweep=True)
+        world.pass_time(90, sweep=True)
+        later = [request.at for request in world.telnyx.requests()[calls:] if request.account == "default"]
+        assert min(later) == held_since + timedelta(seconds=pause)
+        assert {world.order(each).state for each in (first, second, third)} == {OrderState.COMPLETED}
+
+
+# Ended orders
+
+
+def ended(desk: ADesk) -> datetime:
+    """Let an order end, and say when."""
+    desk.vetted(a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE, phase=Phase.ENDED, word="success"))
+    assert desk.order.ended_at is not None
+    desk.carrier.calls.clear()
+    return desk.order.ended_at
+
+
+def let_pass(desk: ADesk, days: float) -> list[timedelta]:
+    """Let time pass, with a sweep each hour; gives the times of the looks, counted from the order's end."""
+    waker = Waker(desk.store, desk.order_queue, desk.sync_queue, desk, desk)
+    looks = []
+    end = desk.time + timedelta(days=days)
+    while desk.time < end:
+        desk.time += timedelta(hours=1)
+        waker.sweep()
+        desk.carrier.calls.clear()
+        for message, delay, _ in desk.sync_queue.messages:
+            if not delay:
+                desk.syncer.handle(json.loads(json.dumps(message)))
+        desk.sync_queue.messages.clear()
+        looks += [desk.time - (desk.order.ended_at or START)] * len(desk.carrier.named("observe"))
+    return looks
+
+
+def notification(desk: ADesk, event_id: str) -> dict[str, Any]:
+    """A webhook about the order that was found genuine."""
+    hint = {"event_id": event_id, "event_type": "number_order.complete", "provider_order_id": "po-1"}
+    event = {"provider": "telnyx", "account": "default", "received_at": desk.time.isoformat(), "key": "k"}
+    return {"event": event | {"body_sha256": event_id, "hints": [hint | {"says_ended": True, "reference": None}]}}
+
+
+def test_ended_order_is_looked_at_three_times_and_then_never_again() -> None:
+    desk = ADesk()
+    ended(desk)
+    looks = let_pass(desk, 2)
+    # A notification has its receipt and its look, and the other looks come when they would have come.
+    desk.syncer.handle(notification(desk, "e-1"))
+    assert desk.carrier.named("observe")
+    looks += let_pass(desk, 38)
+    assert [round(look / timedelta(days=1), 1) for look in looks] == [1, 7, 30]
+    assert (desk.order.wake_at, desk.order.next_look_at) == (None, None)
+    assert not {"wake_at", "wake_shard"} & row_item(desk.order).keys()
+    assert let_pass(desk, 1) == []
+    desk.carrier.calls.clear()
+    desk.syncer.handle(notification(desk, "e-2"))
+    assert len(desk.carrier.named("observe")) == 1
+    assert {event_id for _, event_id in desk.store.receipts} >= {"e-1", "e-2"}
+    assert (desk.order.wake_at, desk.sync_queue.messages) == (None, [])
+
+
+def test_last_look_after_the_end_that_was_held_back_is_made_good() -> None:
+    desk = ADesk()
+    ended(desk)
+    let_pass(desk, 29)
+    slow_down = AccountFaultError("slow down", throttled=True, retry_after=timedelta(hours=3))
+    desk.carrier.fails["observe"] = [slow_down]
+    held_at = desk.order.wake_at
+    assert held_at is not None
+    let_pass(desk, 25 / 24)
+    assert not desk.carrier.fails["observe"]
+    assert desk.store.slots["telnyx", "default"] >= held_at + timedelta(hours=3)
+    assert desk.order.wake_at == desk.store.slots["telnyx", "default"]
+    desk.carrier.snapshot = a_snapshot(AssetState.DELETED, AssetState.DELETED, phase=Phase.DELETED, word="deleted")
+    assert len(let_pass(desk, 2)) == 1
+    assert desk.stands() is OrderState.DELETED
+    assert desk.order.model_dump()["wake_at"] is None
+
+
+def test_looks_after_the_end_that_fail_for_ever_are_given_up() -> None:
+    desk = ADesk()
+    ended(desk)
+    desk.carrier.fails["observe"] = [UnreadableError("503") for _ in range(100)]
+    tried = 100
+    let_pass(desk, 41)
+    tried -= len(desk.carrier.fails["observe"])
+    assert tried == len(TIMINGS.ended_looks) + len(CADENCE)
+    assert (desk.order.wake_at, desk.order.state) == (None, OrderState.COMPLETED)

@@ -1,0 +1,72 @@
+"""Virtual time for many Lambdas at once: each runs until it sleeps or ends, then the next in time runs on."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime, timedelta
+
+
+class Turns:
+    """A clock (`domain.clock.Clock`) and who does something when. What it does is the same in every run.
+
+    Of those due at one instant the one of the lesser name goes first.
+    """
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start
+        self._due: list[tuple[datetime, str, int, Callable[[], None]]] = []
+        self._serial = 0
+        self._names = threading.local()
+        self._rests = threading.Semaphore(0)
+        self._broken: BaseException | None = None
+
+    def now(self) -> datetime:
+        return self._now
+
+    def sleep(self, duration: timedelta) -> None:
+        """Let others go on meanwhile; in whoever runs the test, time just passes."""
+        name = getattr(self._names, "name", None)
+        if not duration:
+            return
+        if name is None:
+            self._now += duration
+            return
+        awake = threading.Event()
+        self._push(self._now + duration, name, awake.set)
+        self._rests.release()
+        awake.wait()
+
+    def at(self, instant: datetime, action: Callable[[], object], name: str = "") -> None:
+        """Let somebody begin to do something then."""
+
+        def begin() -> None:
+            self._names.name = name
+            try:
+                action()
+            except BaseException as error:  # noqa: BLE001 - raised where the test runs
+                self._broken = self._broken or error
+            finally:
+                self._rests.release()
+
+        self._push(instant, name, lambda: threading.Thread(target=begin, daemon=True).start())
+
+    def run(self, until: datetime | None = None) -> None:
+        """Let happen what is due by then, or everything; raises what went wrong with any of it."""
+        while self._due and (until is None or self._due[0][0] <= until):
+            instant, _, _, go_on = heapq.heappop(self._due)
+            self._now = max(self._now, instant)
+            go_on()
+            self._rests.acquire()
+            if self._broken is not None:
+                raise self._broken
+        if until is not None:
+            self._now = max(self._now, until)
+
+    def _push(self, instant: datetime, name: str, go_on: Callable[[], None]) -> None:
+        self._serial += 1
+        heapq.heappush(self._due, (instant, name, self._serial, go_on))

@@ -197,30 +197,20 @@ def test_numbers_are_read_over_several_answers(store: Table, between: Between, m
     assert len(between.named("Query")) == 3
 
 
-def test_of_two_who_write_ahead_at_the_same_time_one_wins_whole(store: Table, between: Between) -> None:
+@pytest.mark.parametrize("mine", [AssetState.UNDER_REVIEW, AssetState.UNKNOWN])
+@pytest.mark.parametrize("comes", ["BatchWriteItem", "TransactWriteItems"])
+def test_of_two_who_write_ahead_at_the_same_time_one_wins_whole(
+    store: Table, between: Between, comes: str, mine: AssetState
+) -> None:
+    """The other one comes as this one is about to write ahead, or has just done it; it writes the same, or something else."""
     before = changed(create(store), store=store, assets=many())
     other = Table(store._client, "orders")
     won: list[Order] = []
-    between.before(
-        "TransactWriteItems", lambda: won.append(changed(before, store=other, assets=many(AssetState.UNKNOWN)))
-    )
+    between.before(comes, lambda: won.append(changed(before, store=other, assets=many(AssetState.UNKNOWN))))
     with pytest.raises(ConflictError):
-        changed(before, store=store, assets=many(AssetState.UNDER_REVIEW))
+        changed(before, store=store, assets=many(mine))
     assert store.get("order-1") == won[0]
-    # The one who lost has cleared up after itself.
-    assert are_named(store)
-
-
-def test_of_two_who_write_the_same_ahead_the_one_who_lost_takes_nothing_away(store: Table, between: Between) -> None:
-    before = changed(create(store), store=store, assets=many())
-    other = Table(store._client, "orders")
-    won: list[Order] = []
-    between.before(
-        "TransactWriteItems", lambda: won.append(changed(before, store=other, assets=many(AssetState.UNKNOWN)))
-    )
-    with pytest.raises(ConflictError):
-        changed(before, store=store, assets=many(AssetState.UNKNOWN))
-    assert store.get("order-1") == won[0]
+    # The one who lost has cleared up after itself, and only that.
     assert are_named(store)
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _GONE = frozenset({AssetState.FAILED, AssetState.CANCELLED, AssetState.DELETED})
 
+_MOST = Decimal(10) ** 12
+_PLACES = 8
+
 Most = Annotated[int, Field(ge=1)]
 
 
@@ -49,7 +52,11 @@ def amount(text: str | None) -> Decimal | None:
         value = Decimal(text) if text is not None else None
     except InvalidOperation:
         return None
-    return value if value is not None and value.is_finite() and value >= 0 else None
+    if value is None or not value.is_finite() or not 0 <= value <= _MOST:
+        return None
+    # What no currency has is cut off: a table keeps 38 digits, and sums of amounts must stay within them.
+    exponent = value.as_tuple().exponent
+    return round(value, _PLACES) if isinstance(exponent, int) and exponent < -_PLACES else value
 
 
 def add_up(assets: Iterable[Asset | AssetSeen]) -> tuple[Cost, ...]:

@@ -19,7 +19,7 @@ from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import earliest
-from numberdesk.domain.words import FOLLOWED, ChangeKind, OrderState
+from numberdesk.domain.words import FOLLOWED, AssetState, ChangeKind, OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import NotAbleError, ProviderError, SlotBusyError, UnreadableError
 from numberdesk.services.desk import what_broke
@@ -134,7 +134,7 @@ class Stocktaker:
         found = {
             *self._orphans(seen, known, began_at),
             *self._vanished(provider, connection, seen, known, began_at),
-            *_doubles(known),
+            *self._doubles(known),
             *self._orders(provider, account, seen, known, began_at),
         }
         self._enrich(seen, known, last.finished_at)
@@ -201,11 +201,28 @@ class Stocktaker:
         """What an order of ours holds and the account does not own. Asked twice: a page that shifts hides what is on it."""
         if Ability.OWNED not in registry.capabilities(provider).abilities:
             return
-        held = {_same(it.value) for it in known.holdings if it.since < began_at}
-        missing = held - _kept(seen.owned)
+        held = {_same(it.value): it for it in known.holdings if it.since < began_at}
+        missing = held.keys() - _kept(seen.owned)
         if missing:
             missing -= _kept(self._owned(connection))
-        yield from (f"vanished/{value}" for value in missing)
+        yield from (f"vanished/{value}" for value in missing if self._is_held(held[value]))
+
+    def _doubles(self, known: _Known) -> Iterable[str]:
+        """What two orders of ours hold."""
+        by_value: dict[str, list[Holding]] = defaultdict(list)
+        for holding in known.holdings:
+            by_value[_same(holding.value)].append(holding)
+        for value, holdings in by_value.items():
+            if len(holdings) > 1 and sum(map(self._is_held, holdings)) > 1:
+                yield f"double/{value}"
+
+    def _is_held(self, holding: Holding) -> bool:
+        """Whether the order itself says so: what is listed beside it may be left from a run that broke off."""
+        order = self.desk.store.get(holding.order_id)
+        return order is not None and any(
+            it.value == holding.value and it.state is AssetState.ACTIVE and it.released_at is None
+            for it in order.assets
+        )
 
     def _orders(self, provider: str, account: str, seen: _Seen, known: _Known, began_at: datetime) -> Iterable[str]:
         """Orders at the provider that are nobody's, that share a reference, and ours that it does not list."""
@@ -314,12 +331,6 @@ def _pages(read: Callable[[str | None], _Page[T]], clock: Clock) -> Iterator[T]:
 def _same(value: str) -> str:
     """Write a keyword as one that knows no case: providers spell it their own way. Numbers stay as they are."""
     return value.casefold()
-
-
-def _doubles(known: _Known) -> Iterable[str]:
-    """What two orders of ours hold."""
-    times = Counter(_same(holding.value) for holding in known.holdings)
-    return (f"double/{value}" for value, number in times.items() if number > 1)
 
 
 def _enriched(asset: Asset, owned: Owned | None) -> Asset:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from numberdesk.domain.catalogue import Specification
+from numberdesk.domain.costs import Limits
 from numberdesk.domain.profile import Profile, ProfileKey
 from numberdesk.domain.request import read_message
 from numberdesk.domain.settings import Timings
@@ -45,7 +46,7 @@ from tests.support.memory_store import MemoryStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from numberdesk.domain.order import Order
+    from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.profile import Upload
     from numberdesk.domain.request import OrderMessage
 
@@ -166,7 +167,7 @@ class World:
             timings=timings,
             zone=ZoneInfo("Europe/Berlin"),
         )
-        self.placer = Placer(desk, self, "000000000000/eu-central-1/numberdesk", metadata_name="")
+        self.placer = Placer(desk, self, "000000000000/eu-central-1/numberdesk", Limits(), metadata_name="")
         self.syncer = Syncer(desk, Errands(desk, NoFiles()), timedelta(days=90))
         self.clerk = Clerk(desk, Uploads(door, NoFiles(), self, 0))
         self.waker = Waker(door, desk.order_queue, desk.sync_queue, self, self)
@@ -497,6 +498,9 @@ class NoFiles:
     def delete(self, key: str) -> None:
         raise NotImplementedError
 
+    def delete_all(self, prefix: str) -> int:
+        raise NotImplementedError
+
 
 class Carrier(base.NotAble):
     """The carrier as numberdesk reaches it (`providers.base.Provider`)."""
@@ -515,7 +519,9 @@ class Carrier(base.NotAble):
         if not self.world.account_good:
             raise base.AccountFaultError("authentication failed", code="10009")
 
-    def plan(self, message: OrderMessage, *, exclude: frozenset[str] = frozenset()) -> base.Plan:
+    def plan(
+        self, message: OrderMessage, *, exclude: frozenset[str] = frozenset(), frozen: Sequence[Asset] = ()
+    ) -> base.Plan:
         self._call()
         if self.world.happens("unreadable"):
             raise base.UnreadableError("503")

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from numberdesk.domain.costs import Limits
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.snapshot import CommentSeen, Snapshot
 from numberdesk.domain.words import AssetState, ChangeKind, OrderState
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.catalogue import Specification
     from numberdesk.domain.ledger import Entry
-    from numberdesk.domain.order import Change, Order
+    from numberdesk.domain.order import Asset, Change, Order
     from numberdesk.domain.profile import Upload
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.values import Address
@@ -71,9 +72,11 @@ class Carrier(base.NotAble):
         """What arrived by this call."""
         return [said for called, said in self.calls if called == name]
 
-    def plan(self, message: OrderMessage, *, exclude: frozenset[str] = frozenset()) -> base.Plan:
+    def plan(
+        self, message: OrderMessage, *, exclude: frozenset[str] = frozenset(), frozen: Sequence[Asset] = ()
+    ) -> base.Plan:
         self._call("plan")
-        return base.Plan({}, chosen("+4930111", "+4930222"))
+        return base.Plan({}, chosen(*(asset.value for asset in frozen)) if frozen else chosen("+4930111", "+4930222"))
 
     def place(self, plan: base.Plan, reference: str) -> base.Placed:
         self._call("place", reference)
@@ -171,6 +174,12 @@ class _Bucket:
     def delete(self, key: str) -> None:
         self.content.pop(key, None)
 
+    def delete_all(self, prefix: str) -> int:
+        gone = [key for key in self.content if key.startswith(prefix)]
+        for key in gone:
+            del self.content[key]
+        return len(gone)
+
 
 class _Door:
     """The store, with a point before and after each write: there the Lambda may die or another one may run."""
@@ -195,7 +204,7 @@ class _Door:
 class ADesk:
     """A whole desk. `time` is its clock; `do_at` runs something at a numbered point of a run."""
 
-    def __init__(self, timings: Timings | None = None) -> None:
+    def __init__(self, timings: Timings | None = None, limits: Limits | None = None) -> None:
         self.time = NOW
         self.store = MemoryStore()
         self.carrier = Carrier(self)
@@ -221,7 +230,7 @@ class ADesk:
         self.uploads = Uploads(door, self.bucket, self, 10_000_000)
         self.clerk = Clerk(self.desk, self.uploads)
         self.syncer = Syncer(self.desk, Errands(self.desk, self.bucket), timedelta(days=90))
-        self.placer = Placer(self.desk, self, SCOPE, metadata_name="team")
+        self.placer = Placer(self.desk, self, SCOPE, limits or Limits(), metadata_name="team")
         self.refused: list[str] = []
 
     # The ports

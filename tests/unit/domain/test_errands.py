@@ -167,7 +167,7 @@ def test_an_ended_order_has_nothing_left_to_be_done(state: AssetState) -> None:
 
 def test_a_received_order_that_is_cancelled_has_nothing_left_either() -> None:
     order = asked(in_placing(), ErrandKind.CANCEL)
-    order, _ = placing.not_bought(order, "no funds", NOW)
+    order, _ = placing.not_bought(order, "no funds", NOW, NOW)
     assert errands.cancelled_by(order) == "ada"
     order, changes = placing.cancel(order, "ada", NOW)
     assert order.state is OrderState.CANCELLED

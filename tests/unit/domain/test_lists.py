@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numberdesk.domain import errands, placing
-from numberdesk.domain.lists import SHARDS, attention, countries, memberships, metadata_key, owed
+from numberdesk.domain.lists import MOST_COUNTRIES, SHARDS, attention, countries, memberships, metadata_key, owed
 from numberdesk.domain.order import Errand
 from numberdesk.domain.words import ENDED, AssetState, ErrandKind, OrderState, Phase, RequirementState
 from tests.support.orders import NOW, RULES, SCOPE, a_message, a_snapshot, look, owing, pending, received
@@ -53,9 +53,9 @@ def test_what_is_owed_needs_a_person_until_a_value_is_on_its_way() -> None:
 
 
 def test_each_reason_for_needing_a_person() -> None:
-    blocked, _ = placing.wait(received(), NOW, "the account is blocked: no funds")
+    blocked, _ = placing.wait(received(), NOW, "the account is blocked: no funds", NOW)
     assert attention(blocked) == ("account_blocked",)
-    assert attention(placing.wait(received(), NOW, "slow down")[0]) == ()
+    assert attention(placing.wait(received(), NOW, "slow down", NOW)[0]) == ()
     unknown, _ = placing.unclear(pending(), "x", NOW, RULES, can_look=False, look_for="")
     assert attention(unknown) == ("purchase_unknown",)
     looking, _ = placing.unclear(pending(), "x", NOW, RULES, can_look=True, look_for="")
@@ -101,7 +101,7 @@ def test_the_countries_of_an_order_are_those_asked_for_and_those_had() -> None:
     assert countries(pending(a_message(items=[{"numbers": ["+4930111", "+4930222"]}]))) == ("DE",)
     letters = "ABCDEFGHIJKLMNOPQRST"
     many = [{"criteria": {"country": f"A{letter}"}, "quantity": 1} for letter in letters]
-    assert len(countries(received(a_message(items=many)))) == 15
+    assert len(countries(received(a_message(items=many)))) == MOST_COUNTRIES
 
 
 SNAPSHOTS = [

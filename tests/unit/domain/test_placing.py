@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from numberdesk.domain import placing
-from numberdesk.domain.words import MOVES, OrderState
+from numberdesk.domain.words import MOVES, ChangeKind, ErrandKind, OrderState
 from tests.support.orders import NOW, RULES, a_message, chosen, in_placing, pending, received
 
 
@@ -46,13 +46,19 @@ def test_a_definite_yes_is_due_for_a_look_at_once() -> None:
     assert [change.kind.value for change in changes] == ["OrderPlaced"]
 
 
-def test_a_second_purchase_of_one_order_is_told_and_changes_nothing() -> None:
+@pytest.mark.parametrize("can_cancel", [True, False])
+def test_a_second_purchase_of_one_order_is_told_claimed_and_cancelled_where_that_can_be(can_cancel: bool) -> None:
     order = pending()
     assert placing.placed(order, "po-1", None, NOW) == (order, [])
-    same, changes = placing.placed(order, "po-2", None, NOW)
-    assert same == order
-    assert [change.kind.value for change in changes] == ["ProviderContradiction"]
+    spared, changes = placing.placed(order, "po-2", None, NOW, can_cancel=can_cancel)
+    assert spared.spares == ("po-2",)
+    assert (spared.state, spared.provider_order_id) == (order.state, "po-1")
+    kinds = [change.kind for change in changes]
+    assert kinds == [ChangeKind.DUPLICATE_PURCHASE_FOUND, ChangeKind.ERRAND_ASKED][: 1 + can_cancel]
+    assert changes[0].people
     assert "po-2" in changes[0].message
+    assert [(it.kind, it.spare_id) for it in spared.errands] == [(ErrandKind.CANCEL_SPARE, "po-2")] * can_cancel
+    assert placing.placed(spared, "po-2", None, NOW, can_cancel=can_cancel) == (spared, []), "told once"
 
 
 def test_a_definite_no_fails_the_order_only_where_no_attempt_was_ever_unclear() -> None:
@@ -70,7 +76,7 @@ def test_a_definite_no_fails_the_order_only_where_no_attempt_was_ever_unclear() 
 def test_numbers_that_were_gone_are_chosen_anew_at_most_three_times() -> None:
     order = received()
     for attempt in (1, 2, 3):
-        order = placing.begin(order, chosen(f"+493011{attempt}"), None, NOW, RULES.timings)[0]
+        order = placing.begin(order, chosen(f"+493011{attempt}"), None, NOW, RULES.timings, exact=True)[0]
         order, changes = placing.refused(order, "85001", "gone", NOW, RULES, numbers_gone=True)
         if attempt < 3:
             assert order.state is OrderState.RECEIVED
@@ -87,7 +93,7 @@ def test_numbers_asked_for_by_name_are_not_replaced_by_others() -> None:
 
 
 def test_a_fault_of_the_account_fails_no_order() -> None:
-    order, changes = placing.not_bought(in_placing(), "20100: insufficient funds", NOW + timedelta(minutes=1))
+    order, changes = placing.not_bought(in_placing(), "20100: insufficient funds", NOW + timedelta(minutes=1), NOW)
     assert (order.state, order.wake_at, order.assets) == (OrderState.RECEIVED, NOW + timedelta(minutes=1), ())
     assert [change.kind.value for change in changes] == ["PlacingAbandoned"]
 
@@ -136,8 +142,8 @@ def test_the_table_of_moves_is_closed_and_ended_orders_hardly_move() -> None:
 def test_attempts_that_failed_otherwise_do_not_count_as_choices() -> None:
     order = received()
     for _ in range(5):
-        order = placing.begin(order, chosen("+4930111"), None, NOW, RULES.timings)[0]
-        order, _ = placing.not_bought(order, "429", NOW)
-    order = placing.begin(order, chosen("+4930111"), None, NOW, RULES.timings)[0]
+        order = placing.begin(order, chosen("+4930111"), None, NOW, RULES.timings, exact=True)[0]
+        order, _ = placing.not_bought(order, "429", NOW, NOW)
+    order = placing.begin(order, chosen("+4930111"), None, NOW, RULES.timings, exact=True)[0]
     order, _ = placing.refused(order, "85001", "gone", NOW, RULES, numbers_gone=True)
     assert order.state is OrderState.RECEIVED

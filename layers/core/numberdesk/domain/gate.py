@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.model import Instant, Record
+from numberdesk.domain.words import HoldKind
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,10 +60,11 @@ def doubted(gate: Gate, order: Order, now: datetime) -> bool:
     That is one which was waiting as the restore was confirmed, and one that came for the first time while messages from before
     it may still come back.
     """
-    if (
-        gate.confirmed_at is None
-        or order.looked_for
-        or (order.attempt is not None and order.attempt.began_at > gate.confirmed_at)
-    ):
+    if gate.confirmed_at is None:
+        return False
+    # What was sent, said or let go before that says nothing of what was bought after the copy was made.
+    let_go = (it.at for it in order.releases if it.kind is HoldKind.RESTORED)
+    known = (order.attempt.began_at if order.attempt else None, order.surely_new_at, *let_go)
+    if any(at is not None and at > gate.confirmed_at for at in known):
         return False
     return order.received_at <= gate.confirmed_at or (gate.doubt_until is not None and now < gate.doubt_until)

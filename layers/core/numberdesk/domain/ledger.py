@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from pydantic import Field, JsonValue
 
-from numberdesk.domain.model import Instant, Record
+from numberdesk.domain.model import Instant, Record, instant_text
 from numberdesk.domain.order import Change
 from numberdesk.domain.words import EVENTS, ChangeKind, OrderState
 
@@ -80,7 +80,8 @@ def entries(order: Order, changes: Sequence[Change], now: datetime, actor: str) 
     """Make the ledger entries of one commit. `order` is the new record, with its new version."""
     return [
         Entry(
-            id=str(uuid5(UUID(order.reference), change.key or f"{order.version}/{index}")),
+            # A restored table gives the same versions to other things, which are other events.
+            id=str(uuid5(UUID(order.reference), change.key or f"{order.version}/{index}/{instant_text(now)}")),
             subject=f"order/{order.order_id}",
             position=f"{order.version:010}.{index:03}",
             at=now,

@@ -266,8 +266,8 @@ class Order(Record):
     """SHA-256 of what it asks for, while no other order of its account with the same content may be sent."""
     frozen: bool = False
     """The next attempt orders the numbers of the last one again, and no others."""
-    looked_for: bool = False
-    """After a restore: it was looked for and surely not bought before."""
+    surely_new_at: Instant | None = None
+    """When a person said that nothing had been bought. A restore that is confirmed later makes it doubtful again."""
     spares: tuple[str, ...] = ()
     """Further purchases of this order, by the provider's ids: told, and cancelled where the provider can."""
 

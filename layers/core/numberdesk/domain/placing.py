@@ -320,12 +320,11 @@ def try_again(order: Order, now: datetime) -> Step:
     """A search that is exact found nothing after the settling time: order the very same numbers again, once.
 
     Should the first attempt have been taken in after all, the provider refuses the second sale of the same numbers, and the
-    order is unclear again.
+    order is unclear again. What it reserved stays so: it may be spent.
     """
     again = order.with_(
         state=OrderState.RECEIVED,
         frozen=True,
-        reserved=None,
         content_lock=None,
         wake_at=now,
         next_look_at=None,
@@ -347,7 +346,7 @@ def not_placed(order: Order, by: str, now: datetime, *, place_again: bool) -> St
     """A person says that nothing was bought: the order is placed anew, or it is over."""
     data = {"answer": "not_placed", "by": by, "place_again": place_again}
     change = Change.model_validate({"kind": ChangeKind.PURCHASE_RESOLVED, "data": data})
-    clear = order.with_(ever_unclear=False, frozen=False, people_told=False, searches=0, looked_for=True)
+    clear = order.with_(ever_unclear=False, frozen=False, people_told=False, searches=0, surely_new_at=now)
     if not place_again:
         over, changes = cancel(clear, by, now)
         return over, [change, *changes]
@@ -414,7 +413,11 @@ def not_bought(order: Order, why: str, until: datetime, now: datetime) -> Step:
 
     A second attempt after an unclear one keeps its numbers: they are still the only ones that it may order.
     """
-    back = _nothing_bought(order).with_(
+    back = _nothing_bought(order)
+    if order.frozen:
+        # By this attempt. The one before it may have bought them.
+        back = back.with_(reserved=order.reserved, costs=order.costs, unknown_since=order.unknown_since)
+    back = back.with_(
         state=OrderState.RECEIVED,
         assets=order.assets if order.frozen else (),
         wake_at=until,
@@ -435,6 +438,9 @@ def unclear(order: Order, why: str, now: datetime, rules: Rules, *, can_look: bo
         ever_unclear=True,
         unknown_since=order.unknown_since or now,
         people_told=order.people_told or not can_look,
+        waiting_for=None,
+        waiting_since=None,
+        hold=None,
     )
     lost = schedule(lost, now, rules.timings, rules.cadence)
     data: dict[str, object] = {"from": order.state.value, "why": why, "looking": can_look}

@@ -38,8 +38,9 @@ _AT_THE_PROVIDER = frozenset(
 MOVES: dict[OrderState, frozenset[OrderState]] = {
     # Before the purchase: an order may end here only by a definite no.
     # Or by a purchase that turns up: a person says so, a late answer does, or a search after the table was restored.
+    # Back to unknown: a second attempt that is not made after all leaves the first as unclear as it was.
     OrderState.RECEIVED: frozenset(
-        {OrderState.PLACING, OrderState.FAILED, OrderState.CANCELLED, OrderState.PENDING},
+        {OrderState.PLACING, OrderState.FAILED, OrderState.CANCELLED, OrderState.PENDING, OrderState.UNKNOWN},
     ),
     # Back to received: a fault of the account, or chosen numbers that were gone; nothing was bought.
     OrderState.PLACING: frozenset({OrderState.PENDING, OrderState.FAILED, OrderState.RECEIVED, OrderState.UNKNOWN}),

@@ -135,7 +135,7 @@ class Clerk:
         """Cancel an order: at once if it was not sent, at the provider if it was, and where that is not known yet, once it is."""
 
         def wish(order: Order, now: datetime) -> Asked:
-            if order.state is OrderState.RECEIVED and sub_order_id is None:
+            if order.state is OrderState.RECEIVED and sub_order_id is None and not order.ever_unclear:
                 return Asked(*placing.cancel(order, by, now), {})
             able = Ability.CANCEL in registry.capabilities(order.provider).abilities
             if order.state in FOLLOWED and not able:
@@ -158,6 +158,9 @@ class Clerk:
         def wish(order: Order, now: datetime) -> Asked:
             if order.state is OrderState.PLACING or (order.ended and order.provider_order_id is None):
                 # Its sender is at work; or nothing was bought, and there is nothing to look at.
+                return Asked(order, (), {})
+            if order.hold is not None and order.hold.kind in FOR_A_PERSON:
+                # It waits for an answer, not for its time: woken, it would only stay due.
                 return Asked(order, (), {})
             return Asked(order.with_(wake_at=now), (), {})
 

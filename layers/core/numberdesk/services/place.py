@@ -243,8 +243,14 @@ class _Attempt:
         wish = errands.cancelled_by(order)
         if wish is None:
             return False
-        # Asked for while a purchase was under way that came to nothing.
-        self._write(order, lambda it: placing.cancel(it, wish, self.desk.clock.now()))
+        now = self.desk.clock.now()
+        if not order.ever_unclear:
+            # Asked for while a purchase was under way that came to nothing.
+            self._write(order, lambda it: placing.cancel(it, wish, now))
+            return True
+        # The first attempt may have bought all the same: no second one is made, and the wish waits until that is known.
+        why, rules = "a second attempt is not made: somebody asked to cancel the order", self.desk.rules(order)
+        self._write(order, lambda it: placing.unclear(it, why, now, rules, can_look=True, look_for=""))
         return True
 
     def _is_held(self, order: Order, through: Gate) -> bool:
@@ -261,7 +267,8 @@ class _Attempt:
         now = self.desk.clock.now()
         exact = registry.capabilities(order.provider).findability is Findability.EXACT
         begun, changes = placing.begin(order, plan.chosen, plan.shortfall, now, self.desk.timings, exact=exact)
-        limits = None if placing.is_released(order, HoldKind.LIMIT) else self.limits
+        # The same numbers again are the same purchase: it has reserved what it takes.
+        limits = None if order.frozen or placing.is_released(order, HoldKind.LIMIT) else self.limits
         try:
             return self.desk.commit(order, begun, changes, now, ACTOR, limits=limits, gate=through)
         except ConflictError:
@@ -281,8 +288,6 @@ class _Attempt:
 
         Found, it is adopted. Not found, it is new only where the search is exact; elsewhere a person says.
         """
-        if placing.is_released(order, HoldKind.RESTORED):
-            return True
         provider = self.desk.providers.connect(order.provider, order.account, fresh=probing, guard=self._guard)
         found = provider.find(order, self.desk.store.message(order.order_id)) if provider.can_find else []
         owners = self.desk.store.orders_of(order.provider, order.account, [it.provider_order_id for it in found])
@@ -318,7 +323,13 @@ class _Attempt:
         if kind is HoldKind.SAME_CONTENT and now - (order.waiting_since or now) < pause:
             # Mostly the other one is settled within seconds.
             pause = self.desk.timings.unclear_cadence[0]
-        self._write(order, lambda it: placing.hold(it, kind, why, now, now + pause))
+        try:
+            held = self.desk.commit(order, *placing.hold(order, kind, why, now, now + pause), now, ACTOR)
+        except ConflictError:
+            # A person may have let it go on in between: it is still due, and tried anew.
+            self.desk.log.info("somebody else wrote the order")
+            return
+        self.desk.wake_soon(held)
 
     def _prepare(self, order: Order, *, probing: bool) -> tuple[Provider, Plan]:
         message = self.desk.store.message(order.order_id)

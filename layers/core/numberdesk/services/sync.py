@@ -276,7 +276,8 @@ class Syncer:
         capabilities = registry.capabilities(order.provider)
         if not ours or (len(ours) > 1 and not capabilities.match_is_proof):
             settled = now - (order.unknown_since or now) >= rules.timings.settling
-            if settled and capabilities.findability is Findability.EXACT and order.assets and not order.frozen:
+            exact = capabilities.findability is Findability.EXACT
+            if settled and exact and order.assets and not order.frozen and errands.cancelled_by(order) is None:
                 step = placing.try_again(order, now)
             else:
                 look_for += self._candidates(order, provider, ours) if settled and not order.people_told else ""

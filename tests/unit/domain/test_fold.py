@@ -90,6 +90,14 @@ def test_a_completed_order_may_still_be_deleted_or_corrected() -> None:
     assert kinds(look(corrected.order, a_snapshot(A.ACTIVE, A.ACTIVE))) == ["OrderCompleted"]
 
 
+def test_a_number_that_was_given_back_had_been_delivered_all_the_same() -> None:
+    done = look(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
+    given = done.assets[0].model_copy(update={"state": A.DELETED, "released_at": NOW})
+    again = look(done.with_(assets=(given, *done.assets[1:])), a_snapshot(A.ACTIVE, A.ACTIVE))
+    assert (again.order.state, kinds(again)) == (OrderState.COMPLETED, [])
+    assert again.order.assets[0] == given
+
+
 def test_which_numbers_were_delivered_is_corrected_in_the_ledger() -> None:
     done = look(pending(), a_snapshot(A.ACTIVE, A.FAILED)).order
     other = look(done, a_snapshot(A.FAILED, A.ACTIVE))

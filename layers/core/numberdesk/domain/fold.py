@@ -364,9 +364,10 @@ def _owes(order: Order) -> bool:
 def missing(order: Order) -> str | None:
     """Say what was asked for and not delivered, comparing item by item; none when all is there.
 
-    The provider's own count of what was ordered is not believed (CallFire v2 calls `ordered` what it sold).
+    The provider's own count of what was ordered is not believed (CallFire v2 calls `ordered` what it sold). What was given back
+    through the desk was delivered.
     """
-    active = [asset for asset in order.assets if asset.state is AssetState.ACTIVE]
+    active = [asset for asset in order.assets if asset.state is AssetState.ACTIVE or asset.released_at is not None]
     numbers = {asset.value: asset for asset in active if asset.kind is AssetKind.NUMBER}
     keywords = {asset.value.casefold() for asset in active if asset.kind is AssetKind.KEYWORD}
     said: list[str] = []

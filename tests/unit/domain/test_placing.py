@@ -120,6 +120,19 @@ def test_not_found_is_told_once_after_the_settling_time() -> None:
     assert "Look for X." in told[0][1].message
 
 
+@pytest.mark.parametrize("can_look", [True, False])
+def test_candidates_are_told_once_whether_people_were_told_before_or_not(can_look: bool) -> None:
+    order, _ = placing.unclear(in_placing(), "ReadTimeout", NOW, RULES, can_look=can_look, look_for="Look for X.")
+    at, told = NOW + RULES.timings.settling, []
+    for candidates in ("", " Begun: +4930111.", " Begun: +4930111.") if not can_look else (" Begun: +4930111.", ""):
+        order, changes = placing.not_found(order, at, RULES, "Look for X.", candidates)
+        told += changes
+    assert [(change.people, change.message.endswith("Look for X. Begun: +4930111.")) for change in told] == [
+        (True, True)
+    ]
+    assert order.people_told
+
+
 def test_found_is_adopted_and_told_to_people() -> None:
     order, _ = placing.unclear(in_placing(), "ReadTimeout", NOW, RULES, can_look=True, look_for="")
     found, changes = placing.placed(order, "po-1", None, NOW, found=True)

@@ -191,8 +191,8 @@ def _scope(order: Order, errand: Errand) -> str:
 def held(order: Order, why: str) -> str:
     """Tell an order that a person must decide on."""
     return (
-        f"{subject(order)} is held, and nothing was bought: {why}. Release it or refuse it through numberdesk's API; until then it "
-        "stays received."
+        f"{subject(order)} is held, and is not sent to its provider: {why}. Release it or refuse it through numberdesk's API; until "
+        "then it stays received."
     )
 
 

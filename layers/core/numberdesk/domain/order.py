@@ -252,6 +252,8 @@ class Order(Record):
     """How often an unclear purchase was looked for."""
     people_told: bool = False
     """People were told that an unclear purchase was not found."""
+    candidates_told: bool = False
+    """And what it may have become."""
     waiting_for: str | None = None
     """Why a received order waits."""
     waiting_since: Instant | None = None

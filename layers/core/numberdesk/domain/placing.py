@@ -450,9 +450,14 @@ def unclear(order: Order, why: str, now: datetime, rules: Rules, *, can_look: bo
     ]
 
 
-def not_found(order: Order, now: datetime, rules: Rules, look_for: str) -> Step:
-    """A search for an unclear purchase found nothing. After the settling time people are told, once."""
-    return _searched(order, now, rules, look_for, "not_found", rules.timings.settling)
+def not_found(order: Order, now: datetime, rules: Rules, look_for: str, candidates: str = "") -> Step:
+    """A search for an unclear purchase found nothing. After the settling time people are told, once.
+
+    Where nobody can look they were told at once, when it had no `candidates` yet: once there are some, they are told again.
+    """
+    if candidates and not order.candidates_told:
+        order = order.with_(candidates_told=True, people_told=False)
+    return _searched(order, now, rules, look_for + candidates, "not_found", rules.timings.settling)
 
 
 def not_searched(order: Order, now: datetime, rules: Rules, look_for: str) -> Step:

@@ -301,7 +301,7 @@ class _Attempt:
         candidates = f" Candidates: {', '.join(it.provider_order_id for it in ours)}." if ours else ""
         why = (
             "it may have been bought before the order table was restored, and the provider has no sure way to look for it. "
-            f"{provider.what_to_look_for(order)}{candidates}"
+            f"{provider.what_to_look_for(order)}{candidates} If it is there, say as which order instead"
         )
         self._hold(order, HoldKind.RESTORED, why)
         return False

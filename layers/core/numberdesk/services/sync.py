@@ -280,8 +280,10 @@ class Syncer:
             if settled and exact and order.assets and not order.frozen and errands.cancelled_by(order) is None:
                 step = placing.try_again(order, now)
             else:
-                look_for += self._candidates(order, provider, ours) if settled and not order.people_told else ""
-                step = placing.not_found(order, now, rules, look_for)
+                # Where nobody can look people were told at once, and there may be candidates since.
+                asks = not order.people_told or not (order.candidates_told or (provider and provider.can_find))
+                candidates = self._candidates(order, provider, ours) if settled and asks else ""
+                step = placing.not_found(order, now, rules, look_for, candidates)
         else:
             can_cancel = Ability.CANCEL in capabilities.abilities
             step = placing.placed(order, ours[0].provider_order_id, ours[0].word, now, found=True)

@@ -7,7 +7,7 @@ other way in.
 
 import contextlib
 import json
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,10 +23,11 @@ TICK = 0.3
 """Seconds between two looks of the stories."""
 FAR = 15.0
 """Seconds to the next poll that leave time enough for a notification to be first."""
-FIRST = 8
-"""The story that must be alone at first: a lost answer strikes a provider's next order, whoever's it is."""
-LIMIT = 200.0
+LIMIT = 420.0
 """Seconds after which a story that still waits has failed."""
+TELLING = 8
+"""Characters from which on a text is sure to be nothing else."""
+CREATED = 201
 REFUSED = "refused"
 """How an order ends whose message is not taken: there is no order then, only the refusal."""
 
@@ -61,6 +62,8 @@ class Story:
     tell: Callable[["Play"], Steps]
     has_deadlines: bool = False
     """Whether it has to act by the clock: it begins before the others."""
+    alone: bool = False
+    """Whether what it does concerns all orders: it begins when all others are over, and nothing is played beside it."""
     why_not: str | None = None
     """Why it failed."""
     passed: bool = False
@@ -83,6 +86,8 @@ class PlayedOrder:
     record: Record | None = None
     refusal: tuple[Entry, ...] = ()
     """What stands under its id where its message was refused."""
+    wiped: tuple[Entry, ...] = ()
+    """What had happened to it as the table was restored to an earlier one, which knows nothing of it."""
     poll_due: datetime | None = None
     """When the next poll was due, as last seen while the order was open."""
     shown: str = ""
@@ -138,6 +143,11 @@ class PlayedOrder:
         """What applications were told."""
         return [event for event in self.play.events if event["detail"].get("order_id") == self.order_id]
 
+    def wipe(self) -> None:
+        """The table was restored to one that does not know it: what was told of it was told all the same."""
+        self.wiped, self.record, self.poll_due, self.shown = self.ledger, None, None, ""
+        self.play.read_again(self)
+
     def send(self) -> None:
         """Put its message on the order queue."""
         self.sent_at = self.sent_at or self.play.now()
@@ -185,10 +195,19 @@ class PlayedOrder:
         """How many times the simulator sold what this order asks for."""
         if self.provider != "callfire":
             return int(self.play.ask(self.provider, "purchases", reference=self.reference))
-        # Nothing of ours is on CallFire's orders: counted by the first thing that is asked for by name.
+        # Nothing of ours is on CallFire's orders: counted by the first thing that is asked for, without those that are known
+        # to be another order's.
         item = self.message["items"][0]
-        name = item["numbers"][0].removeprefix("+") if "numbers" in item else item["keywords"][0].upper()
-        return int(self.play.ask("callfire", "purchases", number=name))
+        others = {it.record.order.provider_order_id for it in self.play.orders if it.record and it is not self}
+
+        def fits(sale: Mapping[str, Any]) -> bool:
+            if "criteria" in item:
+                wanted = (item["criteria"].get("city"), str(item["quantity"]))
+                return (sale["content"].get("City"), sale["content"].get("localCount")) == wanted
+            name = item["numbers"][0].removeprefix("+") if "numbers" in item else item["keywords"][0].upper()
+            return name in sale["numbers"]
+
+        return sum(fits(sale) and sale["order_id"] not in others for sale in self.play.ask("callfire", "sales"))
 
     def count_reminders(self) -> int:
         """How many reminders it brought."""
@@ -207,12 +226,12 @@ class Play:
         """What people were told, each message once."""
         self.events: list[dict[str, Any]] = []
         """What came on the bus, each delivery."""
-        self.private: dict[str, str] = dict(stage.private)
-        """What must be in no log, by name."""
+        self.letters: list[dict[str, Any]] = []
+        """Every dead letter that was ever taken."""
+        self.private: dict[str, str] = {}
+        """What must be in no log, by name, beside what the stage keeps to itself."""
         self.personal: dict[str, str] = {}
         """What must beside be in no message, in no event and with no order, but where things personal are kept."""
-        self.answers_lost = FIRST not in {story.number for story in stories}
-        """Story 8 has lost its answers: from now on every provider answers, and the others may begin."""
         self._versions: dict[str, int] = {}
         self._letters: dict[str, list[dict[str, Any]]] = {}
 
@@ -220,6 +239,9 @@ class Play:
 
     def order(self, name: str, *, ends: str, purchases: int = 1, reminders: int = 0, **changes: Any) -> PlayedOrder:
         """One of the sample orders, and what should become of it. It is not sent yet.
+
+        Whatever of it is personal must be nowhere else from then on: its answers, and two marks that every order gets here, in
+        its metadata and, where its provider takes one, in its contact.
 
         Args:
             name: the file's.
@@ -229,9 +251,21 @@ class Play:
             changes: fields of the message in place of the file's.
         """
         message = json.loads((ROOT / "events" / "orders" / f"{name}.json").read_text()) | changes
+        message["metadata"] = {"customer": f"the customer whose order is {name}"} | message.get("metadata", {})
+        if message["provider"] == "telesign":
+            message["contact"] = {"contact_name": f"the contact for {name}"} | message.get("contact", {})
+        for kind in ("metadata", "contact"):
+            self.keep_personal(f"{kind} of {name}", message.get(kind, {}))
+        for answer in message.get("answers", []):
+            self.keep_personal(f"a value for {answer['requirement']} of {name}", answer["value"])
         order = PlayedOrder(self, int(name[:2]), message, ends, purchases, reminders)
         self.orders.append(order)
         return order
+
+    def keep_personal(self, what: str, value: Any) -> None:
+        """Whatever of this is personal must be nowhere else from now on."""
+        for part in parts(value):
+            self.personal[f"{what}, {part[:3]}... of {len(part)} characters"] = part
 
     def now(self) -> datetime:
         """The present."""
@@ -258,7 +292,16 @@ class Play:
         answers = [self.stage.call(call) for call in calls]
         paths = ", ".join(f"{call.method} {call.path}" for call in calls)
         yield from self.until(lambda: all(answer.done() for answer in answers), f"the API to answer {paths}")
+        for answer in answers:
+            if answer.result().status == CREATED and "upload" in answer.result().body:
+                self._keep_form(answer.result().body)
         return [answer.result() for answer in answers]
+
+    def _keep_form(self, made: Mapping[str, Any]) -> None:
+        """Whoever has a form can upload by it: it is for its asker alone."""
+        secret = {"policy", "signature", "x-amz-signature", "x-amz-security-token"}
+        fields = {name: value for name, value in made["upload"]["fields"].items() if name.lower() in secret}
+        self.private |= {f"{name} of the form for {made['file_id']}": value for name, value in fields.items()}
 
     def until(self, holds: Callable[[], object], what: str) -> Steps:
         """Wait."""
@@ -291,6 +334,7 @@ class Play:
         for letter in answer.get("Messages", []):
             self.stage.sqs.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
             there.append(letter)
+            self.letters.append(letter)
         taken = [letter for letter in there if order_id in (None, attribute(letter, "order_id"))]
         self._letters[queue] = [letter for letter in there if letter not in taken]
         return taken
@@ -312,16 +356,15 @@ class Play:
         began = self.now()
         running: dict[int, tuple[Story, Steps]] = {}
         waiting_for: dict[int, str] = {}
-        to_begin = sorted(self.stories, key=lambda story: (story.number != FIRST, not story.has_deadlines))
+        to_begin = sorted(self.stories, key=lambda story: (story.alone, not story.has_deadlines))
         while running or to_begin:
             # One at a time: what all of them begin with at once would keep a small machine busy for a while.
-            if to_begin and (to_begin[0].number == FIRST or self.answers_lost):
+            if to_begin and not (running and to_begin[0].alone):
                 story = to_begin.pop(0)
                 running[story.number] = (story, story.tell(self))
             for number, (story, steps) in list(running.items()):
                 if self._step(story, steps, waiting_for):
                     del running[number]
-                    self.answers_lost |= number == FIRST
             self.look()
             if (self.now() - began).total_seconds() > LIMIT:
                 for story in [*(story for story, _ in running.values()), *to_begin]:
@@ -367,6 +410,16 @@ class Play:
         order.record = record
         if not record.order.ended:
             order.poll_due = record.order.next_look_at
+
+
+def parts(value: Any) -> Iterator[str]:
+    """The texts in a value that are telling enough to be nothing else."""
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            if name not in ("kind", "file_id"):
+                yield from parts(part)
+    elif isinstance(value, str) and len(value) >= TELLING:
+        yield value
 
 
 def attribute(letter: Mapping[str, Any], name: str) -> str:

@@ -1,7 +1,7 @@
-"""What a run reads of the order table. How the table is laid out is told in `numberdesk.storage.table`."""
+"""What a run reads of the order table, and how it puts it back to an earlier one. How the table is laid out is told in `numberdesk.storage.table`."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,10 +25,14 @@ class Record:
     """Ids of the notifications that were kept; once for every time that one came."""
     impersonal: str = ""
     """All that lies with the order and is not marked as personal, as JSON."""
+    personal: tuple[Item, ...] = ()
+    """All that lies with the order and is marked as personal."""
+    row_bytes: int = 0
+    """The size of its row, as JSON."""
 
 
 class Records:
-    """The order table, read only."""
+    """The order table."""
 
     def __init__(self, client: Any, table_name: str) -> None:
         self._client = client
@@ -56,6 +60,8 @@ class Records:
             receipts=tuple(key.removeprefix("RECEIPT#") for key in items if key.startswith("RECEIPT#")),
             events=tuple(key.split("#", 3)[3] for key in items if key.startswith("PERSONAL#EVENT#")),
             impersonal=json.dumps([order.model_dump(mode="json"), *others]),
+            personal=tuple(item for key, item in items.items() if key.startswith("PERSONAL#")),
+            row_bytes=len(json.dumps(items["ORDER"])),
         )
 
     def ledger(self, order_id: str) -> tuple[Entry, ...]:
@@ -73,6 +79,32 @@ class Records:
         items = self._items(f"ACCOUNT#{provider}#{account}")
         return [entry_of_item(item) for item in items if item["sk"].startswith("LEDGER#")]
 
+    def copy(self) -> list[Item]:
+        """Every item of the table, in DynamoDB's own words."""
+        pages = self._client.get_paginator("scan").paginate(TableName=self._name, ConsistentRead=True)
+        return [item for page in pages for item in page["Items"]]
+
+    def restore(self, copy: Sequence[Item]) -> None:
+        """Put the table back to a copy of it, as a restored table looks to numberdesk.
+
+        A restore of AWS makes another table, with an id of its own, out of the items of a backup. What numberdesk goes by is that
+        the gate's row, which is one of those items, names the table that the backup was made of. Here the table stays the same one,
+        and the row names another.
+        """
+        gate = marshal({"pk": "DESK#placing", "sk": "GATE"})
+        there = {_key(item): item for item in copy}
+        there[_key(gate)] = there[_key(gate)] | marshal({"table_id": "the table that the backup was made of"})
+        # First of all, so that nothing is placed from a table that is half the one and half the other.
+        self._client.put_item(TableName=self._name, Item=there[_key(gate)])
+        for item in self.copy():
+            if _key(item) not in there:
+                self._client.delete_item(TableName=self._name, Key={name: item[name] for name in ("pk", "sk")})
+            elif there[_key(item)] != item:
+                self._client.put_item(TableName=self._name, Item=there[_key(item)])
+            there.pop(_key(item), None)
+        for item in there.values():
+            self._client.put_item(TableName=self._name, Item=item)
+
     def _items(self, pk: str) -> list[Item]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
@@ -81,3 +113,7 @@ class Records:
             ConsistentRead=True,
         )
         return [unmarshal(item) for page in pages for item in page["Items"]]
+
+
+def _key(item: Item) -> tuple[str, str]:
+    return item["pk"]["S"], item["sk"]["S"]

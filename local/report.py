@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,14 @@ def faults_of_order(order: PlayedOrder) -> list[str]:
         for (name, version, rung), n in rungs.items()
         if n > 1
     ]
-    promised = {entry.id: entry for entry in order.ledger if entry.is_event}
+    # What a restore of the table wiped was told before it. An order that begins anew has the same ids for what happens to it.
+    told = [entry for entry in (*order.wiped, *order.ledger) if entry.is_event]
+    promised = {entry.id: entry for entry in told}
     came = Counter(event["detail"]["id"] for event in order.events())
     found += [f"{promised[it].kind.value} never came on the bus" for it in promised.keys() - came.keys()]
     found += [f"event {it} came on the bus and is not in the ledger" for it in came.keys() - promised.keys()]
-    for entry in promised.values():
-        heard = any(message.startswith(entry.message) for message in order.play.people)
+    for entry in told:
+        heard = bool(entry.message) and any(it.startswith(entry.message) for it in order.play.people)
         if heard != entry.people:
             found.append(f"{entry.kind.value}: people {'were' if heard else 'were not'} told")
     # The refusal of another message under the same id has that message's.
@@ -72,20 +75,32 @@ def faults_of_run(play: Play) -> list[str]:
 
 
 def leaks(play: Play) -> list[str]:
-    """Whatever is private and lies in a log, or was told to applications or people."""
-    personal = play.personal | {
-        f"{name} of {order.order_id}": value
-        for order in play.orders
-        for name, value in order.message.get("contact", {}).items()
+    """Whatever is private and lies in a log, or was told to applications or people, or stands beside a dead letter.
+
+    What people are told is what they get as e-mails. The body of a dead letter is the message itself, as it came, and is sent
+    again from there: it may hold anything; what stands beside it may not.
+    """
+    places = {
+        "a message to people": "\n".join(play.people),
+        "an event on the bus": json.dumps(play.events),
+        "what stands beside a dead letter": json.dumps(
+            [letter.get("MessageAttributes", {}) for letter in play.letters]
+        ),
     }
-    places = {"a message to people": "\n".join(play.people), "an event on the bus": json.dumps(play.events)}
     places |= {f"what is impersonal of {it.order_id}": it.record.impersonal for it in play.orders if it.record}
-    found = [
-        f"{what} is in {where}" for what, value in personal.items() for where, text in places.items() if value in text
+    logs = {f"the log {name}": text for name, text in play.stage.logs().items()}
+    private = {**play.stage.private, **play.private}
+    return [*_found(play.personal, places), *_found(private | play.personal, logs)]
+
+
+def _found(values: Mapping[str, str], places: Mapping[str, str]) -> list[str]:
+    """Say which value is in which place, as it is or as JSON writes it."""
+    return [
+        f"{what} is in {where}"
+        for what, value in values.items()
+        for where, text in places.items()
+        if value in text or json.dumps(value)[1:-1] in text
     ]
-    for name, text in play.stage.logs().items():
-        found += [f"{what} is in the log {name}" for what, value in (play.private | personal).items() if value in text]
-    return found
 
 
 def timeline(order: PlayedOrder) -> str:

@@ -53,6 +53,7 @@ class Api:
     def __init__(self, url: str, principals: Mapping[str, Principal]) -> None:
         self.url = require_loopback(url)
         self._principals = principals
+        self._signatures: dict[str, None] = {}
 
     @classmethod
     def open(cls, stack: LocalStack) -> Self:
@@ -74,6 +75,16 @@ class Api:
         """
         kept = json.loads((home / "api.json").read_text())
         return cls(kept["url"], {name: Principal(**who) for name, who in kept["principals"].items()})
+
+    def secrets(self) -> dict[str, str]:
+        """What the principals sign with, and every signature that was made until now, by name."""
+        keys = {
+            f"the {part} of {name}": value
+            for name, principal in self._principals.items()
+            for part, value in (("secret key", principal.secret_key), ("session token", principal.token))
+            if value
+        }
+        return keys | {f"signature {number} of a call": it for number, it in enumerate(list(self._signatures))}
 
     def call(
         self,
@@ -98,6 +109,7 @@ class Api:
         headers = {"content-type": "application/json"} if content else {}
         if principal:
             headers = self._signed(method, url, content, headers, self._principals[principal])
+            self._signatures[headers["Authorization"].rpartition("Signature=")[2]] = None
         # Past the proxies that the caller's environment may name.
         return httpx.request(
             method, url, content=content, headers=headers, timeout=60, trust_env=False, verify=NO_CERTIFICATES

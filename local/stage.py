@@ -4,14 +4,14 @@
 and in a time of its own, so that a story takes seconds there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from local.records import Records
+from local.records import Item, Records
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,10 @@ class Stage(Protocol):
     """The stack's."""
     sqs: Any
     """A boto3 client of its queues."""
-    private: Mapping[str, str]
-    """Keys that must be in no log, by name."""
+
+    @property
+    def private(self) -> Mapping[str, str]:
+        """Every secret of the run that was made until now, by name: it must be in no log."""
 
     @property
     def records(self) -> Records:
@@ -87,6 +89,18 @@ class Stage(Protocol):
 
     def hear_bus(self) -> list[dict[str, Any]]:
         """What came on the bus since the last time."""
+
+    def take_inventory(self) -> None:
+        """Let take_inventory run once, as its schedule does every minute."""
+
+    def copy_table(self) -> list[Item]:
+        """Every item of the order table, as a backup holds them."""
+
+    def restore_table(self, copy: Sequence[Item]) -> None:
+        """Put the order table back to a copy of it, as a restored table looks to numberdesk (see `Records.restore`)."""
+
+    def files(self) -> list[str]:
+        """The keys of all files that were uploaded and are still there, in any version."""
 
     def log_of(self, function: str) -> list[str]:
         """Every line that a function has logged; where that cannot be told apart, those of the others, too."""

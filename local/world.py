@@ -30,6 +30,7 @@ TIMINGS: dict[str, Any] = {
     "probe_interval": "PT3S",
     "throttle_pause": "PT2S",
     "retry_pause": "PT2S",
+    "hold_pause": "PT3S",
 }
 """The desk's times (`numberdesk.domain.settings.Timings`), shortened; what is not here has its default."""
 

@@ -1,7 +1,7 @@
 """How stories are told: the list of them, and what several of them tell."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,17 +29,15 @@ GERMAN: dict[str, Any] = {
     "Business Name": {"kind": "text", "text": "Elbstrand Schiffsbedarf GmbH"},
 }
 """Values for all that Telnyx asks of German numbers, by requirement."""
-_TELLING = 8
-"""Characters from which on a part of a value is sure to be nothing else."""
 
 
 def story(
-    number: int, title: str, *, has_deadlines: bool = False
+    number: int, title: str, *, has_deadlines: bool = False, alone: bool = False
 ) -> Callable[[Callable[[Play], Steps]], Callable[[Play], Steps]]:
     """Enter a story into the list."""
 
     def enter(tell: Callable[[Play], Steps]) -> Callable[[Play], Steps]:
-        STORIES.append(Story(number, title, tell, has_deadlines))
+        STORIES.append(Story(number, title, tell, has_deadlines, alone))
         return tell
 
     return enter
@@ -99,17 +97,8 @@ def supply(order: PlayedOrder, values: Mapping[str, Any]) -> Steps:
 def supplied(order: PlayedOrder, values: Mapping[str, Any]) -> dict[str, Any]:
     """Values as the API takes them. Whatever of them is personal must be nowhere else from then on."""
     for name, value in values.items():
-        for part in _parts(value):
-            order.play.personal[f"a value for {name} of {order.order_id}, {part[:3]}..."] = part
+        order.play.keep_personal(f"a value for {name} of {order.order_id}", value)
     return {"values": [{"requirement": name, "value": value} for name, value in values.items()]}
-
-
-def _parts(value: Mapping[str, Any]) -> Iterator[str]:
-    for name, part in value.items():
-        if isinstance(part, dict):
-            yield from _parts(part)
-        elif isinstance(part, str) and name not in ("kind", "file_id") and len(part) >= _TELLING:
-            yield part
 
 
 def expect_webhook(order: PlayedOrder) -> None:

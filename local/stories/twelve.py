@@ -209,16 +209,11 @@ def lost_answers(play: Play) -> Steps:
     callfire = play.order("08-lost-answer-callfire", ends="completed")
     no_list = play.order("08-lost-answer-callfire-no-list", ends="unknown")
     orders = (telnyx, telesign, callfire, no_list)
-    for order in orders:
-        play.ask(order.provider, "fault", operation="create_order", kind="lose_answer", seconds=10)
+    # What of each order's call can be in no other's.
+    telling = (telnyx.reference, telesign.reference, "HARVEST", "12065550188")
+    for order, text in zip(orders, telling, strict=True):
+        play.ask(order.provider, "fault", operation="create_order", kind="lose_answer", seconds=10, holding=text)
         order.send()
-
-    def lost() -> int:
-        calls = [call for name in ("telnyx", "telesign", "callfire") for call in play.ask(name, "requests")]
-        return sum(call["fault"] == "lose_answer" for call in calls)
-
-    yield from play.until(lambda: lost() == 4, "four answers to be lost")
-    play.answers_lost = True
     for order in orders:
         yield from order.until_recorded("OrderUnknown")
     for order in (telnyx, telesign, callfire):
@@ -284,6 +279,8 @@ def forged_and_replayed(play: Play) -> Steps:
 def _post(play: Play, webhook: dict[str, object]) -> int:
     """Send a webhook as it is, and give the status of the answer."""
     headers = {str(name): str(value) for name, value in webhook["headers"].items()}  # type: ignore[attr-defined]
+    signature = headers["telnyx-signature-ed25519"]
+    play.private[f"the signature {signature[:3]}... of a webhook"] = signature
     return play.stage.post_webhook(headers, str(webhook["body"]))
 
 

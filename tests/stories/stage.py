@@ -19,7 +19,7 @@ import boto3
 from moto.core.serialize import ResponseSerializer
 from moto.events.models import EventPattern
 
-from local.records import Records
+from local.records import Item, Records
 from local.stage import Answer, Call
 from local.world import LIMITS, LISTED_METADATA_KEY, SIMULATED, TELESIGN_RESALE, TIMINGS
 from tests.support.aws import ALICE, SECRETS, TOKEN, World, proxy_event, world
@@ -28,7 +28,7 @@ from tests.support.simulators.base import plain
 from tests.support.stack import resources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from moto.core.model import Shape
 
@@ -152,6 +152,20 @@ class MotoStage:
                 for name in path:
                     told = told[name]
                 self._unheard.append(told)
+
+    def take_inventory(self) -> None:
+        self.world.function("take_inventory")({}, remaining_ms=900_000)
+
+    def copy_table(self) -> list[Item]:
+        return self.records.copy()
+
+    def restore_table(self, copy: Sequence[Item]) -> None:
+        self.records.restore(copy)
+        # The next sweep is what tells it, and no order need be due for that.
+        self.world.sweep()
+
+    def files(self) -> list[str]:
+        return self.world.objects()
 
     def log_of(self, function: str) -> list[str]:
         return self.world.output.getvalue().splitlines()

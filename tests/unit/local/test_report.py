@@ -33,7 +33,10 @@ def played() -> PlayedOrder:
         people=["Order order-1: 20 seconds"],
         events=[bus_event(entry) for entry in ledger if entry.is_event],
         ask=lambda provider, control, **arguments: 1,
-        stage=SimpleNamespace(scope=builders.SCOPE, logs=lambda: {"of a function": "Order order-1 is complete"}),
+        stage=SimpleNamespace(
+            scope=builders.SCOPE, private={}, logs=lambda: {"of a function": "Order order-1 is complete"}
+        ),
+        letters=[{"Body": "as it came", "MessageAttributes": {"reason": {"StringValue": "items.0: the reason"}}}],
         private={},
         personal={},
     )
@@ -140,6 +143,8 @@ def test_a_refused_order_has_its_refusal_and_nothing_else() -> None:
         ("DeadlineApproaching", {"an event on the bus"}),
         ("the ledger's words", {"what is impersonal of order-1"}),
         ("is complete", {"the log of a function"}),
+        ("the reason", {"what stands beside a dead letter"}),
+        ("as it came", set()),
         ("nowhere at all", set()),
     ],
 )
@@ -155,6 +160,45 @@ def test_what_is_private_may_be_told_to_people_and_not_logged() -> None:
     assert leaks(play) == []
     play.private["a reviewer's comment"] = "is complete"
     assert leaks(play) == ["a reviewer's comment is in the log of a function"]
+
+
+@pytest.mark.parametrize("escaped", [True, False])
+def test_what_json_writes_otherwise_is_found_as_well(escaped: bool) -> None:
+    play = played().play
+    value = "Krähenstieg 171"
+    play.personal["a street"] = value
+    cast("Any", play.stage).logs = lambda: {"of a function": json.dumps({"street": value}, ensure_ascii=escaped)}
+    assert leaks(play) == ["a street is in the log of a function"]
+
+
+def test_the_secrets_of_the_stage_are_looked_for_as_they_are_at_the_end() -> None:
+    play = played().play
+    cast("Any", play.stage).private = {"a signature": "is complete"}
+    assert leaks(play) == ["a signature is in the log of a function"]
+
+
+def test_what_a_restore_wiped_was_promised_and_told_before_it() -> None:
+    order = played()
+    assert order.record is not None
+    order.wiped, began = order.record.ledger, order.record.ledger[:1]
+    order.record = replace(order.record, ledger=began)
+    order.reminders = 0
+    assert faults_of_order(order) == []
+    order.play.events.pop()
+    assert faults_of_order(order) == ["OrderCompleted never came on the bus"]
+
+
+def test_of_equal_callfire_orders_each_counts_its_own() -> None:
+    orders = [played() for _ in range(2)]
+    sales = [{"order_id": str(n), "numbers": [], "content": {"City": "Chicago", "localCount": "1"}} for n in (1, 2, 3)]
+    for number, order in enumerate(orders, 1):
+        order.message |= {"provider": "callfire", "items": [{"criteria": {"city": "Chicago"}, "quantity": 1}]}
+        assert order.record is not None
+        order.record = replace(order.record, order=order.record.order.with_(provider_order_id=str(number)))
+        order.play = cast("Play", SimpleNamespace(orders=orders, ask=lambda provider, control: sales))
+    assert [order.count_purchases() for order in orders] == [2, 2]
+    sales.pop()
+    assert [order.count_purchases() for order in orders] == [1, 1]
 
 
 def story_of(*steps: str | Exception) -> Story:

@@ -1,0 +1,407 @@
+"""The stories of money, of the switch, of a restored table, and of people's data: what a person decides, and what then happens."""
+
+import json
+from collections.abc import Generator
+from typing import Any
+
+from local.play import Play, PlayedOrder, Steps, expect
+from local.stories.desk import a_pdf, upload
+from local.stories.telling import (
+    GERMAN,
+    expect_answer,
+    expect_problem,
+    story,
+    supply,
+    until_people_hear,
+)
+from numberdesk.domain.words import MOVES, OrderState
+
+MOST_CALLS = 25
+"""Calls of one look at a Telnyx order."""
+
+# --- what several of them tell ---
+
+
+def shown(order: PlayedOrder) -> Generator[str, None, dict[str, Any]]:
+    """The order as the API shows it."""
+    body: dict[str, Any] = expect_answer((yield from order.call("GET")), 200)
+    return body
+
+
+def expect_held(order: PlayedOrder, kind: str, *why: str) -> Steps:
+    """It is received, nothing is bought, and it says what it waits for."""
+    held = yield from shown(order)
+    expect(held["state"] == "received", f"{order.order_id} is {held['state']}")
+    expect(held["hold"] and held["hold"]["kind"] == kind, f"{order.order_id} is held by {held['hold']}")
+    for text in why:
+        expect(text in held["waiting_for"], f"{text} is not in: {held['waiting_for']}")
+    expect(order.count_purchases() == 0, f"{order.order_id} is held and was bought")
+
+
+def all_of(play: Play, path: str, limit: int | None = None) -> Generator[str, None, list[dict[str, Any]]]:
+    """Everything that a list of the API holds, page by page."""
+    found: list[dict[str, Any]] = []
+    query = {"limit": str(limit)} if limit else {}
+    while True:
+        page = expect_answer((yield from play.call("GET", path, query=query)), 200)
+        found += page["items"]
+        if page["next"] is None:
+            return found
+        query["next"] = page["next"]
+
+
+def heard(play: Play, beginning: str) -> list[str]:
+    """What people were told that begins so."""
+    return [message for message in play.people if message.startswith(beginning)]
+
+
+def at_callfire(play: Play, order: PlayedOrder) -> list[str]:
+    """CallFire's ids of what was bought with an order's account and content, the first first."""
+    item = order.message["items"][0]
+    city = item["criteria"]["city"] if "criteria" in item else None
+    return [
+        sale["order_id"]
+        for sale in play.ask("callfire", "sales")
+        if (sale["content"].get("City") == city if city else item["keywords"][0] in sale["numbers"])
+    ]
+
+
+def finish_at_callfire(order: PlayedOrder) -> Steps:
+    """CallFire ends it, and so does it here."""
+    yield from order.until("pending")
+    order.play.ask("callfire", "set_status", status="FINISHED", order=order.theirs)
+    yield from order.until("completed")
+
+
+# --- the stories ---
+
+
+@story(
+    24,
+    "An order beyond a limit on spending is held, and people are told why. Released, it is bought, and its cost is known; "
+    "another is refused with a reason, and nothing is bought.",
+)
+def a_limit(play: Play) -> Steps:
+    released = play.order("24-beyond-the-limit", ends="completed")
+    refused = play.order("24-refused-by-a-person", ends="cancelled", purchases=0)
+    for order in (released, refused):
+        order.send()
+    for order, asked in ((released, "120"), (refused, "130")):
+        yield from until_people_hear(order, "OrderHeld")
+        [told] = order.told("OrderHeld")
+        expect(asked in told and "100 is the limit" in told, f"the limit is not in: {told}")
+        yield from expect_held(order, "limit", "100 is the limit")
+
+    expect_answer((yield from released.call("POST", "/release")), 200)
+    reason = "Thirty of them would have been plenty."
+    over = expect_answer((yield from refused.call("POST", "/refuse", {"reason": reason})), 200)
+    expect(over["state"] == "cancelled", f"{refused.order_id} is {over['state']}")
+    expect_problem((yield from refused.call("POST", "/release")), 409, "order-ended")
+    yield from refused.until("cancelled")
+    [entry] = refused.entries("OrderCancelled")
+    expect(reason in entry.message, f"the reason is not in: {entry.message}")
+    yield from released.until("completed")
+    expect_problem((yield from released.call("POST", "/release")), 409, "order-ended")
+    [entry] = released.entries("OrderReleased")
+    expect(entry.actor == play.stage.operator, f"released by {entry.actor}")
+
+    costs = (yield from shown(released))["costs"]
+    expected = [{"currency": "USD", "upfront": "120.00", "monthly": "120.00", "numbers": 120}]
+    expect(costs == expected, f"its costs are {costs}")
+    numbers = yield from all_of(play, f"/orders/{released.order_id}/numbers", 100)
+    each = {(it["upfront_cost"], it["monthly_cost"], it["currency"]) for it in numbers}
+    expect(len(numbers) == 120 and each == {("1.00", "1.00", "USD")}, f"{len(numbers)} numbers cost {each}")
+
+
+@story(
+    25,
+    "All placing is switched off with a reason: people are told once, and an order that comes then waits and says so. "
+    "Switched on again, it goes on.",
+    alone=True,
+)
+def the_switch(play: Play) -> Steps:
+    order = play.order("25-while-switched-off", ends="completed")
+    reason = "The budget of the quarter is being counted."
+    for _ in range(2):
+        turned = expect_answer((yield from play.call("PUT", "/placing", {"open": False, "reason": reason})), 200)
+        expect(not turned["placing"] and reason in turned["closed_because"], f"turned off: {turned}")
+    order.send()
+    yield from order.until_recorded("OrderHeld")
+    yield from play.pause(5, "an order that is held to be tried again")
+    yield from expect_held(order, "switch", reason)
+    yield from play.until(lambda: heard(play, "Placing was switched off"), "people to hear of the switch")
+    expect(not order.told("OrderHeld"), "people were told of an order that goes on by itself")
+
+    turned = expect_answer((yield from play.call("PUT", "/placing", {"open": True, "reason": "All is counted."})), 200)
+    expect(turned["placing"] and turned["closed_because"] is None, f"turned on: {turned}")
+    yield from order.until("completed")
+    yield from play.until(lambda: heard(play, "Placing was switched on"), "people to hear of the switch")
+    for beginning in ("Placing was switched off", "Placing was switched on"):
+        [told] = heard(play, beginning)
+        expect(play.stage.operator.rpartition("/")[2] in told, f"who did it is not in: {told}")
+    expect(len(order.entries("OrderHeld")) == 1, "the hold is told more than once")
+
+
+@story(
+    26,
+    "CallFire's answer is lost, and its account has no list of orders: people are told what to look for, with what was "
+    "leased since; a second order of the same content waits. A person says which order it is. Of another one a person says "
+    "that nothing was bought, and it is placed again.",
+)
+def resolved_by_a_person(play: Play) -> Steps:
+    lost = play.order("26-answer-lost", ends="completed")
+    second = play.order("26-the-same-again", ends="completed")
+    never = play.order("26-never-arrived", ends="completed")
+    play.ask("callfire", "fault", operation="create_order", kind="lose_answer", seconds=10, holding="City=Chicago")
+    # A gateway that answers in CallFire's place: the call went no further.
+    play.ask("callfire", "fault", operation="create_order", kind="status", status=504, holding="LANTERN")
+    for order in (lost, never):
+        order.send()
+    for order in (lost, never):
+        yield from order.until("unknown")
+        yield from until_people_hear(order, "OrderUnknown")
+    second.send()
+    [bought] = at_callfire(play, lost)
+    play.ask("callfire", "set_status", status="FINISHED", order=bought)
+    [sold] = [it["numbers"] for it in play.ask("callfire", "orders") if it["order_id"] == bought]
+
+    expect_answer((yield from never.call("POST", "/resolve", {"not_placed": {"place_again": True}})), 200)
+    yield from finish_at_callfire(never)
+    yield from until_people_hear(lost, "OrderUnknown", times=2)
+    told = lost.told("OrderUnknown")[-1]
+    expect(all(number.removeprefix("+") in told for number in sold), f"the candidates {sold} are not in: {told}")
+    expect("LANTERN" not in told, f"what another order holds is among the candidates: {told}")
+    held = yield from shown(second)
+    expect(held["hold"] and held["hold"]["kind"] == "same_content", f"{second.order_id} is held by {held['hold']}")
+
+    for wrong, status, problem in (("4711", 400, "invalid"), (never.theirs, 409, "claimed")):
+        expect_problem((yield from lost.call("POST", "/resolve", {"placed_as": wrong})), status, problem)
+    expect(lost.state == "unknown", f"{lost.order_id} is {lost.state} by a wrong answer")
+    expect_answer((yield from lost.call("POST", "/resolve", {"placed_as": bought})), 200)
+    yield from lost.until("completed")
+    yield from finish_at_callfire(second)
+
+    by = [(it.actor, it.data["answer"]) for order in (lost, never) for it in order.entries("PurchaseResolved")]
+    expect(by == [(play.stage.operator, "placed_as"), (play.stage.operator, "not_placed")], f"resolved by {by}")
+    expect(len(at_callfire(play, lost)) == 2, f"Chicago was bought {len(at_callfire(play, lost))} times by two orders")
+    expect_problem((yield from lost.call("POST", "/resolve", {"placed_as": bought})), 409, "not-unknown")
+
+
+@story(
+    27,
+    "2,500 numbers in one order, released by a person: one order at Telnyx, one event when it is complete, and few calls for "
+    "each look.",
+)
+def a_large_order(play: Play) -> Steps:
+    order = play.order("27-two-thousand-five-hundred", ends="completed")
+    order.send()
+    yield from until_people_hear(order, "OrderHeld")
+    expect_answer((yield from order.call("POST", "/release")), 200)
+    yield from order.until("completed")
+    asked = order.message["items"][0]["quantity"]
+    [sale] = [it for it in play.ask("telnyx", "sales") if it["reference"] == order.reference]
+    expect(len(sale["numbers"]) == asked, f"{len(sale['numbers'])} numbers were bought")
+
+    looks = _looks(order)
+    expect(looks and max(looks) <= MOST_CALLS, f"looks of {looks} calls")
+    yield from play.until(
+        lambda: [it for it in order.events() if it["detail-type"] == "OrderCompleted"],
+        "OrderCompleted to reach the bus",
+    )
+    [event] = [it for it in order.events() if it["detail-type"] == "OrderCompleted"]
+    data = event["detail"]["data"]
+    expect((data["delivered"], data["asked"]) == (asked, asked), f"delivered: {data['delivered']} of {data['asked']}")
+    expect(len(data["first_delivered"]) == 20, f"{len(data['first_delivered'])} numbers are in the event")
+    largest = max(len(json.dumps(it)) for it in order.events())
+    expect(largest < 10_000, f"an event of it has {largest} characters")
+    expect(order.record and order.record.row_bytes < 20_000, f"its row has {order.record and order.record.row_bytes}")
+
+    answer = yield from shown(order)
+    expect(answer["asset_count"] == asked and len(answer["assets"]) == 100, f"{len(answer['assets'])} numbers shown")
+    numbers = yield from all_of(play, f"/orders/{order.order_id}/numbers", 100)
+    expect(sorted(it["value"] for it in numbers) == sorted(sale["numbers"]), f"{len(numbers)} numbers listed")
+    expect({it["state"] for it in numbers} == {"active"}, "not all numbers are active")
+
+
+def _looks(order: PlayedOrder) -> list[int]:
+    """How many calls each look at an order took. A look begins by reading the order itself."""
+    record = order.record.order if order.record else None
+    ours = (
+        {order.theirs, *(it.id for it in record.sub_orders), *(it.provider_id for it in record.assets)}
+        if record
+        else {}
+    )
+    counts: list[int] = []
+    for call in order.play.ask("telnyx", "requests"):
+        words = {*call["path"].split("/"), *(str(value) for value in call["query"].values())}
+        if call["method"] == "GET" and words & {*ours}:
+            if call["operation"] == "get_order":
+                counts.append(0)
+            counts[-1] += 1
+    return counts
+
+
+@story(
+    28,
+    "The order table is restored to what it was before some orders, and their messages come again: placing is off until every "
+    "account was compared and a person has confirmed it; then each is found, or held for a person, and none is bought again.",
+    alone=True,
+)
+def a_restore(play: Play) -> Steps:
+    yield from _buy(play, "before")
+    copy = play.stage.copy_table()
+    later = yield from _buy(play, "after")
+    telnyx, telesign, callfire = later
+    theirs = {order.order_id: order.theirs for order in later}
+
+    play.stage.restore_table(copy)
+    for order in later:
+        order.wipe()
+    new = play.order("28-new-since", ends="completed")
+    for order in (*later, new):
+        order.send()
+    yield from play.until(lambda: heard(play, "The order table was restored"), "people to hear of the restore")
+    for order in (*later, new):
+        yield from order.until_recorded("OrderHeld")
+        held = yield from shown(order)
+        expect(held["state"] == "received" and held["hold"]["kind"] == "switch", f"{order.order_id}: {held['hold']}")
+        expect("restored" in held["waiting_for"], f"why it waits is not in: {held['waiting_for']}")
+    view = expect_answer((yield from play.call("GET", "/placing")), 200)
+    expect(view["restored"] and not view["placing"], f"placing after the restore: {view}")
+    expect({"telnyx/default", "telesign/default", "callfire/default"} <= {*view["not_compared"]}, f"compared: {view}")
+    expect_problem((yield from play.call("POST", "/placing/confirm-restore", {})), 409, "not-reconciled")
+    while view["not_compared"]:
+        # What could not be read is compared by the next run.
+        play.stage.take_inventory()
+        yield from play.pause(1, "the accounts to be compared")
+        view = expect_answer((yield from play.call("GET", "/placing")), 200)
+    expect(not view["placing"], "placing went on before anybody confirmed it")
+    expect(all(order.state == "received" for order in (*later, new)), "an order went on before anybody confirmed it")
+    expect_answer((yield from play.call("POST", "/placing/confirm-restore", {})), 200)
+
+    yield from until_people_hear(callfire, "OrderHeld")
+    keyword = callfire.message["items"][0]["keywords"][0]
+    [told] = callfire.told("OrderHeld")
+    expect(keyword in told, f"what to look for is not in: {told}")
+    compared = " ".join(heard(play, "CallFire, account default: what the provider says"))
+    expect(keyword.casefold() in compared.casefold(), f"that the account owns it is not in: {compared}")
+    expect_answer((yield from callfire.call("POST", "/resolve", {"placed_as": theirs[callfire.order_id]})), 200)
+    for order in (*later, new):
+        yield from order.until("completed")
+    for order in later:
+        expect(order.theirs == theirs[order.order_id], f"{order.order_id} is {order.theirs} now")
+        expect(order.entries("OrderPlaced")[0].data["found"] is True, f"{order.order_id} was placed, not found")
+    for order in (telnyx, telesign):
+        expect(not order.told("OrderHeld"), f"people were asked about {order.order_id}")
+    expect(new.entries("OrderPlaced")[0].data["found"] is False, f"{new.order_id} was found")
+    expect(len(heard(play, "The order table was restored")) == 1, "people were told more than once of one restore")
+
+
+def _buy(play: Play, which: str) -> Generator[str, None, list[PlayedOrder]]:
+    """Let an order at each provider end."""
+    names = [f"28-{which}-the-copy-{provider}" for provider in ("telnyx", "telesign", "callfire")]
+    orders = [play.order(name, ends="completed") for name in names]
+    for order in orders:
+        order.send()
+    yield from finish_at_callfire(orders[2])
+    for order in orders:
+        yield from order.until("completed")
+    # What they promised is out: a copy that still held the marks would promise it again.
+    for order in orders:
+        promised = {entry.id for entry in order.ledger if entry.is_event}
+        yield from play.until(
+            lambda order=order, ids=promised: ids <= {it["detail"]["id"] for it in order.events()},  # type: ignore[misc]
+            f"the events of {order.order_id} to reach the bus",
+        )
+    return orders
+
+
+@story(
+    29,
+    "An order that is over is forgotten: its message, values, files, comments and notifications are gone and do not come back; "
+    "its ledger still tells how it ended.",
+)
+def forgotten(play: Play) -> Steps:
+    order = play.order("29-forgotten", ends="completed")
+    path = f"/orders/{order.order_id}"
+    order.send()
+    yield from until_people_hear(order, "RequirementRequested")
+    expect_problem((yield from order.call("POST", "/forget")), 409, "order-open")
+    remark = "The street is not in our books."
+    # People are to be told what a reviewer says, with the comment itself.
+    play.private["a reviewer's comment on a forgotten order"] = remark
+    play.ask("telnyx", "comment", order=order.reference, body=remark)
+    ours = "It is the third house behind the lighthouse."
+    play.personal["our comment on a forgotten order"] = ours
+    expect_answer((yield from order.call("POST", "/comments", {"text": ours})), 202)
+    content = a_pdf(play, "Meldebescheinigung einer Fischverkäuferin")
+    file_id = yield from upload(play, path, "registration of the fishwife.pdf", "application/pdf", content)
+    values = {"Identity Document": {"kind": "file", "file_id": file_id}, "End User Address": GERMAN["End User Address"]}
+    yield from supply(order, values)
+    yield from order.until("completed")
+    yield from order.until_recorded("CommentReceived")
+    yield from play.until(lambda: order.record and order.record.events, f"a webhook about {order.order_id} to be kept")
+    comments = yield from all_of(play, f"{path}/comments")
+    expect({remark, ours} <= {it["body"] for it in comments}, f"{len(comments)} comments, and not those")
+    expect([it for it in play.stage.files() if order.order_id in it], "the file is nowhere")
+
+    over = expect_answer((yield from order.call("POST", "/forget")), 200)
+    expect(over["forgotten_at"], "when it was forgotten is not known")
+    yield from order.until_recorded("OrderForgotten")
+    play.read_again(order)
+    yield from play.until(lambda: order.record and not order.record.personal, "nothing personal to be left")
+    expect(not [it for it in play.stage.files() if order.order_id in it], "the file is still there")
+    for name in ("comments", "events"):
+        left = yield from all_of(play, f"{path}/{name}")
+        expect(not left, f"{len(left)} {name} are left")
+    _expect_replay(order)
+
+    webhook = play.ask("telnyx", "signed_webhook", order=order.theirs)
+    headers = {str(name): str(value) for name, value in webhook["headers"].items()}
+    expect(play.stage.post_webhook(headers, str(webhook["body"])) == 200, "a late webhook was not taken in")
+    expect_answer((yield from order.call("POST", "/sync")), 202)
+
+    def came() -> bool:
+        play.read_again(order)
+        return bool(order.record and order.record.events)
+
+    yield from play.until(came, f"the late webhook about {order.order_id} to be kept")
+    yield from play.pause(3, "the order to be looked at")
+    play.read_again(order)
+    yield from play.until(lambda: order.record and order.record.personal, "the order to be read")
+    kept = order.record.personal if order.record else ()
+    expect(not [it for it in kept if "body" in it or not it["sk"].startswith("PERSONAL#EVENT#")], "it came back")
+    expect(not (yield from all_of(play, f"{path}/comments")), "the comments came back")
+    _expect_replay(order)
+
+
+def _expect_replay(order: PlayedOrder) -> None:
+    """The states in its ledger lead where it is, each by an allowed move."""
+    at: OrderState | None = None
+    for entry in order.ledger:
+        if entry.state is not None and entry.state is not at:
+            expect(at is None or entry.state in MOVES[at], f"{order.order_id} moved from {at} to {entry.state}")
+            at = entry.state
+    expect(at == order.state, f"the ledger of {order.order_id} leads to {at}, it is {order.state}")
+
+
+@story(30, "A delivered number is given back, as a person confirmed: the account owns it no more, and stops paying.")
+def given_back(play: Play) -> Steps:
+    order = play.order("30-given-back", ends="completed")
+    order.send()
+    yield from order.until("completed")
+    listed = yield from all_of(play, f"/orders/{order.order_id}/numbers")
+    number, kept = (it["value"] for it in listed)
+    path = f"/numbers/{number.removeprefix('+')}/release"
+    fields = expect_problem((yield from order.call("POST", path, {"confirm": kept})), 400, "invalid")
+    expect(fields == ["confirm"], f"the API found fault with {fields}")
+    expect_answer((yield from order.call("POST", path, {"confirm": number})), 202)
+    yield from order.until_recorded("NumberReleased")
+    [entry] = order.entries("NumberReleased")
+    expect(number in entry.message and kept not in entry.message, f"what was given back is not in: {entry.message}")
+    owned = {it["value"] for it in (yield from all_of(play, "/providers/telesign/numbers"))}
+    expect(kept in owned and number not in owned, f"of {number} and {kept} the account owns {owned & {number, kept}}")
+    expect(not play.ask("telesign", "owns", value=number), "TeleSign still leases it to us")
+    given = {it["value"] for it in (yield from all_of(play, f"/orders/{order.order_id}/numbers")) if it["released_at"]}
+    expect(given == {number}, f"given back by the order: {given}")
+    expect_problem((yield from order.call("POST", path, {"confirm": number})), 404, "not-found")

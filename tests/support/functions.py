@@ -9,8 +9,12 @@ import warnings
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
+
+from aws_lambda_powertools.metrics import base
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf import cloudwatch
 
 from numberdesk import runtime
 from numberdesk.runtime import clock as runtime_clock
@@ -82,6 +86,7 @@ class Function:
         self.name = name
         self._environment = {**LAMBDA, **environment}
         self._output = output
+        self._datetime = _datetime_of(clock)
         with self._lambda(), mock.patch.object(runtime_clock, "SystemClock", return_value=DeskClock(clock)):
             for module in _FRESH:
                 if sys.modules.pop(f"numberdesk.runtime.{module}", None):
@@ -91,7 +96,7 @@ class Function:
                 handler.setStream(output)
         if hasattr(self.module, "datetime"):
             # The receiver, which makes no clock, asks the machine.
-            self.module.datetime = _datetime_of(clock)  # type: ignore[attr-defined]
+            self.module.datetime = self._datetime  # type: ignore[attr-defined]
 
     def __call__(self, event: dict[str, Any], *, remaining_ms: int = 170_000) -> Any:
         """Invoke the handler."""
@@ -103,6 +108,9 @@ class Function:
         with (
             mock.patch.dict(os.environ, self._environment, clear=True),
             redirect_stdout(self._output),
+            # Powertools dates what was counted, and asks the machine; single metrics have a place of their own.
+            mock.patch.object(cloudwatch, "dt", SimpleNamespace(datetime=self._datetime)),
+            mock.patch.object(base, "dt", SimpleNamespace(datetime=self._datetime)),
             warnings.catch_warnings(),
         ):
             # Powertools warns where an invocation counted nothing, which is no fault.

@@ -1,0 +1,160 @@
+"""The alarms on our own metrics, over what the functions really write: quiet on an ordinary day, each rings at its trouble and is over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.ages import PAGE, row
+from numberdesk.domain.words import OrderState
+from numberdesk.providers import registry
+from tests.support.ages import TROUBLES, ordered, play
+from tests.support.alarms import MINUTE, NAMESPACE, Point, Watch, alarms
+from tests.support.aws import STACK
+from tests.support.builders import START
+
+if TYPE_CHECKING:
+    from tests.support.aws import World
+
+SWEEPS = alarms()["SweepsAlarm"]
+OVERDUE = alarms()["OldestOverdueWakeAlarm"]
+
+
+def points(*values: float | None) -> list[Point]:
+    """Give a value for each of the last minutes, the latest last; none where nothing was written."""
+    began = START - len(values) * MINUTE
+    return [Point(began + index * MINUTE, value) for index, value in enumerate(values) if value is not None]
+
+
+# The evaluator
+
+
+@pytest.mark.parametrize(
+    ("values", "rings"),
+    [
+        ([1, 1, 1, 1, 1, 1, 1], False),
+        ([0, 0, 0, 0, 1], False),
+        ([0, 0, 0, 0, 0], True),
+        ([1, None, None, None, None, None], False),  # older ones count where newer ones are missing
+        ([1, None, None, None, None, None, None], False),
+        ([1, None, None, None, None, None, None, None], True),
+        ([], True),
+    ],
+)
+def test_missing_sweeps_are_breaching(values: list[float | None], *, rings: bool) -> None:
+    assert (SWEEPS.comparison, SWEEPS.periods, SWEEPS.missing_breaches) == ("LessThanThreshold", 5, True)
+    assert SWEEPS.rings(points(*values), START) is rings
+
+
+@pytest.mark.parametrize(
+    ("values", "rings"),
+    [
+        ([901, 901, 901], True),
+        ([900, 901, 901], False),  # greater than the threshold
+        ([901, 901, 0], False),
+        ([901, None, 901, 901], True),
+        ([901, 901], False),  # missing data is no trouble
+        ([None, None, None], False),
+    ],
+)
+def test_an_age_rings_when_every_period_is_above(values: list[float | None], *, rings: bool) -> None:
+    assert (OVERDUE.threshold, OVERDUE.periods, OVERDUE.missing_breaches) == (900, 3, False)
+    assert OVERDUE.rings(points(*values), START) is rings
+
+
+def test_some_periods_of_many_may_be_enough() -> None:
+    one_of_three = replace(OVERDUE, datapoints=1)
+    assert one_of_three.rings(points(901, 0, 0), START)
+    assert not one_of_three.rings(points(901, 0, 0, 0, 0), START)
+
+
+def test_values_of_a_period_are_summed_or_the_greatest_counts() -> None:
+    values = [Point(START - MINUTE, 400), Point(START - timedelta(seconds=1), 600), Point(START, 5000)]
+    once = replace(OVERDUE, periods=1, datapoints=1)
+    assert not once.rings(values, START)
+    assert replace(once, statistic="Sum").rings(values, START)
+
+
+# What the functions write
+
+
+def test_an_ordinary_day_is_quiet(world: World) -> None:
+    watch = Watch(world)
+    ordered(watch)
+    watch.minutes(12)
+    assert watch.rang == set()
+    assert world.order("telnyx-1").state is OrderState.ACTION_REQUIRED
+    # What is measured at every run is there when nothing is wrong: an alarm on it is quiet because it is well.
+    always = {name for name, alarm in alarms().items() if alarm.metric in watch.points}
+    assert always >= {name for name in alarms() if name.startswith(("Oldest", "Sweeps", "InventoryRuns", "DriftFound"))}
+    assert watch.latest("Sweeps") == [1] * 12
+    assert watch.latest("InventoryRuns") == [1] * 12
+
+
+def test_each_alarm_has_its_trouble() -> None:
+    assert TROUBLES.keys() == alarms().keys()
+
+
+def test_drift_is_watched_where_notifications_come_and_differences_everywhere() -> None:
+    watched = {
+        metric: {dict(alarm.metric[2]).get("provider") for alarm in alarms().values() if alarm.metric[1] == metric}
+        for metric in ("DriftFound", "InventoryDifferences")
+    }
+    telling = {name for name in registry.NAMES if registry.capabilities(name).sends_webhooks}
+    assert watched == {"DriftFound": telling, "InventoryDifferences": set(registry.NAMES)}
+    assert {dict(alarm.metric[2])["service"] for alarm in alarms().values()} == {STACK}
+    assert {alarm.metric[0] for alarm in alarms().values()} == {NAMESPACE}
+
+
+@pytest.mark.parametrize("alarm", TROUBLES)
+def test_an_alarm_rings_at_its_trouble_alone_and_recovers(alarm: str) -> None:
+    """One on a metric, or with dimensions, that no function writes does not ring; a heartbeat like that does not recover."""
+    played = play(alarm, TROUBLES[alarm])
+    assert played.rang == {alarm} | TROUBLES[alarm].also
+    assert row(alarm, played) in PAGE.read_text(encoding="utf-8"), "run `make ages`"
+
+
+def test_what_was_due_while_no_sweep_ran_is_woken_by_the_next(world: World) -> None:
+    watch = Watch(world)
+    ordered(watch)
+    watch.minutes(3)
+    watch.stopped.add("wake_orders")
+    world.clear("SyncQueue")
+    due = world.order("telnyx-1").wake_at
+    assert due is not None
+    watch.minutes(10)
+    assert watch.ringing == {"SweepsAlarm"}
+    assert world.order("telnyx-1").wake_at == due
+    began = len(watch.latest("OldestOverdueWakeSeconds"))
+    watch.stopped.discard("wake_orders")
+    watch.minutes(2)
+    assert watch.ringing == set()
+    overdue = watch.latest("OldestOverdueWakeSeconds")[began:]
+    assert overdue[0] == (world.clock.now() - 2 * MINUTE - due).total_seconds() >= 60
+    assert overdue[1] == 0
+    woken = world.order("telnyx-1").wake_at
+    assert woken is not None
+    assert woken > due
+
+
+def test_one_look_that_fails_is_no_alarm(world: World) -> None:
+    watch = Watch(world)
+    ordered(watch)
+    watch.minutes(3)
+    watch.skip(timedelta(hours=3))
+    world.telesign.fault("*", "status", status=503)
+    failed = world.order("telesign-1").wake_at
+    assert failed is not None
+    watch.skip(failed - world.clock.now() + 2 * MINUTE)
+    assert world.order("telesign-1").unreadable_since is not None
+    for _ in range(2):
+        watch.skip(timedelta(minutes=30))
+        watch.minute()
+        assert watch.ringing == set()
+    watch.minutes(3)
+    assert world.order("telesign-1").unreadable_since is None
+    assert max(watch.latest("OldestUnreadableSeconds")) > 3000
+    assert watch.rang == set()

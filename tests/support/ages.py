@@ -1,0 +1,325 @@
+"""For each alarm on numberdesk's own metrics a trouble that it is there for: played until it goes off, and until all is well again.
+
+Everything happens on moto, with the functions' own metrics (see `tests.support.alarms`); time is the simulators' and takes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from tests.support.alarms import Watch
+from tests.support.aws import SECRETS, world
+from tests.support.builders import body
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+BERLIN = {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}
+BRUSSELS = {"criteria": {"country": "BE", "number_type": "mobile"}, "quantity": 1}
+SEATTLE = {"criteria": {"city": "Seattle", "state": "WA"}, "quantity": 1}
+MOST_MINUTES = 45
+"""An alarm that takes longer than this beyond what was skipped does not go off, or does not recover."""
+
+Act = Callable[[Watch], object]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that an alarm is there for.
+
+    Attributes:
+        what: for people, what the metric tells of it.
+        begin: lets it begin.
+        end: ends it.
+        before: what is there before it begins, and in good order.
+        long: how long it lasts at least before the alarm may go off; nobody looks meanwhile.
+        lasting: how long the alarm stays at least when it is over.
+        also: other alarms that go off with it, and rightly.
+        parameters: of the template.
+    """
+
+    what: str
+    begin: Act
+    end: Act
+    before: Act = lambda _: None
+    long: timedelta = timedelta(0)
+    lasting: timedelta = timedelta(0)
+    also: frozenset[str] = frozenset()
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Played:
+    """How an alarm went.
+
+    Attributes:
+        after: from the beginning of the trouble until it went off.
+        recovered: from its end until the alarm was over.
+        rang: all that went off.
+    """
+
+    after: timedelta
+    recovered: timedelta
+    rang: frozenset[str]
+
+
+def play(alarm: str, trouble: Trouble) -> Played:
+    """Play a trouble, minute by minute.
+
+    Raises:
+        AssertionError: an alarm was on before it began, or this one did not go off, or did not recover.
+    """
+    with world(**trouble.parameters) as made:
+        watch = Watch(made)
+        trouble.before(watch)
+        watch.minutes(3)
+        assert not watch.ringing, watch.ringing
+        began = made.clock.now()
+        trouble.begin(watch)
+        watch.minute()
+        if trouble.long:
+            watch.skip(trouble.long)
+            watch.minute()
+            assert alarm not in watch.ringing, "it went off earlier than it was looked for"
+        until(watch, alarm, rings=True)
+        rang_at = ended = made.clock.now()
+        trouble.end(watch)
+        watch.skip(trouble.lasting)
+        until(watch, alarm, rings=False)
+        return Played(rang_at - began, made.clock.now() - ended, frozenset(watch.rang))
+
+
+def until(watch: Watch, alarm: str, *, rings: bool) -> None:
+    """Let minutes pass until an alarm goes off, or is over with all others."""
+    for _ in range(MOST_MINUTES):
+        if (alarm in watch.ringing) if rings else not watch.ringing:
+            return
+        watch.minute()
+    message = f"{alarm} {'does not go off' if rings else 'does not recover'}: {watch.ringing}"
+    raise AssertionError(message)
+
+
+# What happens
+
+
+def order(order_id: str, *items: dict[str, Any], provider: str) -> Act:
+    """Order something."""
+    return lambda watch: watch.world.send(body(order_id, *items, provider=provider))
+
+
+def each(*acts: Act) -> Act:
+    """Do one after the other."""
+
+    def act(watch: Watch) -> None:
+        for one in acts:
+            one(watch)
+
+    return act
+
+
+def stop(name: str) -> Act:
+    """Let a function run no more."""
+    return lambda watch: watch.stopped.add(name)
+
+
+def start(name: str) -> Act:
+    """Let it run again."""
+    return lambda watch: watch.stopped.discard(name)
+
+
+def fail(provider: str, operation: str = "*") -> Act:
+    """Let a provider answer 503."""
+    return lambda watch: watch.world.simulators[provider].fault(operation, "status", status=503, times=None)
+
+
+def mend(provider: str) -> Act:
+    """Let it answer again."""
+    return lambda watch: watch.world.simulators[provider].clear_faults()
+
+
+def ask(method: str, path: str, sent: Any = None) -> Act:
+    """Ask the API for something, which it does."""
+
+    def act(watch: Watch) -> None:
+        status, answer = watch.world.api(method, path, sent)
+        assert status in (200, 202), answer
+
+    return act
+
+
+def lose_an_answer(watch: Watch) -> None:
+    """Buy at a provider where no purchase can be looked for, and lose the answer."""
+    made = watch.world
+    made.put_secret("callfire", **{**SECRETS["callfire"], "settings": {"v2_find": False}})
+    made.callfire.fault("create_order", "lose_answer")
+    made.send(body("order-1", SEATTLE, provider="callfire"))
+
+
+def name_the_purchase(watch: Watch) -> None:
+    """Say which purchase it was."""
+    [bought] = watch.world.callfire.orders()
+    ask("POST", "/orders/order-1/resolve", {"placed_as": str(bought["order_id"])})(watch)
+
+
+def refuse_events(watch: Watch) -> None:
+    """Let the bus take no event any more; the stream gives up what it holds."""
+    watch.stopped.add("stream")
+    client = _bus(watch)
+    refused = {"ErrorCode": "InternalFailure", "ErrorMessage": "try again"}
+    client.put_events = lambda Entries: {  # noqa: N803 - boto3's name
+        "FailedEntryCount": len(Entries),
+        "Entries": [refused for _ in Entries],
+    }
+    watch.world.send(body("order-1", BERLIN))
+
+
+def take_events(watch: Watch) -> None:
+    """Let the bus take them again."""
+    watch.stopped.discard("stream")
+    del _bus(watch).put_events
+
+
+def _bus(watch: Watch) -> Any:
+    return watch.world.function("publish_changes").module.publisher.bus._client
+
+
+def cancel_unheard(watch: Watch) -> None:
+    """Let Telnyx cancel orders, and none of its webhooks arrive."""
+    made = watch.world
+    made.telnyx.webhooks(off=True)
+    for row in made.telnyx.orders():
+        made.telnyx.cancel(str(row["order_id"]))
+
+
+def break_messages(watch: Watch) -> None:
+    """Put messages on a queue that no function can read."""
+    for _ in range(5):
+        watch.world.send("no JSON", queue="SyncQueue")
+
+
+def hear_telnyx(watch: Watch) -> None:
+    """Let a webhook come that no key is there for."""
+    assert watch.world.webhook("/webhooks/telnyx", {}, b"{}") == 401
+
+
+def many_held(watch: Watch) -> None:
+    """Order more than one order may take, again and again."""
+    for index in range(5):
+        watch.world.send(body(f"many-{index}", BERLIN | {"quantity": 2}))
+
+
+def revoke(watch: Watch) -> None:
+    """Let a provider refuse the account, as an order comes."""
+    watch.world.telesign.revoke(SECRETS["telesign"]["customer_id"])
+    watch.world.send(body("order-1", BRUSSELS, provider="telesign"))
+
+
+def allow(watch: Watch) -> None:
+    """Let it take the account again."""
+    secret = SECRETS["telesign"]
+    watch.world.telesign.allow(secret["customer_id"], secret["api_key"])
+
+
+def surplus(provider: str, number: dict[str, Any]) -> Trouble:
+    """Own a number that no order of ours holds."""
+
+    def buy(watch: Watch) -> None:
+        bought.append(watch.world.simulators[provider].buy_by_hand())
+
+    def give_back(watch: Watch) -> None:
+        watch.world.simulators[provider].take_away(bought.pop())
+
+    bought: list[str] = []
+    return Trouble(
+        "What a comparison found that the provider and the records do not both say, and the one before it had not",
+        buy,
+        give_back,
+        before=order("order-1", number, provider=provider),
+        # The next comparison is due a day after the one before, and what is younger than an hour may be on its way.
+        long=DAY - timedelta(minutes=10),
+    )
+
+
+def ordered(watch: Watch) -> None:
+    """Have an open order at each provider, that stays open."""
+    made = watch.world
+    made.telesign.configure(progress_seconds=60, resolve_seconds=10 * DAY.total_seconds())
+    made.callfire.configure(processing_seconds=60, finish_seconds=10 * DAY.total_seconds())
+    for provider, number in (("telnyx", BERLIN), ("telesign", BRUSSELS), ("callfire", SEATTLE)):
+        made.send(body(f"{provider}-1", number, provider=provider))
+
+
+def itself(_: Watch) -> None:
+    """Do nothing: it is over by itself."""
+
+
+ONE_AN_ORDER = {"SpendingLimits": '{"numbers_per_order": 1}'}
+TROUBLES: dict[str, Trouble] = {
+    "SweepsAlarm": Trouble("Runs of the sweep", stop("wake_orders"), start("wake_orders"), before=ordered),
+    "InventoryRunsAlarm": Trouble(
+        "Runs of the inventory",
+        stop("take_inventory"),
+        start("take_inventory"),
+        before=ordered,
+        long=timedelta(minutes=12),
+    ),
+    "OldestOverdueWakeAlarm": Trouble(
+        "The oldest thing of an order that was due and is not done",
+        stop("sync_order"),
+        start("sync_order"),
+        before=ordered,
+        long=timedelta(minutes=12),
+    ),
+    "OldestUnknownAlarm": Trouble(
+        "The oldest purchase of which nobody knows whether it was made",
+        lose_an_answer,
+        name_the_purchase,
+        long=timedelta(minutes=12),
+        also=frozenset({"OrdersUnknownAlarm"}),
+    ),
+    "OrdersUnknownAlarm": Trouble("Purchases whose answer was lost", lose_an_answer, name_the_purchase),
+    "OldestHeldOrderAlarm": Trouble(
+        "The oldest order that waits to be placed",
+        order("order-1", BERLIN | {"quantity": 2}, provider="telnyx"),
+        ask("POST", "/orders/order-1/refuse", {"reason": "too many"}),
+        long=timedelta(minutes=55),
+        parameters=ONE_AN_ORDER,
+    ),
+    "OrdersHeldAlarm": Trouble("Orders beyond a limit on spending", many_held, itself, parameters=ONE_AN_ORDER),
+    "OldestUnpublishedAlarm": Trouble("The oldest event that is not on the bus", refuse_events, take_events),
+    "OldestUnreadableAlarm": Trouble(
+        "The order whose provider could not be read for the longest time",
+        fail("telesign"),
+        mend("telesign"),
+        before=ordered,
+        long=timedelta(minutes=80),
+        # An order that was not looked at with success for so long has its next look within the hour.
+        lasting=timedelta(minutes=10),
+    ),
+    "DriftFoundTelnyxAlarm": Trouble(
+        "Changes that looks found and no notification had told",
+        cancel_unheard,
+        itself,
+        before=each(*(order(f"order-{index}", BERLIN, provider="telnyx") for index in range(3))),
+        lasting=6 * HOUR - timedelta(minutes=10),
+    ),
+    "ProviderAccountBlockedAlarm": Trouble("Accounts that a provider refuses", revoke, allow),
+    "ReceiverKeyMissingAlarm": Trouble(
+        "Notifications that no key is there for", hear_telnyx, itself, parameters={"TelnyxPublicKeys": ""}
+    ),
+    "MessagesFailedAlarm": Trouble(
+        "Messages that could not be handled", break_messages, lambda watch: watch.world.clear("SyncQueue")
+    ),
+    "OldestInventoryAlarm": Trouble(
+        "The account that was not compared with the records for the longest time",
+        fail("telesign", "list_leases"),
+        mend("telesign"),
+        before=order("order-1", BRUSSELS, provider="telesign"),
+        long=2 * DAY - timedelta(minutes=10),
+    ),
+    "InventoryDifferencesTelnyxAlarm": surplus("telnyx", BERLIN),
+    "InventoryDifferencesTeleSignAlarm": surplus("telesign", BRUSSELS),
+    "InventoryDifferencesCallFireAlarm": surplus("callfire", SEATTLE),
+}
+"""By the alarm, of all that watch a metric of ours."""

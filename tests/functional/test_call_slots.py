@@ -16,10 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from numberdesk.domain.request import Criteria
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.words import AssetState, OrderState, Phase
 from numberdesk.providers import registry
-from numberdesk.providers.base import AccountFaultError, Provider, SlotBusyError, UnreadableError
+from numberdesk.providers.base import AccountFaultError, Provider, Query, SlotBusyError, UnreadableError
 from numberdesk.runtime.accounts import Accounts
 from numberdesk.services.desk import LONGEST_DELAY
 from numberdesk.services.wake import Waker
@@ -66,7 +67,7 @@ class Calls:
         self.left: dict[str, list[datetime]] = {}
         """Instants at which calls left, by account."""
 
-    def build(self, credentials: Any, *_: object, before_call: Callable[[], None]) -> Any:
+    def build(self, credentials: Any, *_: object, before_call: Callable[[], None], **_others: object) -> Any:
         def call() -> None:
             before_call()
             self.left.setdefault(credentials.account, []).append(self.turns.now())
@@ -382,6 +383,23 @@ def test_429_of_one_order_holds_back_all_of_the_account(world: World) -> None:
         later = [request.at for request in world.telnyx.requests()[calls:] if request.account == "default"]
         assert min(later) == held_since + timedelta(seconds=pause)
         assert {world.order(each).state for each in (first, second, third)} == {OrderState.COMPLETED}
+
+
+def test_429_that_ends_well_or_is_a_persons_holds_back_all_as_well(office: Office) -> None:
+    keywords(office, 1)
+    office.sweep_for(1)
+    office.callfire.fault("get_order", "throttle", retry_after="5")
+    office.callfire.fault("search", "throttle", retry_after="90")
+    looked = len(office.callfire.requests("get_order"))
+    while len(office.callfire.requests("get_order")) < looked + 2:
+        office.sweep_for(1)
+    throttled, again = office.callfire.requests("get_order")[looked:]
+    assert (throttled.status, again.status, again.at - throttled.at) == (429, 200, 5 * SECOND)
+    assert office.store.slots["callfire", "default"] == again.at + SECOND, "nobody came in between"
+    now = office.now()
+    with pytest.raises(AccountFaultError):
+        office.connect("callfire", "default").search_numbers(Query(criteria=Criteria(country="US"), limit=1))
+    assert office.store.slots["callfire", "default"] == now + 90 * SECOND
 
 
 # Ended orders

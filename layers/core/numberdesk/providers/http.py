@@ -10,6 +10,7 @@ import random
 import ssl
 from datetime import timedelta
 from functools import cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
@@ -70,6 +71,7 @@ class Http:
         connect_timeout: timedelta,
         read_timeout: timedelta,
         before_call: Callable[[], None] = lambda: None,
+        throttled: Callable[[timedelta | None], None] = lambda _: None,
         transport: Transport | None = None,
     ) -> None:
         """Prepare; nothing is sent.
@@ -81,12 +83,14 @@ class Http:
             connect_timeout: until a connection stands.
             read_timeout: until an answer comes.
             before_call: called before every call; takes the account's call slot, and may raise SlotBusyError.
+            throttled: told of every 429, and how long the provider asks to wait, before anything else comes of it.
             transport: for tests, in place of the network.
         """
         self._prefix = urlsplit(base_url).path.rstrip("/")
         self._auth = auth
         self._clock = clock
         self._before_call = before_call
+        self._throttled = throttled
         self._client = httpx.Client(
             base_url=base_url,
             transport=transport,
@@ -100,6 +104,8 @@ class Http:
 
     def read(self, path: str, *, params: QueryParams = (), headers: Mapping[str, str] | None = None) -> Response:
         """GET, repeated up to three times on 429, 5xx and broken connections; a time-out is not repeated.
+
+        Nor is a 429 that does not say how long to wait: that is a pause of the account.
 
         Waits as Retry-After or x-ratelimit-reset say, else with exponential back-off and jitter; a wait longer than 5 s is
         not waited for: the answer is handed back as it is.
@@ -124,8 +130,9 @@ class Http:
             else:
                 if response.status_code not in _RETRIED_STATUSES or last:
                     return response
-                pause = retry_after(response) or _backoff(attempt)
-                if pause > _LONGEST_PAUSE:
+                told = retry_after(response)
+                pause = told or _backoff(attempt)
+                if pause > _LONGEST_PAUSE or (response.status_code == HTTPStatus.TOO_MANY_REQUESTS and not told):
                     return response
             self._clock.sleep(pause)
         raise AssertionError  # pragma: no cover - the loop returns or raises
@@ -166,13 +173,16 @@ class Http:
         sent = {"Content-Type": content_type} if content_type else {}
         sent.update(headers or {})
         sent.update(self._auth(method, full_path, content, content_type))
-        return self._client.request(
+        response = self._client.request(
             method,
             path,
             params=httpx.QueryParams(list(params)) if params else None,
             content=content or None,
             headers=sent,
         )
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            self._throttled(retry_after(response))
+        return response
 
 
 def retry_after(response: Response) -> timedelta | None:

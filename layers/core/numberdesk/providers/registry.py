@@ -47,5 +47,5 @@ def read_hints(provider: str, body: bytes) -> list[Hint]:
 
 
 def adapter(provider: str) -> ModuleType:
-    """The module that talks to a provider: `build(credentials, clock, timings, *, before_call, transport) -> Provider`."""
+    """The module that talks to a provider: `build(credentials, clock, timings, *, before_call, throttled, transport) -> Provider`."""
     return import_module(f"numberdesk.providers.{provider}.adapter")

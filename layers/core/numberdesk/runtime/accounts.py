@@ -82,8 +82,11 @@ class Accounts:
                 seen_at = self._clock.now()
             guard()
 
+        def throttled(told: timedelta | None) -> None:
+            self._store.push_slot(provider, account, self._clock.now() + (told or self._timings.throttle_pause))
+
         connection: Provider = registry.adapter(provider).build(
-            credentials, self._clock, self._timings, before_call=before_call
+            credentials, self._clock, self._timings, before_call=before_call, throttled=throttled
         )
         return connection
 

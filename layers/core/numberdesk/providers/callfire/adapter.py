@@ -34,6 +34,7 @@ from numberdesk.providers.registry import HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import timedelta
     from xml.etree.ElementTree import Element
 
     from numberdesk.domain.clock import Clock
@@ -64,6 +65,7 @@ def build(
     timings: Timings,
     *,
     before_call: Callable[[], None] = lambda: None,
+    throttled: Callable[[timedelta | None], None] = lambda _: None,
     transport: Transport | None = None,
 ) -> Provider:
     """Make the adapter of one account.
@@ -75,6 +77,7 @@ def build(
         clock: for pauses.
         timings: time-outs.
         before_call: called before every call.
+        throttled: told of every 429.
         transport: for tests.
 
     Raises:
@@ -101,6 +104,7 @@ def build(
             connect_timeout=timings.connect_timeout,
             read_timeout=timings.read_timeout,
             before_call=before_call,
+            throttled=throttled,
             transport=transport,
         )
 

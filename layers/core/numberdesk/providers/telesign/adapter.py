@@ -35,6 +35,7 @@ from numberdesk.providers.telesign.auth import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import timedelta
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.market import Offer
@@ -88,6 +89,7 @@ def build(
     timings: Timings,
     *,
     before_call: Callable[[], None] = lambda: None,
+    throttled: Callable[[timedelta | None], None] = lambda _: None,
     transport: Transport | None = None,
 ) -> Provider:
     """Make the adapter of one account.
@@ -98,6 +100,7 @@ def build(
         clock: for pauses, and for the digest's date.
         timings: time-outs.
         before_call: called before every call.
+        throttled: told of every 429.
         transport: for tests.
 
     Raises:
@@ -121,6 +124,7 @@ def build(
         connect_timeout=timings.connect_timeout,
         read_timeout=timings.read_timeout,
         before_call=before_call,
+        throttled=throttled,
         transport=transport,
     )
     return TeleSign(

@@ -25,6 +25,7 @@ from numberdesk.providers.telnyx.search import Search, region
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import timedelta
 
     from numberdesk.domain.catalogue import Specification
     from numberdesk.domain.clock import Clock
@@ -47,6 +48,7 @@ def build(
     timings: Timings,
     *,
     before_call: Callable[[], None] = lambda: None,
+    throttled: Callable[[timedelta | None], None] = lambda _: None,
     transport: Transport | None = None,
 ) -> Provider:
     """Make the adapter of one account.
@@ -57,6 +59,7 @@ def build(
         clock: for pauses.
         timings: time-outs.
         before_call: called before every call.
+        throttled: told of every 429.
         transport: for tests.
 
     Raises:
@@ -66,7 +69,9 @@ def build(
     for name, value in settings.items():
         if text(value) is None:
             raise AccountFaultError(f"the setting {name} must be a string")
-    return Telnyx(Api(credentials, clock, timings, before_call=before_call, transport=transport), settings)
+    return Telnyx(
+        Api(credentials, clock, timings, before_call=before_call, throttled=throttled, transport=transport), settings
+    )
 
 
 class Telnyx(NotAble):

@@ -19,6 +19,7 @@ from numberdesk.providers.lenient import Fields, fields, parse, rows, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.settings import Timings
@@ -99,6 +100,7 @@ class Api:
         timings: Timings,
         *,
         before_call: Callable[[], None],
+        throttled: Callable[[timedelta | None], None],
         transport: Transport | None,
     ) -> None:
         """Prepare; nothing is sent.
@@ -122,6 +124,7 @@ class Api:
             connect_timeout=timings.connect_timeout,
             read_timeout=timings.read_timeout,
             before_call=self._count,
+            throttled=throttled,
             transport=transport,
         )
 

@@ -1,6 +1,7 @@
 """A seeded world around the real services.
 
-Queues repeat, reorder and delay; a carrier loses answers; Lambdas crash anywhere and run into each other.
+Queues repeat, reorder and delay; a carrier loses answers, and lists what it took in late; Lambdas crash anywhere and run into
+each other; the order table is restored to a copy, and the order messages are sent again.
 
 Everything random comes from one seed, so that a failing history is played again by its number. The clock is virtual. Each
 call to the store or the carrier is a point at which the Lambda may die or another one may run.
@@ -8,6 +9,7 @@ call to the store or the carrier is a point at which the Lambda may die or anoth
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from collections import Counter
@@ -16,8 +18,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from numberdesk.domain import gate
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.costs import Limits
+from numberdesk.domain.market import OnOrder, Owned
 from numberdesk.domain.profile import Profile, ProfileKey
 from numberdesk.domain.request import read_message
 from numberdesk.domain.settings import Timings
@@ -30,12 +34,23 @@ from numberdesk.domain.snapshot import (
     SubOrderSeen,
 )
 from numberdesk.domain.values import Answer
-from numberdesk.domain.words import FOLLOWED, AssetKind, AssetState, OrderState, Phase, RequirementState, ValueKind
+from numberdesk.domain.words import (
+    FOLLOWED,
+    AssetKind,
+    AssetState,
+    HoldKind,
+    OrderState,
+    Phase,
+    RequirementState,
+    ValueKind,
+)
 from numberdesk.providers import base
 from numberdesk.services.clerk import Clerk
 from numberdesk.services.desk import Desk
 from numberdesk.services.errands import Errands
+from numberdesk.services.inventory import Stocktaker
 from numberdesk.services.place import Placer
+from numberdesk.services.placing_gate import GateDesk
 from numberdesk.services.problems import ProblemError
 from numberdesk.services.publish import Publisher
 from numberdesk.services.sync import Syncer
@@ -46,6 +61,7 @@ from tests.support.memory_store import MemoryStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from numberdesk.domain.ledger import Entry
     from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.profile import Upload
     from numberdesk.domain.request import OrderMessage
@@ -76,6 +92,8 @@ class Faults:
     duplicate: float = 0.1
     no_webhook: float = 0.3
     bus: float = 0.1
+    late: float = 0.5
+    """That what was bought shows in no list for a while."""
 
     def none(self) -> Faults:
         return Faults(**dict.fromkeys(vars(self), 0.0))
@@ -89,6 +107,9 @@ class Truth:
     reference: str
     wanted: int
     numbers: dict[str, AssetState]
+    bought_at: datetime
+    listed_at: datetime
+    """From when on lists show it."""
     requirement: RequirementState | None = None
     deadline: datetime | None = None
     comments: list[CommentSeen] = field(default_factory=list)
@@ -134,14 +155,23 @@ class Message:
 class World:
     """One history."""
 
-    def __init__(self, seed: int, faults: Faults | None = None, *, exact: bool = True) -> None:
+    def __init__(
+        self, seed: int, faults: Faults | None = None, *, provider: str = "telnyx", limits: Limits | None = None
+    ) -> None:
         self.random = random.Random(seed)
         self.faults = faults or Faults()
         self.time = START
         self.depth = 0
-        self.exact = exact
-        self.provider = "telnyx" if exact else "callfire"
+        self.provider = provider
+        self.limits = limits or Limits()
         self.store = MemoryStore()
+        self.copy: MemoryStore | None = None
+        """The table as it was, for a restore."""
+        self.restores = 0
+        self.forgotten: list[Entry] = []
+        """What the ledger told before a restore and does not know any more."""
+        self.sent: list[str] = []
+        """Every order message that was ever sent."""
         self.queues: dict[str, list[Message]] = {"order": [], "sync": []}
         self.dead: list[tuple[str, Message]] = []
         self.refused: list[str] = []
@@ -152,6 +182,7 @@ class World:
         self.counted: dict[str, float] = {}
         self.serial = 0
         self.next_sweep = START
+        self.next_inventory = START
         self.asked: Counter[str] = Counter()
         """What people asked for and was taken, and what was not, by the problem."""
         timings = Timings()
@@ -167,11 +198,15 @@ class World:
             timings=timings,
             zone=ZoneInfo("Europe/Berlin"),
         )
-        self.placer = Placer(desk, self, "000000000000/eu-central-1/numberdesk", Limits(), metadata_name="")
+        self.placer = Placer(desk, self, "000000000000/eu-central-1/numberdesk", self.limits, metadata_name="")
         self.syncer = Syncer(desk, Errands(desk, NoFiles()), timedelta(days=90))
         self.clerk = Clerk(desk, Uploads(door, NoFiles(), self, 0))
+        self.gate_desk = GateDesk(door, self, timings)
+        self.stocktaker = Stocktaker(desk)
         self.waker = Waker(door, desk.order_queue, desk.sync_queue, self, self)
         self.publisher = Publisher(door, self, self, self, _Silence())
+        # As the first sweep does, long before the first order: a copy of the table holds whose it was.
+        self.store.gate()
 
     # The ports
 
@@ -233,7 +268,7 @@ class World:
         self.queues[queue].append(Message(f"m{self.serial}", body, self.time + delay))
 
     def order(self, order_id: str, quantity: int, ladder: list[str], **fields: Any) -> None:
-        criteria: dict[str, Any] = {"country": "US"}
+        criteria: dict[str, Any] = {"country": "US", **({"city": "Seattle"} if self.provider == "callfire" else {})}
         body = {
             "order_id": order_id,
             "provider": self.provider,
@@ -242,7 +277,27 @@ class World:
             **fields,
         }
         read_message(json.dumps(body))
-        self.put("order", json.dumps(body))
+        self.sent.append(json.dumps(body))
+        self.put("order", self.sent[-1])
+
+    # The table
+
+    def remember(self) -> None:
+        """Copy the table aside."""
+        self.copy = copied(self.store)
+
+    def restore(self) -> None:
+        """Put the copy in the table's place, as a table of its own, and send every order message again, now or a little later."""
+        assert self.copy is not None
+        self.restores += 1
+        self.forgotten += [entry for key, entry in self.store.entries.items() if key not in self.copy.entries]
+        self.store, self.copy = copied(self.copy), None
+        self.store.table = f"table-{self.restores + 1}"
+        for truth in self.truths.values():
+            # A list that lags for hours and a restore within them: what was bought then, nothing tells but the person who confirms.
+            truth.listed_at = min(truth.listed_at, self.time)
+        for body in self.sent:
+            self.put("order", body, timedelta(minutes=self.random.choice([0, 0, 5, 90])))
 
     # People
 
@@ -287,6 +342,9 @@ class World:
                 lambda: self.clerk.mark_read(order_id, f"c0-{self.store.orders[order_id].provider_order_id}", by),
             ),
             (1, "profile", self.make_profile),
+            (2, "answer", self.answer_what_is_asked),
+            (0.3 if self.store.gate().open else 3, "switch", self.turn_the_switch),
+            (2 if self.restores else 0, "confirm", lambda: self.gate_desk.confirm(doubt_until=None, by=by)),
         ]
         [(_, name, wish)] = self.random.choices(wishes, [weight for weight, _, _ in wishes])
         try:
@@ -297,6 +355,31 @@ class World:
             self.asked["unread"] += 1
         else:
             self.asked[name] += 1
+
+    def turn_the_switch(self) -> None:
+        self.gate_desk.turn(is_open=not self.store.gate().open, reason="the budget", by="ada")
+
+    def answer_what_is_asked(self) -> None:
+        """Decide what waits for a person. Whoever says what was bought has looked at the carrier and knows."""
+        for order in sorted(self.store.orders.values(), key=lambda order: order.order_id):
+            if order.state is OrderState.UNKNOWN and order.people_told:
+                self.tell_what_was_bought(order)
+            elif order.state is OrderState.RECEIVED and order.hold is not None:
+                if order.hold.kind is HoldKind.RESTORED:
+                    self.tell_what_was_bought(order)
+                elif order.hold.kind is HoldKind.LIMIT and self.random.random() < 0.5:
+                    self.clerk.release(order.order_id, "bob")
+                elif order.hold.kind is HoldKind.LIMIT:
+                    self.clerk.refuse(order.order_id, "too much", "bob")
+
+    def tell_what_was_bought(self, order: Order) -> None:
+        bought = [truth.id for truth in self.truths.values() if truth.reference == order.reference]
+        if bought:
+            self.clerk.resolve_placed_as(order.order_id, bought[0], "bob")
+        elif order.state is OrderState.RECEIVED and self.random.random() < 0.5:
+            self.clerk.release(order.order_id, "bob")
+        else:
+            self.clerk.resolve_not_placed(order.order_id, "bob", place_again=self.random.random() < 0.7)
 
     def visible(self) -> list[tuple[str, Message]]:
         return [
@@ -369,6 +452,9 @@ class World:
             self.next_sweep = self.time + timedelta(minutes=1)
             self.waker.sweep()
             self.publisher.publish_leftovers()
+        if self.time >= self.next_inventory:
+            self.next_inventory = self.time + timedelta(minutes=10)
+            self.stocktaker.run(lambda: timedelta(minutes=15))
 
     def drain_stream(self) -> None:
         rows = self.store.unpublished(self.time + timedelta(days=1), 50)
@@ -379,6 +465,7 @@ class World:
         """No more mishaps: everything that was accepted must now come to its end."""
         self.faults = self.faults.none()
         self.account_good = True
+        self.gate_desk.turn(is_open=True, reason="", by="ada")
         for name, message in self.dead:
             # An operator puts dead letters back.
             self.queues[name].append(replace(message, visible_at=self.time))
@@ -391,7 +478,15 @@ class World:
             if visible:
                 self.deliver(*visible[0])
                 continue
+            self.answer_what_is_asked()
             self.drain_stream()
+            if gate.restored(self.store.gate(), self.store.table):
+                # A run that died keeps an account for itself for a while.
+                self.time += timedelta(minutes=5)
+                self.stocktaker.run(lambda: timedelta(minutes=15))
+                if not self.gate_desk.view().not_compared:
+                    self.gate_desk.confirm(doubt_until=None, by="ada")
+                continue
             due = [order.wake_at for order in self.store.orders.values() if order.wake_at and not self.resting(order)]
             coming = [message.visible_at for queue in self.queues.values() for message in queue] + due
             if not coming:
@@ -409,10 +504,10 @@ class World:
         if order.state is OrderState.UNKNOWN:
             # People are told of a search that fails, too, and it goes on: what was bought is still found.
             return order.people_told and all(truth.reference != order.reference for truth in self.truths.values())
-        if order.ended:
-            return True
         if any(errand.open for errand in order.errands):
             return False
+        if order.ended:
+            return True
         truth = self.truths.get(order.provider_order_id or "")
         return truth is not None and order.state is truth.state() and (truth.over or truth.deadline is None)
 
@@ -457,7 +552,7 @@ class World:
             truth.numbers = dict.fromkeys(truth.numbers, word)
 
     def webhook(self, truth: Truth) -> None:
-        if self.happens("no_webhook") or not self.exact:
+        if self.happens("no_webhook") or self.provider != "telnyx":
             return
         for _ in range(self.random.choice([1, 1, 2, 3])):
             payload = {
@@ -481,6 +576,15 @@ class World:
             event = message("telnyx", "default", json.dumps(envelope).encode(), self.time, key="k")
             delay = timedelta(seconds=self.random.choice([0, 0, 1, 60, 3600]))
             self.put("sync", json.dumps(event, default=datetime.isoformat), delay)
+
+
+def copied(store: MemoryStore) -> MemoryStore:
+    """Copy all that a store holds. What lies in it never changes, but what it is kept in."""
+    made = MemoryStore()
+    for name, value in vars(store).items():
+        setattr(made, name, copy.copy(value))
+    made.held = {account: dict(held) for account, held in store.held.items()}
+    return made
 
 
 class NoFiles:
@@ -525,14 +629,29 @@ class Carrier(base.NotAble):
         self._call()
         if self.world.happens("unreadable"):
             raise base.UnreadableError("503")
-        chosen = []
-        for _ in range(message.count):
-            self.world.serial += 1
-            value = f"+1206{self.world.serial:07}"
-            chosen.append(
-                AssetSeen(AssetKind.NUMBER, value, AssetState.PENDING, "chosen", country="US", number_type="local")
+        if self.world.provider != "telnyx":
+            return base.Plan({"quantity": message.count})
+        values = [asset.value for asset in frozen] or [self.new_number() for _ in range(message.count)]
+        assert not exclude & set(values)
+        chosen = (
+            AssetSeen(
+                AssetKind.NUMBER,
+                value,
+                AssetState.PENDING,
+                "chosen",
+                country="US",
+                number_type="local",
+                upfront_cost="0.50",
+                monthly_cost="0.50",
+                currency="USD",
             )
+            for value in values
+        )
         return base.Plan({}, tuple(chosen))
+
+    def new_number(self) -> str:
+        self.world.serial += 1
+        return f"+1206{self.world.serial:07}"
 
     def place(self, plan: base.Plan, reference: str) -> base.Placed:
         world = self.world
@@ -545,13 +664,21 @@ class Carrier(base.NotAble):
             raise base.RefusedError("gone", code="85001", numbers_gone=world.random.random() < 0.5)
         if world.happens("lost_answer") and world.random.random() < 0.3:
             raise base.UnclearError("ReadTimeout")  # it left, and was never worked on
+        values = [asset.value for asset in plan.chosen] or [self.new_number() for _ in range(plan.payload["quantity"])]  # type: ignore[call-overload]
+        sold = {value for truth in world.truths.values() for value in truth.numbers}
+        if sold & set(values):
+            world.asked["sold already"] += 1
+            raise base.RefusedError("gone", code="85001", numbers_gone=True)
+        pause = world.random.choice([timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=4)])
         truth = Truth(
             f"po-{len(world.truths)}",
             reference,
-            len(plan.chosen),
-            {asset.value: AssetState.PENDING for asset in plan.chosen},
+            len(values),
+            dict.fromkeys(values, AssetState.PENDING),
+            world.time,
+            world.time + (pause if world.happens("late") else timedelta(0)),
         )
-        if world.random.random() < 0.6:
+        if world.provider == "telnyx" and world.random.random() < 0.6:
             truth.requirement = RequirementState.AWAITING_VALUE
             truth.set_deadline(world.time + world.some_time(), world.time)
         world.truths[truth.id] = truth
@@ -565,7 +692,55 @@ class Carrier(base.NotAble):
         self._call()
         if self.world.happens("unreadable"):
             raise base.UnreadableError("503")
-        return [base.Placed(truth.id) for truth in self.world.truths.values() if truth.reference == order.reference]
+        return [base.Placed(truth.id) for truth in self.listed() if self.matches(truth, order)]
+
+    def listed(self) -> list[Truth]:
+        return [truth for truth in self.world.truths.values() if truth.listed_at <= self.world.time]
+
+    def matches(self, truth: Truth, order: Order) -> bool:
+        if self.world.provider != "callfire":
+            return truth.reference == order.reference
+        # Nothing of ours is on it: a purchase of the same content, since the attempt began.
+        since = order.attempt.began_at if order.attempt else order.received_at
+        return truth.wanted == order.request.count and truth.bought_at >= since
+
+    def _read(self) -> None:
+        self._call()
+        if self.world.happens("unreadable"):
+            raise base.UnreadableError("503")
+
+    def orders(self, cursor: str | None) -> base.OrdersPage:
+        self._read()
+        shown = self.world.provider != "callfire"
+        return base.OrdersPage(
+            tuple(
+                OnOrder(
+                    provider_order_id=it.id,
+                    word="pending",
+                    reference=it.reference if shown else None,
+                    created_at=it.bought_at,
+                )
+                for it in self.listed()
+            )
+        )
+
+    def owned(self, cursor: str | None) -> base.OwnedPage:
+        self._read()
+        return base.OwnedPage(
+            tuple(
+                Owned(
+                    value=value,
+                    kind=AssetKind.NUMBER,
+                    since=truth.bought_at,
+                    features=("sms",),
+                    monthly_cost="0.50",
+                    currency="USD",
+                )
+                for truth in self.listed()
+                for value, state in truth.numbers.items()
+                if state is AssetState.ACTIVE
+            )
+        )
 
     def observe(self, order: Order) -> Snapshot:
         self._call()
@@ -574,7 +749,8 @@ class Carrier(base.NotAble):
             raise world.random.choice([base.UnreadableError("503"), base.NoSuchOrderError("404")])
         truth = world.truths[order.provider_order_id or ""]
         snapshot = truth.before if truth.before and world.happens("stale") else self.snapshot(truth)
-        if world.happens("torn"):
+        # Several reads are one look at Telnyx alone. What an order was found to be after a restore, its own count of numbers tells.
+        if world.provider == "telnyx" and order.assets and world.happens("torn"):
             kept = tuple(asset for asset in snapshot.assets if world.random.random() < 0.7)
             snapshot = replace(snapshot, assets=kept, deadlines=(), comments=())
         world.point()

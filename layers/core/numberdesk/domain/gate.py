@@ -54,6 +54,11 @@ def closed_because(gate: Gate, table_id: str) -> str | None:
     return None
 
 
+def doubtful(gate: Gate, table_id: str, order: Order, now: datetime) -> bool:
+    """Whether a received order may have been bought: by a table that this one was restored from (see `doubted`)."""
+    return restored(gate, table_id) or doubted(gate, order, now)
+
+
 def doubted(gate: Gate, order: Order, now: datetime) -> bool:
     """Whether an order that is about to be placed for the first time may have been bought before a restore.
 

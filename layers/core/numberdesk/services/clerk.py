@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import answers as answering
-from numberdesk.domain import catalogue, deadlines, errands, messages, parts, placing
+from numberdesk.domain import catalogue, deadlines, errands, gate, messages, parts, placing
 from numberdesk.domain.capabilities import Ability, check
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.faults import Fault
@@ -135,7 +135,8 @@ class Clerk:
         """Cancel an order: at once if it was not sent, at the provider if it was, and where that is not known yet, once it is."""
 
         def wish(order: Order, now: datetime) -> Asked:
-            if order.state is OrderState.RECEIVED and sub_order_id is None and not order.ever_unclear:
+            doubtful = self._doubtful(order, now)
+            if order.state is OrderState.RECEIVED and sub_order_id is None and not (order.ever_unclear or doubtful):
                 return Asked(*placing.cancel(order, by, now), {})
             able = Ability.CANCEL in registry.capabilities(order.provider).abilities
             if order.state in FOLLOWED and not able:
@@ -196,9 +197,19 @@ class Clerk:
 
         def wish(order: Order, now: datetime) -> Asked:
             _require_held(order)
+            if order.hold is not None and order.hold.kind is HoldKind.LIMIT and self._doubtful(order, now):
+                # It may have been released and bought after the copy was made: it is looked for first, then cancelled.
+                why = f"it was refused ({reason}), and is looked for before it is cancelled"
+                free = order.with_(hold=None, waiting_for=why, wake_at=now)
+                return self._ask(free, [_errand(order, ErrandKind.CANCEL, by, now)], {})
             return Asked(*placing.cancel(order, by, now, refused_because=reason), {})
 
         return self._write(order_id, by, wish)
+
+    def _doubtful(self, order: Order, now: datetime) -> bool:
+        """Whether a received order may have been bought, by a table that this one was restored from."""
+        store = self.desk.store
+        return order.state is OrderState.RECEIVED and gate.doubtful(store.gate(), store.table_id(), order, now)
 
     def resolve_placed_as(self, order_id: str, provider_order_id: str, by: str) -> Order:
         """Say which order at the provider is the purchase of one that is unclear. It is looked at there before it is believed."""

@@ -204,10 +204,10 @@ class _Attempt:
         self.send_before: datetime | None = None
 
     def run(self, order: Order) -> None:
-        through = self.desk.store.gate()
-        if self._is_over(order) or self._is_held(order, through):
+        through, now = self.desk.store.gate(), self.desk.clock.now()
+        is_doubtful = gate.doubtful(through, self.desk.store.table_id(), order, now)
+        if (not is_doubtful and self._is_over(order)) or self._is_held(order, through):
             return
-        now = self.desk.clock.now()
         state = self.desk.store.account_state(order.provider, order.account)
         probing = state is not None and state.blocked
         if state is not None and probing:
@@ -218,7 +218,7 @@ class _Attempt:
                 self._wait(order, until, f"the account is blocked: {state.reason}")
                 return
         try:
-            if gate.doubted(through, order, now) and not self._surely_new(order, probing=probing):
+            if is_doubtful and (not self._surely_new(order, probing=probing) or self._is_over(order)):
                 return
             provider, plan = self._prepare(order, probing=probing)
         except RefusedError as refusal:
@@ -234,7 +234,6 @@ class _Attempt:
         if self.time_left() < self._time_to_send():
             self._wait(order, self.desk.clock.now() + self.desk.timings.retry_pause, "too little time left in this run")
             return
-        now = self.desk.clock.now()
         begun = self._begin(order, plan, through)
         if begun is not None:
             self._send(begun, provider, plan, probing=probing)

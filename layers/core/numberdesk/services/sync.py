@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain import answers, errands, messages, placing
+from numberdesk.domain import answers, errands, gate, messages, placing
 from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.fold import Folded, fold, fold_unreadable
 from numberdesk.domain.profile import ProfileKey
@@ -274,7 +274,7 @@ class Syncer:
         ours = self._unclaimed(order, found)
         now = self.desk.clock.now()
         capabilities = registry.capabilities(order.provider)
-        if not ours or (len(ours) > 1 and not capabilities.match_is_proof):
+        if not ours or not (capabilities.match_is_proof or (len(ours) == 1 and self._nobody_elses(order))):
             settled = now - (order.unknown_since or now) >= rules.timings.settling
             exact = capabilities.findability is Findability.EXACT
             if settled and exact and order.assets and not order.frozen and errands.cancelled_by(order) is None:
@@ -295,6 +295,17 @@ class Syncer:
         except ClaimedError as error:
             # Another order was faster; the next search leaves this one out.
             raise ConflictError from error
+
+    def _nobody_elses(self, order: Order) -> bool:
+        """Whether a purchase of equal content since this order's attempt can only be its own: the table knows all others.
+
+        One that was restored since then does not: what it finds may be the purchase of an order that it has forgotten.
+        """
+        through = self.desk.store.gate()
+        if gate.restored(through, self.desk.store.table_id()):
+            return False
+        began_at = order.attempt.began_at if order.attempt else order.received_at
+        return through.confirmed_at is None or began_at > through.confirmed_at
 
     def _candidates(self, order: Order, provider: Provider | None, found: Sequence[Placed]) -> str:
         """Name what an unclear purchase may have become, for a person: nothing is adopted by it."""

@@ -13,10 +13,8 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
-from unittest import mock
 
 import boto3
-from moto.core.serialize import ResponseSerializer
 from moto.events.models import EventPattern
 
 from local.records import Item, Records
@@ -30,7 +28,6 @@ from tests.support.stack import resources
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from moto.core.model import Shape
 
 RESALE_KEYS = ("cmVzYWxlLWtleS10aGF0LWlzLXJldm9rZWQ=", "cmVzYWxlLWtleS10aGF0LWlzLWdvb2Q=")
 LEGACY = {"login": "legacy", "password": "PASSWORD-callfire-legacy"}
@@ -197,23 +194,10 @@ class _Records(Records):
         return self._versions
 
 
-_get_value = ResponseSerializer.get_value
-
-
-def _get_value_at_once(serializer: ResponseSerializer, value: Any, key: str, shape: Shape) -> Any:
-    """Look up what lies in a table's attribute under its one name. moto tries several, and that takes most of its time."""
-    if type(value) is dict and getattr(getattr(shape, "parent", None), "name", "") == "AttributeValue":
-        return value.get(key)
-    return _get_value(serializer, value, key, shape)
-
-
 @contextmanager
 def moto_stage() -> Iterator[MotoStage]:
     """Deploy numberdesk on moto with the times of a local run."""
-    with (
-        world(
-            Timings=json.dumps(TIMINGS), SpendingLimits=json.dumps(LIMITS), ListedMetadataKey=LISTED_METADATA_KEY
-        ) as made,
-        mock.patch.object(ResponseSerializer, "get_value", _get_value_at_once),
-    ):
+    with world(
+        Timings=json.dumps(TIMINGS), SpendingLimits=json.dumps(LIMITS), ListedMetadataKey=LISTED_METADATA_KEY
+    ) as made:
         yield MotoStage(made)

@@ -294,8 +294,6 @@ TROUBLES: dict[str, Trouble] = {
         mend("telesign"),
         before=ordered,
         long=timedelta(minutes=80),
-        # An order that was not looked at with success for so long has its next look within the hour.
-        lasting=timedelta(minutes=10),
     ),
     "DriftFoundTelnyxAlarm": Trouble(
         "Changes that looks found and no notification had told",

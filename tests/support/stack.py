@@ -174,7 +174,7 @@ def create_stack(name: str = "numberdesk", **parameters: str) -> Stack:
     """
     whole = expanded()
     kept = {key: value for key, value in whole["Resources"].items() if value["Type"] in _MADE_IN_MOTO}
-    outputs = {key: dict(value) for key, value in whole["Outputs"].items() if value["Value"].get("Ref") in kept}
+    outputs = {key: dict(value) for key, value in whole["Outputs"].items() if _referred(value["Value"]) & kept.keys()}
     for folder, function in functions().items():
         for variable, value in function["Environment"]["Variables"].items():
             outputs[_output(folder, variable)] = {"Value": value}
@@ -210,6 +210,13 @@ def create_stack(name: str = "numberdesk", **parameters: str) -> Stack:
             for folder, function in functions().items()
         },
     )
+
+
+def _referred(value: Any) -> set[str]:
+    """What a value refers to by name, whatever its conditions."""
+    found = {each for name, each in value.items() if name == "Ref"} if isinstance(value, dict) else set()
+    parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    return found.union(*map(_referred, parts))
 
 
 def _output(folder: str, variable: str) -> str:

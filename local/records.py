@@ -88,14 +88,13 @@ class Records:
         """Put the table back to a copy of it, as a restored table looks to numberdesk.
 
         A restore of AWS makes another table, with an id of its own, out of the items of a backup. What numberdesk goes by is that
-        the gate's row, which is one of those items, names the table that the backup was made of. Here the table stays the same one,
-        and the row names another.
+        some of those items, the gate first of all, name the table that the backup was made of. Here the table stays the same one, and
+        they name another.
         """
-        gate = marshal({"pk": "DESK#placing", "sk": "GATE"})
-        there = {_key(item): item for item in copy}
-        there[_key(gate)] = there[_key(gate)] | marshal({"table_id": "the table that the backup was made of"})
+        other = marshal({"table_id": "the table that the backup was made of"})
+        there = {_key(item): item | other if "table_id" in item else item for item in copy}
         # First of all, so that nothing is placed from a table that is half the one and half the other.
-        self._client.put_item(TableName=self._name, Item=there[_key(gate)])
+        self._client.put_item(TableName=self._name, Item=there["DESK#placing", "GATE"])
         for item in self.copy():
             if _key(item) not in there:
                 self._client.delete_item(TableName=self._name, Key={name: item[name] for name in ("pk", "sk")})

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
 from numberdesk.domain.catalogue import Specification
+from numberdesk.domain.costs import Limits
+from numberdesk.domain.market import Owned
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.snapshot import (
@@ -25,13 +27,26 @@ from numberdesk.domain.snapshot import (
 from numberdesk.domain.words import AssetKind, AssetState, Phase, RequirementState, ValueKind
 from numberdesk.messaging.events import EventBus
 from numberdesk.providers import registry
-from numberdesk.providers.base import AccountFaultError, Credentials, NotAble, Placed, Plan, RefusedError, UnclearError
+from numberdesk.providers.base import (
+    AccountFaultError,
+    Credentials,
+    NotAble,
+    OrdersPage,
+    OwnedPage,
+    Placed,
+    Plan,
+    RefusedError,
+    UnclearError,
+)
 from numberdesk.services.clerk import Clerk
 from numberdesk.services.desk import Desk
 from numberdesk.services.errands import Errands
+from numberdesk.services.inventory import Stocktaker
 from numberdesk.services.place import Placer
+from numberdesk.services.placing_gate import GateDesk
 from numberdesk.services.publish import Publisher
 from numberdesk.services.sync import Syncer
+from numberdesk.services.wake import Waker
 from tests.support.memory_store import MemoryStore
 
 if TYPE_CHECKING:
@@ -39,7 +54,7 @@ if TYPE_CHECKING:
 
     from types_boto3_events import EventBridgeClient
 
-    from numberdesk.domain.order import Order
+    from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.providers.base import Provider
     from numberdesk.services.ports import Files
@@ -99,6 +114,11 @@ ORDERS: dict[str, dict[str, Any]] = {
         "requirements": [{"id": "letter", "name": "Letter of authorisation", "kind": "document"}],
         "deadline": "2026-06-30T16:00:00Z",
     },
+    "warehouse-move": {
+        "provider": "telnyx",
+        "items": [{"criteria": {"country": "US", "city": "Memphis"}, "quantity": 40}],
+    },
+    "boston-5": {"provider": "telnyx", "items": [{"criteria": {"country": "US", "city": "Boston"}, "quantity": 1}]},
     "seattle-campaign": {
         "provider": "callfire",
         "items": [
@@ -130,7 +150,13 @@ class _Carrier(NotAble):
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
 
-    def plan(self, message: OrderMessage, *, exclude: frozenset[str] = frozenset()) -> Plan:  # noqa: ARG002
+    def plan(
+        self,
+        message: OrderMessage,
+        *,
+        exclude: frozenset[str] = frozenset(),  # noqa: ARG002
+        frozen: Sequence[Asset] = (),  # noqa: ARG002
+    ) -> Plan:
         if not message.answers:
             return Plan({})
         return Plan({}, chosen=(_number("+4940300100", AssetState.PENDING, "chosen"),))
@@ -181,6 +207,15 @@ class _Carrier(NotAble):
     def observe(self, order: Order) -> Snapshot:  # noqa: ARG002 - likewise
         return self._scene.snapshot
 
+    def owned(self, cursor: str | None) -> OwnedPage:  # noqa: ARG002
+        return OwnedPage((Owned(value="+12065550177", kind=AssetKind.NUMBER, since=START - 30 * DAY),))
+
+    def orders(self, cursor: str | None) -> OrdersPage:  # noqa: ARG002
+        return OrdersPage(())
+
+    def release(self, value: str, kind: AssetKind) -> str:  # noqa: ARG002
+        return "deleted"
+
     def what_to_look_for(self, order: Order) -> str:
         credentials = Credentials(
             order.provider, order.account, registry.DEFAULT_BASE_URLS[order.provider], _SECRETS[order.provider]
@@ -211,11 +246,14 @@ class Scene:
             timings=Timings(),
             zone=ZoneInfo("Europe/Berlin"),
         )
-        self._placer = Placer(desk, self, SCOPE, metadata_name="")
+        self._placer = Placer(desk, self, SCOPE, Limits(numbers_per_order=20), metadata_name="")
         self._syncer = Syncer(desk, Errands(desk, cast("Files", self)), timedelta(days=90))
         bus = EventBus(cast("EventBridgeClient", self), "numberdesk")
         self._publisher = Publisher(self.store, bus, self, self, self)
         self._clerk = Clerk(desk, cast("Uploads", self))
+        self._gate = GateDesk(self.store, self, Timings())
+        self._waker = Waker(self.store, self, self, self, self)
+        self._stocktaker = Stocktaker(desk)
 
     # What the history is told with
 
@@ -252,6 +290,42 @@ class Scene:
         self.time += after
         self._clerk.cancel(order_id, _OPERATOR)
 
+    def refuse_held(self, order_id: str, reason: str, after: timedelta) -> None:
+        """Refuse an order that is held, as through the API."""
+        self.time += after
+        self._clerk.refuse(order_id, reason, _OPERATOR)
+        self._publish()
+
+    def give_back(self, order_id: str, number: str, after: timedelta) -> None:
+        """Give a number back, as through the API."""
+        self.time += after
+        self._clerk.release_number(order_id, number, _OPERATOR)
+
+    def forget(self, order_id: str, after: timedelta) -> None:
+        """Erase what is personal of an order, as through the API."""
+        self.time += after
+        self._clerk.forget(order_id, _OPERATOR)
+        self._publish()
+
+    def turn(self, *, is_open: bool, reason: str, after: timedelta) -> None:
+        """Turn the switch, as through the API."""
+        self.time += after
+        self._gate.turn(is_open=is_open, reason=reason, by=_OPERATOR)
+        self._publish()
+
+    def take_inventory(self, after: timedelta) -> None:
+        """Compare the accounts with the records."""
+        self.time += after
+        self._stocktaker.run(lambda: timedelta(minutes=15))
+        self._publish()
+
+    def restore(self, after: timedelta) -> None:
+        """Go on with a restored table, and sweep."""
+        self.time += after
+        self.store.table = "table-2"
+        self._waker.sweep()
+        self._publish()
+
     def _publish(self) -> None:
         self._publisher.publish(self.store.unpublished(self.time + timedelta(seconds=1), 100))
 
@@ -285,6 +359,9 @@ class Scene:
     def refuse(self, body: str, *, reason: str, order_id: str | None, correlation_id: str) -> None:
         """The dead-letter queue."""
 
+    def forget_order(self, order_id: str) -> None:
+        """The bucket (`services.uploads.Uploads`): nobody uploaded a file."""
+
     def put_events(self, Entries: Sequence[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - EventBridge's own word
         """EventBridge's client: keeps what a rule's target would get."""
         self.events += [
@@ -314,8 +391,12 @@ def events() -> list[Event]:
     _ends(scene)
     _unclear(scene)
     _part_ended(scene)
+    _money(scene)
     scene.message({"order_id": "lisbon-desk-1", **REFUSED})
     scene.order("toronto-12", AccountFaultError("Authentication failed (HTTP 401)", code="10009"))
+    scene.forget("chicago-vanity", 30 * DAY)
+    scene.take_inventory(HOUR)
+    scene.restore(DAY)
     return scene.events
 
 
@@ -371,6 +452,28 @@ def _desk_work(scene: Scene) -> None:
     scene.look("hamburg-hotline", MINUTE)
     scene.cancel("hamburg-hotline", HOUR)
     scene.look("hamburg-hotline", MINUTE)
+
+
+def _money(scene: Scene) -> None:
+    """A limit, the switch, a purchase too many, and a number that nobody needs any more."""
+    scene.order("warehouse-move", Placed(""))
+    scene.refuse_held("warehouse-move", "the move was called off", HOUR)
+    scene.turn(is_open=False, reason="the invoices are being looked through", after=DAY)
+    scene.turn(is_open=True, reason="they are right", after=HOUR)
+    first, second = "1c8d7e6f-5a4b-4c3d-8e2f-1a0b9c8d7e6f", "8f7e6d5c-4b3a-4291-8a7b-6c5d4e3f2a1b"
+    scene.order("boston-5", UnclearError("ReadTimeout"))
+    scene.found = [Placed(first, "pending"), Placed(second, "pending")]
+    scene.look("boston-5", MINUTE)
+    scene.snapshot = Snapshot(
+        first,
+        Phase.ENDED,
+        "success",
+        assets=(_number("+16175550142", AssetState.ACTIVE, "success"),),
+        lists_every_asset=True,
+    )
+    scene.look("boston-5", MINUTE)
+    scene.give_back("boston-5", "+16175550142", 40 * DAY)
+    scene.look("boston-5", MINUTE)
 
 
 def _number(value: str, state: AssetState, word: str, sub_order_id: str | None = None) -> AssetSeen:

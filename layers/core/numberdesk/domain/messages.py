@@ -216,6 +216,14 @@ def duplicate_found(order: Order, spare_id: str, *, cancelling: bool) -> str:
     return f"{subject(order)} {what}. {todo}"
 
 
+def forgotten(order: Order, by: str) -> str:
+    """Tell that what is personal was erased."""
+    return (
+        f"{subject(order)}: what is personal of it was erased, as {who(by)} asked. Events and e-mails that went out, dead letters and the "
+        "provider's own records are not reached by that."
+    )
+
+
 def number_released(order: Order, value: str, by: str) -> str:
     """Tell a number given back."""
     return f"{subject(order)}: {value} was given back to the provider, as {who(by)} asked; it costs nothing from the end of what is paid."
@@ -268,7 +276,7 @@ def cancelled_before(order: Order, by: str, refused_because: str | None = None) 
 def deleted(order: Order) -> str:
     """Tell that the numbers are gone."""
     if all(asset.released_at for asset in order.assets):
-        return f"All numbers of {subject(order)} were given back."
+        return f"All numbers of {subject(order)} were given back; nothing of it is left to be paid for. There is nothing to do."
     return (
         f"All numbers of {subject(order)} were deleted from the account. If nobody of yours did that, ask the provider."
     )

@@ -270,7 +270,8 @@ class Clerk:
                 )
             if order.forgotten_at is not None:
                 return Asked(order, (), {})
-            change = Change.model_validate({"kind": ChangeKind.ORDER_FORGOTTEN, "data": {"by": by}})
+            told = {"kind": ChangeKind.ORDER_FORGOTTEN, "data": {"by": by}, "message": messages.forgotten(order, by)}
+            change = Change.model_validate(told)
             return Asked(order.with_(forgotten_at=now, metadata_key=None), (change,), {})
 
         order = self._write(order_id, by, wish, ended_too=True)

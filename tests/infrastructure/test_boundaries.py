@@ -46,8 +46,8 @@ OTHERS = {
     "domain": {"pydantic"},
     "providers": {"cryptography", "defusedxml", "phonenumbers"},
     "services": set[str](),
-    # No clients: data and errors.
-    "storage": {"boto3.dynamodb.types", "botocore.exceptions", "types_boto3_dynamodb", "types_boto3_s3"},
+    # No clients: data and errors; and records from JSON, as they lie in pages.
+    "storage": {"boto3.dynamodb.types", "botocore.exceptions", "pydantic", "types_boto3_dynamodb", "types_boto3_s3"},
     "messaging": {"types_boto3_events", "types_boto3_sqs"},
     "api": {"aws_lambda_powertools", "pydantic"},
     "runtime": {

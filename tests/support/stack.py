@@ -57,10 +57,18 @@ def template() -> dict[str, Any]:
     return loaded
 
 
+def _of_its_own_table(value: dict[str, Any]) -> Any:
+    """Choose the stack's own table wherever a restored one may stand for it (held by test_restored_table)."""
+    match value:
+        case {"Fn::If": ["TableRestored", _, own]}:
+            return own
+    return value
+
+
 @cache
 def expanded() -> dict[str, Any]:
     """What CloudFormation gets: SAM's resources expanded into AWS's own. Not to be changed by the caller."""
-    copy = json.loads(json.dumps(template()))
+    copy = json.loads(json.dumps(template()), object_hook=_of_its_own_table)
     for resource in copy["Resources"].values():
         for place in ("CodeUri", "ContentUri"):
             if place in resource.get("Properties", {}):  # the translator wants what `sam package` would have put there

@@ -327,7 +327,9 @@ class Scene:
         self._publish()
 
     def _publish(self) -> None:
-        self._publisher.publish(self.store.unpublished(self.time + timedelta(seconds=1), 100))
+        rows = self.store.unpublished(self.time + timedelta(seconds=1), 100)
+        # Several accounts are compared at one instant.
+        self._publisher.publish(sorted(rows, key=lambda row: (row.entry.at, row.entry.position, row.entry.subject)))
 
     # The ports
 

@@ -67,6 +67,10 @@ lists: .venv/ready .ministack/ready ## load 100,000 orders into a local table, c
 flood: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, send 2,000 forged webhooks beside 200 genuine ones, lose none
 	@$(WITH_UV) .venv/bin/python -m bench.flood
 
+.PHONY: sizes
+sizes: .venv/ready ## count what orders of 3, 250, 2,500 and 10,000 numbers cost, step by step
+	@.venv/bin/python -m bench.sizes
+
 SEEDS ?= 0:20000
 .PHONY: simulate
 simulate: .venv/ready ## play many seeded histories (SEEDS=first:last)

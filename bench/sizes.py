@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import chain
 from math import ceil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import boto3
 from moto.dynamodb.models.table import Table
 
+from local.environment import ROOT
 from numberdesk.domain.model import instant_text
 from numberdesk.storage.items import ASSETS_A_PAGE
 from tests.support.aws import World, world
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from botocore.client import BaseClient
 
-PAGE = Path(__file__).parents[1] / "docs" / "sizes.md"
+PAGE = ROOT / "docs" / "sizes.md"
 BEGIN, END = "<!-- printed by `make sizes` -->\n", "<!-- end -->\n"
 
 SIZES = (3, 250, 2_500, 10_000)

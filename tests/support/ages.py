@@ -73,7 +73,7 @@ def play(alarm: str, trouble: Trouble) -> Played:
     with world(**trouble.parameters) as made:
         watch = Watch(made)
         trouble.before(watch)
-        watch.minutes(3)
+        watch.minutes(2)
         assert not watch.ringing, watch.ringing
         began = made.clock.now()
         trouble.begin(watch)
@@ -225,14 +225,14 @@ def surplus(provider: str, number: dict[str, Any]) -> Trouble:
     """Own a number that no order of ours holds."""
 
     def buy(watch: Watch) -> None:
-        bought.append(watch.world.simulators[provider].buy_by_hand())
+        bought.append(getattr(watch.world, provider).buy_by_hand())
 
     def give_back(watch: Watch) -> None:
-        watch.world.simulators[provider].take_away(bought.pop())
+        getattr(watch.world, provider).take_away(bought.pop())
 
     bought: list[str] = []
     return Trouble(
-        "What a comparison found that the provider and the records do not both say, and the one before it had not",
+        "Differences between a provider and the records that the comparison before had not found",
         buy,
         give_back,
         before=order("order-1", number, provider=provider),
@@ -287,7 +287,9 @@ TROUBLES: dict[str, Trouble] = {
         parameters=ONE_AN_ORDER,
     ),
     "OrdersHeldAlarm": Trouble("Orders beyond a limit on spending", many_held, itself, parameters=ONE_AN_ORDER),
-    "OldestUnpublishedAlarm": Trouble("The oldest event that is not on the bus", refuse_events, take_events),
+    "OldestUnpublishedAlarm": Trouble(
+        "The oldest event that is not on the bus", refuse_events, take_events, long=timedelta(minutes=7)
+    ),
     "OldestUnreadableAlarm": Trouble(
         "The order whose provider could not be read for the longest time",
         fail("telesign"),

@@ -27,7 +27,7 @@ from tests.support.aws import STACK
 from tests.support.stack import resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from tests.support.aws import World
 
@@ -36,6 +36,7 @@ Metric = tuple[str, str, frozenset[tuple[str, str]]]
 
 NAMESPACE = "numberdesk"
 MINUTE = timedelta(minutes=1)
+_STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {"Maximum": max, "Sum": sum}
 _FURTHER = 2
 _PUBLISHED_EVERY = 5
 _MOST_ROUNDS = 200
@@ -72,7 +73,7 @@ class Alarm:
 
     def _value(self, points: Iterable[Point], begin: datetime) -> float | None:
         values = [point.value for point in points if begin <= point.at < begin + self.period]
-        return {"Sum": sum, "Maximum": max}[self.statistic](values) if values else None
+        return _STATISTICS[self.statistic](values) if values else None
 
     def _breaches(self, value: float) -> bool:
         match self.comparison:
@@ -174,9 +175,9 @@ class Watch:
 
     def skip(self, time: timedelta) -> None:
         """Let time pass of which nothing is watched; some minutes of it are played, so that no alarm misses data."""
-        played = 3
-        if time > played * MINUTE:
-            self.world.clock.advance((time - played * MINUTE).total_seconds())
+        played = 2
+        if time > timedelta(0):
+            self.world.clock.advance(max((time - played * MINUTE).total_seconds(), 0))
             self.minutes(played, evaluate=False)
 
     def latest(self, name: str) -> list[float]:

@@ -102,7 +102,7 @@ def one_of_a_content_is_unclear(world: World) -> None:
     if world.provider == "telnyx":
         return
     on_the_way = [it for it in world.store.orders.values() if it.state in (OrderState.PLACING, OrderState.UNKNOWN)]
-    contents = [order.request.content_hash() for order in on_the_way]
+    contents = [order.request.content_hash(by_counts=False) for order in on_the_way]
     assert len(set(contents)) == len(contents), "two of one content are unclear"
 
 
@@ -137,13 +137,11 @@ def limits_hold(world: World) -> None:
     for order in world.store.orders.values():
         if order.reserved is not None:
             days[order.provider, order.account, order.reserved.day].append(order)
-        # A purchase that is found after a restore was paid for on another day.
-        bought = order.provider_order_id is not None and not world.restores
-        assert order.reserved is not None or not bought, "what is bought counts"
+        assert order.reserved is not None or order.provider_order_id is None, "what is bought counts"
     for key, day in world.store.sums.items():
         assert world.store.spent(*key).numbers == sum(it.reserved.numbers for it in days[key] if it.reserved)
         assert set(day) == set(day) | {None}
-    for day_orders in days.values():
+    for day_orders in days.values() if not world.restores else ():
         checked = [it.reserved for it in day_orders if it.reserved and not placing.is_released(it, HoldKind.LIMIT)]
         assert not limits.numbers_per_order or all(it.numbers <= limits.numbers_per_order for it in checked)
         assert not limits.numbers_per_day or sum(it.numbers for it in checked) <= limits.numbers_per_day

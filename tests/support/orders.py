@@ -48,7 +48,9 @@ def chosen(*values: str) -> tuple[AssetSeen, ...]:
 
 def in_placing(message: OrderMessage | None = None) -> Order:
     """An order whose intent is written."""
-    return placing.begin(received(message), chosen("+4930111", "+4930222"), None, NOW, RULES.timings, exact=True)[0]
+    return placing.begin(
+        received(message), chosen("+4930111", "+4930222"), None, NOW, RULES.timings, content_lock=None
+    )[0]
 
 
 def pending(message: OrderMessage | None = None) -> Order:

@@ -76,7 +76,7 @@ def test_a_definite_no_fails_the_order_only_where_no_attempt_was_ever_unclear() 
 def test_numbers_that_were_gone_are_chosen_anew_at_most_three_times() -> None:
     order = received()
     for attempt in (1, 2, 3):
-        order = placing.begin(order, chosen(f"+493011{attempt}"), None, NOW, RULES.timings, exact=True)[0]
+        order = placing.begin(order, chosen(f"+493011{attempt}"), None, NOW, RULES.timings, content_lock=None)[0]
         order, changes = placing.refused(order, "85001", "gone", NOW, RULES, numbers_gone=True)
         if attempt < 3:
             assert order.state is OrderState.RECEIVED
@@ -155,8 +155,8 @@ def test_the_table_of_moves_is_closed_and_ended_orders_hardly_move() -> None:
 def test_attempts_that_failed_otherwise_do_not_count_as_choices() -> None:
     order = received()
     for _ in range(5):
-        order = placing.begin(order, chosen("+4930111"), None, NOW, RULES.timings, exact=True)[0]
+        order = placing.begin(order, chosen("+4930111"), None, NOW, RULES.timings, content_lock=None)[0]
         order, _ = placing.not_bought(order, "429", NOW, NOW)
-    order = placing.begin(order, chosen("+4930111"), None, NOW, RULES.timings, exact=True)[0]
+    order = placing.begin(order, chosen("+4930111"), None, NOW, RULES.timings, content_lock=None)[0]
     order, _ = placing.refused(order, "85001", "gone", NOW, RULES, numbers_gone=True)
     assert order.state is OrderState.RECEIVED

@@ -227,7 +227,10 @@ def test_what_each_provider_takes_is_taken() -> None:
     for provider, items, more in [
         (
             "telnyx",
-            [{"numbers": ["+4930111222"]}, {"criteria": {"country": "DE", "features": ["sms"]}, "quantity": 10_000 - 1}],
+            [
+                {"numbers": ["+4930111222"]},
+                {"criteria": {"country": "DE", "features": ["sms"]}, "quantity": 10_000 - 1},
+            ],
             {},
         ),
         (

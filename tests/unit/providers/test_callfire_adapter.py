@@ -128,7 +128,7 @@ def _order(*items: dict[str, Any]) -> Order:
     order, _ = placing.receive(
         _message(*items), reference="reference", correlation_id="c", now=NOW, zone=ZoneInfo("UTC")
     )
-    order, _ = placing.begin(order, (), None, NOW, Timings(), exact=False)
+    order, _ = placing.begin(order, (), None, NOW, Timings(), content_lock="a" * 64)
     return order.with_(provider_order_id=ORDER_ID)
 
 

@@ -555,7 +555,7 @@ def _unclear(*items: dict[str, Any]) -> Order:
     """An order whose last attempt began at 08:30 UTC on 22 November."""
     message = OrderMessage.model_validate({"order_id": "order-1", "provider": "callfire", "items": items})
     order, _ = placing.receive(message, reference="reference", correlation_id="c", now=NOW, zone=ZoneInfo("UTC"))
-    return placing.begin(order, (), None, NOW, Timings(), exact=False)[0]
+    return placing.begin(order, (), None, NOW, Timings(), content_lock="a" * 64)[0]
 
 
 def _lease(number: int, begin: str = "2026-11-22Z", *, toll_free: str = "false") -> str:

@@ -127,7 +127,7 @@ def _order(message: OrderMessage | None = None) -> Order:
     order, _ = placing.receive(
         message or _message(), reference=REFERENCE, correlation_id="c", now=NOW, zone=ZoneInfo("UTC")
     )
-    order, _ = placing.begin(order, (), None, NOW, Timings(), exact=False)
+    order, _ = placing.begin(order, (), None, NOW, Timings(), content_lock="a" * 64)
     return order.with_(provider_order_id=ORDER_ID)
 
 

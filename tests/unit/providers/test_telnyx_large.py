@@ -72,7 +72,7 @@ class Desk:
         plan = self.plan()
         reference = placing.reference_of("stack", self.message.order_id)
         received = placing.receive(self.message, reference=reference, correlation_id="c-1", now=NOW, zone=RULES.zone)[0]
-        begun = placing.begin(received, plan.chosen, plan.shortfall, NOW, Timings(), exact=True)[0]
+        begun = placing.begin(received, plan.chosen, plan.shortfall, NOW, Timings(), content_lock=None)[0]
         bought = self.adapter.place(plan, reference)
         self.order = placing.placed(begun, bought.provider_order_id, bought.word, NOW)[0]
         return self.order

@@ -146,7 +146,8 @@ def _placing(services: Services, caller: Callable[[], Caller]) -> list[Callable[
 
     def confirm_restore(confirmed: Annotated[models.ConfirmRestore, Body()] = _BY_DEFAULT) -> models.PlacingView:
         by = caller().by
-        return models.PlacingView.of(services.gate.confirm(doubt_until=confirmed.doubt_until, by=by))
+        placing = services.gate.confirm(doubt_until=confirmed.doubt_until, without=confirmed.without, by=by)
+        return models.PlacingView.of(placing)
 
     return [get_placing, turn_placing, confirm_restore]
 

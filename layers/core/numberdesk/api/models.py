@@ -229,6 +229,10 @@ class ConfirmRestore(_In):
         default=None,
         description="Until then an order that the table does not know is looked for before it is placed; by default as long as a queue keeps messages.",
     )
+    without: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=100)] = Field(
+        default_factory=list,
+        description="Accounts, as provider/account, that need not be compared: those that can no longer be read.",
+    )
 
 
 Ids = Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(min_length=1, max_length=100)]

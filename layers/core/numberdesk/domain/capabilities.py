@@ -86,6 +86,8 @@ class Capabilities:
         timedelta(hours=1),
     )
     """Pauses between looks at an open order; the last one goes on for ever."""
+    finds_by_counts: bool = False
+    """Whether what is found shows only how many numbers it was for: orders of as many cannot be told apart by it."""
     call_interval: timedelta = timedelta(0)
     """Least time between two calls with one account, over all Lambdas; zero is no limit."""
     ways_out: Mapping[str, str] = field(default_factory=dict)

@@ -102,6 +102,12 @@ def settle(order: Order) -> Order:
     return order.with_(costs=costs, reserved=reserved)
 
 
+def currencies(limits: Limits, reserved: Reservation) -> list[str]:
+    """Say in which currencies a reservation is held to its limits: its own, or all where it is not known what it costs."""
+    known = {currency for currency, cost in reserved.cost.items() if Decimal(cost)}
+    return sorted(limits.cost_per_day.keys() & known if known else limits.cost_per_day)
+
+
 def beyond(limits: Limits, reserved: Reservation, spent: Spent) -> str | None:
     """Say which limit a reservation would break; none where it breaks none. The day's sums are without it."""
     most = limits.numbers_per_order
@@ -113,8 +119,14 @@ def beyond(limits: Limits, reserved: Reservation, spent: Spent) -> str | None:
             f"it asks for {reserved.numbers} numbers, {spent.numbers} were ordered at this account today (UTC), and {most} is the "
             "limit for a day"
         )
-    for currency, limit in sorted(limits.cost_per_day.items()):
+    for currency in currencies(limits, reserved):
+        limit = limits.cost_per_day[currency]
         cost, before = Decimal(reserved.cost.get(currency, "0")), Decimal(spent.cost.get(currency, "0"))
+        if before + cost > limit and not reserved.cost:
+            return (
+                f"what it costs is not known, {before} {currency} were spent at this account today (UTC), and {limit} {currency} is "
+                "the limit for a day"
+            )
         if before + cost > limit:
             return (
                 f"it costs {cost} {currency} at once, {before} {currency} were spent at this account today (UTC), and {limit} "

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _MOST_WORDS_TOLD = 50
 _FIRST = 20
+_LOST = frozenset({Phase.CANCELLED, Phase.FAILED, Phase.DELETED})
 _NOTHING_DELIVERED = frozenset({OrderState.FAILED, OrderState.CANCELLED})
 
 
@@ -190,13 +191,18 @@ def _settle(order: Order, snapshot: Snapshot) -> tuple[Asset, ...]:
 
     One answer may be torn. A look before that saw the same word for the whole makes two.
     """
-    over = snapshot.phase in (Phase.ENDED, Phase.CANCELLED, Phase.FAILED, Phase.DELETED)
-    if not (snapshot.lists_every_asset and snapshot.assets and over and order.provider_word == snapshot.word):
+    lost = snapshot.phase in _LOST
+    over = lost or (snapshot.phase is Phase.ENDED and bool(snapshot.assets))
+    if not (snapshot.lists_every_asset and over and order.provider_word == snapshot.word):
         return order.assets
     listed = {(asset.kind, asset.value) for asset in snapshot.assets}
+    # Where no number is listed at all, and the whole is lost, those that were listed before are lost with it.
+    with_it = lost and not snapshot.assets
     return tuple(
         asset.model_copy(update={"state": AssetState.FAILED, "word": "never listed"})
-        if asset.provider_id is None and asset.state in OPEN_ASSETS and (asset.kind, asset.value) not in listed
+        if (asset.provider_id is None or with_it)
+        and asset.state in OPEN_ASSETS
+        and (asset.kind, asset.value) not in listed
         else asset
         for asset in order.assets
     )
@@ -341,7 +347,7 @@ def _open_state(order: Order, snapshot: Snapshot) -> OrderState | None:
     any_open = any(asset.state in OPEN_ASSETS for asset in order.assets)
     if snapshot.lists_every_asset:
         # The numbers are the truth. Over with no number shown at all is a torn answer; the next look will tell.
-        if any_open or not order.assets:
+        if any_open or (not order.assets and snapshot.phase not in _LOST):
             return OrderState.ACTION_REQUIRED if _owes(order) else OrderState.PENDING
         return None
     if snapshot.phase is Phase.WAITING:

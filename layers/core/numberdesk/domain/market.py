@@ -60,6 +60,8 @@ class OnOrder(Record):
     reference: str | None = None
     """Our reference on it, where the provider shows one."""
     created_at: Instant | None = None
+    over: bool = False
+    """It came to nothing, by the provider's own word."""
 
 
 class Registration(Record):

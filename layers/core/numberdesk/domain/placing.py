@@ -9,7 +9,7 @@ with the outcome that says that nothing was bought.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
 from numberdesk.domain import costs, deadlines, errands, messages
@@ -193,12 +193,12 @@ def begin(
     now: datetime,
     timings: Timings,
     *,
-    exact: bool,
+    content_lock: str | None,
 ) -> Step:
     """Write the intent: from now until `send_before` one sender may call the provider, once.
 
-    It takes of the limits of its account. Where a search for the purchase is not `exact`, it locks its content until it is known what
-    came of it: two unclear purchases of equal content could not be told apart.
+    It takes of the limits of its account. Where a search for the purchase is not exact, it locks its content (`content_lock`: a hash
+    of all by which a search could tell it from others) until it is known what came of it.
     """
     send_before = now + timings.send_window
     attempt = Attempt(
@@ -215,7 +215,7 @@ def begin(
         waiting_since=None,
         hold=None,
         reserved=costs.reservation(order, chosen, now),
-        content_lock=None if exact else order.request.content_hash(),
+        content_lock=content_lock,
         wake_at=attempt.resolve_at,
         costs=costs.add_up(chosen),
         assets=tuple(
@@ -264,6 +264,8 @@ def placed(
         return _spare(order, provider_order_id, now, can_cancel=can_cancel)
     bought = order.with_(
         state=OrderState.PENDING,
+        # One that was not sent from here has reserved nothing: it counts for the day on which it turns up.
+        reserved=order.reserved or costs.reservation(order, (), now),
         content_lock=None,
         waiting_for=None,
         waiting_since=None,
@@ -287,6 +289,35 @@ def placed(
     return bought, [
         Change.model_validate({"kind": ChangeKind.ORDER_PLACED, "data": data, "message": text, "people": found})
     ]
+
+
+class Purchase(Protocol):
+    """A purchase that was found at a provider."""
+
+    @property
+    def provider_order_id(self) -> str:
+        """The provider's id of it."""
+
+    @property
+    def word(self) -> str | None:
+        """The provider's word for its state."""
+
+    @property
+    def over(self) -> bool:
+        """It came to nothing, by that word."""
+
+
+def adopt(order: Order, found: Sequence[Purchase], now: datetime, *, can_cancel: bool) -> Step:
+    """Take what was found by looking for an order's own: one is followed, the others are spares.
+
+    One that came to nothing is followed only where there is no other, and a spare that did needs no cancelling.
+    """
+    changes: list[Change] = []
+    for each in sorted(found, key=lambda it: it.over):
+        cancelling = can_cancel and not each.over
+        order, more = placed(order, each.provider_order_id, each.word, now, found=True, can_cancel=cancelling)
+        changes += more
+    return order, changes
 
 
 def _spare(order: Order, spare_id: str, now: datetime, *, can_cancel: bool) -> Step:

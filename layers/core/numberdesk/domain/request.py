@@ -315,14 +315,21 @@ class Request(_Message):
         """How many numbers and keywords the order asks for in all."""
         return sum(item.count for item in self.items)
 
-    def content_hash(self) -> str:
+    def content_hash(self, *, by_counts: bool) -> str:
         """Hash what is to be bought (SHA-256, hexadecimal).
 
-        Two orders of equal content cannot be told apart at a provider that shows no reference of ours.
+        Two orders of equal content cannot be told apart at a provider that shows no reference of ours. `by_counts` is for one
+        that shows only how many numbers an order was for, and which keywords.
         """
-        items = [item.model_dump(mode="json", exclude_defaults=True) for item in self.items]
-        canonical = sorted(json.dumps(item, sort_keys=True, separators=(",", ":")) for item in items)
-        return hashlib.sha256("\n".join(canonical).encode()).hexdigest()
+        if by_counts:
+            keywords = sorted(
+                word.casefold() for item in self.items if isinstance(item, KeywordsItem) for word in item.keywords
+            )
+            parts = [str(self.count - len(keywords)), *keywords]
+        else:
+            items = [item.model_dump(mode="json", exclude_defaults=True) for item in self.items]
+            parts = sorted(json.dumps(item, sort_keys=True, separators=(",", ":")) for item in items)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def read_json(body: str) -> Any:

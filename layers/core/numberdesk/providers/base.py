@@ -116,6 +116,8 @@ class Placed:
 
     provider_order_id: str
     word: str | None = None
+    over: bool = False
+    """It came to nothing, by the provider's own word: of several that were found, this is not the one to follow."""
 
 
 @dataclass(frozen=True, slots=True)

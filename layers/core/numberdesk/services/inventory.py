@@ -9,7 +9,7 @@ at once, whatever the day: placing waits for it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from uuid import NAMESPACE_URL, uuid5
@@ -45,6 +45,7 @@ _LEASE = timedelta(minutes=15)
 _JUST_NOW = timedelta(hours=1)
 """What is younger may be on its way into the records."""
 _FIRST = 20
+_MOST_DIFFERENCES = 20_000
 _MOST_ENRICHED = 200
 """Orders of one account that a run writes what it learned of their numbers to."""
 _MOST_PAGES = 5000
@@ -95,8 +96,7 @@ class Stocktaker:
         broken: Exception | None = None
         for provider, account in store.accounts():
             last = store.inventory(provider, account)
-            if last.finished_at is not None:
-                oldest = min(oldest, last.finished_at)
+            oldest = min(oldest, last.finished_at or last.failing_since or now)
             if not self._is_due(last, table_id, now) or time_left() < _LEASE / 5:
                 continue
             taken = store.take_inventory(provider, account, now, now + _LEASE)
@@ -110,10 +110,10 @@ class Stocktaker:
                 self.desk.log.warning(
                     "not compared", extra={"provider": provider, "account": account, "error": str(error)}
                 )
-                store.put_inventory(provider, account, taken, None)
+                store.put_inventory(provider, account, _failed(taken, now), None)
             except Exception as error:  # noqa: BLE001 - one account must not keep the others from their turn
                 self.desk.log.error("comparison broke", extra=what_broke(error))  # noqa: TRY400 - without its text
-                store.put_inventory(provider, account, taken, None)
+                store.put_inventory(provider, account, _failed(taken, now), None)
                 broken = error
         self.desk.meter.count("InventoryRuns")
         self.desk.meter.count("OldestInventorySeconds", (now - oldest).total_seconds())
@@ -127,21 +127,25 @@ class Stocktaker:
 
     def _compare(self, provider: str, account: str, last: Inventory, table_id: str) -> None:
         began_at = self.desk.clock.now()
+        # From a table that was just restored nothing is placed: nothing can be on its way into the records.
+        young = began_at - (_JUST_NOW if last.table_id in (None, table_id) else timedelta(0))
         connection = self.desk.providers.connect(provider, account)
         seen = self._see(provider, connection)
         # Read after the provider, so that what is bought meanwhile is in the records when it is looked up.
         known = _Known(tuple(self.desk.store.holdings(provider, account)), self._open_orders(provider, account))
         found = {
-            *self._orphans(seen, known, began_at),
+            *self._orphans(seen, known, young),
             *self._vanished(provider, connection, seen, known, began_at),
             *self._doubles(known),
-            *self._orders(provider, account, seen, known, began_at),
+            *self._orders(provider, account, seen, known, began_at, young),
         }
         self._enrich(seen, known, last.finished_at)
-        new = sorted(found - set(last.differences))
+        # The first of them, should there be very many: they lie in one item. The others have their turn when these are settled.
+        known_now = sorted(found)[:_MOST_DIFFERENCES]
+        new = sorted(set(known_now) - set(last.differences))
         now = self.desk.clock.now()
         entry = self._entry(provider, account, new, now) if new else None
-        inventory = Inventory(finished_at=now, table_id=table_id, differences=tuple(sorted(found)))
+        inventory = Inventory(finished_at=now, table_id=table_id, differences=tuple(known_now))
         self.desk.store.put_inventory(provider, account, inventory, entry)
         # Counted once, as they are told once: what was bought by hand differs for years, and its alarm would never be over.
         self.desk.meter.count("InventoryDifferences", len(new), provider=provider)
@@ -177,8 +181,8 @@ class Stocktaker:
             if after is None:
                 return found
 
-    def _orphans(self, seen: _Seen, known: _Known, now: datetime) -> Iterable[str]:
-        """What the account owns and no order of ours holds."""
+    def _orphans(self, seen: _Seen, known: _Known, young: datetime) -> Iterable[str]:
+        """What the account owns since before `young` and no order of ours holds."""
         ours = {_same(holding.value) for holding in known.holdings}
         coming = {_same(asset.value) for order in known.open_orders for asset in order.assets}
         # A purchase whose numbers nobody knows yet may be any number that began since.
@@ -189,10 +193,11 @@ class Stocktaker:
                 if order.attempt is not None and order.state is not OrderState.RECEIVED and not order.assets
             )
         )
-        # Some providers tell the day and no more.
-        young = min(now - _JUST_NOW, unclear or now).replace(hour=0, minute=0, second=0, microsecond=0)
+        if unclear is not None:
+            # Some providers tell the day and no more.
+            young = min(young, unclear.replace(hour=0, minute=0, second=0, microsecond=0))
         for value, owned in seen.owned.items():
-            is_young = owned.since is not None and owned.since >= (young if unclear else now - _JUST_NOW)
+            is_young = owned.since is not None and owned.since >= young
             if value not in ours and value not in coming and not owned.given_back and not is_young:
                 yield f"orphan/{value}"
 
@@ -206,26 +211,37 @@ class Stocktaker:
         missing = held.keys() - _kept(seen.owned)
         if missing:
             missing -= _kept(self._owned(connection))
-        yield from (f"vanished/{value}" for value in missing if self._is_held(held[value]))
+        sure = self._sure([held[value] for value in missing])
+        yield from (f"vanished/{value}" for value in missing if held[value] in sure)
 
     def _doubles(self, known: _Known) -> Iterable[str]:
         """What two orders of ours hold."""
         by_value: dict[str, list[Holding]] = defaultdict(list)
         for holding in known.holdings:
             by_value[_same(holding.value)].append(holding)
-        for value, holdings in by_value.items():
-            if len(holdings) > 1 and sum(map(self._is_held, holdings)) > 1:
-                yield f"double/{value}"
+        twice = {value: holdings for value, holdings in by_value.items() if len(holdings) > 1}
+        sure = self._sure([it for holdings in twice.values() for it in holdings])
+        yield from (f"double/{value}" for value, holdings in twice.items() if len(sure.intersection(holdings)) > 1)
 
-    def _is_held(self, holding: Holding) -> bool:
-        """Whether the order itself says so: what is listed beside it may be left from a run that broke off."""
-        order = self.desk.store.get(holding.order_id)
-        return order is not None and any(
-            it.value == holding.value and it.state is AssetState.ACTIVE and it.released_at is None
-            for it in order.assets
-        )
+    def _sure(self, holdings: Sequence[Holding]) -> set[Holding]:
+        """Those that the orders themselves say too: what is listed beside one may be left from a run that broke off."""
+        by_order: dict[str, list[Holding]] = defaultdict(list)
+        for holding in holdings:
+            by_order[holding.order_id].append(holding)
+        sure: set[Holding] = set()
+        for order_id, listed in by_order.items():
+            order = self.desk.store.get(order_id)
+            has = {
+                it.value
+                for it in (order.assets if order else ())
+                if it.state is AssetState.ACTIVE and it.released_at is None
+            }
+            sure |= {it for it in listed if it.value in has}
+        return sure
 
-    def _orders(self, provider: str, account: str, seen: _Seen, known: _Known, began_at: datetime) -> Iterable[str]:
+    def _orders(
+        self, provider: str, account: str, seen: _Seen, known: _Known, began_at: datetime, young: datetime
+    ) -> Iterable[str]:
         """Orders at the provider that are nobody's, that share a reference, and ours that it does not list."""
         if seen.on_order is None:
             return
@@ -233,8 +249,9 @@ class Stocktaker:
         unsettled = {
             order.reference for order in known.open_orders if order.state in (OrderState.PLACING, OrderState.UNKNOWN)
         }
-        for theirs, order in seen.on_order.items():
-            is_young = order.created_at is not None and order.created_at >= began_at - _JUST_NOW
+        # What came to nothing comes last: of several purchases of one order another is the one to follow.
+        for theirs, order in sorted(seen.on_order.items(), key=lambda it: it[1].over):
+            is_young = order.created_at is not None and order.created_at >= young
             if theirs in owners or order.reference in unsettled or is_young:
                 continue
             if not self._adopted(provider, account, order):
@@ -258,7 +275,7 @@ class Stocktaker:
             return False
         can_cancel = Ability.CANCEL in capabilities.abilities
         now = self.desk.clock.now()
-        step = placing.placed(order, theirs.provider_order_id, theirs.word, now, found=True, can_cancel=can_cancel)
+        step = placing.adopt(order, [theirs], now, can_cancel=can_cancel)
         try:
             after = self.desk.commit(order, *step, now, ACTOR)
         except (ConflictError, ClaimedError):
@@ -327,6 +344,10 @@ def _pages(read: Callable[[str | None], _Page[T]], clock: Clock) -> Iterator[T]:
         if cursor is None:
             return
     raise UnreadableError("the list has no end")
+
+
+def _failed(last: Inventory, now: datetime) -> Inventory:
+    return replace(last, failing_since=last.failing_since or now)
 
 
 def _same(value: str) -> str:

@@ -148,10 +148,11 @@ class Placer:
         more = f"; and {len(faults) - len(shown)} more" if len(faults) > len(shown) else ""
         reason = "; ".join(str(fault) for fault in shown) + more
         whose = f"The message for order {order_id}" if order_id else "An order message without a readable order id"
-        again = (
+        stands = order_id is not None and self.desk.store.get(order_id) is not None
+        what = (
             "an order already stands under this id; it is not touched"
-            if _REUSED in faults
-            else "correct it and send it again"
+            if stands
+            else "Nothing was bought; correct it and send it again"
         )
         entry = Entry(
             id=str(uuid5(NAMESPACE_URL, f"numberdesk:refused:{self.stack_scope}:{message_id}")),
@@ -166,7 +167,7 @@ class Placer:
                 "message_id": message_id,
                 "faults": [{"field": f.field, "code": f.code, "message": f.message} for f in shown],
             },
-            message=f"{whose} was refused: {reason}. Nothing was bought. It lies in the order dead-letter queue; {again}.",
+            message=f"{whose} was refused: {reason}. It lies in the order dead-letter queue. {what[0].upper()}{what[1:]}.",
             people=True,
         )
         self.desk.store.record(entry)
@@ -234,7 +235,7 @@ class _Attempt:
         if self.time_left() < self._time_to_send():
             self._wait(order, self.desk.clock.now() + self.desk.timings.retry_pause, "too little time left in this run")
             return
-        begun = self._begin(order, plan, through)
+        begun = self._begin(order, provider, plan, through)
         if begun is not None:
             self._send(begun, provider, plan, probing=probing)
 
@@ -261,11 +262,14 @@ class _Attempt:
             return True
         return False
 
-    def _begin(self, order: Order, plan: Plan, through: Gate) -> Order | None:
+    def _begin(self, order: Order, provider: Provider, plan: Plan, through: Gate) -> Order | None:
         """Write the intent; none where somebody else did, or something holds it back."""
         now = self.desk.clock.now()
-        exact = registry.capabilities(order.provider).findability is Findability.EXACT
-        begun, changes = placing.begin(order, plan.chosen, plan.shortfall, now, self.desk.timings, exact=exact)
+        capabilities = registry.capabilities(order.provider)
+        by_counts = capabilities.finds_by_counts and provider.can_find
+        exact = capabilities.findability is Findability.EXACT
+        lock = None if exact else order.request.content_hash(by_counts=by_counts)
+        begun, changes = placing.begin(order, plan.chosen, plan.shortfall, now, self.desk.timings, content_lock=lock)
         # The same numbers again are the same purchase: it has reserved what it takes.
         limits = None if order.frozen or placing.is_released(order, HoldKind.LIMIT) else self.limits
         try:
@@ -309,11 +313,7 @@ class _Attempt:
         can_cancel = Ability.CANCEL in registry.capabilities(order.provider).abilities
 
         def step(it: Order) -> placing.Step:
-            now, changes = self.desk.clock.now(), []
-            for each in found:
-                it, more = placing.placed(it, each.provider_order_id, each.word, now, found=True, can_cancel=can_cancel)
-                changes += more
-            return it, changes
+            return placing.adopt(it, found, self.desk.clock.now(), can_cancel=can_cancel)
 
         self._write(order, step)
 

@@ -14,6 +14,7 @@ from numberdesk.domain.words import ChangeKind
 from numberdesk.services.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from numberdesk.domain.clock import Clock
@@ -64,11 +65,11 @@ class GateDesk:
         text = messages.placing_resumed(by, reason) if is_open else messages.placing_stopped(by, reason)
         return self._put(after, kind, by, now, {"by": by, "reason": reason}, text)
 
-    def confirm(self, *, doubt_until: datetime | None, by: str) -> Placing:
+    def confirm(self, *, doubt_until: datetime | None, by: str, without: Sequence[str] = ()) -> Placing:
         """Confirm a restored table: from here on orders are placed from it.
 
         An order that it does not know is looked for before it is placed, until `doubt_until`; by default as long as a queue
-        keeps a message.
+        keeps a message. `without` names accounts (`provider/account`) that need not be compared: those that can no longer be read.
 
         Raises:
             ProblemError: an account was not compared with the records yet; the instant has passed; somebody else was faster.
@@ -77,8 +78,12 @@ class GateDesk:
         view = self._view(before)
         if not view.restored:
             return view
-        if view.not_compared:
-            detail = f"not compared with the records yet: {messages.listed(view.not_compared)}; this happens by itself within minutes"
+        left = [it for it in view.not_compared if it not in without]
+        if left:
+            detail = (
+                f"not compared with the records yet: {messages.listed(left)}; this happens by itself within minutes. Leave out by name "
+                "what can no longer be read"
+            )
             raise ProblemError(Problem.NOT_RECONCILED, detail)
         if doubt_until is not None and doubt_until <= now:
             fault = Fault("doubt_until", "in_the_past", "this instant has passed; give one to come")
@@ -92,7 +97,7 @@ class GateDesk:
                 "doubt_until": until,
             }
         )
-        data = {"by": by, "doubt_until": instant_text(until)}
+        data = {"by": by, "doubt_until": instant_text(until), "without": sorted(set(view.not_compared) & set(without))}
         return self._put(after, ChangeKind.RESTORE_CONFIRMED, by, now, data, "")
 
     def _view(self, state: Gate) -> Placing:

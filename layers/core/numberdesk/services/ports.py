@@ -106,6 +106,8 @@ class Inventory:
     """The table that it was made for."""
     differences: tuple[str, ...] = ()
     """What differed, as `kind/value`: told already."""
+    failing_since: datetime | None = None
+    """Since when comparisons came to nothing."""
 
 
 @dataclass(frozen=True, slots=True)

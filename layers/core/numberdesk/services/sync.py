@@ -286,10 +286,7 @@ class Syncer:
                 step = placing.not_found(order, now, rules, look_for, candidates)
         else:
             can_cancel = Ability.CANCEL in capabilities.abilities
-            step = placing.placed(order, ours[0].provider_order_id, ours[0].word, now, found=True)
-            for spare in ours[1:]:
-                spared = placing.placed(step[0], spare.provider_order_id, spare.word, now, can_cancel=can_cancel)
-                step = (spared[0], [*step[1], *spared[1]])
+            step = placing.adopt(order, ours, now, can_cancel=can_cancel)
         try:
             self._commit(order, Folded(step[0], tuple(step[1])), receipts)
         except ClaimedError as error:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from pydantic import TypeAdapter
 
-from numberdesk.domain.costs import Spent
+from numberdesk.domain.costs import Spent, currencies
 from numberdesk.domain.gate import Gate
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.lists import Summary, attention, memberships, next_deadline
@@ -257,9 +257,10 @@ def cost_attribute(currency: str) -> str:
     return f"cost_{currency}"
 
 
-def most_sums(limits: Limits) -> dict[str, Decimal]:
-    """Give the most that the sums of a day may be, by attribute."""
-    most = {cost_attribute(currency): limit for currency, limit in limits.cost_per_day.items()}
+def most_sums(limits: Limits, reserved: Reservation | None) -> dict[str, Decimal]:
+    """Give the most that the sums of a day may be for what is reserved, by attribute."""
+    held_to = currencies(limits, reserved) if reserved else ()
+    most = {cost_attribute(currency): limits.cost_per_day[currency] for currency in held_to}
     return most if limits.numbers_per_day is None else {"numbers": Decimal(limits.numbers_per_day), **most}
 
 
@@ -325,6 +326,7 @@ def inventory_item(provider: str, account: str, inventory: Inventory) -> Item:
         "finished_at": instant_text(inventory.finished_at) if inventory.finished_at else None,
         "table_id": inventory.table_id,
         "differences": _pack(json.dumps(inventory.differences).encode()),
+        "failing_since": instant_text(inventory.failing_since) if inventory.failing_since else None,
     }
 
 
@@ -337,6 +339,7 @@ def inventory_of_item(item: Item) -> Inventory:
         finished_at=instant(finished_at) if finished_at else None,
         table_id=item["table_id"],
         differences=tuple(json.loads(_unpack(item["differences"]))),
+        failing_since=instant(failing) if (failing := item.get("failing_since")) else None,
     )
 
 

@@ -158,6 +158,8 @@ _BATCH_READS = 100
 """Items of one batch (DynamoDB)."""
 _TRIES = 6
 """Of a transaction that only met others."""
+_TABLE_ID_HOLDS = 30.0
+"""Seconds for which the table's id is believed: restoring one takes longer."""
 _PAUSE = 0.02
 """Seconds: the most before the second of them, doubled for each further one."""
 _NOTHING = Decimal(0)
@@ -175,6 +177,7 @@ class Table:
         self._name = name
         self._pause = pause
         self._table_id: str | None = None
+        self._table_id_read = 0.0
         self._gate_looked_for = False
         self._registered: set[tuple[str, str]] = set()
         """Accounts that are known to be registered."""
@@ -358,7 +361,9 @@ class Table:
             if limits is not None and max(added.values()) > 0:
                 if why := self._beyond(before, after, limits):
                     raise LimitError(why)
-                rooms = {name: most - added.get(name, _NOTHING) for name, most in most_sums(limits).items()}
+                rooms = {
+                    name: most - added.get(name, _NOTHING) for name, most in most_sums(limits, after.reserved).items()
+                }
 
             def beyond() -> Exception:
                 why = self._beyond(before, after, limits) if limits else None
@@ -577,10 +582,12 @@ class Table:
 
     def table_id(self) -> str:
         """The id that AWS gave the table: a table that was restored has another one."""
-        if self._table_id is None:
+        if self._table_id is None or time.monotonic() - self._table_id_read > _TABLE_ID_HOLDS:
+            # Not for ever: a table may be deleted and restored under its name while this process lives.
             table = self._client.describe_table(TableName=self._name)["Table"]
             # Emulators leave it out. A restored table has another name or is made anew, so these two tell it as well.
             self._table_id = table.get("TableId") or f"{table['TableArn']} {table['CreationDateTime'].isoformat()}"
+            self._table_id_read = time.monotonic()
         return self._table_id
 
     def gate(self) -> Gate:

@@ -13,7 +13,7 @@ from numberdesk.domain.market import OnOrder
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.providers.base import NoSuchOrderError, OrdersPage, Placed, RefusedError, UnreadableError
 from numberdesk.providers.callfire.faults import not_read
-from numberdesk.providers.callfire.words import e164
+from numberdesk.providers.callfire.words import e164, is_over
 from numberdesk.providers.lenient import fields, parse, rows, text
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def find(http: Http, order: Order) -> list[Placed]:
                 and begin <= created <= end
                 and _holds(shown, order.request)
             ):
-                found[str(order_id)] = Placed(str(order_id), text(shown.get("status")))
+                word = text(shown.get("status"))
+                found[str(order_id)] = Placed(str(order_id), word, over=is_over(word))
         offset += len(items)
         total = page.get("totalCount")
         if not items or (isinstance(total, int) and offset >= total):
@@ -82,7 +83,10 @@ def _on_order(shown: Fields) -> OnOrder | None:
     if not isinstance(order_id, int):
         return None
     return OnOrder(
-        provider_order_id=str(order_id), word=text(shown.get("status")) or "", created_at=_instant(shown.get("created"))
+        provider_order_id=str(order_id),
+        word=text(shown.get("status")) or "",
+        created_at=_instant(shown.get("created")),
+        over=is_over(text(shown.get("status"))),
     )
 
 

@@ -32,3 +32,8 @@ def e164(number: str) -> str | None:
     """Write CallFire's eleven digits as E.164; none where they are something else."""
     digits = _NUMBER.fullmatch(number)
     return f"+{digits[1]}" if digits else None
+
+
+def is_over(word: str | None) -> bool:
+    """Whether an order came to nothing. Even an ERRORED one may come with some numbers: of several it is the last to be followed."""
+    return PHASES.get((word or "").upper()) is Phase.FAILED

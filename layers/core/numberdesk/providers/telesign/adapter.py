@@ -240,7 +240,7 @@ class TeleSign(NotAble):
                 order_id, description = text(shown.get("order_id")), shown.get("description")
                 if order_id and isinstance(description, str) and _mark(order.reference) in description:
                     accepted_at = answers.date(shown.get("order_accepted_date")) or datetime.max.replace(tzinfo=UTC)
-                    found[order_id] = (accepted_at, Placed(order_id, text(shown.get("status"))))
+                    found[order_id] = (accepted_at, _placed(order_id, text(shown.get("status"))))
         return [placed for _, placed in sorted(found.values(), key=lambda match: match[0])]
 
     def observe(self, order: Order) -> Snapshot:
@@ -390,6 +390,14 @@ def _meaning(word: str) -> tuple[Phase, AssetState]:
     return _STATUSES.get(re.sub(r"[\s_-]+", "_", word.strip()).lower(), (Phase.UNKNOWN, AssetState.UNKNOWN))
 
 
+def _is_over(word: str | None) -> bool:
+    return _meaning(word or "")[0] in (Phase.FAILED, Phase.CANCELLED)
+
+
+def _placed(order_id: str, word: str | None) -> Placed:
+    return Placed(order_id, word, over=_is_over(word))
+
+
 def _mark(reference: str) -> str:
     return f"[ref {reference}]"
 
@@ -405,6 +413,7 @@ def _on_order(shown: Fields) -> OnOrder | None:
         word=text(shown.get("status")) or "",
         reference=marks[-1] if marks else None,
         created_at=answers.date(shown.get("order_accepted_date")),
+        over=_is_over(text(shown.get("status"))),
     )
 
 

@@ -30,6 +30,8 @@ _PAGE_SIZE = 100
 _MOST_PAGES = 20
 _MOST_LEASE_PAGES = 100
 _FEATURES = ("sms", "voice")
+_OVER = frozenset({"cancelled", "canceled"})
+"""Statuses of leases that are over. None is published; orders say `cancelled`."""
 _CURSOR = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
@@ -105,7 +107,8 @@ def _lease_id(http: Http, number: str) -> str:
     for page in range(1, _MOST_LEASE_PAGES + 1):
         body = _page(http, _LEASES, [("page", str(page)), ("page_size", str(_PAGE_SIZE))])
         for lease in (lease for shown in _shown(body) if (lease := _lease(shown, {}))):
-            if lease.value == number:
+            # A number may have come and gone before: what is over is no lease any more.
+            if lease.value == number and not lease.given_back:
                 if lease.provider_id is None:
                     raise UnreadableError("a lease without its id")
                 return lease.provider_id
@@ -178,7 +181,8 @@ def _lease(shown: Fields, types: Mapping[str, str]) -> Owned | None:
     return Owned(
         value=value,
         kind=AssetKind.NUMBER,
-        word=text(shown.get("status")) or "",
+        word=(word := text(shown.get("status")) or ""),
+        given_back=word.casefold() in _OVER,
         provider_id=_id(lease.get("lease_id")) or _id(shown.get("lease_id")),
         country=_country(shown),
         number_type=types.get((text(shown.get("number_type")) or "").casefold()),

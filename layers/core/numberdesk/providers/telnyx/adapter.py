@@ -22,6 +22,7 @@ from numberdesk.providers.telnyx.cancelling import cancel
 from numberdesk.providers.telnyx.catalogue import catalogue
 from numberdesk.providers.telnyx.look import Look
 from numberdesk.providers.telnyx.search import Search, region
+from numberdesk.providers.telnyx.words import OVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -164,7 +165,8 @@ class Telnyx(NotAble):
                 order_id = text(shown.get("id"))
                 if order_id is None:
                     raise UnreadableError("an order with our reference and no id")
-                found[order_id] = Placed(order_id, text(shown.get("status")))
+                word = text(shown.get("status"))
+                found[order_id] = Placed(order_id, word, over=word in OVER)
         return list(found.values())
 
     def observe(self, order: Order) -> Snapshot:

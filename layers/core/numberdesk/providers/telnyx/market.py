@@ -12,6 +12,7 @@ from numberdesk.providers.lenient import Fields, amount, fields, instant, rows, 
 from numberdesk.providers.telnyx.api import PAGE_SIZE, BadRequestError, resource
 from numberdesk.providers.telnyx.capabilities import CAPABILITIES
 from numberdesk.providers.telnyx.search import e164, features, filters, results
+from numberdesk.providers.telnyx.words import OVER
 
 if TYPE_CHECKING:
     from numberdesk.domain.request import Criteria
@@ -87,6 +88,7 @@ def orders(api: Api, cursor: str | None) -> OrdersPage:
             word=text(row.get("status")) or "",
             reference=text(row.get("customer_reference")),
             created_at=instant(row.get("created_at")),
+            over=text(row.get("status")) in OVER,
         )
         for row in shown
         if (order_id := text(row.get("id")))

@@ -20,6 +20,8 @@ _KINDS = {
 }
 ENDED = frozenset({"success", "failure", "cancelled", "deleted"})
 """Statuses of orders and sub orders that are over (guide: number orders); any other word may still be open."""
+OVER = ENDED - {"success"}
+"""Those of an order that came to nothing."""
 
 
 def value_kind(word: str | None) -> ValueKind:

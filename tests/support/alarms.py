@@ -159,8 +159,8 @@ class Watch:
         self._read += len(lines)
         for line in lines.splitlines():
             for metric, points in written(line):
-                # Whatever is dated by another clock would fall into another period.
-                assert all(began <= point.at <= clock.now() for point in points), line
+                # Whatever is dated by another clock would fall into another period. They are dated to the millisecond.
+                assert all(began - timedelta(milliseconds=1) < point.at <= clock.now() for point in points), line
                 self.points[metric] += points
         if evaluate:
             self.ringing = {

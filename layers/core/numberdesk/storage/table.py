@@ -216,6 +216,8 @@ class Table:
         if order.assets:
             wrong = "a new order has no numbers"
             raise AssertionError(wrong)
+        # What is remembered below is of this table, not of one that had its name before.
+        self.table_id()
         if not self._gate_looked_for:
             # Before the first order there is: a table with orders and without a gate counts as restored.
             self.gate()
@@ -582,12 +584,17 @@ class Table:
 
     def table_id(self) -> str:
         """The id that AWS gave the table: a table that was restored has another one."""
-        if self._table_id is None or time.monotonic() - self._table_id_read > _TABLE_ID_HOLDS:
+        # By the clock on the wall: whether another one runs on while Lambda has this process frozen is nowhere said.
+        if self._table_id is None or abs(time.time() - self._table_id_read) > _TABLE_ID_HOLDS:
             # Not for ever: a table may be deleted and restored under its name while this process lives.
             table = self._client.describe_table(TableName=self._name)["Table"]
             # Emulators leave it out. A restored table has another name or is made anew, so these two tell it as well.
-            self._table_id = table.get("TableId") or f"{table['TableArn']} {table['CreationDateTime'].isoformat()}"
-            self._table_id_read = time.monotonic()
+            table_id = table.get("TableId") or f"{table['TableArn']} {table['CreationDateTime'].isoformat()}"
+            if table_id != self._table_id:
+                # What was known of the other one's items is not known of this one's.
+                self._gate_looked_for = False
+                self._registered.clear()
+            self._table_id, self._table_id_read = table_id, time.time()
         return self._table_id
 
     def gate(self) -> Gate:

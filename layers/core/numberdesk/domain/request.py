@@ -319,13 +319,11 @@ class Request(_Message):
         """Hash what is to be bought (SHA-256, hexadecimal).
 
         Two orders of equal content cannot be told apart at a provider that shows no reference of ours. `by_counts` is for one
-        that shows only how many numbers an order was for, and which keywords.
+        that shows only how many numbers and keywords an order was for: which ones it tells when it has delivered them.
         """
         if by_counts:
-            keywords = sorted(
-                word.casefold() for item in self.items if isinstance(item, KeywordsItem) for word in item.keywords
-            )
-            parts = [str(self.count - len(keywords)), *keywords]
+            keywords = sum(item.count for item in self.items if isinstance(item, KeywordsItem))
+            parts = [str(self.count - keywords), str(keywords)]
         else:
             items = [item.model_dump(mode="json", exclude_defaults=True) for item in self.items]
             parts = sorted(json.dumps(item, sort_keys=True, separators=(",", ":")) for item in items)

@@ -8,13 +8,14 @@ at once, whatever the day: placing waits for it.
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
-from numberdesk.domain import costs, messages, placing
+from numberdesk.domain import costs, gate, messages, placing
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
@@ -45,7 +46,8 @@ _LEASE = timedelta(minutes=15)
 _JUST_NOW = timedelta(hours=1)
 """What is younger may be on its way into the records."""
 _FIRST = 20
-_MOST_DIFFERENCES = 20_000
+_MOST_CHARACTERS = 390_000
+"""Of the differences of one account, which lie in one item of the table: even if nothing of them can be packed."""
 _MOST_ENRICHED = 200
 """Orders of one account that a run writes what it learned of their numbers to."""
 _MOST_PAGES = 5000
@@ -128,7 +130,8 @@ class Stocktaker:
     def _compare(self, provider: str, account: str, last: Inventory, table_id: str) -> None:
         began_at = self.desk.clock.now()
         # From a table that was just restored nothing is placed: nothing can be on its way into the records.
-        young = began_at - (_JUST_NOW if last.table_id in (None, table_id) else timedelta(0))
+        is_restored = gate.restored(self.desk.store.gate(), table_id)
+        young = began_at - (timedelta(0) if is_restored else _JUST_NOW)
         connection = self.desk.providers.connect(provider, account)
         seen = self._see(provider, connection)
         # Read after the provider, so that what is bought meanwhile is in the records when it is looked up.
@@ -140,8 +143,8 @@ class Stocktaker:
             *self._orders(provider, account, seen, known, began_at, young),
         }
         self._enrich(seen, known, last.finished_at)
-        # The first of them, should there be very many: they lie in one item. The others have their turn when these are settled.
-        known_now = sorted(found)[:_MOST_DIFFERENCES]
+        # The others have their turn when these are settled.
+        known_now = _that_fit(found)
         new = sorted(set(known_now) - set(last.differences))
         now = self.desk.clock.now()
         entry = self._entry(provider, account, new, now) if new else None
@@ -165,7 +168,12 @@ class Stocktaker:
         return _Seen(owned, on_order)
 
     def _owned(self, connection: Provider) -> dict[str, Owned]:
-        return {_same(it.value): it for it in _pages(connection.owned, self.desk.clock)}
+        owned: dict[str, Owned] = {}
+        for it in _pages(connection.owned, self.desk.clock):
+            # One that was given back may be listed beside the same one that was got again.
+            if owned.get(_same(it.value), it).given_back or not it.given_back:
+                owned[_same(it.value)] = it
+        return owned
 
     def _open_orders(self, provider: str, account: str) -> list[Order]:
         """Every order of the account that is not over."""
@@ -344,6 +352,17 @@ def _pages(read: Callable[[str | None], _Page[T]], clock: Clock) -> Iterator[T]:
         if cursor is None:
             return
     raise UnreadableError("the list has no end")
+
+
+def _that_fit(found: Iterable[str]) -> list[str]:
+    """Give the differences that there is room for: first those about what is in the records, then what is in none of them."""
+    kept, size = [], 0
+    for each in sorted(found, key=lambda it: (it.startswith("orphan"), it)):
+        size += len(json.dumps(each)) + len(", ")
+        if size > _MOST_CHARACTERS:
+            break
+        kept.append(each)
+    return kept
 
 
 def _failed(last: Inventory, now: datetime) -> Inventory:

@@ -122,7 +122,7 @@ def beyond(limits: Limits, reserved: Reservation, spent: Spent) -> str | None:
     for currency in currencies(limits, reserved):
         limit = limits.cost_per_day[currency]
         cost, before = Decimal(reserved.cost.get(currency, "0")), Decimal(spent.cost.get(currency, "0"))
-        if before + cost > limit and not reserved.cost:
+        if before + cost > limit and not any(map(Decimal, reserved.cost.values())):
             return (
                 f"what it costs is not known, {before} {currency} were spent at this account today (UTC), and {limit} {currency} is "
                 "the limit for a day"

@@ -433,6 +433,38 @@ class StoreContract:
         assert store.get("order-2") == order
         assert store.spent("telnyx", "default", DAY) == Spent(numbers=2, cost={"USD": "2"})
 
+    @pytest.mark.parametrize(
+        ("cost", "says"),
+        [
+            # Euros are spent beyond their limit already: that holds what costs euros, or nobody knows what.
+            ({"USD": "1"}, None),
+            ({"EUR": "1"}, "it costs 1 EUR at once, 9 EUR were spent"),
+            ({"USD": "1", "EUR": "1"}, "it costs 1 EUR at once, 9 EUR were spent"),
+            ({"USD": "8"}, "it costs 8 USD at once, 0 USD were spent"),
+            ({}, "what it costs is not known, 9 EUR were spent"),
+            ({"USD": "0"}, "what it costs is not known, 9 EUR were spent"),
+        ],
+    )
+    def test_order_is_held_to_the_limits_of_its_own_currencies(
+        self, store: Store, cost: dict[str, str], says: str | None
+    ) -> None:
+        begun(create(store), store=store, EUR="9")
+        limits = Limits(cost_per_day={"EUR": Decimal(8), "USD": Decimal(7)})
+        order = create(store, "order-2")
+        if says is None:
+            assert begun(order, store=store, limits=limits, cost=cost).state is OrderState.PLACING
+            return
+        with pytest.raises(LimitError, match=says):
+            begun(order, store=store, limits=limits, cost=cost)
+        assert store.get("order-2") == order
+
+    def test_what_failed_to_be_compared_is_remembered(self, store: Store) -> None:
+        create(store)
+        failed = Inventory(failing_since=START)
+        store.put_inventory("telnyx", "default", failed, None)
+        assert store.inventory("telnyx", "default") == failed
+        assert store.take_inventory("telnyx", "default", START, START + HOUR) == failed
+
     def test_first_of_a_day_is_held_to_its_limits(self, store: Store) -> None:
         order = create(store)
         for limits in (Limits(numbers_per_day=1), Limits(cost_per_day={"USD": Decimal(1)})):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -63,6 +64,33 @@ class TestTable(StoreContract):
         store._client.delete_item(TableName=store._name, Key=key)
         assert store.message("order-1") is None
         assert store.get("order-1") == order
+
+    def test_table_under_the_name_of_one_that_was_deleted_is_another(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert isinstance(store, Table)
+        there = {"TableId": "the first", "TableArn": "arn", "CreationDateTime": START}
+        reads: list[str] = []
+        wall = [START.timestamp()]
+        monkeypatch.setattr("numberdesk.storage.table.time", SimpleNamespace(time=lambda: wall[0]))
+
+        def describe(**request: str) -> dict[str, object]:
+            reads.append(request["TableName"])
+            return {"Table": there}
+
+        monkeypatch.setattr(store._client, "describe_table", describe)
+        create(store)
+        there["TableId"] = "the second"
+        assert (store.table_id(), len(reads)) == ("the first", 1)
+        # The copy was made before the account's first order came.
+        store._client.delete_item(TableName=store._name, Key=marshal({"pk": "ACCOUNTS", "sk": "telnyx#default"}))
+        wall[0] += 31
+        create(store, "order-2")
+        assert store.accounts() == [("telnyx", "default")]
+        assert (store.table_id(), len(reads)) == ("the second", 2)
+        # A clock that was put back says nothing of how long ago it was.
+        wall[0] -= 3600
+        assert (store.table_id(), len(reads)) == ("the second", 3)
 
     def test_kept_event_expires(self, store: Store) -> None:
         event = RawEvent("e-1", "telnyx", "default", START, "00ff")

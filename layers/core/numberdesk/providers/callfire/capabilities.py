@@ -11,9 +11,9 @@ CAPABILITIES = Capabilities(
     # None of the documented trigger events is about number orders; a postback that comes all the same is a hint.
     sends_webhooks=False,
     # By v2 `GET /orders`, where the account's settings allow it; nothing of ours is echoed.
+    findability=Findability.BY_CONTENT,
     # v2's orders show counts and what was fulfilled, not what was asked for (its schema, `NumberOrder`).
     finds_by_counts=True,
-    findability=Findability.BY_CONTENT,
     match_is_proof=False,
     # Neither 1.1 nor v2 has a call that cancels an order.
     abilities=frozenset(

@@ -1,0 +1,167 @@
+"""What is found of an order at its provider: which purchase it follows, and what the others are. And content, by counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from numberdesk.domain import placing
+from numberdesk.domain.order import Cost, Reservation
+from numberdesk.domain.words import AssetState, ChangeKind, OrderState, Phase
+from numberdesk.providers.base import Placed
+from tests.support.builders import message
+from tests.support.desks import of_kind
+from tests.support.orders import NOW, a_message, a_snapshot, in_placing, kinds, look, numbers, pending, received
+
+DEAD, LIVING, SECOND = (
+    Placed("po-dead", "cancelled", over=True),
+    Placed("po-living", "pending"),
+    Placed("po-second", "pending"),
+)
+
+
+@pytest.mark.parametrize("found", [[DEAD, LIVING], [LIVING, DEAD]])
+def test_the_living_purchase_is_followed_and_the_dead_one_is_told_and_left(found: list[Placed]) -> None:
+    order, changes = placing.adopt(received(), found, NOW, can_cancel=True)
+    assert (order.provider_order_id, order.provider_word, order.spares) == ("po-living", "pending", ("po-dead",))
+    assert order.errands == ()
+    assert [(it.kind, it.people) for it in changes] == [
+        (ChangeKind.ORDER_PLACED, True),
+        (ChangeKind.DUPLICATE_PURCHASE_FOUND, True),
+    ]
+    assert changes[1].data == {"recorded": "po-living", "spare": "po-dead", "cancelling": False}
+
+
+def test_a_dead_purchase_is_followed_where_there_is_no_other() -> None:
+    order, _ = placing.adopt(received(), [DEAD], NOW, can_cancel=True)
+    assert (order.provider_order_id, order.provider_word, order.spares) == ("po-dead", "cancelled", ())
+
+
+def test_a_second_living_purchase_is_cancelled() -> None:
+    order, changes = placing.adopt(received(), [SECOND, DEAD, LIVING], NOW, can_cancel=True)
+    assert (order.provider_order_id, order.spares) == ("po-second", ("po-living", "po-dead"))
+    assert [errand.spare_id for errand in order.errands] == ["po-living"]
+    told = of_kind(changes, ChangeKind.DUPLICATE_PURCHASE_FOUND)
+    assert [(it.data["spare"], it.data["cancelling"]) for it in told] == [("po-living", True), ("po-dead", False)]
+
+
+def test_what_is_found_again_changes_nothing() -> None:
+    once, _ = placing.adopt(received(), [DEAD, LIVING], NOW, can_cancel=True)
+    assert placing.adopt(once, [LIVING, DEAD], NOW, can_cancel=True) == (once, [])
+
+
+# What it reserves
+
+
+def test_what_turns_up_counts_for_the_day_on_which_it_does() -> None:
+    order = received()
+    assert order.reserved is None
+    late = NOW + timedelta(days=2)
+    found, _ = placing.adopt(order, [LIVING], late, can_cancel=False)
+    assert found.reserved == Reservation(day="2026-03-03", numbers=2, cost={})
+    priced = tuple(
+        replace(it, upfront_cost="1.00", monthly_cost="0.50", currency="EUR")
+        for it in numbers(AssetState.ACTIVE, AssetState.ACTIVE)
+    )
+    seen = look(found, a_snapshot(assets=priced, provider_order_id="po-living"), late).order
+    assert seen.reserved == Reservation(day="2026-03-03", numbers=2, cost={"EUR": "3.00"})
+    assert seen.costs == (Cost(currency="EUR", upfront="2.00", monthly="1.00", numbers=2),)
+
+
+def test_what_was_sent_from_here_counts_for_the_day_of_its_intent() -> None:
+    order = in_placing()
+    found, _ = placing.adopt(order, [LIVING], NOW + timedelta(days=2), can_cancel=False)
+    assert found.reserved == order.reserved == Reservation(day="2026-03-01", numbers=2, cost={})
+
+
+# An order of which no number is listed
+
+
+def gone(**changes: Any) -> Any:
+    """What Telnyx shows of an order that failed, and lists no number of."""
+    return a_snapshot(**{"phase": Phase.FAILED, "word": "failure", "sub_orders": (), **changes})
+
+
+def test_an_order_that_is_over_in_two_looks_and_lists_no_numbers_has_failed() -> None:
+    first = look(pending(), gone())
+    assert (first.order.state, {it.state for it in first.order.assets}) == (OrderState.PENDING, {AssetState.PENDING})
+    second = look(first.order, gone())
+    assert (second.order.state, {it.state for it in second.order.assets}) == (OrderState.FAILED, {AssetState.FAILED})
+    assert "OrderFailed" in kinds(second)
+
+
+def test_numbers_that_were_listed_before_are_lost_with_the_whole() -> None:
+    order = look(pending(), a_snapshot(AssetState.PENDING, AssetState.PENDING)).order
+    assert all(asset.provider_id for asset in order.assets)
+    first = look(order, gone(phase=Phase.CANCELLED, word="cancelled")).order
+    assert first.state is OrderState.PENDING
+    assert look(first, gone(phase=Phase.CANCELLED, word="cancelled")).order.state is OrderState.CANCELLED
+
+
+def test_a_torn_answer_between_two_whole_ones_ends_nothing() -> None:
+    order = look(pending(), a_snapshot(AssetState.PENDING, AssetState.PENDING)).order
+    for snapshot in (gone(), a_snapshot(AssetState.PENDING, AssetState.PENDING), gone()):
+        order = look(order, snapshot).order
+        assert (order.state, {it.state for it in order.assets}) == (OrderState.PENDING, {AssetState.PENDING})
+
+
+def test_what_was_delivered_is_not_lost_with_the_whole() -> None:
+    order = look(pending(), a_snapshot(AssetState.ACTIVE, AssetState.PENDING)).order
+    for _ in range(2):
+        order = look(order, gone()).order
+    assert [asset.state for asset in order.assets] == [AssetState.ACTIVE, AssetState.FAILED]
+    assert order.state is OrderState.PARTIALLY_COMPLETED
+
+
+def test_success_without_a_number_is_torn_however_often_it_comes() -> None:
+    order = pending()
+    for _ in range(3):
+        order = look(order, gone(phase=Phase.ENDED, word="success")).order
+        assert order.state is OrderState.PENDING
+
+
+def test_a_purchase_that_was_found_dead_and_lists_no_numbers_has_failed() -> None:
+    """Nobody ever knew a number of it: no look after this one could tell more."""
+    order = placing.adopt(received(), [DEAD], NOW, can_cancel=True)[0]
+    folded = look(order, gone(phase=Phase.CANCELLED, word="cancelled", provider_order_id="po-dead"))
+    assert (folded.order.state, folded.order.assets) == (OrderState.CANCELLED, ())
+
+
+# Content
+
+SEATTLE = {"criteria": {"city": "Seattle"}, "quantity": 1}
+PORTLAND = {"criteria": {"city": "Portland"}, "quantity": 1}
+TWO = {"criteria": {"city": "Portland"}, "quantity": 2}
+NAMED = {"numbers": ["+12065550100"]}
+FOO, BAR = {"keywords": ["FOO"]}, {"keywords": ["BAR"]}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same_by_counts"),
+    [
+        ([SEATTLE], [PORTLAND], True),
+        ([SEATTLE], [NAMED], True),
+        ([SEATTLE, PORTLAND], [TWO], True),
+        # Which keywords they are is shown only once they were delivered.
+        ([FOO], [BAR], True),
+        ([FOO, SEATTLE], [NAMED, BAR], True),
+        ([SEATTLE], [TWO], False),
+        ([SEATTLE], [FOO], False),
+        ([FOO, SEATTLE], [TWO], False),
+    ],
+)
+def test_content_is_what_a_search_can_tell_apart(
+    one: list[dict[str, Any]], other: list[dict[str, Any]], *, same_by_counts: bool
+) -> None:
+    first, second = (received(message("order-1", *items, provider="callfire")).request for items in (one, other))
+    assert (first.content_hash(by_counts=True) == second.content_hash(by_counts=True)) is same_by_counts
+    assert first.content_hash(by_counts=False) != second.content_hash(by_counts=False)
+
+
+def test_content_of_the_same_order_is_the_same() -> None:
+    one, other = received(a_message(order_id="a")).request, received(a_message(order_id="b")).request
+    for by_counts in (True, False):
+        assert one.content_hash(by_counts=by_counts) == other.content_hash(by_counts=by_counts)

@@ -1,0 +1,287 @@
+"""Comparing accounts with the records: what a memory store and a carrier show that moto and the simulators would be slow at."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+
+from numberdesk.domain.gate import Gate
+from numberdesk.domain.market import OnOrder, Owned
+from numberdesk.domain.order import Asset
+from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, OrderState
+from numberdesk.providers import base
+from numberdesk.services.inventory import Stocktaker
+from numberdesk.services.ports import Inventory
+from numberdesk.storage.items import inventory_item
+from tests.support.desks import ADesk, Carrier
+from tests.support.orders import NOW, a_message, received
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ACCOUNT = ("telnyx", "default")
+MOST_BYTES = 400 * 1024
+"""Of an item (DynamoDB)."""
+LONG_AGO = NOW - timedelta(days=30)
+
+
+class Shop(Carrier):
+    """A carrier that lists what the account owns and has on order."""
+
+    def __init__(self, desk: ADesk) -> None:
+        super().__init__(desk)
+        self.has: list[Owned] = []
+        self.sold: list[OnOrder] = []
+        self.broken: Exception | None = None
+
+    def owned(self, cursor: str | None) -> base.OwnedPage:
+        if self.broken is not None:
+            raise self.broken
+        return base.OwnedPage(tuple(self.has), None)
+
+    def orders(self, cursor: str | None) -> base.OrdersPage:
+        return base.OrdersPage(tuple(self.sold), None)
+
+
+class Account:
+    """A desk whose one account is compared."""
+
+    def __init__(self) -> None:
+        self.desk = ADesk()
+        self.shop = self.desk.carrier = Shop(self.desk)
+        self.stocktaker = Stocktaker(self.desk.desk)
+
+    def compare(self) -> tuple[str, ...]:
+        """Compare the account, which is due; what differs."""
+        self.desk.time += timedelta(days=2)
+        self.stocktaker.run(lambda: timedelta(minutes=15))
+        return self.differences
+
+    def minutes_later(self) -> tuple[str, ...]:
+        """Run once more within the hour; what is known to differ."""
+        self.desk.time += timedelta(minutes=1)
+        self.stocktaker.run(lambda: timedelta(minutes=15))
+        return self.differences
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        return self.desk.store.inventory(*ACCOUNT).differences
+
+    def told(self) -> list[dict[str, Any]]:
+        """What was told of each kind, by comparison."""
+        return [entry.data for entry in self.desk.told(ChangeKind.INVENTORY_DIFFERS)]
+
+
+@pytest.fixture
+def account() -> Account:
+    """An account with one order, which is not placed yet, and nothing of it at the carrier."""
+    made = Account()
+    order = received()
+    made.desk.store.create(order, a_message(), [])
+    return made
+
+
+def restored(account: Account) -> None:
+    """Make the table one that was restored."""
+    account.desk.store.table = "table-2"
+
+
+def holding(account: Account, count: int, orders: int = 1) -> None:
+    """Have each of so many orders hold so many numbers."""
+    store = account.desk.store
+    for index in range(orders):
+        sent = a_message(order_id=f"holder-{index}")
+        order = received(sent)
+        store.create(order, sent, [])
+        assets = tuple(
+            Asset(value=f"+49{index:03}{number:06}", state=AssetState.ACTIVE, word="active", since=NOW)
+            for number in range(count)
+        )
+        bought = order.with_(
+            version=2, state=OrderState.COMPLETED, provider_order_id=f"po-{index}", assets=assets, ended_at=NOW
+        )
+        store.commit(order, bought, [])
+
+
+def owned(values: Iterable[str]) -> list[Owned]:
+    return [Owned(value=value, kind=AssetKind.NUMBER, since=LONG_AGO) for value in values]
+
+
+# Several purchases of one order
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_living_purchase_is_adopted_whatever_is_listed_first(account: Account, order: tuple[int, int]) -> None:
+    reference = account.desk.order.reference
+    both = (
+        OnOrder(provider_order_id="po-dead", word="cancelled", reference=reference, created_at=LONG_AGO, over=True),
+        OnOrder(provider_order_id="po-living", word="success", reference=reference, created_at=LONG_AGO),
+    )
+    account.shop.sold = [both[index] for index in order]
+    assert account.compare() == (f"double_order/{reference}",)
+    adopted = account.desk.order
+    assert (adopted.provider_order_id, adopted.spares, adopted.errands) == ("po-living", ("po-dead",), ())
+    [told] = account.desk.told(ChangeKind.DUPLICATE_PURCHASE_FOUND)
+    assert (told.data["spare"], told.data["cancelling"], told.people) == ("po-dead", False, True)
+    # It was received a long time ago, and it counts for today.
+    assert adopted.reserved is not None
+    assert adopted.reserved.day == f"{account.desk.time:%Y-%m-%d}"
+    assert account.desk.store.spent(*ACCOUNT, adopted.reserved.day).numbers == 2
+
+
+def test_the_living_purchase_is_followed_by_an_unclear_order() -> None:
+    desk = ADesk()
+    desk.carrier.loses["place"] = 1
+    desk.place()
+    found = [base.Placed("po-dead", "failure", over=True), base.Placed("po-living", "success")]
+    desk.carrier.find = lambda order, message: found  # type: ignore[method-assign]
+    order = desk.wake()
+    assert (order.state, order.provider_order_id, order.spares) == (OrderState.PENDING, "po-living", ("po-dead",))
+    desk.wake()
+    assert desk.carrier.named("cancel") == []
+
+
+def test_the_living_purchase_is_followed_by_an_order_of_a_restored_table() -> None:
+    desk = ADesk()
+    desk.store.switch = Gate(table_id=desk.store.table, confirmed_at=NOW, doubt_until=NOW + timedelta(days=14))
+    found = [base.Placed("po-dead", "failure", over=True), base.Placed("po-living", "success")]
+    desk.carrier.find = lambda order, message: found  # type: ignore[method-assign]
+    order = desk.place()
+    assert (order.provider_order_id, order.spares, order.errands) == ("po-living", ("po-dead",), ())
+    assert desk.carrier.named("place") == []
+    assert order.reserved is not None
+    assert desk.store.spent(*ACCOUNT, order.reserved.day).numbers == 2
+
+
+# After a restore
+
+
+@pytest.mark.parametrize("was_compared", [True, False])
+def test_nothing_is_young_in_a_restored_table(account: Account, *, was_compared: bool) -> None:
+    if was_compared:
+        assert account.compare() == ()
+    just_now = account.desk.time + timedelta(days=2) - timedelta(minutes=10)
+    account.shop.has = [Owned(value="+4930555", kind=AssetKind.NUMBER, since=just_now)]
+    account.shop.sold = [OnOrder(provider_order_id="po-9", word="pending", reference="another", created_at=just_now)]
+    restored(account)
+    assert account.compare() == ("orphan/+4930555", "orphan_order/po-9")
+    assert account.desk.store.inventory(*ACCOUNT).table_id == "table-2"
+
+
+@pytest.mark.parametrize("was_compared", [True, False])
+def test_what_was_bought_just_now_may_be_on_its_way_into_the_records(account: Account, *, was_compared: bool) -> None:
+    if was_compared:
+        assert account.compare() == ()
+    just_now = account.desk.time + timedelta(days=2) - timedelta(minutes=10)
+    account.shop.has = [Owned(value="+4930555", kind=AssetKind.NUMBER, since=just_now)]
+    account.shop.sold = [OnOrder(provider_order_id="po-9", word="pending", reference="another", created_at=just_now)]
+    assert account.compare() == ()
+    assert account.compare() == ("orphan/+4930555", "orphan_order/po-9")
+
+
+# Accounts that cannot be read
+
+
+def test_an_account_that_can_never_be_compared_gets_older_and_older(account: Account) -> None:
+    account.shop.broken = base.UnreadableError("HTTP 500")
+    assert account.compare() == ()
+    began = account.desk.time
+    oldest = "OldestInventorySeconds", None
+    account.desk.counted.clear()
+    account.minutes_later()
+    assert account.desk.counted[oldest] == 60
+    account.desk.time = began + timedelta(days=3)
+    account.desk.counted.clear()
+    account.minutes_later()
+    assert account.desk.counted[oldest] == 3 * 86400 + 60
+    assert account.desk.store.inventory(*ACCOUNT) == Inventory(failing_since=began)
+    account.shop.broken = None
+    account.minutes_later()
+    account.desk.counted.clear()
+    account.minutes_later()
+    assert account.desk.counted[oldest] == 60
+    assert account.desk.store.inventory(*ACCOUNT).failing_since is None
+
+
+def test_an_account_that_was_compared_before_is_as_old_as_that(account: Account) -> None:
+    account.compare()
+    compared = account.desk.time
+    account.shop.broken = ValueError("a bug")
+    with pytest.raises(ValueError, match="a bug"):
+        account.compare()
+    account.desk.counted.clear()
+    with pytest.raises(ValueError, match="a bug"):
+        account.compare()
+    assert account.desk.counted["OldestInventorySeconds", None] == 4 * 86400
+    assert account.desk.store.inventory(*ACCOUNT).finished_at == compared
+
+
+# Very many of them
+
+
+def test_an_order_is_read_once_however_many_of_its_numbers_vanished(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holding(account, 300, orders=2)
+    read: Counter[str] = Counter()
+    get = account.desk.store.get
+
+    def count(order_id: str) -> Any:
+        read[order_id] += 1
+        return get(order_id)
+
+    monkeypatch.setattr(account.desk.store, "get", count)
+    assert len(account.compare()) == 600
+    assert (read["holder-0"], read["holder-1"]) == (1, 1)
+
+
+def test_more_differences_than_fit_are_told_in_turns(account: Account) -> None:
+    numbers = [f"+1{number}" for number in range(2_000_000_000, 2_000_025_000)]
+    account.shop.has = owned(numbers)
+    first = account.compare()
+    assert 15_000 < len(first) < 25_000
+    assert first == tuple(f"orphan/{number}" for number in numbers[: len(first)])
+    # Nothing new: what is known to differ is not told again, and the others have no room.
+    assert account.compare() == first
+    account.shop.has = owned(numbers[10_000:])
+    assert account.compare() == tuple(f"orphan/{number}" for number in numbers[10_000:])
+    assert [told["orphan"]["count"] for told in account.told()] == [len(first), len(numbers) - len(first)]
+
+
+def test_what_is_in_the_records_is_told_before_what_is_in_none(account: Account) -> None:
+    account.shop.has = owned(f"+1{number}" for number in range(2_000_000_000, 2_000_025_000))
+    account.compare()
+    holding(account, 3)
+    account.compare()
+    assert account.told()[-1]["vanished"]["first"] == ["+49000000000", "+49000000001", "+49000000002"]
+
+
+def test_differences_fit_their_item_whatever_they_are(account: Account) -> None:
+    """The ids of orders that others placed hardly pack: ten times what a number takes."""
+    chance = random.Random(1)
+    account.shop.sold = [
+        OnOrder(provider_order_id=str(UUID(int=chance.getrandbits(128))), created_at=LONG_AGO) for _ in range(25_000)
+    ]
+    found = account.compare()
+    assert len(found) > 5_000
+    item = inventory_item(*ACCOUNT, account.desk.store.inventory(*ACCOUNT))
+    assert len(item["differences"]) < MOST_BYTES - 1024
+
+
+# Leases
+
+
+@pytest.mark.parametrize("over_first", [True, False])
+def test_a_number_that_was_given_back_and_got_again_is_there(account: Account, *, over_first: bool) -> None:
+    holding(account, 1)
+    [value] = [holding.value for holding in account.desk.store.holdings(*ACCOUNT)]
+    over = Owned(value=value, kind=AssetKind.NUMBER, word="cancelled", since=LONG_AGO, given_back=True)
+    account.shop.has = [over, *owned([value])] if over_first else [*owned([value]), over]
+    assert account.compare() == ()
+    account.shop.has = [over]
+    assert account.compare() == (f"vanished/{value}",)

@@ -1,0 +1,46 @@
+"""A message under a known order id: people are not told that nothing was bought, nor to send it again."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from numberdesk.domain.words import ChangeKind, OrderState
+from tests.support.desks import ADesk
+
+
+def send(desk: ADesk, **fields: Any) -> str:
+    """Send a message that is refused; what people are told."""
+    sent = {"order_id": "order-1", "provider": "telnyx", "items": [], **fields}
+    desk.placer.handle(json.dumps(sent), message_id="m-9", correlation_id="c-9", time_left=lambda: timedelta(minutes=3))
+    [told] = desk.told(ChangeKind.ORDER_REFUSED)
+    assert told.people
+    return told.message
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({}, id="no order at all"),
+        pytest.param({"items": [{"keywords": ["FOO"]}]}, id="not for this provider"),
+        pytest.param({"items": [{"criteria": {"country": "FR"}, "quantity": 9}]}, id="another order"),
+    ],
+)
+def test_the_order_that_stands_is_not_said_to_be_unbought(fields: dict[str, Any]) -> None:
+    desk = ADesk()
+    desk.place()
+    text = send(desk, **fields)
+    assert "An order already stands under this id; it is not touched." in text
+    assert "othing was bought" not in text
+    assert "send it again" not in text
+    assert (desk.stands(), len(desk.carrier.named("place"))) == (OrderState.PENDING, 1)
+
+
+def test_where_no_order_stands_nothing_was_bought() -> None:
+    desk = ADesk()
+    text = send(desk)
+    assert "Nothing was bought; correct it and send it again." in text
+    assert "already stands" not in text

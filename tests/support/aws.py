@@ -23,6 +23,8 @@ import moto.dynamodb.models.table
 import moto.sqs.models
 from moto import mock_aws
 from moto.core.serialize import ResponseSerializer
+from moto.dynamodb.models.dynamo_type import Item as MotoItem
+from moto.dynamodb.models.dynamo_type import LimitedSizeDict
 from moto.events.models import EventPattern
 
 from numberdesk.providers import registry
@@ -35,7 +37,7 @@ from tests.support.simulators.callfire import CallFireSimulator
 from tests.support.simulators.clock import Clock
 from tests.support.simulators.telesign import TeleSignSimulator
 from tests.support.simulators.telnyx import TelnyxSimulator
-from tests.support.stack import REGION, create_stack, functions, resources
+from tests.support.stack import REGION, create_stack, functions, order_table, resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +78,21 @@ def _get_value_at_once(serializer: ResponseSerializer, value: Any, key: str, sha
     return _get_value(serializer, value, key, shape)
 
 
+def _copy_of_item(item: MotoItem, _memo: dict[int, object]) -> MotoItem:
+    """Copy an item as moto does before each transaction, for all items of a table. Its values are replaced and never changed."""
+    made = MotoItem.__new__(MotoItem)
+    made.hash_key, made.range_key = item.hash_key, item.range_key
+    made.attrs = LimitedSizeDict.__new__(LimitedSizeDict)
+    dict.update(made.attrs, item.attrs)
+    return made
+
+
+def _all_items(table: moto.dynamodb.models.table.Table) -> list[MotoItem]:
+    """Give a table's items in their order, as moto does for each query. Keys are text here."""
+    items = [item for found in table.items.values() for item in found.values()]
+    return sorted(items, key=lambda item: (item.hash_key.value, item.range_key.value if item.range_key else ""))
+
+
 @contextmanager
 def moto_stack(clock: Clock | None = None, **parameters: str) -> Iterator[Stack]:
     """Make the template's table, queues, bus and topic in moto.
@@ -91,6 +108,8 @@ def moto_stack(clock: Clock | None = None, **parameters: str) -> Iterator[Stack]
         mock.patch.object(
             moto.dynamodb.models.table.StreamRecord, "__deepcopy__", lambda record, _memo: record, create=True
         ),
+        mock.patch.object(MotoItem, "__deepcopy__", _copy_of_item),
+        mock.patch.object(moto.dynamodb.models.table.Table, "all_items", _all_items),
         mock.patch.object(ResponseSerializer, "get_value", _get_value_at_once),
         mock.patch.object(moto.sqs.models, "unix_time", side_effect=lambda: clock.now().timestamp()),
         mock.patch.object(moto.sqs.models, "unix_time_millis", side_effect=lambda: clock.now().timestamp() * 1000),
@@ -139,6 +158,32 @@ class World:
         if name not in self._functions:
             self._functions[name] = self.cold(name)
         return self._functions[name]
+
+    def restore(self, items: list[dict[str, Any]]) -> None:
+        """Go on with a new table that holds these items, as AWS restores one: by another name. All functions start anew."""
+        name = f"{self.table._name}-restored"
+        stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+        self.dynamodb.create_table(TableName=name, StreamSpecification=stream, **order_table())  # type: ignore[arg-type]
+        for item in items:
+            self.dynamodb.put_item(TableName=name, Item=item)
+        self.table = Table(self.dynamodb, name)
+        self.stack.outputs["TableName"] = name
+        for environment in self.stack.environments.values():
+            environment.update({"TABLE_NAME": name} if "TABLE_NAME" in environment else {})
+        self._functions.clear()
+        # What lies there is no change of it.
+        self._stream, self._published = [], len(items)
+
+    def copy(self) -> list[dict[str, Any]]:
+        """Copy what the table holds, for `restore`."""
+        items = self.dynamodb.scan(TableName=self.table._name)["Items"]
+        return [dict(item) for item in items]
+
+    def take_inventory(self) -> int:
+        """Compare the accounts that are due with the records, and let everything happen that follows."""
+        compared: int = self.function("take_inventory")({}, remaining_ms=900_000)["compared"]
+        self.settle()
+        return compared
 
     def cold(self, name: str, **environment: str) -> Function:
         """Load one more of a function, as when Lambda starts another; `environment` differs from the template's."""

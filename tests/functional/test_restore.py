@@ -1,0 +1,249 @@
+"""A restore to an earlier table buys nothing again.
+
+The copy is loaded into a table of its own, made as the template makes the first; the functions go on with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.providers.telnyx.adapter import Telnyx
+from numberdesk.storage.table import Table
+from tests.support.builders import body
+from tests.support.hooks import once
+
+if TYPE_CHECKING:
+    from tests.support.aws import World
+
+BELGIAN = {"criteria": {"country": "BE", "number_type": "mobile", "prefix": "324"}, "quantity": 1}
+SINCE = {
+    "telnyx": [f"telnyx-{index}" for index in range(4)],
+    "telesign": [f"telesign-{index}" for index in range(3)],
+    "callfire": [f"callfire-{index}" for index in range(3)],
+}
+"""The ten orders that the copy does not know."""
+
+
+def message(order_id: str) -> dict[str, Any]:
+    """Order something small; at CallFire every order another keyword."""
+    provider = order_id.partition("-")[0]
+    items = {"telnyx": [], "telesign": [BELGIAN], "callfire": [{"keywords": [order_id.replace("-", "").upper()]}]}
+    return body(order_id, *items[provider], provider=provider)
+
+
+def send(world: World, *order_ids: str) -> None:
+    for order_id in order_ids:
+        world.send(message(order_id))
+
+
+def states(world: World, *order_ids: str) -> set[str]:
+    return {world.order(order_id).state.value for order_id in order_ids}
+
+
+def sold(world: World) -> dict[str, int]:
+    return {provider: world.bought(provider) for provider in SINCE}
+
+
+def purchase(world: World, order_id: str) -> str:
+    """Look at CallFire's own pages for what an order asked for."""
+    [keyword] = message(order_id)["items"][0]["keywords"]
+    [found] = [it["order_id"] for it in world.callfire.orders() if keyword in repr(it)]
+    return str(found)
+
+
+def confirm(world: World) -> tuple[int, Any]:
+    return world.api("POST", "/placing/confirm-restore")
+
+
+def placing(world: World) -> dict[str, Any]:
+    found: dict[str, Any] = world.api("GET", "/placing")[1]
+    return found
+
+
+@pytest.fixture
+def restored(world: World) -> World:
+    """A desk whose table is a copy from before ten orders; their messages come again."""
+    before = [f"{provider}-before" for provider in SINCE]
+    send(world, *before)
+    world.pass_time(40, steps=2)
+    assert states(world, *before) == {"completed"}
+    world.take_inventory()
+    copy = world.copy()
+    since = [order_id for order_ids in SINCE.values() for order_id in order_ids]
+    send(world, *since)
+    world.pass_time(60, steps=2)
+    assert states(world, *since) == {"completed"}
+    assert sold(world) == {"telnyx": 5, "telesign": 4, "callfire": 4}
+    world.events()
+    world.restore(copy)
+    send(world, *before, *since)
+    world.pass_time(61, sweep=True)
+    return world
+
+
+def test_each_order_of_a_restored_table_is_bought_once(restored: World) -> None:
+    world = restored
+    everything = sold(world)
+    since = [order_id for order_ids in SINCE.values() for order_id in order_ids]
+    # Nothing is bought before a person has confirmed, and that takes a comparison.
+    assert states(world, *since) == {"received"}
+    assert {world.order(it).hold.kind.value for it in since} == {"switch"}  # type: ignore[union-attr]
+    assert (placing(world)["placing"], placing(world)["restored"]) == (False, True)
+    status, problem = confirm(world)
+    assert (status, problem["type"]) == (409, "urn:numberdesk:problem:not-reconciled")
+    told = [kind for kind, _ in world.events()]
+    assert told.count("TableRestored") == 1
+    assert told.count("OrderHeld") == len(since)
+    # What carries our reference is found by that comparison.
+    assert world.take_inventory() == len(SINCE)
+    assert states(world, *SINCE["telnyx"], *SINCE["telesign"]) == {"completed"}
+    assert states(world, *SINCE["callfire"]) == {"received"}
+    assert confirm(world)[0] == 200
+    world.pass_time(61)
+    assert sold(world) == everything
+    # At CallFire nothing of ours is on an order: a person looks.
+    held = [world.order(order_id) for order_id in SINCE["callfire"]]
+    assert {it.hold.kind.value for it in held if it.hold} == {"restored"}
+    by_person = [detail for kind, detail in world.events() if kind == "OrderHeld" and detail["people"]]
+    assert {detail["order_id"] for detail in by_person} == set(SINCE["callfire"])
+    for order_id in SINCE["callfire"]:
+        answer = {"placed_as": purchase(world, order_id)}
+        assert world.api("POST", f"/orders/{order_id}/resolve", answer)[0] == 200
+    # What is new since is placed; at TeleSign and CallFire a person says that it is.
+    new = ["telnyx-new", "telesign-new", "callfire-new"]
+    send(world, *new)
+    world.pass_time(20)
+    assert [world.order(it).state.value for it in new] == ["completed", "received", "received"]
+    for order_id in new[1:]:
+        assert world.api("POST", f"/orders/{order_id}/release")[0] == 200
+    world.pass_time(40, steps=2)
+    assert states(world, *since, *new) == {"completed"}
+    assert sold(world) == {provider: times + 1 for provider, times in everything.items()}
+    references = [sale.reference for provider in ("telnyx", "telesign") for sale in world.simulators[provider].sales()]
+    assert len(set(references)) == len(references)
+    owners = {world.order(it).provider_order_id for it in (*since, *new)}
+    assert len(owners) == len(since) + len(new), "each has a purchase of its own"
+
+
+def test_messages_that_come_back_after_the_confirmation_are_looked_for_first(world: World) -> None:
+    send(world, "telnyx-before", "telesign-before", "callfire-before")
+    world.pass_time(40, steps=2)
+    world.take_inventory()
+    copy = world.copy()
+    since = ["telnyx-0", "telesign-0", "callfire-0"]
+    send(world, *since)
+    world.pass_time(40, steps=2)
+    everything = sold(world)
+    world.restore(copy)
+    world.sweep()
+    world.take_inventory()
+    assert confirm(world)[0] == 200
+    told = [detail["data"] for kind, detail in world.events() if kind == "InventoryDiffers"]
+    assert {name for data in told for name in data} == {"orphan", "orphan_order"}
+    # Thirteen days later they are put back.
+    world.clock.advance(13 * 86_400)
+    send(world, *since)
+    world.pass_time(120, steps=2)
+    assert [world.order(it).state.value for it in since] == ["completed", "completed", "received"]
+    assert sold(world) == everything
+    hold = world.order("callfire-0").hold
+    assert hold is not None
+    assert hold.kind.value == "restored"
+
+
+def test_what_waited_in_the_copy_and_was_bought_since_is_not_bought_again(world: World) -> None:
+    """Also where a person had let it go on, or had said that nothing was bought: that was before the copy."""
+    world.api("PUT", "/placing", {"open": False})
+    waiting = ["telnyx-0", "telesign-0", "callfire-0"]
+    send(world, *waiting)
+    world.settle()
+    copy = world.copy()
+    world.api("PUT", "/placing", {"open": True})
+    world.pass_time(120, steps=2)
+    assert states(world, *waiting) == {"completed"}
+    everything = sold(world)
+    world.restore(copy)
+    world.sweep()
+    # Asked to be cancelled, it is looked for first all the same.
+    assert world.api("POST", "/orders/telnyx-0/cancel")[1]["state"] == "received"
+    world.take_inventory()
+    world.api("PUT", "/placing", {"open": True})
+    assert confirm(world)[0] == 200
+    world.pass_time(120, steps=2)
+    assert [world.order(it).state.value for it in waiting] == ["completed", "completed", "received"]
+    assert sold(world) == everything
+
+
+def test_switch_that_is_turned_between_preparing_and_the_intent_holds_the_order_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once(monkeypatch, Telnyx, "plan", lambda *_, **__: world.api("PUT", "/placing", {"open": False, "reason": "stop"}))
+    send(world, "telnyx-0")
+    world.settle()
+    order = world.order("telnyx-0")
+    assert (order.state, world.calls("telnyx", "create_order")) == (OrderState.RECEIVED, 0)
+    assert ChangeKind.PLACING_BEGUN not in world.kinds("ORDER#telnyx-0")
+    assert order.hold is not None
+    assert order.wake_at is not None
+    world.api("PUT", "/placing", {"open": True})
+    world.pass_time(120, steps=2, sweep=True)
+    assert (world.order("telnyx-0").state, world.bought()) == (OrderState.COMPLETED, 1)
+
+
+def test_switch_that_is_turned_twice_in_between_is_another_gate(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever read the gate before cannot know what the one who turned it has seen: it is read anew."""
+
+    def turn_twice(*_: object, **__: object) -> None:
+        for is_open in (False, True):
+            world.api("PUT", "/placing", {"open": is_open})
+
+    once(monkeypatch, Telnyx, "plan", turn_twice)
+    send(world, "telnyx-0")
+    world.settle()
+    assert world.calls("telnyx", "create_order") == 0
+    world.pass_time(120, steps=2, sweep=True)
+    assert world.bought() == 1
+
+
+def test_function_that_still_runs_on_the_old_table_while_it_is_restored_writes_nothing_to_the_new_one(
+    world: World,
+) -> None:
+    send(world, "telnyx-before")
+    world.pass_time(10, steps=2)
+    copy, old = world.copy(), world.function("place_order")
+    world.restore(copy)
+    world.sweep()
+    world.send(message("telnyx-0"))
+    world.deliver("place_order", function=old)
+    assert world.table.get("telnyx-0") is None
+    # The old one bought it. Its message, put back, finds that.
+    world.clock.advance(600)
+    send(world, "telnyx-0")
+    world.take_inventory()
+    assert confirm(world)[0] == 200
+    world.pass_time(120, steps=2)
+    assert (world.order("telnyx-0").state, world.bought()) == (OrderState.COMPLETED, 2)
+
+
+def test_table_without_a_gate_counts_as_restored_once_it_holds_an_order(world: World) -> None:
+    send(world, "telnyx-before")
+    world.pass_time(10, steps=2)
+    world.restore([item for item in world.copy() if item["pk"]["S"] != "DESK#placing"])
+    send(world, "telnyx-0")
+    world.pass_time(120, steps=2, sweep=True)
+    assert (world.order("telnyx-0").state, world.bought()) == (OrderState.RECEIVED, 1)
+    assert placing(world)["restored"] is True
+    world.take_inventory()
+    assert confirm(world)[0] == 200
+    world.pass_time(120, steps=2)
+    assert (world.order("telnyx-0").state, world.bought()) == (OrderState.COMPLETED, 2)
+
+
+def test_the_id_of_a_table_is_its_own(world: World) -> None:
+    before = world.table.table_id()
+    assert Table(world.dynamodb, world.stack.outputs["TableName"]).table_id() == before
+    world.restore(world.copy())
+    assert world.table.table_id() != before

@@ -1,0 +1,78 @@
+"""Which orders at CallFire may be unclear at once: those that a search could tell apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from numberdesk.domain.words import HoldKind, OrderState
+from tests.support.aws import SECRETS
+from tests.support.builders import body
+
+if TYPE_CHECKING:
+    from tests.support.aws import World
+
+SEATTLE = {"criteria": {"city": "Seattle"}, "quantity": 1}
+PORTLAND = {"criteria": {"city": "Portland"}, "quantity": 1}
+TWO = {"criteria": {"city": "Seattle"}, "quantity": 2}
+NAMED = {"numbers": ["+12065550100"]}
+FOO, BAR = {"keywords": ["FOO"]}, {"keywords": ["BAR"]}
+
+
+def send(world: World, order_id: str, item: dict[str, Any]) -> None:
+    world.send(body(order_id, item, provider="callfire"))
+    world.deliver("place_order")
+
+
+def never_arrives(world: World, order_id: str, item: dict[str, Any]) -> None:
+    world.callfire.fault("create_order", "status", status=500)
+    send(world, order_id, item)
+    assert (world.order(order_id).state, world.bought("callfire")) == (OrderState.UNKNOWN, 0)
+
+
+def without_v2(world: World) -> None:
+    world.put_secret("callfire", **{**SECRETS["callfire"], "settings": {"v2_find": False}})
+
+
+@pytest.mark.parametrize("items", [(PORTLAND, SEATTLE), (NAMED, SEATTLE), (FOO, BAR)])
+def test_the_purchase_of_another_order_of_as_many_is_not_adopted(world: World, items: tuple[Any, Any]) -> None:
+    """A never arrived; the answer to B would have been lost. Both searched for, A would take what B bought."""
+    never_arrives(world, "A", items[0])
+    world.callfire.fault("create_order", "lose_answer")
+    send(world, "B", items[1])
+    waiting = world.order("B")
+    assert (waiting.state, world.bought("callfire")) == (OrderState.RECEIVED, 0)
+    assert waiting.hold is not None
+    assert waiting.hold.kind is HoldKind.SAME_CONTENT
+    world.pass_time(60, steps=2, sweep=True)
+    assert (world.order("A").state, world.order("A").provider_order_id) == (OrderState.UNKNOWN, None)
+    # A person says that A was not bought: B goes on, and what is found is its own.
+    assert world.api("POST", "/orders/A/resolve", {"not_placed": {"place_again": False}})[0] == 200
+    world.pass_time(1200, steps=3, sweep=True)
+    assert (world.order("B").state, world.bought("callfire")) == (OrderState.COMPLETED, 1)
+
+
+@pytest.mark.parametrize("items", [(SEATTLE, TWO), (SEATTLE, FOO)])
+def test_orders_of_other_counts_are_unclear_at_once_and_find_their_own(world: World, items: tuple[Any, Any]) -> None:
+    never_arrives(world, "A", items[0])
+    world.callfire.fault("create_order", "lose_answer")
+    send(world, "B", items[1])
+    assert (world.order("B").state, world.bought("callfire")) == (OrderState.UNKNOWN, 1)
+    world.pass_time(60, steps=4, sweep=True)
+    assert (world.order("A").state, world.order("B").state) == (OrderState.UNKNOWN, OrderState.COMPLETED)
+
+
+def test_an_account_that_cannot_be_searched_locks_what_was_asked_for(world: World) -> None:
+    """Nothing is ever adopted by its content there: only orders of one content wait for each other."""
+    without_v2(world)
+    never_arrives(world, "A", SEATTLE)
+    send(world, "B", PORTLAND)
+    assert world.bought("callfire") == 1
+    world.callfire.fault("create_order", "lose_answer")
+    send(world, "C", NAMED)
+    assert (world.order("C").state, world.bought("callfire")) == (OrderState.UNKNOWN, 2)
+    send(world, "D", SEATTLE)
+    held = world.order("D").hold
+    assert held is not None
+    assert held.kind is HoldKind.SAME_CONTENT

@@ -1,0 +1,133 @@
+"""Two purchases of one order at the provider itself, and an account that nobody can read any more."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from numberdesk.domain.words import ChangeKind, OrderState
+from tests.support.aws import SECRETS
+from tests.support.builders import body
+from tests.support.simulators.base import SimulatorTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.aws import World
+
+DAY = 86400
+GERMAN = {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}
+SEATTLE = {"criteria": {"city": "Seattle"}, "quantity": 1}
+
+
+@pytest.fixture
+def telnyx(world: World) -> Iterator[httpx.Client]:
+    """Telnyx as somebody sees it who works by hand."""
+    key = {"Authorization": f"Bearer {SECRETS['telnyx']['api_key']}"}
+    transport = SimulatorTransport(world.telnyx)
+    with httpx.Client(transport=transport, base_url="https://telnyx.test/v2", headers=key) as client:
+        yield client
+
+
+def bought_by_hand(telnyx: httpx.Client, reference: str) -> str:
+    """Buy a number under an order's reference."""
+    query = {"filter[country_code]": "DE", "filter[phone_number_type]": "local", "filter[limit]": "1"}
+    [offer] = telnyx.get("/available_phone_numbers", params=query).json()["data"]
+    sent = {"phone_numbers": [{"phone_number": offer["phone_number"]}], "customer_reference": reference}
+    return str(telnyx.post("/number_orders", json=sent).json()["data"]["id"])
+
+
+def cancelled_by_hand(telnyx: httpx.Client, order_id: str) -> None:
+    subs = telnyx.get("/sub_number_orders").json()["data"]
+    for sub in subs:
+        if sub["order_request_id"] == order_id:
+            assert telnyx.patch(f"/sub_number_orders/{sub['id']}/cancel").is_success
+
+
+def statuses(telnyx: httpx.Client) -> dict[str, str]:
+    return {it["id"]: it["status"] for it in telnyx.get("/number_orders").json()["data"]}
+
+
+def test_of_two_purchases_the_living_one_is_found_and_nothing_is_cancelled(world: World, telnyx: httpx.Client) -> None:
+    world.telnyx.fault("create_order", "lose_answer")
+    world.send(body("order-1", GERMAN))
+    world.deliver("place_order")
+    [first] = statuses(telnyx)
+    second = bought_by_hand(telnyx, world.order().reference)
+    dead = next(iter(statuses(telnyx)))
+    living = ({first, second} - {dead}).pop()
+    cancelled_by_hand(telnyx, dead)
+    assert next(iter(statuses(telnyx))) == dead, "it is listed first"
+    world.pass_time(60, steps=4)
+    order = world.order()
+    assert (order.provider_order_id, order.spares, order.errands) == (living, (dead,), ())
+    assert world.calls("telnyx", "cancel_sub_order") == 1, "the one by hand"
+    assert statuses(telnyx)[living] != "cancelled"
+    [told] = [it for it in world.ledger() if it.kind is ChangeKind.DUPLICATE_PURCHASE_FOUND]
+    assert told.data == {"recorded": living, "spare": dead, "cancelling": False}
+
+
+def restore(world: World) -> None:
+    """Make the table one that was restored: the gate names another one."""
+    gate = {"pk": {"S": "DESK#placing"}, "sk": {"S": "GATE"}}
+    world.dynamodb.update_item(
+        TableName=world.table._name,
+        Key=gate,  # type: ignore[arg-type]
+        UpdateExpression="SET table_id = :table",
+        ExpressionAttributeValues={":table": {"S": "the table before"}},
+    )
+
+
+def run(world: World) -> float:
+    """Let the inventory run; how many seconds old it says that the oldest comparison is."""
+    world.output.seek(0)
+    world.output.truncate()
+    world.function("take_inventory")({}, remaining_ms=890_000)
+    lines = [json.loads(line) for line in world.output.getvalue().splitlines() if "OldestInventorySeconds" in line]
+    [seconds] = [value for line in lines for value in _values(line["OldestInventorySeconds"])]
+    return seconds
+
+
+def _values(shown: Any) -> list[float]:
+    return [float(it) for it in (shown if isinstance(shown, list) else [shown])]
+
+
+def test_an_account_that_nobody_can_read_ages_and_is_left_out_of_a_confirmation(world: World) -> None:
+    world.send(body("order-1", SEATTLE, provider="callfire", account="typo"))
+    world.send(body("order-2", SEATTLE, provider="callfire"))
+    world.settle()
+    run(world)
+    for days in (2, 4):
+        world.clock.advance(2 * DAY)
+        assert days * DAY <= run(world) < days * DAY + 60
+    restore(world)
+    world.clock.advance(60)
+    run(world)
+    placing = world.api("GET", "/placing")[1]
+    assert (placing["placing"], placing["not_compared"]) == (False, ["callfire/typo"])
+    status, problem = world.api("POST", "/placing/confirm-restore")
+    assert (status, problem["type"]) == (409, "urn:numberdesk:problem:not-reconciled")
+    assert "callfire/typo" in problem["detail"]
+    for wrong in ("callfire/typo", [7], ["x" * 129]):
+        assert world.api("POST", "/placing/confirm-restore", {"without": wrong})[0] == 400
+    assert world.api("POST", "/placing/confirm-restore", {"without": ["callfire/default"]})[0] == 409
+    status, placing = world.api("POST", "/placing/confirm-restore", {"without": ["callfire/typo"]})
+    assert (status, placing["placing"], placing["restored"], placing["not_compared"]) == (200, True, False, [])
+    [told] = [it for it in world.ledger("DESK#placing") if it.kind is ChangeKind.RESTORE_CONFIRMED]
+    assert told.data["without"] == ["callfire/typo"]
+
+
+def test_a_lease_that_was_given_back_and_is_listed_still_is_no_difference(world: World) -> None:
+    belgian = {"criteria": {"country": "BE", "number_type": "mobile", "prefix": "324"}, "quantity": 1}
+    world.send(body("order-1", belgian, provider="telesign"))
+    world.pass_time(3600, steps=6, sweep=True)
+    assert world.order().state is OrderState.COMPLETED
+    [number] = [asset.value for asset in world.order().assets]
+    assert world.api("POST", f"/orders/order-1/numbers/{number}/release", {"confirm": number})[0] == 202
+    world.pass_time(60, steps=3, sweep=True)
+    world.clock.advance(2 * DAY)
+    run(world)
+    assert world.table.inventory("telesign", "default").differences == ()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
@@ -48,7 +48,7 @@ _JUST_NOW = timedelta(hours=1)
 _FIRST = 20
 _MOST_CHARACTERS = 390_000
 """Of the differences of one account, which lie in one item of the table: even if nothing of them can be packed."""
-_MOST_ENRICHED = 200
+_MOST_ENRICHED = 2000
 """Orders of one account that a run writes what it learned of their numbers to."""
 _MOST_PAGES = 5000
 _MOST_WAITS = 60
@@ -201,13 +201,11 @@ class Stocktaker:
                 if order.attempt is not None and order.state is not OrderState.RECEIVED and not order.assets
             )
         )
-        if unclear is not None:
-            # Some providers tell the day and no more.
-            young = min(young, unclear.replace(hour=0, minute=0, second=0, microsecond=0))
-        for value, owned in seen.owned.items():
-            is_young = owned.since is not None and owned.since >= young
-            if value not in ours and value not in coming and not owned.given_back and not is_young:
-                yield f"orphan/{value}"
+        young = min(young, unclear or young)
+        for key, owned in seen.owned.items():
+            if key in ours or key in coming or owned.given_back or _began_since(owned.since, young):
+                continue
+            yield f"orphan/{owned.value}"
 
     def _vanished(
         self, provider: str, connection: Provider, seen: _Seen, known: _Known, began_at: datetime
@@ -220,7 +218,7 @@ class Stocktaker:
         if missing:
             missing -= _kept(self._owned(connection))
         sure = self._sure([held[value] for value in missing])
-        yield from (f"vanished/{value}" for value in missing if held[value] in sure)
+        yield from (f"vanished/{it.value}" for it in sure)
 
     def _doubles(self, known: _Known) -> Iterable[str]:
         """What two orders of ours hold."""
@@ -229,7 +227,9 @@ class Stocktaker:
             by_value[_same(holding.value)].append(holding)
         twice = {value: holdings for value, holdings in by_value.items() if len(holdings) > 1}
         sure = self._sure([it for holdings in twice.values() for it in holdings])
-        yield from (f"double/{value}" for value, holdings in twice.items() if len(sure.intersection(holdings)) > 1)
+        yield from (
+            f"double/{holdings[0].value}" for holdings in twice.values() if len(sure.intersection(holdings)) > 1
+        )
 
     def _sure(self, holdings: Sequence[Holding]) -> set[Holding]:
         """Those that the orders themselves say too: what is listed beside one may be left from a run that broke off."""
@@ -265,7 +265,9 @@ class Stocktaker:
             if not self._adopted(provider, account, order):
                 yield f"orphan_order/{theirs}"
         references = Counter(order.reference for order in seen.on_order.values() if order.reference)
-        yield from (f"double_order/{reference}" for reference, times in references.items() if times > 1)
+        # A reference of somebody else's may be on many orders, and may say anything.
+        ours_twice = (it for it, times in references.items() if times > 1 and self.desk.store.order_of_reference(it))
+        yield from (f"double_order/{reference}" for reference in ours_twice)
         for ours in known.open_orders:
             placed_before = ours.placed_at is not None and ours.placed_at < began_at
             if ours.state in FOLLOWED and placed_before and ours.provider_order_id not in seen.on_order:
@@ -369,6 +371,13 @@ def _failed(last: Inventory, now: datetime) -> Inventory:
     return replace(last, failing_since=last.failing_since or now)
 
 
+def _began_since(began: datetime | None, instant: datetime) -> bool:
+    """Whether something may have begun since an instant. Some providers tell the day and no more."""
+    if began is None:
+        return False
+    return began >= instant or (began.time() == time.min and began.date() == instant.date())
+
+
 def _same(value: str) -> str:
     """Write a keyword as one that knows no case: providers spell it their own way. Numbers stay as they are."""
     return value.casefold()
@@ -383,5 +392,9 @@ def _enriched(asset: Asset, owned: Owned | None) -> Asset:
         "monthly_cost": owned.monthly_cost,
         "currency": owned.currency,
     }
-    new = {name: value for name, value in told.items() if value is not None and getattr(asset, name) is None}
+    new: dict[str, object] = {
+        name: value for name, value in told.items() if value is not None and getattr(asset, name) is None
+    }
+    if owned.since is not None and (asset.since is None or owned.since < asset.since):
+        new["since"] = owned.since
     return asset.model_copy(update=new) if new else asset

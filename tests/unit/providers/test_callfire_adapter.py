@@ -352,6 +352,7 @@ def test_read_order_as_documented() -> None:
             ),
         ),
         total_cost="3.0",
+        total_cost_currency="USD",
     )
 
 

@@ -453,7 +453,8 @@ class OrderView(_Out):
     provider_order_id: str | None
     provider_word: str | None
     spares: list[str] = Field(description="Further purchases of this order, by the provider's ids.")
-    total_cost: str | None
+    total_cost: str | None = Field(description="What the provider says that the order costs in all, as it writes it.")
+    total_cost_currency: str | None
     costs: list[Cost] = Field(description="What its numbers cost, by currency, as far as that is known.")
     shortfall: str | None
     attempt: Attempt | None

@@ -98,6 +98,7 @@ def fold(
         comments_unread=tuple(it for it in dict.fromkeys((*order.comments_unread, *unread)) if it not in read),
         sub_orders=_merge_sub_orders(order, snapshot),
         total_cost=snapshot.total_cost or order.total_cost,
+        total_cost_currency=snapshot.total_cost_currency or order.total_cost_currency,
         rota=snapshot.rota,
         rota_reads=snapshot.rota_reads,
     )

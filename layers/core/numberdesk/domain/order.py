@@ -277,6 +277,7 @@ class Order(Record):
     provider_word: str | None = None
     total_cost: str | None = None
     """What the provider says that the order costs in all, as it writes it."""
+    total_cost_currency: str | None = None
     costs: tuple[Cost, ...] = ()
     """What its numbers cost, by currency."""
     placed_at: Instant | None = None

@@ -212,7 +212,8 @@ def begin(
         attempt=attempt,
         shortfall=shortfall,
         waiting_for=None,
-        waiting_since=None,
+        # It goes on waiting should this attempt come to nothing: its age counts from the first time.
+        waiting_since=order.waiting_since,
         hold=None,
         reserved=costs.reservation(order, chosen, now),
         content_lock=content_lock,
@@ -408,7 +409,7 @@ def refused(
             assets=(),
             wake_at=now,
             waiting_for="a new choice of numbers",
-            waiting_since=now,
+            waiting_since=order.waiting_since or now,
         )
         data: dict[str, object] = {"choice": choices_gone, "reason": "numbers_gone", "code": code}
         return again, [Change.model_validate({"kind": ChangeKind.PLACING_ABANDONED, "data": data})]
@@ -453,7 +454,7 @@ def not_bought(order: Order, why: str, until: datetime, now: datetime) -> Step:
         assets=order.assets if order.frozen else (),
         wake_at=until,
         waiting_for=why,
-        waiting_since=now,
+        waiting_since=order.waiting_since or now,
     )
     data: dict[str, object] = {"attempt": order.attempt.number if order.attempt else 0, "reason": why}
     return back, [Change.model_validate({"kind": ChangeKind.PLACING_ABANDONED, "data": data})]

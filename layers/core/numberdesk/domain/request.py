@@ -226,6 +226,8 @@ def _distinct_ids(requirements: list[OwnRequirement]) -> list[OwnRequirement]:
     return requirements
 
 
+_FIELD = re.compile("[a-z][a-z0-9_]{0,63}", re.ASCII)
+"""What looks like a field's name."""
 DEFAULT_LADDER = ("P7D", "P3D", "P1D", "PT4H", "PT1H")
 
 _MOST = 2**53 - 1
@@ -380,7 +382,7 @@ def _fault(detail: Any) -> Fault:
     if kind == "extra_forbidden":
         # So may an unknown field: it is named only if it looks like a field.
         last = str(names[-1])
-        names[-1] = last if last.isidentifier() and len(last) <= 64 else "?"  # noqa: PLR2004
+        names[-1] = last if _FIELD.fullmatch(last) else "?"
         return Fault(_path(names), "unknown_field", "this field is not known; remove it")
     if kind == "union_tag_invalid":
         # Its text would quote what was sent.

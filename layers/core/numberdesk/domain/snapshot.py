@@ -116,6 +116,7 @@ class Snapshot:
     deadlines: tuple[DeadlinesSeen, ...] = ()
     comments: tuple[CommentSeen, ...] = ()
     unknown_words: tuple[UnknownWord, ...] = ()
+    total_cost_currency: str | None = None
     total_cost: str | None = None
     """What the provider says the order costs, as it wrote it, where it says so."""
     apart: Mapping[str, datetime | None] = field(default_factory=dict)

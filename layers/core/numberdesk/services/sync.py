@@ -162,6 +162,9 @@ class Syncer:
 
     def _step(self, order: Order, notification: Notification | None) -> None:
         receipts = [notification.receipt] if notification else []
+        if order.forgotten_at is not None:
+            # A look or a notification under way while somebody forgot may have kept what was being erased.
+            self.desk.store.erase(order.order_id)
         if order.state is OrderState.RECEIVED and notification is None:
             # It went back to received since it was woken: placing it is not done here.
             self.desk.send_wake(order)

@@ -324,7 +324,8 @@ def _snapshot(order: Order, shown: Element, currency: str) -> Snapshot:
         word=word,
         assets=tuple(assets.values()),
         unknown_words=tuple(unknown),
-        total_cost=text((shown.findtext(f"{DATA}TotalCost") or "").strip()),
+        total_cost=(total := text((shown.findtext(f"{DATA}TotalCost") or "").strip())),
+        total_cost_currency=currency if total else None,
     )
 
 

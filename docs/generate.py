@@ -254,7 +254,7 @@ MAKES_UP: list[tuple[str, Callable[[Capabilities], bool], str]] = [
     (
         "Finds an unclear purchase by our reference",
         lambda it: it.findability is Findability.EXACT,
-        "Orders are listed and compared where that is possible; what is not found stays `unknown` and is never sent again. People are told what to look for.",
+        "Orders are listed and compared where that is possible; what is not found stays `unknown`, people are told what to look for, and a person says what became of it. Of equal orders only one is on its way at a time.",
     ),
     (
         "Delivers all or nothing if asked to",
@@ -333,6 +333,10 @@ ABILITIES: dict[str, tuple[str, Callable[[Capabilities], str]]] = {
     "sends_webhooks": ("Sends webhooks for number orders", lambda it: _yes(it.sends_webhooks)),
     "findability": ("An unclear purchase is found", lambda it: f"`{it.findability.value}`"),
     "match_is_proof": ("A match is surely ours", lambda it: _yes(it.match_is_proof)),
+    "finds_by_counts": (
+        "Orders are told apart by how many numbers they are for, and no more",
+        lambda it: _yes(it.finds_by_counts),
+    ),
     "abilities": ("Its API also has", lambda it: _codes(ability.value for ability in it.abilities)),
     "knows_deadlines": ("Knows deadlines", lambda it: _yes(it.knows_deadlines)),
     "promises_all_or_nothing": (

@@ -55,6 +55,8 @@ class Carrier(base.NotAble):
         """Per call: how many of its next answers are lost; it arrived all the same."""
         self.written: list[CommentSeen] = []
         self.cancels = True
+        self.bought: list[tuple[str, str]] = []
+        """What was bought: our reference, and the carrier's id."""
 
     def _call(self, name: str, said: Any = None) -> None:
         self.desk.point()
@@ -80,12 +82,13 @@ class Carrier(base.NotAble):
 
     def place(self, plan: base.Plan, reference: str) -> base.Placed:
         self._call("place", reference)
+        self.bought.append((reference, f"po-{len(self.bought) + 1}"))
         self._answer("place")
-        return base.Placed("po-1", "pending")
+        return base.Placed(f"po-{len(self.bought)}", "pending")
 
     def find(self, order: Order, message: OrderMessage | None) -> list[base.Placed]:
         self._call("find")
-        return [base.Placed("po-1")] if self.named("place") else []
+        return [base.Placed(bought) for reference, bought in self.bought if reference == order.reference]
 
     def observe(self, order: Order) -> Snapshot:
         self._call("observe")

@@ -7,8 +7,10 @@ from datetime import timedelta
 import pytest
 
 from numberdesk.domain import placing
-from numberdesk.domain.words import MOVES, ChangeKind, ErrandKind, OrderState
+from numberdesk.domain.words import MOVES, ChangeKind, ErrandKind, HoldKind, OrderState
 from tests.support.orders import NOW, RULES, a_message, chosen, in_placing, pending, received
+
+MINUTE = timedelta(minutes=1)
 
 
 def test_the_reference_is_the_stacks_own() -> None:
@@ -160,3 +162,95 @@ def test_attempts_that_failed_otherwise_do_not_count_as_choices() -> None:
     order = placing.begin(order, chosen("+4930111"), None, NOW, RULES.timings, content_lock=None)[0]
     order, _ = placing.refused(order, "85001", "gone", NOW, RULES, numbers_gone=True)
     assert order.state is OrderState.RECEIVED
+
+
+# Held, released, tried again
+
+
+def test_a_hold_is_told_when_it_begins_and_ends_only_by_a_person() -> None:
+    held, told = placing.hold(received(), HoldKind.LIMIT, "too many", NOW, NOW + MINUTE)
+    assert (held.wake_at, held.waiting_since, held.waiting_for) == (None, NOW, "too many")
+    assert [(it.kind, it.people) for it in told] == [(ChangeKind.ORDER_HELD, True)]
+    again, told = placing.hold(held, HoldKind.LIMIT, "still too many", NOW + MINUTE, NOW + 2 * MINUTE)
+    assert (again.hold, told) == (held.hold, [])
+    free, told = placing.release(again, "ada", NOW + MINUTE)
+    assert (free.hold, free.wake_at, free.waiting_since) == (None, NOW + MINUTE, NOW)
+    assert placing.is_released(free, HoldKind.LIMIT)
+    assert not placing.is_released(free, HoldKind.RESTORED)
+    assert [it.data["by"] for it in told] == ["ada"]
+    # Another hold of another kind, and its release: one of each is kept.
+    for kind in (HoldKind.RESTORED, HoldKind.LIMIT):
+        free, _ = placing.release(placing.hold(free, kind, "x", NOW, NOW)[0], "bob", NOW)
+    assert [(it.kind, it.by) for it in free.releases] == [(HoldKind.RESTORED, "bob"), (HoldKind.LIMIT, "bob")]
+
+
+@pytest.mark.parametrize(("kind", "told"), [(HoldKind.SWITCH, [False]), (HoldKind.SAME_CONTENT, [])])
+def test_what_ends_by_itself_is_tried_again(kind: HoldKind, told: list[bool]) -> None:
+    held, changes = placing.hold(received(), kind, "x", NOW, NOW + MINUTE)
+    assert held.wake_at == NOW + MINUTE
+    assert [it.people for it in changes] == told
+    assert placing.hold(held, kind, "x", NOW + MINUTE, NOW + 2 * MINUTE)[1] == []
+
+
+@pytest.mark.parametrize("outcome", ["refused", "not bought", "refused by a person", "not placed", "cancelled"])
+def test_what_surely_bought_nothing_gives_back_what_it_took(outcome: str) -> None:
+    order, _ = placing.begin(received(), chosen("+4930111"), None, NOW, RULES.timings, content_lock="c")
+    assert (order.reserved is not None, order.content_lock) == (True, "c")
+    unclear, _ = placing.unclear(order, "x", NOW, RULES, can_look=True, look_for="")
+    assert (unclear.reserved, unclear.content_lock) == (order.reserved, "c"), "what is unclear keeps it"
+    after = {
+        "refused": lambda: placing.refused(order, "1", "no", NOW, RULES),
+        "not bought": lambda: placing.not_bought(order, "429", NOW, NOW),
+        "refused by a person": lambda: placing.cancel(order, "ada", NOW, refused_because="no"),
+        "not placed": lambda: placing.not_placed(unclear, "ada", NOW, place_again=True),
+        "cancelled": lambda: placing.not_placed(unclear, "ada", NOW, place_again=False),
+    }[outcome]()[0]
+    assert (after.reserved, after.content_lock, after.costs, after.hold) == (None, None, (), None)
+
+
+def test_a_second_attempt_has_the_same_numbers_and_what_was_taken_for_them() -> None:
+    begun = in_placing()
+    lost, _ = placing.unclear(begun, "ReadTimeout", NOW, RULES, can_look=True, look_for="")
+    again, changes = placing.try_again(lost, NOW + MINUTE)
+    assert (again.state, again.wake_at, again.frozen) == (OrderState.RECEIVED, NOW + MINUTE, True)
+    assert (again.assets, again.reserved, again.ever_unclear) == (begun.assets, begun.reserved, True)
+    assert [it.kind for it in changes] == [ChangeKind.PLACING_ABANDONED]
+    # It did not even leave: the numbers stay the only ones, and what the first may have spent stays taken.
+    second, _ = placing.begin(again, chosen("+4930111", "+4930222"), None, NOW, RULES.timings, content_lock=None)
+    back, _ = placing.not_bought(second, "429", NOW + MINUTE, NOW)
+    assert ([it.value for it in back.assets], back.frozen) == (["+4930111", "+4930222"], True)
+    assert back.reserved == second.reserved
+    # No answer about it is an end: it may be our own purchase that took the numbers.
+    sold, changes = placing.refused(second, "85001", "gone", NOW, RULES, numbers_gone=True, look_for="Look.")
+    assert (sold.state, [it.kind for it in changes]) == (OrderState.UNKNOWN, [ChangeKind.ORDER_UNKNOWN])
+    early, _ = placing.refused(again, "values", "wrong", NOW, RULES)
+    assert (early.state, early.waiting_since, early.waiting_for) == (OrderState.UNKNOWN, None, None)
+    assert OrderState.UNKNOWN in MOVES[OrderState.RECEIVED]
+
+
+def test_what_a_person_says_of_an_unclear_purchase_is_taken() -> None:
+    lost, _ = placing.unclear(in_placing(), "ReadTimeout", NOW, RULES, can_look=True, look_for="")
+    bought, changes = placing.placed_as(lost, "po-7", "pending", "ada", NOW)
+    assert (bought.state, bought.provider_order_id) == (OrderState.PENDING, "po-7")
+    assert [it.kind for it in changes] == [ChangeKind.PURCHASE_RESOLVED, ChangeKind.ORDER_PLACED]
+    anew, changes = placing.not_placed(lost, "ada", NOW, place_again=True)
+    assert (anew.state, anew.assets, anew.wake_at) == (OrderState.RECEIVED, (), NOW)
+    assert (anew.ever_unclear, anew.frozen, anew.people_told, anew.searches) == (False, False, False, 0)
+    assert [it.kind for it in changes] == [ChangeKind.PURCHASE_RESOLVED]
+    over, changes = placing.not_placed(lost, "ada", NOW, place_again=False)
+    assert (over.state, over.wake_at, over.ended_at) == (OrderState.CANCELLED, None, NOW)
+    assert [it.kind for it in changes] == [ChangeKind.PURCHASE_RESOLVED, ChangeKind.ORDER_CANCELLED]
+
+
+@pytest.mark.parametrize("place_again", [True, False])
+def test_an_answer_that_comes_after_a_person_said_no_is_not_lost(place_again: bool) -> None:
+    lost, _ = placing.unclear(in_placing(), "x", NOW, RULES, can_look=False, look_for="")
+    said, _ = placing.not_placed(lost, "ada", NOW, place_again=place_again)
+    after, changes = placing.placed(said, "po-9", "pending", NOW, found=True, can_cancel=True)
+    assert after.state in (said.state, *MOVES[said.state])
+    if place_again:
+        assert (after.state, after.provider_order_id, after.wake_at) == (OrderState.PENDING, "po-9", NOW)
+        return
+    assert (after.state, after.spares, after.wake_at) == (OrderState.CANCELLED, ("po-9",), NOW)
+    assert [it.kind for it in changes] == [ChangeKind.DUPLICATE_PURCHASE_FOUND, ChangeKind.ERRAND_ASKED]
+    assert "is over (cancelled), and a purchase of it was found" in changes[0].message

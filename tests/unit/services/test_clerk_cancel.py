@@ -164,7 +164,7 @@ def test_while_it_is_unknown_the_wish_waits_for_as_long_as_that_takes() -> None:
         assert desk.wake().state is OrderState.UNKNOWN
     assert wish(desk).open
     assert desk.order.wake_at is not None
-    desk.carrier.calls.append(("place", "by hand"))
+    desk.carrier.bought.append((desk.order.reference, "po-1"))
     desk.wake()
     desk.wake()
     assert desk.carrier.named("cancel") == [None]

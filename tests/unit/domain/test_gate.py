@@ -1,0 +1,59 @@
+"""The switch, and which orders are in doubt after a restore."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from numberdesk.domain import gate, placing
+from numberdesk.domain.gate import Gate
+from numberdesk.domain.order import Order, Release
+from numberdesk.domain.words import HoldKind
+from tests.support.orders import NOW, RULES, a_message, chosen, received
+
+HOUR = timedelta(hours=1)
+CONFIRMED = Gate(table_id="t-2", confirmed_at=NOW + HOUR, doubt_until=NOW + 10 * HOUR)
+
+
+def received_at(hours: int) -> Order:
+    return received(a_message()).with_(received_at=NOW + hours * HOUR)
+
+
+def attempted(order: Order, hours: int) -> Order:
+    now = NOW + hours * HOUR
+    begun, _ = placing.begin(order, chosen("+4930111"), None, now, RULES.timings, content_lock=None)
+    return placing.not_bought(begun, "x", now, now)[0]
+
+
+def test_a_gate_is_closed_by_the_switch_and_by_a_restore() -> None:
+    there = Gate(table_id="t-1")
+    assert gate.closed_because(there, "t-1") is None
+    assert "restored" in (gate.closed_because(there, "t-2") or "")
+    shut = Gate(table_id="t-1", open=False, by="arn:aws:iam::1:user/ada", reason="too dear")
+    assert gate.closed_because(shut, "t-1") == "placing is switched off by ada: too dear"
+    assert "restored" in (gate.closed_because(shut, "t-2") or ""), "that comes first"
+
+
+@pytest.mark.parametrize(
+    ("order", "hours", "is_doubted"),
+    [
+        (received_at(0), 2, True),  # it waited as the restore was confirmed
+        (received_at(0), 20, True),  # for however long
+        (received_at(2), 3, True),  # a message of before may come back
+        (received_at(11), 12, False),  # no queue keeps one so long
+        (received_at(2), 11, False),
+        (attempted(received_at(0), 0), 2, True),  # what was sent before says nothing of what was sent after the copy
+        (attempted(received_at(0), 2), 3, False),  # sent from this very table
+        (received_at(0).with_(surely_new_at=NOW), 2, True),  # said of another table
+        (received_at(0).with_(surely_new_at=NOW + 2 * HOUR), 3, False),
+        (received_at(0).with_(releases=(Release(kind=HoldKind.RESTORED, by="a", at=NOW),)), 2, True),
+        (received_at(0).with_(releases=(Release(kind=HoldKind.RESTORED, by="a", at=NOW + 2 * HOUR),)), 3, False),
+        (received_at(0).with_(releases=(Release(kind=HoldKind.LIMIT, by="a", at=NOW + 2 * HOUR),)), 3, True),
+    ],
+)
+def test_what_may_have_been_bought_before_the_restore_is_doubted(order: Order, hours: int, *, is_doubted: bool) -> None:
+    assert gate.doubted(CONFIRMED, order, NOW + hours * HOUR) is is_doubted
+    assert gate.doubtful(CONFIRMED, "t-2", order, NOW + hours * HOUR) is is_doubted
+    assert gate.doubtful(CONFIRMED, "t-3", order, NOW + hours * HOUR), "restored once more"
+    assert not gate.doubted(Gate(table_id="t-2"), order, NOW + hours * HOUR), "nothing was ever restored"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -62,7 +63,8 @@ def _leave_nothing(shared: World) -> Iterator[None]:
 
 def nothing_is_logged(world: World, *values: str) -> None:
     """Show that no line of a log holds a value of the message, a token, a signature or a key."""
-    written = world.output.getvalue()
+    # When something was counted is no value of the message, and here the instant at which it was signed.
+    written = re.sub(r'"Timestamp":\d+', "", world.output.getvalue())
     assert written
     for value in (NAME, TOKEN, world.telnyx.public_key(), *values):
         assert value not in written

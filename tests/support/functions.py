@@ -15,9 +15,11 @@ from unittest import mock
 
 from aws_lambda_powertools.metrics import base
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf import cloudwatch
+from botocore.client import BaseClient
 
 from numberdesk import runtime
 from numberdesk.runtime import clock as runtime_clock
+from tests.support.roles import held_to_its_role
 from tests.support.stack import REGION, ROOT
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from tests.support.simulators.clock import Clock
+
+_call = vars(BaseClient)["_make_api_call"]
 
 # What Lambda itself sets and the functions need; nothing else of this machine's environment reaches them.
 LAMBDA = {
@@ -108,6 +112,7 @@ class Function:
         with (
             mock.patch.dict(os.environ, self._environment, clear=True),
             redirect_stdout(self._output),
+            mock.patch.object(BaseClient, "_make_api_call", held_to_its_role(self.name, _call)),
             # Powertools dates what was counted, and asks the machine; single metrics have a place of their own.
             mock.patch.object(cloudwatch, "dt", SimpleNamespace(datetime=self._datetime)),
             mock.patch.object(base, "dt", SimpleNamespace(datetime=self._datetime)),

@@ -1,0 +1,94 @@
+"""The functions' roles, held to on moto, which asks nobody: what a role does not allow fails the test.
+
+Of DynamoDB, SQS, Secrets Manager and EventBridge; what S3 asks for is not told by the call alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.stack import ACCOUNT_ID, REGION, ROOT, functions, resolved
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from botocore.client import BaseClient
+
+_ROOT = tuple(f"{ROOT}/{top}/" for top in ("functions", "layers", "tests", "bench"))
+_OURS = _ROOT[:2]
+Call = Callable[["BaseClient", str, dict[str, Any]], Any]
+
+_PARTS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
+"""A transaction is authorised by the actions of its parts."""
+_BATCHES = ("DeleteMessageBatch", "ChangeMessageVisibilityBatch", "SendMessageBatch")
+"""SQS asks for what each entry of it does."""
+
+
+@cache
+def allowed(folder: str) -> frozenset[tuple[str, str]]:
+    """Each (action, resource) that the role of a function allows; a resource's own name is its logical id."""
+    role = functions()[folder]["Role"]["Fn::GetAtt"][0]
+    return frozenset(
+        (action, resource)
+        for policy in resolved("AWS::IAM::Role")[role]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in _listed(statement["Action"])
+        for resource in _listed(statement["Resource"])
+    )
+
+
+def held_to_its_role(folder: str, call: Call) -> Call:
+    """Give botocore's way to call AWS, for a function: what its role does not allow fails the test, whoever catches errors."""
+
+    def guarded(client: BaseClient, operation: str, params: dict[str, Any]) -> Any:
+        service = client.meta.service_model.service_name
+        for action, resource in _asked(service, operation, params) if _is_ours() else ():
+            if not any(
+                action == its_action and fnmatchcase(resource, its_resource)
+                for its_action, its_resource in allowed(folder)
+            ):
+                pytest.fail(f"the role of {folder} does not allow {action} on {resource}")
+        return call(client, operation, params)
+
+    return guarded
+
+
+def _is_ours() -> bool:
+    """Whether it is the function that calls, and not a test in the midst of it."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        path = frame.f_code.co_filename
+        if path != __file__ and path.startswith(_ROOT):
+            return path.startswith(_OURS)
+        frame = frame.f_back
+    return False
+
+
+def _asked(service: str, operation: str, params: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Which actions on which resources a call takes."""
+    arn = f"arn:aws:{service}:{REGION}:{ACCOUNT_ID}:"
+    if service == "dynamodb":
+        index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
+        if operation == "TransactWriteItems":
+            operations = {_PARTS[part] for item in params["TransactItems"] for part in item}
+        else:
+            operations = {operation}
+        yield from ((f"dynamodb:{each}", f"{arn}OrderTable{index}") for each in sorted(operations))
+    elif service == "sqs":
+        # The queue's name is numberdesk-OrderQueue-1A2B.
+        queue = params["QueueUrl"].rpartition("/")[2].split("-")[1]
+        yield f"sqs:{operation.removesuffix('Batch') if operation in _BATCHES else operation}", f"{arn}{queue}"
+    elif service == "secretsmanager":
+        yield f"secretsmanager:{operation}", f"{arn}secret:{params['SecretId']}"
+    elif service == "events":
+        yield f"events:{operation}", f"{arn}EventBus"
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

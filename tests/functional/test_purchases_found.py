@@ -75,7 +75,7 @@ def restore(world: World) -> None:
     gate = {"pk": {"S": "DESK#placing"}, "sk": {"S": "GATE"}}
     world.dynamodb.update_item(
         TableName=world.table._name,
-        Key=gate,  # type: ignore[arg-type]
+        Key=gate,
         UpdateExpression="SET table_id = :table",
         ExpressionAttributeValues={":table": {"S": "the table before"}},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain.words import OrderState
 from tests.support.builders import body
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 SEATTLE = {"criteria": {"city": "Seattle"}, "quantity": 1}
 
 
-def restore(world: World, copy: list[dict[str, object]]) -> None:
+def restore(world: World, copy: list[Any]) -> None:
     """Delete the table, and make one of its name that holds the copy."""
     dynamodb, name = world.dynamodb, world.table._name
     there = dynamodb.describe_table(TableName=name)["Table"]
     dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
     dynamodb.delete_table(TableName=name)
-    indexes = [
-        {key: index[key] for key in ("IndexName", "KeySchema", "Projection")}  # type: ignore[literal-required]
+    indexes: list[Any] = [
+        {key: index[key] for key in ("IndexName", "KeySchema", "Projection")}
         for index in there["GlobalSecondaryIndexes"]
     ]
     dynamodb.create_table(
@@ -31,10 +31,10 @@ def restore(world: World, copy: list[dict[str, object]]) -> None:
         KeySchema=there["KeySchema"],
         AttributeDefinitions=there["AttributeDefinitions"],
         BillingMode="PAY_PER_REQUEST",
-        GlobalSecondaryIndexes=indexes,  # type: ignore[arg-type]
+        GlobalSecondaryIndexes=indexes,
     )
     for item in copy:
-        dynamodb.put_item(TableName=name, Item=item)  # type: ignore[arg-type]
+        dynamodb.put_item(TableName=name, Item=item)
 
 
 def test_functions_that_lived_through_it_buy_nothing_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

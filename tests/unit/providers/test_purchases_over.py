@@ -49,7 +49,8 @@ def connected(provider: str, answer: Any, asked: list[httpx.Request] | None = No
     settings = {"v2_find": True, "v2_base_url": url} if provider == "callfire" else {}
     credentials = Credentials(provider, "default", url, KEYS[provider], settings)
     transport = httpx.MockTransport(answering)
-    return registry.adapter(provider).build(credentials, _Clock(), Timings(), transport=transport)
+    connection: Provider = registry.adapter(provider).build(credentials, _Clock(), Timings(), transport=transport)
+    return connection
 
 
 def unclear(provider: str) -> Order:
@@ -62,7 +63,7 @@ def unclear(provider: str) -> Order:
 def listed(provider: str, *words: str | None) -> dict[str, Any]:
     """What a provider's list of orders shows of as many purchases of the order, in these states."""
     if provider == "telnyx":
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"id": f"po-{index}", "status": word, "customer_reference": "our-reference"}
             for index, word in enumerate(words)
         ]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
-from datetime import time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
@@ -28,7 +28,6 @@ from numberdesk.services.ports import ClaimedError, ConflictError, Inventory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.market import OnOrder, Owned
@@ -45,6 +44,8 @@ _LEASE = timedelta(minutes=15)
 """How long an account is one run's: as long as a run may take."""
 _JUST_NOW = timedelta(hours=1)
 """What is younger may be on its way into the records."""
+_NEVER = datetime.max.replace(tzinfo=UTC)
+"""Nothing is younger, not even what is told by its day alone."""
 _FIRST = 20
 _MOST_CHARACTERS = 390_000
 """Of the differences of one account, which lie in one item of the table: even if nothing of them can be packed."""
@@ -131,7 +132,7 @@ class Stocktaker:
         began_at = self.desk.clock.now()
         # From a table that was just restored nothing is placed: nothing can be on its way into the records.
         is_restored = gate.restored(self.desk.store.gate(), table_id)
-        young = began_at - (timedelta(0) if is_restored else _JUST_NOW)
+        young = _NEVER if is_restored else began_at - _JUST_NOW
         connection = self.desk.providers.connect(provider, account)
         seen = self._see(provider, connection)
         # Read after the provider, so that what is bought meanwhile is in the records when it is looked up.

@@ -30,6 +30,7 @@ SINCE = {
 def message(order_id: str) -> dict[str, Any]:
     """Order something small; at CallFire every order another keyword."""
     provider = order_id.partition("-")[0]
+    items: dict[str, list[dict[str, Any]]]
     items = {"telnyx": [], "telesign": [BELGIAN], "callfire": [{"keywords": [order_id.replace("-", "").upper()]}]}
     return body(order_id, *items[provider], provider=provider)
 

@@ -80,7 +80,7 @@ def _get_value_at_once(serializer: ResponseSerializer, value: Any, key: str, sha
 
 def _copy_of_item(item: MotoItem, _memo: dict[int, object]) -> MotoItem:
     """Copy an item as moto does before each transaction, for all items of a table. Its values are replaced and never changed."""
-    made = MotoItem.__new__(MotoItem)
+    made: MotoItem = object.__new__(MotoItem)
     made.hash_key, made.range_key = item.hash_key, item.range_key
     made.attrs = LimitedSizeDict.__new__(LimitedSizeDict)
     dict.update(made.attrs, item.attrs)

@@ -1,0 +1,163 @@
+"""What is personal of an order is erased when a person says so: it is gone, and does not come back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from numberdesk.domain.words import MOVES, ChangeKind, OrderState
+from numberdesk.providers.telnyx.adapter import Telnyx
+from numberdesk.storage.files import Bucket
+from numberdesk.storage.table import Table
+from tests.support.builders import body
+from tests.support.hooks import once
+
+if TYPE_CHECKING:
+    from numberdesk.domain.ledger import Entry
+    from numberdesk.domain.order import Order
+    from numberdesk.domain.snapshot import Snapshot
+    from tests.support.aws import World
+
+GERMAN = {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}
+NAME = "Erika Mustermann"
+PAPER = b"%PDF-1.4\nErika Mustermann\n%%EOF\n"
+METADATA = {"team": "Mustermann & Co"}
+
+
+def personal(world: World) -> list[str]:
+    """Name the personal items of the order."""
+    return sorted({item["sk"].split("#")[1] for item in world.items("ORDER#order-1", "PERSONAL#")})
+
+
+def forget(world: World) -> tuple[int, dict[str, Any]]:
+    return world.api("POST", "/orders/order-1/forget")
+
+
+def replay(entries: list[Entry]) -> OrderState:
+    """Go through a ledger from the beginning: each move is one that an order may make."""
+    state = OrderState.RECEIVED
+    for entry in entries:
+        if entry.state is not None and entry.state is not state:
+            assert entry.state in MOVES[state]
+            state = entry.state
+    return state
+
+
+@pytest.fixture
+def opened(world: World) -> World:
+    """An order that everything personal lies with: values, a file, comments, metadata."""
+    world.telnyx.configure(vetting_seconds=1)
+    world.telnyx.reject("Identity Document", reason=f"{NAME} is not whom the lease names")
+    world.send(body("order-1", GERMAN, metadata=METADATA))
+    world.pass_time(3)
+    form = world.api("POST", "/orders/order-1/files", {"filename": "lease.pdf", "content_type": "application/pdf"})[1]
+    world.upload(form["upload"], PAPER)
+    values = [
+        {"requirement": "Business Name", "value": {"kind": "text", "text": NAME}},
+        {"requirement": "Identity Document", "value": {"kind": "file", "file_id": form["file_id"]}},
+    ]
+    assert world.api("POST", "/orders/order-1/requirements", {"values": values})[0] == 202
+    assert world.api("POST", "/orders/order-1/comments", {"text": f"{NAME} asks"})[0] == 202
+    world.pass_time(120, steps=3)
+    return world
+
+
+@pytest.fixture
+def over(opened: World) -> World:
+    """It is over, and notifications came."""
+    world = opened
+    world.api("POST", "/orders/order-1/cancel")
+    world.pass_time(60, steps=2)
+    assert world.order().state is OrderState.CANCELLED
+    order_id = world.order().provider_order_id or ""
+    world.telnyx.send_webhook(order_id, payload={"id": order_id, "customer": NAME})
+    world.settle()
+    return world
+
+
+def test_what_is_personal_is_gone_and_the_ledger_replays(over: World) -> None:
+    world = over
+    assert personal(world) == ["COMMENT", "ERRAND", "EVENT", "MESSAGE", "UPLOAD"]
+    assert world.objects() != []
+    before = world.ledger()
+    assert forget(world)[0] == 200
+    assert personal(world) == []
+    assert world.objects() == []
+    after = world.ledger()
+    assert after[:-1] == before
+    assert after[-1].kind is ChangeKind.ORDER_FORGOTTEN
+    assert replay(after) is world.order().state
+    left = repr(world.items("ORDER#order-1"))
+    assert NAME not in left
+    assert METADATA["team"] not in left
+    assert not [item for item in world.items("ORDER#order-1", "LIST#") if "metadata" in item["sk"]]
+    # What is known of the order itself stays.
+    assert world.api("GET", "/orders/order-1")[1]["asset_count"] == 1
+    assert NAME not in world.output.getvalue()
+
+
+def test_nothing_comes_back_by_looks_or_notifications(over: World) -> None:
+    world = over
+    forget(world)
+    order_id = world.order().provider_order_id or ""
+    world.telnyx.comment(order_id, body=f"{NAME}, once more")
+    world.telnyx.send_webhook(order_id, payload={"id": order_id, "customer": NAME})
+    world.pass_time(8 * 86_400, steps=2, sweep=True)
+    assert world.order().look_began_at is not None
+    assert NAME not in repr(world.everything())
+    assert not set(personal(world)) & {"COMMENT", "ERRAND", "MESSAGE", "UPLOAD"}
+    # That there was a notification is kept, and not what it said.
+    assert world.items("ORDER#order-1", "RECEIPT#") != []
+    assert not any(item.get("body") for item in world.items("ORDER#order-1", "PERSONAL#EVENT"))
+
+
+@pytest.mark.parametrize(("owner", "name"), [(Table, "erase"), (Bucket, "delete_all")])
+def test_run_that_broke_off_is_asked_again(
+    over: World, monkeypatch: pytest.MonkeyPatch, owner: type, name: str
+) -> None:
+    world = over
+
+    def fail(*_: object) -> None:
+        raise TimeoutError
+
+    once(monkeypatch, owner, name, fail)
+    assert forget(world)[0] == 500
+    assert personal(world) != []
+    status, order = forget(world)
+    assert status == 200
+    assert order["forgotten_at"] is not None
+    assert (personal(world), world.objects()) == ([], [])
+    assert world.kinds().count(ChangeKind.ORDER_FORGOTTEN) == 1
+
+
+def test_look_under_way_leaves_nothing_behind(opened: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has new comments to keep; in between the order ends, and somebody forgets it."""
+    world, observe, other = opened, Telnyx.observe, opened.cold("sync_order")
+    order_id = world.order().provider_order_id or ""
+    world.telnyx.comment(order_id, body=f"{NAME}, once more")
+
+    def look(self: Telnyx, order: Order) -> Snapshot:
+        monkeypatch.setattr(Telnyx, "observe", observe)
+        shown = observe(self, order)
+        assert any("once more" in comment.body for comment in shown.comments)
+        world.telnyx.cancel(order_id)
+        world.api("POST", "/orders/order-1/sync")
+        while world.deliver("sync_order", function=other):
+            pass
+        assert forget(world)[0] == 200
+        return shown
+
+    monkeypatch.setattr(Telnyx, "observe", look)
+    world.api("POST", "/orders/order-1/sync")
+    world.settle()
+    assert world.order().forgotten_at is not None
+    assert personal(world) == []
+    assert NAME not in repr(world.items("ORDER#order-1"))
+
+
+def test_open_order_keeps_what_it_needs(opened: World) -> None:
+    before = personal(opened)
+    status, problem = forget(opened)
+    assert (status, problem["type"]) == (409, "urn:numberdesk:problem:order-open")
+    assert personal(opened) == before

@@ -1,0 +1,414 @@
+"""Many placers at once: limits hold, equal content is unclear once at a time, and what a person decides is what happens.
+
+Every placer has read all it needs before the first of them writes, or all but one have; on the table and on its double.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from numberdesk.domain.costs import Limits
+from numberdesk.domain.snapshot import AssetSeen
+from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, HoldKind, OrderState
+from numberdesk.providers import base
+from numberdesk.services.problems import Problem, ProblemError
+from numberdesk.storage.table import Table
+from tests.support.aws import moto_stack
+from tests.support.desks import ADesk, CrashError
+from tests.support.orders import NOW, a_message
+from tests.support.stack import REGION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numberdesk.domain.order import Order
+
+MINUTE = timedelta(minutes=1)
+TODAY = f"{NOW:%Y-%m-%d}"
+SEATTLE = {"criteria": {"country": "US", "city": "Seattle"}, "quantity": 2}
+MINT = {"keywords": ["MINT"]}
+BELGIAN = {"criteria": {"country": "BE", "number_type": "mobile"}, "quantity": 2}
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[Callable[[], Table]]:
+    """Give a table that holds nothing yet, as often as it is asked for."""
+    with moto_stack() as stack:
+        client, name = boto3.client("dynamodb", region_name=REGION), stack.outputs["TableName"]
+
+        def empty() -> Table:
+            for item in client.scan(TableName=name)["Items"]:
+                client.delete_item(TableName=name, Key={"pk": item["pk"], "sk": item["sk"]})
+            return Table(client, name, pause=lambda _: None)
+
+        yield empty
+
+
+@pytest.fixture(params=["memory", "table"])
+def desk(request: pytest.FixtureRequest, table: Callable[[], Table]) -> ADesk:
+    made = ADesk()
+    if request.param == "table":
+        made.store = table()  # type: ignore[assignment]
+    return made
+
+
+def limit(desk: ADesk, **limits: Any) -> None:
+    object.__setattr__(desk.placer, "limits", Limits.model_validate(limits))
+
+
+def place(desk: ADesk, order_id: str, **fields: Any) -> None:
+    """Handle an order's message."""
+    message = a_message(order_id=order_id, reminders=[], **fields)
+    body = json.dumps(message.model_dump(mode="json", exclude_unset=True))
+    desk.placer.handle(body, message_id=order_id, correlation_id=order_id, time_left=lambda: timedelta(minutes=3))
+
+
+def wake(desk: ADesk, order_id: str) -> Order:
+    order = get(desk, order_id)
+    assert order.wake_at is not None
+    desk.time = max(desk.time, order.wake_at)
+    wake = {"order_id": order_id, "wake_at": order.wake_at.isoformat()}
+    if order.state is OrderState.RECEIVED:
+        body = json.dumps({"wake": wake})
+        desk.placer.handle(body, message_id="w", correlation_id="w", time_left=lambda: timedelta(minutes=3))
+    else:
+        desk.syncer.handle({"wake": wake})
+    return get(desk, order_id)
+
+
+def get(desk: ADesk, order_id: str) -> Order:
+    order = desk.store.get(order_id)
+    assert order is not None
+    return order
+
+
+def at_once(desk: ADesk, runs: Sequence[Callable[[], object]]) -> None:
+    """Let each begin while the one before it prepares: the last one to begin writes first."""
+    rest = iter(runs)
+    plan = desk.carrier.plan
+
+    def prepare(*args: Any, **kwargs: Any) -> base.Plan:
+        prepared = plan(*args, **kwargs)
+        if (another := next(rest, None)) is not None:
+            another()
+        return prepared
+
+    desk.carrier.plan = prepare  # type: ignore[method-assign]
+    try:
+        for run in rest:
+            run()
+    finally:
+        desk.carrier.plan = plan  # type: ignore[method-assign]
+
+
+def ask(count: int) -> dict[str, Any]:
+    return {"items": [{"criteria": {"country": "DE"}, "quantity": count}]}
+
+
+def limits_are_kept(desk: ADesk, counts: Sequence[int], most: int) -> None:
+    orders = [get(desk, f"order-{index}") for index in range(len(counts))]
+    bought = [it for it in orders if it.state is OrderState.PENDING]
+    held = [it for it in orders if it.state is OrderState.RECEIVED]
+    assert len(bought) + len(held) == len(counts), "none is lost"
+    spent = sum(it.request.count for it in bought)
+    assert spent <= most
+    assert desk.store.spent("telnyx", "default", TODAY).numbers == spent
+    assert len(desk.carrier.bought) == len(bought)
+    for order in held:
+        assert order.hold is not None
+        assert (order.hold.kind, order.wake_at) == (HoldKind.LIMIT, None)
+        assert spent + order.request.count > most, "only what does not fit is held"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=8), st.integers(1, 10))
+def test_many_placers_at_once_never_buy_beyond_a_limit(counts: list[int], most: int) -> None:
+    desk = ADesk()
+    limit(desk, numbers_per_day=most)
+    at_once(desk, [lambda i=i, n=n: place(desk, f"order-{i}", **ask(n)) for i, n in enumerate(counts)])  # type: ignore[misc]
+    limits_are_kept(desk, counts, most)
+
+
+def test_many_placers_at_once_never_buy_beyond_a_limit_on_either_store(desk: ADesk) -> None:
+    counts = [2, 3, 1, 4, 2, 1]
+    limit(desk, numbers_per_day=7)
+    at_once(desk, [lambda i=i, n=n: place(desk, f"order-{i}", **ask(n)) for i, n in enumerate(counts)])  # type: ignore[misc]
+    limits_are_kept(desk, counts, 7)
+
+
+def test_who_checked_the_sums_before_another_wrote_them_is_held_all_the_same(
+    table: Callable[[], Table], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the check and the transaction: the condition in the transaction is what counts."""
+    desk = ADesk()
+    desk.store = store = table()  # type: ignore[assignment]
+    limit(desk, numbers_per_day=4)
+    transact, others = Table._transact, iter(["order-1", "order-2"])
+
+    def write(self: Table, writes: list[Any]) -> list[str]:
+        spends = any("SPENT#" in repr(it) for it in writes)
+        if spends and (other := next(others, None)) is not None:
+            place(desk, other, **ask(3))
+        return transact(self, writes)
+
+    monkeypatch.setattr(Table, "_transact", write)
+    place(desk, "order-0", **ask(3))
+    states = [get(desk, f"order-{index}").state for index in range(3)]
+    assert states.count(OrderState.PENDING) == 1
+    assert states.count(OrderState.RECEIVED) == 2
+    assert store.spent("telnyx", "default", TODAY).numbers == 3
+
+
+def test_cost_is_limited_by_currency(desk: ADesk) -> None:
+    limit(desk, cost_per_day={"USD": "5"})
+    plan = desk.carrier.plan
+
+    def priced(*args: Any, **kwargs: Any) -> base.Plan:
+        plan(*args, **kwargs)
+        asset = AssetSeen(
+            AssetKind.NUMBER,
+            "+4930111",
+            AssetState.PENDING,
+            "chosen",
+            upfront_cost="1.00",
+            monthly_cost="1.00",
+            currency="USD",
+        )
+        return base.Plan({}, (asset,))
+
+    desk.carrier.plan = priced  # type: ignore[method-assign]
+    at_once(desk, [lambda i=i: place(desk, f"order-{i}", **ask(1)) for i in range(3)])  # type: ignore[misc]
+    held = [it for it in (get(desk, f"order-{i}") for i in range(3)) if it.hold]
+    assert [it.hold.kind for it in held if it.hold] == [HoldKind.LIMIT]
+    assert desk.store.spent("telnyx", "default", TODAY).cost == {"USD": "4"}
+    assert "it costs 2.00 USD at once" in (held[0].waiting_for or "")
+
+
+def test_what_bought_nothing_makes_room_and_what_is_unclear_does_not(desk: ADesk) -> None:
+    limit(desk, numbers_per_day=2)
+    desk.carrier.fails["place"] = [
+        base.RefusedError("no", code="1"),
+        base.AccountFaultError("slow down", throttled=True, retry_after=MINUTE),
+        base.UnclearError("ReadTimeout"),
+    ]
+    for order_id in ("order-0", "order-1", "order-2"):
+        place(desk, order_id, **ask(2))
+    assert [get(desk, f"order-{i}").state.value for i in range(3)] == ["failed", "received", "unknown"]
+    place(desk, "order-3", **ask(2))
+    held = get(desk, "order-3")
+    assert held.hold is not None
+    assert held.hold.kind is HoldKind.LIMIT
+    assert desk.store.spent("telnyx", "default", TODAY).numbers == 2
+
+
+def test_a_release_goes_beyond_the_limit_and_counts(desk: ADesk) -> None:
+    limit(desk, numbers_per_order=1)
+    place(desk, "order-0", **ask(2))
+    assert desk.clerk.release("order-0", "ada").wake_at == desk.time
+    # Woken twice at once, it is bought once.
+    at_once(desk, [lambda: wake(desk, "order-0"), lambda: wake(desk, "order-0")])
+    assert (get(desk, "order-0").state, len(desk.carrier.bought)) == (OrderState.PENDING, 1)
+    assert desk.store.spent("telnyx", "default", TODAY).numbers == 2
+
+
+def test_a_release_in_the_very_moment_of_another_hold_stands(desk: ADesk) -> None:
+    """A second message of a held order is being placed while somebody lets the order go on."""
+    limit(desk, numbers_per_order=1)
+    place(desk, "order-0", **ask(2))
+    desk.clerk.release("order-0", "ada")
+    plan = desk.carrier.plan
+
+    def prepare(*args: Any, **kwargs: Any) -> base.Plan:
+        desk.clerk.sync("order-0", "bob")
+        return plan(*args, **kwargs)
+
+    desk.carrier.plan = prepare  # type: ignore[method-assign]
+    wake(desk, "order-0")
+    desk.carrier.plan = plan  # type: ignore[method-assign]
+    assert get(desk, "order-0").hold is None
+    assert wake(desk, "order-0").state is OrderState.PENDING
+
+
+def test_who_is_held_for_a_person_is_not_woken_by_a_wish_to_look(desk: ADesk) -> None:
+    limit(desk, numbers_per_order=1)
+    place(desk, "order-0", **ask(2))
+    assert desk.clerk.sync("order-0", "ada").wake_at is None
+
+
+# Equal content
+
+
+def callfire(item: dict[str, Any]) -> dict[str, Any]:
+    return {"provider": "callfire", "items": [item]}
+
+
+def unclear(desk: ADesk, *order_ids: str) -> list[str]:
+    return [it for it in order_ids if get(desk, it).state in (OrderState.PLACING, OrderState.UNKNOWN)]
+
+
+@pytest.mark.parametrize("provider", ["callfire", "telesign"])
+def test_of_equal_orders_one_is_unclear_at_a_time(desk: ADesk, provider: str) -> None:
+    fields = callfire(SEATTLE) if provider == "callfire" else {"provider": "telesign", "items": [BELGIAN]}
+    desk.carrier.fails["place"] = [base.UnclearError("ReadTimeout")]
+    names = ["order-0", "order-1", "order-2"]
+    at_once(desk, [lambda name=name: place(desk, name, **fields) for name in names])  # type: ignore[misc]
+    [first] = unclear(desk, *names)
+    others = [name for name in names if name != first]
+    for name in others:
+        held = get(desk, name)
+        assert held.hold is not None
+        assert held.hold.kind is HoldKind.SAME_CONTENT
+        assert first in held.hold.why
+        assert held.wake_at is not None
+    # Other content goes its way, and so does the same at another account.
+    other = (
+        callfire(MINT) if provider == "callfire" else {"provider": "telesign", "items": [{**BELGIAN, "quantity": 1}]}
+    )
+    place(desk, "order-3", **other)
+    place(desk, "order-4", **fields, account="second")
+    assert [get(desk, it).state for it in ("order-3", "order-4")] == [OrderState.PENDING] * 2
+    # While that lasts, it lasts; then one after the other goes on.
+    assert wake(desk, others[0]).state is OrderState.RECEIVED
+    desk.clerk.resolve_not_placed(first, "ada", place_again=False)
+    for name in others:
+        assert wake(desk, name).state is OrderState.PENDING
+    assert unclear(desk, *names) == []
+    assert len({get(desk, name).provider_order_id for name in others}) == 2
+
+
+def crash(point: int) -> ADesk | None:
+    """Place an order and die at a point of that; none where it came to its end before."""
+    desk = ADesk()
+    desk.crash_at(point)
+    try:
+        place(desk, "order-0", **callfire(SEATTLE))
+    except CrashError:
+        return desk
+    return None
+
+
+def go_on(desk: ADesk, names: Sequence[str]) -> None:
+    """Let what is due happen; where an order stays unclear, somebody who has looked says what it is."""
+    for _ in range(6):
+        for name in names:
+            if get(desk, name).wake_at is not None:
+                wake(desk, name)
+            assert len(unclear(desk, *names)) <= 1
+    for name in unclear(desk, *names):
+        desk.clerk.resolve_not_placed(name, "ada", place_again=True)
+    for name in names:
+        if get(desk, name).state is OrderState.RECEIVED:
+            wake(desk, name)
+
+
+def test_whatever_crashes_of_equal_orders_one_is_unclear_at_a_time() -> None:
+    crashed = set()
+    for point in range(1, 40):
+        if (desk := crash(point)) is None:
+            break
+        crashed |= {it.state for it in desk.store.orders.values()}
+        for _ in range(3):
+            place(desk, "order-1", **callfire(SEATTLE))
+            names = sorted(desk.store.orders)
+            assert len(unclear(desk, *names)) <= 1
+            desk.time += MINUTE
+        go_on(desk, names)
+        assert {get(desk, name).state for name in names} == {OrderState.PENDING}
+        references = [reference for reference, _ in desk.carrier.bought]
+        assert len(set(references)) == len(references) == len(names)
+    else:
+        pytest.fail("a run has no end")
+    assert crashed == {OrderState.RECEIVED, OrderState.PLACING, OrderState.PENDING}
+
+
+# A person's answer, and the provider's
+
+
+@pytest.mark.parametrize("place_again", [True, False])
+def test_an_answer_that_comes_after_a_person_said_no_is_told_and_nothing_is_lost(
+    desk: ADesk, *, place_again: bool
+) -> None:
+    """The sender hangs; the order becomes unclear, nothing shows, somebody says that nothing was bought. Then the answer comes."""
+    buy = desk.carrier.place
+
+    def late(plan: base.Plan, reference: str) -> base.Placed:
+        desk.carrier.place = buy  # type: ignore[method-assign]
+        desk.time += 2 * MINUTE
+        assert wake(desk, "order-0").state is OrderState.UNKNOWN
+        desk.clerk.resolve_not_placed("order-0", "ada", place_again=place_again)
+        if place_again:
+            assert wake(desk, "order-0").state is OrderState.PENDING
+        return buy(plan, reference)
+
+    desk.carrier.place = late  # type: ignore[method-assign]
+    place(desk, "order-0", provider="telesign", items=[BELGIAN])
+    order = get(desk, "order-0")
+    own, spare = ("po-1", "po-2") if place_again else (None, "po-1")
+    assert (order.provider_order_id, order.spares) == (own, (spare,))
+    assert order.state is (OrderState.PENDING if place_again else OrderState.CANCELLED)
+    assert desk.store.order_of("telesign", "default", spare) == "order-0", "nobody else adopts it"
+    wake(desk, "order-0")
+    assert desk.carrier.named("cancel") == [None], "the spare is cancelled"
+    errand = get(desk, "order-0").errands[0]
+    assert (errand.spare_id, errand.open) == (spare, False)
+
+
+def test_a_cancellation_waits_until_a_second_attempt_is_ruled_out(desk: ADesk) -> None:
+    """A first attempt may have bought: between it and the second a wish to cancel makes the order no cancelled one."""
+    desk.carrier.fails["place"] = [base.UnclearError("ReadTimeout")]
+    place(desk, "order-0")
+    desk.time += 3 * MINUTE
+    assert wake(desk, "order-0").state is OrderState.RECEIVED, "it is to be tried once more"
+    assert desk.clerk.cancel("order-0", "ada").state is OrderState.RECEIVED
+    assert wake(desk, "order-0").state is OrderState.UNKNOWN
+    assert desk.carrier.bought == []
+    desk.carrier.bought.append((get(desk, "order-0").reference, "po-1"))
+    assert wake(desk, "order-0").state is OrderState.PENDING, "it shows after all"
+    wake(desk, "order-0")
+    assert desk.carrier.named("cancel") == [None]
+
+
+def test_what_may_have_been_bought_before_a_restore_is_looked_for_before_it_is_cancelled_or_refused() -> None:
+    desk = ADesk()
+    limit(desk, numbers_per_order=1)
+    for name in ("order-0", "order-1"):
+        place(desk, name)
+    # In the table that this one is a copy of, both were released and bought.
+    desk.carrier.bought = [(get(desk, f"order-{index}").reference, f"po-{index}") for index in range(2)]
+    desk.store.table = "table-2"
+    assert desk.clerk.refuse("order-0", "too many", "ada").state is OrderState.RECEIVED
+    assert desk.clerk.cancel("order-1", "ada").state is OrderState.RECEIVED
+    gate = desk.store.gate()
+    desk.store.switch = gate.model_copy(update={"table_id": "table-2", "confirmed_at": desk.time})
+    desk.clerk.release("order-1", "ada")
+    for name in ("order-0", "order-1"):
+        assert wake(desk, name).state is OrderState.PENDING
+        wake(desk, name)
+    assert desk.carrier.named("cancel") == [None, None]
+    assert len(desk.carrier.named("place")) == 0
+
+
+def test_a_purchase_of_equal_content_is_nobodys_while_the_table_has_forgotten_whose() -> None:
+    """At CallFire what is found shows no reference: after a restore it may be the purchase of an order that is not known."""
+    desk = ADesk()
+    desk.carrier.fails["place"] = [base.UnclearError("ReadTimeout")]
+    place(desk, "order-0", **callfire(SEATTLE))
+    desk.store.table = "table-2"
+    desk.carrier.bought = [(get(desk, "order-0").reference, "987")]
+    assert wake(desk, "order-0").state is OrderState.UNKNOWN
+    desk.store.switch = desk.store.gate().model_copy(update={"table_id": "table-2", "confirmed_at": desk.time})
+    desk.time += 5 * MINUTE
+    assert wake(desk, "order-0").state is OrderState.UNKNOWN
+    told = [it for it in desk.told(ChangeKind.ORDER_UNKNOWN) if it.people]
+    assert "Candidates: 987" in told[-1].message
+    assert desk.clerk.resolve_placed_as("order-0", "987", "ada").state is OrderState.PENDING
+    with pytest.raises(ProblemError) as found:
+        desk.clerk.resolve_placed_as("order-0", "987", "ada")
+    assert found.value.problem is Problem.NOT_UNKNOWN

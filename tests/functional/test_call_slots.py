@@ -340,8 +340,9 @@ def test_many_orders_at_callfire_are_read_once_a_second_and_all_get_their_looks(
     assert min(looks.values()) >= 3
     assert {order.state for order in office.store.orders.values()} == {OrderState.COMPLETED}
     assert len(office.callfire.sales()) == 40
-    # Whoever is put back stands in line: coming back all at once, 40 orders would come 800 times.
-    assert office.handled["order"] <= 3 * 40
+    # Whoever is put back stands in line: coming back all at once, 40 orders would come 800 times. Some come in vain: what CallFire's list
+    # shows tells no two of these orders apart, so that one at a time is on its way.
+    assert office.handled["order"] <= 10 * 40
     assert office.handled["sync"] <= 3 * len(made)
     assert office.store.due(office.now(), 100) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -96,7 +97,7 @@ def test_difference_that_was_gone_is_told_anew(world: World) -> None:
 
 
 @every_provider
-def test_orders_of_others_and_those_with_one_reference_are_told(world: World, provider: str) -> None:
+def test_orders_of_others_are_told_and_their_references_are_not(world: World, provider: str) -> None:
     send(world, provider)
     world.pass_time(30, steps=2)
     elsewhere = "7f000000-0000-5000-8000-00000000000a"
@@ -106,8 +107,9 @@ def test_orders_of_others_and_those_with_one_reference_are_told(world: World, pr
     world.take_inventory()
     [data] = told(world)
     assert data.pop("orphan"), "their numbers are in no order here"
-    doubles = {} if provider == "callfire" else {"double_order": [elsewhere]}
-    assert data == {"orphan_order": sorted(theirs), **doubles}
+    # A reference of somebody else's may be on many orders, and may say anything.
+    assert data == {"orphan_order": sorted(theirs)}
+    assert elsewhere not in json.dumps([detail for _, detail in world.events()])
     assert len(world.order().spares) == 0
 
 

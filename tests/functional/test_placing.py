@@ -185,11 +185,15 @@ def test_callfire_order_stays_unknown_without_v2_and_people_are_told_what_to_loo
     world.send(MESSAGES["callfire"])
     world.pass_time(6 * 3600, steps=3, sweep=True)
     assert (world.order().state, world.bought("callfire")) == (OrderState.UNKNOWN, 1)
-    assert world.calls("callfire", "create_order") == world.calls("callfire")  # and it never looked, either
-    [(kind, detail)] = world.events()
+    assert world.calls("callfire", "create_order") == 1
+    assert world.calls("callfire", "list_orders") == 0  # there is no list to look through
+    (kind, detail), (again, candidates) = world.events()
     assert (kind, detail["people"]) == ("OrderUnknown", True)
     assert "the numbers +12065550143" in detail["message"]
     assert "created after 2026-11-22 08:00:00 UTC" in detail["message"]
+    # Told once more when there is something to name.
+    assert (again, candidates["people"]) == ("OrderUnknown", True)
+    assert "+12065550143" in candidates["message"].partition("in no order of ours")[2]
     # The same message again changes nothing.
     world.send(MESSAGES["callfire"])
     world.settle()

@@ -92,7 +92,7 @@ class Faults:
     duplicate: float = 0.1
     no_webhook: float = 0.3
     bus: float = 0.1
-    late: float = 0.5
+    late: float = 0.8
     """That what was bought shows in no list for a while."""
 
     def none(self) -> Faults:
@@ -669,7 +669,7 @@ class Carrier(base.NotAble):
         if sold & set(values):
             world.asked["sold already"] += 1
             raise base.RefusedError("gone", code="85001", numbers_gone=True)
-        pause = world.random.choice([timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=4)])
+        pause = world.random.choice([timedelta(minutes=1), timedelta(minutes=30), timedelta(hours=4)])
         truth = Truth(
             f"po-{len(world.truths)}",
             reference,

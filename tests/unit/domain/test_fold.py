@@ -234,3 +234,16 @@ def test_a_number_that_was_never_listed_is_given_up_at_the_second_look() -> None
     second = look(first.order, over)
     assert kinds(second) == ["OrderPartiallyCompleted"]
     assert second.order.assets[1].word == "never listed"
+
+
+def test_the_word_that_came_with_a_purchase_is_no_look_at_it() -> None:
+    """Found when it is over already: the first look may be torn like any other, and gives up no number."""
+    torn = a_snapshot(AssetState.DELETED, phase=Phase.ENDED, word="success")
+    found = pending().with_(provider_word="success")
+    once = look(found, torn).order
+    assert (once.state, [it.state for it in once.assets]) == (
+        OrderState.PENDING,
+        [AssetState.DELETED, AssetState.PENDING],
+    )
+    whole = a_snapshot(AssetState.DELETED, AssetState.DELETED, phase=Phase.ENDED, word="success")
+    assert look(once, whole).order.state is OrderState.DELETED

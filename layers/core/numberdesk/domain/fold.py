@@ -190,11 +190,13 @@ def _merge_sub_orders(order: Order, snapshot: Snapshot) -> tuple[SubOrder, ...]:
 def _settle(order: Order, snapshot: Snapshot) -> tuple[Asset, ...]:
     """Give up numbers that a provider which lists every number never listed, in an order that it calls over.
 
-    One answer may be torn. A look before that saw the same word for the whole makes two.
+    One answer may be torn. A look before that saw the same word for the whole makes two; the word that came with the purchase,
+    or that a person's answer was checked by, is no look.
     """
     lost = snapshot.phase in _LOST
     over = lost or (snapshot.phase is Phase.ENDED and bool(snapshot.assets))
-    if not (snapshot.lists_every_asset and over and order.provider_word == snapshot.word):
+    looked_at = order.look_began_at is not None
+    if not (looked_at and snapshot.lists_every_asset and over and order.provider_word == snapshot.word):
         return order.assets
     listed = {(asset.kind, asset.value) for asset in snapshot.assets}
     # Where no number is listed at all, and the whole is lost, those that were listed before are lost with it.

@@ -80,7 +80,8 @@ def restored(world: World) -> World:
     world.events()
     world.restore(copy)
     send(world, *before, *since)
-    world.pass_time(61, sweep=True)
+    world.settle()
+    world.sweep()
     return world
 
 

@@ -508,8 +508,14 @@ def test_orders_are_listed_with_the_reference_of_their_description() -> None:
             word="cancelled",
             reference="0b0f2f0e-6c1c",
             created_at=datetime(2019, 10, 21, 17, 33, 22, tzinfo=UTC),
+            over=True,
         ),
-        OnOrder(provider_order_id="2", word="cancelled", created_at=datetime(2019, 10, 21, 17, 33, 22, tzinfo=UTC)),
+        OnOrder(
+            provider_order_id="2",
+            word="cancelled",
+            created_at=datetime(2019, 10, 21, 17, 33, 22, tzinfo=UTC),
+            over=True,
+        ),
         OnOrder(provider_order_id="3", created_at=datetime(2019, 10, 23, 18, 23, 53, tzinfo=UTC)),
     )
     assert page.cursor == "2"

@@ -45,13 +45,15 @@ def run(
     template: Path = ROOT / "template.yaml",
     stories: Sequence[Story] = TWELVE,
     report_name: str = "run.json",
+    ready: Callable[[], object] = lambda: None,
 ) -> int:
-    """Play stories on a stack made for them; the exit status."""
+    """Play stories on a stack made for them; the exit status. `ready` is called when it is there, before the first story."""
     with World(home, template, say) as world:
         say(f"times are shortened: {json.dumps(TIMINGS)}")
         say(f"wake_orders runs every {SWEEP:.0f} s here, on AWS every minute")
         stage = DeployedStage(world)
         play = Play(stage, stories, say)
+        ready()
         try:
             play.run()
             report.settle(play)

@@ -64,12 +64,6 @@ def deadline_of(order: PlayedOrder) -> datetime | None:
     return min((deadline.value for deadline in deadlines), default=None)
 
 
-def is_near(order: PlayedOrder, rung: timedelta) -> bool:
-    """Whether a rung before the standing deadline will be due very soon."""
-    deadline = deadline_of(order)
-    return deadline is not None and order.play.now() > deadline - rung - NOTICE
-
-
 def supply_everything(order: PlayedOrder) -> None:
     """Do at the provider what people were asked for."""
     order.play.ask("telnyx", "supply", order=order.reference)

@@ -7,12 +7,12 @@ from datetime import timedelta
 from local.play import Play, PlayedOrder, Steps, attribute, expect
 from local.stories.telling import (
     GERMAN,
+    NOTICE,
     ZONE,
     deadline_of,
     expect_problem,
     expect_reminders,
     expect_webhook,
-    is_near,
     story,
     supplied,
     supply,
@@ -309,14 +309,11 @@ def erased_and_extended(play: Play) -> Steps:
     erased = play.order("11-deadline-erased", ends="completed")
     extended = play.order("11-deadline-extended", ends="completed", reminders=2)
     rung = timedelta(seconds=20)
+    # By the simulator's clock: this run may stand still for seconds on a busy machine.
+    play.ask("telnyx", "erase_deadlines_before", seconds=(rung + NOTICE).total_seconds(), order=erased.reference)
     for order in (erased, extended):
         play.ask("telnyx", "set_deadline", seconds=40, order=order.reference)
         order.send()
-    yield from play.until(lambda: is_near(erased, rung), "the erased deadline's rung to be near")
-    rung_due = (deadline_of(erased) or play.now()) - rung
-    play.ask("telnyx", "erase_deadline", order=erased.reference)
-    expect(play.now() < rung_due, "the story was too slow: the rung was due before the deadline was erased")
-
     yield from until_people_hear(extended, "DeadlineApproaching")
     play.ask("telnyx", "extend_deadline", seconds=20, order=extended.reference)
     yield from until_people_hear(extended, "DeadlineMoved")

@@ -48,7 +48,7 @@ class Told:
         output: all it printed.
         home: what it wrote into.
         shell: what of its caller's shell it must not have shown to anything.
-        answers: the status that each principal (none: unsigned) got for each call of `calls`, while the stories were played.
+        answers: the status that each principal (none: unsigned) got for each call of `calls`.
         beside: likewise for what is no route of the API.
         in_role: what AWS said, asked as place_order's role: to something that its policy allows, to something that no policy
             of its allows, and to something that it allows elsewhere only. Empty: it was done.
@@ -70,15 +70,16 @@ class Told:
 def start(
     home: Path, template: Path = ROOT / "template.yaml", environment: dict[str, str] | None = None
 ) -> subprocess.Popen[str]:
-    """Start a run that writes into `home`; its output is on `stdout`."""
+    """Start a run that writes into `home`; its output is on `stdout`, and its stories begin with a line on `stdin`."""
     code = (
         "import sys; from pathlib import Path; from local.__main__ import run\n"
-        f"sys.exit(run(Path({str(home)!r}), Path({str(template)!r})))"
+        f"sys.exit(run(Path({str(home)!r}), Path({str(template)!r}), ready=input))"
     )
     return subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=ROOT,
         env={name: os.environ[name] for name in ("PATH", "HOME")} | (environment or {}),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -86,11 +87,12 @@ def start(
 
 
 def play(home: Path, shell: dict[str, str]) -> Told:
-    """Let a run play its stories, and meanwhile ask its API as each principal."""
+    """Let a run play its stories, and before them ask its API as each principal: they are told in real time."""
     answers, beside, in_role, output = {}, {}, {}, ""
     flood: list[Hit] = []
     there: set[str] = set()
     with start(home, environment=shell) as run:
+        assert run.stdin
         assert run.stdout
         for line in run.stdout:
             output += line
@@ -114,6 +116,8 @@ def play(home: Path, shell: dict[str, str]) -> Told:
                 }
                 in_role = as_place_order(api)
                 flood, there = drown(api, home)
+                run.stdin.write("\n")
+                run.stdin.flush()
     return Told(run.returncode, output, home, shell, answers, beside, in_role, flood, there)
 
 

@@ -260,8 +260,14 @@ class TelnyxDesk(Simulator):
     ) -> None:
         """Erase the deadlines and tell nobody; what is owed stays owed."""
         for _, sub in self._selected(order, country_code, phone_number_type):
-            for number in sub.numbers:
-                number.deadline = None
+            self.life.erase(sub)
+
+    @control
+    def erase_deadlines_before(
+        self, seconds: float, order: str = "*", *, country_code: str | None = None, phone_number_type: str | None = None
+    ) -> None:
+        """Erase the deadlines of the orders that fit as soon as they are only so far off, and tell nobody."""
+        self.life.erasures.append((Selector(order, country_code, phone_number_type), seconds))
 
     @control
     def extend_deadline(

@@ -317,6 +317,8 @@ class Lifecycle:
     failures: list[tuple[Selector, int | None]] = field(default_factory=list)
     grants: list[Grant] = field(default_factory=list)
     deadlines: list[tuple[Selector, float]] = field(default_factory=list)
+    erasures: list[tuple[Selector, float]] = field(default_factory=list)
+    """Whose deadlines are erased, and how many seconds before they are reached."""
     late_gets: list[tuple[Selector, float]] = field(default_factory=list)
     _pending: dict[str, Order] = field(default_factory=dict)
     _next_at: dict[str, datetime | None] = field(default_factory=dict)
@@ -423,6 +425,8 @@ class Lifecycle:
             yield _Event(at, partial(self._extend, sub, (at, seconds)))
         if deadline := min((n.deadline for n in pending if n.deadline is not None), default=None):
             yield _Event(deadline, partial(self.cancel, sub, deadline, self.settings.auto_cancel_status))
+            for before in [seconds for selector, seconds in self.erasures if selector.fits_sub(order, sub)]:
+                yield _Event(deadline - timedelta(seconds=before), partial(self.erase, sub))
         if activate_at := min((n.activate_at for n in pending if n.activate_at is not None), default=None):
             yield _Event(activate_at, partial(self._activate, order, sub, activate_at))
 
@@ -463,6 +467,11 @@ class Lifecycle:
     def _extend(self, sub: SubOrder, extension: tuple[datetime, float]) -> None:
         sub.extensions.remove(extension)
         self.extend(sub, extension[1])
+
+    def erase(self, sub: SubOrder) -> None:
+        """Erase the standing deadlines; what is owed stays owed."""
+        for number in sub.numbers:
+            number.deadline = None
 
     def extend(self, sub: SubOrder, seconds: float) -> None:
         """Move the standing deadlines."""

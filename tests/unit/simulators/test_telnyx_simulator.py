@@ -240,6 +240,19 @@ def test_deadline_moves_silently(simulator: TelnyxSimulator, client: httpx.Clien
     assert read(client, f"/number_orders/{erased['id']}")["status"] == "pending"
 
 
+def test_deadline_is_erased_shortly_before_it_is_reached(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+    simulator.configure(deadline_seconds=20)
+    simulator.erase_deadlines_before(5, "erased")
+    erased, kept = german_order(client, reference="erased"), german_order(client, reference="kept")
+    simulator.advance(14)
+    assert deadlines(client, erased) == {"2026-03-02T09:00:20Z"}
+    simulator.advance(1)
+    assert deadlines(client, erased) == {None}
+    assert deadlines(client, kept) == {"2026-03-02T09:00:20Z"}
+    simulator.advance(3600)
+    assert read(client, f"/number_orders/{erased['id']}")["status"] == "pending"
+
+
 def test_portal_cancel_and_delete(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     created = german_order(client)
     assert simulator.supply("ref-1") == 9

@@ -113,7 +113,7 @@ def test_event_that_the_bus_never_takes_holds_back_no_other(world: World, monkey
     assert '"aws":"ValidationException: PutEvents"' in world.output.getvalue()
 
 
-def test_comments_of_one_event_stay_within_what_the_bus_takes(world: World) -> None:
+def test_comments_of_one_event_stay_within_what_the_bus_takes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.telnyx.fault("search", "status", status=503, times=None)
     world.send(body())
     world.deliver("place_order")
@@ -131,7 +131,7 @@ def test_comments_of_one_event_stay_within_what_the_bus_takes(world: World) -> N
         sent.extend(entry["Detail"] for entry in Entries)
         return put_events(Entries=Entries)
 
-    client.put_events = put
+    monkeypatch.setattr(client, "put_events", put)
     world.publish()
     assert sent[-1].count("Comment:") == 30
     assert len(sent[-1].encode()) < 256 * 1024

@@ -1,12 +1,17 @@
 """That tests run on the template's own table and queues."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.dynamodb.models import dynamodb_backends
 
-from tests.support.stack import REGION, Stack, create_stack
+from tests.support.quick_moto import quick_moto
+from tests.support.stack import ACCOUNT_ID, REGION, Stack, create_stack
 
 
 @pytest.fixture
@@ -43,3 +48,80 @@ def test_environments_are_what_cloudformation_would_give(stack: Stack) -> None:
     assert environment["TIME_ZONE"] == "Europe/Brussels"
     bus = stack.environments["publish_changes"]["EVENT_BUS_NAME"]
     assert boto3.client("events", region_name=REGION).describe_event_bus(Name=bus)["Name"] == "numberdesk"
+
+
+def test_what_makes_moto_quick_changes_none_of_its_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    plain, quick = answers(nullcontext()), answers(quick_moto())
+    assert quick == plain
+    assert plain.count("TransactionCanceledException") == 2
+    assert plain.count("ValidationException") == 5
+
+
+def answers(patched: AbstractContextManager[None]) -> list[Any]:
+    """Do all sorts of things to a table; what was answered, and at last what is in it and on its stream."""
+    found: list[Any] = []
+    with patched, mock_aws():
+        client, name = boto3.client("dynamodb", region_name=REGION), create_stack().outputs["TableName"]
+
+        def do(call: Callable[..., Any], **arguments: Any) -> None:
+            try:
+                answer = call(**arguments)
+                kept = answer.keys() - {
+                    "ResponseMetadata",
+                    "ConsumedCapacity",
+                }  # the table's name is there, which differs
+                found.append({key: answer[key] for key in kept})
+            except ClientError as error:
+                found.append(error.response["Error"]["Code"])
+
+        def item(sk: str, size: int = 1, pk: str = "A") -> dict[str, Any]:
+            return {"pk": {"S": pk}, "sk": {"S": sk}, "n": {"N": "1"}, "b": {"B": b"b" * size}, "s": {"S": "ü" * 3}}
+
+        def put(*items: dict[str, Any]) -> list[dict[str, Any]]:
+            return [{"Put": {"TableName": name, "Item": each}} for each in items]
+
+        def update(sk: str, expression: str, **values: Any) -> dict[str, Any]:
+            key = {"pk": {"S": "A"}, "sk": {"S": sk}}
+            found = {"TableName": name, "Key": key, "UpdateExpression": expression}
+            return found | ({"ExpressionAttributeValues": {f":{k}": v for k, v in values.items()}} if values else {})
+
+        never = {"Update": update("3", "SET n = :n", n={"N": "7"}) | {"ConditionExpression": "n = :n"}}
+        for sk in "3142":
+            do(client.put_item, TableName=name, Item=item(sk))
+        do(client.put_item, TableName=name, Item=item("1", pk="B"))
+        do(client.transact_write_items, TransactItems=[*put(item("5"), item("1", 9)), *put(item("0", pk="C"))])
+        do(client.transact_write_items, TransactItems=[*put(item("6"), item("1", 8)), never])
+        do(client.transact_write_items, TransactItems=[{"Delete": {"TableName": name, "Key": update("4", "")["Key"]}}])
+        do(client.transact_write_items, TransactItems=[never])
+        do(
+            client.update_item,
+            **update("1", "ADD n :one SET x = :x REMOVE s", one={"N": "1"}, x={"M": {"y": {"L": []}}}),
+        )
+        # What is gone from an item does not weigh any more.
+        do(client.put_item, TableName=name, Item=item("2", 500_000))
+        do(client.put_item, TableName=name, Item=item("2", 200_000))
+        do(client.update_item, **update("2", "SET b = :b", b={"B": b"c" * 300_000}))
+        do(client.update_item, **update("2", "SET d = :b", b={"B": b"c" * 300_000}))
+        do(client.update_item, **update("2", "REMOVE b"))
+        do(client.update_item, **update("2", "SET d = :b", b={"B": b"c" * 300_000}))
+        do(client.update_item, **update("2", "SET e = :b", b={"B": b"c" * 300_000}))
+        do(client.transact_write_items, TransactItems=put(item("2", 500_000)))
+        for forward in (True, False):
+            do(
+                client.query,
+                TableName=name,
+                KeyConditionExpression="pk = :pk AND sk > :sk",
+                ExpressionAttributeValues={":pk": {"S": "A"}, ":sk": {"S": "1"}},
+                ScanIndexForward=forward,
+                Limit=2,
+            )
+        do(client.scan, TableName=name)
+        shard = dynamodb_backends[ACCOUNT_ID][REGION].tables[name].stream_shard
+        assert shard is not None
+        found += [
+            (record.record["eventName"], record.record["dynamodb"].get("NewImage"), record.record["dynamodb"]["Keys"])
+            for record in shard.items
+        ]
+    return found

@@ -12,19 +12,14 @@ import io
 import json
 import zlib
 from contextlib import contextmanager
-from functools import cache
 from json import dumps, loads
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 from unittest import mock
 
 import boto3
-import moto.dynamodb.models.table
 import moto.sqs.models
 from moto import mock_aws
-from moto.core.serialize import ResponseSerializer
-from moto.dynamodb.models.dynamo_type import Item as MotoItem
-from moto.dynamodb.models.dynamo_type import LimitedSizeDict
 from moto.events.models import EventPattern
 
 from numberdesk.providers import registry
@@ -32,6 +27,7 @@ from numberdesk.storage.table import Table, entry_of_item, marshal, unmarshal
 from tests.support import described
 from tests.support.builders import START
 from tests.support.functions import LAMBDA, Function
+from tests.support.quick_moto import quick_moto
 from tests.support.simulators.base import SimulatorTransport
 from tests.support.simulators.callfire import CallFireSimulator
 from tests.support.simulators.clock import Clock
@@ -41,8 +37,6 @@ from tests.support.stack import REGION, create_stack, functions, order_table, re
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from moto.core.model import Shape
 
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.order import Order
@@ -60,37 +54,6 @@ SECRETS: dict[str, dict[str, Any]] = {
     "callfire": {"login": "LOGIN-callfire", "password": "PASSWORD-callfire-secret", "settings": {"v2_find": True}},
 }
 _MOST_ROUNDS = 200
-_make_client = boto3.Session.client
-
-
-@cache
-def _client(service: str) -> Any:
-    return _make_client(boto3.Session(region_name=REGION), service)  # type: ignore[call-overload]
-
-
-_get_value = ResponseSerializer.get_value
-
-
-def _get_value_at_once(serializer: ResponseSerializer, value: Any, key: str, shape: Shape) -> Any:
-    """Look up what lies in a table's attribute under its one name. moto tries several, and that takes most of its time."""
-    if type(value) is dict and getattr(getattr(shape, "parent", None), "name", "") == "AttributeValue":
-        return value.get(key)
-    return _get_value(serializer, value, key, shape)
-
-
-def _copy_of_item(item: MotoItem, _memo: dict[int, object]) -> MotoItem:
-    """Copy an item as moto does before each transaction, for all items of a table. Its values are replaced and never changed."""
-    made: MotoItem = object.__new__(MotoItem)
-    made.hash_key, made.range_key = item.hash_key, item.range_key
-    made.attrs = LimitedSizeDict.__new__(LimitedSizeDict)
-    dict.update(made.attrs, item.attrs)
-    return made
-
-
-def _all_items(table: moto.dynamodb.models.table.Table) -> list[MotoItem]:
-    """Give a table's items in their order, as moto does for each query. Keys are text here."""
-    items = [item for found in table.items.values() for item in found.values()]
-    return sorted(items, key=lambda item: (item.hash_key.value, item.range_key.value if item.range_key else ""))
 
 
 @contextmanager
@@ -102,15 +65,7 @@ def moto_stack(clock: Clock | None = None, **parameters: str) -> Iterator[Stack]
     clock = clock or Clock()
     with (
         mock.patch.dict("os.environ", LAMBDA),
-        # A client takes longer to make than most tests take, and keeps nothing.
-        mock.patch.object(boto3.Session, "client", lambda session, service, **_: _client(service)),
-        # moto copies the whole table for each transaction. What its stream holds never changes.
-        mock.patch.object(
-            moto.dynamodb.models.table.StreamRecord, "__deepcopy__", lambda record, _memo: record, create=True
-        ),
-        mock.patch.object(MotoItem, "__deepcopy__", _copy_of_item),
-        mock.patch.object(moto.dynamodb.models.table.Table, "all_items", _all_items),
-        mock.patch.object(ResponseSerializer, "get_value", _get_value_at_once),
+        quick_moto(),
         mock.patch.object(moto.sqs.models, "unix_time", side_effect=lambda: clock.now().timestamp()),
         mock.patch.object(moto.sqs.models, "unix_time_millis", side_effect=lambda: clock.now().timestamp() * 1000),
         mock_aws(),

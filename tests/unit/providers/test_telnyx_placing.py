@@ -378,7 +378,15 @@ def test_refusal_is_told_apart(status: int, code: object, meaning: str) -> None:
     [
         ({"Retry-After": "7", "x-ratelimit-reset": "9"}, timedelta(seconds=7)),
         ({"x-ratelimit-reset": "9"}, timedelta(seconds=9)),
+        (
+            {"Retry-After": "Sun, 22 Nov 2026 08:00:00 GMT", "Date": "Sun, 22 Nov 2026 07:59:20 GMT"},
+            timedelta(seconds=40),
+        ),
+        # A date that is past, that nothing can be held against, or that no date is.
+        ({"Retry-After": "Sun, 22 Nov 2026 07:00:00 GMT", "Date": "Sun, 22 Nov 2026 08:00:00 GMT"}, None),
         ({"Retry-After": "Sun, 22 Nov 2026 08:00:00 GMT"}, None),
+        ({"Retry-After": "Sun, 22 Nov 2026 08:00:00 -0000", "Date": "Sun, 22 Nov 2026 07:59:20 GMT"}, None),
+        ({"Retry-After": "soon", "x-ratelimit-reset": "9"}, timedelta(seconds=9)),
         ({}, None),
     ],
 )

@@ -6,9 +6,11 @@ Reads are repeated with care; a purchase is sent once. What a failure means is t
 from __future__ import annotations
 
 import base64
+import math
 import random
 import ssl
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -186,15 +188,28 @@ class Http:
 
 
 def retry_after(response: Response) -> timedelta | None:
-    """How long the provider asks to wait: Retry-After in seconds, else x-ratelimit-reset (seconds until the reset)."""
+    """How long the provider asks to wait: Retry-After, else x-ratelimit-reset (seconds until the reset); at most a day.
+
+    Retry-After is seconds or a date (RFC 9110, 10.2.3). A date is held against the answer's own: the provider's clock may not
+    be ours.
+    """
     for name in ("retry-after", "x-ratelimit-reset"):
+        told = response.headers.get(name, "")
         try:
-            seconds = float(response.headers[name])
-        except (KeyError, ValueError):
-            continue
+            seconds = float(told)
+        except ValueError:
+            seconds = _seconds_between(response.headers.get("date", ""), told)
         if 0 <= seconds <= timedelta(days=1).total_seconds():
             return timedelta(seconds=seconds)
     return None
+
+
+def _seconds_between(date: str, later: str) -> float:
+    """Seconds from one HTTP date to another; infinite where one is none."""
+    try:
+        return (parsedate_to_datetime(later) - parsedate_to_datetime(date)).total_seconds()
+    except (ValueError, TypeError):  # no date; or one of the two without its time zone
+        return math.inf
 
 
 def _backoff(attempt: int) -> timedelta:

@@ -51,6 +51,7 @@ def shared() -> Iterator[World]:
 
 @pytest.fixture(autouse=True)
 def _leave_nothing(shared: World) -> Iterator[None]:
+    shared.clock.set(START)
     yield
     shared.clear("SyncQueue")
     for item in shared.everything():

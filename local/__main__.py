@@ -29,6 +29,7 @@ from local.stage import PermissionMissingError
 from local.stories import STORIES, TWELVE
 from local.world import TIMINGS, World
 from numberdesk.domain.order import Order
+from numberdesk.providers import registry
 from numberdesk.storage.table import Table, unmarshal
 
 SAMPLE_WEBHOOK = "events/telnyx/number-order-complete.json"
@@ -110,7 +111,7 @@ def how_to_talk(world: World) -> str:
         f"  sync queue   {outputs['SyncQueueUrl']}",
         f"  event bus    {outputs['EventBusName']}",
         f"  people       {outputs['PeopleTopicArn']}",
-        *(f"  {name:<12} {world.simulators.root(name)}  (controls: POST /_sim/...)" for name in report.PROVIDERS),
+        *(f"  {name:<12} {world.simulators.root(name)}  (controls: POST /_sim/...)" for name in registry.NAMES),
         "",
         "For AWS tools and SDKs (made-up credentials; they work nowhere else):",
         *(f"  export {name}={value}" for name, value in exports.items()),

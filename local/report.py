@@ -9,8 +9,8 @@ from typing import Any
 from local.play import DEAD_LETTERS, Play, PlayedOrder, attribute
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.words import ChangeKind
+from numberdesk.providers import registry
 
-PROVIDERS = ("telnyx", "telesign", "callfire")
 PATIENCE = 15.0
 """Seconds that the last events have to reach the bus and people."""
 
@@ -61,7 +61,7 @@ def faults_of_order(order: PlayedOrder) -> list[str]:
 def faults_of_run(play: Play) -> list[str]:
     """What went wrong beside the orders."""
     found = []
-    for provider in PROVIDERS:
+    for provider in registry.NAMES:
         sold = len(play.ask(provider, "sales"))
         expected = sum(order.purchases for order in play.orders if order.provider == provider)
         if sold != expected:

@@ -15,6 +15,7 @@ from local.stories.telling import (
     until_people_hear,
 )
 from numberdesk.domain.words import MOVES, OrderState
+from numberdesk.providers import registry
 
 OK = 200
 MOST_CALLS = 25
@@ -323,12 +324,12 @@ def _confirm(play: Play) -> Steps:
 
 
 def _sold(play: Play) -> int:
-    return sum(len(play.ask(provider, "sales")) for provider in ("telnyx", "telesign", "callfire"))
+    return sum(len(play.ask(provider, "sales")) for provider in registry.NAMES)
 
 
 def _buy(play: Play, which: str) -> Generator[str, None, list[PlayedOrder]]:
     """Let an order at each provider end."""
-    names = [f"28-{which}-the-copy-{provider}" for provider in ("telnyx", "telesign", "callfire")]
+    names = [f"28-{which}-the-copy-{provider}" for provider in registry.NAMES]
     orders = [play.order(name, ends="completed") for name in names]
     for order in orders:
         order.send()

@@ -17,7 +17,7 @@ from moto.core.serialize import ResponseSerializer
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
-from moto.dynamodb.models.table import StreamRecord, Table
+from moto.dynamodb.models.table import Table
 from moto.dynamodb.models.utilities import bytesize
 
 from tests.support.stack import REGION
@@ -46,8 +46,6 @@ def quick_moto() -> Iterator[None]:
         mock.patch.object(Table, "all_items", _all_items),
         # moto copies whole tables before each transaction.
         mock.patch.object(Table, "__deepcopy__", _copy_of_table, create=True),
-        # What a stream holds never changes.
-        mock.patch.object(StreamRecord, "__deepcopy__", lambda record, _memo: record, create=True),
         mock.patch.object(Item, "__deepcopy__", _copy_of_item),
     )
     with ExitStack() as stack:
@@ -96,7 +94,7 @@ def _copy_of_item(item: Item, _memo: dict[int, object]) -> Item:
 
 
 def _copy_of_table(table: Table, memo: dict[int, object]) -> Table:
-    """Copy a table with its items and its stream; nothing else of it changes in a transaction."""
+    """Copy a table with its items and its stream. Nothing else of it changes in a transaction, and no record of a stream ever."""
     made = copy.copy(table)
     items = {
         hash_key: {range_key: _copy_of_item(item, memo) for range_key, item in found.items()}

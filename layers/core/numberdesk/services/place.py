@@ -150,7 +150,7 @@ class Placer:
         whose = f"The message for order {order_id}" if order_id else "An order message without a readable order id"
         stands = order_id is not None and self.desk.store.get(order_id) is not None
         what = (
-            "an order already stands under this id; it is not touched"
+            "An order already stands under this id; it is not touched"
             if stands
             else "Nothing was bought; correct it and send it again"
         )
@@ -167,7 +167,7 @@ class Placer:
                 "message_id": message_id,
                 "faults": [{"field": f.field, "code": f.code, "message": f.message} for f in shown],
             },
-            message=f"{whose} was refused: {reason}. It lies in the order dead-letter queue. {what[0].upper()}{what[1:]}.",
+            message=f"{whose} was refused: {reason}. It lies in the order dead-letter queue. {what}.",
             people=True,
         )
         self.desk.store.record(entry)

@@ -21,7 +21,7 @@ _KINDS = {
 ENDED = frozenset({"success", "failure", "cancelled", "deleted"})
 """Statuses of orders and sub orders that are over (guide: number orders); any other word may still be open."""
 OVER = ENDED - {"success"}
-"""Those of an order that came to nothing."""
+"""Those of an order that came to nothing, or to less than it was for: of several it is the last to be followed."""
 
 
 def value_kind(word: str | None) -> ValueKind:

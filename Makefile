@@ -31,9 +31,10 @@ help: ## say what there is
 run: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS and play the twelve stories, printing how every order ends
 	@$(WITH_UV) .venv/bin/python -m local run
 
+LIVE ?= on
 .PHONY: stories
-stories: .venv/ready .sam/ready .ministack/ready ## the same with every story there is
-	@$(WITH_UV) .venv/bin/python -m local stories
+stories: .venv/ready .sam/ready .ministack/ready ## the same with every story there is (LIVE=off: simulators that answer only as documented)
+	@NUMBERDESK_LIVE=$(LIVE) $(WITH_UV) .venv/bin/python -m local stories
 
 .PHONY: up
 up: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, leave it running, say how to talk to it

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -36,6 +37,9 @@ TIMINGS: dict[str, Any] = {
 
 LIMITS: dict[str, Any] = {"numbers_per_order": 100, "numbers_per_day": 5000}
 """The limits on spending (`numberdesk.domain.costs.Limits`): a story goes beyond that of an order, and the next is released."""
+
+LIVE = os.environ.get("NUMBERDESK_LIVE", "on") != "off"
+"""Whether the simulators behave as live systems do (docs/field.md), or only as they are documented."""
 
 SIMULATED: dict[str, dict[str, float]] = {
     "telnyx": {"activation_seconds": 15, "vetting_seconds": 1},
@@ -165,7 +169,7 @@ class World:
         self.put_account("callfire", "default", v2, login="default", password=keys.callfire_password)
         self.put_account("callfire", "legacy", login="legacy", password=keys.callfire_legacy_password)
         for provider, settings in SIMULATED.items():
-            self.simulators.ask(provider, "configure", **settings)
+            self.simulators.ask(provider, "configure", **settings, live=LIVE)
         self.simulators.ask("telnyx", "webhook_urls", urls=[self.telnyx_url])
         self.simulators.ask("callfire", "postback_urls", urls=[self.callfire_url])
 

@@ -136,3 +136,23 @@ def test_every_ability_has_its_line_and_says_what_makes_up_for_it() -> None:
 def test_every_setting_is_described() -> None:
     assert set(generate.timing_docs()) == set(Timings.model_fields)
     assert [name for name, parameter in template()["Parameters"].items() if "Description" not in parameter] == []
+
+
+FIELD_ROWS = [
+    [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+    for line in (generate.DOCS / "field.md").read_text(encoding="utf-8").splitlines()
+    if line.startswith("|") and not line.startswith(("| What happens", "|---"))
+]
+
+
+def test_every_row_of_what_the_field_does_says_all_four_things() -> None:
+    assert [row for row in FIELD_ROWS if len(row) != 4 or not all(row)] == []
+
+
+def test_every_row_of_what_the_field_does_names_tests_that_exist() -> None:
+    for what, _, _, held_by in FIELD_ROWS:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", held_by)
+        assert named, f"no test is named: {what}"
+        for path, name in named:
+            source = (generate.DOCS.parent / path).read_text(encoding="utf-8")
+            assert re.search(rf"^(    )?def {name}\(", source, re.MULTILINE), f"{path} has no {name}"

@@ -45,8 +45,9 @@ class MotoStage:
     operator = ALICE
     scope = SCOPE
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, live: bool) -> None:
         self.world = world
+        self.live = live
         self.outputs: Mapping[str, str] = world.stack.outputs
         self.sqs: Any = world.sqs
         self.records = _Records(world)
@@ -70,7 +71,7 @@ class MotoStage:
         self.world.put_secret("telesign", "resale", customer_id=TELESIGN_RESALE, api_key=RESALE_KEYS[0])
         self.world.put_secret("callfire", "legacy", **LEGACY)
         for provider, settings in SIMULATED.items():
-            self.ask(provider, "configure", **settings)
+            self.ask(provider, "configure", **settings, live=self.live)
 
     def now(self) -> datetime:
         return self.world.clock.now()
@@ -195,9 +196,9 @@ class _Records(Records):
 
 
 @contextmanager
-def moto_stage() -> Iterator[MotoStage]:
-    """Deploy numberdesk on moto with the times of a local run."""
+def moto_stage(*, live: bool) -> Iterator[MotoStage]:
+    """Deploy numberdesk on moto with the times of a local run; the simulators behave as live systems do, or as documented."""
     with world(
         Timings=json.dumps(TIMINGS), SpendingLimits=json.dumps(LIMITS), ListedMetadataKey=LISTED_METADATA_KEY
     ) as made:
-        yield MotoStage(made)
+        yield MotoStage(made, live=live)

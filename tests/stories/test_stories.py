@@ -8,10 +8,11 @@ from local.stories import STORIES
 from tests.stories.stage import moto_stage
 
 
+@pytest.mark.parametrize("live", [True, False], ids=["live", "documented"])
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: f"{story.number:02}-{story.tell.__name__}")
-def test_story(story: Story) -> None:
+def test_story(story: Story, *, live: bool) -> None:
     told = Story(story.number, story.title, story.tell)
-    with moto_stage() as stage:
+    with moto_stage(live=live) as stage:
         said: list[str] = []
         play = Play(stage, [told], said.append)
         play.run()

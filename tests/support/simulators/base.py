@@ -101,6 +101,9 @@ class Credential:
 class Settings:
     """Base of each provider's settings; ``configure`` changes them by name."""
 
+    live: bool = True
+    """Behave as live systems are reported to (docs/field.md); else only as documented."""
+
     def change(self, values: Mapping[str, Any]) -> None:
         known = {f.name for f in fields(self)}
         if unknown := sorted(values.keys() - known):

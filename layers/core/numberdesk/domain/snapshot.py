@@ -95,10 +95,14 @@ class CommentSeen:
 
 @dataclass(frozen=True, slots=True)
 class UnknownWord:
-    """A word of the provider that we do not know, and the field that it stood in (`number_order.status`)."""
+    """What a look could not read: a word that we do not know or a value in a strange notation, and the field that it stood in.
+
+    `of_asset` tells that it stands where something bought is named: an order with one of these may have delivered more than we read.
+    """
 
     field: str
     word: str
+    of_asset: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from numberdesk.domain.faults import Fault
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.lists import Summary, attention
 from numberdesk.domain.market import Offer, Owned, Registration
-from numberdesk.domain.model import Instant
+from numberdesk.domain.model import GivenInstant, Instant
 from numberdesk.domain.order import (
     Acknowledgement,
     AssetRequirement,
@@ -151,7 +151,7 @@ class MoreTime(_In):
 class OnIt(_In):
     """That somebody is on it."""
 
-    until: Instant = Field(description="Within the next 31 days.")
+    until: GivenInstant = Field(description="Within the next 31 days.")
 
 
 class Cancel(_In):
@@ -225,7 +225,7 @@ class TurnPlacing(_In):
 class ConfirmRestore(_In):
     """That placing may go on from a restored table."""
 
-    doubt_until: Instant | None = Field(
+    doubt_until: GivenInstant | None = Field(
         default=None,
         description="Until then an order that the table does not know is looked for before it is placed; by default as long as a queue keeps messages.",
     )

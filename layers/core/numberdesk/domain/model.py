@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
+from numberdesk.domain.clock import EARLIEST, LATEST
+
 
 def _aware_utc(value: datetime) -> datetime:
     if value.tzinfo is None:
@@ -31,6 +33,17 @@ Instant = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """An aware instant in UTC."""
+
+
+def _within_bounds(value: datetime) -> datetime:
+    if not EARLIEST <= value < LATEST:
+        message = f"an instant lies in the years {EARLIEST.year} to {LATEST.year - 1}"
+        raise ValueError(message)
+    return value
+
+
+GivenInstant = Annotated[Instant, AfterValidator(_within_bounds)]
+"""An instant that somebody gives: one that every time zone, reminder and pause can be counted from."""
 
 
 class Record(BaseModel):

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from numberdesk.domain.faults import Fault
-from numberdesk.domain.model import Instant
+from numberdesk.domain.model import GivenInstant
 from numberdesk.domain.values import KINDS, Answer
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ class OrderMessage(_Message):
     requirements: Annotated[list[OwnRequirement], Field(max_length=50), AfterValidator(_distinct_ids)] = Field(
         default_factory=list, description="The order's own list, where the provider has none (TeleSign, CallFire)."
     )
-    deadline: Instant | None = Field(
+    deadline: GivenInstant | None = Field(
         default=None, description="The order's own deadline for its list, an ISO 8601 instant with time zone."
     )
     metadata: Annotated[dict[Annotated[str, Field(max_length=128)], MetadataValue], Field(max_length=50)] = Field(

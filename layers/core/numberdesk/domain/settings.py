@@ -9,7 +9,8 @@ from pydantic import Field
 
 from numberdesk.domain.model import Record
 
-Positive = Annotated[timedelta, Field(gt=timedelta(0))]
+Positive = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=3660))]
+"""At most ten years: what is longer is a mistake, and no instant can be counted with it."""
 
 
 class Timings(Record):
@@ -47,7 +48,7 @@ class Timings(Record):
     """Pause between probes of a blocked account."""
     throttle_pause: Positive = timedelta(seconds=30)
     """Pause of placing after a 429 that does not say how long."""
-    slot_patience: timedelta = timedelta(seconds=3)
+    slot_patience: Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(hours=1))] = timedelta(seconds=3)
     """How long a caller waits for its turn at a provider before it puts the work back."""
     retry_pause: Positive = timedelta(seconds=30)
     """Pause before an order that could not even be prepared is tried again."""

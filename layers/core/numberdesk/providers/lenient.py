@@ -10,7 +10,12 @@ import json
 import re
 from datetime import UTC, datetime
 
+from numberdesk.domain.clock import EARLIEST, LATEST
+
 _INTEGER = re.compile("[0-9]{1,9}", re.ASCII)
+_EPOCH = re.compile("[0-9]{9,10}|[0-9]{12,13}", re.ASCII)
+"""Digits alone that are seconds or milliseconds since 1970. A date without hyphens has eight."""
+_MOST_SECONDS = LATEST.timestamp()
 
 Fields = dict[str, object]
 
@@ -75,11 +80,20 @@ def amount(value: object) -> str | None:
 
 
 def instant(value: object) -> datetime | None:
-    """Read a date-time, written with `Z` or `+00:00`, seconds or finer; aware, in UTC. None where it is not one."""
+    """Read a date-time (ISO 8601, or seconds or milliseconds since 1970); aware, in UTC. None where it is not one.
+
+    Nor is one beyond the bounds of `domain.clock`, in which seconds and milliseconds cannot be taken for each other.
+    """
+    if isinstance(value, str) and _EPOCH.fullmatch(value):
+        value = int(value)
     try:
-        read = datetime.fromisoformat(value) if isinstance(value, str) else None
-        if read is None:
+        if isinstance(value, str):
+            read = datetime.fromisoformat(value.strip().removesuffix(" UTC"))
+            read = (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            read = datetime.fromtimestamp(value / 1000 if value > _MOST_SECONDS else value, UTC)
+        else:
             return None
-        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, OSError):
         return None
+    return read if EARLIEST <= read < LATEST else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -15,7 +15,6 @@ from pydantic import BaseModel, ValidationError
 from numberdesk.api.models import ConfirmRestore, OnIt
 from numberdesk.domain import placing
 from numberdesk.domain.clock import EARLIEST, LATEST
-from numberdesk.domain.faults import Fault
 from numberdesk.domain.fold import Rules, fold, fold_unreadable
 from numberdesk.domain.lists import memberships
 from numberdesk.domain.model import instant_text
@@ -24,6 +23,9 @@ from numberdesk.domain.request import InvalidMessageError, parse_duration, read_
 from numberdesk.domain.settings import Timings
 from numberdesk.providers.lenient import instant
 from tests.support.orders import CADENCE, NOW, SCOPE, a_message, owing, pending
+
+if TYPE_CHECKING:
+    from numberdesk.domain.faults import Fault
 
 _ZONES = sorted(available_timezones())
 _EDGES = [

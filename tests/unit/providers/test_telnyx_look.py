@@ -498,12 +498,28 @@ def test_comments_are_kept_apart_by_who_wrote_them() -> None:
         {**comment, "id": "c-4", "body": None},
         {**comment, "id": "c-5", "created_at": None},
         {**comment, "id": None},
+        {**comment, "id": "c-6", "commenter_type": None},
+        {**comment, "id": "c-7", "commenter_type": "robot", "created_at": "10 Mar 2026"},
         None,
     ]
-    assert [(seen.id, seen.by_provider, seen.body) for seen in telnyx.look().comments] == [
-        ("c-1", False, "Why??\nBecause."),
-        ("c-2", True, "Why??\nBecause."),
+    snapshot = telnyx.look()
+    text = "Why??\nBecause."
+    assert [(seen.id, seen.by_provider, seen.body) for seen in snapshot.comments] == [
+        ("c-1", False, text),
+        ("c-2", True, text),
+        # When it was written is not told: it counts as new.
+        ("c-5", False, text),
+        ("c-6", True, text),
+        ("c-7", True, text),
     ]
+    assert snapshot.comments[-1].at == NOW
+    assert set(snapshot.unknown_words) == {
+        UnknownWord("comment.body", "(null)"),
+        UnknownWord("comment.id", "(null)"),
+        UnknownWord("comment.commenter_type", "robot"),
+        UnknownWord("comment.created_at", "10 Mar 2026"),
+        UnknownWord("comments", "(null)"),
+    }
 
 
 # Requirements of each number
@@ -589,8 +605,9 @@ def test_state_of_a_number_comes_from_the_words_around_it(
     telnyx.subs[0]["status"] = sub_order
     snapshot = telnyx.look()
     assert [asset.state for asset in snapshot.assets] == [state]
-    new = "something-new" in (status, requirements_status)
-    assert {unknown.word for unknown in snapshot.unknown_words} == ({"something-new"} if new else set())
+    new = {"something-new"} & {status, requirements_status}
+    # An order that is over and does not say what became of a number: that is no absence like others.
+    assert {unknown.word for unknown in snapshot.unknown_words} == ({"(null)"} if status is None else new)
 
 
 @pytest.mark.parametrize(

@@ -471,7 +471,13 @@ class OrderView(_Out):
     )
     acknowledged: Acknowledgement | None
     contradiction: str | None
-    unreadable_since: Instant | None
+    unreadable_since: Instant | None = Field(description="Since when its provider could not be read.")
+    not_understood_since: Instant | None = Field(
+        description="Since when something of the provider's answers could not be read; see the events."
+    )
+    delivery_unread: bool = Field(
+        description="Over at its provider, with something delivered that could not be read: do not order again before somebody has looked."
+    )
     next_look_at: Instant | None
 
     @classmethod

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from numberdesk.domain.snapshot import AssetRequirementSeen, AssetSeen, CommentSeen, Snapshot
 
 _MOST_WORDS_TOLD = 50
+_MORE_WORDS = "(more)"
+"""The field under which is told that there are more words than are told."""
 _FIRST = 20
 _LOST = frozenset({Phase.CANCELLED, Phase.FAILED, Phase.DELETED})
 _NOTHING_DELIVERED = frozenset({OrderState.FAILED, OrderState.CANCELLED})
@@ -93,6 +95,7 @@ def fold(
     seen = order.with_(
         look_began_at=began_at,
         unreadable_since=None,
+        not_understood_since=(order.not_understood_since or began_at) if snapshot.unknown_words else None,
         hint_looks=tuple(at for at in order.hint_looks if at > now),
         comments_seen=(*order.comments_seen, *(comment.id for comment in new_comments)),
         comments_unread=tuple(it for it in dict.fromkeys((*order.comments_unread, *unread)) if it not in read),
@@ -132,6 +135,8 @@ def fold(
     asked, heard = comments.fold(asked, snapshot, new_comments, now, rules.timings)
     changes += heard
     state, missed = _derive(asked, snapshot, now)
+    asked, state, more = _hold_unread(asked, snapshot, state)
+    changes += more
     # A notification of the end may be ahead of what the provider shows: the looks that it asked for find nothing untold.
     asked, more = _move(asked, state, snapshot, missed=missed, now=now, silent=silent and not order.hint_looks)
     changes += more
@@ -195,7 +200,8 @@ def _settle(order: Order, snapshot: Snapshot) -> tuple[Asset, ...]:
     """
     lost = snapshot.phase in _LOST
     over = lost or (snapshot.phase is Phase.ENDED and bool(snapshot.assets))
-    looked_at = order.look_began_at is not None
+    # One that could not be read may be any of them.
+    looked_at = order.look_began_at is not None and not snapshot.assets_unread
     if not (looked_at and snapshot.lists_every_asset and over and order.provider_word == snapshot.word):
         return order.assets
     listed = {(asset.kind, asset.value) for asset in snapshot.assets}
@@ -235,10 +241,12 @@ def _merge_asset(
     snapshot: Snapshot,
     now: datetime,
 ) -> Asset:
+    # A word that we do not know says nothing about what was settled.
+    settled = known is not None and seen.state is AssetState.UNKNOWN and known.state not in OPEN_ASSETS
     fields: dict[str, object] = {
         "kind": seen.kind,
         "value": seen.value,
-        "state": seen.state,
+        "state": known.state if known is not None and settled else seen.state,
         "word": seen.word,
         # A torn answer may leave these out; what was known stays.
         "provider_id": seen.provider_id or (known.provider_id if known else None),
@@ -272,22 +280,51 @@ def _apart(known: Asset | None, seen: AssetSeen, snapshot: Snapshot) -> datetime
 
 
 def _tell_words(order: Order, snapshot: Snapshot) -> tuple[Order, list[Change]]:
-    changes = []
-    told = list(order.words_told)
+    """Tell what a look could not read: each word once, those of a field together, and from a bound on that there are more."""
+    told = dict.fromkeys(order.words_told)
+    new: dict[str, list[str]] = {}
     for word in snapshot.unknown_words:
         key = f"{word.field}={word.word}"[:200]
-        if key in told or len(told) >= _MOST_WORDS_TOLD:
+        if key in told or _MORE_WORDS in told:
             continue
-        told.append(key)
-        changes.append(
-            Change(
-                kind=ChangeKind.UNKNOWN_PROVIDER_WORD,
-                data={"field": word.field, "word": word.word[:200]},
-                message=messages.unknown_word(order, word),
-                people=True,
-            )
+        if len(told) >= _MOST_WORDS_TOLD:
+            told[_MORE_WORDS] = None
+            new[_MORE_WORDS] = ["and more"]
+            break
+        told[key] = None
+        new.setdefault(word.field, []).append(word.word[:200])
+    changes = [
+        _change(
+            ChangeKind.UNKNOWN_PROVIDER_WORD,
+            {"field": field, "word": words[0], **({"words": list(words[:_FIRST])} if len(words) > 1 else {})},
+            messages.unknown_words(order, field, words),
+            people=True,
         )
+        for field, words in new.items()
+    ]
     return order.with_(words_told=tuple(told)), changes
+
+
+def _hold_unread(order: Order, snapshot: Snapshot, state: OrderState) -> tuple[Order, OrderState, list[Change]]:
+    """Keep an order from ending by what is only unread: what was bought may be more than what the look could read.
+
+    Told once. It stays open until a later look can read it, or a person says what was delivered. All that was asked for is
+    delivered, whatever else there may be.
+    """
+    over = state in ENDED or snapshot.over
+    unread = snapshot.assets_unread and over and state is not OrderState.COMPLETED
+    changes = []
+    if unread and not order.delivery_unread:
+        words = [word for word in snapshot.unknown_words if word.of_asset]
+        data: dict[str, object] = {
+            "word": snapshot.word,
+            "delivered": len(_delivered(order.assets)),
+            "asked": order.request.count,
+            "unread": [{"field": word.field, "word": word.word[:200]} for word in words[:_FIRST]],
+        }
+        text = messages.delivery_unread(order, len(_delivered(order.assets)), words)
+        changes = [_change(ChangeKind.DELIVERY_UNREAD, data, text, people=True)]
+    return order.with_(delivery_unread=unread), OrderState.ACTION_REQUIRED if unread else state, changes
 
 
 def _fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> tuple[Order, list[Change]]:
@@ -295,6 +332,9 @@ def _fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> tuple[Order,
     fresh = costs.settle(order.with_(assets=assets, provider_word=snapshot.word))
     now_delivered, was_delivered = _delivered(assets), _delivered(order.assets)
     state, _ = _derive(fresh, snapshot, order.ended_at or order.updated_at)
+    if snapshot.assets_unread and state is not order.state:
+        # Told as a word that cannot be read; what is recorded is not taken back for that.
+        return order, []
     if state is order.state or {state, order.state} <= _NOTHING_DELIVERED:
         changes = []
         if now_delivered != was_delivered:

@@ -54,6 +54,7 @@ def attention(order: Order) -> tuple[str, ...]:
         "purchase_unknown": order.state is OrderState.UNKNOWN and order.people_told,
         "requirements_owed": not order.ended and bool(owed(order)),
         "waiting_at_provider": order.state is OrderState.ACTION_REQUIRED
+        and not order.delivery_unread
         and not any(
             requirement.state in (RequirementState.AWAITING_VALUE, RequirementState.REJECTED)
             and not parts.over(order, requirement.sub_order_id)
@@ -61,6 +62,7 @@ def attention(order: Order) -> tuple[str, ...]:
         ),
         "deadline_missed": any(deadline.missed for deadline in order.deadlines),
         "contradiction": order.contradiction is not None,
+        "not_understood": not order.ended and order.not_understood_since is not None,
     }
     return tuple(reason for reason, holds in reasons.items() if holds)
 
@@ -71,6 +73,7 @@ def waits(order: Order) -> dict[str, datetime]:
         "held": order.waiting_since if order.state is OrderState.RECEIVED else None,
         "unknown": order.unknown_since if order.state is OrderState.UNKNOWN else None,
         "unreadable": order.unreadable_since,
+        "not_understood": None if order.ended else order.not_understood_since,
     }
     return {name: at for name, at in since.items() if at is not None}
 

@@ -319,26 +319,43 @@ def not_all_or_nothing(order: Order, delivered: int) -> str:
     )
 
 
-def unknown_word(order: Order, word: UnknownWord) -> str:
-    """Tell a new word."""
+def unknown_words(order: Order, field: str, words: Sequence[str]) -> str:
+    """Tell what of a provider's answers could not be read."""
+    what = f"{listed(repr(word) for word in words)} in {field}"
     return (
-        f"{subject(order)}: the provider used a word that numberdesk does not know, {word.word!r} in {word.field}. The order is followed on; "
-        "see whether the word changes what it means."
+        f"{subject(order)}: {provider_name(order.provider)} shows something that numberdesk cannot read: {what}. The order is followed "
+        "on; look there what it says, and whether it changes what is to be done."
+    )
+
+
+def delivery_unread(order: Order, delivered: int, words: Sequence[UnknownWord]) -> str:
+    """Tell an order that is over with something delivered that could not be read."""
+    what = listed(f"{word.word!r} in {word.field}" for word in words)
+    return (
+        f"{subject(order)} is over at {provider_name(order.provider)}, and what it delivered could not all be read: {what}. "
+        f"{delivered} of {order.request.count} are recorded as delivered; it may be more. Do not order again: look at the order there "
+        "first. It stays open and is looked at on; say through numberdesk's API what was delivered, or wait until it can be read."
     )
 
 
 def requirements_requested(
-    order: Order, requirements: list[Requirement], deadlines: list[Deadline], zone: ZoneInfo
+    order: Order, requirements: list[Requirement], deadlines: list[Deadline], zone: ZoneInfo, *, read: bool | None
 ) -> str:
-    """Tell what must be supplied."""
+    """Tell what must be supplied; `read` says what became of the deadlines in this look (see `_until`)."""
     return (
         f"{subject(order)} needs {count(len(requirements), 'requirement')} for {_where(order, requirements[0].sub_order_id)}: "
-        f"{listed(r.label for r in requirements)}. {_until(deadlines, zone)} Supply the values through numberdesk's API or at the provider."
+        f"{listed(r.label for r in requirements)}. {_until(deadlines, zone, read=read)} Supply the values through numberdesk's API or at the provider."
     )
 
 
 def requirements_rejected(
-    order: Order, requirements: list[Requirement], deadlines: list[Deadline], comments: int, zone: ZoneInfo
+    order: Order,
+    requirements: list[Requirement],
+    deadlines: list[Deadline],
+    comments: int,
+    zone: ZoneInfo,
+    *,
+    read: bool | None,
 ) -> str:
     """Tell a rejection; the publisher appends the comments."""
     why = {
@@ -347,7 +364,7 @@ def requirements_rejected(
     }.get(comments, f"Which of the reviewer's comments gives the reason is not certain; all {comments} follow.")
     return (
         f"{subject(order)}: {listed(r.label for r in requirements)} for {_where(order, requirements[0].sub_order_id)} "
-        f"{'was' if len(requirements) == 1 else 'were'} rejected. {_until(deadlines, zone)} Correct and submit again. {why}"
+        f"{'was' if len(requirements) == 1 else 'were'} rejected. {_until(deadlines, zone, read=read)} Correct and submit again. {why}"
     )
 
 
@@ -446,10 +463,16 @@ def deadline_missed(order: Order, deadline: Deadline, zone: ZoneInfo) -> str:
     )
 
 
-def _until(deadlines: list[Deadline], zone: ZoneInfo) -> str:
-    if not deadlines:
-        return "The provider has set no deadline yet."
-    return f"Until {instant(min(d.value for d in deadlines), zone)}, or the provider cancels."
+def _until(deadlines: list[Deadline], zone: ZoneInfo, *, read: bool | None) -> str:
+    """Say until when. `read`: all deadlines were read (true), one stands there that cannot be read (false), or they were not read."""
+    if read is False:
+        beside = f"One is {instant(min(d.value for d in deadlines), zone)}; another" if deadlines else "A deadline"
+        return f"{beside} stands at the provider in a notation that numberdesk cannot read: look there until when."
+    if deadlines:
+        return f"Until {instant(min(d.value for d in deadlines), zone)}, or the provider cancels."
+    if read is None:
+        return "Whether the provider has set a deadline could not be read yet."
+    return "The provider has set no deadline yet."
 
 
 def _where(order: Order, sub_order_id: str) -> str:

@@ -320,6 +320,11 @@ class Order(Record):
     look_began_at: Instant | None = None
     """When the last committed look began."""
     unreadable_since: Instant | None = None
+    """Since when its provider could not be read."""
+    not_understood_since: Instant | None = None
+    """Since when looks read its provider and something of the answers not: a new word, a value in a strange notation."""
+    delivery_unread: bool = False
+    """Its provider calls it over, and what it delivered could not all be read: it may be more than is recorded."""
     next_look_at: Instant | None = None
     hint_looks: tuple[Instant, ...] = ()
     """Further looks that a notification asked for."""

@@ -105,9 +105,11 @@ def _tell(
     standing = [
         deadline for deadline in order.deadlines if deadline.sub_order_id == sub_order_id and not deadline.missed
     ]
+    read = True if any(it.sub_order_id == sub_order_id for it in snapshot.deadlines) else None
+    read = False if sub_order_id in snapshot.unread_deadlines else read
     requested = entered(RequirementState.AWAITING_VALUE)
     if requested and not parts.over(order, sub_order_id):
-        text = messages.requirements_requested(order, requested, standing, zone)
+        text = messages.requirements_requested(order, requested, standing, zone, read=read)
         changes.append(_change(ChangeKind.REQUIREMENT_REQUESTED, sub_order_id, requested, text, people=True))
     if approved := entered(RequirementState.APPROVED):
         text = messages.requirements_approved(order, approved)
@@ -121,7 +123,7 @@ def _tell(
     if not (reasons and standing) and waited < timings.rejection_grace:
         looks = {*order.hint_looks, *(now + pause for pause in timings.hint_looks if now + pause > now)}
         return order.with_(hint_looks=tuple(sorted(looks))[:10]), changes
-    text = messages.requirements_rejected(order, untold, standing, len(reasons), zone)
+    text = messages.requirements_rejected(order, untold, standing, len(reasons), zone, read=read)
     rejected = _change(ChangeKind.REQUIREMENT_REJECTED, sub_order_id, untold, text, people=True)
     changes.append(
         rejected.model_copy(

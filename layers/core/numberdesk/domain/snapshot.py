@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from numberdesk.domain.words import Phase
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from numberdesk.domain.words import AssetKind, AssetState, Phase, RequirementState
+    from numberdesk.domain.words import AssetKind, AssetState, RequirementState
+
+_OVER = frozenset({Phase.ENDED, Phase.CANCELLED, Phase.FAILED, Phase.DELETED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,18 @@ class Snapshot:
     apart: Mapping[str, datetime | None] = field(default_factory=dict)
     """By number, of those whose own record was read: its deadline where it differs from that of the others in the same status
     of its sub order, none where it does not."""
+    unread_deadlines: frozenset[str] = frozenset()
+    """Sub orders with a deadline that could not be read: it stands there, whatever it is."""
     rota: int = 0
     """Where the next look goes on reading numbers one by one, and how many this one read so."""
     rota_reads: int = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether its provider calls the order over."""
+        return self.phase in _OVER
+
+    @property
+    def assets_unread(self) -> bool:
+        """Whether something that was bought may be more, or other, than what was read."""
+        return any(word.of_asset for word in self.unknown_words)

@@ -180,6 +180,7 @@ class ChangeKind(StrEnum):
     ORDER_DELETED = "OrderDeleted"
     SUB_ORDER_ENDED = "SubOrderEnded"
     ORDER_UNKNOWN = "OrderUnknown"
+    DELIVERY_UNREAD = "DeliveryUnread"
     PROVIDER_ACCOUNT_BLOCKED = "ProviderAccountBlocked"
     PROVIDER_CONTRADICTION = "ProviderContradiction"
     UNKNOWN_PROVIDER_WORD = "UnknownProviderWord"

@@ -59,6 +59,11 @@ def text(value: object) -> str | None:
     return value if 0 < len(value.encode()) <= _LONGEST else None
 
 
+def identifier(value: object) -> str | None:
+    """Give an id: a text, or a whole number as the text that it writes."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else text(value)
+
+
 def prose(value: object, *, most: int = 2000) -> str:
     """Give a text for people, its beginning where it is longer than `most` characters; empty where it is no string.
 

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
 
-from numberdesk.providers.lenient import text
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -97,7 +95,7 @@ def told(value: object) -> str:
         case int() | float():
             return f"{value}"[:_LONGEST_TOLD]
         case str():
-            return (text(value) or "(not printable)")[:_LONGEST_TOLD] if value else "(empty)"
+            return (value[:_LONGEST_TOLD] if value.isprintable() else "(not printable)") if value else "(empty)"
         case list():
             return "(a list)"
         case _:

@@ -26,6 +26,7 @@ AGES = {
     "unknown": "OldestUnknownSeconds",
     "held": "OldestHeldOrderSeconds",
     "unreadable": "OldestUnreadableSeconds",
+    "not_understood": "OldestNotUnderstoodSeconds",
 }
 """The metric of the oldest place in each list of orders that wait (see `domain.lists.waits`)."""
 

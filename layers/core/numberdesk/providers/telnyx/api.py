@@ -11,14 +11,15 @@ from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchThingError,
     RefusedError,
+    SlotBusyError,
     UnclearError,
     UnreadableError,
 )
 from numberdesk.providers.http import Http, retry_after
-from numberdesk.providers.lenient import Fields, fields, parse, rows, text
+from numberdesk.providers.lenient import Fields, fields, integer, parse, rows, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from numberdesk.domain.clock import Clock
@@ -168,8 +169,54 @@ class Api:
         body = self.get(path, *params, ("page[number]", str(page)), ("page[size]", str(size)))
         if not isinstance(body["data"], list):
             raise UnreadableError("a list that is no list")
-        pages = fields(body.get("meta")).get("total_pages")
-        return rows(body["data"]), page < pages if isinstance(pages, int) else len(body["data"]) >= size
+        pages = integer(fields(body.get("meta")).get("total_pages"))
+        return rows(body["data"]), page < pages if pages is not None else len(body["data"]) >= size
+
+    def listed(
+        self,
+        path: str,
+        *params: tuple[str, str],
+        may_go_on: Callable[[], bool] = lambda: True,
+        backwards: Callable[[Sequence[object]], bool] = lambda _: False,
+        enough: Callable[[Sequence[object]], bool] = lambda _: False,
+    ) -> tuple[object, bool]:
+        """Read a list that declares no way to page, and on where its own figures say that there is more.
+
+        Args:
+            path: the list.
+            params: its filters.
+            may_go_on: whether there may be one call more.
+            backwards: whether to go on from the last page backwards, given the first one.
+            enough: whether, given a page, none that follows is of interest.
+
+        Returns:
+            `data` as it came, of several pages one list; and whether that is all that is of interest.
+
+        Raises:
+            NotFoundError, BadRequestError, UnreadableError, AccountFaultError, SlotBusyError: the first page was not read.
+        """
+        body = self.get(path, *params)
+        first = body["data"]
+        pages = integer(fields(body.get("meta")).get("total_pages")) or 1
+        if pages == 1 or not isinstance(first, list):
+            return first, pages == 1
+        found, is_backwards = list(first), backwards(first)
+        following = range(pages, 1, -1) if is_backwards else range(2, pages + 1)
+        shown: list[object] | None = None if is_backwards else first
+        for page in following[:_MOST_PAGES]:
+            if shown is not None and enough(shown):
+                return found, True
+            if not may_go_on():
+                return found, False
+            try:
+                data = self.get(path, *params, ("page[number]", str(page)))["data"]
+            except (UnreadableError, AccountFaultError, SlotBusyError):
+                return found, False
+            if not isinstance(data, list) or not data or data == first:
+                # The first page again: it pages by no such parameter.
+                return found, False
+            found, shown = found + data, data
+        return found, len(following) <= _MOST_PAGES
 
     def create_order(self, content: dict[str, object]) -> Fields:
         """Create a number order: one call, never repeated. Telnyx declares no idempotency key for it.

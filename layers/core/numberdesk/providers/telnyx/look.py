@@ -3,6 +3,8 @@
 What is where (OpenAPI document and guides): the order lists every number with its status; sub orders embed their first 50
 numbers, and only there each requirement has a status; the deadline is on the record of a number alone; why something was
 rejected is in the comments of its sub order; what a requirement is called is in the regulatory requirements of its country.
+
+Live answers show less, and write it otherwise: whatever of them cannot be read is noted (see `Reader`), to be told once.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from numberdesk.domain.request import CriteriaItem
 from numberdesk.domain.snapshot import (
     AssetRequirementSeen,
     AssetSeen,
@@ -19,7 +23,6 @@ from numberdesk.domain.snapshot import (
     RequirementSeen,
     Snapshot,
     SubOrderSeen,
-    UnknownWord,
 )
 from numberdesk.domain.words import (
     OPEN_ASSETS,
@@ -30,16 +33,17 @@ from numberdesk.domain.words import (
     RequirementState,
     ValueKind,
 )
+from numberdesk.providers import numbers as notations
 from numberdesk.providers.base import AccountFaultError, NoSuchOrderError, SlotBusyError, UnreadableError
-from numberdesk.providers.lenient import Fields, fields, instant, rows, text
+from numberdesk.providers.lenient import Fields, fields, identifier, instant, prose, text
+from numberdesk.providers.reader import Reader
 from numberdesk.providers.telnyx.api import BadRequestError, NotFoundError, resource
 from numberdesk.providers.telnyx.deadlines import Deadlines, OpenNumber, Shown
 from numberdesk.providers.telnyx.papers import about, comments_shown
-from numberdesk.providers.telnyx.search import e164
 from numberdesk.providers.telnyx.words import value_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from numberdesk.domain.order import Order
@@ -52,6 +56,8 @@ MOST_CALLS = 25
 MOST_TIME = timedelta(seconds=60)
 """Time after which a look makes do with what it has: a Lambda has two minutes to read and to commit."""
 _MOST_MISSING_SUB_ORDERS = 5
+_MOST_FURTHER_PAGES = 8
+"""Further pages of one list that a look reads."""
 _KEPT_FOR_COMMENTS = 5
 _KEPT_FOR_NAMES = 2
 _MOST_FAILURES = 2
@@ -71,6 +77,7 @@ _ENDED_WITH = {
     "cancelled": AssetState.CANCELLED,
     "deleted": AssetState.DELETED,
 }
+_OVER = frozenset({"success", *_ENDED_WITH})
 # `status` of a number (OpenAPI: pending, success, failure).
 _NUMBER_STATUSES = frozenset({"pending", "success", "failure"})
 # `requirements_status` of a pending number (OpenAPI; guide: number orders).
@@ -120,12 +127,23 @@ class _Number:
     value: str
     id: str | None
     sub_order_id: str | None
-    state: AssetState
-    word: str
+    status: str | None
+    around: tuple[str | None, str | None]
+    """The words of its sub order and of its order."""
     country: str | None
     number_type: str | None
     requirements_status: str | None
     requirements: tuple[_Requirement, ...]
+    sparse: bool
+    """It waits for something, and its order does not show for what."""
+
+    @property
+    def state(self) -> AssetState:
+        return _state(self.status, self.requirements_status, *self.around)
+
+    @property
+    def word(self) -> str:
+        return "/".join(word for word in (self.status, self.requirements_status) if word)
 
 
 class Look:
@@ -139,9 +157,14 @@ class Look:
         self._last_call = api.calls + MOST_CALLS
         self._enough_at = api.clock.now() + MOST_TIME
         self._failures = 0
-        self._unknown: dict[UnknownWord, None] = {}
+        self._reader = Reader()
+        self._shown: dict[str, Fields] = {}
+        """The records of numbers that were read, by their id."""
         self._records: dict[str, tuple[_Requirement, ...]] = {}
         """What the records of numbers show of requirements, where they show a status."""
+        self._unread_deadlines: set[str] = set()
+        self._by_id = {asset.provider_id: asset.value for asset in order.assets if asset.provider_id}
+        self._countries = _countries(order)
 
     def snapshot(self) -> Snapshot:
         """Read.
@@ -152,12 +175,12 @@ class Look:
             UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
         """
         shown = self._read_order()
-        order_word = self._word("number_order.status", shown.get("status"), _PHASES)
+        order_word = self._reader.word("number_order.status", shown.get("status"), _PHASES)
         sub_orders = {
-            sub_order_id: (sub_order, self._word("sub_number_order.status", sub_order.get("status"), _PHASES))
+            sub_order_id: (sub_order, self._reader.word("sub_number_order.status", sub_order.get("status"), _PHASES))
             for sub_order_id, sub_order in self._read_sub_orders(shown).items()
         }
-        numbers = self._numbers(shown, order_word, sub_orders)
+        numbers = self._filled(self._numbers(shown, order_word, sub_orders))
         vetted = self._vetted(numbers, sub_orders)
         unnamed = self._unnamed(numbers, sub_orders)
         deadlines = self._deadlines(numbers)
@@ -171,6 +194,7 @@ class Look:
         comments = self._read_comments(vetted, kept=for_names + for_rota)
         names = self._read_names(unnamed, kept=for_rota)
         deadlines.go_round()
+        numbers = [self._by_itself(number) for number in numbers]
         # Not what the rota saw of requirements: it would show at one look and not at the next.
         read = {value: self._records[value] for value in deadlines.representatives if value in self._records}
         numbers = [
@@ -187,15 +211,18 @@ class Look:
                 SubOrderSeen(
                     id=sub_order_id,
                     word=word or "",
-                    country=text(sub_order.get("country_code")),
-                    number_type=text(sub_order.get("phone_number_type")),
+                    country=self._reader.text("sub_number_order.country_code", sub_order.get("country_code")),
+                    number_type=self._reader.text(
+                        "sub_number_order.phone_number_type", sub_order.get("phone_number_type")
+                    ),
                 )
                 for sub_order_id, (sub_order, word) in sub_orders.items()
             ),
             requirements=tuple(self._requirements(numbers, states, names)),
             deadlines=deadlines.seen(),
             comments=tuple(comments),
-            unknown_words=tuple(self._unknown),
+            unknown_words=self._reader.noted,
+            unread_deadlines=frozenset(self._unread_deadlines),
             apart=deadlines.apart(),
             rota=deadlines.rota,
             rota_reads=deadlines.rota_reads,
@@ -208,7 +235,7 @@ class Look:
             shown = fields(self._api.get(resource("number_orders", self._order_id))["data"])
         except NotFoundError as error:
             raise NoSuchOrderError(error.detail, code=error.code) from error
-        if shown.get("id") != self._order_id:
+        if identifier(shown.get("id")) != self._order_id:
             raise UnreadableError("an answer that does not show the order")
         return shown
 
@@ -216,33 +243,38 @@ class Look:
         ours = ("filter[order_request_id]", self._order_id)
         with_numbers = ("filter[include_phone_numbers]", "true")
         try:
-            listed = rows(self._api.get("sub_number_orders", ours, with_numbers)["data"])
+            listed = self._listed("sub_number_orders", ours, with_numbers)
         except BadRequestError:
             # This filter has come and gone in the OpenAPI document; without it, only statuses of requirements are missed.
-            listed = rows(self._api.get("sub_number_orders", ours)["data"])
-        found = {
-            sub_order_id: sub_order
-            for sub_order in listed
-            if (sub_order_id := text(sub_order.get("id")))
-            and sub_order.get("order_request_id") in (self._order_id, None)
-        }
+            listed = self._listed("sub_number_orders", ours)
+        found: dict[str, Fields] = {}
+        for sub_order in self._reader.rows("sub_number_orders", listed):
+            sub_order_id = self._reader.text("sub_number_order.id", sub_order.get("id"))
+            if sub_order_id is None:
+                self._reader.note("sub_number_order.id", sub_order.get("id"))
+            elif identifier(sub_order.get("order_request_id")) in (self._order_id, None):
+                found[sub_order_id] = sub_order
         # The list answers with paging figures and declares no way to page: ask for what it left out one by one.
         ids = order.get("sub_number_orders_ids")
-        left_out = [one for item in (ids if isinstance(ids, list) else []) if (one := text(item)) and one not in found]
+        told = [
+            self._reader.text("number_order.sub_number_orders_ids", it)
+            for it in (ids if isinstance(ids, list) else [ids])
+        ]
+        left_out = [one for one in told if one and one not in found]
         for sub_order_id in self._rotated(left_out)[:_MOST_MISSING_SUB_ORDERS]:
             sub_order = fields(self._try(resource("sub_number_orders", sub_order_id), with_numbers))
-            if sub_order.get("id") == sub_order_id:
+            if identifier(sub_order.get("id")) == sub_order_id:
                 found[sub_order_id] = sub_order
         return found
 
     def _numbers(
         self, order: Fields, order_word: str | None, sub_orders: Mapping[str, tuple[Fields, str | None]]
     ) -> list[_Number]:
-        of_order = {self._value(row): row for row in rows(order.get("phone_numbers"))}
+        of_order = {self._value(row, {}): row for row in self._rows_of_numbers(order)}
         embedded = {
-            self._value(row): (sub_order_id, row)
+            self._value(row, sub_order): (sub_order_id, row)
             for sub_order_id, (sub_order, _) in sub_orders.items()
-            for row in rows(sub_order.get("phone_numbers"))
+            for row in self._rows_of_numbers(sub_order)
         }
         of_kinds = _of_kinds(sub_orders)
         numbers = []
@@ -257,30 +289,111 @@ class Look:
                 candidates = of_kinds.get(_kind_of(shown)) or list(sub_orders)
                 sub_order_id = candidates[0] if len(candidates) == 1 else None
             sub_order_word = sub_orders[sub_order_id][1] if sub_order_id else None
-            status = self._word("phone_number.status", shown.get("status"), _NUMBER_STATUSES)
-            requirements_status = self._word(
-                "phone_number.requirements_status", shown.get("requirements_status"), _REQUIREMENTS_STATUSES
-            )
-            numbers.append(
-                _Number(
-                    value=value,
-                    id=text(shown.get("id")),
-                    sub_order_id=sub_order_id,
-                    state=_state(status, requirements_status, sub_order_word, order_word),
-                    word="/".join(word for word in (status, requirements_status) if word),
-                    country=text(shown.get("country_iso_alpha2")) or text(shown.get("country_code")),
-                    number_type=_number_type(shown),
-                    requirements_status=requirements_status,
-                    requirements=_requirements_shown(shown),
-                )
-            )
+            numbers.append(self._number(value, shown, sub_order_id, (sub_order_word, order_word)))
         return numbers
 
-    def _value(self, row: Fields) -> str | None:
-        value = e164(row.get("phone_number"))
-        if value is None and (word := text(row.get("phone_number"))):
-            self._unknown[UnknownWord("phone_number.phone_number", word)] = None
-        return value
+    def _number(
+        self, value: str, shown: Fields, sub_order_id: str | None, around: tuple[str | None, str | None]
+    ) -> _Number:
+        read = self._reader
+        status = read.word("phone_number.status", shown.get("status"), _NUMBER_STATUSES, of_asset=True)
+        if shown.get("status") in (None, "") and around[0] != "pending" and _OVER.intersection(around):
+            # Whether it was delivered is what an order that is over must tell.
+            read.note("phone_number.status", shown.get("status"), of_asset=True)
+        requirements_status = read.word(
+            "phone_number.requirements_status", shown.get("requirements_status"), _REQUIREMENTS_STATUSES
+        )
+        requirements = self._requirements_shown(shown)
+        owes = shown.get("requirements_met") is False or any(it.word != "approved" for it in requirements)
+        number_type = read.text("phone_number.phone_number_type", shown.get("phone_number_type"))
+        return _Number(
+            value=value,
+            id=read.text("phone_number.id", shown.get("id")),
+            sub_order_id=sub_order_id,
+            status=status,
+            around=around,
+            country=read.text("phone_number.country_iso_alpha2", shown.get("country_iso_alpha2"))
+            or read.text("phone_number.country_code", shown.get("country_code")),
+            number_type=number_type if number_type in _NUMBER_TYPES else None,
+            requirements_status=requirements_status,
+            requirements=requirements,
+            sparse=status == "pending" and not requirements_status and owes,
+        )
+
+    def _rows_of_numbers(self, holder: Fields) -> Iterator[Fields]:
+        """Give what is shown of each number: an object, or the number alone."""
+        shown = holder.get("phone_numbers")
+        for item in shown if isinstance(shown, list) else [shown] if shown is not None else []:
+            if isinstance(item, dict):
+                yield item
+            elif isinstance(item, str | int) and not isinstance(item, bool):
+                found = notations.numbers(item, *self._countries)
+                for value in (*found.read, *found.unread):
+                    yield {"phone_number": value}
+            else:
+                self._reader.note("phone_numbers", item, of_asset=True)
+
+    def _value(self, row: Fields, holder: Fields) -> str | None:
+        """Give a number in E.164. One that cannot be read is known by its id, where it was read before."""
+        shown = row.get("phone_number")
+        if isinstance(shown, str) and notations.E164.fullmatch(shown):
+            return shown
+        told = (row.get("country_iso_alpha2"), row.get("country_code"), holder.get("country_code"))
+        country = next((it for it in told if isinstance(it, str) and it), None)
+        known = self._by_id.get(identifier(row.get("id")) or "")
+        value = notations.number(shown, *([country] if country else self._countries))
+        if value is None:
+            self._reader.note("phone_number.phone_number", shown, of_asset=known is None)
+        return value or known
+
+    # Numbers of which the order shows little
+
+    def _filled(self, numbers: Sequence[_Number]) -> list[_Number]:
+        """Take from the record of a number the requirements status that its order does not show.
+
+        One number of a sub order is read for all that show as little. Those that stood as it did move with it; where it is not
+        read in this look, or one of them was seen to stand apart, what is on record holds.
+        """
+        known = {
+            asset.value: asset.word.removeprefix("pending/")
+            for asset in self._order.assets
+            if asset.word.startswith("pending/")
+        }
+        sparse: dict[str | None, list[_Number]] = defaultdict(list)
+        for number in numbers:
+            if number.sparse:
+                sparse[number.sub_order_id].append(number)
+        filled = {}
+        for sub_order_id in self._rotated(list(sparse)):
+            first, was = sparse[sub_order_id][0], known.get(sparse[sub_order_id][0].value)
+            may_read = self._calls_left() > _KEPT_FOR_COMMENTS + _KEPT_FOR_NAMES
+            status = self._own_status(first) if may_read and self._record(first.id) else None
+            for number in sparse[sub_order_id]:
+                own = known.get(number.value)
+                stands = status if own is None or (status is not None and own == was) else own
+                filled[number.value] = replace(number, requirements_status=stands)
+        return [filled.get(number.value, number) for number in numbers]
+
+    def _by_itself(self, number: _Number) -> _Number:
+        """Give a number of which the order shows little as its own record shows it, where that was read."""
+        status = self._own_status(number) if number.sparse else None
+        return replace(number, requirements_status=status) if status else number
+
+    def _own_status(self, number: _Number) -> str | None:
+        shown = self._shown.get(number.id or "", {}).get("requirements_status")
+        field = "number_order_phone_number.requirements_status"
+        return self._reader.word(field, shown, _REQUIREMENTS_STATUSES)
+
+    def _record(self, number_id: str | None) -> Fields:
+        """Read a number's own record, once in a look; empty where it cannot be read."""
+        if number_id is None:
+            return {}
+        if number_id not in self._shown:
+            record = fields(self._try(resource("number_order_phone_numbers", number_id)))
+            if identifier(record.get("id")) != number_id:
+                return {}
+            self._shown[number_id] = record
+        return self._shown[number_id]
 
     # Deadlines
 
@@ -320,18 +433,19 @@ class Look:
 
     def _read_number(self, number: OpenNumber) -> Shown | None:
         """Read a number's record: its deadline, which may be none, and what it shows of requirements."""
-        if number.id is None:
+        record = self._record(number.id)
+        if not record:
             return None
-        record = fields(self._try(resource("number_order_phone_numbers", number.id)))
-        if record.get("id") != number.id:
-            return None
-        shown = _requirements_shown(record)
+        shown = self._requirements_shown(record)
         if any(requirement.word for requirement in shown):
             self._records[number.value] = shown
         # "At which point the deadline is erased" (guide: number orders): none means that nothing is owed.
         deadline = record.get("deadline")
-        value = instant(deadline) if deadline else None
-        return Shown(value) if value is not None or not deadline else None
+        value = self._reader.instant("number_order_phone_number.deadline", deadline)
+        if value is None and deadline not in (None, ""):
+            self._unread_deadlines.add(number.sub_order_id)
+            return None
+        return Shown(value)
 
     # Requirements, their names, and comments
 
@@ -346,7 +460,6 @@ class Look:
         for number in living:
             for requirement in number.requirements:
                 if requirement.word:
-                    self._word("regulatory_requirement.status", requirement.word, _REQUIREMENTS)
                     seen = (_requirement_state(requirement.word), requirement.word)
                     key = (number.sub_order_id, number.requirements_status, requirement.id)
                     shown[key] = min(shown.get(key, seen), seen, key=_rank)
@@ -405,30 +518,22 @@ class Look:
             for number in numbers
             if number.state in OPEN_ASSETS and any(requirement.id not in named for requirement in number.requirements)
         }
-        wanted = (
-            (text(sub_order.get("country_code")), text(sub_order.get("phone_number_type")))
-            for sub_order_id, (sub_order, _) in sub_orders.items()
-            if sub_order_id in lacking
-        )
+        wanted = (_kind_of(sub_order) for sub_order_id, (sub_order, _) in sub_orders.items() if sub_order_id in lacking)
         return list(dict.fromkeys((country, kind) for country, kind in wanted if country and kind))
 
     def _read_names(self, wanted: Sequence[tuple[str, str]], *, kept: int) -> dict[str, tuple[str, str | None]]:
         """Read name and kind of requirements, by id."""
         names: dict[str, tuple[str, str | None]] = {}
-        for country, number_type in self._rotated(wanted):
+        for kind in self._rotated(wanted):
             if self._calls_left() <= kept:
                 break
-            data = self._try(
-                "regulatory_requirements",
-                ("filter[country_code]", country),
-                ("filter[phone_number_type]", number_type),
-                ("filter[action]", "ordering"),
-            )
-            for row in rows(data):
-                for requirement in rows(row.get("regulatory_requirements")):
-                    requirement_id, name = text(requirement.get("id")), text(requirement.get("name"))
+            data = self._or_none(partial(self._listed, "regulatory_requirements", *_names_of(*kind), kept=kept))
+            for row in self._reader.rows("regulatory_requirements", data):
+                for requirement in self._reader.rows("regulatory_requirements", row.get("regulatory_requirements")):
+                    requirement_id = self._reader.text("regulatory_requirement.id", requirement.get("id"))
+                    name = " ".join(prose(requirement.get("name"), most=256).split())
                     if requirement_id and name:
-                        names[requirement_id] = (name, _kind(requirement))
+                        names[requirement_id] = (name, self._kind(requirement))
         return names
 
     def _vetted(self, numbers: Sequence[_Number], sub_orders: Iterable[str]) -> list[str]:
@@ -445,9 +550,39 @@ class Look:
         for sub_order_id in sub_order_ids:
             if self._calls_left() <= kept:
                 break
-            data = self._try("comments", *about(sub_order_id))
-            comments |= {comment.id: comment for comment in comments_shown(data, sub_order_id)}
+            read = partial(self._listed, backwards=_oldest_first, enough=self._all_seen, kept=kept)
+            data = self._or_none(partial(read, "comments", *about(sub_order_id)))
+            shown = comments_shown(self._reader, data, sub_order_id, self._api.clock.now())
+            comments |= {comment.id: comment for comment in shown}
         return list(comments.values())
+
+    def _all_seen(self, page: Sequence[object]) -> bool:
+        """Whether every comment of a page is on record: those of further pages, which are older, are too."""
+        seen = set(self._order.comments_seen)
+        return all(identifier(fields(row).get("id")) in seen for row in page)
+
+    def _requirements_shown(self, shown: Fields) -> tuple[_Requirement, ...]:
+        found = []
+        for row in self._reader.rows("phone_number.regulatory_requirements", shown.get("regulatory_requirements")):
+            requirement_id = self._reader.text("regulatory_requirement.requirement_id", row.get("requirement_id"))
+            if requirement_id is None:
+                self._reader.note("regulatory_requirement.requirement_id", row.get("requirement_id"))
+                continue
+            found.append(
+                _Requirement(
+                    id=requirement_id,
+                    kind=self._kind(row),
+                    # Only whether there is one: values are personal.
+                    has_value=row.get("field_value") not in (None, ""),
+                    word=self._reader.word("regulatory_requirement.status", row.get("status"), _REQUIREMENTS),
+                )
+            )
+        return tuple(found)
+
+    def _kind(self, row: Fields) -> str | None:
+        word = self._reader.text("regulatory_requirement.field_type", row.get("field_type"))
+        kind = value_kind(word)
+        return word if kind is ValueKind.UNKNOWN else kind.value
 
     # The budget of calls
 
@@ -460,8 +595,12 @@ class Look:
         """Read `data` of something that the look can do without; None where there is no call left, or it fails."""
         if self._calls_left() < 1:
             return None
+        return self._or_none(lambda: self._api.get(path, *params)["data"])
+
+    def _or_none(self, read: Callable[[], object]) -> object:
+        """Read, and count it where that fails."""
         try:
-            return self._api.get(path, *params)["data"]
+            return read()
         except (NotFoundError, BadRequestError):
             return None
         except UnreadableError:
@@ -476,12 +615,47 @@ class Look:
         start = self._order.version % len(items) if items else 0
         return [*items[start:], *items[:start]]
 
-    def _word(self, field: str, value: object, known: Iterable[str]) -> str | None:
-        """Read a word of an enumeration; one that is not known is told."""
-        word = text(value)
-        if word and word not in known:
-            self._unknown[UnknownWord(field, word)] = None
-        return word
+    def _listed(
+        self,
+        path: str,
+        *params: tuple[str, str],
+        kept: int = 0,
+        backwards: Callable[[Sequence[object]], bool] = lambda _: False,
+        enough: Callable[[Sequence[object]], bool] = lambda _: False,
+    ) -> object:
+        """Read `data` of a list, with further pages while there are calls; that there are more is noted."""
+        last = self._api.calls + _MOST_FURTHER_PAGES
+        data, whole = self._api.listed(
+            path,
+            *params,
+            may_go_on=lambda: self._api.calls <= last and self._calls_left() > kept,
+            backwards=backwards,
+            enough=enough,
+        )
+        if not whole:
+            self._reader.note(path, "more pages than were read")
+        return data
+
+
+def _countries(order: Order) -> tuple[str, ...]:
+    """The countries that an order's numbers may be of."""
+    asked = (item.criteria.country for item in order.request.items if isinstance(item, CriteriaItem))
+    chosen = (asset.country for asset in order.assets)
+    return tuple(dict.fromkeys(country for country in (*asked, *chosen) if country))
+
+
+def _names_of(country: str, number_type: str) -> tuple[tuple[str, str], ...]:
+    """Give the filters of the requirements of a country's numbers."""
+    return (
+        ("filter[country_code]", country),
+        ("filter[phone_number_type]", number_type),
+        ("filter[action]", "ordering"),
+    )
+
+
+def _oldest_first(page: Sequence[object]) -> bool:
+    dates = [at for row in page if (at := instant(fields(row).get("created_at")))]
+    return bool(dates) and dates[0] < dates[-1]
 
 
 def _state(
@@ -513,31 +687,6 @@ def _of_kinds(sub_orders: Mapping[str, tuple[Fields, str | None]]) -> dict[tuple
 
 def _kind_of(shown: Fields) -> tuple[str | None, str | None]:
     return text(shown.get("country_code")), text(shown.get("phone_number_type"))
-
-
-def _number_type(shown: Fields) -> str | None:
-    word = text(shown.get("phone_number_type"))
-    return word if word in _NUMBER_TYPES else None
-
-
-def _requirements_shown(shown: Fields) -> tuple[_Requirement, ...]:
-    return tuple(
-        _Requirement(
-            id=requirement_id,
-            kind=_kind(row),
-            # Only whether there is one: values are personal.
-            has_value=row.get("field_value") not in (None, ""),
-            word=text(row.get("status")),
-        )
-        for row in rows(shown.get("regulatory_requirements"))
-        if (requirement_id := text(row.get("requirement_id")))
-    )
-
-
-def _kind(row: Fields) -> str | None:
-    word = text(row.get("field_type"))
-    kind = value_kind(word)
-    return word if kind is ValueKind.UNKNOWN else kind.value
 
 
 def _derived(number: _Number, requirement: _Requirement) -> tuple[RequirementState, str]:

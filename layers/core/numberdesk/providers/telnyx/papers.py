@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.providers.base import NotSentError, RefusedError, UnclearError, UnreadableError
-from numberdesk.providers.lenient import Fields, instant, prose, rows, text
+from numberdesk.providers.lenient import Fields, prose, rows, text
+from numberdesk.providers.reader import Reader
 from numberdesk.providers.telnyx.api import BadRequestError, NotFoundError, SatisfiedError, resource
 from numberdesk.providers.telnyx.words import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from numberdesk.domain.order import Order, SubOrder
     from numberdesk.domain.values import Address
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 # Of a requirement group; the last is in the guide (requirement groups) and not in the OpenAPI document.
 _USELESS_GROUPS = frozenset({"declined", "expired", "no-longer-eligible"})
 
+_COMMENTERS = frozenset({"admin", "user"})
 _LONGEST_COMMENT = 50_000
 """Characters. Telnyx publishes no limit; what no item of the table holds would stop every look at its order."""
 
@@ -186,8 +189,12 @@ def check_group(api: Api, group_id: str, country: str | None, number_type: str |
 
 
 def comments(api: Api, sub_order_id: str) -> list[CommentSeen]:
-    """Read the comments of a sub order."""
-    return comments_shown(api.get("comments", *about(sub_order_id))["data"], sub_order_id)
+    """Read the comments of a sub order, all of them."""
+    data, whole = api.listed("comments", *about(sub_order_id))
+    if not whole:
+        raise UnreadableError("more comments than can be read")
+    # A comment of ours that was taken for a reviewer's would be written a second time.
+    return comments_shown(Reader(), data, sub_order_id, api.clock.now(), untyped_by_provider=False)
 
 
 def about(sub_order_id: str) -> tuple[tuple[str, str], tuple[str, str]]:
@@ -195,23 +202,38 @@ def about(sub_order_id: str) -> tuple[tuple[str, str], tuple[str, str]]:
     return ("filter[comment_record_type]", "sub_number_order"), ("filter[comment_record_id]", sub_order_id)
 
 
-def comments_shown(data: object, sub_order_id: str) -> list[CommentSeen]:
-    """Read the comments of an answer that are a sub order's."""
-    return [
-        CommentSeen(
-            id=comment_id,
-            sub_order_id=sub_order_id,
-            body=prose(body, most=_LONGEST_COMMENT),
-            by_provider=row.get("commenter_type") == "admin",
-            at=at,
-            read=instant(row.get("read_at")) is not None,
+def comments_shown(
+    reader: Reader, data: object, sub_order_id: str, now: datetime, *, untyped_by_provider: bool = True
+) -> list[CommentSeen]:
+    """Read the comments of an answer that are a sub order's. One whose date cannot be read counts as written now.
+
+    One that does not say who wrote it counts as the provider's: a comment too many is told, and not one too few.
+    """
+    found = []
+    for row in reader.rows("comments", data):
+        if row.get("comment_record_id") not in (sub_order_id, None):
+            continue
+        comment_id, body = reader.text("comment.id", row.get("id")), row.get("body")
+        if comment_id is None:
+            reader.note("comment.id", row.get("id"))
+        if not isinstance(body, str):
+            reader.note("comment.body", body, personal=True)
+        if comment_id is None or not isinstance(body, str):
+            continue
+        commenter = reader.word("comment.commenter_type", row.get("commenter_type"), _COMMENTERS)
+        at, read_at = reader.instant("comment.created_at", row.get("created_at")), row.get("read_at")
+        reader.instant("comment.read_at", read_at)
+        found.append(
+            CommentSeen(
+                id=comment_id,
+                sub_order_id=sub_order_id,
+                body=prose(body, most=_LONGEST_COMMENT),
+                by_provider=commenter != "user" if commenter else untyped_by_provider,
+                at=at or now,
+                read=read_at not in (None, "", False),
+            )
         )
-        for row in rows(data)
-        if (comment_id := text(row.get("id")))
-        and isinstance(body := row.get("body"), str)
-        and (at := instant(row.get("created_at")))
-        and row.get("comment_record_id") in (sub_order_id, None)
-    ]
+    return found
 
 
 def comment(api: Api, sub_order_id: str, body: str) -> str:

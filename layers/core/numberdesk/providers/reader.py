@@ -1,0 +1,88 @@
+"""Reading an answer field by field. Whatever stands there and cannot be read is noted, to be told once: it never just goes missing.
+
+Absent and null are no fault: live answers leave out most of what is documented.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from numberdesk.domain.snapshot import UnknownWord
+from numberdesk.providers import lenient, numbers
+from numberdesk.providers.numbers import told
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from numberdesk.providers.lenient import Fields
+
+
+class Reader:
+    """Reads the answers of one look. `field` is what to call the place: never a value."""
+
+    def __init__(self) -> None:
+        """Begin with nothing noted."""
+        self._noted: dict[UnknownWord, None] = {}
+
+    @property
+    def noted(self) -> tuple[UnknownWord, ...]:
+        """What could not be read, each once."""
+        return tuple(self._noted)
+
+    def note(self, field: str, value: object, *, of_asset: bool = False, personal: bool = False) -> None:
+        """Note what cannot be read: as it stands there, or of what is personal its type alone."""
+        word = "(text)" if personal and isinstance(value, str) and value else told(value)
+        self._noted[UnknownWord(field, word, of_asset)] = None
+
+    def rows(self, field: str, value: object, *, of_asset: bool = False) -> list[Fields]:
+        """Give the objects of a list; one object in place of a list is a list of one."""
+        if value is None:
+            return []
+        found = []
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict) and item:
+                found.append(item)
+            else:
+                self.note(field, item, of_asset=of_asset)
+        return found
+
+    def text(self, field: str, value: object) -> str | None:
+        """Give an id or a word. A whole number is the id that it writes."""
+        found = lenient.identifier(value)
+        if found is None and value not in (None, ""):
+            self.note(field, value)
+        return found
+
+    def word(self, field: str, value: object, known: Collection[str], *, of_asset: bool = False) -> str | None:
+        """Give a word of an enumeration, however its case and its hyphens are written; one that is not known is noted and given too."""
+        found = lenient.text(value)
+        if found is None:
+            if value not in (None, ""):
+                self.note(field, value, of_asset=of_asset)
+            return None
+        if found in known:
+            return found
+        same = {_plain(it): it for it in known}
+        if _plain(found) in same:
+            return same[_plain(found)]
+        self.note(field, found, of_asset=of_asset)
+        return found
+
+    def instant(self, field: str, value: object) -> datetime | None:
+        """Give an instant."""
+        found = lenient.instant(value)
+        if found is None and value not in (None, ""):
+            self.note(field, value)
+        return found
+
+    def number(self, field: str, value: object, *countries: str) -> str | None:
+        """Give a number in E.164. Where one is named, none may be missing: an absent one is noted too."""
+        found = numbers.number(value, *countries)
+        if found is None:
+            self.note(field, value, of_asset=True)
+        return found
+
+
+def _plain(word: str) -> str:
+    return word.strip().casefold().replace("_", "-").replace(" ", "-")

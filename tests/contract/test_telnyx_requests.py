@@ -272,6 +272,9 @@ def _create_address(desk: Desk) -> None:
         "administrative_area": "BE",
         "postal_code": "10115",
         "country_code": "DE",
+        "borough": "Mitte",
+        "neighborhood": "Scheunenviertel",
+        "phone_number": "+4930901820",
     }
     for name in ({"business_name": "Example GmbH"}, {"first_name": "Erika", "last_name": "Mustermann"}):
         desk.adapter.create_address(Address.model_validate(place | name), _REFERENCE)

@@ -9,7 +9,9 @@ import pytest
 from tests.support.imports import ROOT, first_party, imported, tree
 
 FUNCTIONS = sorted((ROOT / "functions").glob("*/*.py"))
-SHARED_BY_PROVIDERS = {f"numberdesk.providers.{name}" for name in ("base", "http", "lenient", "numbers", "reader", "registry")}
+SHARED_BY_PROVIDERS = {
+    f"numberdesk.providers.{name}" for name in ("base", "http", "lenient", "numbers", "reader", "registry")
+}
 
 # What each part may import of ours. A package stands for all that is in it.
 OURS = {

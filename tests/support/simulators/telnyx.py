@@ -285,7 +285,7 @@ class TelnyxSimulator(TelnyxAccount):
     def _get_order(self, order_id: str) -> Response:
         if order_id not in self.life.orders:
             raise self._not_found()
-        return json_response({"data": shape.order(self._seen(order_id), self.life)})
+        return json_response({"data": shape.seen(shape.order(self._seen(order_id), self.life), self.settings)})
 
     def _update_order(self, order_id: str) -> Response:
         body = self._body()
@@ -329,7 +329,8 @@ class TelnyxSimulator(TelnyxAccount):
 
     def _sub_response(self, sub_id: str, with_numbers: bool) -> Response:
         order = self._seen(sub_id)
-        return json_response({"data": shape.sub_order(self._sub(order, sub_id), order, self.life, with_numbers)})
+        shown = shape.sub_order(self._sub(order, sub_id), order, self.life, with_numbers)
+        return json_response({"data": shape.seen(shown, self.settings)})
 
     def _list_sub_orders(self) -> Response:
         filters = self._filters(
@@ -348,9 +349,7 @@ class TelnyxSimulator(TelnyxAccount):
             if (body := shape.sub_order(sub, order, self.life, with_numbers))
             and all(str(body[name]) == value for name, value in filters.items())
         ]
-        # meta comes although no paging parameter is declared
-        meta = {"page_number": 1, "page_size": max(len(found), 20), "total_pages": 1, "total_results": len(found)}
-        return json_response({"data": found, "meta": meta})
+        return self._cut(shape.seen(found, self.settings))
 
     def _get_sub_order(self, sub_id: str) -> Response:
         return self._sub_response(sub_id, self._filters("include_phone_numbers").get("include_phone_numbers") == "true")
@@ -400,7 +399,8 @@ class TelnyxSimulator(TelnyxAccount):
         order = self._seen(number_id)
         sub, number = self._number(order, number_id)
         with_status = self.settings.requirement_status_everywhere
-        return json_response({"data": shape.number_order_phone_number(number, sub, order, with_status)})
+        shown = shape.number_order_phone_number(number, sub, order, with_status)
+        return json_response({"data": shape.seen(shown, self.settings)})
 
     def _list_numbers(self) -> Response:
         country = self._filters("country_code").get("country_code")
@@ -442,8 +442,7 @@ class TelnyxSimulator(TelnyxAccount):
             and filters.get("comment_record_type") in (None, c.record_type)
             and filters.get("comment_record_id") in (None, c.record_id)
         ]
-        meta = {"page_number": 1, "page_size": max(len(found), 20), "total_pages": 1, "total_results": len(found)}
-        return json_response({"data": found, "meta": meta})
+        return self._cut(found)
 
     def _may_read(self, record_id: str) -> bool:
         order, group = self._owner.get(record_id), self.papers.groups.get(record_id)
@@ -509,8 +508,7 @@ class TelnyxSimulator(TelnyxAccount):
     def _list_requirement_types(self) -> Response:
         name = self._filters("name][contains").get("name][contains", "")
         data = [shape.requirement_type(t) for c in REQUIREMENTS for t in requirement_types(c) if name in t.name]
-        meta = {"page_number": 1, "page_size": max(len(data), 20), "total_pages": 1, "total_results": len(data)}
-        return json_response({"data": data, "meta": meta})
+        return self._cut(data)
 
     def _get_requirement_type(self, type_id: str) -> Response:
         for item in (t for country in REQUIREMENTS for t in requirement_types(country)):
@@ -603,6 +601,8 @@ class TelnyxSimulator(TelnyxAccount):
                 raise refusal(400, "10004", f"{name} is required", f"/{name}")
         if not (body.get("business_name") or (body.get("first_name") and body.get("last_name"))):
             raise refusal(422, "10027", "business_name, or first_name and last_name, are needed")
+        if self.settings.live and self.settings.validates_addresses and body.get("validate_address", True):
+            raise refusal(422, "10027", "Address is not valid for emergency use", "/street_address")
         return json_response({"data": self.papers.new_address(paper_id, body, self.clock.now())})
 
     def _get_address(self, paper_id: str) -> Response:

@@ -97,15 +97,25 @@ class TelnyxHttp(TelnyxDesk):
             raise refusal(400, "10015", "The request body is not a JSON object.")
         return body
 
+    def _cut(self, found: list[dict[str, Any]]) -> Response:
+        """A list that declares no pages, and has them all the same: live ones show the first."""
+        if self.settings.live:
+            number = request.args.get("page[number]", "1")
+            return self._page(found, int(number) if number.isdigit() else 1, self.settings.page_size)
+        return self._page(found, 1, max(len(found), 20))
+
     def _paged(self, found: list[dict[str, Any]]) -> Response:
         """The page of a list that was asked for by ``page[number]`` and ``page[size]``."""
         number, size = request.args.get("page[number]", "1"), request.args.get("page[size]", "20")
         if not (number.isdigit() and size.isdigit() and int(number) >= 1 and 1 <= int(size) <= 250):
             raise refusal(400, "10033", "page[number] is 1 or more, page[size] 1 to 250")
+        return self._page(found, int(number), int(size))
+
+    def _page(self, found: list[dict[str, Any]], number: int, size: int) -> Response:
         meta = {
-            "page_number": int(number),
-            "page_size": int(size),
-            "total_pages": -(-len(found) // int(size)),
+            "page_number": number,
+            "page_size": size,
+            "total_pages": -(-len(found) // size),
             "total_results": len(found),
         }
-        return json_response({"data": found[(int(number) - 1) * int(size) :][: int(size)], "meta": meta})
+        return json_response({"data": found[(number - 1) * size :][:size], "meta": meta})

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import phonenumbers
+
 from tests.support.simulators.base import iso_z
 
 if TYPE_CHECKING:
@@ -114,6 +116,53 @@ def order(item: Order, life: Lifecycle, date: Date = micro_z, numbers: list[Any]
         "created_at": date(item.created_at),
         "updated_at": date(item.updated_at),
     }
+
+
+def seen(body: Any, settings: TelnyxSettings, *, within: bool = False) -> Any:
+    """An answer of GET as this account is shown it: as documented, but for what the settings say; ``within`` the numbers of an order."""
+    if isinstance(body, list):
+        return [seen(item, settings, within=within) for item in body]
+    if not isinstance(body, dict):
+        return body
+    is_sparse = within and settings.live and settings.sparse_numbers
+    waits = body.get("status") == "pending" and body.get("requirements_met") is False
+    leaves_out = {"requirements_status"} if is_sparse and waits else set()
+    shown = {name: value for name, value in body.items() if name not in leaves_out}
+    return {
+        name: _NOTATIONS[name](value, settings)
+        if name in _NOTATIONS and isinstance(value, str)
+        else seen(value, settings, within=within or name == "phone_numbers")
+        for name, value in shown.items()
+    }
+
+
+def _deadline(written: str, settings: TelnyxSettings) -> Any:
+    at = datetime.fromisoformat(written)
+    seconds = int(at.timestamp())
+    return {
+        "iso": written,
+        "seconds": seconds,
+        "milliseconds": seconds * 1000,
+        "text": f"{at:%d %b %Y}",
+        "far": "9999-12-31T23:59:59Z",
+    }[settings.deadline_notation]
+
+
+def _phone_number(written: str, settings: TelnyxSettings) -> Any:
+    parsed = phonenumbers.parse(written)
+    return {
+        "e164": written,
+        "integer": int(written.removeprefix("+")),
+        "national": phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL),
+        "masked": f"{written[:-4]}----",
+    }[settings.number_notation]
+
+
+def _status(written: str, settings: TelnyxSettings) -> Any:
+    return {"text": written, "object": {"value": written}, "upper": written.upper()}[settings.status_notation]
+
+
+_NOTATIONS = {"deadline": _deadline, "phone_number": _phone_number, "status": _status}
 
 
 def listed_order(item: Order, life: Lifecycle) -> dict[str, Any]:

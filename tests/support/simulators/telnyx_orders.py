@@ -71,6 +71,21 @@ class TelnyxSettings(Settings):
     """filter[customer_reference] matches what contains the text, whatever its case."""
     requirement_status_everywhere: bool = False
     """Show each requirement's status in GET /number_orders/{id} and /number_order_phone_numbers too."""
+    sparse_numbers: bool = True
+    """Live: pending numbers in an order and its sub orders show ``requirements_met: false`` and no ``requirements_status``.
+
+    Their own records do.
+    """
+    page_size: int = 20
+    """Live: how many comments, sub orders and requirement types one answer holds, although none of these declares pages."""
+    deadline_notation: str = "iso"
+    """Or ``seconds``, ``milliseconds`` (since 1970), ``text`` (10 Mar 2026), ``far`` (the year 9999)."""
+    number_notation: str = "e164"
+    """Or ``integer``, ``national``, ``masked``."""
+    status_notation: str = "text"
+    """Or ``object``, ``upper``."""
+    validates_addresses: bool = True
+    """Live: refuse an address that is no emergency address, unless ``validate_address`` is false."""
     check_criteria: bool = True
     """Refuse a text that breaks its acceptance criteria."""
     owned_lag_seconds: float = 0

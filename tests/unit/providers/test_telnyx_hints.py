@@ -113,7 +113,7 @@ def test_event_without_a_usable_id_is_known_by_its_body(event_id: object) -> Non
         ("2024-09-13T09:12:21", datetime(2024, 9, 13, 9, 12, 21, tzinfo=UTC)),
         ("0001-01-01T00:00:00+23:00", None),
         ("yesterday", None),
-        (1726218741, None),
+        (1726218741, datetime(2024, 9, 13, 9, 12, 21, tzinfo=UTC)),
         (None, None),
     ],
 )

@@ -24,7 +24,7 @@ from tests.support.simulators.clock import Clock
 from tests.support.simulators.telnyx import TelnyxSimulator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numberdesk.domain.snapshot import AssetSeen
     from numberdesk.providers.base import Provider
@@ -527,6 +527,7 @@ def test_comments_are_kept_apart_by_who_wrote_them() -> None:
 
 def test_each_number_has_its_own_requirements() -> None:
     bought = _Bought(("DE", "local", 60))
+    bought.simulator.configure(sparse_numbers=False)
     first, *_, last = bought.look().assets
     requirements = {it.id: it.name for it in bought.look().requirements}
     bought.adapter.supply(
@@ -764,3 +765,335 @@ def test_no_answer_crashes_a_look(mutations: list[tuple[int, object]], remove: b
     repr(snapshot).encode()
     assert all(asset.value.startswith("+") for asset in snapshot.assets)
     assert all(seen.numbers >= 1 for seen in snapshot.requirements)
+
+
+# What is written otherwise: read where it has one meaning, told where it has none, and never left out in silence
+
+
+def _drifted(place: str, value: object) -> _Telnyx:
+    """An order of two German numbers of which one place says something else."""
+    rows = [_german(0), _german(1)]
+    telnyx = _Telnyx(rows)
+    telnyx.subs = [{**telnyx.subs[0], "country_code": "DE"}]
+    telnyx.order["sub_number_orders_ids"] = ["s-n-0"]
+    record = {"deadline": "2026-12-06T08:00:00Z", "requirements_status": "requirement-info-pending"}
+    comment = {"id": "c-1", "body": "Why.", "commenter_type": "admin", "created_at": "2026-11-22T08:00:00Z"}
+    holder, _, name = place.partition(".")
+    holders: dict[str, dict[str, Any]] = {
+        "order": telnyx.order,
+        "sub_order": telnyx.subs[0],
+        "number": rows[0],
+        "requirement": rows[0]["regulatory_requirements"][0],
+        "record": record,
+        "comment": comment,
+    }
+    holders[holder][name] = value
+    telnyx.number = lambda number_id: {"id": number_id, **record}
+    telnyx.comments = [comment]
+    return telnyx
+
+
+def _german(index: int) -> dict[str, Any]:
+    row = {**_row(index), "country_code": "DE"}
+    row["regulatory_requirements"] = [{"requirement_id": "r-0", "field_type": "address", "field_value": None}]
+    return row
+
+
+_ODD: tuple[object, ...] = ({"value": "x"}, [], ["x"], 7.5, True, "\ud800")
+_TYPES = {
+    "dict": "(an object)",
+    "list": "(a list)",
+    "bool": "(true or false)",
+    "float": "7.5",
+    "str": "(not printable)",
+}
+_PLACES = {
+    "order.status": "number_order.status",
+    "sub_order.status": "sub_number_order.status",
+    "sub_order.country_code": "sub_number_order.country_code",
+    "sub_order.phone_number_type": "sub_number_order.phone_number_type",
+    "number.status": "phone_number.status",
+    "number.requirements_status": "phone_number.requirements_status",
+    "number.phone_number": "phone_number.phone_number",
+    "number.id": "phone_number.id",
+    "requirement.requirement_id": "regulatory_requirement.requirement_id",
+    "requirement.status": "regulatory_requirement.status",
+    "requirement.field_type": "regulatory_requirement.field_type",
+    "record.deadline": "number_order_phone_number.deadline",
+    "comment.id": "comment.id",
+    "comment.created_at": "comment.created_at",
+    "comment.read_at": "comment.read_at",
+    "comment.commenter_type": "comment.commenter_type",
+}
+
+
+@pytest.mark.parametrize("odd", _ODD, ids=repr)
+@pytest.mark.parametrize(("place", "field"), _PLACES.items())
+def test_a_value_in_another_notation_is_told(place: str, field: str, odd: object) -> None:
+    told = {word.field: word.word for word in _drifted(place, odd).look().unknown_words}
+    assert told[field] == _TYPES[type(odd).__name__]
+
+
+def test_an_answer_as_documented_has_nothing_to_tell() -> None:
+    assert _drifted("order.status", "pending").look().unknown_words == ()
+
+
+@pytest.mark.parametrize(
+    ("deadline", "read"),
+    [
+        (1796544000, True),
+        ("1796544000", True),
+        (1796544000000, True),
+        ("2026-12-06T09:00:00+01:00", True),
+        ("10 Mar 2026", False),
+        ("9999-12-31T23:59:59Z", False),
+        (7, False),
+        ({"at": "2026-12-06T08:00:00Z"}, False),
+    ],
+)
+def test_a_deadline_is_read_or_its_sub_order_has_one_that_is_unread(deadline: object, read: bool) -> None:
+    snapshot = _drifted("record.deadline", deadline).look()
+    assert snapshot.deadlines == ((DeadlinesSeen("s-n-0", ((NOW + timedelta(days=14), 2),)),) if read else ())
+    assert snapshot.unread_deadlines == (frozenset() if read else {"s-n-0"})
+    assert bool(snapshot.unknown_words) is not read
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [493030901820, "493030901820", "030 30901820", "+49 (30) 309018-20", {"phone_number": "+493030901820"}],
+)
+def test_a_number_in_another_notation_is_the_same_number(shown: object) -> None:
+    snapshot = _drifted("number.phone_number", shown).look()
+    assert "+493030901820" in {asset.value for asset in snapshot.assets}
+    assert snapshot.unknown_words == ()
+
+
+def test_a_number_that_cannot_be_read_is_known_by_its_id_or_may_be_something_bought() -> None:
+    telnyx = _drifted("number.phone_number", "soon")
+    [word] = telnyx.look().unknown_words
+    assert word == UnknownWord("phone_number.phone_number", "soon", of_asset=True)
+    known = Asset(value="+4930111111", state=AssetState.PENDING, word="pending", provider_id="n-0")
+    snapshot = _adapter(httpx.MockTransport(telnyx)).observe(_order().with_(assets=(known,)))
+    assert "+4930111111" in {asset.value for asset in snapshot.assets}
+    assert not snapshot.assets_unread
+
+
+@pytest.mark.parametrize(
+    ("shown", "values", "unread"),
+    [
+        ({"id": "n-0", "phone_number": "+493030901820", "status": "success"}, {"+493030901820"}, set()),
+        ("+493030901820", {"+493030901820"}, set()),
+        (["+493030901820", "+493030901821"], {"+493030901820", "+493030901821"}, set()),
+        ("+493030901820, +493030901821", {"+493030901820", "+493030901821"}, set()),
+        ([493030901820], {"+493030901820"}, set()),
+        ({"count": 2}, set(), {"(null)"}),
+        ([["+493030901820"], None], set(), {"(a list)", "(null)"}),
+        (True, set(), {"(true or false)"}),
+    ],
+)
+def test_numbers_that_are_no_list_of_objects(shown: object, values: set[str], unread: set[str]) -> None:
+    telnyx = _Telnyx([_german(0)], phone_numbers=shown, status="success")
+    telnyx.subs[0]["status"] = "success"
+    order = _order().with_(request=Request.of(_message(("DE", "local", 2))))
+    snapshot = _adapter(httpx.MockTransport(telnyx)).observe(order)
+    assert {asset.value for asset in snapshot.assets} == values
+    of_numbers = {word.word for word in snapshot.unknown_words if word.field != "phone_number.status"}
+    assert of_numbers == unread
+    # Each number that tells no status, in an order that is over, may have been delivered.
+    assert snapshot.assets_unread is bool(unread or (values and not isinstance(shown, dict)))
+
+
+@pytest.mark.parametrize("word", ["Pending", "PENDING", " pending "])
+def test_a_word_s_case_is_no_other_word(word: str) -> None:
+    snapshot = _drifted("number.status", word).look()
+    assert {asset.state for asset in snapshot.assets} == {AssetState.ACTION_REQUIRED}
+    assert snapshot.unknown_words == ()
+    snapshot = _drifted("number.requirements_status", "REQUIREMENT_INFO_PENDING").look()
+    assert {asset.word for asset in snapshot.assets} == {"pending/requirement-info-pending"}
+
+
+@pytest.mark.parametrize("torn", [None, 7, {}, {"id": None, "status": "success"}, {"status": "success"}, ["s-n-0"]])
+def test_a_sub_order_that_cannot_be_read_is_told(torn: object) -> None:
+    telnyx = _Telnyx([_row(0)])
+    telnyx.subs.append(torn)
+    snapshot = telnyx.look()
+    assert [it.id for it in snapshot.sub_orders] == ["s-n-0"]
+    assert [word.field.partition(".")[0] for word in snapshot.unknown_words] in (
+        ["sub_number_order"],
+        ["sub_number_orders"],
+    )
+
+
+def test_ids_that_are_whole_numbers_are_ids() -> None:
+    telnyx = _Telnyx([{**_row(0), "id": 11}])
+    telnyx.subs[0]["id"] = 22
+    telnyx.order["sub_number_orders_ids"] = [22]
+    telnyx.number = lambda number_id: {"id": int(number_id), "deadline": "2026-12-06T08:00:00Z"}
+    snapshot = telnyx.look()
+    assert [it.id for it in snapshot.sub_orders] == ["22"]
+    assert [it.provider_id for it in snapshot.assets] == ["11"]
+    assert [it.sub_order_id for it in snapshot.deadlines] == ["22"]
+
+
+def test_no_value_of_a_requirement_and_no_comment_is_told_as_a_word() -> None:
+    secret = "Erika Mustermann"
+    telnyx = _drifted("requirement.field_value", {"name": secret})
+    telnyx.comments = [{"id": "c-1", "body": {"text": secret}}, {"id": {"x": 1}, "body": secret}]
+    snapshot = telnyx.look()
+    assert "Mustermann" not in repr(snapshot)
+    assert {word.field for word in snapshot.unknown_words} == {"comment.body", "comment.id"}
+
+
+# Answers that show little
+
+
+def _sparse(statuses: Mapping[str, str | None], status: str = "pending") -> _Telnyx:
+    """An order of one sub order whose numbers show that something is not met, and not what; their records do."""
+    rows = [
+        {
+            "id": number_id,
+            "phone_number": f"+4930{1000000 + index}",
+            "country_code": "DE",
+            "phone_number_type": "local",
+            "status": status,
+            "requirements_met": False,
+        }
+        for index, number_id in enumerate(statuses)
+    ]
+    telnyx = _Telnyx(rows)
+    telnyx.subs = [{**telnyx.subs[0], "country_code": "DE"}]
+    telnyx.order["sub_number_orders_ids"] = [telnyx.subs[0]["id"]]
+    telnyx.number = lambda number_id: {
+        "id": number_id,
+        "deadline": "2026-12-06T08:00:00Z",
+        "requirements_status": statuses[number_id],
+        "regulatory_requirements": [{"requirement_id": "r-0", "field_type": "address", "field_value": None}],
+    }
+    return telnyx
+
+
+def test_what_an_order_does_not_show_of_its_numbers_their_records_do() -> None:
+    telnyx = _sparse(dict.fromkeys((f"n-{index}" for index in range(3)), "requirement-info-pending"))
+    snapshot = telnyx.look()
+    assert {(it.state, it.word) for it in snapshot.assets} == {
+        (AssetState.ACTION_REQUIRED, "pending/requirement-info-pending")
+    }
+    assert [(it.id, it.state) for it in snapshot.requirements] == [("r-0", RequirementState.AWAITING_VALUE)]
+    assert snapshot.deadlines == (DeadlinesSeen("s-n-0", ((NOW + timedelta(days=14), 3),)),)
+    # Not a call more than where the order shows it: the record is read for its deadline anyway.
+    assert telnyx.count("number_order_phone_numbers") == 3
+
+
+def test_a_number_that_stands_apart_does_not_go_to_and_fro() -> None:
+    statuses: dict[str, str | None] = dict.fromkeys((f"n-{index}" for index in range(40)), "requirement-info-pending")
+    statuses["n-30"] = "requirement-info-under-review"
+    telnyx, order = _sparse(statuses), _order()
+    adapter = _adapter(httpx.MockTransport(telnyx))
+    words: list[dict[str, str]] = []
+    for _ in range(8):
+        snapshot = adapter.observe(order)
+        words.append({it.value: it.word.partition("/")[2] for it in snapshot.assets})
+        order = order.with_(
+            rota=snapshot.rota,
+            assets=tuple(Asset(value=it.value, state=it.state, word=it.word) for it in snapshot.assets),
+        )
+    apart = [shown["+49301000030"] for shown in words]
+    assert apart == sorted(apart), "found once by the rota, it stays"
+    assert apart[-1] == "requirement-info-under-review"
+    assert {shown["+49301000000"] for shown in words} == {"requirement-info-pending"}
+    statuses |= dict.fromkeys(statuses, "requirement-info-under-review")
+    assert {it.word for it in adapter.observe(order).assets} == {"pending/requirement-info-under-review"}
+
+
+def test_what_was_read_of_a_number_holds_while_its_record_cannot_be_read() -> None:
+    telnyx = _sparse({"n-0": "requirement-info-pending"})
+    telnyx.failing = {"number_order_phone_numbers": httpx.Response(503)}
+    [first] = telnyx.look().assets
+    assert (first.state, first.word) == (AssetState.PENDING, "pending")
+    known = Asset(value=first.value, state=AssetState.ACTION_REQUIRED, word="pending/requirement-info-pending")
+    [again] = _adapter(httpx.MockTransport(telnyx)).observe(_order().with_(assets=(known,))).assets
+    assert (again.state, again.word) == (AssetState.ACTION_REQUIRED, "pending/requirement-info-pending")
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_sparse_sub_orders_take_no_more_calls_than_there_are(count: int) -> None:
+    telnyx = _Telnyx([_row(index) for index in range(count)])
+    for row in telnyx.rows:
+        del row["requirements_status"]
+    snapshot = telnyx.look()
+    assert len(telnyx.asked) <= 25
+    assert len(snapshot.assets) == count
+
+
+# Lists that are cut
+
+
+class _Paged:
+    """A list in pages that `page[number]` gives, with the figures of all of them."""
+
+    def __init__(
+        self, telnyx: _Telnyx, resource: str, pages: Sequence[list[Any]], *, pages_at_all: bool = True
+    ) -> None:
+        self.telnyx, self.resource, self.pages, self.pages_at_all = telnyx, resource, pages, pages_at_all
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path != f"/v2/{self.resource}":
+            return self.telnyx(request)
+        self.telnyx(request)
+        number = int(request.url.params.get("page[number]", "1")) if self.pages_at_all else 1
+        meta = {"page_number": number, "total_pages": len(self.pages)}
+        return httpx.Response(200, json={"data": self.pages[number - 1], "meta": meta})
+
+    def look(self, **changes: Any) -> Snapshot:
+        self.telnyx.asked.clear()
+        return _adapter(httpx.MockTransport(self)).observe(_order().with_(**changes))
+
+
+def _comments(*ids: int) -> list[dict[str, Any]]:
+    return [
+        {"id": f"c-{it}", "body": "x", "commenter_type": "admin", "created_at": f"2026-11-22T07:{it:02}:00Z"}
+        for it in ids
+    ]
+
+
+@pytest.mark.parametrize("pages", [[(1, 2), (3, 4), (5, 6)], [(6, 5), (4, 3), (2, 1)]], ids=["oldest", "newest"])
+def test_comments_are_read_to_the_last_page(pages: list[tuple[int, ...]]) -> None:
+    paged = _Paged(_Telnyx([_row(0)]), "comments", [_comments(*page) for page in pages])
+    snapshot = paged.look()
+    assert {it.id for it in snapshot.comments} == {f"c-{it}" for it in range(1, 7)}
+    assert snapshot.unknown_words == ()
+    # What is on record already is not read again: one page, or the first and the last.
+    paged.look(comments_seen=tuple(f"c-{it}" for it in range(1, 7)))
+    assert paged.telnyx.count("comments") == (2 if pages[0] == (1, 2) else 1)
+
+
+@pytest.mark.parametrize("first", [1, 59])
+def test_of_many_pages_of_comments_the_newest_are_read_and_the_rest_is_told(first: int) -> None:
+    ids = list(range(1, 60) if first == 1 else range(59, 0, -1))
+    paged = _Paged(_Telnyx([_row(0)]), "comments", [_comments(*ids[at : at + 2]) for at in range(0, 59, 2)])
+    snapshot = paged.look()
+    assert len(paged.telnyx.asked) <= 25
+    assert {"c-59", "c-58", "c-57"} <= {it.id for it in snapshot.comments}
+    assert [word.field for word in snapshot.unknown_words] == ["comments"]
+
+
+def test_a_list_that_has_more_pages_and_no_way_to_them_is_told() -> None:
+    paged = _Paged(_Telnyx([_row(0)]), "comments", [_comments(1), []], pages_at_all=False)
+    snapshot = paged.look()
+    assert [it.id for it in snapshot.comments] == ["c-1"]
+    assert snapshot.unknown_words == (UnknownWord("comments", "more pages than were read"),)
+
+
+def test_sub_orders_are_read_to_the_last_page() -> None:
+    telnyx = _Telnyx([_row(index) for index in range(9)])
+    telnyx.order["sub_number_orders_ids"] = []
+    paged = _Paged(telnyx, "sub_number_orders", [telnyx.subs[:3], telnyx.subs[3:6], telnyx.subs[6:]])
+    assert len(paged.look().sub_orders) == 9
+
+
+def test_names_of_requirements_are_read_to_the_last_page() -> None:
+    pages: list[list[Any]] = [
+        [{"regulatory_requirements": [{"id": f"r-{index}", "name": f"Paper {index}"}]}] for index in (7, 0)
+    ]
+    snapshot = _Paged(_Telnyx([_row(0)]), "regulatory_requirements", pages).look()
+    assert [it.name for it in snapshot.requirements] == ["Paper 0"]

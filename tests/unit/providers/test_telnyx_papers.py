@@ -521,10 +521,36 @@ def test_address_is_created_as_telnyx_takes_it() -> None:
                 "postal_code": "51147",
                 "country_code": "DE",
                 "business_name": "",
+                "address_book": False,
+                "validate_address": False,
                 "customer_reference": "reference-1",
             },
         )
     ]
+
+
+@pytest.mark.parametrize("name", ["address_book", "validate_address"])
+def test_what_telnyx_does_with_an_address_is_a_setting(name: str) -> None:
+    def adapter(value: object, telnyx: _Telnyx) -> Provider:
+        credentials = Credentials("telnyx", "default", "https://api.telnyx.com/v2", {"api_key": "KEY"}, {name: value})
+        return build(credentials, _Still(), Timings(), transport=httpx.MockTransport(telnyx))
+
+    telnyx = _Telnyx(_data(id="1293384261075731499"))
+    fuller = _ADDRESS.model_copy(update={"borough": "Mitte", "neighborhood": "Kiez", "phone_number": "+4930901820"})
+    adapter(True, telnyx).create_address(fuller, "reference-1")  # noqa: FBT003 - a setting's value
+    [(_, _, sent)] = telnyx.sent
+    other = ({"address_book", "validate_address"} - {name}).pop()
+    assert (sent[name], sent[other]) == (True, False)
+    assert (sent["borough"], sent["neighborhood"], sent["phone_number"]) == ("Mitte", "Kiez", "+4930901820")
+    with pytest.raises(AccountFaultError, match=name):
+        adapter("yes", telnyx)
+
+
+def test_an_address_that_is_none_for_emergencies_is_taken() -> None:
+    bought = _Bought(("DE", "local", 1))
+    assert bought.adapter.create_address(_ADDRESS, "reference-1")
+    [asked] = bought.simulator.requests("create_address")
+    assert (asked.json["address_book"], asked.json["validate_address"]) == (False, False)
 
 
 def test_address_and_document_are_taken_as_values() -> None:

@@ -160,9 +160,69 @@ def test_documents_come_in_two_forms(client: httpx.Client) -> None:
 
 
 def test_address_needs_somebody(client: httpx.Client) -> None:
-    content = {"street_address": "Platz 1", "locality": "Berlin", "country_code": "DE", "first_name": "Erika"}
+    content: dict[str, Any] = {"street_address": "Platz 1", "locality": "Berlin", "country_code": "DE"}
+    content |= {"first_name": "Erika", "validate_address": False}
     assert client.post("/addresses", json=content).status_code == 422
     assert made(client, "/addresses", **content, business_name="Example GmbH")["id"].isdigit()
+
+
+def test_address_is_validated_for_emergencies_unless_told_otherwise(
+    simulator: TelnyxSimulator, client: httpx.Client
+) -> None:
+    content = {"street_address": "Platz 1", "locality": "Berlin", "country_code": "DE", "business_name": "Example GmbH"}
+    assert client.post("/addresses", json=content).status_code == 422
+    assert client.post("/addresses", json={**content, "validate_address": True}).status_code == 422
+    assert client.post("/addresses", json={**content, "validate_address": False}).is_success
+    simulator.configure(live=False)
+    assert client.post("/addresses", json=content).is_success
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_lists_without_declared_pages_are_cut_where_live(
+    simulator: TelnyxSimulator, client: httpx.Client, live: bool
+) -> None:
+    simulator.configure(live=live, page_size=2)
+    bought = order(client, "DE")
+    for index in range(5):
+        simulator.comment("*", f"Comment {index}")
+    about = {"filter[comment_record_id]": bought["sub_number_orders_ids"][0]}
+    pages = [client.get("/comments", params={**about, "page[number]": number}).json() for number in (1, 2, 3)]
+    assert [len(page["data"]) for page in pages] == ([2, 2, 1] if live else [5, 5, 5])
+    assert pages[0]["meta"]["total_pages"] == (3 if live else 1)
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_pending_numbers_in_an_order_show_little_where_live(
+    simulator: TelnyxSimulator, client: httpx.Client, live: bool
+) -> None:
+    simulator.configure(live=live)
+    bought = order(client, "DE")
+    [shown] = client.get(f"/number_orders/{bought['id']}").json()["data"]["phone_numbers"]
+    assert (shown["requirements_met"], "requirements_status" in shown) == (False, not live)
+    record = client.get(f"/number_order_phone_numbers/{shown['id']}").json()["data"]
+    assert record["requirements_status"] == "requirement-info-pending"
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "kind"),
+    [
+        ({"deadline_notation": "seconds"}, "deadline", int),
+        ({"deadline_notation": "text"}, "deadline", str),
+        ({"number_notation": "integer"}, "phone_number", int),
+        ({"number_notation": "masked"}, "phone_number", str),
+        ({"status_notation": "object"}, "status", dict),
+    ],
+)
+def test_values_drift_on_request(
+    simulator: TelnyxSimulator, client: httpx.Client, settings: dict[str, Any], field: str, kind: type
+) -> None:
+    bought = order(client, "DE")
+    path = f"/number_order_phone_numbers/{bought['phone_numbers'][0]['id']}"
+    before = client.get(path).json()["data"][field]
+    simulator.configure(**settings)
+    after = client.get(path).json()["data"][field]
+    assert isinstance(after, kind)
+    assert after != before
 
 
 def test_comment_gets_more_time_later_and_silently(simulator: TelnyxSimulator, client: httpx.Client) -> None:

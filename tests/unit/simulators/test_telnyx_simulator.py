@@ -22,6 +22,7 @@ START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 @pytest.fixture
 def simulator() -> TelnyxSimulator:
     simulator = TelnyxSimulator(Clock(START), keys=["KEY"], webhook_urls=["https://desk.example/hook"])
+    simulator.configure(sparse_numbers=False)
     simulator.outbox.send = lambda url, headers, body: 200
     return simulator
 

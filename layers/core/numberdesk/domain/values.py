@@ -56,8 +56,13 @@ class Address(_Value):
     business_name: Line | None = None
     first_name: Line | None = None
     last_name: Line | None = None
+    phone_number: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")] | None = Field(
+        default=None, description="Whoever lives or works there, in E.164.", examples=["+4930901820"]
+    )
     street_address: Line
     extended_address: Line | None = None
+    borough: Line | None = Field(default=None, description="Where the country's addresses have one.")
+    neighborhood: Line | None = None
     locality: Line
     administrative_area: Line | None = None
     postal_code: Annotated[str, Field(min_length=1, max_length=32)] | None = None

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from numberdesk.providers.http import Transport
 
 _SETTINGS = ("connection_id", "messaging_profile_id", "billing_group_id")
+_OF_ADDRESSES = ("address_book", "validate_address")
+"""Of addresses: true at Telnyx by default, and false here. What an order is answered with belongs in no address book, and what
+validates addresses for emergency use may refuse others (OpenAPI document: addresses)."""
 
 
 def build(
@@ -56,7 +59,7 @@ def build(
 
     Args:
         credentials: value `api_key`; settings `connection_id`, `messaging_profile_id`, `billing_group_id`, each of them
-            given to every order where it is there.
+            given to every order where it is there; `address_book` and `validate_address` (both false), given to every address.
         clock: for pauses.
         timings: time-outs.
         before_call: called before every call.
@@ -70,9 +73,14 @@ def build(
     for name, value in settings.items():
         if text(value) is None:
             raise AccountFaultError(f"the setting {name} must be a string")
-    return Telnyx(
-        Api(credentials, clock, timings, before_call=before_call, throttled=throttled, transport=transport), settings
-    )
+    of_addresses: dict[str, bool] = {}
+    for name in _OF_ADDRESSES:
+        flag = credentials.settings.get(name, False)
+        if not isinstance(flag, bool):
+            raise AccountFaultError(f"the setting {name} must be true or false")
+        of_addresses[name] = flag
+    api = Api(credentials, clock, timings, before_call=before_call, throttled=throttled, transport=transport)
+    return Telnyx(api, settings, of_addresses)
 
 
 class Telnyx(NotAble):
@@ -80,10 +88,11 @@ class Telnyx(NotAble):
 
     can_find = True
 
-    def __init__(self, api: Api, settings: Mapping[str, object]) -> None:
-        """Keep the calls, and what is given to every order; `build` makes them."""
+    def __init__(self, api: Api, settings: Mapping[str, object], of_addresses: Mapping[str, bool]) -> None:
+        """Keep the calls, and what is given to every order and every address; `build` makes them."""
         self._api = api
         self._settings = settings
+        self._of_addresses = of_addresses
 
     def plan(
         self, message: OrderMessage, *, exclude: frozenset[str] = frozenset(), frozen: Sequence[Asset] = ()
@@ -198,7 +207,7 @@ class Telnyx(NotAble):
 
     def create_address(self, address: Address, reference: str) -> str:
         """See `Vetting.create_address`."""
-        return papers.create_address(self._api, address, reference)
+        return papers.create_address(self._api, address, reference, self._of_addresses)
 
     def upload_document(self, content: bytes, filename: str, content_type: str, reference: str) -> str:  # noqa: ARG002
         """See `Vetting.upload_document`. Telnyx is told no content type: it goes by name and content."""

@@ -367,11 +367,16 @@ class Look:
         for sub_order_id in self._rotated(list(sparse)):
             first, was = sparse[sub_order_id][0], known.get(sparse[sub_order_id][0].value)
             may_read = self._calls_left() > _KEPT_FOR_COMMENTS + _KEPT_FOR_NAMES
-            status = self._own_status(first) if may_read and self._record(first.id) else None
+            record = self._record(first.id) if may_read else {}
+            status, requirements = self._own_status(first), self._requirements_shown(record)
             for number in sparse[sub_order_id]:
                 own = known.get(number.value)
                 stands = status if own is None or (status is not None and own == was) else own
-                filled[number.value] = replace(number, requirements_status=stands)
+                # Which requirements there are holds for all of them; where each stands does not.
+                theirs = requirements if number is first else tuple(replace(it, word=None) for it in requirements)
+                filled[number.value] = replace(
+                    number, requirements_status=stands, requirements=number.requirements or theirs
+                )
         return [filled.get(number.value, number) for number in numbers]
 
     def _by_itself(self, number: _Number) -> _Number:

@@ -34,12 +34,12 @@ _Call = tuple[str, dict[str, object]]
 # Addresses and documents
 
 
-def create_address(api: Api, address: Address, reference: str) -> str:
-    """Create an address and give its id."""
+def create_address(api: Api, address: Address, reference: str, settings: Mapping[str, bool]) -> str:
+    """Create an address, as the account's `settings` say, and give its id."""
     told = address.model_dump(mode="json", exclude_none=True)
     # The OpenAPI document requires all three, and says that either the first two or the last must be told.
     names = {name: "" for name in ("first_name", "last_name", "business_name") if name not in told}
-    return _id(api.write("POST", "addresses", {**told, **names, "customer_reference": reference}))
+    return _id(api.write("POST", "addresses", {**told, **names, **settings, "customer_reference": reference}))
 
 
 def upload_document(api: Api, content: bytes, filename: str, reference: str) -> str:

@@ -127,6 +127,10 @@ ORDERS: dict[str, dict[str, Any]] = {
             {"criteria": {"country": "US", "city": "Seattle", "state": "WA"}, "quantity": 3},
         ],
     },
+    "tulsa-2": {
+        "provider": "callfire",
+        "items": [{"criteria": {"country": "US", "city": "Tulsa", "state": "OK"}, "quantity": 2}],
+    },
 }
 """The order messages of the history: they are also the examples of the message's schema."""
 REFUSED: dict[str, Any] = {
@@ -392,6 +396,7 @@ def events() -> list[Event]:
     _missed(scene)
     _ends(scene)
     _unclear(scene)
+    _unread(scene)
     _part_ended(scene)
     _money(scene)
     scene.message({"order_id": "lisbon-desk-1", **REFUSED})
@@ -671,3 +676,16 @@ def _unclear(scene: Scene) -> None:
     scene.look("seattle-campaign", 5 * MINUTE)
     scene.found = [Placed("176234001", "PROCESSING")]
     scene.look("seattle-campaign", HOUR)
+
+
+def _unread(scene: Scene) -> None:
+    """An order that is over, with numbers in a notation that has no one meaning."""
+    scene.order("tulsa-2", Placed("176234117"))
+    field = "number_order.LocalNumbers.fulfilled"
+    scene.snapshot = Snapshot(
+        "176234117",
+        Phase.ENDED,
+        "FINISHED",
+        unknown_words=tuple(UnknownWord(field, word, of_asset=True) for word in ("918-555-01**", "918-555-02**")),
+    )
+    scene.look("tulsa-2", HOUR)

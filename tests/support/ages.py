@@ -138,6 +138,11 @@ def mend(provider: str) -> Act:
     return lambda watch: watch.world.simulators[provider].clear_faults()
 
 
+def drift(**settings: str) -> Act:
+    """Let Telnyx write values another way."""
+    return lambda watch: watch.world.telnyx.configure(**settings)
+
+
 def ask(method: str, path: str, sent: Any = None) -> Act:
     """Ask the API for something, which it does."""
 
@@ -296,6 +301,13 @@ TROUBLES: dict[str, Trouble] = {
         mend("telesign"),
         before=ordered,
         long=timedelta(minutes=80),
+    ),
+    "OldestNotUnderstoodAlarm": Trouble(
+        "The order with something in its provider's answers that could not be read for the longest time",
+        drift(deadline_notation="text"),
+        drift(deadline_notation="iso"),
+        before=ordered,
+        long=timedelta(hours=4) - timedelta(minutes=10),
     ),
     "DriftFoundTelnyxAlarm": Trouble(
         "Changes that looks found and no notification had told",

@@ -191,7 +191,7 @@ OWNED = {
 
 def test_owned_numbers_are_listed_from_the_oldest() -> None:
     seen: list[httpx.Request] = []
-    body = {"data": [OWNED, {"phone_number": "12345"}, {"phone_number": "+4930901820"}], "meta": {"total_pages": 1}}
+    body = {"data": [OWNED, {"phone_number": "12345"}, None, {"phone_number": "+4930901820"}], "meta": {"total_pages": 1}}
     assert _answering(httpx.Response(200, json=body), seen).owned(None) == OwnedPage(
         items=(
             Owned(
@@ -204,11 +204,19 @@ def test_owned_numbers_are_listed_from_the_oldest() -> None:
                 since=datetime(2019, 10, 23, 18, 10, tzinfo=UTC),
             ),
             Owned(value="+4930901820", kind=AssetKind.NUMBER),
-        )
+        ),
+        unread=("12345", "(null)"),
     )
     [request] = seen
     assert request.url.path == "/v2/phone_numbers"
     assert request.url.params.multi_items() == [("sort", "purchased_at"), ("page[number]", "1"), ("page[size]", "100")]
+
+
+@pytest.mark.parametrize("shown", [4930901820, "030 901820", "+49 30 901820"])
+def test_owned_numbers_in_another_notation_are_the_same(shown: object) -> None:
+    row = {"phone_number": shown, "country_iso_alpha2": "DE"}
+    page = _answering(httpx.Response(200, json={"data": [row]})).owned(None)
+    assert ([it.value for it in page.items], page.unread) == (["+4930901820"], ())
 
 
 def test_every_page_is_reached(adapter: Provider, simulator: TelnyxSimulator) -> None:
@@ -293,6 +301,7 @@ def test_orders_are_listed_with_reference_and_date() -> None:
             OnOrder(provider_order_id="2"),
         ),
         cursor="2",
+        unread=("(null)",),
     )
     assert adapter.orders("3").cursor is None
     assert [(it.url.path, it.url.params.multi_items()) for it in seen] == [

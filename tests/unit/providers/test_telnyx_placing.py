@@ -319,8 +319,14 @@ def test_any_success_with_an_id_is_a_purchase(status: int) -> None:
     assert _place(status, {"data": {"id": "1", "status": None}}) == Placed("1")
 
 
+def test_an_id_that_is_a_whole_number_is_one() -> None:
+    assert _place(200, {"data": {"id": 7, "status": "pending"}}) == Placed("7", "pending")
+    answer = _page([{"id": 7, "customer_reference": REFERENCE}], total_pages=1)
+    assert _adapter(_answering(answer)).find(ORDER, None) == [Placed("7")]
+
+
 @pytest.mark.parametrize(
-    "body", [None, [], {}, {"data": None}, {"data": []}, {"data": {}}, {"data": {"id": None}}, {"data": {"id": 7}}]
+    "body", [None, [], {}, {"data": None}, {"data": []}, {"data": {}}, {"data": {"id": None}}, {"data": {"id": 7.5}}]
 )
 def test_success_without_an_id_is_unclear(body: object) -> None:
     with pytest.raises(UnclearError):
@@ -636,6 +642,10 @@ def test_find_without_paging_figures_goes_on_while_pages_are_full() -> None:
         httpx.Response(400, json=_error("10031")),
         _page([{"id": None, "customer_reference": REFERENCE}], total_pages=1),
         _page([{"id": "1"}], total_pages=1000),
+        _page([{"id": "1", "customer_reference": {"value": REFERENCE}}], total_pages=1),
+        _page([{"id": "1", "customer_reference": 7}], total_pages=1),
+        _page([None], total_pages=1),
+        _page([{"id": "1", "customer_reference": REFERENCE}, "2"], total_pages=1),
     ],
 )
 def test_find_that_did_not_see_everything_says_nothing(answer: httpx.Response) -> None:

@@ -38,14 +38,15 @@ class Shop(Carrier):
         self.has: list[Owned] = []
         self.sold: list[OnOrder] = []
         self.broken: Exception | None = None
+        self.unread: tuple[str, ...] = ()
 
     def owned(self, cursor: str | None) -> base.OwnedPage:
         if self.broken is not None:
             raise self.broken
-        return base.OwnedPage(tuple(self.has), None)
+        return base.OwnedPage(tuple(self.has), None, self.unread)
 
     def orders(self, cursor: str | None) -> base.OrdersPage:
-        return base.OrdersPage(tuple(self.sold), None)
+        return base.OrdersPage(tuple(self.sold), None, self.unread)
 
 
 class Account:
@@ -110,6 +111,20 @@ def holding(account: Account, count: int, orders: int = 1) -> None:
 
 def owned(values: Iterable[str]) -> list[Owned]:
     return [Owned(value=value, kind=AssetKind.NUMBER, since=LONG_AGO) for value in values]
+
+
+# What is listed and cannot be read
+
+
+def test_what_cannot_be_read_there_is_told_and_nothing_is_called_gone(account: Account) -> None:
+    holding(account, 2)
+    account.shop.unread = ("555-010x",)
+    assert account.compare() == ("unread_order/555-010x", "unread_owned/555-010x")
+    assert account.compare() == ("unread_order/555-010x", "unread_owned/555-010x")
+    [told] = account.told()
+    assert told == {kind: {"count": 1, "first": ["555-010x"]} for kind in ("unread_owned", "unread_order")}
+    account.shop.unread = ()
+    assert account.compare() == ("vanished/+49000000000", "vanished/+49000000001")
 
 
 # Several purchases of one order

@@ -236,6 +236,8 @@ _DIFFERENCES = {
     "orphan_order": "orders there that are no order's here",
     "double_order": "references that two orders there carry",
     "vanished_order": "open orders here that are not listed there",
+    "unread_owned": "owned there, in a notation that cannot be read; nothing is called gone while there are any",
+    "unread_order": "orders there whose id cannot be read",
 }
 
 

@@ -157,6 +157,8 @@ class OwnedPage:
 
     items: tuple[Owned, ...]
     cursor: str | None = None
+    unread: tuple[str, ...] = ()
+    """What is listed and could not be read: any of it may be anything of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,8 @@ class OrdersPage:
 
     items: tuple[OnOrder, ...]
     cursor: str | None = None
+    unread: tuple[str, ...] = ()
+    """What is listed and could not be read."""
 
 
 class Vetting(Protocol):

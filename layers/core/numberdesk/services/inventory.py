@@ -46,6 +46,7 @@ _JUST_NOW = timedelta(hours=1)
 """What is younger may be on its way into the records."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
 """Nothing is younger, not even what is told by its day alone."""
+_UNREAD_OWNED, _UNREAD_ORDER = "unread_owned", "unread_order"
 _FIRST = 20
 _MOST_CHARACTERS = 390_000
 """Of the differences of one account, which lie in one item of the table: even if nothing of them can be packed."""
@@ -64,6 +65,9 @@ class _Page(Protocol[T_co]):
     @property
     def cursor(self) -> str | None: ...
 
+    @property
+    def unread(self) -> tuple[str, ...]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
@@ -72,6 +76,9 @@ class _Seen:
     owned: Mapping[str, Owned]
     on_order: Mapping[str, OnOrder] | None
     """None where the provider does not list its orders."""
+    unread_owned: Sequence[str] = ()
+    """What it lists and could not be read: it may be whatever is missed."""
+    unread_orders: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +149,8 @@ class Stocktaker:
             *self._vanished(provider, connection, seen, known, began_at),
             *self._doubles(known),
             *self._orders(provider, account, seen, known, began_at, young),
+            *(f"{_UNREAD_OWNED}/{word}" for word in seen.unread_owned),
+            *(f"{_UNREAD_ORDER}/{word}" for word in seen.unread_orders),
         }
         self._enrich(seen, known, last.finished_at)
         # The others have their turn when these are settled.
@@ -159,18 +168,22 @@ class Stocktaker:
 
     def _see(self, provider: str, connection: Provider) -> _Seen:
         abilities = registry.capabilities(provider).abilities
-        owned = self._owned(connection) if Ability.OWNED in abilities else {}
+        unread_owned: list[str] = []
+        unread_orders: list[str] = []
+        owned = self._owned(connection, unread_owned) if Ability.OWNED in abilities else {}
         on_order: dict[str, OnOrder] | None = None
         if Ability.ORDERS in abilities:
             try:
-                on_order = {it.provider_order_id: it for it in _pages(connection.orders, self.desk.clock)}
+                on_order = {
+                    it.provider_order_id: it for it in _pages(connection.orders, self.desk.clock, unread_orders)
+                }
             except NotAbleError:
                 on_order = None
-        return _Seen(owned, on_order)
+        return _Seen(owned, on_order, unread_owned, unread_orders)
 
-    def _owned(self, connection: Provider) -> dict[str, Owned]:
+    def _owned(self, connection: Provider, unread: list[str]) -> dict[str, Owned]:
         owned: dict[str, Owned] = {}
-        for it in _pages(connection.owned, self.desk.clock):
+        for it in _pages(connection.owned, self.desk.clock, unread):
             # One that was given back may be listed beside the same one that was got again.
             if owned.get(_same(it.value), it).given_back or not it.given_back:
                 owned[_same(it.value)] = it
@@ -216,8 +229,11 @@ class Stocktaker:
             return
         held = {_same(it.value): it for it in known.holdings if it.since < began_at}
         missing = held.keys() - _kept(seen.owned)
-        if missing:
-            missing -= _kept(self._owned(connection))
+        unread = list(seen.unread_owned)
+        if missing and not unread:
+            missing -= _kept(self._owned(connection, unread))
+        if unread:
+            return
         sure = self._sure([held[value] for value in missing])
         yield from (f"vanished/{it.value}" for it in sure)
 
@@ -271,6 +287,8 @@ class Stocktaker:
         yield from (f"double_order/{reference}" for reference in ours_twice)
         for ours in known.open_orders:
             placed_before = ours.placed_at is not None and ours.placed_at < began_at
+            if seen.unread_orders:
+                return
             if ours.state in FOLLOWED and placed_before and ours.provider_order_id not in seen.on_order:
                 yield f"vanished_order/{ours.order_id}"
 
@@ -338,8 +356,8 @@ def _kept(owned: Mapping[str, Owned]) -> set[str]:
     return {value for value, it in owned.items() if not it.given_back}
 
 
-def _pages(read: Callable[[str | None], _Page[T]], clock: Clock) -> Iterator[T]:
-    """Give all items of a list that is read by pages, whatever looks take their turns in between."""
+def _pages(read: Callable[[str | None], _Page[T]], clock: Clock, unread: list[str]) -> Iterator[T]:
+    """Give all items of a list that is read by pages, whatever looks take their turns in between; `unread` takes what is none."""
     cursor, waits = None, 0
     for _ in range(_MOST_PAGES):
         try:
@@ -351,6 +369,7 @@ def _pages(read: Callable[[str | None], _Page[T]], clock: Clock) -> Iterator[T]:
             clock.sleep(error.retry_after)
             continue
         yield from page.items
+        unread += page.unread
         cursor = page.cursor
         if cursor is None:
             return

@@ -14,7 +14,7 @@ from numberdesk.providers.base import (
     UnclearError,
     UnreadableError,
 )
-from numberdesk.providers.lenient import text
+from numberdesk.providers.lenient import identifier, text
 from numberdesk.providers.telnyx import market, papers, registrations
 from numberdesk.providers.telnyx.again import Again
 from numberdesk.providers.telnyx.api import Api
@@ -156,7 +156,7 @@ class Telnyx(NotAble):
             UnclearError: something may have been bought.
         """
         created = self._api.create_order({**plan.payload, "customer_reference": reference})
-        order_id = text(created.get("id"))
+        order_id = identifier(created.get("id"))
         if order_id is None:
             raise UnclearError("a success without an order id")
         return Placed(order_id, text(created.get("status")))
@@ -170,8 +170,11 @@ class Telnyx(NotAble):
         found: dict[str, Placed] = {}
         for shown in self._api.pages("number_orders", ("filter[customer_reference]", order.reference)):
             # Whether the filter matches exactly is not said.
-            if shown.get("customer_reference") == order.reference:
-                order_id = text(shown.get("id"))
+            reference = shown.get("customer_reference")
+            if not isinstance(reference, str | None):
+                raise UnreadableError("an order that may have our reference, and does not show it")
+            if reference == order.reference:
+                order_id = identifier(shown.get("id"))
                 if order_id is None:
                     raise UnreadableError("an order with our reference and no id")
                 word = text(shown.get("status"))

@@ -159,18 +159,21 @@ class Api:
         found: list[Fields] = []
         for page in range(1, _MOST_PAGES + 1):
             shown, more = self.page(path, page, *params)
-            found += shown
+            found += rows(shown)
+            if not all(map(fields, shown)):
+                # What is not there may be what is looked for.
+                raise UnreadableError("a list with something in it that is no object")
             if not more:
                 return found
         raise UnreadableError(f"more than {_MOST_PAGES} pages")
 
-    def page(self, path: str, page: int, *params: tuple[str, str], size: int = PAGE_SIZE) -> tuple[list[Fields], bool]:
+    def page(self, path: str, page: int, *params: tuple[str, str], size: int = PAGE_SIZE) -> tuple[list[object], bool]:
         """Read one page of a list, from 1, and say whether there are more. Raises as `get` does."""
         body = self.get(path, *params, ("page[number]", str(page)), ("page[size]", str(size)))
         if not isinstance(body["data"], list):
             raise UnreadableError("a list that is no list")
         pages = integer(fields(body.get("meta")).get("total_pages"))
-        return rows(body["data"]), page < pages if pages is not None else len(body["data"]) >= size
+        return body["data"], page < pages if pages is not None else len(body["data"]) >= size
 
     def listed(
         self,

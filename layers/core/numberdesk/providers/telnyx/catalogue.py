@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain.catalogue import Criteria, Specification
 from numberdesk.domain.words import ValueKind
-from numberdesk.providers.base import RefusedError
+from numberdesk.providers.base import RefusedError, UnreadableError
 from numberdesk.providers.lenient import Fields, fields, integer, prose, rows, text
 from numberdesk.providers.telnyx.api import BadRequestError, NotFoundError
 from numberdesk.providers.telnyx.words import value_kind
@@ -39,11 +39,15 @@ def catalogue(api: Api, country: str | None, number_type: str | None, number: st
         raise RefusedError("Telnyx lists requirements by country, or for one number; name either")
     filters = {"country_code": country, "phone_number_type": number_type, "phone_number": number, "action": "ordering"}
     try:
-        body = api.get("regulatory_requirements", *((f"filter[{name}]", it) for name, it in filters.items() if it))
+        given = ((f"filter[{name}]", it) for name, it in filters.items() if it)
+        data, whole = api.listed("regulatory_requirements", *given)
     except (NotFoundError, BadRequestError) as error:
         raise RefusedError(f"Telnyx lists no such requirements: {error.detail}", code=error.code) from error
+    if not whole:
+        # A value for one that was not read would be refused as asked for by nobody.
+        raise UnreadableError("more requirements than can be read")
     found: dict[tuple[str, str | None, str | None], tuple[Fields, str | None, str | None]] = {}
-    for row in rows(body["data"]):
+    for row in rows(data):
         of = (text(row.get("country_code")) or country, text(row.get("phone_number_type")) or number_type)
         if text(row.get("action")) in _ELSEWHERE or country not in (None, of[0]) or number_type not in (None, of[1]):
             continue
@@ -160,7 +164,8 @@ def _lacks(shown: Fields) -> bool:
 
 def _types(api: Api) -> dict[str, Fields]:
     try:
-        listed = rows(api.get("requirement_types")["data"])
+        # As far as they go: more words for what is known already by its id.
+        listed = rows(api.listed("requirement_types")[0])
     except (NotFoundError, BadRequestError):
-        return {}  # more words for what is known already by its id
+        return {}
     return {type_id: row for row in listed if (type_id := text(row.get("id")))}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from numberdesk.domain.market import Offer, OnOrder, Owned
 from numberdesk.domain.words import AssetKind
 from numberdesk.providers.base import NoSuchThingError, OrdersPage, OwnedPage, RefusedError, UnreadableError
-from numberdesk.providers.lenient import Fields, amount, fields, instant, rows, text
+from numberdesk.providers.lenient import Fields, amount, fields, identifier, instant, rows, text
+from numberdesk.providers.numbers import number, told
 from numberdesk.providers.telnyx.api import PAGE_SIZE, BadRequestError, resource
 from numberdesk.providers.telnyx.capabilities import CAPABILITIES
 from numberdesk.providers.telnyx.search import e164, features, filters, results
@@ -75,30 +76,44 @@ def owned(api: Api, cursor: str | None) -> OwnedPage:
         UnreadableError, AccountFaultError, SlotBusyError: not read.
     """
     shown, following = _page(api, "phone_numbers", cursor, ("sort", "purchased_at"), size=_OWNED_PAGE)
-    items = [_owned(value, row) for row in shown if (value := e164(row.get("phone_number")))]
-    return OwnedPage(tuple(it for it in items if it.word not in _NEVER_OURS), following)
+    items: list[Owned] = []
+    unread: list[str] = []
+    for row in map(fields, shown):
+        value = number(row.get("phone_number"), text(row.get("country_iso_alpha2")) or "")
+        if text(row.get("status")) in _NEVER_OURS:
+            continue
+        if value is None:
+            unread.append(told(row.get("phone_number")))
+        else:
+            items.append(_owned(value, row))
+    return OwnedPage(tuple(items), following, tuple(unread))
 
 
 def orders(api: Api, cursor: str | None) -> OrdersPage:
     """List the account's number orders, as Telnyx sorts them: it takes no wish. Arguments and errors are those of `owned`."""
     shown, following = _page(api, "number_orders", cursor)
-    items = (
-        OnOrder(
-            provider_order_id=order_id,
-            word=text(row.get("status")) or "",
-            reference=text(row.get("customer_reference")),
-            created_at=instant(row.get("created_at")),
-            over=text(row.get("status")) in OVER,
+    items: list[OnOrder] = []
+    unread: list[str] = []
+    for row in map(fields, shown):
+        order_id = identifier(row.get("id"))
+        if order_id is None:
+            unread.append(told(row.get("id")))
+            continue
+        items.append(
+            OnOrder(
+                provider_order_id=order_id,
+                word=text(row.get("status")) or "",
+                reference=text(row.get("customer_reference")),
+                created_at=instant(row.get("created_at")),
+                over=text(row.get("status")) in OVER,
+            )
         )
-        for row in shown
-        if (order_id := text(row.get("id")))
-    )
-    return OrdersPage(tuple(items), following)
+    return OrdersPage(tuple(items), following, tuple(unread))
 
 
 def _page(
     api: Api, path: str, cursor: str | None, *params: tuple[str, str], size: int = PAGE_SIZE
-) -> tuple[list[Fields], str | None]:
+) -> tuple[list[object], str | None]:
     if cursor is not None and not _CURSOR.fullmatch(cursor):
         raise RefusedError("the cursor is none that was given out")
     page = int(cursor or 1)

@@ -379,3 +379,42 @@ def test_ended_order_is_looked_at_three_times_more_and_then_left_alone(world: Wo
     assert world.order().wake_at is None
     world.pass_time(400 * 86400, sweep=True)
     assert world.calls("telnyx", "get_order") == looks + 3
+
+
+# What a provider shows and cannot be read
+
+
+def unread(world: World, **settings: str) -> None:
+    """Let an order end at Telnyx with its numbers written in a way that has no one meaning."""
+    place(world)
+    world.telnyx.configure(number_notation="masked", **settings)
+    world.pass_time(30, steps=3, sweep=True)
+
+
+def test_an_order_that_ended_unread_is_told_once_and_ends_when_it_can_be_read(world: World) -> None:
+    unread(world)
+    world.pass_time(3600 * 5, steps=5, sweep=True)
+    order = world.order()
+    assert (order.state, order.delivery_unread) == (OrderState.ACTION_REQUIRED, True)
+    assert order.not_understood_since is not None
+    assert world.kinds().count(ChangeKind.DELIVERY_UNREAD) == 1
+    assert world.kinds().count(ChangeKind.UNKNOWN_PROVIDER_WORD) == 1
+    assert [row["order_id"] for row in world.api("GET", "/orders", attention="true")[1]["items"]] == ["order-1"]
+    world.telnyx.configure(number_notation="national")
+    world.pass_time(3600 * 2, steps=2, sweep=True)
+    order = world.order()
+    assert (order.state, order.delivery_unread, order.not_understood_since) == (OrderState.COMPLETED, False, None)
+
+
+def test_a_person_ends_an_order_that_ended_unread(world: World) -> None:
+    unread(world)
+    order = world.order()
+    path = "/orders/order-1/resolve"
+    for wrong in ({"delivered": ["12145550100"]}, {"delivered": [], "placed_as": "x"}, {}):
+        assert world.api("POST", path, wrong)[0] == 400
+    status, shown = world.api("POST", path, {"delivered": [asset.value for asset in order.assets]})
+    assert (status, shown["state"], shown["delivery_unread"]) == (200, "completed", False)
+    assert world.api("POST", path, {"delivered": []})[0] == 409
+    world.pass_time(86400 * 2, steps=4, sweep=True)
+    assert world.order().state is OrderState.COMPLETED
+    assert ChangeKind.PROVIDER_CONTRADICTION not in world.kinds()

@@ -111,7 +111,13 @@ def test_every_event_for_people_was_told_to_people() -> None:
 
 def test_every_field_of_an_event_is_described() -> None:
     assert set(generate.DETAIL) == {name for event in HISTORY for name in event["detail"]}
-    differences = {"double", "double_order", "orphan_order", "unread_owned", "unread_order"}  # each stands as the other kinds of them do
+    differences = {
+        "double",
+        "double_order",
+        "orphan_order",
+        "unread_owned",
+        "unread_order",
+    }  # each stands as the other kinds of them do
     assert set(generate.DATA) == {name for event in HISTORY for name in event["detail"]["data"]} | differences
     assert set(generate.DETAIL) - {"message"} <= set(Entry.model_fields)
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from numberdesk.domain.fold import end_with
 from numberdesk.domain.lists import attention, memberships, waits
 from numberdesk.domain.snapshot import Snapshot, UnknownWord
 from numberdesk.domain.words import ENDED, FOLLOWED, AssetState, ChangeKind, OrderState, Phase, RequirementState
@@ -78,6 +79,37 @@ def test_it_ends_by_itself_once_it_can_be_read(states: tuple[AssetState, ...], e
     assert read.order.state is ends
     assert (read.order.delivery_unread, read.order.not_understood_since) == (False, None)
     assert "not_understood" not in memberships(read.order)
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [
+        ((), OrderState.FAILED),
+        (("+12145550100",), OrderState.PARTIALLY_COMPLETED),
+        (("+12145550100", "+12145550101"), OrderState.COMPLETED),
+    ],
+)
+def test_a_person_ends_it_by_saying_what_was_delivered(values: tuple[str, ...], ends: OrderState) -> None:
+    order = look(bought(), delivered()).order
+    told, changes = end_with(order, values, "ada", NOW + DAY, RULES)
+    assert (told.state, told.delivery_unread, attention(told)) == (ends, False, ())
+    assert [asset.value for asset in told.assets if asset.state is A.ACTIVE] == list(values)
+    assert changes[0].kind is ChangeKind.PURCHASE_RESOLVED
+    assert told.ended_at == NOW + DAY
+    # What a later look still cannot read takes nothing back.
+    again = look(told, delivered(), NOW + 2 * DAY)
+    assert (again.order.state, kinds(again)) == (ends, [])
+
+
+def test_a_person_adds_to_what_was_read() -> None:
+    unread = a_snapshot(A.ACTIVE, phase=Phase.ENDED, word="success", unknown_words=(NUMBER,))
+    order = look(pending(), unread).order
+    partly, _ = end_with(order, (), "ada", NOW, RULES)
+    assert [asset.state for asset in partly.assets] == [A.ACTIVE, A.FAILED]
+    assert partly.state is OrderState.PARTIALLY_COMPLETED
+    whole, _ = end_with(order, ("+4930222",), "ada", NOW, RULES)
+    assert [asset.state for asset in whole.assets] == [A.ACTIVE, A.ACTIVE]
+    assert whole.state is OrderState.COMPLETED
 
 
 def test_all_that_was_asked_for_is_delivered_whatever_else_there_may_be() -> None:

@@ -191,7 +191,10 @@ OWNED = {
 
 def test_owned_numbers_are_listed_from_the_oldest() -> None:
     seen: list[httpx.Request] = []
-    body = {"data": [OWNED, {"phone_number": "12345"}, None, {"phone_number": "+4930901820"}], "meta": {"total_pages": 1}}
+    body = {
+        "data": [OWNED, {"phone_number": "12345"}, None, {"phone_number": "+4930901820"}],
+        "meta": {"total_pages": 1},
+    }
     assert _answering(httpx.Response(200, json=body), seen).owned(None) == OwnedPage(
         items=(
             Owned(

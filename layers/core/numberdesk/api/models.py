@@ -65,6 +65,8 @@ Limit = Annotated[int, Field(ge=1, le=100)]
 RegistrationId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
 Switch = Annotated[bool, Field(strict=True)]
 _NUMBER = r"^\+?[A-Za-z0-9]{1,64}$"
+_DELIVERED = r"^(\+[1-9][0-9]{6,14}|[0-9]{0,63}[A-Za-z][A-Za-z0-9]{0,63})$"
+"""E.164, or a keyword, which is no number without its plus."""
 
 
 def _bare(value: str) -> str:
@@ -183,11 +185,17 @@ class Resolution(_In):
         default=None, description="The provider's id of the order that is the purchase. It is looked at there first."
     )
     not_placed: NotPlaced | None = None
+    delivered: Annotated[list[Annotated[str, Field(pattern=_DELIVERED)]], Field(max_length=1000)] | None = Field(
+        default=None,
+        description="Of an order with `delivery_unread`: what was delivered beside what is recorded as delivered, none if it is empty. "
+        "The order ends with that.",
+        examples=[["+12065550123"]],
+    )
 
     @model_validator(mode="after")
     def _one_answer(self) -> Self:
-        if (self.placed_as is None) is (self.not_placed is None):
-            message = "give exactly one of placed_as, not_placed"
+        if [self.placed_as, self.not_placed, self.delivered].count(None) != 2:  # noqa: PLR2004 - all but one
+            message = "give exactly one of placed_as, not_placed, delivered"
             raise ValueError(message)
         return self
 

@@ -182,6 +182,8 @@ def _deciders(services: Services, caller: Callable[[], Caller]) -> list[Callable
         by, nothing = caller().by, resolution.not_placed
         if nothing is not None:
             return view(services.clerk.resolve_not_placed(order_id, by, place_again=nothing.place_again))
+        if resolution.delivered is not None:
+            return view(services.clerk.resolve_delivered(order_id, resolution.delivered, by))
         return view(services.clerk.resolve_placed_as(order_id, resolution.placed_as or "", by))
 
     def release_number(

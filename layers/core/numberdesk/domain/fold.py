@@ -13,6 +13,7 @@ from numberdesk.domain import comments, costs, deadlines, errands, messages, par
 from numberdesk.domain.order import Asset, AssetRequirement, Change, SubOrder
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
 from numberdesk.domain.schedule import schedule
+from numberdesk.domain.snapshot import Snapshot
 from numberdesk.domain.words import (
     DELIVERED,
     ENDED,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
-    from numberdesk.domain.snapshot import AssetRequirementSeen, AssetSeen, CommentSeen, Snapshot
+    from numberdesk.domain.snapshot import AssetRequirementSeen, AssetSeen, CommentSeen
 
 _MOST_WORDS_TOLD = 50
 _MORE_WORDS = "(more)"
@@ -151,6 +152,34 @@ def fold(
         looks = {*asked.hint_looks, *(now + pause for pause in rules.timings.hint_looks)}
         asked = asked.with_(hint_looks=tuple(sorted(looks)))
     return Folded(schedule(asked, now, rules.timings, rules.cadence), tuple(changes), new_comments + turned)
+
+
+def end_with(order: Order, values: Sequence[str], by: str, now: datetime, rules: Rules) -> tuple[Order, list[Change]]:
+    """A person says what was delivered beside what looks could read, of an order that is over: it ends with that."""
+    merged = {asset.value: asset for asset in order.assets}
+    for value in values:
+        known = merged.get(value)
+        if known is None:
+            kind = AssetKind.NUMBER if value.startswith("+") else AssetKind.KEYWORD
+            merged[value] = Asset(kind=kind, value=value, state=AssetState.ACTIVE, word="told", since=now)
+        elif known.state is not AssetState.ACTIVE and known.released_at is None:
+            merged[value] = known.model_copy(
+                update={"state": AssetState.ACTIVE, "word": "told", "since": known.since or now}
+            )
+    told = order.with_(assets=tuple(merged.values()), delivery_unread=False, not_understood_since=None)
+    data: dict[str, object] = {
+        "answer": "delivered",
+        "by": by,
+        "numbers": len(values),
+        "first_numbers": list(values[:_FIRST]),
+    }
+    changes = [_change(ChangeKind.PURCHASE_RESOLVED, data, "")]
+    snapshot = Snapshot(order.provider_order_id or "", Phase.ENDED, order.provider_word or "")
+    state, missed = _derive(told, snapshot, now)
+    ended, more = _move(costs.settle(told), state, snapshot, missed=missed, now=now)
+    ended, closed = errands.close(ended, now)
+    ended, heard = comments.close(ended)
+    return schedule(ended, now, rules.timings, rules.cadence), [*changes, *more, *closed, *heard]
 
 
 def fold_unreadable(

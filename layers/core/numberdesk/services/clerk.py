@@ -16,6 +16,7 @@ from numberdesk.domain import catalogue, deadlines, errands, gate, messages, par
 from numberdesk.domain.capabilities import Ability, check
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.faults import Fault
+from numberdesk.domain.fold import end_with
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Acknowledgement, Change, Errand
 from numberdesk.domain.request import CriteriaItem, InvalidMessageError, read_message
@@ -237,6 +238,16 @@ class Clerk:
         def wish(order: Order, now: datetime) -> Asked:
             _require_unclear(order)
             return Asked(*placing.not_placed(order, by, now, place_again=place_again), {})
+
+        return self._write(order_id, by, wish)
+
+    def resolve_delivered(self, order_id: str, values: Sequence[str], by: str) -> Order:
+        """Say what an order delivered that is over, and whose delivery could not all be read: it ends with that."""
+
+        def wish(order: Order, now: datetime) -> Asked:
+            if not order.delivery_unread:
+                raise ProblemError(Problem.NOT_UNKNOWN, "what it delivered is not in doubt")
+            return Asked(*end_with(order, values, by, now, self.desk.rules(order)), {})
 
         return self._write(order_id, by, wish)
 

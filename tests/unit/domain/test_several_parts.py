@@ -1,0 +1,272 @@
+"""Several sub orders at once: each is followed as if it were alone, whatever becomes of the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from numberdesk.domain import answers, errands
+from numberdesk.domain.order import Asset, Errand
+from numberdesk.domain.profile import Profile, ProfileKey
+from numberdesk.domain.snapshot import (
+    AssetSeen,
+    CommentSeen,
+    DeadlinesSeen,
+    RequirementSeen,
+    Snapshot,
+    SubOrderSeen,
+    UnknownWord,
+)
+from numberdesk.domain.values import Answer
+from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, ErrandKind, OrderState, Phase, RequirementState
+from tests.support.orders import NOW, a_message, kinds, look, pending
+
+if TYPE_CHECKING:
+    from numberdesk.domain.order import Change, Order
+
+A = AssetState
+R = RequirementState
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+PARTS = ("s-1", "s-2", "s-3")
+COUNTRIES = {"s-0": "US", "s-1": "DE", "s-2": "FR", "s-3": "NL"}
+_DEBT = {
+    R.AWAITING_VALUE: A.ACTION_REQUIRED,
+    R.REJECTED: A.ACTION_REQUIRED,
+    R.UNDER_REVIEW: A.UNDER_REVIEW,
+    R.APPROVED: A.PENDING,
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a look shows of one part: `due` in hours from the start, of which none is no deadline; `read` whether it was read."""
+
+    owes: RequirementState | None
+    due: int | None
+    read: bool
+    end: AssetState | None
+    comment: bool
+
+    @property
+    def state(self) -> AssetState:
+        return self.end or (_DEBT[self.owes] if self.owes else A.PENDING)
+
+
+_SHOWN = st.builds(
+    Shown,
+    owes=st.sampled_from([None, *_DEBT]),
+    due=st.none() | st.integers(1, 120),
+    read=st.booleans(),
+    end=st.sampled_from([None, None, None, None, A.CANCELLED, A.FAILED, A.ACTIVE]),
+    comment=st.booleans(),
+)
+_LOOKS = st.lists(
+    st.tuples(
+        st.sampled_from([timedelta(0), timedelta(seconds=61), HOUR, 20 * HOUR]),
+        st.fixed_dictionaries(dict.fromkeys(PARTS, _SHOWN)),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+def seen(parts: dict[str, Shown], at: datetime, index: int) -> Snapshot:
+    """What a look sees of these parts, and of one that always goes on."""
+    return Snapshot(
+        "po-1",
+        Phase.OPEN,
+        "pending",
+        lists_every_asset=True,
+        assets=(
+            _number("s-0", A.PENDING),
+            *(_number(part, shown.state) for part, shown in parts.items()),
+        ),
+        sub_orders=tuple(SubOrderSeen(part, "pending", COUNTRIES[part], "local") for part in ("s-0", *parts)),
+        requirements=tuple(
+            RequirementSeen(f"r-{part}", part, shown.owes, shown.owes.value, 1, f"Paper {part}", "text")
+            for part, shown in parts.items()
+            if shown.owes is not None
+        ),
+        deadlines=tuple(
+            DeadlinesSeen(part, () if shown.due is None else ((NOW + shown.due * HOUR, 1),))
+            for part, shown in parts.items()
+            if shown.read
+        ),
+        unread_deadlines=frozenset(part for part, shown in parts.items() if not shown.read and shown.due is not None),
+        comments=tuple(
+            CommentSeen(f"c-{part}-{index}", part, "Why.", by_provider=True, at=at)
+            for part, shown in parts.items()
+            if shown.comment
+        ),
+    )
+
+
+def _number(part: str, state: AssetState) -> AssetSeen:
+    value = f"+49301{part[-1]}"
+    return AssetSeen(AssetKind.NUMBER, value, state, state.value, f"id-{part}", part, COUNTRIES[part], "local")
+
+
+def ordered() -> Order:
+    """An order of a number in each part, bought."""
+    message = a_message(reminders=["P3D", "P1D", "PT1H"], extension={"before": "P1D", "most": 2})
+    return pending(message).with_(
+        assets=tuple(
+            Asset(value=f"+49301{part[-1]}", state=A.PENDING, word="chosen", country=COUNTRIES[part])
+            for part in COUNTRIES
+        )
+    )
+
+
+def told(changes: tuple[Change, ...], part: str) -> list[tuple[object, ...]]:
+    """What was told of a part, without what is counted over the whole order."""
+    numbered = {"deadline_id", "errand_id"}
+    return [
+        (
+            change.kind,
+            change.people,
+            {name: value for name, value in change.data.items() if name not in numbered},
+            change.comment_ids,
+        )
+        for change in changes
+        if change.data.get("sub_order_id") == part
+    ]
+
+
+def standing(order: Order, part: str) -> list[object]:
+    """All that is on record of a part."""
+    return [
+        *(
+            it.model_copy(update={"id": "", "errand_id": None})
+            for it in (*order.deadlines, *order.requirements)
+            if it.sub_order_id == part
+        ),
+        *(
+            (it.kind, it.state, it.by, it.requirement_ids, it.asked_at)
+            for it in order.errands
+            if it.sub_order_id == part
+        ),
+        [it.id for it in order.comments_waiting if it.sub_order_id == part],
+        [it for it in order.comments_seen if f"-{part}-" in it],
+        [it for it in order.comments_told if f"-{part}-" in it],
+        [(it.value, it.state, it.word) for it in order.assets if it.sub_order_id == part],
+        [(it.id, it.word, it.country) for it in order.sub_orders if it.id == part],
+        order.extensions.get(part),
+    ]
+
+
+def profile_for(country: str, number_type: str) -> Profile | None:
+    """A profile that answers one country's requirement."""
+    part = next(it for it, of in COUNTRIES.items() if of == country)
+    if part == "s-3":
+        return None
+    answer = Answer.model_validate({"requirement": f"r-{part}", "value": {"kind": "text", "text": "x"}})
+    key = ProfileKey(provider="telnyx", account="default", country=country, number_type=number_type)
+    return Profile(key=key, answers=(answer,), version=1, updated_at=NOW, updated_by="ada")
+
+
+@settings(max_examples=150, deadline=None)
+@given(_LOOKS)
+def test_each_part_is_followed_as_if_it_were_alone(looks: list[tuple[timedelta, dict[str, Shown]]]) -> None:
+    together, alone = ordered(), {part: ordered() for part in PARTS}
+    at = NOW
+    for index, (pause, shown) in enumerate(looks):
+        at += pause
+        asked_looks = together.hint_looks
+        folded = look(together, seen(shown, at, index), at, silent=True)
+        applied = answers.apply(folded.order, (), profile_for, folded.changes, at)
+        together = applied.order.with_(version=together.version + 1)
+        for part in PARTS:
+            # Further looks are asked for the whole, by whichever part.
+            one = alone[part].with_(hint_looks=asked_looks)
+            single = look(one, seen({part: shown[part]}, at, index), at, silent=True)
+            kept = answers.apply(single.order, (), profile_for, single.changes, at)
+            alone[part] = kept.order.with_(version=together.version, hint_looks=together.hint_looks)
+            assert told(applied.changes, part) == told(kept.changes, part)
+            assert standing(together, part) == standing(alone[part], part)
+        due = [it.value for it in together.deadlines if it.value > at]
+        assert together.wake_at is not None
+        assert not due or together.wake_at <= min(due)
+
+
+def both(first: int | None, second: int | None, end: AssetState | None = None, **reads: bool) -> dict[str, Shown]:
+    """Two parts that owe something until then."""
+    return {
+        part: Shown(R.AWAITING_VALUE, due, reads.get(part.replace("-", "_"), True), end, comment=False)
+        for part, due in (("s-1", first), ("s-2", second))
+    }
+
+
+@pytest.mark.parametrize("unread", ["s_1", "s_2"])
+def test_a_part_that_was_read_and_one_that_was_not_both_keep_their_deadlines(unread: str) -> None:
+    order = look(ordered(), seen(both(50, 60), NOW, 0)).order
+    again = look(order, seen(both(51, 61, **{unread: False}), NOW, 1), NOW + HOUR).order
+    values = {it.sub_order_id: (it.value - NOW) // HOUR for it in again.deadlines}
+    assert values == {"s-1": 50 if unread == "s_1" else 51, "s-2": 60 if unread == "s_2" else 61}
+    assert {it.sub_order_id for it in again.deadlines if it.unread_since} == {unread.replace("_", "-")}
+
+
+def test_two_parts_that_were_not_read_both_keep_their_deadlines() -> None:
+    order = look(ordered(), seen(both(50, 60), NOW, 0)).order
+    again = look(order, seen(both(1, 1, s_1=False, s_2=False), NOW, 1), NOW + HOUR).order
+    assert [(it.value - NOW) // HOUR for it in again.deadlines] == [50, 60]
+
+
+@pytest.mark.parametrize(("first", "second"), [(2, 60), (60, 2)])
+@pytest.mark.parametrize("end", [A.FAILED, A.CANCELLED])
+def test_an_order_that_is_over_missed_the_deadline_of_any_of_its_parts(
+    first: int, second: int, end: AssetState
+) -> None:
+    order = look(ordered(), seen(both(first, second), NOW, 0)).order
+    at = NOW + 3 * HOUR
+    over = seen(both(first, second, end), at, 1)
+    over = Snapshot(
+        **{
+            **{name: getattr(over, name) for name in Snapshot.__slots__},
+            "phase": Phase.FAILED,
+            "assets": (_number("s-0", A.FAILED), *over.assets[1:]),
+        }
+    )
+    folded = look(order.with_(assets=order.assets[:3]), over, at)
+    assert folded.order.state is OrderState.CANCELLED
+    [ended] = [it for it in folded.changes if it.kind is ChangeKind.ORDER_CANCELLED]
+    assert ended.data["deadline_missed"] is True
+    missed = [it.data["sub_order_id"] for it in folded.changes if it.kind is ChangeKind.DEADLINE_MISSED]
+    assert missed == (["s-1"] if first == 2 else ["s-2"])
+
+
+def wish(part: str | None, by: str) -> Errand:
+    return Errand(id=f"e-{part}", kind=ErrandKind.CANCEL, by=by, asked_at=NOW, sub_order_id=part)
+
+
+def test_a_cancellation_of_all_parts_is_one_of_the_whole_and_of_some_is_not() -> None:
+    order = look(ordered(), seen(both(50, 60), NOW, 0)).order
+    some = order.with_(errands=(wish("s-1", "ada"), wish("s-2", "bob")))
+    assert errands.cancelled_by(some) is None
+    every = order.with_(errands=(wish("s-0", "ada"), wish("s-1", "ada"), wish("s-2", "bob")))
+    assert errands.cancelled_by(every) == "ada"
+    assert errands.cancelled_by(order.with_(errands=(wish(None, "bob"),))) == "bob"
+
+
+def test_each_part_s_end_says_who_asked_for_it() -> None:
+    order = look(ordered(), seen(both(50, 60), NOW, 0)).order
+    order = order.with_(errands=(wish("s-1", "ada"), wish("s-2", "bob")))
+    folded = look(order, seen(both(50, 60, A.CANCELLED), NOW, 1), NOW + HOUR)
+    ended = {it.data["sub_order_id"]: it.data["asked_by"] for it in folded.changes if "SubOrderEnded" in it.kind}
+    assert ended == {"s-1": "ada", "s-2": "bob"}
+
+
+def test_words_of_several_parts_are_told_together_once() -> None:
+    words = tuple(UnknownWord("sub_number_order.status", word) for word in ("on-hold", "parked"))
+    shown = seen(both(50, 60), NOW, 0)
+    shown = Snapshot(
+        **{**{name: getattr(shown, name) for name in Snapshot.__slots__}, "unknown_words": words},
+    )
+    folded = look(ordered(), shown)
+    assert kinds(folded).count("UnknownProviderWord") == 1
+    [change] = [it for it in folded.changes if it.kind is ChangeKind.UNKNOWN_PROVIDER_WORD]
+    assert change.data["words"] == ["on-hold", "parked"]

@@ -69,6 +69,8 @@ MORE = {
     "numberdesk.providers.http": {"httpx"},  # the one place that speaks HTTP
     # Authenticating is what the receiver is for, and it cannot pay for a way around.
     "numberdesk.services.receive": {"numberdesk.providers.telnyx.signature"},
+    # Numbering plans are data, and what a number is they tell without asking anybody.
+    "numberdesk.domain.fitting": {"phonenumbers"},
     # Which countries have telephone numbers is known to that library.
     "numberdesk.services.catalogue": {"phonenumbers"},
     # Its start is a matter of correctness: its own few lines in place of the runtime's.

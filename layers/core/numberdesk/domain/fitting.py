@@ -1,0 +1,170 @@
+"""Whether a number is what was asked for: found by a search or delivered. Pure.
+
+A provider's filter is not believed with money: one that it does not know may be ignored without a word. What the provider tells of
+a number counts first; what it does not tell, the number's own digits tell (numbering plans), as far as they are unambiguous.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Protocol
+
+import phonenumbers
+from phonenumbers import PhoneNumber, PhoneNumberType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numberdesk.domain.request import Criteria
+
+_PLAN = {
+    PhoneNumberType.FIXED_LINE: frozenset({"local", "national"}),
+    PhoneNumberType.MOBILE: frozenset({"mobile"}),
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: frozenset({"local", "national", "mobile"}),
+    PhoneNumberType.TOLL_FREE: frozenset({"toll_free"}),
+    PhoneNumberType.SHARED_COST: frozenset({"shared_cost"}),
+    PhoneNumberType.PREMIUM_RATE: frozenset[str](),
+}
+"""The types that a range of a numbering plan can be of. Other ranges (VoIP, company-wide, unknown ones) tell nothing."""
+_OF_ONE_COUNTRY = frozenset({PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
+_TERRITORIES = {
+    "US": frozenset({"AS", "GU", "MP", "PR", "VI"}),
+    "GB": frozenset({"GG", "IM", "JE"}),
+    "FR": frozenset({"BL", "GF", "GP", "MF", "MQ", "RE", "YT"}),
+    "FI": frozenset({"AX"}),
+    "NO": frozenset({"SJ"}),
+    "AU": frozenset({"CC", "CX"}),
+}
+"""Countries of their own by their numbers, which a provider may tell as part of another."""
+_TYPES = frozenset({"local", "national", "mobile", "toll_free", "shared_cost"})
+_NANP = frozenset({"US", "CA"})
+"""Where a provider's names of places are of one vocabulary; elsewhere Munich may be told as München."""
+_SHORT = {"st": "saint", "ft": "fort", "mt": "mount"}
+_STATE = re.compile("[A-Za-z]{2}")
+_NEGOTIABLE = frozenset({"area_code", "starts_with", "contains", "ends_with", "city", "state", "rate_center"})
+"""What a near match may miss. Its country, type and features it may not."""
+
+
+class Found(Protocol):
+    """A number as a search or an order tells it; what is not told is none."""
+
+    @property
+    def value(self) -> str:
+        """E.164 with its plus."""
+
+    @property
+    def country(self) -> str | None:
+        """ISO 3166-1 alpha-2."""
+
+    @property
+    def number_type(self) -> str | None:
+        """By the names that criteria have, or the provider's own."""
+
+    @property
+    def features(self) -> tuple[str, ...] | None:
+        """What it can do."""
+
+
+def misfit(
+    criteria: Criteria, found: Found, *, near: bool = False, region: Mapping[str, str] | None = None
+) -> str | None:
+    """Name the first field of criteria that a number does not meet; none where it fits as far as can be told.
+
+    Args:
+        criteria: what was asked for.
+        found: the number.
+        near: the provider calls it a near match. Where none was asked for it does not fit (`best_effort`).
+        region: its city, state and rate center, where they are told.
+    """
+    if near and not criteria.best_effort:
+        return "best_effort"
+    number = _parsed(found.value)
+    told = region or {}
+    checks: dict[str, Callable[[], bool]] = {
+        "country": lambda: _in_country(criteria.country, found.country, number),
+        "number_type": lambda: _of_type(criteria.number_type, found.number_type, number),
+        "features": lambda: _can(criteria.features, found.features),
+        "prefix": lambda: found.value.removeprefix("+").startswith(criteria.prefix or ""),
+        "area_code": lambda: number is None or _area(criteria.area_code, number) is not None,
+        "starts_with": lambda: _rest(criteria, number, found).startswith(criteria.starts_with or ""),
+        "contains": lambda: (criteria.contains or "") in _rest(criteria, number, found),
+        "ends_with": lambda: _rest(criteria, number, found).endswith(criteria.ends_with or ""),
+        "state": lambda: _in_state(criteria.state, told.get("state")),
+        "city": lambda: _in_place(criteria, criteria.city, told.get("city")),
+        "rate_center": lambda: _in_place(criteria, criteria.rate_center, told.get("rate_center")),
+    }
+    given_up = _NEGOTIABLE if near else frozenset()
+    asked = criteria.fields_used() | {"number_type"}
+    return next((name for name, fits in checks.items() if name in asked - given_up and not fits()), None)
+
+
+def _parsed(value: str) -> PhoneNumber | None:
+    try:
+        return phonenumbers.parse(value)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def _in_country(asked: str | None, told: str | None, number: PhoneNumber | None) -> bool:
+    if asked is None:
+        return True
+    if number is None or (told is not None and told != asked):
+        return False
+    # Several countries may share a calling code, and a toll-free number is of all of them.
+    if asked not in phonenumbers.region_codes_for_country_code(number.country_code or 0):
+        return False
+    by_digits = phonenumbers.region_code_for_number(number)
+    if by_digits in (None, asked) or phonenumbers.number_type(number) not in _OF_ONE_COUNTRY:
+        return True
+    return told is not None and by_digits in _TERRITORIES.get(asked, frozenset())
+
+
+def _of_type(asked: str, told: str | None, number: PhoneNumber | None) -> bool:
+    if told in _TYPES:
+        return told == asked
+    possible = _PLAN.get(phonenumbers.number_type(number)) if number else None
+    return possible is None or asked in possible
+
+
+def _can(asked: Sequence[str], told: tuple[str, ...] | None) -> bool:
+    return told is None or {it.casefold() for it in asked} <= {it.casefold() for it in told}
+
+
+def _area(asked: str | None, number: PhoneNumber) -> str | None:
+    """Give the digits after the area code that was asked for; none where the number does not begin with it.
+
+    A mobile number may have a token before its area code (Argentina: 9), and people write a trunk zero before it.
+    """
+    national = phonenumbers.national_significant_number(number)
+    token = phonenumbers.country_mobile_token(number.country_code or 0)
+    for code in dict.fromkeys((asked or "", (asked or "").lstrip("0"))):
+        for start in (code, f"{token}{code}"):
+            if national.startswith(start) and (code or not asked):
+                return national.removeprefix(start)
+    return None
+
+
+def _rest(criteria: Criteria, number: PhoneNumber | None, found: Found) -> str:
+    """Give the digits that patterns are on: the national number, or what follows the area code where one was asked for."""
+    if number is None:
+        return found.value.removeprefix("+")
+    if criteria.area_code:
+        return _area(criteria.area_code, number) or ""
+    return phonenumbers.national_significant_number(number)
+
+
+def _in_state(asked: str | None, told: str | None) -> bool:
+    both = [it for it in (asked, told) if it and _STATE.fullmatch(it)]
+    return len(both) < 2 or both[0].casefold() == both[1].casefold()  # noqa: PLR2004 - asked and told
+
+
+def _in_place(criteria: Criteria, asked: str | None, told: str | None) -> bool:
+    if not asked or not told or criteria.country not in _NANP:
+        return True
+    one, other = _words(asked), _words(told)
+    return one in other or other in one
+
+
+def _words(name: str) -> str:
+    words = re.findall("[a-z0-9]+", name.casefold())
+    return f" {' '.join(_SHORT.get(word, word) for word in words)} "

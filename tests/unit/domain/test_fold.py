@@ -247,3 +247,23 @@ def test_the_word_that_came_with_a_purchase_is_no_look_at_it() -> None:
     )
     whole = a_snapshot(AssetState.DELETED, AssetState.DELETED, phase=Phase.ENDED, word="success")
     assert look(once, whole).order.state is OrderState.DELETED
+
+
+@pytest.mark.parametrize("lists_every_asset", [True, False])
+def test_a_delivered_number_that_is_not_what_was_asked_for_does_not_count_as_it(lists_every_asset: bool) -> None:
+    message = a_message(items=[{"criteria": {"country": "US", "area_code": "312"}, "quantity": 2}])
+    order = pending(message).with_(assets=())
+    shown = tuple(AssetSeen(AssetKind.NUMBER, value, A.ACTIVE, "success") for value in ("+13125550100", "+19295550100"))
+    folded = look(order, Snapshot("po-1", Phase.ENDED, "success", shown, lists_every_asset))
+    assert folded.order.state is OrderState.PARTIALLY_COMPLETED
+    told = folded.changes[-1]
+    assert told.data["missing"] == "1 local number in US; delivered, and not what was asked for: +19295550100"
+    right = tuple(AssetSeen(AssetKind.NUMBER, value, A.ACTIVE, "success") for value in ("+13125550100", "+13125550101"))
+    assert look(order, Snapshot("po-1", Phase.ENDED, "success", right)).order.state is OrderState.COMPLETED
+
+
+def test_near_matches_that_were_asked_for_count() -> None:
+    criteria = {"country": "US", "area_code": "312", "best_effort": True}
+    order = pending(a_message(items=[{"criteria": criteria, "quantity": 1}])).with_(assets=())
+    shown = (AssetSeen(AssetKind.NUMBER, "+19295550100", A.ACTIVE, "success"),)
+    assert look(order, Snapshot("po-1", Phase.ENDED, "success", shown)).order.state is OrderState.COMPLETED

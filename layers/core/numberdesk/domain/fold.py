@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import comments, costs, deadlines, errands, messages, parts, requirements
+from numberdesk.domain.fitting import misfit
 from numberdesk.domain.order import Asset, AssetRequirement, Change, SubOrder
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
 from numberdesk.domain.schedule import schedule
@@ -464,6 +465,8 @@ def missing(order: Order) -> str | None:
                 place = f" in {item.criteria.country}" if item.criteria.country else ""
                 kind = item.criteria.number_type.replace("_", "-")
                 said.append(f"{messages.count(item.quantity - len(fitting), f'{kind} number')}{place}")
+    if said and numbers:
+        said.append(f"delivered, and not what was asked for: {messages.listed(numbers)}")
     return "; ".join(said) or None
 
 
@@ -472,9 +475,8 @@ def _absent(names: list[str]) -> list[str]:
 
 
 def _fits(asset: Asset, item: CriteriaItem) -> bool:
-    return asset.number_type in (None, item.criteria.number_type) and (
-        asset.country is None or item.criteria.country is None or asset.country == item.criteria.country
-    )
+    # Which of them are near matches no order tells: where they were asked for, each may be one.
+    return misfit(item.criteria, asset, near=bool(item.criteria.best_effort)) is None
 
 
 def _move(

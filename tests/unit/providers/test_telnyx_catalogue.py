@@ -340,3 +340,31 @@ def test_no_answer_crashes_the_catalogue(requirements: Any, types: Any) -> None:
 
 def _dumped(value: object) -> bytes:
     return json.dumps(value).encode()
+
+
+# Lists that are cut
+
+
+def _in_pages(request: httpx.Request, pages: list[list[Any]]) -> httpx.Response:
+    number = int(request.url.params.get("page[number]", "1"))
+    return httpx.Response(200, json={"data": pages[number - 1], "meta": {"total_pages": len(pages)}})
+
+
+def test_a_catalogue_in_pages_is_read_to_the_last() -> None:
+    requirements = [[_row({"id": f"r-{index}"})] for index in range(3)]
+    types = [[{**TYPE, "id": f"r-{index}", "name": f"Paper {index}"}] for index in range(3)]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return _in_pages(request, types if request.url.path.endswith("requirement_types") else requirements)
+
+    found = _adapter(httpx.MockTransport(answer)).catalogue(country="DE", number_type="local")
+    assert [(it.id, it.name) for it in found] == [(f"r-{index}", f"Paper {index}") for index in range(3)]
+
+
+def test_a_catalogue_that_cannot_be_read_to_the_end_is_none() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        del request
+        return httpx.Response(200, json={"data": [_row(REQUIREMENT)], "meta": {"total_pages": 2}})
+
+    with pytest.raises(UnreadableError, match="more requirements"):
+        _adapter(httpx.MockTransport(answer)).catalogue(country="DE", number_type="local")

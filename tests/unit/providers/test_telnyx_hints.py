@@ -172,3 +172,7 @@ def test_every_shape_of_an_event_is_read(data: dict[str, Any], payload: dict[str
     for value in (hint.event_id, hint.event_type, hint.provider_order_id, hint.reference):
         # What becomes part of a key must be storable and short.
         assert value is None or 0 < len(value.encode()) <= 4 * 256
+
+
+def test_an_order_whose_id_is_a_whole_number_is_named() -> None:
+    assert _read(payload={"id": 17, "record_type": "number_order"}).provider_order_id == "17"

@@ -1097,3 +1097,19 @@ def test_names_of_requirements_are_read_to_the_last_page() -> None:
     ]
     snapshot = _Paged(_Telnyx([_row(0)]), "regulatory_requirements", pages).look()
     assert [it.name for it in snapshot.requirements] == ["Paper 0"]
+
+
+# Cancelling
+
+
+@pytest.mark.parametrize(("status", "tried"), [("Pending", True), ({"value": "x"}, True), ("success", False)])
+def test_a_sub_order_whose_status_cannot_be_read_is_tried_to_cancel(status: object, tried: bool) -> None:
+    telnyx = _Telnyx([_row(0)])
+    telnyx.subs[0]["status"] = status
+    adapter = _adapter(httpx.MockTransport(telnyx))
+    if tried:
+        assert adapter.cancel(_order()) == "1 of 1 sub orders cancelled"
+    else:
+        with pytest.raises(ProviderError, match="only while they are pending"):
+            adapter.cancel(_order())
+    assert ("sub_number_orders/s-n-0/cancel" in telnyx.asked) is tried

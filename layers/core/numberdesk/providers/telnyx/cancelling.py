@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.providers.base import NotSentError, RefusedError, UnreadableError
-from numberdesk.providers.lenient import fields, rows, text
+from numberdesk.providers.lenient import fields, identifier, rows
+from numberdesk.providers.reader import Reader
 from numberdesk.providers.telnyx.api import NotFoundError, resource
+from numberdesk.providers.telnyx.words import ENDED
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Order
+    from numberdesk.providers.lenient import Fields
     from numberdesk.providers.telnyx.api import Api
+
+_UNREAD = "unread"
+_PENDING = frozenset({"pending", _UNREAD})
 
 
 def cancel(api: Api, order: Order, sub_order_id: str | None) -> str:
@@ -31,7 +37,7 @@ def cancel(api: Api, order: Order, sub_order_id: str | None) -> str:
         raise NotSentError(f"its sub orders could not be read: {error.detail}", code=error.code) from error
     cancelled = sum(word == "cancelled" for word in words.values())
     refused: RefusedError | None = None
-    for one in (it for it, word in words.items() if word == "pending"):
+    for one in (it for it, word in words.items() if word in _PENDING):
         try:
             api.write("PATCH", f"{resource('sub_number_orders', one)}/cancel")
         except RefusedError as error:  # it ended in the meantime
@@ -62,14 +68,14 @@ def _words(api: Api, order: Order, sub_order_id: str | None) -> dict[str, str | 
         raise RefusedError("the order has no such sub order")
     # Only what is surely this order's: a filter that Telnyx ignored would list everybody's.
     found = {
-        one: text(row.get("status"))
+        one: _word(row)
         for row in listed
-        if (one := text(row.get("id"))) and row.get("order_request_id") == order.provider_order_id
+        if (one := identifier(row.get("id"))) and identifier(row.get("order_request_id")) == order.provider_order_id
     }
     # The list answers with paging figures and declares no way to page.
     for one in sorted(known - found.keys()):
         try:
-            found[one] = text(fields(api.get(resource("sub_number_orders", one))["data"]).get("status"))
+            found[one] = _word(fields(api.get(resource("sub_number_orders", one))["data"]))
         except NotFoundError:
             found[one] = None
     if not found:
@@ -79,4 +85,10 @@ def _words(api: Api, order: Order, sub_order_id: str | None) -> dict[str, str | 
 
 def _named(api: Api, provider_order_id: str) -> set[str]:
     ids = fields(api.get(resource("number_orders", provider_order_id))["data"]).get("sub_number_orders_ids")
-    return {it for one in (ids if isinstance(ids, list) else []) if (it := text(one))}
+    return {it for one in (ids if isinstance(ids, list) else [ids]) if (it := identifier(one))}
+
+
+def _word(row: Fields) -> str | None:
+    """Give a sub order's status. What stands there and cannot be read may be `pending`: to try does no harm."""
+    status = row.get("status")
+    return Reader().word("sub_number_order.status", status, {*_PENDING, *ENDED}) or (_UNREAD if status else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from numberdesk.providers.base import Hint, NotAHintError
-from numberdesk.providers.lenient import Fields, fields, instant, parse, text
+from numberdesk.providers.lenient import Fields, fields, identifier, instant, parse, text
 
 _COMPLETE = "number_order.complete"
 """The one number-order event that is documented (OpenAPI and SDK); any other is taken as well."""
@@ -39,8 +39,8 @@ def read_hints(body: bytes) -> list[Hint]:
             # `meta.attempt` changes from attempt to attempt, so the body's hash tells repeats apart; it is the last resort.
             event_id=text(data.get("id")) or f"sha256:{hashlib.sha256(body).hexdigest()}",
             event_type=event_type,
-            provider_order_id=text(payload.get("id" if whole_order else "order_request_id"))
-            or text(payload.get("number_order_id")),
+            provider_order_id=identifier(payload.get("id" if whole_order else "order_request_id"))
+            or identifier(payload.get("number_order_id")),
             reference=text(payload.get("customer_reference")),
             says_ended=whole_order and _says_ended(event_type, payload),
             occurred_at=instant(data.get("occurred_at")),

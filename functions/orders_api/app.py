@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.runtime import build
+from numberdesk.runtime import build, invocation
 from numberdesk.runtime.observe import logger, metrics
 
 if TYPE_CHECKING:
@@ -20,4 +20,5 @@ api = build.desk_api()
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request."""
+    invocation.began(context)
     return api(event, context)

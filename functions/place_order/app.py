@@ -5,12 +5,11 @@ Gets SQS events; answers with partial batch failures. A message that is no order
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
-from numberdesk.runtime import build
+from numberdesk.runtime import build, invocation
 from numberdesk.runtime.observe import logger, metrics
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ failures = build.order_failures()
 is_of_api = build.senders()
 
 
-def place(record: SQSRecord, lambda_context: LambdaContext) -> None:
+def place(record: SQSRecord) -> None:
     """Place the order of one message."""
     attribute = record.raw_event.get("messageAttributes", {}).get("correlation_id", {})
     # It goes into every ledger entry, event and log line: a sender's novel must not.
@@ -39,7 +38,7 @@ def place(record: SQSRecord, lambda_context: LambdaContext) -> None:
             message_id=record.message_id,
             correlation_id=correlation_id,
             submitted_by=(submitted.get("stringValue") or "")[:512] or None,
-            time_left=lambda: timedelta(milliseconds=lambda_context.get_remaining_time_in_millis()),
+            time_left=invocation.left,
         )
 
 
@@ -47,4 +46,5 @@ def place(record: SQSRecord, lambda_context: LambdaContext) -> None:
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Handle a batch of order messages."""
+    invocation.began(context)
     return process_partial_response(event=event, record_handler=place, processor=processor, context=context)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.runtime import build
+from numberdesk.runtime import build, invocation
 from numberdesk.runtime.observe import logger, metrics
 from numberdesk.storage.table import unmarshal, unpublished_of_item
 
@@ -20,8 +20,9 @@ publisher = build.publisher()
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001 - not needed
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
     """Publish a batch of ledger rows, or what is left over."""
+    invocation.began(context)
     if "Records" not in event:
         publisher.publish_leftovers()
         return {"batchItemFailures": []}

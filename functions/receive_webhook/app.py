@@ -15,12 +15,13 @@ import boto3
 from aws_lambda_powertools import Logger, Metrics
 from botocore.config import Config
 
+from numberdesk.services import aws_errors
 from numberdesk.services.receive import (
-    TELNYX_KEY,
-    TOKEN_DIGEST,
     KeyMissingError,
     NotTakenError,
     Receiver,
+    is_telnyx_key,
+    is_token_digest,
     key_list,
 )
 
@@ -32,12 +33,25 @@ metrics = Metrics()
 # The provider waits 2 s in all and tries again by itself: fail early.
 sqs = boto3.client("sqs", config=Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1}))
 queue_url = os.environ["SYNC_QUEUE_URL"]
+
+
+def send(message: str) -> None:
+    """Make a message durable. Twice does no harm."""
+    try:
+        sqs.send_message(QueueUrl=queue_url, MessageBody=message)
+    except Exception as error:
+        # Closed while this process was frozen: it breaks at once, and a new one takes milliseconds.
+        if not aws_errors.is_stale(error):
+            raise
+        sqs.send_message(QueueUrl=queue_url, MessageBody=message)
+
+
 receiver = Receiver(
-    telnyx_keys=key_list(os.environ["TELNYX_PUBLIC_KEYS"], TELNYX_KEY),
-    callfire_digests=key_list(os.environ["CALLFIRE_TOKEN_DIGESTS"], TOKEN_DIGEST),
+    telnyx_keys=key_list(os.environ["TELNYX_PUBLIC_KEYS"], is_telnyx_key),
+    callfire_digests=key_list(os.environ["CALLFIRE_TOKEN_DIGESTS"], is_token_digest),
     tolerance=timedelta(seconds=int(os.environ["WEBHOOK_TOLERANCE_SECONDS"])),
     body_limit=int(os.environ["WEBHOOK_BODY_LIMIT_BYTES"]),
-    send=lambda message: sqs.send_message(QueueUrl=queue_url, MessageBody=message),
+    send=send,
 )
 
 
@@ -63,8 +77,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         return answer(error.status, {401: "not authenticated", 413: "body too large"}.get(error.status, "bad request"))
     except Exception as error:  # noqa: BLE001 - whatever it is, the provider must try again
         # Its text and trace may hold the message; AWS's code for it does not.
-        code = getattr(error, "response", {}).get("Error", {}).get("Code")
-        logger.error("the event could not be made durable", extra={"error": type(error).__name__, "aws": code})  # noqa: TRY400
+        said = {"error": type(error).__name__, "aws": aws_errors.code(error) or None}
+        logger.error("the event could not be made durable", extra=said)  # noqa: TRY400
         return answer(503, "try again")
     logger.info("event received", extra={"provider": provider, "account": account, "bytes": size})
     return answer(200, "ok")

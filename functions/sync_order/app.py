@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
-from numberdesk.runtime import build
+from numberdesk.runtime import build, invocation
 from numberdesk.runtime.observe import logger, metrics
 
 if TYPE_CHECKING:
@@ -34,4 +34,5 @@ def sync(record: SQSRecord) -> None:
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Handle a batch of sync messages."""
+    invocation.began(context)
     return process_partial_response(event=event, record_handler=sync, processor=processor, context=context)

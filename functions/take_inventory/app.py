@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.runtime import build
+from numberdesk.runtime import build, invocation
 from numberdesk.runtime.observe import logger, metrics
 
 if TYPE_CHECKING:
@@ -18,4 +17,5 @@ stocktaker = build.stocktaker()
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001 - a tick says nothing
     """Compare the accounts that are due, and say how many were."""
-    return {"compared": stocktaker.run(lambda: timedelta(milliseconds=context.get_remaining_time_in_millis()))}
+    invocation.began(context)
+    return {"compared": stocktaker.run(invocation.left)}

@@ -25,11 +25,12 @@ OURS = {
     },
     "storage": {
         "numberdesk.domain",
+        "numberdesk.services.aws_errors",
         "numberdesk.services.ports",
         "numberdesk.providers.base",
         "numberdesk.storage",
     },
-    "messaging": {"numberdesk.domain", "numberdesk.services.ports"},
+    "messaging": {"numberdesk.domain", "numberdesk.services.aws_errors", "numberdesk.services.ports"},
     "api": {"numberdesk.api", "numberdesk.domain", "numberdesk.services", "numberdesk.providers.base"},
     "runtime": {
         "numberdesk.api",
@@ -71,6 +72,8 @@ MORE = {
     "numberdesk.services.receive": {"numberdesk.providers.telnyx.signature"},
     # Numbering plans are data, and what a number is they tell without asking anybody.
     "numberdesk.domain.fitting": {"phonenumbers"},
+    # What an error of the SDK means is said in one place, for storage, messaging, runtime and the receiver.
+    "numberdesk.services.aws_errors": {"botocore.exceptions"},
     # Which countries have telephone numbers is known to that library.
     "numberdesk.services.catalogue": {"phonenumbers"},
     # Its start is a matter of correctness: its own few lines in place of the runtime's.

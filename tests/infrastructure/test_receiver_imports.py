@@ -39,6 +39,7 @@ FIRST_PARTY = {
     "numberdesk.providers.telnyx",
     "numberdesk.providers.telnyx.signature",
     "numberdesk.services",
+    "numberdesk.services.aws_errors",
     "numberdesk.services.receive",
 }
 

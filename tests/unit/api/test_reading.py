@@ -162,13 +162,13 @@ def test_an_order_held_for_the_switch_says_why_it_is_off_now_and_once(desk: Desk
     assert desk.store.orders["order-1"].waiting_for == why
 
 
-@pytest.mark.parametrize("written", ["+4930901820", "%2B4930901820", "%2b4930901820", " 4930901820", "4930901820"])
+@pytest.mark.parametrize("written", ["+4930901820", " 4930901820", "4930901820"])
 def test_a_number_in_a_path_is_the_same_however_its_plus_came(written: str) -> None:
     value = TypeAdapter(PathNumber).validate_python(written)
     assert GiveBack(confirm="+4930901820").confirmed(value) == "+4930901820"
 
 
-@pytest.mark.parametrize("written", ["", "+", "49+30", "a/b", "%2F", "x" * 65, "4930901820\n"])
+@pytest.mark.parametrize("written", ["", "+", "49+30", "a/b", "%2F", "%2B4930901820", "x" * 65, "4930901820\n"])
 def test_what_is_no_number_or_keyword_is_none_in_a_path(written: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(PathNumber).validate_python(written)

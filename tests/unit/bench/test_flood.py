@@ -11,7 +11,15 @@ import pytest
 
 from bench.flood import BODY_LIMIT, OK, Hit, Shot, answers, counted, forged, genuine, misanswered, percentile, postbacks
 from local.keys import Keys
-from numberdesk.services.receive import CALLFIRE, TELNYX, TELNYX_KEY, TOKEN_DIGEST, NotTakenError, Receiver, key_list
+from numberdesk.services.receive import (
+    CALLFIRE,
+    TELNYX,
+    NotTakenError,
+    Receiver,
+    is_telnyx_key,
+    is_token_digest,
+    key_list,
+)
 
 KEYS = Keys.make()
 
@@ -21,8 +29,8 @@ def received(shot: Shot) -> tuple[int, str, list[dict[str, Any]]]:
     sent: list[dict[str, Any]] = []
     parameters = KEYS.parameters()
     receiver = Receiver(
-        telnyx_keys=key_list(parameters["TelnyxPublicKeys"], TELNYX_KEY),
-        callfire_digests=key_list(parameters["CallFireTokenDigests"], TOKEN_DIGEST),
+        telnyx_keys=key_list(parameters["TelnyxPublicKeys"], is_telnyx_key),
+        callfire_digests=key_list(parameters["CallFireTokenDigests"], is_token_digest),
         tolerance=timedelta(seconds=300),
         body_limit=BODY_LIMIT,
         send=lambda message: sent.append(json.loads(message)["event"]),

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from local.keys import Keys
-from numberdesk.services.receive import CALLFIRE, TELNYX, TELNYX_KEY, TOKEN_DIGEST, NotTakenError, Receiver, key_list
+from numberdesk.services.receive import (
+    CALLFIRE,
+    TELNYX,
+    NotTakenError,
+    Receiver,
+    is_telnyx_key,
+    is_token_digest,
+    key_list,
+)
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
@@ -18,8 +26,8 @@ def receiver(keys: Keys) -> Receiver:
     """The receiver as the template's parameters set it up."""
     parameters = keys.parameters()
     return Receiver(
-        key_list(parameters["TelnyxPublicKeys"], TELNYX_KEY),
-        key_list(parameters["CallFireTokenDigests"], TOKEN_DIGEST),
+        key_list(parameters["TelnyxPublicKeys"], is_telnyx_key),
+        key_list(parameters["CallFireTokenDigests"], is_token_digest),
         timedelta(seconds=300),
         1024,
         lambda message: None,

@@ -14,7 +14,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from numberdesk.api import desk, models, orders, problems
 from numberdesk.api.caller import Caller
 from numberdesk.api.problems import HttpProblem, Told
-from numberdesk.api.routes import ROUTES
+from numberdesk.api.routes import ROUTES, decoded
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.request import ORDER_ID_PATTERN, read_json
 from numberdesk.services.desk import what_broke
@@ -58,7 +58,7 @@ class Api:
         if not self._caller.by:
             # The template has every route of this API signed. Nobody gets in by a mistake there.
             return _proxy(_NOBODY, self._caller.request_id)
-        answer = self.resolver.resolve(event, context)
+        answer = self.resolver.resolve({**event, "path": decoded(event["path"])}, context)
         # An answer without a body has an empty one: not every gateway takes null.
         return {**answer, "body": answer.get("body") or ""}
 
@@ -116,7 +116,7 @@ class Api:
 
 def _asked(event: Mapping[str, Any]) -> dict[str, object]:
     """Say who asks for what. Of the path only an order's id: the rest of it, the query and the body may hold anything."""
-    method, path = event["httpMethod"], event["path"]
+    method, path = event["httpMethod"], decoded(event["path"])
     route = next((route for route in ROUTES if route.method == method and route.matches(path)), None)
     said: dict[str, object] = {"operation": route.operation_id if route else None, "principal": Caller.of(event).by}
     if route and "{order_id}" in route.path and re.fullmatch(ORDER_ID_PATTERN, order_id := path.split("/")[2]):

@@ -10,9 +10,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from numberdesk.api import models
 from numberdesk.api.caller import Caller, Services
-from numberdesk.api.models import Account, Limit, NumberType, Provider, Token
+from numberdesk.api.models import Account, Limit, NumberType, Provider, QueryNumber, Token
 from numberdesk.domain.profile import Profile, ProfileKey
-from numberdesk.domain.request import E164
 from numberdesk.domain.values import Country
 from numberdesk.providers.base import Query as Wanted
 from numberdesk.services.catalogue import About
@@ -46,7 +45,7 @@ def _providers(services: Services, caller: Callable[[], Caller]) -> list[Callabl
         provider: _Provider,
         country: Annotated[Country | None, Query(description="Together with number_type.")] = None,
         number_type: Annotated[NumberType | None, Query()] = None,
-        number: Annotated[E164 | None, Query(description="In place of country and type.")] = None,
+        number: Annotated[QueryNumber | None, Query(description="In place of country and type.")] = None,
         account: _OfAccount = "default",
     ) -> models.Requirements:
         about = About(country, number_type, number)

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
-from urllib.parse import unquote
 
 from pydantic import (
     BaseModel,
@@ -70,12 +69,18 @@ _DELIVERED = r"^(\+[1-9][0-9]{6,14}|[0-9]{0,63}[A-Za-z][A-Za-z0-9]{0,63})$"
 
 
 def _bare(value: str) -> str:
-    """Take a number without its plus: that may come as itself, encoded, or as the space that it stands for in a query."""
-    return unquote(value).lstrip("+ ")
+    """Take a number without its plus: that may come as itself, or as the space that it stands for in a query."""
+    return value.lstrip("+ ")
+
+
+def _with_plus(value: object) -> object:
+    return f"+{value[1:]}" if isinstance(value, str) and value.startswith(" ") else value
 
 
 PathNumber = Annotated[str, Field(pattern=_NUMBER, examples=["4930901820", "CHOCOLATE"]), BeforeValidator(_bare)]
 """A number or keyword in a path."""
+QueryNumber = Annotated[E164, BeforeValidator(_with_plus)]
+"""A number in a query, where a plus that is not encoded stands for a space."""
 Count = Annotated[int, Field(ge=0)]
 _LONGEST_BODY = 6_000
 """Characters of a dead letter that are shown: fifty of them must fit into one answer."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import unquote
 
 from numberdesk.services.problems import Problem
 
@@ -105,3 +106,27 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/unmatched-events", "read", "list_unmatched_events", "Read notifications that belong to no order"),
     Route("POST", "/unmatched-events/replay", "operate", "replay_unmatched_events", "Take them in once more", 200, (Problem.NOT_FOUND,)),
 )  # fmt: skip
+
+
+def decoded(path: str) -> str:
+    """Decode the parameters of a path, once: API Gateway (REST) hands a path on as it was sent.
+
+    The rest of a path must stand there as it is: it is what policies allow. A parameter stays encoded where it is not UTF-8, or
+    holds a slash, which would make it two; no parameter of ours takes a percent sign.
+    """
+    route = next((route for route in ROUTES if route.matches(path)), None)
+    if route is None:
+        return path
+    parts = path.split("/")
+    for index, name in enumerate(route.path.split("/")):
+        if name.startswith("{"):
+            parts[index] = _decoded(parts[index])
+    return "/".join(parts)
+
+
+def _decoded(part: str) -> str:
+    try:
+        text = unquote(part, errors="strict")
+    except UnicodeDecodeError:
+        return part
+    return part if "/" in text else text

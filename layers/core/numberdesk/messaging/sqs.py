@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from types_boto3_sqs import SQSClient
-    from types_boto3_sqs.type_defs import MessageTypeDef
+    from types_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
 
 _LONGEST_DELAY = timedelta(minutes=15)
 _LONGEST_REASON = 1024
@@ -21,6 +22,28 @@ _HIDDEN_SECONDS = 30
 """How long a letter that somebody looks at is hidden from others, if it is not put back earlier."""
 _MOST_RECEIVES = 40
 _MOST_EMPTY = 3
+
+
+_REFUSED = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What SQS takes in no message: U+FFFE, U+FFFF, halves of surrogate pairs, and control characters (SendMessage)."""
+
+
+def json_text(message: object) -> str:
+    """Write JSON as it is, but for what SQS refuses: that is escaped, and read back it is what it was.
+
+    Escaped altogether, a text of other letters than ASCII's would be twice as long, and the queue take no more.
+    """
+    text = json.dumps(message, ensure_ascii=False)
+    return _REFUSED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _attributes(**values: str | None) -> dict[str, MessageAttributeValueTypeDef]:
+    """Make attributes of texts; of what SQS refuses there is a mark, and an empty one is left out."""
+    return {
+        name: {"DataType": "String", "StringValue": _REFUSED.sub("\N{REPLACEMENT CHARACTER}", value)}
+        for name, value in values.items()
+        if value
+    }
 
 
 def is_role_session(sender_id: str, name: str) -> bool:
@@ -42,13 +65,11 @@ class SqsQueue:
     ) -> None:
         """Put a new message on the queue. The delay is rounded up to whole seconds, which is what SQS knows."""
         seconds = math.ceil(max(min(delay or timedelta(0), _LONGEST_DELAY), timedelta(0)).total_seconds())
-        attributes = {"submitted_by": {"DataType": "String", "StringValue": submitted_by}} if submitted_by else {}
         self._client.send_message(
             QueueUrl=self._url,
-            # As it is: escaped, a text of other letters than ASCII's would be twice as long, and the queue take no more.
-            MessageBody=json.dumps(message, ensure_ascii=False),
+            MessageBody=json_text(message),
             DelaySeconds=seconds,
-            MessageAttributes=attributes,  # type: ignore[arg-type] # the stubs want a wider dictionary
+            MessageAttributes=_attributes(submitted_by=submitted_by),
         )
 
 
@@ -62,17 +83,13 @@ class SqsDeadLetters:
 
     def refuse(self, body: str, *, reason: str, order_id: str | None, correlation_id: str) -> None:
         """Put a message aside as it came, with the reason as an attribute."""
-        attributes = {
-            "reason": reason[:_LONGEST_REASON],
-            "correlation_id": correlation_id,
-            **({"order_id": order_id} if order_id else {}),
-        }
         self._client.send_message(
             QueueUrl=self._url,
+            # It came by a queue, and so one takes it.
             MessageBody=body,
-            MessageAttributes={
-                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
-            },
+            MessageAttributes=_attributes(
+                reason=reason[:_LONGEST_REASON], correlation_id=correlation_id, order_id=order_id
+            ),
         )
 
 
@@ -149,13 +166,9 @@ class SqsLetters:
         attributes = message.get("MessageAttributes", {})
         by_api = self._is_of_api(message["Attributes"].get("SenderId", ""))
         going = ("correlation_id", "submitted_by") if by_api else ("correlation_id",)
-        kept = {name: attributes[name] for name in going if name in attributes}
+        kept = {name: attributes[name].get("StringValue") for name in going if name in attributes}
         self._client.send_message(
-            QueueUrl=self._source_url,
-            MessageBody=message["Body"],
-            MessageAttributes={
-                name: {"DataType": "String", "StringValue": value["StringValue"]} for name, value in kept.items()
-            },
+            QueueUrl=self._source_url, MessageBody=message["Body"], MessageAttributes=_attributes(**kept)
         )
         self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
 

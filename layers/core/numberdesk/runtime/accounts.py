@@ -11,11 +11,12 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError, TransformParameterError
 
 from numberdesk.providers import registry
-from numberdesk.providers.base import AccountFaultError, Credentials, SlotBusyError
-from numberdesk.services.desk import aws_code
+from numberdesk.providers.base import AccountFaultError, Credentials, SlotBusyError, UnreadableError
+from numberdesk.services import aws_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from types_boto3_secretsmanager import SecretsManagerClient
 
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
     from numberdesk.services.ports import Store
 
 CACHED_SECONDS = 300
+_GOOD_FOR = timedelta(hours=1)
+"""How long the last secret that was read goes on to be used where it cannot be read for now."""
+_FAULTS = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "InvalidParameterException",
+    "InvalidRequestException",
+    "ResourceNotFoundException",
+    "ValidationException",
+}
+"""Codes of a secret that is missing, denied, about to be deleted or no secret's name. Any other one says nothing about it."""
 _SLOT_SEEN = timedelta(seconds=1)
 """How long a look at a call slot that is not taken holds: within this a 429 that somebody else got stops a run of calls."""
 _LONGEST_LINE = timedelta(seconds=50)
@@ -57,7 +69,8 @@ class Accounts:
         self._stack = stack
         self._extra_hosts = extra_hosts
         self._local_run = local_run
-        self._used: dict[tuple[str, str], Credentials] = {}
+        self._used: dict[tuple[str, str], tuple[Credentials, datetime]] = {}
+        """What was read last, and when."""
 
     def connect(
         self, provider: str, account: str, *, fresh: bool = False, guard: Callable[[], None] = lambda: None
@@ -83,7 +96,13 @@ class Accounts:
             guard()
 
         def throttled(told: timedelta | None) -> None:
-            self._store.push_slot(provider, account, self._clock.now() + (told or self._timings.throttle_pause))
+            until = self._clock.now() + (told or self._timings.throttle_pause)
+            try:
+                self._store.push_slot(provider, account, until)
+            except Exception as error:
+                # What the provider said is worth more than that others are told of it.
+                if not aws_errors.is_passing(error):
+                    raise
 
         connection: Provider = registry.adapter(provider).build(
             credentials, self._clock, self._timings, before_call=before_call, throttled=throttled
@@ -92,10 +111,10 @@ class Accounts:
 
     def refresh(self, provider: str, account: str) -> bool:
         """Read the secret again and say whether it differs from the one used last."""
-        used = self._used.get((provider, account))
+        used, _ = self._used.get((provider, account), (None, None))
         try:
             return self._credentials(provider, account, fresh=True) != used
-        except AccountFaultError:
+        except (AccountFaultError, UnreadableError):
             return False
 
     def _wait_out(self, provider: str, account: str) -> None:
@@ -122,15 +141,38 @@ class Accounts:
             except SlotBusyError:
                 place = _LONGEST_LINE
             raise SlotBusyError(busy.retry_after + place) from None
+        except Exception as error:
+            # Nobody knows whose turn it is. The call has not left: of a purchase, that is not the same as unclear.
+            if not aws_errors.is_passing(error):
+                raise
+            raise SlotBusyError(self._timings.retry_pause) from None
 
     def _credentials(self, provider: str, account: str, *, fresh: bool) -> Credentials:
+        """Read an account's secret, or give what it was within an hour where it cannot be read for now.
+
+        Raises:
+            AccountFaultError: it is missing, denied or malformed: somebody must mend it.
+            UnreadableError: it cannot be read for now, which says nothing of the account.
+        """
         name = f"{self._stack}/{provider}/{account}"
+        now = self._clock.now()
         try:
             secret: Any = self._secrets.get(name, max_age=CACHED_SECONDS, transform="json", force_fetch=fresh)
-        except (GetParameterError, TransformParameterError) as error:
-            # The error's text may hold what was read; AWS's code says whether it is missing or not allowed.
+        except TransformParameterError as error:
+            # The error's text may hold what was read.
             detail = f"the secret {name} cannot be read as JSON; create it or mend it"
-            raise AccountFaultError(detail, code=aws_code(error.__context__) or type(error).__name__) from None
+            raise AccountFaultError(detail, code=type(error).__name__) from None
+        except GetParameterError as error:
+            cause = error.__cause__ or error.__context__
+            said = aws_errors.operation_code(cause) or type(cause or error).__name__
+            if aws_errors.code(cause) in _FAULTS:
+                detail = f"the secret {name} cannot be read as JSON; create it or mend it"
+                raise AccountFaultError(detail, code=said) from None
+            used, read_at = self._used.get((provider, account), (None, now))
+            if used is not None and now - read_at <= _GOOD_FOR:
+                return used
+            detail = f"the secret {name} cannot be read just now ({said})"
+            raise UnreadableError(detail) from None
         if not isinstance(secret, dict):
             detail = f"the secret {name} is no JSON object"
             raise AccountFaultError(detail, code="secret")
@@ -143,7 +185,7 @@ class Accounts:
             self.check_base_url(provider, str(url))
         values = {key: str(value) for key, value in secret.items() if key not in ("base_url", "settings")}
         credentials = Credentials(provider, account, base_url, values, settings)
-        self._used[provider, account] = credentials
+        self._used[provider, account] = credentials, now
         return credentials
 
     def check_base_url(self, provider: str, url: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from numberdesk.messaging.events import EventBus
 from numberdesk.messaging.sqs import SqsDeadLetters, SqsQueue, is_role_session
-from numberdesk.runtime import aws
+from numberdesk.runtime import aws, invocation
 from numberdesk.runtime.clock import SystemClock
 from numberdesk.runtime.failures import Failures
 from numberdesk.runtime.observe import PowertoolsMeter, logger
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numberdesk.api.app import Api
+    from numberdesk.domain.clock import Clock
     from numberdesk.services.inventory import Stocktaker
     from numberdesk.services.place import Placer
     from numberdesk.services.publish import Publisher
@@ -47,11 +48,21 @@ _LONGEST_READ = timedelta(seconds=8)
 """How long a provider may take to answer somebody who waits: API Gateway gives the whole request 29 s."""
 
 
+def _table(clock: Clock, margin: timedelta) -> Table:
+    """Build the table: what is written is tried again until the margin of the invocation."""
+    return Table(
+        aws.dynamodb(),
+        env("TABLE_NAME"),
+        pause=lambda seconds: clock.sleep(timedelta(seconds=seconds)),
+        patience=invocation.until(margin),
+    )
+
+
 def _desk(longest_read: timedelta = timedelta.max) -> Desk:
     from numberdesk.runtime.accounts import Accounts  # noqa: PLC0415 - wake_orders has no accounts
 
     clock, times = SystemClock(), timings()
-    store = Table(aws.dynamodb(), env("TABLE_NAME"))
+    store = _table(clock, times.write_margin)
     sqs = aws.sqs()
     hosts = frozenset(host.strip() for host in env("EXTRA_PROVIDER_HOSTS").split(",") if host.strip())
     accounts = Accounts(
@@ -113,7 +124,7 @@ def desk_api() -> Api:
     from numberdesk.services.placing_gate import GateDesk  # noqa: PLC0415
     from numberdesk.services.profiles import Profiles  # noqa: PLC0415
     from numberdesk.services.reading import Reading  # noqa: PLC0415
-    from numberdesk.services.receive import TOKEN_DIGEST, key_list  # noqa: PLC0415
+    from numberdesk.services.receive import is_token_digest, key_list  # noqa: PLC0415
     from numberdesk.services.uploads import Uploads  # noqa: PLC0415
     from numberdesk.storage.files import Bucket  # noqa: PLC0415
 
@@ -129,7 +140,7 @@ def desk_api() -> Api:
         clerk=Clerk(desk, uploads),
         reading=Reading(store, desk.clock, tokens, env("LISTED_METADATA_KEY")),
         catalogue=Catalogue(store, desk.providers),
-        market=Market(desk.providers, tokens, key_list(env("CALLFIRE_TOKEN_DIGESTS"), TOKEN_DIGEST)),
+        market=Market(desk.providers, tokens, key_list(env("CALLFIRE_TOKEN_DIGESTS"), is_token_digest)),
         profiles=Profiles(store, desk.providers, files, uploads, desk.clock, tokens),
         uploads=uploads,
         dead_letters=DeadLetterDesk(store, desk.sync_queue, letters),
@@ -163,5 +174,6 @@ def publisher() -> Publisher:
     """Build what publishes events."""
     from numberdesk.services.publish import Publisher  # noqa: PLC0415 - each function imports its own service only
 
-    store = Table(aws.dynamodb(), env("TABLE_NAME"))
-    return Publisher(store, EventBus(aws.events(), env("EVENT_BUS_NAME")), SystemClock(), PowertoolsMeter(), logger)
+    clock = SystemClock()
+    store = _table(clock, timedelta(seconds=10))
+    return Publisher(store, EventBus(aws.events(), env("EVENT_BUS_NAME")), clock, PowertoolsMeter(), logger)

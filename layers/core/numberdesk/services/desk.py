@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import traceback
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,9 +16,11 @@ from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.words import MOVES, ChangeKind, OrderState
 from numberdesk.providers import registry
+from numberdesk.services import aws_errors
+from numberdesk.services.ports import ConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from numberdesk.domain.clock import Clock
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from numberdesk.providers.base import AccountFaultError
     from numberdesk.services.ports import Meter, Providers, Queue, Receipt, Store
 
+_LONGEST_PAUSE = timedelta(seconds=0.2)
 LONGEST_DELAY = timedelta(minutes=15)
 """The longest delay of a queue message (SQS)."""
 
@@ -58,17 +62,9 @@ def what_broke(error: BaseException) -> dict[str, Any]:
     frames = traceback.extract_tb(error.__traceback__)
     return {
         "error": type(error).__name__,
-        "aws": aws_code(error),
+        "aws": aws_errors.operation_code(error),
         "trace": [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames[-12:]],
     }
-
-
-def aws_code(error: BaseException | None) -> str | None:
-    """Give the code of an error of boto3 and the operation (`AccessDeniedException: Query`); none for any other error."""
-    answer = getattr(error, "response", None)
-    if not isinstance(answer, dict):
-        return None
-    return f"{answer.get('Error', {}).get('Code')}: {getattr(error, 'operation_name', None)}"
 
 
 def send_wake(order: Order, order_queue: Queue, sync_queue: Queue, delay: timedelta | None = None) -> None:
@@ -139,6 +135,20 @@ class Desk:
                 self.meter.count("DriftFound", provider=after.provider)
             self.log.info("change", extra={"change": change.kind.value, "state": after.state.value})
         return stored
+
+    def tries(self, until: timedelta) -> Iterator[None]:
+        """Go round once, and on for as long, with a short pause before each round: others write the order meanwhile.
+
+        Raises:
+            ConflictError: they do so until the time is over.
+        """
+        give_up_at = self.clock.now() + until
+        while True:
+            yield
+            pause = _LONGEST_PAUSE * random.random()  # noqa: S311 - spreads those that met
+            if self.clock.now() + pause > give_up_at:
+                raise ConflictError
+            self.clock.sleep(pause)
 
     def wake_soon(self, order: Order) -> None:
         """Send a wake ahead where the order is due within 15 minutes; `wake_at` on its row stays the safety net."""

@@ -32,9 +32,9 @@ from numberdesk.providers.base import (
     SlotBusyError,
     UnclearError,
 )
+from numberdesk.services import purchase
 from numberdesk.services.desk import what_broke
 from numberdesk.services.ports import (
-    ClaimedError,
     ConflictError,
     GateClosedError,
     LimitError,
@@ -55,7 +55,6 @@ if TYPE_CHECKING:
 
 ACTOR = "place_order"
 _REUSED = Fault("order_id", "reused", "this order id was used for another request; use a new id for another order")
-_MOST_CONFLICTS = 10
 _MOST_FAULTS = 20
 """Faults of one message that are told: all of them can be more than an item of the table or an event may hold."""
 
@@ -407,7 +406,7 @@ class _Attempt:
             self.desk.log.error("placing broke", extra=what_broke(error))  # noqa: TRY400 - without its text
             self._unclear(order, type(error).__name__, can_look=provider.can_find, look_for=look_for)
         else:
-            self._placed(order, placed)
+            purchase.keep(self.desk, order, placed, until=self._time_to_write(), actor=ACTOR)
             self._reached(order, probing=probing)
 
     def _place(self, order: Order, provider: Provider, plan: Plan) -> Placed:
@@ -428,38 +427,13 @@ class _Attempt:
             ),
         )
 
-    def _placed(self, order: Order, placed: Placed) -> None:
-        """Record the purchase, whatever the order has become meanwhile: a late answer is a purchase found."""
-        can_cancel = Ability.CANCEL in registry.capabilities(order.provider).abilities
-        attempt = order.attempt
-        for _ in range(_MOST_CONFLICTS):
-            now = self.desk.clock.now()
-            found = order.state is not OrderState.PLACING or order.attempt != attempt
-            try:
-                step = placing.placed(
-                    order, placed.provider_order_id, placed.word, now, found=found, can_cancel=can_cancel
-                )
-                order = self.desk.commit(order, *step, now, ACTOR)
-            except ConflictError:
-                order = self.desk.store.get(order.order_id) or order
-            except ClaimedError as error:
-                self.desk.log.error(  # noqa: TRY400 - no trace is needed
-                    "the provider answered with another order's id", extra={"claimed_by": error.order_id}
-                )
-                return
-            else:
-                self.desk.meter.count("OrdersPlaced")
-                self.desk.wake_soon(order)
-                return
-        raise ConflictError
-
     def _write(self, order: Order, step: Callable[[Order], placing.Step]) -> None:
         """Commit a step that is no purchase. A notification recorded meanwhile changes nothing; another state does.
 
         An attempt that somebody read as overdue is `unknown` by now: a definite no that comes so late is not recorded.
         """
         state, attempt = order.state, order.attempt
-        for _ in range(_MOST_CONFLICTS):
+        for _ in self.desk.tries(self._time_to_write()):
             now = self.desk.clock.now()
             try:
                 order = self.desk.commit(order, *step(order), now, ACTOR)
@@ -471,7 +445,9 @@ class _Attempt:
             else:
                 self.desk.wake_soon(order)
                 return
-        raise ConflictError
+
+    def _time_to_write(self) -> timedelta:
+        return self.time_left() - self.desk.timings.write_margin
 
     def _wait(self, order: Order, until: datetime, why: str) -> None:
         self._write(order, lambda it: placing.wait(it, until, why, self.desk.clock.now()))

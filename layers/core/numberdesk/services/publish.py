@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numberdesk.services.ports import Bus, Meter, Store, Unpublished
 
 MOST_A_CALL = 10
-"""Most entries in one PutEvents call."""
+"""Most events that are sent before the first of them is marked."""
 MOST_A_SWEEP = 200
 GRACE = timedelta(minutes=5)
 """Age at which an entry that the stream left is taken up."""

@@ -15,8 +15,9 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
 
-from numberdesk.providers.telnyx.signature import SignatureError, verify
+from numberdesk.providers.telnyx.signature import SignatureError, public_key, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,21 +42,29 @@ class KeyMissingError(NotTakenError):
     """No key is configured for this door: nobody gets in."""
 
 
-TELNYX_KEY = re.compile(r"[A-Za-z0-9+/]{43}=")
-"""Base64 of the 32 bytes of an Ed25519 public key."""
-TOKEN_DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
-"""A SHA-256 in hexadecimal."""
+_HASH = re.compile(r"[0-9a-f]{64}")
+_OF_NO_TOKEN = {hashlib.sha256(token).hexdigest() for token in (b"", b"\n")} | {
+    digit * 64 for digit in "0123456789abcdef"
+}
 
 
-def key_list(text: str, shape: re.Pattern[str]) -> list[tuple[str, str]]:
+def is_telnyx_key(text: str) -> bool:
+    """Whether this is a public key: base64 of the 32 bytes of an Ed25519 one, and none under which anybody can sign."""
+    return public_key(text) is not None
+
+
+def is_token_digest(text: str) -> bool:
+    """Whether this is a token's SHA-256 in hexadecimal: not that of an empty one, nor one digit again and again."""
+    return _HASH.fullmatch(text.lower()) is not None and text.lower() not in _OF_NO_TOKEN
+
+
+def key_list(text: str, is_key: Callable[[str], bool]) -> list[tuple[str, str]]:
     """Read `account=key,account=key`. Several keys of one account rotate with overlap.
 
-    What has not the shape of a key is left out: if nothing remains, no key is configured, and that is told.
+    What is no key is left out: if nothing remains, no key is configured, and that is told.
     """
     pairs = (entry.partition("=") for entry in text.split(","))
-    return [
-        (account.strip(), key.strip()) for account, _, key in pairs if account.strip() and shape.fullmatch(key.strip())
-    ]
+    return [(account.strip(), key.strip()) for account, _, key in pairs if account.strip() and is_key(key.strip())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +114,9 @@ class Receiver:
         """Whose token stands in this path, and its digest. Every digest is compared, in constant time."""
         if not self.callfire_digests:
             raise KeyMissingError(401, "no CallFire token digest is configured")
-        token = str((event.get("pathParameters") or {}).get("token") or "")
-        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest().encode()
+        # API Gateway (REST) hands it on as it was sent, and a client may have encoded any of it.
+        token = str((event.get("pathParameters") or {}).get("token") or "").encode("utf-8", "surrogatepass")
+        digest = hashlib.sha256(unquote_to_bytes(token)).hexdigest().encode()
         matching = [entry for entry in self.callfire_digests if hmac.compare_digest(digest, entry[1].lower().encode())]
         if not matching:
             raise NotTakenError(401, "the token is not known")

@@ -26,6 +26,7 @@ from numberdesk.providers.base import (
     SlotBusyError,
     UnreadableError,
 )
+from numberdesk.services import purchase
 from numberdesk.services.ports import ClaimedError, ConflictError, RawEvent, Receipt
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Syncer:
     retention: timedelta
 
     def handle(self, message: Message) -> None:
-        """Handle one message of the sync queue: `{"wake": {...}}` or `{"event": {...}}`.
+        """Handle one message of the sync queue: `{"wake": {...}}`, `{"event": {...}}` or `{"bought": {...}}`.
 
         Raises:
             ConflictError: the order is being written by others again and again; try later.
@@ -74,6 +75,8 @@ class Syncer:
                 self._look(message["wake"]["order_id"], wake_at=wake_at)
             except SlotBusyError as error:
                 self.desk.sync_queue.send(message, delay=error.retry_after)
+        elif "bought" in message:
+            purchase.take_in(self.desk, message["bought"], actor=ACTOR)
         else:
             self._take_in(message)
 
@@ -332,6 +335,8 @@ class Syncer:
             return self.desk.providers.connect(order.provider, order.account)
         except AccountFaultError as error:
             self.desk.account_fault(order, error, self.desk.clock.now(), ACTOR)
+        except UnreadableError as error:
+            self.desk.log.warning("account not read", extra={"provider": order.provider, "error": str(error)})
         except SlotBusyError as error:
             if order.state is OrderState.UNKNOWN and error.retry_after <= _LONGEST_TURN:
                 raise

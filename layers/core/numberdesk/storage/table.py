@@ -51,9 +51,12 @@ from __future__ import annotations
 import random
 import time
 from contextlib import suppress
+from datetime import timedelta
 from decimal import Decimal
 from itertools import islice
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -63,6 +66,7 @@ from numberdesk.domain.gate import Gate, closed_because
 from numberdesk.domain.lists import SHARDS, Summary
 from numberdesk.domain.model import instant_text
 from numberdesk.providers.base import SlotBusyError
+from numberdesk.services import aws_errors
 from numberdesk.services.ports import (
     AccountState,
     ClaimedError,
@@ -131,7 +135,7 @@ from numberdesk.storage.items import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from types_boto3_dynamodb import DynamoDBClient
 
@@ -161,7 +165,11 @@ _TRIES = 6
 _TABLE_ID_HOLDS = 30.0
 """Seconds for which the table's id is believed: restoring one takes longer."""
 _PAUSE = 0.02
-"""Seconds: the most before the second of them, doubled for each further one."""
+"""Seconds: the most before the second try of a call, doubled for each further one."""
+_LONGEST_PAUSE = 5.0
+PATIENCE = timedelta(seconds=5)
+"""For how long a call that fails for now is tried again where nobody says how much time there is."""
+_HELD_BACK = "the table holds back parts of a batch again and again"
 _NOTHING = Decimal(0)
 _GATE: Key = ("DESK#placing", "GATE")
 _SHOWN = {f"#{index}": name for index, name in enumerate(Summary.model_fields)}
@@ -171,11 +179,21 @@ _SHOWN = {f"#{index}": name for index, name in enumerate(Summary.model_fields)}
 class Table:
     """The order table behind the desk's own words (`services.ports.Store`)."""
 
-    def __init__(self, client: DynamoDBClient, name: str, pause: Callable[[float], None] = time.sleep) -> None:
-        """Use this client and table; `pause` waits for so many seconds."""
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        name: str,
+        pause: Callable[[float], None] = time.sleep,
+        patience: Callable[[], timedelta] = lambda: PATIENCE,
+    ) -> None:
+        """Use this client and table.
+
+        `pause` waits for so many seconds. `patience` says for how long a call that fails for now may be tried again from now.
+        """
         self._client = client
         self._name = name
         self._pause = pause
+        self._patience = patience
         self._table_id: str | None = None
         self._table_id_read = 0.0
         self._gate_looked_for = False
@@ -274,7 +292,7 @@ class Table:
                 # Seen again, since it was read meanwhile. One that was erased stays erased.
                 self._put_if(item, "attribute_exists(pk)")
             else:
-                self._client.put_item(TableName=self._name, Item=marshal(item))
+                self._ask("put_item", TableName=self._name, Item=marshal(item))
         paged = pages(before, after)
         after = after.with_(pages=paged.names)
         # What a write's condition says if it does not hold, by the place of the write. The row's comes first.
@@ -312,7 +330,7 @@ class Table:
             error = next(failed, ConflictError)()
             raise error
         # The order is written, whatever becomes of this.
-        with suppress(ClientError, BotoCoreError):
+        with suppress(ClientError, BotoCoreError, TimeoutError):
             self._write_batches(_delete_request(holding_key(after, value)) for value in had - has)
         return after
 
@@ -436,7 +454,7 @@ class Table:
     def _tidy(self, order_id: str) -> None:
         """Delete the pages of an order that nothing will ever name."""
         # Nothing depends on it, and the next one who sees them tries again.
-        with suppress(ClientError, BotoCoreError):
+        with suppress(ClientError, BotoCoreError, TimeoutError):
             pk = f"ORDER#{order_id}"
             items = {
                 item["sk"]: item
@@ -448,7 +466,8 @@ class Table:
             }
             row = items.pop("ORDER", None)
             if row is not None:
-                self._write_batches(_delete_request((pk, sk)) for sk in unnamed(row, items))
+                # It is not worth any time of those that wait behind it.
+                self._write_batches((_delete_request((pk, sk)) for sk in unnamed(row, items)), patience=timedelta(0))
             self._untidy.discard(order_id)
 
     def _list_writes(self, before: Order | None, after: Order) -> list[Item]:
@@ -485,7 +504,7 @@ class Table:
 
     def keep_event(self, event: RawEvent, order_id: str | None, *, expires_at: datetime) -> None:
         """Keep a notification under its order, or as unmatched. The same one again overwrites itself."""
-        self._client.put_item(TableName=self._name, Item=marshal(event_item(event, order_id, expires_at)))
+        self._ask("put_item", TableName=self._name, Item=marshal(event_item(event, order_id, expires_at)))
 
     def kept_events(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptEvent]:
         """Read the notifications of an order, or of a day's that belong to none, as they came."""
@@ -552,7 +571,8 @@ class Table:
         elif until is not None:
             values |= {":until": until}
             condition += " AND list_sk < :until"
-        answer = self._client.query(
+        answer = self._ask(
+            "query",
             TableName=self._name,
             IndexName="lists",
             KeyConditionExpression=condition,
@@ -587,7 +607,7 @@ class Table:
         # By the clock on the wall: whether another one runs on while Lambda has this process frozen is nowhere said.
         if self._table_id is None or abs(time.time() - self._table_id_read) > _TABLE_ID_HOLDS:
             # Not for ever: a table may be deleted and restored under its name while this process lives.
-            table = self._client.describe_table(TableName=self._name)["Table"]
+            table = self._ask("describe_table", TableName=self._name)["Table"]
             # Emulators leave it out. A restored table has another name or is made anew, so these two tell it as well.
             table_id = table.get("TableId") or f"{table['TableArn']} {table['CreationDateTime'].isoformat()}"
             if table_id != self._table_id:
@@ -618,7 +638,7 @@ class Table:
     def spent(self, provider: str, account: str, day: str) -> Spent:
         """Read what was reserved at an account on a day."""
         key = _key(sums_key(provider, account, day))
-        answer = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True)
+        answer = self._ask("get_item", TableName=self._name, Key=key, ConsistentRead=True)
         return spent_of_item(answer.get("Item", {}))
 
     def accounts(self) -> list[tuple[str, str]]:
@@ -674,7 +694,7 @@ class Table:
 
     def delete_profile(self, key: ProfileKey) -> bool:
         """Delete a profile; false where there was none."""
-        answer = self._client.delete_item(TableName=self._name, Key=_key(profile_key(key)), ReturnValues="ALL_OLD")
+        answer = self._ask("delete_item", TableName=self._name, Key=_key(profile_key(key)), ReturnValues="ALL_OLD")
         return "Attributes" in answer
 
     def upload(self, owner: str, file_id: str) -> Upload | None:
@@ -684,7 +704,7 @@ class Table:
 
     def put_upload(self, upload: Upload) -> None:
         """Write what is known of a file."""
-        self._client.put_item(TableName=self._name, Item=marshal(upload_item(upload)))
+        self._ask("put_item", TableName=self._name, Item=marshal(upload_item(upload)))
 
     def uploads(self, order_id: str) -> list[Upload]:
         """Every file that was uploaded for an order."""
@@ -705,7 +725,8 @@ class Table:
         """Orders whose `wake_at` is not after now. It looks back as far as there is anything: a missed sweep is made good."""
         found: list[Due] = []
         for shard in range(WAKE_SHARDS):
-            answer = self._client.query(
+            answer = self._ask(
+                "query",
                 TableName=self._name,
                 IndexName="wake",
                 KeyConditionExpression="wake_shard = :shard AND wake_at <= :now",
@@ -808,7 +829,8 @@ class Table:
         """Entries older than `before` whose event is not on the bus yet."""
         found: list[Unpublished] = []
         for shard in range(UNPUBLISHED_SHARDS):
-            answer = self._client.query(
+            answer = self._ask(
+                "query",
                 TableName=self._name,
                 IndexName="unpublished",
                 KeyConditionExpression="unpublished_shard = :shard AND unpublished_at < :before",
@@ -825,7 +847,8 @@ class Table:
         """When the oldest entry was written that is not on the bus yet."""
         marks: list[str] = []
         for shard in range(UNPUBLISHED_SHARDS):
-            answer = self._client.query(
+            answer = self._ask(
+                "query",
                 TableName=self._name,
                 IndexName="unpublished",
                 KeyConditionExpression="unpublished_shard = :shard",
@@ -842,7 +865,7 @@ class Table:
     # Requests
 
     def _get(self, key: Key) -> Item | None:
-        answer = self._client.get_item(TableName=self._name, Key=_key(key), ConsistentRead=True)
+        answer = self._ask("get_item", TableName=self._name, Key=_key(key), ConsistentRead=True)
         return unmarshal(answer["Item"]) if "Item" in answer else None
 
     def _query(self, condition: str, values: Mapping[str, Any], **more: str) -> Iterator[Item]:
@@ -855,7 +878,7 @@ class Table:
             **more,
         }
         while True:
-            answer = self._client.query(**request)
+            answer = self._ask("query", **request)
             yield from map(unmarshal, answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return
@@ -865,24 +888,28 @@ class Table:
         """Read items by different keys, strongly consistent, in no order; those that are not there are left out."""
         rest = iter(keys)
         while batch := [_key(key) for key in islice(rest, _BATCH_READS)]:
-            # What is not answered at once is too much for one answer, or held back; an answer without any is an error.
+            # What is not answered at once is too much for one answer (16 MB), or held back; an answer without any is an error.
+            tries = self._tries()
             while batch:
                 wanted: Any = {self._name: {"Keys": batch, "ConsistentRead": True, **more}}
-                answer = self._client.batch_get_item(RequestItems=wanted)
+                answer = self._ask("batch_get_item", RequestItems=wanted)
                 yield from map(unmarshal, answer["Responses"].get(self._name, []))
                 left = answer["UnprocessedKeys"]
                 batch = [dict(key) for key in left[self._name]["Keys"]] if self._name in left else []
+                if batch and not tries.again():
+                    raise TimeoutError(_HELD_BACK)
 
-    def _write_batches(self, requests: Iterable[Item]) -> None:
+    def _write_batches(self, requests: Iterable[Item], patience: timedelta | None = None) -> None:
         """Put and delete items by different keys, each by itself and whatever is there."""
         rest = iter(requests)
         while batch := list(islice(rest, _BATCH_WRITES)):
             wanted: Any = {self._name: batch}
             # What is held back comes back; an answer that did nothing is an error.
+            tries = self._tries(patience)
             while wanted:
-                wanted = self._client.batch_write_item(RequestItems=wanted)["UnprocessedItems"]
-                if wanted:
-                    self._pause(random.uniform(0, _PAUSE))  # noqa: S311 - spreads writers
+                wanted = self._ask("batch_write_item", patience, RequestItems=wanted)["UnprocessedItems"]
+                if wanted and not tries.again():
+                    raise TimeoutError(_HELD_BACK)
 
     def _page(self, begin: Key, after: str | None, limit: int, read: Callable[[Item], T]) -> Page[T]:
         """Read items of one partition whose sort key begins so; a place is the rest of the sort key."""
@@ -896,7 +923,7 @@ class Table:
         }
         if after is not None:
             request["ExclusiveStartKey"] = _key((pk, prefix + after))
-        answer = self._client.query(**request)
+        answer = self._ask("query", **request)
         items = [unmarshal(item) for item in answer["Items"]]
         # An answer holds a megabyte: it may stop before its limit.
         more = len(items) > limit or "LastEvaluatedKey" in answer
@@ -916,29 +943,27 @@ class Table:
 
     def _put_if(self, item: Item, condition: str, values: Mapping[str, Any] | None = None) -> bool:
         """Put an item where the condition holds, and say whether it did."""
-        try:
-            self._client.put_item(**self._put(item, condition, values)["Put"])
-        except ClientError as error:
-            if _condition_failed(error):
-                return False
-            raise
-        return True
+        return self._write_if("put_item", self._put(item, condition, values)["Put"])
 
     def _update(self, key: Key, update: str, condition: str, values: Mapping[str, Any]) -> bool:
+        """Update an item where the condition holds, and say whether it did."""
         request: Item = {
             "TableName": self._name,
             "Key": _key(key),
-            "UpdateExpression": update,
+            "UpdateExpression": f"{update}{',' if update.startswith('SET') else ' SET'} write_id = :write_id",
             "ConditionExpression": condition,
+            "ExpressionAttributeValues": marshal({**values, ":write_id": ""}),
         }
-        if values:
-            request["ExpressionAttributeValues"] = marshal(values)
+        return self._write_if("update_item", request)
+
+    def _write_if(self, operation: str, request: Item) -> bool:
+        write_id = _sign(request)
         try:
-            self._client.update_item(**request)
+            self._ask(operation, **request)
         except ClientError as error:
-            if _condition_failed(error):
-                return False
-            raise
+            if aws_errors.code(error) != "ConditionalCheckFailedException":
+                raise
+            return _wrote(write_id, error.response)
         return True
 
     def _transact(self, writes: list[Item]) -> list[str]:
@@ -946,27 +971,98 @@ class Table:
 
         One that only met others at an item (all placers check the gate, and add to the sums of their account) is tried again.
         """
+        write_id = _sign(*(request for write in writes for request in write.values()))
         for tries in range(1, _TRIES + 1):
             try:
-                self._client.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
-            except self._client.exceptions.TransactionCanceledException as error:
-                reasons = [str(reason.get("Code", "None")) for reason in error.response.get("CancellationReasons", [])]
-                if not {"ConditionalCheckFailed", "TransactionConflict"} & set(reasons):
+                self._ask("transact_write_items", TransactItems=writes)
+            except ClientError as error:
+                reasons = aws_errors.reasons(error)
+                codes = [str(reason.get("Code", "None")) for reason in reasons]
+                if not {"ConditionalCheckFailed", "TransactionConflict"} & set(codes):
                     raise
-                if set(reasons) - {"None", "TransactionConflict"} or tries == _TRIES:
-                    return reasons
-                self._pause(random.uniform(0, _PAUSE * 2**tries))  # noqa: S311 - spreads those that met
+                if any(_wrote(write_id, reason) for reason in reasons):
+                    break
+                if "ConditionalCheckFailed" in codes or not aws_errors.is_passing(error) or tries == _TRIES:
+                    return codes
+                self._pause(_backoff(tries))
             else:
                 break
         return []
 
+    def _ask(self, operation: str, patience: timedelta | None = None, **request: Any) -> Any:
+        """Make a call, and again as long as it fails for now and there is time.
+
+        Whatever is written here may be written twice: see `_sign`.
+        """
+        tries = self._tries(patience)
+        while True:
+            try:
+                return getattr(self._client, operation)(**request)
+            except (ClientError, BotoCoreError) as error:
+                # What only met others has a count of its own.
+                if not aws_errors.is_passing(error) or _met_others(error) or not tries.again():
+                    raise
+
+    def _tries(self, patience: timedelta | None = None) -> _Tries:
+        return _Tries(self._pause, self._patience() if patience is None else patience)
+
+
+class _Tries:
+    """Tries of something, with growing pauses in between, as long as there is time."""
+
+    def __init__(self, pause: Callable[[float], None], patience: timedelta) -> None:
+        self._pause = pause
+        self._patience = patience.total_seconds()
+        self._began = monotonic()
+        self._paused = 0.0
+        self._count = 0
+
+    def again(self) -> bool:
+        """Pause before a further try; false where there is no time for one."""
+        self._count += 1
+        pause = _backoff(self._count)
+        # Pauses count by themselves: a test's take no time.
+        if max(monotonic() - self._began, self._paused) + pause > self._patience:
+            return False
+        self._pause(pause)
+        self._paused += pause
+        return True
+
+
+def _sign(*requests: Item) -> str:
+    """Give conditioned writes of one call an id of its own, which an item keeps until it is written anew.
+
+    An answer may be lost although the write was done. Written again, its condition fails because of itself: then the item,
+    which comes with the refusal, bears this very id.
+    """
+    write_id = uuid4().hex
+    for request in requests:
+        if "ConditionExpression" in request:
+            request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+            if "Item" in request:
+                request["Item"]["write_id"] = {"S": write_id}
+            if ":write_id" in request.get("ExpressionAttributeValues", ()):
+                request["ExpressionAttributeValues"][":write_id"] = {"S": write_id}
+    return write_id
+
+
+def _wrote(write_id: str, refusal: Mapping[str, Any]) -> bool:
+    """Whether a condition failed because this very write had been done."""
+    return (refusal.get("Item") or {}).get("write_id") == {"S": write_id}
+
+
+def _met_others(error: ClientError | BotoCoreError) -> bool:
+    """Whether a transaction was cancelled, and but for throttling only because it met others: it has a count of its own."""
+    return "TransactionConflict" in {reason.get("Code") for reason in aws_errors.reasons(error)}
+
+
+def _backoff(tries: int) -> float:
+    """Give a pause in seconds, which spreads those that met."""
+    return random.uniform(0, min(_PAUSE * 2**tries, _LONGEST_PAUSE))  # noqa: S311 - not a secret
+
 
 def _key(key: Key) -> dict[str, Any]:
     return marshal({"pk": key[0], "sk": key[1]})
-
-
-def _condition_failed(error: ClientError) -> bool:
-    return error.response["Error"]["Code"] == "ConditionalCheckFailedException"
 
 
 def _put_request(item: Item) -> Item:

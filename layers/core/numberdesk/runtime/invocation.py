@@ -1,0 +1,31 @@
+"""The time that is left to the running invocation. A Lambda process handles one at a time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from numberdesk.storage.table import PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+_left: Callable[[], timedelta] | None = None
+
+
+def began(context: LambdaContext) -> None:
+    """Say that an invocation began: every handler whose writes may follow a call that nobody can take back does."""
+    global _left  # noqa: PLW0603 - there is one at a time
+    _left = lambda: timedelta(milliseconds=context.get_remaining_time_in_millis())  # noqa: E731
+
+
+def left() -> timedelta:
+    """Say how long the invocation may still go on."""
+    return _left() if _left else PATIENCE
+
+
+def until(margin: timedelta) -> Callable[[], timedelta]:
+    """Make what says how long is left but for a margin: for so long a write may be tried again."""
+    return lambda: max(left() - margin, timedelta(0)) if _left else PATIENCE

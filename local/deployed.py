@@ -107,6 +107,18 @@ class DeployedStage:
     def ask(self, provider: str, control: str, **arguments: Any) -> Any:
         return self.world.simulators.ask(provider, control, **arguments)
 
+    def die_after_purchase(self, provider: str, reference: str) -> None:
+        # The provider takes it and holds its answer back: meanwhile the function waits.
+        self.ask(provider, "fault", operation="create_order", kind="lose_answer", seconds=10, holding=reference)
+
+        def kill() -> None:
+            until = time.monotonic() + 60
+            while not self.ask(provider, "purchases", reference=reference) and time.monotonic() < until:
+                time.sleep(0.1)
+            self.world.stack.kill("place_order")
+
+        threading.Thread(target=kill, name="killer", daemon=True).start()
+
     def call(self, call: Call) -> Future[Answer]:
         return self._callers.submit(self._call, call)
 

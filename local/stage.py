@@ -75,6 +75,9 @@ class Stage(Protocol):
             LookupError: it refused.
         """
 
+    def die_after_purchase(self, provider: str, reference: str) -> None:
+        """Let the function that buys the order of this reference die: the provider took it, and nothing of that is written."""
+
     def call(self, call: Call) -> Future[Answer]:
         """Call the API as the operator. Until the answer is there, other stories go on."""
 

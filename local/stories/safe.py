@@ -438,3 +438,25 @@ def given_back(play: Play) -> Steps:
     given = {it["value"] for it in (yield from all_of(play, f"/orders/{order.order_id}/numbers")) if it["released_at"]}
     expect(given == {number}, f"given back by the order: {given}")
     expect_problem((yield from order.call("POST", path, {"confirm": number})), 404, "not-found")
+
+
+@story(
+    32,
+    "A function dies right after a purchase, before anything of it is recorded: OrderUnknown, then found by its reference "
+    "and adopted, bought once.",
+    alone=True,
+)
+def died_after_purchase(play: Play) -> Steps:
+    order = play.order("32-died-after-purchase", ends="completed")
+    play.stage.die_after_purchase(order.provider, order.reference)
+    order.send()
+    yield from play.until(lambda: order.count_purchases() == 1, f"{order.order_id} to be bought")
+    yield from order.until_recorded("OrderUnknown")
+    yield from order.until_recorded("OrderPlaced")
+    yield from order.until("completed")
+    [lost], [placed] = order.entries("OrderUnknown"), order.entries("OrderPlaced")
+    expect(lost.data["from"] == "placing", f"it was {lost.data['from']} when its outcome was missed")
+    expect("no outcome was recorded" in lost.data["why"], f"why it is unknown: {lost.data['why']}")
+    expect(placed.data["found"] is True, f"{order.order_id} was placed, not found: {placed.data}")
+    expect(len(order.entries("PlacingBegun")) == 1, "it was begun more than once")
+    expect(order.count_purchases() == 1, f"bought {order.count_purchases()} times")

@@ -106,6 +106,9 @@ class MotoStage:
         result = getattr(self.world.simulators[provider], control)(**arguments)
         return json.loads(json.dumps(result, default=plain))
 
+    def die_after_purchase(self, provider: str, reference: str) -> None:
+        self.world.dying.add(reference)
+
     def call(self, call: Call) -> Future[Answer]:
         query = {name: [value] for name, value in (call.query or {}).items()}
         event = proxy_event(call.method, call.path, call.body, principal=ALICE, query=query)

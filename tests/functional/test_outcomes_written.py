@@ -1,0 +1,162 @@
+"""What came of a purchase is written whatever the table does meanwhile, and an id that is known is never forgotten."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.services import aws_errors
+from tests.support.aws_errors import BROKEN, cancelled, told
+from tests.support.builders import body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.aws import World
+
+ERRORS = {
+    **{name: BROKEN[name] for name in ("read time-out", "closed", "not reached")},
+    "throttled": told("ThrottlingException"),
+    "beyond what is provisioned": told("ProvisionedThroughputExceededException"),
+    "5xx": told("InternalServerError", 500),
+    "in progress": told("TransactionInProgressException"),
+    "throttled in a transaction": cancelled("ThrottlingError", "None"),
+    "met others": cancelled("TransactionConflict", "None"),
+}
+
+
+class Outage:
+    """The table refuses every call for so many seconds, from the moment a provider took an order."""
+
+    def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, seconds: float) -> None:
+        self.world = world
+        self.until: float | None = None
+        make: Callable[..., Any] = world.dynamodb._make_api_call  # type: ignore[attr-defined]
+
+        def call(operation: str, request: dict[str, Any]) -> Any:
+            if self.until is None and world.bought():
+                self.until = world.clock.now().timestamp() + seconds
+            is_down = self.until is not None and world.clock.now().timestamp() < self.until
+            # Only a transaction is cancelled.
+            if is_down and (operation == "TransactWriteItems" or not aws_errors.reasons(error)):
+                raise error
+            return make(operation, request)
+
+        # The functions' own client is this one: see `quick_moto`.
+        monkeypatch.setattr(world.dynamodb, "_make_api_call", call)
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_purchase_is_written_once_the_table_takes_it(world: World, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    Outage(world, monkeypatch, ERRORS[name], seconds=20)
+    world.send(body())
+    world.settle()
+    assert ChangeKind.ORDER_UNKNOWN not in world.kinds()
+    assert world.kinds().count(ChangeKind.ORDER_PLACED) == 1
+    world.pass_time(60, steps=6, sweep=True)
+    assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
+
+
+def test_as_a_last_resort_the_id_goes_by_the_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    Outage(world, monkeypatch, told("ThrottlingException"), seconds=400)
+    world.send(body())
+    world.deliver("place_order")
+    [message] = world.peek("SyncQueue")
+    assert message["bought"]["order_id"] == "order-1"
+    assert message["bought"]["provider_order_id"] == world.telnyx.sales()[0].order_id
+    world.clock.advance(400)
+    world.settle()
+    assert world.order().provider_order_id == message["bought"]["provider_order_id"]
+    world.pass_time(60, steps=6, sweep=True)
+    assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
+
+
+def test_message_of_a_purchase_may_come_often_and_late(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    outage = Outage(world, monkeypatch, told("ThrottlingException"), seconds=400)
+    world.send(body())
+    world.deliver("place_order")
+    [message] = world.peek("SyncQueue")
+    world.clear("SyncQueue")
+    world.clock.advance(400)
+    assert outage.until is not None
+    world.sweep()
+    # Nobody told: it was found.
+    assert ChangeKind.ORDER_UNKNOWN in world.kinds()
+    world.pass_time(60, steps=6, sweep=True)
+    before = world.kinds()
+    for _ in range(2):
+        world.send(message, queue="SyncQueue")
+    world.settle()
+    assert world.kinds() == before
+    assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
+    assert world.dead_letters("SyncDeadLetterQueue") == []
+
+
+def test_where_not_even_the_queue_takes_it_the_message_comes_again_and_buys_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Outage(world, monkeypatch, told("ThrottlingException"), seconds=400)
+    make: Callable[..., Any] = world.sqs._make_api_call  # type: ignore[attr-defined]
+
+    def call(operation: str, request: dict[str, Any]) -> Any:
+        if operation == "SendMessage" and world.bought() and "bought" in request["MessageBody"]:
+            raise told("ServiceUnavailable", 503)
+        return make(operation, request)
+
+    monkeypatch.setattr(world.sqs, "_make_api_call", call)
+    world.send(body())
+    world.deliver("place_order")
+    assert len(world.peek("OrderQueue")) == 1
+    world.pass_time(3600, steps=12, sweep=True)
+    assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
+    assert world.kinds().count(ChangeKind.PLACING_BEGUN) == 1
+
+
+@pytest.mark.parametrize("kind", ["refused", "of the account"])
+def test_a_definite_no_is_written_as_well(world: World, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    status, code = {"refused": (422, "10015"), "of the account": (401, "10009")}[kind]
+    answer = {"errors": [{"code": code, "title": "no", "detail": "no"}]}
+    world.telnyx.fault("create_order", "status", status=status, body=answer)
+    make: Callable[..., Any] = world.dynamodb._make_api_call  # type: ignore[attr-defined]
+    failing = [told("ThrottlingException")] * 12
+
+    def call(operation: str, request: dict[str, Any]) -> Any:
+        if operation == "TransactWriteItems" and world.calls("telnyx", "create_order") and failing:
+            raise failing.pop()
+        return make(operation, request)
+
+    monkeypatch.setattr(world.dynamodb, "_make_api_call", call)
+    world.send(body())
+    world.deliver("place_order")
+    assert failing == []
+    assert ChangeKind.ORDER_UNKNOWN not in world.kinds()
+    assert world.order().state is {"refused": OrderState.FAILED, "of the account": OrderState.RECEIVED}[kind]
+
+
+def test_slot_that_cannot_be_taken_before_a_purchase_is_no_purchase(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call never left: that is known, and the order is not unclear."""
+    make: Callable[..., Any] = world.dynamodb._make_api_call  # type: ignore[attr-defined]
+
+    def call(operation: str, request: dict[str, Any]) -> Any:
+        order = world.table.get("order-1") if operation == "UpdateItem" else None
+        if order is not None and order.state is OrderState.PLACING and "SLOT" in str(request["Key"]):
+            raise told("ThrottlingException")
+        return make(operation, request)
+
+    monkeypatch.setattr(world.dynamodb, "_make_api_call", call)
+    world.send(body("order-1", {"numbers": ["+12065550143"]}, provider="callfire"))
+    world.deliver("place_order")
+    assert (world.order().state, world.bought("callfire")) == (OrderState.RECEIVED, 0)
+    assert ChangeKind.ORDER_UNKNOWN not in world.kinds()
+
+
+def test_word_of_a_purchase_of_nobody_is_told_and_done_with(world: World) -> None:
+    said = {"order_id": "nobody", "attempt": 1, "provider_order_id": "T-1", "word": None}
+    world.send({"bought": said}, queue="SyncQueue")
+    world.settle()
+    assert "a purchase of no order of ours" in world.output.getvalue()
+    assert world.dead_letters("SyncDeadLetterQueue") == []

@@ -1,0 +1,61 @@
+"""What errors of AWS's SDK say, whatever their form."""
+
+from __future__ import annotations
+
+import pytest
+from botocore import exceptions
+from botocore.exceptions import ClientError
+
+from numberdesk.services import aws_errors
+from tests.support.aws_errors import BROKEN, cancelled, told
+
+ELSE: dict[str, Exception] = {
+    "not valid": exceptions.ParamValidationError(report="x"),
+    "no credentials": exceptions.NoCredentialsError(),
+    "no error of AWS": ValueError("x"),
+    "empty": ClientError({}, "SendMessage"),
+    "without a code": ClientError({"Error": {}}, "SendMessage"),
+    "of another form": ClientError({}, "SendMessage"),
+}
+ELSE["of another form"].response = {"Error": "x", "ResponseMetadata": [], "CancellationReasons": "x"}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", [*BROKEN, *ELSE])
+def test_every_form_of_an_error_can_be_read(name: str) -> None:
+    error = (BROKEN | ELSE)[name]
+    assert aws_errors.code(error) == ""
+    assert aws_errors.reasons(error) == []
+    assert aws_errors.is_passing(error) is (name in BROKEN)
+    assert aws_errors.is_stale(error) is (name in BROKEN and "time-out" not in name)
+    assert str(aws_errors.operation_code(error)) in ("None", "?: SendMessage")
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (told("ThrottlingException"), True),
+        (told("ThrottlingError"), True),
+        (told("ProvisionedThroughputExceededException"), True),
+        (told("RequestLimitExceeded"), True),
+        (told("TransactionInProgressException"), True),
+        (told("InternalServerError", 500), True),
+        (told("?", 503), True),
+        (told("?", 429), True),
+        (told("ConditionalCheckFailedException"), False),
+        (told("AccessDeniedException"), False),
+        (told("ValidationException"), False),
+        (told("ResourceNotFoundException"), False),
+        (cancelled("None", "ThrottlingError"), True),
+        (cancelled("ProvisionedThroughputExceeded", "TransactionConflict", "None"), True),
+        (cancelled("ThrottlingError", "ConditionalCheckFailed"), False),
+        (cancelled("ValidationError"), False),
+        (cancelled("None", "None"), False),
+    ],
+    ids=str,
+)
+def test_what_passes_by_itself_is_told_apart(error: ClientError, *, passes: bool) -> None:
+    assert aws_errors.is_passing(error) is passes
+
+
+def test_code_of_an_error_comes_with_its_operation() -> None:
+    assert aws_errors.operation_code(told("AccessDeniedException")) == "AccessDeniedException: PutItem"

@@ -518,3 +518,25 @@ def test_a_search_that_a_provider_cannot_express_names_what_is_wrong(
 def test_a_registration_that_is_not_there_is_not_found(world: World, provider: str) -> None:
     status, problem = world.api("DELETE", f"/providers/{provider}/webhooks/4711")
     assert (status, kind(problem)) == (404, "not-found")
+
+
+@pytest.mark.parametrize("odd", ["\ufffe", "\uffff", "\x00", "\x7f", "\U0001fffe"], ids=ascii)
+def test_order_with_any_character_in_its_metadata_is_taken_and_keeps_it(world: World, odd: str) -> None:
+    metadata = {f"key {odd}": f"value {odd}"}
+    status, _ = world.api("POST", "/orders", body(metadata=metadata))
+    assert status == 202
+    world.settle()
+    message = world.table.message("order-1")
+    assert message is not None
+    assert message.metadata == metadata
+
+
+@pytest.mark.parametrize("half", ["\ud800"], ids=ascii)
+@pytest.mark.parametrize(
+    "fields", [{"metadata": {"a": "?"}}, {"metadata": {"?": "a"}}, {"order_id": "?"}, {"account": "?"}], ids=str
+)
+def test_half_of_a_character_is_a_fault_of_its_field(world: World, half: str, fields: dict[str, Any]) -> None:
+    """It cannot be written in UTF-8 anywhere."""
+    written = json.dumps(body() | fields).replace("?", f"\\u{ord(half):04x}").encode()
+    status, answer = world.api("POST", "/orders", written)
+    assert (status, {it["field"] for it in answer["errors"]}) == (400, set(fields))

@@ -456,7 +456,7 @@ def died_after_purchase(play: Play) -> Steps:
     yield from order.until("completed")
     [lost], [placed] = order.entries("OrderUnknown"), order.entries("OrderPlaced")
     expect(lost.data["from"] == "placing", f"it was {lost.data['from']} when its outcome was missed")
-    expect("no outcome was recorded" in lost.data["why"], f"why it is unknown: {lost.data['why']}")
+    expect("no outcome was recorded" in str(lost.data["why"]), f"why it is unknown: {lost.data['why']}")
     expect(placed.data["found"] is True, f"{order.order_id} was placed, not found: {placed.data}")
     expect(len(order.entries("PlacingBegun")) == 1, "it was begun more than once")
     expect(order.count_purchases() == 1, f"bought {order.count_purchases()} times")

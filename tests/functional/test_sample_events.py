@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from numberdesk.domain import placing
 from numberdesk.domain.words import OrderState
 from tests.support.aws import SOURCES, TOKEN, api_event, proxy_event, sqs_record
-from tests.support.builders import START
+from tests.support.builders import SCOPE, START, body
 from tests.support.stack import ROOT, functions
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def test_webhook_grows_stale(world: World) -> None:
     assert world.function("receive_webhook")(sample("receive_webhook-telnyx"))["statusCode"] == 401
 
 
-@pytest.mark.parametrize("name", ["place_order", "sync_order-event", "sync_order-wake"])
+@pytest.mark.parametrize("name", ["place_order", "sync_order-event", "sync_order-wake", "sync_order-bought"])
 def test_batch_is_what_the_queue_gives(world: World, name: str) -> None:
     world.send({}, correlation_id="c-1")
     event = sample(name)
@@ -79,6 +80,14 @@ def test_notification_of_an_order_that_is_not_there_is_kept(world: World) -> Non
     assert world.function("sync_order")(sample("sync_order-event")) == NO_FAILURES
     [kept] = world.items(f"UNMATCHED#{START:%Y-%m-%d}")
     assert kept["body"] == (ROOT / "events" / "telnyx" / "number-order-complete.json").read_bytes()
+
+
+def test_purchase_that_the_table_did_not_take_is_recorded(world: World) -> None:
+    world.send(body())
+    world.dying.add(placing.reference_of(SCOPE, "order-1"))
+    world.deliver("place_order")
+    assert world.function("sync_order")(sample("sync_order-bought")) == NO_FAILURES
+    assert world.order().provider_order_id == "12ade33a-21c0-473b-b055-b3c836e1c292"
 
 
 def test_tick_wakes_what_is_due(world: World) -> None:

@@ -30,7 +30,7 @@ OURS = {
         "numberdesk.providers.base",
         "numberdesk.storage",
     },
-    "messaging": {"numberdesk.domain", "numberdesk.services.aws_errors", "numberdesk.services.ports"},
+    "messaging": {"numberdesk.domain", "numberdesk.messaging", "numberdesk.services.ports"},
     "api": {"numberdesk.api", "numberdesk.domain", "numberdesk.services", "numberdesk.providers.base"},
     "runtime": {
         "numberdesk.api",

@@ -13,7 +13,7 @@ BROKEN: dict[str, Exception] = {
     "connect time-out": exceptions.ConnectTimeoutError(endpoint_url=URL),
     "closed": exceptions.ConnectionClosedError(endpoint_url=URL),
     "not reached": exceptions.EndpointConnectionError(endpoint_url=URL),
-    "TLS": exceptions.SSLError(endpoint_url=URL, error="EOF"),
+    "TLS": exceptions.SSLError(endpoint_url=URL, error=OSError("EOF")),
     "anything of the HTTP client": exceptions.HTTPClientError(error="x"),
     "anything of the HTTP client, with its answer": exceptions.HTTPClientError(
         request={}, response=object(), error="x"

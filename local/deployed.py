@@ -13,10 +13,11 @@ from typing import Any
 
 import httpx
 
+from local.address import Address, paragraphs
 from local.environment import ACCOUNT_ID, REGION, STACK_NAME, require_loopback
 from local.records import Item, Records
 from local.stage import Answer, Call, PermissionMissingError
-from local.world import TELESIGN, TELESIGN_RESALE, World
+from local.world import LIVE, TELESIGN, TELESIGN_RESALE, World
 
 SWEEP = 5.0
 """Seconds between two runs of wake_orders; the schedule has a minute. Each wakes again whatever is due still: oftener, and a
@@ -31,7 +32,10 @@ FUNCTIONS = (
     "wake_orders",
     "take_inventory",
     "publish_changes",
+    "notify_people",
 )
+REFUSED = ("AccessDenied", "AuthorizationError")
+"""What AWS says where a permission is missing; the second is SNS's word."""
 
 
 class DeployedStage:
@@ -47,6 +51,7 @@ class DeployedStage:
         self.records = Records(world.stack.client("dynamodb"), self.outputs["TableName"])
         self._logs, self._s3 = world.stack.client("logs"), world.stack.client("s3")
         self._people, self._bus = world.stack.people_queue(), world.stack.events_queue()
+        self._address = Address(live=LIVE)
         # As many at a time as the warm-up leaves functions to answer: each further one would first have to start.
         self._callers = ThreadPoolExecutor(2, "caller")
         self._rested = self._checked = time.monotonic()
@@ -141,18 +146,23 @@ class DeployedStage:
         return httpx.post(url, data=form["fields"], files=files, timeout=30, trust_env=False).status_code
 
     def hear_people(self) -> list[str]:
-        return [str(heard) for heard in self._hear(self._people)]
+        mails = [(int(it["Attributes"]["SentTimestamp"]), it["Body"]) for it in self._take(self._people)]
+        heard = [mail for at, mail in sorted(mails) if self._address.takes(datetime.fromtimestamp(at / 1000, UTC))]
+        return [paragraph for mail in heard for paragraph in paragraphs(mail)]
 
     def hear_bus(self) -> list[dict[str, Any]]:
-        return self._hear(self._bus)
+        return [json.loads(message["Body"]) for message in self._take(self._bus)]
 
-    def _hear(self, url: str) -> list[Any]:
-        heard = []
-        while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+    def _take(self, url: str) -> list[dict[str, Any]]:
+        """Everything that lies on a queue."""
+        taken: list[dict[str, Any]] = []
+        while messages := self.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["SentTimestamp"]
+        ).get("Messages", []):
+            taken += messages
             for message in messages:
-                heard.append(json.loads(message["Body"]))
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return heard
+        return taken
 
     def log_of(self, function: str) -> list[str]:
         return self.world.stack.logs(function)
@@ -190,7 +200,7 @@ class DeployedStage:
             )
             for page in pages:
                 for event in page["events"]:
-                    if "AccessDenied" in event["message"]:
+                    if any(word in event["message"] for word in REFUSED):
                         raise PermissionMissingError(f"{function}: {event['message'].strip()}")
         # Some overlap: a line may be written later than it says.
         self._log_read_until = until - 10_000

@@ -274,7 +274,7 @@ class LocalStack:
             secrets.put_secret_value(SecretId=name, SecretString=text)
 
     def people_queue(self) -> str:
-        """A queue that hears what people are told; each body is a message to the topic, as JSON. Returns its URL."""
+        """A queue that hears what people are told; each body is a message to the topic. Returns its URL."""
         url, arn = self._listener("people", {"Service": "sns.amazonaws.com"})
         self.client("sns").subscribe(
             TopicArn=self.outputs["PeopleTopicArn"],

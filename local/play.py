@@ -135,7 +135,7 @@ class PlayedOrder:
         return [entry for entry in self.ledger if entry.kind.value == kind]
 
     def told(self, kind: str) -> list[str]:
-        """What people were told of this kind: the messages that begin as the ledger's do."""
+        """What people were told of this kind: the paragraphs that begin as the ledger's do."""
         texts = [entry.message for entry in self.entries(kind)]
         return [message for message in self.play.people if any(message.startswith(text) for text in texts)]
 
@@ -223,7 +223,7 @@ class Play:
         self.say = say
         self.orders: list[PlayedOrder] = []
         self.people: list[str] = []
-        """What people were told, each message once."""
+        """What people were told, paragraph by paragraph."""
         self.events: list[dict[str, Any]] = []
         """What came on the bus, each delivery."""
         self.letters: list[dict[str, Any]] = []

@@ -88,7 +88,7 @@ class Stage(Protocol):
         """Post a file by a form that the API gave; the status of the answer."""
 
     def hear_people(self) -> list[str]:
-        """What people were told since the last time."""
+        """What people were told since the last time: each paragraph of each message that arrived."""
 
     def hear_bus(self) -> list[dict[str, Any]]:
         """What came on the bus since the last time."""

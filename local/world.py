@@ -48,6 +48,9 @@ SIMULATED: dict[str, dict[str, float]] = {
 }
 """How fast the simulators' providers work."""
 
+WINDOW = 1
+"""Seconds for which messages to people are gathered, as short as it may be."""
+
 LISTED_METADATA_KEY = "team"
 """Orders can be listed by the values of this."""
 
@@ -80,6 +83,7 @@ class World:
             "Timings": json.dumps(TIMINGS),
             "SpendingLimits": json.dumps(LIMITS),
             "ListedMetadataKey": LISTED_METADATA_KEY,
+            "NotificationWindowSeconds": str(WINDOW),
         }
         self.stack = LocalStack(self.keys.parameters() | parameters, home=home, template=template)
 
@@ -195,6 +199,7 @@ class World:
             lambda: self.stack.invoke("wake_orders"),
             lambda: self.stack.invoke("take_inventory"),
             lambda: self.stack.invoke("publish_changes"),
+            lambda: self.stack.invoke("notify_people", {"Records": []}),
             lambda: httpx.post(self.telnyx_url, content=b"{}", timeout=60, trust_env=False),
             *[lambda: self.api.call("GET", "/providers")] * 2,
         ]

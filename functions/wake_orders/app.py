@@ -1,4 +1,4 @@
-"""Wake orders: every minute, whatever is due goes to its queue."""
+"""Wake orders: every minute, whatever is due goes to its queue, and the way to people is looked at."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 waker = build.waker()
+subscriptions = build.subscriptions()
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001 - a tick says nothing
-    """Sweep once, and say how many orders were woken."""
-    return {"woken": waker.sweep()}
+    """Sweep once, and say how many orders were woken; then see whether people can be reached."""
+    try:
+        return {"woken": waker.sweep()}
+    finally:
+        subscriptions.count()

@@ -58,7 +58,9 @@ def test_webhook_grows_stale(world: World) -> None:
     assert world.function("receive_webhook")(sample("receive_webhook-telnyx"))["statusCode"] == 401
 
 
-@pytest.mark.parametrize("name", ["place_order", "sync_order-event", "sync_order-wake", "sync_order-bought"])
+@pytest.mark.parametrize(
+    "name", ["place_order", "sync_order-event", "sync_order-wake", "sync_order-bought", "notify_people"]
+)
 def test_batch_is_what_the_queue_gives(world: World, name: str) -> None:
     world.send({}, correlation_id="c-1")
     event = sample(name)
@@ -114,3 +116,8 @@ def test_tick_publishes_what_was_left(world: World) -> None:
     world.clock.advance(301)
     assert world.function("publish_changes")(sample("publish_changes-schedule")) == NO_FAILURES
     assert [kind for kind, _ in world.events()] == ["OrderPlaced"]
+
+
+def test_events_for_people_become_one_message(world: World) -> None:
+    assert world.function("notify_people")(sample("notify_people")) == NO_FAILURES
+    assert [mail.subject for mail in world.mailbox.mails] == ["Order held (limit): 2 orders"]

@@ -51,7 +51,7 @@ OTHERS = {
     "services": set[str](),
     # No clients: data and errors; and records from JSON, as they lie in pages.
     "storage": {"boto3.dynamodb.types", "botocore.exceptions", "pydantic", "types_boto3_dynamodb", "types_boto3_s3"},
-    "messaging": {"types_boto3_events", "types_boto3_sqs"},
+    "messaging": {"types_boto3_events", "types_boto3_sns", "types_boto3_sqs"},
     "api": {"aws_lambda_powertools", "pydantic"},
     "runtime": {
         "aws_lambda_powertools",
@@ -61,6 +61,7 @@ OTHERS = {
         "types_boto3_events",
         "types_boto3_s3",
         "types_boto3_secretsmanager",
+        "types_boto3_sns",
         "types_boto3_sqs",
     },
     "functions": {"aws_lambda_powertools"},

@@ -5,13 +5,16 @@ import base64
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from numberdesk.domain.words import EVENTS, HoldKind
 from numberdesk.runtime.failures import MOST_RECEIVES
-from tests.support.stack import ROOT, expanded, functions, resources, template
+from numberdesk.services.notify import ENOUGH_TIME, PAUSE
+from tests.support.stack import ROOT, expanded, functions, resolved, resources, template
 
 FUNCTIONS = sorted(functions())
 DAY = 86400
@@ -267,16 +270,42 @@ def test_every_queue_is_encrypted_and_refuses_plain_http(queue: str) -> None:
 def test_queue_sources_leave_time_report_single_failures_and_cap_concurrency() -> None:
     by_id = resources("AWS::Lambda::Function")
     mappings = queue_mappings()
-    assert len(mappings) == 2
+    assert len(mappings) == 3
     for mapping in mappings:
         properties = mapping["Properties"]
+        window = properties.get("MaximumBatchingWindowInSeconds", {"Ref": ""})["Ref"]
+        longest = expanded()["Parameters"][window]["MaxValue"] if window else 0
         queue = resources("AWS::SQS::Queue")[properties["EventSourceArn"]["Fn::GetAtt"][0]]["Properties"]
         timeout = by_id[properties["FunctionName"]["Ref"]]["Properties"]["Timeout"]
-        assert queue["VisibilityTimeout"] >= 6 * timeout + properties.get("MaximumBatchingWindowInSeconds", 0)
+        assert queue["VisibilityTimeout"] >= 6 * timeout + longest
         assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        condition, on_aws, _ = properties["ScalingConfig"]["MaximumConcurrency"]["Fn::If"]
-        assert condition == "OnAws"
-        assert expanded()["Parameters"][on_aws["Ref"]]["MinValue"] == 2
+        match properties["ScalingConfig"]["MaximumConcurrency"]:
+            case {"Fn::If": ["OnAws", {"Ref": parameter}, 2]}:
+                assert expanded()["Parameters"][parameter]["MinValue"] == 2
+            case least:
+                assert (least, properties["EventSourceArn"]) == (2, attribute("PeopleQueue"))
+
+
+def test_messages_to_people_are_gathered() -> None:
+    """A batch of more than ten needs a window, and SQS knows none but of whole seconds (CreateEventSourceMapping)."""
+    (mapping,) = (
+        it["Properties"] for it in queue_mappings() if it["Properties"]["EventSourceArn"] == attribute("PeopleQueue")
+    )
+    assert mapping["BatchSize"] >= 100
+    assert mapping["MaximumBatchingWindowInSeconds"] == {"Ref": "NotificationWindowSeconds"}
+    assert expanded()["Parameters"]["NotificationWindowSeconds"]["MinValue"] == 1
+
+
+def test_what_goes_out_to_people_goes_out_slowly() -> None:
+    """SNS suspends an e-mail subscription that gets more than ten messages a second; alarms come beside these."""
+    (mapping,) = (
+        it["Properties"] for it in queue_mappings() if it["Properties"]["EventSourceArn"] == attribute("PeopleQueue")
+    )
+    assert mapping["ScalingConfig"]["MaximumConcurrency"] / PAUSE.total_seconds() <= 5
+    # One message of each kind and reason in a batch, and its time-out is not near.
+    assert (len(EVENTS) + len(HoldKind)) * PAUSE < timedelta(
+        seconds=functions()["notify_people"]["Timeout"]
+    ) - ENOUGH_TIME
 
 
 def test_a_function_may_read_its_source() -> None:
@@ -319,20 +348,27 @@ def test_every_bus_target_has_a_dead_letter_queue_that_the_bus_may_write_to() ->
             assert [statement["Condition"]["ArnEquals"]["aws:SourceArn"] for statement in granted] == [attribute(name)]
 
 
-def test_the_bus_may_tell_people_without_a_condition() -> None:
-    """EventBridge cannot be held to a condition in a topic's policy (its guide, resource-based policies): none would pass."""
+def test_the_bus_may_write_to_the_queues_of_its_targets_and_nobody_else_may_from_outside() -> None:
+    for name, rule in resources("AWS::Events::Rule").items():
+        for target in rule["Properties"]["Targets"]:
+            for arn in (target["Arn"], target["DeadLetterConfig"]["Arn"]):
+                (policy,) = (
+                    policy["Properties"]["PolicyDocument"]["Statement"]
+                    for policy in resources("AWS::SQS::QueuePolicy").values()
+                    if {"Ref": arn["Fn::GetAtt"][0]} in policy["Properties"]["Queues"]
+                )
+                (granted,) = (statement for statement in policy if statement.get("Effect") == "Allow")
+                assert granted["Principal"] == {"Service": "events.amazonaws.com"}
+                assert (granted["Action"], granted["Resource"]) == ("sqs:SendMessage", arn)
+                assert granted["Condition"] == {"ArnEquals": {"aws:SourceArn": attribute(name)}}
+
+
+def test_alarms_and_whoever_bundles_tell_people_and_nobody_else_does() -> None:
+    """A rule that tells the topic by itself would send a mail an event, and nobody bounds how many."""
     (policy,) = resources("AWS::SNS::TopicPolicy").values()
-    [granted] = [
-        statement
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-        if statement["Principal"] == {"Service": "events.amazonaws.com"}
-    ]
-    assert (granted["Effect"], granted["Action"], granted["Resource"]) == (
-        "Allow",
-        "sns:Publish",
-        {"Ref": "PeopleTopic"},
-    )
-    assert "Condition" not in granted
+    principals = [statement["Principal"] for statement in policy["Properties"]["PolicyDocument"]["Statement"]]
+    assert principals == [{"Service": "cloudwatch.amazonaws.com"}]
+    assert [role for role, action, _ in allowed() if action == "sns:Publish"] == ["NotifyPeopleRole"]
 
 
 def test_two_stacks_fit_into_one_account() -> None:
@@ -342,6 +378,7 @@ def test_two_stacks_fit_into_one_account() -> None:
         "AWS::Logs::LogGroup": "LogGroupName",
         "AWS::Events::EventBus": "Name",
         "AWS::Scheduler::Schedule": "Name",
+        "AWS::CloudWatch::Dashboard": "DashboardName",
     }
     for kind, field in named.items():
         for name, resource in resources(kind).items():
@@ -439,12 +476,58 @@ def test_the_receivers_alarm_sounds_before_telnyx_gives_up() -> None:
 # --- Alarms ---
 
 
-def test_every_alarm_tells_people_and_only_a_heartbeat_misses_data() -> None:
+HEARTBEATS = ("ConfirmedSubscriptionsAlarm", "InventoryRunsAlarm", "SweepsAlarm")
+# Those of what people are told by: were it cut, nobody would hear of it there.
+OF_THE_WAY_TO_PEOPLE = {
+    "ConfirmedSubscriptionsAlarm",
+    "NotifyPeopleDurationAlarm",
+    "NotifyPeopleErrorsAlarm",
+    "NotifyPeopleThrottlesAlarm",
+    "OldestUnpublishedAlarm",
+    "PeopleDeadLettersAlarm",
+    "PeopleDeliveriesAlarm",
+    "PeopleQueueAgeAlarm",
+    "SweepsAlarm",
+}
+
+
+@pytest.mark.parametrize("name", sorted(resources("AWS::CloudWatch::Alarm")))
+def test_every_alarm_tells_people_and_only_a_heartbeat_misses_data(name: str) -> None:
     """What our own metrics' alarms watch, and when they go off and recover: tests/functional/test_alarms.py."""
-    for name, alarm in resources("AWS::CloudWatch::Alarm").items():
-        assert alarm["Properties"]["AlarmActions"] == [{"Ref": "PeopleTopic"}]
-        expected = "breaching" if name in ("InventoryRunsAlarm", "SweepsAlarm") else "notBreaching"
-        assert alarm["Properties"]["TreatMissingData"] == expected
+    second = "arn:aws:sns:eu-central-1:123456789012:incidents"
+    alone, both = (
+        resolved("AWS::CloudWatch::Alarm", **given)[name]["AlarmActions"] for given in ({}, {"SecondTopicArn": second})
+    )
+    assert alone == ["PeopleTopic"]
+    assert both == ["PeopleTopic", *([second] if name in OF_THE_WAY_TO_PEOPLE else [])]
+    expected = "breaching" if name in HEARTBEATS else "notBreaching"
+    assert resources("AWS::CloudWatch::Alarm")[name]["Properties"]["TreatMissingData"] == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "least"),
+    [
+        ({}, 0),  # a stack that uses the bus alone
+        ({"PeopleEmail": "people@example.com"}, 1),
+        ({"PeopleSubscriptions": "2"}, 2),  # chat beside mail
+        ({"PeopleEmail": "people@example.com", "PeopleSubscriptions": "2"}, 2),
+        ({"PeopleEmail": "people@example.com", "PeopleSubscriptions": "0"}, 0),
+    ],
+)
+def test_how_many_should_be_subscribed_is_known_by_the_parameters(given: dict[str, str], least: int) -> None:
+    alarm = resolved("AWS::CloudWatch::Alarm", **given)["ConfirmedSubscriptionsAlarm"]
+    assert (int(alarm["Threshold"]), alarm["ComparisonOperator"]) == (least, "LessThanThreshold")
+
+
+def test_the_dashboard_shows_every_alarm_and_the_ages() -> None:
+    (dashboard,) = resolved("AWS::CloudWatch::Dashboard").values()
+    widgets = [widget["properties"] for widget in json.loads(dashboard["DashboardBody"])["widgets"]]
+    shown = [arn.rpartition(":")[2] for widget in widgets for arn in widget.get("alarms", ())]
+    assert sorted(shown) == sorted(resources("AWS::CloudWatch::Alarm"))
+    assert len(shown) <= 100  # of one widget, says CloudWatch
+    metrics = {metric[1] for widget in widgets for metric in widget.get("metrics", ())}
+    ours = {it["Properties"]["MetricName"] for it in resources("AWS::CloudWatch::Alarm").values()}
+    assert metrics >= {"ConfirmedSubscriptions"} | {name for name in ours if name.startswith("Oldest")}
 
 
 def test_every_function_counts_in_the_namespace_and_under_the_service_that_alarms_watch() -> None:
@@ -471,6 +554,8 @@ AWS_METRICS = {
     ("AWS/Lambda", "Errors"): [{"FunctionName"}],
     ("AWS/Lambda", "IteratorAge"): [{"FunctionName"}],
     ("AWS/Lambda", "Throttles"): [{"FunctionName"}],
+    # Amazon SNS Developer Guide, "Monitoring Amazon SNS topics using CloudWatch"
+    ("AWS/SNS", "NumberOfNotificationsFailed"): [{"TopicName"}],
     # Amazon API Gateway Developer Guide, "Amazon API Gateway dimensions and metrics"; the second for a method with metrics
     ("AWS/ApiGateway", "5XXError"): [{"ApiName", "Stage"}, {"ApiName", "Method", "Resource", "Stage"}],
 }

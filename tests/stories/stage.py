@@ -1,8 +1,7 @@
 """The stories' stage in one process: moto, the simulators and the functions, all by one clock that nobody waits for.
 
 What is different from the deployed stage, and why: nothing happens side by side, so that calls "at once" come one right after
-the other, with nothing of what they lead to in between; the clock stands still while functions run; and the rule that
-passes events on to people is applied here, as the template has it, because moto's rules know no input path. Where nothing is
+the other, with nothing of what they lead to in between; and the clock stands still while functions run. Where nothing is
 due nothing is done: a sweep that finds nothing, some two hundred times a story, would be most of the work.
 """
 
@@ -12,18 +11,17 @@ import json
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import boto3
-from moto.events.models import EventPattern
 
+from local.address import paragraphs
 from local.records import Item, Records
 from local.stage import Answer, Call
-from local.world import LIMITS, LISTED_METADATA_KEY, SIMULATED, TELESIGN_RESALE, TIMINGS
+from local.world import LIMITS, LISTED_METADATA_KEY, SIMULATED, TELESIGN_RESALE, TIMINGS, WINDOW
 from tests.support.aws import ALICE, SECRETS, TOKEN, World, proxy_event, world
 from tests.support.builders import SCOPE
 from tests.support.simulators.base import plain
-from tests.support.stack import resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,12 +29,6 @@ if TYPE_CHECKING:
 
 RESALE_KEYS = ("cmVzYWxlLWtleS10aGF0LWlzLXJldm9rZWQ=", "cmVzYWxlLWtleS10aGF0LWlzLWdvb2Q=")
 LEGACY = {"login": "legacy", "password": "PASSWORD-callfire-legacy"}
-[_PEOPLE] = [
-    (EventPattern.load(json.dumps(rule["Properties"]["EventPattern"])), target["InputPath"].split(".")[1:])
-    for name, rule in resources("AWS::Events::Rule").items()
-    for target in rule["Properties"]["Targets"]
-    if name == "PeopleRule"
-]
 
 
 class MotoStage:
@@ -58,9 +50,9 @@ class MotoStage:
             for name, text in secret.items()
             if name in ("api_key", "password")
         } | {"the postback token": TOKEN, **{f"the key {key}": key for key in RESALE_KEYS}}
-        self._heard: list[dict[str, Any]] = []
-        self._unheard: list[str] = []
-        self._heard_at = 0
+        world.mailbox.address.live = live
+        self._mails_heard = 0
+        self._bus_heard_at = 0
         self._written = 0
         self._wakes: dict[str, str] = {}
         self._open_accounts()
@@ -82,6 +74,8 @@ class MotoStage:
             self.world.settle()
         if self._is_overdue():
             self.world.sweep()
+        if self._is_gathered():
+            self.world.notify()
 
     def _is_due(self) -> bool:
         """Whether there is anything to do: a notification, a message, or something to publish."""
@@ -97,6 +91,12 @@ class MotoStage:
             if row.get("sk") == {"S": "ORDER"}:
                 self._wakes[row["pk"]["S"]] = row.get("wake_at", {}).get("S", "")
         return any(at and datetime.fromisoformat(at) <= self.now() for at in self._wakes.values())
+
+    def _is_gathered(self) -> bool:
+        """Whether the oldest message for people has waited for others long enough."""
+        waiting: list[Any] = self.world._queue("PeopleQueue")._messages
+        sent = [message.sent_timestamp for message in waiting]
+        return bool(sent) and self.now().timestamp() - min(sent) / 1000 >= WINDOW
 
     @contextmanager
     def playing(self) -> Iterator[None]:
@@ -131,28 +131,15 @@ class MotoStage:
         return 204
 
     def hear_people(self) -> list[str]:
-        self._listen()
-        heard, self._unheard = self._unheard, []
-        return heard
+        fresh = self.world.mailbox.mails[self._mails_heard :]
+        self._mails_heard += len(fresh)
+        return [paragraph for mail in fresh for paragraph in paragraphs(mail.text)]
 
     def hear_bus(self) -> list[dict[str, Any]]:
-        self._listen()
-        heard, self._heard = self._heard, []
-        return heard
-
-    def _listen(self) -> None:
-        if self._heard_at == self.world._published:
-            return
-        self._heard_at = self.world._published
-        pattern, path = _PEOPLE
-        for kind, detail in self.world.events():
-            event = {"detail-type": kind, "detail": detail}
-            self._heard.append(event)
-            if pattern.matches_event(cast("Any", event)):
-                told: Any = event
-                for name in path:
-                    told = told[name]
-                self._unheard.append(told)
+        if self._bus_heard_at == self.world._published:
+            return []
+        self._bus_heard_at = self.world._published
+        return [{"detail-type": kind, "detail": detail} for kind, detail in self.world.events()]
 
     def take_inventory(self) -> None:
         self.world.function("take_inventory")({}, remaining_ms=900_000)
@@ -202,6 +189,9 @@ class _Records(Records):
 def moto_stage(*, live: bool) -> Iterator[MotoStage]:
     """Deploy numberdesk on moto with the times of a local run; the simulators behave as live systems do, or as documented."""
     with world(
-        Timings=json.dumps(TIMINGS), SpendingLimits=json.dumps(LIMITS), ListedMetadataKey=LISTED_METADATA_KEY
+        Timings=json.dumps(TIMINGS),
+        SpendingLimits=json.dumps(LIMITS),
+        ListedMetadataKey=LISTED_METADATA_KEY,
+        NotificationWindowSeconds=str(WINDOW),
     ) as made:
         yield MotoStage(made, live=live)

@@ -220,6 +220,16 @@ def revoke(watch: Watch) -> None:
     watch.world.send(body("order-1", BRUSSELS, provider="telesign"))
 
 
+def unsubscribe(watch: Watch) -> None:
+    """Let a scanner follow the link in a mail."""
+    watch.world.mailbox.unsubscribe()
+
+
+def subscribe(watch: Watch) -> None:
+    """Subscribe people again."""
+    watch.world.mailbox.subscribe()
+
+
 def allow(watch: Watch) -> None:
     """Let it take the account again."""
     secret = SECRETS["telesign"]
@@ -317,6 +327,7 @@ TROUBLES: dict[str, Trouble] = {
         lasting=6 * HOUR - timedelta(minutes=10),
     ),
     "ProviderAccountBlockedAlarm": Trouble("Accounts that a provider refuses", revoke, allow),
+    "ConfirmedSubscriptionsAlarm": Trouble("Confirmed subscriptions to the people topic", unsubscribe, subscribe),
     "ReceiverKeyMissingAlarm": Trouble(
         "Notifications that no key is there for", hear_telnyx, itself, parameters={"TelnyxPublicKeys": ""}
     ),

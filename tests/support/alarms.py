@@ -24,6 +24,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tests.support.aws import STACK
+from tests.support.mailbox import PEOPLE
 from tests.support.stack import resolved
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Alarm:
 def alarms() -> dict[str, Alarm]:
     """The alarms on our own metrics, by logical id."""
     found = {}
-    for name, alarm in resolved("AWS::CloudWatch::Alarm").items():
+    for name, alarm in resolved("AWS::CloudWatch::Alarm", PeopleEmail=PEOPLE).items():
         if alarm["Namespace"] != NAMESPACE:
             continue
         found[name] = Alarm(

@@ -23,6 +23,7 @@ ACCOUNT_ID = "123456789012"
 _MADE_IN_MOTO = {
     "AWS::DynamoDB::Table",
     "AWS::Events::EventBus",
+    "AWS::Events::Rule",
     "AWS::S3::Bucket",
     "AWS::SNS::Topic",
     "AWS::SQS::Queue",
@@ -174,7 +175,7 @@ class Stack:
 
 
 def create_stack(name: str = "numberdesk", **parameters: str) -> Stack:
-    """Make the template's table, bucket, queues, bus and topic in moto, inside an active `mock_aws()`.
+    """Make the template's table, bucket, queues, bus with its rule, and topic in moto, inside an active `mock_aws()`.
 
     Args:
         name: the stack's name.
@@ -186,9 +187,7 @@ def create_stack(name: str = "numberdesk", **parameters: str) -> Stack:
     for folder, function in functions().items():
         for variable, value in function["Environment"]["Variables"].items():
             outputs[_output(folder, variable)] = {"Value": value}
-    for output in outputs.values():
-        if output["Value"] == {"Ref": "EventBus"}:  # moto's Ref of a bus is its own Python object
-            output["Value"] = {"Fn::GetAtt": ["EventBus", "Name"]}
+    parts = json.loads(json.dumps({"Resources": kept, "Outputs": outputs}), object_hook=_named_bus)
     cloudformation = boto3.client("cloudformation", region_name=REGION)
     cloudformation.create_stack(
         StackName=name,
@@ -197,8 +196,7 @@ def create_stack(name: str = "numberdesk", **parameters: str) -> Stack:
                 "AWSTemplateFormatVersion": "2010-09-09",
                 "Parameters": whole["Parameters"],
                 "Conditions": whole["Conditions"],
-                "Resources": kept,
-                "Outputs": outputs,
+                **parts,
             }
         ),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
@@ -218,6 +216,11 @@ def create_stack(name: str = "numberdesk", **parameters: str) -> Stack:
             for folder, function in functions().items()
         },
     )
+
+
+def _named_bus(value: dict[str, Any]) -> Any:
+    """Name a bus by its name: moto's Ref of one is its own Python object."""
+    return {"Fn::GetAtt": ["EventBus", "Name"]} if value == {"Ref": "EventBus"} else value
 
 
 def _referred(value: Any) -> set[str]:

@@ -21,10 +21,11 @@ def stage(lines: dict[str, list[str]]) -> DeployedStage:
     return cast("DeployedStage", SimpleNamespace(_logs=logs, _log_read_until=0))
 
 
+@pytest.mark.parametrize("refused", ["AccessDeniedException: PutItem", "AuthorizationError: Publish"])
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_missing_permission_is_told_with_its_function(function: str) -> None:
-    broken = stage({function: ["started", '{"error": "ClientError", "aws": "AccessDeniedException: PutItem"}\n']})
-    with pytest.raises(PermissionMissingError, match=f"^{function}: .*AccessDeniedException: PutItem"):
+def test_a_missing_permission_is_told_with_its_function(function: str, refused: str) -> None:
+    broken = stage({function: ["started", f'{{"error": "ClientError", "aws": "{refused}"}}\n']})
+    with pytest.raises(PermissionMissingError, match=f"^{function}: .*{refused}"):
         DeployedStage.check_permissions(broken)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
     from types_boto3_s3 import S3Client
     from types_boto3_secretsmanager import SecretsManagerClient
+    from types_boto3_sns import SNSClient
     from types_boto3_sqs import SQSClient
 
 CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})
@@ -48,3 +49,8 @@ def s3() -> S3Client:
 def secretsmanager() -> SecretsManagerClient:
     """Give a Secrets Manager client."""
     return session().client("secretsmanager", config=CONFIG)
+
+
+def sns() -> SNSClient:
+    """Give an SNS client that gives up soon: messages to people come again, and no sweep may hang on the topic."""
+    return session().client("sns", config=CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 2})))

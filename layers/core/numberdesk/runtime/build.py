@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.messaging.events import EventBus
+from numberdesk.messaging.sns import SnsTopic
 from numberdesk.messaging.sqs import SqsDeadLetters, SqsQueue, is_role_session
 from numberdesk.runtime import aws, invocation
 from numberdesk.runtime.clock import SystemClock
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numberdesk.api.app import Api
     from numberdesk.domain.clock import Clock
     from numberdesk.services.inventory import Stocktaker
+    from numberdesk.services.notify import Notifier, Subscriptions
     from numberdesk.services.place import Placer
     from numberdesk.services.publish import Publisher
     from numberdesk.services.sync import Syncer
@@ -35,6 +37,11 @@ def order_failures() -> Failures:
 def sync_failures() -> Failures:
     """Build what puts sync messages aside that failed too often."""
     return Failures(SqsDeadLetters(aws.sqs(), env("SYNC_DEAD_LETTER_QUEUE_URL")))
+
+
+def people_failures() -> Failures:
+    """Build what puts events aside that people could not be told of."""
+    return Failures(SqsDeadLetters(aws.sqs(), env("PEOPLE_DEAD_LETTER_QUEUE_URL")))
 
 
 def senders() -> Callable[[str], bool]:
@@ -161,6 +168,24 @@ def waker() -> Waker:
         SystemClock(),
         PowertoolsMeter(),
     )
+
+
+def notifier() -> Notifier:
+    """Build what tells people."""
+    from numberdesk.services.notify import Notifier  # noqa: PLC0415 - each function imports its own service only
+
+    return Notifier(_people(), SystemClock(), PowertoolsMeter(), logger)
+
+
+def subscriptions() -> Subscriptions:
+    """Build what watches the way to people."""
+    from numberdesk.services.notify import Subscriptions  # noqa: PLC0415 - each function imports its own service only
+
+    return Subscriptions(_people(), PowertoolsMeter(), logger)
+
+
+def _people() -> SnsTopic:
+    return SnsTopic(aws.sns(), env("PEOPLE_TOPIC_ARN"))
 
 
 def stocktaker() -> Stocktaker:

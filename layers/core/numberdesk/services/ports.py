@@ -42,6 +42,10 @@ class SameContentError(Exception):
         self.order_id = order_id
 
 
+class UndeliverableError(Exception):
+    """The topic refuses a message for what it is: it would refuse it again."""
+
+
 class ClaimedError(Exception):
     """Another order has claimed this provider order."""
 
@@ -433,6 +437,21 @@ class Bus(Protocol):
 
     def publish(self, events: Sequence[tuple[str, dict[str, object]]]) -> list[bool]:
         """Send events (detail type, detail); says for each whether the bus accepted it."""
+
+
+class Topic(Protocol):
+    """What people are told by: whatever they subscribed to it."""
+
+    def publish(self, subject: str, text: str) -> None:
+        """Send a message.
+
+        Raises:
+            UndeliverableError: it is refused for what it is.
+            Exception: whatever else; it may have been sent.
+        """
+
+    def confirmed(self) -> int:
+        """Say how many confirmed subscriptions there are; the count runs behind."""
 
 
 class Providers(Protocol):

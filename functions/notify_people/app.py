@@ -1,0 +1,41 @@
+"""Notify people: SQS PeopleQueue (the bus's events for people) -> their topic, those of one kind as one message.
+
+Gets SQS events, gathered for some seconds; answers with partial batch failures.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+
+from numberdesk.runtime import build
+from numberdesk.runtime.observe import logger, metrics
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+notifier = build.notifier()
+failures = build.people_failures()
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Tell what a batch says, then settle its messages one by one."""
+    untold = notifier.tell(
+        {record["messageId"]: record["body"] for record in event["Records"]},
+        time_left=lambda: timedelta(milliseconds=context.get_remaining_time_in_millis()),
+    )
+
+    def settle(record: SQSRecord) -> None:
+        logger.append_keys(message_id=record.message_id)
+        with failures.of(record):
+            if error := untold.get(record.message_id):
+                raise error
+
+    return process_partial_response(event=event, record_handler=settle, processor=processor, context=context)

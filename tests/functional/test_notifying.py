@@ -1,0 +1,299 @@
+"""From the bus to people: every event that is for them, in few messages, whatever SNS does; and the way to them is watched."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+from numberdesk.domain.words import EVENTS
+from numberdesk.services.notify import PAUSE
+from tests.support.alarms import alarms
+from tests.support.builders import START, body
+from tests.support.mailbox import Mail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.aws import World
+
+SECOND = timedelta(seconds=1)
+URL = "https://sns.eu-central-1.amazonaws.com"
+
+
+def event(number: int, kind: str = "OrderHeld", **detail: Any) -> str:
+    """Make an event as the bus hands it on."""
+    told = {
+        "id": f"{kind}-{number}",
+        "at": (START + number * SECOND).isoformat(),
+        "order_id": f"order-{number}",
+        "provider": "telnyx",
+        "account": "default",
+        "people": True,
+        "data": {},
+        "message": f"Order order-{number}: {kind} is told.",
+    }
+    return json.dumps({"version": "0", "source": "numberdesk", "detail-type": kind, "detail": told | detail})
+
+
+def tell(world: World, *events: str) -> None:
+    """Let the rule hand on events, and people be told."""
+    for text in events:
+        world.send(text, queue="PeopleQueue")
+    world.notify()
+
+
+def told(world: World) -> list[Mail]:
+    """Take what arrived at people's address since the last call."""
+    mails, world.mailbox.mails = world.mailbox.mails, []
+    return mails
+
+
+def most_a_second(mails: list[Mail]) -> int:
+    """Count the most mails within a second."""
+    return max(sum(first.at <= mail.at < first.at + SECOND for mail in mails) for first in mails)
+
+
+def client(world: World) -> Any:
+    """Give the function's own client of SNS."""
+    return world.function("notify_people").module.notifier.topic._client
+
+
+def refuse(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, which: Callable[[dict[str, Any]], bool]
+) -> None:
+    """Let SNS refuse some messages."""
+    publish = client(world).publish
+
+    def refusing(**message: Any) -> Any:
+        if which(message):
+            raise error
+        return publish(**message)
+
+    monkeypatch.setattr(client(world), "publish", refusing)
+
+
+# Few messages
+
+
+def test_sixty_orders_beyond_a_limit_are_one_message_that_names_all() -> None:
+    from tests.support import aws  # noqa: PLC0415 - with a limit of its own
+
+    with aws.world(SpendingLimits='{"numbers_per_order": 1}') as world:
+        for number in range(60):
+            world.send(body(f"order-{number}"))
+        while world.deliver("place_order"):
+            pass
+        world.publish()
+        world.notify()
+        [mail] = told(world)
+        assert mail.subject == "Order held (limit): 60 orders"
+        headline, names, *paragraphs = mail.text.split("\n\n")
+        assert headline == "Order held (limit): 60 orders. Each follows."
+        assert sorted(names.split(", ")) == sorted(f"order-{number}" for number in range(60))
+        held = [detail["message"] for kind, detail in world.events() if kind == "OrderHeld"]
+        assert len(held) == 60
+        assert sorted(paragraphs) == sorted(held)
+        assert world.mailbox.address.confirmed
+
+
+def test_a_single_event_is_its_own_paragraph(world: World) -> None:
+    tell(world, event(1))
+    assert told(world) == [Mail(START, "Order held: order-1", "Order order-1: OrderHeld is told.")]
+
+
+def test_kinds_are_told_apart_and_what_is_urgent_first(world: World) -> None:
+    near, far = "2026-11-22T09:00:00.000000Z", "2026-12-22T09:00:00.000000Z"
+    tell(
+        world,
+        event(1, data={"hold": "limit"}),
+        event(2, data={"hold": "limit"}),
+        event(3, data={"hold": "restored"}),
+        event(4, "DeadlineApproaching", data={"deadline": far}),
+        event(5, "DeadlineApproaching", data={"deadline": near}),
+        event(6, "DeadlineMissed", data={"deadline": near}),
+        event(7, "ProviderAccountBlocked", order_id=None),
+        event(8, "TableRestored", order_id=None, account=None, provider=None),
+    )
+    mails = told(world)
+    assert [mail.subject for mail in mails] == [
+        "Deadline approaching: 2 orders",
+        "Deadline missed: order-6",
+        "Order held (limit): 2 orders",
+        "Order held (restored): order-3",
+        "Provider account blocked: telnyx/default",
+        "Table restored",
+    ]
+    assert mails[0].text.split("\n\n")[1:] == [
+        "order-5, order-4",
+        "Order order-5: DeadlineApproaching is told.",
+        "Order order-4: DeadlineApproaching is told.",
+    ]
+    assert mails[1].text == "Order order-6: DeadlineMissed is told."
+
+
+def test_an_event_that_comes_twice_is_told_once(world: World) -> None:
+    tell(world, event(1), event(2), event(1), event(2))
+    [mail] = told(world)
+    assert mail.subject == "Order held: 2 orders"
+    assert mail.text.count("Order order-1: ") == 1
+    assert world.peek_raw("PeopleQueue") == []
+
+
+def test_whatever_happens_at_once_no_subscription_is_suspended(world: World) -> None:
+    """Each batch holds every kind there is, and the next comes at once."""
+    for batch in range(5):
+        tell(world, *(event(batch * 1000 + number, kind) for kind in EVENTS for number in range(3)))
+    mails = told(world)
+    assert len(mails) == 5 * len(EVENTS)
+    # Two at a time may run (`test_what_goes_out_to_people_goes_out_slowly`), and alarms come beside them.
+    assert most_a_second(mails) == SECOND / PAUSE == 2
+    assert world.mailbox.address.confirmed
+
+
+def test_the_topic_suspends_whoever_gets_more_than_ten_a_second(world: World) -> None:
+    """The double does as SNS does: one event a mail, as it was, and people hear nothing after the tenth."""
+    for number in range(60):
+        client(world).publish(TopicArn=world.stack.outputs["PeopleTopicArn"], Message=str(number))
+    assert [mail.text for mail in told(world)] == [str(number) for number in range(10)]
+    world.clock.advance(3600)
+    tell(world, event(1))
+    assert told(world) == []
+    world.function("wake_orders")({})
+    assert counted(world) == [0]
+
+
+# Nothing is lost
+
+FAILURES = [
+    ClientError({"Error": {"Code": "Throttled", "Message": "Rate exceeded"}}, "Publish"),
+    ClientError({"Error": {"Code": "AuthorizationError", "Message": "not allowed"}}, "Publish"),
+    ClientError({"Error": {"Code": "InternalError", "Message": "try again"}}, "Publish"),
+    EndpointConnectionError(endpoint_url=URL),
+    ReadTimeoutError(endpoint_url=URL),
+    ConnectionClosedError(endpoint_url=URL),
+]
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=[str(error) for error in FAILURES])
+def test_what_sns_does_not_take_now_comes_again_and_nothing_else(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    with monkeypatch.context() as patched:
+        refuse(world, patched, error, lambda message: message["Subject"].startswith("Order held"))
+        tell(world, event(1), event(2), event(3, "OrderFailed"), event(4, "DeadlineMissed"))
+        assert [mail.subject for mail in told(world)] == ["Deadline missed: order-4", "Order failed: order-3"]
+    assert [json.loads(text)["detail"]["order_id"] for text in world.peek_raw("PeopleQueue")] == ["order-1", "order-2"]
+    world.clock.advance(421)
+    world.notify()
+    assert [mail.subject for mail in told(world)] == ["Order held: 2 orders"]
+    assert world.peek_raw("PeopleQueue") == []
+
+
+def test_what_sns_never_takes_ends_among_the_dead_letters_with_the_reason(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it holds back nothing that was bundled with it."""
+    invalid = client(world).exceptions.InvalidParameterException(
+        {"Error": {"Code": "InvalidParameter", "Message": "Invalid parameter: Message"}}, "Publish"
+    )
+    refuse(world, monkeypatch, invalid, lambda message: "order-7:" in message["Message"])
+    tell(world, *(event(number) for number in range(60)))
+    paragraphs = [paragraph for mail in told(world) for paragraph in mail.text.split("\n\n")]
+    assert [number for number in range(60) if f"Order order-{number}: OrderHeld is told." not in paragraphs] == [7]
+    for _ in range(4):
+        world.clock.advance(421)
+        world.notify()
+    assert told(world) == []
+    assert world.peek_raw("PeopleQueue") == []
+    [(letter, attributes)] = world.dead_letters("PeopleDeadLetterQueue")
+    assert json.loads(letter) == json.loads(event(7))
+    assert attributes["reason"].startswith("failed 5 times, at last with UndeliverableError at sns.py:")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no JSON", "[]", "{}", '{"detail-type": "OrderHeld", "detail": {}}', event(1, at="soon")]
+)
+def test_what_is_no_event_ends_among_the_dead_letters_and_is_in_nobodys_way(world: World, text: str) -> None:
+    tell(world, text or " ", event(1))
+    assert [mail.subject for mail in told(world)] == ["Order held: order-1"]
+    for _ in range(4):
+        world.clock.advance(421)
+        world.notify()
+    [(letter, attributes)] = world.dead_letters("PeopleDeadLetterQueue")
+    assert letter == (text or " ")
+    assert attributes["reason"].startswith("failed 5 times, at last with ")
+
+
+def test_messages_for_which_no_time_is_left_come_again(world: World) -> None:
+    for number, kind in enumerate(["OrderHeld", "OrderFailed"]):
+        world.send(event(number, kind), queue="PeopleQueue")
+    assert world.deliver("notify_people", remaining_ms=19_000) == 2
+    assert told(world) == []
+    world.clock.advance(421)
+    world.notify()
+    assert len(told(world)) == 2
+
+
+def test_a_message_that_alone_is_too_long_is_cut_and_says_so(world: World) -> None:
+    tell(world, event(1, message="x" * 300_000), event(2))
+    long, short = told(world)
+    assert long.text.startswith("x" * 190_000)
+    assert "the event on the bus and the ledger have it" in long.text
+    assert short.text == "Order order-2: OrderHeld is told."
+
+
+# The way to people is watched
+
+
+def counted(world: World) -> list[float]:
+    """Read what sweeps wrote of the subscriptions."""
+    found = []
+    for line in world.output.getvalue().splitlines():
+        if line.startswith('{"_aws"') and "ConfirmedSubscriptions" in line:
+            value = json.loads(line)["ConfirmedSubscriptions"]
+            found += value if isinstance(value, list) else [value]
+    return found
+
+
+def test_each_sweep_says_how_many_are_subscribed(world: World) -> None:
+    world.function("wake_orders")({})
+    world.mailbox.unsubscribe()
+    world.function("wake_orders")({})
+    assert counted(world) == [1, 0]
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=[str(error) for error in FAILURES])
+def test_a_topic_that_does_not_answer_holds_up_no_sweep_and_is_no_subscription(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(**_: Any) -> None:
+        raise error
+
+    world.send(body())
+    world.deliver("place_order")
+    world.clear("SyncQueue")
+    monkeypatch.setattr(world.function("wake_orders").module.subscriptions.topic._client, "get_topic_attributes", fail)
+    world.clock.advance(60)
+    assert world.function("wake_orders")({}) == {"woken": 1}
+    assert counted(world) == []
+    assert "subscriptions not counted" in world.output.getvalue()
+    assert alarms()["ConfirmedSubscriptionsAlarm"].rings([], world.clock.now())
+
+
+def test_subscriptions_are_counted_though_the_sweep_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(type(world.function("wake_orders").module.waker), "sweep", fail)
+    with pytest.raises(ConnectionError):
+        world.function("wake_orders")({})
+    assert counted(world) == [1]

@@ -1,0 +1,84 @@
+"""People's e-mail address, subscribed to a topic of moto's, which keeps subscriptions to e-mail and sends nothing."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import boto3
+import moto.sns.models
+
+from local.address import Address
+from tests.support.stack import ACCOUNT_ID, REGION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from tests.support.simulators.clock import Clock
+
+PEOPLE = "people@example.com"
+
+
+@dataclass(frozen=True)
+class Mail:
+    """What arrived."""
+
+    at: datetime
+    subject: str | None
+    text: str
+
+
+@dataclass
+class Mailbox:
+    """What people are told by the topic, for as long as their subscription is confirmed."""
+
+    clock: Clock
+    topic: moto.sns.models.Topic
+    address: Address = field(default_factory=Address)
+    mails: list[Mail] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Subscribe."""
+        boto3.client("sns", region_name=REGION).subscribe(TopicArn=self.topic.arn, Protocol="email", Endpoint=PEOPLE)
+        self._count()
+
+    def unsubscribe(self) -> None:
+        """Follow the link in a mail, as a scanner does."""
+        self.address.confirmed = False
+        self._count()
+
+    def subscribe(self) -> None:
+        """Subscribe and confirm again."""
+        self.address.confirmed = True
+        self._count()
+
+    def publish(self, message: str, _message_id: str, subject: str | None = None, **_: Any) -> None:
+        """Take a message that was published."""
+        now = self.clock.now()
+        if self.address.takes(now):
+            self.mails.append(Mail(now, subject, message))
+        self._count()
+
+    def _count(self) -> None:
+        """Say at the topic what SNS says there; moto says nothing."""
+        self.topic.subscriptions_confimed = int(self.address.confirmed)
+        self.topic.subscriptions_pending = int(not self.address.confirmed)
+
+
+@contextmanager
+def mailbox(clock: Clock, topic_arn: str) -> Iterator[Mailbox]:
+    """Give the topic its subscription."""
+    box = Mailbox(clock, moto.sns.models.sns_backends[ACCOUNT_ID][REGION].topics[topic_arn])
+    publish = moto.sns.models.Subscription.publish
+
+    def published(subscription: moto.sns.models.Subscription, *args: Any, **kwargs: Any) -> None:
+        if subscription.endpoint == PEOPLE:
+            box.publish(*args, **kwargs)
+        else:
+            publish(subscription, *args, **kwargs)
+
+    with mock.patch.object(moto.sns.models.Subscription, "publish", published):
+        yield box

@@ -90,7 +90,7 @@ DETAIL = {
     "provider_order_id": "The provider's id of the order, once it is known.",
     "state": "The order's state after the change, see [states](states.md).",
     "correlation_id": "The same in logs, ledger and events: the `correlation_id` attribute of the order message, else its queue message id.",
-    "people": "Whether the rule for people sends `message` to the topic.",
+    "people": "Whether people are told `message`, by their topic; several of one kind within seconds are one message there.",
     "data": "What a program needs, see each event.",
     "message": "One paragraph that a person can act on.",
 }

@@ -362,9 +362,6 @@ def _fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> tuple[Order,
     fresh = costs.settle(order.with_(assets=assets, provider_word=snapshot.word))
     now_delivered, was_delivered = _delivered(assets), _delivered(order.assets)
     state, _ = _derive(fresh, snapshot, order.ended_at or order.updated_at)
-    if snapshot.assets_unread and state is not order.state:
-        # Told as a word that cannot be read; what is recorded is not taken back for that.
-        return order, []
     if state is order.state or {state, order.state} <= _NOTHING_DELIVERED:
         changes = []
         if now_delivered != was_delivered:

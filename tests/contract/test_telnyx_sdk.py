@@ -370,12 +370,14 @@ class TestOrders:
         assert shown.sub_number_order_id == sub_order.id
         assert shown.deadline == _START + timedelta(days=14)
 
-    def test_numbers_that_are_gone_are_refused(self, sdk: Sdk, telnyx: ModuleType) -> None:
+    @pytest.mark.parametrize(("live", "code"), [(True, "10027"), (False, "85001")])
+    def test_numbers_that_are_gone_are_refused(self, sdk: Sdk, telnyx: ModuleType, live: bool, code: str) -> None:
+        sdk.simulator.configure(live=live)
         numbers = sdk.search("US")
         sdk.simulator.sell_elsewhere(numbers)
         with pytest.raises(telnyx.UnprocessableEntityError) as caught:
             sdk.order(*numbers)
-        assert _codes(caught.value) == ["85001"]
+        assert _codes(caught.value) == [code]
         assert sdk.simulator.purchases() == 0
 
 

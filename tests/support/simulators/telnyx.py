@@ -144,12 +144,17 @@ class TelnyxSimulator(TelnyxAccount):
             raise refusal(400, "10004", "filter[country_code] is required")
         kind = filters.get("phone_number_type", "local")
         if kind not in TYPES:
-            raise refusal(400, "10031", f"phone_number_type {kind!r} is not supported")
+            raise refusal(400, "10031", f"phone_number_type {kind!r} is not supported", "/filter[phone_number_type]")
+        self._check_permitted(country, kind)
         limit = filters.get("limit", str(self.settings.default_search_limit))
         if not limit.isdigit() or int(limit) < 1:
             raise refusal(400, "10033", "filter[limit] must be a positive integer")
         # Both spellings are in use: filter[features]=sms,voice (SDK) and filter[features][]=sms (curl examples).
         features = request.args.getlist("filter[features]") + request.args.getlist("filter[features][]")
+        ignored = self.settings.ignored_filters
+        filters |= dict.fromkeys(ignored, "")
+        country = "US" if "country_code" in ignored else country
+        features = [] if "features" in ignored else features
         starts_with, contains, ends_with = (filters.get(name, "") for name in patterns)
         wanted = Wanted(
             country_code=country,
@@ -165,10 +170,20 @@ class TelnyxSimulator(TelnyxAccount):
         found = self.inventory.find(wanted, int(limit) if most is None else min(int(limit), most))
         for stock in found:
             self._searched[g.account, stock.phone_number] = self.clock.now()
+        if self.settings.live and not found:
+            raise refusal(
+                self.settings.nothing_found_status, "10031", "No numbers found with these filters.", "/filter"
+            )
         meta = {"total_results": len(found), "best_effort_results": 0}
-        return json_response(
-            {"data": [shape.available(s, self.settings) for s in found], "meta": meta, "metadata": meta}
-        )
+        data = [shape.available(s, self.settings) for s in found]
+        if (country, kind) in self.hidden:
+            for row in data:
+                row["phone_number"] = f"{row['phone_number'][:-6]}------"
+        return json_response({"data": data, "meta": meta, "metadata": meta})
+
+    def _check_permitted(self, country_code: str, phone_number_type: str) -> None:
+        if code := self.forbidden.get((country_code, phone_number_type)):
+            raise refusal(403, code, "This feature is not permitted at this account level.")
 
     def _create_order(self) -> Response:
         body = self._body()
@@ -184,6 +199,8 @@ class TelnyxSimulator(TelnyxAccount):
         if len(set(numbers)) < len(numbers):
             raise refusal(400, "10015", "a phone number is given twice", "/phone_numbers")
         stocks = [self._orderable(number) for number in numbers]
+        for stock in stocks:
+            self._check_permitted(stock.country_code, stock.phone_number_type)
         now = self.clock.now()
         subs: dict[tuple[str, str], SubOrder] = {}
         for item, stock in zip(items, stocks, strict=True):
@@ -212,10 +229,12 @@ class TelnyxSimulator(TelnyxAccount):
     def _orderable(self, number: str) -> Stock:
         stock = self.inventory.get(number)
         searched = self._searched.get((g.account, number))
+        told = self.settings.numbers_error_code or ("10027" if self.settings.live else "")
+        status = self.settings.numbers_error_status
         if stock is None or searched is None or self.clock.now() - searched > SEARCH_VALID:
-            raise refusal(self.settings.numbers_error_status, "85000", f"{number} was not searched", "/phone_numbers")
+            raise refusal(status, told or "85000", f"{number} was not searched", "/phone_numbers")
         if self.inventory.is_gone(number):
-            raise refusal(self.settings.numbers_error_status, "85001", f"{number} is not available", "/phone_numbers")
+            raise refusal(status, told or "85001", f"{number} is not available", "/phone_numbers")
         return stock
 
     def _ordered_number(self, item: dict[str, Any], stock: Stock) -> Number:

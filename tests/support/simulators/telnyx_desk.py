@@ -13,6 +13,7 @@ from flask import has_request_context, request
 
 from tests.support.simulators import telnyx_json as shape
 from tests.support.simulators.base import Simulator, control
+from tests.support.simulators.faults import Fault
 from tests.support.simulators.inventory import FEATURES, Inventory, Stock
 from tests.support.simulators.outbox import Delivery, Headers
 from tests.support.simulators.telnyx_notifications import Notifications
@@ -69,6 +70,10 @@ class TelnyxDesk(Simulator):
         if private_key is not None:
             self._signing["default"] = Ed25519PrivateKey.from_private_bytes(private_key)
         self._webhook_scripts: list[WebhookScript] = []
+        self.forbidden: dict[tuple[str, str], str] = {}
+        """Countries and types that no account may search for or order, and with which code that is told."""
+        self.hidden: set[tuple[str, str]] = set()
+        """Countries and types whose numbers a search shows in part only."""
 
     def _advance(self, now: datetime) -> None:
         reading = has_request_context() and request.method == "GET" and not request.path.startswith("/_sim/")
@@ -332,6 +337,39 @@ class TelnyxDesk(Simulator):
         for item, sub in self._selected(order, country_code, phone_number_type):
             self.life.delete(sub, now)
             item.updated_at = now
+
+    @control
+    def forbid(self, country_code: str, phone_number_type: str = "local", *, code: str | None = "10038") -> None:
+        """From now on 403 with this code answers searches for such numbers, and their orders; no code: not any more."""
+        if code is None:
+            self.forbidden.pop((country_code, phone_number_type), None)
+        else:
+            self.forbidden[country_code, phone_number_type] = code
+
+    @control
+    def hide(self, country_code: str, phone_number_type: str = "local", *, hidden: bool = True) -> None:
+        """Show such numbers in searches without their last digits, as to an account of too low a level; or not any more."""
+        (self.hidden.add if hidden else self.hidden.discard)((country_code, phone_number_type))
+
+    @control
+    def refuse(self, operation: str, code: str, status: int = 400, times: int | None = 1, holding: str = "") -> None:
+        """Answer the next ``times`` calls of an operation with an error of Telnyx's of this code, with no work done."""
+        errors = [{"code": code, "title": f"Error {code}", "detail": "scripted", "source": {"pointer": "/base"}}]
+        body, kind = json.dumps({"errors": errors}), "application/json"
+        fault = Fault(operation, "status", times, status=status, body=body, content_type=kind, holding=holding)
+        self._faults.add(fault)
+
+    @control
+    def spoil_group(
+        self, group_id: str, *, status: str | None = None, expires_in: float | None = None, whole: bool = False
+    ) -> None:
+        """Make the first value of a requirement group (or the group as a whole) bad, or let it expire after some seconds."""
+        group = self.papers.groups[group_id]
+        if whole:
+            group.status = status or group.status
+            return
+        expires_at = None if expires_in is None else self.clock.now() + timedelta(seconds=expires_in)
+        group.spoilt[group.requirements[0].type.id] = (status, expires_at)
 
     @control
     def public_key(self, account: str = "default") -> str:

@@ -18,14 +18,20 @@ if TYPE_CHECKING:
 TITLES = {
     "10004": "Missing required parameter",
     "10005": "Resource not found",
+    "10007": "Unexpected error",
+    "10008": "Request timeout",
     "10009": "Authentication failed",
     "10011": "Too many requests",
     "10015": "Bad Request",
     "10016": "Phone number must be in +E.164 format",
     "10027": "Unprocessable Entity",
-    "10031": "Invalid filter",
+    "10031": "Invalid request filter",
     "10033": "Value outside of range",
+    "10035": "Resource locked",
+    "10036": "Resource is being processed",
+    "10037": "Service unavailable",
     "10038": "Feature not permitted",
+    "10039": "Feature limited",
     "20012": "Account inactive",
     "20013": "Account blocked",
     "20014": "Account not verified",
@@ -88,7 +94,9 @@ class TelnyxHttp(TelnyxDesk):
         """The ``filter[...]`` parameters, e.g. {"created_at][gt": ...}; 10031 for one that is not known."""
         found = {name[7:-1]: value for name, value in request.args.items() if name.startswith("filter[")}
         if unknown := sorted(found.keys() - set(known)):
-            raise refusal(400, "10031", f"filter {unknown[0]!r} is not supported")
+            raise refusal(
+                400, "10031", f"The request filter filter[{unknown[0]}] is invalid.", f"/filter[{unknown[0]}]"
+            )
         return found
 
     def _body(self) -> dict[str, Any]:

@@ -110,6 +110,12 @@ class TelnyxSettings(Settings):
     """What every number that a search finds costs."""
     numbers_error_status: int = 422
     """HTTP status of 85000 and 85001 (not documented; 409 has been seen too)."""
+    numbers_error_code: str = ""
+    """What is told of a number that is gone or was not searched; empty: 10027 live, else 85001 or 85000."""
+    nothing_found_status: int = 400
+    """HTTP status of 10031, which a search without a result is told by, live."""
+    ignored_filters: tuple[str, ...] = ()
+    """Filters of a search that have no effect, as if Telnyx did not know them (``national_destination_code``, ...)."""
     block_status: int = 403
 
 

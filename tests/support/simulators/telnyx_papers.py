@@ -34,9 +34,14 @@ class Group:
     updated_at: datetime
     status: str = "unapproved"
     approve_at: datetime | None = None
+    spoilt: dict[str, tuple[str | None, datetime | None]] = field(default_factory=dict)
+    """Values with a status of their own, and when they expire, by requirement."""
 
     def fulfilled(self) -> bool:
         return all(r.value is not None for r in self.requirements)
+
+    def _spoilt(self, requirement: Requirement) -> tuple[str | None, datetime | None]:
+        return self.spoilt.get(requirement.type.id, (None, None))
 
     def body(self) -> dict[str, Any]:
         return {
@@ -55,8 +60,8 @@ class Group:
                     "field_type": r.type.field_type,
                     "field_value": r.value,
                     # the group's own words: an order's "awaiting-value" is unknown here
-                    "status": APPROVED if r.status == APPROVED else self.status,
-                    "expires_at": None,
+                    "status": self._spoilt(r)[0] or (APPROVED if r.status == APPROVED else self.status),
+                    "expires_at": micro_z(at) if (at := self._spoilt(r)[1]) else None,
                     "created_at": micro_z(self.created_at),
                     "updated_at": micro_z(self.updated_at),
                 }

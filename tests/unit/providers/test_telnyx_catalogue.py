@@ -201,7 +201,14 @@ def test_types_that_cannot_be_read_now_are_asked_again_later() -> None:
             RefusedError,
         ),
         (httpx.Response(404), RefusedError),
-        (httpx.Response(422), RefusedError),
+        (httpx.Response(422, json={"errors": [{"code": "10015", "title": "Bad Request"}]}), RefusedError),
+        # Nobody says that it would not help to ask again.
+        (httpx.Response(422), UnreadableError),
+        *(
+            (httpx.Response(status, json={"errors": [{"code": code, "title": "Later"}]}), UnreadableError)
+            for status in (400, 404, 422)
+            for code in ("10007", "10008", "10036", "10037")
+        ),
         (httpx.Response(401), AccountFaultError),
         (httpx.Response(429, headers={"Retry-After": "60"}), AccountFaultError),
         (httpx.Response(503), UnreadableError),

@@ -19,6 +19,7 @@ from numberdesk.domain.words import AssetState, OrderState, RequirementState
 from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
+    NotPermittedError,
     NotSentError,
     ProviderError,
     RefusedError,
@@ -314,10 +315,15 @@ _WRITES: dict[str, Callable[[Provider], object]] = {
         *((_error(422, code), RefusedError, False) for code in ("85002", "10005", "10027", 10033)),
         (_error(409, "85002"), RefusedError, False),
         (_error(400), RefusedError, False),
-        *((_error(422, code), AccountFaultError, False) for code in ("10009", "20012", "20014", "20100")),
-        *((_error(403, code), RefusedError, False) for code in ("10010", "10038", "10039")),
-        *((_error(*it), AccountFaultError, False) for it in ((403, "10010", "20013"), (401, "10010"), (403, "10015"))),
-        *((_error(status), AccountFaultError, False) for status in (401, 403)),
+        *((_error(422, code), AccountFaultError, False) for code in ("10009", "20002", "20012", "20100")),
+        # A 403 about one call is that call's, whatever it says.
+        *(
+            (_error(403, *codes), RefusedError, False)
+            for codes in (("10010",), ("10038",), ("10039",), ("10015",), ("4711",), ())
+        ),
+        *((_error(422, code), RefusedError, False) for code in ("10038", "20014", "20016", "20017", "4711")),
+        *((_error(*it), AccountFaultError, False) for it in ((403, "10010", "20013"), (401, "10010"), (402,))),
+        (_error(401), AccountFaultError, False),
         (_error(429), AccountFaultError, True),
         (_error(403, "10011"), AccountFaultError, True),
         *((_error(422, code), UnclearError, False) for code in ("10007", "10008", "10035", "10036", "10037")),
@@ -378,6 +384,10 @@ def _group(**changed: Any) -> httpx.Response:
     return httpx.Response(200, json={**group, **changed})
 
 
+def _item(**told: object) -> list[dict[str, object]]:
+    return [{"requirement_id": "r-2", "field_value": SECRET, "status": "approved", "expires_at": None, **told}]
+
+
 def _values(*values: object) -> list[dict[str, object]]:
     return [{"requirement_id": f"r-{n}", "field_value": value} for n, value in enumerate(values, 1)]
 
@@ -403,6 +413,37 @@ def _values(*values: object) -> list[dict[str, object]]:
             {"regulatory_requirements": _values("x", None, "")},
             ["the requirement group has no value for r-2, r-3"],
         ),
+        # A value of it may be of no use any more although the group as a whole is said to be good.
+        *(
+            (
+                {"regulatory_requirements": _item(status=word)},
+                [f"the requirement group has a value for r-2 that is {word}"],
+            )
+            for word in ("declined", "expired", "rejected", "no-longer-eligible", "cancelled")
+        ),
+        *(
+            ({"regulatory_requirements": _item(status=word)}, [])
+            for word in ("approved", "unapproved", "new", None, {})
+        ),
+        *(
+            (
+                {"regulatory_requirements": _item(expires_at=past)},
+                ["the requirement group has a value for r-2 that has expired"],
+            )
+            for past in ("2026-11-22T07:59:59Z", "2026-11-22T08:00:00+00:00", "2020-01-01T00:00:00.000000Z")
+        ),
+        *(
+            ({"regulatory_requirements": _item(expires_at=later)}, [])
+            for later in ("2026-11-22T08:00:01Z", "2027-01-01T00:00:00Z", None, "", "never", 7)
+        ),
+        ({"expires_at": "2026-11-22T07:00:00Z"}, ["the requirement group has expired"]),
+        (
+            {"regulatory_requirements": [*_item(status="declined"), *_values(None)]},
+            [
+                "the requirement group has no value for r-1",
+                "the requirement group has a value for r-2 that is declined",
+            ],
+        ),
         (
             {"country_code": "DK", "status": "expired"},
             ["the requirement group has country_code DK, and the numbers CH", "the requirement group is expired"],
@@ -419,7 +460,9 @@ def test_requirement_group_is_not_held_against_what_nobody_knows() -> None:
     assert _Telnyx(_group()).adapter.check_group("g-1", country=None, number_type=None) == []
 
 
-@pytest.mark.parametrize("answer", [_error(404, "10005"), _error(400, "10006"), _error(422, "10006")])
+@pytest.mark.parametrize(
+    "answer", [_error(404), _error(404, "10005"), _error(400, "10005"), _error(400, "10006"), _error(422, "10006")]
+)
 def test_requirement_group_that_is_not_there_is_a_fault(answer: httpx.Response) -> None:
     found = _Telnyx(answer).adapter.check_group("g-1", country="CH", number_type="local")
     assert found == ["there is no such requirement group"]
@@ -429,7 +472,16 @@ def test_requirement_group_that_is_not_there_is_a_fault(answer: httpx.Response) 
     ("answer", "kind"),
     [
         (_error(503), UnreadableError),
+        *(
+            (_error(status, code), UnreadableError)
+            for status in (400, 404, 409, 422)
+            for code in ("10007", "10008", "10035", "10036", "10037")
+        ),
+        # Nothing of this says that there is no such group.
+        *((_error(status, code), UnreadableError) for status in (400, 422) for code in ("10015", "10027", "4711")),
+        (_error(400), UnreadableError),
         (_error(401), AccountFaultError),
+        *((_error(403, *codes), NotPermittedError) for codes in (("10038",), ("10010",), ())),
         (_group(id="g-2"), UnreadableError),
         (httpx.Response(200, json={}), UnreadableError),
         (httpx.Response(200, json=[]), UnreadableError),

@@ -16,6 +16,7 @@ from numberdesk.domain.words import AssetKind, AssetState, OrderState
 from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
+    NotPermittedError,
     Placed,
     Plan,
     ProviderError,
@@ -215,7 +216,11 @@ def test_nothing_found_by_criteria_is_refused_as_gone(simulator: TelnyxSimulator
 
 @pytest.mark.parametrize(
     "rows",
-    [None, {}, [None, 7, {}, {"phone_number": None}, {"phone_number": "3125550100"}, {"phone_number": "+1312XXXXXXX"}]],
+    [
+        None,
+        {},
+        [None, 7, {}, {"phone_number": None}, {"phone_number": "3125550100"}, {"phone_number": "+1 312 555 0100"}],
+    ],
 )
 def test_results_that_are_no_numbers_are_none(rows: object) -> None:
     with pytest.raises(RefusedError, match="none of the numbers"):
@@ -342,15 +347,27 @@ def test_success_without_an_id_is_unclear(body: object) -> None:
         (422, "85004", "refused"),
         (409, "85005", "refused"),
         *(
-            (422, code, "account")
-            for code in ("10009", "10010", "10038", "10039", "20012", "20013", "20014", "20016", "20017", "20100")
+            (status, code, "account")
+            for status in (400, 401, 403, 422)
+            for code in ("10009", "20001", "20002", "20003", "20012", "20013", "20100")
         ),
+        # Not permitted is this very call: the account's others go on.
+        *(
+            (status, code, "not permitted")
+            for status in (400, 403, 422)
+            for code in ("10010", "10038", "10039", "20014", "20015", "20016", "20017")
+        ),
+        *((401, code, "account") for code in ("10010", "10038", "4711")),
+        # Live, gone or not lately searched.
+        *((status, "10027", "gone") for status in (400, 409, 422)),
+        # A code that nobody has published says nothing of the purchase.
+        *((status, code, "unclear") for status in (400, 404, 409, 422) for code in ("4711", "85010", "neu")),
         *((422, code, "unclear") for code in ("10007", "10008", "10012", "10035", "10036", "10037")),
         (403, "10011", "throttled"),
         # By status, where the code says nothing.
         *((status, "10015", "refused") for status in (400, 404, 405, 413, 415, 422)),
-        *((status, "10015", "account") for status in (401, 402, 403)),
-        *((status, None, "account") for status in (401, 402, 403)),
+        *((status, code, "account") for status in (401, 402) for code in ("10015", None)),
+        *((403, code, "not permitted") for code in ("10015", "4711", None)),
         (429, None, "throttled"),
         (429, "10015", "throttled"),
         *((status, "10015", "unclear") for status in (408, 409, 423, 425)),
@@ -368,6 +385,7 @@ def test_refusal_is_told_apart(status: int, code: object, meaning: str) -> None:
         "refused": (RefusedError, lambda error: not error.numbers_gone),
         "account": (AccountFaultError, lambda error: not error.throttled),
         "throttled": (AccountFaultError, lambda error: error.throttled),
+        "not permitted": (NotPermittedError, lambda error: True),
         "unclear": (UnclearError, lambda error: True),
     }
     kind, holds = kinds[meaning]
@@ -421,13 +439,18 @@ def test_refusal_without_readable_errors_goes_by_its_status(body: object) -> Non
     assert str(caught.value) == "HTTP 422"
 
 
-def test_number_that_was_sold_meanwhile_is_gone(simulator: TelnyxSimulator) -> None:
+_GONE = pytest.mark.parametrize(("live", "code"), [(True, "10027"), (False, "85001")])
+
+
+@_GONE
+def test_number_that_was_sold_meanwhile_is_gone(simulator: TelnyxSimulator, live: bool, code: str) -> None:
+    simulator.configure(live=live)
     adapter = _adapter(SimulatorTransport(simulator))
     plan = adapter.plan(_message({"criteria": {"country": "US"}, "quantity": 2}))
     simulator.sell_elsewhere([plan.chosen[0].value])
     with pytest.raises(RefusedError) as caught:
         adapter.place(plan, REFERENCE)
-    assert (caught.value.code, caught.value.numbers_gone) == ("85001", True)
+    assert (caught.value.code, caught.value.numbers_gone) == (code, True)
     again = adapter.plan(
         _message({"criteria": {"country": "US"}, "quantity": 2}), exclude=frozenset(a.value for a in plan.chosen)
     )
@@ -527,7 +550,9 @@ def test_frozen_numbers_keep_the_groups_of_their_items() -> None:
     assert plan.shortfall == "item 4: 2 of 3 numbers found"
 
 
-def test_frozen_numbers_that_were_bought_are_not_sold_again(simulator: TelnyxSimulator) -> None:
+@_GONE
+def test_frozen_numbers_that_were_bought_are_not_sold_again(simulator: TelnyxSimulator, live: bool, code: str) -> None:
+    simulator.configure(live=live)
     adapter = _adapter(SimulatorTransport(simulator))
     message = _message({"criteria": {"country": "US"}, "quantity": 2})
     plan = adapter.plan(message)
@@ -539,11 +564,13 @@ def test_frozen_numbers_that_were_bought_are_not_sold_again(simulator: TelnyxSim
     assert again.payload == plan.payload
     with pytest.raises(RefusedError) as caught:
         adapter.place(again, REFERENCE)
-    assert (caught.value.code, caught.value.numbers_gone) == ("85001", True)
+    assert (caught.value.code, caught.value.numbers_gone) == (code, True)
     assert len(simulator.sales()) == 1
 
 
-def test_search_of_long_ago_does_not_hold_any_more(simulator: TelnyxSimulator) -> None:
+@pytest.mark.parametrize(("live", "code"), [(True, "10027"), (False, "85000")])
+def test_search_of_long_ago_does_not_hold_any_more(simulator: TelnyxSimulator, live: bool, code: str) -> None:
+    simulator.configure(live=live)
     adapter = _adapter(SimulatorTransport(simulator))
     message = _message({"criteria": {"country": "US"}, "quantity": 1})
     [chosen] = adapter.plan(message).chosen
@@ -551,7 +578,7 @@ def test_search_of_long_ago_does_not_hold_any_more(simulator: TelnyxSimulator) -
     again = adapter.plan(message, frozen=_frozen((chosen.value, chosen.country, chosen.number_type)))
     with pytest.raises(RefusedError) as caught:
         adapter.place(again, REFERENCE)
-    assert caught.value.code == "85000"
+    assert caught.value.code == code
     assert simulator.sales() == []
 
 

@@ -98,7 +98,15 @@ def test_search_patterns_are_on_the_national_number(client: httpx.Client) -> Non
     ending = search(client, country_code="US", limit=5, **{"phone_number][ends_with": "42"})
     assert len(set(ending)) == 5
     assert all(n.endswith("42") for n in ending)
-    assert search(client, country_code="US", **{"phone_number][contains": "5*5"}) == []
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_search_without_a_result_is_an_error_live(simulator: TelnyxSimulator, client: httpx.Client, live: bool) -> None:
+    simulator.configure(live=live)
+    nothing = {"filter[country_code]": "US", "filter[phone_number][contains]": "5*5"}
+    answer = client.get("/available_phone_numbers", params=nothing)
+    told = (answer.status_code, error_code(answer)) if live else (answer.status_code, answer.json()["data"])
+    assert told == ((400, "10031") if live else (200, []))
 
 
 @pytest.mark.parametrize("features", [{"filter[features]": "sms,voice"}, {"filter[features][]": ["sms", "voice"]}])
@@ -116,17 +124,19 @@ def test_features_come_in_two_spellings(
     assert [n["phone_number"] for n in found] == ["+6491234568"]
 
 
+@pytest.mark.parametrize(("live", "not_searched", "gone"), [(True, "10027", "10027"), (False, "85000", "85001")])
 def test_only_searched_numbers_can_be_ordered_and_each_is_sold_once(
-    simulator: TelnyxSimulator, client: httpx.Client
+    simulator: TelnyxSimulator, client: httpx.Client, live: bool, not_searched: str, gone: str
 ) -> None:
-    assert error_code(order(client, "+13125550100")) == "85000"
+    simulator.configure(live=live)
+    assert error_code(order(client, "+13125550100")) == not_searched
     (number,) = search(client, country_code="US", limit=1)
     assert order(client, number).status_code == 200
-    assert error_code(order(client, number)) == "85001"
+    assert error_code(order(client, number)) == gone
     assert number not in search(client, country_code="US", limit=5)
     (other,) = search(client, country_code="US", limit=1)
     simulator.advance(24 * 3600 + 1)
-    assert error_code(order(client, other)) == "85000"
+    assert error_code(order(client, other)) == not_searched
     assert simulator.purchases(reference="ref-1") == simulator.purchases(number=number) == 1
 
 

@@ -1,7 +1,8 @@
 """Whether a number is what was asked for: found by a search or delivered. Pure.
 
 A provider's filter is not believed with money: one that it does not know may be ignored without a word. What the provider tells of
-a number counts first; what it does not tell, the number's own digits tell (numbering plans), as far as they are unambiguous.
+a number counts first; what it does not tell, the number's own digits tell (numbering plans), as far as they are unambiguous. Cities
+and rate centers are not compared: each provider has its own names for them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from numberdesk.domain.request import Criteria
 
@@ -37,11 +38,8 @@ _TERRITORIES = {
 }
 """Countries of their own by their numbers, which a provider may tell as part of another."""
 _TYPES = frozenset({"local", "national", "mobile", "toll_free", "shared_cost"})
-_NANP = frozenset({"US", "CA"})
-"""Where a provider's names of places are of one vocabulary; elsewhere Munich may be told as München."""
-_SHORT = {"st": "saint", "ft": "fort", "mt": "mount"}
 _STATE = re.compile("[A-Za-z]{2}")
-_NEGOTIABLE = frozenset({"area_code", "starts_with", "contains", "ends_with", "city", "state", "rate_center"})
+_NEGOTIABLE = frozenset({"area_code", "starts_with", "contains", "ends_with", "state"})
 """What a near match may miss. Its country, type and features it may not."""
 
 
@@ -65,21 +63,18 @@ class Found(Protocol):
         """What it can do."""
 
 
-def misfit(
-    criteria: Criteria, found: Found, *, near: bool = False, region: Mapping[str, str] | None = None
-) -> str | None:
+def misfit(criteria: Criteria, found: Found, *, near: bool = False, state: str | None = None) -> str | None:
     """Name the first field of criteria that a number does not meet; none where it fits as far as can be told.
 
     Args:
         criteria: what was asked for.
         found: the number.
         near: the provider calls it a near match. Where none was asked for it does not fit (`best_effort`).
-        region: its city, state and rate center, where they are told.
+        state: its state or province, where it is told.
     """
     if near and not criteria.best_effort:
         return "best_effort"
     number = _parsed(found.value)
-    told = region or {}
     checks: dict[str, Callable[[], bool]] = {
         "country": lambda: _in_country(criteria.country, found.country, number),
         "number_type": lambda: _of_type(criteria.number_type, found.number_type, number),
@@ -89,9 +84,7 @@ def misfit(
         "starts_with": lambda: _rest(criteria, number, found).startswith(criteria.starts_with or ""),
         "contains": lambda: (criteria.contains or "") in _rest(criteria, number, found),
         "ends_with": lambda: _rest(criteria, number, found).endswith(criteria.ends_with or ""),
-        "state": lambda: _in_state(criteria.state, told.get("state")),
-        "city": lambda: _in_place(criteria, criteria.city, told.get("city")),
-        "rate_center": lambda: _in_place(criteria, criteria.rate_center, told.get("rate_center")),
+        "state": lambda: _in_state(criteria.state, state),
     }
     given_up = _NEGOTIABLE if near else frozenset()
     asked = criteria.fields_used() | {"number_type"}
@@ -156,15 +149,3 @@ def _rest(criteria: Criteria, number: PhoneNumber | None, found: Found) -> str:
 def _in_state(asked: str | None, told: str | None) -> bool:
     both = [it for it in (asked, told) if it and _STATE.fullmatch(it)]
     return len(both) < 2 or both[0].casefold() == both[1].casefold()  # noqa: PLR2004 - asked and told
-
-
-def _in_place(criteria: Criteria, asked: str | None, told: str | None) -> bool:
-    if not asked or not told or criteria.country not in _NANP:
-        return True
-    one, other = _words(asked), _words(told)
-    return one in other or other in one
-
-
-def _words(name: str) -> str:
-    words = re.findall("[a-z0-9]+", name.casefold())
-    return f" {' '.join(_SHORT.get(word, word) for word in words)} "

@@ -53,7 +53,7 @@ class NoSuchThingError(RefusedError):
 
 
 class AccountFaultError(ProviderError):
-    """A definite no about the account (key, permission, funds, verification, rate): nothing was bought by this call.
+    """A definite no that holds for every call of the account (key, block, funds, rate): nothing was bought by this call.
 
     `retry_after` is given where the provider said how long to wait. `throttled` is a 429: a pause, not a block.
     """
@@ -77,6 +77,13 @@ class UnclearError(ProviderError):
 
 class UnreadableError(ProviderError):
     """A read failed for now (time-out, 5xx, nonsense). Says nothing about any order."""
+
+
+class NotPermittedError(UnreadableError):
+    """This account may not make this very call: its other calls go on. Nothing was read by it, and nothing was bought.
+
+    A person can change that at the provider (its level, a verification, a permission of the key), and then it succeeds.
+    """
 
 
 class NotAbleError(ProviderError):
@@ -108,6 +115,8 @@ class Plan:
     payload: dict[str, object]
     chosen: tuple[AssetSeen, ...] = ()
     shortfall: str | None = None
+    not_fitting: int = 0
+    """How many numbers a search found that were not what was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,7 +407,7 @@ class Provider(Vetting, Market, Protocol):
         """Send the purchase: one call, never repeated.
 
         Raises:
-            RefusedError, AccountFaultError, NotSentError: nothing was bought.
+            RefusedError, NotPermittedError, AccountFaultError, NotSentError: nothing was bought.
             UnclearError: something may have been bought.
         """
 

@@ -104,6 +104,7 @@ class Telnyx(NotAble):
 
         Raises:
             RefusedError: a requirement group is of no use, or nothing of it can be had.
+            NotPermittedError: not by this account.
             UnreadableError, AccountFaultError, SlotBusyError: try again later.
         """
         if frozen:
@@ -124,6 +125,7 @@ class Telnyx(NotAble):
             payload={"phone_numbers": numbers, **self._settings},
             chosen=tuple(choice.chosen.values()),
             shortfall="; ".join(choice.lacking) or None,
+            not_fitting=choice.not_fitting,
         )
 
     def _check_groups(self, message: OrderMessage) -> None:
@@ -152,7 +154,7 @@ class Telnyx(NotAble):
         """Create the number order: one call, never repeated.
 
         Raises:
-            RefusedError, AccountFaultError, NotSentError, SlotBusyError: nothing was bought.
+            RefusedError, NotPermittedError, AccountFaultError, NotSentError, SlotBusyError: nothing was bought.
             UnclearError: something may have been bought.
         """
         created = self._api.create_order({**plan.payload, "customer_reference": reference})
@@ -168,7 +170,7 @@ class Telnyx(NotAble):
             UnreadableError, AccountFaultError, SlotBusyError: not looked; says nothing.
         """
         found: dict[str, Placed] = {}
-        for shown in self._api.pages("number_orders", ("filter[customer_reference]", order.reference)):
+        for shown in self._api.pages("number_orders", ("filter[customer_reference]", order.reference), strict=True):
             # Whether the filter matches exactly is not said.
             reference = shown.get("customer_reference")
             if not isinstance(reference, str | None):

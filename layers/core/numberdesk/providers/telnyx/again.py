@@ -37,6 +37,7 @@ class Again:
         """The requirement group of a number, where its item names one."""
         self.lacking: list[str] = []
         """What the earlier attempt could not have either, in words, item by item."""
+        self.not_fitting = 0
         left = dict(self.chosen)
         # Those asked for by name were chosen first, too.
         for position, item in enumerate(message.items, 1):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import dataclass
+from enum import IntEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -10,6 +13,7 @@ from urllib.parse import quote
 from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchThingError,
+    NotPermittedError,
     RefusedError,
     SlotBusyError,
     UnclearError,
@@ -30,48 +34,65 @@ if TYPE_CHECKING:
 PAGE_SIZE = 250
 """The largest page that the OpenAPI document allows."""
 _MOST_PAGES = 20
+_WORD = re.compile("[a-z_]+", re.ASCII)
+_OF_THE_ORDER = frozenset({"85004", "85005"})
+"""Invalid connection, invalid messaging profile."""
 
-# Codes of `errors[].code` (Telnyx docs: API error codes). They are what counts: which HTTP status carries which code is
-# published nowhere for orders, and 409 as well as 422 has been seen for numbers that are gone.
-_THROTTLED = "10011"
-_ACCOUNT = frozenset(
-    {
-        "10009",  # authentication failed
-        "10010",  # not authorised
-        "10038",  # feature not permitted at this account's level
-        "10039",  # feature limited
-        "20012",  # account inactive
-        "20013",  # account blocked
-        "20014",  # account verification level, as the next two
-        "20016",
-        "20017",
-        "20100",  # insufficient funds
-    }
-)
-# Not authorised, feature not permitted, feature limited: of a call that buys nothing, these speak of what it calls.
-_NOT_THIS_CALL = frozenset({"10010", "10038", "10039"})
-_NUMBERS_GONE = frozenset(
-    {
-        "85000",  # must be searched first: a new search makes it good
-        "85001",  # no longer available
-        "85006",  # already reserved
-    }
-)
-_REFUSED = frozenset({"85004", "85005"})  # invalid connection, invalid messaging profile
-_SATISFIED = "85003"  # requirements "cannot be updated once all have been satisfied"
-_UNCLEAR = frozenset(
-    {
-        "10007",  # unexpected error
-        "10008",  # request time-out
-        "10012",  # duplicate resource: maybe our own
-        "10035",  # resource locked
-        "10036",  # resource is being processed
-        "10037",  # service unavailable
-    }
-)
-# Time-out, conflict, locked, too early: something of ours may be under way.
-_UNCLEAR_STATUSES = frozenset({408, 409, 423, 425})
-_ACCOUNT_STATUSES = frozenset({401, 402, 403})
+
+class Meaning(IntEnum):
+    """What an error of Telnyx's says, whichever call it answers; of several errors the first of these counts."""
+
+    UNCLEAR = 1  # nothing about what was asked: it failed for now, or another call of ours is under way
+    THROTTLED = 2
+    ACCOUNT = 3  # it holds for every call of the account
+    CALL = 4  # the account may not make this very call
+    GONE = 5  # the numbers must be chosen again
+    SATISFIED = 6  # requirements "cannot be updated once all have been satisfied"
+    NOT_THERE = 7
+    FILTER = 8  # a filter is wrong, or nothing passes it
+    UNPROCESSED = 9  # the request is well-formed, and was not carried out
+    WRONG = 10  # the request itself
+    UNKNOWN = 11
+
+
+_SATISFIED = "85003"
+_MEANINGS: dict[str, Meaning] = {
+    code: meaning
+    for meaning, codes in {
+        # Unexpected error, request time-out, duplicate (maybe our own), locked, being processed, service unavailable.
+        Meaning.UNCLEAR: "10007 10008 10012 10035 10036 10037",
+        Meaning.THROTTLED: "10011",
+        # Authentication, a key that is wrong, revoked, forbidden or expired; inactive, blocked; no funds.
+        Meaning.ACCOUNT: "10009 20001 20002 20003 20006 20008 20012 20013 20100",
+        # Not authorised "on the specified resource"; not permitted, or limited, at this account's level; a verification that is
+        # "required to perform this action", and a feature not enabled.
+        Meaning.CALL: "10010 10038 10039 20014 20015 20016 20017",
+        # Must be searched first, no longer available, already reserved.
+        Meaning.GONE: "85000 85001 85006",
+        Meaning.SATISFIED: _SATISFIED,
+        Meaning.NOT_THERE: "10005 10006",
+        Meaning.FILTER: "10031",
+        Meaning.UNPROCESSED: "10027",
+        # What is wrong with a request's form, with its values, with an address, or with what an order names.
+        Meaning.WRONG: "10001 10002 10003 10004 10013 10014 10015 10016 10017 10018 10019 10020 10021 10022 10023 10024 10025 10026 "
+        "10028 10029 10030 10032 10033 10034 20200 20201 20202 20203 20204 20205 20206 20207 20208 20209 85002 85004 85005 85007 85008",
+    }.items()
+    for code in codes.split()
+}
+"""By code (Telnyx docs: API error codes). Codes count, not statuses: 409 as well as 422 has been seen for numbers that are gone, and
+400 for a failure of Telnyx's own."""
+_BY_STATUS = {
+    401: Meaning.ACCOUNT,
+    402: Meaning.ACCOUNT,
+    403: Meaning.CALL,
+    # Time-out, conflict, locked, too early: something of ours may be under way.
+    408: Meaning.UNCLEAR,
+    409: Meaning.UNCLEAR,
+    423: Meaning.UNCLEAR,
+    425: Meaning.UNCLEAR,
+    429: Meaning.THROTTLED,
+}
+"""Where no code says more."""
 
 
 def resource(*parts: str) -> str:
@@ -84,7 +105,19 @@ class NotFoundError(UnreadableError):
 
 
 class BadRequestError(UnreadableError):
-    """Telnyx found the request itself wrong; repeating it is of no use."""
+    """Telnyx found the request itself wrong; repeating it is of no use. `parameter` is the one of ours that it names, if it does."""
+
+    def __init__(self, detail: str, *, code: str = "", parameter: str | None = None) -> None:
+        """Keep which parameter is wrong."""
+        super().__init__(detail, code=code)
+        self.parameter = parameter
+
+
+class NothingPassesError(BadRequestError):
+    """Nothing passes the filters: live, a search without a result answers 400 with 10031, "Invalid request filter".
+
+    The same code tells of a filter that Telnyx does not take; then it names one (`BadRequestError`).
+    """
 
 
 class SatisfiedError(RefusedError):
@@ -136,7 +169,8 @@ class Api:
             The answer's fields, `data` among them.
 
         Raises:
-            NotFoundError, BadRequestError, UnreadableError, AccountFaultError, SlotBusyError: not read.
+            NothingPassesError: there is nothing.
+            NotFoundError, BadRequestError, NotPermittedError, UnreadableError, AccountFaultError, SlotBusyError: not read.
         """
         body, status = self._read(path, params)
         if "data" not in body:
@@ -150,15 +184,18 @@ class Api:
             raise UnreadableError(f"HTTP {status} without an id")
         return body
 
-    def pages(self, path: str, *params: tuple[str, str]) -> list[Fields]:
+    def pages(self, path: str, *params: tuple[str, str], strict: bool = False) -> list[Fields]:
         """Read all pages of a list.
 
+        `strict` takes only a list for an empty one, where money hangs on it that nothing is there.
+
         Raises:
-            NotFoundError, BadRequestError, UnreadableError, AccountFaultError, SlotBusyError: not read, or not all of it.
+            NotFoundError, BadRequestError, NotPermittedError, UnreadableError, AccountFaultError, SlotBusyError: not read, or not
+                all of it.
         """
         found: list[Fields] = []
         for page in range(1, _MOST_PAGES + 1):
-            shown, more = self.page(path, page, *params)
+            shown, more = self.page(path, page, *params, strict=strict)
             found += rows(shown)
             if not all(map(fields, shown)):
                 # What is not there may be what is looked for.
@@ -167,13 +204,24 @@ class Api:
                 return found
         raise UnreadableError(f"more than {_MOST_PAGES} pages")
 
-    def page(self, path: str, page: int, *params: tuple[str, str], size: int = PAGE_SIZE) -> tuple[list[object], bool]:
-        """Read one page of a list, from 1, and say whether there are more. Raises as `get` does."""
-        body = self.get(path, *params, ("page[number]", str(page)), ("page[size]", str(size)))
+    def page(
+        self, path: str, page: int, *params: tuple[str, str], size: int = PAGE_SIZE, strict: bool = False
+    ) -> tuple[list[object], bool]:
+        """Read one page of a list, from 1, and say whether there are more. Raises as `pages` does."""
+        body = self._first(path, *params, ("page[number]", str(page)), ("page[size]", str(size)), strict=strict)
         if not isinstance(body["data"], list):
             raise UnreadableError("a list that is no list")
         pages = integer(fields(body.get("meta")).get("total_pages"))
         return body["data"], page < pages if pages is not None else len(body["data"]) >= size
+
+    def _first(self, path: str, *params: tuple[str, str], strict: bool) -> Fields:
+        """Read a list, or its page; where nothing passes its filters it is empty. `strict` takes only a list for an empty one."""
+        try:
+            return self.get(path, *params)
+        except NothingPassesError:
+            if strict:
+                raise
+            return {"data": [], "meta": {"total_pages": 1}}
 
     def listed(
         self,
@@ -182,6 +230,7 @@ class Api:
         may_go_on: Callable[[], bool] = lambda: True,
         backwards: Callable[[Sequence[object]], bool] = lambda _: False,
         enough: Callable[[Sequence[object]], bool] = lambda _: False,
+        strict: bool = False,
     ) -> tuple[object, bool]:
         """Read a list that declares no way to page, and on where its own figures say that there is more.
 
@@ -191,6 +240,7 @@ class Api:
             may_go_on: whether there may be one call more.
             backwards: whether to go on from the last page backwards, given the first one.
             enough: whether, given a page, none that follows is of interest.
+            strict: whether only a list counts as an empty one.
 
         Returns:
             `data` as it came, of several pages one list; and whether that is all that is of interest.
@@ -198,7 +248,7 @@ class Api:
         Raises:
             NotFoundError, BadRequestError, UnreadableError, AccountFaultError, SlotBusyError: the first page was not read.
         """
-        body = self.get(path, *params)
+        body = self._first(path, *params, strict=strict)
         first = body["data"]
         pages = integer(fields(body.get("meta")).get("total_pages")) or 1
         if pages == 1 or not isinstance(first, list):
@@ -228,7 +278,7 @@ class Api:
             The order as created; none of its fields is sure to be there.
 
         Raises:
-            RefusedError, AccountFaultError, NotSentError, SlotBusyError: nothing was bought.
+            RefusedError, NotPermittedError, AccountFaultError, NotSentError, SlotBusyError: nothing was bought.
             UnclearError: something may have been bought.
         """
         body = json.dumps(content).encode()
@@ -268,7 +318,7 @@ class Api:
     def _read(self, path: str, params: QueryParams) -> tuple[Fields, int]:
         response = self._http.read(path, params=params)
         if not response.is_success:
-            raise _not_read(response)
+            raise _not_read(response, [name for name, _ in params])
         return _body(response), response.status_code
 
     def _auth(self, method: str, path: str, content: bytes, content_type: str) -> dict[str, str]:  # noqa: ARG002
@@ -280,64 +330,118 @@ class Api:
 
 
 def _not_placed(response: Response) -> ProviderError:
-    status = response.status_code
-    code, title, codes = _errors(response)
-    if not response.is_client_error or codes & _UNCLEAR:
-        return UnclearError(title, code=code)
-    if status == 429 or _THROTTLED in codes:  # noqa: PLR2004 - Too Many Requests
-        return AccountFaultError(title, code=code, throttled=True, retry_after=retry_after(response))
-    told = bool(codes & (_NUMBERS_GONE | _REFUSED))
-    if codes & _ACCOUNT or (status in _ACCOUNT_STATUSES and not told):
-        return AccountFaultError(title, code=code)
-    if status in _UNCLEAR_STATUSES and not told:
-        return UnclearError(title, code=code)
-    return RefusedError(title, code=code, numbers_gone=bool(codes & _NUMBERS_GONE))
+    """Tell what an answer that is no success means for the purchase: nothing was bought only where that is sure.
+
+    A code that we do not know may come with an order that was made all the same; it is looked for by its reference. A 4xx without
+    any code is a gateway's, which handed nothing on.
+    """
+    error = _error(response)
+    if (fault := error.of_account()) is not None:
+        return fault
+    # Live, a number that is gone or was not lately searched is told as 10027 too.
+    gone = error.meaning in (Meaning.GONE, Meaning.UNPROCESSED)
+    # A conflict may be with an earlier call of ours.
+    conflict = response.status_code == HTTPStatus.CONFLICT and not gone and error.code not in _OF_THE_ORDER
+    if error.meaning is Meaning.UNCLEAR or conflict or (error.meaning is Meaning.UNKNOWN and error.code):
+        return UnclearError(error.title, code=error.code)
+    return RefusedError(error.title, code=error.code, numbers_gone=gone)
 
 
 def _not_done(response: Response) -> ProviderError:
-    """Tell what an answer that is no success means for a call that buys nothing."""
-    code, title, codes = _errors(response)
-    if response.is_client_error and _SATISFIED in codes and not codes & _UNCLEAR:
-        return SatisfiedError(title, code=_SATISFIED)
-    # A conflict that says what is wrong is a no: here nothing of ours can be under way that would be bought twice.
-    if response.status_code == HTTPStatus.CONFLICT and codes and not codes & (_UNCLEAR | _ACCOUNT | {_THROTTLED}):
-        return RefusedError(title, code=code)
-    fault = _not_placed(response)
-    of_account = codes & _ACCOUNT
-    if isinstance(fault, AccountFaultError) and of_account and of_account <= _NOT_THIS_CALL and not fault.throttled:
-        # Taken for the account's, it would stop all buying over a comment that this account may not write.
-        return fault if response.status_code == HTTPStatus.UNAUTHORIZED else RefusedError(title, code=code)
-    return fault
+    """Tell what an answer that is no success means for a call that buys nothing: a repeat does no harm, a refusal is told at once."""
+    error = _error(response)
+    if error.meaning is Meaning.SATISFIED:
+        return SatisfiedError(error.title, code=_SATISFIED)
+    fault = error.of_account()
+    if isinstance(fault, AccountFaultError):
+        return fault
+    if error.meaning is Meaning.UNCLEAR:
+        return UnclearError(error.title, code=error.code)
+    # Also where this very call is not permitted: taken for the account's fault, it would stop all buying over a comment.
+    return RefusedError(error.title, code=error.code)
 
 
-def _not_read(response: Response) -> ProviderError:
-    status = response.status_code
-    code, title, codes = _errors(response)
-    if status == 429 or (response.is_client_error and _THROTTLED in codes):  # noqa: PLR2004 - Too Many Requests
-        return AccountFaultError(title, code=code, throttled=True, retry_after=retry_after(response))
-    if status in _ACCOUNT_STATUSES or (response.is_client_error and codes & _ACCOUNT):
-        return AccountFaultError(title, code=code)
-    match status:
-        case 404:
-            return NotFoundError(title, code=code)
-        case 400 | 422:
-            return BadRequestError(title, code=code)
-        case _:
-            return UnreadableError(title, code=code)
+def _not_read(response: Response, parameters: Sequence[str]) -> ProviderError:
+    """Tell what an answer that is no success means for a read: try again later, unless it is clear that this would not help."""
+    error = _error(response)
+    if (fault := error.of_account()) is not None:
+        return fault
+    named = error.names(parameters)
+    if error.meaning is Meaning.FILTER and named is None:
+        return NothingPassesError(error.title, code=error.code)
+    not_found = response.status_code == HTTPStatus.NOT_FOUND and error.meaning not in (Meaning.UNCLEAR, Meaning.FILTER)
+    if error.meaning is Meaning.NOT_THERE or not_found:
+        return NotFoundError(error.title, code=error.code)
+    if error.meaning in (Meaning.FILTER, Meaning.WRONG) or (error.meaning is Meaning.UNPROCESSED and named):
+        return BadRequestError(error.title, code=error.code, parameter=named)
+    return UnreadableError(error.title, code=error.code)
 
 
-def _errors(response: Response) -> tuple[str, str, frozenset[str]]:
-    """Give the first error's code and title, and all codes. Never `detail` or `source`: they may echo what was sent."""
+@dataclass(frozen=True, slots=True)
+class _Error:
+    """What an answer that is no success says."""
+
+    response: Response
+    meaning: Meaning
+    code: str
+    """The first one, else nothing."""
+    title: str
+    """The first one and the HTTP status. Never `detail`: it may echo what was sent."""
+    sources: tuple[frozenset[str], ...]
+    """The words in `source` of each error. They go no further than to be compared with names of ours."""
+
+    def of_account(self) -> AccountFaultError | NotPermittedError | None:
+        """Give the fault where it lies with the account: with all that it calls, or with this very call."""
+        if self.meaning is Meaning.THROTTLED:
+            return AccountFaultError(self.title, code=self.code, throttled=True, retry_after=retry_after(self.response))
+        if self.meaning is Meaning.ACCOUNT:
+            return AccountFaultError(self.title, code=self.code)
+        return NotPermittedError(self.title, code=self.code) if self.meaning is Meaning.CALL else None
+
+    def names(self, parameters: Sequence[str]) -> str | None:
+        """Give the parameter that an error names, of those that were sent."""
+        for source in self.sources:
+            for parameter in parameters:
+                words = _words(parameter)
+                if words and words <= source:
+                    return parameter
+        return None
+
+
+def _error(response: Response) -> _Error:
     errors = rows(_body(response).get("errors"))
     # A string in one schema of the OpenAPI document, an integer in another.
-    codes = [str(error["code"]) for error in errors if isinstance(error.get("code"), str | int)]
-    titles = [title for error in errors if (title := text(error.get("title")))]
+    codes = [code for it in errors if isinstance(it.get("code"), str | int) and (code := text(str(it["code"])))]
+    titles = [title for it in errors if (title := text(it.get("title")))]
     status = f"HTTP {response.status_code}"
-    return (
-        (text(codes[0]) or "") if codes else "",
-        f"{titles[0]} ({status})" if titles else status,
-        frozenset(codes),
+    return _Error(
+        response=response,
+        meaning=_meaning(response, codes),
+        code=codes[0] if codes else "",
+        title=f"{titles[0]} ({status})" if titles else status,
+        sources=tuple(
+            _words(told) for it in errors for told in fields(it.get("source")).values() if isinstance(told, str)
+        ),
     )
+
+
+def _meaning(response: Response, codes: Sequence[str]) -> Meaning:
+    if not response.is_client_error:
+        # After a failure of Telnyx's own no code is believed.
+        return Meaning.UNCLEAR
+    by_code = min((_MEANINGS.get(code, Meaning.UNKNOWN) for code in codes), default=Meaning.UNKNOWN)
+    by_status = _BY_STATUS.get(response.status_code, Meaning.UNKNOWN)
+    if by_status is Meaning.CALL or (by_status is Meaning.UNCLEAR and response.status_code != HTTPStatus.CONFLICT):
+        # The status says more than that something is wrong with the request.
+        return min(by_code, by_status) if by_code >= Meaning.FILTER else by_code
+    if by_code is Meaning.UNKNOWN or by_status in (Meaning.THROTTLED, Meaning.ACCOUNT):
+        return min(by_code, by_status)
+    return by_code
+
+
+def _words(name: str) -> frozenset[str]:
+    """Give the words of a parameter's name, without those that all filters share."""
+    return frozenset(_WORD.findall(name)) - {"filter"}
 
 
 def _body(response: Response) -> Fields:

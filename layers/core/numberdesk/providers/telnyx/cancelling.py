@@ -61,7 +61,7 @@ def _words(api: Api, order: Order, sub_order_id: str | None) -> dict[str, str | 
         # Before the first look nothing but the order itself names them all.
         known = known or _named(api, order.provider_order_id)
         ours = ("filter[order_request_id]", order.provider_order_id)
-        listed = rows(api.get("sub_number_orders", ours)["data"])
+        listed = rows(api.listed("sub_number_orders", ours)[0])
     elif sub_order_id in known:
         known, listed = {sub_order_id}, []
     else:

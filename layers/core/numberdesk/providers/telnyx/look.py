@@ -243,7 +243,7 @@ class Look:
         ours = ("filter[order_request_id]", self._order_id)
         with_numbers = ("filter[include_phone_numbers]", "true")
         try:
-            listed = self._listed("sub_number_orders", ours, with_numbers)
+            listed = self._listed("sub_number_orders", ours, with_numbers, strict=True)
         except BadRequestError:
             # This filter has come and gone in the OpenAPI document; without it, only statuses of requirements are missed.
             listed = self._listed("sub_number_orders", ours)
@@ -627,6 +627,7 @@ class Look:
         kept: int = 0,
         backwards: Callable[[Sequence[object]], bool] = lambda _: False,
         enough: Callable[[Sequence[object]], bool] = lambda _: False,
+        strict: bool = False,
     ) -> object:
         """Read `data` of a list, with further pages while there are calls; that there are more is noted."""
         last = self._api.calls + _MOST_FURTHER_PAGES
@@ -636,6 +637,7 @@ class Look:
             may_go_on=lambda: self._api.calls <= last and self._calls_left() > kept,
             backwards=backwards,
             enough=enough,
+            strict=strict,
         )
         if not whole:
             self._reader.note(path, "more pages than were read")

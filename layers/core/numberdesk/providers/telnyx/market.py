@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from numberdesk.domain.market import Offer, OnOrder, Owned
 from numberdesk.domain.words import AssetKind
 from numberdesk.providers.base import NoSuchThingError, OrdersPage, OwnedPage, RefusedError, UnreadableError
-from numberdesk.providers.lenient import Fields, amount, fields, identifier, instant, rows, text
+from numberdesk.providers.lenient import Fields, amount, fields, identifier, instant, text
 from numberdesk.providers.numbers import number, told
 from numberdesk.providers.telnyx.api import PAGE_SIZE, BadRequestError, resource
 from numberdesk.providers.telnyx.capabilities import CAPABILITIES
-from numberdesk.providers.telnyx.search import e164, features, filters, results
+from numberdesk.providers.telnyx.search import country_shown, e164, features, filters, fits, regions, results
 from numberdesk.providers.telnyx.words import OVER
 
 if TYPE_CHECKING:
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 _OWNED_PAGE = 100
 _CURSOR = re.compile("[1-9][0-9]{0,5}", re.ASCII)
-# `region_type` of a search result, by the names that criteria have; the country is told apart.
+# `region_type` of a search result, by the names that criteria have.
 _REGIONS = {"location": "city", "state": "state", "rate_center": "rate_center"}
-_COUNTRY = "country_code"
 # Words of `status` (OpenAPI, phone numbers): what was ours, and what never became so. Whether they are listed is not said.
 _GIVEN_BACK = frozenset({"deleted", "ported-out"})
 _NEVER_OURS = frozenset({"purchase-failed", "port-failed"})
@@ -35,6 +34,7 @@ def search_numbers(api: Api, query: Query) -> list[Offer]:
 
     Raises:
         RefusedError: the search has no country, or asks by what Telnyx does not know.
+        NotPermittedError: not by this account, or it is not shown what was found.
         UnreadableError, AccountFaultError, SlotBusyError: not read.
     """
     criteria = query.criteria
@@ -43,23 +43,26 @@ def search_numbers(api: Api, query: Query) -> list[Offer]:
     if strange := sorted(criteria.fields_used() - CAPABILITIES.criteria_fields - {"number_type"}):
         raise RefusedError(f"Telnyx cannot search by {', '.join(strange)}; remove it")
     found = results(api, *filters(criteria, query.limit))
-    return [_offer(value, row, criteria) for value, row in found[: query.limit]]
+    if found.hidden and not found.shown:
+        raise found.not_shown()
+    # A filter that Telnyx does not know it ignores. A near match is told as one; nothing is bought here.
+    near = criteria.model_copy(update={"best_effort": True})
+    return [_offer(value, row, criteria) for value, row in found.shown if fits(value, row, near)][: query.limit]
 
 
 def _offer(value: str, row: Fields, criteria: Criteria) -> Offer:
-    regions = {text(it.get("region_type")): text(it.get("region_name")) for it in rows(row.get("region_information"))}
     costs = fields(row.get("cost_information"))
     return Offer(
         value=value,
         kind="number",
-        country=regions.get(_COUNTRY) or criteria.country,
+        country=country_shown(row) or criteria.country,
         # A result does not say its type; all are of the one that was searched for.
         number_type=criteria.number_type,
         features=features(row),
         upfront_cost=amount(costs.get("upfront_cost")),
         monthly_cost=amount(costs.get("monthly_cost")),
         currency=text(costs.get("currency")),
-        region={ours: name for theirs, ours in _REGIONS.items() if (name := regions.get(theirs))},
+        region={ours: name for theirs, ours in _REGIONS.items() if (name := regions(row).get(theirs))},
         best_effort=row.get("best_effort") is True,
     )
 

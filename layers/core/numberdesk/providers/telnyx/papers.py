@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.providers.base import NotSentError, RefusedError, UnclearError, UnreadableError
-from numberdesk.providers.lenient import Fields, prose, rows, text
+from numberdesk.providers.lenient import Fields, instant, prose, rows, text
 from numberdesk.providers.reader import Reader
-from numberdesk.providers.telnyx.api import BadRequestError, NotFoundError, SatisfiedError, resource
+from numberdesk.providers.telnyx.api import NotFoundError, SatisfiedError, resource
 from numberdesk.providers.telnyx.words import ENDED
 
 if TYPE_CHECKING:
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from numberdesk.domain.values import Address
     from numberdesk.providers.telnyx.api import Api
 
-# Of a requirement group; the last is in the guide (requirement groups) and not in the OpenAPI document.
-_USELESS_GROUPS = frozenset({"declined", "expired", "no-longer-eligible"})
+# Of a requirement group, and of each value in it; "no-longer-eligible" is in the guide (requirement groups) and not in the OpenAPI
+# document, and the last two are what Telnyx calls the like elsewhere.
+_USELESS = frozenset({"declined", "expired", "no-longer-eligible", "rejected", "cancelled"})
 
 _COMMENTERS = frozenset({"admin", "user"})
 _LONGEST_COMMENT = 50_000
@@ -162,10 +163,14 @@ def _each(api: Api, method: str, calls: Sequence[_Call]) -> str:
 
 
 def check_group(api: Api, group_id: str, country: str | None, number_type: str | None) -> list[str]:
-    """Say what is wrong with a requirement group for numbers of this country and type; nothing: all is well."""
+    """Say what is wrong with a requirement group for numbers of this country and type; nothing: all is well.
+
+    Raises:
+        NotPermittedError, UnreadableError, AccountFaultError, SlotBusyError: not read; that says nothing of the group.
+    """
     try:
         group = api.get_bare(resource("requirement_groups", group_id))
-    except (NotFoundError, BadRequestError):
+    except NotFoundError:
         return ["there is no such requirement group"]
     if group.get("id") != group_id:
         raise UnreadableError("an answer that does not show the requirement group")
@@ -176,13 +181,30 @@ def check_group(api: Api, group_id: str, country: str | None, number_type: str |
             faults.append(f"the requirement group has {name} {shown}, and the numbers {wanted}")
     if (action := text(group.get("action"))) not in (None, "ordering"):
         faults.append(f"the requirement group is for {action}, not for ordering")
-    if (status := text(group.get("status"))) in _USELESS_GROUPS:
+    if (status := text(group.get("status"))) in _USELESS:
         faults.append(f"the requirement group is {status}")
-    lacking = [it for it in rows(group.get("regulatory_requirements")) if it.get("field_value") in (None, "")]
-    if lacking:
-        named = ", ".join(text(it.get("requirement_id")) or "?" for it in lacking)
-        faults.append(f"the requirement group has no value for {named}")
+    if _is_past(group.get("expires_at"), api):
+        faults.append("the requirement group has expired")
+    values = rows(group.get("regulatory_requirements"))
+    # It may count as good as a whole with a value in it that does not any more.
+    bad = {
+        "has no value for {}": [it for it in values if it.get("field_value") in (None, "")],
+        **{
+            f"has a value for {{}} that is {word}": [it for it in values if text(it.get("status")) == word]
+            for word in sorted(_USELESS)
+        },
+        "has a value for {} that has expired": [it for it in values if _is_past(it.get("expires_at"), api)],
+    }
+    for what, which in bad.items():
+        if which:
+            named = ", ".join(text(it.get("requirement_id")) or "?" for it in which)
+            faults.append(f"the requirement group {what.format(named)}")
     return faults
+
+
+def _is_past(value: object, api: Api) -> bool:
+    at = instant(value)
+    return at is not None and at <= api.clock.now()
 
 
 # Comments

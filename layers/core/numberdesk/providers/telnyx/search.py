@@ -13,23 +13,30 @@ from __future__ import annotations
 import random
 import re
 from collections import deque
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import phonenumbers
 
+from numberdesk.domain.fitting import misfit
+from numberdesk.domain.market import Offer
 from numberdesk.domain.request import CriteriaItem, NumbersItem
 from numberdesk.domain.snapshot import AssetSeen
 from numberdesk.domain.words import AssetKind, AssetState
-from numberdesk.providers.base import RefusedError
+from numberdesk.providers.base import NotPermittedError, RefusedError
 from numberdesk.providers.lenient import Fields, amount, fields, rows, text
-from numberdesk.providers.telnyx.api import BadRequestError
+from numberdesk.providers.telnyx.api import BadRequestError, NothingPassesError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numberdesk.domain.request import Criteria, OrderMessage
     from numberdesk.providers.telnyx.api import Api
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_HIDDEN = re.compile(r"\+[1-9][0-9]*(?:[-*xX_#.•]){2,14}[0-9]*")
+"""A number of which the account is shown a part only, e.g. `+14375------`."""
 _MOST_NAMED = 5
 _SPARE = 10
 """Results asked for beyond those needed, to choose among."""
@@ -40,7 +47,7 @@ _FEWEST = 10
 _MOST_FURTHER = 100
 """Further searches for one order."""
 _MOST_FRUITLESS = 3
-"""Further searches one after the other that found nothing new: there is no more."""
+"""Further searches one after the other that found only what was known: there is no more. Nothing of one ending says nothing of others."""
 _MOST_TIME = timedelta(seconds=60)
 """For the further searches of one item: place_order has three minutes to search, to buy and to write."""
 _NEARBY = "10"
@@ -71,12 +78,18 @@ class Search:
         """The requirement group of a number, where its item names one."""
         self.lacking: list[str] = []
         """What could not be had, in words, item by item."""
+        self.not_fitting = 0
+        """How many results were not what was asked for."""
+        self._not_permitted: NotPermittedError | None = None
 
     def run(self) -> None:
         """Search for everything.
 
+        What the account may not search for, or is not shown, is left out like what is not there, as long as there is anything else.
+
         Raises:
             RefusedError: nothing of it can be had, or Telnyx finds the criteria wrong.
+            NotPermittedError: nothing of it can be had by this account.
             UnreadableError, AccountFaultError, SlotBusyError: try again later.
         """
         # Those asked for by name come first, so that no criteria take them.
@@ -86,22 +99,31 @@ class Search:
         for position, item in enumerate(self._message.items, 1):
             if isinstance(item, CriteriaItem):
                 self._choose_fitting(position, item)
+        if not self.chosen and self._not_permitted is not None:
+            raise self._not_permitted
         if not self.chosen:
             by_criteria = all(isinstance(item, CriteriaItem) for item in self._message.items)
-            raise RefusedError("none of the numbers is available", numbers_gone=by_criteria)
+            unfit = f" ({self.not_fitting} results were not what was asked for)" if self.not_fitting else ""
+            raise RefusedError(f"none of the numbers is available{unfit}", numbers_gone=by_criteria)
 
     def _choose_named(self, position: int, item: NumbersItem) -> None:
-        absent = []
+        absent, why = [], None
         for number in item.numbers:
-            # Named in two items, it can be had for one.
-            found = None if number in self.chosen else self._find(number)
+            try:
+                # Named in two items, it can be had for one.
+                found = None if number in self.chosen else self._find(number)
+            except NotPermittedError as error:
+                found, why = None, self._note(error)
             if found is None:
                 absent.append(number)
             else:
                 self._take(found, item)
         if absent:
             named = ", ".join(absent[:_MOST_NAMED]) + (", ..." if len(absent) > _MOST_NAMED else "")
-            self.lacking.append(f"item {position}: {len(absent)} of {item.count} numbers not available ({named})")
+            because = f"; {why}" if why else ""
+            self.lacking.append(
+                f"item {position}: {len(absent)} of {item.count} numbers not available ({named}{because})"
+            )
 
     def _find(self, number: str) -> AssetSeen | None:
         country = region(number)
@@ -113,11 +135,22 @@ class Search:
             ("filter[phone_number][contains]", phonenumbers.national_significant_number(phonenumbers.parse(number))),
             ("filter[limit]", _NEARBY),
         )
-        return next((_chosen(row, country, None) for value, row in found if value == number), None)
+        named = next((_chosen(row, country, None) for value, row in found.shown if value == number), None)
+        if named is None and found.hidden:
+            raise found.not_shown()
+        return named
+
+    def _note(self, error: NotPermittedError) -> str:
+        self._not_permitted = self._not_permitted or error
+        return str(error)
 
     def _choose_fitting(self, position: int, item: CriteriaItem) -> None:
         criteria = item.criteria
-        fitting = self._find_fitting(criteria, item.quantity)
+        before = self.not_fitting
+        try:
+            fitting, hidden = self._find_fitting(criteria, item.quantity)
+        except NotPermittedError as error:
+            fitting, hidden = {}, error
         # Orders with equal criteria at the same time get the same results: each chooses its own among them. Near matches
         # come after exact ones.
         mixed = list(fitting.items())
@@ -127,17 +160,27 @@ class Search:
         for _, row in taken:
             self._take(_chosen(row, criteria.country, criteria.number_type), item)
         if len(taken) < item.quantity:
-            self.lacking.append(f"item {position}: {len(taken)} of {item.quantity} numbers found")
+            unfit = self.not_fitting - before
+            reasons = [f"{unfit} results were not what was asked for"] if unfit else []
+            reasons += [self._note(hidden)] if hidden else []
+            because = f" ({'; '.join(reasons)})" if reasons else ""
+            self.lacking.append(f"item {position}: {len(taken)} of {item.quantity} numbers found{because}")
 
-    def _find_fitting(self, criteria: Criteria, quantity: int) -> dict[str, Fields]:
-        """Search for as many numbers as are wanted, and some more, of those that may be chosen."""
+    def _find_fitting(self, criteria: Criteria, quantity: int) -> tuple[dict[str, Fields], NotPermittedError | None]:
+        """Search for as many numbers as are wanted, and some more, of those that may be chosen, and say if some are not shown.
+
+        Raises:
+            NotPermittedError: the account may not search for them.
+        """
         # So many more that enough remain when those that may not be chosen are among the results.
         limit = min(quantity + len(self._exclude) + len(self.chosen) + _SPARE, _MOST_RESULTS)
+        seen: set[str] = set()
         found = results(self._api, *filters(criteria, limit))
-        most = len(found)
-        fitting = self._free(found)
+        hidden = found.not_shown() if found.hidden else None
+        most = len(found.shown)
+        fitting = self._free(found, criteria, seen)
         if most < _FEWEST:
-            return fitting
+            return fitting, hidden
         endings = deque("0123456789")
         until = self._api.clock.now() + _MOST_TIME
         fruitless = 0
@@ -149,18 +192,26 @@ class Search:
             narrower = criteria.model_copy(update={"ends_with": ending + (criteria.ends_with or "")})
             try:
                 found = results(self._api, *filters(narrower, limit))
-            except RefusedError:
+            except (RefusedError, NotPermittedError):
                 # It took the search without the ending: what that found is what there is.
                 break
             known = len(fitting)
-            fitting |= self._free(found)
-            fruitless = 0 if len(fitting) > known else fruitless + 1
-            if len(found) >= most:
+            fitting |= self._free(found, criteria, seen)
+            fruitless = 0 if len(fitting) > known else fruitless + bool(found.shown)
+            if len(found.shown) >= most:
                 endings.extend(f"{digit}{ending}" for digit in "0123456789")
-        return fitting
+        return fitting, hidden
 
-    def _free(self, found: list[tuple[str, Fields]]) -> dict[str, Fields]:
-        return {value: row for value, row in found if value not in self.chosen and value not in self._exclude}
+    def _free(self, found: Results, criteria: Criteria, seen: set[str]) -> dict[str, Fields]:
+        """Give what may be chosen: not taken, and what was asked for. What does not fit is counted once."""
+        free = {}
+        for value, row in found.shown:
+            if not fits(value, row, criteria):
+                self.not_fitting += value not in seen
+            elif value not in self.chosen and value not in self._exclude:
+                free[value] = row
+            seen.add(value)
+        return free
 
     def _take(self, asset: AssetSeen, item: NumbersItem | CriteriaItem) -> None:
         self.chosen[asset.value] = asset
@@ -168,19 +219,57 @@ class Search:
             self.groups[asset.value] = item.requirement_group_id
 
 
-def results(api: Api, *params: tuple[str, str]) -> list[tuple[str, Fields]]:
-    """Search; gives the numbers found in E.164, and what is said of each.
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a search found."""
+
+    shown: Sequence[tuple[str, Fields]] = ()
+    """Numbers in E.164, and what is said of each."""
+    hidden: int = 0
+    """How many are shown in part only."""
+
+    def not_shown(self) -> NotPermittedError:
+        """Say why nothing of it can be ordered."""
+        return NotPermittedError(
+            f"Telnyx shows {self.hidden} of the numbers found in part only, as it does where the account's level does not permit to "
+            "order them"
+        )
+
+
+def results(api: Api, *params: tuple[str, str]) -> Results:
+    """Search.
 
     Raises:
         RefusedError: Telnyx finds the search wrong.
+        NotPermittedError: not by this account.
         UnreadableError, AccountFaultError, SlotBusyError: try again later.
     """
     try:
-        body = api.get("available_phone_numbers", *params)
+        found = rows(api.get("available_phone_numbers", *params)["data"])
+    except NothingPassesError:
+        return Results()
     except BadRequestError as error:
         # It would find the same search wrong for ever.
-        raise RefusedError(f"the search was refused: {error.detail}", code=error.code) from error
-    return [(value, row) for row in rows(body["data"]) if (value := e164(row.get("phone_number")))]
+        named = _NAMES.get(error.parameter or "", "")
+        which = f"{named} is wrong: " if named else ""
+        raise RefusedError(f"the search was refused: {which}{error.detail}", code=error.code) from error
+    shown = [(value, row) for row in found if (value := e164(row.get("phone_number")))]
+    hidden = sum(isinstance(it := row.get("phone_number"), str) and bool(_HIDDEN.fullmatch(it)) for row in found)
+    return Results(shown, hidden)
+
+
+def fits(value: str, row: Fields, criteria: Criteria) -> bool:
+    """Whether a result is what was asked for: a filter that Telnyx does not know it ignores."""
+    if criteria.quickship and row.get("quickship") is False:
+        return False
+    shown = Offer(
+        value=value,
+        kind="number",
+        country=country_shown(row),
+        number_type=text(row.get("phone_number_type")),
+        features=features(row),
+    )
+    return misfit(criteria, shown, near=row.get("best_effort") is True, state=regions(row).get("state")) is None
 
 
 def region(number: str) -> str | None:
@@ -195,42 +284,46 @@ def region(number: str) -> str | None:
     return country if re.fullmatch("[A-Z]{2}", country) and country != phonenumbers.UNKNOWN_REGION else None
 
 
+_FILTERS = {
+    "country": "country_code",
+    "number_type": "phone_number_type",
+    "area_code": "national_destination_code",
+    "starts_with": "phone_number][starts_with",
+    "contains": "phone_number][contains",
+    "ends_with": "phone_number][ends_with",
+    "city": "locality",
+    "state": "administrative_area",
+    "rate_center": "rate_center",
+    "features": "features",
+    "best_effort": "best_effort",
+    "quickship": "quickship",
+}
+"""Fields of criteria by Telnyx's filters."""
+_NAMES = {f"filter[{name}]": field for field, name in _FILTERS.items()}
+
+
 def filters(criteria: Criteria, limit: int) -> list[tuple[str, str]]:
     """Write criteria as filters of `GET /available_phone_numbers`."""
-    named = {
-        "country_code": criteria.country,
-        "phone_number_type": criteria.number_type,
-        "national_destination_code": criteria.area_code,
-        "phone_number][starts_with": criteria.starts_with,
-        "phone_number][contains": criteria.contains,
-        "phone_number][ends_with": criteria.ends_with,
-        "locality": criteria.city,
-        "administrative_area": criteria.state,
-        "rate_center": criteria.rate_center,
+    named = [(f"filter[{name}]", _written(getattr(criteria, field))) for field, name in _FILTERS.items()]
+    return [*((name, value) for name, value in named if value), ("filter[limit]", str(limit))]
+
+
+def _written(value: str | bool | list[str] | None) -> str | None:
+    if isinstance(value, list):
         # One feature looks alike in every published form; several go as the official SDK sends them.
-        "features": ",".join(criteria.features),
-        "best_effort": _flag(criteria.best_effort),
-        "quickship": _flag(criteria.quickship),
-        "limit": str(limit),
-    }
-    return [(f"filter[{name}]", value) for name, value in named.items() if value]
-
-
-def _flag(value: bool | None) -> str | None:
-    return None if value is None else str(value).lower()
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _chosen(row: Fields, country: str | None, number_type: str | None) -> AssetSeen:
-    # A result says its country among its regions, and its type nowhere.
-    regions = (region for region in rows(row.get("region_information")) if region.get("region_type") == "country_code")
-    shown = next((name for region in regions if (name := text(region.get("region_name")))), None)
     costs = fields(row.get("cost_information"))
     return AssetSeen(
         kind=AssetKind.NUMBER,
         value=str(row["phone_number"]),
         state=AssetState.PENDING,
         word="chosen",
-        country=shown or country,
+        # A result says its type nowhere.
+        country=country_shown(row) or country,
         number_type=number_type,
         features=features(row),
         upfront_cost=amount(costs.get("upfront_cost")),
@@ -243,3 +336,14 @@ def features(row: Fields) -> tuple[str, ...] | None:
     """Give what a number that was found can do, by Telnyx's names; none where it is not told."""
     told = row.get("features")
     return tuple(name for it in rows(told) if (name := text(it.get("name")))) if isinstance(told, list) else None
+
+
+def country_shown(row: Fields) -> str | None:
+    """Give the country of a number that was found: it stands among its regions."""
+    return regions(row).get("country_code")
+
+
+def regions(row: Fields) -> dict[str, str]:
+    """Give the places of a number that was found, by Telnyx's names of their kinds."""
+    told = ((text(it.get("region_type")), text(it.get("region_name"))) for it in rows(row.get("region_information")))
+    return {kind: name for kind, name in told if kind and name}

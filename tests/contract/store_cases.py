@@ -1188,6 +1188,20 @@ class StoreContract:
         assert store.take_probe("telnyx", "default", START + SECOND, START + HOUR) is False
         assert store.take_probe("telnyx", "default", START + HOUR, START + 2 * HOUR) is True
 
+    def test_probe_is_passed_on_by_whoever_has_it(self, store: Store) -> None:
+        store.pass_probe("telnyx", "default", START, START)  # there is nothing to pass on
+        store.block(account_entry(BLOCKED), "no funds", START)
+        store.take_probe("telnyx", "default", START, START + HOUR)
+        store.pass_probe("telnyx", "default", START + 2 * HOUR, START)  # somebody else has it by now
+        assert store.take_probe("telnyx", "default", START + SECOND, START + HOUR) is False
+        store.pass_probe("telnyx", "default", START + HOUR, START + SECOND)
+        assert store.take_probe("telnyx", "default", START + SECOND, START + HOUR) is True
+        store.unblock(account_entry(UNBLOCKED))
+        store.pass_probe("telnyx", "default", START + HOUR, START + SECOND)
+        state = store.account_state("telnyx", "default")
+        assert state is not None
+        assert (state.blocked, state.probe_at) == (False, START + HOUR)
+
     def test_account_that_is_not_blocked_is_not_probed(self, store: Store) -> None:
         assert store.take_probe("telnyx", "default", START, START + HOUR) is False
         store.block(account_entry(BLOCKED), "no funds", START)

@@ -402,6 +402,11 @@ class MemoryStore:
         self.states[provider, account] = replace(state, probe_at=next_probe_at)
         return True
 
+    def pass_probe(self, provider: str, account: str, taken: datetime, now: datetime) -> None:
+        state = self.states.get((provider, account))
+        if state is not None and state.blocked and state.probe_at == taken:
+            self.states[provider, account] = replace(state, probe_at=now)
+
     def take_slot(
         self, provider: str, account: str, now: datetime, interval: timedelta, patience: timedelta
     ) -> timedelta:

@@ -198,6 +198,7 @@ class TelnyxSimulator(TelnyxAccount):
                 raise refusal(400, "10016", f"{number!r} is not +E.164", f"/phone_numbers/{index}/phone_number")
         if len(set(numbers)) < len(numbers):
             raise refusal(400, "10015", "a phone number is given twice", "/phone_numbers")
+        self._snatch(str(body.get("customer_reference")), numbers)
         stocks = [self._orderable(number) for number in numbers]
         for stock in stocks:
             self._check_permitted(stock.country_code, stock.phone_number_type)
@@ -225,6 +226,11 @@ class TelnyxSimulator(TelnyxAccount):
             self._position |= {n.id: position for position, n in enumerate(sub.numbers)}
         self._sell(order.id, order.customer_reference, numbers, body)
         return json_response({"data": shape.order(order, self.life)})
+
+    def _snatch(self, reference: str, numbers: list[str]) -> None:
+        if scripted := self.snatched.get(reference):
+            named, others = scripted.pop(0)
+            self.inventory.take([*named, *[it for it in numbers if it not in named][-others or len(numbers) :]])
 
     def _orderable(self, number: str) -> Stock:
         stock = self.inventory.get(number)

@@ -74,6 +74,8 @@ class TelnyxDesk(Simulator):
         """Countries and types that no account may search for or order, and with which code that is told."""
         self.hidden: set[tuple[str, str]] = set()
         """Countries and types whose numbers a search shows in part only."""
+        self.snatched: dict[str, list[tuple[list[str], int]]] = {}
+        """What somebody else buys just before an order comes in, by the order's customer_reference."""
 
     def _advance(self, now: datetime) -> None:
         reading = has_request_context() and request.method == "GET" and not request.path.startswith("/_sim/")
@@ -350,6 +352,11 @@ class TelnyxDesk(Simulator):
     def hide(self, country_code: str, phone_number_type: str = "local", *, hidden: bool = True) -> None:
         """Show such numbers in searches without their last digits, as to an account of too low a level; or not any more."""
         (self.hidden.add if hidden else self.hidden.discard)((country_code, phone_number_type))
+
+    @control
+    def snatch(self, reference: str, numbers: Iterable[str] = (), others: int = 0) -> None:
+        """Somebody else buys between search and purchase: as this order comes in, once, these numbers and ``others`` more of it."""
+        self.snatched.setdefault(reference, []).append((list(numbers), others))
 
     @control
     def refuse(self, operation: str, code: str, status: int = 400, times: int | None = 1, holding: str = "") -> None:

@@ -18,6 +18,7 @@ from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchThingError,
     NotAbleError,
+    NotPermittedError,
     ProviderError,
     RefusedError,
     SlotBusyError,
@@ -145,7 +146,7 @@ def _of_provider(error: ProviderError) -> Told:
             return Told(Problem.NOT_ABLE, f"the provider cannot do this: {text}")
         case NoSuchThingError():
             return Told(Problem.NOT_FOUND, text)
-        case RefusedError():
+        case RefusedError() | NotPermittedError():
             return Told(Problem.PROVIDER_REFUSED, text)
         case AccountFaultError(throttled=False):
             return Told(Problem.ACCOUNT_UNUSABLE, text)

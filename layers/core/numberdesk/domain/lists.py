@@ -16,7 +16,7 @@ from numberdesk.domain import errands, parts
 from numberdesk.domain.model import Instant, Record, instant_text
 from numberdesk.domain.order import earliest
 from numberdesk.domain.request import CriteriaItem
-from numberdesk.domain.words import FOR_A_PERSON, OrderState, RequirementState
+from numberdesk.domain.words import TOLD_HOLDS, OrderState, RequirementState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,7 +50,7 @@ def attention(order: Order) -> tuple[str, ...]:
     reasons = {
         "account_blocked": order.state is OrderState.RECEIVED
         and (order.waiting_for or "").startswith("the account is blocked"),
-        "held": order.state is OrderState.RECEIVED and order.hold is not None and order.hold.kind in FOR_A_PERSON,
+        "held": order.state is OrderState.RECEIVED and order.hold is not None and order.hold.kind in TOLD_HOLDS,
         "purchase_unknown": order.state is OrderState.UNKNOWN and order.people_told,
         "requirements_owed": not order.ended and bool(owed(order)),
         "waiting_at_provider": order.state is OrderState.ACTION_REQUIRED

@@ -201,6 +201,14 @@ def held_back(order: Order, why: str) -> str:
     return f"{subject(order)} waits: {why}. It goes on by itself."
 
 
+def not_permitted(order: Order, why: str) -> str:
+    """Tell an order that its provider does not permit to its account."""
+    return (
+        f"{subject(order)} waits: {why}. Nothing was bought. Have it permitted to the account at {provider_name(order.provider)} (its "
+        "level, a verification, what its key may do), or cancel the order. It is tried again by itself; other orders go on."
+    )
+
+
 def duplicate_found(order: Order, spare_id: str, *, cancelling: bool) -> str:
     """Tell a purchase too many."""
     what = (

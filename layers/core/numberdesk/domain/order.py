@@ -258,6 +258,8 @@ class Order(Record):
     """Why a received order waits."""
     waiting_since: Instant | None = None
     """Since when, whatever it waited for in between."""
+    probed_at: Instant | None = None
+    """When it last probed its blocked account in vain: next time others come first."""
     hold: Hold | None = None
     """The hold that it waits for, if that is what it waits for."""
     releases: tuple[Release, ...] = ()

@@ -20,6 +20,7 @@ from numberdesk.domain.request import CriteriaItem, Request
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.words import (
     FOR_A_PERSON,
+    TOLD_HOLDS,
     AssetState,
     ChangeKind,
     ErrandKind,
@@ -142,9 +143,21 @@ def cancel(order: Order, by: str, now: datetime, *, refused_because: str | None 
     return over, [Change.model_validate(change), *closed]
 
 
-def wait(order: Order, until: datetime, why: str, now: datetime) -> Step:
-    """Let a received order wait. It is tried again at `until`."""
-    return order.with_(wake_at=until, waiting_for=why, waiting_since=order.waiting_since or now, hold=None), []
+def wait(order: Order, until: datetime, why: str, now: datetime, *, probed: bool = False) -> Step:
+    """Let a received order wait. It is tried again at `until`. `probed` tells that it has probed its blocked account in vain."""
+    waiting = order.with_(
+        wake_at=until,
+        waiting_for=why,
+        waiting_since=order.waiting_since or now,
+        probed_at=now if probed else order.probed_at,
+        hold=_lasting(order),
+    )
+    return waiting, []
+
+
+def _lasting(order: Order) -> Hold | None:
+    """Give the hold that lasts through tries that come to nothing otherwise: it is told once."""
+    return order.hold if order.hold is not None and order.hold.kind is HoldKind.NOT_PERMITTED else None
 
 
 def hold(order: Order, kind: HoldKind, why: str, now: datetime, until: datetime) -> Step:
@@ -162,12 +175,26 @@ def hold(order: Order, kind: HoldKind, why: str, now: datetime, until: datetime)
     if known or kind is HoldKind.SAME_CONTENT:
         # The unclear order tells people itself; mostly it is settled within seconds.
         return held, []
-    people = kind in FOR_A_PERSON
+    people = kind in TOLD_HOLDS
     data = {"hold": kind.value, "why": why, "asked": order.request.count}
-    text = messages.held(held, why) if people else messages.held_back(held, why)
+    text = _HOLD_TEXTS.get(kind, messages.held)(held, why)
     return held, [
         Change.model_validate({"kind": ChangeKind.ORDER_HELD, "data": data, "message": text, "people": people})
     ]
+
+
+_HOLD_TEXTS = {HoldKind.SWITCH: messages.held_back, HoldKind.NOT_PERMITTED: messages.not_permitted}
+
+
+def not_permitted(order: Order, why: str, now: datetime, until: datetime) -> Step:
+    """This account may not make a call that the order needs; nothing was bought. It is tried again, and the account goes on."""
+    changes: list[Change] = []
+    if order.state is OrderState.PLACING:
+        lasting = _lasting(order)
+        order, changes = not_bought(order, why, until, now)
+        order = order.with_(hold=lasting)
+    order, told = hold(order, HoldKind.NOT_PERMITTED, why, now, until)
+    return order, [*changes, *told]
 
 
 def is_released(order: Order, kind: HoldKind) -> bool:
@@ -214,7 +241,7 @@ def begin(
         waiting_for=None,
         # It goes on waiting should this attempt come to nothing: its age counts from the first time.
         waiting_since=order.waiting_since,
-        hold=None,
+        hold=_lasting(order),
         reserved=costs.reservation(order, chosen, now),
         content_lock=content_lock,
         wake_at=attempt.resolve_at,
@@ -440,7 +467,7 @@ def refused(
     ]
 
 
-def not_bought(order: Order, why: str, until: datetime, now: datetime) -> Step:
+def not_bought(order: Order, why: str, until: datetime, now: datetime, *, probed: bool = False) -> Step:
     """This attempt surely bought nothing, and the reason lies not with the order: back to `received`, tried again later.
 
     A second attempt after an unclear one keeps its numbers: they are still the only ones that it may order.
@@ -452,6 +479,7 @@ def not_bought(order: Order, why: str, until: datetime, now: datetime) -> Step:
     back = back.with_(
         state=OrderState.RECEIVED,
         assets=order.assets if order.frozen else (),
+        probed_at=now if probed else order.probed_at,
         wake_at=until,
         waiting_for=why,
         waiting_since=order.waiting_since or now,

@@ -153,10 +153,13 @@ class HoldKind(StrEnum):
     RESTORED = "restored"  # it may have been bought before the table was restored: a person says
     SWITCH = "switch"  # placing is switched off, or waits for a restore to be confirmed: until it goes on
     SAME_CONTENT = "same_content"  # another order of the same content is unclear: until that one is settled
+    NOT_PERMITTED = "not_permitted"  # its provider does not permit this to its account: tried again until it does
 
 
 FOR_A_PERSON = frozenset({HoldKind.LIMIT, HoldKind.RESTORED})
 """Holds that do not end by themselves."""
+TOLD_HOLDS = FOR_A_PERSON | {HoldKind.NOT_PERMITTED}
+"""Holds that ask people for something, here or at the provider."""
 
 
 class ErrandState(StrEnum):

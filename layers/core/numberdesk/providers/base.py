@@ -38,10 +38,11 @@ class RefusedError(ProviderError):
     `numbers_gone` tells that the chosen numbers could not be had, so that a new search may help.
     """
 
-    def __init__(self, detail: str, *, code: str = "", numbers_gone: bool = False) -> None:
-        """Keep whether another choice of numbers could help."""
+    def __init__(self, detail: str, *, code: str = "", numbers_gone: bool = False, not_fitting: int = 0) -> None:
+        """Keep whether another choice of numbers could help, and how many were found that were not what was asked for."""
         super().__init__(detail, code=code)
         self.numbers_gone = numbers_gone
+        self.not_fitting = not_fitting
 
 
 NOT_TAKEN = "not_taken"

@@ -11,12 +11,13 @@ the same content. The gate, the limits and the lock are checked once more by the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
-from numberdesk.domain import answers, errands, gate, ledger, placing
+from numberdesk.domain import answers, errands, gate, ledger, messages, placing
 from numberdesk.domain.capabilities import Ability, Findability, check
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.ledger import Entry
@@ -25,6 +26,7 @@ from numberdesk.domain.words import FOR_A_PERSON, ChangeKind, HoldKind, OrderSta
 from numberdesk.providers import registry
 from numberdesk.providers.base import (
     AccountFaultError,
+    NotPermittedError,
     NotSentError,
     Placed,
     ProviderError,
@@ -202,41 +204,64 @@ class _Attempt:
         self.limits = limits
         self.time_left = time_left
         self.send_before: datetime | None = None
+        self.probe: datetime | None = None
+        """Until when no other probes, where this one does."""
 
     def run(self, order: Order) -> None:
         through, now = self.desk.store.gate(), self.desk.clock.now()
         is_doubtful = gate.doubtful(through, self.desk.store.table_id(), order, now)
         if (not is_doubtful and self._is_over(order)) or self._is_held(order, through):
             return
-        state = self.desk.store.account_state(order.provider, order.account)
-        probing = state is not None and state.blocked
-        if state is not None and probing:
-            next_probe_at = now + self.desk.timings.probe_interval
-            if not self.desk.store.take_probe(order.provider, order.account, now, next_probe_at):
-                # Whoever probes now may change that; this order is tried again at the next probe.
-                until = state.probe_at if state.probe_at > now else next_probe_at
-                self._wait(order, until, f"the account is blocked: {state.reason}")
-                return
-        try:
-            if is_doubtful and (not self._surely_new(order, probing=probing) or self._is_over(order)):
-                return
-            provider, plan = self._prepare(order, probing=probing)
-        except RefusedError as refusal:
-            error = refusal  # the name of an except clause ends with it
-            self._write(
-                order,
-                lambda it: placing.refused(it, error.code, error.detail, self.desk.clock.now(), self.desk.rules(it)),
-            )
+        if self._is_blocked(order, now):
             return
-        except ProviderError as error:
-            self._wait(order, self._until(order, error), _why(error))
+        ready = self._ready(order, is_doubtful=is_doubtful)
+        if ready is None:
             return
+        provider, plan = ready
         if self.time_left() < self._time_to_send():
             self._wait(order, self.desk.clock.now() + self.desk.timings.retry_pause, "too little time left in this run")
             return
         begun = self._begin(order, provider, plan, through)
         if begun is not None:
-            self._send(begun, provider, plan, probing=probing)
+            self._send(begun, provider, plan)
+
+    def _is_blocked(self, order: Order, now: datetime) -> bool:
+        """Whether the account is blocked and another order probes it; else this one does."""
+        state = self.desk.store.account_state(order.provider, order.account)
+        if state is None or not state.blocked:
+            return False
+        next_probe_at = now + self.desk.timings.probe_interval
+        if self.desk.store.take_probe(order.provider, order.account, now, next_probe_at):
+            self.probe = next_probe_at
+            return False
+        # Whoever probes now may change that; this order is tried again at the next probe.
+        until = state.probe_at if state.probe_at > now else next_probe_at
+        self._wait(order, until + self._turn(order, now), f"the account is blocked: {state.reason}")
+        return True
+
+    def _ready(self, order: Order, *, is_doubtful: bool) -> tuple[Provider, Plan] | None:
+        """Prepare the purchase; none where it is not to be made, or not now."""
+        try:
+            if is_doubtful and (not self._surely_new(order) or self._is_over(order)):
+                return None
+            provider, plan = self._prepare(order)
+        except RefusedError as refusal:
+            error = refusal  # the name of an except clause ends with it
+            self._count(order, error.not_fitting)
+            self._write(
+                order,
+                lambda it: placing.refused(it, error.code, error.detail, self.desk.clock.now(), self.desk.rules(it)),
+            )
+            self._pass_probe(order)
+        except NotPermittedError as error:
+            self._not_permitted(order, error)
+        except ProviderError as error:
+            why, (until, vain) = _why(error), self._until(order, error)
+            self._write(order, lambda it: placing.wait(it, until, why, self.desk.clock.now(), probed=vain))
+        else:
+            self._count(order, plan.not_fitting)
+            return provider, plan
+        return None
 
     def _is_over(self, order: Order) -> bool:
         wish = errands.cancelled_by(order)
@@ -285,12 +310,14 @@ class _Attempt:
             self._hold(order, HoldKind.SWITCH, "whether placing is on was just changed")
         return None
 
-    def _surely_new(self, order: Order, *, probing: bool) -> bool:
+    def _surely_new(self, order: Order) -> bool:
         """Whether an order may be placed that the table did not know before it was restored: it is looked for first.
 
         Found, it is adopted. Not found, it is new only where the search is exact; elsewhere a person says.
         """
-        provider = self.desk.providers.connect(order.provider, order.account, fresh=probing, guard=self._guard)
+        provider = self.desk.providers.connect(
+            order.provider, order.account, fresh=self.probe is not None, guard=self._guard
+        )
         found = provider.find(order, self.desk.store.message(order.order_id)) if provider.can_find else []
         owners = self.desk.store.orders_of(order.provider, order.account, [it.provider_order_id for it in found])
         ours = [it for it in found if owners.get(it.provider_order_id, order.order_id) == order.order_id]
@@ -329,12 +356,14 @@ class _Attempt:
             return
         self.desk.wake_soon(held)
 
-    def _prepare(self, order: Order, *, probing: bool) -> tuple[Provider, Plan]:
+    def _prepare(self, order: Order) -> tuple[Provider, Plan]:
         message = self.desk.store.message(order.order_id)
         if message is None:
             detail = "its message was erased before it was placed"
             raise RefusedError(detail, code="message_erased")
-        provider = self.desk.providers.connect(order.provider, order.account, fresh=probing, guard=self._guard)
+        provider = self.desk.providers.connect(
+            order.provider, order.account, fresh=self.probe is not None, guard=self._guard
+        )
         plan = provider.plan(message, exclude=frozenset(order.gone), frozen=order.assets if order.frozen else ())
         self._check(message, provider, plan)
         return provider, plan
@@ -374,7 +403,7 @@ class _Attempt:
         timings = self.desk.timings
         return timings.slot_patience + timings.connect_timeout + timings.read_timeout + timings.write_margin
 
-    def _send(self, order: Order, provider: Provider, plan: Plan, *, probing: bool) -> None:
+    def _send(self, order: Order, provider: Provider, plan: Plan) -> None:
         if order.attempt is None:  # pragma: no cover - `begin` set it
             raise AssertionError
         self.send_before = order.attempt.send_before
@@ -395,19 +424,21 @@ class _Attempt:
                     look_for=look_for,
                 ),
             )
-            self._reached(order, probing=probing)
+            self._reached(order)
+        except NotPermittedError as error:
+            self._not_permitted(order, error)
         except UnclearError as error:
             self._unclear(order, str(error), can_look=provider.can_find, look_for=look_for)
         except ProviderError as error:
             # Nothing was bought: the account's fault, or the call never left.
-            why, until = _why(error), self._until(order, error)
-            self._write(order, lambda it: placing.not_bought(it, why, until, self.desk.clock.now()))
+            why, (until, vain) = _why(error), self._until(order, error)
+            self._write(order, lambda it: placing.not_bought(it, why, until, self.desk.clock.now(), probed=vain))
         except Exception as error:  # noqa: BLE001 - whatever it is, something may have been bought
             self.desk.log.error("placing broke", extra=what_broke(error))  # noqa: TRY400 - without its text
             self._unclear(order, type(error).__name__, can_look=provider.can_find, look_for=look_for)
         else:
             purchase.keep(self.desk, order, placed, until=self._time_to_write(), actor=ACTOR)
-            self._reached(order, probing=probing)
+            self._reached(order)
 
     def _place(self, order: Order, provider: Provider, plan: Plan) -> Placed:
         if self.time_left() < self._time_to_send():
@@ -452,20 +483,48 @@ class _Attempt:
     def _wait(self, order: Order, until: datetime, why: str) -> None:
         self._write(order, lambda it: placing.wait(it, until, why, self.desk.clock.now()))
 
-    def _until(self, order: Order, error: ProviderError) -> datetime:
-        """Say when to try again, and pause the account where the fault is its."""
+    def _not_permitted(self, order: Order, error: NotPermittedError) -> None:
+        """The account may not do what this order needs: it alone waits, longer the longer it does, and people are told once."""
+        now, timings = self.desk.clock.now(), self.desk.timings
+        why = f"{messages.provider_name(order.provider)} does not permit this to the account {order.account}: {error}"
+        since = order.hold.since if order.hold is not None and order.hold.kind is HoldKind.NOT_PERMITTED else now
+        until = now + max(timings.hold_pause, min(now - since, timings.unclear_cadence[-1]))
+        self._write(order, lambda it: placing.not_permitted(it, why, now, until))
+        self._pass_probe(order)
+
+    def _count(self, order: Order, not_fitting: int) -> None:
+        if not_fitting:
+            self.desk.meter.count("OffersNotFitting", not_fitting, provider=order.provider)
+
+    def _until(self, order: Order, error: ProviderError) -> tuple[datetime, bool]:
+        """Say when to try again, having paused the account where the fault is its, and whether a probe was in vain."""
         now = self.desk.clock.now()
         if isinstance(error, AccountFaultError):
-            return self.desk.account_fault(order, error, now, ACTOR)
+            until = self.desk.account_fault(order, error, now, ACTOR)
+            vain = self.probe is not None and not error.throttled and until > now
+            return (until + self.desk.timings.probe_interval / 2 if vain else until), vain
         if isinstance(error, SlotBusyError):
-            return now + error.retry_after
-        return now + self.desk.timings.retry_pause
+            return now + error.retry_after, False
+        return now + self.desk.timings.retry_pause, False
 
-    def _reached(self, order: Order, *, probing: bool) -> None:
+    def _turn(self, order: Order, now: datetime) -> timedelta:
+        """Say how much later than others an order comes to the next probe: the latest to have probed in vain comes last."""
+        if order.probed_at is None:
+            return timedelta()
+        interval = self.desk.timings.probe_interval
+        rounds = max((now - order.probed_at) / interval, 0)
+        return interval / 2 * math.pow(0.5, rounds)
+
+    def _pass_probe(self, order: Order) -> None:
+        """A probe that came to nothing for its order's own sake said nothing of the account: the next order probes at once."""
+        if self.probe is not None:
+            self.desk.store.pass_probe(order.provider, order.account, self.probe, self.desk.clock.now())
+
+    def _reached(self, order: Order) -> None:
         """The account answered a probe: placing goes on.
 
         Only what became of a purchase says so. TeleSign and CallFire prepare without a call, and at Telnyx a search
         succeeds where the money is out: each probe would end the pause and, refused, announce it again.
         """
-        if probing:
+        if self.probe is not None:
             self.desk.account_good(order, self.desk.clock.now(), ACTOR)

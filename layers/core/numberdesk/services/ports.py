@@ -339,6 +339,9 @@ class Store(Protocol):
     def take_probe(self, provider: str, account: str, now: datetime, next_probe_at: datetime) -> bool:
         """Become the one who probes a blocked account now."""
 
+    def pass_probe(self, provider: str, account: str, taken: datetime, now: datetime) -> None:
+        """Let another probe now: this one, by which the next was put off until `taken`, said nothing of the account."""
+
     def take_slot(
         self, provider: str, account: str, now: datetime, interval: timedelta, patience: timedelta
     ) -> timedelta:

@@ -793,6 +793,15 @@ class Table:
             {":next": instant_text(next_probe_at), ":yes": True, ":now": instant_text(now)},
         )
 
+    def pass_probe(self, provider: str, account: str, taken: datetime, now: datetime) -> None:
+        """Let another probe now, if nobody has begun to since."""
+        self._update(
+            (f"ACCOUNT#{provider}#{account}", "STATE"),
+            "SET probe_at = :now",
+            "blocked = :yes AND probe_at = :taken",
+            {":now": instant_text(now), ":yes": True, ":taken": instant_text(taken)},
+        )
+
     def take_slot(
         self, provider: str, account: str, now: datetime, interval: timedelta, patience: timedelta
     ) -> timedelta:

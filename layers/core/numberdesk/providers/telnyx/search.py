@@ -104,7 +104,8 @@ class Search:
         if not self.chosen:
             by_criteria = all(isinstance(item, CriteriaItem) for item in self._message.items)
             unfit = f" ({self.not_fitting} results were not what was asked for)" if self.not_fitting else ""
-            raise RefusedError(f"none of the numbers is available{unfit}", numbers_gone=by_criteria)
+            detail = f"none of the numbers is available{unfit}"
+            raise RefusedError(detail, numbers_gone=by_criteria, not_fitting=self.not_fitting)
 
     def _choose_named(self, position: int, item: NumbersItem) -> None:
         absent, why = [], None

@@ -1,0 +1,214 @@
+"""Orders against Telnyx as it is live: what is absent, what one call may not do, what a filter let through, and whose turn it is."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from numberdesk.domain.words import ChangeKind, HoldKind, OrderState
+from tests.support.builders import body
+
+if TYPE_CHECKING:
+    from tests.support.aws import World
+
+TOLL_FREE = {"criteria": {"country": "US", "number_type": "toll_free"}, "quantity": 1}
+CHICAGO = {"criteria": {"country": "US", "area_code": "312"}, "quantity": 1}
+NAMED = ["+13125550123", "+13125550199"]
+
+
+def told(world: World, kind: str) -> list[str]:
+    return [detail["message"] for each, detail in world.events() if each == kind and detail["people"]]
+
+
+def metric(world: World, name: str) -> float:
+    """What a metric adds up to, as the log brings it to CloudWatch."""
+    lines = [json.loads(line) for line in world.output.getvalue().splitlines() if f'"{name}"' in line]
+    values = (line[name] for line in lines if name in line)
+    return sum(sum(it) if isinstance(it, list) else it for it in values)
+
+
+def put_up(world: World, *numbers: str) -> None:
+    world.telnyx.sell_out("US")
+    local = {"country_code": "US", "phone_number_type": "local"}
+    world.telnyx.add_inventory([{"phone_number": it, **local} for it in numbers])
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_what_is_in_stock_is_bought_and_the_rest_is_told(world: World, live: bool) -> None:
+    world.telnyx.configure(live=live)
+    put_up(world, NAMED[0])
+    world.send(body("order-1", {"numbers": NAMED}, partial="accept"))
+    world.pass_time(20, steps=4, sweep=True)
+    assert (world.order().state, world.bought()) == (OrderState.PARTIALLY_COMPLETED, 1)
+    assert [sale.numbers for sale in world.telnyx.sales()] == [(NAMED[0],)]
+    [message] = told(world, "OrderPartiallyCompleted")
+    assert NAMED[1] in message
+
+
+@pytest.mark.parametrize(("live", "code"), [(True, "10027"), (False, "85001")])
+def test_numbers_that_go_between_search_and_purchase_are_chosen_again_within_the_bound(
+    world: World, live: bool, code: str
+) -> None:
+    world.telnyx.configure(live=live)
+    world.send(body())
+    world.telnyx.refuse("create_order", code, 422, times=2)
+    world.pass_time(20, steps=4, sweep=True)
+    assert (world.order().state, world.bought(), world.order().choices_gone) == (OrderState.COMPLETED, 1, 2)
+    world.telnyx.refuse("create_order", code, 422, times=None)
+    world.send(body("order-2"))
+    world.pass_time(20, steps=4, sweep=True)
+    assert (world.order("order-2").state, world.calls("telnyx", "create_order")) == (OrderState.FAILED, 3 + 3)
+
+
+@pytest.mark.parametrize("code", ["10007", "10008", "10036", "10037", "4711"])
+@pytest.mark.parametrize("operation", ["search", "get_group"])
+def test_failure_for_now_of_a_read_ends_no_order(world: World, operation: str, code: str) -> None:
+    group = world.telnyx.app.test_client().post(
+        "/v2/requirement_groups",
+        json={"country_code": "US", "phone_number_type": "local", "action": "ordering"},
+        headers={"Authorization": "Bearer KEY-telnyx"},
+    )
+    item = {**CHICAGO, "requirement_group_id": group.get_json()["id"]}
+    world.telnyx.refuse(operation, code, 422, times=2)
+    world.send(body("order-1", item))
+    world.settle()
+    assert (world.order().state, world.bought()) == (OrderState.RECEIVED, 0)
+    assert code in (world.order().waiting_for or "")
+    world.pass_time(180, steps=6, sweep=True)
+    assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
+    assert told(world, "OrderFailed") == []
+
+
+def test_unknown_code_at_the_purchase_is_looked_for_and_never_sent_blindly(world: World) -> None:
+    world.telnyx.fault(
+        "create_order",
+        "status_after",
+        status=422,
+        body='{"errors": [{"code": "85042", "title": "New"}]}',
+        content_type="application/json",
+    )
+    world.send(body())
+    world.settle()
+    assert ChangeKind.ORDER_UNKNOWN in world.kinds()
+    world.pass_time(60, steps=6, sweep=True)
+    assert (world.order().state, world.bought(), world.calls("telnyx", "create_order")) == (OrderState.COMPLETED, 1, 1)
+
+
+# One call's refusal
+
+
+@pytest.mark.parametrize("code", ["10038", "10039", "10010", "20017", "4711"])
+def test_what_one_order_may_not_search_for_holds_up_no_other(world: World, code: str) -> None:
+    world.telnyx.forbid("US", "toll_free", code=code)
+    for message in (body("order-0", TOLL_FREE), body("order-1", CHICAGO)):
+        world.send(message)
+    world.pass_time(20, steps=4, sweep=True)
+    assert (world.order("order-1").state, world.bought()) == (OrderState.COMPLETED, 1)
+    assert world.kinds("ACCOUNT#telnyx#default") == []
+    held = world.order("order-0")
+    assert (held.state, held.hold and held.hold.kind) == (OrderState.RECEIVED, HoldKind.NOT_PERMITTED)
+    [message] = told(world, "OrderHeld")
+    assert code in message
+    assert "Order order-0" in message
+    # It waits longer the longer it does, and is told no more.
+    before = world.calls("telnyx", "search")
+    world.pass_time(6 * 3600, steps=360, sweep=True)
+    assert world.calls("telnyx", "search") - before < 20
+    assert told(world, "OrderHeld") == [message]
+
+    world.telnyx.forbid("US", "toll_free", code=None)
+    world.pass_time(2 * 3600, steps=60, sweep=True)
+    assert (world.order("order-0").state, world.bought()) == (OrderState.COMPLETED, 2)
+    assert world.order("order-0").hold is None
+
+
+def test_what_one_order_may_not_buy_is_told_once_and_blocks_nobody(world: World) -> None:
+    world.telnyx.refuse("create_order", "10038", 403, times=3, holding="+1888")
+    world.send(body("order-0", TOLL_FREE))
+    world.pass_time(60, steps=3, sweep=True)
+    world.send(body("order-1", CHICAGO))
+    world.pass_time(20, steps=4, sweep=True)
+    assert world.order("order-1").state is OrderState.COMPLETED
+    assert world.order("order-0").state is OrderState.RECEIVED
+    assert world.order("order-0").reserved is None
+    world.pass_time(1800, steps=30, sweep=True)
+    assert (world.order("order-0").state, world.bought()) == (OrderState.COMPLETED, 2)
+    assert len(told(world, "OrderHeld")) == 1
+    assert world.kinds("ACCOUNT#telnyx#default") == []
+
+
+def test_order_that_is_not_permitted_can_be_cancelled_and_is_in_the_list_of_what_needs_a_person(world: World) -> None:
+    world.telnyx.forbid("US", "toll_free")
+    world.send(body("order-0", TOLL_FREE))
+    world.settle()
+    _, listed = world.api("GET", "/orders", attention="true")
+    assert [it["order_id"] for it in listed["items"]] == ["order-0"]
+    world.api("POST", "/orders/order-0/cancel")
+    world.settle()
+    assert world.order("order-0").state is OrderState.CANCELLED
+
+
+def test_orders_of_one_account_take_turns_at_its_probe(world: World) -> None:
+    """The latest to have probed in vain comes last, however many wait."""
+    world.telnyx.block(code="20100")
+    names = [f"order-{index}" for index in range(4)]
+    for name in names:
+        world.send(body(name, CHICAGO))
+    world.pass_time(20 * 60, steps=240, sweep=True)
+    probed = [str(it.json["customer_reference"]) for it in world.telnyx.requests("create_order")]
+    assert len(probed) >= 12
+    # In any four probes one after the other nobody has two.
+    assert all(len(set(probed[start : start + 4])) == 4 for start in range(len(probed) - 4))
+
+
+@pytest.mark.parametrize("troubled", [TOLL_FREE, {"numbers": ["+13125559999"]}])
+def test_probe_that_fails_for_its_orders_own_sake_is_passed_on(world: World, troubled: dict[str, Any]) -> None:
+    """One that may not search for what it asks, or finds nothing, says nothing of the account."""
+    world.telnyx.block(code="20100")
+    world.telnyx.forbid("US", "toll_free")
+    world.send(body("order-1", CHICAGO))
+    world.settle()
+    world.telnyx.unblock()
+    world.clock.advance(60)
+    # It is there first, at every probe.
+    world.send(body("order-0", troubled))
+    world.deliver("place_order")
+    state = world.table.account_state("telnyx", "default")
+    assert state is not None
+    assert (state.blocked, state.probe_at) == (True, world.clock.now())
+    world.pass_time(20, steps=4, sweep=True)
+    assert world.order("order-1").state is OrderState.COMPLETED
+
+
+# What was not asked for
+
+
+@pytest.mark.parametrize(
+    ("ignored", "criteria"),
+    [
+        ("national_destination_code", {"area_code": "929"}),
+        ("phone_number][ends_with", {"ends_with": "98765"}),
+        ("country_code", {"country": "CA"}),
+    ],
+)
+def test_what_a_filter_let_through_is_never_bought(world: World, ignored: str, criteria: dict[str, str]) -> None:
+    world.telnyx.configure(ignored_filters=(ignored,))
+    world.send(body("order-1", {"criteria": {"country": "US", **criteria}, "quantity": 1}))
+    world.pass_time(20, steps=4, sweep=True)
+    assert (world.order().state, world.bought()) == (OrderState.FAILED, 0)
+    [message] = told(world, "OrderFailed")
+    assert "results were not what was asked for" in message
+    assert metric(world, "OffersNotFitting") > 0
+
+
+def test_numbers_that_the_account_is_not_shown_are_told_as_that(world: World) -> None:
+    world.telnyx.hide("US")
+    world.send(body("order-1", CHICAGO))
+    world.settle()
+    [message] = told(world, "OrderHeld")
+    assert "account's level" in message
+    world.telnyx.hide("US", hidden=False)
+    world.pass_time(300, steps=10, sweep=True)
+    assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)

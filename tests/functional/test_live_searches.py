@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from numberdesk.domain.words import ChangeKind, HoldKind, OrderState
+from tests.support.aws import SECRETS
 from tests.support.builders import body
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def test_what_is_in_stock_is_bought_and_the_rest_is_told(world: World, live: boo
     world.send(body("order-1", {"numbers": NAMED}, partial="accept"))
     world.pass_time(20, steps=4, sweep=True)
     assert (world.order().state, world.bought()) == (OrderState.PARTIALLY_COMPLETED, 1)
-    assert [sale.numbers for sale in world.telnyx.sales()] == [(NAMED[0],)]
+    [sale] = world.telnyx.sales()
+    assert sale.numbers == (NAMED[0],)
     [message] = told(world, "OrderPartiallyCompleted")
     assert NAMED[1] in message
 
@@ -62,15 +64,14 @@ def test_numbers_that_go_between_search_and_purchase_are_chosen_again_within_the
     assert (world.order("order-2").state, world.calls("telnyx", "create_order")) == (OrderState.FAILED, 3 + 3)
 
 
-@pytest.mark.parametrize("code", ["10007", "10008", "10036", "10037", "4711"])
-@pytest.mark.parametrize("operation", ["search", "get_group"])
+@pytest.mark.parametrize(("operation", "code"), [("search", "10007"), ("search", "4711"), ("get_group", "10036")])
 def test_failure_for_now_of_a_read_ends_no_order(world: World, operation: str, code: str) -> None:
     group = world.telnyx.app.test_client().post(
         "/v2/requirement_groups",
         json={"country_code": "US", "phone_number_type": "local", "action": "ordering"},
-        headers={"Authorization": "Bearer KEY-telnyx"},
+        headers={"Authorization": f"Bearer {SECRETS['telnyx']['api_key']}"},
     )
-    item = {**CHICAGO, "requirement_group_id": group.get_json()["id"]}
+    item: dict[str, Any] = {**CHICAGO, "requirement_group_id": group.get_json()["id"]}
     world.telnyx.refuse(operation, code, 422, times=2)
     world.send(body("order-1", item))
     world.settle()
@@ -99,11 +100,11 @@ def test_unknown_code_at_the_purchase_is_looked_for_and_never_sent_blindly(world
 # One call's refusal
 
 
-@pytest.mark.parametrize("code", ["10038", "10039", "10010", "20017", "4711"])
+@pytest.mark.parametrize("code", ["10038", "10010", "4711"])
 def test_what_one_order_may_not_search_for_holds_up_no_other(world: World, code: str) -> None:
     world.telnyx.forbid("US", "toll_free", code=code)
-    for message in (body("order-0", TOLL_FREE), body("order-1", CHICAGO)):
-        world.send(message)
+    world.send(body("order-0", TOLL_FREE))
+    world.send(body("order-1", CHICAGO))
     world.pass_time(20, steps=4, sweep=True)
     assert (world.order("order-1").state, world.bought()) == (OrderState.COMPLETED, 1)
     assert world.kinds("ACCOUNT#telnyx#default") == []
@@ -112,16 +113,24 @@ def test_what_one_order_may_not_search_for_holds_up_no_other(world: World, code:
     [message] = told(world, "OrderHeld")
     assert code in message
     assert "Order order-0" in message
-    # It waits longer the longer it does, and is told no more.
-    before = world.calls("telnyx", "search")
-    world.pass_time(6 * 3600, steps=360, sweep=True)
-    assert world.calls("telnyx", "search") - before < 20
-    assert told(world, "OrderHeld") == [message]
-
     world.telnyx.forbid("US", "toll_free", code=None)
-    world.pass_time(2 * 3600, steps=60, sweep=True)
+    world.pass_time(120, steps=4, sweep=True)
     assert (world.order("order-0").state, world.bought()) == (OrderState.COMPLETED, 2)
     assert world.order("order-0").hold is None
+
+
+def test_what_is_not_permitted_is_asked_ever_less_often_and_told_once(world: World) -> None:
+    world.telnyx.forbid("US", "toll_free")
+    world.send(body("order-0", TOLL_FREE))
+    world.settle()
+    # Something else that puts it off in between ends nothing.
+    world.telnyx.refuse("search", "10007", times=1)
+    world.pass_time(3600, steps=60, sweep=True)
+    first = world.calls("telnyx", "search")
+    assert first <= 10
+    world.pass_time(4 * 3600, steps=48, sweep=True)
+    assert 2 <= world.calls("telnyx", "search") - first <= 5
+    assert len(told(world, "OrderHeld")) == 1
 
 
 def test_what_one_order_may_not_buy_is_told_once_and_blocks_nobody(world: World) -> None:
@@ -156,11 +165,11 @@ def test_orders_of_one_account_take_turns_at_its_probe(world: World) -> None:
     names = [f"order-{index}" for index in range(4)]
     for name in names:
         world.send(body(name, CHICAGO))
-    world.pass_time(20 * 60, steps=240, sweep=True)
+    world.pass_time(12 * 60, steps=72)
     probed = [str(it.json["customer_reference"]) for it in world.telnyx.requests("create_order")]
-    assert len(probed) >= 12
+    assert len(probed) >= 9
     # In any four probes one after the other nobody has two.
-    assert all(len(set(probed[start : start + 4])) == 4 for start in range(len(probed) - 4))
+    assert all(len(set(probed[start : start + 4])) == 4 for start in range(len(probed) - 3))
 
 
 @pytest.mark.parametrize("troubled", [TOLL_FREE, {"numbers": ["+13125559999"]}])
@@ -171,8 +180,9 @@ def test_probe_that_fails_for_its_orders_own_sake_is_passed_on(world: World, tro
     world.send(body("order-1", CHICAGO))
     world.settle()
     world.telnyx.unblock()
+    world.clear("OrderQueue")
     world.clock.advance(60)
-    # It is there first, at every probe.
+    # It comes before the other is woken.
     world.send(body("order-0", troubled))
     world.deliver("place_order")
     state = world.table.account_state("telnyx", "default")

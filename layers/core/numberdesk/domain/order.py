@@ -259,7 +259,7 @@ class Order(Record):
     waiting_since: Instant | None = None
     """Since when, whatever it waited for in between."""
     probed_at: Instant | None = None
-    """When it last probed its blocked account in vain: next time others come first."""
+    """When its account was last found to be blocked by it: the next time others probe first."""
     hold: Hold | None = None
     """The hold that it waits for, if that is what it waits for."""
     releases: tuple[Release, ...] = ()

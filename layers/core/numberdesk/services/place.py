@@ -497,11 +497,11 @@ class _Attempt:
             self.desk.meter.count("OffersNotFitting", not_fitting, provider=order.provider)
 
     def _until(self, order: Order, error: ProviderError) -> tuple[datetime, bool]:
-        """Say when to try again, having paused the account where the fault is its, and whether a probe was in vain."""
+        """Say when to try again, having paused the account where the fault is its, and whether it is blocked."""
         now = self.desk.clock.now()
         if isinstance(error, AccountFaultError):
             until = self.desk.account_fault(order, error, now, ACTOR)
-            vain = self.probe is not None and not error.throttled and until > now
+            vain = not error.throttled and until > now
             return (until + self.desk.timings.probe_interval / 2 if vain else until), vain
         if isinstance(error, SlotBusyError):
             return now + error.retry_after, False

@@ -10,6 +10,7 @@ import pytest
 
 from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.settings import Timings
+from numberdesk.domain.words import AssetKind
 from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
@@ -20,6 +21,7 @@ from numberdesk.providers.base import (
     UnreadableError,
 )
 from numberdesk.providers.telnyx.adapter import build
+from tests.support.builders import received
 from tests.support.simulators.base import SimulatorTransport
 from tests.support.simulators.clock import Clock
 from tests.support.simulators.telnyx import TelnyxSimulator
@@ -132,6 +134,16 @@ def test_nothing_passes_the_filters_is_an_empty_result(status: int, code: object
     with pytest.raises(RefusedError, match="none of the numbers is available") as caught:
         adapter.plan(_message(_wanted()))
     assert caught.value.numbers_gone
+
+
+def test_nothing_passes_is_no_proof_where_money_hangs_on_it() -> None:
+    """A number that is taken for gone is paid for on; a purchase that is taken for none is made again."""
+    adapter = _answering(_refusal(400, "10031"))
+    with pytest.raises(UnreadableError):
+        adapter.release(IN_STOCK, AssetKind.NUMBER)
+    sent = received(_message({"numbers": [IN_STOCK]}))[0]
+    with pytest.raises(UnreadableError):
+        adapter.find(sent, None)
 
 
 @pytest.mark.parametrize("code", ["10031", "10032", "10033", "10015", "10004", "10027"])

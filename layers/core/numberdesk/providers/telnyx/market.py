@@ -143,7 +143,8 @@ def release(api: Api, value: str, kind: AssetKind) -> str:
         raise NoSuchThingError("Telnyx has numbers only, in E.164")
     # "Non-numerical characters will result in no values being returned", and parts of numbers match (OpenAPI, phone numbers).
     digits = ("filter[phone_number]", number.removeprefix("+"))
-    records = [row for row in api.pages("phone_numbers", digits) if row.get("phone_number") == number]
+    # Money hangs on it that it is not there: a number that is taken for gone is paid for on.
+    records = [row for row in api.pages("phone_numbers", digits, strict=True) if row.get("phone_number") == number]
     # A number may have been owned before, deleted, and bought again.
     record = next((row for row in records if row.get("status") not in _GIVEN_BACK | _NEVER_OURS), None)
     if record is None:

@@ -168,6 +168,13 @@ def test_orders_of_one_account_take_turns_at_its_probe(world: World) -> None:
     world.pass_time(12 * 60, steps=72)
     probed = [str(it.json["customer_reference"]) for it in world.telnyx.requests("create_order")]
     assert len(probed) >= 9
+    # Each knows its place in the next round: strictly by who probed last, whatever order they are woken in.
+    rounds = []
+    for _ in range(6):
+        world.pass_time(10)
+        waiting = sorted((world.order(name) for name in names), key=lambda it: it.probed_at or it.received_at)
+        rounds.append([it.wake_at for it in waiting])
+    assert any(len(set(wakes)) == 4 and wakes == sorted(wakes, key=str) for wakes in rounds)
     # In any four probes one after the other nobody has two.
     assert all(len(set(probed[start : start + 4])) == 4 for start in range(len(probed) - 3))
 

@@ -421,10 +421,8 @@ def _values(*values: object) -> list[dict[str, object]]:
             )
             for word in ("declined", "expired", "rejected", "no-longer-eligible", "cancelled")
         ),
-        *(
-            ({"regulatory_requirements": _item(status=word)}, [])
-            for word in ("approved", "unapproved", "new", None, {})
-        ),
+        *(({"regulatory_requirements": _item(status=word)}, []) for word in ("approved", "unapproved", "new", None)),
+        ({"regulatory_requirements": _item(status={})}, []),
         *(
             (
                 {"regulatory_requirements": _item(expires_at=past)},

@@ -78,7 +78,7 @@ def _words(api: Api, order: Order, sub_order_id: str | None) -> dict[str, str | 
             found[one] = _word(fields(api.get(resource("sub_number_orders", one))["data"]))
         except NotFoundError:
             found[one] = None
-    if not found:
+    if not order.sub_orders and not any(found.values()):
         raise NotSentError("its sub orders are not shown yet")
     return found
 

@@ -195,7 +195,7 @@ def test_probe_that_fails_for_its_orders_own_sake_is_passed_on(world: World, tro
     state = world.table.account_state("telnyx", "default")
     assert state is not None
     assert (state.blocked, state.probe_at) == (True, world.clock.now())
-    world.pass_time(20, steps=4, sweep=True)
+    world.pass_time(50, steps=10, sweep=True)
     assert world.order("order-1").state is OrderState.COMPLETED
 
 

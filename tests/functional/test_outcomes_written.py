@@ -160,3 +160,22 @@ def test_word_of_a_purchase_of_nobody_is_told_and_done_with(world: World) -> Non
     world.settle()
     assert "a purchase of no order of ours" in world.output.getvalue()
     assert world.dead_letters("SyncDeadLetterQueue") == []
+
+
+def test_wake_that_cannot_be_sent_is_only_late(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    make: Callable[..., Any] = world.sqs._make_api_call  # type: ignore[attr-defined]
+
+    def call(operation: str, request: dict[str, Any]) -> Any:
+        if operation == "SendMessage":
+            raise told("ServiceUnavailable", 503)
+        return make(operation, request)
+
+    world.send(body())
+    monkeypatch.setattr(world.sqs, "_make_api_call", call)
+    world.deliver("place_order")
+    assert world.order().state is OrderState.PENDING
+    assert "no wake was sent ahead" in world.output.getvalue()
+    assert "message failed" not in world.output.getvalue()
+    monkeypatch.undo()
+    world.pass_time(60, steps=6, sweep=True)
+    assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)

@@ -30,7 +30,12 @@ OURS = {
         "numberdesk.providers.base",
         "numberdesk.storage",
     },
-    "messaging": {"numberdesk.domain", "numberdesk.messaging", "numberdesk.services.ports"},
+    "messaging": {
+        "numberdesk.domain",
+        "numberdesk.messaging",
+        "numberdesk.services.aws_errors",
+        "numberdesk.services.ports",
+    },
     "api": {"numberdesk.api", "numberdesk.domain", "numberdesk.services", "numberdesk.providers.base"},
     "runtime": {
         "numberdesk.api",

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from numberdesk.messaging.sqs import SqsLetters, is_role_session
+from tests.support.aws_errors import BROKEN, told
 
 
 def is_of_api(sender_id: str) -> bool:
@@ -100,3 +101,18 @@ def test_only_a_letter_that_the_api_sent_says_who_submitted_it(sender: str, beli
     queues.sender = sender
     SqsLetters(cast("Any", queues), "dead", "source", is_of_api).redrive(None, 1, dry_run=False)
     assert queues.attributes == [{"correlation_id", "submitted_by"} if believed else {"correlation_id"}]
+
+
+@pytest.mark.parametrize("error", [told("ServiceUnavailable", 503), BROKEN["closed"]], ids=str)
+def test_letter_that_was_sent_and_cannot_be_deleted_counts_as_sent(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    queues = Queues(3)
+
+    def fail(**_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(queues, "delete_message", fail)
+    letters = SqsLetters(cast("Any", queues), "dead", "source", is_of_api)
+    moved, _ = letters.redrive(None, 3, dry_run=False)
+    assert (len(moved), queues.sent) == (3, 3)

@@ -8,6 +8,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from numberdesk.services import aws_errors
 from numberdesk.services.ports import Letter
 
 if TYPE_CHECKING:
@@ -170,7 +171,12 @@ class SqsLetters:
         self._client.send_message(
             QueueUrl=self._source_url, MessageBody=message["Body"], MessageAttributes=_attributes(**kept)
         )
-        self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+        try:
+            self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+        except Exception as error:
+            # It was sent. Here it shows again when its time is over, and may be sent once more.
+            if not aws_errors.is_passing(error):
+                raise
 
     def _put_back(self, messages: Sequence[MessageTypeDef]) -> None:
         for start in range(0, len(messages), 10):

@@ -157,7 +157,13 @@ class Desk:
         delay = order.wake_at - self.clock.now()
         if delay > LONGEST_DELAY:
             return
-        self.send_wake(order, delay)
+        try:
+            self.send_wake(order, delay)
+        except Exception as error:
+            # What it follows is written: only the wake is late.
+            if not aws_errors.is_passing(error):
+                raise
+            self.log.warning("no wake was sent ahead", extra=what_broke(error))
 
     def send_wake(self, order: Order, delay: timedelta | None = None) -> None:
         """Wake an order (see `send_wake`)."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from numberdesk.services import aws_errors
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import timedelta
@@ -51,7 +53,7 @@ class Bucket:
         try:
             answer = self._client.get_object(Bucket=self._name, Key=key, **which)
         except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
+            if aws_errors.code(error) in _MISSING:
                 return None
             raise
         # The length comes before the content, of which nothing is read where it is too much. As a context manager the body
@@ -67,7 +69,7 @@ class Bucket:
             return self._client.head_object(Bucket=self._name, Key=key)["ContentLength"]
         except ClientError as error:
             # An answer to HEAD has no body, and so no code but its status.
-            if error.response["Error"]["Code"] == "404":
+            if aws_errors.code(error) == "404":
                 return None
             raise
 

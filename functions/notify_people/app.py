@@ -33,9 +33,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     )
 
     def settle(record: SQSRecord) -> None:
-        logger.append_keys(message_id=record.message_id)
-        with failures.of(record):
-            if error := untold.get(record.message_id):
+        if error := untold.get(record.message_id):
+            logger.append_keys(message_id=record.message_id)
+            with failures.of(record):
                 raise error
 
     return process_partial_response(event=event, record_handler=settle, processor=processor, context=context)

@@ -114,10 +114,13 @@ def test_the_receiver_cannot_take_what_ordering_needs() -> None:
         mapping["Properties"]["FunctionName"]["Ref"]: mapping["Properties"].get("ScalingConfig")
         for mapping in resources("AWS::Lambda::EventSourceMapping").values()
     }
-    queues = [scaling["MaximumConcurrency"]["Fn::If"][1]["Ref"] for scaling in concurrency.values() if scaling]
-    assert sorted(queues) == ["OrderConcurrency", "SyncConcurrency"]
+    places = {name: scaling["MaximumConcurrency"] for name, scaling in concurrency.items() if scaling}
+    queues = {
+        name: most if isinstance(most, int) else default(most["Fn::If"][1]["Ref"]) for name, most in places.items()
+    }
+    assert queues.keys() == {"PlaceOrderFunction", "SyncOrderFunction", "NotifyPeopleFunction"}
     streams = list(concurrency.values()).count(None)  # one batch of a shard at a time; a table so small has one
     schedules = len(resources("AWS::Scheduler::Schedule"))
-    needed = sum(map(default, queues)) + streams + schedules
+    needed = sum(queues.values()) + streams + schedules
     assert needed <= UNRESERVED / 2, "the other half is for the API"
     assert default("ReceiverConcurrency") + UNRESERVED <= QUOTA

@@ -358,7 +358,12 @@ class Scene:
         return False
 
     def send(
-        self, message: dict[str, object], *, delay: timedelta | None = None, submitted_by: str | None = None
+        self,
+        message: dict[str, object],
+        *,
+        delay: timedelta | None = None,
+        submitted_by: str | None = None,
+        spare: bool = False,
     ) -> None:
         """The queues: what is to be looked at, and when, is the history's to say."""
 

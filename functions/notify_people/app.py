@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     def settle(record: SQSRecord) -> None:
         if error := untold.get(record.message_id):
             logger.append_keys(message_id=record.message_id)
-            with failures.of(record):
+            with failures.of(record, context):
                 raise error
 
     return process_partial_response(event=event, record_handler=settle, processor=processor, context=context)

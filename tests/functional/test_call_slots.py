@@ -6,6 +6,8 @@ import json
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from types import SimpleNamespace
@@ -19,14 +21,16 @@ from hypothesis import strategies as st
 from numberdesk.domain.request import Criteria
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.words import AssetState, OrderState, Phase
+from numberdesk.messaging.sqs import SqsQueue, enter_chain
 from numberdesk.providers import registry
 from numberdesk.providers.base import AccountFaultError, Provider, Query, SlotBusyError, UnreadableError
 from numberdesk.runtime.accounts import Accounts
-from numberdesk.services.desk import LONGEST_DELAY
+from numberdesk.services.errands import Errands
 from numberdesk.services.wake import Waker
 from numberdesk.storage.items import row_item
 from numberdesk.storage.table import Table
 from tests.functional.test_looks import wake
+from tests.support import recursion
 from tests.support.aws import SECRETS, moto_stack
 from tests.support.builders import START, body
 from tests.support.desks import ADesk
@@ -246,12 +250,32 @@ class OneAtATime:
 # Many orders at CallFire, on its simulator
 
 
+class Sqs:
+    """An SQS client that only sends (`SQSClient`); what is sent carries the trace header of the Lambda that sends it."""
+
+    trace: ContextVar[str | None] = ContextVar("trace", default=None)
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+
+    def send_message(self, **request: Any) -> None:
+        self.messages.append({**request, "trace": self.trace.get()})
+
+
 class Office(ADesk):
     """A desk with as many Lambdas as there are messages, the real accounts, and CallFire's simulator, in virtual time."""
 
     def __init__(self) -> None:
         self.turns = Turns(START)
         super().__init__()
+        self.sqs = Sqs()
+        client: Any = self.sqs
+        orders, looks = SqsQueue(client, "place_order"), SqsQueue(client, "sync_order")
+        self.desk = replace(self.desk, order_queue=orders, sync_queue=looks)
+        self.syncer = replace(self.syncer, desk=self.desk, errands=Errands(self.desk, self.bucket))
+        self.placer = replace(self.placer, desk=self.desk)
+        self.stopped = 0
+        """Invocations that Lambda's recursive loop detection stopped."""
         self.callfire = CallFireSimulator(
             self.turns,  # type: ignore[arg-type] # its clock is only asked
             login=SECRETS["callfire"]["login"],
@@ -274,19 +298,24 @@ class Office(ADesk):
 
     def drain(self) -> None:
         """Let Lambdas get what lies on the queues, each message when its delay is over."""
-        for queue in (self.order_queue, self.sync_queue):
-            for message, delay, _ in queue.messages:
-                at = self.now() + min(delay or timedelta(0), LONGEST_DELAY)
-                self._lambda(at, "order" if queue is self.order_queue else "sync", message)
-            queue.messages.clear()
+        for message in self.sqs.messages:
+            self._lambda(self.now() + message["DelaySeconds"] * SECOND, message)
+        self.sqs.messages.clear()
 
-    def _lambda(self, at: datetime, queue: str, message: dict[str, Any]) -> None:
+    def _lambda(self, at: datetime, message: dict[str, Any]) -> None:
         self._serial += 1
-        text = json.dumps(message)
+        name, text = message["QueueUrl"], message["MessageBody"]
+        trace = recursion.next_header(name, message["trace"])
+        if trace is None:
+            self.stopped += 1
+            return
 
         def handle() -> None:
-            self.handled[queue] += 1
-            if queue == "sync":
+            self.handled[name] += 1
+            self.sqs.trace.set(trace)
+            attributes = message["MessageAttributes"].items()
+            enter_chain({key: {"stringValue": value["StringValue"]} for key, value in attributes})
+            if name == "sync_order":
                 self.syncer.handle(json.loads(text))
             else:
                 self.placer.handle(
@@ -298,7 +327,7 @@ class Office(ADesk):
 
     def sweep_for(self, minutes: int) -> None:
         """Let time pass, with a sweep each minute."""
-        waker = Waker(self.store, self.order_queue, self.sync_queue, self, self)
+        waker = Waker(self.store, self.desk.order_queue, self.desk.sync_queue, self, self)
         for _ in range(minutes):
             self.drain()
             self.turns.run(self.now() + A_SWEEP)
@@ -322,7 +351,7 @@ def office(monkeypatch: pytest.MonkeyPatch) -> Office:
 def keywords(office: Office, count: int) -> None:
     for index in range(count):
         item = {"keywords": [f"CAKE{index}"]}
-        office.order_queue.send(body(f"order-{index:02}", item, provider="callfire"))
+        office.desk.order_queue.send(body(f"order-{index:02}", item, provider="callfire"))
 
 
 def test_many_orders_at_callfire_are_read_once_a_second_and_all_get_their_looks(office: Office) -> None:
@@ -342,9 +371,18 @@ def test_many_orders_at_callfire_are_read_once_a_second_and_all_get_their_looks(
     assert len(office.callfire.sales()) == 40
     # Whoever is put back stands in line: coming back all at once, 40 orders would come 800 times. Some come in vain: what CallFire's list
     # shows tells no two of these orders apart, so that one at a time is on its way.
-    assert office.handled["order"] <= 10 * 40
-    assert office.handled["sync"] <= 3 * len(made)
+    assert office.handled["place_order"] <= 10 * 40
+    assert office.handled["sync_order"] <= 3 * len(made)
     assert office.store.due(office.now(), 100) == []
+
+
+def test_no_chain_of_300_orders_at_once_is_stopped_and_all_are_placed(office: Office) -> None:
+    """Their turns come to five minutes, and what one look shows holds up all others: each waits many times."""
+    keywords(office, 300)
+    office.sweep_for(35)
+    assert office.stopped == 0
+    assert len(office.callfire.sales()) == 300
+    assert office.callfire.too_fast() == 0
 
 
 # 429, in the deployed functions

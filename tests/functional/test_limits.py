@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,13 +11,12 @@ from botocore.exceptions import ClientError
 from numberdesk.domain.order import Change
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.messaging.sqs import MOST_HOPS
 from numberdesk.providers.base import SlotBusyError
 from tests.support.aws import TOKEN
 from tests.support.builders import START, body, entries
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from tests.support.aws import World
 
 SEATTLE = {"criteria": {"city": "Seattle", "state": "WA"}, "quantity": 1}
@@ -63,29 +63,47 @@ def test_secret_of_an_odd_shape_blocks_the_account_and_fails_no_order(world: Wor
     assert world.dead_letters() == []
 
 
-def test_postback_of_several_orders_comes_back_once_where_none_has_its_turn(
+def test_postback_of_several_orders_whose_turn_it_is_not_makes_each_due_and_multiplies_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for index in range(3):
-        world.send(body(f"order-{index}", SEATTLE, provider="callfire"))
+    ids = [f"order-{index}" for index in range(3)]
+    for order_id in ids:
+        world.send(body(order_id, SEATTLE, provider="callfire"))
     world.pass_time(6, steps=6)
-    orders = [world.order(f"order-{index}").provider_order_id for index in range(3)]
     world.clear("SyncQueue")
-
-    def busy(*_args: object) -> timedelta:
-        raise SlotBusyError(world.order("order-0").updated_at - START)
-
-    monkeypatch.setattr(type(world.function("sync_order").module.syncer.desk.store), "take_slot", busy)
-    named = "".join(f'<NumberOrder id="{order_id}"/>' for order_id in orders)
+    store = type(world.function("sync_order").module.syncer.desk.store)
+    named = "".join(f'<NumberOrder id="{world.order(order_id).provider_order_id}"/>' for order_id in ids)
     postback = (
         '<n:Told xmlns:n="http://api.callfire.com/notification/xsd" xmlns="http://api.callfire.com/data">'
         f"{named}</n:Told>"
     )
-    assert world.webhook(f"/postbacks/callfire/{TOKEN}", {}, postback.encode()) == 200
-    for _ in range(3):
-        world.deliver("sync_order")
-        assert len(world.peek("SyncQueue")) == 1
-        world.clock.advance(60)
+    now, calls = world.clock.now(), world.calls("callfire")
+    with monkeypatch.context() as patched:
+
+        def busy(*_args: object) -> timedelta:
+            raise SlotBusyError(timedelta(seconds=1))
+
+        turn = now + timedelta(seconds=51)  # and as far back in line as anybody stands
+        patched.setattr(store, "take_slot", busy)
+        for _ in range(2):
+            # Told twice at once: the second is due with the first.
+            assert world.webhook(f"/postbacks/callfire/{TOKEN}", {}, postback.encode()) == 200
+            assert world.deliver("sync_order") == 1
+            assert {world.order(order_id).wake_at for order_id in ids} == {turn}
+        assert ["wake" in message for message in world.peek("SyncQueue")] == [True] * 3
+        # Each comes back as one, and at last not at all: the sweep begins anew.
+        for _ in range(MOST_HOPS + 2):
+            world.clock.advance(60)
+            while world.deliver("sync_order"):
+                pass
+            assert len(world.peek("SyncQueue")) <= 3
+        assert world.peek("SyncQueue") == []
+        assert {world.order(order_id).wake_at for order_id in ids} == {turn}
+    assert world.calls("callfire") == calls
+    assert world.sweep() == 3
+    world.pass_time(3, steps=3)
+    looked = {request.path.rpartition("/")[2] for request in world.callfire.requests("get_order")[-3:]}
+    assert looked == {world.order(order_id).provider_order_id for order_id in ids}
 
 
 def test_event_that_the_bus_never_takes_holds_back_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

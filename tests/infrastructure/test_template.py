@@ -308,11 +308,32 @@ def test_what_goes_out_to_people_goes_out_slowly() -> None:
     ) - ENOUGH_TIME
 
 
+def test_whoever_sends_to_a_queue_that_starts_it_leaves_awss_net_against_loops_on_and_hears_of_it() -> None:
+    """The messages themselves end a chain before (tests/functional/test_chains.py); what AWS stops has no reason with it."""
+    made = {name: it["Properties"] for name, it in resources("AWS::Lambda::Function").items()}
+    behind = {
+        mapping["Properties"]["FunctionName"]["Ref"]: mapping["Properties"]["EventSourceArn"]
+        for mapping in queue_mappings()
+    }
+    sends = {(role, json.dumps(queue)) for role, action, queue in allowed() if action == "sqs:SendMessage"}
+
+    def starts(one: str, other: str) -> bool:
+        return (made[one]["Role"]["Fn::GetAtt"][0], json.dumps(behind[other])) in sends
+
+    looping = {one for one in behind for other in behind if starts(one, other) and starts(other, one)}
+    assert looping == {"PlaceOrderFunction", "SyncOrderFunction"}
+    for name in looping:
+        assert made[name]["RecursiveLoop"] == "Terminate"
+        [alarm] = alarms("RecursiveInvocationsDropped", "FunctionName", {"Ref": name})
+        assert (alarm["Statistic"], alarm["Threshold"], alarm["TreatMissingData"]) == ("Sum", 0, "notBreaching")
+
+
 def test_a_function_may_read_its_source() -> None:
     """The local AWS reads queues and streams for a function without asking its role; AWS asks."""
     by_id = resources("AWS::Lambda::Function")
     reading = {
-        "SQS": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
+        # The last of the function's own: what it has in hand must come back soon after a death.
+        "SQS": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"},
         "DynamoDB": {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"},
     }
     for mapping in resources("AWS::Lambda::EventSourceMapping").values():
@@ -553,6 +574,7 @@ AWS_METRICS = {
     ("AWS/Lambda", "Duration"): [{"FunctionName"}],
     ("AWS/Lambda", "Errors"): [{"FunctionName"}],
     ("AWS/Lambda", "IteratorAge"): [{"FunctionName"}],
+    ("AWS/Lambda", "RecursiveInvocationsDropped"): [{"FunctionName"}],
     ("AWS/Lambda", "Throttles"): [{"FunctionName"}],
     # Amazon SNS Developer Guide, "Monitoring Amazon SNS topics using CloudWatch"
     ("AWS/SNS", "NumberOfNotificationsFailed"): [{"TopicName"}],

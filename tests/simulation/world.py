@@ -874,7 +874,12 @@ class _Queue:
         self.world, self.name = world, name
 
     def send(
-        self, message: dict[str, object], *, delay: timedelta | None = None, submitted_by: str | None = None
+        self,
+        message: dict[str, object],
+        *,
+        delay: timedelta | None = None,
+        submitted_by: str | None = None,
+        spare: bool = False,
     ) -> None:
         self.world.point()
         self.world.put(self.name, json.dumps(message), max(delay or timedelta(0), timedelta(0)))

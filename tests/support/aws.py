@@ -12,10 +12,12 @@ import io
 import json
 import zlib
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from json import dumps, loads
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 from unittest import mock
+from urllib.parse import urlparse
 
 import boto3
 import moto.sqs.models
@@ -25,7 +27,7 @@ from moto.events.models import EventPattern
 from numberdesk.providers import registry
 from numberdesk.services import purchase
 from numberdesk.storage.table import Table, entry_of_item, marshal, unmarshal
-from tests.support import described
+from tests.support import described, recursion
 from tests.support.aws_limits import limits_of_aws
 from tests.support.builders import START
 from tests.support.functions import LAMBDA, Function
@@ -74,6 +76,7 @@ def moto_stack(clock: Clock | None = None, **parameters: str) -> Iterator[Stack]
         mock.patch.object(moto.sqs.models, "unix_time", side_effect=lambda: clock.now().timestamp()),
         mock.patch.object(moto.sqs.models, "unix_time_millis", side_effect=lambda: clock.now().timestamp() * 1000),
         mock_aws(),
+        recursion.kept_by_sqs(),
     ):
         yield create_stack(STACK, **parameters)
 
@@ -111,6 +114,10 @@ class World:
         self.table = Table(self.dynamodb, stack.outputs["TableName"])
         self.dying: set[str] = set()
         """References of orders whose function dies once the provider took them, before anything of it is written."""
+        self.stopped: list[str] = []
+        """Of each invocation that Lambda's recursive loop detection stopped, its function. `world` lets no test end with one."""
+        self.longest_chain = 0
+        """Most invocations of one function in one chain."""
         self._functions: dict[str, Function] = {}
         self._bus_queue = self._listen_to_the_bus()
         self._published = 0
@@ -217,7 +224,8 @@ class World:
     def deliver(self, name: str, *, remaining_ms: int = 170_000, function: Function | None = None) -> int:
         """Hand one batch to a function as its event source mapping does, and say how many messages that were.
 
-        What the function reports as failed stays, hidden until its visibility time-out has passed.
+        What the function reports as failed stays, hidden until its visibility time-out has passed. What would start the function
+        too often in one chain goes to the dead-letter queue, without a reason, and the function does not run.
         """
         queue, size = SOURCES[name]
         if not self._queue(queue)._messages:
@@ -225,8 +233,13 @@ class World:
         event, handles = self.batch(queue, size)
         if not handles:
             return 0
+        trace = recursion.next_header(name, event["Records"][0]["attributes"].get("AWSTraceHeader"))
+        if trace is None:
+            self._stop(name, queue, event, handles)
+            return len(handles)
+        self.longest_chain = max(self.longest_chain, *recursion.lineage(trace).values())
         try:
-            answer = (function or self.function(name))(event, remaining_ms=remaining_ms)
+            answer = (function or self.function(name))(event, remaining_ms=remaining_ms, trace=trace)
         except KilledError:
             # Its messages are seen again when their time is over, by another process.
             self._functions.pop(name, None)
@@ -240,6 +253,14 @@ class World:
     def notify(self) -> int:
         """Tell people what was gathered for them, and say how many events that were."""
         return sum(iter(lambda: self.deliver("notify_people", remaining_ms=60_000), 0))
+
+    def _stop(self, name: str, queue: str, event: dict[str, Any], handles: dict[str, str]) -> None:
+        self.stopped.append(name)
+        target = self._queue(queue).dead_letter_queue
+        assert target is not None
+        for record in event["Records"]:
+            self.sqs.send_message(QueueUrl=target.url(urlparse(self.url(queue))), MessageBody=record["body"])
+            self.sqs.delete_message(QueueUrl=self.url(queue), ReceiptHandle=handles[record["messageId"]])
 
     def dead_letters(self, queue: str = "OrderDeadLetterQueue") -> list[tuple[str, dict[str, str]]]:
         """Read the dead letters: each one's body and attributes."""
@@ -274,6 +295,22 @@ class World:
                 self.sweep()
             else:
                 self.settle()
+
+    def live(self, minutes: int) -> None:
+        """Let minutes pass as on AWS: each message is handled in the second in which it is due, and a sweep begins each minute."""
+        for _ in range(minutes):
+            self.sweep()
+            until = self.clock.now() + timedelta(minutes=1)
+            while (at := self._next_message()) < until:
+                self.clock.advance(max((at - self.clock.now()).total_seconds(), 1))
+                self.settle()
+            self.clock.advance((until - self.clock.now()).total_seconds())
+
+    def _next_message(self) -> datetime:
+        """When the next message, delayed or hidden, is to be seen."""
+        waiting = [message for queue in ("OrderQueue", "SyncQueue") for message in self._queue(queue)._messages]
+        at = [max(message.visible_at, message.delayed_until) / 1000 for message in waiting]
+        return datetime.fromtimestamp(min(at), UTC) if at else datetime.max.replace(tzinfo=UTC)
 
     def publish(self, function: Function | None = None) -> int:
         """Hand what is new on the table's stream to publish_changes, filtered as the template says."""
@@ -469,6 +506,7 @@ def world(**parameters: str) -> Iterator[World]:
             mock.patch.object(purchase, "keep", made.keep),
         ):
             yield made
+        assert not made.stopped, "Lambda's recursive loop detection stopped a chain of invocations"
 
 
 def sqs_record(found: dict[str, Any]) -> dict[str, Any]:

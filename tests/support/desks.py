@@ -153,7 +153,12 @@ class _Queue:
     messages: list[tuple[dict[str, object], timedelta | None, str | None]] = field(default_factory=list)
 
     def send(
-        self, message: dict[str, object], *, delay: timedelta | None = None, submitted_by: str | None = None
+        self,
+        message: dict[str, object],
+        *,
+        delay: timedelta | None = None,
+        submitted_by: str | None = None,
+        spare: bool = False,
     ) -> None:
         self.messages.append((message, delay, submitted_by))
 

@@ -19,6 +19,7 @@ from botocore.client import BaseClient
 
 from numberdesk import runtime
 from numberdesk.runtime import clock as runtime_clock
+from tests.support import recursion
 from tests.support.roles import held_to_its_role
 from tests.support.stack import REGION, ROOT
 
@@ -88,7 +89,7 @@ class Function:
             output: gets every line that the function logs or prints.
         """
         self.name = name
-        self._environment = {**LAMBDA, **environment}
+        self._environment = {**LAMBDA, "AWS_LAMBDA_FUNCTION_NAME": name, **environment}
         self._output = output
         self._datetime = _datetime_of(clock)
         with self._lambda(), mock.patch.object(runtime_clock, "SystemClock", return_value=DeskClock(clock)):
@@ -102,15 +103,16 @@ class Function:
             # The receiver, which makes no clock, asks the machine.
             self.module.datetime = self._datetime  # type: ignore[attr-defined]
 
-    def __call__(self, event: dict[str, Any], *, remaining_ms: int = 170_000) -> Any:
-        """Invoke the handler."""
-        with self._lambda():
+    def __call__(self, event: dict[str, Any], *, remaining_ms: int = 170_000, trace: str | None = None) -> Any:
+        """Invoke the handler, with the trace header that Lambda gives the invocation: of a chain of its own, if none is said."""
+        with self._lambda(trace):
             return self.module.handler(event, Context(self.name, remaining_ms))
 
     @contextmanager
-    def _lambda(self) -> Iterator[None]:
+    def _lambda(self, trace: str | None = None) -> Iterator[None]:
+        header = trace or recursion.next_header(self.name, None) or ""
         with (
-            mock.patch.dict(os.environ, self._environment, clear=True),
+            mock.patch.dict(os.environ, {**self._environment, "_X_AMZN_TRACE_ID": header}, clear=True),
             redirect_stdout(self._output),
             mock.patch.object(BaseClient, "_make_api_call", held_to_its_role(self.name, _call)),
             # Powertools dates what was counted, and asks the machine; single metrics have a place of their own.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain import comments, costs, deadlines, errands, messages, parts, requirements
 from numberdesk.domain.fitting import misfit
-from numberdesk.domain.order import Asset, AssetRequirement, Change, SubOrder
+from numberdesk.domain.order import Asset, AssetRequirement, Change, SubOrder, earliest
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.snapshot import Snapshot
@@ -207,6 +207,14 @@ def fold_unreadable(
             seen.with_(next_look_at=now + retry_after), now, rules.timings, rules.cadence, keep_next_look=True
         )
     return Folded(seen, tuple(changes))
+
+
+def put_off(order: Order, at: datetime, timings: Timings, *, told_ended: bool) -> Order:
+    """Let the look that a notification asks for be due later, or with one that is due for another. What was due before stays due."""
+    first = min(order.hint_looks, default=at)
+    more = timings.hint_looks if told_ended and not order.ended else ()
+    looks = {*order.hint_looks, first, *(first + pause for pause in more)}
+    return order.with_(hint_looks=tuple(sorted(looks)), wake_at=earliest(order.wake_at, first))
 
 
 def _merge_sub_orders(order: Order, snapshot: Snapshot) -> tuple[SubOrder, ...]:

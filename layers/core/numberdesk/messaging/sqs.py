@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,18 @@ from numberdesk.services import aws_errors
 from numberdesk.services.ports import Letter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextvars import Token
 
     from types_boto3_sqs import SQSClient
     from types_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
 
+MOST_HOPS = 8
+"""Messages in a chain: one is handled, the next is sent meanwhile, and so on. Lambda counts, too, by a header that boto3 carries, and
+moves the message that would start a function "approximately" the 17th time to the dead-letter queue: half of that is safe, also
+where a chain goes to and fro between two functions."""
+_hops: ContextVar[int | None] = ContextVar("hops", default=None)
+"""Where in its chain the message is that is being handled: 0 for its first. None where none is handled."""
 _LONGEST_DELAY = timedelta(minutes=15)
 _LONGEST_REASON = 1024
 _HIDDEN_SECONDS = 30
@@ -53,6 +61,20 @@ def is_role_session(sender_id: str, name: str) -> bool:
     return role_id.startswith("AROA") and session == name
 
 
+def enter_chain(attributes: Mapping[str, Mapping[str, object]]) -> Token[int | None]:
+    """Begin to handle a message with these attributes (as Lambda gives them): what is sent meanwhile is one hop further.
+
+    Whoever may send to a queue can write any attribute. A false count takes nothing but precision, from the sender's own order.
+    """
+    told = str(attributes.get("hops", {}).get("stringValue", ""))
+    return _hops.set(int(told[:3]) if told.isascii() and told.isdigit() else 0)
+
+
+def leave_chain(token: Token[int | None]) -> None:
+    """End handling it."""
+    _hops.reset(token)
+
+
 class SqsQueue:
     """Sends messages to one queue (`services.ports.Queue`)."""
 
@@ -62,15 +84,40 @@ class SqsQueue:
         self._url = url
 
     def send(
-        self, message: dict[str, object], *, delay: timedelta | None = None, submitted_by: str | None = None
+        self,
+        message: dict[str, object],
+        *,
+        delay: timedelta | None = None,
+        submitted_by: str | None = None,
+        spare: bool = False,
     ) -> None:
         """Put a new message on the queue. The delay is rounded up to whole seconds, which is what SQS knows."""
+        before = _hops.get()
+        hops = 0 if before is None else before + 1
+        if spare and hops > MOST_HOPS:
+            return
         seconds = math.ceil(max(min(delay or timedelta(0), _LONGEST_DELAY), timedelta(0)).total_seconds())
         self._client.send_message(
             QueueUrl=self._url,
             MessageBody=json_text(message),
             DelaySeconds=seconds,
-            MessageAttributes=_attributes(submitted_by=submitted_by),
+            MessageAttributes=_attributes(submitted_by=submitted_by, hops=str(hops or "")),
+        )
+
+
+class SqsReceived:
+    """Says when a received message may be seen again (`services.ports.Received`)."""
+
+    def __init__(self, client: SQSClient, url: str) -> None:
+        """Use this client and queue."""
+        self._client = client
+        self._url = url
+
+    def hide(self, receipt_handle: str, duration: timedelta) -> None:
+        """Hide it that long from now, whatever the queue's visibility time-out is. Rounded up to whole seconds."""
+        seconds = math.ceil(max(duration.total_seconds(), 0))
+        self._client.change_message_visibility(
+            QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
         )
 
 

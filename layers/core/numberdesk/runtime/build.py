@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from numberdesk.messaging.events import EventBus
 from numberdesk.messaging.sns import SnsTopic
-from numberdesk.messaging.sqs import SqsDeadLetters, SqsQueue, is_role_session
+from numberdesk.messaging.sqs import SqsDeadLetters, SqsQueue, SqsReceived, is_role_session
 from numberdesk.runtime import aws, invocation
 from numberdesk.runtime.clock import SystemClock
 from numberdesk.runtime.failures import Failures
@@ -30,18 +30,22 @@ if TYPE_CHECKING:
 
 
 def order_failures() -> Failures:
-    """Build what puts order messages aside that failed too often."""
-    return Failures(SqsDeadLetters(aws.sqs(), env("ORDER_DEAD_LETTER_QUEUE_URL")))
+    """Build what holds order messages in hand, and puts those aside that failed too often."""
+    sqs = aws.sqs()
+    return Failures(SqsDeadLetters(sqs, env("ORDER_DEAD_LETTER_QUEUE_URL")), SqsReceived(sqs, env("ORDER_QUEUE_URL")))
 
 
 def sync_failures() -> Failures:
-    """Build what puts sync messages aside that failed too often."""
-    return Failures(SqsDeadLetters(aws.sqs(), env("SYNC_DEAD_LETTER_QUEUE_URL")))
+    """Build what holds sync messages in hand, and puts those aside that failed too often."""
+    sqs = aws.sqs()
+    return Failures(SqsDeadLetters(sqs, env("SYNC_DEAD_LETTER_QUEUE_URL")), SqsReceived(sqs, env("SYNC_QUEUE_URL")))
 
 
 def people_failures() -> Failures:
-    """Build what puts events aside that people could not be told of."""
-    return Failures(SqsDeadLetters(aws.sqs(), env("PEOPLE_DEAD_LETTER_QUEUE_URL")))
+    """Build what holds events for people in hand, and puts those aside that they could not be told of."""
+    sqs = aws.sqs()
+    dead_letters = SqsDeadLetters(sqs, env("PEOPLE_DEAD_LETTER_QUEUE_URL"))
+    return Failures(dead_letters, SqsReceived(sqs, env("PEOPLE_QUEUE_URL")))
 
 
 def senders() -> Callable[[str], bool]:

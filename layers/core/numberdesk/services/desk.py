@@ -70,11 +70,12 @@ def what_broke(error: BaseException) -> dict[str, Any]:
 def send_wake(order: Order, order_queue: Queue, sync_queue: Queue, delay: timedelta | None = None) -> None:
     """Wake an order: a received one goes to the order queue, any other to the sync queue.
 
-    The wake carries the row's `wake_at` and is dropped if that has moved by the time it arrives.
+    The wake carries the row's `wake_at` and is dropped if that has moved by the time it arrives. It may be left out: `wake_at`
+    on the row is what counts, and the sweep begins a new chain of messages.
     """
     wake: dict[str, object] = {"order_id": order.order_id, "wake_at": instant_text(order.wake_at or order.received_at)}
     queue = order_queue if order.state is OrderState.RECEIVED else sync_queue
-    queue.send({"wake": wake}, delay=delay)
+    queue.send({"wake": wake}, delay=delay, spare=True)
 
 
 @dataclass(frozen=True, slots=True)

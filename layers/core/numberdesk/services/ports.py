@@ -390,12 +390,25 @@ class Queue(Protocol):
     """Sends messages to one queue."""
 
     def send(
-        self, message: dict[str, object], *, delay: timedelta | None = None, submitted_by: str | None = None
+        self,
+        message: dict[str, object],
+        *,
+        delay: timedelta | None = None,
+        submitted_by: str | None = None,
+        spare: bool = False,
     ) -> None:
         """Put a new message on the queue, not to be seen before `delay` (at most 15 minutes) has passed.
 
-        `submitted_by` goes with it as an attribute: the principal for whom it is sent.
+        `submitted_by` goes with it as an attribute: the principal for whom it is sent. `spare`: the sweep sees to it as well,
+        within a minute. Such a message is not sent where too many led to it, one to the next: AWS would stop the chain.
         """
+
+
+class Received(Protocol):
+    """Messages that a queue handed out and waits to have deleted."""
+
+    def hide(self, receipt_handle: str, duration: timedelta) -> None:
+        """Let a message come again when this has passed, counted from now, unless it is deleted before."""
 
 
 class DeadLetters(Protocol):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain import answers, errands, gate, messages, placing
 from numberdesk.domain.capabilities import Ability, Findability
-from numberdesk.domain.fold import Folded, fold, fold_unreadable
+from numberdesk.domain.fold import Folded, fold, fold_unreadable, put_off
 from numberdesk.domain.profile import ProfileKey
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.words import FOLLOWED, OrderState
@@ -74,7 +74,8 @@ class Syncer:
             try:
                 self._look(message["wake"]["order_id"], wake_at=wake_at)
             except SlotBusyError as error:
-                self.desk.sync_queue.send(message, delay=error.retry_after)
+                # It stays due: where this one is not sent the sweep wakes it.
+                self.desk.sync_queue.send(message, delay=error.retry_after, spare=True)
         elif "bought" in message:
             purchase.take_in(self.desk, message["bought"], actor=ACTOR)
         else:
@@ -102,7 +103,6 @@ class Syncer:
             return
         if not hints:
             self._keep(kept, None, reason=event.get("reason", "it names no order"))
-        busy = None
         for hint in hints:
             named = RawEvent(**{**_fields(kept), "event_id": hint.event_id})
             order_id = self._order_of(provider, account, hint)
@@ -113,13 +113,7 @@ class Syncer:
             self._keep(named, order_id, reason="" if order_id else "no order of ours")
             if order_id is not None:
                 receipt = Receipt(hint.event_id, hint.event_type, received_at)
-                try:
-                    self._look(order_id, notification=Notification(receipt, hint.says_ended))
-                except SlotBusyError as error:
-                    busy = error
-        if busy:
-            # Once, however many of its orders have to wait: one each would multiply at every return.
-            self.desk.sync_queue.send(message, delay=busy.retry_after)
+                self._look(order_id, notification=Notification(receipt, hint.says_ended))
 
     def _order_of(self, provider: str, account: str, hint: Hint) -> str | None:
         store = self.desk.store
@@ -145,23 +139,40 @@ class Syncer:
         wake_at: datetime | None = None,
         notification: Notification | None = None,
     ) -> None:
-        """Look once, and again as long as others write in between.
+        """Look once, and again as long as others write in between. A notification whose turn it is not makes the order due then.
 
         Raises:
             ConflictError: they do so again and again.
-            SlotBusyError: it is not our turn; nothing was looked at.
+            SlotBusyError: it is not our turn, and the order is due as it was; nothing was looked at.
         """
+        wait: timedelta | None = None
         for _ in range(_MOST_CONFLICTS):
             order = self.desk.store.get(order_id)
             if order is None or (wake_at is not None and order.wake_at != wake_at):
                 return
             self.desk.log.append_keys(order_id=order_id, correlation_id=order.correlation_id)
             try:
-                self._step(order, notification)
+                if notification is not None and wait is not None:
+                    self._put_off(order, notification, wait)
+                else:
+                    self._step(order, notification)
+            except SlotBusyError as busy:
+                if notification is None:
+                    raise
+                wait = busy.retry_after
+                continue
             except ConflictError:
                 continue
             return
         raise ConflictError
+
+    def _put_off(self, order: Order, notification: Notification, wait: timedelta) -> None:
+        """Record a notification, and that it asks for a look later. Sent round until then, it would be a chain without an end."""
+        now = self.desk.clock.now()
+        later = put_off(order, now + wait, self.desk.timings, told_ended=notification.says_ended)
+        after = self.desk.commit(order, later, (), now, ACTOR, receipts=[notification.receipt])
+        if after.wake_at != order.wake_at:
+            self.desk.wake_soon(after)
 
     def _step(self, order: Order, notification: Notification | None) -> None:
         receipts = [notification.receipt] if notification else []

@@ -1,0 +1,158 @@
+"""Chains: a message leads to a message, and Lambda stops what goes on for too long. Ours ends before; the sweep begins anew.
+
+The functions of these tests get the trace header that Lambda sets, boto3 carries it, SQS keeps it (tests/support/recursion.py).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from numberdesk.domain.words import OrderState
+from numberdesk.messaging import sqs
+from numberdesk.messaging.sqs import MOST_HOPS
+from tests.functional.test_looks import send_webhook
+from tests.support import recursion
+from tests.support.builders import START, body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.aws import World
+
+MINUTE = timedelta(minutes=1)
+GERMAN = {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}
+
+
+# What holds an order up for long, and what ends it
+
+
+def _blocked(world: World) -> Callable[[], None]:
+    world.telnyx.fault("create_order", "status", status=401, times=None)
+    return world.telnyx.clear_faults
+
+
+def _out_of_money(world: World) -> Callable[[], None]:
+    world.telnyx.fault("create_order", "status", status=402, times=None)
+    return world.telnyx.clear_faults
+
+
+def _throttled(world: World) -> Callable[[], None]:
+    world.telnyx.fault("search", "throttle", times=None, retry_after="20")
+    return world.telnyx.clear_faults
+
+
+def _unreadable(world: World) -> Callable[[], None]:
+    world.telnyx.fault("search", "status", status=503, times=None)
+    return world.telnyx.clear_faults
+
+
+def _switched_off(world: World) -> Callable[[], None]:
+    def turn(*, on: bool) -> None:
+        world.api("PUT", "/placing", {"open": on, "reason": "a test"})
+
+    turn(on=False)
+    return lambda: turn(on=True)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "minutes"),
+    [(_blocked, 60), (_out_of_money, 20), (_throttled, 20), (_unreadable, 20), (_switched_off, 20)],
+)
+def test_order_that_waits_for_long_is_never_stopped(
+    world: World, trouble: Callable[[World], Callable[[], None]], minutes: int
+) -> None:
+    over = trouble(world)
+    world.send(body())
+    world.live(minutes)
+    assert world.order().state is OrderState.RECEIVED
+    assert (world.stopped, world.dead_letters(), world.bought()) == ([], [], 0)
+    assert 2 <= world.longest_chain <= MOST_HOPS + 1
+    over()
+    world.live(2)
+    assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
+
+
+def test_vetted_order_is_followed_to_its_deadline_and_every_reminder_is_on_time(world: World) -> None:
+    """In its last 45 minutes looks come a tenth of what is left apart, down to 2 s."""
+    world.telnyx.configure(deadline_seconds=45 * 60)
+    world.send(body("order-1", GERMAN, reminders=["PT30M", "PT10M", "PT2M"]))
+    world.live(47)
+    assert world.order().state is OrderState.CANCELLED
+    assert (world.stopped, world.dead_letters("SyncDeadLetterQueue")) == ([], [])
+    assert world.longest_chain == MOST_HOPS + 1
+    kinds = [entry.kind.value for entry in world.ledger()]
+    told = [entry.at for entry in world.ledger() if entry.kind.value == "DeadlineApproaching"]
+    [deadline] = [entry.at for entry in world.ledger() if entry.kind.value == "DeadlineMissed"]
+    rungs = [START + (45 - before) * MINUTE for before in (30, 10, 2)]
+    assert all(rung <= at <= rung + MINUTE for rung, at in zip(rungs, told, strict=True)), kinds
+    assert START + 45 * MINUTE <= deadline <= START + 46 * MINUTE
+
+
+def test_notification_while_an_account_is_throttled_does_not_go_round(world: World) -> None:
+    """Others are told 429 again and again; the order is due on its row meanwhile, and the notification is recorded."""
+    world.telnyx.configure(deadline_seconds=86400, vetting_seconds=1)
+    world.telnyx.webhooks(off=True)
+    world.send(body("order-1", GERMAN))
+    world.live(1)
+    world.clear("SyncQueue")
+    world.telnyx.supply("*")
+    world.clock.advance(10)
+
+    def hold(seconds: int) -> None:
+        world.table.push_slot("telnyx", "default", world.clock.now() + timedelta(seconds=seconds))
+
+    hold(55)
+    assert send_webhook(world, order="*", payload={"status": "success"}) == 200
+    for _ in range(50):
+        world.settle()
+        assert [message for message in world.peek("SyncQueue") if "event" in message] == []
+        world.clock.advance(50)
+        hold(55)
+    assert (world.stopped, world.dead_letters("SyncDeadLetterQueue")) == ([], [])
+    assert world.order().state is OrderState.ACTION_REQUIRED
+    world.clock.advance(60)
+    world.live(1)
+    assert world.order().state is OrderState.COMPLETED
+    assert len(world.items("ORDER#order-1", "RECEIPT#")) == 1
+
+
+# The stand-in itself
+
+
+def test_without_a_bound_lambda_stops_the_chain_and_says_no_reason(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqs, "MOST_HOPS", 10**6)
+    world.telnyx.fault("create_order", "status", status=401, times=None)
+    world.send(body())
+    world.live(20)
+    assert (world.stopped, world.longest_chain) == (["place_order"], recursion.MOST)
+    [(_, attributes)] = world.dead_letters()
+    assert "reason" not in attributes
+    world.stopped.clear()
+
+
+def test_lambda_counts_each_function_of_a_chain_by_itself() -> None:
+    header = ""
+    for _ in range(recursion.MOST):
+        header = recursion.next_header("place_order", header) or ""
+        header = recursion.next_header("sync_order", header) or ""
+    assert set(recursion.lineage(header).values()) == {recursion.MOST}
+    assert recursion.next_header("place_order", header) is None
+    assert recursion.next_header("another", header.replace("|", "%7C")) is not None
+
+
+@pytest.mark.parametrize("hops", ["-1", "many", "", "1e9", "9" * 400, "\u0663"])
+def test_count_that_a_sender_made_up_keeps_no_order_back(world: World, hops: str) -> None:
+    world.telnyx.fault("search", "status", status=503, times=2)
+    world.sqs.send_message(
+        QueueUrl=world.url("OrderQueue"),
+        MessageBody=json.dumps(body()),
+        MessageAttributes={"hops": {"DataType": "String", "StringValue": hops or "none"}},
+    )
+    world.live(3)
+    assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)

@@ -94,7 +94,8 @@ docs: .venv/ready ## write the pages of docs/ that come from the code
 	@PYTHONPATH=layers/core .venv/bin/python -m docs.generate
 
 .PHONY: deploy
-deploy: .venv/ready .sam/ready ## build and deploy into your own AWS account (settings: samconfig.toml)
+deploy: .venv/ready .sam/ready ## check, build and deploy into your own AWS account (settings: samconfig.toml)
+	@.venv/bin/python -m preflight
 	find functions -name __pycache__ -prune -exec rm -r {} + # SAM packs a function folder as it is
 	@$(WITH_UV) .sam/bin/sam build
 	.sam/bin/sam deploy

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numberdesk.domain.fold import fold_unreadable, missing
+from numberdesk.domain.fold import fold_unreadable, missing, put_off
 from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownWord
 from numberdesk.domain.words import AssetKind, AssetState, OrderState, Phase
 from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, look, numbers, pending
@@ -267,3 +267,24 @@ def test_near_matches_that_were_asked_for_count() -> None:
     order = pending(a_message(items=[{"criteria": criteria, "quantity": 1}])).with_(assets=())
     shown = (AssetSeen(AssetKind.NUMBER, "+19295550100", A.ACTIVE, "success"),)
     assert look(order, Snapshot("po-1", Phase.ENDED, "success", shown)).order.state is OrderState.COMPLETED
+
+
+@given(st.lists(st.tuples(st.integers(1, 3600), st.booleans()), min_size=1, max_size=12))
+def test_look_that_is_put_off_is_due_when_asked_for_and_nothing_else_is_due_later(
+    asked: list[tuple[int, bool]],
+) -> None:
+    order = look(pending(), a_snapshot(A.PENDING, A.PENDING)).order
+    due = order.wake_at
+    assert due is not None
+    for seconds, told_ended in asked:
+        at = NOW + timedelta(seconds=seconds)
+        order = put_off(order, at, RULES.timings, told_ended=told_ended)
+        due = min(due, at)
+        assert order.wake_at == due
+        assert min(order.hint_looks) <= at
+    # However many ask: one look for all, and the few that follow where an end was told of.
+    assert len(order.hint_looks) <= 10
+    at = NOW + timedelta(hours=2)
+    once = put_off(order, at, RULES.timings, told_ended=True)
+    assert put_off(once, at, RULES.timings, told_ended=True) == once
+    assert put_off(once, at, RULES.timings, told_ended=False) == once

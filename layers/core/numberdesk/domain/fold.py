@@ -210,11 +210,11 @@ def fold_unreadable(
 
 
 def put_off(order: Order, at: datetime, timings: Timings, *, told_ended: bool) -> Order:
-    """Let the look that a notification asks for be due later, or with one that is due for another. What was due before stays due."""
-    first = min(order.hint_looks, default=at)
+    """Let the look that a notification asks for be due later, or with another that is due before. What was due stays due."""
+    first = min((at, *order.hint_looks))
     more = timings.hint_looks if told_ended and not order.ended else ()
     looks = {*order.hint_looks, first, *(first + pause for pause in more)}
-    return order.with_(hint_looks=tuple(sorted(looks)), wake_at=earliest(order.wake_at, first))
+    return order.with_(hint_looks=tuple(sorted(looks))[:10], wake_at=earliest(order.wake_at, first))
 
 
 def _merge_sub_orders(order: Order, snapshot: Snapshot) -> tuple[SubOrder, ...]:

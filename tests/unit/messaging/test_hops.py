@@ -1,0 +1,63 @@
+"""Each message says how many led to it, one to the next; past the bound a spare one is not sent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from numberdesk.messaging.sqs import MOST_HOPS, SqsQueue, enter_chain, leave_chain
+from tests.support import recursion
+
+
+class Client:
+    """An SQS client that notes what it sends."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def send_message(self, **request: Any) -> None:
+        self.sent.append(request)
+
+
+def hop(client: Client, attributes: dict[str, Any], *, spare: bool) -> dict[str, Any] | None:
+    """Handle a message with these attributes, send one meanwhile, and give that one's; none where it was not sent."""
+    before = len(client.sent)
+    made: Any = client
+    chain = enter_chain({name: {"stringValue": it["StringValue"]} for name, it in attributes.items()})
+    SqsQueue(made, "queue").send({"wake": {}}, delay=timedelta(seconds=1), spare=spare)
+    leave_chain(chain)
+    sent = client.sent[before:]
+    return sent[0]["MessageAttributes"] if sent else None
+
+
+def test_a_chain_of_wakes_ends_by_itself_long_before_lambda_ends_it() -> None:
+    client, handled = Client(), 0
+    sent = hop(client, {}, spare=True)
+    while sent is not None:
+        handled += 1
+        sent = hop(client, sent, spare=True)
+    assert handled == MOST_HOPS
+    # Also where AWS, which says "approximately", counts a few more.
+    assert 2 * MOST_HOPS <= recursion.MOST
+
+
+def test_what_nothing_else_sees_to_is_sent_at_the_end_of_a_chain_too() -> None:
+    client = Client()
+    at_the_end = {"hops": {"StringValue": str(MOST_HOPS)}}
+    assert hop(client, at_the_end, spare=True) is None
+    assert hop(client, at_the_end, spare=False) == {"hops": {"DataType": "Number", "StringValue": str(MOST_HOPS + 1)}}
+
+
+def test_what_is_sent_where_no_message_is_handled_begins_a_chain() -> None:
+    client: Any = Client()
+    SqsQueue(client, "queue").send({"wake": {}}, spare=True, submitted_by="user/alice")
+    assert client.sent[0]["MessageAttributes"].keys() == {"submitted_by"}
+
+
+@pytest.mark.parametrize("told", ["", "-1", "many", "1e9", "\u0663", "9" * 400])
+def test_a_count_that_somebody_made_up_is_none_or_the_end(told: str) -> None:
+    client = Client()
+    attributes = hop(client, {"hops": {"StringValue": told}}, spare=True)
+    assert attributes in (None, {"hops": {"DataType": "Number", "StringValue": "1"}})

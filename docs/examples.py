@@ -363,7 +363,7 @@ class Scene:
         *,
         delay: timedelta | None = None,
         submitted_by: str | None = None,
-        spare: bool = False,
+        may_drop: bool = False,
     ) -> None:
         """The queues: what is to be looked at, and when, is the history's to say."""
 

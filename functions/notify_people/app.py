@@ -5,12 +5,11 @@ Gets SQS events, gathered for some seconds; answers with partial batch failures.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
-from numberdesk.runtime import build
+from numberdesk.runtime import build, invocation
 from numberdesk.runtime.observe import logger, metrics
 
 if TYPE_CHECKING:
@@ -27,15 +26,16 @@ failures = build.people_failures()
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Tell what a batch says, then settle its messages one by one."""
+    invocation.began(context)
     untold = notifier.tell(
         {record["messageId"]: record["body"] for record in event["Records"]},
-        time_left=lambda: timedelta(milliseconds=context.get_remaining_time_in_millis()),
+        time_left=invocation.left,
     )
 
     def settle(record: SQSRecord) -> None:
         if error := untold.get(record.message_id):
             logger.append_keys(message_id=record.message_id)
-            with failures.of(record, context):
+            with failures.of(record):
                 raise error
 
     return process_partial_response(event=event, record_handler=settle, processor=processor, context=context)

@@ -32,7 +32,7 @@ def place(record: SQSRecord) -> None:
     # Whoever may send to the queue can write any attribute. Who sends is SQS's word.
     by_api = is_of_api(record.attributes.sender_id or "")
     submitted = record.raw_event.get("messageAttributes", {}).get("submitted_by", {}) if by_api else {}
-    with failures.of(record, lambda_context):
+    with failures.of(record):
         placer.handle(
             record.body,
             message_id=record.message_id,

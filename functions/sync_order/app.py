@@ -23,10 +23,10 @@ syncer = build.syncer()
 failures = build.sync_failures()
 
 
-def sync(record: SQSRecord, lambda_context: LambdaContext) -> None:
+def sync(record: SQSRecord) -> None:
     """Act on one wake or notification."""
     logger.append_keys(message_id=record.message_id, correlation_id=record.message_id, order_id=None)
-    with failures.of(record, lambda_context):
+    with failures.of(record):
         syncer.handle(json.loads(record.body))
 
 

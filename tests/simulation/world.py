@@ -879,7 +879,7 @@ class _Queue:
         *,
         delay: timedelta | None = None,
         submitted_by: str | None = None,
-        spare: bool = False,
+        may_drop: bool = False,
     ) -> None:
         self.world.point()
         self.world.put(self.name, json.dumps(message), max(delay or timedelta(0), timedelta(0)))

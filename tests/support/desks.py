@@ -158,7 +158,7 @@ class _Queue:
         *,
         delay: timedelta | None = None,
         submitted_by: str | None = None,
-        spare: bool = False,
+        may_drop: bool = False,
     ) -> None:
         self.messages.append((message, delay, submitted_by))
 

@@ -1,4 +1,4 @@
-"""Each message says how many led to it, one to the next; past the bound a spare one is not sent."""
+"""Each message says how many led to it, one to the next; past the bound one that may be dropped is not sent."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Client:
         self.sent.append(request)
 
 
-def hop(client: Client, attributes: dict[str, Any], *, spare: bool) -> dict[str, Any] | None:
+def hop(client: Client, attributes: dict[str, Any], *, may_drop: bool) -> dict[str, Any] | None:
     """Handle a message with these attributes, send one meanwhile, and give that one's; none where it was not sent."""
     before = len(client.sent)
     made: Any = client
     chain = enter_chain({name: {"stringValue": it["StringValue"]} for name, it in attributes.items()})
-    SqsQueue(made, "queue").send({"wake": {}}, delay=timedelta(seconds=1), spare=spare)
+    SqsQueue(made, "queue").send({"wake": {}}, delay=timedelta(seconds=1), may_drop=may_drop)
     leave_chain(chain)
     sent = client.sent[before:]
     return sent[0]["MessageAttributes"] if sent else None
@@ -34,10 +34,10 @@ def hop(client: Client, attributes: dict[str, Any], *, spare: bool) -> dict[str,
 
 def test_a_chain_of_wakes_ends_by_itself_long_before_lambda_ends_it() -> None:
     client, handled = Client(), 0
-    sent = hop(client, {}, spare=True)
+    sent = hop(client, {}, may_drop=True)
     while sent is not None:
         handled += 1
-        sent = hop(client, sent, spare=True)
+        sent = hop(client, sent, may_drop=True)
     assert handled == MOST_HOPS
     # Also where AWS, which says "approximately", counts a few more.
     assert 2 * MOST_HOPS <= recursion.MOST
@@ -46,18 +46,20 @@ def test_a_chain_of_wakes_ends_by_itself_long_before_lambda_ends_it() -> None:
 def test_what_nothing_else_sees_to_is_sent_at_the_end_of_a_chain_too() -> None:
     client = Client()
     at_the_end = {"hops": {"StringValue": str(MOST_HOPS)}}
-    assert hop(client, at_the_end, spare=True) is None
-    assert hop(client, at_the_end, spare=False) == {"hops": {"DataType": "Number", "StringValue": str(MOST_HOPS + 1)}}
+    assert hop(client, at_the_end, may_drop=True) is None
+    assert hop(client, at_the_end, may_drop=False) == {
+        "hops": {"DataType": "String", "StringValue": str(MOST_HOPS + 1)}
+    }
 
 
 def test_what_is_sent_where_no_message_is_handled_begins_a_chain() -> None:
     client: Any = Client()
-    SqsQueue(client, "queue").send({"wake": {}}, spare=True, submitted_by="user/alice")
+    SqsQueue(client, "queue").send({"wake": {}}, may_drop=True, submitted_by="user/alice")
     assert client.sent[0]["MessageAttributes"].keys() == {"submitted_by"}
 
 
 @pytest.mark.parametrize("told", ["", "-1", "many", "1e9", "\u0663", "9" * 400])
 def test_a_count_that_somebody_made_up_is_none_or_the_end(told: str) -> None:
     client = Client()
-    attributes = hop(client, {"hops": {"StringValue": told}}, spare=True)
-    assert attributes in (None, {"hops": {"DataType": "Number", "StringValue": "1"}})
+    attributes = hop(client, {"hops": {"StringValue": told}}, may_drop=True)
+    assert attributes in (None, {"hops": {"DataType": "String", "StringValue": "1"}})

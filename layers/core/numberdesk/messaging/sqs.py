@@ -89,12 +89,12 @@ class SqsQueue:
         *,
         delay: timedelta | None = None,
         submitted_by: str | None = None,
-        spare: bool = False,
+        may_drop: bool = False,
     ) -> None:
         """Put a new message on the queue. The delay is rounded up to whole seconds, which is what SQS knows."""
         before = _hops.get()
         hops = 0 if before is None else before + 1
-        if spare and hops > MOST_HOPS:
+        if may_drop and hops > MOST_HOPS:
             return
         seconds = math.ceil(max(min(delay or timedelta(0), _LONGEST_DELAY), timedelta(0)).total_seconds())
         self._client.send_message(

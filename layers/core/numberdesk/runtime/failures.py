@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from numberdesk.messaging.sqs import enter_chain, leave_chain
+from numberdesk.runtime import invocation
 from numberdesk.runtime.observe import PowertoolsMeter, logger
 from numberdesk.services.desk import what_broke
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-    from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from numberdesk.services.ports import DeadLetters, Received
 
@@ -26,7 +26,7 @@ MARGIN = timedelta(seconds=10)
 
 
 class Failures:
-    """`with failures.of(record, context): ...`: lets an error through, so that the message comes again, but not the last time.
+    """`with failures.of(record): ...`: lets an error through, so that the message comes again, but not the last time.
 
     While it is in hand a message is hidden for no longer than the Lambda may still run: if that dies, it is back soon after. What
     the poller holds, and nobody has in hand yet, keeps the queue's own visibility time-out, six times as long.
@@ -37,23 +37,20 @@ class Failures:
         self._dead_letters = dead_letters
         self._received = received
 
-    def of(self, record: SQSRecord, context: LambdaContext) -> _Handling:
+    def of(self, record: SQSRecord) -> _Handling:
         """Watch the handling of one message."""
-        return _Handling(self._dead_letters, self._received, record, context)
+        return _Handling(self._dead_letters, self._received, record)
 
 
 class _Handling:
-    def __init__(
-        self, dead_letters: DeadLetters, received: Received, record: SQSRecord, context: LambdaContext
-    ) -> None:
+    def __init__(self, dead_letters: DeadLetters, received: Received, record: SQSRecord) -> None:
         self._dead_letters = dead_letters
         self._received = received
         self._record = record
-        self._left = timedelta(milliseconds=context.get_remaining_time_in_millis())
 
     def __enter__(self) -> Self:
         self._chain = enter_chain(self._record.raw_event.get("messageAttributes", {}))
-        self._hide(self._left + MARGIN)
+        self._hide(invocation.left() + MARGIN)
         return self
 
     def __exit__(

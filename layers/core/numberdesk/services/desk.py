@@ -75,7 +75,7 @@ def send_wake(order: Order, order_queue: Queue, sync_queue: Queue, delay: timede
     """
     wake: dict[str, object] = {"order_id": order.order_id, "wake_at": instant_text(order.wake_at or order.received_at)}
     queue = order_queue if order.state is OrderState.RECEIVED else sync_queue
-    queue.send({"wake": wake}, delay=delay, spare=True)
+    queue.send({"wake": wake}, delay=delay, may_drop=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -395,11 +395,11 @@ class Queue(Protocol):
         *,
         delay: timedelta | None = None,
         submitted_by: str | None = None,
-        spare: bool = False,
+        may_drop: bool = False,
     ) -> None:
         """Put a new message on the queue, not to be seen before `delay` (at most 15 minutes) has passed.
 
-        `submitted_by` goes with it as an attribute: the principal for whom it is sent. `spare`: the sweep sees to it as well,
+        `submitted_by` goes with it as an attribute: the principal for whom it is sent. `may_drop`: the sweep sees to it as well,
         within a minute. Such a message is not sent where too many led to it, one to the next: AWS would stop the chain.
         """
 

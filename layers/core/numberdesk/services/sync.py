@@ -75,7 +75,7 @@ class Syncer:
                 self._look(message["wake"]["order_id"], wake_at=wake_at)
             except SlotBusyError as error:
                 # It stays due: where this one is not sent the sweep wakes it.
-                self.desk.sync_queue.send(message, delay=error.retry_after, spare=True)
+                self.desk.sync_queue.send(message, delay=error.retry_after, may_drop=True)
         elif "bought" in message:
             purchase.take_in(self.desk, message["bought"], actor=ACTOR)
         else:

@@ -9,7 +9,9 @@ import pytest
 
 from numberdesk.domain.words import ChangeKind, OrderState, RequirementState
 from numberdesk.providers import base
-from tests.simulation.world import Carrier, CrashError, Faults, World
+from tests.simulation.carrier import Carrier, Purchase, StandIn
+from tests.simulation.sides import CrashError
+from tests.simulation.world import Faults, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,18 +45,21 @@ def stands(world: World, state: OrderState, order_id: str = "order-1") -> bool:
 def hold_back(world: World, monkeypatch: pytest.MonkeyPatch, duration: timedelta) -> None:
     """The carrier says with a 429 how long to stay away."""
     world.store.push_slot("telnyx", "default", world.time + duration)
+    side = world.side
+    assert isinstance(side, StandIn)
 
     def connect(provider: str, account: str, **_: Any) -> base.Provider:
         world.store.take_slot(provider, account, world.time, timedelta(0), timedelta(seconds=3))
-        return Carrier(world, lambda: None)
+        return Carrier(side, lambda: None)
 
-    monkeypatch.setattr(world, "connect", connect)
+    monkeypatch.setattr(side, "connect", connect)
 
 
 def test_reminders_fire_while_the_provider_holds_everybody_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.order("order-1", 2, ["PT4H", "PT1H"])
+    world.order("order-1", world.side.content(2), ["PT4H", "PT1H"])
     run(world, timedelta(minutes=5), lambda: stands(world, OrderState.PENDING))
     [truth] = world.truths.values()
+    assert isinstance(truth, Purchase)
     truth.requirement = RequirementState.AWAITING_VALUE
     truth.set_deadline(world.time + timedelta(hours=5), world.time)
     run(world, timedelta(minutes=5), lambda: stands(world, OrderState.ACTION_REQUIRED))
@@ -75,7 +80,7 @@ def test_an_intent_without_outcome_is_unknown_while_the_provider_holds_everybody
         raise CrashError
 
     monkeypatch.setattr(Carrier, "place", die)
-    world.order("order-1", 2, [])
+    world.order("order-1", world.side.content(2), [])
     run(world, timedelta(minutes=1), lambda: stands(world, OrderState.PLACING))
     hold_back(world, monkeypatch, timedelta(hours=24))
     run(world, timedelta(minutes=5))
@@ -93,7 +98,7 @@ def test_people_are_told_of_a_purchase_that_cannot_even_be_looked_for(
 
     monkeypatch.setattr(Carrier, "place", lose)
     monkeypatch.setattr(Carrier, "find", fail)
-    world.order("order-1", 2, [])
+    world.order("order-1", world.side.content(2), [])
     run(world, timedelta(hours=3))
     told = [entry for entry in world.store.entries.values() if entry.kind is ChangeKind.ORDER_UNKNOWN and entry.people]
     assert [entry.data["why"] for entry in told] == ["not_searched"]
@@ -101,8 +106,8 @@ def test_people_are_told_of_a_purchase_that_cannot_even_be_looked_for(
 
 
 def test_a_row_that_cannot_be_read_holds_up_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.order("order-1", 1, [])
-    world.order("order-2", 1, [])
+    world.order("order-1", world.side.content(1), [])
+    world.order("order-2", world.side.content(1), [])
     run(world, timedelta(minutes=5), lambda: all(stands(world, OrderState.PENDING, f"order-{n}") for n in (1, 2)))
     world.queues["sync"].clear()
     world.time += timedelta(hours=3)

@@ -1,0 +1,666 @@
+"""The providers as they are in a live world: the real adapters and accounts, with the simulators in place of the network.
+
+The simulators run by the world's clock, with their live behaviour on. Mishaps strike calls on their way (`_Wire`): a Lambda may
+die before a request is sent, and after the provider did its work but before the answer is seen. Webhooks and postbacks take the
+receiver's way in, signed, doubled, late, or not at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+from unittest import mock
+
+import httpx
+
+from numberdesk.domain.profile import ProfileKey
+from numberdesk.domain.snapshot import CommentSeen
+from numberdesk.domain.words import AssetState
+from numberdesk.providers import registry
+from numberdesk.runtime.accounts import Accounts
+from numberdesk.services.receive import CALLFIRE, TELNYX, NotTakenError, Receiver
+from tests.simulation.sides import CrashError, Truth
+from tests.support.simulators.base import SimulatorTransport
+from tests.support.simulators.callfire import CallFireSimulator
+from tests.support.simulators.clock import Clock
+from tests.support.simulators.inventory import PLANS, Wanted
+from tests.support.simulators.telesign import TeleSignSimulator
+from tests.support.simulators.telnyx import TelnyxSimulator
+from tests.support.simulators.telnyx_orders import AWAITING, DECLINED, EXCEPTION, INFO_PENDING, requirement_types
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numberdesk.domain.order import Order
+    from numberdesk.domain.settings import Timings
+    from numberdesk.providers.base import Placed, Plan, Provider
+    from tests.simulation.world import World
+    from tests.support.simulators.base import Simulator
+    from tests.support.simulators.callfire import NumberOrder
+    from tests.support.simulators.telesign import DirectOrder
+    from tests.support.simulators.telnyx_orders import Number, SubOrder
+    from tests.support.simulators.telnyx_orders import Order as TelnyxOrder
+
+TOKEN = "cG9zdGJhY2stdG9rZW4"
+"""In the path of CallFire's postbacks."""
+SECRETS: dict[str, dict[str, Any]] = {
+    "telnyx": {"api_key": "KEY-geheim-telnyx"},
+    "telesign": {"customer_id": "FFFFFFFF-EEEE-DDDD-1234-AB1234567890", "api_key": "Z2VoZWltLXRlbGVzaWdu"},
+    "callfire": {"login": "callfire-login", "password": "geheim-callfire"},
+}
+_VETTED = ("DE", "DE", "NL")
+_ADAPTER = registry.adapter
+_CONNECT, _READ = timedelta(seconds=5), timedelta(seconds=20)
+
+# What passes by itself, although it comes as a client's fault: `errors[].code` of Telnyx, on any call.
+_PASSING = {"10007": 400, "10008": 422, "10036": 422, "10037": 400}
+_BLOCKS = {
+    "telnyx": ["20100", "20017", "10038"],
+    "telesign": ["-10030", "-30001"],
+    "callfire": ["insufficient funds", "the account is locked"],
+}
+_CALLFIRE_ENDS = ["FINISHED", "ADJUSTED", "PARTIALLY_ADJUSTED", "ERRORED", "VOID", "REJECTED", "PAYMENT_ERROR"]
+_CALLFIRE_FAILED = frozenset({"ERRORED", "VOID", "REJECTED", "PAYMENT_ERROR", "ACH_ERROR"})
+_CALLFIRE_OVER = _CALLFIRE_FAILED | {"FINISHED", "ADJUSTED", "PARTIALLY_ADJUSTED"}
+_CALLFIRE_WAITS = frozenset({"WAIT_FOR_PAYMENT", "APPROVE_TIER_ONE", "APPROVE_TIER_TWO"})
+
+
+@dataclass
+class Seen(Truth):
+    """An order as its simulator has it at this moment."""
+
+    is_over: bool
+    is_owing: bool
+    is_moving: bool
+
+    @property
+    def over(self) -> bool:
+        return self.is_over
+
+    @property
+    def owes(self) -> bool:
+        return self.is_owing
+
+    @property
+    def moves(self) -> bool:
+        return self.is_moving
+
+
+class _WorldClock(Clock):
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    def now(self) -> datetime:
+        return self._world.time
+
+
+class Simulated:
+    """Telnyx, TeleSign and CallFire, behind their real adapters (`sides.Side`)."""
+
+    def __init__(self, world: World, store: Any, timings: Timings) -> None:
+        self.world = world
+        self.random = world.random
+        clock, seed = _WorldClock(world), self.random.getrandbits(30)
+        self.telnyx = TelnyxSimulator(
+            clock,
+            seed,
+            keys=[SECRETS["telnyx"]["api_key"]],
+            private_key=self.random.randbytes(32),
+            webhook_urls=[TELNYX],
+        )
+        self.telesign = TeleSignSimulator(clock, seed, **SECRETS["telesign"])
+        self.callfire = CallFireSimulator(clock, seed, **SECRETS["callfire"], postback_urls=[f"/{TOKEN}"])
+        self.simulators: dict[str, Simulator] = {
+            "telnyx": self.telnyx,
+            "telesign": self.telesign,
+            "callfire": self.callfire,
+        }
+        for simulator in self.simulators.values():
+            simulator.outbox.send = self.receive
+        self._settle_in()
+        settings: dict[str, dict[str, Any]] = {
+            "telesign": {"auth": self.random.choice(["basic", "digest"])},
+            "callfire": {"v2_find": self.random.random() < 0.7},
+        }
+        self.secrets = {
+            f"numberdesk/{name}/default": json.dumps({**secret, "settings": settings.get(name, {})})
+            for name, secret in SECRETS.items()
+        }
+        self.accounts = Accounts(
+            cast("Any", self), store, world, timings, stack="numberdesk", extra_hosts=frozenset(), local_run=False
+        )
+        self.receiver = Receiver(
+            telnyx_keys=[("default", self.telnyx.public_key())],
+            callfire_digests=[("default", hashlib.sha256(TOKEN.encode()).hexdigest())],
+            tolerance=timedelta(minutes=5),
+            body_limit=1_000_000,
+            send=self._enqueue,
+        )
+        self.placing: list[str] = []
+        """The references of the purchases under way, the innermost last."""
+        self.references: dict[str, str] = {}
+        """By the provider's order id: CallFire's orders bear none."""
+        self.history: dict[str, list[tuple[datetime, datetime | None]]] = defaultdict(list)
+        self.given: dict[str, list[str]] = defaultdict(list)
+
+    def _settle_in(self) -> None:
+        """What the providers are like in this history."""
+        dice = self.random
+        lag = dice.choice([0, 0, 30, 600, 14400])
+        self._configure(
+            self.telnyx,
+            list_lag_seconds=lag,
+            deadline_seconds=self.world.some_time().total_seconds(),
+            auto_cancel_status=dice.choice(["cancelled", "failure"]),
+            mixed_status=dice.choice(["failure", "success"]),
+            fuzzy_reference=dice.random() < 0.3,
+            requirement_status_everywhere=dice.random() < 0.5,
+            most_search_results=dice.choice([None, None, 10]),
+            numbers_error_status=dice.choice([409, 422]),
+            vetting_seconds=dice.choice([60, 3600]),
+            activation_seconds=dice.choice([2, 600]),
+            registered_webhooks=False,
+        )
+        self._configure(self.telesign, list_lag_seconds=lag, list_hides=dice.random() < 0.1)
+        self._configure(
+            self.callfire,
+            v2_lag_seconds=lag,
+            v2_enabled=dice.random() < 0.8,
+            v2_ordered_is_bought=dice.random() < 0.3,
+            prefixes=dice.choice(["vendor", "swapped", "numbered"]),
+            with_tax=dice.random() < 0.5,
+            postback_format=dice.choice(["XML", "JSON"]),
+            finish_seconds=dice.choice([4, 900]),
+        )
+        for simulator in self.simulators.values():
+            simulator.delivery(newest_first=dice.random() < 0.5)
+
+    @staticmethod
+    def _configure(simulator: Simulator, **settings: Any) -> None:
+        """Change those settings that the simulator has."""
+        known = simulator.configure()
+        simulator.configure(**{name: value for name, value in settings.items() if name in known})
+
+    # Reaching them
+
+    def get_secret_value(self, SecretId: str, **_: Any) -> dict[str, Any]:  # noqa: N803 - Secrets Manager's name
+        """Read a secret, as Secrets Manager's client does."""
+        self.world.point()
+        return {"SecretString": self.secrets[SecretId]}
+
+    def connect(
+        self, provider: str, account: str, *, fresh: bool = False, guard: Callable[[], None] = lambda: None
+    ) -> Provider:
+        with mock.patch.object(registry, "adapter", self._adapter):
+            connection = self.accounts.connect(provider, account, fresh=fresh, guard=guard)
+        return cast("Provider", _Noted(self, connection))
+
+    def refresh(self, provider: str, account: str) -> bool:
+        return self.accounts.refresh(provider, account)
+
+    def _adapter(self, provider: str) -> SimpleNamespace:
+        def build(*args: Any, **kwargs: Any) -> Provider:
+            made: Provider = _ADAPTER(provider).build(*args, **kwargs, transport=_Wire(self, provider))
+            return made
+
+        return SimpleNamespace(build=build)
+
+    # The truth
+
+    @property
+    def truths(self) -> Mapping[str, Truth]:
+        found: list[Truth] = [self._of_telnyx(it) for it in self.telnyx.life.orders.values() if it.customer_reference]
+        found += (self._of_telesign(it) for it in self.telesign._orders.values())
+        found += (self._of_callfire(it) for it in self.callfire._orders.values())
+        return {truth.id: truth for truth in found}
+
+    def _wanted(self, reference: str, bought: int) -> int:
+        order = self.world.store.orders.get(self.world.store.references.get(reference, ""))
+        return order.request.count if order else bought
+
+    def _of_telnyx(self, order: TelnyxOrder) -> Seen:
+        life, now = self.telnyx.life, self.world.time
+        whole = life.status(order)
+        numbers = {
+            number.phone_number: _number_state(number, life.status(sub), whole)
+            for sub in order.subs
+            for number in sub.numbers
+        }
+        subs = {sub.id for sub in order.subs}
+        is_open = AssetState.PENDING in numbers.values()
+        reference = order.customer_reference or ""
+        return Seen(
+            order.id,
+            reference,
+            self._wanted(reference, len(numbers)),
+            numbers,
+            is_over=not is_open,
+            is_owing=any(_owes(sub) for sub in order.subs),
+            is_moving=life._next(order) is not None or (order.stale is not None and now < order.stale[0]),
+            comments=[
+                CommentSeen(it.id, it.record_id, it.body, by_provider=it.commenter_type == "admin", at=it.created_at)
+                for it in life.comments.values()
+                if it.record_id in subs
+            ],
+            given=self.given[order.id],
+            history=self.history[order.id],
+        )
+
+    def _of_telesign(self, order: DirectOrder) -> Seen:
+        reference = self.references[order.id]
+        states = {"resolved": AssetState.ACTIVE, "cancelled": AssetState.CANCELLED, "rejected": AssetState.FAILED}
+        state = states.get(order.status, AssetState.PENDING)
+        numbers = dict.fromkeys((f"+{number}" for number in order.numbers), state)
+        return Seen(
+            order.id,
+            reference,
+            self._wanted(reference, order.quantity),
+            # One that ended with nothing has no numbers to tell how.
+            numbers or ({} if state in (AssetState.PENDING, AssetState.ACTIVE) else {"": state}),
+            is_over=order.status in states,
+            is_owing=False,
+            is_moving=order.status in ("accepted", "in progress"),
+        )
+
+    def _of_callfire(self, order: NumberOrder) -> Seen:
+        order_id = str(order.id)
+        reference = self.references[order_id]
+        got = {
+            name if group == "Keywords" else f"+{name}": AssetState.ACTIVE
+            for group, item in order.items.items()
+            for name in item.fulfilled
+        }
+        return Seen(
+            order_id,
+            reference,
+            self._wanted(reference, sum(item.ordered for item in order.items.values())),
+            got,
+            is_over=order.status in _CALLFIRE_OVER,
+            is_owing=order.status in _CALLFIRE_WAITS,
+            is_moving=order.status in ("NEW", "PROCESSING") and not order.forced,
+        )
+
+    def note(self) -> None:
+        """Keep what Telnyx shows now: each value that a deadline takes, each that is given for a requirement."""
+        now = self.world.time
+        for order in self.telnyx.life.orders.values():
+            history, given = self.history[order.id], self.given[order.id]
+            for number in (*order.numbers(), *self.telnyx.life.visible(order, now).numbers()):
+                # Telnyx shows whole seconds.
+                shown = number.deadline and number.deadline.replace(microsecond=0)
+                if shown is not None and all(shown != value for _, value in history):
+                    history.append((now, shown))
+                given += (it.value for it in number.requirements if it.value is not None and it.value not in given)
+
+    def take(self, path: str, body: bytes) -> None:
+        """Keep what was given where an order took it, and where all of it was satisfied already."""
+        content = json.loads(body or b"{}")
+        rows = content.get("regulatory_requirements") or []
+        values = [row["field_value"] for row in rows] + [content.get("requirement_group_id")]
+        for order in self.telnyx.life.orders.values():
+            ids = {order.id, *(sub.id for sub in order.subs), *(number.id for number in order.numbers())}
+            if ids & set(path.split("/")):
+                self.given[order.id] += (value for value in values if value)
+
+    # What orders and people say
+
+    def content(self, quantity: int) -> dict[str, Any]:
+        make = self.random.choice(
+            [self._telnyx_content, self._telnyx_content, self._telesign_content, self._callfire_content]
+        )
+        return make(quantity)
+
+    def _telnyx_content(self, quantity: int) -> dict[str, Any]:
+        dice = self.random
+        american: dict[str, Any] = {"country": "US"}
+        american |= dice.choice(
+            [{}, {}, {"area_code": "312"}, {"features": ["sms"]}, {"ends_with": "7"}, {"city": "Chicago"}]
+        )
+        vetted = {"country": dice.choice(_VETTED)}
+        items: list[dict[str, Any]] = [{"criteria": dice.choice([american, vetted]), "quantity": quantity}]
+        if dice.random() < 0.3:
+            # Of several kinds: one sub order each.
+            items.append({"criteria": {"country": dice.choice(["DE", "NL", "GB"])}, "quantity": dice.randint(1, 2)})
+        if dice.random() < 0.2:
+            self.world.serial += 1
+            named = [f"+1206555{self.world.serial:04}", f"+1206556{self.world.serial:04}"]
+            self.telnyx.add_inventory(
+                [{"phone_number": named[0], "country_code": "US", "phone_number_type": "local", "locality": "SEATTLE"}]
+            )
+            items.append({"numbers": named[: dice.randint(1, 2)]})
+        return {"provider": "telnyx", "items": items}
+
+    def _telesign_content(self, quantity: int) -> dict[str, Any]:
+        criteria: dict[str, Any] = {"country": "BE", "number_type": "mobile"}
+        criteria |= self.random.choice([{}, {"prefix": "32460"}, {"features": ["sms"]}])
+        items = [{"criteria": criteria, "quantity": quantity}]
+        return {"provider": "telesign", "items": items, "partial": self.random.choice(["accept", "refuse"])}
+
+    def _callfire_content(self, quantity: int) -> dict[str, Any]:
+        self.world.serial += 1
+        local = {"criteria": {"country": "US", "city": "Seattle"}, "quantity": quantity}
+        toll_free = {"criteria": {"country": "US", "number_type": "toll_free"}, "quantity": quantity}
+        others = [{"keywords": [f"WORD{self.world.serial}"]}, {"numbers": [f"+1214555{self.world.serial:04}"]}]
+        # Mostly the same: nothing but its time tells one from the other.
+        items = self.random.choice([[local], [local], [toll_free], [local, toll_free], [local, others[0]], [others[1]]])
+        return {"provider": "callfire", "items": items}
+
+    def answer(self, order: Order | None = None) -> dict[str, Any]:
+        owed = [it for it in order.requirements if not it.own] if order else []
+        types = {it.id: it for country in PLANS for it in requirement_types(country[0])}
+        chosen = self.random.choice(owed).id if owed else self.random.choice(requirement_types("DE")).id
+        wanted = types[chosen]
+        text = self.world.secret()
+        values = {
+            "address": {"kind": "address_id", "address_id": text},
+            "document": {"kind": "document_id", "document_id": text},
+            "textual": {"kind": "text", "text": self.random.choice([text, "12345678", "BV"])},
+            "datetime": {"kind": "date", "date": "2020-02-29"},
+        }
+        return {"requirement": self.random.choice([wanted.id, wanted.name]), "value": values[wanted.field_type]}
+
+    def group(self) -> str:
+        if self.random.random() < 0.2:
+            return self.world.secret()
+        content = {
+            "country_code": self.random.choice(_VETTED),
+            "phone_number_type": "local",
+            "action": "ordering",
+        }
+        group = self.telnyx.papers.new_group("default", content, self.world.time)
+        for requirement in group.requirements:
+            requirement.value = self.world.secret() if self.random.random() < 0.9 else None
+        if group.fulfilled() and self.random.random() < 0.5:
+            self.telnyx.papers.submit(group, self.world.time)
+        self.telnyx.papers.groups[group.id] = group
+        return group.id
+
+    def profile_key(self) -> ProfileKey:
+        return ProfileKey(provider="telnyx", account="default", country="DE", number_type="local")
+
+    # What befalls them
+
+    def turn_an_account(self) -> None:
+        name = self.random.choice(list(self.simulators))
+        simulator, secret = self.simulators[name], SECRETS[name]
+        if "default" in simulator._blocks or not simulator._credentials:
+            simulator.unblock()
+            self._allow(name)
+        elif self.random.random() < 0.7:
+            simulator.block(code=self.random.choice(_BLOCKS[name]))
+        else:
+            simulator.revoke(next(iter(secret.values())))
+
+    def _allow(self, name: str) -> None:
+        login, *rest = SECRETS[name].values()
+        self.simulators[name].allow(login, *rest)
+
+    def pass_time(self) -> None:
+        for simulator in self.simulators.values():
+            simulator.pump()
+
+    def due(self) -> list[datetime]:
+        return [it.due for simulator in self.simulators.values() for it in simulator.outbox.waiting]
+
+    def show_everything(self) -> None:
+        self._configure(self.telnyx, list_lag_seconds=0)
+        self._configure(self.telesign, list_lag_seconds=0, list_hides=False)
+        self._configure(self.callfire, v2_lag_seconds=0)
+
+    def calm(self) -> None:
+        for name, simulator in self.simulators.items():
+            simulator.clear_faults()
+            simulator.unblock()
+            self._allow(name)
+        for country, kind in PLANS:
+            self.telnyx.sell_out(country, kind, sold_out=False)
+        self.telesign._available.clear()
+        self.callfire._limits.clear()
+        # Somebody saw to it that the account may do what its settings say.
+        self._configure(self.callfire, v2_enabled=True)
+        self.telnyx.life.erasures.clear()
+
+    def progress(self) -> None:
+        self.pass_time()
+        providers = {self.world.store.orders[it].provider for it in sorted(self.world.store.orders)}
+        happen = {
+            "telnyx": self._telnyx_goes_on,
+            "telesign": self._telesign_goes_on,
+            "callfire": self._callfire_goes_on,
+        }
+        happen[self.random.choice(sorted(providers) or ["telnyx"])]()
+
+    def _telnyx_goes_on(self) -> None:
+        sim, dice, seconds = self.telnyx, self.random, self.world.some_time().total_seconds()
+        ids = [order.id for order in sim.life.orders.values() if order.customer_reference]
+        country = dice.choice(["US", "DE", "NL"])
+        market: list[Callable[[], object]] = [
+            lambda: sim.sell_out(country, "local"),
+            lambda: sim.sell_out(country, "local", sold_out=False),
+            lambda: sim.sell_elsewhere([it.phone_number for it in sim.inventory.find(Wanted(country, "local"), 5)]),
+            lambda: self._spoil_one_search(country),
+            lambda: sim.buy_by_hand("GB", "toll_free"),
+        ]
+        if not ids or dice.random() < 0.3:
+            dice.choice(market)()
+            return
+        order_id = dice.choice(ids)
+        order = sim.life.orders[order_id]
+        numbers = list(order.numbers())
+        number = dice.choice(numbers)
+        happen: list[tuple[float, Callable[[], object]]] = [
+            (6, lambda: sim.supply(order_id)),
+            (2, lambda: sim.reject(dice.choice(["address", "document", "textual"]), "not legible", order=order_id)),
+            (2, lambda: sim.extend_deadline(seconds, order_id)),
+            (1, lambda: sim.extend_deadline(-seconds / 4, order_id)),
+            (1, lambda: sim.erase_deadline(order_id)),
+            (1, lambda: sim.erase_deadlines_before(seconds / 2, order_id)),
+            (1, lambda: number.deadline and sim.set_number_deadline(number.phone_number, self._soon())),
+            (1, lambda: sim.grant_extension(seconds, order_id, after_seconds=600)),
+            (2, lambda: sim.comment(order_id, "please call us back")),
+            (0.3, lambda: sim.cancel(order_id)),
+            (0.5, lambda: sim.cancel(order_id, country_code=number.country_code)),
+            (1, lambda: sim.fail_sub_order(order_id, numbers=1)),
+            (0.3, lambda: self._delete(order)),
+            (1, lambda: sim.late_get(dice.choice([5, 120]), order_id)),
+            (1, lambda: sim.webhooks(order_id, copies=dice.randint(1, 3), delay_seconds=dice.choice([0, 90, 3600]))),
+            (0.5, lambda: sim.webhooks(order_id, off=True)),
+            (1, lambda: sim.send_webhook(order_id, copies=2)),
+            (1, lambda: self._forge(order_id)),
+        ]
+        [(_, it)] = dice.choices(happen, [weight for weight, _ in happen])
+        it()
+
+    def _soon(self) -> str:
+        return (self.world.time + self.world.some_time()).replace(microsecond=0).isoformat()
+
+    def _delete(self, order: TelnyxOrder) -> None:
+        if all(it.status == "success" and it.requirements_status != "deleted" for it in order.numbers()):
+            self.telnyx.delete_numbers(order.id)
+
+    def _forge(self, order_id: str) -> None:
+        old = self.random.random() < 0.5
+        forged = self.telnyx.signed_webhook(order_id, wrong_key=not old, age_seconds=900 if old else 0)
+        taken = self.receive(TELNYX, forged["headers"], forged["body"].encode())
+        assert taken != 200, "a forged or replayed webhook was taken in"
+
+    def _spoil_one_search(self, country: str) -> None:
+        """Forbid this kind of search, and no other call."""
+        body = _telnyx_error("10038", "Feature not permitted at this account level")
+        # The searches are told apart by what they look for; a fault is not: the next one it is, whichever that be.
+        self.telnyx.fault("search", "status", 1, status=403, body=body, content_type="application/json")
+
+    def _telesign_goes_on(self) -> None:
+        sim, dice = self.telesign, self.random
+        ids = [*sim._orders] or ["*"]
+        happen: list[tuple[float, Callable[[], object]]] = [
+            (1, lambda: sim.available("BE", "mobile", dice.randint(0, 2))),
+            (1, sim._available.clear),
+            (1, lambda: sim.end_as(dice.choice(["rejected", "resolved", "on hold"]), dice.choice(ids))),
+            (1, lambda: sim.pace(dice.choice([2, 600]), dice.choice([5, 3600]), dice.choice(ids))),
+            (0.5, lambda: sim.buy_by_hand("GB", "local")),
+        ]
+        [(_, it)] = dice.choices(happen, [weight for weight, _ in happen])
+        it()
+
+    def _callfire_goes_on(self) -> None:
+        sim, dice = self.callfire, self.random
+        ids = [str(order_id) for order_id in sim._orders] or ["*"]
+        waiting = [str(it.id) for it in sim._orders.values() if it.status in ("NEW", "PROCESSING")]
+        happen: list[tuple[float, Callable[[], object]]] = [
+            (2, lambda: sim.end_as(dice.choice(_CALLFIRE_ENDS), dice.choice(ids))),
+            (1, lambda: sim.limit_bulk(local=dice.randint(0, 3), toll_free=dice.randint(0, 3))),
+            (1, sim._limits.clear),
+            (1, lambda: [sim.set_status(dice.choice(["WAIT_FOR_PAYMENT", "ON_HOLD"]), it) for it in waiting[:1]]),
+            (1, lambda: sim.postbacks(dice.choice(ids), copies=2, delay_seconds=dice.choice([0, 600]))),
+            (0.5, sim.buy_by_hand),
+        ]
+        [(_, it)] = dice.choices(happen, [weight for weight, _ in happen])
+        it()
+
+    # Calls on their way
+
+    def mishap(self, provider: str, request: httpx.Request) -> None:
+        """Script what befalls this one call, if anything does."""
+        simulator, world, dice = self.simulators[provider], self.world, self.random
+        kind: Any
+        passing = list(_PASSING.items()) if provider == "telnyx" else []
+        if request.method == "GET":
+            if not world.happens("unreadable"):
+                return
+            kinds = ["status", "throttle", "drop_before", "lose_answer", "slow", "nonsense", "truncated"]
+            kind = dice.choice([*kinds, *(["code"] if passing else [])])
+        elif world.happens("not_sent"):
+            kind = dice.choice(["drop_before", "throttle"])
+        elif world.happens("lost_answer"):
+            kinds = ["lose_answer", "status_after", "nonsense", "truncated", "slow", "status"]
+            kind = dice.choice([*kinds, *(["code"] if passing else [])])
+        elif provider == "telnyx" and request.url.path.endswith("/number_orders") and world.happens("refused"):
+            wanted = [it["phone_number"] for it in json.loads(request.content)["phone_numbers"]]
+            self.telnyx.sell_elsewhere(wanted[:1])
+            return
+        else:
+            return
+        if kind == "code":
+            code, status = dice.choice(passing)
+            body = _telnyx_error(code, "Unexpected error")
+            simulator.fault("*", "status", 1, status=status, body=body, content_type="application/json")
+        elif kind == "throttle":
+            simulator.fault("*", "throttle", 1, retry_after=dice.choice([None, "1", "90"]))
+        else:
+            simulator.fault("*", kind, 1, status=dice.choice([500, 502, 503, 504]), seconds=dice.choice([1, 60]))
+
+    def receive(self, url: str, headers: dict[str, str], body: bytes) -> int:
+        """Take a notification in as receive_webhook does, and give the HTTP status."""
+        if self.world.happens("no_webhook"):
+            return 503
+        event = {
+            "resource": TELNYX if url == TELNYX else CALLFIRE,
+            "headers": headers,
+            "pathParameters": {"token": url.removeprefix("/")},
+            "body": base64.b64encode(body).decode(),
+            "isBase64Encoded": True,
+        }
+        try:
+            self.receiver.take_in(event, self.world.now())
+            # Taken in, and the answer may be lost: the provider sends it again.
+            self.world.point()
+        except CrashError:
+            return 502
+        except NotTakenError as refusal:
+            return refusal.status
+        return 200
+
+    def _enqueue(self, message: str) -> None:
+        self.world.point()
+        self.world.put("sync", message, timedelta(seconds=self.random.choice([0, 0, 1, 60, 3600])))
+
+
+class _Noted:
+    """An adapter of which the world knows what it is buying for: CallFire's orders bear no reference."""
+
+    def __init__(self, side: Simulated, connection: Provider) -> None:
+        self._side, self._connection = side, connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def place(self, plan: Plan, reference: str) -> Placed:
+        self._side.placing.append(reference)
+        try:
+            return self._connection.place(plan, reference)
+        finally:
+            self._side.placing.pop()
+
+
+class _Wire(httpx.BaseTransport):
+    """The network between an adapter and its simulator."""
+
+    def __init__(self, side: Simulated, provider: str) -> None:
+        self._side = side
+        self._provider = provider
+        self._simulator = side.simulators[provider]
+        self._inner = SimulatorTransport(self._simulator)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        world, began = self._side.world, self._side.world.time
+        world.point()
+        if world.time - began >= _CONNECT:
+            # Others ran meanwhile, one after the other; a connection stands sooner or not at all.
+            raise httpx.ConnectTimeout("too long", request=request)
+        self._side.mishap(self._provider, request)
+        try:
+            response = self._inner.handle_request(request)
+        except httpx.ReadTimeout:
+            world.time += _READ
+            raise
+        finally:
+            self._worked(request)
+        world.point()
+        return response
+
+    def _worked(self, request: httpx.Request) -> None:
+        """The provider did what it was asked, or refused it: whatever is seen of that, it is so now."""
+        side = self._side
+        for sale in self._simulator._ledger.sales:
+            if sale.order_id not in side.references:
+                side.references[sale.order_id] = side.placing[-1]
+        if self._provider == "telnyx":
+            last = self._simulator._ledger.requests[-1]
+            if request.method in ("PATCH", "POST") and (last.status < 400 or last.status == 422):
+                side.take(request.url.path, request.content)
+            side.note()
+
+
+def _telnyx_error(code: str, title: str) -> str:
+    return json.dumps({"errors": [{"code": code, "title": title, "detail": title}]})
+
+
+def _owes(sub: SubOrder) -> bool:
+    return any(
+        number.status == "pending"
+        and sub.ended is None
+        and (
+            number.requirements_status in (INFO_PENDING, EXCEPTION)
+            or any(it.status in (AWAITING, DECLINED) for it in number.requirements)
+        )
+        for number in sub.numbers
+    )
+
+
+def _number_state(number: Number, sub: str, whole: str) -> AssetState:
+    if number.requirements_status == "deleted" and number.status == "success":
+        return AssetState.DELETED
+    if number.status == "success":
+        return AssetState.ACTIVE
+    if number.status == "failure":
+        is_cancelled = "cancelled" in (number.requirements_status, sub, whole)
+        return AssetState.CANCELLED if is_cancelled else AssetState.FAILED
+    return AssetState.PENDING

@@ -58,8 +58,19 @@ _VETTED = ("DE", "DE", "NL")
 _ADAPTER = registry.adapter
 _CONNECT, _READ = timedelta(seconds=5), timedelta(seconds=20)
 
-# What passes by itself, although it comes as a client's fault: `errors[].code` of Telnyx, on any call.
+# What passes by itself, although it comes as a client's fault: `errors[].code` of Telnyx, and its HTTP status.
 _PASSING = {"10007": 400, "10008": 422, "10036": 422, "10037": 400}
+_FILTERS: list[tuple[str, ...]] = [(), ("national_destination_code",), ("country_code",), ("phone_number][ends_with",)]
+_AS_DOCUMENTED = {"deadline_notation": "iso", "number_notation": "e164", "status_notation": "text"}
+# What values become for a while: nobody can read these.
+_DRIFT: list[dict[str, str]] = [
+    {"deadline_notation": "text"},
+    {"deadline_notation": "far"},
+    {"number_notation": "integer"},
+    {"number_notation": "masked"},
+    {"status_notation": "object"},
+    {"status_notation": "upper"},
+]
 _BLOCKS = {
     "telnyx": ["20100", "20017", "10038"],
     "telesign": ["-10030", "-30001"],
@@ -167,7 +178,12 @@ class Simulated:
             vetting_seconds=dice.choice([60, 3600]),
             activation_seconds=dice.choice([2, 600]),
             registered_webhooks=False,
+            nothing_found_status=dice.choice([400, 422]),
+            page_size=dice.choice([1, 20]),
+            deadline_notation=dice.choice(["iso", "iso", "seconds", "milliseconds"]),
         )
+        # Sub orders of one order have deadlines of their own.
+        self.telnyx.set_deadline(self.world.some_time().total_seconds(), country_code="NL")
         self._configure(self.telesign, list_lag_seconds=lag, list_hides=dice.random() < 0.1)
         self._configure(
             self.callfire,
@@ -178,6 +194,9 @@ class Simulated:
             with_tax=dice.random() < 0.5,
             postback_format=dice.choice(["XML", "JSON"]),
             finish_seconds=dice.choice([4, 900]),
+            notation=dice.choice(["eleven", "eleven", "ten", "plus", "hyphens", "commas", "elements"]),
+            ignores_filters=dice.random() < 0.2,
+            nothing_found=dice.choice([200, 404]),
         )
         for simulator in self.simulators.values():
             simulator.delivery(newest_first=dice.random() < 0.5)
@@ -187,6 +206,10 @@ class Simulated:
         """Change those settings that the simulator has."""
         known = simulator.configure()
         simulator.configure(**{name: value for name, value in settings.items() if name in known})
+
+    def _do(self, control: str, *args: Any, **kwargs: Any) -> None:
+        """Use one of Telnyx's controls, if the simulator has it."""
+        getattr(self.telnyx, control, lambda *_, **__: None)(*args, **kwargs)
 
     # Reaching them
 
@@ -325,7 +348,7 @@ class Simulated:
         )
         vetted = {"country": dice.choice(_VETTED)}
         items: list[dict[str, Any]] = [{"criteria": dice.choice([american, vetted]), "quantity": quantity}]
-        if dice.random() < 0.3:
+        if dice.random() < 0.5:
             # Of several kinds: one sub order each.
             items.append({"criteria": {"country": dice.choice(["DE", "NL", "GB"])}, "quantity": dice.randint(1, 2)})
         if dice.random() < 0.2:
@@ -421,6 +444,9 @@ class Simulated:
             self._allow(name)
         for country, kind in PLANS:
             self.telnyx.sell_out(country, kind, sold_out=False)
+            self._do("forbid", country, kind, code=None)
+            self._do("hide", country, kind, hidden=False)
+        self._configure(self.telnyx, ignored_filters=(), **_AS_DOCUMENTED)
         self.telesign._available.clear()
         self.callfire._limits.clear()
         # Somebody saw to it that the account may do what its settings say.
@@ -445,7 +471,12 @@ class Simulated:
             lambda: sim.sell_out(country, "local"),
             lambda: sim.sell_out(country, "local", sold_out=False),
             lambda: sim.sell_elsewhere([it.phone_number for it in sim.inventory.find(Wanted(country, "local"), 5)]),
-            lambda: self._spoil_one_search(country),
+            lambda: self._forbid_search(country),
+            lambda: self._do("hide", country),
+            lambda: self._do("hide", country, hidden=False),
+            lambda: self._configure(sim, ignored_filters=dice.choice(_FILTERS)),
+            lambda: self._configure(sim, **dice.choice(_DRIFT)),
+            lambda: self._configure(sim, **_AS_DOCUMENTED),
             lambda: sim.buy_by_hand("GB", "toll_free"),
         ]
         if not ids or dice.random() < 0.3:
@@ -466,7 +497,7 @@ class Simulated:
             (1, lambda: sim.grant_extension(seconds, order_id, after_seconds=600)),
             (2, lambda: sim.comment(order_id, "please call us back")),
             (0.3, lambda: sim.cancel(order_id)),
-            (0.5, lambda: sim.cancel(order_id, country_code=number.country_code)),
+            (1.5, lambda: sim.cancel(order_id, country_code=number.country_code)),
             (1, lambda: sim.fail_sub_order(order_id, numbers=1)),
             (0.3, lambda: self._delete(order)),
             (1, lambda: sim.late_get(dice.choice([5, 120]), order_id)),
@@ -491,11 +522,9 @@ class Simulated:
         taken = self.receive(TELNYX, forged["headers"], forged["body"].encode())
         assert taken != 200, "a forged or replayed webhook was taken in"
 
-    def _spoil_one_search(self, country: str) -> None:
-        """Forbid this kind of search, and no other call."""
-        body = _telnyx_error("10038", "Feature not permitted at this account level")
-        # The searches are told apart by what they look for; a fault is not: the next one it is, whichever that be.
-        self.telnyx.fault("search", "status", 1, status=403, body=body, content_type="application/json")
+    def _forbid_search(self, country: str) -> None:
+        """Forbid this kind of search, and no other call, or allow it again."""
+        self._do("forbid", country, code=self.random.choice(["10038", None]))
 
     def _telesign_goes_on(self) -> None:
         sim, dice = self.telesign, self.random
@@ -531,7 +560,7 @@ class Simulated:
         """Script what befalls this one call, if anything does."""
         simulator, world, dice = self.simulators[provider], self.world, self.random
         kind: Any
-        passing = list(_PASSING.items()) if provider == "telnyx" else []
+        passing = list(_PASSING.items()) if provider == "telnyx" and hasattr(simulator, "refuse") else []
         if request.method == "GET":
             if not world.happens("unreadable"):
                 return
@@ -575,7 +604,9 @@ class Simulated:
         except CrashError:
             return 502
         except NotTakenError as refusal:
+            self.world.asked["notifications refused"] += 1
             return refusal.status
+        self.world.asked["webhooks taken" if url == TELNYX else "postbacks taken"] += 1
         return 200
 
     def _enqueue(self, message: str) -> None:

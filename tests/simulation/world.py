@@ -127,6 +127,9 @@ class World:
         self.next_inventory = START
         self.asked: Counter[str] = Counter()
         """What people asked for and was taken, and what was not, by the problem."""
+        self.log = _Log()
+        self.broken: Counter[str] = Counter()
+        """What came out of a handler, by its type: the message comes again."""
         timings = Timings()
         door: Any = _Door(self)
         self.side: Side = Simulated(self, door, timings) if live else StandIn(self)
@@ -137,7 +140,7 @@ class World:
             sync_queue=_Queue(self, "sync"),
             clock=self,
             meter=self,
-            log=_Silence(),
+            log=self.log,
             timings=timings,
             zone=ZoneInfo("Europe/Berlin"),
         )
@@ -147,7 +150,7 @@ class World:
         self.gate_desk = GateDesk(door, self, timings)
         self.stocktaker = Stocktaker(desk)
         self.waker = Waker(door, desk.order_queue, desk.sync_queue, self, self)
-        self.publisher = Publisher(door, self, self, self, _Silence())
+        self.publisher = Publisher(door, self, self, self, self.log)
         # As the first sweep does, long before the first order: a copy of the table holds whose it was.
         self.store.gate()
 
@@ -339,9 +342,10 @@ class World:
                 self.syncer.handle(json.loads(message.body))
         except CrashError:
             return
-        except Exception:
+        except Exception as error:
             if not any(vars(self.faults).values()):
                 raise
+            self.broken[type(error).__name__] += 1
             return
         if message in self.queues[name]:
             self.queues[name].remove(message)
@@ -505,9 +509,16 @@ class _Door:
         return call
 
 
-class _Silence:
-    def append_keys(self, **keys: Any) -> None: ...
+class _Log:
+    """A log that keeps its lines, as they would be written."""
 
-    def info(self, msg: object, *, extra: dict[str, Any] | None = None) -> None: ...
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def append_keys(self, **keys: Any) -> None:
+        self.lines.append(str(keys))
+
+    def info(self, msg: object, *, extra: dict[str, Any] | None = None) -> None:
+        self.lines.append(f"{msg} {extra}")
 
     warning = error = exception = info

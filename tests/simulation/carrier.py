@@ -88,7 +88,7 @@ class StandIn:
     def answer(self, order: Order | None = None) -> dict[str, Any]:
         return {"requirement": "r1", "value": {"kind": "document_id", "document_id": self.world.secret()}}
 
-    def group(self) -> str:
+    def group(self, order: Order) -> str:
         return self.world.secret()
 
     def profile_key(self) -> ProfileKey:

@@ -80,8 +80,8 @@ class Side(Providers, Protocol):
     def answer(self, order: Order | None = None) -> dict[str, Any]:
         """Give a value for something that an order owes, or that such an order will."""
 
-    def group(self) -> str:
-        """Give the id of a requirement group, good or bad."""
+    def group(self, order: Order) -> str:
+        """Give the id of a requirement group for an order, good or bad."""
 
     def profile_key(self) -> ProfileKey:
         """Say for which numbers somebody keeps a profile."""

@@ -342,12 +342,12 @@ class Simulated:
 
     def _telnyx_content(self, quantity: int) -> dict[str, Any]:
         dice = self.random
-        american: dict[str, Any] = {"country": "US"}
+        american: dict[str, Any] = {"country": "US"}  # these owe nothing
         american |= dice.choice(
             [{}, {}, {"area_code": "312"}, {"features": ["sms"]}, {"ends_with": "7"}, {"city": "Chicago"}]
         )
         vetted = {"country": dice.choice(_VETTED)}
-        items: list[dict[str, Any]] = [{"criteria": dice.choice([american, vetted]), "quantity": quantity}]
+        items: list[dict[str, Any]] = [{"criteria": dice.choice([american, vetted, vetted]), "quantity": quantity}]
         if dice.random() < 0.5:
             # Of several kinds: one sub order each.
             items.append({"criteria": {"country": dice.choice(["DE", "NL", "GB"])}, "quantity": dice.randint(1, 2)})
@@ -389,11 +389,12 @@ class Simulated:
         }
         return {"requirement": self.random.choice([wanted.id, wanted.name]), "value": values[wanted.field_type]}
 
-    def group(self) -> str:
-        if self.random.random() < 0.2:
+    def group(self, order: Order) -> str:
+        if self.random.random() < 0.1:
             return self.world.secret()
+        countries = [it.country for it in order.sub_orders if it.country in _VETTED]
         content = {
-            "country_code": self.random.choice(_VETTED),
+            "country_code": self.random.choice(countries or _VETTED),
             "phone_number_type": "local",
             "action": "ordering",
         }
@@ -487,15 +488,15 @@ class Simulated:
         numbers = list(order.numbers())
         number = dice.choice(numbers)
         happen: list[tuple[float, Callable[[], object]]] = [
-            (6, lambda: sim.supply(order_id)),
-            (2, lambda: sim.reject(dice.choice(["address", "document", "textual"]), "not legible", order=order_id)),
+            (3, lambda: sim.supply(order_id)),
+            (4, lambda: sim.reject(dice.choice(["address", "document", "textual"]), "not legible", order=order_id)),
             (2, lambda: sim.extend_deadline(seconds, order_id)),
             (1, lambda: sim.extend_deadline(-seconds / 4, order_id)),
             (1, lambda: sim.erase_deadline(order_id)),
             (1, lambda: sim.erase_deadlines_before(seconds / 2, order_id)),
             (1, lambda: number.deadline and sim.set_number_deadline(number.phone_number, self._soon())),
             (1, lambda: sim.grant_extension(seconds, order_id, after_seconds=600)),
-            (2, lambda: sim.comment(order_id, "please call us back")),
+            (3, lambda: sim.comment(order_id, "please call us back")),
             (0.3, lambda: sim.cancel(order_id)),
             (1.5, lambda: sim.cancel(order_id, country_code=number.country_code)),
             (1, lambda: sim.fail_sub_order(order_id, numbers=1)),

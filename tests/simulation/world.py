@@ -259,13 +259,14 @@ class World:
         order_id = self.random.choice(sorted(at_the_carrier if sensible else self.store.orders))
         by = self.random.choice(["ada", "bob"])
         answers = [Answer.model_validate(self.side.answer(self.store.orders[order_id]))]
+        group_id = self.side.group(self.store.orders[order_id])
         again = self.random.random() < 0.2
         wishes: list[tuple[float, str, Callable[[], object]]] = [
             (6, "supply", lambda: self.clerk.supply(order_id, answers, by, again=again)),
             (2, "comment", lambda: self.clerk.comment(order_id, self.secret(), by)),
             (3, "extend", lambda: self.clerk.extend(order_id, by)),
-            (3, "group", lambda: self.clerk.attach_group(order_id, self.side.group(), by, again=again)),
-            (0.4, "cancel", lambda: self.clerk.cancel(order_id, by)),
+            (6 if self.is_live else 3, "group", lambda: self.clerk.attach_group(order_id, group_id, by, again=again)),
+            (0.2 if self.is_live else 0.4, "cancel", lambda: self.clerk.cancel(order_id, by)),
             (1, "sync", lambda: self.clerk.sync(order_id, by)),
             (1, "on it", lambda: self.clerk.acknowledge(order_id, self.time + timedelta(hours=3), by)),
             (1, "read", lambda: self.clerk.mark_read(order_id, self.some_comment(order_id), by)),

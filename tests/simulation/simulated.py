@@ -569,7 +569,8 @@ class Simulated:
             kind = dice.choice([*kinds, *(["code"] if passing else [])])
         elif world.happens("not_sent"):
             kind = dice.choice(["drop_before", "throttle"])
-        elif world.happens("lost_answer"):
+        # A purchase is one call of hundreds, and the one that counts.
+        elif any(world.happens("lost_answer") for _ in range(3 if self.placing else 1)):
             kinds = ["lose_answer", "status_after", "nonsense", "truncated", "slow", "status"]
             kind = dice.choice([*kinds, *(["code"] if passing else [])])
         elif provider == "telnyx" and request.url.path.endswith("/number_orders") and world.happens("refused"):

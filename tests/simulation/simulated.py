@@ -165,8 +165,7 @@ class Simulated:
         """What the providers are like in this history."""
         dice = self.random
         lag = dice.choice([0, 0, 30, 600, 14400])
-        self._configure(
-            self.telnyx,
+        self.telnyx.configure(
             list_lag_seconds=lag,
             deadline_seconds=self.world.some_time().total_seconds(),
             auto_cancel_status=dice.choice(["cancelled", "failure"]),
@@ -184,9 +183,8 @@ class Simulated:
         )
         # Sub orders of one order have deadlines of their own.
         self.telnyx.set_deadline(self.world.some_time().total_seconds(), country_code="NL")
-        self._configure(self.telesign, list_lag_seconds=lag, list_hides=dice.random() < 0.1)
-        self._configure(
-            self.callfire,
+        self.telesign.configure(list_lag_seconds=lag, list_hides=dice.random() < 0.1)
+        self.callfire.configure(
             v2_lag_seconds=lag,
             v2_enabled=dice.random() < 0.8,
             v2_ordered_is_bought=dice.random() < 0.3,
@@ -194,22 +192,16 @@ class Simulated:
             with_tax=dice.random() < 0.5,
             postback_format=dice.choice(["XML", "JSON"]),
             finish_seconds=dice.choice([4, 900]),
-            notation=dice.choice(["eleven", "eleven", "ten", "plus", "hyphens", "commas", "elements"]),
-            ignores_filters=dice.random() < 0.2,
-            nothing_found=dice.choice([200, 404]),
         )
+        live = {
+            "notation": dice.choice(["eleven", "eleven", "ten", "plus", "hyphens", "commas", "elements"]),
+            "ignores_filters": dice.random() < 0.2,
+            "nothing_found": dice.choice([200, 404]),
+        }
+        known = self.callfire.configure()
+        self.callfire.configure(**{name: value for name, value in live.items() if name in known})
         for simulator in self.simulators.values():
             simulator.delivery(newest_first=dice.random() < 0.5)
-
-    @staticmethod
-    def _configure(simulator: Simulator, **settings: Any) -> None:
-        """Change those settings that the simulator has."""
-        known = simulator.configure()
-        simulator.configure(**{name: value for name, value in settings.items() if name in known})
-
-    def _do(self, control: str, *args: Any, **kwargs: Any) -> None:
-        """Use one of Telnyx's controls, if the simulator has it."""
-        getattr(self.telnyx, control, lambda *_, **__: None)(*args, **kwargs)
 
     # Reaching them
 
@@ -434,9 +426,9 @@ class Simulated:
         return [it.due for simulator in self.simulators.values() for it in simulator.outbox.waiting]
 
     def show_everything(self) -> None:
-        self._configure(self.telnyx, list_lag_seconds=0)
-        self._configure(self.telesign, list_lag_seconds=0, list_hides=False)
-        self._configure(self.callfire, v2_lag_seconds=0)
+        self.telnyx.configure(list_lag_seconds=0)
+        self.telesign.configure(list_lag_seconds=0, list_hides=False)
+        self.callfire.configure(v2_lag_seconds=0)
 
     def calm(self) -> None:
         for name, simulator in self.simulators.items():
@@ -445,13 +437,13 @@ class Simulated:
             self._allow(name)
         for country, kind in PLANS:
             self.telnyx.sell_out(country, kind, sold_out=False)
-            self._do("forbid", country, kind, code=None)
-            self._do("hide", country, kind, hidden=False)
-        self._configure(self.telnyx, ignored_filters=(), **_AS_DOCUMENTED)
+            self.telnyx.forbid(country, kind, code=None)
+            self.telnyx.hide(country, kind, hidden=False)
+        self.telnyx.configure(ignored_filters=(), **_AS_DOCUMENTED)
         self.telesign._available.clear()
         self.callfire._limits.clear()
         # Somebody saw to it that the account may do what its settings say.
-        self._configure(self.callfire, v2_enabled=True)
+        self.callfire.configure(v2_enabled=True)
         self.telnyx.life.erasures.clear()
 
     def progress(self) -> None:
@@ -472,12 +464,12 @@ class Simulated:
             lambda: sim.sell_out(country, "local"),
             lambda: sim.sell_out(country, "local", sold_out=False),
             lambda: sim.sell_elsewhere([it.phone_number for it in sim.inventory.find(Wanted(country, "local"), 5)]),
-            lambda: self._forbid_search(country),
-            lambda: self._do("hide", country),
-            lambda: self._do("hide", country, hidden=False),
-            lambda: self._configure(sim, ignored_filters=dice.choice(_FILTERS)),
-            lambda: self._configure(sim, **dice.choice(_DRIFT)),
-            lambda: self._configure(sim, **_AS_DOCUMENTED),
+            lambda: sim.forbid(country, code=dice.choice(["10038", None])),
+            lambda: sim.hide(country),
+            lambda: sim.hide(country, hidden=False),
+            lambda: sim.configure(ignored_filters=dice.choice(_FILTERS)),
+            lambda: sim.configure(**dice.choice(_DRIFT)),
+            lambda: sim.configure(**_AS_DOCUMENTED),
             lambda: sim.buy_by_hand("GB", "toll_free"),
         ]
         if not ids or dice.random() < 0.3:
@@ -523,10 +515,6 @@ class Simulated:
         taken = self.receive(TELNYX, forged["headers"], forged["body"].encode())
         assert taken != 200, "a forged or replayed webhook was taken in"
 
-    def _forbid_search(self, country: str) -> None:
-        """Forbid this kind of search, and no other call, or allow it again."""
-        self._do("forbid", country, code=self.random.choice(["10038", None]))
-
     def _telesign_goes_on(self) -> None:
         sim, dice = self.telesign, self.random
         ids = [*sim._orders] or ["*"]
@@ -561,7 +549,7 @@ class Simulated:
         """Script what befalls this one call, if anything does."""
         simulator, world, dice = self.simulators[provider], self.world, self.random
         kind: Any
-        passing = list(_PASSING.items()) if provider == "telnyx" and hasattr(simulator, "refuse") else []
+        passing = list(_PASSING.items()) if provider == "telnyx" else []
         if request.method == "GET":
             if not world.happens("unreadable"):
                 return
@@ -581,8 +569,7 @@ class Simulated:
             return
         if kind == "code":
             code, status = dice.choice(passing)
-            body = _telnyx_error(code, "Unexpected error")
-            simulator.fault("*", "status", 1, status=status, body=body, content_type="application/json")
+            self.telnyx.refuse("*", code, status)
         elif kind == "throttle":
             simulator.fault("*", "throttle", 1, retry_after=dice.choice([None, "1", "90"]))
         else:
@@ -670,10 +657,6 @@ class _Wire(httpx.BaseTransport):
             if request.method in ("PATCH", "POST") and (last.status < 400 or last.status == 422):
                 side.take(request.url.path, request.content)
             side.note()
-
-
-def _telnyx_error(code: str, title: str) -> str:
-    return json.dumps({"errors": [{"code": code, "title": title, "detail": title}]})
 
 
 def _owes(sub: SubOrder) -> bool:

@@ -260,6 +260,8 @@ class World:
         by = self.random.choice(["ada", "bob"])
         answers = [Answer.model_validate(self.side.answer(self.store.orders[order_id]))]
         group_id = self.side.group(self.store.orders[order_id])
+        comments = sorted(comment_id for owner, comment_id in self.store.comments if owner == order_id)
+        comment_id = self.random.choice(comments or ["none"])
         again = self.random.random() < 0.2
         wishes: list[tuple[float, str, Callable[[], object]]] = [
             (6, "supply", lambda: self.clerk.supply(order_id, answers, by, again=again)),
@@ -269,7 +271,7 @@ class World:
             (0.2 if self.is_live else 0.4, "cancel", lambda: self.clerk.cancel(order_id, by)),
             (1, "sync", lambda: self.clerk.sync(order_id, by)),
             (1, "on it", lambda: self.clerk.acknowledge(order_id, self.time + timedelta(hours=3), by)),
-            (1, "read", lambda: self.clerk.mark_read(order_id, self.some_comment(order_id), by)),
+            (4 if comments else 0.2, "read", lambda: self.clerk.mark_read(order_id, comment_id, by)),
             (1, "profile", self.make_profile),
             (2, "answer", self.answer_what_is_asked),
             (0.3 if self.store.gate().open else 3, "switch", self.turn_the_switch),
@@ -284,10 +286,6 @@ class World:
             self.asked["unread"] += 1
         else:
             self.asked[name] += 1
-
-    def some_comment(self, order_id: str) -> str:
-        known = sorted(comment_id for owner, comment_id in self.store.comments if owner == order_id)
-        return self.random.choice(known or ["none"])
 
     def turn_the_switch(self) -> None:
         self.gate_desk.turn(is_open=not self.store.gate().open, reason="the budget", by="ada")

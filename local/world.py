@@ -192,6 +192,7 @@ class World:
         wake = {"wake": {"order_id": "none", "wake_at": datetime.now(UTC).isoformat()}}
         record = {"messageId": "warm-up", "eventSource": "aws:sqs", "body": json.dumps(wake), "messageAttributes": {}}
         queued = {"Records": [record]}
+        told = json.loads((ROOT / "events" / "aws" / "notify_people.json").read_text())
         calls: list[Callable[[], object]] = [
             # Two of those that the queues, or the callers of stories, keep busy two at a time.
             *[lambda: self.stack.invoke("place_order", queued)] * 2,
@@ -199,7 +200,7 @@ class World:
             lambda: self.stack.invoke("wake_orders"),
             lambda: self.stack.invoke("take_inventory"),
             lambda: self.stack.invoke("publish_changes"),
-            lambda: self.stack.invoke("notify_people", {"Records": []}),
+            lambda: self.stack.invoke("notify_people", told),  # nobody is subscribed yet
             lambda: httpx.post(self.telnyx_url, content=b"{}", timeout=60, trust_env=False),
             *[lambda: self.api.call("GET", "/providers")] * 2,
         ]

@@ -2,11 +2,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from numberdesk.domain.market import Owned
+from numberdesk.domain.market import OnOrder, Owned
 from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.words import AssetKind, Phase
 from numberdesk.providers.base import (
-    AccountFaultError,
     NoSuchOrderError,
     NotAbleError,
     Query,
@@ -15,7 +14,7 @@ from numberdesk.providers.base import (
 )
 from numberdesk.providers.callfire.hints import read_hints
 from tests.contract.provider_cases import Bench, ProviderContract
-from tests.support.simulators.callfire import CallFireSimulator
+from tests.support.simulators.callfire import NOTATIONS, CallFireSimulator
 from tests.support.simulators.clock import Clock
 
 _LOGIN = "LOGIN-callfire"
@@ -100,10 +99,14 @@ class TestCallFire(ProviderContract):
         bench.simulator.clock.advance(86400)
         assert bench.adapter().find(bench.order(), None) == []
 
-    def test_account_without_v2_is_told_as_such(self, bench: Bench) -> None:
+    def test_account_that_v2_turns_away_buys_by_rest_1_1_and_is_not_blocked(self, bench: Bench) -> None:
         bench.simulator.configure(v2_enabled=False)
-        with pytest.raises(AccountFaultError):
-            bench.adapter().find(bench.order(), None)
+        adapter = bench.adapter()
+        assert adapter.find(bench.order(), None) == []
+        assert not adapter.can_find
+        with pytest.raises(NotAbleError):
+            bench.adapter().orders(None)
+        bench.buy()
 
     def test_partly_filled_order_is_no_match_where_v2_counts_what_was_bought(self, bench: Bench) -> None:
         bench.simulator.configure(v2_ordered_is_bought=True)
@@ -112,6 +115,54 @@ class TestCallFire(ProviderContract):
         bench.buy()
         bench.deliver()
         assert bench.adapter().find(order, None) == []
+
+    @pytest.mark.parametrize("notation", NOTATIONS)
+    @pytest.mark.parametrize("accepts", ["application/xml", "*/*"])
+    def test_what_was_bought_is_read_in_every_notation(
+        self, bench: Bench, notation: str, accepts: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if accepts == "*/*":
+            # The provider's default may become another one, whatever is asked for.
+            monkeypatch.setattr(_simulator(bench), "_wants_json", lambda: True)
+        bench.simulator.configure(notation=notation)
+        order = bench.order(bench.buy().provider_order_id)
+        bench.deliver()
+        adapter = bench.adapter()
+        snapshot = adapter.observe(order)
+        assert (snapshot.phase, snapshot.unknown_words) == (Phase.ENDED, ())
+        got = {asset.value for asset in snapshot.assets if asset.kind is AssetKind.NUMBER}
+        assert got == {f"+{number}" for number in bench.simulator.orders()[0]["numbers"]}
+        assert len(got) == 4
+        assert len(adapter.find(order, None)) == 1
+
+    def test_order_that_waits_for_payment_is_a_candidate(self, bench: Bench) -> None:
+        order = bench.order()
+        bought = bench.buy().provider_order_id
+        _simulator(bench).set_status("WAIT_FOR_PAYMENT")
+        adapter = bench.adapter()
+        assert adapter.find(order, None) == []
+        named = [it for it in adapter.candidates(order) if isinstance(it, OnOrder)]
+        assert [(it.provider_order_id, it.word) for it in named] == [(bought, "WAIT_FOR_PAYMENT")]
+
+    def test_keyword_that_renews_all_the_same_is_not_told_as_released(self, bench: Bench) -> None:
+        bench.simulator.configure(keeps_keywords=True)
+        bench.buy()
+        bench.deliver()
+        with pytest.raises(UnclearError):
+            bench.adapter().release("Chocolate", AssetKind.KEYWORD)
+        bench.simulator.configure(keeps_keywords=False)
+        assert bench.adapter().release("Chocolate", AssetKind.KEYWORD).startswith("released")
+
+    @pytest.mark.parametrize("status", [200, 400, 404])
+    def test_search_without_a_result_is_empty(self, bench: Bench, status: int) -> None:
+        bench.simulator.configure(nothing_found=status)
+        criteria = Criteria(city="Nowhere", country="US")
+        assert bench.adapter().search_numbers(Query(criteria=criteria, limit=5)) == []
+        assert bench.adapter().search_regions(Query(criteria=criteria, limit=5)) == []
+
+    def test_search_whose_filter_is_ignored_offers_nothing_else(self, bench: Bench) -> None:
+        bench.simulator.configure(ignores_filters=True)
+        assert bench.adapter().search_numbers(Query(criteria=Criteria(prefix="1206", country="US"), limit=5)) == []
 
     def test_pace_of_one_call_a_second_is_never_too_fast(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
@@ -232,7 +283,7 @@ class TestCallFire(ProviderContract):
         adapter = bench.adapter()
         assert not adapter.can_find
         assert adapter.find(order, None) == []
-        named = {it.value for it in adapter.candidates(order)}
+        named = {it.value for it in adapter.candidates(order) if isinstance(it, Owned)}
         assert {"+12065550143", "Chocolate", "VANILLA", twin} < named
         assert {before, other, "CHOCOLATE"}.isdisjoint(named)
         assert len(named) == order.request.count + 1

@@ -2,12 +2,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from numberdesk.domain.market import OnOrder
 from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.words import Phase
 from numberdesk.providers.base import AccountFaultError, Query, RefusedError, UnclearError
 from tests.contract.provider_cases import Bench, ProviderContract
 from tests.support.simulators.clock import Clock
-from tests.support.simulators.telesign import TeleSignSimulator
+from tests.support.simulators.telesign import NOTATIONS, TeleSignSimulator
 
 _CUSTOMER_ID = "CUSTOMER-telesign"
 _API_KEY = "dGVsZXNpZ24gc2VjcmV0"
@@ -62,6 +63,35 @@ class TestTeleSign(ProviderContract):
         bench.deliver()
         snapshot = bench.adapter().observe(bench.order(bought.provider_order_id))
         assert (snapshot.phase, snapshot.assets) == (Phase.FAILED, ())
+
+    @pytest.mark.parametrize("notation", NOTATIONS)
+    def test_what_was_bought_is_read_in_every_notation(self, bench: Bench, notation: str) -> None:
+        bench.simulator.configure(notation=notation)
+        order = bench.order(bench.buy().provider_order_id)
+        bench.deliver()
+        snapshot = bench.adapter().observe(order)
+        assert (snapshot.phase, snapshot.unknown_words) == (Phase.ENDED, ())
+        assert {asset.value for asset in snapshot.assets} == {f"+{it}" for it in bench.simulator.orders()[0]["numbers"]}
+        assert snapshot.assets
+
+    def test_order_in_a_list_without_descriptions_is_a_candidate(self, bench: Bench) -> None:
+        bench.simulator.configure(tells_descriptions=False)
+        order = bench.order()
+        bought = bench.buy().provider_order_id
+        adapter = bench.adapter()
+        assert adapter.find(order, None) == []
+        named = [it.provider_order_id for it in adapter.candidates(order) if isinstance(it, OnOrder)]
+        assert named == [bought]
+
+    @pytest.mark.parametrize("status", [200, 400, 404])
+    def test_search_without_a_result_is_empty(self, bench: Bench, status: int) -> None:
+        bench.simulator.configure(nothing_found=status)
+        assert bench.adapter().search_numbers(Query(criteria=Criteria(country="AQ"), limit=5)) == []
+
+    def test_search_whose_filter_is_ignored_offers_nothing_else(self, bench: Bench) -> None:
+        bench.simulator.configure(ignores_filters=True)
+        found = bench.adapter().search_numbers(Query(criteria=Criteria(country="BE"), limit=100))
+        assert {offer.country for offer in found} == {"BE"}
 
     def test_order_under_way_is_open(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)

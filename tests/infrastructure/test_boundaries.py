@@ -10,7 +10,8 @@ from tests.support.imports import ROOT, first_party, imported, tree
 
 FUNCTIONS = sorted((ROOT / "functions").glob("*/*.py"))
 SHARED_BY_PROVIDERS = {
-    f"numberdesk.providers.{name}" for name in ("base", "http", "lenient", "numbers", "reader", "registry")
+    f"numberdesk.providers.{name}"
+    for name in ("base", "http", "lenient", "made", "markup", "numbers", "reader", "registry")
 }
 
 # What each part may import of ours. A package stands for all that is in it.

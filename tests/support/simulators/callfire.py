@@ -4,7 +4,10 @@ Chosen here where no source says it: a create answers 201, 429 is "Rate Limit Re
 of ``Fulfilled`` and the order still ends FINISHED, the regions are the cities of ``inventory.AREAS``, what is owned can
 call and text, a lease of 30 days that renews itself, what releasing shows (RELEASED and no renewal until the lease ends;
 setting ``released_word``) and answers for what is not there (404), a subscription's RequestId is forgotten with it (setting ``request_ids_outlive``), and the order postback
-(our own guess at its shape: no such trigger is documented, so that no subscription brings one).
+(our own guess at its shape: the WSDL recommends a postback and names no trigger for it, so that no subscription brings one).
+
+Live (setting ``live``): JSON for whoever says nothing of what he takes; v2 shows no groups of an order that waits for
+payment; releasing wants ``Number``, as the schema has it: of a keyword the short code that it is on.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
+from defusedxml.ElementTree import fromstring
 from flask import Response, g, request
 
 from tests.support.simulators.base import RefusalError, Settings, Simulator, control, iso_z, json_response
@@ -26,7 +30,8 @@ from tests.support.simulators.inventory import AREAS, Inventory, Stock, Wanted
 from tests.support.simulators.outbox import Delivery, Headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sized
+    from xml.etree.ElementTree import Element
 
     from tests.support.simulators.clock import Clock
 
@@ -57,6 +62,17 @@ TRIGGER_EVENTS = frozenset(
     }
 )
 LEASE = timedelta(days=30)
+SHORT_CODE = "67076"
+"""All keywords are on this one; it is nobody's number."""
+NOTATIONS: dict[str, tuple[str, str]] = {
+    "eleven": ("1{area}{rest}", " "),
+    "ten": ("{area}{rest}", " "),
+    "plus": ("+1{area}{rest}", " "),
+    "hyphens": ("1-{area}-{exchange}-{line}", " "),
+    "commas": ("1{area}{rest}", ","),
+    "elements": ("1{area}{rest}", " "),
+}
+"""How a number is written, and what stands between two."""
 NOTIFICATION_FORMATS = ("XML", "JSON", "SOAP", "EMAIL", "LEGACY")
 SUBSCRIPTION_FILTERS = ("BroadcastId", "BatchId", "FromNumber", "ToNumber", "Inbound")
 SUBSCRIPTION_FIELDS = frozenset(
@@ -91,6 +107,14 @@ class CallFireSettings(Settings):
     released_word: str = "RELEASED"
     """The status of what was released, until its lease ends."""
     block_status: int = 403
+    notation: str = "eleven"
+    """How 1.1 and v2 write numbers that were got: a key of ``NOTATIONS``, or ``elements`` (one element for each)."""
+    nothing_found: int = 200
+    """The status of a search that finds nothing: 200 with an empty list, or an error with words for it."""
+    ignores_filters: bool = False
+    """A search gives numbers of anywhere."""
+    keeps_keywords: bool = False
+    """Releasing a keyword is taken, and the keyword goes on renewing."""
     request_ids_outlive: bool = False
     """A RequestId names its subscription even after that was deleted, and no new one is made."""
 
@@ -257,13 +281,16 @@ class CallFireSimulator(Simulator):
         return RefusalError(status, xml.document(RESOURCE, "ResourceException", content), "application/xml", headers)
 
     def _wants_json(self) -> bool:
-        return request.path.endswith(".json")
+        says_nothing = request.headers.get("Accept", "*/*") == "*/*"
+        return request.path.endswith(".json") or (self.settings.live and says_nothing)
 
     def _xml(self) -> Xml:
         return Xml(PREFIXES[self.settings.prefixes])
 
     def _xml_response(self, name: str, content: str, status: int = 200, **attributes: Any) -> Response:
         document = self._xml().document(RESOURCE, name, content, **attributes)
+        if self._wants_json():
+            return json_response({name: _as_json(fromstring(document))}, status)
         return Response(document, status=status, content_type="application/xml")
 
     def _authenticate(self) -> str:
@@ -413,10 +440,19 @@ class CallFireSimulator(Simulator):
             parts += [xml.text(DATA, name, 0.0) for name in ("Summary", "SalesTax", "Total")]
         for group, item in order.items.items():
             inner = xml.text(DATA, "Ordered", item.ordered) + xml.text(DATA, "UnitCost", item.unit_cost)
-            if item.fulfilled:  # absent, not empty, when nothing was got
-                inner += xml.text(DATA, "Fulfilled", " ".join(item.fulfilled))
+            written, between = self._written(item)
+            if self.settings.notation == "elements":
+                inner += "".join(xml.text(DATA, "Fulfilled", each) for each in written)
+            elif written:  # absent, not empty, when nothing was got
+                inner += xml.text(DATA, "Fulfilled", between.join(written))
             parts.append(xml.element(DATA, group, inner))
         return xml.element(DATA, "NumberOrder", "".join(parts), id=order.id)
+
+    def _written(self, item: Item) -> tuple[list[str], str]:
+        """What was got, as ``notation`` has it: keywords are no numbers and stay as they are."""
+        form, between = NOTATIONS[self.settings.notation]
+        parts = [(n, {"area": n[1:4], "exchange": n[4:7], "line": n[7:], "rest": n[4:]}) for n in item.fulfilled]
+        return [form.format(**part) if n.isdigit() and len(n) == 11 else n for n, part in parts], between
 
     def _json_order(self, order: NumberOrder) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -426,7 +462,8 @@ class CallFireSimulator(Simulator):
             "TotalCost": order.total(),
         }
         for group, item in order.items.items():
-            got = {"Fulfilled": " ".join(item.fulfilled)} if item.fulfilled else {}
+            written, between = self._written(item)
+            got = {"Fulfilled": between.join(written)} if written else {}
             body[group] = {"Ordered": item.ordered, "UnitCost": item.unit_cost} | got
         return body
 
@@ -446,7 +483,10 @@ class CallFireSimulator(Simulator):
             locality="" if prefix else request.args.get("City", ""),
             starts_with=prefix,
         )
+        if self.settings.ignores_filters:
+            wanted = Wanted(wanted.country_code, wanted.phone_number_type)
         found = self.inventory.find(wanted, int(count))
+        self._something(found, "numbers")
         numbers = "".join(self._xml_number(s.phone_number[1:], s.locality, s.country_code) for s in found)
         return self._xml_response("ResourceList", numbers, totalResults=len(found))
 
@@ -460,7 +500,12 @@ class CallFireSimulator(Simulator):
             and city in ("", name)
             and f"1{ndc}".startswith(prefix[:4])
         ]
+        self._something(found, "regions")
         return self._list(found)
+
+    def _something(self, found: Sized, what: str) -> None:
+        if not found and self.settings.nothing_found != 200:
+            raise self._refusal(self.settings.nothing_found, f"No {what} found")
 
     def _known_parameters(self, *known: str) -> None:
         if unknown := sorted(request.args.keys() - set(known)):
@@ -504,6 +549,7 @@ class CallFireSimulator(Simulator):
     def _search_keywords(self) -> Response:
         asked = [k.upper() for k in request.args.get("Keywords", "").split()]
         free = [self._xml_keyword(k) for k in asked if k not in self._taken_keywords]
+        self._something(free, "keywords")
         return self._xml_response("ResourceList", "".join(free), totalResults=len(free))
 
     def _list_keywords(self) -> Response:
@@ -511,7 +557,7 @@ class CallFireSimulator(Simulator):
 
     def _xml_keyword(self, keyword: str, owned: Owned | None = None) -> str:
         xml = self._xml()
-        inner = xml.text(DATA, "ShortCode", "67076") + xml.text(DATA, "Keyword", keyword)
+        inner = xml.text(DATA, "ShortCode", SHORT_CODE) + xml.text(DATA, "Keyword", keyword)
         if owned is not None:
             inner += self._lease_info(owned)
         return xml.element(DATA, "Keyword", inner)
@@ -529,14 +575,16 @@ class CallFireSimulator(Simulator):
         form = request.form.to_dict()
         if unknown := sorted(form.keys() - {"Number", "Keyword"}):
             raise self._refusal(400, f"Unknown parameter {unknown[0]}")
-        if not form:
-            raise self._refusal(400, "Number or Keyword is required")
-        leases = {"Number": self._numbers, "Keyword": self._keywords}
-        found = [(leases[sort], name.upper()) for sort, name in form.items()]
-        if any(name not in held or held[name].account != g.account for held, name in found):
+        if not form or (self.settings.live and "Number" not in form):
+            raise self._refusal(400, "Number is required" if form else "Number or Keyword is required")
+        number, keyword = form.get("Number", ""), form.get("Keyword", "").upper()
+        named = [(self._numbers, number)] if number and not (keyword and number == SHORT_CODE) else []
+        named += [(self._keywords, keyword)] if keyword else []
+        if any(name not in held or held[name].account != g.account for held, name in named):
             raise self._not_found()
-        for held, name in found:
-            held[name] = replace(held[name], released_at=held[name].released_at or self.clock.now())
+        for held, name in named:
+            if not (held is self._keywords and self.settings.keeps_keywords):
+                held[name] = replace(held[name], released_at=held[name].released_at or self.clock.now())
         return Response(status=204)
 
     # Subscriptions ----------------------------------------------------------------------------------------------
@@ -600,10 +648,12 @@ class CallFireSimulator(Simulator):
             "created": _epoch_ms(order.created_at),
             "totalCost": order.total(),
         }
-        for group, item in order.items.items():
+        waits = order.status == "WAIT_FOR_PAYMENT"
+        # As in the fixture findOrders.json of CallFire's Java client: what waits does not tell what it waits for.
+        for group, item in {} if waits and self.settings.live else order.items.items():
             ordered = len(item.fulfilled) if self.settings.v2_ordered_is_bought else item.ordered
             name = group[0].lower() + group[1:]
-            body[name] = {"ordered": ordered, "unitCost": item.unit_cost, "fulfilled": item.fulfilled}
+            body[name] = {"ordered": ordered, "unitCost": item.unit_cost, "fulfilled": self._written(item)[0]}
         return body
 
     def _v2_list_orders(self) -> Response:
@@ -762,6 +812,23 @@ class CallFireSimulator(Simulator):
         """Send a postback about these orders as they are now, with the next ``pump``."""
         for item in self._selected(order):
             self._enqueue(item, self.clock.now(), copies)
+
+
+def _as_json(element: Element) -> Any:
+    """What the XML of an answer is in JSON: attributes with an @, repeated elements as a list, all else as text."""
+    if not len(element) and not element.attrib:
+        return element.text or ""
+    shown: dict[str, Any] = {f"@{name}": value for name, value in element.attrib.items()}
+    for child in element:
+        name, told = child.tag.rpartition("}")[2], _as_json(child)
+        shown[name] = (
+            [*shown[name], told]
+            if isinstance(shown.get(name), list)
+            else told
+            if name not in shown
+            else [shown[name], told]
+        )
+    return shown
 
 
 def _name(value: str) -> str:

@@ -34,7 +34,7 @@ from tests.support.simulators.base import (
 from tests.support.simulators.inventory import PLANS, Inventory, Stock, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from tests.support.simulators.clock import Clock
 
@@ -60,6 +60,13 @@ DESCRIPTIONS = {
     -40006: "Bad request",
     -40007: "Rate limit exceeded",
 }
+NOTATIONS: dict[str, Callable[[list[str]], Any]] = {
+    "strings": list,
+    "integers": lambda numbers: [int(number) for number in numbers],
+    "plus": lambda numbers: [f"+{number}" for number in numbers],
+    "objects": lambda numbers: [{"phone_number": number} for number in numbers],
+    "one string": ",".join,
+}
 CAPABILITIES = ("sms", "voice")
 NUMBER_TYPES = {"local": "local", "mobile": "mobile", "tollfree": "toll_free", "toll_free": "toll_free"}
 
@@ -78,6 +85,14 @@ class TeleSignSettings(Settings):
     recurring_price: float = 1.5
     """US dollars. Written as numbers in leases, as the pages on leases do, and as strings in searches, as the swagger does."""
     create_status: int = 200
+    notation: str = "strings"
+    """How an order's numbers are written: a key of ``NOTATIONS``."""
+    nothing_found: int = 200
+    """The status of a search that finds nothing: 200 with an empty list, or -40004 with it."""
+    ignores_filters: bool = False
+    """A search gives numbers of any country and feature."""
+    tells_descriptions: bool = True
+    """The list of orders shows their descriptions; else only reading one order does."""
     empty_partial_status: str = "rejected"
     fields: tuple[str, ...] = (
         "country_iso2", "quantity", "number_type", "sms_capable", "voice_capable", "number_pattern", "pattern_method",
@@ -380,7 +395,7 @@ class TeleSignSimulator(Simulator):
                 "sms": form.get("sms_capable", "true") == "true",
                 "voice": form.get("voice_capable", "true") == "true",
             },
-            "numbers": order.numbers,
+            "numbers": NOTATIONS[self.settings.notation](order.numbers),
             "number_type": order.number_type,
             "number_pattern": order.number_pattern,
             "pattern_method": form.get("pattern_method", ""),
@@ -405,7 +420,9 @@ class TeleSignSimulator(Simulator):
         mine = [
             o for o in reversed(self._orders.values()) if o.account == g.account and o.accepted_at <= visible_before
         ]
-        return self._page([] if self.settings.list_hides else [self._body(order) for order in mine])
+        bodies = [self._body(order) for order in mine]
+        untold = {} if self.settings.tells_descriptions else {"description": None}
+        return self._page([] if self.settings.list_hides else [body | untold for body in bodies])
 
     def _mine(self, order_id: str) -> DirectOrder:
         order = self._orders.get(order_id)
@@ -434,10 +451,13 @@ class TeleSignSimulator(Simulator):
         found = [
             stock
             for name, kind in PLANS
-            if name == (country or name) and kind in ("local", "mobile")
+            if (self.settings.ignores_filters or name == (country or name)) and kind in ("local", "mobile")
             for stock in self.inventory.find(Wanted(name, kind), 20)
-            if all(asked in ("", str(name in stock.features).lower()) for name, asked in wanted.items())
+            if self.settings.ignores_filters
+            or all(asked in ("", str(name in stock.features).lower()) for name, asked in wanted.items())
         ]
+        if not found and self.settings.nothing_found != 200:
+            raise refusal(self.settings.nothing_found, -40004)
         prices = {
             "setup_price": f"{self.settings.setup_price:.2f}",
             "recurring_price": f"{self.settings.recurring_price:.2f}",

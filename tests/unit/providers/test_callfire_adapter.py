@@ -23,6 +23,7 @@ from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
     NoSuchOrderError,
+    NotAbleError,
     NotSentError,
     OrdersPage,
     Placed,
@@ -80,6 +81,11 @@ FINISHED = b"""<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
   <Keywords><Ordered>1</Ordered><UnitCost>0.0</UnitCost><Fulfilled>CHOCOLATE</Fulfilled></Keywords>
 </NumberOrder>
 </r:Resource>"""
+
+
+NO_LEASES = httpx.Response(
+    200, content=b'<r:ResourceList xmlns:r="http://api.callfire.com/resource" totalResults="0"/>'
+)
 
 
 class _Clock:
@@ -265,16 +271,21 @@ def _exception(status: int, message: str, code: int | None = None) -> httpx.Resp
         (b"", UnclearError),
         (CREATED.replace(b"1528630003", b""), UnclearError),
         (CREATED.replace(b"1528630003", "\u0661".encode()), UnclearError),
-        (CREATED.replace(b"http://api.callfire.com/resource", b"urn:other"), UnclearError),
         (b'<!DOCTYPE a [<!ENTITY i "7">]>' + CREATED.partition(b"?>")[2].replace(b"1528630003", b"&i;"), UnclearError),
         (_exception(401, "Unauthorized", 200), UnclearError),
         (httpx.Response(302, headers={"location": "https://elsewhere.example"}), UnclearError),
-        (httpx.Response(408), UnclearError),
+        # What may come after the work, or speaks of something under way.
+        *((httpx.Response(status), UnclearError) for status in (406, 408, 409, 418, 423, 424, 425, 451, 499)),
+        (_exception(503, "Service Unavailable", 400), UnclearError),
+        (_exception(400, "TIMEOUT"), UnclearError),
+        (_exception(400, "Please try again later"), UnclearError),
+        (httpx.Response(400, json={"ResourceException": {"HttpStatus": 500, "Message": "?"}}), UnclearError),
         (httpx.Response(500), UnclearError),
         (_exception(503, "Rate Limit Reached"), UnclearError),
         (httpx.ReadTimeout("slow"), UnclearError),
         (httpx.RemoteProtocolError("gone"), UnclearError),
         (httpx.ConnectError("refused"), NotSentError),
+        *((httpx.Response(status), RefusedError) for status in (410, 411, 413, 414, 415, 422, 431)),
         (_exception(400, "Keywords must be 1-64 letters or digits"), RefusedError),
         (httpx.Response(400, text="not XML"), RefusedError),
         (_exception(400, "Rate Limit Reached"), AccountFaultError),
@@ -320,6 +331,71 @@ def test_any_success_with_an_id_is_placed_whatever_the_prefixes() -> None:
     for status in (200, 201, 202):
         provider = _provider(_Answers(httpx.Response(status, content=body)))
         assert provider.place(provider.plan(_message()), "reference") == Placed("7")
+
+
+_LOCATION = "https://www.callfire.com/api/1.1/rest/number/order/1528630003"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        # The shape of CallFire's Java client's fixture order.json, and others of the same.
+        httpx.Response(201, json={"ResourceReference": {"Id": 1528630003, "Location": _LOCATION}}),
+        httpx.Response(201, json={"ResourceReference": {"Id": "1528630003"}}),
+        httpx.Response(200, json={"Resource": {"Id": 1528630003}}),
+        httpx.Response(201, json={"Resource": {"NumberOrder": {"@id": 1528630003, "Status": "NEW"}}}),
+        httpx.Response(201, json={"id": 1528630003}),
+        httpx.Response(201, json={"orderId": 1528630003, "status": "NEW", "localNumbers": {"id": 7}}),
+        httpx.Response(201, json=[{"id": 1528630003}]),
+        httpx.Response(200, json=1528630003),
+        httpx.Response(201, content=CREATED.replace(b"http://api.callfire.com/resource", b"urn:other")),
+        httpx.Response(201, content=b"<ResourceReference><Id>1528630003</Id></ResourceReference>"),
+        httpx.Response(200, content=b"<CreatedId>1528630003</CreatedId>"),
+        httpx.Response(201, content=f"<Resource><Location>{_LOCATION}</Location></Resource>".encode()),
+        httpx.Response(201, headers={"location": _LOCATION}),
+        httpx.Response(201, headers={"location": "/api/1.1/rest/number/order/1528630003.json"}, content=b"<html>"),
+    ],
+)
+def test_id_of_a_purchase_is_found_in_whatever_notation(answer: httpx.Response) -> None:
+    provider = _provider(_Answers(answer))
+    assert provider.place(provider.plan(_message()), "reference") == Placed("1528630003")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(201, json={"id": 1528630003, "order": {"id": 1528630004}}),
+        httpx.Response(201, json={"data": [{"id": 1528630003}, {"id": 1528630004}]}),
+        httpx.Response(201, json={"ResourceReference": {"Id": 1528630004, "Location": _LOCATION}}),
+        httpx.Response(201, json={"localNumbers": {"id": 1528630003}}),
+        httpx.Response(201, json={"accountId": 1528630003}),
+        httpx.Response(201, json={"id": True}),
+        httpx.Response(201, json={"id": "1528630003x"}),
+        httpx.Response(200, json=200),
+        httpx.Response(200, json={"id": 1528630003, "errors": ["no credits"]}),
+        httpx.Response(201, headers={"location": "https://www.callfire.com/api/1.1/rest/subscription/1528630003"}),
+        httpx.Response(201, content=b"<Order><Id>1</Id><Id>2</Id></Order>"),
+        httpx.Response(201, content=b'{"ResourceReference": {"Id": 1528630'),
+    ],
+)
+def test_what_is_not_surely_the_id_is_none(answer: httpx.Response) -> None:
+    provider = _provider(_Answers(answer))
+    with pytest.raises(UnclearError):
+        provider.place(provider.plan(_message()), "reference")
+
+
+def test_every_request_says_what_it_takes() -> None:
+    answers = _Answers(CREATED, FINISHED, _listing(), NO_LEASES, NO_LEASES, NO_LEASES)
+    provider = _provider(answers, v2_find=True)
+    provider.place(provider.plan(_message()), "reference")
+    provider.observe(_order())
+    provider.find(_order(), None)
+    provider.registrations()
+    provider.owned(None)
+    provider.unregister("123")
+    taken = [(request.method, request.headers.get_list("accept")) for request in answers.requests]
+    xml, json = ["application/xml"], ["application/json"]
+    assert taken == [("POST", xml), ("GET", xml), ("GET", json), ("GET", xml), ("GET", xml), ("DELETE", xml)]
 
 
 def _observe(body: bytes, *items: dict[str, Any]) -> Snapshot:
@@ -405,7 +481,7 @@ def test_unknown_status_is_kept_and_reported(word: str) -> None:
 
 def test_same_number_in_two_groups_is_one_and_what_is_no_number_is_reported() -> None:
     snapshot = _observe(
-        FINISHED.replace(b"12065550101", b"2065550101 +12065550100").replace(
+        FINISHED.replace(b"12065550101", b"5550101 +12065550100").replace(
             b"</UnitCost></TollFreeNumbers>",
             b"</UnitCost><Fulfilled>12065550100 18885550100</Fulfilled></TollFreeNumbers>",
         )
@@ -415,7 +491,99 @@ def test_same_number_in_two_groups_is_one_and_what_is_no_number_is_reported() ->
         ("+18885550100", "toll_free"),
         ("CHOCOLATE", None),
     ]
-    assert snapshot.unknown_words == (UnknownWord("number_order.LocalNumbers.fulfilled", "2065550101"),)
+    assert snapshot.unknown_words == (UnknownWord("number_order.LocalNumbers.fulfilled", "5550101", of_asset=True),)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "<Fulfilled>2145550100 2145550101</Fulfilled>",
+        "<Fulfilled>2145550100,2145550101</Fulfilled>",
+        "<Fulfilled>+12145550100 +12145550101</Fulfilled>",
+        "<Fulfilled>+12145550100; 12145550101</Fulfilled>",
+        "<Fulfilled>214-555-0100 (214) 555-0101</Fulfilled>",
+        "<Fulfilled>1-214-555-0100\n+1 214 555 0101</Fulfilled>",
+        "<Fulfilled>12145550100</Fulfilled><Fulfilled>2145550101</Fulfilled>",
+        "<Fulfilled><Number>2145550100</Number><Number>12145550101</Number></Fulfilled>",
+        "<Fulfilled/><Number>2145550100</Number><Number>2145550101</Number>",
+        "2145550100 2145550101",
+        '<d:Fulfilled xmlns:d="urn:other">2145550100 2145550101</d:Fulfilled>',
+    ],
+)
+def test_every_unambiguous_notation_of_what_was_got_is_read(written: str) -> None:
+    told = b"<Fulfilled>12065550100 12065550101</Fulfilled>"
+    snapshot = _observe(FINISHED.replace(told, written.encode()))
+    numbers = [asset.value for asset in snapshot.assets if asset.kind is AssetKind.NUMBER]
+    assert (numbers, snapshot.unknown_words) == (["+12145550100", "+12145550101"], ())
+
+
+@pytest.mark.parametrize(
+    ("written", "word"),
+    [
+        ("<Fulfilled>5550100</Fulfilled>", "5550100"),
+        ("<Fulfilled>+4930123456</Fulfilled>", "+4930123456"),
+        ("<Fulfilled>1214555----</Fulfilled>", "1214555----"),
+        ("<Fulfilled>214555010012</Fulfilled>", "214555010012"),
+        ("<Fulfilled>soon</Fulfilled>", "soon"),
+        ('<Fulfilled count="2"/>', "(unreadable)"),
+        ("<Fulfilled><Number/></Fulfilled>", "(unreadable)"),
+    ],
+)
+def test_what_was_got_and_cannot_be_read_is_told(written: str, word: str) -> None:
+    told = b"<Fulfilled>12065550100 12065550101</Fulfilled>"
+    snapshot = _observe(FINISHED.replace(told, written.encode()))
+    assert snapshot.unknown_words == (UnknownWord("number_order.LocalNumbers.fulfilled", word, of_asset=True),)
+
+
+def test_what_was_got_in_a_group_that_nobody_knows_is_told() -> None:
+    body = FINISHED.replace(b"<LocalNumbers>", b"<MobileNumbers>").replace(b"</LocalNumbers>", b"</MobileNumbers>")
+    [word] = _observe(body).unknown_words
+    assert word == UnknownWord("number_order.MobileNumbers", "12065550100 12065550101", of_asset=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_told"), [("FINISHED", True), ("ADJUSTED", True), ("ERRORED", False), ("WAIT_FOR_PAYMENT", False)]
+)
+def test_end_that_does_not_say_what_was_got_is_told(status: str, is_told: bool) -> None:
+    body = f'<NumberOrder xmlns="http://api.callfire.com/data" id="{ORDER_ID}"><Status>{status}</Status></NumberOrder>'
+    told = UnknownWord("number_order", "no groups of numbers or keywords", of_asset=True)
+    assert _observe(body.encode()).unknown_words == ((told,) if is_told else ())
+
+
+def test_costs_and_status_of_another_notation_are_told() -> None:
+    body = FINISHED.replace(b"<TotalCost>3.0", b"<TotalCost>three").replace(b"<UnitCost>0.0", b"<UnitCost>NaN")
+    snapshot = _observe(body.replace(b"FINISHED", b"<Word>FINISHED</Word>"))
+    assert (snapshot.phase, snapshot.total_cost, snapshot.assets[-1].upfront_cost) == (Phase.UNKNOWN, None, None)
+    assert {(it.field, it.word) for it in snapshot.unknown_words} == {
+        ("number_order.status", "(an object)"),
+        ("number_order.Keywords.unit_cost", "NaN"),
+        ("number_order.total_cost", "three"),
+    }
+
+
+# The shape of CallFire's Java client's fixture getOrder.json; and as other mappings of the same XML write it.
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"Ordered": 2, "UnitCost": 1.5, "Fulfilled": "12065550100 12065550101"},
+        {"Ordered": 2, "UnitCost": 1.5, "Fulfilled": ["12065550100", "12065550101"]},
+        {"Ordered": 2, "UnitCost": 1.5, "Fulfilled": [12065550100, 2065550101]},
+        {"Ordered": "2", "UnitCost": "1.5", "Fulfilled": {"Number": [12065550100, "+12065550101"]}},
+    ],
+)
+def test_order_in_json_is_read_all_the_same(numbers: dict[str, Any]) -> None:
+    order = {
+        "@id": int(ORDER_ID),
+        "Status": "FINISHED",
+        "TotalCost": 7.0,
+        "Keywords": {"Ordered": 1, "UnitCost": 5.5, "Fulfilled": "ANTLR"},
+        "LocalNumbers": numbers,
+    }
+    answers = _Answers(httpx.Response(200, json={"Resource": {"NumberOrder": order}}))
+    snapshot = _provider(answers).observe(_order())
+    assert [asset.value for asset in snapshot.assets] == ["+12065550100", "+12065550101", "ANTLR"]
+    assert (snapshot.phase, snapshot.total_cost, snapshot.unknown_words) == (Phase.ENDED, "7.0", ())
+    assert answers.requests[0].headers["accept"] == "application/xml"
 
 
 def test_keywords_are_spelled_as_they_were_ordered() -> None:
@@ -428,7 +596,8 @@ def test_keywords_are_spelled_as_they_were_ordered() -> None:
     [
         (_exception(404, "Not found"), NoSuchOrderError),
         (_exception(401, "Unauthorized"), AccountFaultError),
-        (httpx.Response(403), AccountFaultError),
+        # About this order: what holds for the account holds for its purchases, too.
+        (httpx.Response(403), UnreadableError),
         (httpx.Response(429), AccountFaultError),
         (_exception(400, "Rate Limit Reached"), AccountFaultError),
         (httpx.Response(400), UnreadableError),
@@ -545,7 +714,6 @@ def test_default_v2_is_callfires() -> None:
         (_v2(localNumbers=_group(3), created=NOW_MS - 60_001), [_local(3)], False),
         (_v2(localNumbers=_group(3), created=NOW_MS + 3_600_000), [_local(3)], False),
         (_v2(localNumbers=_group(3), created=None), [_local(3)], False),
-        (_v2(localNumbers=_group(3), id=None), [_local(3)], False),
         (_v2(localNumbers={"ordered": None, "fulfilled": None}), [_local(3)], False),
         (_v2(localNumbers=None), [_local(3)], False),
     ],
@@ -572,9 +740,10 @@ def test_pages_are_followed_though_they_are_shorter_than_asked() -> None:
     assert _find(_paged(3, 20), _local(3)) == [str(n) for n in range(60)]
 
 
-def test_endless_list_is_given_up() -> None:
+def test_endless_list_is_given_up_and_says_nothing() -> None:
     answers = _Answers(_paged(1000, 1))
-    assert len(_provider(answers, v2_find=True).find(_order(_local(3)), None)) == 20
+    with pytest.raises(UnreadableError, match="20 pages"):
+        _provider(answers, v2_find=True).find(_order(_local(3)), None)
     assert len(answers.requests) == 20
 
 
@@ -585,8 +754,12 @@ def test_endless_list_is_given_up() -> None:
         (httpx.Response(500), UnreadableError),
         (httpx.Response(200, text="<html>"), UnreadableError),
         (httpx.Response(200, json={"items": None}), UnreadableError),
-        (httpx.Response(401), AccountFaultError),
-        (httpx.Response(403), AccountFaultError),
+        # An order that cannot be read may be ours.
+        *((_listing(_v2(localNumbers=_group(3)) | {"id": it}), UnreadableError) for it in (None, True, "", [10], 1.5)),
+        (httpx.Response(200, json={"items": ["10"], "totalCount": 1}), UnreadableError),
+        # v2 alone does not take them: 1.1 does.
+        (httpx.Response(401), UnreadableError),
+        (httpx.Response(402), UnreadableError),
         (httpx.Response(429), AccountFaultError),
     ],
 )
@@ -596,14 +769,64 @@ def test_list_that_could_not_be_read_is_not_an_empty_one(answer: httpx.Response,
     assert type(caught.value) is error
 
 
+@pytest.mark.parametrize("status", [403, 405, 410])
+def test_account_that_v2_turns_away_is_one_that_nobody_can_look_for(status: int) -> None:
+    provider = _provider(_Answers(httpx.Response(status)), v2_find=True)
+    could, found = provider.can_find, provider.find(_order(_local(3)), None)
+    assert (could, found, provider.can_find) == (True, [], False)
+    with pytest.raises(NotAbleError):
+        _provider(_Answers(httpx.Response(status)), v2_find=True).orders(None)
+
+
+_WAITING = {"id": 9526143003, "status": "WAIT_FOR_PAYMENT", "created": NOW_MS + 500, "totalCost": 9.68}
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_named"),
+    [
+        (_WAITING, True),
+        (_WAITING | {"localNumbers": None}, True),
+        (_WAITING | {"localNumbers": {"ordered": None}}, True),
+        (_WAITING | {"localNumbers": {"ordered": "3", "fulfilled": "2145550100 ?"}}, True),
+        (_WAITING | {"localNumbers": _group(2, "2145550100")}, True),
+        (_WAITING | {"localNumbers": _group(3), "created": "2026-11-22T08:30:05Z"}, True),
+        (_WAITING | {"created": "yesterday"}, True),
+        (_WAITING | {"created": NOW_MS - 3_600_000}, False),
+        (_WAITING | {"localNumbers": _group(4)}, False),
+        (_WAITING | {"keywords": _group(1)}, False),
+        (_WAITING | {"tollFreeNumbers": _group(1)}, False),
+    ],
+)
+def test_order_that_may_be_ours_is_a_candidate(shown: dict[str, Any], is_named: bool) -> None:
+    answers = _Answers(lambda request: _listing(shown) if "/v2/" in request.url.path else NO_LEASES)
+    named = [it for it in _provider(answers, v2_find=True).candidates(_order(_local(3))) if isinstance(it, OnOrder)]
+    assert [(it.provider_order_id, it.word) for it in named] == ([("9526143003", "WAIT_FOR_PAYMENT")] * is_named)
+
+
+def test_order_that_does_not_tell_leaves_no_equal_one_surely_ours() -> None:
+    equal = _v2(10, localNumbers=_group(3))
+    assert _find(_listing(equal, _WAITING), _local(3)) == ["10", "9526143003"]
+    assert _find(_listing(_WAITING), _local(3)) == []
+    # One that was filled in part is no equal of one that is whole.
+    assert _find(_listing(equal, _v2(11, localNumbers=_group(2))), _local(3)) == ["10"]
+
+
+@pytest.mark.parametrize("created", [str(NOW_MS), NOW_MS // 1000, "2026-11-22T08:30:00Z", "2026-11-22T09:30:00+01:00"])
+@pytest.mark.parametrize("order_id", [10, "10", " 10 "])
+@pytest.mark.parametrize("got", [["2145550100"], [12145550100], "2145550100", "+1 214 555 0100"])
+def test_order_in_another_notation_is_found(created: object, order_id: object, got: object) -> None:
+    shown = {"id": order_id, "status": "finished", "created": created}
+    shown |= {"localNumbers": {"ordered": "1", "fulfilled": got}}
+    assert _find(_listing(shown), {"numbers": ["+12145550100"]}) == ["10"]
+
+
 def test_orders_are_listed_as_v2_tells_them() -> None:
     # 1443402092000: the example of CallFire's v2 documentation.
     items = [
         {"id": 10, "status": "FINISHED", "created": 1443402092000},
         {"id": 11, "status": None, "created": 10**30},
-        {"status": "NEW"},
     ]
-    answers = _Answers(httpx.Response(200, json={"items": items, "limit": 100, "offset": 0, "totalCount": 3}))
+    answers = _Answers(httpx.Response(200, json={"items": items, "limit": 100, "offset": 0, "totalCount": 2}))
     page = _provider(answers, v2_find=True).orders(None)
     assert page == OrdersPage(
         (

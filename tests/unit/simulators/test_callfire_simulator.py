@@ -37,7 +37,10 @@ def simulator() -> CallFireSimulator:
 @pytest.fixture
 def client(simulator: CallFireSimulator) -> httpx.Client:
     return httpx.Client(
-        transport=SimulatorTransport(simulator), base_url="https://callfire.test", auth=("login", "password")
+        transport=SimulatorTransport(simulator),
+        base_url="https://callfire.test",
+        auth=("login", "password"),
+        headers={"Accept": "application/xml"},
     )
 
 
@@ -207,11 +210,79 @@ def test_lease_renews_itself_until_it_is_released(simulator: CallFireSimulator, 
 def test_release_of_what_is_not_there_is_refused(simulator: CallFireSimulator, client: httpx.Client) -> None:
     simulator.buy_by_hand(keyword="Mint")
     foreign = simulator.buy_by_hand("toll_free", account="other")
+    simulator.configure(live=False)
     for form, status in (({}, 400), ({"Numbers": "1"}, 400), ({"Keyword": "SUN"}, 404), ({"Number": foreign[1:]}, 404)):
         assert client.put(f"{BASE}/release", data=form).status_code == status
     assert not simulator.is_released("Mint")
     assert client.put(f"{BASE}/release", data={"Keyword": "mint"}).status_code == 204
     assert simulator.is_released("MINT")
+
+
+def test_live_release_wants_a_number_beside_a_keyword(simulator: CallFireSimulator, client: httpx.Client) -> None:
+    simulator.buy_by_hand(keyword="Mint")
+    assert client.put(f"{BASE}/release", data={"Keyword": "MINT"}).status_code == 400
+    simulator.configure(keeps_keywords=True)
+    assert client.put(f"{BASE}/release", data={"Keyword": "MINT", "Number": "67076"}).status_code == 204
+    assert not simulator.is_released("MINT")
+    simulator.configure(keeps_keywords=False)
+    assert client.put(f"{BASE}/release", data={"Keyword": "MINT", "Number": "67076"}).status_code == 204
+    assert simulator.is_released("MINT")
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_who_says_nothing_of_what_he_takes_gets_json_of_live_systems(simulator: CallFireSimulator, live: bool) -> None:
+    simulator.configure(live=live)
+    anything = httpx.Client(
+        transport=SimulatorTransport(simulator), base_url="https://callfire.test", auth=("login", "password")
+    )
+    made = anything.post(f"{BASE}/order", data=FORM)
+    simulator.advance(4)
+    listed = anything.get(BASE)
+    refused = anything.get(f"{BASE}/order/1")
+    assert {it.headers["content-type"] for it in (made, listed, refused)} == {
+        f"application/{'json' if live else 'xml'}"
+    }
+    if live:
+        assert made.json()["ResourceReference"]["Id"] == 1_428_507_003
+        assert len(listed.json()["ResourceList"]["Number"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("notation", "written"),
+    [
+        ("eleven", "12065550100 18885550101"),
+        ("ten", "2065550100 8885550101"),
+        ("plus", "+12065550100 +18885550101"),
+        ("hyphens", "1-206-555-0100 1-888-555-0101"),
+        ("commas", "12065550100,18885550101"),
+    ],
+)
+def test_numbers_that_were_got_are_written_as_it_is_set(
+    simulator: CallFireSimulator, client: httpx.Client, notation: str, written: str
+) -> None:
+    simulator.configure(notation=notation)
+    order_id = create(client, Numbers="12065550100 18885550101")
+    simulator.advance(4)
+    shown = read(client, order_id)
+    between = "," if notation == "commas" else " "
+    assert between.join(filter(None, (shown["LocalNumbers"], shown["TollFreeNumbers"]))) == written
+
+
+def test_order_that_waits_for_payment_shows_no_groups_in_v2(simulator: CallFireSimulator, client: httpx.Client) -> None:
+    order_id = create(client, localCount="2")
+    simulator.set_status("WAIT_FOR_PAYMENT")
+    assert set(client.get(f"/v2/orders/{order_id}").json()) == {"id", "status", "created", "totalCost"}
+    simulator.configure(live=False)
+    assert client.get(f"/v2/orders/{order_id}").json()["localNumbers"]["ordered"] == 2
+
+
+def test_search_that_finds_nothing_says_so_as_it_is_set(simulator: CallFireSimulator, client: httpx.Client) -> None:
+    paths = (f"{BASE}/search?Count=1&City=Nowhere", f"{BASE}/regions?City=Nowhere", f"{BASE}/keyword/search?Keywords=")
+    for status in (200, 400, 404):
+        simulator.configure(nothing_found=status)
+        assert {client.get(path).status_code for path in paths} == {status}
+    simulator.configure(ignores_filters=True)
+    assert client.get(paths[0]).status_code == 200
 
 
 def test_what_is_taken_away_is_gone(simulator: CallFireSimulator, client: httpx.Client) -> None:

@@ -365,7 +365,7 @@ class NotAble:
         """See `Market.release`."""
         raise NotAbleError("it takes no numbers back")
 
-    def candidates(self, order: Order) -> list[Owned]:
+    def candidates(self, order: Order) -> list[OnOrder | Owned]:
         """See `Provider.candidates`."""
         return []
 
@@ -428,8 +428,8 @@ class Provider(Vetting, Market, Protocol):
             UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
         """
 
-    def candidates(self, order: Order) -> list[Owned]:
-        """Name what the account came to own since the order's last attempt began: what an unclear purchase may have brought.
+    def candidates(self, order: Order) -> list[OnOrder | Owned]:
+        """Name the account's orders, and what it came to own, since the order's last attempt began: what may be of that attempt.
 
         Nothing is adopted by it; a person decides. Empty where `find` is as good as it gets.
 

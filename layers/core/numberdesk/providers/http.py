@@ -33,6 +33,9 @@ Transport = httpx.BaseTransport
 
 _READ_ATTEMPTS = 3
 _LONGEST_PAUSE = timedelta(seconds=5)
+DEFINITE_STATUSES = frozenset({400, 401, 402, 403, 404, 405, 410, 411, 413, 414, 415, 417, 422, 429, 431})
+"""Statuses that say of a call that it was not carried out. Of the others some may come after the work: 406 and 408 speak of the
+answer and the connection, 409, 423, 424 and 425 of something that is under way, and 499 is a proxy's word."""
 _RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 
 
@@ -70,6 +73,7 @@ class Http:
         auth: Auth,
         clock: Clock,
         *,
+        accept: str,
         connect_timeout: timedelta,
         read_timeout: timedelta,
         before_call: Callable[[], None] = lambda: None,
@@ -82,6 +86,7 @@ class Http:
             base_url: scheme, host and path prefix.
             auth: signs each request.
             clock: for pauses.
+            accept: the media type that is asked for, in every request: a provider's default may change.
             connect_timeout: until a connection stands.
             read_timeout: until an answer comes.
             before_call: called before every call; takes the account's call slot, and may raise SlotBusyError.
@@ -101,7 +106,7 @@ class Http:
             trust_env=False,
             follow_redirects=False,
             timeout=httpx.Timeout(read_timeout.total_seconds(), connect=connect_timeout.total_seconds()),
-            headers={"User-Agent": "numberdesk"},
+            headers={"User-Agent": "numberdesk", "Accept": accept},
         )
 
     def read(self, path: str, *, params: QueryParams = (), headers: Mapping[str, str] | None = None) -> Response:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from numberdesk.domain import answers, errands, gate, messages, placing
 from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.fold import Folded, fold, fold_unreadable, put_off
+from numberdesk.domain.market import OnOrder, Owned
 from numberdesk.domain.profile import ProfileKey
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.words import FOLLOWED, OrderState
@@ -45,6 +46,7 @@ _LONGEST_TURN = timedelta(minutes=1)
 """Further off than this, a call slot is no turn to wait for: the provider has told everybody to stay away."""
 
 Message = dict[str, Any]
+P = TypeVar("P", Placed, OnOrder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,14 +327,18 @@ class Syncer:
         """Name what an unclear purchase may have become, for a person: nothing is adopted by it."""
         said = f" Candidates: {', '.join(placed.provider_order_id for placed in found)}." if found else ""
         try:
-            began = provider.candidates(order) if provider else []
+            seen = provider.candidates(order) if provider else []
         except (AccountFaultError, UnreadableError, SlotBusyError) as error:
             self.desk.log.warning("candidates not read", extra={"provider": order.provider, "error": str(error)})
-            return said
-        if not began:
-            return said
-        held = {it.value for it in self.desk.store.holdings(order.provider, order.account)}
-        free = [it.value for it in began if it.value not in held]
+            return f"{said} What began there since then could not be read."
+        known = {placed.provider_order_id for placed in found}
+        orders = [it for it in seen if isinstance(it, OnOrder) and it.provider_order_id not in known]
+        if maybe := self._unclaimed(order, orders):
+            named = [f"{it.provider_order_id} ({it.word})" if it.word else it.provider_order_id for it in maybe]
+            said += f" Orders of that time that may be it: {messages.listed(named)}."
+        began = [it.value for it in seen if isinstance(it, Owned)]
+        held = {it.value for it in self.desk.store.holdings(order.provider, order.account)} if began else set()
+        free = [value for value in began if value not in held]
         return f"{said} Begun since then, and in no order of ours: {messages.listed(free)}." if free else said
 
     def _search(self, order: Order, provider: Provider | None) -> list[Placed]:
@@ -353,7 +359,7 @@ class Syncer:
                 raise
         return None
 
-    def _unclaimed(self, order: Order, found: Sequence[Placed]) -> list[Placed]:
+    def _unclaimed(self, order: Order, found: Sequence[P]) -> list[P]:
         ids = [placed.provider_order_id for placed in found]
         owners = self.desk.store.orders_of(order.provider, order.account, ids)
         return [it for it in found if owners.get(it.provider_order_id, order.order_id) == order.order_id]

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
-from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownWord
-from numberdesk.domain.words import AssetKind, AssetState, Phase
+from numberdesk.domain.snapshot import AssetSeen
+from numberdesk.domain.words import AssetKind, AssetState
+from numberdesk.providers import made
 from numberdesk.providers.base import (
     AccountFaultError,
     NotAble,
@@ -23,40 +24,35 @@ from numberdesk.providers.base import (
     UnclearError,
     UnreadableError,
 )
-from numberdesk.providers.callfire import market, subscriptions, v2
+from numberdesk.providers.callfire import market, reading, subscriptions, v2
 from numberdesk.providers.callfire.faults import not_placed, not_read
 from numberdesk.providers.callfire.region import region_fields
-from numberdesk.providers.callfire.words import PHASES, e164
-from numberdesk.providers.callfire.xmldoc import DATA, RESOURCE, parse
+from numberdesk.providers.callfire.words import e164
+from numberdesk.providers.callfire.xmldoc import DATA, parse
 from numberdesk.providers.http import BasicAuth, Http
-from numberdesk.providers.lenient import text
 from numberdesk.providers.registry import HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import timedelta
-    from xml.etree.ElementTree import Element
 
     from numberdesk.domain.clock import Clock
-    from numberdesk.domain.market import Offer, Owned, Registration
+    from numberdesk.domain.market import Offer, OnOrder, Owned, Registration
     from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
+    from numberdesk.domain.snapshot import Snapshot
     from numberdesk.providers.base import Credentials, OrdersPage, OwnedPage, Provider, Query
     from numberdesk.providers.http import Transport
 
+_ORDERS = "/number/order"
+_ORDER_ID = re.compile("[0-9]{1,20}", re.ASCII)
 _V2_BASE_URL = "https://api.callfire.com/v2"
 _FORM = "application/x-www-form-urlencoded"
 _CURRENCY = "USD"
 _CURRENCY_CODE = re.compile("[A-Z]{3}", re.ASCII)
 
 _COUNTS = {"local": "localCount", "toll_free": "tollFreeCount"}
-# The groups of a NumberOrder (CallFire's `callfire-data.xsd`).
-_GROUPS = (
-    ("LocalNumbers", AssetKind.NUMBER, "local"),
-    ("TollFreeNumbers", AssetKind.NUMBER, "toll_free"),
-    ("Keywords", AssetKind.KEYWORD, None),
-)
 
 
 def build(
@@ -96,11 +92,12 @@ def build(
         # Credentials for somewhere else must not wander to CallFire by a default.
         raise AccountFaultError("v2_find needs v2_base_url where base_url is not CallFire's own")
 
-    def connect(base_url: str) -> Http:
+    def connect(base_url: str, accept: str) -> Http:
         return Http(
             base_url,
             auth,
             clock,
+            accept=accept,
             connect_timeout=timings.connect_timeout,
             read_timeout=timings.read_timeout,
             before_call=before_call,
@@ -108,8 +105,8 @@ def build(
             transport=transport,
         )
 
-    http_v2 = connect(v2_base_url or _V2_BASE_URL) if v2_find else None
-    return CallFire(connect(credentials.base_url), http_v2, currency)
+    http_v2 = connect(v2_base_url or _V2_BASE_URL, "application/json") if v2_find else None
+    return CallFire(connect(credentials.base_url, "application/xml"), http_v2, currency)
 
 
 class CallFire(NotAble):
@@ -158,24 +155,27 @@ class CallFire(NotAble):
             UnclearError: something may have been bought.
         """
         content = urlencode(plan.payload).encode()
-        response = self._http.send_once("POST", "/number/order", content=content, content_type=_FORM)
+        response = self._http.send_once("POST", _ORDERS, content=content, content_type=_FORM)
         if not response.is_success:
             raise not_placed(response)
-        try:
-            order_id = (parse(response.content).findtext(f"{RESOURCE}Id") or "").strip()
-        except ValueError:
-            order_id = ""
-        if not (order_id.isascii() and order_id.isdigit()):
+        order_id = made.order_id(response, _ORDER_ID, _ORDERS)
+        if order_id is None:
             raise UnclearError(f"HTTP {response.status_code} without an order id")
         return Placed(order_id)
 
     def find(self, order: Order, message: OrderMessage | None) -> list[Placed]:  # noqa: ARG002
         """Look through v2's list of orders for those of the right time and content, where the account allows it.
 
+        An account that v2 turns away is one of those for which nobody can look.
+
         Raises:
             UnreadableError, AccountFaultError, SlotBusyError: not looked; says nothing.
         """
-        return v2.find(self._http_v2, order) if self._http_v2 else []
+        try:
+            return v2.find(self._http_v2, order) if self._http_v2 else []
+        except v2.NoV2Error:
+            self._http_v2, self.can_find = None, False
+            return []
 
     def observe(self, order: Order) -> Snapshot:
         """Read the order as it is now: one call.
@@ -188,16 +188,16 @@ class CallFire(NotAble):
             UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
         """
         order_id = order.provider_order_id or ""
-        response = self._http.read(f"/number/order/{quote(order_id, safe='')}")
+        response = self._http.read(f"{_ORDERS}/{quote(order_id, safe='')}")
         if not response.is_success:
             raise not_read(response)
         try:
             shown = next(parse(response.content).iter(f"{DATA}NumberOrder"), None)
         except ValueError:
             shown = None
-        if shown is None or shown.get("id", order_id) != order_id:
+        if shown is None or shown.get("id", order_id).strip() != order_id:
             raise UnreadableError(f"HTTP {response.status_code} that does not show the order")
-        return _snapshot(order, shown, self._currency)
+        return reading.snapshot(order, shown, self._currency)
 
     def search_numbers(self, query: Query) -> list[Offer]:
         """Search for numbers: one call. Raises as `Market.search_numbers` does."""
@@ -219,13 +219,16 @@ class CallFire(NotAble):
         """List the account's orders by v2, a page at a time.
 
         Raises:
-            NotAbleError: this account's settings leave v2 out, and 1.1 has no list.
+            NotAbleError: this account's settings leave v2 out, or it is not open to it, and 1.1 has no list.
             RefusedError: the cursor is none of ours.
             AccountFaultError, UnreadableError, SlotBusyError: not read.
         """
         if self._http_v2 is None:
             raise NotAbleError("only v2 lists its orders, and this account's settings leave it out (v2_find)")
-        return v2.orders(self._http_v2, cursor)
+        try:
+            return v2.orders(self._http_v2, cursor)
+        except v2.NoV2Error as error:
+            raise NotAbleError(error.detail) from error
 
     def release(self, value: str, kind: AssetKind) -> str:
         """Stop a lease from renewing; a keyword or number cannot be bought again for a month after it ends.
@@ -234,13 +237,14 @@ class CallFire(NotAble):
         """
         return market.release(self._http, value, kind)
 
-    def candidates(self, order: Order) -> list[Owned]:
-        """Name the leases that the last attempt may have brought: 1.1 echoes nothing of ours, and v2 may have found nothing.
+    def candidates(self, order: Order) -> list[OnOrder | Owned]:
+        """Name the orders and leases that the last attempt may have brought: 1.1 echoes nothing of ours.
 
         Raises:
             UnreadableError, AccountFaultError, SlotBusyError: not looked.
         """
-        return market.candidates(self._http, order)
+        orders = v2.candidates(self._http_v2, order) if self._http_v2 else []
+        return [*orders, *market.candidates(self._http, order)]
 
     def registrations(self) -> list[Registration]:
         """List the account's subscriptions, whoever made them. Raises as `Market.registrations` does."""
@@ -286,55 +290,6 @@ def _part(item: NumbersItem | CriteriaItem | KeywordsItem) -> dict[str, str]:
 
 def _chosen(kind: AssetKind, value: str) -> AssetSeen:
     return AssetSeen(kind=kind, value=value, state=AssetState.PENDING, word="chosen")
-
-
-def _snapshot(order: Order, shown: Element, currency: str) -> Snapshot:
-    word = text((shown.findtext(f"{DATA}Status") or "").strip()) or ""
-    phase = PHASES.get(word.upper(), Phase.UNKNOWN)
-    unknown = [UnknownWord("number_order.status", word)] if phase is Phase.UNKNOWN else []
-    # Keywords know no case: what we asked for and what was fulfilled must not become two.
-    spelling = {
-        keyword.casefold(): keyword
-        for item in order.request.items
-        if isinstance(item, KeywordsItem)
-        for keyword in item.keywords
-    }
-    assets: dict[tuple[AssetKind, str], AssetSeen] = {}
-    for group, kind, number_type in _GROUPS:
-        unit_cost = text((shown.findtext(f"{DATA}{group}/{DATA}UnitCost") or "").strip())
-        for got in _fulfilled(shown, group):
-            value = e164(got) if kind is AssetKind.NUMBER else spelling.get(got.casefold(), got)
-            if value is None:
-                unknown.append(UnknownWord(f"number_order.{group}.fulfilled", got))
-                continue
-            # Fulfilled is had, whatever the order's status: even ERRORED may come with some.
-            asset = AssetSeen(
-                kind=kind,
-                value=value,
-                state=AssetState.ACTIVE,
-                word=word,
-                number_type=number_type,
-                upfront_cost=unit_cost,
-                currency=currency if unit_cost else None,
-            )
-            assets.setdefault((kind, value), asset)
-    return Snapshot(
-        provider_order_id=order.provider_order_id or "",
-        phase=phase,
-        word=word,
-        assets=tuple(assets.values()),
-        unknown_words=tuple(unknown),
-        total_cost=(total := text((shown.findtext(f"{DATA}TotalCost") or "").strip())),
-        total_cost_currency=currency if total else None,
-    )
-
-
-def _fulfilled(shown: Element, group: str) -> Iterator[str]:
-    """Give the words of a group's Fulfilled, an `xs:list`: space separated in one element, absent when nothing was got."""
-    for element in shown.findall(f"{DATA}{group}/{DATA}Fulfilled"):
-        for got in (element.text or "").split():
-            if word := text(got):
-                yield word
 
 
 def _described(order: Order) -> Iterator[str]:

@@ -1,10 +1,15 @@
-"""What CallFire's unhappy answers mean. Its errors carry a status and free text and no code; the text is never passed on."""
+"""What CallFire's unhappy answers mean. Its errors carry a status and free text and no code; the text is never passed on.
+
+What is not known of an answer is taken for what costs least: of a purchase that it may have been made, of a read that it
+says nothing.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
+from numberdesk.providers import lenient
 from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchOrderError,
@@ -12,7 +17,8 @@ from numberdesk.providers.base import (
     UnclearError,
     UnreadableError,
 )
-from numberdesk.providers.http import retry_after
+from numberdesk.providers.callfire.xmldoc import parse
+from numberdesk.providers.http import DEFINITE_STATUSES, retry_after
 
 if TYPE_CHECKING:
     from numberdesk.providers.base import ProviderError
@@ -23,23 +29,45 @@ _RATE_LIMIT = re.compile(rb"rate limit", re.IGNORECASE)
 # Orders are paid from credits; what a lack of them answers is published nowhere. This is our guess at its text: a wrong
 # guess pauses the account instead of failing every order that waits.
 _NO_FUNDS = re.compile(rb"(insufficient|not enough)\s+(funds|credit|balance)", re.IGNORECASE)
+# Passing faults, whatever the status that they come with. TIMEOUT and UNAVAILABLE are fault codes of its WSDL.
+_PASSING = re.compile(
+    rb"\b(TIMEOUT|UNAVAILABLE)\b|(?i:timed out|temporarily|try again|service (is )?unavailable|internal (server )?error)"
+)
+# That a search found nothing, told as an error. CallFire documents an empty list.
+_NOTHING = re.compile(
+    rb"\b(no|any) ((matching|available|such|more|free) )*(phone ?numbers?|numbers?|keywords?|regions?|results?|inventory)\b"
+    rb"|\bnone (is |are |were )?(available|found)|\bnot? (found|available)\b|\bout of (stock|inventory)\b",
+    re.IGNORECASE,
+)
 
 
 def not_placed(response: Response) -> ProviderError:
     """Tell what an answer that is no success means for the purchase. What is not surely a no is unclear."""
     status, detail = response.status_code, f"HTTP {response.status_code}"
-    if not response.is_client_error or status == 408:  # noqa: PLR2004
+    if not response.is_client_error or status == 408 or _told_status(response) >= 500:  # noqa: PLR2004
         return UnclearError(detail)
     if fault := _account_fault(response):
         return fault
+    if status in (402, 403) or _NO_FUNDS.search(response.content):
+        return AccountFaultError(detail)
     if status in (404, 405):
         # Not about this order: there is no such resource.
         return AccountFaultError(f"{detail}: check the account's base URL")
+    if status not in DEFINITE_STATUSES or _PASSING.search(response.content):
+        return UnclearError(detail)
     return RefusedError(detail)
 
 
+def not_changed(response: Response) -> ProviderError:
+    """Tell what an answer that is no success means for a call that buys nothing: a 403 is about that call."""
+    fault = not_placed(response)
+    if isinstance(fault, AccountFaultError) and not fault.throttled and response.status_code != 401:  # noqa: PLR2004
+        return RefusedError(fault.detail)
+    return fault
+
+
 def not_read(response: Response) -> ProviderError:
-    """Tell what an answer that is no success means for a read."""
+    """Tell what an answer that is no success means for a look at an order. A 403 is about that order."""
     if response.is_client_error and (fault := _account_fault(response)):
         return fault
     detail = f"HTTP {response.status_code}"
@@ -48,15 +76,38 @@ def not_read(response: Response) -> ProviderError:
 
 def not_listed(response: Response) -> ProviderError:
     """Tell what an answer that is no success means for a search or a list: it may be the question that is wrong."""
-    if not response.is_client_error or response.status_code == 408:  # noqa: PLR2004
-        return UnreadableError(f"HTTP {response.status_code}")
-    return _account_fault(response) or RefusedError(f"HTTP {response.status_code}")
+    fault = not_changed(response)
+    return UnreadableError(fault.detail) if isinstance(fault, UnclearError) else fault
+
+
+def found_nothing(response: Response) -> bool:
+    """Tell whether an answer to a search says that there is nothing, by an error in place of an empty list."""
+    if response.status_code not in (400, 404, 410, 422):
+        return False
+    message = _exception(response).get("message", "")
+    # A 404 of CallFire's own is that: without its words it may be the address that is wrong.
+    return (response.status_code == 404 and bool(message)) or _NOTHING.search(message.encode()) is not None  # noqa: PLR2004
 
 
 def _account_fault(response: Response) -> AccountFaultError | None:
+    """Tell a fault of the account as it holds for every call: its rate, or its credentials."""
     status, detail = response.status_code, f"HTTP {response.status_code}"
     if status == 429 or _RATE_LIMIT.search(response.content):  # noqa: PLR2004
         return AccountFaultError(detail, throttled=True, retry_after=retry_after(response))
-    if status in (401, 402, 403) or _NO_FUNDS.search(response.content):
-        return AccountFaultError(detail)
-    return None
+    return AccountFaultError(detail) if status == 401 else None  # noqa: PLR2004
+
+
+def _told_status(response: Response) -> int:
+    """Give the status that the body tells, which need not be that of the answer; 0 where it tells none."""
+    return lenient.integer(_exception(response).get("httpstatus", "")) or 0
+
+
+def _exception(response: Response) -> dict[str, str]:
+    """Give what an error says, by lower-case names: a ResourceException of 1.1 in XML or JSON; empty where it is none."""
+    try:
+        root = parse(response.content)
+    except ValueError:
+        return {}
+    if not root.tag.endswith("}ResourceException"):
+        return {}
+    return {child.tag.rpartition("}")[2].lower(): (child.text or "").strip() for child in root}

@@ -7,13 +7,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from numberdesk.domain.fitting import misfit
 from numberdesk.domain.market import Offer, Owned
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.domain.words import AssetKind
-from numberdesk.providers.base import NoSuchThingError, OwnedPage, RefusedError, UnreadableError
-from numberdesk.providers.callfire.faults import not_listed, not_placed
+from numberdesk.providers.base import NoSuchThingError, OwnedPage, RefusedError, UnclearError, UnreadableError
+from numberdesk.providers.callfire import reading
+from numberdesk.providers.callfire.faults import not_changed, not_listed
 from numberdesk.providers.callfire.region import read_region, region_fields
-from numberdesk.providers.callfire.resources import listed, page
+from numberdesk.providers.callfire.resources import found, page
 from numberdesk.providers.callfire.words import e164
 from numberdesk.providers.callfire.xmldoc import DATA, parse, value
 from numberdesk.providers.lenient import instant
@@ -38,7 +40,9 @@ _SKEW = timedelta(seconds=60)
 """How far CallFire's clock may be from ours."""
 _FORM = "application/x-www-form-urlencoded"
 _RELEASED = "RELEASED"
+_NUMBER_TYPES = {"true": "toll_free", "1": "toll_free", "false": "local", "0": "local"}
 _LISTS = {AssetKind.NUMBER: ("/number", "Number"), AssetKind.KEYWORD: ("/number/keyword", "Keyword")}
+_SHORT_CODE = re.compile(r"[0-9]{4,8}", re.ASCII)
 _KEYWORD = re.compile(r"[A-Za-z0-9]{1,64}")
 _CURSOR = re.compile(r"(numbers|keywords):([0-9]{1,9})", re.ASCII)
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(Z|[+-][0-9]{2}:[0-9]{2})?", re.ASCII)
@@ -59,8 +63,10 @@ def search_numbers(http: Http, query: Query) -> list[Offer]:
         raise RefusedError("a search for numbers needs criteria")
     toll_free = str(criteria.number_type == "toll_free").lower()
     params = [*region_fields(criteria).items(), ("TollFree", toll_free), ("Count", str(query.limit))]
-    found = listed(http, "/number/search", "Number", params).elements
-    return [offer for offer in map(_number_offer, found) if offer][: query.limit]
+    shown = found(http, "/number/search", "Number", params)
+    offers = [offer for offer in map(_number_offer, shown) if offer]
+    # A filter that CallFire does not know it may ignore: what does not fit is no offer.
+    return [offer for offer in offers if misfit(criteria, offer, region=offer.region) is None][: query.limit]
 
 
 def search_keywords(http: Http, query: Query) -> list[Offer]:
@@ -72,8 +78,8 @@ def search_keywords(http: Http, query: Query) -> list[Offer]:
         raise RefusedError("a search for keywords needs some, each of 1 to 64 letters and digits")
     # Keywords know no case: they are given back as they were asked for.
     spelling = {keyword.casefold(): keyword for keyword in query.keywords}
-    found = listed(http, "/number/keyword/search", "Keyword", [("Keywords", " ".join(query.keywords))]).elements
-    free = {(value(element, "Keyword") or "").casefold() for element in found}
+    shown = found(http, "/number/keyword/search", "Keyword", [("Keywords", " ".join(query.keywords))])
+    free = {(value(element, "Keyword") or "").casefold() for element in shown}
     return [Offer(value=keyword, kind="keyword") for folded, keyword in spelling.items() if folded in free]
 
 
@@ -84,8 +90,8 @@ def search_regions(http: Http, query: Query) -> list[Offer]:
         raise RefusedError("toll-free numbers have no region")
     region = region_fields(criteria) if criteria else {}
     params = [*region.items(), ("MaxResults", str(min(query.limit, _MOST_RESULTS))), ("FirstResult", "0")]
-    found = listed(http, "/number/regions", "Region", params).elements
-    return [offer for offer in map(_region_offer, found) if offer][: query.limit]
+    shown = found(http, "/number/regions", "Region", params)
+    return [offer for offer in map(_region_offer, shown) if offer][: query.limit]
 
 
 def owned(http: Http, cursor: str | None) -> OwnedPage:
@@ -109,7 +115,7 @@ def owned(http: Http, cursor: str | None) -> OwnedPage:
         shown = page(http, "/number/keyword", "Keyword", first, _PAGE_SIZE)
         after = None if shown.next_result is None else f"keywords:{shown.next_result}"
         items = map(_owned_keyword, shown.elements)
-    return OwnedPage(tuple(item for item in items if item), after)
+    return OwnedPage(tuple(items), after)
 
 
 def candidates(http: Http, order: Order) -> list[Owned]:
@@ -125,7 +131,7 @@ def candidates(http: Http, order: Order) -> list[Owned]:
         return []
     since = order.attempt.began_at - _SKEW
     asked = _Asked(order.request)
-    found: dict[tuple[AssetKind, str], Owned] = {}
+    named: dict[tuple[AssetKind, str], Owned] = {}
     for kind, read in _READERS.items():
         if not asked.has(kind):
             continue
@@ -133,8 +139,8 @@ def candidates(http: Http, order: Order) -> list[Owned]:
             lease = asked.fitting(read(element))
             # `since` is the midnight at which the day began, wherever that was.
             if lease is not None and (lease.since is None or lease.since + timedelta(days=1) > since):
-                found[lease.kind, lease.value] = lease
-    return list(found.values())
+                named[lease.kind, lease.value] = lease
+    return list(named.values())
 
 
 def _both_ends(http: Http, kind: AssetKind) -> Iterator[Element]:
@@ -164,15 +170,15 @@ class _Asked:
     def has(self, kind: AssetKind) -> bool:
         return bool(self._keywords if kind is AssetKind.KEYWORD else self._numbers or self._types)
 
-    def fitting(self, lease: Owned | None) -> Owned | None:
+    def fitting(self, lease: Owned) -> Owned | None:
         """Give the lease if it may be of the order, a keyword as the order spells it."""
-        if lease is None:
-            return None
         if lease.kind is AssetKind.KEYWORD:
             keyword = self._keywords.get(lease.value.casefold())
             return lease.model_copy(update={"value": keyword}) if keyword else None
         is_of_type = lease.number_type in self._types or (lease.number_type is None and bool(self._types))
-        return lease if is_of_type or lease.value in self._numbers else None
+        # What is no number in our eyes may be any of those that were named.
+        is_named = lease.value in self._numbers or (bool(self._numbers) and not lease.value.startswith("+"))
+        return lease if is_of_type or is_named else None
 
 
 def release(http: Http, name: str, kind: AssetKind) -> str:
@@ -190,23 +196,80 @@ def release(http: Http, name: str, kind: AssetKind) -> str:
         RefusedError: it was not taken back.
         AccountFaultError, NotSentError, UnclearError, UnreadableError, SlotBusyError: try again later; a repeat does no harm.
     """
-    lease, form = _number_lease(http, name) if kind is AssetKind.NUMBER else _keyword_lease(http, name)
+    if kind is AssetKind.KEYWORD:
+        return _released(_release_keyword(http, name))
+    lease = _number_lease(http, name)
     if not lease.given_back:
-        content = urlencode(form).encode()
-        response = http.send_once("PUT", "/number/release", content=content, content_type=_FORM)
-        if response.status_code == 404:  # noqa: PLR2004
-            raise NoSuchThingError(f"CallFire has no such {kind.value} in this account")
-        # "204, which means that the number has been released successfully".
-        if not response.is_success:
-            raise not_placed(response)
+        _give_back(http, {"Number": name.removeprefix("+")})
+    return _released(lease)
+
+
+def _released(lease: Owned) -> str:
     return f"released; leased until {lease.until:%Y-%m-%d}" if lease.until else "released"
 
 
-def _number_lease(http: Http, number: str) -> tuple[Owned, dict[str, str]]:
-    digits = number.removeprefix("+")
+def _release_keyword(http: Http, keyword: str) -> Owned:
+    """Release a keyword, and look whether it renews no more: what CallFire makes of the call is not sure.
+
+    Its schema has `Number` mandatory beside `Keyword`, its help page says "the number to which they're linked needs to be
+    provided", and its reference shows both as optional. A keyword is on a short code, which its own record names; where the
+    account leases that as a number of its own, it would be released with it and is not sent.
+    """
+    lease, short_code = _keyword_lease(http, keyword)
+    if lease.given_back:
+        return lease
+    alone = {"Keyword": lease.value}
+    if short_code and not _is_leased(http, short_code):
+        _give_back(http, {"Number": short_code} | alone, alone)
+    else:
+        _give_back(http, alone)
+    try:
+        lease, _ = _keyword_lease(http, keyword)
+    except NoSuchThingError:
+        return lease
+    if not lease.given_back:
+        raise UnclearError("CallFire took it, and its list shows that the keyword goes on renewing")
+    return lease
+
+
+def _give_back(http: Http, *forms: dict[str, str]) -> None:
+    """Send the first of these forms that CallFire does not refuse; it was seen to be there.
+
+    Raises:
+        RefusedError, AccountFaultError, NotSentError, UnclearError, SlotBusyError: none was taken.
+    """
+    refusal = RefusedError("nothing to send")
+    for form in forms:
+        response = http.send_once("PUT", "/number/release", content=urlencode(form).encode(), content_type=_FORM)
+        # "204, which means that the number has been released successfully".
+        if response.is_success:
+            return
+        fault = not_changed(response)
+        if not isinstance(fault, RefusedError):
+            raise fault
+        if response.status_code == 404:  # noqa: PLR2004
+            # Gone meanwhile, or the wrong words for what is there: the next try looks first.
+            raise UnclearError(f"{fault.detail}, though the account has it")
+        refusal = fault
+    if "Keyword" in forms[-1]:
+        raise RefusedError(f"{refusal.detail}; CallFire may take keywords back on its own pages only")
+    raise refusal
+
+
+def _is_leased(http: Http, number: str) -> bool:
+    response = http.read(f"/number/{number}")
+    if not response.is_success:
+        fault = not_listed(response)
+        if not isinstance(fault, RefusedError):
+            raise fault
+        return False
+    return True
+
+
+def _number_lease(http: Http, number: str) -> Owned:
     if e164(number) is None:
         raise NoSuchThingError("CallFire has no such number")
-    response = http.read(f"/number/{digits}")
+    response = http.read(f"/number/{number.removeprefix('+')}")
     if response.status_code == 404:  # noqa: PLR2004
         raise NoSuchThingError("CallFire has no such number in this account")
     if not response.is_success:
@@ -216,19 +279,21 @@ def _number_lease(http: Http, number: str) -> tuple[Owned, dict[str, str]]:
     except ValueError:
         shown = None
     # A number is an element, and so is what it is called, inside it.
-    lease = _owned_number(shown) if shown is not None else None
-    if lease is None or lease.value != number:
+    if shown is None or reading.number(value(shown, "Number")) != number:
         raise UnreadableError(f"HTTP {response.status_code} that does not show the number")
-    return lease, {"Number": digits}
+    return _owned_number(shown)
 
 
-def _keyword_lease(http: Http, keyword: str) -> tuple[Owned, dict[str, str]]:
+def _keyword_lease(http: Http, keyword: str) -> tuple[Owned, str | None]:
+    """Give the lease of a keyword, and the short code that it is on, where that is told."""
     first: int | None = 0
     for _ in range(_MOST_PAGES):
         shown = page(http, "/number/keyword", "Keyword", first or 0, _MOST_RESULTS)
-        for lease in map(_owned_keyword, shown.elements):
-            if lease is not None and lease.value.casefold() == keyword.casefold():
-                return lease, {"Keyword": lease.value}
+        for element in shown.elements:
+            lease = _owned_keyword(element)
+            if lease.value.casefold() == keyword.casefold():
+                short_code = value(element, "ShortCode") or ""
+                return lease, short_code if _SHORT_CODE.fullmatch(short_code) else None
         first = shown.next_result
         if first is None:
             raise NoSuchThingError("CallFire has no such keyword in this account")
@@ -236,7 +301,7 @@ def _keyword_lease(http: Http, keyword: str) -> tuple[Owned, dict[str, str]]:
 
 
 def _number_offer(element: Element) -> Offer | None:
-    number = e164(value(element, "Number") or "")
+    number = reading.number(value(element, "Number"))
     if number is None:
         return None
     region = read_region(element.find(f"{DATA}Region"))
@@ -252,14 +317,14 @@ def _region_offer(element: Element) -> Offer | None:
     return Offer(value=name, kind="region", country=country, region=region) if name else None
 
 
-def _owned_number(element: Element) -> Owned | None:
-    told = value(element, "Number")
+def _owned_number(element: Element) -> Owned:
+    told = value(element, "Number") or value(element, "NationalFormat")
     if told is None:
-        return None
+        raise UnreadableError("a list with a number that cannot be read")
     since, until = _lease(element)
     return Owned(
         # What is no number in our eyes is owned all the same.
-        value=e164(told) or told,
+        value=reading.number(told) or told,
         kind=AssetKind.NUMBER,
         word=value(element, "Status") or "",
         country=read_region(element.find(f"{DATA}Region")).get("country"),
@@ -271,10 +336,10 @@ def _owned_number(element: Element) -> Owned | None:
     )
 
 
-def _owned_keyword(element: Element) -> Owned | None:
+def _owned_keyword(element: Element) -> Owned:
     keyword = value(element, "Keyword")
     if keyword is None:
-        return None
+        raise UnreadableError("a list with a keyword that cannot be read")
     since, until = _lease(element)
     return Owned(
         value=keyword,
@@ -290,17 +355,17 @@ def _is_given_back(element: Element) -> bool:
     """Tell whether a lease ends by itself. Whether its status says so at once is published nowhere; that it is not renewed does."""
     lease = element.find(f"{DATA}LeaseInfo")
     renews = value(lease, "AutoRenew") if lease is not None else None
-    return value(element, "Status") == _RELEASED or renews in ("false", "0")
+    return (value(element, "Status") or "").upper() == _RELEASED or (renews or "").lower() in ("false", "0")
 
 
-_READERS: dict[AssetKind, Callable[[Element], Owned | None]] = {
+_READERS: dict[AssetKind, Callable[[Element], Owned]] = {
     AssetKind.NUMBER: _owned_number,
     AssetKind.KEYWORD: _owned_keyword,
 }
 
 
 def _number_type(element: Element) -> str | None:
-    return {"true": "toll_free", "1": "toll_free", "false": "local", "0": "local"}.get(value(element, "TollFree") or "")
+    return _NUMBER_TYPES.get((value(element, "TollFree") or "").lower())
 
 
 def _features(configuration: Element | None) -> tuple[str, ...] | None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from numberdesk.providers.base import UnreadableError
-from numberdesk.providers.callfire.faults import not_listed
+from numberdesk.providers.callfire.faults import found_nothing, not_listed
 from numberdesk.providers.callfire.xmldoc import DATA, RESOURCE, parse
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-    from numberdesk.providers.http import Http, QueryParams
+    from numberdesk.providers.http import Http, QueryParams, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +24,31 @@ class Listed:
     total: int | None = None
 
 
-def listed(http: Http, path: str, name: str, params: QueryParams) -> Listed:
-    """Read a list that is not paged.
+def found(http: Http, path: str, name: str, params: QueryParams) -> tuple[Element, ...]:
+    """Search for what can be had: nothing, too, where that is told as an error.
 
     Raises:
         RefusedError, AccountFaultError, UnreadableError, SlotBusyError: not read.
     """
-    root = _resource_list(http, path, params)
-    return Listed(tuple(root.findall(f"{DATA}{name}")), None)
+    response = http.read(path, params=params)
+    if found_nothing(response):
+        return ()
+    return tuple(_resource_list(response).findall(f"{DATA}{name}"))
 
 
 def page(http: Http, path: str, name: str, first: int, most: int) -> Listed:
-    """Read `most` elements of a list, from the `first` on, counted from 0. Raises as `listed` does."""
-    root = _resource_list(http, path, [("FirstResult", str(first)), ("MaxResults", str(most))])
-    elements = tuple(root.findall(f"{DATA}{name}"))
+    """Read `most` elements of a list of the account's own, from the `first` on, counted from 0.
+
+    An error is never taken for an empty list here: what the account has would be told as gone.
+
+    Raises:
+        RefusedError, AccountFaultError, UnreadableError, SlotBusyError: not read.
+    """
+    response = http.read(path, params=[("FirstResult", str(first)), ("MaxResults", str(most))])
+    root = _resource_list(response)
+    elements = tuple(root.findall(f"{{*}}{name}"))
+    if len(elements) < len(root):
+        raise UnreadableError("a list with something in it that cannot be read")
     reached = first + len(elements)
     told = root.get("totalResults", "")
     total = int(told) if told.isascii() and told.isdigit() else None
@@ -46,8 +57,7 @@ def page(http: Http, path: str, name: str, first: int, most: int) -> Listed:
     return Listed(elements, reached if elements and more else None, total)
 
 
-def _resource_list(http: Http, path: str, params: QueryParams) -> Element:
-    response = http.read(path, params=params)
+def _resource_list(response: Response) -> Element:
     if not response.is_success:
         raise not_listed(response)
     try:

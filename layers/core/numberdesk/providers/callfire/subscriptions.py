@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from numberdesk.domain.market import Registration
 from numberdesk.providers.base import NoSuchThingError, RefusedError, UnclearError, UnreadableError
-from numberdesk.providers.callfire.faults import not_listed, not_placed
+from numberdesk.providers.callfire.faults import not_changed, not_listed
 from numberdesk.providers.callfire.resources import page
 from numberdesk.providers.callfire.xmldoc import DATA, RESOURCE, parse, value
 
@@ -82,7 +82,7 @@ def register(http: Http, url: str, event: str | None) -> Registration:
     }
     response = http.send_once("POST", _PATH, content=urlencode(form).encode(), content_type=_FORM)
     if not response.is_success:
-        raise not_placed(response)
+        raise not_changed(response)
     root = _parsed(response)
     made = (root.findtext(f"{RESOURCE}Id") or "").strip() if root is not None else ""
     if not _ID.fullmatch(made):
@@ -104,7 +104,7 @@ def unregister(http: Http, registration_id: str) -> None:
     if response.status_code == 404:  # noqa: PLR2004
         raise NoSuchThingError("CallFire has no such subscription")
     if not response.is_success:
-        raise not_placed(response)
+        raise not_changed(response)
 
 
 def _subscriptions(http: Http) -> Iterator[Element]:

@@ -6,58 +6,70 @@ Nothing of ours is on an order: an order of the right time and content may be ou
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.market import OnOrder
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
-from numberdesk.providers.base import NoSuchOrderError, OrdersPage, Placed, RefusedError, UnreadableError
+from numberdesk.providers.base import AccountFaultError, OrdersPage, Placed, RefusedError, UnreadableError
 from numberdesk.providers.callfire.faults import not_read
-from numberdesk.providers.callfire.words import e164, is_over
-from numberdesk.providers.lenient import fields, parse, rows, text
+from numberdesk.providers.callfire.reading import keywords_in, numbers_in
+from numberdesk.providers.callfire.words import is_over
+from numberdesk.providers.lenient import fields, instant, integer, parse, text
 
 if TYPE_CHECKING:
-    from numberdesk.domain.order import Attempt, Order
+    from datetime import datetime
+
+    from numberdesk.domain.order import Order
     from numberdesk.domain.request import Request
     from numberdesk.providers.http import Http
-    from numberdesk.providers.lenient import Fields
 
 _PAGE_SIZE = 100
 _MOST_PAGES = 20
+_NUMBERS = ("localNumbers", "tollFreeNumbers")
+_KEYWORDS = "keywords"
+_GROUPS = (*_NUMBERS, _KEYWORDS)
+_ID = re.compile("[0-9]{1,20}", re.ASCII)
 _CURSOR = re.compile("[1-9][0-9]{0,8}", re.ASCII)
 _SKEW = timedelta(seconds=60)
 """How far CallFire's clock may be from ours."""
 
 
+class NoV2Error(UnreadableError):
+    """This account has no v2, though its settings say so. REST 1.1 works without it."""
+
+
 def find(http: Http, order: Order) -> list[Placed]:
     """Give the account's orders that were created while this one was being placed and hold what it asks for.
 
+    Where others of that time do not tell what they hold, those are given with them: nobody can say which is ours.
+
     Raises:
+        NoV2Error: nobody can look here.
         UnreadableError, AccountFaultError, SlotBusyError: not looked; says nothing.
     """
-    if order.attempt is None:
-        return []
-    begin, end = _window(order.attempt)
-    found: dict[str, Placed] = {}
-    offset = 0
-    for _ in range(_MOST_PAGES):
-        page = _page(http, [("intervalBegin", str(begin)), ("intervalEnd", str(end)), ("offset", str(offset))])
-        items = rows(page.get("items"))
-        for shown in items:
-            order_id, created = shown.get("id"), shown.get("created")
-            if (
-                isinstance(order_id, int)
-                and isinstance(created, int)
-                and begin <= created <= end
-                and _holds(shown, order.request)
-            ):
-                word = text(shown.get("status"))
-                found[str(order_id)] = Placed(str(order_id), word, over=is_over(word))
-        offset += len(items)
-        total = page.get("totalCount")
-        if not items or (isinstance(total, int) and offset >= total):
-            break
-    return list(found.values())
+    likeness = {shown: _likeness(shown, order.request) for shown in _of_the_attempt(http, order)}
+    least = _Likeness.UNTOLD if _Likeness.EQUAL in likeness.values() else _Likeness.EQUAL
+    return [
+        Placed(shown.id, shown.word or None, over=is_over(shown.word))
+        for shown, like in likeness.items()
+        if like >= least
+    ]
+
+
+def candidates(http: Http, order: Order) -> list[OnOrder]:
+    """Give the orders of that time which may be this one for all that they tell. Raises as `find` does.
+
+    One that waits for payment tells nothing of what was asked for (CallFire API client for Java, fixture findOrders.json);
+    one that was filled in part tells less.
+    """
+    return [
+        OnOrder(provider_order_id=shown.id, word=shown.word, created_at=shown.created, over=is_over(shown.word))
+        for shown in _of_the_attempt(http, order)
+        if _likeness(shown, order.request) >= _Likeness.LESS
+    ]
 
 
 def orders(http: Http, cursor: str | None) -> OrdersPage:
@@ -65,66 +77,133 @@ def orders(http: Http, cursor: str | None) -> OrdersPage:
 
     Raises:
         RefusedError: the cursor is none of ours.
+        NoV2Error: there is no list here.
         UnreadableError, AccountFaultError, SlotBusyError: not read.
     """
     if cursor is not None and not _CURSOR.fullmatch(cursor):
         raise RefusedError("the cursor is none of this list")
     offset = int(cursor or 0)
-    page = _page(http, [("offset", str(offset))])
-    shown = page.get("items")
-    reached = offset + len(shown) if isinstance(shown, list) else offset
-    total = page.get("totalCount")
-    more = reached > offset and (reached < total if isinstance(total, int) else reached - offset >= _PAGE_SIZE)
-    return OrdersPage(tuple(it for it in map(_on_order, rows(shown)) if it), str(reached) if more else None)
+    items, total = _page(http, [("offset", str(offset))])
+    reached = offset + len(items)
+    more = reached > offset and (reached < total if total is not None else len(items) >= _PAGE_SIZE)
+    shown = [
+        OnOrder(provider_order_id=it.id, word=it.word, created_at=it.created, over=is_over(it.word)) for it in items
+    ]
+    return OrdersPage(tuple(shown), str(reached) if more else None)
 
 
-def _on_order(shown: Fields) -> OnOrder | None:
-    order_id = shown.get("id")
-    if not isinstance(order_id, int):
-        return None
-    return OnOrder(
-        provider_order_id=str(order_id),
-        word=text(shown.get("status")) or "",
-        created_at=_instant(shown.get("created")),
-        over=is_over(text(shown.get("status"))),
-    )
+class _Likeness(IntEnum):
+    """How far an order of the account may be the one that was asked for."""
+
+    OTHER = 0
+    """It holds what was not asked for."""
+    LESS = 1
+    """It may be ours if it was filled in part."""
+    UNTOLD = 2
+    """It does not tell."""
+    EQUAL = 3
 
 
-def _instant(milliseconds: object) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC) if isinstance(milliseconds, int) else None
-    except (ValueError, OverflowError, OSError):
-        return None
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """A group of an order: how many, where that can be read, and what was got, in lower case."""
+
+    name: str
+    ordered: int | None
+    got: frozenset[str]
+    unread: bool
+    """Something that was got cannot be read."""
 
 
-def _window(attempt: Attempt) -> tuple[int, int]:
-    """When an order of this attempt can have been created, in milliseconds since 1970 as v2 counts."""
-    return _milliseconds(attempt.began_at - _SKEW), _milliseconds(attempt.resolve_at + _SKEW)
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """One row of v2's list, with the groups that it shows."""
+
+    id: str
+    word: str
+    created: datetime | None
+    groups: tuple[_Group, ...]
 
 
-def _milliseconds(instant: datetime) -> int:
-    return int(instant.timestamp() * 1000)
+def _of_the_attempt(http: Http, order: Order) -> list[_Shown]:
+    """Give all orders that were created while this one was being placed, or may have been."""
+    if order.attempt is None:
+        return []
+    begin, end = order.attempt.began_at - _SKEW, order.attempt.resolve_at + _SKEW
+    window = [("intervalBegin", _milliseconds(begin)), ("intervalEnd", _milliseconds(end))]
+    found: dict[str, _Shown] = {}
+    offset = 0
+    for _ in range(_MOST_PAGES):
+        items, total = _page(http, [*window, ("offset", str(offset))])
+        found |= {it.id: it for it in items if it.created is None or begin <= it.created <= end}
+        offset += len(items)
+        if not items or (total is not None and offset >= total):
+            return list(found.values())
+    raise UnreadableError(f"more than {_MOST_PAGES} pages of orders")
 
 
-def _page(http: Http, params: list[tuple[str, str]]) -> Fields:
+def _milliseconds(instant: datetime) -> str:
+    """Write an instant as v2 counts, in milliseconds since 1970."""
+    return str(int(instant.timestamp() * 1000))
+
+
+def _page(http: Http, params: list[tuple[str, str]]) -> tuple[list[_Shown], int | None]:
     response = http.read("/orders", params=[*params, ("limit", str(_PAGE_SIZE))])
+    if response.status_code in (403, 405, 410):
+        raise NoV2Error(f"HTTP {response.status_code}: v2 is not open to this account")
     if not response.is_success:
         fault = not_read(response)
-        raise UnreadableError(fault.detail) if isinstance(fault, NoSuchOrderError) else fault
+        # Credentials that only v2 refuses are no fault of the account: 1.1 takes them.
+        is_passing = isinstance(fault, AccountFaultError) and fault.throttled
+        raise fault if is_passing else UnreadableError(fault.detail)
     try:
         page = fields(parse(response.content))
     except ValueError:
         page = {}
-    if not isinstance(page.get("items"), list):
+    items = page.get("items")
+    if not isinstance(items, list):
         raise UnreadableError(f"HTTP {response.status_code} without a list of orders")
-    return page
+    return [_shown(item) for item in items], integer(page.get("totalCount"))
 
 
-def _holds(shown: Fields, request: Request) -> bool:
-    """Tell whether an order's content is what was asked for.
+def _shown(item: object) -> _Shown:
+    """Read a row.
 
-    v2 calls `ordered` what was bought. An order that was filled in part may thus show less than was asked for; it is not
-    taken for ours, since less than we asked for is what somebody else's order looks like, too.
+    Raises:
+        UnreadableError: it does not name its order. It may be any, so that the list says nothing.
+    """
+    shown = fields(item)
+    order_id = str(shown.get("id", "")).strip()
+    if not _ID.fullmatch(order_id):
+        raise UnreadableError("a list with an order that cannot be read")
+    return _Shown(
+        id=order_id,
+        word=text(shown.get("status")) or "",
+        created=instant(shown.get("created")),
+        groups=tuple(_group(name, shown[name]) for name in _GROUPS if shown.get(name) is not None),
+    )
+
+
+def _group(name: str, shown: object) -> _Group:
+    got = fields(shown).get("fulfilled")
+    read, unread = (keywords_in if name == _KEYWORDS else numbers_in)(_joined(got))
+    return _Group(name, integer(fields(shown).get("ordered")), frozenset(map(str.casefold, read)), bool(unread))
+
+
+def _joined(value: object) -> str:
+    """Write what was got as one text: a list of texts or numbers, or one of them. What is neither is no number."""
+    if isinstance(value, list):
+        return " ".join(map(_joined, value))
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, str | int) else "(unreadable)"
+
+
+def _likeness(shown: _Shown, request: Request) -> _Likeness:
+    """Tell how far an order's content is what was asked for.
+
+    v2 calls `ordered` what was bought. An order that was filled in part may thus show less than was asked for; it is not taken
+    for ours, since less than we asked for is what somebody else's order looks like, too.
     """
     named = {number for item in request.items if isinstance(item, NumbersItem) for number in item.numbers}
     words = {word.casefold() for item in request.items if isinstance(item, KeywordsItem) for word in item.keywords}
@@ -132,25 +211,22 @@ def _holds(shown: Fields, request: Request) -> bool:
         sum(i.quantity for i in request.items if isinstance(i, CriteriaItem) and i.criteria.number_type == number_type)
         for number_type in ("local", "toll_free")
     )
-    local_shown, toll_free_shown = _ordered(shown, "localNumbers"), _ordered(shown, "tollFreeNumbers")
+    groups = {group.name: group for group in shown.groups}
+    ordered = {name: (groups[name].ordered or 0) if name in groups else 0 for name in _GROUPS}
+    numbers = ordered["localNumbers"] + ordered["tollFreeNumbers"]
+    got = {value for name in _NUMBERS if name in groups for value in groups[name].got}
+    got_words = groups[_KEYWORDS].got if _KEYWORDS in groups else frozenset()
     # Numbers ordered by name are in either group; nobody says in which.
-    if local_shown + toll_free_shown != len(named) + local + toll_free or _ordered(shown, "keywords") != len(words):
-        return False
-    got = {e164(number) for group in ("localNumbers", "tollFreeNumbers") for number in _fulfilled(shown, group)}
-    got_words = {word.casefold() for word in _fulfilled(shown, "keywords")}
-    return (
-        local_shown >= local
-        and toll_free_shown >= toll_free
-        and len(got - named) <= local + toll_free
-        and got_words <= words
-    )
-
-
-def _ordered(shown: Fields, group: str) -> int:
-    ordered = fields(shown.get(group)).get("ordered")
-    return ordered if isinstance(ordered, int) else 0
-
-
-def _fulfilled(shown: Fields, group: str) -> list[str]:
-    fulfilled = fields(shown.get(group)).get("fulfilled")
-    return [word for word in fulfilled if isinstance(word, str)] if isinstance(fulfilled, list) else []
+    if (
+        numbers > len(named) + local + toll_free
+        or ordered[_KEYWORDS] > len(words)
+        or ordered["localNumbers"] > len(named) + local
+        or ordered["tollFreeNumbers"] > len(named) + toll_free
+        or len(got - named) > local + toll_free
+        or not got_words <= words
+    ):
+        return _Likeness.OTHER
+    if not groups or shown.created is None or any(it.ordered is None or it.unread for it in shown.groups):
+        return _Likeness.UNTOLD
+    is_all = numbers == len(named) + local + toll_free and ordered[_KEYWORDS] == len(words)
+    return _Likeness.EQUAL if is_all else _Likeness.LESS

@@ -25,6 +25,9 @@ PHASES: dict[str, Phase] = {
     "ACH_ERROR": Phase.FAILED,
 }
 
+COUNTRIES = ("US", "CA")
+"""Where CallFire's numbers are of."""
+_BETWEEN = re.compile(r"[\s_-]+")
 _NUMBER = re.compile(r"\+?(1[0-9]{10})")
 
 
@@ -34,6 +37,11 @@ def e164(number: str) -> str | None:
     return f"+{digits[1]}" if digits else None
 
 
+def phase_of(word: str | None) -> Phase:
+    """Give what a status means: in whatever case, and with whatever stands between its parts."""
+    return PHASES.get(_BETWEEN.sub("_", (word or "").strip()).upper(), Phase.UNKNOWN)
+
+
 def is_over(word: str | None) -> bool:
     """Whether an order came to nothing. Even an ERRORED one may come with some numbers: of several it is the last to be followed."""
-    return PHASES.get((word or "").upper()) is Phase.FAILED
+    return phase_of(word) is Phase.FAILED

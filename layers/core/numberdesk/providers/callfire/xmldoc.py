@@ -1,35 +1,63 @@
-"""CallFire's XML, read by namespace and never by prefix, with a parser that refuses every declaration."""
+"""CallFire's documents, read by namespace and never by prefix; its JSON is read as the XML that it stands for."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from xml.etree.ElementTree import ParseError
+from xml.etree.ElementTree import Element
 
-from defusedxml.ElementTree import fromstring
-
+from numberdesk.providers import lenient, markup
 from numberdesk.providers.lenient import text
 
 if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
+    from collections.abc import Iterator
 
 DATA = "{http://api.callfire.com/data}"
 RESOURCE = "{http://api.callfire.com/resource}"
 NOTIFICATION = "{http://api.callfire.com/notification/xsd}"
 
+_RESOURCES = frozenset({"Resource", "ResourceList", "ResourceReference", "ResourceException"})
+"""The wrappers; they and the plain values in them are of the namespace of resources, all else is data."""
+
 
 def parse(body: bytes) -> Element:
-    """Read a document that has no document type, no entities and nothing external.
+    """Read an answer: XML, or the JSON that stands for it (`@id` is an attribute, a list is an element repeated).
+
+    JSON is what CallFire gives for paths that end in .json, and what its default may become.
 
     Raises:
-        ValueError: it is not well-formed, or declares what is not allowed. The message holds nothing of the body.
+        ValueError: it is neither, or XML that declares what is not allowed. The message holds nothing of the body.
     """
+    if body.lstrip()[:1] != b"{":
+        return markup.parse(body)
+    document = lenient.parse(body)
+    if not isinstance(document, dict) or len(document) != 1:
+        message = "not JSON of one resource"
+        raise ValueError(message)
+    [(name, content)] = document.items()
     try:
-        root: Element = fromstring(body, forbid_dtd=True, forbid_entities=True, forbid_external=True)
-    # An encoding that Python does not know is a LookupError; what defusedxml forbids is a ValueError.
-    except (ParseError, LookupError, ValueError) as error:
-        message = f"not XML that is read here ({type(error).__name__})"
+        return next(_elements(name, content, RESOURCE if name in _RESOURCES else DATA))
+    except (RecursionError, StopIteration):
+        message = "not JSON of one resource"
         raise ValueError(message) from None
-    return root
+
+
+def _elements(name: str, content: object, namespace: str) -> Iterator[Element]:
+    for each in content if isinstance(content, list) else [content]:
+        element = Element(f"{namespace}{name}")
+        if isinstance(each, dict):
+            for key, value in each.items():
+                if key.startswith("@"):
+                    element.set(key[1:], _written(value))
+                elif value is not None:
+                    is_resource = name in _RESOURCES and not isinstance(value, dict | list)
+                    element.extend(_elements(key, value, RESOURCE if is_resource else DATA))
+        elif each is not None:
+            element.text = _written(each)
+        yield element
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def value(element: Element, name: str) -> str | None:

@@ -8,7 +8,7 @@ answers echo, with `sms_capable` and `voice_capable` from the search of the same
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -16,6 +16,7 @@ from numberdesk.domain.market import OnOrder
 from numberdesk.domain.request import CriteriaItem, Partial
 from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownWord
 from numberdesk.domain.words import AssetKind, AssetState, Phase
+from numberdesk.providers import made, numbers
 from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchOrderError,
@@ -29,16 +30,15 @@ from numberdesk.providers.base import (
     UnreadableError,
 )
 from numberdesk.providers.http import BasicAuth, Http
-from numberdesk.providers.lenient import rows, text
+from numberdesk.providers.lenient import fields, rows, text
 from numberdesk.providers.telesign import answers, market
 from numberdesk.providers.telesign.auth import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import timedelta
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numberdesk.domain.clock import Clock
-    from numberdesk.domain.market import Offer
+    from numberdesk.domain.market import Offer, Owned
     from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
@@ -49,8 +49,12 @@ if TYPE_CHECKING:
 _PATH = "/v1/phone_numbers/direct_orders"
 # As the page "create a direct order" prints it; the digest signs the very words.
 _FORM = "application/x-www-form-urlencoded; charset=utf-8"
+# Opaque: what looks like a UUID in the examples is none.
+_ORDER_ID = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{7,127}", re.ASCII)
 _PAGE_SIZE = 100
 _MOST_PAGES = 20
+_SKEW = timedelta(seconds=60)
+"""How far TeleSign's clock may be from ours."""
 _MARK = re.compile(r"\[ref ([^\[\]]{1,256})\]")
 _FIELD_NAMES = {
     name: name
@@ -121,6 +125,7 @@ def build(
         credentials.base_url,
         Digest(customer_id, api_key, clock) if auth == "digest" else BasicAuth(customer_id, api_key),
         clock,
+        accept="application/json",
         connect_timeout=timings.connect_timeout,
         read_timeout=timings.read_timeout,
         before_call=before_call,
@@ -214,10 +219,11 @@ class TeleSign(NotAble):
         if not response.is_success:
             raise answers.not_placed(response)
         orders = _orders(answers.body(response))
-        order_id = text(orders[0].get("order_id")) if len(orders) == 1 else None
+        [shown] = orders if len(orders) == 1 else [{}]
+        order_id = answers.identifier(shown.get("order_id")) or made.order_id(response, _ORDER_ID, self._path)
         if order_id is None:
             raise UnclearError(f"HTTP {response.status_code} without an order id")
-        return Placed(order_id, text(orders[0].get("status")))
+        return Placed(order_id, text(shown.get("status")))
 
     def find(self, order: Order, message: OrderMessage | None) -> list[Placed]:  # noqa: ARG002
         """List the account's orders and compare descriptions with our reference. A match is proof, absence is none.
@@ -228,20 +234,41 @@ class TeleSign(NotAble):
         Raises:
             UnreadableError, AccountFaultError, SlotBusyError: not looked; says nothing.
         """
+        found: dict[str, tuple[datetime, Placed]] = {}
+        unread = False
+        for shown in self._both_ends():
+            order_id, description = answers.identifier(shown.get("order_id")), shown.get("description")
+            if order_id is None:
+                unread |= not isinstance(description, str) or _mark(order.reference) in description
+            elif isinstance(description, str) and _mark(order.reference) in description:
+                accepted_at = answers.date(shown.get("order_accepted_date")) or datetime.max.replace(tzinfo=UTC)
+                found[order_id] = (accepted_at, _placed(order_id, text(shown.get("status"))))
+        if unread and not found:
+            raise UnreadableError("a list with an order that cannot be read")
+        return [placed for _, placed in sorted(found.values(), key=lambda match: match[0])]
+
+    def candidates(self, order: Order) -> list[OnOrder | Owned]:
+        """Name the orders of the last attempt's time whose description the list does not tell: they may be this one.
+
+        Raises:
+            UnreadableError, AccountFaultError, SlotBusyError: not looked.
+        """
+        if order.attempt is None or not self.can_find:
+            return []
+        began_at = order.attempt.began_at - _SKEW
+        untold = [it for it in self._both_ends() if not isinstance(it.get("description"), str)]
+        seen = [_on_order(it) for it in untold]
+        return [it for it in seen if it.created_at is None or it.created_at >= began_at]
+
+    def _both_ends(self) -> Iterator[Fields]:
+        """Give the orders of the list; where it has more than 20 pages, those of its first and last ten."""
         first = self._list(1)
+        yield from _orders(first)
         last_page = answers.total_pages(first)
         half = _MOST_PAGES // 2
-        pages = sorted(
-            {*range(2, min(last_page, half) + 1), *range(max(2, last_page - half + 1), last_page + 1)},
-        )
-        found: dict[str, tuple[datetime, Placed]] = {}
-        for body in (first, *map(self._list, pages)):
-            for shown in _orders(body):
-                order_id, description = text(shown.get("order_id")), shown.get("description")
-                if order_id and isinstance(description, str) and _mark(order.reference) in description:
-                    accepted_at = answers.date(shown.get("order_accepted_date")) or datetime.max.replace(tzinfo=UTC)
-                    found[order_id] = (accepted_at, _placed(order_id, text(shown.get("status"))))
-        return [placed for _, placed in sorted(found.values(), key=lambda match: match[0])]
+        pages = {*range(2, min(last_page, half) + 1), *range(max(2, last_page - half + 1), last_page + 1)}
+        for page in sorted(pages):
+            yield from _orders(self._list(page))
 
     def observe(self, order: Order) -> Snapshot:
         """Read the order as it is now: one call. What its numbers cost is told by their leases alone (see `owned`).
@@ -249,7 +276,8 @@ class TeleSign(NotAble):
         Raises:
             UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
         """
-        return self._snapshot(order.provider_order_id or "", self._read(order))
+        shown = self._read(order)
+        return self._snapshot(order.provider_order_id or "", _asked_country(order), shown)
 
     def cancel(self, order: Order, *, sub_order_id: str | None = None) -> str:
         """Cancel the order, which TeleSign does while it is `accepted`; TeleSign's word for its state after that.
@@ -313,8 +341,9 @@ class TeleSign(NotAble):
         """
         page = market.page_of(cursor)
         body = self._list(page)
-        items = tuple(it for it in map(_on_order, _orders(body)) if it)
-        return OrdersPage(items, str(page + 1) if page < answers.total_pages(body) else None)
+        return OrdersPage(
+            tuple(map(_on_order, _orders(body))), str(page + 1) if page < answers.total_pages(body) else None
+        )
 
     def release(self, value: str, kind: AssetKind) -> str:
         """Cancel a number's lease; see `market.release`. Raises as `Market.release` does."""
@@ -349,34 +378,37 @@ class TeleSign(NotAble):
         response = self._http.read(self._path, params=[("page", str(page)), ("page_size", str(_PAGE_SIZE))])
         if response.is_success:
             body = answers.body(response)
-            if "data" in body:
+            data = body.get("data")
+            if isinstance(data, dict | list):
                 return body
         elif not isinstance(fault := answers.not_read(response), NoSuchOrderError):
             raise fault
         raise UnreadableError(f"HTTP {response.status_code} without a list of orders")
 
-    def _snapshot(self, order_id: str, shown: Fields) -> Snapshot:
+    def _snapshot(self, order_id: str, asked_country: str | None, shown: Fields) -> Snapshot:
         word = text(shown.get("status")) or ""
         phase, state = _meaning(word)
-        unknown = [UnknownWord("direct_order.status", word)] if phase is Phase.UNKNOWN else []
-        country, number_type = text(shown.get("country_iso2")), text(shown.get("number_type"))
+        unknown = [UnknownWord("direct_order.status", _told(shown, "status"))] if phase is Phase.UNKNOWN else []
+        told_country, number_type = text(shown.get("country_iso2")), text(shown.get("number_type"))
+        country = told_country.upper() if told_country else None
         ours = {theirs.casefold(): our for our, theirs in self._number_types.items()}
-        assets: dict[str, AssetSeen] = {}
-        numbers = shown.get("numbers")
-        for number in numbers if isinstance(numbers, list) else []:
-            value = answers.e164(number)
-            if value is None:
-                unknown.append(UnknownWord("direct_order.numbers", text(number) or type(number).__name__))
-                continue
-            assets[value] = AssetSeen(
+        listed, unread = _numbers(shown, country or asked_country)
+        if phase is Phase.ENDED and not listed and shown.get("numbers") in (None, "", {}):
+            # An empty list is nothing delivered. Without any, the answer does not say what was.
+            unread = [numbers.told(shown.get("numbers"))]
+        unknown += [UnknownWord("direct_order.numbers", it, of_asset=True) for it in unread]
+        assets = {
+            value: AssetSeen(
                 kind=AssetKind.NUMBER,
                 value=value,
                 state=state,
                 word=word,
-                country=country.upper() if country else None,
+                country=country,
                 number_type=ours.get((number_type or "").casefold()),
                 features=market.features(shown),
             )
+            for value in listed
+        }
         return Snapshot(
             provider_order_id=order_id,
             phase=phase,
@@ -384,6 +416,51 @@ class TeleSign(NotAble):
             assets=tuple(assets.values()),
             unknown_words=tuple(unknown),
         )
+
+
+def _numbers(shown: Fields, country: str | None) -> tuple[list[str], list[str]]:
+    """Give an order's numbers, and what stands among them that is none.
+
+    TeleSign shows a list of strings: digits with the country's code and no plus. Integers, objects, other notations, and one
+    string in place of the list are read, too.
+    """
+    told = shown.get("numbers")
+    if told in (None, [], "", {}):
+        return [], []
+    items = told if isinstance(told, list) else _split(told) if isinstance(told, str) else [told]
+    read = [(item, answers.number(item, country)) for item in items]
+    return (
+        list(dict.fromkeys(value for _, value in read if value)),
+        list(dict.fromkeys(numbers.told(item) for item, value in read if value is None)),
+    )
+
+
+def _split(told: str) -> list[str]:
+    """Split one string in place of a list, by commas, semicolons and lines; else by its spaces."""
+    parts = [part.strip() for part in re.split(r"[,;\r\n]+", told) if part.strip()]
+    return parts if len(parts) > 1 else told.split()
+
+
+def _told(shown: Fields, name: str) -> str:
+    value = shown.get(name)
+    return (text(value) or "") if isinstance(value, str | None) else numbers.told(value)
+
+
+def _asked_country(order: Order) -> str | None:
+    countries = {item.criteria.country for item in order.request.items if isinstance(item, CriteriaItem)}
+    return countries.pop() if len(countries) == 1 else None
+
+
+def _id_of(shown: Fields) -> str:
+    """Give the id of an order in a list.
+
+    Raises:
+        UnreadableError: it has none. It may be any, so that the list says nothing.
+    """
+    order_id = answers.identifier(shown.get("order_id"))
+    if order_id is None:
+        raise UnreadableError("a list with an order that cannot be read")
+    return order_id
 
 
 def _meaning(word: str) -> tuple[Phase, AssetState]:
@@ -402,14 +479,12 @@ def _mark(reference: str) -> str:
     return f"[ref {reference}]"
 
 
-def _on_order(shown: Fields) -> OnOrder | None:
-    order_id, description = text(shown.get("order_id")), shown.get("description")
-    if order_id is None:
-        return None
+def _on_order(shown: Fields) -> OnOrder:
+    description = shown.get("description")
     # The order's own words come before it, whatever they hold.
     marks = _MARK.findall(description) if isinstance(description, str) else []
     return OnOrder(
-        provider_order_id=order_id,
+        provider_order_id=_id_of(shown),
         word=text(shown.get("status")) or "",
         reference=marks[-1] if marks else None,
         created_at=answers.date(shown.get("order_accepted_date")),
@@ -420,8 +495,11 @@ def _on_order(shown: Fields) -> OnOrder | None:
 def _orders(body: Fields) -> list[Fields]:
     # Creating shows `data` as an object, reading as a list of one (TeleSign docs, the two pages' examples).
     data = body.get("data")
-    return rows([data] if isinstance(data, dict) else data)
+    if not isinstance(data, list):
+        return rows([data])
+    # What is no order is one without anything in it: it is there, and not to be read.
+    return [fields(shown) for shown in data]
 
 
 def _this(order: Order, body: Fields) -> list[Fields]:
-    return [shown for shown in _orders(body) if text(shown.get("order_id")) in (order.provider_order_id, None)]
+    return [it for it in _orders(body) if answers.identifier(it.get("order_id")) in (order.provider_order_id, None)]

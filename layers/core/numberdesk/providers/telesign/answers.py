@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+import phonenumbers
+
+from numberdesk.providers import numbers
 from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchOrderError,
@@ -15,15 +18,15 @@ from numberdesk.providers.base import (
     UnclearError,
     UnreadableError,
 )
-from numberdesk.providers.http import retry_after
-from numberdesk.providers.lenient import fields, parse, rows
+from numberdesk.providers.http import DEFINITE_STATUSES, retry_after
+from numberdesk.providers.lenient import fields, integer, parse, rows, text
 
 if TYPE_CHECKING:
     from numberdesk.providers.base import ProviderError
     from numberdesk.providers.http import Response
     from numberdesk.providers.lenient import Fields
 
-_E164 = re.compile(r"\+?([1-9][0-9]{6,14})", re.ASCII)
+_INTERNATIONAL = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 
 # Codes of `errors[].code` and `status.code` (TeleSign docs: all status and error codes). None is listed for Phone Numbers
 # by name; they are shared by the products. -20004 (not enabled for a country) is no fault of the account: it stops
@@ -45,6 +48,21 @@ _ACCOUNT_CODES = frozenset(
 _THROTTLE_CODES = frozenset({-40007, 10019})
 _UNAVAILABLE_CODES = frozenset({-90001, 10000})
 _NO_SUCH_CODES = frozenset({-40004})
+# Of a call that buys nothing these speak of what it calls: product or feature not enabled, not authorized.
+_NOT_THIS_CALL = frozenset({-20002, -20003, -40002, -40008, 501})
+_NOT_ATTEMPTED = 500
+"""As `status.code`: "Transaction not attempted". Whatever else is said, nothing was done."""
+_CODE = re.compile("-?[0-9]{1,9}", re.ASCII)
+
+
+def _is_no(code: int) -> bool:
+    """Whether a code is a definite no: invalid or missing parameters, a product that is not to be had, no such resource."""
+    return (
+        -19999 <= code <= -10000  # noqa: PLR2004 - the ranges of TeleSign's own list
+        or -29999 <= code <= -20000  # noqa: PLR2004
+        or code in (-40004, -40005, -40006, _NOT_ATTEMPTED)
+        or 11000 <= code < 13000  # noqa: PLR2004
+    )
 
 
 def body(response: Response) -> Fields:
@@ -61,14 +79,35 @@ def total_pages(shown: Fields) -> int:
     `pagination` stands beside `data` in the page on direct orders, and inside it in the swagger of numbers and leases.
     """
     blocks = (shown, fields(shown.get("data")))
-    totals = [fields(block.get("pagination")).get("total_pages") for block in blocks]
-    return next((total for total in totals if isinstance(total, int)), 1)
+    totals = [integer(fields(block.get("pagination")).get("total_pages")) for block in blocks]
+    return next((total for total in totals if total is not None), 1)
 
 
-def e164(value: object) -> str | None:
-    """Write a number as E.164: the examples show it without its plus, and an integer would be the same digits."""
-    digits = _E164.fullmatch(str(value).strip()) if isinstance(value, str | int) else None
-    return f"+{digits[1]}" if digits else None
+def identifier(value: object) -> str | None:
+    """Give an id: of leases a string in the swagger, an integer in the pages on leases."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else text(value)
+
+
+def number(value: object, country: str | None) -> str | None:
+    """Give a number in E.164. The examples show it without its plus and with its country's code; other notations are read, too.
+
+    Args:
+        value: the number, an integer, or an object that holds it.
+        country: where it is of, where that is known: digits are read as a national number only there.
+    """
+    code = phonenumbers.country_code_for_region(country or "")
+    if read := numbers.number(value, *([country] if country and code else [])):
+        return read
+    if isinstance(value, dict):
+        value = value.get("phone_number", value.get("number"))
+    digits = value.strip() if isinstance(value, str) else identifier(value)
+    if not digits or not _INTERNATIONAL.fullmatch(digits):
+        return None
+    # Of another country it is that one number; of this one it would have been read, if it were one.
+    is_elsewhere = code and not digits.startswith(str(code))
+    if is_elsewhere and not phonenumbers.is_valid_number(phonenumbers.parse(f"+{digits}")):
+        return None
+    return f"+{digits}" if is_elsewhere or not code else None
 
 
 def date(value: object) -> datetime | None:
@@ -89,7 +128,14 @@ def _codes(response: Response) -> list[int]:
     """Give the codes of an error answer, the most telling first; none where it is not TeleSign's."""
     shown = body(response)
     codes = [error.get("code") for error in rows(shown.get("errors"))] + [fields(shown.get("status")).get("code")]
-    return [code for code in codes if isinstance(code, int)]
+    return [code for code in map(_integer, codes) if code is not None]
+
+
+def _integer(value: object) -> int | None:
+    """Read a code, which may be negative, and be written as a string."""
+    if isinstance(value, str) and _CODE.fullmatch(value.strip()):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _account_fault(response: Response, codes: list[int]) -> AccountFaultError | None:
@@ -112,12 +158,15 @@ def not_done(response: Response) -> ProviderError:
     detail, code = f"HTTP {status}", _code(codes)
     if not response.is_client_error or status == 408 or _UNAVAILABLE_CODES.intersection(codes):  # noqa: PLR2004
         return UnclearError(detail, code=code)
-    return _account_fault(response, codes) or RefusedError(detail, code=code)
+    if fault := _account_fault(response, codes):
+        return fault
+    is_no = _NOT_ATTEMPTED in codes or (status in DEFINITE_STATUSES and all(map(_is_no, codes)))
+    return (RefusedError if is_no else UnclearError)(detail, code=code)
 
 
 def not_released(response: Response) -> ProviderError:
-    """Tell what an answer that is no success means for giving a lease up."""
-    fault = not_done(response)
+    """Tell what an answer that is no success means for giving a lease up, which was seen to be there."""
+    fault = _of_this_call(response, not_done(response))
     is_gone = response.status_code == 404 or _NO_SUCH_CODES.intersection(_codes(response))  # noqa: PLR2004
     return NoSuchThingError(fault.detail, code=fault.code) if isinstance(fault, RefusedError) and is_gone else fault
 
@@ -137,7 +186,8 @@ def not_read(response: Response) -> ProviderError:
     detail, code = f"HTTP {status}", _code(codes)
     if response.is_client_error:
         if fault := _account_fault(response, codes):
-            return fault
+            told = _of_this_call(response, fault)
+            return told if isinstance(told, AccountFaultError) else UnreadableError(detail, code=code)
         if status == 404 or _NO_SUCH_CODES.intersection(codes):  # noqa: PLR2004
             return NoSuchOrderError(detail, code=code)
     return UnreadableError(detail, code=code)
@@ -145,5 +195,18 @@ def not_read(response: Response) -> ProviderError:
 
 def not_listed(response: Response) -> ProviderError:
     """Tell what an answer that is no success means for a search or a list: it may be the question that is wrong."""
-    fault = not_done(response)
+    fault = _of_this_call(response, not_done(response))
     return UnreadableError(fault.detail, code=fault.code) if isinstance(fault, UnclearError) else fault
+
+
+def found_nothing(response: Response) -> bool:
+    """Tell whether an answer to a search says that there is nothing, by an error in place of an empty list."""
+    return response.is_client_error and bool(_NO_SUCH_CODES.intersection(_codes(response)))
+
+
+def _of_this_call(response: Response, fault: ProviderError) -> ProviderError:
+    """Tell a refusal of a call that buys nothing from a fault of the account: it would stop all buying."""
+    if not isinstance(fault, AccountFaultError) or fault.throttled or response.status_code in (401, 402):
+        return fault
+    of_account = _ACCOUNT_CODES.intersection(_codes(response)) - _NOT_THIS_CALL
+    return fault if of_account else RefusedError(fault.detail, code=fault.code)

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from numberdesk.domain.fitting import misfit
 from numberdesk.domain.market import Offer, Owned
 from numberdesk.domain.words import AssetKind
 from numberdesk.providers.base import NOT_TAKEN, NoSuchThingError, OwnedPage, RefusedError, UnreadableError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.request import Criteria
     from numberdesk.providers.base import Query
-    from numberdesk.providers.http import Http, QueryParams
+    from numberdesk.providers.http import Http, QueryParams, Response
     from numberdesk.providers.lenient import Fields
 
 _NUMBERS = "/v1/phone_numbers/numbers"
@@ -48,8 +49,11 @@ def search_numbers(http: Http, query: Query) -> list[Offer]:
     size = min(query.limit, _PAGE_SIZE)
     offers: dict[str, Offer] = {}
     for page in range(1, _MOST_PAGES + 1):
-        body = _page(http, _NUMBERS, [*wanted, ("page", str(page)), ("page_size", str(size))])
-        offers |= {offer.value: offer for offer in map(_offer, _shown(body)) if offer}
+        response = http.read(_NUMBERS, params=[*wanted, ("page", str(page)), ("page_size", str(size))])
+        if answers.found_nothing(response):
+            break
+        body = _body(response)
+        offers |= {offer.value: offer for offer in map(_offer, _shown(body)) if offer and _fits(query.criteria, offer)}
         if len(offers) >= query.limit or page >= answers.total_pages(body):
             break
     return list(offers.values())[: query.limit]
@@ -65,8 +69,7 @@ def owned(http: Http, cursor: str | None, number_types: Mapping[str, str]) -> Ow
     page = page_of(cursor)
     body = _page(http, _LEASES, [("page", str(page)), ("page_size", str(_PAGE_SIZE))])
     types = {theirs.casefold(): ours for ours, theirs in number_types.items()}
-    leases = [lease for shown in _shown(body) if (lease := _lease(shown, types))]
-    return OwnedPage(tuple(leases), str(page + 1) if page < answers.total_pages(body) else None)
+    return OwnedPage(tuple(_leases(body, types)), str(page + 1) if page < answers.total_pages(body) else None)
 
 
 def page_of(cursor: str | None) -> int:
@@ -106,7 +109,7 @@ def release(http: Http, number: str) -> str:
 def _lease_id(http: Http, number: str) -> str:
     for page in range(1, _MOST_LEASE_PAGES + 1):
         body = _page(http, _LEASES, [("page", str(page)), ("page_size", str(_PAGE_SIZE))])
-        for lease in (lease for shown in _shown(body) if (lease := _lease(shown, {}))):
+        for lease in _leases(body, {}):
             # A number may have come and gone before: what is over is no lease any more.
             if lease.value == number and not lease.given_back:
                 if lease.provider_id is None:
@@ -132,8 +135,19 @@ def _parameters(criteria: Criteria) -> list[tuple[str, str]]:
     return country + [(f"{feature}_capable", "true") for feature in criteria.features]
 
 
+def _fits(criteria: Criteria, offer: Offer) -> bool:
+    """Tell whether an offer is what was asked for: a parameter that TeleSign does not know it may ignore.
+
+    Its search knows no types, so that the type is not held against it.
+    """
+    return misfit(criteria, offer.model_copy(update={"number_type": criteria.number_type})) is None
+
+
 def _page(http: Http, path: str, params: QueryParams) -> Fields:
-    response = http.read(path, params=params)
+    return _body(http.read(path, params=params))
+
+
+def _body(response: Response) -> Fields:
     if not response.is_success:
         raise answers.not_listed(response)
     body = answers.body(response)
@@ -149,8 +163,24 @@ def _shown(body: Fields) -> list[Fields]:
     return [data, *(row for value in data.values() for row in rows(value))]
 
 
+def _leases(body: Fields, types: Mapping[str, str]) -> list[Owned]:
+    """Read a page of leases.
+
+    Raises:
+        UnreadableError: a row of it names no number. It may be any, and taken for absent it would be told as gone.
+    """
+    data = body.get("data")
+    if isinstance(data, list) and len(rows(data)) < len(data):
+        raise UnreadableError("a list with a lease that cannot be read")
+    shown = _shown(body)
+    if isinstance(data, dict) and "phone_number" not in data:
+        # It is what is around the list.
+        shown = shown[1:]
+    return [_lease(row, types) for row in shown]
+
+
 def _offer(shown: Fields) -> Offer | None:
-    number = answers.e164(shown.get("phone_number"))
+    number = answers.number(shown.get("phone_number"), _country(shown))
     if number is None:
         return None
     return Offer(
@@ -172,18 +202,19 @@ def _monthly(shown: Fields) -> str | None:
     return amount(shown.get("recurring_price")) if shown.get("recurrence_period") in (None, 1, "1") else None
 
 
-def _lease(shown: Fields, types: Mapping[str, str]) -> Owned | None:
+def _lease(shown: Fields, types: Mapping[str, str]) -> Owned:
+    told = shown.get("phone_number")
     # What is no number in our eyes is owned all the same.
-    value = answers.e164(shown.get("phone_number")) or text(shown.get("phone_number"))
+    value = answers.number(told, _country(shown)) or answers.identifier(told)
     if value is None:
-        return None
+        raise UnreadableError("a list with a lease that cannot be read")
     lease = fields(shown.get("lease"))
     return Owned(
         value=value,
         kind=AssetKind.NUMBER,
         word=(word := text(shown.get("status")) or ""),
         given_back=word.casefold() in _OVER,
-        provider_id=_id(lease.get("lease_id")) or _id(shown.get("lease_id")),
+        provider_id=answers.identifier(lease.get("lease_id")) or answers.identifier(shown.get("lease_id")),
         country=_country(shown),
         number_type=types.get((text(shown.get("number_type")) or "").casefold()),
         features=features(shown),
@@ -193,11 +224,6 @@ def _lease(shown: Fields, types: Mapping[str, str]) -> Owned | None:
         monthly_cost=_monthly(shown),
         currency=text(shown.get("price_currency")),
     )
-
-
-def _id(value: object) -> str | None:
-    """Read a lease's id: a string in the swagger, an integer in the pages on leases."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else text(value)
 
 
 def _country(shown: Fields) -> str | None:

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from numberdesk.providers import made
 from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchThingError,
@@ -37,6 +38,7 @@ _MOST_PAGES = 20
 _WORD = re.compile("[a-z_]+", re.ASCII)
 _OF_THE_ORDER = frozenset({"85004", "85005"})
 """Invalid connection, invalid messaging profile."""
+_ORDER_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 
 class Meaning(IntEnum):
@@ -155,6 +157,7 @@ class Api:
             credentials.base_url,
             self._auth,
             clock,
+            accept="application/json",
             connect_timeout=timings.connect_timeout,
             read_timeout=timings.read_timeout,
             before_call=self._count,
@@ -285,7 +288,10 @@ class Api:
         response = self._http.send_once("POST", "number_orders", content=body, content_type="application/json")
         if not response.is_success:
             raise _not_placed(response)
-        return fields(_body(response).get("data"))
+        created = fields(_body(response).get("data"))
+        if text(created.get("id")) is None and (order_id := made.order_id(response, _ORDER_ID, "/number_orders")):
+            return {**created, "id": order_id}
+        return created
 
     def write(self, method: str, path: str, content: dict[str, object] | None = None) -> Fields:
         """Change something that costs nothing: one call, not repeated here.

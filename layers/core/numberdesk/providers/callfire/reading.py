@@ -1,0 +1,161 @@
+"""An order of CallFire's REST 1.1, read: what it shows, and what of it cannot be read.
+
+Elements are known by their names, whatever their namespace: what would be dropped in silence may have been paid for.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from numberdesk.domain import costs
+from numberdesk.domain.request import KeywordsItem
+from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownWord
+from numberdesk.domain.words import AssetKind, AssetState, Phase
+from numberdesk.providers import numbers
+from numberdesk.providers.callfire.words import COUNTRIES, phase_of
+from numberdesk.providers.lenient import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from xml.etree.ElementTree import Element
+
+    from numberdesk.domain.order import Order
+
+# The groups of a NumberOrder (CallFire's `callfire-data.xsd`).
+_GROUPS = {
+    "LocalNumbers": (AssetKind.NUMBER, "local"),
+    "TollFreeNumbers": (AssetKind.NUMBER, "toll_free"),
+    "Keywords": (AssetKind.KEYWORD, None),
+}
+_GOT = frozenset({"fulfilled", "number", "numbers", "phonenumber", "phonenumbers", "keyword", "keywords"})
+# Ten digits, or eleven that begin with 1, however they are grouped.
+_NUMBER = re.compile(
+    r"(?<![0-9+])(?:\+?1[ .-]?)?(?:[2-9][0-9]{2}|\([2-9][0-9]{2}\))[ .-]?[0-9]{3}[ .-]?[0-9]{4}(?![0-9])"
+)
+_KEYWORD = re.compile("[A-Za-z0-9]{1,64}", re.ASCII)
+_BETWEEN = re.compile(r"[\s,;]+")
+
+
+def snapshot(order: Order, shown: Element, currency: str) -> Snapshot:
+    """Give a NumberOrder in our words.
+
+    Fulfilled is had, whatever the order's status: even ERRORED may come with some.
+    """
+    word, unknown = _status(shown)
+    phase = phase_of(word)
+    assets: dict[tuple[AssetKind, str], AssetSeen] = {}
+    groups = [(group, name) for name in _GROUPS for group in shown.findall(f"{{*}}{name}")]
+    for group, name in groups:
+        kind, number_type = _GROUPS[name]
+        cost, odd = _cost(group, "UnitCost", f"number_order.{name}.unit_cost")
+        values, unread = _fulfilled(order, group, kind)
+        unknown += odd + [UnknownWord(f"number_order.{name}.fulfilled", it, of_asset=True) for it in unread]
+        for value in values:
+            asset = AssetSeen(
+                kind=kind,
+                value=value,
+                state=AssetState.ACTIVE,
+                word=word,
+                number_type=number_type,
+                upfront_cost=cost,
+                currency=currency if cost else None,
+            )
+            assets.setdefault((kind, value), asset)
+    unknown += _strange(shown)
+    if phase is Phase.ENDED and not groups and not any(it.of_asset for it in unknown):
+        # A group may be without Fulfilled, which is nothing got. An order without its groups does not say what was got.
+        unknown.append(UnknownWord("number_order", "no groups of numbers or keywords", of_asset=True))
+    total, odd = _cost(shown, "TotalCost", "number_order.total_cost")
+    return Snapshot(
+        provider_order_id=order.provider_order_id or "",
+        phase=phase,
+        word=word,
+        assets=tuple(assets.values()),
+        unknown_words=tuple(unknown + odd),
+        total_cost=total,
+        total_cost_currency=currency if total else None,
+    )
+
+
+def number(written: object) -> str | None:
+    """Give a number in E.164: CallFire documents eleven digits without a plus, and sells American and Canadian numbers."""
+    return numbers.number(written, *COUNTRIES)
+
+
+def _status(shown: Element) -> tuple[str, list[UnknownWord]]:
+    element = shown.find("{*}Status")
+    word = text((element.text or "").strip()) or "" if element is not None else ""
+    if phase_of(word) is not Phase.UNKNOWN:
+        return word, []
+    told = "(an object)" if element is not None and len(element) else word
+    return word, [UnknownWord("number_order.status", told)]
+
+
+def _cost(element: Element, name: str, field: str) -> tuple[str | None, list[UnknownWord]]:
+    written = (element.findtext(f"{{*}}{name}") or "").strip()
+    if costs.amount(written) is not None:
+        return text(written), []
+    return None, [UnknownWord(field, numbers.told(written))] if written else []
+
+
+def _fulfilled(order: Order, group: Element, kind: AssetKind) -> tuple[list[str], list[str]]:
+    """Give what a group says was got, and what of that cannot be read.
+
+    Fulfilled is documented as an `xs:list`, space separated in one element and absent when nothing was got. Several elements,
+    one for each, and commas are read, too.
+    """
+    values: list[str] = []
+    unread: list[str] = []
+    for written in _written(group):
+        read, rest = numbers_in(written) if kind is AssetKind.NUMBER else keywords_in(written)
+        values += read
+        unread += rest
+    # Keywords know no case: what we asked for and what was fulfilled must not become two.
+    asked = (item for item in order.request.items if isinstance(item, KeywordsItem))
+    spelling = {keyword.casefold(): keyword for item in asked for keyword in item.keywords}
+    return [spelling.get(it.casefold(), it) for it in values], [numbers.told(it) for it in unread]
+
+
+def numbers_in(written: str) -> tuple[list[str], list[str]]:
+    """Give the numbers that a text holds, in E.164, and the words of it that are none."""
+    values: list[str] = []
+    rest, reached = "", 0
+    for found in _NUMBER.finditer(written):
+        if (value := number(found[0])) is not None:
+            values.append(value)
+            rest += f"{written[reached : found.start()]} "
+            reached = found.end()
+    return values, list(filter(None, _BETWEEN.split(rest + written[reached:])))
+
+
+def keywords_in(written: str) -> tuple[list[str], list[str]]:
+    """Give the keywords that a text holds, and the words of it that are none."""
+    words = list(filter(None, _BETWEEN.split(written)))
+    return list(filter(_KEYWORD.fullmatch, words)), [word for word in words if not _KEYWORD.fullmatch(word)]
+
+
+def _written(group: Element) -> Iterator[str]:
+    beside = (group.text, *(element.tail for element in group))
+    yield from (each.strip() for each in beside if each and each.strip())
+    for element in group:
+        if _name(element).lower() in _GOT:
+            texts = [each.strip() for each in element.itertext() if each.strip()]
+            yield from texts or (["(unreadable)"] if len(element) or element.attrib else [])
+
+
+def _strange(shown: Element) -> list[UnknownWord]:
+    """Tell what was got in a group that is not documented: of which kind it is, nobody knows."""
+    return [
+        UnknownWord(
+            f"number_order.{_name(element)}", numbers.told(" ".join("".join(got.itertext()).split())), of_asset=True
+        )
+        for element in shown
+        if _name(element) not in _GROUPS
+        for got in element.iter()
+        if _name(got).lower() == "fulfilled"
+    ]
+
+
+def _name(element: Element) -> str:
+    return element.tag.rpartition("}")[2]

@@ -33,8 +33,10 @@ from numberdesk.providers.base import (
     UnclearError,
     UnreadableError,
 )
+from numberdesk.providers.telesign import answers
 from numberdesk.providers.telesign.adapter import build
 from numberdesk.providers.telesign.capabilities import CAPABILITIES
+from tests.support.simulators.inventory import PLANS, Inventory, Wanted
 
 REFERENCE = "0d6f4a52-5a0e-5b9e-9df5-0a4f6f1f2f11"
 NOW = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
@@ -468,6 +470,34 @@ def test_every_unambiguous_notation_of_numbers_is_read(numbers: object, country:
     snapshot = _observe({"numbers": numbers, "country_iso2": country})
     values = [asset.value for asset in snapshot.assets]
     assert (values, snapshot.unknown_words) == (["+32460213960", "+32460200563"], ())
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize(("country", "number_type"), PLANS)
+def test_number_as_documented_is_read_of_every_country(country: str, number_type: str, told: bool) -> None:
+    for stock in Inventory(1).find(Wanted(country, number_type), 5):
+        number = stock.phone_number
+        assert answers.number(number[1:], country if told else None) == number
+
+
+@pytest.mark.parametrize(
+    ("written", "country", "number"),
+    [
+        ("32460213960", "NL", "+32460213960"),
+        ("4915123456789", "DE", "+4915123456789"),
+        ("15123456789", "DE", "+4915123456789"),
+        ("015123456789", "DE", "+4915123456789"),
+        ("2145550100", "US", "+12145550100"),
+        ("12145550100", "US", "+12145550100"),
+        ("32460213960", "ZZ", "+32460213960"),
+        ("0460213960", None, None),
+        ("3246021396", "US", "+13246021396"),
+    ],
+)
+def test_country_tells_a_national_number_from_one_with_its_code(
+    written: str, country: str | None, number: str | None
+) -> None:
+    assert answers.number(written, country) == number
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ from numberdesk.providers.http import DEFINITE_STATUSES, retry_after
 from numberdesk.providers.lenient import fields, integer, parse, rows, text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numberdesk.providers.base import ProviderError
     from numberdesk.providers.http import Response
     from numberdesk.providers.lenient import Fields
@@ -96,18 +98,29 @@ def number(value: object, country: str | None) -> str | None:
         country: where it is of, where that is known: digits are read as a national number only there.
     """
     code = phonenumbers.country_code_for_region(country or "")
-    if read := numbers.number(value, *([country] if country and code else [])):
-        return read
+    read = numbers.number(value, *([country] if country and code else []))
     if isinstance(value, dict):
         value = value.get("phone_number", value.get("number"))
     digits = value.strip() if isinstance(value, str) else identifier(value)
     if not digits or not _INTERNATIONAL.fullmatch(digits):
-        return None
-    # Of another country it is that one number; of this one it would have been read, if it were one.
-    is_elsewhere = code and not digits.startswith(str(code))
-    if is_elsewhere and not phonenumbers.is_valid_number(phonenumbers.parse(f"+{digits}")):
-        return None
-    return f"+{digits}" if is_elsewhere or not code else None
+        return read
+    documented = f"+{digits}"
+    if not code:
+        return documented
+    # What has two readings is the one in use; where neither or both are, it is as documented.
+    is_own, is_used = digits.startswith(str(code)), _is(phonenumbers.is_valid_number, documented)
+    if is_used and (is_own or not _is(phonenumbers.is_valid_number, read)):
+        return documented
+    if is_own and not _is(phonenumbers.is_valid_number, read) and _is(phonenumbers.is_possible_number, documented):
+        return documented
+    return read
+
+
+def _is(check: Callable[[phonenumbers.PhoneNumber], bool], value: str | None) -> bool:
+    try:
+        return value is not None and check(phonenumbers.parse(value))
+    except phonenumbers.NumberParseException:  # no country has this code
+        return False
 
 
 def date(value: object) -> datetime | None:

@@ -406,6 +406,8 @@ def providers() -> str:
         _table(["", *registry.NAMES], rows),
         "An unclear purchase is found `exact`ly where the provider echoes our reference and can be searched by it, so that "
         "absence is proof; `by_content` where orders are listed and compared, so that only a match says something.",
+        "## What is not sure",
+        "\n".join(f"- {it}" for each in able for it in each.not_sure),
     )
 
 

@@ -767,6 +767,12 @@ class CallFireSimulator(Simulator):
         del self._leases_with(value, account)[_name(value)]
 
     @control
+    def renew_again(self, value: str, account: str = "default") -> None:
+        """The lease of this number (E.164) or keyword renews itself again. LookupError where there is none."""
+        leases = self._leases_with(value, account)
+        leases[_name(value)] = replace(leases[_name(value)], released_at=None)
+
+    @control
     def owns(self, value: str, account: str = "default") -> bool:
         """Whether the account leases this number (E.164) or keyword; a released one until its lease ends."""
         return bool(self._leases_with(value, account))

@@ -907,7 +907,7 @@ def test_without_an_event_people_are_told_which_there_are() -> None:
     assert str(caught.value) == (
         "CallFire needs a trigger event; it documents INBOUND_CALL_FINISHED, INBOUND_TEXT_FINISHED, "
         "OUTBOUND_CALL_FINISHED, OUTBOUND_TEXT_FINISHED, CAMPAIGN_STARTED, CAMPAIGN_STOPPED, CAMPAIGN_FINISHED: "
-        "none is about number orders"
+        "none is about number orders, though it recommends a postback for them"
     )
     assert answers.requests == []
 

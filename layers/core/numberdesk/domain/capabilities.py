@@ -92,6 +92,8 @@ class Capabilities:
     """Least time between two calls with one account, over all Lambdas; zero is no limit."""
     ways_out: Mapping[str, str] = field(default_factory=dict)
     """For a refused kind of item: what to do instead."""
+    not_sure: tuple[str, ...] = ()
+    """What its documentation leaves open or contradicts, and what numberdesk does about it: for people."""
 
 
 def check(message: OrderMessage, capabilities: Capabilities) -> list[Fault]:

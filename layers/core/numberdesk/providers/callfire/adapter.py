@@ -251,7 +251,7 @@ class CallFire(NotAble):
         return subscriptions.registrations(self._http)
 
     def register(self, url: str, event: str | None) -> Registration:
-        """Subscribe to a trigger event. None is documented for number orders. Raises as `Market.register` does."""
+        """Subscribe to a trigger event; none of those documented is about number orders. Raises as `Market.register` does."""
         return subscriptions.register(self._http, url, event)
 
     def unregister(self, registration_id: str) -> None:

@@ -6,9 +6,24 @@ from datetime import timedelta
 
 from numberdesk.domain.capabilities import Ability, Capabilities, Findability
 
+_POSTBACKS = (
+    "CallFire recommends a postback to learn that an order is finished (WSDL and pages on CreateNumberOrder), and none of its "
+    "trigger events is about orders: orders are polled, and a postback that comes all the same is a hint to look."
+)
+_KEYWORDS_BACK = (
+    "Whether a keyword can be given back by CallFire's API is not sure: the schema of `Release` has `Number` mandatory, the help "
+    "page wants the number that the keyword is on, the reference shows both as optional. It is sent with its short code, then "
+    "alone, and counts as given back when the account's list shows that it renews no more. Where CallFire refuses it, or it goes "
+    "on renewing, people are told: give it back on CallFire's own pages."
+)
+_SPARSE = (
+    "CallFire's orders that wait for payment do not show in v2's list what they are for: of an unclear purchase they are named to "
+    "a person as candidates."
+)
+
 CAPABILITIES = Capabilities(
     provider="callfire",
-    # None of the documented trigger events is about number orders; a postback that comes all the same is a hint.
+    # Its WSDL recommends a postback for orders, and none of its trigger events is about them; one that comes is a hint.
     sends_webhooks=False,
     # By v2 `GET /orders`, where the account's settings allow it; nothing of ours is echoed.
     findability=Findability.BY_CONTENT,
@@ -53,5 +68,6 @@ CAPABILITIES = Capabilities(
     number_types=frozenset({"local", "toll_free"}),
     # GetNumberOrder must be polled no more than once a second (CallFire docs: order new numbers).
     call_interval=timedelta(seconds=1),
+    not_sure=(_POSTBACKS, _KEYWORDS_BACK, _SPARSE),
     ways_out={"criteria": "callfire sells local and toll_free numbers; order other types from telnyx or telesign"},
 )

@@ -1,7 +1,8 @@
 """Reads CallFire's postbacks.
 
-CallFire documents no postback for number orders and signs none. The shapes here are ours, made after those that it
-documents for calls and texts (CallFire docs: subscription notifications):
+CallFire signs none. For number orders it recommends a postback (its WSDL and its pages on CreateNumberOrder), and documents
+neither a trigger event nor a body for one. The shapes here are ours, made after those that it documents for calls and texts
+(CallFire docs: subscription notifications):
 `<n:NumberOrderFinished><n:SubscriptionId/><NumberOrder id="..">..</NumberOrder></n:NumberOrderFinished>` and
 `{"NumberOrderNotification": {"SubscriptionId": .., "NumberOrder": {"@id": ..}}}`. Nothing in them is believed.
 """

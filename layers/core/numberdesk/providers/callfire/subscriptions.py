@@ -1,5 +1,6 @@
-"""CallFire's subscriptions (REST 1.1): where it posts notifications. None of its trigger events is about number orders.
+"""CallFire's subscriptions (REST 1.1): where it posts notifications.
 
+Its WSDL recommends a postback as the way to learn that an order is finished, and none of its trigger events is about orders.
 A postback is authenticated by the token in its address alone (CallFire signs none), so that no address is shown as it is.
 """
 
@@ -65,7 +66,8 @@ def register(http: Http, url: str, event: str | None) -> Registration:
     """
     if event is None:
         raise RefusedError(
-            f"CallFire needs a trigger event; it documents {', '.join(_EVENTS)}: none is about number orders"
+            f"CallFire needs a trigger event; it documents {', '.join(_EVENTS)}: none is about number orders, though it "
+            "recommends a postback for them"
         )
     if not _EVENT.fullmatch(event):
         raise RefusedError("a trigger event is written in capitals, digits and underscores")

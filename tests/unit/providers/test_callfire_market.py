@@ -659,6 +659,7 @@ def test_what_is_not_surely_there_is_not_released(
     [
         # It was there a moment ago: taken for gone, it would go on costing.
         (_exception(404, "Not found"), UnclearError),
+        (httpx.Response(200, content=_exception(400, "Number is not yours").content), UnclearError),
         (_exception(400, "Number is invalid"), RefusedError),
         (httpx.Response(403), RefusedError),
         (_exception(401, "Unauthorized"), AccountFaultError),
@@ -933,7 +934,8 @@ _MADE = httpx.Response(201, content=CREATED)
         (httpx.Response(404), b"", RefusedError),
         (httpx.Response(500), b"", UnclearError),
         (httpx.Response(201), b"", UnclearError),
-        (httpx.Response(201, content=CREATED.replace(b"<r:Id>123", b"<r:Id>x")), b"", UnclearError),
+        (httpx.Response(201, headers={"location": "https://desk.example/subscription/1x"}), b"", UnclearError),
+        (httpx.Response(201, content=CREATED.replace(b"123", b"x")), b"", UnclearError),
         (httpx.ReadTimeout("slow"), b"", UnclearError),
         (httpx.ConnectError("refused"), b"", NotSentError),
         # Made, and not to be read: a repeat finds it in the list.

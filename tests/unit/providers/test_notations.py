@@ -1,9 +1,8 @@
 """What every provider's requests say of the notation that they take, and what is found in another one after a purchase."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -13,6 +12,9 @@ from numberdesk.domain.settings import Timings
 from numberdesk.domain.words import AssetKind
 from numberdesk.providers import registry
 from numberdesk.providers.base import Credentials, Plan, Provider, ProviderError, UnclearError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ORDER_ID = "2a1b3c4d-0f0e-4d0c-8b0a-090807060504"
 VALUES = {

@@ -481,6 +481,8 @@ def test_what_has_no_lease_here_is_not_cancelled(
         (_json(_refused(-40004), 400), NoSuchThingError),
         (httpx.Response(404), NoSuchThingError),
         (_json(_refused(), 400), RefusedError),
+        (_json(_refused(-10001), 200), UnclearError),
+        (httpx.Response(403), RefusedError),
         (_json(_refused(-30015), 401), AccountFaultError),
         (httpx.Response(429), AccountFaultError),
         (httpx.Response(503), UnclearError),

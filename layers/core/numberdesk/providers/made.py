@@ -1,4 +1,4 @@
-"""Finding the id of what a purchase made, in an answer of another notation or shape than the documented one.
+"""Finding the id of what a call made, a purchase above all, in an answer of another notation or shape than the documented one.
 
 The money is spent by then: an id that can be found saves a person from looking for the order by hand. A wrong one would
 follow somebody else's order, so that it is taken only where everything that could be an id says the same.
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from numberdesk.providers.http import Response
 
-_IDS = frozenset({"id", "orderid", "createdid", "numberorderid", "directorderid"})
+_IDS = frozenset({"id", "orderid", "createdid", "numberorderid", "directorderid", "subscriptionid"})
 # What stands around an order. Nothing else is looked into: the ids in it are those of numbers, accounts or requests.
 _WRAPPERS = frozenset(
     {
         *("data", "response", "result", "resource", "resourcereference"),
-        *("order", "numberorder", "directorder", "createnumberorderresponse"),
+        *("order", "numberorder", "directorder", "createnumberorderresponse", "subscription"),
     }
 )
 _FAULTS = frozenset({"error", "errors", "fault", "exception", "resourceexception"})
@@ -33,13 +33,13 @@ _LEAST_BARE = 100_000
 """CallFire's help page says that an order returns "an int", its id. A smaller one may be a status or a count."""
 
 
-def order_id(response: Response, shape: re.Pattern[str], path: str) -> str | None:
-    """Give the id of the order that a success speaks of; None where there is none, or more than one.
+def id_of(response: Response, shape: re.Pattern[str], path: str) -> str | None:
+    """Give the id of the order, or whatever was made, that a success speaks of; None where there is none, or more than one.
 
     Args:
         response: a success.
-        shape: what ids of the provider's orders look like.
-        path: the end of the address of its orders: a `Location` below it names the order.
+        shape: what ids of its kind look like at the provider.
+        path: the end of the address of its kind: a `Location` below it names what was made.
     """
     locations = [response.headers.get("location", "")]
     try:

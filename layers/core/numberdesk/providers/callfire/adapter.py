@@ -158,7 +158,7 @@ class CallFire(NotAble):
         response = self._http.send_once("POST", _ORDERS, content=content, content_type=_FORM)
         if not response.is_success:
             raise not_placed(response)
-        order_id = made.order_id(response, _ORDER_ID, _ORDERS)
+        order_id = made.id_of(response, _ORDER_ID, _ORDERS)
         if order_id is None:
             raise UnclearError(f"HTTP {response.status_code} without an order id")
         return Placed(order_id)

@@ -89,6 +89,11 @@ def found_nothing(response: Response) -> bool:
     return (response.status_code == 404 and bool(message)) or _NOTHING.search(message.encode()) is not None  # noqa: PLR2004
 
 
+def is_fault(response: Response) -> bool:
+    """Whether an answer is an error, whatever its status."""
+    return not response.is_success or bool(_exception(response))
+
+
 def _account_fault(response: Response) -> AccountFaultError | None:
     """Tell a fault of the account as it holds for every call: its rate, or its credentials."""
     status, detail = response.status_code, f"HTTP {response.status_code}"

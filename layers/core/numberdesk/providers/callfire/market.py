@@ -13,7 +13,7 @@ from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.domain.words import AssetKind
 from numberdesk.providers.base import NoSuchThingError, OwnedPage, RefusedError, UnclearError, UnreadableError
 from numberdesk.providers.callfire import reading
-from numberdesk.providers.callfire.faults import not_changed, not_listed
+from numberdesk.providers.callfire.faults import is_fault, not_changed, not_listed
 from numberdesk.providers.callfire.region import read_region, region_fields
 from numberdesk.providers.callfire.resources import found, page
 from numberdesk.providers.callfire.words import e164
@@ -242,7 +242,7 @@ def _give_back(http: Http, *forms: dict[str, str]) -> None:
     for form in forms:
         response = http.send_once("PUT", "/number/release", content=urlencode(form).encode(), content_type=_FORM)
         # "204, which means that the number has been released successfully".
-        if response.is_success:
+        if not is_fault(response):
             return
         fault = not_changed(response)
         if not isinstance(fault, RefusedError):

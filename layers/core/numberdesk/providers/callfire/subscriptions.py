@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from numberdesk.domain.market import Registration
+from numberdesk.providers import made
 from numberdesk.providers.base import NoSuchThingError, RefusedError, UnclearError, UnreadableError
 from numberdesk.providers.callfire.faults import not_changed, not_listed
 from numberdesk.providers.callfire.resources import page
-from numberdesk.providers.callfire.xmldoc import DATA, RESOURCE, parse, value
+from numberdesk.providers.callfire.xmldoc import DATA, parse, value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,11 +86,10 @@ def register(http: Http, url: str, event: str | None) -> Registration:
     response = http.send_once("POST", _PATH, content=urlencode(form).encode(), content_type=_FORM)
     if not response.is_success:
         raise not_changed(response)
-    root = _parsed(response)
-    made = (root.findtext(f"{RESOURCE}Id") or "").strip() if root is not None else ""
-    if not _ID.fullmatch(made):
+    subscription_id = made.id_of(response, _ID, _PATH)
+    if subscription_id is None:
         raise UnclearError(f"HTTP {response.status_code} without a subscription's id")
-    return _read(http, made)
+    return _read(http, subscription_id)
 
 
 def unregister(http: Http, registration_id: str) -> None:
@@ -125,8 +125,8 @@ def _is_for(element: Element, url: str, event: str) -> bool:
     return _endpoint(element) == url and value(element, "TriggerEvent") == event and not is_filtered
 
 
-def _read(http: Http, made: str) -> Registration:
-    response = http.read(f"{_PATH}/{made}")
+def _read(http: Http, subscription_id: str) -> Registration:
+    response = http.read(f"{_PATH}/{subscription_id}")
     if response.status_code == 404:  # noqa: PLR2004
         # How long CallFire remembers a RequestId is published nowhere.
         raise RefusedError("CallFire takes it for a repeat of one that was deleted; use another token")
@@ -135,7 +135,7 @@ def _read(http: Http, made: str) -> Registration:
     root = _parsed(response)
     element = root.find(f"{DATA}Subscription") if root is not None else None
     registration = _registration(element) if element is not None else None
-    if registration is None or registration.id != made:
+    if registration is None or registration.id != subscription_id:
         raise UnreadableError(f"HTTP {response.status_code} that does not show the subscription")
     return registration
 

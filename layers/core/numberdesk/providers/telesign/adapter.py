@@ -220,7 +220,7 @@ class TeleSign(NotAble):
             raise answers.not_placed(response)
         orders = _orders(answers.body(response))
         [shown] = orders if len(orders) == 1 else [{}]
-        order_id = answers.identifier(shown.get("order_id")) or made.order_id(response, _ORDER_ID, self._path)
+        order_id = answers.identifier(shown.get("order_id")) or made.id_of(response, _ORDER_ID, self._path)
         if order_id is None:
             raise UnclearError(f"HTTP {response.status_code} without an order id")
         return Placed(order_id, text(shown.get("status")))
@@ -494,7 +494,7 @@ def _on_order(shown: Fields) -> OnOrder:
 
 def _orders(body: Fields) -> list[Fields]:
     # Creating shows `data` as an object, reading as a list of one (TeleSign docs, the two pages' examples).
-    data = body.get("data")
+    data = body.get("data", body if "order_id" in body else None)
     if not isinstance(data, list):
         return rows([data])
     # What is no order is one without anything in it: it is there, and not to be read.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -19,10 +18,11 @@ from numberdesk.providers.base import (
     UnreadableError,
 )
 from numberdesk.providers.http import DEFINITE_STATUSES, retry_after
-from numberdesk.providers.lenient import fields, integer, parse, rows, text
+from numberdesk.providers.lenient import fields, instant, integer, parse, rows, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from numberdesk.providers.base import ProviderError
     from numberdesk.providers.http import Response
@@ -125,16 +125,19 @@ def _is(check: Callable[[phonenumbers.PhoneNumber], bool], value: str | None) ->
 
 def date(value: object) -> datetime | None:
     """Read `Wed, 23 Oct 2019 18:23:53 -0000` (creating) or `2019-10-21T17:33:22.000Z` (reading); aware, in UTC."""
-    if not isinstance(value, str):
+    read = instant(value)
+    if read is not None or not isinstance(value, str):
+        return read
+    try:
+        # The zone `-0000` means UTC without saying where (RFC 2822), and is read without a zone.
+        return instant(parsedate_to_datetime(value).isoformat())
+    except (ValueError, OverflowError):
         return None
-    for read in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            instant = read(value)
-            # The zone `-0000` means UTC without saying where (RFC 2822), and is read without a zone.
-            return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
-        except (ValueError, OverflowError):
-            continue
-    return None
+
+
+def is_fault(response: Response) -> bool:
+    """Whether an answer is an error, whatever its status: TeleSign says to go by its codes."""
+    return not response.is_success or bool(rows(body(response).get("errors")))
 
 
 def _codes(response: Response) -> list[int]:

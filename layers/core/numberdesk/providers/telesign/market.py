@@ -31,6 +31,7 @@ _PAGE_SIZE = 100
 _MOST_PAGES = 20
 _MOST_LEASE_PAGES = 100
 _FEATURES = ("sms", "voice")
+_YES_OR_NO = {"true": True, "1": True, "false": False, "0": False}
 _OVER = frozenset({"cancelled", "canceled"})
 """Statuses of leases that are over. None is published; orders say `cancelled`."""
 _CURSOR = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
@@ -100,7 +101,7 @@ def release(http: Http, number: str) -> str:
     lease_id = _lease_id(http, number)
     # DELETE /v1/phone_numbers/leases/3914 (TeleSign docs: cancel a lease).
     response = http.send_once("DELETE", f"{_LEASES}/{quote(lease_id, safe='')}", content=b"", content_type="")
-    if not response.is_success:
+    if answers.is_fault(response):
         raise answers.not_released(response)
     words = [text(shown.get("status")) for shown in _shown(answers.body(response))]
     return next((word for word in words if word), "cancelled")
@@ -236,4 +237,8 @@ def features(shown: Fields) -> tuple[str, ...] | None:
     capabilities = shown.get("capabilities")
     if not isinstance(capabilities, dict):
         return None
-    return tuple(feature for feature in _FEATURES if capabilities.get(feature) is True)
+    told = {feature: _YES_OR_NO.get(str(capabilities.get(feature)).lower()) for feature in _FEATURES}
+    # What cannot be read is not what it cannot do.
+    if any(can is None and capabilities.get(feature) is not None for feature, can in told.items()):
+        return None
+    return tuple(feature for feature, can in told.items() if can)

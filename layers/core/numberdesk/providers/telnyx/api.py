@@ -289,7 +289,7 @@ class Api:
         if not response.is_success:
             raise _not_placed(response)
         created = fields(_body(response).get("data"))
-        if text(created.get("id")) is None and (order_id := made.order_id(response, _ORDER_ID, "/number_orders")):
+        if text(created.get("id")) is None and (order_id := made.id_of(response, _ORDER_ID, "/number_orders")):
             return {**created, "id": order_id}
         return created
 

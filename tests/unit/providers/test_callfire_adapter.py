@@ -825,14 +825,17 @@ def test_orders_are_listed_as_v2_tells_them() -> None:
     items = [
         {"id": 10, "status": "FINISHED", "created": 1443402092000},
         {"id": 11, "status": None, "created": 10**30},
+        {"status": "NEW"},
+        None,
     ]
-    answers = _Answers(httpx.Response(200, json={"items": items, "limit": 100, "offset": 0, "totalCount": 2}))
+    answers = _Answers(httpx.Response(200, json={"items": items, "limit": 100, "offset": 0, "totalCount": 4}))
     page = _provider(answers, v2_find=True).orders(None)
     assert page == OrdersPage(
         (
             OnOrder(provider_order_id="10", word="FINISHED", created_at=datetime(2015, 9, 28, 1, 1, 32, tzinfo=UTC)),
             OnOrder(provider_order_id="11"),
-        )
+        ),
+        unread=("an order without its id",) * 2,
     )
     assert [str(request.url) for request in answers.requests] == [
         "https://api.callfire.com/v2/orders?offset=0&limit=100"

@@ -13,6 +13,7 @@ from numberdesk.providers import lenient
 from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchOrderError,
+    NotPermittedError,
     RefusedError,
     UnclearError,
     UnreadableError,
@@ -77,6 +78,8 @@ def not_read(response: Response) -> ProviderError:
 def not_listed(response: Response) -> ProviderError:
     """Tell what an answer that is no success means for a search or a list: it may be the question that is wrong."""
     fault = not_changed(response)
+    if response.status_code == 403 and isinstance(fault, RefusedError):  # noqa: PLR2004
+        return NotPermittedError(fault.detail)
     return UnreadableError(fault.detail) if isinstance(fault, UnclearError) else fault
 
 

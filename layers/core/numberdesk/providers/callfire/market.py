@@ -66,7 +66,9 @@ def search_numbers(http: Http, query: Query) -> list[Offer]:
     shown = found(http, "/number/search", "Number", params)
     offers = [offer for offer in map(_number_offer, shown) if offer]
     # A filter that CallFire does not know it may ignore: what does not fit is no offer.
-    return [offer for offer in offers if misfit(criteria, offer, region=offer.region) is None][: query.limit]
+    return [offer for offer in offers if misfit(criteria, offer, state=offer.region.get("state")) is None][
+        : query.limit
+    ]
 
 
 def search_keywords(http: Http, query: Query) -> list[Offer]:
@@ -107,15 +109,19 @@ def owned(http: Http, cursor: str | None) -> OwnedPage:
     if place is None:
         raise RefusedError("the cursor is none of this list")
     first = int(place[2])
-    if place[1] == "numbers":
-        shown = page(http, "/number", "Number", first, _PAGE_SIZE)
-        after: str | None = "keywords:0" if shown.next_result is None else f"numbers:{shown.next_result}"
-        items = map(_owned_number, shown.elements)
-    else:
-        shown = page(http, "/number/keyword", "Keyword", first, _PAGE_SIZE)
-        after = None if shown.next_result is None else f"keywords:{shown.next_result}"
-        items = map(_owned_keyword, shown.elements)
-    return OwnedPage(tuple(items), after)
+    kind = AssetKind.NUMBER if place[1] == "numbers" else AssetKind.KEYWORD
+    shown = page(http, *_LISTS[kind], first, _PAGE_SIZE)
+    after = f"{place[1]}:{shown.next_result}"
+    if shown.next_result is None:
+        after = "keywords:0" if kind is AssetKind.NUMBER else ""
+    items: list[Owned] = []
+    unread: list[str] = []
+    for element in shown.elements:
+        try:
+            items.append(_READERS[kind](element))
+        except UnreadableError as error:
+            unread.append(error.detail)
+    return OwnedPage(tuple(items), after or None, tuple(unread))
 
 
 def candidates(http: Http, order: Order) -> list[Owned]:
@@ -320,7 +326,7 @@ def _region_offer(element: Element) -> Offer | None:
 def _owned_number(element: Element) -> Owned:
     told = value(element, "Number") or value(element, "NationalFormat")
     if told is None:
-        raise UnreadableError("a list with a number that cannot be read")
+        raise UnreadableError("a number without its digits")
     since, until = _lease(element)
     return Owned(
         # What is no number in our eyes is owned all the same.
@@ -339,7 +345,7 @@ def _owned_number(element: Element) -> Owned:
 def _owned_keyword(element: Element) -> Owned:
     keyword = value(element, "Keyword")
     if keyword is None:
-        raise UnreadableError("a list with a keyword that cannot be read")
+        raise UnreadableError("a keyword without its word")
     since, until = _lease(element)
     return Owned(
         value=keyword,

@@ -85,11 +85,13 @@ def orders(http: Http, cursor: str | None) -> OrdersPage:
     offset = int(cursor or 0)
     items, total = _page(http, [("offset", str(offset))])
     reached = offset + len(items)
+    read = [it for it in map(_shown, items) if it]
+    unread = ["an order without its id"] * (len(items) - len(read))
     more = reached > offset and (reached < total if total is not None else len(items) >= _PAGE_SIZE)
     shown = [
-        OnOrder(provider_order_id=it.id, word=it.word, created_at=it.created, over=is_over(it.word)) for it in items
+        OnOrder(provider_order_id=it.id, word=it.word, created_at=it.created, over=is_over(it.word)) for it in read
     ]
-    return OrdersPage(tuple(shown), str(reached) if more else None)
+    return OrdersPage(tuple(shown), str(reached) if more else None, tuple(unread))
 
 
 class _Likeness(IntEnum):
@@ -135,7 +137,12 @@ def _of_the_attempt(http: Http, order: Order) -> list[_Shown]:
     offset = 0
     for _ in range(_MOST_PAGES):
         items, total = _page(http, [*window, ("offset", str(offset))])
-        found |= {it.id: it for it in items if it.created is None or begin <= it.created <= end}
+        for it in map(_shown, items):
+            if it is None:
+                # It may be any, so that the list says nothing.
+                raise UnreadableError("a list with an order that cannot be read")
+            if it.created is None or begin <= it.created <= end:
+                found[it.id] = it
         offset += len(items)
         if not items or (total is not None and offset >= total):
             return list(found.values())
@@ -147,7 +154,7 @@ def _milliseconds(instant: datetime) -> str:
     return str(int(instant.timestamp() * 1000))
 
 
-def _page(http: Http, params: list[tuple[str, str]]) -> tuple[list[_Shown], int | None]:
+def _page(http: Http, params: list[tuple[str, str]]) -> tuple[list[object], int | None]:
     response = http.read("/orders", params=[*params, ("limit", str(_PAGE_SIZE))])
     if response.status_code in (403, 405, 410):
         raise NoV2Error(f"HTTP {response.status_code}: v2 is not open to this account")
@@ -163,19 +170,15 @@ def _page(http: Http, params: list[tuple[str, str]]) -> tuple[list[_Shown], int 
     items = page.get("items")
     if not isinstance(items, list):
         raise UnreadableError(f"HTTP {response.status_code} without a list of orders")
-    return [_shown(item) for item in items], integer(page.get("totalCount"))
+    return items, integer(page.get("totalCount"))
 
 
-def _shown(item: object) -> _Shown:
-    """Read a row.
-
-    Raises:
-        UnreadableError: it does not name its order. It may be any, so that the list says nothing.
-    """
+def _shown(item: object) -> _Shown | None:
+    """Read a row; none where it does not name its order."""
     shown = fields(item)
     order_id = str(shown.get("id", "")).strip()
     if not _ID.fullmatch(order_id):
-        raise UnreadableError("a list with an order that cannot be read")
+        return None
     return _Shown(
         id=order_id,
         word=text(shown.get("status")) or "",

@@ -30,7 +30,7 @@ from numberdesk.providers.base import (
     UnreadableError,
 )
 from numberdesk.providers.http import BasicAuth, Http
-from numberdesk.providers.lenient import fields, rows, text
+from numberdesk.providers.lenient import fields, identifier, rows, text
 from numberdesk.providers.telesign import answers, market
 from numberdesk.providers.telesign.auth import Digest
 
@@ -220,7 +220,7 @@ class TeleSign(NotAble):
             raise answers.not_placed(response)
         orders = _orders(answers.body(response))
         [shown] = orders if len(orders) == 1 else [{}]
-        order_id = answers.identifier(shown.get("order_id")) or made.id_of(response, _ORDER_ID, self._path)
+        order_id = identifier(shown.get("order_id")) or made.id_of(response, _ORDER_ID, self._path)
         if order_id is None:
             raise UnclearError(f"HTTP {response.status_code} without an order id")
         return Placed(order_id, text(shown.get("status")))
@@ -237,7 +237,7 @@ class TeleSign(NotAble):
         found: dict[str, tuple[datetime, Placed]] = {}
         unread = False
         for shown in self._both_ends():
-            order_id, description = answers.identifier(shown.get("order_id")), shown.get("description")
+            order_id, description = identifier(shown.get("order_id")), shown.get("description")
             if order_id is None:
                 unread |= not isinstance(description, str) or _mark(order.reference) in description
             elif isinstance(description, str) and _mark(order.reference) in description:
@@ -341,9 +341,11 @@ class TeleSign(NotAble):
         """
         page = market.page_of(cursor)
         body = self._list(page)
-        return OrdersPage(
-            tuple(map(_on_order, _orders(body))), str(page + 1) if page < answers.total_pages(body) else None
-        )
+        shown = _orders(body)
+        read = [_on_order(it) for it in shown if identifier(it.get("order_id"))]
+        unread = ["an order without its id"] * (len(shown) - len(read))
+        after = str(page + 1) if page < answers.total_pages(body) else None
+        return OrdersPage(tuple(read), after, tuple(unread))
 
     def release(self, value: str, kind: AssetKind) -> str:
         """Cancel a number's lease; see `market.release`. Raises as `Market.release` does."""
@@ -457,7 +459,7 @@ def _id_of(shown: Fields) -> str:
     Raises:
         UnreadableError: it has none. It may be any, so that the list says nothing.
     """
-    order_id = answers.identifier(shown.get("order_id"))
+    order_id = identifier(shown.get("order_id"))
     if order_id is None:
         raise UnreadableError("a list with an order that cannot be read")
     return order_id
@@ -502,4 +504,4 @@ def _orders(body: Fields) -> list[Fields]:
 
 
 def _this(order: Order, body: Fields) -> list[Fields]:
-    return [it for it in _orders(body) if answers.identifier(it.get("order_id")) in (order.provider_order_id, None)]
+    return [it for it in _orders(body) if identifier(it.get("order_id")) in (order.provider_order_id, None)]

@@ -13,12 +13,13 @@ from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchOrderError,
     NoSuchThingError,
+    NotPermittedError,
     RefusedError,
     UnclearError,
     UnreadableError,
 )
 from numberdesk.providers.http import DEFINITE_STATUSES, retry_after
-from numberdesk.providers.lenient import fields, instant, integer, parse, rows, text
+from numberdesk.providers.lenient import fields, identifier, instant, integer, parse, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,11 +84,6 @@ def total_pages(shown: Fields) -> int:
     blocks = (shown, fields(shown.get("data")))
     totals = [integer(fields(block.get("pagination")).get("total_pages")) for block in blocks]
     return next((total for total in totals if total is not None), 1)
-
-
-def identifier(value: object) -> str | None:
-    """Give an id: of leases a string in the swagger, an integer in the pages on leases."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else text(value)
 
 
 def number(value: object, country: str | None) -> str | None:
@@ -211,7 +207,10 @@ def not_read(response: Response) -> ProviderError:
 
 def not_listed(response: Response) -> ProviderError:
     """Tell what an answer that is no success means for a search or a list: it may be the question that is wrong."""
-    fault = _of_this_call(response, not_done(response))
+    called = not_done(response)
+    fault = _of_this_call(response, called)
+    if fault is not called:
+        return NotPermittedError(fault.detail, code=fault.code)
     return UnreadableError(fault.detail, code=fault.code) if isinstance(fault, UnclearError) else fault
 
 

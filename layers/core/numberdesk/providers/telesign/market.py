@@ -13,8 +13,9 @@ from urllib.parse import quote
 from numberdesk.domain.fitting import misfit
 from numberdesk.domain.market import Offer, Owned
 from numberdesk.domain.words import AssetKind
+from numberdesk.providers import numbers
 from numberdesk.providers.base import NOT_TAKEN, NoSuchThingError, OwnedPage, RefusedError, UnreadableError
-from numberdesk.providers.lenient import amount, fields, rows, text
+from numberdesk.providers.lenient import amount, fields, identifier, rows, text
 from numberdesk.providers.telesign import answers
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def owned(http: Http, cursor: str | None, number_types: Mapping[str, str]) -> Ow
     page = page_of(cursor)
     body = _page(http, _LEASES, [("page", str(page)), ("page_size", str(_PAGE_SIZE))])
     types = {theirs.casefold(): ours for ours, theirs in number_types.items()}
-    return OwnedPage(tuple(_leases(body, types)), str(page + 1) if page < answers.total_pages(body) else None)
+    leases, unread = _leases(body, types)
+    return OwnedPage(tuple(leases), str(page + 1) if page < answers.total_pages(body) else None, tuple(unread))
 
 
 def page_of(cursor: str | None) -> int:
@@ -108,15 +110,20 @@ def release(http: Http, number: str) -> str:
 
 
 def _lease_id(http: Http, number: str) -> str:
+    unread = False
     for page in range(1, _MOST_LEASE_PAGES + 1):
         body = _page(http, _LEASES, [("page", str(page)), ("page_size", str(_PAGE_SIZE))])
-        for lease in _leases(body, {}):
+        leases, odd = _leases(body, {})
+        unread |= bool(odd)
+        for lease in leases:
             # A number may have come and gone before: what is over is no lease any more.
             if lease.value == number and not lease.given_back:
                 if lease.provider_id is None:
                     raise UnreadableError("a lease without its id")
                 return lease.provider_id
         if page >= answers.total_pages(body):
+            if unread:
+                raise UnreadableError("a list with a lease that cannot be read")
             raise NoSuchThingError("TeleSign has no lease of this number in this account")
     raise UnreadableError(f"not among the first {_MOST_LEASE_PAGES * _PAGE_SIZE} leases")
 
@@ -164,20 +171,17 @@ def _shown(body: Fields) -> list[Fields]:
     return [data, *(row for value in data.values() for row in rows(value))]
 
 
-def _leases(body: Fields, types: Mapping[str, str]) -> list[Owned]:
-    """Read a page of leases.
-
-    Raises:
-        UnreadableError: a row of it names no number. It may be any, and taken for absent it would be told as gone.
-    """
+def _leases(body: Fields, types: Mapping[str, str]) -> tuple[list[Owned], list[str]]:
+    """Give the leases of a page, and what stands among them that names no number: it may be of any."""
     data = body.get("data")
-    if isinstance(data, list) and len(rows(data)) < len(data):
-        raise UnreadableError("a list with a lease that cannot be read")
+    odd = [numbers.told(it) for it in data if not isinstance(it, dict)] if isinstance(data, list) else []
     shown = _shown(body)
     if isinstance(data, dict) and "phone_number" not in data:
         # It is what is around the list.
         shown = shown[1:]
-    return [_lease(row, types) for row in shown]
+    leases = [_lease(row, types) for row in shown]
+    read = [lease for lease in leases if lease]
+    return read, odd + ["a lease without its number"] * (len(leases) - len(read))
 
 
 def _offer(shown: Fields) -> Offer | None:
@@ -203,19 +207,19 @@ def _monthly(shown: Fields) -> str | None:
     return amount(shown.get("recurring_price")) if shown.get("recurrence_period") in (None, 1, "1") else None
 
 
-def _lease(shown: Fields, types: Mapping[str, str]) -> Owned:
+def _lease(shown: Fields, types: Mapping[str, str]) -> Owned | None:
     told = shown.get("phone_number")
     # What is no number in our eyes is owned all the same.
-    value = answers.number(told, _country(shown)) or answers.identifier(told)
+    value = answers.number(told, _country(shown)) or identifier(told)
     if value is None:
-        raise UnreadableError("a list with a lease that cannot be read")
+        return None
     lease = fields(shown.get("lease"))
     return Owned(
         value=value,
         kind=AssetKind.NUMBER,
         word=(word := text(shown.get("status")) or ""),
         given_back=word.casefold() in _OVER,
-        provider_id=answers.identifier(lease.get("lease_id")) or answers.identifier(shown.get("lease_id")),
+        provider_id=identifier(lease.get("lease_id")) or identifier(shown.get("lease_id")),
         country=_country(shown),
         number_type=types.get((text(shown.get("number_type")) or "").casefold()),
         features=features(shown),

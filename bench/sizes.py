@@ -384,7 +384,10 @@ def play(sizes: Mapping[int, str], *, vetted: bool) -> Iterator[Step]:
         stack.enter_context(mock.patch.object(Table, "__deepcopy__", lambda table, _memo: table, create=True))
         meter = Meter([boto3.client(name, region_name=REGION) for name in CLIENTS])  # type: ignore[call-overload]
         stack.enter_context(meter.hearing())
-        made.telnyx.configure(activation_seconds=NEVER, vetting_seconds=VETTING.total_seconds())
+        # The order shows where each number stands. Where it does not, looks find what changed number by number.
+        made.telnyx.configure(
+            activation_seconds=NEVER, vetting_seconds=VETTING.total_seconds(), sparse_numbers=False, page_size=250
+        )
         made.telnyx.webhooks(off=True)
         Play(1, made, meter).warm()
         for size, last in sorted(sizes.items()):

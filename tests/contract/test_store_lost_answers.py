@@ -68,7 +68,7 @@ class Line:
 @pytest.fixture
 def line(client: DynamoDBClient, monkeypatch: pytest.MonkeyPatch) -> Line:
     made = Line(client)
-    monkeypatch.setattr(client, "_make_api_call", made.call)
+    monkeypatch.setitem(vars(client), "_make_api_call", made.call)
     return made
 
 
@@ -159,14 +159,14 @@ def test_what_others_wrote_since_does_not_hide_ones_own_write(
     make = line.call
 
     def overtaken(operation: str, request: dict[str, Any]) -> Any:
-        monkeypatch.setattr(client, "_make_api_call", make)
+        monkeypatch.setitem(vars(client), "_make_api_call", make)
         make(operation, request)
         there = store.get("order-1")
         assert there is not None
         changed(there, store=store, waiting_for="another's")
         raise ReadTimeoutError(endpoint_url="https://dynamodb")
 
-    monkeypatch.setattr(client, "_make_api_call", overtaken)
+    monkeypatch.setitem(vars(client), "_make_api_call", overtaken)
     after = order.with_(version=2, waiting_for="mine")
     change = Change(kind=ChangeKind.ORDER_UNKNOWN, data={"why": "lost"}, message="Lost.", people=True)
     assert store.commit(order, after, entries(after, change)).version == 2

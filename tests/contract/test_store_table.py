@@ -78,7 +78,7 @@ class TestTable(StoreContract):
             reads.append(request["TableName"])
             return {"Table": there}
 
-        monkeypatch.setattr(store._client, "describe_table", describe)
+        monkeypatch.setitem(vars(store._client), "describe_table", describe)
         create(store)
         there["TableId"] = "the second"
         assert (store.table_id(), len(reads)) == ("the first", 1)
@@ -123,7 +123,7 @@ class TestTable(StoreContract):
             writes.append([unmarshal(key.get("Item") or key["Key"])["sk"] for key in keys])
             return transact(**request)
 
-        monkeypatch.setattr(store._client, "transact_write_items", count)
+        monkeypatch.setitem(vars(store._client), "transact_write_items", count)
         order = changed(order, store=store, waiting_for="something", wake_at=START + SECOND)
         changed(order, store=store, state=OrderState.CANCELLED)
         assert writes == [["ORDER"], ["ORDER", "LIST#state", "LIST#open"]]
@@ -158,7 +158,7 @@ class TestTable(StoreContract):
             left: Any = {store._name: {**wanted, "Keys": later}} if later else {}
             return {**answer, "UnprocessedKeys": left}
 
-        monkeypatch.setattr(store._client, "batch_get_item", hold_back)
+        monkeypatch.setitem(vars(store._client), "batch_get_item", hold_back)
         assert listed(store, "open", newest_first=False) == ["a", "b", "c"]
         assert asked == [["ORDER#a", "ORDER#b", "ORDER#c"], ["ORDER#c"]]
 
@@ -175,7 +175,7 @@ class TestTable(StoreContract):
             moved = [{**item, "list_sk": {"S": "2027#order-1"}} for item in answer["Items"]]
             return {**answer, "Items": [*answer["Items"], *moved]}
 
-        monkeypatch.setattr(store._client, "query", twice)
+        monkeypatch.setitem(vars(store._client), "query", twice)
         assert set(listed(store, "open", newest_first=False)) == {"order-1"}
 
     def test_large_events_are_read_over_several_pages(self, store: Store) -> None:
@@ -215,7 +215,7 @@ class TestTable(StoreContract):
                 ]
             return answer
 
-        monkeypatch.setattr(store._client, "query", tear)
+        monkeypatch.setitem(vars(store._client), "query", tear)
         assert store.get("order-1") == after
         assert not torn
 

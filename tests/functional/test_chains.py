@@ -129,7 +129,7 @@ def test_without_a_bound_lambda_stops_the_chain_and_says_no_reason(
     monkeypatch.setattr(sqs, "MOST_HOPS", 10**6)
     world.telnyx.fault("create_order", "status", status=401, times=None)
     world.send(body())
-    world.live(20)
+    world.live(26)
     assert (world.stopped, world.longest_chain) == (["place_order"], recursion.MOST)
     [(_, attributes)] = world.dead_letters()
     assert "reason" not in attributes

@@ -177,7 +177,7 @@ def test_visibility_that_cannot_be_changed_stops_no_work(
 
     an_order(world, "order-1")
     with monkeypatch.context() as patched:
-        patched.setattr(received._client, "change_message_visibility", fail)
+        patched.setitem(vars(received._client), "change_message_visibility", fail)
         world.deliver("place_order")
     assert world.bought() == 1
     assert world.peek_raw("OrderQueue") == []

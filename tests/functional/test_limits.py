@@ -123,7 +123,7 @@ def test_event_that_the_bus_never_takes_holds_back_no_other(world: World, monkey
             raise ClientError({"Error": {"Code": "ValidationException", "Message": "too large"}}, "PutEvents")
         return put_events(Entries=Entries)
 
-    monkeypatch.setattr(client, "put_events", put)
+    monkeypatch.setitem(vars(client), "put_events", put)
     world.clock.advance(301)
     with pytest.raises(ClientError):
         function({})
@@ -149,7 +149,7 @@ def test_comments_of_one_event_stay_within_what_the_bus_takes(world: World, monk
         sent.extend(entry["Detail"] for entry in Entries)
         return put_events(Entries=Entries)
 
-    monkeypatch.setattr(client, "put_events", put)
+    monkeypatch.setitem(vars(client), "put_events", put)
     world.publish()
     assert sent[-1].count("Comment:") == 30
     assert len(sent[-1].encode()) < 256 * 1024

@@ -45,7 +45,7 @@ class Outage:
             return make(operation, request)
 
         # The functions' own client is this one: see `quick_moto`.
-        monkeypatch.setattr(world.dynamodb, "_make_api_call", call)
+        monkeypatch.setitem(vars(world.dynamodb), "_make_api_call", call)
 
 
 @pytest.mark.parametrize("name", ERRORS)
@@ -105,7 +105,7 @@ def test_where_not_even_the_queue_takes_it_the_message_comes_again_and_buys_noth
             raise told("ServiceUnavailable", 503)
         return make(operation, request)
 
-    monkeypatch.setattr(world.sqs, "_make_api_call", call)
+    monkeypatch.setitem(vars(world.sqs), "_make_api_call", call)
     world.send(body())
     world.deliver("place_order")
     assert len(world.peek("OrderQueue")) == 1
@@ -127,7 +127,7 @@ def test_a_definite_no_is_written_as_well(world: World, monkeypatch: pytest.Monk
             raise failing.pop()
         return make(operation, request)
 
-    monkeypatch.setattr(world.dynamodb, "_make_api_call", call)
+    monkeypatch.setitem(vars(world.dynamodb), "_make_api_call", call)
     world.send(body())
     world.deliver("place_order")
     assert failing == []
@@ -147,7 +147,7 @@ def test_slot_that_cannot_be_taken_before_a_purchase_is_no_purchase(
             raise told("ThrottlingException")
         return make(operation, request)
 
-    monkeypatch.setattr(world.dynamodb, "_make_api_call", call)
+    monkeypatch.setitem(vars(world.dynamodb), "_make_api_call", call)
     world.send(body("order-1", {"numbers": ["+12065550143"]}, provider="callfire"))
     world.deliver("place_order")
     assert (world.order().state, world.bought("callfire")) == (OrderState.RECEIVED, 0)
@@ -171,7 +171,7 @@ def test_wake_that_cannot_be_sent_is_only_late(world: World, monkeypatch: pytest
         return make(operation, request)
 
     world.send(body())
-    monkeypatch.setattr(world.sqs, "_make_api_call", call)
+    monkeypatch.setitem(vars(world.sqs), "_make_api_call", call)
     world.deliver("place_order")
     assert world.order().state is OrderState.PENDING
     assert "no wake was sent ahead" in world.output.getvalue()

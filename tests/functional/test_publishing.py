@@ -63,7 +63,7 @@ def refuse_first(world: World, monkeypatch: pytest.MonkeyPatch, refused: set[str
             ],
         }
 
-    monkeypatch.setattr(client, "put_events", put_some)
+    monkeypatch.setitem(vars(client), "put_events", put_some)
 
 
 def test_event_says_what_the_ledger_says(ordered: World) -> None:
@@ -135,7 +135,7 @@ def test_bus_that_cannot_be_reached_fails_the_batch_and_loses_nothing(
 
     function = ordered.function("publish_changes")
     with monkeypatch.context() as patched:
-        patched.setattr(function.module.publisher.bus._client, "put_events", fail)
+        patched.setitem(vars(function.module.publisher.bus._client), "put_events", fail)
         with pytest.raises(EndpointConnectionError):
             function(records(ordered))
     assert len(marked(ordered)) == 3

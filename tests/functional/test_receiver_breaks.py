@@ -37,7 +37,7 @@ def failing(world: World, monkeypatch: pytest.MonkeyPatch, *errors: Exception) -
                 raise left.pop(0)
         return make(operation, request)
 
-    monkeypatch.setattr(world.sqs, "_make_api_call", call)
+    monkeypatch.setitem(vars(world.sqs), "_make_api_call", call)
     return tried
 
 

@@ -42,7 +42,7 @@ def fail(world: World, monkeypatch: pytest.MonkeyPatch, error: Exception) -> lis
             raise error
         return real(operation, request)
 
-    monkeypatch.setattr(world.secrets, "_make_api_call", call)
+    monkeypatch.setitem(vars(world.secrets), "_make_api_call", call)
     return failing
 
 

@@ -111,6 +111,11 @@ class World:
         self.dynamodb = boto3.client("dynamodb", region_name=REGION)
         self.s3 = boto3.client("s3", region_name=REGION)
         self.secrets = boto3.client("secretsmanager", region_name=REGION)
+        # Clients are shared by all tests. One that was given back changed would let a function do what its role does not allow.
+        changed = [it for it in (self.dynamodb, self.sqs, self.s3, self.secrets) if "_make_api_call" in vars(it)]
+        assert not changed, (
+            "a test before this one gave an AWS client back changed: use monkeypatch.setitem(vars(client), ...)"
+        )
         self.table = Table(self.dynamodb, stack.outputs["TableName"])
         self.dying: set[str] = set()
         """References of orders whose function dies once the provider took them, before anything of it is written."""

@@ -178,6 +178,7 @@ class Simulated:
             activation_seconds=dice.choice([2, 600]),
             registered_webhooks=False,
             nothing_found_status=dice.choice([400, 422]),
+            ignored_filters=dice.choice([(), (), *_FILTERS]),
             page_size=dice.choice([1, 20]),
             deadline_notation=dice.choice(["iso", "iso", "seconds", "milliseconds"]),
         )
@@ -550,15 +551,16 @@ class Simulated:
         simulator, world, dice = self.simulators[provider], self.world, self.random
         kind: Any
         passing = list(_PASSING.items()) if provider == "telnyx" else []
+        # A purchase, and the search before it, are calls of which there are few, and the ones that count.
+        rolls = range(3 if self.placing or request.url.path.endswith("/available_phone_numbers") else 1)
         if request.method == "GET":
-            if not world.happens("unreadable"):
+            if not any(world.happens("unreadable") for _ in rolls):
                 return
             kinds = ["status", "throttle", "drop_before", "lose_answer", "slow", "nonsense", "truncated"]
-            kind = dice.choice([*kinds, *(["code"] if passing else [])])
+            kind = dice.choice([*kinds, *(["code", "code"] if passing else [])])
         elif world.happens("not_sent"):
             kind = dice.choice(["drop_before", "throttle"])
-        # A purchase is one call of hundreds, and the one that counts.
-        elif any(world.happens("lost_answer") for _ in range(3 if self.placing else 1)):
+        elif any(world.happens("lost_answer") for _ in rolls):
             kinds = ["lose_answer", "status_after", "nonsense", "truncated", "slow", "status"]
             kind = dice.choice([*kinds, *(["code"] if passing else [])])
         elif provider == "telnyx" and request.url.path.endswith("/number_orders") and world.happens("refused"):

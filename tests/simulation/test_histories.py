@@ -125,7 +125,11 @@ def nothing_is_stuck(world: World) -> None:
             assert order.wake_at is not None, f"{order.order_id} is {order.state.value} and nothing is due"
         assert (order.state is OrderState.UNKNOWN) <= ("unknown" in waits)
         assert (order.state is OrderState.RECEIVED and order.waiting_for is not None) <= ("held" in waits)
-        assert order.hold is None or order.state is OrderState.RECEIVED
+        # One that an account may not buy stays told while it is tried again.
+        if order.hold is not None and order.hold.kind is HoldKind.NOT_PERMITTED:
+            assert order.state in (OrderState.RECEIVED, OrderState.PLACING)
+        else:
+            assert order.hold is None or order.state is OrderState.RECEIVED
 
 
 def one_of_a_content_is_unclear(world: World) -> None:

@@ -984,6 +984,20 @@ def test_what_an_order_does_not_show_of_its_numbers_their_records_do() -> None:
     assert telnyx.count("number_order_phone_numbers") == 3
 
 
+@pytest.mark.parametrize("ids", [["s-n-0", "s-n-1"], None])
+def test_a_number_of_a_sub_order_that_is_not_seen_does_not_end_with_another(ids: list[str] | None) -> None:
+    telnyx = _Telnyx([_row(0), _row(1)], sub_number_orders_ids=ids)
+    failed = {**telnyx.subs[0], "status": "failure"}
+    if ids is None:
+        # Nothing but the list's own figures tells that there are more.
+        cut = {"data": [failed], "meta": {"total_pages": 9}}
+        telnyx.failing = {"sub_number_orders": httpx.Response(200, content=json.dumps(cut).encode())}
+    else:
+        telnyx.subs, telnyx.failing = [failed], {"sub_number_orders/s-n-1": httpx.Response(500)}
+    states = {it.value: it.state for it in telnyx.look().assets}
+    assert states == {"+49301000000": AssetState.FAILED, "+49301000001": AssetState.ACTION_REQUIRED}
+
+
 def test_a_number_that_stands_apart_does_not_go_to_and_fro() -> None:
     statuses: dict[str, str | None] = dict.fromkeys((f"n-{index}" for index in range(40)), "requirement-info-pending")
     statuses["n-30"] = "requirement-info-under-review"

@@ -158,6 +158,8 @@ class Look:
         self._enough_at = api.clock.now() + MOST_TIME
         self._failures = 0
         self._reader = Reader()
+        self._parts_unseen = False
+        """Whether the order has sub orders that this look did not see."""
         self._shown: dict[str, Fields] = {}
         """The records of numbers that were read, by their id."""
         self._records: dict[str, tuple[_Requirement, ...]] = {}
@@ -265,6 +267,7 @@ class Look:
             sub_order = fields(self._try(resource("sub_number_orders", sub_order_id), with_numbers))
             if identifier(sub_order.get("id")) == sub_order_id:
                 found[sub_order_id] = sub_order
+        self._parts_unseen = any(one not in found for one in left_out) or (self._parts_unseen and not left_out)
         return found
 
     def _numbers(
@@ -285,8 +288,8 @@ class Look:
             # Sub orders are read after the order: what both show, they show as it is later.
             shown = of_order.get(value, {}) | {name: one for name, one in later.items() if one not in (None, "", [])}
             if sub_order_id is None:
-                # None embeds it: it is told by its kind, or because there is but one.
-                candidates = of_kinds.get(_kind_of(shown)) or list(sub_orders)
+                # None embeds it: it is told by its kind, or because there is but one. Of another, it may be open still.
+                candidates = of_kinds.get(_kind_of(shown)) or ([] if self._parts_unseen else list(sub_orders))
                 sub_order_id = candidates[0] if len(candidates) == 1 else None
             sub_order_word = sub_orders[sub_order_id][1] if sub_order_id else None
             numbers.append(self._number(value, shown, sub_order_id, (sub_order_word, order_word)))
@@ -640,6 +643,7 @@ class Look:
             strict=strict,
         )
         if not whole:
+            self._parts_unseen = True
             self._reader.note(path, "more pages than were read")
         return data
 

@@ -193,14 +193,10 @@ class Simulated:
             with_tax=dice.random() < 0.5,
             postback_format=dice.choice(["XML", "JSON"]),
             finish_seconds=dice.choice([4, 900]),
+            notation=dice.choice(["eleven", "eleven", "ten", "plus", "hyphens", "commas", "elements"]),
+            ignores_filters=dice.random() < 0.2,
+            nothing_found=dice.choice([200, 404]),
         )
-        live = {
-            "notation": dice.choice(["eleven", "eleven", "ten", "plus", "hyphens", "commas", "elements"]),
-            "ignores_filters": dice.random() < 0.2,
-            "nothing_found": dice.choice([200, 404]),
-        }
-        known = self.callfire.configure()
-        self.callfire.configure(**{name: value for name, value in live.items() if name in known})
         for simulator in self.simulators.values():
             simulator.delivery(newest_first=dice.random() < 0.5)
 

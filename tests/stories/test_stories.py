@@ -4,12 +4,19 @@ import pytest
 
 from local import report
 from local.play import Play, Story
-from local.stories import STORIES
+from local.stories import STORIES, TWELVE, field
 from tests.stories.stage import moto_stage
 
+# `make stories LIVE=off` plays all of them with simulators that answer only as documented.
+DOCUMENTED = [story for story in STORIES if story in TWELVE or story.tell.__module__ == field.__name__]
+PLAYED = [*((story, True) for story in STORIES), *((story, False) for story in DOCUMENTED)]
 
-@pytest.mark.parametrize("live", [True, False], ids=["live", "documented"])
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: f"{story.number:02}-{story.tell.__name__}")
+
+@pytest.mark.parametrize(
+    ("story", "live"),
+    PLAYED,
+    ids=[f"{it.number:02}-{it.tell.__name__}-{'live' if live else 'documented'}" for it, live in PLAYED],
+)
 def test_story(story: Story, *, live: bool) -> None:
     told = Story(story.number, story.title, story.tell)
     with moto_stage(live=live) as stage:

@@ -20,6 +20,7 @@ from typing import Any, TypeVar, cast
 
 import httpx
 from flask import Flask, Response, g, request
+from werkzeug.routing import Rule
 
 from tests.support.simulators.clock import Clock
 from tests.support.simulators.faults import WORK_NOT_DONE, Fault, FaultKind, FaultScript
@@ -137,6 +138,13 @@ class _Ledger:
     sales: list[Sale] = field(default_factory=list)
 
 
+class _MatchedOnly(Rule):
+    """A route from which no URL is built: compiling the builder, which nobody asks for, was most of a simulator's start."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        return lambda *_: ("", "")
+
+
 class Simulator:
     """Base class. A provider adds its routes with ``_route`` and says how it authenticates and how time passes."""
 
@@ -147,7 +155,8 @@ class Simulator:
         self.lock = threading.RLock()
         self.random = random.Random(seed)
         self.outbox = Outbox()
-        self.app = Flask(f"simulator.{self.name}")
+        self.app = Flask(f"simulator.{self.name}", static_folder=None)
+        self.app.url_rule_class = _MatchedOnly
         self._settings = settings
         self._credentials: dict[str, Credential] = {}
         self._blocks: dict[str, str] = {}

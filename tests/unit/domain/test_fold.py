@@ -32,6 +32,7 @@ A = AssetState
         ((A.FAILED, A.FAILED), Phase.FAILED, OrderState.FAILED),
         ((A.CANCELLED, A.FAILED), Phase.FAILED, OrderState.CANCELLED),
         ((A.DELETED, A.DELETED), Phase.DELETED, OrderState.DELETED),
+        ((A.FAILED, A.DELETED), Phase.ENDED, OrderState.DELETED),  # one was delivered, and is gone
         ((A.PENDING, A.PENDING), Phase.ENDED, OrderState.PENDING),  # torn: over, and the numbers not yet
     ],
 )

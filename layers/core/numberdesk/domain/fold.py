@@ -409,10 +409,8 @@ def _derive(order: Order, snapshot: Snapshot, now: datetime) -> tuple[OrderState
     assets = order.assets
     if any(asset.state is AssetState.ACTIVE for asset in assets):
         return (OrderState.PARTIALLY_COMPLETED if missing(order) else OrderState.COMPLETED), False
-    if snapshot.phase is Phase.DELETED or (assets and all(asset.state is AssetState.DELETED for asset in assets)):
-        return OrderState.DELETED, False
-    if order.state in DELIVERED and any(asset.state is AssetState.DELETED for asset in assets):
-        # Of what was delivered nothing is left; the rest was never had.
+    # Of what was delivered nothing is left; the rest was never had.
+    if snapshot.phase is Phase.DELETED or any(asset.state is AssetState.DELETED for asset in assets):
         return OrderState.DELETED, False
     # Telnyx may call an order that it cancelled at the deadline `failure` or `cancelled`: the deadline tells.
     missed = any(deadline.value <= now for deadline in order.deadlines if not deadline.own)

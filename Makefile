@@ -50,9 +50,15 @@ test: lint .ministack/ready ## lint, validate the template, run every test
 
 .PHONY: lint
 lint: .venv/ready .sam/ready ## ruff, mypy, sam validate
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint-python lint-template
+
+.PHONY: lint-python lint-template
+lint-python:
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+
+lint-template:
 	AWS_DEFAULT_REGION=eu-central-1 .sam/bin/sam validate --lint
 	AWS_DEFAULT_REGION=eu-central-1 .sam/bin/cfn-lint
 

@@ -138,7 +138,7 @@ def test_what_is_for_people_is_checked_by_nobody_but_the_provider() -> None:
         "(" * 400,
     ],
 )
-def test_a_pattern_that_python_does_not_read_is_left_to_the_provider(pattern: str) -> None:
+def test_a_pattern_that_is_not_read_is_left_to_the_provider(pattern: str) -> None:
     assert codes(spec(pattern=pattern), "Straße 1") == []
 
 
@@ -168,10 +168,11 @@ def test_dates_are_calendar_dates() -> None:
     assert value("date").date == dt.date(2026, 2, 3)
 
 
-def test_a_pattern_that_takes_python_for_ever_is_left_to_the_provider() -> None:
+def test_a_pattern_that_takes_python_for_ever_is_matched_at_once() -> None:
     specification = Specification(
         id="a", name="A", kind=ValueKind.TEXT, criteria=Criteria(pattern=r"^([A-Za-z]+\s?)+$")
     )
-    began = time.monotonic()
-    assert check(specification, TextValue(kind="text", text="a" * 40 + "!"), "values.0.value") == []
-    assert time.monotonic() - began < 1
+    began = time.process_time()
+    faults = check(specification, TextValue(kind="text", text="a" * 40 + "!"), "values.0.value")
+    assert [fault.code for fault in faults] == ["pattern"]
+    assert time.process_time() - began < 1

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import warnings
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from numberdesk.domain import patterns
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.model import Record
 from numberdesk.domain.values import KINDS, DateValue, TextValue
@@ -26,7 +26,7 @@ class Criteria(Record):
     accepted_characters: str | None = None
     """As the provider says it, for people. Only what `character_class` could read is checked."""
     pattern: str | None = None
-    """A regular expression that the whole value must match."""
+    """A regular expression that the whole value must match. Checked only as far as `domain.patterns` reads it."""
     case_sensitive: bool = True
     """Whether `accepted_values` are."""
     locality_limit: str | None = None
@@ -52,9 +52,6 @@ class Specification(Record):
     number_type: str | None = None
 
 
-_LONGEST_PATTERN = 500
-# A repeated group that repeats something inside: on some texts it takes Python longer than anybody waits.
-_NESTED = re.compile(r"\((?:[^()\\]|\\.)*[+*}](?:[^()\\]|\\.)*\)[+*{]")
 _CLASSES = {
     # Words that providers use for sets of characters, in lower case and without blanks.
     "alphanumeric": r"[A-Za-z0-9]",
@@ -67,8 +64,8 @@ _CLASSES = {
 
 def character_class(text: str) -> str | None:
     """Read a statement of accepted characters as a class of a regular expression; none if it is a sentence for people."""
-    if re.fullmatch(r"\[[^\[\]]+\]", text):
-        return text
+    if len(text) <= patterns.LONGEST_PATTERN and re.fullmatch(r"\[[^\[\]]+\]", text):
+        return text if patterns.readable(f"{text}*") else None
     return _CLASSES.get(re.sub(r"[^a-z]", "", text.lower()))
 
 
@@ -108,22 +105,8 @@ def _check_text(specification: Specification, text: str, where: str) -> list[Fau
             shown = ", ".join(accepted[:20]) + (", ..." if len(accepted) > 20 else "")  # noqa: PLR2004 - enough to see
             faults.append(Fault(where, "not_accepted", f"{name} takes one of: {shown}"))
     characters = character_class(criteria.accepted_characters) if criteria.accepted_characters else None
-    if characters and not _matches(f"{characters}*", text):
+    if characters and patterns.matches(f"{characters}*", text) is False:
         faults.append(Fault(where, "characters", f"{name} takes only these characters: {criteria.accepted_characters}"))
-    if criteria.pattern and not _matches(criteria.pattern, text):
+    if criteria.pattern and patterns.matches(criteria.pattern, text) is False:
         faults.append(Fault(where, "pattern", f"{name} must match {criteria.pattern}"))
     return faults
-
-
-def _matches(pattern: str, text: str) -> bool:
-    """Whether the whole text matches. A pattern that Python does not read, or reads as another, is left to the provider."""
-    if len(pattern) > _LONGEST_PATTERN or _NESTED.search(pattern) or "[:" in pattern:
-        # `[:alpha:]` is a class of letters to most dialects, and six characters to Python.
-        return True
-    try:
-        with warnings.catch_warnings():
-            # Python warns of what it may come to read otherwise, such as a set in a set.
-            warnings.simplefilter("error", FutureWarning)
-            return re.fullmatch(pattern, text) is not None
-    except (re.error, RecursionError, OverflowError, FutureWarning):
-        return True

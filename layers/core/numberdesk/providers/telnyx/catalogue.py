@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.catalogue import Criteria, Specification
+from numberdesk.domain import patterns
+from numberdesk.domain.catalogue import Criteria, Specification, character_class
 from numberdesk.domain.words import ValueKind
 from numberdesk.providers.base import RefusedError, UnreadableError
 from numberdesk.providers.lenient import Fields, fields, integer, prose, rows, text
@@ -119,7 +120,14 @@ def _sentence(value: object) -> str | None:
 def _pattern(value: object) -> str | None:
     pattern = _sentence(value)
     # Between slashes, as some languages write them, those would be read as part of what is to match.
-    return None if pattern is None or pattern.startswith("/") else pattern
+    return pattern if pattern and not pattern.startswith("/") and patterns.readable(pattern) else None
+
+
+def _characters(value: object) -> str | None:
+    told = _sentence(value)
+    # A sentence is for people; what is meant as a set of characters, and is not read, is not understood.
+    is_set = told is not None and told.startswith("[") and told.endswith("]")
+    return None if told is None or (is_set and character_class(told) is None) else told
 
 
 def _flag(value: object) -> bool | None:
@@ -130,7 +138,7 @@ _CRITERIA: dict[str, tuple[str, Callable[[object], object]]] = {
     "min_length": ("min_length", integer),
     "max_length": ("max_length", integer),
     "acceptable_values": ("accepted_values", _values),
-    "acceptable_characters": ("accepted_characters", _sentence),
+    "acceptable_characters": ("accepted_characters", _characters),
     "regex": ("pattern", _pattern),
     "case_sensitive": ("case_sensitive", _flag),
     "locality_limit": ("locality_limit", _sentence),

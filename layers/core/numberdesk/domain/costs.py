@@ -54,6 +54,9 @@ def amount(text: str | None) -> Decimal | None:
         return None
     if value is None or not value.is_finite() or not 0 <= value <= _MOST:
         return None
+    if not value:
+        # A zero can have an exponent that no table takes.
+        return Decimal(0)
     # What no currency has is cut off: a table keeps 38 digits, and sums of amounts must stay within them.
     exponent = value.as_tuple().exponent
     return round(value, _PLACES) if isinstance(exponent, int) and exponent < -_PLACES else value

@@ -6,12 +6,12 @@ SNS email subscription setup and management"). Nothing is left out of a bundle: 
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.messages import count
 from numberdesk.domain.model import Instant, Record
+from numberdesk.domain.request import read_json
 from numberdesk.domain.words import ChangeKind
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def read(text: str) -> Notice:
     Raises:
         ValueError: it is none.
     """
-    match json.loads(text):
+    match read_json(text):
         case {"detail-type": str(kind), "detail": {"data": dict(data), "message": str(told), **detail}}:
             order_id, account = detail.get("order_id"), detail.get("account")
             named = order_id or (f"{detail.get('provider')}/{account}" if account else "")

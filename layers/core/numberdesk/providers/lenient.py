@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from numberdesk.domain.clock import EARLIEST, LATEST
 
 _INTEGER = re.compile("[0-9]{1,9}", re.ASCII)
+_MOST = 10**9 - 1
 _EPOCH = re.compile("[0-9]{9,10}|[0-9]{12,13}", re.ASCII)
 """Digits alone that are seconds or milliseconds since 1970. A date without hyphens has eight."""
 _MOST_SECONDS = LATEST.timestamp()
@@ -61,7 +62,7 @@ def text(value: object) -> str | None:
 
 def identifier(value: object) -> str | None:
     """Give an id: a text, or a whole number as the text that it writes."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else text(value)
+    return text(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
 
 
 def prose(value: object, *, most: int = 2000) -> str:
@@ -73,15 +74,15 @@ def prose(value: object, *, most: int = 2000) -> str:
 
 
 def integer(value: object) -> int | None:
-    """Read a whole number that is not negative, written as a number or as a string of at most nine digits."""
+    """Read a whole number that is not negative and has at most nine digits, written as a number or as a string."""
     if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST else None
 
 
 def amount(value: object) -> str | None:
     """Give a decimal amount as it is written; a number would be no other amount than the string that is documented."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else text(value)
+    return text(str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value)
 
 
 def instant(value: object) -> datetime | None:

@@ -21,10 +21,11 @@ _SPACES = "[ \t\u00a0\u2009\u202f]"
 _DASHES = "[-\u2010\u2011\u2012\u2013]"
 _SEPARATOR = rf"(?:{_SPACES}?(?:{_DASHES}|[./]){_SPACES}?|{_SPACES})"
 # Single separators only: a masked number (`+14375------`) is none. No letters: an extension or a vanity word is none either.
+# Runs of digits and of blanks are taken whole: shared out in every possible way, a few dozen digits would take for ever.
 _WRITTEN = re.compile(
-    rf"(?:tel:)?(\+?{_SPACES}?(?:\([0-9]+\)|[0-9]+)(?:{_SEPARATOR}?\([0-9]+\)|{_SEPARATOR}?[0-9]+)*)", re.ASCII
+    rf"(?:tel:)?(\+?{_SPACES}?(?:\([0-9]++\)|[0-9]++)(?:{_SEPARATOR}?\([0-9]++\)|{_SEPARATOR}?[0-9]++)*+)", re.ASCII
 )
-_BETWEEN = re.compile(r"[,;|\r\n]+|\s+(?=\+)")
+_BETWEEN = re.compile(r"[,;|\r\n]+|(?<!\s)\s+(?=\+)")
 _FIELDS = ("phone_number", "phoneNumber", "number", "e164", "value")
 """Where an object that stands for a number holds it."""
 _MOST_DIGITS = 18

@@ -66,7 +66,7 @@ def test_reminders_come_and_say_what_is_still_to_do() -> None:
     told = only(folded, ChangeKind.DEADLINE_APPROACHING)
     assert told.people
     assert told.data["owed"] == ["Letter of authorisation"]
-    assert "the order's own deadline. Still to do: Letter of authorisation (missing)." in told.message
+    assert "the order's own deadline. Still to do: “Letter of authorisation” (missing)." in told.message
     assert "cancels" not in told.message
     later = seen(folded.order, DEADLINE - HOUR)
     assert "Nobody has acknowledged" in only(later, ChangeKind.DEADLINE_APPROACHING).message
@@ -175,7 +175,7 @@ def test_the_list_goes_on_after_the_numbers_are_there() -> None:
     folded = delivered(seen().order)
     told = only(folded, ChangeKind.ORDER_COMPLETED)
     assert told.people
-    assert "Still to do on its own list: Letter of authorisation, Identity." in told.message
+    assert "Still to do on its own list: “Letter of authorisation”, Identity." in told.message
     order = folded.order
     assert order.wake_at == min(DEADLINE - 3 * DAY, order.next_look_at)
     assert "deadline" in memberships(order)

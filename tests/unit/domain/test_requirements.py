@@ -87,7 +87,7 @@ def test_a_reminder_after_a_rejection_carries_the_reason() -> None:
     reminder = look(order, owing(DEADLINE, REJECTED), DEADLINE - timedelta(days=1)).changes[-1]
     assert reminder.kind.value == "DeadlineApproaching"
     assert reminder.comment_ids == ("c-1",)
-    assert "Proof of address (rejected)" in reminder.message
+    assert "“Proof of address” (rejected)" in reminder.message
 
 
 def test_equal_changes_of_one_sub_order_are_one_event() -> None:
@@ -97,7 +97,7 @@ def test_equal_changes_of_one_sub_order_are_one_event() -> None:
     )
     folded = look(pending(), owing(DEADLINE, requirements=requirements))
     assert kinds(folded).count("RequirementRequested") == 1
-    assert "Paper 0, Paper 1, Paper 2" in folded.changes[0].message
+    assert "“Paper 0”, “Paper 1”, “Paper 2”" in folded.changes[0].message
 
 
 def test_approved_is_told_and_an_unknown_word_forgets_nothing() -> None:

@@ -47,8 +47,8 @@ def test_wrong_values_fail_the_order_before_the_purchase_with_every_fault_and_wi
     for told in (
         "answers.0.value: Registration takes at most 3 characters",
         "answers.0.value: Registration takes only these characters: numeric",
-        "answers.1.value: Proof of address takes a value of kind document_id or file",
-        "answers.2.requirement: the provider asks for no such thing; it asks for: Registration, Proof of address",
+        "answers.1.value: “Proof of address” takes a value of kind document_id or file",
+        "answers.2.requirement: the provider asks for no such thing; it asks for: Registration, “Proof of address”",
     ):
         assert told in failed.message
     assert failed.people

@@ -122,7 +122,7 @@ def test_requirements_that_the_order_does_not_have_or_that_are_answered_twice_ar
     answers = [text("a", "r-9"), text("b", "r-1"), text("c", "paper 1")]
     error = refused(lambda: desk.clerk.supply("order-1", answers, "ada"))
     assert codes(error) == {("values.0.requirement", "unknown"), ("values.2.requirement", "twice")}
-    assert "Paper 1, Paper 2" in error.faults[0].message
+    assert "“Paper 1”, “Paper 2”" in error.faults[0].message
 
 
 @pytest.mark.parametrize("value", [{"kind": "done", "done": True}, {"kind": "file", "file_id": "nope"}])

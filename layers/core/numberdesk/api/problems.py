@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
+from numberdesk.domain.faults import MOST_FAULTS, Fault
 from numberdesk.domain.request import InvalidMessageError, faults_of
+from numberdesk.domain.text import paragraph
 from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchThingError,
@@ -24,13 +26,12 @@ from numberdesk.providers.base import (
     SlotBusyError,
 )
 from numberdesk.services.ports import ConflictError
-from numberdesk.services.problems import Problem, ProblemError
+from numberdesk.services.problems import MOST_DETAIL, Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numberdesk.api.routes import Route
-    from numberdesk.domain.faults import Fault
 
 CONTENT_TYPE = "application/problem+json"
 _SOON = timedelta(seconds=10)
@@ -111,14 +112,17 @@ class Told:
         return {"Retry-After": str(max(math.ceil((self.retry_after or _SOON).total_seconds()), 1))}
 
     def document(self, request_id: str) -> dict[str, object]:
-        """Make the problem document."""
+        """Make the problem document. It stays below 200 KB, whatever is wrong."""
+        shown = list(self.faults[:MOST_FAULTS])
+        if more := len(self.faults) - len(shown):
+            shown.append(Fault("", "more", f"and {more} more; mend these first"))
         return {
             "type": f"urn:numberdesk:problem:{self.problem.value}",
             "title": STATUSES[self.problem][1],
             "status": self.status,
-            "detail": self.detail,
+            "detail": paragraph(self.detail, MOST_DETAIL),
             "instance": f"urn:numberdesk:request:{request_id}",
-            "errors": [{"field": fault.field, "code": fault.code, "message": fault.message} for fault in self.faults],
+            "errors": [{"field": it.field, "code": it.code, "message": it.message} for it in shown],
         }
 
 

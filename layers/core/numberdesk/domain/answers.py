@@ -33,7 +33,7 @@ def check(answers: Sequence[Answer], specifications: Sequence[Specification]) ->
             faults.append(Fault(f"{where}.requirement", "twice", "it is answered twice; answer it once"))
         answered |= {it.id for it in asked}
         if not asked:
-            known = ", ".join(dict.fromkeys(it.name for it in specifications)) or "nothing"
+            known = messages.listed(dict.fromkeys(it.name for it in specifications)) or "nothing"
             faults.append(
                 Fault(f"{where}.requirement", "not_asked", f"the provider asks for no such thing; it asks for: {known}")
             )

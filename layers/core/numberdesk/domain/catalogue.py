@@ -10,6 +10,7 @@ from pydantic import Field
 from numberdesk.domain import patterns
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.model import Record
+from numberdesk.domain.text import harmless, listed, quoted
 from numberdesk.domain.values import KINDS, DateValue, TextValue
 from numberdesk.domain.words import ValueKind
 
@@ -74,12 +75,18 @@ def check(specification: Specification, value: Value, where: str) -> list[Fault]
     wanted = specification.kind
     kind = KINDS[value.kind]
     if kind is None:
-        return [Fault(where, "not_own", f"{specification.name} is the provider's requirement; supply a value for it")]
+        return [
+            Fault(
+                where, "not_own", f"{quoted(specification.name)} is the provider's requirement; supply a value for it"
+            )
+        ]
     if wanted is ValueKind.ACTION:
-        text = f"{specification.name} is done outside: {specification.description or 'see the provider'}"
+        text = (
+            f"{quoted(specification.name)} is done outside: {harmless(specification.description) or 'see the provider'}"
+        )
         return [Fault(where, "action", text)]
     if wanted is not ValueKind.UNKNOWN and kind is not wanted:
-        return [Fault(where, "wrong_kind", f"{specification.name} takes a value of kind {_kinds(wanted)}")]
+        return [Fault(where, "wrong_kind", f"{quoted(specification.name)} takes a value of kind {_kinds(wanted)}")]
     if isinstance(value, TextValue):
         return _check_text(specification, value.text, where)
     if isinstance(value, DateValue):
@@ -92,7 +99,7 @@ def _kinds(kind: ValueKind) -> str:
 
 
 def _check_text(specification: Specification, text: str, where: str) -> list[Fault]:
-    name, criteria = specification.name, specification.criteria
+    name, criteria = quoted(specification.name), specification.criteria
     faults = []
     if criteria.min_length is not None and len(text) < criteria.min_length:
         faults.append(Fault(where, "too_short", f"{name} takes at least {criteria.min_length} characters"))
@@ -102,11 +109,14 @@ def _check_text(specification: Specification, text: str, where: str) -> list[Fau
         accepted = criteria.accepted_values
         known = text in accepted if criteria.case_sensitive else text.casefold() in {it.casefold() for it in accepted}
         if not known:
-            shown = ", ".join(accepted[:20]) + (", ..." if len(accepted) > 20 else "")  # noqa: PLR2004 - enough to see
-            faults.append(Fault(where, "not_accepted", f"{name} takes one of: {shown}"))
+            faults.append(Fault(where, "not_accepted", f"{name} takes one of: {listed(accepted)}"))
     characters = character_class(criteria.accepted_characters) if criteria.accepted_characters else None
     if characters and patterns.matches(f"{characters}*", text) is False:
-        faults.append(Fault(where, "characters", f"{name} takes only these characters: {criteria.accepted_characters}"))
+        faults.append(
+            Fault(
+                where, "characters", f"{name} takes only these characters: {quoted(criteria.accepted_characters or '')}"
+            )
+        )
     if criteria.pattern and patterns.matches(criteria.pattern, text) is False:
-        faults.append(Fault(where, "pattern", f"{name} must match {criteria.pattern}"))
+        faults.append(Fault(where, "pattern", f"{name} must match {quoted(criteria.pattern)}"))
     return faults

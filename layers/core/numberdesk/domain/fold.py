@@ -15,6 +15,7 @@ from numberdesk.domain.order import Asset, AssetRequirement, Change, SubOrder, e
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.snapshot import Snapshot
+from numberdesk.domain.text import joined
 from numberdesk.domain.words import (
     DELIVERED,
     ENDED,
@@ -474,7 +475,7 @@ def missing(order: Order) -> str | None:
 
 
 def _absent(names: list[str]) -> list[str]:
-    return [messages.listed(names)] if names else []
+    return [joined(names)] if names else []
 
 
 def _fits(asset: Asset, item: CriteriaItem) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID, uuid5
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from numberdesk.domain.model import Instant, Record, instant_text
 from numberdesk.domain.order import Change
+from numberdesk.domain.text import cut, fitting, paragraph, quoted_lines
 from numberdesk.domain.words import EVENTS, ChangeKind, OrderState
 
 if TYPE_CHECKING:
@@ -18,8 +19,22 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Order
 
 
+MOST_MESSAGE = 16_000
+"""Bytes of an entry's message."""
+MOST_DATA = 40_000
+"""Bytes of an entry's data, as JSON. Forty entries of a commit stay below the 4 MB of a transaction, beside all else."""
+MOST_COMMENTS = 40
+"""Comments of one entry that are told with it."""
+MOST_QUOTED = 60_000
+"""Bytes of all comments of one event, evenly shared."""
+
+
 class Entry(Record):
-    """One ledger entry. `id` is fixed: delivered twice, an event carries the same id."""
+    """One ledger entry. `id` is fixed: delivered twice, an event carries the same id.
+
+    Its texts and its data are cut to what one item of the table and one event can hold, and say so. Make it anew to change
+    it: `model_copy(update=...)` would not look at what is put in.
+    """
 
     id: str
     subject: str
@@ -28,18 +43,20 @@ class Entry(Record):
     """Its place in the subject's ledger; text order is the order in which things happened."""
     at: Instant
     kind: ChangeKind
-    actor: str
+    actor: Annotated[str, AfterValidator(lambda it: cut(it, 600))]
     """Which function, provider or principal did it."""
-    correlation_id: str
+    correlation_id: Annotated[str, AfterValidator(lambda it: cut(it, 600))]
     order_id: str | None = None
     provider: str | None = None
     account: str | None = None
     provider_order_id: str | None = None
     state: OrderState | None = None
-    data: dict[str, JsonValue] = Field(default_factory=dict)
-    message: str = ""
+    data: Annotated[dict[str, JsonValue], AfterValidator(lambda it: fitting(it, MOST_DATA))] = Field(
+        default_factory=dict
+    )
+    message: Annotated[str, AfterValidator(lambda it: paragraph(it, MOST_MESSAGE))] = ""
     people: bool = False
-    comment_ids: tuple[str, ...] = ()
+    comment_ids: Annotated[tuple[str, ...], AfterValidator(lambda it: it[:MOST_COMMENTS])] = ()
 
     @property
     def is_event(self) -> bool:
@@ -103,10 +120,14 @@ def entries(order: Order, changes: Sequence[Change], now: datetime, actor: str) 
 
 
 def event_detail(entry: Entry, comments: Sequence[str] = ()) -> dict[str, JsonValue]:
-    """Make the `detail` of a bus event. A reviewer's comments are appended as the provider's reviewer wrote them."""
+    """Make the `detail` of a bus event. A reviewer's comments are appended, quoted line by line.
+
+    It stays below what the bus takes (256 KB), whatever is in it.
+    """
     message = entry.message
-    for comment in comments:
-        message += f" Comment: \N{LEFT DOUBLE QUOTATION MARK}{comment}\N{RIGHT DOUBLE QUOTATION MARK}"
+    share = MOST_QUOTED // max(len(comments), 5)
+    for comment in comments[:MOST_COMMENTS]:
+        message += f" Comment: {cut(quoted_lines(comment, share), share)}"
     detail: dict[str, JsonValue] = entry.model_dump(
         mode="json",
         include={

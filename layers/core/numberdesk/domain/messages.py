@@ -1,13 +1,17 @@
 """What people are told: one paragraph that says which order, what happened, until when, and what to do.
 
-Nothing personal is written here. A reviewer's comment is stored apart; the publisher appends it.
+Nothing personal is written here. A reviewer's comment is stored apart; the publisher appends it. Whatever somebody else wrote
+(names, ids, codes, reasons, words of a provider) is quoted; see `domain.text`.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from numberdesk.domain import text
 from numberdesk.domain.order import duration_text
+from numberdesk.domain.text import harmless, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,19 +21,24 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Deadline, Errand, Order, Requirement
     from numberdesk.domain.snapshot import UnknownWord
 
+_ID = re.compile("[A-Za-z0-9._:-]{1,64}", re.ASCII)
+_LONG = 1000
+"""Characters of a reason that a person gives."""
+_MOST_TOLD = 4000
+"""Bytes of what another part of numberdesk says of it: why an order waits, what an errand came to."""
 _NAMES = {"telnyx": "Telnyx", "telesign": "TeleSign", "callfire": "CallFire"}
 
 
 def provider_name(provider: str) -> str:
     """Write a provider's name as it does itself."""
-    return _NAMES.get(provider, provider)
+    return _NAMES.get(provider) or quoted(provider)
 
 
 def subject(order: Order) -> str:
     """Name an order: ours, the provider's, and the account where it is not the default one."""
-    theirs = f", their id {order.provider_order_id}" if order.provider_order_id else ""
-    account = "" if order.account == "default" else f", account {order.account}"
-    return f"Order {order.order_id} ({provider_name(order.provider)}{account}{theirs})"
+    theirs = f", their id {quoted(order.provider_order_id)}" if order.provider_order_id else ""
+    account = "" if order.account == "default" else f", account {_name(order.account)}"
+    return f"Order {_name(order.order_id)} ({provider_name(order.provider)}{account}{theirs})"
 
 
 def instant(value: datetime, zone: ZoneInfo) -> str:
@@ -39,10 +48,13 @@ def instant(value: datetime, zone: ZoneInfo) -> str:
 
 
 def listed(values: Iterable[str], most: int = 20) -> str:
-    """Write a list for people; a long one is cut and says so."""
-    values = list(values)
-    more = f" and {len(values) - most} more" if len(values) > most else ""
-    return ", ".join(values[:most]) + more
+    """Write a list of names, ids or words of others for people; a long one is cut and says so."""
+    return text.listed(values, most)
+
+
+def _name(name: str) -> str:
+    """Write an id whose characters are known (`request.ORDER_ID_PATTERN`) as it is, and anything else as quoted."""
+    return name if _ID.fullmatch(name) else quoted(name)
 
 
 def count(number: int, noun: str) -> str:
@@ -68,7 +80,7 @@ def placed(order: Order, *, found: bool) -> str:
         if found
         else "was placed"
     )
-    short = f" Left out: {order.shortfall}." if order.shortfall else ""
+    short = f" Left out: {_told(order.shortfall)}." if order.shortfall else ""
     return f"{subject(order)} {how}.{short}"
 
 
@@ -82,16 +94,14 @@ def completed(order: Order, delivered: int) -> str:
 def partially_completed(order: Order, delivered: int, missing: str) -> str:
     """Tell what is missing."""
     return (
-        f"{subject(order)} ended with only {delivered} of {order.request.count} delivered. Missing: {missing}. "
+        f"{subject(order)} ended with only {delivered} of {order.request.count} delivered. Missing: {_told(missing)}. "
         "What was delivered is yours and billed; order the rest anew under another order id if you still need it."
     )
 
 
 def failed(order: Order, reason: str) -> str:
     """Tell that nothing came of it."""
-    return (
-        f"{subject(order)} failed: {reason}. Nothing was delivered. Correct it and order again under another order id."
-    )
+    return f"{subject(order)} failed: {_told(reason)}. Nothing was delivered. Correct it and order again under another order id."
 
 
 def cancelled(order: Order, *, missed: bool, asked_for: str | None = None, silent: bool = False) -> str:
@@ -124,12 +134,12 @@ def sub_order_ended(
 def who(by: str) -> str:
     """Name who did something: a principal by the end of its ARN, which is what people know it by."""
     named = {"order": "the order itself", "profile": "a profile", "policy": "the order's policy"}
-    return named.get(by) or by.rpartition("/")[2] or by
+    return named.get(by) or quoted(by.rpartition("/")[2] or by)
 
 
 def submitted(order: Order, errand: Errand, labels: list[str]) -> str:
     """Tell what was submitted."""
-    what = f"requirement group {errand.group_id}" if errand.group_id else f"values for {listed(labels)}"
+    what = f"requirement group {quoted(errand.group_id)}" if errand.group_id else f"values for {listed(labels)}"
     return f"{subject(order)}: {what} submitted for {_scope(order, errand)}, supplied by {who(errand.by)}."
 
 
@@ -137,13 +147,13 @@ def errand_refused(order: Order, errand: Errand, labels: list[str]) -> str:
     """Tell what was not done."""
     what = {
         "supply": f"The values for {listed(labels) or 'requirements'}",
-        "group": f"The requirement group {errand.group_id}",
+        "group": f"The requirement group {quoted(errand.group_id or '')}",
         "comment": "The comment",
         "extension": "The request for more time",
         "read": "The mark on a comment as read",
         "cancel": "The cancellation",
-        "cancel_spare": f"The cancellation of the spare purchase {errand.spare_id}",
-        "release": f"Giving back {errand.number}",
+        "cancel_spare": f"The cancellation of the spare purchase {quoted(errand.spare_id or '')}",
+        "release": f"Giving back {quoted(errand.number or '')}",
     }[errand.kind.value]
     todo = {
         "supply": "Correct them and supply them again.",
@@ -154,7 +164,7 @@ def errand_refused(order: Order, errand: Errand, labels: list[str]) -> str:
     }.get(errand.kind.value, "See the order at the provider.")
     return (
         f"{subject(order)}: {what} for {_scope(order, errand)}, asked for by {who(errand.by)}, was not taken: "
-        f"{errand.outcome}. {todo}"
+        f"{_told(errand.outcome)}. {todo}"
     )
 
 
@@ -184,27 +194,27 @@ def comments_received(order: Order, sub_order_id: str, number: int) -> str:
 
 def _scope(order: Order, errand: Errand) -> str:
     if errand.number:
-        return f"number {errand.number}"
+        return f"number {quoted(errand.number)}"
     return _where(order, errand.sub_order_id) if errand.sub_order_id else "the whole order"
 
 
 def held(order: Order, why: str) -> str:
     """Tell an order that a person must decide on."""
     return (
-        f"{subject(order)} is held, and is not sent to its provider: {why}. Release it or refuse it through numberdesk's API; until "
+        f"{subject(order)} is held, and is not sent to its provider: {_told(why)}. Release it or refuse it through numberdesk's API; until "
         "then it stays received."
     )
 
 
 def held_back(order: Order, why: str) -> str:
     """Tell an order that goes on by itself."""
-    return f"{subject(order)} waits: {why}. It goes on by itself."
+    return f"{subject(order)} waits: {_told(why)}. It goes on by itself."
 
 
 def not_permitted(order: Order, why: str) -> str:
     """Tell an order that its provider does not permit to its account."""
     return (
-        f"{subject(order)} waits: {why}. Nothing was bought. Have it permitted to the account at {provider_name(order.provider)} (its "
+        f"{subject(order)} waits: {_told(why)}. Nothing was bought. Have it permitted to the account at {provider_name(order.provider)} (its "
         "level, a verification, what its key may do), or cancel the order. It is tried again by itself; other orders go on."
     )
 
@@ -212,9 +222,9 @@ def not_permitted(order: Order, why: str) -> str:
 def duplicate_found(order: Order, spare_id: str, *, cancelling: bool) -> str:
     """Tell a purchase too many."""
     what = (
-        f"was bought a second time as {spare_id}; its own purchase is {order.provider_order_id}"
+        f"was bought a second time as {quoted(spare_id)}; its own purchase is {quoted(order.provider_order_id)}"
         if order.provider_order_id
-        else f"is over ({order.state.value}), and a purchase of it was found all the same: {spare_id}"
+        else f"is over ({order.state.value}), and a purchase of it was found all the same: {quoted(spare_id)}"
     )
     todo = (
         "numberdesk is cancelling that; see at the provider whether it was in time."
@@ -234,7 +244,7 @@ def forgotten(order: Order, by: str) -> str:
 
 def number_released(order: Order, value: str, by: str) -> str:
     """Tell a number given back."""
-    return f"{subject(order)}: {value} was given back to the provider, as {who(by)} asked; it costs nothing from the end of what is paid."
+    return f"{subject(order)}: {quoted(value)} was given back to the provider, as {who(by)} asked; it costs nothing from the end of what is paid."
 
 
 _DIFFERENCES = {
@@ -253,19 +263,19 @@ def inventory_differs(provider: str, account: str, kinds: Mapping[str, Sequence[
     """Tell what a comparison of an account with the records found that was not told before."""
     found = "; ".join(f"{_DIFFERENCES[kind]}: {len(values)} ({listed(values)})" for kind, values in kinds.items())
     return (
-        f"{provider_name(provider)}, account {account}: what the provider says and what numberdesk has on record differ. {found}. "
+        f"{provider_name(provider)}, account {_name(account)}: what the provider says and what numberdesk has on record differ. {found}. "
         "Nothing was changed. Give back what nobody needs, ask the provider for what is gone; each is told once."
     )
 
 
 def placing_stopped(by: str, reason: str) -> str:
     """Tell the switch."""
-    return f"Placing was switched off by {who(by)}{f': {reason}' if reason else ''}. Orders are taken in and wait as received; looks and reminders go on."
+    return f"Placing was switched off by {who(by)}{_because(reason)}. Orders are taken in and wait as received; looks and reminders go on."
 
 
 def placing_resumed(by: str, reason: str) -> str:
     """Tell the switch."""
-    return f"Placing was switched on again by {who(by)}{f': {reason}' if reason else ''}. Orders that wait are placed within minutes."
+    return f"Placing was switched on again by {who(by)}{_because(reason)}. Orders that wait are placed within minutes."
 
 
 def table_restored() -> str:
@@ -279,7 +289,7 @@ def table_restored() -> str:
 def cancelled_before(order: Order, by: str, refused_because: str | None = None) -> str:
     """Tell a cancellation before anything was bought."""
     if refused_because is not None:
-        return f"{subject(order)} was refused by {who(by)} before anything was bought: {refused_because}."
+        return f"{subject(order)} was refused by {who(by)} before anything was bought{_because(refused_because)}."
     return f"{subject(order)} was cancelled before anything was bought, as {who(by)} asked."
 
 
@@ -301,14 +311,14 @@ def unknown(order: Order, *, looking: bool, look_for: str) -> str:
         )
     return (
         f"{subject(order)} was sent, no clear answer came back, and it could not be found by looking. It may have been bought; it is not "
-        f"sent again, and stays unknown until a person finds out. {look_for}"
+        f"sent again, and stays unknown until a person finds out. {_told(look_for)}"
     )
 
 
 def account_blocked(provider: str, account: str, reason: str) -> str:
     """Tell a blocked account."""
     return (
-        f"{provider_name(provider)} refuses the account {account}: {reason}. Placing there is paused and no order fails; orders wait as "
+        f"{provider_name(provider)} refuses the account {_name(account)}: {_told(reason)}. Placing there is paused and no order fails; orders wait as "
         "received. Mend the account or put a good key into its secret: numberdesk probes by itself and goes on."
     )
 
@@ -316,7 +326,7 @@ def account_blocked(provider: str, account: str, reason: str) -> str:
 def contradiction(order: Order, shown: str) -> str:
     """Tell what does not fit."""
     return (
-        f"{subject(order)} is recorded as {order.state.value}, but the provider now shows {shown}. The record was left as it is; please "
+        f"{subject(order)} is recorded as {order.state.value}, but the provider now shows {_told(shown)}. The record was left as it is; please "
         "look at the order at the provider and decide which is right."
     )
 
@@ -331,7 +341,7 @@ def not_all_or_nothing(order: Order, delivered: int) -> str:
 
 def unknown_words(order: Order, field: str, words: Sequence[str]) -> str:
     """Tell what of a provider's answers could not be read."""
-    what = f"{listed(repr(word) for word in words)} in {field}"
+    what = f"{text.joined(_word(word) for word in words)} in {_told(field)}"
     return (
         f"{subject(order)}: {provider_name(order.provider)} shows something that numberdesk cannot read: {what}. The order is followed "
         "on; look there what it says, and whether it changes what is to be done."
@@ -340,7 +350,7 @@ def unknown_words(order: Order, field: str, words: Sequence[str]) -> str:
 
 def delivery_unread(order: Order, delivered: int, words: Sequence[UnknownWord]) -> str:
     """Tell an order that is over with something delivered that could not be read."""
-    what = listed(f"{word.word!r} in {word.field}" for word in words)
+    what = text.joined(f"{_word(word.word)} in {_told(word.field)}" for word in words)
     return (
         f"{subject(order)} is over at {provider_name(order.provider)}, and what it delivered could not all be read: {what}. "
         f"{delivered} of {order.request.count} are recorded as delivered; it may be more. Do not order again: look at the order there "
@@ -427,7 +437,7 @@ def deadline_approaching(
     asking: bool,
 ) -> str:
     """Remind."""
-    what = "; ".join(f"{r.label} ({'rejected' if r.state.value == 'rejected' else 'missing'})" for r in owed[:20])
+    what = text.joined(f"{quoted(r.label)} ({'rejected' if r.state.value == 'rejected' else 'missing'})" for r in owed)
     doubt = (
         f" The provider cannot be read; the deadline was last confirmed at {instant(deadline.confirmed_at, zone)} and not since "
         f"{instant(unconfirmed_since, zone)}."
@@ -485,9 +495,24 @@ def _until(deadlines: list[Deadline], zone: ZoneInfo, *, read: bool | None) -> s
     return "The provider has set no deadline yet."
 
 
+def _because(reason: str) -> str:
+    return f": {quoted(reason, _LONG)}" if reason else ""
+
+
+def _word(word: str) -> str:
+    """Quote a provider's word, always with marks: which letters are its own is what people look for there."""
+    inside = harmless(word).replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
+    return f"'{inside}'"
+
+
+def _told(said: str) -> str:
+    """Take in what another part says, which has quoted what it took from others."""
+    return text.paragraph(said, _MOST_TOLD)
+
+
 def _where(order: Order, sub_order_id: str) -> str:
     sub_order = next((s for s in order.sub_orders if s.id == sub_order_id), None)
     if sub_order is None or not sub_order.country:
-        return f"sub order {sub_order_id}"
-    kind = f" {sub_order.number_type.replace('_', '-')}" if sub_order.number_type else ""
-    return f"{sub_order.country}{kind} (sub order {sub_order_id})"
+        return f"sub order {quoted(sub_order_id)}"
+    kind = f" {quoted(sub_order.number_type.replace('_', '-'))}" if sub_order.number_type else ""
+    return f"{quoted(sub_order.country)}{kind} (sub order {quoted(sub_order_id)})"

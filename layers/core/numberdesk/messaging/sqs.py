@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from numberdesk.domain.text import cut
 from numberdesk.services import aws_errors
 from numberdesk.services.ports import Letter
 
@@ -27,6 +28,7 @@ _hops: ContextVar[int | None] = ContextVar("hops", default=None)
 """Where in its chain the message is that is being handled: 0 for its first. None where none is handled."""
 _LONGEST_DELAY = timedelta(minutes=15)
 _LONGEST_REASON = 1024
+"""Bytes."""
 _HIDDEN_SECONDS = 30
 """How long a letter that somebody looks at is hidden from others, if it is not put back earlier."""
 _MOST_RECEIVES = 40
@@ -136,7 +138,7 @@ class SqsDeadLetters:
             # It came by a queue, and so one takes it.
             MessageBody=body,
             MessageAttributes=_attributes(
-                reason=reason[:_LONGEST_REASON], correlation_id=correlation_id, order_id=order_id
+                reason=cut(reason, _LONGEST_REASON), correlation_id=correlation_id, order_id=order_id
             ),
         )
 

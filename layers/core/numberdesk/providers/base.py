@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from numberdesk.domain.text import paragraph
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
@@ -22,14 +24,19 @@ if TYPE_CHECKING:
     from numberdesk.domain.words import AssetKind
 
 
+_MOST_DETAIL = 4000
+_MOST_CODE = 200
+"""Bytes."""
+
+
 class ProviderError(Exception):
     """Something at a provider went wrong. `detail` is ours or the provider's code and title, never personal."""
 
     def __init__(self, detail: str, *, code: str = "") -> None:
-        """Keep what happened and the provider's own code for it."""
-        super().__init__(f"{code}: {detail}" if code else detail)
-        self.detail = detail
-        self.code = code
+        """Keep what happened and the provider's own code for it, as one harmless line: it goes to people and into logs."""
+        self.detail = paragraph(detail, _MOST_DETAIL)
+        self.code = paragraph(code, _MOST_CODE)
+        super().__init__(f"{self.code}: {self.detail}" if code else self.detail)
 
 
 class RefusedError(ProviderError):

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from numberdesk.domain.clock import EARLIEST, LATEST
 
 _INTEGER = re.compile("[0-9]{1,9}", re.ASCII)
-_MOST = 10**9 - 1
+_MOST = 10**18
+"""More than anything can be counted to here; a number has as many digits as its writer likes, and no table takes them all."""
 _EPOCH = re.compile("[0-9]{9,10}|[0-9]{12,13}", re.ASCII)
 """Digits alone that are seconds or milliseconds since 1970. A date without hyphens has eight."""
 _MOST_SECONDS = LATEST.timestamp()
@@ -74,10 +75,10 @@ def prose(value: object, *, most: int = 2000) -> str:
 
 
 def integer(value: object) -> int | None:
-    """Read a whole number that is not negative and has at most nine digits, written as a number or as a string."""
+    """Read a whole number that is not negative, written as a number or as a string of at most nine digits."""
     if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST else None
+    return min(value, _MOST) if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def amount(value: object) -> str | None:

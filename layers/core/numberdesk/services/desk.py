@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
+    from pydantic import JsonValue
+
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.costs import Limits
     from numberdesk.domain.gate import Gate
@@ -183,12 +185,13 @@ class Desk:
         if self.providers.refresh(order.provider, order.account):
             return now
         probe_at = now + self.timings.probe_interval
-        entry = self._account_entry(order, ChangeKind.PROVIDER_ACCOUNT_BLOCKED, now, actor).model_copy(
-            update={
-                "data": {"code": error.code, "detail": error.detail},
-                "message": messages.account_blocked(order.provider, order.account, str(error)),
-                "people": True,
-            }
+        entry = self._account_entry(
+            order,
+            ChangeKind.PROVIDER_ACCOUNT_BLOCKED,
+            now,
+            actor,
+            data={"code": error.code, "detail": error.detail},
+            message=messages.account_blocked(order.provider, order.account, str(error)),
         )
         if self.store.block(entry, str(error), probe_at):
             self.meter.count("ProviderAccountBlocked")
@@ -202,7 +205,16 @@ class Desk:
         if self.store.unblock(self._account_entry(order, ChangeKind.ACCOUNT_UNBLOCKED, now, actor)):
             self.log.info("account good again", extra={"provider": order.provider, "account": order.account})
 
-    def _account_entry(self, order: Order, kind: ChangeKind, now: datetime, actor: str) -> Entry:
+    def _account_entry(
+        self,
+        order: Order,
+        kind: ChangeKind,
+        now: datetime,
+        actor: str,
+        *,
+        data: dict[str, JsonValue] | None = None,
+        message: str = "",
+    ) -> Entry:
         subject = f"account/{order.provider}/{order.account}"
         position = f"{instant_text(now)}.{kind.value}"
         return Entry(
@@ -215,4 +227,7 @@ class Desk:
             correlation_id=order.correlation_id,
             provider=order.provider,
             account=order.account,
+            data=data or {},
+            message=message,
+            people=bool(message),
         )

@@ -22,6 +22,7 @@ from numberdesk.domain.capabilities import Ability, Findability, check
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.request import InvalidMessageError, read_json, read_message, readable_order_id
+from numberdesk.domain.text import paragraph
 from numberdesk.domain.words import FOR_A_PERSON, ChangeKind, HoldKind, OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import (
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
 
 ACTOR = "place_order"
 _REUSED = Fault("order_id", "reused", "this order id was used for another request; use a new id for another order")
+_LONGEST_REASON = 10_000
+"""Bytes of all that is wrong with a message, for people."""
 _MOST_FAULTS = 20
 """Faults of one message that are told: all of them can be more than an item of the table or an event may hold."""
 
@@ -147,7 +150,8 @@ class Placer:
         now = self.desk.clock.now()
         shown = faults[:_MOST_FAULTS]
         more = f"; and {len(faults) - len(shown)} more" if len(faults) > len(shown) else ""
-        reason = "; ".join(str(fault) for fault in shown) + more
+        # Cut apart from what stands around it, which says what is to be done.
+        reason = paragraph("; ".join(str(fault) for fault in shown) + more, _LONGEST_REASON)
         whose = f"The message for order {order_id}" if order_id else "An order message without a readable order id"
         stands = order_id is not None and self.desk.store.get(order_id) is not None
         what = (
@@ -327,7 +331,7 @@ class _Attempt:
             return False
         if capabilities.findability is Findability.EXACT:
             return True
-        candidates = f" Candidates: {', '.join(it.provider_order_id for it in ours)}." if ours else ""
+        candidates = f" Candidates: {messages.listed(it.provider_order_id for it in ours)}." if ours else ""
         why = (
             "it may have been bought before the order table was restored, and the provider has no sure way to look for it. "
             f"{provider.what_to_look_for(order)}{candidates} If it is there, say as which order instead"

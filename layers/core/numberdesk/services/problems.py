@@ -5,10 +5,16 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from numberdesk.domain.text import paragraph
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numberdesk.domain.faults import Fault
+
+
+MOST_DETAIL = 4000
+"""Bytes of what a problem says of itself."""
 
 
 class Problem(StrEnum):
@@ -42,7 +48,7 @@ class ProblemError(Exception):
 
     def __init__(self, problem: Problem, detail: str, faults: Sequence[Fault] = ()) -> None:
         """Keep what is wrong."""
-        super().__init__(f"{problem.value}: {detail}")
         self.problem = problem
-        self.detail = detail
+        self.detail = paragraph(detail, MOST_DETAIL)
+        super().__init__(f"{problem.value}: {self.detail}")
         self.faults = tuple(faults)

@@ -21,8 +21,6 @@ MOST_A_CALL = 10
 MOST_A_SWEEP = 200
 GRACE = timedelta(minutes=5)
 """Age at which an entry that the stream left is taken up."""
-_LONGEST_COMMENTS = 20_000
-"""Characters of all comments of one event, evenly shared: the bus takes no event beyond 256 KB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ class Publisher:
     def _detail(self, row: Unpublished) -> dict[str, object]:
         entry = row.entry
         comments = [
-            comment[: _LONGEST_COMMENTS // max(len(entry.comment_ids), 5)]
+            comment
             for comment_id in entry.comment_ids
             if entry.order_id and (comment := self.store.comment(entry.order_id, comment_id)) is not None
         ]

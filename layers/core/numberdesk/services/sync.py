@@ -325,7 +325,7 @@ class Syncer:
 
     def _candidates(self, order: Order, provider: Provider | None, found: Sequence[Placed]) -> str:
         """Name what an unclear purchase may have become, for a person: nothing is adopted by it."""
-        said = f" Candidates: {', '.join(placed.provider_order_id for placed in found)}." if found else ""
+        said = f" Candidates: {messages.listed(placed.provider_order_id for placed in found)}." if found else ""
         try:
             seen = provider.candidates(order) if provider else []
         except (AccountFaultError, UnreadableError, SlotBusyError) as error:

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 from numberdesk.domain.market import OnOrder
 from numberdesk.domain.request import CriteriaItem, Partial
 from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownWord
+from numberdesk.domain.text import harmless
 from numberdesk.domain.words import AssetKind, AssetState, Phase
 from numberdesk.providers import made, numbers
 from numberdesk.providers.base import (
@@ -311,7 +312,7 @@ class TeleSign(NotAble):
             raise UnclearError(f"not known what came of it: {error.detail}", code=error.code) from error
         if refusal is None or _meaning(word)[0] is Phase.CANCELLED:
             return word
-        now = f"; it is {word}" if _meaning(word)[0] is not Phase.UNKNOWN else ""
+        now = f"; it is {harmless(word)}" if _meaning(word)[0] is not Phase.UNKNOWN else ""
         raise RefusedError(f"it can be cancelled only while accepted{now}", code=refusal.code)
 
     def search_numbers(self, query: Query) -> list[Offer]:

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from numberdesk.domain.text import harmless
 from numberdesk.providers import made
 from numberdesk.providers.base import (
     AccountFaultError,
@@ -418,7 +419,7 @@ def _error(response: Response) -> _Error:
     errors = rows(_body(response).get("errors"))
     # A string in one schema of the OpenAPI document, an integer in another.
     codes = [code for it in errors if isinstance(it.get("code"), str | int) and (code := text(str(it["code"])))]
-    titles = [title for it in errors if (title := text(it.get("title")))]
+    titles = [harmless(title) for it in errors if (title := text(it.get("title")))]
     status = f"HTTP {response.status_code}"
     return _Error(
         response=response,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from numberdesk.domain.text import listed
 from numberdesk.providers.base import NotSentError, RefusedError, UnreadableError
 from numberdesk.providers.lenient import fields, identifier, rows
 from numberdesk.providers.reader import Reader
@@ -48,7 +49,7 @@ def cancel(api: Api, order: Order, sub_order_id: str | None) -> str:
         return f"{cancelled} of {len(words)} sub orders cancelled"
     if refused is not None:
         raise refused
-    seen = ", ".join(sorted({word or "unknown" for word in words.values()}))
+    seen = listed(sorted({word or "unknown" for word in words.values()}))
     raise RefusedError(f"Telnyx cancels sub orders only while they are pending; now: {seen}")
 
 

@@ -6,6 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.snapshot import CommentSeen
+from numberdesk.domain.text import harmless, joined, listed, quoted
 from numberdesk.providers.base import NotSentError, RefusedError, UnclearError, UnreadableError
 from numberdesk.providers.lenient import Fields, instant, prose, rows, text
 from numberdesk.providers.reader import Reader
@@ -159,7 +160,7 @@ def _each(api: Api, method: str, calls: Sequence[_Call]) -> str:
         raise RefusedError(f"{len(refused)} of {len(calls)} parts of the order: {first.detail}", code=first.code)
     if refused:
         raise refused[0]
-    return ", ".join(dict.fromkeys(words))
+    return joined(map(harmless, dict.fromkeys(words)))
 
 
 def check_group(api: Api, group_id: str, country: str | None, number_type: str | None) -> list[str]:
@@ -178,9 +179,9 @@ def check_group(api: Api, group_id: str, country: str | None, number_type: str |
     for name, wanted in (("country_code", country), ("phone_number_type", number_type)):
         shown = text(group.get(name))
         if wanted and shown and shown != wanted:
-            faults.append(f"the requirement group has {name} {shown}, and the numbers {wanted}")
+            faults.append(f"the requirement group has {name} {quoted(shown)}, and the numbers {wanted}")
     if (action := text(group.get("action"))) not in (None, "ordering"):
-        faults.append(f"the requirement group is for {action}, not for ordering")
+        faults.append(f"the requirement group is for {quoted(action or '')}, not for ordering")
     if (status := text(group.get("status"))) in _USELESS:
         faults.append(f"the requirement group is {status}")
     if _is_past(group.get("expires_at"), api):
@@ -197,7 +198,7 @@ def check_group(api: Api, group_id: str, country: str | None, number_type: str |
     }
     for what, which in bad.items():
         if which:
-            named = ", ".join(text(it.get("requirement_id")) or "?" for it in which)
+            named = listed(text(it.get("requirement_id")) or "?" for it in which)
             faults.append(f"the requirement group {what.format(named)}")
     return faults
 

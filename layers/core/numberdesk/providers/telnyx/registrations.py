@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from numberdesk.domain.market import Registration
+from numberdesk.domain.text import harmless
 from numberdesk.providers.base import NoSuchThingError, ProviderError, RefusedError, UnclearError
 from numberdesk.providers.lenient import Fields, text
 from numberdesk.providers.telnyx.api import resource
@@ -139,7 +140,7 @@ def _chosen(conditions: Mapping[str, _Condition], event: str | None) -> _Conditi
     if len(fitting) == 1:
         return fitting[0]
     labels = sorted({it.label for it in fitting or able})
-    told = "; ".join(labels[:_MOST_NAMED]) + ("; ..." if len(labels) > _MOST_NAMED else "")
+    told = "; ".join(map(harmless, labels[:_MOST_NAMED])) + ("; ..." if len(labels) > _MOST_NAMED else "")
     what = "several events are" if fitting else "no event is"
     which = "called so" if event is not None else "about number orders"
     raise RefusedError(f"{what} {which}; name one of these: {told or 'there are none'}")

@@ -1,0 +1,326 @@
+"""Text of others cannot break a line, become a link, hide, pass for words of ours, or outgrow what carries it."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from numberdesk.api.problems import Told
+from numberdesk.domain import ledger, messages, notices, text
+from numberdesk.domain.faults import Fault
+from numberdesk.domain.ledger import Entry
+from numberdesk.domain.order import Change, Deadline, Errand, Requirement, SubOrder
+from numberdesk.domain.snapshot import UnknownWord
+from numberdesk.domain.words import ChangeKind, ErrandKind, RequirementState
+from numberdesk.messaging.events import MOST_BYTES, entry_size
+from numberdesk.messaging.sqs import json_text
+from numberdesk.providers.base import RefusedError
+from numberdesk.services.problems import Problem, ProblemError
+from numberdesk.storage.items import entry_item, marshal
+from tests.support.orders import pending
+
+NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+ZONE = ZoneInfo("Europe/Berlin")
+LINE_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+NASTY = (
+    "\nSubject: pay now\r\nhttps://evil.example.com/a?b",
+    "www.evil.com",
+    "x\u2028mailto:a@evil.com",
+    "ht\u200btps://evil.com",
+    "\u202egpj.exe\u202c",
+    "<a href='http://evil.com'>click</a>",
+    "[click](https://evil.com)",
+    "all good\u201d The order is cancelled. \u201c",
+    "javascript:alert(1)",
+    "HTTP://EVIL.COM",
+    "a\x00b\x1b[31m\x7f",
+    "\ud800\udfff\ufeff",
+    "x" * 100_000,
+    "\u20ac" * 100_000,
+    "\\" * 100_000,
+    '"' * 100_000,
+    "",
+)
+HOSTILE = st.one_of(
+    st.sampled_from(NASTY),
+    st.lists(st.sampled_from((*NASTY[:12], "name", " ", ": ")), max_size=6).map("".join),
+    st.text(max_size=60),
+)
+LIVE = re.compile(r"\b[a-z][a-z0-9+.-]*://|\bwww\.|\b(?:mailto|javascript|data|tel):|\.com\b", re.IGNORECASE)
+
+
+def assert_harmless(line: str) -> None:
+    assert line.isprintable()
+    assert not set(line) & set(LINE_BREAKS)
+    assert not any(unicodedata.category(it) in ("Cc", "Cf", "Cs") for it in line)
+    assert LIVE.search(line) is None, LIVE.search(line)
+    line.encode()
+
+
+@settings(deadline=None)
+@example("a.com.")
+@given(HOSTILE)
+def test_a_quotation_is_one_harmless_marked_line_of_bounded_length(written: str) -> None:
+    for line, most in ((text.quoted(written), 200), (text.quoted(written, 20), 20), (text.harmless(written), 200)):
+        assert_harmless(line)
+        assert len(line) <= most + len(text.SHORTENED) + 2
+    line = text.quoted(written)
+    if not re.fullmatch(r"[A-Za-z0-9._:@+=#-]+", line):
+        assert line[0] == "\u201c"
+        assert line[-1] == "\u201d"
+        assert not set(line[1:-1]) & set('\u201c\u201d"<>`')
+    assert text.harmless(text.harmless(written)) in (
+        text.harmless(written),
+        text.harmless(written)[:200] + text.SHORTENED,
+    )
+
+
+@settings(deadline=None)
+@given(HOSTILE, st.integers(50, 3000))
+def test_a_paragraph_is_harmless_and_bounded_in_bytes_and_stays_as_it_is(written: str, most: int) -> None:
+    line = text.paragraph(written, most)
+    assert_harmless(line)
+    assert len(line.encode()) <= most
+    assert text.paragraph(line, most) == line
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Registration", "Registration"),
+        ("Proof of address", "“Proof of address”"),
+        ("kyc@2", "kyc@2"),
+        ("see https://example.com/a", "“see https[:]//example[.]com/a”"),
+        ("a\nb", "“a b”"),
+        ('the "best"', "“the 'best'”"),
+        ("+4930901820", "+4930901820"),
+        ("12.50 USD", "“12.50 USD”"),
+        ("Größe der Firma", "“Größe der Firma”"),
+        ("", "“”"),
+    ],
+)
+def test_what_is_no_attack_stays_readable(written: str, shown: str) -> None:
+    assert text.quoted(written) == shown
+
+
+def test_lines_of_a_comment_are_quoted_one_behind_the_other() -> None:
+    assert text.quoted_lines("Blurred.\n\nSend it again: http://a.de/b\n", 1000) == (
+        "“Blurred. / Send it again: http[:]//a[.]de/b”"
+    )
+
+
+def _all_messages(hostile: str) -> list[str]:
+    order = pending().with_(
+        provider_order_id=hostile,
+        account=hostile,
+        shortfall=hostile,
+        sub_orders=(SubOrder(id="s-1", word=hostile, country=hostile or "DE", number_type=hostile),),
+    )
+    requirement = Requirement(
+        id=hostile, sub_order_id="s-1", state=RequirementState.REJECTED, word=hostile, numbers=1, name=hostile
+    )
+    order = order.with_(requirements=(requirement.model_copy(update={"own": True}),))
+    deadline = Deadline(id="1", sub_order_id="s-1", version=1, value=NOW, numbers=2, confirmed_at=NOW)
+    errands = [
+        Errand(
+            id="1",
+            kind=kind,
+            by=hostile,
+            asked_at=NOW,
+            sub_order_id=scope,
+            group_id=hostile,
+            spare_id=hostile,
+            number=number,
+            outcome=hostile,
+        )
+        for kind in ErrandKind
+        for scope, number in (("s-1", None), (hostile, None), (None, hostile))
+    ]
+    many = [requirement] * 400
+    word = UnknownWord(hostile, hostile)
+    return [
+        messages.placed(order, found=True),
+        messages.placed(order, found=False),
+        messages.completed(order, 1),
+        messages.partially_completed(order, 1, hostile),
+        messages.failed(order, hostile),
+        messages.cancelled(order, missed=False, asked_for=hostile),
+        messages.sub_order_ended(order, hostile, "cancelled", 1, missed=False, asked_for=hostile, silent=True),
+        *(messages.submitted(order, it, [hostile] * 400) for it in errands),
+        *(messages.errand_refused(order, it, [hostile] * 400) for it in errands),
+        *(messages.extension_requested(order, it) for it in errands),
+        messages.comments_received(order, hostile, 3),
+        messages.held(order, hostile),
+        messages.held_back(order, hostile),
+        messages.not_permitted(order, hostile),
+        messages.duplicate_found(order, hostile, cancelling=True),
+        messages.duplicate_found(order.with_(provider_order_id=None), hostile, cancelling=False),
+        messages.forgotten(order, hostile),
+        messages.number_released(order, hostile, hostile),
+        messages.inventory_differs(hostile, hostile, {"orphan": [hostile] * 400}),
+        messages.placing_stopped(hostile, hostile),
+        messages.placing_resumed(hostile, hostile),
+        messages.cancelled_before(order, hostile, hostile),
+        messages.cancelled_before(order, hostile),
+        messages.deleted(order),
+        messages.unknown(order, looking=True, look_for=hostile),
+        messages.unknown(order, looking=False, look_for=hostile),
+        messages.account_blocked(hostile, hostile, hostile),
+        messages.contradiction(order, hostile),
+        messages.not_all_or_nothing(order, 1),
+        messages.unknown_words(order, hostile, [hostile] * 400),
+        messages.delivery_unread(order, 1, [word] * 400),
+        messages.requirements_requested(order, many, [deadline], ZONE, read=True),
+        messages.requirements_rejected(order, many, [deadline], 2, ZONE, read=False),
+        messages.requirements_approved(order, many),
+        messages.deadline_set(order, deadline, ZONE),
+        messages.deadline_moved(order, deadline, NOW, ZONE),
+        messages.deadline_erased(order, deadline, ZONE),
+        messages.deadline_missed(order, deadline, ZONE),
+        messages.deadline_approaching(order, deadline, many, timedelta(days=1), None, NOW, ZONE, asking=False),
+        messages.listed([hostile] * 400),
+        messages.table_restored(),
+    ]
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.data_too_large])
+@given(HOSTILE)
+def test_no_message_to_people_carries_what_others_wrote_as_it_is(hostile: str) -> None:
+    for said in _all_messages(hostile):
+        assert_harmless(said)
+        assert len(said.encode()) <= 3 * ledger.MOST_MESSAGE
+        assert len(an_entry(message=said).message.encode()) <= ledger.MOST_MESSAGE
+
+
+def test_every_message_is_tried() -> None:
+    tried = set(re.findall(r"messages\.(\w+)\(", Path(__file__).read_text(encoding="utf-8")))
+    helpers = {"provider_name", "subject", "instant", "count", "time_left", "who", "extension_text"}
+    made = {
+        name
+        for name, it in vars(messages).items()
+        if callable(it) and not name.startswith("_") and getattr(it, "__module__", "") == messages.__name__
+    }
+    assert made - helpers <= tried
+
+
+def _stored(entry: Entry) -> int:
+    """Give about the bytes of an entry's item: names and values."""
+    marshal(entry_item(entry))
+    return len(json.dumps(entry_item(entry), ensure_ascii=False).encode())
+
+
+def an_entry(**fields: Any) -> Entry:
+    return Entry.model_validate(
+        {
+            "id": "e-1",
+            "subject": "order/order-1",
+            "position": "0000000001.000",
+            "at": NOW,
+            "kind": ChangeKind.ORDER_REFUSED,
+            "actor": "place_order",
+            "correlation_id": "c-1",
+            **fields,
+        }
+    )
+
+
+JSON = st.recursive(
+    st.one_of(HOSTILE, st.integers(-(2**53), 2**53), st.booleans(), st.none()),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4).map(lambda it: it * 30), st.dictionaries(HOSTILE, inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@example(data={"faults": ["\u20ac" * 5000] * 400}, message="\u20ac" * 100_000, comments=["\\" * 50_000] * 50)
+@example(data={str(n): "x" * 5000 for n in range(1000)}, message='"' * 100_000, comments=['"\n' * 50_000] * 3)
+@given(data=st.dictionaries(HOSTILE, JSON, max_size=5), message=HOSTILE, comments=st.lists(HOSTILE, max_size=50))
+def test_an_entry_fits_its_item_and_its_event_the_bus(data: dict[str, Any], message: str, comments: list[str]) -> None:
+    entry = an_entry(
+        data=data,
+        message=message,
+        actor=message,
+        correlation_id=message,
+        comment_ids=[f"c-{n}" * 60 for n in range(3000)],
+    )
+    assert len(json_text(entry.data).encode(errors="replace")) <= ledger.MOST_DATA
+    assert Entry.model_validate(entry.model_dump()) == entry
+    assert _stored(entry) < 80_000
+    detail = dict(ledger.event_detail(entry, comments))
+    assert_harmless(str(detail["message"]))
+    shown = {"Source": "numberdesk", "DetailType": entry.kind.value, "Detail": json_text(detail)}
+    assert entry_size(shown) < MOST_BYTES  # type: ignore[arg-type]
+
+
+@settings(deadline=None, max_examples=60)
+@given(HOSTILE)
+def test_a_mail_is_harmless_and_fits_the_topic(hostile: str) -> None:
+    told = ledger.event_detail(an_entry(message=hostile, account=hostile, provider=hostile), [hostile] * 40)
+    event = json.dumps({"detail-type": "OrderRefused", "detail": told})
+    mail = notices.mail([notices.read(event)])
+    assert_harmless(mail.subject)
+    assert mail.subject.isascii()
+    assert len(mail.subject) < 100
+    assert_harmless(mail.text)
+    assert len(mail.text.encode()) < 262_144
+    raw = json.dumps({"detail-type": hostile, "detail": {**told, "message": hostile, "order_id": hostile}})
+    mail = notices.mail([notices.read(raw)])
+    assert_harmless(mail.subject)
+    assert_harmless(mail.text)
+
+
+def test_twenty_faults_that_list_four_hundred_names_each_are_recorded_and_told() -> None:
+    names = [f"{'Nachweis über den Geschäftssitz' * 8} {n}" for n in range(400)]
+    faults = [Fault(f"answers.{n}", "not_asked", f"it asks for: {', '.join(names)}") for n in range(20)]
+    entry = an_entry(
+        message="; ".join(map(str, faults)),
+        data={"faults": [{"field": it.field, "code": it.code, "message": it.message} for it in faults]},
+    )
+    assert entry.message.endswith(text.SHORTENED)
+    assert _stored(entry) < 80_000
+    assert len(messages.listed(names).encode()) < ledger.MOST_MESSAGE
+
+
+@settings(deadline=None)
+@given(HOSTILE, st.integers(0, 400))
+def test_a_problem_is_harmless_and_bounded(hostile: str, number: int) -> None:
+    faults = [Fault(hostile, hostile, hostile)] * number
+    error = ProblemError(Problem.INVALID, hostile, faults)
+    document = Told(Problem.INVALID, error.detail, faults).document("r-1")
+    assert len(json.dumps(document)) < 512_000
+    assert_harmless(str(document["detail"]))
+    errors: Any = document["errors"]
+    assert len(errors) <= 51
+    for it in errors:
+        assert_harmless(it["message"])
+    if number > 50:
+        assert errors[-1]["message"] == f"and {number - 50} more; mend these first"
+    told = Told(Problem.PROVIDER_REFUSED, hostile).document("r-1")
+    assert_harmless(str(told["detail"]))
+
+
+@given(HOSTILE, HOSTILE)
+def test_what_a_provider_says_is_one_harmless_line(detail: str, code: str) -> None:
+    error = RefusedError(detail, code=code)
+    for said in (str(error), error.detail, error.code):
+        assert_harmless(said)
+        assert len(said.encode()) < 5000
+
+
+def test_changes_are_bounded_in_the_ledger() -> None:
+    order = pending()
+    change = Change(kind=ChangeKind.ORDER_FAILED, data={"reason": "\n" * 100_000}, message="a\nb" * 100_000)
+    [entry] = ledger.entries(order, [change], NOW, "sync_order")
+    assert_harmless(entry.message)
+    assert len(entry.message.encode()) <= ledger.MOST_MESSAGE

@@ -44,8 +44,10 @@ from numberdesk.services.errands import Errands
 from numberdesk.services.inventory import Stocktaker
 from numberdesk.services.place import Placer
 from numberdesk.services.placing_gate import GateDesk
+from numberdesk.services.ports import UnreadableRowError
 from numberdesk.services.publish import Publisher
 from numberdesk.services.sync import Syncer
+from numberdesk.services.unreadable import Unreadable
 from numberdesk.services.wake import Waker
 from tests.support.memory_store import MemoryStore
 
@@ -330,6 +332,12 @@ class Scene:
         self._waker.sweep()
         self._publish()
 
+    def come_upon(self, pk: str, sk: str, after: timedelta) -> None:
+        """Come upon a row of the table that cannot be read."""
+        self.time += after
+        Unreadable(self.store, self, self, self, set())(UnreadableRowError((pk, sk)))
+        self._publish()
+
     def _publish(self) -> None:
         rows = self.store.unpublished(self.time + timedelta(seconds=1), 100)
         # Several accounts are compared at one instant.
@@ -409,6 +417,7 @@ def events() -> list[Event]:
     scene.forget("chicago-vanity", 30 * DAY)
     scene.take_inventory(HOUR)
     scene.restore(DAY)
+    scene.come_upon("ORDER#hamburg-hotline", "ORDER", HOUR)
     return scene.events
 
 

@@ -77,6 +77,7 @@ WHEN: dict[ChangeKind, str] = {
     ChangeKind.PLACING_STOPPED: "The switch was turned: nothing is placed. It is about no order and no account.",
     ChangeKind.PLACING_RESUMED: "The switch was turned again: orders that wait are placed.",
     ChangeKind.TABLE_RESTORED: "The order table is one that was restored: nothing is placed until every account was compared with the records and a person has confirmed it.",
+    ChangeKind.ROW_UNREADABLE: "A row of the order table cannot be read. It is left out, and everything else goes on. Once for each row.",
     ChangeKind.INVENTORY_DIFFERS: "The daily comparison of an account with the records found what was not told before. Once for each difference, until it is gone and comes back.",
     ChangeKind.EXTENSION_REQUESTED: "More time was asked for in a comment, by a person or by the order's policy. A grant shows as DeadlineMoved.",
 }
@@ -105,6 +106,8 @@ DATA = {
     "cancelling": "Whether the provider is being asked to cancel it.",
     "double": "Held by two orders here: `count`, and the `first` twenty.",
     "double_order": "References that two orders at the provider carry: `count`, and the `first` twenty.",
+    "pk": "The row's partition key in the order table.",
+    "sk": "Its sort key.",
     "hold": "`limit` (beyond a limit on spending), `restored` (it may have been bought before a restore) or `switch` (placing is off).",
     "number": "The number or keyword.",
     "orphan": "Owned at the provider and in no order here: `count`, and the `first` twenty.",

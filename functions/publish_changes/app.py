@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from numberdesk.runtime import build, invocation
 from numberdesk.runtime.observe import logger, metrics
-from numberdesk.storage.table import unmarshal, unpublished_of_item
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -28,8 +27,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dic
         return {"batchItemFailures": []}
     numbers = {}
     for record in event["Records"]:
-        row = unpublished_of_item(unmarshal(record["dynamodb"]["NewImage"]))
-        numbers[row.key] = (row, record["dynamodb"]["SequenceNumber"])
+        # One that cannot be read is reported, and no reason to stop: all else behind it would wait.
+        if row := publisher.store.unpublished_of(record["dynamodb"]["NewImage"]):
+            numbers[row.key] = (row, record["dynamodb"]["SequenceNumber"])
     failed = {row.key for row in publisher.publish([row for row, _ in numbers.values()])}
     # The stream goes on from the first that failed; those behind it may come twice, with the same event id.
     return {

@@ -180,9 +180,14 @@ def test_files_are_reached_under_their_two_folders_alone() -> None:
 def test_whoever_writes_orders_may_take_them_off_lists() -> None:
     granted = {(role, action) for role, action, resource in allowed() if resource == attribute("OrderTable")}
     writers = {role for role, action in granted if action == "dynamodb:PutItem"}
-    # The sweep writes no orders: the gate, and that the table was restored.
-    assert writers - {"WakeOrdersRole"} == {"OrdersApiRole", "PlaceOrderRole", "SyncOrderRole", "TakeInventoryRole"}
-    for role in writers - {"WakeOrdersRole"}:
+    # The sweep and the publisher write no orders: the gate, that the table was restored, and rows that cannot be read.
+    assert writers - {"PublishChangesRole", "WakeOrdersRole"} == {
+        "OrdersApiRole",
+        "PlaceOrderRole",
+        "SyncOrderRole",
+        "TakeInventoryRole",
+    }
+    for role in writers - {"PublishChangesRole", "WakeOrdersRole"}:
         # And their numbers lie in pages, and count as held.
         assert {(role, "dynamodb:DeleteItem"), (role, "dynamodb:BatchWriteItem")} <= granted
 

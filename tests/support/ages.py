@@ -269,6 +269,16 @@ def itself(_: Watch) -> None:
     """Do nothing: it is over by itself."""
 
 
+def spoil_a_row(watch: Watch) -> None:
+    """Make a row of an order's ledger unreadable, and have somebody read the ledger."""
+    watch.world.dynamodb.update_item(
+        TableName=watch.world.stack.outputs["TableName"],
+        Key={"pk": {"S": "ORDER#order-1"}, "sk": {"S": "LEDGER#0000000001.000"}},
+        UpdateExpression="REMOVE actor",
+    )
+    watch.world.api("GET", "/orders/order-1/ledger")
+
+
 ONE_AN_ORDER = {"SpendingLimits": '{"numbers_per_order": 1}'}
 TROUBLES: dict[str, Trouble] = {
     "SweepsAlarm": Trouble("Runs of the sweep", stop("wake_orders"), start("wake_orders"), before=ordered),
@@ -333,6 +343,12 @@ TROUBLES: dict[str, Trouble] = {
     ),
     "MessagesFailedAlarm": Trouble(
         "Messages that could not be handled", break_messages, lambda watch: watch.world.clear("SyncQueue")
+    ),
+    "UnreadableRowsAlarm": Trouble(
+        "Rows of the table that cannot be read",
+        spoil_a_row,
+        itself,
+        before=order("order-1", BERLIN, provider="telnyx"),
     ),
     "OldestInventoryAlarm": Trouble(
         "The account that was not compared with the records for the longest time",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from numberdesk.domain import costs
 from numberdesk.domain.costs import Spent
@@ -426,6 +426,9 @@ class MemoryStore:
 
     def oldest_unpublished(self) -> datetime | None:
         return min((self.entries[key].at for key in self.marked), default=None)
+
+    def unpublished_of(self, image: Mapping[str, Any]) -> Unpublished | None:
+        raise NotImplementedError  # it has no stream
 
     def mark_published(self, key: tuple[str, str]) -> None:
         self.marked.discard(key)

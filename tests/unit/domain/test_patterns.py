@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import time
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -64,7 +66,7 @@ def test_what_is_matched_is_bounded_with_its_repetitions_written_out(pattern: st
 
 def _written_out(pattern: str) -> int:
     """Count the places of a pattern by Python's own parser: a second opinion."""
-    import re._parser as parser  # noqa: PLC0415 - of CPython, and for this alone
+    parser: Any = importlib.import_module("re._parser")  # of CPython
 
     def size(parsed: object) -> int:
         total = 0

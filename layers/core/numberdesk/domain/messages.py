@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _ID = re.compile("[A-Za-z0-9._:-]{1,64}", re.ASCII)
 _LONG = 1000
 """Characters of a reason that a person gives."""
+_MOST_OF_A_NAME = 200
 _MOST_TOLD = 4000
 """Bytes of what another part of numberdesk says of it: why an order waits, what an errand came to."""
 _NAMES = {"telnyx": "Telnyx", "telesign": "TeleSign", "callfire": "CallFire"}
@@ -54,7 +55,7 @@ def listed(values: Iterable[str], most: int = 20) -> str:
 
 def _name(name: str) -> str:
     """Write an id whose characters are known (`request.ORDER_ID_PATTERN`) as it is, and anything else as quoted."""
-    return name if _ID.fullmatch(name) else quoted(name)
+    return text.paragraph(name, _MOST_OF_A_NAME) if _ID.fullmatch(name) else quoted(name)
 
 
 def count(number: int, noun: str) -> str:
@@ -286,6 +287,14 @@ def table_restored() -> str:
     )
 
 
+def row_unreadable(pk: str, sk: str) -> str:
+    """Tell a row of the table that cannot be read."""
+    return (
+        f"A row of the order table cannot be read: pk {quoted(pk)}, sk {quoted(sk)}. It is left out and everything else goes on; this is "
+        "told once. If it is an order's, look at the order at its provider, and restore the row from a backup of the table."
+    )
+
+
 def cancelled_before(order: Order, by: str, refused_because: str | None = None) -> str:
     """Tell a cancellation before anything was bought."""
     if refused_because is not None:
@@ -341,7 +350,7 @@ def not_all_or_nothing(order: Order, delivered: int) -> str:
 
 def unknown_words(order: Order, field: str, words: Sequence[str]) -> str:
     """Tell what of a provider's answers could not be read."""
-    what = f"{text.joined(_word(word) for word in words)} in {_told(field)}"
+    what = f"{text.joined(_word(word) for word in words)} in {text.paragraph(field, _MOST_OF_A_NAME)}"
     return (
         f"{subject(order)}: {provider_name(order.provider)} shows something that numberdesk cannot read: {what}. The order is followed "
         "on; look there what it says, and whether it changes what is to be done."
@@ -350,7 +359,7 @@ def unknown_words(order: Order, field: str, words: Sequence[str]) -> str:
 
 def delivery_unread(order: Order, delivered: int, words: Sequence[UnknownWord]) -> str:
     """Tell an order that is over with something delivered that could not be read."""
-    what = text.joined(f"{_word(word.word)} in {_told(word.field)}" for word in words)
+    what = text.joined(f"{_word(word.word)} in {text.paragraph(word.field, _MOST_OF_A_NAME)}" for word in words)
     return (
         f"{subject(order)} is over at {provider_name(order.provider)}, and what it delivered could not all be read: {what}. "
         f"{delivered} of {order.request.count} are recorded as delivered; it may be more. Do not order again: look at the order there "

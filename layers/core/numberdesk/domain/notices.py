@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from numberdesk.domain.messages import count
 from numberdesk.domain.model import Instant, Record
 from numberdesk.domain.request import read_json
-from numberdesk.domain.text import harmless, paragraph
+from numberdesk.domain.text import paragraph
 from numberdesk.domain.words import ChangeKind
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 200_000
 """Of one message. SNS takes 262,144 (Publish, Message)."""
 _MOST_SUBJECT = 99
-_NAME = re.compile(r"[A-Za-z0-9._:/() -]*", re.ASCII)
+_MOST_NAME = 300
 _URGENT = (ChangeKind.DEADLINE_MISSED, ChangeKind.DEADLINE_APPROACHING)
 """They go out first, and those whose deadline is nearest stand first."""
 _CUT = "\N{HORIZONTAL ELLIPSIS} The rest is too long for a message; the event on the bus and the ledger have it."
@@ -137,6 +137,4 @@ def _cut(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Write a name in one line of ASCII."""
-    line = re.sub(r"[^ -~]", "?", text)
-    # Of an order or account every character is known; whatever else it is must not become a link.
-    return line if _NAME.fullmatch(line) else re.sub(r"[^ -~]", "?", harmless(line))
+    return re.sub(r"[^ -~]", "?", paragraph(re.sub(r"[^ -~]", "?", text), _MOST_NAME))

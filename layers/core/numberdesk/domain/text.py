@@ -30,6 +30,7 @@ _COMMON = re.compile(
     re.IGNORECASE,
 )
 """The same for the most common ones. No field of a message is called so, of which texts of ours tell the paths."""
+_ENDS_IN_A_HOST = re.compile(rf"\.[^\W\d_]*{re.escape(SHORTENED)}$")
 _LOOKALIKES = str.maketrans(
     dict.fromkeys(
         '"\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}'
@@ -79,7 +80,9 @@ def paragraph(text: str, most: int) -> str:
         text: it.
         most: bytes in UTF-8; a longer one is cut and says so.
     """
-    return cut(_COMMON.sub("[.]", _without_links(_one_line(text))), most)
+    line = _COMMON.sub("[.]", _without_links(_one_line(text)))
+    # Cut within a word behind a dot, it may have become a host.
+    return _ENDS_IN_A_HOST.sub(SHORTENED, cut(line, most)) if len(line.encode()) > most else line
 
 
 def cut(text: str, most: int) -> str:

@@ -207,6 +207,7 @@ class ChangeKind(StrEnum):
     PLACING_RESUMED = "PlacingResumed"
     TABLE_RESTORED = "TableRestored"
     INVENTORY_DIFFERS = "InventoryDiffers"
+    ROW_UNREADABLE = "RowUnreadable"
 
     # In the ledger only.
     ORDER_RECEIVED = "OrderReceived"

@@ -186,8 +186,7 @@ class SqsLetters:
         moved, left = wanted[:most], wanted[most:]
         self._put_back([*others, *left, *(moved if dry_run else ())])
         if not dry_run:
-            for message in moved:
-                self._send_back(message)
+            moved = [message for message in moved if self._is_sent_back(message)]
         return [_letter(message) for message in moved], more
 
     def _received(self) -> Iterator[list[MessageTypeDef]]:
@@ -209,6 +208,16 @@ class SqsLetters:
             if empty == _MOST_EMPTY:
                 return
             yield fresh
+
+    def _is_sent_back(self, message: MessageTypeDef) -> bool:
+        """Send a letter back, and say whether that was done: one that the queue does not take stays, and the others go."""
+        try:
+            self._send_back(message)
+        except Exception as error:
+            if aws_errors.is_passing(error):
+                raise
+            return False
+        return True
 
     def _send_back(self, message: MessageTypeDef) -> None:
         # The correlation id goes on with it, and who submitted it; why it was put aside does not. It is sent by the API now,

@@ -14,6 +14,7 @@ from numberdesk.runtime.failures import Failures
 from numberdesk.runtime.observe import PowertoolsMeter, logger
 from numberdesk.runtime.settings import env, is_true, limits, timings, zone
 from numberdesk.services.desk import Desk
+from numberdesk.services.unreadable import Unreadable
 from numberdesk.storage.table import Table
 
 if TYPE_CHECKING:
@@ -61,12 +62,19 @@ _LONGEST_READ = timedelta(seconds=8)
 
 def _table(clock: Clock, margin: timedelta) -> Table:
     """Build the table: what is written is tried again until the margin of the invocation."""
-    return Table(
+    table = Table(
         aws.dynamodb(),
         env("TABLE_NAME"),
         pause=lambda seconds: clock.sleep(timedelta(seconds=seconds)),
         patience=invocation.until(margin),
     )
+    return _reporting(table, clock)
+
+
+def _reporting(table: Table, clock: Clock) -> Table:
+    """Let rows that cannot be read be told."""
+    table.report = Unreadable(table, clock, PowertoolsMeter(), logger, set())
+    return table
 
 
 def _desk(longest_read: timedelta = timedelta.max) -> Desk:
@@ -166,7 +174,7 @@ def waker() -> Waker:
 
     sqs = aws.sqs()
     return Waker(
-        Table(aws.dynamodb(), env("TABLE_NAME")),
+        _reporting(Table(aws.dynamodb(), env("TABLE_NAME")), SystemClock()),
         SqsQueue(sqs, env("ORDER_QUEUE_URL")),
         SqsQueue(sqs, env("SYNC_QUEUE_URL")),
         SystemClock(),

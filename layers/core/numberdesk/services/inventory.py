@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -24,7 +25,7 @@ from numberdesk.domain.words import FOLLOWED, AssetState, ChangeKind, OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import NotAbleError, ProviderError, SlotBusyError, UnreadableError
 from numberdesk.services.desk import what_broke
-from numberdesk.services.ports import ClaimedError, ConflictError, Inventory
+from numberdesk.services.ports import ClaimedError, ConflictError, Inventory, UnreadableRowError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -87,6 +88,8 @@ class _Known:
 
     holdings: Sequence[Holding]
     open_orders: Sequence[Order]
+    unread: Sequence[str] = ()
+    """Open orders that cannot be read: whatever nobody seems to hold may be theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,8 @@ class Stocktaker:
         connection = self.desk.providers.connect(provider, account)
         seen = self._see(provider, connection)
         # Read after the provider, so that what is bought meanwhile is in the records when it is looked up.
-        known = _Known(tuple(self.desk.store.holdings(provider, account)), self._open_orders(provider, account))
+        holdings = tuple(self.desk.store.holdings(provider, account))
+        known = _Known(holdings, *self._open_orders(provider, account))
         found = {
             *self._orphans(seen, known, young),
             *self._vanished(provider, connection, seen, known, began_at),
@@ -189,22 +193,31 @@ class Stocktaker:
                 owned[_same(it.value)] = it
         return owned
 
-    def _open_orders(self, provider: str, account: str) -> list[Order]:
-        """Every order of the account that is not over."""
+    def _open_orders(self, provider: str, account: str) -> tuple[list[Order], list[str]]:
+        """Every order of the account that is not over, and the ids of those that cannot be read."""
         store, after = self.desk.store, None
         found: list[Order] = []
+        unread: list[str] = []
         while True:
             page = store.list_orders("open", after=after, newest_first=False, limit=100)
+            unread += page.unread
             for row in page.items:
-                if (row.provider, row.account) == (provider, account):
+                if (row.provider, row.account) != (provider, account):
+                    continue
+                try:
                     order = store.get(row.order_id)
-                    found += [order] if order is not None and not order.ended else []
+                except UnreadableRowError:
+                    unread.append(row.order_id)
+                    continue
+                found += [order] if order is not None and not order.ended else []
             after = page.after
             if after is None:
-                return found
+                return found, unread
 
     def _orphans(self, seen: _Seen, known: _Known, young: datetime) -> Iterable[str]:
-        """What the account owns since before `young` and no order of ours holds."""
+        """What the account owns since before `young` and no order of ours holds. Any of it may be that of an order that cannot be read."""
+        if known.unread:
+            return
         ours = {_same(holding.value) for holding in known.holdings}
         coming = {_same(asset.value) for order in known.open_orders for asset in order.assets}
         # A purchase whose numbers nobody knows yet may be any number that began since.
@@ -255,7 +268,7 @@ class Stocktaker:
             by_order[holding.order_id].append(holding)
         sure: set[Holding] = set()
         for order_id, listed in by_order.items():
-            order = self.desk.store.get(order_id)
+            order = self._readable(order_id)
             has = {
                 it.value
                 for it in (order.assets if order else ())
@@ -263,6 +276,12 @@ class Stocktaker:
             }
             sure |= {it for it in listed if it.value in has}
         return sure
+
+    def _readable(self, order_id: str) -> Order | None:
+        """Read an order; none where there is none or it cannot be read."""
+        with suppress(UnreadableRowError):
+            return self.desk.store.get(order_id)
+        return None
 
     def _orders(
         self, provider: str, account: str, seen: _Seen, known: _Known, began_at: datetime, young: datetime
@@ -299,7 +318,11 @@ class Stocktaker:
         """
         capabilities = registry.capabilities(provider)
         order_id = self.desk.store.order_of_reference(theirs.reference) if theirs.reference else None
-        order = self.desk.store.get(order_id) if order_id and capabilities.match_is_proof else None
+        try:
+            order = self.desk.store.get(order_id) if order_id and capabilities.match_is_proof else None
+        except UnreadableRowError:
+            # It is that order's, whatever that says.
+            return True
         if order is None or (order.provider, order.account) != (provider, account):
             return False
         can_cancel = Ability.CANCEL in capabilities.abilities
@@ -317,7 +340,7 @@ class Stocktaker:
         """Keep with numbers what the provider tells of them and their order did not: with those that are new since the last time."""
         new = (it for it in known.holdings if _same(it.value) in seen.owned and (last is None or it.since >= last))
         for order_id in list(dict.fromkeys(holding.order_id for holding in new))[:_MOST_ENRICHED]:
-            order = self.desk.store.get(order_id)
+            order = self._readable(order_id)
             if order is None:
                 continue
             richer = tuple(_enriched(asset, seen.owned.get(_same(asset.value))) for asset in order.assets)

@@ -45,7 +45,7 @@ class Notifier:
         for message_id, text in messages.items():
             try:
                 read[message_id] = notices.read(text)
-            except ValueError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, all others are told
                 failed[message_id] = error
         untold: dict[str, Exception] = {}
         for mail in notices.mails(list(read.values())):

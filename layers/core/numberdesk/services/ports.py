@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +31,15 @@ class LimitError(Exception):
 
 class GateClosedError(Exception):
     """Placing is off, or this is another table than placing is allowed from. The message says why."""
+
+
+class UnreadableRowError(Exception):
+    """A row of the table cannot be read: something of it is missing, or is not what it was written as."""
+
+    def __init__(self, key: tuple[str, str]) -> None:
+        """Keep which one. Its content may be personal; its key is not."""
+        super().__init__(f"row {key[0]} {key[1]} cannot be read")
+        self.key = key
 
 
 class SameContentError(Exception):
@@ -160,10 +169,16 @@ class Page(Generic[T_co]):
 
     items: tuple[T_co, ...]
     after: str | None = None
+    unread: tuple[str, ...] = ()
+    """What of this part of the list could not be read and is left out: the ids of orders, elsewhere places."""
 
 
 class Store(Protocol):
-    """The order table, in the desk's own words. Reads of orders are strongly consistent."""
+    """The order table, in the desk's own words. Reads of orders are strongly consistent.
+
+    A method that reads one row raises UnreadableRowError where that cannot be read; one that reads many leaves it out and goes
+    on. Either way the store reports it (`services.unreadable`).
+    """
 
     def get(self, order_id: str) -> Order | None:
         """Read an order."""
@@ -359,6 +374,9 @@ class Store(Protocol):
 
     def unpublished(self, before: datetime, limit: int) -> list[Unpublished]:
         """Entries not on the bus yet that are older than `before`."""
+
+    def unpublished_of(self, image: Mapping[str, Any]) -> Unpublished | None:
+        """Read a row of the table's stream, in DynamoDB's values; none where it cannot be read."""
 
     def mark_published(self, key: tuple[str, str]) -> None:
         """Take the mark off an entry whose event the bus accepted."""

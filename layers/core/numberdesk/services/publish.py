@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.ledger import event_detail
 from numberdesk.services.desk import what_broke
+from numberdesk.services.ports import UnreadableRowError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +70,7 @@ class Publisher:
             Exception: what went wrong with one of them, which keeps its mark; all others were tried.
         """
         before = self.clock.now() - GRACE
+        # What cannot be read is left out, keeps its mark, and is reported by the store.
         rows = sorted(self.store.unpublished(before, MOST_A_SWEEP), key=lambda row: (row.entry.at, row.entry.position))
         broken: Exception | None = None
         for row in rows:
@@ -82,9 +85,9 @@ class Publisher:
 
     def _detail(self, row: Unpublished) -> dict[str, object]:
         entry = row.entry
-        comments = [
-            comment
-            for comment_id in entry.comment_ids
-            if entry.order_id and (comment := self.store.comment(entry.order_id, comment_id)) is not None
-        ]
-        return dict(event_detail(entry, comments))
+        comments = []
+        for comment_id in entry.comment_ids if entry.order_id else ():
+            # One that cannot be read is at the provider still; the event is not held back by it.
+            with suppress(UnreadableRowError):
+                comments.append(self.store.comment(entry.order_id or "", comment_id))
+        return dict(event_detail(entry, [it for it in comments if it is not None]))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from pydantic import TypeAdapter
 
+from numberdesk.domain.clock import EARLIEST
 from numberdesk.domain.costs import Spent, currencies
 from numberdesk.domain.gate import Gate
 from numberdesk.domain.ledger import Entry
@@ -309,7 +310,12 @@ def holding_item(order: Order, value: str) -> Item:
 def holding_of_item(item: Item) -> Holding:
     """Read a holding. Neither a value nor an order id holds a `#`."""
     value, _, order_id = str(item["sk"]).rpartition("#")
-    return Holding(value, order_id, instant(item["since"]))
+    try:
+        since = instant(item["since"])
+    except (KeyError, TypeError, ValueError):
+        # That it is held says its key, and left out it would count as a number that nobody has.
+        since = EARLIEST
+    return Holding(value, order_id, since)
 
 
 def inventory_key(provider: str, account: str) -> Key:

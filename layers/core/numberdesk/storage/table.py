@@ -77,6 +77,7 @@ from numberdesk.services.ports import (
     LimitError,
     Page,
     SameContentError,
+    UnreadableRowError,
 )
 from numberdesk.storage.items import (
     UNPUBLISHED_SHARDS,
@@ -148,15 +149,18 @@ if TYPE_CHECKING:
     from numberdesk.domain.values import Kept
     from numberdesk.services.ports import Holding, KeptComment, KeptEvent, RawEvent, Receipt, Unpublished
 
-__all__ = ["Table", "entry_of_item", "marshal", "order_of_items", "unmarshal", "unpublished_of_item"]
+__all__ = ["Table", "entry_of_item", "marshal", "order_of_items", "unmarshal"]
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _READS = 5
 _MOST_WRITES = 100
 """In one transaction (DynamoDB)."""
 _MOST_OF_PAGES = 8
 """Pages put and deleted in one transaction: four that differ. A page is an item, so at most 400 KB of the 4 MB that it holds."""
+_MOST_PAGES = 20
+"""Of a list that is read on beyond what cannot be read."""
 _BATCH_WRITES = 25
 _BATCH_READS = 100
 """Items of one batch (DynamoDB)."""
@@ -194,6 +198,8 @@ class Table:
         self._name = name
         self._pause = pause
         self._patience = patience
+        # Hears of each row that cannot be read.
+        self.report: Callable[[UnreadableRowError], None] = lambda _: None
         self._table_id: str | None = None
         self._table_id_read = 0.0
         self._gate_looked_for = False
@@ -214,10 +220,9 @@ class Table:
                     {":pk": f"ORDER#{order_id}", ":first": "NUMBERS#", ":last": "ORDER#REQUEST"},
                 )
             }
-            row = items.get("ORDER")
-            if row is None:
+            if "ORDER" not in items:
                 return None
-            order = order_of_items(items)
+            order = self._read((f"ORDER#{order_id}", "ORDER"), items, order_of_items)
             if order is not None:
                 if len(items) > len(order.pages) + 2:
                     self._untidy.add(order_id)
@@ -227,7 +232,7 @@ class Table:
     def message(self, order_id: str) -> OrderMessage | None:
         """Read an order's message."""
         item = self._get((f"ORDER#{order_id}", "PERSONAL#MESSAGE"))
-        return message_of_item(item) if item else None
+        return self._read_item(item, message_of_item) if item else None
 
     def create(self, order: Order, message: OrderMessage, entries: Sequence[Entry]) -> bool:
         """Record a new order, which has no numbers yet; false if its id is taken."""
@@ -358,7 +363,7 @@ class Table:
 
             def claimed(key: Key = (claim["pk"], claim["sk"])) -> Exception:
                 item = self._get(key)
-                return ClaimedError(str(item["order_id"]) if item else "?")
+                return ClaimedError(_owner(item) if item else "?")
 
             condition = "attribute_not_exists(pk) OR order_id = :mine"
             yield self._put(claim, condition, {":mine": after.order_id}), claimed
@@ -447,7 +452,7 @@ class Table:
 
             def locked() -> Exception:
                 item = self._get(key)
-                return SameContentError(str(item["order_id"])) if item else ConflictError()
+                return SameContentError(_owner(item)) if item else ConflictError()
 
             yield self._put({"pk": pk, "sk": sk, "order_id": after.order_id}, mine, {":mine": after.order_id}), locked
 
@@ -484,17 +489,18 @@ class Table:
     def order_of(self, provider: str, account: str, provider_order_id: str) -> str | None:
         """Whose order a provider's order is."""
         item = self._get(claim_key(provider, account, provider_order_id))
-        return str(item["order_id"]) if item else None
+        return self._read_item(item, _order_id) if item else None
 
     def orders_of(self, provider: str, account: str, provider_order_ids: Sequence[str]) -> dict[str, str]:
         """Whose orders a provider's orders are."""
         asked = {claim_key(provider, account, each): each for each in provider_order_ids}
-        return {asked[item["pk"], item["sk"]]: item["order_id"] for item in self._get_batches(asked)}
+        # A claim that cannot be read is somebody's all the same.
+        return {asked[item["pk"], item["sk"]]: _owner(item) for item in self._get_batches(asked)}
 
     def order_of_reference(self, reference: str) -> str | None:
         """Whose order our reference is."""
         item = self._get((f"REFERENCE#{reference}", "REFERENCE"))
-        return str(item["order_id"]) if item else None
+        return self._read_item(item, _order_id) if item else None
 
     # What lies with an order
 
@@ -514,7 +520,7 @@ class Table:
     def comment(self, order_id: str, comment_id: str) -> str | None:
         """Read a reviewer's comment."""
         item = self._get((f"ORDER#{order_id}", f"PERSONAL#COMMENT#{comment_id}"))
-        return str(item["body"]) if item else None
+        return self._read_item(item, lambda it: str(it["body"])) if item else None
 
     def kept_comments(self, order_id: str, *, after: str | None, limit: int) -> Page[KeptComment]:
         """Read an order's comments, by id."""
@@ -523,7 +529,7 @@ class Table:
     def kept(self, order_id: str, errand_id: str) -> Kept | None:
         """Read what lies with an errand."""
         item = self._get(kept_key(order_id, errand_id))
-        return kept_of_item(item) if item else None
+        return self._read_item(item, kept_of_item) if item else None
 
     def keep(self, order_id: str, errand_id: str, kept: Kept) -> None:
         """Write again what lies with an errand; nothing where it was erased."""
@@ -548,10 +554,11 @@ class Table:
             )
         found.sort(reverse=newest_first)
         shown = found[:limit]
-        rows = self._rows([order_id for _, order_id in shown])
+        rows, unread = self._rows([order_id for _, order_id in shown])
         return Page(
             tuple(rows[order_id] for _, order_id in shown if order_id in rows),
             shown[-1][0] if len(found) > limit else None,
+            tuple(dict.fromkeys(order_id for _, order_id in shown if order_id in unread)),
         )
 
     def _places(
@@ -583,13 +590,21 @@ class Table:
         keys = map(unmarshal, answer["Items"])
         return [(key["list_sk"], key["pk"].removeprefix("ORDER#")) for key in keys if key["list_sk"] != until]
 
-    def _rows(self, order_ids: Sequence[str]) -> dict[str, Summary]:
-        """Read what lists show of orders, as they are now; those that are gone are left out."""
+    def _rows(self, order_ids: Sequence[str]) -> tuple[dict[str, Summary], set[str]]:
+        """Read what lists show of orders, as they are now, and say whose row cannot be read; those that are gone are left out."""
         # The index follows the table with a delay: an order that moves may show at both its places for a moment.
         keys = [(f"ORDER#{order_id}", "ORDER") for order_id in dict.fromkeys(order_ids)]
-        shown = {"ProjectionExpression": ", ".join(_SHOWN), "ExpressionAttributeNames": _SHOWN}
-        rows = [summary_of_item(item) for item in self._get_batches(keys, **shown)]
-        return {row.order_id: row for row in rows}
+        names = {**_SHOWN, "#pk": "pk", "#sk": "sk"}
+        shown = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+        rows: dict[str, Summary] = {}
+        unread: set[str] = set()
+        for item in self._get_batches(keys, **shown):
+            order_id = str(item["pk"]).removeprefix("ORDER#")
+            try:
+                rows[order_id] = self._read_item(item, summary_of_item)
+            except UnreadableRowError:
+                unread.add(order_id)
+        return rows, unread
 
     def oldest(self, partition: str) -> datetime | None:
         """The instant at the first place of a list whose places begin with one."""
@@ -649,7 +664,9 @@ class Table:
     def holdings(self, provider: str, account: str) -> Iterator[Holding]:
         """Everything that orders hold at an account, by the records."""
         for shard in holding_shards(provider, account):
-            yield from map(holding_of_item, self._query("pk = :pk", {":pk": shard}))
+            for item in self._query("pk = :pk", {":pk": shard}):
+                with suppress(UnreadableRowError):
+                    yield self._read_item(item, holding_of_item)
 
     def take_inventory(self, provider: str, account: str, now: datetime, until: datetime) -> Inventory | None:
         """Become the one who compares an account until then."""
@@ -664,7 +681,11 @@ class Table:
     def inventory(self, provider: str, account: str) -> Inventory:
         """Read the last comparison of an account."""
         item = self._get(inventory_key(provider, account))
-        return inventory_of_item(item) if item else Inventory()
+        try:
+            return self._read_item(item, inventory_of_item) if item else Inventory()
+        except UnreadableRowError:
+            # The next comparison writes it anew; until then it is as if there had been none.
+            return Inventory()
 
     def put_inventory(self, provider: str, account: str, inventory: Inventory, entry: Entry | None) -> None:
         """Write what a comparison found, with the ledger entry that tells it, and let the next one begin."""
@@ -679,7 +700,7 @@ class Table:
     def profile(self, key: ProfileKey) -> Profile | None:
         """Read a profile."""
         item = self._get(profile_key(key))
-        return profile_of_item(item) if item else None
+        return self._read_item(item, profile_of_item) if item else None
 
     def profiles(self, provider: str, *, after: str | None, limit: int) -> Page[Profile]:
         """Read a provider's profiles."""
@@ -700,7 +721,7 @@ class Table:
     def upload(self, owner: str, file_id: str) -> Upload | None:
         """Read what is known of a file that `owner` may have uploaded."""
         item = self._get(upload_key(owner, file_id))
-        return upload_of_item(item) if item else None
+        return self._read_item(item, upload_of_item) if item else None
 
     def put_upload(self, upload: Upload) -> None:
         """Write what is known of a file."""
@@ -709,7 +730,8 @@ class Table:
     def uploads(self, order_id: str) -> list[Upload]:
         """Every file that was uploaded for an order."""
         begin = {":pk": f"ORDER#{order_id}", ":prefix": "PERSONAL#UPLOAD#"}
-        return [upload_of_item(item) for item in self._query("pk = :pk AND begins_with(sk, :prefix)", begin)]
+        found = self._query("pk = :pk AND begins_with(sk, :prefix)", begin)
+        return [upload for _, upload in self._readable(found, upload_of_item) if upload is not None]
 
     def erase(self, order_id: str) -> int:
         """Erase everything personal of an order, and say how many items that was."""
@@ -836,21 +858,36 @@ class Table:
 
     def unpublished(self, before: datetime, limit: int) -> list[Unpublished]:
         """Entries older than `before` whose event is not on the bus yet."""
+        most = max(limit // UNPUBLISHED_SHARDS, 1)
+        return [row for shard in range(UNPUBLISHED_SHARDS) for row in self._unpublished_of(str(shard), before, most)]
+
+    def _unpublished_of(self, shard: str, before: datetime, most: int) -> list[Unpublished]:
+        """Read a shard's oldest. Those that cannot be read keep their mark and their place: it goes on beyond them."""
         found: list[Unpublished] = []
-        for shard in range(UNPUBLISHED_SHARDS):
-            answer = self._ask(
-                "query",
-                TableName=self._name,
-                IndexName="unpublished",
-                KeyConditionExpression="unpublished_shard = :shard AND unpublished_at < :before",
-                ExpressionAttributeValues=marshal({":shard": str(shard), ":before": instant_text(before)}),
-                Limit=max(limit // UNPUBLISHED_SHARDS, 1),
-            )
+        request: Item = {
+            "TableName": self._name,
+            "IndexName": "unpublished",
+            "KeyConditionExpression": "unpublished_shard = :shard AND unpublished_at < :before",
+            "ExpressionAttributeValues": marshal({":shard": shard, ":before": instant_text(before)}),
+            "Limit": most,
+        }
+        for _ in range(_MOST_PAGES):
+            answer = self._ask("query", **request)
             for key in map(unmarshal, answer["Items"]):
                 item = self._get((key["pk"], key["sk"]))
                 if item is not None and "unpublished_at" in item:
-                    found.append(unpublished_of_item(item))
-        return found
+                    with suppress(UnreadableRowError):
+                        found.append(self._read_item(item, unpublished_of_item))
+            if len(found) >= most or "LastEvaluatedKey" not in answer:
+                break
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return found[:most]
+
+    def unpublished_of(self, image: Mapping[str, Any]) -> Unpublished | None:
+        """Read a row of the stream that promises an event; none where it cannot be read. It keeps its mark then."""
+        with suppress(UnreadableRowError):
+            return self._read_item(unmarshal(image), unpublished_of_item)
+        return None
 
     def oldest_unpublished(self) -> datetime | None:
         """When the oldest entry was written that is not on the bus yet."""
@@ -937,7 +974,39 @@ class Table:
         # An answer holds a megabyte: it may stop before its limit.
         more = len(items) > limit or "LastEvaluatedKey" in answer
         shown = items[:limit]
-        return Page(tuple(map(read, shown)), str(shown[-1]["sk"]).removeprefix(prefix) if more and shown else None)
+        found = list(self._readable(shown, read))
+        return Page(
+            tuple(it for _, it in found if it is not None),
+            str(shown[-1]["sk"]).removeprefix(prefix) if more and shown else None,
+            tuple(sk.removeprefix(prefix) for (_, sk), it in found if it is None),
+        )
+
+    def _read(self, key: Key, found: R, read: Callable[[R], T]) -> T:
+        """Make a record of what was found.
+
+        Raises:
+            UnreadableRowError: it cannot be made; that is reported.
+        """
+        try:
+            return read(found)
+        except Exception as error:
+            unreadable = UnreadableRowError(key)
+            unreadable.__cause__ = error
+            self.report(unreadable)
+            raise unreadable from error
+
+    def _read_item(self, item: Item, read: Callable[[Item], T]) -> T:
+        """Make a record of an item (see `_read`)."""
+        return self._read((str(item["pk"]), str(item["sk"])), item, read)
+
+    def _readable(self, items: Iterable[Item], read: Callable[[Item], T]) -> Iterator[tuple[Key, T | None]]:
+        """Make records of items, by their keys; none of one that cannot be read."""
+        for item in items:
+            key = (str(item["pk"]), str(item["sk"]))
+            try:
+                yield key, self._read_item(item, read)
+            except UnreadableRowError:
+                yield key, None
 
     def _put(self, item: Item, condition: str = "", values: Mapping[str, Any] | None = None) -> Item:
         put: Item = {"TableName": self._name, "Item": marshal(item)}
@@ -1068,6 +1137,15 @@ def _met_others(error: ClientError | BotoCoreError) -> bool:
 def _backoff(tries: int) -> float:
     """Give a pause in seconds, which spreads those that met."""
     return random.uniform(0, min(_PAUSE * 2**tries, _LONGEST_PAUSE))  # noqa: S311 - not a secret
+
+
+def _order_id(item: Item) -> str:
+    return str(item["order_id"])
+
+
+def _owner(item: Item) -> str:
+    """Say whose a claim or lock is. It holds, whether or not that can be read."""
+    return str(item.get("order_id") or "?")
 
 
 def _key(key: Key) -> dict[str, Any]:

@@ -1,0 +1,66 @@
+"""Rows of the table that cannot be read: counted each time, named to people once, and in nobody's way."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import NAMESPACE_URL, uuid5
+
+from numberdesk.domain import messages
+from numberdesk.domain.ledger import Entry
+from numberdesk.domain.model import instant_text
+from numberdesk.domain.words import ChangeKind
+from numberdesk.services.desk import what_broke
+
+if TYPE_CHECKING:
+    from numberdesk.domain.clock import Clock
+    from numberdesk.services.desk import Log
+    from numberdesk.services.ports import Meter, Store, UnreadableRowError
+
+SUBJECT = "desk/rows"
+ACTOR = "numberdesk"
+"""Whoever comes upon it."""
+_MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Reports rows that cannot be read. The store calls it for each that it comes upon."""
+
+    store: Store
+    clock: Clock
+    meter: Meter
+    log: Log
+    told: set[tuple[str, str]]
+    """Rows that this process has recorded; the ledger knows those of all others."""
+
+    def __call__(self, error: UnreadableRowError) -> None:
+        """Count a row, and record it once. Whatever goes wrong with that is no reason to stop at it."""
+        self.meter.count("UnreadableRows")
+        self.log.error("a row cannot be read", extra={"row": list(error.key), **what_broke(error.__cause__ or error)})
+        if error.key in self.told:
+            return
+        try:
+            self.store.record(self._entry(error.key))
+        except Exception as failed:  # noqa: BLE001 - the metric has an alarm, and the next one who comes upon it tries again
+            self.log.warning("not recorded", extra=what_broke(failed))
+        else:
+            if len(self.told) < _MOST_REMEMBERED:
+                self.told.add(error.key)
+
+    def _entry(self, key: tuple[str, str]) -> Entry:
+        digest = hashlib.sha256("\n".join(key).encode(errors="replace")).hexdigest()[:32]
+        now = self.clock.now()
+        return Entry(
+            id=str(uuid5(NAMESPACE_URL, f"numberdesk:{SUBJECT}:{digest}:{instant_text(now)}")),
+            subject=SUBJECT,
+            position=f"unreadable.{digest}",
+            at=now,
+            kind=ChangeKind.ROW_UNREADABLE,
+            actor=ACTOR,
+            correlation_id=f"row-{digest}",
+            data={"pk": key[0], "sk": key[1]},
+            message=messages.row_unreadable(*key),
+            people=True,
+        )

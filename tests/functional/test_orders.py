@@ -113,7 +113,7 @@ def test_requirement_is_asked_rejected_with_its_reason_and_approved(world: World
     assert world.order().state is OrderState.ACTION_REQUIRED
     asked = dict(world.events())
     assert asked.keys() == {"OrderPlaced", "RequirementRequested", "DeadlineSet"}
-    assert "End User Address, Identity Document, Business Name" in asked["RequirementRequested"]["message"]
+    assert "“End User Address”, “Identity Document”, “Business Name”" in asked["RequirementRequested"]["message"]
 
     world.telnyx.supply("*")
     world.pass_time(60, steps=2, sweep=True)

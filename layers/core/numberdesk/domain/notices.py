@@ -78,7 +78,7 @@ def read(text: str) -> Notice:
                     "noun": "order" if order_id else "account",
                     "at": detail.get("at"),
                     "deadline": data.get("deadline") or "",
-                    "text": paragraph(told, MOST_BYTES),
+                    "text": paragraph(told, 10 * MOST_BYTES),
                 }
             )
             return notice.model_copy(update={"text": _cut(notice.text or _headline([notice]))})

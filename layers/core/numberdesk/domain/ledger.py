@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated
-from uuid import UUID, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import AfterValidator, Field, JsonValue
 
@@ -13,7 +14,7 @@ from numberdesk.domain.text import cut, fitting, paragraph, quoted_lines
 from numberdesk.domain.words import EVENTS, ChangeKind, OrderState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from numberdesk.domain.order import Order
@@ -93,12 +94,31 @@ def merged(changes: Sequence[Change]) -> list[Change]:
     return joined
 
 
+def event_id(kind: ChangeKind, data: Mapping[str, JsonValue], place: str, *, of: UUID = NAMESPACE_URL) -> str:
+    """Make the id of an entry and its event from what happened.
+
+    A restored table gives the same versions, positions and deadline numbers to other things. Those are other events, and whoever
+    drops repeats must not drop them; so all of `data` is part of the id. Equal in all of it, at the same place, is a repeat.
+
+    Args:
+        kind: what happened.
+        data: the details, as programs get them.
+        place: where in its ledger, or what makes it one and the same wherever it stands.
+        of: the namespace, such as an order's reference.
+    """
+    return str(uuid5(of, json.dumps([kind.value, place, data], sort_keys=True, separators=(",", ":"))))
+
+
 def entries(order: Order, changes: Sequence[Change], now: datetime, actor: str) -> list[Entry]:
     """Make the ledger entries of one commit. `order` is the new record, with its new version."""
     return [
         Entry(
-            # A restored table gives the same versions to other things, which are other events.
-            id=str(uuid5(UUID(order.reference), change.key or f"{order.version}/{index}/{instant_text(now)}")),
+            id=event_id(
+                change.kind,
+                change.data,
+                change.key or f"{order.version}/{index}/{instant_text(now)}",
+                of=UUID(order.reference),
+            ),
             subject=f"order/{order.order_id}",
             position=f"{order.version:010}.{index:03}",
             at=now,

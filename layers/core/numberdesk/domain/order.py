@@ -348,8 +348,8 @@ class Change(Record):
 
     `data` is JSON, impersonal, and holds what a program needs; `message` is one paragraph that a person can act on;
     `people` sends it to the people's topic. `comment_ids` name reviewers' comments, which are stored apart: the
-    publisher appends their text. `key` makes the event id where the order's version and position do not
-    (a reminder: deadline, version and rung).
+    publisher appends their text. `key` stands in the event id for the place in the ledger, where the same may be told
+    from elsewhere (a reminder: deadline, version and rung); `data` is part of the id always.
     """
 
     kind: ChangeKind

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from uuid import NAMESPACE_URL, uuid5
+from uuid import UUID
 
 from numberdesk.domain import ledger, messages
 from numberdesk.domain.fold import Rules
@@ -22,6 +22,8 @@ from numberdesk.services.ports import ConflictError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
+
+    from pydantic import JsonValue
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.costs import Limits
@@ -210,13 +212,13 @@ class Desk:
         now: datetime,
         actor: str,
         *,
-        data: dict[str, Any] | None = None,
+        data: dict[str, JsonValue] | None = None,
         message: str = "",
     ) -> Entry:
         subject = f"account/{order.provider}/{order.account}"
         position = f"{instant_text(now)}.{kind.value}"
         return Entry(
-            id=str(uuid5(NAMESPACE_URL, f"numberdesk:{order.reference}:{subject}:{position}")),
+            id=ledger.event_id(kind, data, f"{subject}:{position}", of=UUID(order.reference)),
             subject=subject,
             position=position,
             at=now,

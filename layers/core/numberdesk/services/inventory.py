@@ -14,9 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
-from uuid import NAMESPACE_URL, uuid5
 
-from numberdesk.domain import costs, gate, messages, placing
+from numberdesk.domain import costs, gate, ledger, messages, placing
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
@@ -29,6 +28,8 @@ from numberdesk.services.ports import ClaimedError, ConflictError, Inventory, Un
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from pydantic import JsonValue
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.market import OnOrder, Owned
@@ -359,8 +360,12 @@ class Stocktaker:
             kinds[kind].append(value)
         subject = f"account/{provider}/{account}"
         position = f"{instant_text(now)}.{ChangeKind.INVENTORY_DIFFERS.value}"
+        data: dict[str, JsonValue] = {
+            kind: {"count": len(values), "first": list(values[:_FIRST])} for kind, values in kinds.items()
+        }
+        place = f"numberdesk:{self.desk.store.table_id()}:{subject}:{position}"
         return Entry(
-            id=str(uuid5(NAMESPACE_URL, f"numberdesk:{self.desk.store.table_id()}:{subject}:{position}")),
+            id=ledger.event_id(ChangeKind.INVENTORY_DIFFERS, data, place),
             subject=subject,
             position=position,
             at=now,
@@ -369,7 +374,7 @@ class Stocktaker:
             correlation_id=f"inventory-{instant_text(now)}",
             provider=provider,
             account=account,
-            data={kind: {"count": len(values), "first": list(values[:_FIRST])} for kind, values in kinds.items()},
+            data=data,
             message=messages.inventory_differs(provider, account, kinds),
             people=True,
         )

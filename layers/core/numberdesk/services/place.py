@@ -15,7 +15,6 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-from uuid import NAMESPACE_URL, uuid5
 
 from numberdesk.domain import answers, errands, gate, ledger, messages, placing
 from numberdesk.domain.capabilities import Ability, Findability, check
@@ -46,6 +45,8 @@ from numberdesk.services.ports import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from pydantic import JsonValue
 
     from numberdesk.domain.catalogue import Specification
     from numberdesk.domain.costs import Limits
@@ -159,8 +160,12 @@ class Placer:
             if stands
             else "Nothing was bought; correct it and send it again"
         )
+        data: dict[str, JsonValue] = {
+            "message_id": message_id,
+            "faults": [{"field": f.field, "code": f.code, "message": f.message} for f in shown],
+        }
         entry = Entry(
-            id=str(uuid5(NAMESPACE_URL, f"numberdesk:refused:{self.stack_scope}:{message_id}")),
+            id=ledger.event_id(ChangeKind.ORDER_REFUSED, data, f"numberdesk:refused:{self.stack_scope}:{message_id}"),
             subject=f"order/{order_id}" if order_id else f"message/{message_id}",
             position=f"refused.{message_id}",
             at=now,
@@ -168,10 +173,7 @@ class Placer:
             actor=ACTOR,
             correlation_id=correlation_id,
             order_id=order_id,
-            data={
-                "message_id": message_id,
-                "faults": [{"field": f.field, "code": f.code, "message": f.message} for f in shown],
-            },
+            data=data,
             message=f"{whose} was refused: {reason}. It lies in the order dead-letter queue. {what}.",
             people=True,
         )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import NAMESPACE_URL, uuid5
 
-from numberdesk.domain import gate, messages
+from numberdesk.domain import gate, ledger, messages
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
@@ -121,7 +120,7 @@ def entry(
 ) -> Entry:
     """Make an entry of the gate's ledger. The same position twice is the same entry."""
     return Entry(
-        id=str(uuid5(NAMESPACE_URL, f"numberdesk:{table_id}:{SUBJECT}:{position}")),
+        id=ledger.event_id(kind, data, f"numberdesk:{table_id}:{SUBJECT}:{position}"),
         subject=SUBJECT,
         position=position,
         at=now,

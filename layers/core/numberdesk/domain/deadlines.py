@@ -116,6 +116,15 @@ def follow_own(order: Order, now: datetime, zone: ZoneInfo) -> tuple[Order, list
     return order.with_(deadlines=tuple(standing)), changes
 
 
+def tell_own(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tuple[Order, list[Change]]:
+    """Tell what of the order's own deadlines is due: reminders, and that they were missed. This needs no look, in any state."""
+    theirs = tuple(deadline for deadline in order.deadlines if not deadline.own)
+    own = tuple(deadline for deadline in order.deadlines if deadline.own)
+    told, changes = follow_own(order.with_(deadlines=own), now, zone)
+    told, reminders = remind(told, now, timings, zone)
+    return told.with_(deadlines=(*theirs, *told.deadlines)), [*changes, *reminders]
+
+
 def judge(changes: list[Change], order: Order, told: set[Any], *, silent: bool) -> list[Change]:
     """Say of each moved deadline whether it was extended, asked for, and told by nobody.
 
@@ -199,9 +208,8 @@ def _miss(order: Order, deadline: Deadline, now: datetime, zone: ZoneInfo, chang
         or (deadline.unread_since is not None and not parts.undelivered(order, deadline.sub_order_id))
     ):
         return deadline
-    changes.append(
-        _change(ChangeKind.DEADLINE_MISSED, deadline, messages.deadline_missed(order, deadline, zone), people=True)
-    )
+    told = _change(ChangeKind.DEADLINE_MISSED, deadline, messages.deadline_missed(order, deadline, zone), people=True)
+    changes.append(told.model_copy(update={"key": f"deadline/{deadline.id}/{deadline.version}/missed"}))
     return deadline.model_copy(update={"missed": True})
 
 

@@ -455,7 +455,10 @@ def deadline_approaching(
     )
     left = f"{subject(order)}: {time_left(deadline.value - now)} left ({duration_text(rung)} reminder) until {instant(deadline.value, zone)}"
     if deadline.own:
-        return f"{left}, the order's own deadline. Still to do: {what}. Tick it off through numberdesk's API.{_on_it(order, deadline, now, zone)}"
+        return (
+            f"{left}, the order's own deadline. Still to do: {what}. {_before_purchase(order)}Tick it off through numberdesk's API."
+            f"{_on_it(order, deadline, now, zone)}"
+        )
     time = (
         "More time is being asked for; it is not sure to be granted."
         if asking
@@ -465,6 +468,26 @@ def deadline_approaching(
         f"{left}, when the provider cancels {count(deadline.numbers, 'number')} of {_where(order, deadline.sub_order_id)}. "
         f"Still owed: {what or 'see the order at the provider'}. {time}{_on_it(order, deadline, now, zone)}{doubt}"
     )
+
+
+def _before_purchase(order: Order) -> str:
+    """Say of an order that is not at its provider yet why not, and what to do; nothing of one that is."""
+    why = f": {order.waiting_for}" if order.waiting_for else ""
+    match order.state.value:
+        case "received" if order.hold is not None and order.hold.kind.value in ("limit", "restored"):
+            return f"The order is held and not placed{why}. Release it or refuse it through numberdesk's API. "
+        case "received":
+            return (
+                f"The order is not placed yet{why}. It is tried again by itself; mend what holds it up, or cancel it. "
+            )
+        case "placing":
+            return "The order is being placed. "
+        case "unknown":
+            return (
+                "Whether the order was bought is not known. Look for it at the provider, and say through numberdesk's API as which order "
+                "it was placed, or that it was not. "
+            )
+    return ""
 
 
 def _on_it(order: Order, deadline: Deadline, now: datetime, zone: ZoneInfo) -> str:
@@ -482,8 +505,8 @@ def deadline_missed(order: Order, deadline: Deadline, zone: ZoneInfo) -> str:
     """Tell a missed deadline."""
     if deadline.own:
         return (
-            f"{subject(order)}: its own deadline, {instant(deadline.value, zone)}, passed with its list not done. The provider "
-            "knows nothing of it and cancels nothing; decide whether the order is still of use."
+            f"{subject(order)}: its own deadline, {instant(deadline.value, zone)}, passed with its list not done. "
+            f"{_before_purchase(order)}The provider knows nothing of it and cancels nothing; decide whether the order is still of use."
         )
     return (
         f"{subject(order)}: the deadline of {_where(order, deadline.sub_order_id)}, {instant(deadline.value, zone)}, passed with requirements "

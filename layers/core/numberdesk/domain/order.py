@@ -254,6 +254,8 @@ class Order(Record):
     """People were told that an unclear purchase was not found."""
     candidates_told: bool = False
     """And what it may have become."""
+    next_try_at: Instant | None = None
+    """When a received order is tried next; none while it waits for a person. `wake_at` may be earlier, for its own deadline."""
     waiting_for: str | None = None
     """Why a received order waits."""
     waiting_since: Instant | None = None

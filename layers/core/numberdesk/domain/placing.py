@@ -15,9 +15,9 @@ from uuid import NAMESPACE_URL, uuid5
 from numberdesk.domain import costs, deadlines, errands, messages
 from numberdesk.domain.lists import metadata_key
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import OWN, Asset, Attempt, Change, Errand, Hold, Order, Release, Requirement
+from numberdesk.domain.order import OWN, Asset, Attempt, Change, Errand, Hold, Order, Release, Requirement, earliest
 from numberdesk.domain.request import CriteriaItem, Request
-from numberdesk.domain.schedule import schedule
+from numberdesk.domain.schedule import own_due, schedule, try_at
 from numberdesk.domain.words import (
     FOR_A_PERSON,
     TOLD_HOLDS,
@@ -104,6 +104,7 @@ def receive(
             for requirement in message.requirements
         ),
         # Due at once: if the sender crashes before the intent is written, the sweep takes the order up.
+        next_try_at=now,
         wake_at=now,
     )
     data: dict[str, object] = {"asked": message.count, "request_hash": order.request_hash}
@@ -146,13 +147,12 @@ def cancel(order: Order, by: str, now: datetime, *, refused_because: str | None 
 def wait(order: Order, until: datetime, why: str, now: datetime, *, probed: bool = False) -> Step:
     """Let a received order wait. It is tried again at `until`. `probed` tells that it has probed its blocked account in vain."""
     waiting = order.with_(
-        wake_at=until,
         waiting_for=why,
         waiting_since=order.waiting_since or now,
         probed_at=now if probed else order.probed_at,
         hold=_lasting(order),
     )
-    return waiting, []
+    return try_at(waiting, until), []
 
 
 def _lasting(order: Order) -> Hold | None:
@@ -170,8 +170,8 @@ def hold(order: Order, kind: HoldKind, why: str, now: datetime, until: datetime)
         hold=order.hold if known else Hold(kind=kind, why=why, since=now),
         waiting_for=why,
         waiting_since=order.waiting_since or now,
-        wake_at=None if kind in FOR_A_PERSON else until,
     )
+    held = try_at(held, None if kind in FOR_A_PERSON else until)
     if known or kind is HoldKind.SAME_CONTENT:
         # The unclear order tells people itself; mostly it is settled within seconds.
         return held, []
@@ -208,7 +208,7 @@ def release(order: Order, by: str, now: datetime) -> Step:
         return order, []
     let = Release(kind=order.hold.kind, by=by, at=now)
     others = tuple(it for it in order.releases if it.kind is not let.kind)
-    free = order.with_(releases=(*others, let), hold=None, waiting_for="it was released", wake_at=now)
+    free = try_at(order.with_(releases=(*others, let), hold=None, waiting_for="it was released"), now)
     data = {"hold": let.kind.value, "by": by, "why": order.hold.why}
     return free, [Change.model_validate({"kind": ChangeKind.ORDER_RELEASED, "data": data})]
 
@@ -244,7 +244,8 @@ def begin(
         hold=_lasting(order),
         reserved=costs.reservation(order, chosen, now),
         content_lock=content_lock,
-        wake_at=attempt.resolve_at,
+        next_try_at=None,
+        wake_at=earliest(attempt.resolve_at, *own_due(order)),
         costs=costs.add_up(chosen),
         assets=tuple(
             Asset(
@@ -385,6 +386,7 @@ def try_again(order: Order, now: datetime) -> Step:
         state=OrderState.RECEIVED,
         frozen=True,
         content_lock=None,
+        next_try_at=now,
         wake_at=now,
         next_look_at=None,
         waiting_for="a second attempt with the same numbers",
@@ -410,7 +412,7 @@ def not_placed(order: Order, by: str, now: datetime, *, place_again: bool) -> St
         over, changes = cancel(clear, by, now)
         return over, [change, *changes]
     again = _nothing_bought(clear).with_(
-        state=OrderState.RECEIVED, assets=(), wake_at=now, next_look_at=None, waiting_since=now
+        state=OrderState.RECEIVED, assets=(), next_try_at=now, wake_at=now, next_look_at=None, waiting_since=now
     )
     return again, [change]
 
@@ -434,6 +436,7 @@ def refused(
             gone=(*order.gone, *(asset.value for asset in order.assets))[-_MOST_GONE:],
             choices_gone=choices_gone,
             assets=(),
+            next_try_at=now,
             wake_at=now,
             waiting_for="a new choice of numbers",
             waiting_since=order.waiting_since or now,
@@ -480,10 +483,10 @@ def not_bought(order: Order, why: str, until: datetime, now: datetime, *, probed
         state=OrderState.RECEIVED,
         assets=order.assets if order.frozen else (),
         probed_at=now if probed else order.probed_at,
-        wake_at=until,
         waiting_for=why,
         waiting_since=order.waiting_since or now,
     )
+    back = try_at(back, until)
     data: dict[str, object] = {"attempt": order.attempt.number if order.attempt else 0, "reason": why}
     return back, [Change.model_validate({"kind": ChangeKind.PLACING_ABANDONED, "data": data})]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from numberdesk.domain.deadlines import rungs, unconfirmed_from
 from numberdesk.domain.errands import due_at
 from numberdesk.domain.order import earliest
-from numberdesk.domain.words import FOLLOWED, OPEN_ASSETS, VETTED_ASSETS, OrderState
+from numberdesk.domain.words import FOLLOWED, FOR_A_PERSON, OPEN_ASSETS, VETTED_ASSETS, OrderState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,13 +31,21 @@ def schedule(
     closer than 2 s), nor than it takes to read every number that may have a deadline by itself once a day. Rungs and deadlines wake the order at their instant. A rung that is due and could not fire, because
     the provider could not be read, wakes it again when it fires all the same. An ended order is looked at a few times more; one
     of these looks that failed is made good on the cadence, gone through once at most. `keep_next_look` keeps the one set,
-    where the provider said how long to wait.
+    where the provider said how long to wait. In every state the order's own deadline wakes it, too.
     """
     match order.state:
         case state if state in FOLLOWED:
             next_look_at = order.next_look_at if keep_next_look else now + _pause(order, now, cadence)
-            due = [at for deadline in order.deadlines for _, _, at in rungs(order, deadline) if at > now]
-            due += [deadline.value for deadline in order.deadlines if deadline.value > now]
+            due = own_due(order)
+            theirs = [deadline for deadline in order.deadlines if not deadline.own and deadline.value > now]
+            due += [deadline.value for deadline in theirs]
+            # One gone by that no look came to yet is due at once; a look fires it, or begins to wait for it to be read.
+            due += [
+                max(at, now)
+                for deadline in theirs
+                for _, _, at in rungs(order, deadline)
+                if at > now or deadline.unread_since is None
+            ]
             due += [
                 at
                 for deadline in order.deadlines
@@ -47,20 +55,40 @@ def schedule(
             due += [due_at(errand) for errand in order.errands if errand.open]
             wake_at = earliest(next_look_at, *order.hint_looks, *due)
         case OrderState.PLACING:
-            next_look_at, wake_at = None, order.attempt.resolve_at if order.attempt else now
+            next_look_at = None
+            wake_at = earliest(order.attempt.resolve_at if order.attempt else now, *own_due(order))
         case OrderState.UNKNOWN:
             step = min(order.searches, len(timings.unclear_cadence) - 1)
-            next_look_at = wake_at = now + timings.unclear_cadence[step]
+            next_look_at = order.next_look_at if keep_next_look else now + timings.unclear_cadence[step]
+            wake_at = earliest(next_look_at, *own_due(order))
         case OrderState.RECEIVED:
-            next_look_at, wake_at = None, order.wake_at
+            next_look_at, wake_at = None, earliest(try_due_at(order), *own_due(order))
         case _:  # ended
             next_look_at = order.next_look_at if keep_next_look else _look_after_end(order, now, timings, cadence)
             # Of deadlines only the order's own outlast its end.
-            due = [at for deadline in order.deadlines for _, _, at in rungs(order, deadline) if at > now]
-            due += [deadline.value for deadline in order.deadlines if deadline.value > now]
+            due = own_due(order)
             due += [due_at(errand) for errand in order.errands if errand.open]
             wake_at = earliest(next_look_at, *due)
     return order.with_(next_look_at=next_look_at, wake_at=wake_at)
+
+
+def own_due(order: Order) -> list[datetime]:
+    """Give when an order's own deadline is to be told of: its rungs and the deadline itself, also those gone by untold."""
+    standing = [deadline for deadline in order.deadlines if deadline.own and not deadline.missed]
+    return [at for deadline in standing for at in (*(at for _, _, at in rungs(order, deadline)), deadline.value)]
+
+
+def try_at(order: Order, at: datetime | None) -> Order:
+    """Let a received order be tried at an instant; none waits for a person. Its own deadline wakes it all the same."""
+    return order.with_(next_try_at=at, wake_at=earliest(at, *own_due(order)))
+
+
+def try_due_at(order: Order) -> datetime | None:
+    """Say when a received order is to be tried; none while it waits for a person."""
+    if order.hold is not None and order.hold.kind in FOR_A_PERSON:
+        return None
+    # Orders of before `next_try_at` have `wake_at` alone.
+    return order.next_try_at or order.wake_at or order.received_at
 
 
 def _pause(order: Order, now: datetime, cadence: tuple[timedelta, ...]) -> timedelta:

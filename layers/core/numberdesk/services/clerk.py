@@ -20,7 +20,7 @@ from numberdesk.domain.fold import end_with
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Acknowledgement, Change, Errand
 from numberdesk.domain.request import CriteriaItem, InvalidMessageError, read_message
-from numberdesk.domain.schedule import schedule
+from numberdesk.domain.schedule import schedule, try_at
 from numberdesk.domain.values import DoneValue, FileValue, Kept
 from numberdesk.domain.words import (
     DELIVERED,
@@ -164,7 +164,9 @@ class Clerk:
             if order.hold is not None and order.hold.kind in FOR_A_PERSON:
                 # It waits for an answer, not for its time: woken, it would only stay due.
                 return Asked(order, (), {})
-            return Asked(order.with_(wake_at=now), (), {})
+            if order.state is OrderState.RECEIVED:
+                return Asked(try_at(order, now), (), {})
+            return Asked(order.with_(next_look_at=now, wake_at=now), (), {})
 
         return self._write(order_id, by, wish, ended_too=True)
 
@@ -201,7 +203,7 @@ class Clerk:
             if order.hold is not None and order.hold.kind is HoldKind.LIMIT and self._doubtful(order, now):
                 # It may have been released and bought after the copy was made: it is looked for first, then cancelled.
                 why = f"it was refused ({reason}), and is looked for before it is cancelled"
-                free = order.with_(hold=None, waiting_for=why, wake_at=now)
+                free = try_at(order.with_(hold=None, waiting_for=why), now)
                 return self._ask(free, [_errand(order, ErrandKind.CANCEL, by, now)], {})
             return Asked(*placing.cancel(order, by, now, refused_because=reason), {})
 
@@ -526,7 +528,7 @@ class Clerk:
             return Asked(order, (), {})
         if ticked.state in FOLLOWED:
             # A look folds what follows from it.
-            return Asked(ticked.with_(wake_at=now), changes, {})
+            return Asked(ticked.with_(next_look_at=now, wake_at=now), changes, {})
         rules = self.desk.rules(order)
         return Asked(schedule(ticked, now, rules.timings, rules.cadence, keep_next_look=True), changes, {})
 

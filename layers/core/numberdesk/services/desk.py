@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
-from numberdesk.domain import ledger, messages
+from numberdesk.domain import deadlines, ledger, messages
 from numberdesk.domain.fold import Rules
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
+from numberdesk.domain.schedule import schedule
 from numberdesk.domain.words import MOVES, ChangeKind, OrderState
 from numberdesk.providers import registry
 from numberdesk.services import aws_errors
@@ -138,6 +139,23 @@ class Desk:
                 self.meter.count("DriftFound", provider=after.provider)
             self.log.info("change", extra={"change": change.kind.value, "state": after.state.value})
         return stored
+
+    def tell_own(self, order: Order, actor: str) -> Order:
+        """Tell what is due of an order's own deadlines, and give the order as it is then. Its provider is not asked.
+
+        Nothing else of it changes: whatever it waits for, it is not turned to earlier.
+
+        Raises:
+            ConflictError: somebody else wrote it. What is due is due still.
+        """
+        now, rules = self.clock.now(), self.rules(order)
+        told, changes = deadlines.tell_own(order, now, rules.timings, rules.zone)
+        if not changes:
+            return order
+        told = schedule(told, now, rules.timings, rules.cadence, keep_next_look=True)
+        after = self.commit(order, told, changes, now, actor)
+        self.wake_soon(after)
+        return after
 
     def tries(self, until: timedelta) -> Iterator[None]:
         """Go round once, and on for as long, with a short pause before each round: others write the order meanwhile.

@@ -21,6 +21,7 @@ from numberdesk.domain.capabilities import Ability, Findability, check
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.request import InvalidMessageError, read_json, read_message, readable_order_id
+from numberdesk.domain.schedule import try_due_at
 from numberdesk.domain.text import paragraph
 from numberdesk.domain.words import FOR_A_PERSON, ChangeKind, HoldKind, OrderState
 from numberdesk.providers import registry
@@ -116,7 +117,14 @@ class Placer:
                 self._refuse(body, [_REUSED], message.order_id, message_id, correlation_id)
                 return
         self.desk.log.append_keys(order_id=order.order_id, correlation_id=order.correlation_id)
-        if order.state is not OrderState.RECEIVED or (order.wake_at or order.received_at) > self.desk.clock.now():
+        try:
+            order = self.desk.tell_own(order, ACTOR)
+        except ConflictError:
+            # It is due still, for what it waits for, too.
+            self.desk.log.info("somebody else wrote the order")
+            return
+        due_at = try_due_at(order)
+        if order.state is not OrderState.RECEIVED or due_at is None or due_at > self.desk.clock.now():
             # Known already, or waiting for its time: the record is followed, this message is done with.
             self.desk.log.info("nothing to place", extra={"state": order.state.value})
             return

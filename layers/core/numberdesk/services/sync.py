@@ -181,6 +181,12 @@ class Syncer:
         if order.forgotten_at is not None:
             # A look or a notification under way while somebody forgot may have kept what was being erased.
             self.desk.store.erase(order.order_id)
+        told = self.desk.tell_own(order, ACTOR)
+        if told is not order:
+            order = told
+            if notification is None and (order.wake_at is None or order.wake_at > self.desk.clock.now()):
+                # It was woken for that alone.
+                return
         if order.state is OrderState.RECEIVED and notification is None:
             # It went back to received since it was woken: placing it is not done here.
             self.desk.send_wake(order)

@@ -1,0 +1,193 @@
+"""An order's own deadline is told on time whatever state the order is in, and nothing else of the order changes by that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from numberdesk.domain.costs import Limits
+from numberdesk.domain.words import ChangeKind, HoldKind, OrderState
+from numberdesk.providers.base import AccountFaultError, RefusedError, SlotBusyError, UnreadableError
+from tests.support.desks import ADesk
+from tests.support.orders import NOW
+
+DEADLINE = NOW + timedelta(hours=2)
+LADDER = {"PT1H": timedelta(hours=1), "PT10M": timedelta(minutes=10)}
+OWN: dict[str, Any] = {
+    "provider": "telesign",
+    "items": [{"criteria": {"country": "DE"}, "quantity": 2}],
+    "requirements": [{"id": "loa", "name": "Letter of authorisation"}],
+    "deadline": DEADLINE.isoformat(),
+    "reminders": list(LADDER),
+}
+SWEEP = timedelta(minutes=1)
+BLOCKED = AccountFaultError("no funds", code="20100")
+READS = ("plan", "find", "observe", "place")
+
+
+def wake_until(desk: ADesk, until: datetime) -> None:
+    """Let all happen that is due until then, as the sweep would."""
+    for _ in range(2000):
+        wake_at = desk.order.wake_at
+        if wake_at is None or wake_at > until:
+            desk.time = until
+            return
+        desk.wake()
+    raise AssertionError("a chain without an end")
+
+
+def told(desk: ADesk) -> list[tuple[str, datetime]]:
+    """What was told of the deadline, and when."""
+    rungs = [(str(entry.data["rung"]), entry.at) for entry in desk.told(ChangeKind.DEADLINE_APPROACHING)]
+    return rungs + [("missed", entry.at) for entry in desk.told(ChangeKind.DEADLINE_MISSED)]
+
+
+def is_told_on_time(desk: ADesk) -> None:
+    due = {"missed": DEADLINE} | {rung: DEADLINE - before for rung, before in LADDER.items()}
+    assert Counter(name for name, _ in told(desk)) == dict.fromkeys(due, 1)
+    for name, at in told(desk):
+        assert due[name] <= at <= due[name] + SWEEP
+
+
+def test_order_that_is_held_for_a_person_is_reminded_of_and_stays_held() -> None:
+    desk = ADesk(limits=Limits(numbers_per_order=1))
+    desk.place(**OWN)
+    hold, calls = desk.order.hold, list(desk.carrier.calls)
+    assert hold is not None
+    assert hold.kind is HoldKind.LIMIT
+    wake_until(desk, DEADLINE + timedelta(hours=1))
+    is_told_on_time(desk)
+    assert (desk.stands(), desk.order.hold, desk.carrier.calls) == (OrderState.RECEIVED, hold, calls)
+    assert desk.order.wake_at is None
+    reminder, _ = desk.told(ChangeKind.DEADLINE_APPROACHING)
+    [missed] = desk.told(ChangeKind.DEADLINE_MISSED)
+    for text in (reminder.message, missed.message):
+        assert "held and not placed: a limit on spending" in text
+        assert "Release it or refuse it" in text
+
+
+def test_order_of_a_blocked_account_is_reminded_of_and_not_tried_earlier() -> None:
+    desk, other = (ADesk() for _ in range(2))
+    for it, fields in ((desk, OWN), (other, OWN | {"requirements": [], "deadline": None})):
+        it.carrier.fails["place"] = [BLOCKED] * 2000
+        it.place(**{name: value for name, value in fields.items() if value is not None})
+        wake_until(it, DEADLINE + timedelta(minutes=5))
+    is_told_on_time(desk)
+    assert desk.carrier.calls == other.carrier.calls, "tried no more and no less"
+    assert "not placed yet: the account is blocked" in desk.told(ChangeKind.DEADLINE_MISSED)[0].message
+
+
+def test_order_whose_purchase_is_unknown_is_reminded_of() -> None:
+    desk = ADesk()
+    desk.carrier.loses["place"] = 1
+    desk.carrier.fails["find"] = [UnreadableError("HTTP 503")] * 2000
+    desk.place(**OWN)
+    assert desk.stands() is OrderState.UNKNOWN
+    wake_until(desk, DEADLINE + timedelta(minutes=5))
+    is_told_on_time(desk)
+    assert desk.stands() is OrderState.UNKNOWN
+    assert "as which order it was placed" in desk.told(ChangeKind.DEADLINE_MISSED)[0].message
+
+
+def test_deadline_of_an_order_that_waits_for_its_turn_does_not_wait() -> None:
+    desk = ADesk()
+    desk.place(**OWN)
+    desk.wake()
+    desk.carrier.fails["observe"] = [SlotBusyError(timedelta(seconds=59))] * 2000
+    for minute in range(130):
+        desk.time = NOW + timedelta(minutes=minute)
+        if desk.order.wake_at is not None and desk.order.wake_at <= desk.time:
+            desk.wake()
+    is_told_on_time(desk)
+
+
+def test_reminder_that_is_due_when_somebody_asks_for_something_comes_at_once() -> None:
+    desk = ADesk()
+    desk.place(**OWN)
+    desk.wake()
+    desk.time = DEADLINE - LADDER["PT1H"]
+    order = desk.clerk.sync("order-1", "ada")
+    assert order.wake_at is not None
+    assert order.wake_at <= desk.time
+
+
+def test_deadline_told_while_the_order_is_being_placed_leaves_the_purchase_alone() -> None:
+    came_between = 0
+    for point in range(1, 12):
+        desk = ADesk()
+        desk.time = DEADLINE - LADDER["PT10M"] - timedelta(seconds=5)
+
+        def wake(desk: ADesk = desk) -> None:
+            nonlocal came_between
+            if desk.store.orders and desk.stands() is OrderState.PLACING:
+                came_between += 1
+                assert desk.order.wake_at == DEADLINE - LADDER["PT10M"]
+                desk.wake()
+
+        desk.do_at = {point: wake}
+        desk.place(**OWN)
+        assert (len(desk.carrier.bought), desk.stands()) == (1, OrderState.PENDING)
+        wake_until(desk, DEADLINE)
+        assert Counter(name for name, _ in told(desk)) == {"PT1H": 1, "PT10M": 1, "missed": 1}
+    assert came_between
+
+
+MISHAPS: dict[str, dict[str, list[Exception]]] = {
+    "none": {},
+    "blocked": {name: [BLOCKED] * 50 for name in READS},
+    "unreadable": {name: [UnreadableError("HTTP 503")] * 50 for name in READS},
+    "its turn is far off": {name: [SlotBusyError(timedelta(seconds=50))] * 50 for name in READS},
+    "gone": {"place": [RefusedError("taken", numbers_gone=True)]},
+}
+
+
+@given(
+    limit=st.sampled_from([None, 1]),
+    path=st.lists(
+        st.tuples(st.integers(0, 40), st.sampled_from([*MISHAPS, "lost", "released", "not placed"])),
+        max_size=8,
+    ),
+)
+def test_whatever_path_an_order_takes_each_rung_is_told_once_and_on_time(
+    limit: int | None, path: list[tuple[int, str]]
+) -> None:
+    desk = ADesk(limits=Limits(numbers_per_order=limit))
+    happens(desk, path[0][1] if path else "none")
+    desk.place(**OWN)
+    at = NOW
+    for minutes, what in path:
+        at = min(at + timedelta(minutes=minutes), DEADLINE)
+        wake_until(desk, at)
+        happens(desk, what)
+    wake_until(desk, DEADLINE + timedelta(minutes=5))
+    if desk.stands() not in (OrderState.FAILED, OrderState.CANCELLED):
+        is_told_on_time(desk)
+
+
+def happens(desk: ADesk, what: str) -> None:
+    """Let something happen to the carrier, or a person decide."""
+    desk.carrier.fails = {name: list(errors) for name, errors in MISHAPS.get(what, {}).items()}
+    order = desk.store.orders.get("order-1")
+    match what:
+        case "lost":
+            desk.carrier.loses["place"] = 1
+            desk.carrier.fails["find"] = [UnreadableError("HTTP 503")] * 50
+        case "released" if order is not None and order.hold is not None and order.hold.kind is HoldKind.LIMIT:
+            desk.clerk.release("order-1", "ada")
+        case "not placed" if order is not None and order.state is OrderState.UNKNOWN:
+            desk.clerk.resolve_not_placed("order-1", "ada", place_again=True)
+
+
+def test_what_was_recorded_before_there_was_a_time_to_try_is_still_tried() -> None:
+    """A received order of an earlier version has `wake_at` alone."""
+    desk = ADesk()
+    desk.carrier.fails["plan"] = [UnreadableError("HTTP 503")]
+    desk.place(**OWN)
+    wake_at = desk.order.wake_at
+    desk.store.orders["order-1"] = desk.order.with_(next_try_at=None)
+    desk.wake()
+    assert (desk.time, desk.stands()) == (wake_at, OrderState.PENDING)

@@ -709,6 +709,35 @@ class StoreContract:
             store.keep_event(event, order_id, expires_at=START + timedelta(days=90))
         assert [it.event for it in store.kept_events(order_id, DAY, after=None, limit=9).items] == [event]
 
+    def test_event_of_no_order_is_kept_once_a_day_however_often_it_comes(self, store: Store) -> None:
+        def keep(came: datetime, account: str = "default") -> None:
+            event = RawEvent("e-1", "callfire", account, came, "00ff")
+            store.keep_event(event, None, expires_at=came + timedelta(days=90))
+
+        def kept(day: str) -> list[tuple[str, datetime]]:
+            page = store.kept_events(None, day, after=None, limit=9)
+            return [(it.event.account, it.event.received_at) for it in page.items]
+
+        for minutes in (0, 0, 1, 2):
+            keep(START + timedelta(minutes=minutes))
+        keep(START + timedelta(minutes=3), "second")
+        assert kept(DAY) == [("default", START), ("second", START + timedelta(minutes=3))]
+        tomorrow = START + timedelta(days=1)
+        keep(tomorrow)
+        assert kept(f"{tomorrow:%Y-%m-%d}") == [("default", tomorrow)]
+
+    def test_receipt_is_read_as_it_was_written_first(self, store: Store) -> None:
+        order = create(store)
+        first, again = (Receipt("e-1", "number_order.complete", START + timedelta(minutes=it)) for it in (0, 1))
+        assert store.receipt("order-1", "e-1") is None
+        store.put_receipt("order-1", first)
+        store.put_receipt("order-1", again)
+        assert store.receipt("order-1", "e-1") == first
+        assert store.receipt("order-2", "e-1") is None
+        assert store.get("order-1") == order
+        store.commit(order, order.with_(version=order.version + 1), [], receipts=[again])
+        assert store.receipt("order-1", "e-1") == again
+
     def test_event_without_its_body_is_kept_too(self, store: Store) -> None:
         event = RawEvent("e-1", "callfire", "default", START, "00ff")
         store.keep_event(event, None, expires_at=START + timedelta(days=90))

@@ -205,8 +205,19 @@ class MemoryStore:
     def order_of_reference(self, reference: str) -> str | None:
         return self.references.get(reference)
 
+    def receipt(self, order_id: str, event_id: str) -> Receipt | None:
+        return self.receipts.get((order_id, event_id))
+
+    def put_receipt(self, order_id: str, receipt: Receipt) -> None:
+        self.receipts.setdefault((order_id, receipt.event_id), receipt)
+
     def keep_event(self, event: RawEvent, order_id: str | None, *, expires_at: datetime) -> None:
         assert expires_at > event.received_at
+        if order_id is None and any(
+            owner is None and _unmatched(it) == _unmatched(event) and it.received_at != event.received_at
+            for owner, it in self.events
+        ):
+            return
         if (order_id, event) not in self.events:
             self.events.append((order_id, event))
 
@@ -442,6 +453,10 @@ def _page(found: Iterable[tuple[str, T]], after: str | None, limit: int, *, newe
         reverse=newest_first,
     )
     return Page(tuple(item for _, item in rest[:limit]), rest[limit - 1][0] if len(rest) > limit else None)
+
+
+def _unmatched(event: RawEvent) -> tuple[str, str, str, str]:
+    return instant_text(event.received_at)[:10], event.provider, event.account, event.event_id
 
 
 def _locks(order: Order) -> set[tuple[str, str, str]]:

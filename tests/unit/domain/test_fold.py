@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import pytest
 from hypothesis import given
@@ -279,13 +279,15 @@ def test_look_that_is_put_off_is_due_when_asked_for_and_nothing_else_is_due_late
     assert due is not None
     for seconds, told_ended in asked:
         at = NOW + timedelta(seconds=seconds)
-        order = put_off(order, at, RULES.timings, told_ended=told_ended)
+        order = put_off(order, at, NOW, RULES.timings, told_ended=told_ended)
         due = min(due, at)
         assert order.wake_at == due
         assert min(order.hint_looks) <= at
     # However many ask: one look for all, and the few that follow where an end was told of.
     assert len(order.hint_looks) <= 10
+    apart = [two - one for one, two in pairwise(order.hint_looks)]
+    assert all(it >= RULES.timings.hint_distance for it in apart)
     at = NOW + timedelta(hours=2)
-    once = put_off(order, at, RULES.timings, told_ended=True)
-    assert put_off(once, at, RULES.timings, told_ended=True) == once
-    assert put_off(once, at, RULES.timings, told_ended=False) == once
+    once = put_off(order, at, NOW, RULES.timings, told_ended=True)
+    assert put_off(once, at, NOW, RULES.timings, told_ended=True) is once
+    assert put_off(once, at, NOW, RULES.timings, told_ended=False) is once

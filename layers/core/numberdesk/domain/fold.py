@@ -30,7 +30,7 @@ from numberdesk.domain.words import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime, timedelta
     from zoneinfo import ZoneInfo
 
@@ -86,6 +86,8 @@ def fold(
         silent: the provider sends notifications and none asked for this look: an extension or a cancellation that it finds
             was not told by anybody.
     """
+    # A look that was put off is asked for by a notification, too.
+    silent = silent and not order.hint_looks
     new_comments = tuple(comment for comment in snapshot.comments if comment.id not in order.comments_seen)
     # Kept anew, too: those that were read meanwhile.
     turned = tuple(
@@ -99,7 +101,8 @@ def fold(
         look_began_at=began_at,
         unreadable_since=None,
         not_understood_since=(order.not_understood_since or began_at) if snapshot.unknown_words else None,
-        hint_looks=tuple(at for at in order.hint_looks if at > now),
+        # One that came due while this look was under way may stand for a notification that came after it began.
+        hint_looks=tuple(at for at in order.hint_looks if at > began_at),
         comments_seen=(*order.comments_seen, *(comment.id for comment in new_comments)),
         comments_unread=tuple(it for it in dict.fromkeys((*order.comments_unread, *unread)) if it not in read),
         sub_orders=_merge_sub_orders(order, snapshot),
@@ -141,7 +144,7 @@ def fold(
     asked, state, more = _hold_unread(asked, snapshot, state)
     changes += more
     # A notification of the end may be ahead of what the provider shows: the looks that it asked for find nothing untold.
-    asked, more = _move(asked, state, snapshot, missed=missed, now=now, silent=silent and not order.hint_looks)
+    asked, more = _move(asked, state, snapshot, missed=missed, now=now, silent=silent)
     changes += more
     if asked.ended:
         asked, closed = errands.close(asked, now)
@@ -151,8 +154,8 @@ def fold(
     changes += reminders
     asked = asked.with_(look_step=0 if changes else order.look_step + 1)
     if told_ended and not asked.ended:
-        looks = {*asked.hint_looks, *(now + pause for pause in rules.timings.hint_looks)}
-        asked = asked.with_(hint_looks=tuple(sorted(looks)))
+        looks = (*asked.hint_looks, *(now + pause for pause in rules.timings.hint_looks))
+        asked = asked.with_(hint_looks=_spaced(looks, rules.timings))
     return Folded(schedule(asked, now, rules.timings, rules.cadence), tuple(changes), new_comments + turned)
 
 
@@ -185,12 +188,22 @@ def end_with(order: Order, values: Sequence[str], by: str, now: datetime, rules:
 
 
 def fold_unreadable(
-    order: Order, *, began_at: datetime, now: datetime, rules: Rules, retry_after: timedelta | None = None
+    order: Order,
+    *,
+    began_at: datetime,
+    now: datetime,
+    rules: Rules,
+    retry_after: timedelta | None = None,
+    hinted: bool = False,
 ) -> Folded:
-    """Fold a look that could not read the provider: nothing is known anew, and a reminder may be due all the same."""
+    """Fold a look that could not read the provider: nothing is known anew, and a reminder may be due all the same.
+
+    What a notification asked for (`hinted`) is made good soon, whatever the pause between looks has grown to.
+    """
+    soon = [now + pause for pause in rules.timings.hint_looks] if hinted and not order.ended else []
     seen = order.with_(
         unreadable_since=order.unreadable_since or began_at,
-        hint_looks=tuple(at for at in order.hint_looks if at > now),
+        hint_looks=_spaced((*(at for at in order.hint_looks if at > now), *soon), rules.timings),
         deadlines=tuple(
             deadline
             if deadline.own
@@ -210,12 +223,37 @@ def fold_unreadable(
     return Folded(seen, tuple(changes))
 
 
-def put_off(order: Order, at: datetime, timings: Timings, *, told_ended: bool) -> Order:
-    """Let the look that a notification asks for be due later, or with another that is due before. What was due stays due."""
-    first = min((at, *order.hint_looks))
+def hint_due_at(order: Order, now: datetime, timings: Timings) -> datetime:
+    """Say when the look is due that a notification asks for: now, or when the last one such is long enough ago."""
+    if order.hinted_at is None:
+        return now
+    return max(now, order.hinted_at + timings.hint_distance)
+
+
+def put_off(order: Order, at: datetime, now: datetime, timings: Timings, *, told_ended: bool) -> Order:
+    """Let the look that a notification asks for be due later, or with another that is still to come. What was due stays due.
+
+    The very same order where nothing changes by that: looks to come are all that it asks for.
+    """
+    # One that is due already may be under way: it need not have begun since the notification came. `wake_at` keeps it.
+    ahead = [look for look in order.hint_looks if look > now]
+    first = min((at, *ahead))
     more = timings.hint_looks if told_ended and not order.ended else ()
-    looks = {*order.hint_looks, first, *(first + pause for pause in more)}
-    return order.with_(hint_looks=tuple(sorted(looks))[:10], wake_at=earliest(order.wake_at, first))
+    looks = _spaced((*ahead, first, *(first + pause for pause in more)), timings)
+    wake_at = earliest(order.wake_at, first)
+    if (looks, wake_at) == (order.hint_looks, order.wake_at):
+        return order
+    hinted_at = max(first, order.hinted_at) if order.hinted_at else first
+    return order.with_(hint_looks=looks, hinted_at=hinted_at, wake_at=wake_at)
+
+
+def _spaced(looks: Iterable[datetime], timings: Timings) -> tuple[datetime, ...]:
+    """Leave out looks that notifications ask for where another comes shortly before."""
+    kept: list[datetime] = []
+    for at in sorted(set(looks)):
+        if not kept or at - kept[-1] >= timings.hint_distance:
+            kept.append(at)
+    return tuple(kept[:10])
 
 
 def _merge_sub_orders(order: Order, snapshot: Snapshot) -> tuple[SubOrder, ...]:

@@ -332,6 +332,8 @@ class Order(Record):
     next_look_at: Instant | None = None
     hint_looks: tuple[Instant, ...] = ()
     """Further looks that a notification asked for."""
+    hinted_at: Instant | None = None
+    """When a notification last led to a look, or will."""
     wake_at: Instant | None = None
     """The least of all that is due; none while nothing is."""
 

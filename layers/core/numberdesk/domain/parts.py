@@ -85,7 +85,7 @@ def fold(before: Order, order: Order, now: datetime, *, silent: bool) -> list[Ch
         # The end of the whole tells it.
         return []
     return [
-        _ended(order, sub_order.id, now, silent=silent and not before.hint_looks)
+        _ended(order, sub_order.id, now, silent=silent)
         for sub_order in order.sub_orders
         if undelivered(order, sub_order.id) and not over(before, sub_order.id)
     ]

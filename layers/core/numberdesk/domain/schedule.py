@@ -60,7 +60,7 @@ def schedule(
         case OrderState.UNKNOWN:
             step = min(order.searches, len(timings.unclear_cadence) - 1)
             next_look_at = order.next_look_at if keep_next_look else now + timings.unclear_cadence[step]
-            wake_at = earliest(next_look_at, *own_due(order))
+            wake_at = earliest(next_look_at, *(at for at in order.hint_looks if at > now), *own_due(order))
         case OrderState.RECEIVED:
             next_look_at, wake_at = None, earliest(try_due_at(order), *own_due(order))
         case _:  # ended
@@ -68,7 +68,7 @@ def schedule(
             # Of deadlines only the order's own outlast its end.
             due = own_due(order)
             due += [due_at(errand) for errand in order.errands if errand.open]
-            wake_at = earliest(next_look_at, *due)
+            wake_at = earliest(next_look_at, *order.hint_looks, *due)
     return order.with_(next_look_at=next_look_at, wake_at=wake_at)
 
 

@@ -38,6 +38,8 @@ class Timings(Record):
     """Pauses between looks, by provider, in place of the provider's own."""
     hint_looks: tuple[Positive, ...] = (timedelta(seconds=2), timedelta(seconds=10), timedelta(seconds=60))
     """Further looks after a notification said more than the look showed."""
+    hint_distance: Positive = timedelta(seconds=5)
+    """The least time between two looks at one order that notifications ask for."""
     ended_looks: tuple[Positive, ...] = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
     """When an ended order is looked at again, counted from its end."""
     unreadable_grace: Positive = timedelta(minutes=15)

@@ -66,7 +66,7 @@ class ClaimedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """That a notification was taken in. Recorded once; never prevents a look."""
+    """That a notification was taken in. One that is known asks for no further look, unless its first one came to nothing."""
 
     event_id: str
     event_type: str
@@ -239,8 +239,14 @@ class Store(Protocol):
     def order_of_reference(self, reference: str) -> str | None:
         """Whose order our reference is."""
 
+    def receipt(self, order_id: str, event_id: str) -> Receipt | None:
+        """Read the receipt of a notification; none where it never came."""
+
+    def put_receipt(self, order_id: str, receipt: Receipt) -> None:
+        """Write a receipt without a change of its order; nothing where there is one."""
+
     def keep_event(self, event: RawEvent, order_id: str | None, *, expires_at: datetime) -> None:
-        """Keep a notification under its order, or as unmatched."""
+        """Keep a notification under its order, or as unmatched: then once a day, however often it comes."""
 
     def comment(self, order_id: str, comment_id: str) -> str | None:
         """Read a reviewer's comment; none where it was erased."""

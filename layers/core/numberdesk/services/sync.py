@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from numberdesk.domain import answers, errands, gate, messages, placing
 from numberdesk.domain.capabilities import Ability, Findability
-from numberdesk.domain.fold import Folded, fold, fold_unreadable, put_off
+from numberdesk.domain.fold import Folded, fold, fold_unreadable, hint_due_at, put_off
 from numberdesk.domain.market import OnOrder, Owned
 from numberdesk.domain.profile import ProfileKey
 from numberdesk.domain.schedule import schedule
@@ -112,7 +112,9 @@ class Syncer:
             if order is not None and order.forgotten_at is not None:
                 # What was erased does not come back with the next notification.
                 named = RawEvent(**{**_fields(named), "body": None})
-            self._keep(named, order_id, reason="" if order_id else "no order of ours")
+            if order_id is None or self.desk.store.receipt(order_id, hint.event_id) is None:
+                # One that is known was kept when it came first.
+                self._keep(named, order_id, reason="" if order_id else "no order of ours")
             if order_id is not None:
                 receipt = Receipt(hint.event_id, hint.event_type, received_at)
                 self._look(order_id, notification=Notification(receipt, hint.says_ended))
@@ -154,10 +156,10 @@ class Syncer:
                 return
             self.desk.log.append_keys(order_id=order_id, correlation_id=order.correlation_id)
             try:
-                if notification is not None and wait is not None:
-                    self._put_off(order, notification, wait)
+                if notification is None:
+                    self._step(order, None)
                 else:
-                    self._step(order, notification)
+                    self._notified(order, notification, wait)
             except SlotBusyError as busy:
                 if notification is None:
                     raise
@@ -168,16 +170,43 @@ class Syncer:
             return
         raise ConflictError
 
-    def _put_off(self, order: Order, notification: Notification, wait: timedelta) -> None:
-        """Record a notification, and that it asks for a look later. Sent round until then, it would be a chain without an end."""
-        now = self.desk.clock.now()
-        later = put_off(order, now + wait, self.desk.timings, told_ended=notification.says_ended)
-        after = self.desk.commit(order, later, (), now, ACTOR, receipts=[notification.receipt])
+    def _notified(self, order: Order, notification: Notification, wait: timedelta | None) -> None:
+        """Act on a notification: look now, or have it looked at later, or only record it.
+
+        One that is known, and was looked after, asks for nothing. Looks that notifications ask for come no closer than
+        `hint_distance`: however many come, the last of them is followed by a look. Sent round until then, they would be a chain
+        without an end.
+        """
+        store, receipt, now = self.desk.store, notification.receipt, self.desk.clock.now()
+        known = store.receipt(order.order_id, receipt.event_id)
+        if known is not None and _is_seen_to(order, known):
+            return
+        if order.forgotten_at is not None:
+            # Kept while somebody forgot: what was being erased does not come back.
+            store.erase(order.order_id)
+        unclear = order.state is OrderState.UNKNOWN or placing.overdue(order, now)
+        if not unclear and (order.provider_order_id is None or _is_seen_since(order, notification)):
+            # Nothing to look at yet, or looked at since it came.
+            store.put_receipt(order.order_id, receipt)
+            return
+        at = hint_due_at(order, now, self.desk.timings)
+        if wait is not None:
+            at = max(at, now + wait)
+        if at <= now:
+            self._step(order, notification)
+            return
+        later = put_off(order, at, now, self.desk.timings, told_ended=notification.says_ended)
+        if later is order:
+            store.put_receipt(order.order_id, receipt)
+            return
+        after = self.desk.commit(order, later, (), now, ACTOR, receipts=[receipt])
         if after.wake_at != order.wake_at:
             self.desk.wake_soon(after)
 
     def _step(self, order: Order, notification: Notification | None) -> None:
         receipts = [notification.receipt] if notification else []
+        if notification is not None:
+            order = order.with_(hinted_at=self.desk.clock.now())
         if order.forgotten_at is not None:
             # A look or a notification under way while somebody forgot may have kept what was being erased.
             self.desk.store.erase(order.order_id)
@@ -197,15 +226,8 @@ class Syncer:
         if errands.due(order, self.desk.clock.now()) and (order.state in FOLLOWED or order.ended):
             # Also of an order that is over: a spare purchase is cancelled, a number given back.
             order = self.errands.run(order, ACTOR)
-        seen_since = (
-            order.look_began_at is not None
-            and notification is not None
-            and notification.receipt.received_at < order.look_began_at
-            # One that says more than that look showed came before the provider's own answer did.
-            and (order.ended or not notification.says_ended)
-        )
-        if order.provider_order_id is None or seen_since:
-            # Nothing to look at yet, or looked at since it came: it is recorded, and that is all.
+        if order.provider_order_id is None:
+            # Nothing to look at yet.
             self._commit(order, Folded(order, ()), receipts)
             return
         self._observe(order, notification, receipts)
@@ -233,7 +255,8 @@ class Syncer:
             self.desk.meter.count("LooksFailed")
             self.desk.log.warning("look failed", extra={"provider": order.provider, "error": str(error)})
             now = self.desk.clock.now()
-            folded = fold_unreadable(order, began_at=began_at, now=now, rules=rules, retry_after=held)
+            hinted = notification is not None and held is None
+            folded = fold_unreadable(order, began_at=began_at, now=now, rules=rules, retry_after=held, hinted=hinted)
         else:
             self.desk.meter.count("Looks")
             folded = fold(
@@ -387,6 +410,23 @@ class Syncer:
         )
         self.desk.wake_soon(after)
         return after
+
+
+def _is_seen_to(order: Order, known: Receipt) -> bool:
+    """Whether a notification that came before led to what it asked for: a look, or with nothing to look at its receipt."""
+    return order.provider_order_id is None or (
+        order.look_began_at is not None and order.look_began_at >= known.received_at
+    )
+
+
+def _is_seen_since(order: Order, notification: Notification) -> bool:
+    """Whether a look that began since a notification came saw what it tells of."""
+    return (
+        order.look_began_at is not None
+        and notification.receipt.received_at < order.look_began_at
+        # One that says more than that look showed came before the provider's own answer did.
+        and (order.ended or not notification.says_ended)
+    )
 
 
 def _hint(fields: dict[str, Any]) -> Hint:

@@ -24,7 +24,7 @@ from numberdesk.domain.profile import Profile, Upload
 from numberdesk.domain.request import OrderMessage, Request
 from numberdesk.domain.values import Kept
 from numberdesk.domain.words import AssetState
-from numberdesk.services.ports import Holding, Inventory, KeptComment, KeptEvent, RawEvent, Unpublished
+from numberdesk.services.ports import Holding, Inventory, KeptComment, KeptEvent, RawEvent, Receipt, Unpublished
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Reservation
     from numberdesk.domain.profile import ProfileKey
     from numberdesk.domain.snapshot import CommentSeen
-    from numberdesk.services.ports import Receipt
 
 WAKE_SHARDS = 8
 UNPUBLISHED_SHARDS = 4
@@ -202,6 +201,22 @@ def receipt_item(order_id: str, receipt: Receipt) -> Item:
         "sk": f"RECEIPT#{receipt.event_id}",
         "event_type": receipt.event_type,
         "received_at": instant_text(receipt.received_at),
+    }
+
+
+def receipt_of_item(item: Item) -> Receipt:
+    """Read a receipt."""
+    return Receipt(str(item["sk"]).removeprefix("RECEIPT#"), item["event_type"], instant(item["received_at"]))
+
+
+def unmatched_item(event: RawEvent, expires_at: datetime) -> Item:
+    """Make the mark of a notification that belongs to no order: it is kept once a day."""
+    came = instant_text(event.received_at)
+    return {
+        "pk": f"RECEIPTS#{came[:10]}",
+        "sk": f"RECEIPT#{event.provider}#{event.account}#{event.event_id[:EVENT_ID_LENGTH]}",
+        "received_at": came,
+        "expires_at": int(expires_at.timestamp()),
     }
 
 

@@ -14,6 +14,7 @@
     file of an order          ORDER#<order id>                     PERSONAL#UPLOAD#<file id>
     raw event                 ORDER#<order id>                     PERSONAL#EVENT#<when it came>#<event id>    expires
     raw event of no order     UNMATCHED#<day it came>              PERSONAL#EVENT#<when it came>#<event id>    expires
+    that it was kept          RECEIPTS#<day it came>               RECEIPT#<provider>#<account>#<event id>     expires
     profile                   PROFILES#<provider>                  PERSONAL#<account>#<country>#<number type>
     file of a profile         UPLOADS#<2 of its id's SHA-256>      PERSONAL#UPLOAD#<file id>
     claim of a purchase       CLAIM#<provider>#<account>#<id>      CLAIM
@@ -119,6 +120,7 @@ from numberdesk.storage.items import (
     profile_key,
     profile_of_item,
     receipt_item,
+    receipt_of_item,
     request_item,
     row_item,
     spent_of_item,
@@ -127,6 +129,7 @@ from numberdesk.storage.items import (
     sums_expire,
     sums_key,
     unmarshal,
+    unmatched_item,
     unnamed,
     unpublished_of_item,
     upload_item,
@@ -508,8 +511,22 @@ class Table:
         """Read an order's ledger in its order; refusals of messages last."""
         return self._page((f"ORDER#{order_id}", "LEDGER#"), after, limit, entry_of_item)
 
+    def receipt(self, order_id: str, event_id: str) -> Receipt | None:
+        """Read the receipt of a notification."""
+        item = self._get((f"ORDER#{order_id}", f"RECEIPT#{event_id}"))
+        return receipt_of_item(item) if item else None
+
+    def put_receipt(self, order_id: str, receipt: Receipt) -> None:
+        """Write a receipt without a change of its order, once."""
+        self._put_if(receipt_item(order_id, receipt), "attribute_not_exists(pk)")
+
     def keep_event(self, event: RawEvent, order_id: str | None, *, expires_at: datetime) -> None:
-        """Keep a notification under its order, or as unmatched. The same one again overwrites itself."""
+        """Keep a notification under its order, or as unmatched: then once a day. The same delivery again overwrites itself."""
+        if order_id is None:
+            mark = unmatched_item(event, expires_at)
+            condition = "attribute_not_exists(pk) OR received_at = :mine"
+            if not self._put_if(mark, condition, {":mine": mark["received_at"]}):
+                return
         self._ask("put_item", TableName=self._name, Item=marshal(event_item(event, order_id, expires_at)))
 
     def kept_events(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptEvent]:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain import errands, messages, parts
+from numberdesk.domain import errands, messages, parts, steady
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import OWN, Change, Deadline, Errand
 from numberdesk.domain.request import parse_duration
+from numberdesk.domain.steady import Turn
 from numberdesk.domain.words import ChangeKind, ErrandKind, RequirementState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-    from datetime import datetime, timedelta
+    from datetime import timedelta
     from zoneinfo import ZoneInfo
 
-    from numberdesk.domain.order import Order, Requirement
+    from pydantic import JsonValue
+
+    from numberdesk.domain.order import Order, Requirement, Watch
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import DeadlinesSeen, Snapshot
+
+
+MISSED = "missed"
+"""Among what was fired of an unstable deadline: that it passed need not be told again."""
 
 
 def fold(order: Order, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> tuple[Order, list[Change]]:
@@ -35,6 +43,14 @@ def fold(order: Order, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> tup
     for sub_order_id in sub_orders:
         known = [deadline for deadline in theirs if deadline.sub_order_id == sub_order_id]
         undelivered = parts.undelivered(order, sub_order_id)
+        held = None
+        if parts.goes_on(order) and (sub_order_id in seen or parts.over(order, sub_order_id)):
+            # Where nothing is open nothing is due, whatever it is.
+            due = () if parts.over(order, sub_order_id) else seen[sub_order_id].values
+            order, total, held = _steadied(order, sub_order_id, known, dict(due), total, now, zone, changes)
+        if held is not None:
+            standing += [_miss(order, deadline, now, zone, changes) for deadline in held]
+            continue
         if undelivered and not parts.goes_on(order):
             standing += [_miss(order, deadline, now, zone, changes) for deadline in known]
         elif parts.goes_on(order) and parts.over(order, sub_order_id):
@@ -59,6 +75,108 @@ def fold(order: Order, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> tup
                 for deadline in known
             ]
     return order.with_(deadlines=tuple(standing), deadline_count=total), changes
+
+
+def _thing(sub_order_id: str) -> str:
+    return f"deadline/{sub_order_id}"
+
+
+def _steadied(
+    order: Order,
+    sub_order_id: str,
+    known: list[Deadline],
+    due: dict[datetime, int],
+    total: int,
+    now: datetime,
+    zone: ZoneInfo,
+    changes: list[Change],
+) -> tuple[Order, int, list[Deadline] | None]:
+    """Note the deadlines that a sub order is shown with. Where they flicker, give the one that is kept; else none."""
+    shown, was = [instant_text(value) for value in due], [instant_text(it.value) for it in known]
+    order, watch, turn = steady.read(order, _thing(sub_order_id), was, shown, now)
+    if turn is Turn.STEADY:
+        changes += steady.told(turn, "deadline", {"sub_order_id": sub_order_id, "values": [*shown]}, "")
+    if watch is None or not watch.unstable:
+        return order, total, None
+    if turn is Turn.UNSTABLE:
+        total += not known
+        held = _become_unstable(order, sub_order_id, known, watch, due, str(total), now, zone, changes)
+    elif known:
+        order, held = _hold(order, known[0], watch, due, now)
+    else:
+        return order, total, []
+    return order, total, [held]
+
+
+def _possible(watch: Watch, now: datetime) -> list[datetime]:
+    """Give the values that may hold: of those read lately all that are ahead; where none is, those read just now."""
+    values = sorted(datetime.fromisoformat(value) for value in watch.recent)
+    ahead = [value for value in values if value > now]
+    return ahead or [value for value in values if instant_text(value) in watch.shown]
+
+
+def _become_unstable(
+    order: Order,
+    sub_order_id: str,
+    known: list[Deadline],
+    watch: Watch,
+    due: dict[datetime, int],
+    new_id: str,
+    now: datetime,
+    zone: ZoneInfo,
+    changes: list[Change],
+) -> Deadline:
+    """Let one deadline stand for all that a sub order is shown with in turn: the earliest. That is told once."""
+    values = _possible(watch, now)
+    value, numbers = values[0], sum(due.values())
+    if known:
+        first, *others = sorted(known, key=lambda deadline: deadline.value)
+        held = first.model_copy(update={"unstable": True, "confirmed_at": now, "unread_since": None})
+        if first.value != value:
+            again = {"value": value, "version": first.version + 1, "fired": (), "missed": False}
+            held = held.model_copy(update=again | {"numbers": numbers or first.numbers})
+        changes += [
+            _change(ChangeKind.DEADLINE_ERASED, it, messages.deadline_erased(order, it, zone, others=True))
+            for it in others
+        ]
+    else:
+        held = Deadline(
+            id=new_id,
+            sub_order_id=sub_order_id,
+            version=1,
+            value=value,
+            numbers=numbers,
+            confirmed_at=now,
+            unstable=True,
+        )
+        changes.append(_change(ChangeKind.DEADLINE_SET, held, messages.deadline_set(order, held, zone)))
+    told = messages.deadline_unstable(order, held, values, zone)
+    data: dict[str, JsonValue] = {**_data(held), "values": [instant_text(it) for it in values]}
+    changes += steady.told(Turn.UNSTABLE, "deadline", data, told)
+    return held
+
+
+def _hold(
+    order: Order, held: Deadline, watch: Watch, due: dict[datetime, int], now: datetime
+) -> tuple[Order, Deadline]:
+    """Let an unstable deadline follow the earliest value that may hold; nothing of that is told.
+
+    Where that is a later one, since the earlier passed or was not read for long, reminders begin anew, a few times a day.
+    """
+    values = _possible(watch, now)
+    read = {"confirmed_at": now, "unread_since": None, "numbers": sum(due.values()) or held.numbers}
+    fields: dict[str, object] = {}
+    passed = held.value <= now and instant_text(held.value) in watch.shown
+    if passed and not held.missed and MISSED not in held.fired:
+        # It passed, and stands there still: that is told before a later one takes its place.
+        return order, held.model_copy(update=read)
+    if values and values[0] > held.value:
+        order, again = steady.arm(order, _thing(held.sub_order_id), now)
+        fired = () if again else tuple(dict.fromkeys((*held.fired, MISSED)))
+        fields = {"value": values[0], "version": held.version + again, "fired": fired, "missed": False}
+    elif values:
+        fields = {"value": values[0]}
+    return order, held.model_copy(update=read | fields)
 
 
 def set_own(order: Order, value: datetime, now: datetime, zone: ZoneInfo) -> tuple[Order, list[Change]]:
@@ -208,6 +326,8 @@ def _miss(order: Order, deadline: Deadline, now: datetime, zone: ZoneInfo, chang
         or (deadline.unread_since is not None and not parts.undelivered(order, deadline.sub_order_id))
     ):
         return deadline
+    if MISSED in deadline.fired:
+        return deadline.model_copy(update={"missed": True})
     told = _change(ChangeKind.DEADLINE_MISSED, deadline, messages.deadline_missed(order, deadline, zone), people=True)
     changes.append(told.model_copy(update={"key": f"deadline/{deadline.id}/{deadline.version}/missed"}))
     return deadline.model_copy(update={"missed": True})

@@ -6,10 +6,11 @@ derived from them, and absence from one answer never means deletion.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import comments, costs, deadlines, errands, messages, parts, requirements
+from numberdesk.domain import comments, costs, deadlines, errands, messages, parts, requirements, steady
 from numberdesk.domain.fitting import misfit
 from numberdesk.domain.order import Asset, AssetRequirement, Change, SubOrder, earliest
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
@@ -19,6 +20,7 @@ from numberdesk.domain.text import joined
 from numberdesk.domain.words import (
     DELIVERED,
     ENDED,
+    FOLLOWED,
     MOVES,
     OPEN_ASSETS,
     AssetKind,
@@ -42,6 +44,7 @@ _MOST_WORDS_TOLD = 50
 _MORE_WORDS = "(more)"
 """The field under which is told that there are more words than are told."""
 _FIRST = 20
+_READ = ("read", "unread")
 _LOST = frozenset({Phase.CANCELLED, Phase.FAILED, Phase.DELETED})
 _NOTHING_DELIVERED = frozenset({OrderState.FAILED, OrderState.CANCELLED})
 
@@ -137,11 +140,14 @@ def fold(
         else change
         for change in deadlines.judge(more, asked, quiet, silent=silent)
     ]
-    changes += parts.fold(order, asked, now, silent=silent)
+    asked, more = parts.fold(order, asked, now, silent=silent)
+    changes += more
     asked, heard = comments.fold(asked, snapshot, new_comments, now, rules.timings)
     changes += heard
     state, missed = _derive(asked, snapshot, now)
-    asked, state, more = _hold_unread(asked, snapshot, state)
+    asked, state, more = _hold_unread(asked, snapshot, state, now)
+    changes += more
+    asked, state, more = _hold_state(asked, state, now)
     changes += more
     # A notification of the end may be ahead of what the provider shows: the looks that it asked for find nothing untold.
     asked, more = _move(asked, state, snapshot, missed=missed, now=now, silent=silent)
@@ -152,7 +158,8 @@ def fold(
         changes += [*closed, *heard]
     asked, reminders = deadlines.remind(asked, now, rules.timings, rules.zone)
     changes += reminders
-    asked = asked.with_(look_step=0 if changes else order.look_step + 1)
+    asked, anew = steady.begin_looks(asked, now) if changes else (asked, False)
+    asked = asked.with_(look_step=0 if anew else order.look_step + 1)
     if told_ended and not asked.ended:
         looks = (*asked.hint_looks, *(now + pause for pause in rules.timings.hint_looks))
         asked = asked.with_(hint_looks=_spaced(looks, rules.timings))
@@ -382,7 +389,21 @@ def _tell_words(order: Order, snapshot: Snapshot) -> tuple[Order, list[Change]]:
     return order.with_(words_told=tuple(told)), changes
 
 
-def _hold_unread(order: Order, snapshot: Snapshot, state: OrderState) -> tuple[Order, OrderState, list[Change]]:
+def _hold_state(order: Order, state: OrderState, now: datetime) -> tuple[Order, OrderState, list[Change]]:
+    """Keep an open order that flickers between its states at the one that asks people for something."""
+    if not {state, order.state} <= FOLLOWED:
+        return order, state, []
+    order, watch, turn = steady.read(order, "state", [order.state.value], [state.value], now)
+    if watch is not None and watch.unstable:
+        state = OrderState.ACTION_REQUIRED
+    states = [it.value for it in sorted(FOLLOWED)]
+    text = messages.unstable(order, "its state", states)
+    return order, state, steady.told(turn, "state", {"values": [*states]}, text, people=False)
+
+
+def _hold_unread(
+    order: Order, snapshot: Snapshot, state: OrderState, now: datetime
+) -> tuple[Order, OrderState, list[Change]]:
     """Keep an order from ending by what is only unread: what was bought may be more than what the look could read.
 
     Told once. It stays open until a later look can read it, or a person says what was delivered. All that was asked for is
@@ -390,8 +411,12 @@ def _hold_unread(order: Order, snapshot: Snapshot, state: OrderState) -> tuple[O
     """
     over = state in ENDED or snapshot.over
     unread = snapshot.assets_unread and over and state is not OrderState.COMPLETED
-    changes = []
-    if unread and not order.delivery_unread:
+    was = order.delivery_unread
+    order, watch, turn = steady.read(order, "delivery", [_READ[was]], [_READ[unread]], now, begins=was)
+    text = messages.unstable(order, "what it delivered", ("it can be read", "it cannot"))
+    changes = steady.told(turn, "delivery", {"values": [*_READ]}, text)
+    unread = unread or (watch is not None and watch.unstable and over and state is not OrderState.COMPLETED)
+    if unread and not was:
         words = [word for word in snapshot.unknown_words if word.of_asset]
         data: dict[str, object] = {
             "word": snapshot.word,
@@ -400,7 +425,7 @@ def _hold_unread(order: Order, snapshot: Snapshot, state: OrderState) -> tuple[O
             "unread": [{"field": word.field, "word": word.word[:200]} for word in words[:_FIRST]],
         }
         text = messages.delivery_unread(order, len(_delivered(order.assets)), words)
-        changes = [_change(ChangeKind.DELIVERY_UNREAD, data, text, people=True)]
+        changes.append(_change(ChangeKind.DELIVERY_UNREAD, data, text, people=True))
     return order.with_(delivery_unread=unread), OrderState.ACTION_REQUIRED if unread else state, changes
 
 
@@ -409,8 +434,14 @@ def _fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> tuple[Order,
     fresh = costs.settle(order.with_(assets=assets, provider_word=snapshot.word))
     now_delivered, was_delivered = _delivered(assets), _delivered(order.assets)
     state, _ = _derive(fresh, snapshot, order.ended_at or order.updated_at)
+    was, shown = _outcome(order.state, was_delivered), _outcome(state, now_delivered)
+    watched, watch, turn = steady.read(order, "outcome", [was], [shown], now)
+    text = messages.unstable(order, "what became of it", [it.partition(" ")[0] for it in watch.recent] if watch else [])
+    changes = steady.told(turn, "outcome", {"recorded": order.state.value, "shown": state.value}, text)
+    if watch is not None and watch.unstable:
+        return watched, changes
+    fresh, order = fresh.with_(watched=watched.watched), watched
     if state is order.state or {state, order.state} <= _NOTHING_DELIVERED:
-        changes = []
         if now_delivered != was_delivered:
             added, removed = now_delivered - was_delivered, was_delivered - now_delivered
             data: dict[str, object] = {
@@ -419,21 +450,26 @@ def _fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> tuple[Order,
                 "numbers_removed": len(removed),
                 "removed": sorted(removed)[:_FIRST],
             }
-            changes = [_change(ChangeKind.NUMBERS_CORRECTED, data, "")]
+            changes.append(_change(ChangeKind.NUMBERS_CORRECTED, data, ""))
         return fresh.with_(contradiction=None), changes
     if state in MOVES[order.state]:
-        moved, changes = _move(fresh, state, snapshot, missed=False, now=order.ended_at or order.updated_at)
-        return moved.with_(contradiction=None), changes
+        moved, more = _move(fresh, state, snapshot, missed=False, now=order.ended_at or order.updated_at)
+        return moved.with_(contradiction=None), [*changes, *more]
     shown = f"{state.value} (its own word: {snapshot.word})"
     if order.contradiction == state.value:
-        return order, []
+        return order, changes
     change = Change(
         kind=ChangeKind.PROVIDER_CONTRADICTION,
         data={"recorded": order.state.value, "shown": state.value, "word": snapshot.word},
         message=messages.contradiction(order, shown),
         people=True,
     )
-    return order.with_(contradiction=state.value), [change]
+    return order.with_(contradiction=state.value), [*changes, change]
+
+
+def _outcome(state: OrderState, delivered: Iterable[str]) -> str:
+    """Write how an order ended, as short as it can be compared."""
+    return f"{state.value} {zlib.crc32(' '.join(sorted(delivered)).encode()):08x}"
 
 
 def _delivered(assets: Sequence[Asset]) -> set[str]:
@@ -536,6 +572,7 @@ def _move(
         moved = moved.with_(
             deadlines=tuple(it for it in order.deadlines if it.own and state in DELIVERED),
             hint_looks=(),
+            watched=order.watched if order.ended else {},
             assets=tuple(_close(asset) for asset in order.assets),
         )
     delivered = [asset.value for asset in order.assets if asset.state is AssetState.ACTIVE]

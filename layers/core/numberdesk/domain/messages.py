@@ -420,6 +420,31 @@ def deadline_moved(order: Order, deadline: Deadline, was: datetime, zone: ZoneIn
     )
 
 
+def deadline_unstable(order: Order, deadline: Deadline, values: Sequence[datetime], zone: ZoneInfo) -> str:
+    """Tell a deadline that flickers."""
+    return (
+        f"{subject(order)}: the provider answers with different deadlines of {_where(order, deadline.sub_order_id)} in turn: "
+        f"{listed(instant(value, zone) for value in values)}. Reminders follow the earliest, {instant(deadline.value, zone)}, and further "
+        "changes are not told until it answers the same for hours. Look there which one holds."
+    )
+
+
+def requirements_unstable(order: Order, sub_order_id: str, labels: Sequence[str]) -> str:
+    """Tell requirements whose states flicker."""
+    return (
+        f"{subject(order)}: the provider answers with different states of {listed(labels)} for {_where(order, sub_order_id)} in turn. The "
+        "one that asks for most is kept, and further changes are not told until it answers the same for hours. Look there which one holds."
+    )
+
+
+def unstable(order: Order, what: str, values: Sequence[str]) -> str:
+    """Tell whatever else flickers."""
+    return (
+        f"{subject(order)}: the provider answers differently in turn about {what}: {listed(values)}. Further changes are not told until it "
+        "answers the same for hours. Look at the order there."
+    )
+
+
 def deadline_erased(
     order: Order, deadline: Deadline, zone: ZoneInfo, *, over: bool = False, others: bool = False
 ) -> str:
@@ -453,6 +478,8 @@ def deadline_approaching(
         if unconfirmed_since
         else ""
     )
+    if deadline.unstable:
+        doubt += " The provider answers with different deadlines in turn; this is the earliest of them."
     left = f"{subject(order)}: {time_left(deadline.value - now)} left ({duration_text(rung)} reminder) until {instant(deadline.value, zone)}"
     if deadline.own:
         return (

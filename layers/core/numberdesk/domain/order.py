@@ -124,6 +124,29 @@ class Deadline(Record):
     """The order's own deadline, at a provider that has none in its API: nothing is cancelled when it passes."""
     extensions: int = 0
     """How often more time was asked for, over all its values."""
+    unstable: bool = False
+    """The provider shows now this value and now another; it is the earliest of those read lately."""
+
+
+class Watch(Record):
+    """What looks read lately of something that changed: see `numberdesk.domain.steady`."""
+
+    shown: tuple[str, ...] = ()
+    """What was read last."""
+    since: Instant
+    """Since when that was read each time,"""
+    reads: int = 1
+    """and how often."""
+    began: Instant
+    """Since when moves are counted."""
+    moves: int = 0
+    lost: bool = False
+    """Something went since the last move."""
+    recent: dict[str, Instant] = Field(default_factory=dict)
+    """When which value was read last."""
+    unstable: bool = False
+    armed: tuple[Instant, ...] = ()
+    """When reminders of it began anew lately."""
 
 
 class Attempt(Record):
@@ -295,6 +318,8 @@ class Order(Record):
     sub_orders: tuple[SubOrder, ...] = ()
     requirements: tuple[Requirement, ...] = ()
     deadlines: tuple[Deadline, ...] = ()
+    watched: dict[str, Watch] = Field(default_factory=dict)
+    """What changed lately of what its provider shows, by a name of the thing."""
     extensions: dict[str, int] = Field(default_factory=dict)
     """How often more time was asked for, by sub order: over all its deadlines, also those that were erased."""
     deadline_count: int = 0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from numberdesk.domain import messages
+from numberdesk.domain import messages, steady
 from numberdesk.domain.order import Change
+from numberdesk.domain.steady import Turn
 from numberdesk.domain.words import OPEN_ASSETS, AssetState, ChangeKind, ErrandKind, ErrandState, OrderState
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _GONE = frozenset({AssetState.CANCELLED, AssetState.FAILED})
 _FIRST = 20
+_OVER = ("open", "over")
 
 
 @dataclass(slots=True)
@@ -72,7 +74,7 @@ def goes_on(order: Order) -> bool:
     return any(tally.open for tally in _tallies(order).values())
 
 
-def fold(before: Order, order: Order, now: datetime, *, silent: bool) -> list[Change]:
+def fold(before: Order, order: Order, now: datetime, *, silent: bool) -> tuple[Order, list[Change]]:
     """Tell the sub orders that a look found cancelled or failed while the rest of their order goes on.
 
     Args:
@@ -81,14 +83,20 @@ def fold(before: Order, order: Order, now: datetime, *, silent: bool) -> list[Ch
         now: the present.
         silent: no notification asked for this look.
     """
+    changes: list[Change] = []
     if not goes_on(order):
         # The end of the whole tells it.
-        return []
-    return [
-        _ended(order, sub_order.id, now, silent=silent)
-        for sub_order in order.sub_orders
-        if undelivered(order, sub_order.id) and not over(before, sub_order.id)
-    ]
+        return order, changes
+    for sub_order in order.sub_orders:
+        was, is_over = undelivered(before, sub_order.id), undelivered(order, sub_order.id)
+        order, watch, turn = steady.read(order, f"part/{sub_order.id}", [_OVER[was]], [_OVER[is_over]], now, begins=was)
+        if turn is not Turn.NONE:
+            text = messages.unstable(order, f"whether sub order {sub_order.id} is over", _OVER)
+            changes += steady.told(turn, "sub_order", {"sub_order_id": sub_order.id, "values": [*_OVER]}, text)
+        unstable = watch is not None and watch.unstable
+        if is_over and not unstable and (turn is Turn.STEADY or not over(before, sub_order.id)):
+            changes.append(_ended(order, sub_order.id, now, silent=silent))
+    return order, changes
 
 
 def _ended(order: Order, sub_order_id: str, now: datetime, *, silent: bool) -> Change:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import messages, parts
+from numberdesk.domain import messages, parts, steady
 from numberdesk.domain.order import Change, Requirement
+from numberdesk.domain.steady import Turn
 from numberdesk.domain.words import ChangeKind, RequirementState
 
 if TYPE_CHECKING:
@@ -21,6 +24,15 @@ _NEAR = timedelta(hours=2)
 """How long before its rejection was seen a reason may have been written: a look can be an hour late."""
 
 
+_RANK = {
+    RequirementState.REJECTED: 0,
+    RequirementState.AWAITING_VALUE: 1,
+    RequirementState.UNDER_REVIEW: 2,
+    RequirementState.APPROVED: 3,
+}
+"""The lower, the more it asks of people."""
+
+
 def fold(
     order: Order, snapshot: Snapshot, now: datetime, timings: Timings, zone: ZoneInfo
 ) -> tuple[Order, list[Change]]:
@@ -31,9 +43,13 @@ def fold(
     """
     known = {(requirement.sub_order_id, requirement.id): requirement for requirement in order.requirements}
     merged = dict(known)
+    turned: dict[tuple[Turn, str], list[str]] = defaultdict(list)
     for seen in snapshot.requirements:
         key = (seen.sub_order_id, seen.id)
-        merged[key] = _merge(known.get(key), seen, now)
+        order, steadied, turn = _steadied(order, known.get(key), seen, now)
+        merged[key] = _merge(known.get(key), steadied, now)
+        if turn is not Turn.NONE:
+            turned[turn, seen.sub_order_id].append(merged[key].label)
     # Nothing can be supplied where all is over: its end is told, and no rejection.
     merged = {
         key: it.model_copy(update={"told": True}) if parts.over(order, it.sub_order_id) else it
@@ -41,11 +57,32 @@ def fold(
     }
     order = order.with_(requirements=tuple(merged.values()))
     changes: list[Change] = []
+    for (turn, sub_order_id), labels in turned.items():
+        text = messages.requirements_unstable(order, sub_order_id, labels)
+        changes += steady.told(
+            turn, "requirements", {"sub_order_id": sub_order_id, "requirements": [*labels[:20]]}, text
+        )
     for sub_order_id in dict.fromkeys(sub_order_id for sub_order_id, _ in merged):
         of_sub_order = {key: requirement for key, requirement in merged.items() if key[0] == sub_order_id}
         order, more = _tell(order, sub_order_id, known, of_sub_order, snapshot, now, timings, zone)
         changes += more
     return order, changes
+
+
+def _steadied(
+    order: Order, known: Requirement | None, seen: RequirementSeen, now: datetime
+) -> tuple[Order, RequirementSeen, Turn]:
+    """Give what a look saw of a requirement, or where that flickers the state that asks most of people."""
+    if known is None or seen.state not in _RANK:
+        return order, seen, Turn.NONE
+    # A flicker goes back at some time; what goes on and on needs no note.
+    begins = known.state in _RANK and _RANK[seen.state] < _RANK[known.state]
+    thing = f"requirement/{seen.sub_order_id}/{seen.id}"
+    order, watch, turn = steady.read(order, thing, [known.state.value], [seen.state.value], now, begins=begins)
+    if watch is not None and watch.unstable:
+        states = [state for state in _RANK if state.value in watch.recent]
+        seen = replace(seen, state=states[0])
+    return order, seen, turn
 
 
 def _reasons(order: Order, sub_order_id: str, snapshot: Snapshot, rejected_at: datetime) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.deadlines import rungs, unconfirmed_from
+from numberdesk.domain.deadlines import MISSED, rungs, unconfirmed_from
 from numberdesk.domain.errands import due_at
 from numberdesk.domain.order import earliest
 from numberdesk.domain.words import FOLLOWED, FOR_A_PERSON, OPEN_ASSETS, VETTED_ASSETS, OrderState
@@ -38,7 +38,8 @@ def schedule(
             next_look_at = order.next_look_at if keep_next_look else now + _pause(order, now, cadence)
             due = own_due(order)
             theirs = [deadline for deadline in order.deadlines if not deadline.own and deadline.value > now]
-            due += [deadline.value for deadline in theirs]
+            # Of an unstable one whose reminders are used up for the day nothing more is told: it wakes nobody.
+            due += [it.value for it in theirs if not (it.unstable and MISSED in it.fired)]
             # One gone by that no look came to yet is due at once; a look fires it, or begins to wait for it to be read.
             due += [
                 max(at, now)
@@ -93,7 +94,8 @@ def try_due_at(order: Order) -> datetime | None:
 
 def _pause(order: Order, now: datetime, cadence: tuple[timedelta, ...]) -> timedelta:
     pause = _within_a_round(order, cadence[min(order.look_step, len(cadence) - 1)], cadence)
-    next_deadline = earliest(*(deadline.value for deadline in order.deadlines if deadline.value > now))
+    # One that moves with every read would draw looks ever closer.
+    next_deadline = earliest(*(it.value for it in order.deadlines if it.value > now and not it.unstable))
     if next_deadline is None:
         return pause
     return min(pause, max((next_deadline - now) / 10, min(cadence[0], _CLOSEST)))

@@ -195,6 +195,7 @@ class ChangeKind(StrEnum):
     DEADLINE_ERASED = "DeadlineErased"
     DEADLINE_APPROACHING = "DeadlineApproaching"
     DEADLINE_MISSED = "DeadlineMissed"
+    VALUE_UNSTABLE = "ValueUnstable"
     REQUIREMENT_SUBMITTED = "RequirementSubmitted"
     ERRAND_REFUSED = "ErrandRefused"
     COMMENT_RECEIVED = "CommentReceived"
@@ -215,6 +216,7 @@ class ChangeKind(StrEnum):
     PLACING_ABANDONED = "PlacingAbandoned"
     ORDER_MOVED = "OrderMoved"
     NUMBERS_CORRECTED = "NumbersCorrected"
+    VALUE_STEADY = "ValueSteady"
     ACCOUNT_UNBLOCKED = "AccountUnblocked"
     ERRAND_ASKED = "ErrandAsked"
     ERRAND_DONE = "ErrandDone"
@@ -233,6 +235,7 @@ LEDGER_ONLY = frozenset(
         ChangeKind.PLACING_ABANDONED,
         ChangeKind.ORDER_MOVED,
         ChangeKind.NUMBERS_CORRECTED,
+        ChangeKind.VALUE_STEADY,
         ChangeKind.ACCOUNT_UNBLOCKED,
         ChangeKind.ERRAND_ASKED,
         ChangeKind.ERRAND_DONE,

@@ -1,0 +1,256 @@
+"""What a provider shows now so and now otherwise: told once as unstable, the safest value kept, and looks as usual."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from numberdesk.domain import steady
+from numberdesk.domain.schedule import schedule
+from numberdesk.domain.snapshot import DeadlinesSeen, UnknownWord
+from numberdesk.domain.words import AssetState, ChangeKind, Phase, RequirementState
+from tests.support.orders import CADENCE, NOW, RULES, a_message, a_snapshot, look, numbers, owing, pending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numberdesk.domain.order import Change, Order
+    from numberdesk.domain.snapshot import Snapshot
+
+A, R = AssetState, RequirementState
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+MOST_A_DAY = 4 * steady.MOST_MOVES
+"""Notices of one kind, order and day: a window's moves, those of the next, and what begins anew after hours of calm."""
+MOST_WAKES = 24 * (len(CADENCE) + 1) + 24 + 100
+Told = list[tuple[datetime, "Change"]]
+
+
+def watch_over(
+    order: Order, shows: Callable[[datetime, int], Snapshot], until: datetime, at: datetime = NOW
+) -> tuple[Order, Told, list[datetime]]:
+    """Look at an order whenever it is due; gives what was told, and when looks were."""
+    told: Told = []
+    looks: list[datetime] = []
+    while at < until:
+        looks.append(at)
+        folded = look(order, shows(at, len(looks)), at)
+        order, told = folded.order, [*told, *((at, change) for change in folded.changes)]
+        if order.wake_at is None:
+            break
+        at = max(order.wake_at, at + timedelta(milliseconds=200))
+        assert len(looks) < 20_000, "looks without an end"
+    return order, told, looks
+
+
+def count(told: Told) -> Counter[str]:
+    return Counter(change.kind.value for _, change in told)
+
+
+def reminders(told: Told) -> list[tuple[str, str, datetime]]:
+    return [
+        (str(it.data["deadline"]), str(it.data["rung"]), at)
+        for at, it in told
+        if it.kind is ChangeKind.DEADLINE_APPROACHING
+    ]
+
+
+FLICKERS: dict[str, Callable[[datetime, int], datetime | None]] = {
+    "two replicas": lambda at, n: NOW + (10 * DAY if n % 2 else 12 * DAY),
+    "three values": lambda at, n: NOW + (10 + n % 3) * DAY,
+    "now + 14 days": lambda at, n: at + 14 * DAY,
+    "now + 20 seconds": lambda at, n: at + timedelta(seconds=20),
+    "now + an hour": lambda at, n: at + HOUR,
+    "now - 1 second": lambda at, n: at - timedelta(seconds=1),
+    "ever earlier": lambda at, n: NOW + 14 * DAY - n * HOUR / 60,
+    "there and not": lambda at, n: NOW + 10 * DAY if n % 2 else None,
+}
+
+
+@pytest.mark.parametrize("name", FLICKERS)
+def test_deadline_that_flickers_for_a_day_is_told_a_few_times_and_looked_at_as_usual(name: str) -> None:
+    shows = FLICKERS[name]
+    order, told, looks = watch_over(pending(), lambda at, n: owing(shows(at, n)), NOW + DAY)
+    counts = count(told)
+    assert counts["ValueUnstable"] == 1
+    assert counts["DeadlineMoved"] < steady.MOST_MOVES
+    # Each rung, and each deadline that passed, as often as reminders may begin anew.
+    assert counts["DeadlineApproaching"] <= 3 * MOST_A_DAY
+    assert counts["DeadlineMissed"] <= MOST_A_DAY
+    assert len(looks) <= MOST_WAKES
+    assert len(order.deadlines) == 1
+    assert len(order.deadlines[0].model_dump_json()) < 500
+    assert all(len(it.model_dump_json()) < 2000 for it in order.watched.values())
+
+
+def test_of_two_values_in_turn_the_earlier_is_the_deadline_and_reminded_of_on_time() -> None:
+    early, late = NOW + 4 * DAY, NOW + 9 * DAY
+    order, told, _ = watch_over(pending(), lambda at, n: owing(late if n % 2 else early), NOW + 5 * DAY)
+    [unstable] = [change for _, change in told if change.kind is ChangeKind.VALUE_UNSTABLE]
+    assert unstable.people
+    assert "different deadlines" in unstable.message
+    for rung, before in (("P3D", 3 * DAY), ("P1D", DAY), ("PT1H", HOUR)):
+        value = early.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        assert [at for of, name, at in reminders(told) if (of, name) == (value, rung)] == [early - before]
+    # It passed, and the later one may hold: its reminders come, too.
+    assert order.deadlines[0].value == late
+    _, more, _ = watch_over(order, lambda at, n: owing(late if n % 2 else early), late, NOW + 5 * DAY)
+    assert [rung for _, rung, _ in reminders(more)] == ["P3D", "P1D", "PT1H"]
+
+
+def test_value_that_is_read_for_hours_is_steady_again_and_told() -> None:
+    early, late = NOW + 40 * DAY, NOW + 50 * DAY
+    order, told, _ = watch_over(pending(), lambda at, n: owing(late if n % 2 else early), NOW + DAY)
+    assert order.deadlines[0].unstable
+    order, told, _ = watch_over(order, lambda at, n: owing(late), NOW + 3 * DAY, NOW + DAY)
+    assert list(count(told)) == ["ValueSteady", "DeadlineMoved"]
+    assert all(at >= NOW + DAY + steady.CALM for at, _ in told)
+    [deadline] = order.deadlines
+    assert (deadline.value, deadline.unstable, deadline.fired) == (late, False, ())
+    # After a day without a move nothing of it is kept.
+    order, _, _ = watch_over(order, lambda at, n: owing(late), NOW + 6 * DAY, NOW + 3 * DAY)
+    assert not [name for name in order.watched if name.startswith("deadline/")]
+
+
+def test_deadlines_that_are_found_and_done_with_one_by_one_are_no_flicker() -> None:
+    values = [NOW + (20 + index) * DAY for index in range(20)]
+
+    def shows(at: datetime, n: int) -> Snapshot:
+        there = values[:n] if n <= 20 else values[min(n - 20, 19) :]
+        return owing(None, deadlines=(DeadlinesSeen("s-1", tuple((value, 1) for value in there)),))
+
+    _, told, _ = watch_over(pending(), shows, NOW + DAY)
+    assert count(told)["ValueUnstable"] == 0
+    assert count(told)["DeadlineSet"] == 20
+
+
+FLAPS: dict[str, Callable[[int], Snapshot]] = {
+    "a requirement": lambda n: owing(NOW + 90 * DAY, R.REJECTED if n % 2 else R.UNDER_REVIEW),
+    "a requirement that is asked for anew": lambda n: owing(NOW + 90 * DAY, R.AWAITING_VALUE if n % 2 else R.APPROVED),
+    "the order's state": lambda n: a_snapshot(A.ACTION_REQUIRED if n % 2 else A.PENDING),
+    "a part that is over": lambda n: a_snapshot(
+        assets=(*numbers(A.CANCELLED if n % 2 else A.PENDING), *numbers(A.PENDING, A.PENDING, sub_order="s-2")[1:])
+    ),
+    "what was delivered": lambda n: a_snapshot(
+        A.ACTIVE,
+        A.FAILED,
+        phase=Phase.ENDED,
+        word="success",
+        unknown_words=(UnknownWord("status", "new", of_asset=True),) if n % 2 else (),
+        assets=numbers(A.ACTIVE, A.FAILED if n % 2 else A.PENDING),
+    ),
+    "all at once": lambda n: owing(
+        NOW + 90 * DAY + n * HOUR,
+        R.REJECTED if n % 2 else R.APPROVED,
+        assets=numbers(A.ACTION_REQUIRED if n % 3 else A.PENDING, A.PENDING),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FLAPS)
+def test_whatever_flaps_for_a_day_is_told_a_few_times_and_looked_at_as_usual(name: str) -> None:
+    order, told, looks = watch_over(pending(), lambda at, n: FLAPS[name](n), NOW + DAY)
+    for kind, times in count(told).items():
+        assert times <= MOST_A_DAY, kind
+    assert count(told)["ValueUnstable"] in range(1, 5)
+    assert len(looks) <= MOST_WAKES
+    assert not order.ended
+
+
+def test_rejection_in_which_a_flicker_ends_is_told() -> None:
+    def shows(at: datetime, n: int) -> Snapshot:
+        return owing(NOW + 90 * DAY, R.REJECTED if n % 2 else R.APPROVED)
+
+    order, _, _ = watch_over(pending(), shows, NOW + DAY)
+    assert order.requirements[0].state is R.REJECTED, "the state that asks people for something"
+    _, told, _ = watch_over(order, lambda at, n: shows(at, 2), NOW + 2 * DAY, NOW + DAY)
+    assert {"ValueSteady", "RequirementApproved"} <= set(count(told))
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [(A.ACTIVE, A.DELETED), (A.PENDING, A.PENDING), (A.DELETED, A.DELETED)],
+)
+def test_order_that_is_over_and_flickers_is_told_a_few_times(shown: tuple[AssetState, AssetState]) -> None:
+    done = a_snapshot(A.ACTIVE, A.ACTIVE, phase=Phase.ENDED, word="success")
+    order, told = look(pending(), done).order, Counter[str]()
+    other = a_snapshot(*shown, phase=Phase.OPEN if shown[0] is A.PENDING else Phase.ENDED)
+    for minute in range(1, 1440, 5):
+        folded = look(order, done if minute % 2 else other, NOW + timedelta(minutes=minute))
+        order = folded.order
+        told.update(change.kind.value for change in folded.changes)
+        folded = look(order, other, NOW + timedelta(minutes=minute + 1))
+        order = folded.order
+        told.update(change.kind.value for change in folded.changes)
+    assert sum(told.values()) <= MOST_A_DAY
+
+
+@given(data=st.data())
+def test_whatever_is_read_notices_and_wakes_of_a_day_have_a_bound(data: st.DataObject) -> None:
+    """The reads come as they please; the order is looked at when it is due."""
+    ahead = st.one_of(st.none(), st.integers(-60, 3 * 1440))
+    moving = st.booleans()
+    replicas = data.draw(st.lists(st.tuples(ahead, moving, st.sampled_from(list(R)[:4])), min_size=1, max_size=4))
+    turns = data.draw(st.lists(st.integers(0, 3), min_size=1, max_size=7))
+
+    def shows(at: datetime, n: int) -> Snapshot:
+        minutes, moves, state = replicas[turns[n % len(turns)] % len(replicas)]
+        if minutes is None:
+            return owing(None, state)
+        return owing((at if moves else NOW) + timedelta(minutes=minutes, microseconds=n * moves), state)
+
+    order, told, looks = watch_over(pending(a_message(reminders=["P1D", "PT1H"])), shows, NOW + DAY)
+    for kind, times in count(told).items():
+        assert times <= 3 * MOST_A_DAY, kind
+    # A tenth of the time to a deadline that stands still may bring as many again.
+    assert len(looks) <= MOST_WAKES + 24 * 40
+    assert len(order.model_dump_json()) < 20_000
+
+
+@given(
+    values=st.lists(st.integers(30, 5 * 1440), min_size=2, max_size=4, unique=True),
+    turns=st.lists(st.integers(0, 3), min_size=2, max_size=6),
+)
+def test_earliest_of_values_in_turn_is_reminded_of_on_time(values: list[int], turns: list[int]) -> None:
+    read = {NOW + timedelta(minutes=values[turn % len(values)]) for turn in turns}
+    first = min(read)
+
+    def shows(at: datetime, n: int) -> Snapshot:
+        return owing(NOW + timedelta(minutes=values[turns[n % len(turns)] % len(values)]))
+
+    _, told, looks = watch_over(pending(a_message(reminders=["PT1H"])), shows, first)
+    if len(looks) > 40 and first - HOUR > NOW + HOUR:
+        value = first.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        [at] = [at for of, _, at in reminders(told) if of == value]
+        assert first - HOUR <= at <= first - HOUR + timedelta(minutes=1)
+
+
+def test_unstable_deadline_draws_no_looks_ever_closer() -> None:
+    order, _, _ = watch_over(pending(), lambda at, n: owing(at + timedelta(seconds=20)), NOW + HOUR)
+    [deadline] = order.deadlines
+    assert deadline.unstable
+    scheduled = schedule(order.with_(look_step=99), NOW + HOUR, RULES.timings, CADENCE)
+    assert scheduled.next_look_at == NOW + HOUR + CADENCE[-1]
+
+
+def test_changes_begin_the_cadence_anew_a_bounded_number_of_times_a_day() -> None:
+    order, begun = pending(), 0
+    for minute in range(1440):
+        order, anew = steady.begin_looks(order, NOW + timedelta(minutes=minute))
+        begun += anew
+    assert begun == steady.MOST_STARTS
+    assert steady.begin_looks(order, NOW + DAY)[1]
+
+
+def test_state_that_goes_on_is_no_flicker() -> None:
+    states: list[Any] = [R.AWAITING_VALUE, R.UNDER_REVIEW, R.REJECTED, R.UNDER_REVIEW, R.APPROVED]
+    order = pending()
+    for index, state in enumerate(states):
+        folded = look(order, owing(NOW + 90 * DAY, state), NOW + index * HOUR)
+        order = folded.order
+        assert ChangeKind.VALUE_UNSTABLE not in [change.kind for change in folded.changes]
+    assert order.requirements[0].state is R.APPROVED

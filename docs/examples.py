@@ -6,6 +6,7 @@ Nothing here is written by hand but what applications order and what providers a
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
@@ -591,7 +592,7 @@ def _germany(scene: Scene) -> None:
 
 
 def _part_ended(scene: Scene) -> None:
-    """One of two parts is cancelled without a word; the other goes on."""
+    """One of two parts is cancelled without a word; the other goes on, with a deadline that flickers."""
     number_order = "f3a1c9d2-5b7e-4e08-9a61-8c2d4b6f7e10"
     parts = {"GB": "0a9b8c7d-1e2f-4a3b-8c4d-5e6f7a8b9c0d", "IE": "4d3c2b1a-9f8e-4d7c-8b6a-5f4e3d2c1b0a"}
 
@@ -627,6 +628,12 @@ def _part_ended(scene: Scene) -> None:
     scene.look("london-dublin", 2 * MINUTE)
     scene.snapshot = snapshot(GB=AssetState.PENDING, IE=AssetState.CANCELLED)
     scene.look("london-dublin", HOUR)
+    # Two replicas of the provider answer in turn.
+    deadlines = [scene.time + days * DAY for days in (12, 10)]
+    for look in range(8):
+        due = (DeadlinesSeen(parts["GB"], ((deadlines[look % 2], 1),)),)
+        scene.snapshot = replace(snapshot(GB=AssetState.PENDING, IE=AssetState.CANCELLED), deadlines=due)
+        scene.look("london-dublin", MINUTE)
 
 
 def _missed(scene: Scene) -> None:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from pydantic import JsonValue
-
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.costs import Limits
     from numberdesk.domain.gate import Gate
@@ -230,7 +228,7 @@ class Desk:
         now: datetime,
         actor: str,
         *,
-        data: dict[str, JsonValue] | None = None,
+        data: dict[str, Any] | None = None,
         message: str = "",
     ) -> Entry:
         subject = f"account/{order.provider}/{order.account}"

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from numberdesk.domain import costs, gate, ledger, messages, placing
 from numberdesk.domain.capabilities import Ability
@@ -28,8 +28,6 @@ from numberdesk.services.ports import ClaimedError, ConflictError, Inventory, Un
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from pydantic import JsonValue
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.market import OnOrder, Owned
@@ -360,7 +358,7 @@ class Stocktaker:
             kinds[kind].append(value)
         subject = f"account/{provider}/{account}"
         position = f"{instant_text(now)}.{ChangeKind.INVENTORY_DIFFERS.value}"
-        data: dict[str, JsonValue] = {
+        data: dict[str, Any] = {
             kind: {"count": len(values), "first": list(values[:_FIRST])} for kind, values in kinds.items()
         }
         place = f"numberdesk:{self.desk.store.table_id()}:{subject}:{position}"

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain import answers, errands, gate, ledger, messages, placing
 from numberdesk.domain.capabilities import Ability, Findability, check
@@ -46,8 +46,6 @@ from numberdesk.services.ports import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from pydantic import JsonValue
 
     from numberdesk.domain.catalogue import Specification
     from numberdesk.domain.costs import Limits
@@ -168,7 +166,7 @@ class Placer:
             if stands
             else "Nothing was bought; correct it and send it again"
         )
-        data: dict[str, JsonValue] = {
+        data: dict[str, Any] = {
             "message_id": message_id,
             "faults": [{"field": f.field, "code": f.code, "message": f.message} for f in shown],
         }

@@ -234,7 +234,7 @@ class Desk:
         subject = f"account/{order.provider}/{order.account}"
         position = f"{instant_text(now)}.{kind.value}"
         return Entry(
-            id=ledger.event_id(kind, data, f"{subject}:{position}", of=UUID(order.reference)),
+            id=ledger.event_id(kind, data or {}, f"{subject}:{position}", of=UUID(order.reference)),
             subject=subject,
             position=position,
             at=now,

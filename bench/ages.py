@@ -83,6 +83,8 @@ def _threshold(alarm: str) -> str:
         return f"none in {within}"
     if watched.metric[1].endswith("Seconds"):
         return f"> {_span(timedelta(seconds=watched.threshold))}"
+    if watched.metric[1].endswith("Bytes"):
+        return f"> {watched.threshold / 1000:.0f} KB"
     return f"{watched.threshold + 1:.0f} or more in {within}"
 
 

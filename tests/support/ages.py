@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
+from numberdesk.storage.items import marshal, row_item
 from tests.support.alarms import Watch
 from tests.support.aws import SECRETS, world
 from tests.support.builders import body
@@ -265,6 +267,23 @@ def ordered(watch: Watch) -> None:
         made.send(body(f"{provider}-1", number, provider=provider))
 
 
+_PAGING = mock.patch("numberdesk.storage.items.FIELD_BYTES", 10**9)
+
+
+def outgrow(watch: Watch) -> None:
+    """Let an order have a long list of numbers that were gone, and nothing lay long fields on pages any more."""
+    _PAGING.start()
+    made = watch.world
+    order = made.order("telnyx-1")
+    grown = order.with_(gone=tuple(f"+4930{index:08}" for index in range(17_000)))
+    made.dynamodb.put_item(TableName=made.table._name, Item=marshal(row_item(grown)))
+
+
+def shrink(_: Watch) -> None:
+    """Lay long fields on pages again."""
+    _PAGING.stop()
+
+
 def itself(_: Watch) -> None:
     """Do nothing: it is over by itself."""
 
@@ -312,6 +331,9 @@ TROUBLES: dict[str, Trouble] = {
         parameters=ONE_AN_ORDER,
     ),
     "OrdersHeldAlarm": Trouble("Orders beyond a limit on spending", many_held, itself, parameters=ONE_AN_ORDER),
+    "LargestRowAlarm": Trouble(
+        "The largest item of an order that was written, where it is large", outgrow, shrink, before=ordered
+    ),
     "OldestUnpublishedAlarm": Trouble(
         "The oldest event that is not on the bus", refuse_events, take_events, long=timedelta(minutes=7)
     ),

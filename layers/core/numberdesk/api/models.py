@@ -12,6 +12,7 @@ from datetime import date
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -44,7 +45,7 @@ from numberdesk.domain.order import (
 )
 from numberdesk.domain.profile import Profile
 from numberdesk.domain.request import E164, ORDER_ID_PATTERN, Criteria, Keyword, Request
-from numberdesk.domain.values import Answer, DoneValue, Id
+from numberdesk.domain.values import Answer, DoneValue, Id, short_enough
 from numberdesk.domain.words import AssetKind, AssetState, OrderState
 from numberdesk.services import dead_letters
 from numberdesk.services.placing_gate import Placing
@@ -118,7 +119,7 @@ class _Scoped(_In):
 class SupplyValues(_Scoped):
     """Values for requirements. Personal: kept apart and erasable."""
 
-    values: Annotated[list[Answer], Field(min_length=1, max_length=50)]
+    values: Annotated[list[Answer], Field(min_length=1, max_length=50), AfterValidator(short_enough)]
 
     @property
     def only_ticks(self) -> bool:
@@ -299,7 +300,7 @@ class NewWebhook(_In):
 class NewProfile(_In):
     """A profile, as it is to be."""
 
-    answers: Annotated[list[Answer], Field(max_length=50)]
+    answers: Annotated[list[Answer], Field(max_length=50), AfterValidator(short_enough)]
     enabled: Switch = True
     version: Annotated[int, Field(ge=0, strict=True)] | None = Field(
         default=None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import messages
+from numberdesk.domain.bounds import MOST_HINT_LOOKS, MOST_REASONS
 from numberdesk.domain.order import Change, WaitingComment
 from numberdesk.domain.words import ChangeKind
 
@@ -33,16 +34,17 @@ def fold(
             if comment.by_provider
         ),
     ]
-    waiting = [comment for comment in waiting if comment.id not in order.comments_told and comment.id not in read]
+    told = set(order.comments_told)
+    waiting = [comment for comment in waiting if comment.id not in told and comment.id not in read]
     untold = {requirement.sub_order_id for requirement in order.requirements if not requirement.told}
-    due = [
-        comment
-        for comment in waiting
-        if comment.sub_order_id not in untold and now - comment.since >= timings.rejection_grace
-    ]
-    left = tuple(comment for comment in waiting if comment not in due)
+    due: list[WaitingComment] = []
+    left: list[WaitingComment] = []
+    for comment in waiting:
+        is_due = comment.sub_order_id not in untold and now - comment.since >= timings.rejection_grace
+        (due if is_due else left).append(comment)
     looks = {*order.hint_looks, *(at for it in left if (at := it.since + timings.rejection_grace) > now)}
-    return order.with_(comments_waiting=left, hint_looks=tuple(sorted(looks))[:10]), _tell(order, due)
+    hint_looks = tuple(sorted(looks))[:MOST_HINT_LOOKS]
+    return order.with_(comments_waiting=tuple(left), hint_looks=hint_looks), _tell(order, due)
 
 
 def close(order: Order) -> tuple[Order, list[Change]]:
@@ -51,16 +53,16 @@ def close(order: Order) -> tuple[Order, list[Change]]:
 
 
 def _tell(order: Order, due: Sequence[WaitingComment]) -> list[Change]:
-    changes = []
-    for sub_order_id in dict.fromkeys(comment.sub_order_id for comment in due):
-        ids = tuple(comment.id for comment in due if comment.sub_order_id == sub_order_id)
-        changes.append(
-            Change(
-                kind=ChangeKind.COMMENT_RECEIVED,
-                data={"sub_order_id": sub_order_id, "comments": list(ids[:20])},
-                message=messages.comments_received(order, sub_order_id, len(ids)),
-                people=True,
-                comment_ids=ids,
-            )
+    by_sub_order: dict[str, list[str]] = {}
+    for comment in due:
+        by_sub_order.setdefault(comment.sub_order_id, []).append(comment.id)
+    return [
+        Change(
+            kind=ChangeKind.COMMENT_RECEIVED,
+            data={"sub_order_id": sub_order_id, "comments": list(ids[:MOST_REASONS])},
+            message=messages.comments_received(order, sub_order_id, len(ids)),
+            people=True,
+            comment_ids=tuple(ids[:MOST_REASONS]),
         )
-    return changes
+        for sub_order_id, ids in by_sub_order.items()
+    ]

@@ -10,7 +10,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import comments, costs, deadlines, errands, messages, parts, requirements, steady
+from numberdesk.domain import bounds, comments, costs, deadlines, errands, messages, parts, requirements, steady
 from numberdesk.domain.fitting import misfit
 from numberdesk.domain.order import Asset, AssetRequirement, Change, SubOrder, earliest
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
@@ -91,15 +91,16 @@ def fold(
     """
     # A look that was put off is asked for by a notification, too.
     silent = silent and not order.hint_looks
-    new_comments = tuple(comment for comment in snapshot.comments if comment.id not in order.comments_seen)
-    # Kept anew, too: those that were read meanwhile.
+    snapshot = bounds.bounded(order, snapshot)
+    known, unread = set(order.comments_seen), set(order.comments_unread)
+    new_comments = tuple({comment.id: comment for comment in snapshot.comments if comment.id not in known}.values())
+    # Kept anew, too: those that were read meanwhile. Many at once have their turn at later looks.
     turned = tuple(
-        comment
-        for comment in snapshot.comments
-        if comment.id in order.comments_seen and comment.read == (comment.id in order.comments_unread)
-    )
-    read = {comment.id for comment in snapshot.comments if comment.read}
-    unread = (comment.id for comment in snapshot.comments if not comment.read)
+        comment for comment in snapshot.comments if comment.id in known and comment.read == (comment.id in unread)
+    )[: bounds.MOST_TURNED]
+    kept = (*new_comments, *turned)
+    read = {comment.id for comment in kept if comment.read}
+    now_unread = (comment.id for comment in kept if not comment.read)
     seen = order.with_(
         look_began_at=began_at,
         unreadable_since=None,
@@ -107,7 +108,7 @@ def fold(
         # One that came due while this look was under way may stand for a notification that came after it began.
         hint_looks=tuple(at for at in order.hint_looks if at > began_at),
         comments_seen=(*order.comments_seen, *(comment.id for comment in new_comments)),
-        comments_unread=tuple(it for it in dict.fromkeys((*order.comments_unread, *unread)) if it not in read),
+        comments_unread=tuple(it for it in dict.fromkeys((*order.comments_unread, *now_unread)) if it not in read),
         sub_orders=_merge_sub_orders(order, snapshot),
         total_cost=snapshot.total_cost or order.total_cost,
         total_cost_currency=snapshot.total_cost_currency or order.total_cost_currency,
@@ -123,7 +124,7 @@ def fold(
         changes += more
         seen, more = deadlines.remind(seen, now, rules.timings, rules.zone)
         changes += more
-        return Folded(schedule(seen, now, rules.timings, rules.cadence), tuple(changes), new_comments + turned)
+        return Folded(schedule(seen, now, rules.timings, rules.cadence), tuple(changes), kept)
 
     assets = _merge_assets(_settle(order, snapshot), snapshot, now)
     seen = costs.settle(seen.with_(assets=assets, provider_word=snapshot.word))
@@ -163,7 +164,7 @@ def fold(
     if told_ended and not asked.ended:
         looks = (*asked.hint_looks, *(now + pause for pause in rules.timings.hint_looks))
         asked = asked.with_(hint_looks=_spaced(looks, rules.timings))
-    return Folded(schedule(asked, now, rules.timings, rules.cadence), tuple(changes), new_comments + turned)
+    return Folded(schedule(asked, now, rules.timings, rules.cadence), tuple(changes), kept)
 
 
 def end_with(order: Order, values: Sequence[str], by: str, now: datetime, rules: Rules) -> tuple[Order, list[Change]]:
@@ -260,7 +261,7 @@ def _spaced(looks: Iterable[datetime], timings: Timings) -> tuple[datetime, ...]
     for at in sorted(set(looks)):
         if not kept or at - kept[-1] >= timings.hint_distance:
             kept.append(at)
-    return tuple(kept[:10])
+    return tuple(kept[: bounds.MOST_HINT_LOOKS])
 
 
 def _merge_sub_orders(order: Order, snapshot: Snapshot) -> tuple[SubOrder, ...]:

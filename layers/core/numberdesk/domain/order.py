@@ -311,6 +311,8 @@ class Order(Record):
     assets: tuple[Asset, ...] = ()
     pages: tuple[str, ...] = ()
     """For each page of numbers which version of it is this order's. The store's own."""
+    field_pages: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """The same for each other field that is too long for the order's row. The store's own."""
     rota: int = 0
     """Where the next look goes on reading numbers one by one."""
     rota_reads: int = 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
 from numberdesk.domain import costs, deadlines, errands, messages
+from numberdesk.domain.bounds import MOST_ADOPTED
 from numberdesk.domain.lists import metadata_key
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import OWN, Asset, Attempt, Change, Errand, Hold, Order, Release, Requirement, earliest
@@ -342,7 +343,8 @@ def adopt(order: Order, found: Sequence[Purchase], now: datetime, *, can_cancel:
     One that came to nothing is followed only where there is no other, and a spare that did needs no cancelling.
     """
     changes: list[Change] = []
-    for each in sorted(found, key=lambda it: it.over):
+    # Each takes a write of one transaction. The inventory finds the others, one by one.
+    for each in sorted(found, key=lambda it: it.over)[:MOST_ADOPTED]:
         cancelling = can_cancel and not each.over
         order, more = placed(order, each.provider_order_id, each.word, now, found=True, can_cancel=cancelling)
         changes += more

@@ -25,7 +25,7 @@ from pydantic import (
 
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.model import GivenInstant
-from numberdesk.domain.values import KINDS, Answer
+from numberdesk.domain.values import KINDS, Answer, short_enough
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -257,7 +257,7 @@ class OrderMessage(_Message):
         default_factory=lambda: list(DEFAULT_LADDER),
         description="How long before a deadline to remind people, as ISO 8601 durations.",
     )
-    answers: Annotated[list[Answer], Field(max_length=50)] = Field(
+    answers: Annotated[list[Answer], Field(max_length=50), AfterValidator(short_enough)] = Field(
         default_factory=list,
         description="Values for requirements, checked before anything is bought and submitted when they are asked for "
         "(Telnyx). Personal: kept apart and erasable.",

@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import messages, parts, steady
+from numberdesk.domain import messages, parts
+from numberdesk.domain.bounds import MOST_HINT_LOOKS, MOST_REASONS
 from numberdesk.domain.order import Change, Requirement
 from numberdesk.domain.steady import Turn
 from numberdesk.domain.words import ChangeKind, RequirementState
@@ -64,6 +66,10 @@ def fold(
         )
     for sub_order_id in dict.fromkeys(sub_order_id for sub_order_id, _ in merged):
         of_sub_order = {key: requirement for key, requirement in merged.items() if key[0] == sub_order_id}
+    by_sub_order: dict[str, dict[tuple[str, str], Requirement]] = {}
+    for key, requirement in merged.items():
+        by_sub_order.setdefault(key[0], {})[key] = requirement
+    for sub_order_id, of_sub_order in by_sub_order.items():
         order, more = _tell(order, sub_order_id, known, of_sub_order, snapshot, now, timings, zone)
         changes += more
     return order, changes
@@ -89,15 +95,16 @@ def _reasons(order: Order, sub_order_id: str, snapshot: Snapshot, rejected_at: d
     """Find the comments that may say why: the reviewers' on this sub order, never given as a reason before.
 
     Nothing at the provider joins them to a requirement; those written about when the rejection was first seen come before
-    older ones. More than one is a guess, and all of them are given.
+    older ones. More than one is a guess, and all of them are given, up to a bound: the latest.
     """
+    told = set(order.comments_told)
     candidates = [
         comment
         for comment in sorted(snapshot.comments, key=lambda comment: comment.at)
-        if comment.by_provider and comment.sub_order_id == sub_order_id and comment.id not in order.comments_told
+        if comment.by_provider and comment.sub_order_id == sub_order_id and comment.id not in told
     ]
     near = [comment for comment in candidates if comment.at >= rejected_at - _NEAR]
-    return tuple(comment.id for comment in near or candidates)
+    return tuple(comment.id for comment in (near or candidates)[-MOST_REASONS:])
 
 
 def _merge(known: Requirement | None, seen: RequirementSeen, now: datetime) -> Requirement:
@@ -159,7 +166,7 @@ def _tell(
     waited = now - rejected_at
     if not (reasons and standing) and waited < timings.rejection_grace:
         looks = {*order.hint_looks, *(now + pause for pause in timings.hint_looks if now + pause > now)}
-        return order.with_(hint_looks=tuple(sorted(looks))[:10]), changes
+        return order.with_(hint_looks=tuple(sorted(looks))[:MOST_HINT_LOOKS]), changes
     text = messages.requirements_rejected(order, untold, standing, len(reasons), zone, read=read)
     rejected = _change(ChangeKind.REQUIREMENT_REJECTED, sub_order_id, untold, text, people=True)
     changes.append(

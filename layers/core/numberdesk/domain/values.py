@@ -136,6 +136,22 @@ class Answer(_Value):
         return wanted in (requirement_id.casefold(), (name or "").casefold())
 
 
+MOST_BYTES_OF_ANSWERS = 100_000
+"""Of all values that come together, as JSON: they lie in one item of the table, and a transaction may write twenty of these."""
+
+
+def short_enough(answers: list[Answer]) -> list[Answer]:
+    """Give answers back.
+
+    Raises:
+        ValueError: together they are too long.
+    """
+    if sum(len(answer.model_dump_json().encode()) for answer in answers) > MOST_BYTES_OF_ANSWERS:
+        message = f"these values take more than {MOST_BYTES_OF_ANSWERS:,} bytes together; shorten them, or supply some by themselves"
+        raise ValueError(message)
+    return answers
+
+
 class StoredFile(_Value):
     """A file in the bucket, as it was when it was checked. `version_id` pins it: what is uploaded over it later is another."""
 

@@ -67,6 +67,7 @@ def _table(clock: Clock, margin: timedelta) -> Table:
         env("TABLE_NAME"),
         pause=lambda seconds: clock.sleep(timedelta(seconds=seconds)),
         patience=invocation.until(margin),
+        large=lambda size: PowertoolsMeter().count("LargestRowBytes", size),
     )
     return _reporting(table, clock)
 

@@ -13,8 +13,9 @@ class PowertoolsMeter:
     """Counts with Powertools Metrics (`services.ports.Meter`)."""
 
     def count(self, name: str, value: float = 1, *, provider: str | None = None) -> None:
-        """Add to a metric; names ending in `Seconds` are seconds. With a provider it is a metric of that provider's own."""
-        unit = MetricUnit.Seconds if name.endswith("Seconds") else MetricUnit.Count
+        """Add to a metric; names ending in `Seconds` or `Bytes` are those. With a provider it is a metric of that provider's own."""
+        units = {"Seconds": MetricUnit.Seconds, "Bytes": MetricUnit.Bytes}
+        unit = next((unit for end, unit in units.items() if name.endswith(end)), MetricUnit.Count)
         if provider is None:
             metrics.add_metric(name=name, unit=unit, value=value)
             return

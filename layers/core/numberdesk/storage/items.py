@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from pydantic import TypeAdapter
@@ -27,7 +27,7 @@ from numberdesk.domain.words import AssetState
 from numberdesk.services.ports import Holding, Inventory, KeptComment, KeptEvent, RawEvent, Receipt, Unpublished
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numberdesk.domain.costs import Limits
     from numberdesk.domain.order import Reservation
@@ -41,6 +41,12 @@ EVENT_ID_LENGTH = 256
 """A sort key holds 1,024 bytes."""
 ASSETS_A_PAGE = 250
 """Numbers and keywords in one page."""
+FIELD_BYTES = 8 * 1024
+"""JSON of a field that lies on the row; a longer one lies on pages of its own."""
+PAGE_BYTES = 64 * 1024
+"""JSON of one page of such a field, unless one element alone is longer."""
+_MOST_PACKED = 150_000
+"""Bytes of one page of numbers, compressed; where numbers tell so much that one is larger, fewer lie on each."""
 SUMS_KEPT = timedelta(days=40)
 """How long what was reserved on a day is kept."""
 
@@ -50,6 +56,13 @@ Key = tuple[str, str]
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
 _assets = TypeAdapter(tuple[Asset, ...])
+_OWN_PAGES = frozenset({"assets", "pages", "field_pages"})
+GROWING: dict[str, TypeAdapter[Any]] = {
+    name: TypeAdapter(field.annotation)
+    for name, field in Order.model_fields.items()
+    if get_origin(field.annotation) in (tuple, dict) and name not in _OWN_PAGES
+}
+"""The fields of an order that can grow with what its provider shows, beside its numbers."""
 
 
 # Orders
@@ -58,9 +71,10 @@ _assets = TypeAdapter(tuple[Asset, ...])
 def row_item(order: Order) -> Item:
     """Make an order's row, with what lists show of it. It lies in the wake index only while something is due.
 
-    Neither what it asks for nor its numbers are on it: both may be ten thousand, and the row is written with every commit.
+    Neither what it asks for nor its numbers are on it: both may be ten thousand, and the row is written with every commit. Nor
+    is a field that lies on pages (`Order.field_pages`).
     """
-    item = order.model_dump(mode="json", exclude={"assets", "request"})
+    item = order.model_dump(mode="json", exclude={"assets", "request", *order.field_pages})
     deadline = next_deadline(order)
     item |= {
         "pk": f"ORDER#{order.order_id}",
@@ -68,6 +82,8 @@ def row_item(order: Order) -> Item:
         "attention": list(attention(order)),
         "next_deadline": instant_text(deadline) if deadline else None,
     }
+    if not order.field_pages:
+        del item["field_pages"]
     if order.wake_at is None:
         del item["wake_at"]
     else:
@@ -83,41 +99,110 @@ def request_item(order: Order) -> Item:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The pages of an order's numbers, as a commit leaves them."""
+    """The pages of an order, as a commit leaves them."""
 
     names: tuple[str, ...]
-    """As the row has them (`Order.pages`)."""
+    """Those of numbers, as the row has them (`Order.pages`)."""
+    fields: dict[str, tuple[str, ...]]
+    """Those of other fields, as the row has them (`Order.field_pages`)."""
     new: tuple[Item, ...]
     replaced: tuple[Key, ...]
 
 
 def pages(before: Order, after: Order) -> Pages:
-    """Split an order's numbers into pages; those that do not differ stay what they are.
+    """Split an order's numbers, and other fields that have grown long, into pages; those that do not differ stay what they are.
 
     A page is named by the version of the order that it is written for, and by its content: two who write the same version at
     the same time never write over each other's.
     """
     pk = f"ORDER#{after.order_id}"
-    names: list[str] = []
-    new: list[Item] = []
-    for index, first in enumerate(range(0, len(after.assets), ASSETS_A_PAGE)):
-        part = after.assets[first : first + ASSETS_A_PAGE]
-        if index < len(before.pages) and part == before.assets[first : first + ASSETS_A_PAGE]:
-            names.append(before.pages[index])
-            continue
-        # The numbers of one order are much alike: written so, they take about a tenth.
-        packed = _pack(_assets.dump_json(part, exclude_defaults=True))
-        name = f"{after.version:010}.{hashlib.sha256(packed).hexdigest()[:16]}"
-        names.append(name)
-        new.append({"pk": pk, "sk": page_place(index, name), "assets": packed})
-    now = dict(enumerate(names))
-    replaced = tuple((pk, page_place(index, name)) for index, name in enumerate(before.pages) if now.get(index) != name)
-    return Pages(tuple(names), tuple(new), replaced)
+    names, new = _pages_of_numbers(before, after)
+    fields: dict[str, tuple[str, ...]] = {}
+    for field, adapter in GROWING.items():
+        contents = _split(adapter.dump_python(getattr(after, field), mode="json"))
+        had = before.field_pages.get(field, ())
+        written: list[str] = []
+        for index, content in enumerate(contents):
+            packed = _pack(content)
+            name = _page_name(after, packed)
+            if index < len(had) and had[index].partition(".")[2] == name.partition(".")[2]:
+                written.append(had[index])
+            else:
+                written.append(name)
+                new.append({"pk": pk, "sk": field_page_place(field, index, name), "content": packed})
+        if written:
+            fields[field] = tuple(written)
+    named = set(_places(names, fields))
+    replaced = tuple((pk, place) for place in _places(before.pages, before.field_pages) if place not in named)
+    return Pages(names, fields, tuple(new), replaced)
+
+
+def _pages_of_numbers(before: Order, after: Order) -> tuple[tuple[str, ...], list[Item]]:
+    """Split numbers into pages, and give the names of all pages and those that are new."""
+    pk = f"ORDER#{after.order_id}"
+    for per_page in (ASSETS_A_PAGE, 25, 5):
+        names: list[str] = []
+        new: list[Item] = []
+        are_alike = len(before.pages) == -(-len(before.assets) // per_page)
+        for index, first in enumerate(range(0, len(after.assets), per_page)):
+            part = after.assets[first : first + per_page]
+            if are_alike and index < len(before.pages) and part == before.assets[first : first + per_page]:
+                names.append(before.pages[index])
+                continue
+            # The numbers of one order are much alike: written so, they take about a tenth.
+            packed = _pack(_assets.dump_json(part, exclude_defaults=True))
+            name = _page_name(after, packed)
+            names.append(name)
+            new.append({"pk": pk, "sk": page_place(index, name), "assets": packed})
+        if all(len(page["assets"]) <= _MOST_PACKED for page in new):
+            break
+    return tuple(names), new
+
+
+def _split(value: Sequence[Any] | Mapping[str, Any]) -> Iterator[bytes]:
+    """Split a field into JSON for pages; none where it is short enough for the row.
+
+    What was there before stays on its page where something is appended.
+    """
+    elements = list(value.items()) if isinstance(value, dict) else value
+    texts = [json.dumps(element, separators=(",", ":"), ensure_ascii=False).encode() for element in elements]
+    if sum(map(len, texts)) + len(texts) <= FIELD_BYTES:
+        return
+    page: list[bytes] = []
+    size = 0
+    for text in texts:
+        if page and size + len(text) > PAGE_BYTES:
+            yield b"[" + b",".join(page) + b"]"
+            page, size = [], 0
+        page.append(text)
+        size += len(text) + 1
+    yield b"[" + b",".join(page) + b"]"
+
+
+def _page_name(order: Order, packed: bytes) -> str:
+    return f"{order.version:010}.{hashlib.sha256(packed).hexdigest()[:16]}"
 
 
 def page_place(index: int, name: str) -> str:
-    """Give the sort key of a page."""
+    """Give the sort key of a page of numbers."""
     return f"NUMBERS#{index:04}#{name}"
+
+
+def field_page_place(field: str, index: int, name: str) -> str:
+    """Give the sort key of a page of another field."""
+    return f"ORDER#PAGE#{field}#{index:04}#{name}"
+
+
+def _places(names: Iterable[str], fields: Mapping[str, Iterable[str]]) -> list[str]:
+    """Give the sort keys of the pages that a row names."""
+    return [
+        *(page_place(index, name) for index, name in enumerate(names)),
+        *(
+            field_page_place(field, index, name)
+            for field, its_names in fields.items()
+            for index, name in enumerate(its_names)
+        ),
+    ]
 
 
 def unnamed(row: Item, places: Iterable[str]) -> list[str]:
@@ -126,9 +211,11 @@ def unnamed(row: Item, places: Iterable[str]) -> list[str]:
     Whoever writes an order of a later version keeps pages that this row names, or writes others of that later version. So what
     the row does not name, and is not of a later version, is nobody's.
     """
-    named = {page_place(index, name) for index, name in enumerate(row["pages"])}
+    named = set(_places(row["pages"], row.get("field_pages", {})))
     return [
-        place for place in places if place not in named and int(place.split("#")[2].split(".")[0]) <= row["version"]
+        place
+        for place in places
+        if place not in named and int(place.rpartition("#")[2].partition(".")[0]) <= row["version"]
     ]
 
 
@@ -140,15 +227,28 @@ def order_of_items(items: Mapping[str, Item]) -> Order | None:
     row = items["ORDER"]
     try:
         found = [items[page_place(index, name)] for index, name in enumerate(row["pages"])]
+        fields = {
+            field: [
+                element
+                for index, name in enumerate(names)
+                for element in json.loads(_unpack(items[field_page_place(field, index, name)]["content"]))
+            ]
+            for field, names in row.get("field_pages", {}).items()
+        }
     except KeyError:
         return None
     return Order.model_validate(
         {
             **_known(row, Order),
+            **{field: dict(each) if _is_dict(field) else tuple(each) for field, each in fields.items()},
             "request": Request.model_validate_json(_unpack(items["ORDER#REQUEST"]["request"])),
             "assets": tuple(asset for page in found for asset in _assets.validate_json(_unpack(page["assets"]))),
         }
     )
+
+
+def _is_dict(field: str) -> bool:
+    return get_origin(Order.model_fields[field].annotation) is dict
 
 
 def summary_of_item(row: Item) -> Summary:
@@ -452,12 +552,12 @@ def kept_key(order_id: str, errand_id: str) -> Key:
 def kept_item(order_id: str, errand_id: str, kept: Kept) -> Item:
     """Make what lies with an errand."""
     pk, sk = kept_key(order_id, errand_id)
-    return {"pk": pk, "sk": sk, "kept": kept.model_dump(mode="json")}
+    return {"pk": pk, "sk": sk, "kept": _pack(kept.model_dump_json().encode())}
 
 
 def kept_of_item(item: Item) -> Kept:
     """Read what lies with an errand."""
-    return Kept.model_validate(item["kept"])
+    return Kept.model_validate_json(_unpack(item["kept"]))
 
 
 def profile_key(key: ProfileKey) -> Key:
@@ -505,6 +605,32 @@ def marshal(values: Mapping[str, Any]) -> dict[str, Any]:
 def unmarshal(item: Mapping[str, Any]) -> Item:
     """Read DynamoDB's values as plain ones."""
     return {name: _plain(_deserializer.deserialize(value)) for name, value in item.items()}
+
+
+def item_size(item: Mapping[str, Any]) -> int:
+    """Give the bytes of an item as DynamoDB counts them (developer guide, item sizes): names in UTF-8, and values.
+
+    Args:
+        item: as `marshal` gives it.
+    """
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def _value_size(value: Mapping[str, Any]) -> int:
+    [(kind, content)] = value.items()
+    match kind:
+        case "S":
+            return len(content.encode())
+        case "B":
+            return len(content)
+        case "N":
+            return len(content.strip("-").replace(".", "")) // 2 + 2
+        case "L":
+            return 3 + sum(1 + _value_size(inner) for inner in content)
+        case "M":
+            return 3 + sum(1 + len(name.encode()) + _value_size(inner) for name, inner in content.items())
+        case _:
+            return 1
 
 
 def instant(text: str) -> datetime:

@@ -4,6 +4,7 @@
     order                     ORDER#<order id>                     ORDER
     what it asks for          ORDER#<order id>                     ORDER#REQUEST
     its numbers, 250 a page   ORDER#<order id>                     NUMBERS#<page, 4 digits>#<version, 10 digits>.<hash>
+    a long field, in pages    ORDER#<order id>                     ORDER#PAGE#<field>#<page, 4 digits>#<version, 10 digits>.<hash>
     ledger entry              ORDER#<order id>                     LEDGER#<version, 10 digits>.<position, 3 digits>
     refusal of a message      ORDER#<order id>                     LEDGER#refused.<queue message id>
     receipt of an event       ORDER#<order id>                     RECEIPT#<event id>
@@ -38,9 +39,9 @@ Indexes (all sparse, keys only, spread over shards so that no partition is hot):
     unpublished   unpublished_shard, unpublished_at   ledger entries whose event is not on the bus yet
     lists         list_pk, list_sk                    orders on lists: the list's shard, and the place in it
 
-An order is what its row says. The row names the pages with its numbers, and comes last in the one query that reads an order:
-a page that is named is never written again, and one that is missing was replaced by a commit in between, so the reader
-reads again. Pages that the row does not name count for nothing; see `Table.commit` for where they come from and where they
+An order is what its row says. The row names the pages with its numbers and with every other field that has grown beyond
+`items.FIELD_BYTES`; one query reads them all. A page that is named is never written again, and one that is missing was
+replaced by a commit in between, so the reader reads again. Pages that the row does not name count for nothing; see `Table.commit` for where they come from and where they
 go. Instants are text of fixed width (see `domain.model.instant_text`), so that their order is time's order.
 
 An order is on a list by an item of its own, written in the order's transaction and only where it differs: an order that
@@ -104,6 +105,7 @@ from numberdesk.storage.items import (
     inventory_item,
     inventory_key,
     inventory_of_item,
+    item_size,
     kept_item,
     kept_key,
     kept_of_item,
@@ -164,6 +166,11 @@ _MOST_OF_PAGES = 8
 """Pages put and deleted in one transaction: four that differ. A page is an item, so at most 400 KB of the 4 MB that it holds."""
 _MOST_PAGES = 20
 """Of a list that is read on beyond what cannot be read."""
+"""Pages put and deleted in one transaction: four that differ."""
+_MOST_BYTES = 3_500_000
+"""Of a transaction with pages; it holds 4 MB (DynamoDB)."""
+LARGE = 50_000
+"""Bytes of a commit's largest item from which it is measured. An item holds 400 KB (DynamoDB)."""
 _BATCH_WRITES = 25
 _BATCH_READS = 100
 """Items of one batch (DynamoDB)."""
@@ -192,10 +199,12 @@ class Table:
         name: str,
         pause: Callable[[float], None] = time.sleep,
         patience: Callable[[], timedelta] = lambda: PATIENCE,
+        large: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Use this client and table.
 
         `pause` waits for so many seconds. `patience` says for how long a call that fails for now may be tried again from now.
+        `large` is told the bytes of a commit's largest item where it has more than `LARGE`.
         """
         self._client = client
         self._name = name
@@ -203,6 +212,7 @@ class Table:
         self._patience = patience
         # Hears of each row that cannot be read.
         self.report: Callable[[UnreadableRowError], None] = lambda _: None
+        self._large = large
         self._table_id: str | None = None
         self._table_id_read = 0.0
         self._gate_looked_for = False
@@ -227,7 +237,7 @@ class Table:
                 return None
             order = self._read((f"ORDER#{order_id}", "ORDER"), items, order_of_items)
             if order is not None:
-                if len(items) > len(order.pages) + 2:
+                if len(items) > 2 + len(order.pages) + sum(map(len, order.field_pages.values())):
                     self._untidy.add(order_id)
                 return order
         raise ConflictError
@@ -294,15 +304,15 @@ class Table:
         """
         order_id = after.order_id
         # Before the transaction: there may be many, and the same comment twice is the same item.
+        seen = set(before.comments_seen)
+        new = {comment.id: comment for comment in comments if comment.id not in seen}
+        self._write_batches(_put_request(comment_item(order_id, comment)) for comment in new.values())
         for comment in comments:
-            item = comment_item(order_id, comment)
-            if comment.id in before.comments_seen:
+            if comment.id in seen:
                 # Seen again, since it was read meanwhile. One that was erased stays erased.
-                self._put_if(item, "attribute_exists(pk)")
-            else:
-                self._ask("put_item", TableName=self._name, Item=marshal(item))
+                self._put_if(comment_item(order_id, comment), "attribute_exists(pk)")
         paged = pages(before, after)
-        after = after.with_(pages=paged.names)
+        after = after.with_(pages=paged.names, field_pages=paged.fields)
         # What a write's condition says if it does not hold, by the place of the write. The row's comes first.
         writes = [self._put(row_item(after), "version = :before", {":before": before.version})]
         says: dict[int, Callable[[], Exception]] = {0: ConflictError}
@@ -320,11 +330,15 @@ class Table:
         writes += [self._put(kept_item(order_id, errand_id, each)) for errand_id, each in (kept or {}).items()]
         writes += self._list_writes(before, after)
         together = len(paged.new) + len(paged.replaced)
-        ahead = together > min(_MOST_OF_PAGES, _MOST_WRITES - len(writes))
+        new_pages = [self._put(item) for item in paged.new]
+        sizes = [item_size(write["Put"]["Item"]) for write in (*writes, *new_pages) if "Put" in write]
+        if max(sizes) > LARGE:
+            self._large(max(sizes))
+        ahead = together > min(_MOST_OF_PAGES, _MOST_WRITES - len(writes)) or sum(sizes) > _MOST_BYTES
         if ahead:
             self._write_batches(_put_request(item) for item in paged.new)
         else:
-            writes += [self._put(item) for item in paged.new]
+            writes += new_pages
             writes += [self._delete(key) for key in paged.replaced]
         had, has = (held(before), held(after)) if together else (frozenset[str](), frozenset[str]())
         # What is held may be thousands of items. Ahead of the transaction what is new, and after it what is gone: in between a
@@ -468,11 +482,12 @@ class Table:
                 item["sk"]: item
                 for item in self._query(
                     "pk = :pk AND sk BETWEEN :first AND :last",
-                    {":pk": pk, ":first": "NUMBERS#", ":last": "ORDER"},
-                    ProjectionExpression="sk, version, pages",
+                    {":pk": pk, ":first": "NUMBERS#", ":last": "ORDER#REQUEST"},
+                    ProjectionExpression="sk, version, pages, field_pages",
                 )
             }
             row = items.pop("ORDER", None)
+            items.pop("ORDER#REQUEST", None)
             if row is not None:
                 # It is not worth any time of those that wait behind it.
                 self._write_batches((_delete_request((pk, sk)) for sk in unnamed(row, items)), patience=timedelta(0))

@@ -1,0 +1,190 @@
+"""Whatever a provider shows, a record takes in so much and no more, says once that there is more, and folding it stays quick."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from numberdesk.domain import bounds
+from numberdesk.domain.ledger import MOST_ENTRIES, merged
+from numberdesk.domain.snapshot import (
+    AssetRequirementSeen,
+    AssetSeen,
+    CommentSeen,
+    DeadlinesSeen,
+    RequirementSeen,
+    Snapshot,
+    SubOrderSeen,
+)
+from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, Phase, RequirementState
+from tests.support.orders import NOW, a_snapshot, kinds, look, only, pending
+
+if TYPE_CHECKING:
+    from numberdesk.domain.order import Order
+
+SECONDS = 5
+"""Of work, generous: what grows with the square of the comments takes minutes."""
+GRACE = timedelta(seconds=60)
+
+
+def shown(
+    *,
+    sub_orders: int = 1,
+    requirements: int = 1,
+    deadlines: int = 1,
+    comments: int = 0,
+    of_a_number: int = 0,
+    state: RequirementState = RequirementState.AWAITING_VALUE,
+    **more: Any,
+) -> Snapshot:
+    """So many sub orders, each with so many requirements, deadlines and comments, and a number."""
+    parts = [f"s-{index}" for index in range(sub_orders)]
+    return a_snapshot(
+        phase=Phase.OPEN,
+        lists_every_asset=True,
+        assets=tuple(
+            AssetSeen(
+                AssetKind.NUMBER,
+                f"+4930{index:07}",
+                AssetState.ACTION_REQUIRED,
+                "pending",
+                sub_order_id=part,
+                requirements=tuple(AssetRequirementSeen(f"r-{at}", state, "word") for at in range(of_a_number)),
+            )
+            for index, part in enumerate(parts)
+        ),
+        sub_orders=tuple(SubOrderSeen(part, "pending", "DE", "local") for part in parts),
+        requirements=tuple(
+            RequirementSeen(f"r-{at}", part, state, "word", 1) for part in parts for at in range(requirements)
+        ),
+        deadlines=tuple(
+            DeadlinesSeen(part, tuple((NOW + timedelta(days=9, minutes=at), 1) for at in range(deadlines)))
+            for part in parts
+        ),
+        comments=tuple(
+            CommentSeen(f"{part}-c-{at}", part, "why", by_provider=True, at=NOW)
+            for part in parts
+            for at in range(comments)
+        ),
+        **more,
+    )
+
+
+def is_within(order: Order) -> bool:
+    theirs = [it for it in order.deadlines if not it.own]
+    of_each = [sum(it.sub_order_id == part for it in theirs) for part in {it.sub_order_id for it in theirs}]
+    return (
+        len(order.assets) <= bounds.MOST_ASSETS
+        and len(order.sub_orders) <= bounds.MOST_SUB_ORDERS
+        and len(order.requirements) <= bounds.MOST_REQUIREMENTS
+        and len(of_each) <= bounds.MOST_SUB_ORDERS
+        and max(of_each, default=0) <= bounds.MOST_DEADLINES
+        and max(map(len, (order.comments_seen, order.comments_unread, order.comments_waiting))) <= bounds.MOST_COMMENTS
+        and all(len(it.comment_ids) <= bounds.MOST_REASONS for it in order.requirements)
+        and all(len(it.requirements) <= bounds.MOST_OF_AN_ASSET for it in order.assets)
+        and len(order.hint_looks) <= bounds.MOST_HINT_LOOKS
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    looks=st.lists(
+        st.fixed_dictionaries(
+            {
+                "sub_orders": st.sampled_from([0, 1, 2, 50, 250]),
+                "requirements": st.sampled_from([0, 1, 8, 60]),
+                "deadlines": st.sampled_from([0, 1, 20, 60]),
+                "comments": st.sampled_from([0, 1, 30]),
+                "of_a_number": st.sampled_from([0, 3, 60]),
+                "state": st.sampled_from(RequirementState),
+                "told_ended": st.booleans(),
+            }
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_whatever_looks_see_the_record_stays_within_bounds(looks: list[dict[str, Any]]) -> None:
+    order = pending()
+    for index, seen in enumerate(looks):
+        told_ended = seen.pop("told_ended")
+        folded = look(order, shown(**seen), NOW + index * GRACE, told_ended=told_ended)
+        order = folded.order
+        assert is_within(order)
+        assert len(merged(folded.changes)) <= MOST_ENTRIES
+        assert all(len(change.comment_ids) <= bounds.MOST_REASONS for change in folded.changes)
+
+
+def test_more_than_fits_is_told_once_and_what_is_known_is_followed() -> None:
+    first = look(pending(), shown(comments=bounds.MOST_COMMENTS + 1))
+    assert len(first.comments) == len(first.order.comments_seen) == bounds.MOST_COMMENTS
+    told = only(first, ChangeKind.UNKNOWN_PROVIDER_WORD)
+    assert told.people
+    assert told.data["field"] == "comments"
+    assert "more than 5,000" in str(told.data["word"])
+    assert first.order.not_understood_since == NOW
+    # New ones are left out, wherever they stand; the others are followed.
+    other = shown(comments=bounds.MOST_COMMENTS + 1, sub_orders=2, requirements=0)
+    again = look(first.order, other, NOW + timedelta(seconds=1))
+    assert again.comments == ()
+    assert ChangeKind.UNKNOWN_PROVIDER_WORD not in kinds(again)
+    less = look(again.order, shown(comments=bounds.MOST_COMMENTS), NOW + timedelta(seconds=2))
+    assert less.order.not_understood_since is None
+
+
+def test_numbers_that_do_not_fit_keep_an_order_from_ending() -> None:
+    seen = tuple(
+        AssetSeen(AssetKind.NUMBER, f"+4930{index:07}", AssetState.ACTIVE, "success", sub_order_id="s-1")
+        for index in range(bounds.MOST_ASSETS + 1)
+    )
+    folded = look(pending(), a_snapshot(phase=Phase.ENDED, lists_every_asset=True, assets=seen))
+    assert len(folded.order.assets) == bounds.MOST_ASSETS
+    assert folded.order.delivery_unread
+
+
+def test_deadlines_beyond_the_bound_are_told_with_the_first_of_them() -> None:
+    folded = look(pending(), shown(deadlines=bounds.MOST_DEADLINES + 10))
+    assert len(folded.order.deadlines) == bounds.MOST_DEADLINES
+    assert sum(it.numbers for it in folded.order.deadlines) == bounds.MOST_DEADLINES + 10
+    assert max(it.value for it in folded.order.deadlines) == NOW + timedelta(days=9, minutes=bounds.MOST_DEADLINES - 1)
+
+
+def test_a_rejection_gives_the_latest_comments_and_the_others_are_told_by_themselves() -> None:
+    folded = look(pending(), shown(requirements=2, comments=50, state=RequirementState.REJECTED))
+    rejected = only(folded, ChangeKind.REQUIREMENT_REJECTED)
+    assert rejected.comment_ids == tuple(f"s-0-c-{at}" for at in range(30, 50))
+    assert {it.comment_ids for it in folded.order.requirements} == {rejected.comment_ids}
+    assert [it.id for it in folded.order.comments_waiting] == [f"s-0-c-{at}" for at in range(30)]
+    later = look(folded.order, shown(requirements=2, comments=50, state=RequirementState.REJECTED), NOW + GRACE)
+    told = only(later, ChangeKind.COMMENT_RECEIVED)
+    assert told.comment_ids == tuple(f"s-0-c-{at}" for at in range(20))
+    assert "30 comments" in told.message
+
+
+def test_many_comments_that_were_read_are_kept_anew_over_several_looks() -> None:
+    unread = shown(comments=250)
+    order = look(pending(), unread).order
+    read = tuple(replace(it, read=True) for it in unread.comments)
+    kept = []
+    for index in range(4):
+        folded = look(order, replace(unread, comments=read), NOW + index * GRACE)
+        order, kept = folded.order, [*kept, len(folded.comments)]
+    assert kept == [100, 100, 50, 0]
+    assert order.comments_unread == ()
+
+
+def test_folding_the_largest_order_takes_a_moment() -> None:
+    seen = shown(sub_orders=50, requirements=8, deadlines=20, comments=100, state=RequirementState.REJECTED)
+    began = time.process_time()
+    first = look(pending(), seen)
+    told = look(first.order, seen, NOW + GRACE)
+    nothing = look(told.order, seen, NOW + 2 * GRACE)
+    assert time.process_time() - began < SECONDS
+    assert len(first.order.deadlines) == 1_000
+    assert len(first.order.comments_seen) == 5_000
+    assert nothing.changes == ()

@@ -80,14 +80,17 @@ class TestTable(StoreContract):
 
         monkeypatch.setitem(vars(store._client), "describe_table", describe)
         create(store)
+        key = store.paging_key()
         there["TableId"] = "the second"
         assert (store.table_id(), len(reads)) == ("the first", 1)
+        assert store.paging_key() == key
         # The copy was made before the account's first order came.
         store._client.delete_item(TableName=store._name, Key=marshal({"pk": "ACCOUNTS", "sk": "telnyx#default"}))
         wall[0] += 31
         create(store, "order-2")
         assert store.accounts() == [("telnyx", "default")]
         assert (store.table_id(), len(reads)) == ("the second", 2)
+        assert store.paging_key() != key
         # A clock that was put back says nothing of how long ago it was.
         wall[0] -= 3600
         assert (store.table_id(), len(reads)) == ("the second", 3)

@@ -286,6 +286,9 @@ class MemoryStore:
         first = self._first(partition)
         return datetime.fromisoformat(first.partition("#")[0]) if first else None
 
+    def paging_key(self) -> bytes:
+        return f"the key of {self.table}".encode()
+
     def _first(self, partition: str) -> str | None:
         shards = {f"{partition}/{shard}" for shard in range(SHARDS)}
         places = (

@@ -48,7 +48,7 @@ class Silent:
 def profiles(store: MemoryStore) -> Profiles:
     clock, files = DeskClock(Clock(START)), None
     uploads = Uploads(store, files, clock, 1)  # type: ignore[arg-type] # no file is in these
-    return Profiles(store, Silent(), files, uploads, clock, Tokens(""))  # type: ignore[arg-type] # as above
+    return Profiles(store, Silent(), files, uploads, clock, Tokens(lambda: b"key"))  # type: ignore[arg-type] # as above
 
 
 def test_who_read_no_version_writes_over_what_another_wrote_meanwhile() -> None:

@@ -24,7 +24,7 @@ from tests.support.functions import DeskClock
 from tests.support.memory_store import MemoryStore
 from tests.support.simulators.clock import Clock
 
-TOKENS = Tokens("123456789012/eu-central-1/numberdesk")
+TOKENS = Tokens(lambda: b"key")
 
 
 @dataclass
@@ -60,7 +60,7 @@ def test_orders_are_listed_by_the_exact_value_of_the_listed_key(desk: Desk, stor
 def test_a_token_fits_the_list_that_it_was_made_for(place: str, listing: str) -> None:
     token = TOKENS.page(listing, (), place).after
     assert TOKENS.place(listing, token) == place
-    for other in (Tokens("another stack"), TOKENS):
+    for other in (Tokens(lambda: b"another key"), TOKENS):
         with pytest.raises(ProblemError) as caught:
             other.place(listing + "x" if other is TOKENS else listing, token)
         assert (caught.value.problem, caught.value.faults[0].field) == (Problem.INVALID, "next")

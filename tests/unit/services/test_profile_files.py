@@ -25,7 +25,7 @@ def desk() -> ADesk:
 
 @pytest.fixture
 def profiles(desk: ADesk) -> Profiles:
-    return Profiles(desk.store, desk, desk.bucket, desk.uploads, desk, Tokens("scope"))
+    return Profiles(desk.store, desk, desk.bucket, desk.uploads, desk, Tokens(lambda: b"key"))
 
 
 def uploaded(desk: ADesk, profiles: Profiles) -> list[Answer]:

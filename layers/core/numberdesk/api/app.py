@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -16,7 +15,7 @@ from numberdesk.api.caller import Caller
 from numberdesk.api.problems import HttpProblem, Told
 from numberdesk.api.routes import ROUTES, decoded
 from numberdesk.domain.faults import Fault
-from numberdesk.domain.request import ORDER_ID_PATTERN, read_json
+from numberdesk.domain.request import is_order_id, read_json
 from numberdesk.services.desk import what_broke
 from numberdesk.services.problems import Problem
 
@@ -119,7 +118,7 @@ def _asked(event: Mapping[str, Any]) -> dict[str, object]:
     method, path = event["httpMethod"], decoded(event["path"])
     route = next((route for route in ROUTES if route.method == method and route.matches(path)), None)
     said: dict[str, object] = {"operation": route.operation_id if route else None, "principal": Caller.of(event).by}
-    if route and "{order_id}" in route.path and re.fullmatch(ORDER_ID_PATTERN, order_id := path.split("/")[2]):
+    if route and "{order_id}" in route.path and is_order_id(order_id := path.split("/")[2]):
         said["order_id"] = order_id
     return said
 

@@ -44,8 +44,8 @@ from numberdesk.domain.order import (
     SubOrder,
 )
 from numberdesk.domain.profile import Profile
-from numberdesk.domain.request import E164, ORDER_ID_PATTERN, Criteria, Keyword, Request
-from numberdesk.domain.values import Answer, DoneValue, Id, short_enough
+from numberdesk.domain.request import E164, Criteria, Keyword, Request
+from numberdesk.domain.values import Account, Answer, DoneValue, Id, short_enough
 from numberdesk.domain.words import AssetKind, AssetState, OrderState
 from numberdesk.services import dead_letters
 from numberdesk.services.placing_gate import Placing
@@ -55,14 +55,12 @@ from numberdesk.services.uploads import Form
 
 T = TypeVar("T")
 
-OrderId = Annotated[str, Field(pattern=ORDER_ID_PATTERN)]
 Provider = Literal["telnyx", "telesign", "callfire"]
-Account = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 NumberType = Literal["local", "toll_free", "mobile", "national", "shared_cost"]
 Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", examples=["2026-11"])]
 Token = Annotated[str, Field(min_length=1, max_length=2048)]
 Limit = Annotated[int, Field(ge=1, le=100)]
-RegistrationId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
+RegistrationId = Id
 Switch = Annotated[bool, Field(strict=True)]
 _NUMBER = r"^\+?[A-Za-z0-9]{1,64}$"
 _DELIVERED = r"^(\+[1-9][0-9]{6,14}|[0-9]{0,63}[A-Za-z][A-Za-z0-9]{0,63})$"

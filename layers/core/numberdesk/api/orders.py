@@ -8,10 +8,10 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from numberdesk.api import models
 from numberdesk.api.caller import Caller, Services
-from numberdesk.api.models import Limit, Month, OrderId, OrderView, PathNumber, Provider, Token
-from numberdesk.domain.model import Instant
+from numberdesk.api.models import Limit, Month, OrderView, PathNumber, Provider, Token
+from numberdesk.domain.model import GivenInstant
 from numberdesk.domain.order import Order
-from numberdesk.domain.request import OrderMessage
+from numberdesk.domain.request import OrderId, OrderMessage
 from numberdesk.domain.values import Country, Id
 from numberdesk.domain.words import AssetState, OrderState
 from numberdesk.services.reading import Wanted
@@ -56,7 +56,7 @@ def _readers(services: Services) -> list[Callable[..., Any]]:
         open_: Annotated[bool | None, Query(alias="open", description="Those that are not over; only true.")] = None,
         attention: Annotated[bool | None, Query(description="Those that need a person; only true.")] = None,
         deadline_before: Annotated[
-            Instant | None, Query(description="Those whose next deadline is before this, the nearest first.")
+            GivenInstant | None, Query(description="Those whose next deadline is before this, the nearest first.")
         ] = None,
         limit: _Limit = 50,
         next_: _Next = None,

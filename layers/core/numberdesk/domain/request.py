@@ -25,12 +25,13 @@ from pydantic import (
 
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.model import GivenInstant
-from numberdesk.domain.values import KINDS, Answer, short_enough
+from numberdesk.domain.values import KINDS, NOT_DOTS, Account, Answer, short_enough
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-ORDER_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,64}$"
+OrderId = Annotated[str, Field(max_length=64, pattern=NOT_DOTS)]
+"""An order's id: whatever is taken can be asked for in a path."""
 
 
 def _distinct(values: list[str]) -> list[str]:
@@ -240,11 +241,11 @@ MetadataValue = (
 class OrderMessage(_Message):
     """One order."""
 
-    order_id: Annotated[str, Field(pattern=ORDER_ID_PATTERN)] = Field(
+    order_id: OrderId = Field(
         description="Your business key, unique in the stack. The same id buys once, however often it is sent."
     )
     provider: Literal["telnyx", "telesign", "callfire"]
-    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = Field(
+    account: Account = Field(
         default="default",
         description="One set of credentials at the provider: the secret `<stack>/<provider>/<account>`.",
     )
@@ -391,6 +392,9 @@ def _fault(detail: Any) -> Fault:
         return Fault(
             _path(names), "not_e164", "not an E.164 number; write a plus, the country code and the rest, digits only"
         )
+    if kind in ("string_pattern_mismatch", "string_too_long") and names and (allowed := _NAMES.get(str(names[-1]))):
+        # One code for whatever is wrong with a name.
+        return Fault(_path(names), "string_pattern_mismatch", allowed)
     return Fault(_path(names), kind, str(detail["msg"]).removeprefix("Value error, "))
 
 
@@ -405,6 +409,22 @@ def _path(parts: list[Any]) -> str:
     return ".".join(map(str, parts))
 
 
+_NAMES = {
+    "order_id": "at most 64 letters, digits, dots, underscores, colons and hyphens, and not dots alone",
+    "account": "at most 64 letters, digits, dots, underscores and hyphens, and not dots alone",
+}
+"""What names must be like that stand in paths, by their field."""
+
+
+def is_order_id(text: str) -> bool:
+    """Whether a text may be an order's id."""
+    try:
+        _ORDER_ID.validate_python(text, strict=True)
+    except ValueError:
+        return False
+    return True
+
+
 def readable_order_id(body: str) -> str | None:
     """Give the order id of a message that may be faulty otherwise, where a valid one can be read."""
     try:
@@ -414,7 +434,7 @@ def readable_order_id(body: str) -> str | None:
         return None
 
 
-_ORDER_ID: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(pattern=ORDER_ID_PATTERN)])
+_ORDER_ID: TypeAdapter[str] = TypeAdapter(OrderId)
 
 
 class InvalidMessageError(ValueError):

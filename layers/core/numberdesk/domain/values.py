@@ -11,8 +11,20 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from numberdesk.domain.words import ValueKind
 
 Line = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:-]+$")]
+NOT_DOTS = r"^\.*[A-Za-z0-9_:-][A-Za-z0-9._:-]*$"
+"""Letters, digits, and what needs no escape in a path; of dots alone clients and gateways make another path."""
+Id = Annotated[str, Field(max_length=128, pattern=NOT_DOTS)]
 """An id of the provider's or of ours; it goes into addresses of requests."""
+_ID = re.compile(NOT_DOTS)
+
+
+def is_id(text: str) -> bool:
+    """Whether a text is an id that people can ask for here (`Id`)."""
+    return len(text) <= 128 and _ID.fullmatch(text) is not None  # noqa: PLR2004 - as above
+
+
+Account = Annotated[str, Field(max_length=64, pattern=r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
+"""The name of an account: it stands in the name of its secret, and in paths."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["DE"], description="ISO 3166-1 alpha-2.")]
 

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -190,6 +190,11 @@ class Http:
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             self._throttled(retry_after(response))
         return response
+
+
+def segment(part: str) -> str:
+    """Write one segment of a path: no id can reach beyond its own place in it."""
+    return quote(part, safe="") if part.strip(".") else part.replace(".", "%2E")
 
 
 def retry_after(response: Response) -> timedelta | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.snapshot import UnknownWord
+from numberdesk.domain.values import is_id
 from numberdesk.providers import lenient, numbers
 from numberdesk.providers.numbers import told
 
@@ -52,6 +53,14 @@ class Reader:
         found = lenient.identifier(value)
         if found is None and value not in (None, ""):
             self.note(field, value)
+        return found
+
+    def id(self, field: str, value: object) -> str | None:
+        """Give an id by which people ask for something here. One that no path takes is noted, and so is a missing one."""
+        found = self.text(field, value)
+        if found is None or not is_id(found):
+            self.note(field, value)
+            return None
         return found
 
     def word(self, field: str, value: object, known: Collection[str], *, of_asset: bool = False) -> str | None:

@@ -149,7 +149,7 @@ def desk_api() -> Api:
     from numberdesk.storage.files import Bucket  # noqa: PLC0415
 
     desk, sqs = _desk(_LONGEST_READ), aws.sqs()
-    store, tokens = desk.store, Tokens(env("STACK_SCOPE"))
+    store, tokens = desk.store, Tokens(desk.store.paging_key)
     files = Bucket(aws.s3(), env("FILES_BUCKET"))
     uploads = Uploads(store, files, desk.clock, int(env("MOST_FILE_BYTES")))
     letters = {

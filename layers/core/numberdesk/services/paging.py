@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,32 +15,30 @@ from numberdesk.services.ports import Page
 from numberdesk.services.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 T = TypeVar("T")
 
 MOST = 100
 """Most items of a page."""
+_DIGITS = 32
+"""Hexadecimal digits of the authentication code: 128 bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Makes tokens and reads them. One fits only the list, and the stack, that it was made for.
+    """Makes tokens and reads them. One fits only the list that it was made for, in the table that it was made from.
 
-    What a token holds is no secret, and who reads what is decided by IAM: the hash keeps places of one list out of
-    another, where they would mean something else or nothing.
+    What a token holds is no secret, and who reads what is decided by IAM. It is authenticated (HMAC-SHA-256) with a key that no
+    caller has, so that a place is one that a list gave: nothing else is ever looked up, or counted from.
     """
 
-    scope: str
-    """Which stack: account, region, name."""
+    key: Callable[[], bytes]
+    """Gives the key (`services.ports.Store.paging_key`)."""
 
     def page(self, listing: str, items: Iterable[T], after: str | None) -> Page[T]:
         """Give some of a list to a caller: `after` becomes the token for the rest."""
-        token = None
-        if after is not None:
-            text = base64.urlsafe_b64encode(after.encode()).decode().rstrip("=")
-            token = f"{text}.{self._hash(listing, after)}"
-        return Page(tuple(items), token)
+        return Page(tuple(items), None if after is None else self._token(listing, after))
 
     def place(self, listing: str, token: str | None) -> str | None:
         """Read a caller's token; none from the beginning.
@@ -49,13 +49,15 @@ class Tokens:
         if token is None:
             return None
         place = peek(token)
-        if not place or token != self.page(listing, (), place).after:
-            text = "this token belongs to no page of this list; use the one that came with the page before, and the same query"
+        if not place or not hmac.compare_digest(token.encode(), self._token(listing, place).encode()):
+            text = "this token belongs to no page of this list; use the one that came with the page before, and the same query, or begin anew"
             raise ProblemError(Problem.INVALID, "the request is not valid", [Fault("next", "not_a_token", text)])
         return place
 
-    def _hash(self, listing: str, place: str) -> str:
-        return hashlib.sha256(f"{self.scope}|{listing}|{place}".encode()).hexdigest()[:16]
+    def _token(self, listing: str, place: str) -> str:
+        text = base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+        content = json.dumps([listing, place]).encode()
+        return f"{text}.{hmac.new(self.key(), content, hashlib.sha256).hexdigest()[:_DIGITS]}"
 
 
 def peek(token: str) -> str:

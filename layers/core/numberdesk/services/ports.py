@@ -290,6 +290,9 @@ class Store(Protocol):
     def oldest(self, partition: str) -> datetime | None:
         """The instant at the first place of a list whose places begin with one; none where nobody is in it."""
 
+    def paging_key(self) -> bytes:
+        """Give the key that tokens of pages are authenticated with: the table's own, made at its first use. Another table has another."""
+
     # The gate, limits, what is held
 
     def table_id(self) -> str:

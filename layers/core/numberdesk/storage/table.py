@@ -30,6 +30,7 @@
     what an account holds     HOLDINGS#<provider>#<account>#<0-7>  <number or keyword>#<order id>
     gate of placing           DESK#placing                         GATE
     ledger of placing         DESK#placing                         LEDGER#<position>
+    key of paging tokens      DESK#paging                          KEY
     refusal without order id  MESSAGE#<queue message id>           LEDGER#refused.<queue message id>
 
 What is personal lies under `PERSONAL#` and nowhere else, so that it can be erased by itself.
@@ -50,7 +51,9 @@ does not move keeps its one place, whatever is written of it. What a page of a l
 
 from __future__ import annotations
 
+import hashlib
 import random
+import secrets
 import time
 from contextlib import suppress
 from datetime import timedelta
@@ -186,6 +189,7 @@ PATIENCE = timedelta(seconds=5)
 _HELD_BACK = "the table holds back parts of a batch again and again"
 _NOTHING = Decimal(0)
 _GATE: Key = ("DESK#placing", "GATE")
+_PAGING_KEY: Key = ("DESK#paging", "KEY")
 _SHOWN = {f"#{index}": name for index, name in enumerate(Summary.model_fields)}
 """The part of a row that lists show, by placeholders: some of its names are DynamoDB's own words."""
 
@@ -216,6 +220,7 @@ class Table:
         self._table_id: str | None = None
         self._table_id_read = 0.0
         self._gate_looked_for = False
+        self._paging_key: bytes | None = None
         self._registered: set[tuple[str, str]] = set()
         """Accounts that are known to be registered."""
         self._untidy: set[str] = set()
@@ -647,6 +652,21 @@ class Table:
         ]
         return instant(min(places).partition("#")[0]) if places else None
 
+    def paging_key(self) -> bytes:
+        """Give the key that tokens of pages are authenticated with."""
+        table_id = self.table_id()
+        if self._paging_key is None:
+            item = self._get(_PAGING_KEY)
+            if item is None:
+                pk, sk = _PAGING_KEY
+                self._put_if({"pk": pk, "sk": sk, "key": secrets.token_bytes(32)}, "attribute_not_exists(pk)")
+                item = self._get(_PAGING_KEY)
+            if item is None:
+                raise ConflictError
+            # A restored table has a copy of the key, and other items.
+            self._paging_key = hashlib.sha256(table_id.encode() + item["key"]).digest()
+        return self._paging_key
+
     # The gate, limits, what is held
 
     def table_id(self) -> str:
@@ -661,6 +681,7 @@ class Table:
                 # What was known of the other one's items is not known of this one's.
                 self._gate_looked_for = False
                 self._registered.clear()
+                self._paging_key = None
             self._table_id, self._table_id_read = table_id, time.time()
         return self._table_id
 

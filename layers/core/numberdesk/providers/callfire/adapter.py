@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.domain.snapshot import AssetSeen
@@ -29,7 +29,7 @@ from numberdesk.providers.callfire.faults import not_placed, not_read
 from numberdesk.providers.callfire.region import region_fields
 from numberdesk.providers.callfire.words import e164
 from numberdesk.providers.callfire.xmldoc import DATA, parse
-from numberdesk.providers.http import BasicAuth, Http
+from numberdesk.providers.http import BasicAuth, Http, segment
 from numberdesk.providers.registry import HOSTS
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class CallFire(NotAble):
             UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
         """
         order_id = order.provider_order_id or ""
-        response = self._http.read(f"{_ORDERS}/{quote(order_id, safe='')}")
+        response = self._http.read(f"{_ORDERS}/{segment(order_id)}")
         if not response.is_success:
             raise not_read(response)
         try:

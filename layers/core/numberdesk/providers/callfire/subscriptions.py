@@ -17,6 +17,7 @@ from numberdesk.providers.base import NoSuchThingError, RefusedError, UnclearErr
 from numberdesk.providers.callfire.faults import not_changed, not_listed
 from numberdesk.providers.callfire.resources import page
 from numberdesk.providers.callfire.xmldoc import DATA, parse, value
+from numberdesk.providers.http import segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +103,7 @@ def unregister(http: Http, registration_id: str) -> None:
     """
     if not _ID.fullmatch(registration_id):
         raise NoSuchThingError("CallFire has no such subscription")
-    response = http.send_once("DELETE", f"{_PATH}/{registration_id}", content=b"", content_type="")
+    response = http.send_once("DELETE", f"{_PATH}/{segment(registration_id)}", content=b"", content_type="")
     if response.status_code == 404:  # noqa: PLR2004
         raise NoSuchThingError("CallFire has no such subscription")
     if not response.is_success:
@@ -126,7 +127,7 @@ def _is_for(element: Element, url: str, event: str) -> bool:
 
 
 def _read(http: Http, subscription_id: str) -> Registration:
-    response = http.read(f"{_PATH}/{subscription_id}")
+    response = http.read(f"{_PATH}/{segment(subscription_id)}")
     if response.status_code == 404:  # noqa: PLR2004
         # How long CallFire remembers a RequestId is published nowhere.
         raise RefusedError("CallFire takes it for a repeat of one that was deleted; use another token")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from numberdesk.domain.market import OnOrder
 from numberdesk.domain.request import CriteriaItem, Partial
@@ -30,7 +30,7 @@ from numberdesk.providers.base import (
     UnclearError,
     UnreadableError,
 )
-from numberdesk.providers.http import BasicAuth, Http
+from numberdesk.providers.http import BasicAuth, Http, segment
 from numberdesk.providers.lenient import fields, identifier, rows, text
 from numberdesk.providers.telesign import answers, market
 from numberdesk.providers.telesign.auth import Digest
@@ -366,7 +366,7 @@ class TeleSign(NotAble):
         return f"Look in TeleSign's list of direct orders for one of {sort}{since}{mark}."
 
     def _path_of(self, order: Order) -> str:
-        return f"{self._path}/{quote(order.provider_order_id or '', safe='')}"
+        return f"{self._path}/{segment(order.provider_order_id or '')}"
 
     def _read(self, order: Order) -> Fields:
         response = self._http.read(self._path_of(order))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from numberdesk.domain.fitting import misfit
 from numberdesk.domain.market import Offer, Owned
 from numberdesk.domain.words import AssetKind
 from numberdesk.providers import numbers
 from numberdesk.providers.base import NOT_TAKEN, NoSuchThingError, OwnedPage, RefusedError, UnreadableError
+from numberdesk.providers.http import segment
 from numberdesk.providers.lenient import amount, fields, identifier, rows, text
 from numberdesk.providers.telesign import answers
 
@@ -102,7 +102,7 @@ def release(http: Http, number: str) -> str:
     """
     lease_id = _lease_id(http, number)
     # DELETE /v1/phone_numbers/leases/3914 (TeleSign docs: cancel a lease).
-    response = http.send_once("DELETE", f"{_LEASES}/{quote(lease_id, safe='')}", content=b"", content_type="")
+    response = http.send_once("DELETE", f"{_LEASES}/{segment(lease_id)}", content=b"", content_type="")
     if answers.is_fault(response):
         raise answers.not_released(response)
     words = [text(shown.get("status")) for shown in _shown(answers.body(response))]

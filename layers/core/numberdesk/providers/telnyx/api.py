@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from numberdesk.domain.text import harmless
 from numberdesk.providers import made
@@ -21,7 +20,7 @@ from numberdesk.providers.base import (
     UnclearError,
     UnreadableError,
 )
-from numberdesk.providers.http import Http, retry_after
+from numberdesk.providers.http import Http, retry_after, segment
 from numberdesk.providers.lenient import Fields, fields, integer, parse, rows, text
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ _BY_STATUS = {
 
 def resource(*parts: str) -> str:
     """Write a resource's path; no id can reach beyond its own place in it."""
-    return "/".join(quote(part, safe="") if part.strip(".") else part.replace(".", "%2E") for part in parts)
+    return "/".join(map(segment, parts))
 
 
 class NotFoundError(UnreadableError):

@@ -251,16 +251,15 @@ class Look:
             listed = self._listed("sub_number_orders", ours)
         found: dict[str, Fields] = {}
         for sub_order in self._reader.rows("sub_number_orders", listed):
-            sub_order_id = self._reader.text("sub_number_order.id", sub_order.get("id"))
-            if sub_order_id is None:
-                self._reader.note("sub_number_order.id", sub_order.get("id"))
-            elif identifier(sub_order.get("order_request_id")) in (self._order_id, None):
+            sub_order_id = self._reader.id("sub_number_order.id", sub_order.get("id"))
+            if sub_order_id is not None and identifier(sub_order.get("order_request_id")) in (self._order_id, None):
                 found[sub_order_id] = sub_order
         # The list answers with paging figures and declares no way to page: ask for what it left out one by one.
         ids = order.get("sub_number_orders_ids")
         told = [
-            self._reader.text("number_order.sub_number_orders_ids", it)
+            self._reader.id("number_order.sub_number_orders_ids", it)
             for it in (ids if isinstance(ids, list) else [ids])
+            if it not in (None, "")
         ]
         left_out = [one for one in told if one and one not in found]
         for sub_order_id in self._rotated(left_out)[:_MOST_MISSING_SUB_ORDERS]:

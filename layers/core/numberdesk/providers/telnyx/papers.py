@@ -236,9 +236,7 @@ def comments_shown(
     for row in reader.rows("comments", data):
         if row.get("comment_record_id") not in (sub_order_id, None):
             continue
-        comment_id, body = reader.text("comment.id", row.get("id")), row.get("body")
-        if comment_id is None:
-            reader.note("comment.id", row.get("id"))
+        comment_id, body = reader.id("comment.id", row.get("id")), row.get("body")
         if not isinstance(body, str):
             reader.note("comment.body", body, personal=True)
         if comment_id is None or not isinstance(body, str):

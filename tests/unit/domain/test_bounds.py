@@ -170,7 +170,7 @@ def test_many_comments_that_were_read_are_kept_anew_over_several_looks() -> None
     unread = shown(comments=250)
     order = look(pending(), unread).order
     read = tuple(replace(it, read=True) for it in unread.comments)
-    kept = []
+    kept: list[int] = []
     for index in range(4):
         folded = look(order, replace(unread, comments=read), NOW + index * GRACE)
         order, kept = folded.order, [*kept, len(folded.comments)]

@@ -10,9 +10,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from numberdesk.api import models
 from numberdesk.api.caller import Caller, Services
-from numberdesk.api.models import Account, Limit, NumberType, Provider, QueryNumber, Token
+from numberdesk.api.models import Limit, NumberType, Provider, QueryNumber, Token
 from numberdesk.domain.profile import Profile, ProfileKey
-from numberdesk.domain.values import Country
+from numberdesk.domain.values import Account, Country
 from numberdesk.providers.base import Query as Wanted
 from numberdesk.services.catalogue import About
 

@@ -410,8 +410,8 @@ def _path(parts: list[Any]) -> str:
 
 
 _NAMES = {
-    "order_id": "at most 64 letters, digits, dots, underscores, colons and hyphens, and not dots alone",
-    "account": "at most 64 letters, digits, dots, underscores and hyphens, and not dots alone",
+    "order_id": "this does not match the form of a name in a path: at most 64 letters, digits, dots, underscores, colons and hyphens, and not dots alone",
+    "account": "this does not match the form of a name in a path: at most 64 letters, digits, dots, underscores and hyphens, and not dots alone",
 }
 """What names must be like that stand in paths, by their field."""
 

@@ -64,8 +64,6 @@ def fold(
         changes += steady.told(
             turn, "requirements", {"sub_order_id": sub_order_id, "requirements": [*labels[:20]]}, text
         )
-    for sub_order_id in dict.fromkeys(sub_order_id for sub_order_id, _ in merged):
-        of_sub_order = {key: requirement for key, requirement in merged.items() if key[0] == sub_order_id}
     by_sub_order: dict[str, dict[tuple[str, str], Requirement]] = {}
     for key, requirement in merged.items():
         by_sub_order.setdefault(key[0], {})[key] = requirement

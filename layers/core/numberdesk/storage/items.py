@@ -58,7 +58,7 @@ _deserializer = TypeDeserializer()
 _assets = TypeAdapter(tuple[Asset, ...])
 _OWN_PAGES = frozenset({"assets", "pages", "field_pages"})
 GROWING: dict[str, TypeAdapter[Any]] = {
-    name: TypeAdapter(field.annotation)
+    name: TypeAdapter[Any](field.annotation)  # type: ignore[arg-type] # these have one
     for name, field in Order.model_fields.items()
     if get_origin(field.annotation) in (tuple, dict) and name not in _OWN_PAGES
 }

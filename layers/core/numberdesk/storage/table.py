@@ -166,10 +166,9 @@ _READS = 5
 _MOST_WRITES = 100
 """In one transaction (DynamoDB)."""
 _MOST_OF_PAGES = 8
-"""Pages put and deleted in one transaction: four that differ. A page is an item, so at most 400 KB of the 4 MB that it holds."""
+"""Pages put and deleted in one transaction: four that differ."""
 _MOST_PAGES = 20
 """Of a list that is read on beyond what cannot be read."""
-"""Pages put and deleted in one transaction: four that differ."""
 _MOST_BYTES = 3_500_000
 """Of a transaction with pages; it holds 4 MB (DynamoDB)."""
 LARGE = 50_000

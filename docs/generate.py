@@ -70,6 +70,7 @@ WHEN: dict[ChangeKind, str] = {
     ChangeKind.VALUE_UNSTABLE: "The provider shows something now so and now otherwise: deadlines, states of requirements, the state of the order or of a part of it, or what became of it. Told once; of a deadline the earliest value is kept, of a state the one that asks for most, and further changes are not told until the same was read for hours.",
     ChangeKind.REQUIREMENT_SUBMITTED: "Values or a requirement group went to the provider, and it took them. The values are in no event.",
     ChangeKind.ERRAND_REFUSED: "Something that was asked to be done at the provider was not: it refused, or could not be reached again and again. Not told to people where the order ended meanwhile.",
+    ChangeKind.ERRAND_WAITING: "Something that was asked to be done at the provider waits: for longer than the setting `operation_patience`, or because the account may not make this very call (`permitted`: false). It is tried again by itself. Told once for each reason, at most three.",
     ChangeKind.COMMENT_RECEIVED: "A reviewer left comments that are not the reason of a rejection. Each is told once; the publisher appends their text.",
     ChangeKind.ORDER_HELD: "A received order is held. Beyond a limit on spending, or where it may have been bought before a restore, it waits for a person, who is told; while placing is off it waits for that. Told once, when it begins.",
     ChangeKind.ORDER_FORGOTTEN: "What is personal of an order was erased, as a person asked.",

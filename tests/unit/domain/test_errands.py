@@ -102,11 +102,11 @@ def test_an_errand_answers_the_requirements_of_its_scope(scope: dict[str, Any], 
 def test_postponing_counts_what_counts_and_gives_up_in_the_end() -> None:
     order = asked(owed())
     for tries in range(1, errands.MOST_TRIES):
-        order, changes = errands.postpone(order, order.errands[0], "503", NOW + SECOND, NOW, counts=True)
-        assert (order.errands[0].tries, changes) == (tries, [])
-        order, changes = errands.postpone(order, order.errands[0], "busy", NOW + SECOND, NOW, counts=False)
-        assert (order.errands[0].tries, changes) == (tries, [])
-    order, [change] = errands.postpone(order, order.errands[0], "503", NOW + SECOND, NOW, counts=True)
+        order, changes = errands.postpone(order, order.errands[0], "503", NOW + SECOND, NOW, own=True)
+        assert (order.errands[0].failures, changes) == (tries, [])
+        order, changes = errands.postpone(order, order.errands[0], "busy", NOW + SECOND, NOW, own=False)
+        assert (order.errands[0].failures, order.errands[0].tries, changes) == (tries, 2 * tries, [])
+    order, [change] = errands.postpone(order, order.errands[0], "503", NOW + SECOND, NOW, own=True)
     assert order.errands[0].state is ErrandState.REFUSED
     assert change.people
     assert f"given up after {errands.MOST_TRIES} tries: 503" in change.message
@@ -116,7 +116,7 @@ def test_it_is_due_when_it_was_asked_for_and_after_a_pause() -> None:
     order = asked(owed())
     assert errands.due(order, NOW - SECOND) == []
     assert errands.due(order, NOW) == list(order.errands)
-    order, _ = errands.postpone(order, order.errands[0], "503", NOW + 9 * SECOND, NOW, counts=True)
+    order, _ = errands.postpone(order, order.errands[0], "503", NOW + 9 * SECOND, NOW, own=True)
     assert errands.due(order, NOW + 8 * SECOND) == []
     assert errands.due(order, NOW + 9 * SECOND) == list(order.errands)
     assert schedule(order, NOW, RULES.timings, (timedelta(hours=9),)).wake_at == NOW + 9 * SECOND

@@ -259,6 +259,11 @@ def test_account_that_can_read_is_not_blocked_by_a_refused_cancellation(answer: 
     assert _provider(_Answers(answer, _json(CANCELLED))).cancel(_order()) == "cancelled"
 
 
+def test_cancellation_that_is_forbidden_while_it_could_be_done_is_not_permitted() -> None:
+    with pytest.raises(NotPermittedError, match="HTTP 403"):
+        _provider(_Answers(httpx.Response(403), _json(_shown("accepted")))).cancel(_order())
+
+
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
@@ -483,7 +488,7 @@ def test_what_has_no_lease_here_is_not_cancelled(
         (httpx.Response(404), NoSuchThingError),
         (_json(_refused(), 400), RefusedError),
         (_json(_refused(-10001), 200), UnclearError),
-        (httpx.Response(403), RefusedError),
+        (httpx.Response(403), NotPermittedError),
         (_json(_refused(-30015), 401), AccountFaultError),
         (httpx.Response(429), AccountFaultError),
         (httpx.Response(503), UnclearError),

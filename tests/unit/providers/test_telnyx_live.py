@@ -212,11 +212,11 @@ def test_failure_for_now_or_of_no_known_meaning_is_tried_again(status: int, code
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        *((_refusal(403, code), NotPermittedError) for code in ("10010", "10038", "10039", "20014", "20015", "4711")),
+        *((_refusal(403, code), NotPermittedError) for code in ("10009", "10010", "10038", "10039", "20014", "4711")),
         (_refusal(403), NotPermittedError),
         (_refusal(400, "10038"), NotPermittedError),
         (_refusal(401, "10010"), AccountFaultError),
-        *((_refusal(403, code), AccountFaultError) for code in ("10009", "20002", "20012", "20013", "20100")),
+        *((_refusal(403, code), AccountFaultError) for code in ("20002", "20012", "20013", "20100")),
         (_refusal(402), AccountFaultError),
     ],
 )

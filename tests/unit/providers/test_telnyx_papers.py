@@ -318,10 +318,11 @@ _WRITES: dict[str, Callable[[Provider], object]] = {
         *((_error(422, code), AccountFaultError, False) for code in ("10009", "20002", "20012", "20100")),
         # A 403 about one call is that call's, whatever it says.
         *(
-            (_error(403, *codes), RefusedError, False)
-            for codes in (("10010",), ("10038",), ("10039",), ("10015",), ("4711",), ())
+            (_error(403, *codes), NotPermittedError, False)
+            for codes in (("10009",), ("10010",), ("10038",), ("10039",), ("10015",), ("4711",), ())
         ),
-        *((_error(422, code), RefusedError, False) for code in ("10038", "20014", "20016", "20017", "4711")),
+        *((_error(422, code), NotPermittedError, False) for code in ("10038", "20014", "20016", "20017")),
+        (_error(422, "4711"), RefusedError, False),
         *((_error(*it), AccountFaultError, False) for it in ((403, "10010", "20013"), (401, "10010"), (402,))),
         (_error(401), AccountFaultError, False),
         (_error(429), AccountFaultError, True),

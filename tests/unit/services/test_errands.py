@@ -235,13 +235,13 @@ def test_each_try_comes_later_than_the_one_before(desk: ADesk) -> None:
         base.SlotBusyError(timedelta(seconds=7)),
     ],
 )
-def test_a_fault_of_the_account_postpones_and_does_not_count(desk: ADesk, fault: Exception) -> None:
+def test_a_fault_of_the_account_postpones_and_gives_nothing_up(desk: ADesk, fault: Exception) -> None:
     supply_text(desk)
     desk.carrier.fails["supply"] = [fault] * 20
     while desk.carrier.fails["supply"]:
         desk.wake()
         [errand] = desk.order.errands
-        assert errand.tries == 0
+        assert errand.failures == 0
         assert errand.open
         assert errand.not_before is not None
         assert errand.not_before > desk.time

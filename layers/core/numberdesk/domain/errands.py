@@ -9,21 +9,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import costs, messages
-from numberdesk.domain.order import Change, Errand
+from numberdesk.domain.model import instant_text
+from numberdesk.domain.order import Change, Errand, earliest
 from numberdesk.domain.words import AssetState, ChangeKind, ErrandKind, ErrandState, OrderState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime, timedelta
+    from zoneinfo import ZoneInfo
 
     from numberdesk.domain.order import Asset, Order, Requirement
+    from numberdesk.domain.settings import Timings
 
 MOST_OPEN = 20
 """Open errands of one order."""
 _KEPT = 20
 """Errands that are over and stay on the record; the ledger has them all."""
 MOST_TRIES = 8
-"""Tries after which an errand is given up and people are told."""
+"""Tries that fail for the call's own sake, after which an errand is given up and people are told."""
+MOST_TOLD = 3
+"""Reasons for which people are told that one errand waits."""
+_LATE = "late"
+_LONGEST_REASON = 100
 
 Step = tuple["Order", list[Change]]
 
@@ -89,17 +96,74 @@ def refused(order: Order, errand: Errand, outcome: str, now: datetime, *, people
     return _replace(order, over), [change]
 
 
-def postpone(order: Order, errand: Errand, why: str, until: datetime, now: datetime, *, counts: bool) -> Step:
-    """It could not be done now. After many tries it is given up."""
-    tries = errand.tries + counts
-    if tries >= MOST_TRIES:
-        return refused(order, errand, f"given up after {tries} tries: {why}", now)
-    return _replace(order, errand.model_copy(update={"tries": tries, "not_before": until, "outcome": why})), []
+def postpone(order: Order, errand: Errand, why: str, until: datetime, now: datetime, *, own: bool) -> Step:
+    """It could not be done now. Where that lies with the call itself (`own`), it is given up after many tries.
+
+    What waits for a turn, for the account or for a permission is never given up: its age is told (see `follow`).
+    """
+    failures = errand.failures + own
+    if failures >= MOST_TRIES:
+        return refused(order, errand, f"given up after {failures} tries: {why}", now)
+    update = {"tries": errand.tries + 1, "failures": failures, "not_before": until, "outcome": why}
+    return _replace(order, errand.model_copy(update=update)), []
 
 
-def pause(errand: Errand, cadence: tuple[timedelta, ...]) -> timedelta:
-    """How long to wait before the next try."""
-    return cadence[min(errand.tries, len(cadence) - 1)]
+def not_permitted(
+    order: Order, errand: Errand, why: str, reason: str, until: datetime, now: datetime, zone: ZoneInfo
+) -> Step:
+    """The account may not make this very call. It is tried again, and people are told once for each `reason`."""
+    order, _ = postpone(order, errand, why, until, now, own=False)
+    errand = next(it for it in order.errands if it.id == errand.id)
+    return _tell(order, errand, f"not permitted: {reason}"[:_LONGEST_REASON], zone, permitted=False)
+
+
+def follow(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> Step:
+    """Tell people, once, of each errand that has waited for longer than it should, whatever it waits for."""
+    changes: list[Change] = []
+    for errand in order.errands:
+        if errand.open and not errand.told and late_at(errand, timings) <= now:
+            order, more = _tell(order, errand, _LATE, zone, permitted=True)
+            changes += more
+    return order, changes
+
+
+def late_at(errand: Errand, timings: Timings) -> datetime:
+    """When people are told of an open errand, should it wait until then."""
+    return errand.asked_at + timings.operation_patience
+
+
+def _tell(order: Order, errand: Errand, reason: str, zone: ZoneInfo, *, permitted: bool) -> Step:
+    """Tell that an errand waits. Each reason is told once, and only so many of them: a provider may find ever new words."""
+    if reason in errand.told or len(errand.told) >= MOST_TOLD:
+        return order, []
+    told = errand.model_copy(update={"told": (*errand.told, reason)})
+    until = earliest(*(it.value for it in order.deadlines if not it.missed))
+    data = {
+        **describe(order, errand),
+        "outcome": errand.outcome,
+        "asked_at": instant_text(errand.asked_at),
+        "tries": errand.tries,
+        "permitted": permitted,
+        "deadline": instant_text(until) if until is not None else None,
+    }
+    labels = [it.label for it in answered(order, errand)]
+    text = messages.errand_waiting(order, errand, labels, until, zone, permitted=permitted)
+    change = Change.model_validate({"kind": ChangeKind.ERRAND_WAITING, "data": data, "message": text, "people": True})
+    return _replace(order, told), [change]
+
+
+def pause(
+    order: Order, errand: Errand, now: datetime, cadence: tuple[timedelta, ...], *, own: bool = True
+) -> timedelta:
+    """Say how long to wait before the next try: longer each time, and near a deadline no longer than a tenth of what is left.
+
+    What does not lie with the call itself (`own`) is tried again after as long as it has waited, at most the last pause.
+    """
+    longest = cadence[min(errand.failures, len(cadence) - 1)]
+    if not own:
+        longest = min(max(now - errand.asked_at, cadence[0]), cadence[-1])
+    until = earliest(*(it.value for it in order.deadlines if it.value > now))
+    return longest if until is None else min(longest, max((until - now) / 10, cadence[0]))
 
 
 def due(order: Order, now: datetime) -> list[Errand]:

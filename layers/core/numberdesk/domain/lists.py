@@ -60,6 +60,7 @@ def attention(order: Order) -> tuple[str, ...]:
             and not parts.over(order, requirement.sub_order_id)
             for requirement in order.requirements
         ),
+        "operation_waiting": any(errand.open and errand.told for errand in order.errands),
         "deadline_missed": any(deadline.missed for deadline in order.deadlines),
         "contradiction": order.contradiction is not None,
         "not_understood": not order.ended and order.not_understood_since is not None,
@@ -73,6 +74,7 @@ def waits(order: Order) -> dict[str, datetime]:
         "held": order.waiting_since if order.state is OrderState.RECEIVED else None,
         "unknown": order.unknown_since if order.state is OrderState.UNKNOWN else None,
         "unreadable": order.unreadable_since,
+        "operation": earliest(*(errand.asked_at for errand in order.errands if errand.open)),
         "not_understood": None if order.ended else order.not_understood_since,
     }
     return {name: at for name, at in since.items() if at is not None}

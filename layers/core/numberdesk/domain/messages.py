@@ -144,9 +144,8 @@ def submitted(order: Order, errand: Errand, labels: list[str]) -> str:
     return f"{subject(order)}: {what} submitted for {_scope(order, errand)}, supplied by {who(errand.by)}."
 
 
-def errand_refused(order: Order, errand: Errand, labels: list[str]) -> str:
-    """Tell what was not done."""
-    what = {
+def _what(errand: Errand, labels: list[str]) -> str:
+    return {
         "supply": f"The values for {listed(labels) or 'requirements'}",
         "group": f"The requirement group {quoted(errand.group_id or '')}",
         "comment": "The comment",
@@ -156,6 +155,10 @@ def errand_refused(order: Order, errand: Errand, labels: list[str]) -> str:
         "cancel_spare": f"The cancellation of the spare purchase {quoted(errand.spare_id or '')}",
         "release": f"Giving back {quoted(errand.number or '')}",
     }[errand.kind.value]
+
+
+def errand_refused(order: Order, errand: Errand, labels: list[str]) -> str:
+    """Tell what was not done."""
     todo = {
         "supply": "Correct them and supply them again.",
         "group": "See the group at the provider, and name a fulfilled one.",
@@ -164,8 +167,29 @@ def errand_refused(order: Order, errand: Errand, labels: list[str]) -> str:
         "release": "It is still yours and costs on; see it at the provider.",
     }.get(errand.kind.value, "See the order at the provider.")
     return (
-        f"{subject(order)}: {what} for {_scope(order, errand)}, asked for by {who(errand.by)}, was not taken: "
+        f"{subject(order)}: {_what(errand, labels)} for {_scope(order, errand)}, asked for by {who(errand.by)}, was not taken: "
         f"{_told(errand.outcome)}. {todo}"
+    )
+
+
+def errand_waiting(
+    order: Order, errand: Errand, labels: list[str], until: datetime | None, zone: ZoneInfo, *, permitted: bool
+) -> str:
+    """Tell what is still to be done, why it waits, and by when somebody must act; `permitted` where nothing forbids it."""
+    provider = provider_name(order.provider)
+    by_when = f" by {instant(until, zone)}, the order's next deadline" if until is not None else ""
+    if permitted:
+        todo = f"Look what holds it up, or do it at {provider} yourself{by_when}"
+    else:
+        todo = (
+            f"Have it permitted to the account {order.account} at {provider} (its level, a verification, what its key may do), or do "
+            f"it there yourself{by_when}"
+        )
+    why = _told(errand.outcome) or "it was not tried yet"
+    return (
+        f"{subject(order)}: {_what(errand, labels)} for {_scope(order, errand)}, asked for by {who(errand.by)} on "
+        f"{instant(errand.asked_at, zone)}, waits: {why}. {todo}. It is tried again by itself, less often the longer it waits, and "
+        "at once when the order is synced through numberdesk's API; other orders go on."
     )
 
 

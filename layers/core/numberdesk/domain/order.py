@@ -215,6 +215,11 @@ class Errand(Record):
     spare_id: str | None = None
     """Of a cancellation of a second purchase: the provider's id of that."""
     tries: int = 0
+    """Tries that came to nothing, whatever the reason."""
+    failures: int = 0
+    """Those of them that failed for the call's own sake: not for a turn, a fault of the account or a permission."""
+    told: tuple[str, ...] = ()
+    """For which reasons people were told that it waits."""
     not_before: Instant | None = None
     """When to try again."""
     sent_at: Instant | None = None

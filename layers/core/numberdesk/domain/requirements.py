@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import messages, parts, steady
-from numberdesk.domain import messages, parts
 from numberdesk.domain.bounds import MOST_HINT_LOOKS, MOST_REASONS
 from numberdesk.domain.order import Change, Requirement
 from numberdesk.domain.steady import Turn

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.deadlines import MISSED, rungs, unconfirmed_from
-from numberdesk.domain.errands import due_at
+from numberdesk.domain.errands import due_at, late_at
 from numberdesk.domain.order import earliest
 from numberdesk.domain.words import FOLLOWED, FOR_A_PERSON, OPEN_ASSETS, VETTED_ASSETS, OrderState
 
@@ -53,7 +53,7 @@ def schedule(
                 if deadline.unread_since is not None and any(at <= now for _, _, at in rungs(order, deadline))
                 if (at := unconfirmed_from(deadline, deadline.unread_since, timings)) > now
             ]
-            due += [due_at(errand) for errand in order.errands if errand.open]
+            due += _errands_due(order, now, timings)
             wake_at = earliest(next_look_at, *order.hint_looks, *due)
         case OrderState.PLACING:
             next_look_at = None
@@ -68,9 +68,16 @@ def schedule(
             next_look_at = order.next_look_at if keep_next_look else _look_after_end(order, now, timings, cadence)
             # Of deadlines only the order's own outlast its end.
             due = own_due(order)
-            due += [due_at(errand) for errand in order.errands if errand.open]
+            due += _errands_due(order, now, timings)
             wake_at = earliest(next_look_at, *order.hint_looks, *due)
     return order.with_(next_look_at=next_look_at, wake_at=wake_at)
+
+
+def _errands_due(order: Order, now: datetime, timings: Timings) -> list[datetime]:
+    """When open errands are to be done, and when people are to be told that one waits."""
+    still_open = [errand for errand in order.errands if errand.open]
+    late = [at for errand in still_open if not errand.told and (at := late_at(errand, timings)) > now]
+    return [*(due_at(errand) for errand in still_open), *late]
 
 
 def own_due(order: Order) -> list[datetime]:

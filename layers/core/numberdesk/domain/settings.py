@@ -56,6 +56,8 @@ class Timings(Record):
     """Pause before an order that could not even be prepared is tried again."""
     hold_pause: Positive = timedelta(seconds=60)
     """Pause before an order that is held back, and not for a person, is tried again."""
+    operation_patience: Positive = timedelta(hours=1)
+    """How long an operation may wait to be carried out at the provider before people are told."""
     inventory_interval: Positive = timedelta(days=1)
     """How often an account is compared with the records."""
     doubt: Positive = timedelta(days=14)

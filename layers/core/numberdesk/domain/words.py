@@ -198,6 +198,7 @@ class ChangeKind(StrEnum):
     VALUE_UNSTABLE = "ValueUnstable"
     REQUIREMENT_SUBMITTED = "RequirementSubmitted"
     ERRAND_REFUSED = "ErrandRefused"
+    ERRAND_WAITING = "ErrandWaiting"
     COMMENT_RECEIVED = "CommentReceived"
     EXTENSION_REQUESTED = "ExtensionRequested"
     ORDER_HELD = "OrderHeld"

@@ -166,7 +166,12 @@ class Clerk:
                 return Asked(order, (), {})
             if order.state is OrderState.RECEIVED:
                 return Asked(try_at(order, now), (), {})
-            return Asked(order.with_(next_look_at=now, wake_at=now), (), {})
+            # What waits to be carried out is tried, too: somebody may have mended what held it up.
+            tried = tuple(
+                it.model_copy(update={"not_before": None}) if it.state is ErrandState.WAITING else it
+                for it in order.errands
+            )
+            return Asked(order.with_(next_look_at=now, wake_at=now, errands=tried), (), {})
 
         return self._write(order_id, by, wish, ended_too=True)
 

@@ -195,9 +195,7 @@ class Desk:
         is now: new credentials are tried at once; with the same ones the account counts as blocked, told once.
         """
         if error.throttled:
-            until = now + (error.retry_after or self.timings.throttle_pause)
-            self.store.push_slot(order.provider, order.account, until)
-            return until
+            return self.throttled(order, error, now)
         if self.providers.refresh(order.provider, order.account):
             return now
         probe_at = now + self.timings.probe_interval
@@ -215,6 +213,12 @@ class Desk:
                 "account blocked", extra={"provider": order.provider, "account": order.account, "code": error.code}
             )
         return probe_at
+
+    def throttled(self, order: Order, error: AccountFaultError, now: datetime) -> datetime:
+        """Push the account's call slot forward for everybody after a 429, and say until when."""
+        until = now + (error.retry_after or self.timings.throttle_pause)
+        self.store.push_slot(order.provider, order.account, until)
+        return until
 
     def account_good(self, order: Order, now: datetime, actor: str) -> None:
         """A blocked account answered: placing goes on."""

@@ -23,6 +23,7 @@ from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchThingError,
     NotAbleError,
+    NotPermittedError,
     NotSentError,
     ProviderError,
     RefusedError,
@@ -197,21 +198,38 @@ class Errands:
     # The record
 
     def _postpone(self, order: Order, errand: Errand, error: ProviderError, actor: str) -> Order:
-        now = self.desk.clock.now()
-        until = now + errands.pause(errand, self.desk.timings.unclear_cadence)
-        counts = True
+        now, cadence = self.desk.clock.now(), self.desk.timings.unclear_cadence
+        own = not isinstance(error, AccountFaultError | NotPermittedError | SlotBusyError)
+        until = now + errands.pause(order, errand, now, cadence, own=own)
         if isinstance(error, AccountFaultError):
-            until, counts = self.desk.account_fault(order, error, now, actor), False
-            until = max(until, now + self.desk.timings.unclear_cadence[0])
+            until = self._after_fault(order, error, until)
         elif isinstance(error, SlotBusyError):
-            until, counts = now + error.retry_after, False
+            until = now + error.retry_after
         # A comment whose call left and was not answered is looked for first, the next time.
-        left = errand.state is ErrandState.SENT or not isinstance(error, NotSentError)
+        left = errand.state is ErrandState.SENT or (own and not isinstance(error, NotSentError))
         errand = next((it for it in order.errands if it.id == errand.id), errand) if left else errand
-        return self._commit(order, *errands.postpone(order, errand, str(error), until, now, counts=counts), actor)
+        if isinstance(error, NotPermittedError):
+            reason, zone = error.code or error.detail, self.desk.zone
+            step = errands.not_permitted(order, errand, str(error), reason, until, now, zone)
+        else:
+            step = errands.postpone(order, errand, str(error), until, now, own=own)
+        return self._commit(order, *step, actor)
+
+    def _after_fault(self, order: Order, error: AccountFaultError, until: datetime) -> datetime:
+        """Say when to try again what the account could not do.
+
+        That one operation was refused never blocks the account: whether all of its calls are is told by the look that follows.
+        """
+        now = self.desk.clock.now()
+        if error.throttled:
+            return max(self.desk.throttled(order, error, now), now + self.desk.timings.unclear_cadence[0])
+        if self.desk.providers.refresh(order.provider, order.account):
+            return now + self.desk.timings.unclear_cadence[0]
+        return until
 
     def _commit(self, before: Order, after: Order, changes: Sequence[Change], actor: str) -> Order:
         now = self.desk.clock.now()
         rules = self.desk.rules(before)
+        after, late = errands.follow(after, now, rules.timings, rules.zone)
         scheduled = schedule(after, now, rules.timings, rules.cadence, keep_next_look=True)
-        return self.desk.commit(before, scheduled, changes, now, actor)
+        return self.desk.commit(before, scheduled, [*changes, *late], now, actor)

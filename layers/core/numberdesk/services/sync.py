@@ -396,11 +396,12 @@ class Syncer:
     def _commit(
         self, before: Order, folded: Folded, receipts: Sequence[Receipt], kept: Mapping[str, Kept] | None = None
     ) -> Order:
-        now = self.desk.clock.now()
+        now, rules = self.desk.clock.now(), self.desk.rules(before)
+        order, late = errands.follow(folded.order, now, rules.timings, rules.zone)
         after = self.desk.commit(
             before,
-            folded.order,
-            folded.changes,
+            order,
+            [*folded.changes, *late],
             now,
             ACTOR,
             receipts=receipts,

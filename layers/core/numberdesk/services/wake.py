@@ -26,6 +26,8 @@ AGES = {
     "unknown": "OldestUnknownSeconds",
     "held": "OldestHeldOrderSeconds",
     "unreadable": "OldestUnreadableSeconds",
+    "operation": "OldestOperationSeconds",
+    "pending": "OldestPendingSeconds",
     "not_understood": "OldestNotUnderstoodSeconds",
 }
 """The metric of the oldest place in each list of orders that wait (see `domain.lists.waits`)."""

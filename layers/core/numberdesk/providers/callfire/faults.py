@@ -49,18 +49,20 @@ def not_placed(response: Response) -> ProviderError:
         return UnclearError(detail)
     if fault := _account_fault(response):
         return fault
-    if status in (402, 403) or _NO_FUNDS.search(response.content):
+    if status == 402 or _NO_FUNDS.search(response.content):  # noqa: PLR2004
         return AccountFaultError(detail)
+    if status == 403:  # noqa: PLR2004
+        # Bad credentials are a 401 (CallFire's security guide).
+        return NotPermittedError(detail)
     if status in (404, 405):
         # Not about this order: there is no such resource.
         return AccountFaultError(f"{detail}: check the account's base URL")
-    if status not in DEFINITE_STATUSES or _PASSING.search(response.content):
-        return UnclearError(detail)
-    return RefusedError(detail)
+    unclear = status not in DEFINITE_STATUSES or _PASSING.search(response.content)
+    return (UnclearError if unclear else RefusedError)(detail)
 
 
 def not_changed(response: Response) -> ProviderError:
-    """Tell what an answer that is no success means for a call that buys nothing: a 403 is about that call."""
+    """Tell what an answer that is no success means for a call that buys nothing: but for a 401 it is about that call."""
     fault = not_placed(response)
     if isinstance(fault, AccountFaultError) and not fault.throttled and response.status_code != 401:  # noqa: PLR2004
         return RefusedError(fault.detail)
@@ -78,8 +80,6 @@ def not_read(response: Response) -> ProviderError:
 def not_listed(response: Response) -> ProviderError:
     """Tell what an answer that is no success means for a search or a list: it may be the question that is wrong."""
     fault = not_changed(response)
-    if response.status_code == 403 and isinstance(fault, RefusedError):  # noqa: PLR2004
-        return NotPermittedError(fault.detail)
     return UnreadableError(fault.detail) if isinstance(fault, UnclearError) else fault
 
 

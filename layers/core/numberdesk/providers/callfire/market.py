@@ -11,7 +11,14 @@ from numberdesk.domain.fitting import misfit
 from numberdesk.domain.market import Offer, Owned
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.domain.words import AssetKind
-from numberdesk.providers.base import NoSuchThingError, OwnedPage, RefusedError, UnclearError, UnreadableError
+from numberdesk.providers.base import (
+    NoSuchThingError,
+    NotPermittedError,
+    OwnedPage,
+    RefusedError,
+    UnclearError,
+    UnreadableError,
+)
 from numberdesk.providers.callfire import reading
 from numberdesk.providers.callfire.faults import is_fault, not_changed, not_listed
 from numberdesk.providers.callfire.region import read_region, region_fields
@@ -242,23 +249,23 @@ def _give_back(http: Http, *forms: dict[str, str]) -> None:
     """Send the first of these forms that CallFire does not refuse; it was seen to be there.
 
     Raises:
-        RefusedError, AccountFaultError, NotSentError, UnclearError, SlotBusyError: none was taken.
+        RefusedError, NotPermittedError, AccountFaultError, NotSentError, UnclearError, SlotBusyError: none was taken.
     """
-    refusal = RefusedError("nothing to send")
+    refusal: RefusedError | NotPermittedError = RefusedError("nothing to send")
     for form in forms:
         response = http.send_once("PUT", "/number/release", content=urlencode(form).encode(), content_type=_FORM)
         # "204, which means that the number has been released successfully".
         if not is_fault(response):
             return
         fault = not_changed(response)
-        if not isinstance(fault, RefusedError):
+        if not isinstance(fault, RefusedError | NotPermittedError):
             raise fault
         if response.status_code == 404:  # noqa: PLR2004
             # Gone meanwhile, or the wrong words for what is there: the next try looks first.
             raise UnclearError(f"{fault.detail}, though the account has it")
         refusal = fault
     if "Keyword" in forms[-1]:
-        raise RefusedError(f"{refusal.detail}; CallFire may take keywords back on its own pages only")
+        raise type(refusal)(f"{refusal.detail}; CallFire may take keywords back on its own pages only")
     raise refusal
 
 

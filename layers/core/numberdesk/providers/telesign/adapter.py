@@ -23,6 +23,7 @@ from numberdesk.providers.base import (
     NoSuchOrderError,
     NoSuchThingError,
     NotAble,
+    NotPermittedError,
     OrdersPage,
     Placed,
     Plan,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from numberdesk.providers.lenient import Fields
 
 _PATH = "/v1/phone_numbers/direct_orders"
+_CANCELLABLE = "accepted"
 # As the page "create a direct order" prints it; the digest signs the very words.
 _FORM = "application/x-www-form-urlencoded; charset=utf-8"
 # Opaque: what looks like a UUID in the examples is none.
@@ -312,6 +314,8 @@ class TeleSign(NotAble):
             raise UnclearError(f"not known what came of it: {error.detail}", code=error.code) from error
         if refusal is None or _meaning(word)[0] is Phase.CANCELLED:
             return word
+        if isinstance(refusal, AccountFaultError) and word == _CANCELLABLE:
+            raise NotPermittedError(refusal.detail, code=refusal.code)
         now = f"; it is {harmless(word)}" if _meaning(word)[0] is not Phase.UNKNOWN else ""
         raise RefusedError(f"it can be cancelled only while accepted{now}", code=refusal.code)
 

@@ -53,6 +53,8 @@ _UNAVAILABLE_CODES = frozenset({-90001, 10000})
 _NO_SUCH_CODES = frozenset({-40004})
 # Of a call that buys nothing these speak of what it calls: product or feature not enabled, not authorized.
 _NOT_THIS_CALL = frozenset({-20002, -20003, -40002, -40008, 501})
+# Of a purchase likewise, but for the hard cap: that is on all spending of the account.
+_NOT_THIS_PURCHASE = _NOT_THIS_CALL - {-40008}
 _NOT_ATTEMPTED = 500
 """As `status.code`: "Transaction not attempted". Whatever else is said, nothing was done."""
 _CODE = re.compile("-?[0-9]{1,9}", re.ASCII)
@@ -178,7 +180,9 @@ def not_done(response: Response) -> ProviderError:
 
 def not_released(response: Response) -> ProviderError:
     """Tell what an answer that is no success means for giving a lease up, which was seen to be there."""
-    fault = _of_this_call(response, not_done(response))
+    fault = not_done(response)
+    if _is_of_this_call(response, fault):
+        return NotPermittedError(fault.detail, code=fault.code)
     is_gone = response.status_code == 404 or _NO_SUCH_CODES.intersection(_codes(response))  # noqa: PLR2004
     return NoSuchThingError(fault.detail, code=fault.code) if isinstance(fault, RefusedError) and is_gone else fault
 
@@ -186,6 +190,8 @@ def not_released(response: Response) -> ProviderError:
 def not_placed(response: Response) -> ProviderError:
     """Tell what an answer that is no success means for the purchase."""
     fault = not_done(response)
+    if _is_of_this_call(response, fault, _NOT_THIS_PURCHASE):
+        return NotPermittedError(fault.detail, code=fault.code)
     if isinstance(fault, RefusedError) and response.status_code in (404, 405):
         # Not about this order: there is no such resource. The path is the setting that no source states.
         return AccountFaultError(f"{fault.detail}: check the account's base URL and path", code=fault.code)
@@ -198,8 +204,7 @@ def not_read(response: Response) -> ProviderError:
     detail, code = f"HTTP {status}", _code(codes)
     if response.is_client_error:
         if fault := _account_fault(response, codes):
-            told = _of_this_call(response, fault)
-            return told if isinstance(told, AccountFaultError) else UnreadableError(detail, code=code)
+            return UnreadableError(detail, code=code) if _is_of_this_call(response, fault) else fault
         if status == 404 or _NO_SUCH_CODES.intersection(codes):  # noqa: PLR2004
             return NoSuchOrderError(detail, code=code)
     return UnreadableError(detail, code=code)
@@ -207,9 +212,8 @@ def not_read(response: Response) -> ProviderError:
 
 def not_listed(response: Response) -> ProviderError:
     """Tell what an answer that is no success means for a search or a list: it may be the question that is wrong."""
-    called = not_done(response)
-    fault = _of_this_call(response, called)
-    if fault is not called:
+    fault = not_done(response)
+    if _is_of_this_call(response, fault):
         return NotPermittedError(fault.detail, code=fault.code)
     return UnreadableError(fault.detail, code=fault.code) if isinstance(fault, UnclearError) else fault
 
@@ -219,9 +223,8 @@ def found_nothing(response: Response) -> bool:
     return response.is_client_error and bool(_NO_SUCH_CODES.intersection(_codes(response)))
 
 
-def _of_this_call(response: Response, fault: ProviderError) -> ProviderError:
-    """Tell a refusal of a call that buys nothing from a fault of the account: it would stop all buying."""
+def _is_of_this_call(response: Response, fault: ProviderError, not_this_call: frozenset[int] = _NOT_THIS_CALL) -> bool:
+    """Whether what looks like a fault of the account is the refusal of one call: taken for the account's, it would stop all buying."""
     if not isinstance(fault, AccountFaultError) or fault.throttled or response.status_code in (401, 402):
-        return fault
-    of_account = _ACCOUNT_CODES.intersection(_codes(response)) - _NOT_THIS_CALL
-    return fault if of_account else RefusedError(fault.detail, code=fault.code)
+        return False
+    return not _ACCOUNT_CODES.intersection(_codes(response)) - not_this_call

@@ -58,6 +58,7 @@ class Meaning(IntEnum):
 
 
 _SATISFIED = "85003"
+_NOT_AUTHENTICATED = "10009"
 _MEANINGS: dict[str, Meaning] = {
     code: meaning
     for meaning, codes in {
@@ -303,7 +304,7 @@ class Api:
             SatisfiedError: all requirements are satisfied already.
             NoSuchThingError: what was to be deleted is not there.
             RefusedError: it was not done.
-            AccountFaultError, NotSentError, SlotBusyError: it was not done, and may be later.
+            NotPermittedError, AccountFaultError, NotSentError, SlotBusyError: it was not done, and may be later.
             UnclearError: it may have been done.
         """
         body = json.dumps(content).encode() if content is not None else b""
@@ -358,13 +359,9 @@ def _not_done(response: Response) -> ProviderError:
     error = _error(response)
     if error.meaning is Meaning.SATISFIED:
         return SatisfiedError(error.title, code=_SATISFIED)
-    fault = error.of_account()
-    if isinstance(fault, AccountFaultError):
+    if (fault := error.of_account()) is not None:
         return fault
-    if error.meaning is Meaning.UNCLEAR:
-        return UnclearError(error.title, code=error.code)
-    # Also where this very call is not permitted: taken for the account's fault, it would stop all buying over a comment.
-    return RefusedError(error.title, code=error.code)
+    return (UnclearError if error.meaning is Meaning.UNCLEAR else RefusedError)(error.title, code=error.code)
 
 
 def _not_read(response: Response, parameters: Sequence[str]) -> ProviderError:
@@ -435,8 +432,11 @@ def _meaning(response: Response, codes: Sequence[str]) -> Meaning:
     if not response.is_client_error:
         # After a failure of Telnyx's own no code is believed.
         return Meaning.UNCLEAR
-    by_code = min((_MEANINGS.get(code, Meaning.UNKNOWN) for code in codes), default=Meaning.UNKNOWN)
     by_status = _BY_STATUS.get(response.status_code, Meaning.UNKNOWN)
+    if by_status is Meaning.CALL:
+        # A key that is not known is told with a 401. It was known, and may not make this call.
+        codes = [code for code in codes if code != _NOT_AUTHENTICATED]
+    by_code = min((_MEANINGS.get(code, Meaning.UNKNOWN) for code in codes), default=Meaning.UNKNOWN)
     if by_status is Meaning.CALL or (by_status is Meaning.UNCLEAR and response.status_code != HTTPStatus.CONFLICT):
         # The status says more than that something is wrong with the request.
         return min(by_code, by_status) if by_code >= Meaning.FILTER else by_code

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.text import listed
-from numberdesk.providers.base import NotSentError, RefusedError, UnreadableError
+from numberdesk.providers.base import NotPermittedError, NotSentError, RefusedError, UnreadableError
 from numberdesk.providers.lenient import fields, identifier, rows
 from numberdesk.providers.reader import Reader
 from numberdesk.providers.telnyx.api import NotFoundError, resource
@@ -30,18 +30,20 @@ def cancel(api: Api, order: Order, sub_order_id: str | None) -> str:
 
     Raises:
         RefusedError: none is, and none could be.
-        AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later; a repeat does no harm.
+        NotPermittedError, AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later; a repeat does no harm.
     """
     try:
         words = _words(api, order, sub_order_id)
+    except NotPermittedError:
+        raise
     except UnreadableError as error:
         raise NotSentError(f"its sub orders could not be read: {error.detail}", code=error.code) from error
     cancelled = sum(word == "cancelled" for word in words.values())
-    refused: RefusedError | None = None
+    refused: RefusedError | NotPermittedError | None = None
     for one in (it for it, word in words.items() if word in _PENDING):
         try:
             api.write("PATCH", f"{resource('sub_number_orders', one)}/cancel")
-        except RefusedError as error:  # it ended in the meantime
+        except (RefusedError, NotPermittedError) as error:  # it ended in the meantime, or this account may not
             refused = error
         else:
             cancelled += 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.text import harmless, joined, listed, quoted
-from numberdesk.providers.base import NotSentError, RefusedError, UnclearError, UnreadableError
+from numberdesk.providers.base import NotPermittedError, NotSentError, RefusedError, UnclearError, UnreadableError
 from numberdesk.providers.lenient import Fields, instant, prose, rows, text
 from numberdesk.providers.reader import Reader
 from numberdesk.providers.telnyx.api import NotFoundError, SatisfiedError, resource
@@ -136,14 +136,15 @@ def _content(values: Mapping[str, str]) -> dict[str, object]:
 
 
 def _each(api: Api, method: str, calls: Sequence[_Call]) -> str:
-    """Make all calls, however many are refused.
+    """Make all calls, however many are refused or not permitted.
 
     Raises:
         RefusedError: one was, or there is none to make.
-        AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later, all of them.
+        NotPermittedError, AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later, all of them.
     """
     words: list[str] = []
     refused: list[RefusedError] = []
+    not_permitted: NotPermittedError | None = None
     for path, content in calls:
         try:
             shown = api.write(method, path, content)
@@ -151,6 +152,8 @@ def _each(api: Api, method: str, calls: Sequence[_Call]) -> str:
             words.append("already satisfied")
         except RefusedError as error:
             refused.append(error)
+        except NotPermittedError as error:
+            not_permitted = error
         else:
             words.append(text(shown.get("requirements_status")) or text(shown.get("status")) or "taken")
     if not calls:
@@ -160,6 +163,8 @@ def _each(api: Api, method: str, calls: Sequence[_Call]) -> str:
         raise RefusedError(f"{len(refused)} of {len(calls)} parts of the order: {first.detail}", code=first.code)
     if refused:
         raise refused[0]
+    if not_permitted is not None:
+        raise not_permitted
     return joined(map(harmless, dict.fromkeys(words)))
 
 

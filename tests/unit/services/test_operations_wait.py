@@ -1,0 +1,123 @@
+"""What is asked to be done and cannot be done now has an age: it is told once, listed, and never the account's fault."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from numberdesk.domain import errands
+from numberdesk.domain.lists import attention, waits
+from numberdesk.domain.order import Errand
+from numberdesk.domain.words import ChangeKind, ErrandKind, ErrandState
+from numberdesk.providers import base
+from tests.support.desks import ADesk
+from tests.unit.services.test_errands import DEADLINE, cancel, outcome, post_comment, supply_text, textual
+
+HOUR = timedelta(hours=1)
+FORBIDDEN = base.NotPermittedError("Not permitted (HTTP 403)", code="10010")
+OF_ACCOUNT = base.AccountFaultError("Authentication failed (HTTP 403)", code="10009")
+
+
+def a_desk(ask: Any) -> ADesk:
+    desk = ADesk()
+    desk.vetted(textual())
+    ask(desk)
+    return desk
+
+
+def until(desk: ADesk, time: timedelta) -> None:
+    """Let everything that falls due happen, for so long."""
+    end = desk.time + time
+    while desk.order.wake_at is not None and desk.order.wake_at < end:
+        desk.wake()
+    desk.time = end
+
+
+@pytest.mark.parametrize(("ask", "call"), [(supply_text, "supply"), (cancel, "cancel"), (post_comment, "comment")])
+@pytest.mark.parametrize("fault", [FORBIDDEN, OF_ACCOUNT])
+def test_refusal_of_one_operation_is_its_own_and_told_once(ask: Any, call: str, fault: Exception) -> None:
+    desk = a_desk(ask)
+    asked_at = desk.order.errands[0].asked_at
+    desk.carrier.fails[call] = [fault] * 10_000
+    until(desk, timedelta(days=6))
+    [errand] = desk.order.errands
+    assert errand.open
+    assert 100 <= errand.tries <= 200, "it is tried ever less often, and goes on"
+    assert desk.store.account_state("telnyx", "default") is None
+    assert not desk.told(ChangeKind.PROVIDER_ACCOUNT_BLOCKED)
+    [told] = desk.told(ChangeKind.ERRAND_WAITING)
+    assert told.people
+    assert f"{DEADLINE:%Y-%m-%d %H:%M:%S} UTC" in told.message, "by when"
+    assert str(fault) in told.message
+    assert ("Have it permitted to the account" in told.message) is (fault is FORBIDDEN)
+    assert "operation_waiting" in attention(desk.order)
+    assert waits(desk.order)["operation"] == asked_at
+    desk.carrier.fails[call] = []
+    desk.clerk.sync("order-1", "ada")
+    desk.wake()
+    assert outcome(desk)[0] is ErrandState.DONE
+    assert "operation_waiting" not in attention(desk.order)
+    assert "operation" not in waits(desk.order)
+
+
+def test_another_reason_is_told_and_no_more_than_a_few() -> None:
+    desk = a_desk(supply_text)
+    faults = [base.NotPermittedError("Not permitted", code=str(code)) for code in range(10)]
+    desk.carrier.fails["supply"] = [*faults, *faults]
+    while desk.carrier.fails["supply"]:
+        desk.wake()
+    assert len(desk.told(ChangeKind.ERRAND_WAITING)) == errands.MOST_TOLD
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        base.SlotBusyError(timedelta(seconds=40)),
+        base.AccountFaultError("slow down", throttled=True),
+        base.AccountFaultError("key expired"),
+    ],
+)
+def test_whatever_it_waits_for_it_is_told_after_the_patience(fault: Exception) -> None:
+    desk = a_desk(supply_text)
+    began = desk.time
+    desk.carrier.fails["supply"] = [fault] * 10_000
+    until(desk, HOUR - timedelta(minutes=1))
+    assert not desk.told(ChangeKind.ERRAND_WAITING)
+    assert desk.order.errands[0].tries > 0
+    until(desk, timedelta(minutes=2))
+    [told] = desk.told(ChangeKind.ERRAND_WAITING)
+    assert told.at - began <= HOUR + timedelta(minutes=1)
+
+
+def test_one_that_is_never_tried_is_told_all_the_same() -> None:
+    desk = a_desk(lambda _: None)
+    order = desk.order
+    errand = Errand(id="e", kind=ErrandKind.CANCEL, by="ada", asked_at=desk.time, not_before=desk.time + 20 * HOUR)
+    desk.store.orders["order-1"] = order.with_(errands=(errand,))
+    until(desk, 2 * HOUR)
+    [told] = desk.told(ChangeKind.ERRAND_WAITING)
+    assert "it was not tried yet" in told.message
+
+
+@given(
+    waited=st.timedeltas(timedelta(0), timedelta(days=400)),
+    left=st.timedeltas(timedelta(days=-3), timedelta(days=30)),
+    failures=st.integers(0, 50),
+    own=st.booleans(),
+)
+def test_pauses_are_bounded(waited: timedelta, left: timedelta, failures: int, own: bool) -> None:
+    desk = _VETTED
+    cadence = desk.desk.timings.unclear_cadence
+    deadlines = tuple(it.model_copy(update={"value": desk.time + left}) for it in desk.order.deadlines)
+    asked = Errand(id="e", kind=ErrandKind.CANCEL, by="ada", asked_at=desk.time - waited, failures=failures)
+    pause = errands.pause(desk.order.with_(deadlines=deadlines), asked, desk.time, cadence, own=own)
+    assert cadence[0] <= pause <= cadence[-1]
+    if left > timedelta(0):
+        assert pause <= max(left / 10, cadence[0])
+
+
+_VETTED = a_desk(lambda _: None)

@@ -32,6 +32,7 @@ from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
     NotAble,
+    NotPermittedError,
     OrdersPage,
     OwnedPage,
     Placed,
@@ -121,6 +122,7 @@ ORDERS: dict[str, dict[str, Any]] = {
         "provider": "telnyx",
         "items": [{"criteria": {"country": "US", "city": "Memphis"}, "quantity": 40}],
     },
+    "austin-4": {"provider": "telnyx", "items": [{"criteria": {"country": "US", "city": "Austin"}, "quantity": 1}]},
     "boston-5": {"provider": "telnyx", "items": [{"criteria": {"country": "US", "city": "Boston"}, "quantity": 1}]},
     "seattle-campaign": {
         "provider": "callfire",
@@ -221,6 +223,8 @@ class _Carrier(NotAble):
         return OrdersPage(())
 
     def release(self, value: str, kind: AssetKind) -> str:  # noqa: ARG002
+        if self._scene.forbidden is not None:
+            raise self._scene.forbidden
         return "deleted"
 
     def what_to_look_for(self, order: Order) -> str:
@@ -240,6 +244,7 @@ class Scene:
         self.store = MemoryStore()
         self.answer: Placed | Exception = Placed("")
         self.found: list[Placed] = []
+        self.forbidden: Exception | None = None
         self.snapshot = Snapshot("", Phase.OPEN, "")
         self.events: list[Event] = []
         desk = Desk(
@@ -416,6 +421,7 @@ def events() -> list[Event]:
     scene.message({"order_id": "lisbon-desk-1", **REFUSED})
     scene.order("toronto-12", AccountFaultError("Authentication failed (HTTP 401)", code="10009"))
     scene.forget("chicago-vanity", 30 * DAY)
+    _waits(scene)
     scene.take_inventory(HOUR)
     scene.restore(DAY)
     scene.come_upon("ORDER#hamburg-hotline", "ORDER", HOUR)
@@ -496,6 +502,23 @@ def _money(scene: Scene) -> None:
     scene.look("boston-5", MINUTE)
     scene.give_back("boston-5", "+16175550142", 40 * DAY)
     scene.look("boston-5", MINUTE)
+
+
+def _waits(scene: Scene) -> None:
+    """An order that its provider leaves pending, and a number that the account may not give back."""
+    number_order = "6f5e4d3c-2b1a-4098-8f7e-6d5c4b3a2918"
+    scene.order("austin-4", Placed(number_order, "pending"))
+    for phase, state, word, after in (
+        (Phase.OPEN, AssetState.PENDING, "pending", MINUTE),
+        (Phase.OPEN, AssetState.PENDING, "pending", 2 * DAY),
+        (Phase.ENDED, AssetState.ACTIVE, "success", HOUR),
+    ):
+        assets = (_number("+15125550133", state, word),)
+        scene.snapshot = Snapshot(number_order, phase, word, assets=assets, lists_every_asset=True)
+        scene.look("austin-4", after)
+    scene.forbidden = NotPermittedError("Not permitted at this account level (HTTP 403)", code="10038")
+    scene.give_back("austin-4", "+15125550133", DAY)
+    scene.look("austin-4", MINUTE)
 
 
 def _number(value: str, state: AssetState, word: str, sub_order_id: str | None = None) -> AssetSeen:

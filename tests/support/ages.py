@@ -140,6 +140,11 @@ def mend(provider: str) -> Act:
     return lambda watch: watch.world.simulators[provider].clear_faults()
 
 
+def forbid_cancelling(watch: Watch) -> None:
+    """Let Telnyx refuse this one call, and no other."""
+    watch.world.telnyx.refuse("cancel_sub_order", "10010", 403, times=None)
+
+
 def drift(**settings: str) -> Act:
     """Let Telnyx write values another way."""
     return lambda watch: watch.world.telnyx.configure(**settings)
@@ -350,6 +355,24 @@ TROUBLES: dict[str, Trouble] = {
         drift(deadline_notation="iso"),
         before=ordered,
         long=timedelta(hours=4) - timedelta(minutes=10),
+    ),
+    "OldestOperationAlarm": Trouble(
+        "The oldest operation that was asked for and is neither done nor refused at its provider",
+        each(forbid_cancelling, ask("POST", "/orders/order-1/cancel")),
+        each(mend("telnyx"), ask("POST", "/orders/order-1/sync")),
+        before=order("order-1", BERLIN, provider="telnyx"),
+        long=2 * HOUR - timedelta(minutes=10),
+    ),
+    "OldestPendingAlarm": Trouble(
+        "By how long the oldest order is pending for longer than is usual for its numbers",
+        order("order-1", BRUSSELS, provider="telesign"),
+        lambda watch: watch.world.telesign.set_status("resolved"),
+        before=lambda watch: watch.world.telesign.configure(
+            progress_seconds=60, resolve_seconds=90 * DAY.total_seconds()
+        ),
+        long=DAY + HOUR - timedelta(minutes=10),
+        lasting=HOUR,
+        parameters={"Timings": '{"pending": {"telesign": "PT1H"}}'},
     ),
     "DriftFoundTelnyxAlarm": Trouble(
         "Changes that looks found and no notification had told",

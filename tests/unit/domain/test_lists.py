@@ -19,7 +19,7 @@ from tests.support.orders import NOW, RULES, SCOPE, a_message, a_snapshot, look,
 DEADLINE = NOW + timedelta(days=10)
 PARTITION = re.compile(
     r"(state/[a-z_]+/2026-03|provider/telnyx/2026-03|country/[A-Z]{2}/2026-03|metadata/[0-9a-f]{64}/2026-03"
-    r"|open|attention|deadline)/\d"
+    r"|open|attention|deadline|operation|pending)/\d"
 )
 
 

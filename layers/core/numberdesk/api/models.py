@@ -455,6 +455,8 @@ class OrderView(_Out):
     received_at: Instant
     updated_at: Instant
     placed_at: Instant | None
+    pending_since: Instant | None = Field(description="Since when its provider leaves it pending without progress.")
+    pending_until: Instant | None = Field(description="Until when that is usual; null while it is not pending.")
     ended_at: Instant | None
     forgotten_at: Instant | None = Field(description="When what is personal of it was erased.")
     waiting_for: str | None = Field(description="Why a received order is not placed yet.")

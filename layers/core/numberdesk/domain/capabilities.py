@@ -86,6 +86,8 @@ class Capabilities:
         timedelta(hours=1),
     )
     """Pauses between looks at an open order; the last one goes on for ever."""
+    pending: Mapping[str, timedelta] = field(default_factory=dict)
+    """How long an order may be pending before people are told, by kind of number (see `pending.usual`)."""
     finds_by_counts: bool = False
     """Whether what is found shows only how many numbers it was for: orders of as many cannot be told apart by it."""
     call_interval: timedelta = timedelta(0)

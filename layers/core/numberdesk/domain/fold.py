@@ -7,10 +7,10 @@ derived from them, and absence from one answer never means deletion.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import bounds, comments, costs, deadlines, errands, messages, parts, requirements, steady
+from numberdesk.domain import bounds, comments, costs, deadlines, errands, messages, parts, pending, requirements, steady
 from numberdesk.domain.fitting import misfit
 from numberdesk.domain.order import Asset, AssetRequirement, Change, SubOrder, earliest
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
@@ -32,7 +32,7 @@ from numberdesk.domain.words import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
     from zoneinfo import ZoneInfo
 
@@ -56,6 +56,8 @@ class Rules:
     timings: Timings
     cadence: tuple[timedelta, ...]
     zone: ZoneInfo
+    pending: Mapping[str, timedelta] = field(default_factory=dict)
+    """How long orders may be pending (see `pending.usual`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,8 @@ def fold(
     changes += reminders
     asked, anew = steady.begin_looks(asked, now) if changes else (asked, False)
     asked = asked.with_(look_step=0 if anew else order.look_step + 1)
+    asked, more = pending.follow(asked, now, rules.pending, rules.zone)
+    changes += more
     if told_ended and not asked.ended:
         looks = (*asked.hint_looks, *(now + pause for pause in rules.timings.hint_looks))
         asked = asked.with_(hint_looks=_spaced(looks, rules.timings))
@@ -223,6 +227,9 @@ def fold_unreadable(
     seen, changes = deadlines.follow_own(seen, now, rules.zone)
     seen, reminders = deadlines.remind(seen, now, rules.timings, rules.zone)
     changes += reminders
+    if not seen.ended:
+        seen, more = pending.follow(seen, now, rules.pending, rules.zone)
+        changes += more
     seen = schedule(seen, now, rules.timings, rules.cadence)
     if retry_after is not None and seen.next_look_at is not None and seen.next_look_at < now + retry_after:
         seen = schedule(

@@ -12,7 +12,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import errands, parts
+from numberdesk.domain import errands, parts, pending
 from numberdesk.domain.model import Instant, Record, instant_text
 from numberdesk.domain.order import earliest
 from numberdesk.domain.request import CriteriaItem
@@ -60,6 +60,7 @@ def attention(order: Order) -> tuple[str, ...]:
             and not parts.over(order, requirement.sub_order_id)
             for requirement in order.requirements
         ),
+        "pending_too_long": pending.told_until(order) is not None,
         "operation_waiting": any(errand.open and errand.told for errand in order.errands),
         "deadline_missed": any(deadline.missed for deadline in order.deadlines),
         "contradiction": order.contradiction is not None,
@@ -69,12 +70,16 @@ def attention(order: Order) -> tuple[str, ...]:
 
 
 def waits(order: Order) -> dict[str, datetime]:
-    """Say since when an order waits for something that should not last, by the list of those that do."""
+    """Say since when an order waits for something that should not last, by the list of those that do.
+
+    Of one that its provider leaves pending: since when that is longer than usual.
+    """
     since = {
         "held": order.waiting_since if order.state is OrderState.RECEIVED else None,
         "unknown": order.unknown_since if order.state is OrderState.UNKNOWN else None,
         "unreadable": order.unreadable_since,
         "operation": earliest(*(errand.asked_at for errand in order.errands if errand.open)),
+        "pending": pending.told_until(order),
         "not_understood": None if order.ended else order.not_understood_since,
     }
     return {name: at for name, at in since.items() if at is not None}

@@ -356,6 +356,17 @@ def account_blocked(provider: str, account: str, reason: str) -> str:
     )
 
 
+def still_pending(order: Order, since: datetime, usual: timedelta, now: datetime, zone: ZoneInfo) -> str:
+    """Tell an order that its provider leaves pending."""
+    provider = provider_name(order.provider)
+    word = f", which calls it {order.provider_word!r}" if order.provider_word else ""
+    return (
+        f"{subject(order)} has been pending at {provider}{word}, without progress since {instant(since, zone)} "
+        f"({time_left(now - since)}). Up to {time_left(usual)} are usual for numbers of this kind. Ask {provider} what it waits "
+        "for, or cancel it if you no longer need it. It is followed on; this is told once while nothing moves."
+    )
+
+
 def contradiction(order: Order, shown: str) -> str:
     """Tell what does not fit."""
     return (

@@ -313,6 +313,16 @@ class Order(Record):
     costs: tuple[Cost, ...] = ()
     """What its numbers cost, by currency."""
     placed_at: Instant | None = None
+    pending_since: Instant | None = None
+    """Since when its provider leaves it pending, as of the last progress."""
+    pending_until: Instant | None = None
+    """Until when that is usual; none while it is not pending."""
+    pending_told: bool = False
+    """People were told that it is pending for longer."""
+    pending_left_at: Instant | None = None
+    """When it was last found to be pending no more."""
+    progress: int = 0
+    """How many of its numbers were settled and requirements approved at most."""
     assets: tuple[Asset, ...] = ()
     pages: tuple[str, ...] = ()
     """For each page of numbers which version of it is this order's. The store's own."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from numberdesk.domain import pending
 from numberdesk.domain.deadlines import MISSED, rungs, unconfirmed_from
 from numberdesk.domain.errands import due_at, late_at
 from numberdesk.domain.order import earliest
@@ -54,6 +55,7 @@ def schedule(
                 if (at := unconfirmed_from(deadline, deadline.unread_since, timings)) > now
             ]
             due += _errands_due(order, now, timings)
+            due += [at for at in [pending.tells_at(order)] if at is not None and at > now]
             wake_at = earliest(next_look_at, *order.hint_looks, *due)
         case OrderState.PLACING:
             next_look_at = None

@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from numberdesk.domain.model import Record
 
 Positive = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=3660))]
 """At most ten years: what is longer is a mistake, and no instant can be counted with it."""
+
+
+Kind = Annotated[str, StringConstraints(pattern=r"^[a-z]+(/([A-Z]{2}|\*)(/[a-z_]+)?)?$")]
+"""Numbers of a provider: `telnyx`, `telnyx/DE`, `telnyx/*/toll_free`, `telnyx/DE/local`."""
 
 
 class Timings(Record):
@@ -58,6 +62,8 @@ class Timings(Record):
     """Pause before an order that is held back, and not for a person, is tried again."""
     operation_patience: Positive = timedelta(hours=1)
     """How long an operation may wait to be carried out at the provider before people are told."""
+    pending: dict[Kind, Positive] = Field(default_factory=dict)
+    """How long an order may be pending before people are told, by kind of number (`telnyx/DE/local`): the most specific counts."""
     inventory_interval: Positive = timedelta(days=1)
     """How often an account is compared with the records."""
     doubt: Positive = timedelta(days=14)

@@ -183,6 +183,7 @@ class ChangeKind(StrEnum):
     ORDER_DELETED = "OrderDeleted"
     SUB_ORDER_ENDED = "SubOrderEnded"
     ORDER_UNKNOWN = "OrderUnknown"
+    ORDER_STILL_PENDING = "OrderStillPending"
     DELIVERY_UNREAD = "DeliveryUnread"
     PROVIDER_ACCOUNT_BLOCKED = "ProviderAccountBlocked"
     PROVIDER_CONTRADICTION = "ProviderContradiction"

@@ -95,8 +95,9 @@ class Desk:
 
     def rules(self, order: Order) -> Rules:
         """The times that hold for an order's provider."""
-        cadence = self.timings.cadence.get(order.provider) or registry.capabilities(order.provider).cadence
-        return Rules(self.timings, cadence, self.zone)
+        capabilities = registry.capabilities(order.provider)
+        cadence = self.timings.cadence.get(order.provider) or capabilities.cadence
+        return Rules(self.timings, cadence, self.zone, {**capabilities.pending, **self.timings.pending})
 
     def commit(
         self,

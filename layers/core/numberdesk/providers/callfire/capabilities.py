@@ -68,6 +68,8 @@ CAPABILITIES = Capabilities(
     number_types=frozenset({"local", "toll_free"}),
     # GetNumberOrder must be polled no more than once a second (CallFire docs: order new numbers).
     call_interval=timedelta(seconds=1),
+    # Its orders are processed at once; no bound is published.
+    pending={"callfire": timedelta(days=1)},
     not_sure=(_POSTBACKS, _KEYWORDS_BACK, _SPARSE),
     ways_out={"criteria": "callfire sells local and toll_free numbers; order other types from telnyx or telesign"},
 )

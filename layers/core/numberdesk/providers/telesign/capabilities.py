@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from numberdesk.domain.capabilities import Ability, Capabilities, Findability
 
 CAPABILITIES = Capabilities(
@@ -26,6 +28,8 @@ CAPABILITIES = Capabilities(
     number_types=frozenset({"local", "mobile", "toll_free"}),
     features=frozenset({"sms", "voice"}),
     takes_contact=True,
+    # Its example is resolved in minutes; some take work by hand, and no bound is published (TeleSign docs: direct orders).
+    pending={"telesign": timedelta(days=4)},
     ways_out={
         "numbers": "describe them by criteria (country, prefix), or order these very numbers from telnyx or callfire",
         "keywords": "order keywords from callfire",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from numberdesk.domain.capabilities import Ability, Capabilities, Findability
 
 CAPABILITIES = Capabilities(
@@ -61,5 +63,14 @@ CAPABILITIES = Capabilities(
     takes_requirement_groups=True,
     # "Mandatory" there (guide: requirement groups, as of 2026-04-10).
     group_countries={"CH": "41", "DK": "45", "IT": "39", "NO": "47", "PT": "351", "SE": "46"},
+    pending={
+        # How long vetting takes is published nowhere: what people are asked for is reviewed for days.
+        "telnyx": timedelta(days=7),
+        # Not vetted.
+        "telnyx/US/local": timedelta(days=1),
+        "telnyx/CA/local": timedelta(days=1),
+        # "May take up to 2 business days to activate" without quickship (OpenAPI, available phone numbers), and a weekend.
+        "telnyx/*/toll_free": timedelta(days=4),
+    },
     ways_out={"keywords": "order keywords from callfire"},
 )

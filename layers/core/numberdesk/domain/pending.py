@@ -1,0 +1,128 @@
+"""Orders that their provider leaves pending: how long is usual, and since when nothing has moved. Pure.
+
+Only what is real progress begins the time anew: a number delivered (or lost for good) or a requirement approved that was not
+before, another state, values supplied in between. A status that flaps is none: an order that has been in another state before,
+and is back within a day, goes on waiting where it was.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from numberdesk.domain import messages
+from numberdesk.domain.model import instant_text
+from numberdesk.domain.order import Change
+from numberdesk.domain.request import CriteriaItem
+from numberdesk.domain.words import (
+    OPEN_ASSETS,
+    ChangeKind,
+    ErrandKind,
+    ErrandState,
+    OrderState,
+    RequirementState,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from numberdesk.domain.order import Order
+
+_AWAY = timedelta(days=1)
+"""How long an order is in another state at least, for that to be more than a status that flaps."""
+
+
+def usual(order: Order, limits: Mapping[str, timedelta]) -> timedelta | None:
+    """Say how long an order like this is pending at most when all is well; none where nothing says so.
+
+    Args:
+        order: the order; where its open numbers are of several kinds, the slowest counts.
+        limits: by `provider`, `provider/*/type`, `provider/country` or `provider/country/type`; the last that is there counts.
+    """
+    by_assets = {(it.country, it.number_type) for it in order.assets if it.state in OPEN_ASSETS}
+    by_parts = {(it.country, it.number_type) for it in order.sub_orders}
+    asked = (it.criteria for it in order.request.items if isinstance(it, CriteriaItem))
+    by_request = {(it.country, it.number_type) for it in asked}
+    known = (found for kinds in (by_assets, by_parts, by_request) if (found := kinds - {(None, None)}))
+    found = (_of_kind(order.provider, *kind, limits) for kind in next(known, {(None, None)}))
+    return max((limit for limit in found if limit is not None), default=None)
+
+
+def _of_kind(
+    provider: str, country: str | None, number_type: str | None, limits: Mapping[str, timedelta]
+) -> timedelta | None:
+    most_specific_first = (
+        f"{provider}/{country}/{number_type}",
+        f"{provider}/{country}",
+        f"{provider}/*/{number_type}",
+        provider,
+    )
+    return next((limits[key] for key in most_specific_first if key in limits), None)
+
+
+def follow(order: Order, now: datetime, limits: Mapping[str, timedelta], zone: ZoneInfo) -> tuple[Order, list[Change]]:
+    """Follow since when an order is pending without progress, and tell people, once, when that is longer than usual."""
+    moved_on = _progress(order) > order.progress
+    order = order.with_(progress=max(_progress(order), order.progress))
+    if order.state is not OrderState.PENDING:
+        return (_left(order, now) if order.pending_until is not None else order), []
+    if moved_on or _came_back(order, now):
+        order = order.with_(pending_since=now, pending_told=False)
+    since = order.pending_since or order.placed_at or now
+    limit = usual(order, limits)
+    if limit is None:
+        return order.with_(pending_since=since), []
+    until = since + limit
+    order = order.with_(pending_since=since, pending_until=until)
+    if until > now:
+        # A limit that was raised since people were told counts, too.
+        return order.with_(pending_told=False), []
+    if order.pending_told:
+        return order, []
+    data: dict[str, object] = {
+        "pending_since": instant_text(since),
+        "usual_seconds": limit.total_seconds(),
+        "word": order.provider_word,
+    }
+    text = messages.still_pending(order, since, limit, now, zone)
+    told = {"kind": ChangeKind.ORDER_STILL_PENDING, "data": data, "message": text, "people": True}
+    return order.with_(pending_told=True), [Change.model_validate(told)]
+
+
+def told_until(order: Order) -> datetime | None:
+    """Say since when an order is pending for longer than usual; none where it is not, or people were not told yet."""
+    return order.pending_until if order.state is OrderState.PENDING and order.pending_told else None
+
+
+def tells_at(order: Order) -> datetime | None:
+    """When people are told that an order is pending for longer than usual, should nothing move until then."""
+    return order.pending_until if order.state is OrderState.PENDING and not order.pending_told else None
+
+
+def _left(order: Order, now: datetime) -> Order:
+    # For the first time it is a state that the order never had.
+    since = order.pending_since if order.pending_left_at is not None else None
+    return order.with_(pending_since=since, pending_until=None, pending_left_at=now)
+
+
+def _came_back(order: Order, now: datetime) -> bool:
+    """Whether the order has just come back from another state, and that was progress."""
+    left_at = order.pending_left_at
+    if left_at is None or order.pending_until is not None:
+        return False
+    supplied = any(
+        it.kind in (ErrandKind.SUPPLY, ErrandKind.GROUP)
+        and it.state is ErrandState.DONE
+        and it.ended_at is not None
+        and it.ended_at >= left_at
+        for it in order.errands
+    )
+    return order.pending_since is None or supplied or now - left_at >= _AWAY
+
+
+def _progress(order: Order) -> int:
+    """Count what the provider is done with, numbers and requirements: of that, the most so far is kept."""
+    settled = sum(it.state not in OPEN_ASSETS for it in order.assets)
+    return settled + sum(it.state is RequirementState.APPROVED and not it.own for it in order.requirements)

@@ -1,0 +1,187 @@
+"""An order that its provider leaves pending has an age. Real progress begins it anew; a status that flaps does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from numberdesk.domain import pending
+from numberdesk.domain.fold import Rules, fold, fold_unreadable
+from numberdesk.domain.lists import attention, waits
+from numberdesk.domain.schedule import schedule
+from numberdesk.domain.settings import Timings
+from numberdesk.domain.words import AssetState, ChangeKind, OrderState, RequirementState
+from numberdesk.providers import registry
+from tests.support.orders import NOW, RULES, a_snapshot, owing
+from tests.support.orders import pending as an_order
+
+if TYPE_CHECKING:
+    from numberdesk.domain.order import Change, Order
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+USUAL = 3 * DAY
+LIMITED = replace(RULES, pending={"telnyx": USUAL})
+OPEN = a_snapshot(AssetState.PENDING, AssetState.PENDING)
+REVIEWED = a_snapshot(AssetState.UNDER_REVIEW, AssetState.PENDING)
+ONE_THERE = a_snapshot(AssetState.ACTIVE, AssetState.PENDING)
+OWING = owing(NOW + 900 * DAY, RequirementState.AWAITING_VALUE)
+IN_REVIEW = owing(NOW + 900 * DAY, RequirementState.UNDER_REVIEW)
+DONE = a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE)
+
+
+@dataclass
+class History:
+    """An order that is looked at."""
+
+    order: Order = field(default_factory=an_order)
+    at: timedelta = timedelta(0)
+    told: list[Change] = field(default_factory=list)
+
+    def look(self, after: timedelta, snapshot: Any = None) -> Order:
+        """Look at it later; without a snapshot the provider cannot be read."""
+        self.at += after
+        now = NOW + self.at
+        if snapshot is None:
+            folded = fold_unreadable(self.order, began_at=now, now=now, rules=LIMITED)
+        else:
+            folded = fold(self.order, snapshot, began_at=now, now=now, rules=LIMITED)
+        self.order = folded.order
+        self.told += [it for it in folded.changes if it.kind is ChangeKind.ORDER_STILL_PENDING]
+        return self.order
+
+
+def test_it_is_told_once_when_it_is_longer_than_usual() -> None:
+    history = History()
+    order = history.look(HOUR, OPEN)
+    assert order.state is OrderState.PENDING
+    assert order.pending_until == (order.placed_at or NOW) + USUAL
+    assert not history.told
+    far = schedule(order, NOW + HOUR, LIMITED.timings, (900 * DAY,))
+    assert far.wake_at == order.pending_until, "it is woken for it"
+    for _ in range(200):
+        order = history.look(HOUR, OPEN)
+    [told] = history.told
+    assert told.people
+    assert "3 days are usual" in told.message
+    assert "pending_too_long" in attention(order)
+    assert waits(order)["pending"] == order.pending_until
+    order = history.look(HOUR, DONE)
+    assert order.state is OrderState.COMPLETED
+    assert "pending_too_long" not in attention(order)
+    assert "pending" not in waits(order)
+
+
+def test_it_is_told_too_while_the_provider_cannot_be_read() -> None:
+    history = History()
+    history.look(HOUR, OPEN)
+    history.look(4 * DAY)
+    assert len(history.told) == 1
+
+
+@pytest.mark.parametrize("snapshot", [OPEN, REVIEWED, None])
+def test_what_is_no_progress_begins_nothing_anew(snapshot: Any) -> None:
+    history = History()
+    history.look(HOUR, OPEN)
+    began = history.order.pending_since
+    history.look(DAY, snapshot)
+    assert history.order.pending_since == began
+
+
+@pytest.mark.parametrize("snapshot", [ONE_THERE, OWING])
+def test_progress_begins_it_anew(snapshot: Any) -> None:
+    history = History()
+    history.look(HOUR, OPEN)
+    history.look(4 * DAY, OPEN)
+    assert len(history.told) == 1
+    history.look(HOUR, snapshot)
+    history.look(HOUR, ONE_THERE if snapshot is ONE_THERE else IN_REVIEW)
+    assert history.order.state is OrderState.PENDING
+    assert "pending_too_long" not in attention(history.order)
+    history.look(4 * DAY, OPEN if snapshot is ONE_THERE else IN_REVIEW)
+    assert len(history.told) == 2
+
+
+_LOOKS = st.lists(
+    st.tuples(
+        st.sampled_from([timedelta(minutes=1), HOUR, 6 * HOUR]),
+        st.sampled_from([OPEN, REVIEWED, ONE_THERE, OWING, IN_REVIEW, None]),
+    ),
+    max_size=60,
+)
+
+
+@given(_LOOKS)
+def test_whatever_flaps_the_time_is_begun_anew_no_more_often_than_there_was_progress(
+    looks: list[tuple[timedelta, Any]],
+) -> None:
+    history = History()
+    begun = set()
+    for after, snapshot in looks:
+        before = history.order
+        order = history.look(after, snapshot)
+        if order.state is OrderState.PENDING:
+            begun.add(order.pending_since)
+            assert order.pending_since is not None
+            assert order.pending_until == order.pending_since + USUAL
+            late = order.pending_until <= NOW + history.at
+            assert order.pending_told is late
+            assert ("pending" in waits(order)) is late
+            if before.state is OrderState.PENDING and order.progress == before.progress:
+                assert order.pending_since in (before.pending_since, order.placed_at)
+        else:
+            assert "pending" not in waits(order)
+        assert order.progress >= before.progress
+    # Once from the start, once for a number, once for the first other state, and once for each day away from it.
+    assert len(begun) <= 3 + history.at // DAY
+    assert len(history.told) <= len(begun)
+
+
+@given(st.lists(st.sampled_from([IN_REVIEW, REVIEWED, OWING]), min_size=150, max_size=200))
+def test_no_flapping_hides_an_order_for_ever(looks: list[Any]) -> None:
+    history = History()
+    for snapshot in looks:
+        history.look(HOUR, snapshot)
+    if history.order.state is OrderState.PENDING:
+        assert len(history.told) == 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "days"),
+    [
+        ({}, None),
+        ({"telesign": 9, "telnyx/US": 9, "telnyx/*/mobile": 9}, None),
+        ({"telnyx": 1}, 1),
+        ({"telnyx": 9, "telnyx/*/local": 1}, 1),
+        ({"telnyx": 9, "telnyx/*/local": 9, "telnyx/DE": 1}, 1),
+        ({"telnyx": 9, "telnyx/*/local": 9, "telnyx/DE": 9, "telnyx/DE/local": 1}, 1),
+        ({"telnyx": 1, "telnyx/US/local": 9}, 1),
+    ],
+)
+def test_the_most_specific_limit_counts(limits: dict[str, int], days: int | None) -> None:
+    order = History().look(HOUR, OPEN)
+    assert {(it.country, it.number_type) for it in order.assets} == {("DE", "local")}
+    found = pending.usual(order, {key: limit * DAY for key, limit in limits.items()})
+    assert found == (None if days is None else days * DAY)
+
+
+def test_where_numbers_are_of_several_kinds_the_slowest_counts() -> None:
+    order = History().look(HOUR, OPEN)
+    other = order.assets[0].model_copy(update={"value": "+15550100", "country": "US", "number_type": "toll_free"})
+    limits = {"telnyx": DAY, "telnyx/*/toll_free": 4 * DAY}
+    assert pending.usual(order, limits) == DAY
+    assert pending.usual(order.with_(assets=(*order.assets, other)), limits) == 4 * DAY
+
+
+def test_every_provider_says_what_is_usual() -> None:
+    for name in registry.NAMES:
+        assert name in registry.capabilities(name).pending
+        Timings(pending=dict(registry.capabilities(name).pending))
+    with pytest.raises(ValidationError):
+        Timings.model_validate({"pending": {"telnyx/Germany": "P1D"}})
+    assert Rules(Timings(), (HOUR,), LIMITED.zone).pending == {}

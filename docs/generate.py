@@ -116,7 +116,7 @@ DATA = {
     "double_order": "References that two orders at the provider carry: `count`, and the `first` twenty.",
     "pk": "The row's partition key in the order table.",
     "sk": "Its sort key.",
-    "hold": "`limit` (beyond a limit on spending), `restored` (it may have been bought before a restore) or `switch` (placing is off).",
+    "hold": "`limit` (beyond a limit on spending), `restored` (it may have been bought before a restore), `switch` (placing is off), `not_permitted` (the account may not do what it needs) or `no_account` (there is no such account, or it was retired).",
     "number": "The number or keyword.",
     "orphan": "Owned at the provider and in no order here: `count`, and the `first` twenty.",
     "orphan_order": "Orders at the provider that are no order's here: `count`, and the `first` twenty of its ids.",

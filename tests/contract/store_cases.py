@@ -36,6 +36,7 @@ from numberdesk.domain.values import (
 from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, OrderState
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import (
+    Account,
     ClaimedError,
     ConflictError,
     GateClosedError,
@@ -564,13 +565,53 @@ class StoreContract:
 
     # Accounts and what they hold
 
-    def test_accounts_are_those_that_orders_came_for(self, store: Store) -> None:
+    def test_accounts_are_those_that_were_read_and_names_those_that_orders_came_for(self, store: Store) -> None:
         assert store.accounts() == []
+        assert store.account("telnyx", "default") is None
         create(store)
         create(store, "order-2")
         create(store, "order-3", account="second")
         create(store, "order-4", START, {"keywords": ["PIE"]}, provider="callfire")
-        assert store.accounts() == [("callfire", "default"), ("telnyx", "default"), ("telnyx", "second")]
+        names = [Account("callfire", "default", named=True), Account("telnyx", "default", named=True)]
+        assert store.accounts() == [*names, Account("telnyx", "second", named=True)]
+        store.account_read("telnyx", "default", START)
+        store.account_read("telnyx", "default", START + timedelta(days=1))
+        store.account_read("telnyx", "third", START)
+        assert store.account("telnyx", "default") == Account("telnyx", "default", named=True, read_at=START)
+        assert store.account("telnyx", "third") == Account("telnyx", "third", read_at=START)
+        create(store, "order-5", account="third")
+        assert store.account("telnyx", "third") == Account("telnyx", "third", named=True, read_at=START)
+
+    def test_account_is_retired_and_reinstated_once(self, store: Store) -> None:
+        def entry(kind: ChangeKind, account: str, at: timedelta) -> Entry:
+            return Entry(
+                id=f"{kind.value}-{account}-{at}",
+                subject=f"account/telnyx/{account}",
+                position=f"{at}.{kind.value}",
+                at=START + at,
+                kind=kind,
+                actor="ada",
+                correlation_id="c",
+                provider="telnyx",
+                account=account,
+            )
+
+        create(store)
+        hour = timedelta(hours=1)
+        assert not store.retire(entry(ChangeKind.ACCOUNT_RETIRED, "default", hour)), "it is only a name"
+        store.account_read("telnyx", "default", START)
+        assert not store.reinstate(entry(ChangeKind.ACCOUNT_REINSTATED, "default", hour))
+        assert store.retire(entry(ChangeKind.ACCOUNT_RETIRED, "default", 2 * hour))
+        assert not store.retire(entry(ChangeKind.ACCOUNT_RETIRED, "default", 3 * hour))
+        retired = store.account("telnyx", "default")
+        assert retired is not None
+        assert (retired.retired_at, retired.retired_by) == (START + 2 * hour, "ada")
+        assert store.reinstate(entry(ChangeKind.ACCOUNT_REINSTATED, "default", 4 * hour))
+        assert store.account("telnyx", "default") == Account("telnyx", "default", named=True, read_at=START)
+
+    def test_gate_of_a_table_without_orders_is_open_whatever_was_read(self, store: Store) -> None:
+        store.account_read("telnyx", "default", START)
+        assert not gate.restored(store.gate(), store.table_id())
 
     def test_order_holds_what_is_active_and_not_released(self, store: Store) -> None:
         assert list(store.holdings("telnyx", "default")) == []

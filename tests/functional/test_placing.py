@@ -465,12 +465,12 @@ def test_account_without_money_is_told_once_however_often_it_is_probed(world: Wo
     assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
 
 
-def test_account_without_a_secret_is_blocked_until_there_is_one(world: World) -> None:
+def test_order_for_an_account_without_a_secret_is_held_until_there_is_one(world: World) -> None:
     world.send(body(account="second"))
     world.pass_time(120, steps=2, sweep=True)
     assert world.order().state is OrderState.RECEIVED
     [(kind, detail)] = world.events()
-    assert kind == "ProviderAccountBlocked"
+    assert (kind, detail["data"]["hold"], detail["people"]) == ("OrderHeld", "no_account", True)
     assert "numberdesk/telnyx/second" in detail["message"]
     world.telnyx.allow("KEY-two", account="second")
     world.put_secret("telnyx", "second", api_key="KEY-two")

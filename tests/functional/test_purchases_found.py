@@ -96,9 +96,11 @@ def _values(shown: Any) -> list[float]:
 
 
 def test_an_account_that_nobody_can_read_ages_and_is_left_out_of_a_confirmation(world: World) -> None:
-    world.send(body("order-1", SEATTLE, provider="callfire", account="typo"))
+    world.send(body("order-1", SEATTLE, provider="callfire", account="lost"))
     world.send(body("order-2", SEATTLE, provider="callfire"))
     world.settle()
+    # It was read once, and is no more.
+    world.table.account_read("callfire", "lost", world.clock.now())
     run(world)
     for days in (2, 4):
         world.clock.advance(2 * DAY)
@@ -107,17 +109,32 @@ def test_an_account_that_nobody_can_read_ages_and_is_left_out_of_a_confirmation(
     world.clock.advance(60)
     run(world)
     placing = world.api("GET", "/placing")[1]
-    assert (placing["placing"], placing["not_compared"]) == (False, ["callfire/typo"])
+    assert (placing["placing"], placing["not_compared"]) == (False, ["callfire/lost"])
     status, problem = world.api("POST", "/placing/confirm-restore")
     assert (status, problem["type"]) == (409, "urn:numberdesk:problem:not-reconciled")
-    assert "callfire/typo" in problem["detail"]
-    for wrong in ("callfire/typo", [7], ["x" * 129]):
+    assert "callfire/lost" in problem["detail"]
+    for wrong in ("callfire/lost", [7], ["x" * 129]):
         assert world.api("POST", "/placing/confirm-restore", {"without": wrong})[0] == 400
     assert world.api("POST", "/placing/confirm-restore", {"without": ["callfire/default"]})[0] == 409
-    status, placing = world.api("POST", "/placing/confirm-restore", {"without": ["callfire/typo"]})
+    status, placing = world.api("POST", "/placing/confirm-restore", {"without": ["callfire/lost"]})
     assert (status, placing["placing"], placing["restored"], placing["not_compared"]) == (200, True, False, [])
     [told] = [it for it in world.ledger("DESK#placing") if it.kind is ChangeKind.RESTORE_CONFIRMED]
-    assert told.data["without"] == ["callfire/typo"]
+    assert told.data["without"] == ["callfire/lost"]
+
+
+def test_a_name_with_a_typing_error_has_no_age_and_holds_up_no_confirmation(world: World) -> None:
+    world.send(body("order-1", SEATTLE, provider="callfire", account="defualt"))
+    world.send(body("order-2", SEATTLE, provider="callfire"))
+    world.settle()
+    world.api("POST", "/orders/order-1/cancel")
+    for _ in range(5):
+        world.clock.advance(DAY)
+        assert run(world) < 2 * DAY
+    restore(world)
+    world.clock.advance(60)
+    run(world)
+    assert world.api("GET", "/placing")[1]["not_compared"] == []
+    assert world.api("POST", "/placing/confirm-restore")[0] == 200
 
 
 def test_a_lease_that_was_given_back_and_is_listed_still_is_no_difference(world: World) -> None:

@@ -96,6 +96,7 @@ def _expire(world: World) -> None:
 def test_secret_that_is_missing_or_denied_is_the_accounts_fault(
     world: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    world.table.account_read("telnyx", "default", world.clock.now())
     fail(world, monkeypatch, FAULTS[name])
     world.send(body())
     world.settle()

@@ -15,6 +15,7 @@ from numberdesk.domain.model import instant_text
 from numberdesk.domain.words import AssetState
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import (
+    Account,
     AccountState,
     ClaimedError,
     ConflictError,
@@ -66,6 +67,8 @@ class MemoryStore:
         self.answers: dict[ProfileKey, Profile] = {}
         self.files: dict[tuple[str, str], Upload] = {}
         self.states: dict[tuple[str, str], AccountState] = {}
+        self.read: dict[tuple[str, str], Account] = {}
+        """Accounts whose credentials were read."""
         self.slots: dict[tuple[str, str], datetime] = {}
         self.table = "table-1"
         """The id of the table: another one makes this a table that was restored."""
@@ -314,8 +317,35 @@ class MemoryStore:
     def spent(self, provider: str, account: str, day: str) -> Spent:
         return _spent(self.sums.get((provider, account, day), {}))
 
-    def accounts(self) -> list[tuple[str, str]]:
-        return sorted({(order.provider, order.account) for order in self.orders.values()})
+    def accounts(self) -> list[Account]:
+        named = {(order.provider, order.account) for order in self.orders.values()}
+        return [
+            replace(self.read.get(key, Account(*key)), named=key in named) for key in sorted(named | self.read.keys())
+        ]
+
+    def account(self, provider: str, account: str) -> Account | None:
+        return next((it for it in self.accounts() if (it.provider, it.name) == (provider, account)), None)
+
+    def account_read(self, provider: str, account: str, now: datetime) -> None:
+        self.read.setdefault((provider, account), Account(provider, account, read_at=now))
+
+    def retire(self, entry: Entry) -> bool:
+        key = (entry.provider or "", entry.account or "")
+        there = self.read.get(key)
+        if there is None or there.retired_at is not None:
+            return False
+        self.read[key] = replace(there, retired_at=entry.at, retired_by=entry.actor)
+        self._write([entry])
+        return True
+
+    def reinstate(self, entry: Entry) -> bool:
+        key = (entry.provider or "", entry.account or "")
+        there = self.read.get(key)
+        if there is None or there.retired_at is None:
+            return False
+        self.read[key] = replace(there, retired_at=None, retired_by="")
+        self._write([entry])
+        return True
 
     def holdings(self, provider: str, account: str) -> Iterator[Holding]:
         for (value, order_id), since in self.held.get((provider, account), {}).items():

@@ -61,6 +61,7 @@ def test_reading_changes_nothing_and_money_is_for_those_who_may_spend() -> None:
         "release_number",
         "turn_placing",
         "confirm_restore",
+        "reinstate_account",
         "redrive_orders",
     ]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numberdesk.services.accounts import AccountDesk
     from numberdesk.services.catalogue import Catalogue
     from numberdesk.services.clerk import Clerk
     from numberdesk.services.dead_letters import DeadLetterDesk
@@ -32,6 +33,7 @@ class Services:
     uploads: Uploads
     dead_letters: DeadLetterDesk
     gate: GateDesk
+    accounts: AccountDesk
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,16 +25,34 @@ _OfAccount = Annotated[Account, Query()]
 _Next = Annotated[Token | None, Query(alias="next", description="The token that came with the page before.")]
 
 _BY_DEFAULT = models.ConfirmRestore()
+_NOT_FORCED = models.Retire()
 
 
 def handlers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
     """Make what answers them."""
     return [
+        *_accounts(services, caller),
         *_providers(services, caller),
         *_profiles(services, caller),
         *_placing(services, caller),
         *_letters(services),
     ]
+
+
+def _accounts(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
+    def list_accounts() -> models.AccountList:
+        return models.AccountList(items=[models.AccountView.of(it) for it in services.accounts.listed()])
+
+    def retire_account(
+        provider: _Provider, account: _Account, wish: Annotated[models.Retire, Body()] = _NOT_FORCED
+    ) -> models.AccountView:
+        by = caller().by
+        return models.AccountView.of(services.accounts.retire(provider, account, by, force=wish.force))
+
+    def reinstate_account(provider: _Provider, account: _Account) -> models.AccountView:
+        return models.AccountView.of(services.accounts.reinstate(provider, account, caller().by))
+
+    return [list_accounts, retire_account, reinstate_account]
 
 
 def _providers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:

@@ -49,6 +49,7 @@ from numberdesk.domain.values import Account, Answer, DoneValue, Id, short_enoug
 from numberdesk.domain.words import AssetKind, AssetState, OrderState
 from numberdesk.services import dead_letters
 from numberdesk.services.placing_gate import Placing
+from numberdesk.services.ports import Account as KnownAccount
 from numberdesk.services.ports import KeptComment, KeptEvent, Letter, Page
 from numberdesk.services.problems import Problem, ProblemError
 from numberdesk.services.uploads import Form
@@ -231,6 +232,15 @@ class TurnPlacing(_In):
     reason: Annotated[str, Field(max_length=500)] = Field(
         default="",
         description="People are told, waiting orders show it, and it is not erased: write nothing personal.",
+    )
+
+
+class Retire(_In):
+    """That an account is used no more."""
+
+    force: Switch = Field(
+        default=False,
+        description="Also where orders of it are open: those at the provider are followed on, those that wait are held.",
     )
 
 
@@ -668,6 +678,35 @@ class PlacingView(_Out):
             confirmed_at=gate.confirmed_at,
             doubt_until=gate.doubt_until,
         )
+
+
+class AccountView(_Out):
+    """An account at a provider."""
+
+    provider: str
+    account: str
+    read_at: Instant = Field(description="When its credentials were first read.")
+    retired_at: Instant | None = Field(description="When it was retired; null while it is in use.")
+    retired_by: str = Field(description="Who retired it; empty while it is in use.")
+
+    @classmethod
+    def of(cls, account: KnownAccount) -> Self:
+        """Show an account."""
+        return cls.model_validate(
+            {
+                "provider": account.provider,
+                "account": account.name,
+                "read_at": account.read_at,
+                "retired_at": account.retired_at,
+                "retired_by": account.retired_by,
+            }
+        )
+
+
+class AccountList(_Out):
+    """The accounts whose credentials were read once."""
+
+    items: list[AccountView]
 
 
 class QueueCounts(_Out):

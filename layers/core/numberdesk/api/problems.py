@@ -67,6 +67,7 @@ STATUSES: dict[Problem | HttpProblem, tuple[int, str]] = {
     Problem.NOT_UNKNOWN: (409, "What became of the purchase is known"),
     Problem.CLAIMED: (409, "That purchase is another order's"),
     Problem.ORDER_OPEN: (409, "The order is not over"),
+    Problem.ACCOUNT_IN_USE: (409, "Orders of the account are open"),
     Problem.NOT_RECONCILED: (409, "The accounts were not compared with the records yet"),
     # Nobody's retry helps: somebody must name another account, or mend this one.
     Problem.ACCOUNT_UNUSABLE: (409, "The account cannot be used"),

@@ -10,7 +10,18 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import bounds, comments, costs, deadlines, errands, messages, parts, pending, requirements, steady
+from numberdesk.domain import (
+    bounds,
+    comments,
+    costs,
+    deadlines,
+    errands,
+    messages,
+    parts,
+    pending,
+    requirements,
+    steady,
+)
 from numberdesk.domain.fitting import misfit
 from numberdesk.domain.order import Asset, AssetRequirement, Change, SubOrder, earliest
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial

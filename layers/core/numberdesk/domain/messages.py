@@ -244,6 +244,14 @@ def not_permitted(order: Order, why: str) -> str:
     )
 
 
+def no_account(order: Order, why: str) -> str:
+    """Tell an order for an account that there is not."""
+    return (
+        f"{subject(order)} waits: {why}. Nothing was bought. It goes on by itself once the account can be used; if the name is wrong, "
+        "cancel the order and order again with the right one, under another order id."
+    )
+
+
 def duplicate_found(order: Order, spare_id: str, *, cancelling: bool) -> str:
     """Tell a purchase too many."""
     what = (

@@ -21,6 +21,7 @@ from numberdesk.domain.request import CriteriaItem, Request
 from numberdesk.domain.schedule import own_due, schedule, try_at
 from numberdesk.domain.words import (
     FOR_A_PERSON,
+    LASTING_HOLDS,
     TOLD_HOLDS,
     AssetState,
     ChangeKind,
@@ -158,7 +159,7 @@ def wait(order: Order, until: datetime, why: str, now: datetime, *, probed: bool
 
 def _lasting(order: Order) -> Hold | None:
     """Give the hold that lasts through tries that come to nothing otherwise: it is told once."""
-    return order.hold if order.hold is not None and order.hold.kind is HoldKind.NOT_PERMITTED else None
+    return order.hold if order.hold is not None and order.hold.kind in LASTING_HOLDS else None
 
 
 def hold(order: Order, kind: HoldKind, why: str, now: datetime, until: datetime) -> Step:
@@ -184,7 +185,11 @@ def hold(order: Order, kind: HoldKind, why: str, now: datetime, until: datetime)
     ]
 
 
-_HOLD_TEXTS = {HoldKind.SWITCH: messages.held_back, HoldKind.NOT_PERMITTED: messages.not_permitted}
+_HOLD_TEXTS = {
+    HoldKind.SWITCH: messages.held_back,
+    HoldKind.NOT_PERMITTED: messages.not_permitted,
+    HoldKind.NO_ACCOUNT: messages.no_account,
+}
 
 
 def not_permitted(order: Order, why: str, now: datetime, until: datetime) -> Step:

@@ -154,11 +154,14 @@ class HoldKind(StrEnum):
     SWITCH = "switch"  # placing is switched off, or waits for a restore to be confirmed: until it goes on
     SAME_CONTENT = "same_content"  # another order of the same content is unclear: until that one is settled
     NOT_PERMITTED = "not_permitted"  # its provider does not permit this to its account: tried again until it does
+    NO_ACCOUNT = "no_account"  # there is no such account, or it was retired: tried again until it can be used
 
 
 FOR_A_PERSON = frozenset({HoldKind.LIMIT, HoldKind.RESTORED})
 """Holds that do not end by themselves."""
-TOLD_HOLDS = FOR_A_PERSON | {HoldKind.NOT_PERMITTED}
+LASTING_HOLDS = frozenset({HoldKind.NOT_PERMITTED, HoldKind.NO_ACCOUNT})
+"""Holds that last through tries that come to nothing otherwise: each is told once."""
+TOLD_HOLDS = FOR_A_PERSON | LASTING_HOLDS
 """Holds that ask people for something, here or at the provider."""
 
 
@@ -220,6 +223,8 @@ class ChangeKind(StrEnum):
     NUMBERS_CORRECTED = "NumbersCorrected"
     VALUE_STEADY = "ValueSteady"
     ACCOUNT_UNBLOCKED = "AccountUnblocked"
+    ACCOUNT_RETIRED = "AccountRetired"
+    ACCOUNT_REINSTATED = "AccountReinstated"
     ERRAND_ASKED = "ErrandAsked"
     ERRAND_DONE = "ErrandDone"
     PROFILE_APPLIED = "ProfileApplied"
@@ -239,6 +244,8 @@ LEDGER_ONLY = frozenset(
         ChangeKind.NUMBERS_CORRECTED,
         ChangeKind.VALUE_STEADY,
         ChangeKind.ACCOUNT_UNBLOCKED,
+        ChangeKind.ACCOUNT_RETIRED,
+        ChangeKind.ACCOUNT_REINSTATED,
         ChangeKind.ERRAND_ASKED,
         ChangeKind.ERRAND_DONE,
         ChangeKind.PROFILE_APPLIED,

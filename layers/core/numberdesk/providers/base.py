@@ -75,6 +75,10 @@ class AccountFaultError(ProviderError):
         self.retry_after = retry_after
 
 
+class NoSuchAccountError(AccountFaultError):
+    """There is no account of this name: its credentials could never be read. Nobody blocks it, and it has no state."""
+
+
 class NotSentError(ProviderError):
     """The call never left (connection refused, name not found, or too late to send): nothing was bought."""
 

@@ -10,8 +10,15 @@ from urllib.parse import urlsplit
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError, TransformParameterError
 
+from numberdesk.domain import messages
 from numberdesk.providers import registry
-from numberdesk.providers.base import AccountFaultError, Credentials, SlotBusyError, UnreadableError
+from numberdesk.providers.base import (
+    AccountFaultError,
+    Credentials,
+    NoSuchAccountError,
+    SlotBusyError,
+    UnreadableError,
+)
 from numberdesk.services import aws_errors
 
 if TYPE_CHECKING:
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.settings import Timings
-    from numberdesk.providers.base import Provider
+    from numberdesk.providers.base import Provider, ProviderError
     from numberdesk.services.ports import Store
 
 CACHED_SECONDS = 300
@@ -71,6 +78,8 @@ class Accounts:
         self._local_run = local_run
         self._used: dict[tuple[str, str], tuple[Credentials, datetime]] = {}
         """What was read last, and when."""
+        self._recorded: set[tuple[str, str, str]] = set()
+        """Of which table and account it is on record that its credentials were read."""
 
     def connect(
         self, provider: str, account: str, *, fresh: bool = False, guard: Callable[[], None] = lambda: None
@@ -151,6 +160,7 @@ class Accounts:
         """Read an account's secret, or give what it was within an hour where it cannot be read for now.
 
         Raises:
+            NoSuchAccountError: it is missing or denied, and was never read.
             AccountFaultError: it is missing, denied or malformed: somebody must mend it.
             UnreadableError: it cannot be read for now, which says nothing of the account.
         """
@@ -166,8 +176,7 @@ class Accounts:
             cause = error.__cause__ or error.__context__
             said = aws_errors.operation_code(cause) or type(cause or error).__name__
             if aws_errors.code(cause) in _FAULTS:
-                detail = f"the secret {name} cannot be read as JSON; create it or mend it"
-                raise AccountFaultError(detail, code=said) from None
+                raise self._no_secret(provider, account, name, said) from None
             used, read_at = self._used.get((provider, account), (None, now))
             if used is not None and now - read_at <= _GOOD_FOR:
                 return used
@@ -186,7 +195,37 @@ class Accounts:
         values = {key: str(value) for key, value in secret.items() if key not in ("base_url", "settings")}
         credentials = Credentials(provider, account, base_url, values, settings)
         self._used[provider, account] = credentials, now
+        self._record(provider, account, now)
         return credentials
+
+    def _record(self, provider: str, account: str, now: datetime) -> None:
+        """Record, once, that there is such an account."""
+        try:
+            place = (self._store.table_id(), provider, account)
+            if place not in self._recorded:
+                self._store.account_read(provider, account, now)
+                self._recorded.add(place)
+        except Exception as error:
+            # What is to be done with it is worth more; it is recorded the next time.
+            if not aws_errors.is_passing(error):
+                raise
+
+    def _no_secret(self, provider: str, account: str, name: str, code: str) -> ProviderError:
+        """Tell an account that lost its secret from a name that is none of an account's."""
+        try:
+            known = [it for it in self._store.accounts() if it.provider == provider and it.read_at is not None]
+        except Exception as error:
+            if not aws_errors.is_passing(error):
+                raise
+            return UnreadableError("whether there is such an account cannot be read just now")
+        if any(it.name == account for it in known):
+            return AccountFaultError(f"the secret {name} cannot be read as JSON; create it or mend it", code=code)
+        there_are = messages.listed(it.name for it in known if it.retired_at is None) or "none yet"
+        return NoSuchAccountError(
+            f"there is no account {account}, for its secret {name} cannot be read as JSON; create it or mend it, or name "
+            f"another account; there are: {there_are}",
+            code=code,
+        )
 
     def check_base_url(self, provider: str, url: str) -> None:
         """Let credentials go only where they may: https to a listed host, or a local simulator in a local run.

@@ -136,6 +136,7 @@ def desk_api() -> Api:
     from numberdesk.api.app import Api  # noqa: PLC0415 - each function imports its own services only
     from numberdesk.api.caller import Services  # noqa: PLC0415
     from numberdesk.messaging.sqs import SqsLetters  # noqa: PLC0415
+    from numberdesk.services.accounts import AccountDesk  # noqa: PLC0415
     from numberdesk.services.catalogue import Catalogue  # noqa: PLC0415
     from numberdesk.services.clerk import Clerk  # noqa: PLC0415
     from numberdesk.services.dead_letters import DeadLetterDesk  # noqa: PLC0415
@@ -165,6 +166,7 @@ def desk_api() -> Api:
         uploads=uploads,
         dead_letters=DeadLetterDesk(store, desk.sync_queue, letters),
         gate=GateDesk(store, desk.clock, desk.timings),
+        accounts=AccountDesk(store, desk.clock),
     )
     return Api(services, logger)
 

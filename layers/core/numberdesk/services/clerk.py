@@ -37,7 +37,7 @@ from numberdesk.domain.words import (
     ValueKind,
 )
 from numberdesk.providers import registry
-from numberdesk.providers.base import NoSuchOrderError, ProviderError
+from numberdesk.providers.base import NoSuchAccountError, NoSuchOrderError, ProviderError
 from numberdesk.services.catalogue import MOST_READS
 from numberdesk.services.ports import ClaimedError, ConflictError
 from numberdesk.services.problems import Problem, ProblemError
@@ -100,6 +100,8 @@ class Clerk:
             if message.deadline is not None and message.deadline <= self.desk.clock.now():
                 fault = Fault("deadline", "in_the_past", "this instant has passed; give one to come")
                 raise ProblemError(Problem.INVALID, "the order is not taken", [fault])
+            if faults := self._no_account(message):
+                raise ProblemError(Problem.INVALID, "the order is not taken", faults)
             if faults := self._wrong_answers(message):
                 raise ProblemError(Problem.INVALID, "the order is not taken", faults)
             self.desk.order_queue.send(document, submitted_by=by)
@@ -108,6 +110,21 @@ class Clerk:
             detail = "this order id was used for another request; use a new id for another order"
             raise ProblemError(Problem.ORDER_ID_REUSED, detail)
         return order, message, False
+
+    def _no_account(self, message: OrderMessage) -> list[Fault]:
+        """Say where there is no such account, or it was retired. What cannot be read now holds nobody up."""
+        account = self.desk.store.account(message.provider, message.account)
+        if account is not None and account.retired_at is not None:
+            text = f"this account was retired by {messages.who(account.retired_by)}; name another one, or reinstate it"
+            return [Fault("account", "retired", text)]
+        if account is None or account.read_at is None:
+            try:
+                self.desk.providers.connect(message.provider, message.account)
+            except NoSuchAccountError as error:
+                return [Fault("account", "no_such_account", error.detail)]
+            except ProviderError:
+                return []
+        return []
 
     def _wrong_answers(self, message: OrderMessage) -> list[Fault]:
         """Check an order's values by what its numbers take, where the message alone says what they are.

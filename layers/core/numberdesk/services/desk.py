@@ -17,6 +17,7 @@ from numberdesk.domain.model import instant_text
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.words import MOVES, ChangeKind, OrderState
 from numberdesk.providers import registry
+from numberdesk.providers.base import NoSuchAccountError
 from numberdesk.services import aws_errors
 from numberdesk.services.ports import ConflictError
 
@@ -197,6 +198,9 @@ class Desk:
         """
         if error.throttled:
             return self.throttled(order, error, now)
+        if isinstance(error, NoSuchAccountError):
+            # There is nothing to block, nor to probe.
+            return now + self.timings.probe_interval
         if self.providers.refresh(order.provider, order.account):
             return now
         probe_at = now + self.timings.probe_interval

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Asset, Order
     from numberdesk.providers.base import Provider
     from numberdesk.services.desk import Desk
-    from numberdesk.services.ports import Holding
+    from numberdesk.services.ports import Account, Holding
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -106,9 +106,12 @@ class Stocktaker:
         store, now = self.desk.store, self.desk.clock.now()
         table_id, compared, oldest = store.table_id(), 0, now
         broken: Exception | None = None
-        for provider, account in store.accounts():
+        for there in store.accounts():
+            provider, account = there.provider, there.name
             last = store.inventory(provider, account)
-            oldest = min(oldest, last.finished_at or last.failing_since or now)
+            if there.retired_at is not None or (there.read_at is None and not self._is_one(there, last, table_id, now)):
+                continue
+            oldest = min(oldest, last.finished_at or last.failing_since or there.read_at or now)
             if not self._is_due(last, table_id, now) or time_left() < _LEASE / 5:
                 continue
             taken = store.take_inventory(provider, account, now, now + _LEASE)
@@ -132,6 +135,22 @@ class Stocktaker:
         if broken is not None:
             raise broken
         return compared
+
+    def _is_one(self, named: Account, last: Inventory, table_id: str, now: datetime) -> bool:
+        """Whether a name that an order brought is an account's, by its secret; asked once a day. Another has no age and no alarm."""
+        asked_at = last.failing_since if last.table_id == table_id else None
+        if asked_at is not None and now < asked_at + self.desk.timings.inventory_interval:
+            return False
+        try:
+            self.desk.providers.connect(named.provider, named.name)
+        except (UnreadableError, SlotBusyError):
+            return False
+        except ProviderError:
+            asked = Inventory(table_id=table_id, failing_since=now)
+            self.desk.store.put_inventory(named.provider, named.name, asked, None)
+            return False
+        self.desk.store.account_read(named.provider, named.name, now)
+        return True
 
     def _is_due(self, last: Inventory, table_id: str, now: datetime) -> bool:
         interval = self.desk.timings.inventory_interval

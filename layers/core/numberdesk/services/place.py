@@ -27,6 +27,7 @@ from numberdesk.domain.words import FOR_A_PERSON, ChangeKind, HoldKind, OrderSta
 from numberdesk.providers import registry
 from numberdesk.providers.base import (
     AccountFaultError,
+    NoSuchAccountError,
     NotPermittedError,
     NotSentError,
     Placed,
@@ -60,6 +61,8 @@ ACTOR = "place_order"
 _REUSED = Fault("order_id", "reused", "this order id was used for another request; use a new id for another order")
 _LONGEST_REASON = 10_000
 """Bytes of all that is wrong with a message, for people."""
+_LONGEST_WITHOUT = timedelta(minutes=15)
+"""Pause between tries of an order whose account cannot be used: whoever makes its secret waits for no more than that."""
 _MOST_FAULTS = 20
 """Faults of one message that are told: all of them can be more than an item of the table or an event may hold."""
 
@@ -224,7 +227,7 @@ class _Attempt:
         is_doubtful = gate.doubtful(through, self.desk.store.table_id(), order, now)
         if (not is_doubtful and self._is_over(order)) or self._is_held(order, through):
             return
-        if self._is_blocked(order, now):
+        if self._is_retired(order) or self._is_blocked(order, now):
             return
         ready = self._ready(order, is_doubtful=is_doubtful)
         if ready is None:
@@ -236,6 +239,14 @@ class _Attempt:
         begun = self._begin(order, provider, plan, through)
         if begun is not None:
             self._send(begun, provider, plan)
+
+    def _is_retired(self, order: Order) -> bool:
+        """Whether the account was retired: the order waits for another call of whoever did it."""
+        account = self.desk.store.account(order.provider, order.account)
+        if account is None or account.retired_at is None:
+            return False
+        self._no_account(order, f"the account {order.account} was retired by {messages.who(account.retired_by)}")
+        return True
 
     def _is_blocked(self, order: Order, now: datetime) -> bool:
         """Whether the account is blocked and another order probes it; else this one does."""
@@ -267,6 +278,8 @@ class _Attempt:
             self._pass_probe(order)
         except NotPermittedError as error:
             self._not_permitted(order, error)
+        except NoSuchAccountError as error:
+            self._no_account(order, error.detail)
         except ProviderError as error:
             why, (until, vain) = _why(error), self._until(order, error)
             self._write(order, lambda it: placing.wait(it, until, why, self.desk.clock.now(), probed=vain))
@@ -497,12 +510,22 @@ class _Attempt:
 
     def _not_permitted(self, order: Order, error: NotPermittedError) -> None:
         """The account may not do what this order needs: it alone waits, longer the longer it does, and people are told once."""
-        now, timings = self.desk.clock.now(), self.desk.timings
+        now = self.desk.clock.now()
         why = f"{messages.provider_name(order.provider)} does not permit this to the account {order.account}: {error}"
-        since = order.hold.since if order.hold is not None and order.hold.kind is HoldKind.NOT_PERMITTED else now
-        until = now + max(timings.hold_pause, min(now - since, timings.unclear_cadence[-1]))
+        until = now + self._lasting_pause(order, HoldKind.NOT_PERMITTED, now)
         self._write(order, lambda it: placing.not_permitted(it, why, now, until))
         self._pass_probe(order)
+
+    def _no_account(self, order: Order, why: str) -> None:
+        """There is no account of this name, or it was retired: the order waits until it can be used, and people are told once."""
+        now = self.desk.clock.now()
+        until = now + min(self._lasting_pause(order, HoldKind.NO_ACCOUNT, now), _LONGEST_WITHOUT)
+        self._write(order, lambda it: placing.hold(it, HoldKind.NO_ACCOUNT, why, now, until))
+
+    def _lasting_pause(self, order: Order, kind: HoldKind, now: datetime) -> timedelta:
+        """Say how long a held order waits until the next try: longer the longer it is held."""
+        since = order.hold.since if order.hold is not None and order.hold.kind is kind else now
+        return max(self.desk.timings.hold_pause, min(now - since, self.desk.timings.unclear_cadence[-1]))
 
     def _count(self, order: Order, not_fitting: int) -> None:
         if not_fitting:

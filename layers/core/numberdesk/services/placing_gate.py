@@ -102,10 +102,13 @@ class GateDesk:
     def _view(self, state: Gate) -> Placing:
         table_id = self.store.table_id()
         is_restored = gate.restored(state, table_id)
-        accounts = self.store.accounts() if is_restored else []
-        missing = [it for it in accounts if self.store.inventory(*it).table_id != table_id]
+        accounts = [it for it in self.store.accounts() if it.retired_at is None] if is_restored else []
+        missing = [it for it in accounts if self.store.inventory(it.provider, it.name).table_id != table_id]
         return Placing(
-            state, is_restored, gate.closed_because(state, table_id), tuple(f"{it[0]}/{it[1]}" for it in missing)
+            state,
+            is_restored,
+            gate.closed_because(state, table_id),
+            tuple(f"{it.provider}/{it.name}" for it in missing),
         )
 
     def _put(self, after: Gate, kind: ChangeKind, by: str, now: datetime, data: dict[str, Any], text: str) -> Placing:

@@ -100,6 +100,21 @@ class AccountState:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """An account at a provider."""
+
+    provider: str
+    name: str
+    named: bool = False
+    """An order was received for it."""
+    read_at: datetime | None = None
+    """When its credentials were first read. None while they never were: then it is only a name that somebody wrote."""
+    retired_at: datetime | None = None
+    """When a person retired it; none while it is in use."""
+    retired_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Holding:
     """A number or keyword that an order holds, by our records: active and not released."""
 
@@ -307,8 +322,20 @@ class Store(Protocol):
     def spent(self, provider: str, account: str, day: str) -> Spent:
         """Read what was reserved at an account on a day (UTC, `2026-11-22`)."""
 
-    def accounts(self) -> list[tuple[str, str]]:
-        """Every provider and account that an order was ever received for."""
+    def accounts(self) -> list[Account]:
+        """Every account that an order was received for or whose credentials were read, by provider and name."""
+
+    def account(self, provider: str, account: str) -> Account | None:
+        """Read one of them."""
+
+    def account_read(self, provider: str, account: str, now: datetime) -> None:
+        """Record that the credentials of an account were read; the first time counts."""
+
+    def retire(self, entry: Entry) -> bool:
+        """Retire the entry's account, by the entry's actor; false if it is retired already, or its credentials were never read."""
+
+    def reinstate(self, entry: Entry) -> bool:
+        """Use the entry's account again; false if it is not retired."""
 
     def holdings(self, provider: str, account: str) -> Iterator[Holding]:
         """Everything that orders hold at an account, by the records; the same value twice where two orders hold it."""

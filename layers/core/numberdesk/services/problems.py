@@ -40,6 +40,7 @@ class Problem(StrEnum):
     NOT_RECONCILED = "not-reconciled"  # the accounts were not compared with the records yet
     PROVIDER_REFUSED = "provider-refused"
     PROVIDER_UNAVAILABLE = "provider-unavailable"  # it cannot be read just now; try again
+    ACCOUNT_IN_USE = "account-in-use"  # orders of it are open
     ACCOUNT_UNUSABLE = "account-unusable"  # no secret, or the provider refuses it
 
 

@@ -24,7 +24,16 @@ from numberdesk.domain.profile import Profile, Upload
 from numberdesk.domain.request import OrderMessage, Request
 from numberdesk.domain.values import Kept
 from numberdesk.domain.words import AssetState
-from numberdesk.services.ports import Holding, Inventory, KeptComment, KeptEvent, RawEvent, Receipt, Unpublished
+from numberdesk.services.ports import (
+    Account,
+    Holding,
+    Inventory,
+    KeptComment,
+    KeptEvent,
+    RawEvent,
+    Receipt,
+    Unpublished,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -431,6 +440,20 @@ def holding_of_item(item: Item) -> Holding:
         # That it is held says its key, and left out it would count as a number that nobody has.
         since = EARLIEST
     return Holding(value, order_id, since)
+
+
+def account_of_item(item: Item) -> Account:
+    """Read an account. One without its first reading, from before there was any, stands there since an order named it."""
+    provider, _, name = str(item["sk"]).partition("#")
+    read_at, retired_at = item.get("read_at"), item.get("retired_at")
+    return Account(
+        provider,
+        name,
+        named=bool(item.get("named")) or read_at is None,
+        read_at=instant(read_at) if read_at else None,
+        retired_at=instant(retired_at) if retired_at else None,
+        retired_by=str(item.get("retired_by", "")),
+    )
 
 
 def inventory_key(provider: str, account: str) -> Key:

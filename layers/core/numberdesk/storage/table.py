@@ -21,7 +21,7 @@
     claim of a purchase       CLAIM#<provider>#<account>#<id>      CLAIM
     lock on a content         LOCK#<provider>#<account>#<SHA-256>  LOCK
     our reference             REFERENCE#<reference>                REFERENCE
-    an account that there is  ACCOUNTS                             <provider>#<account>
+    account, or name of one   ACCOUNTS                             <provider>#<account>
     account's pause           ACCOUNT#<provider>#<account>         STATE
     account's call slot       ACCOUNT#<provider>#<account>         SLOT
     sums of account's day     ACCOUNT#<provider>#<account>         SPENT#<day>                                 expires
@@ -89,6 +89,7 @@ from numberdesk.storage.items import (
     WAKE_SHARDS,
     Item,
     Key,
+    account_of_item,
     claim_key,
     comment_item,
     comment_of_item,
@@ -155,7 +156,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.snapshot import CommentSeen
     from numberdesk.domain.values import Kept
-    from numberdesk.services.ports import Holding, KeptComment, KeptEvent, RawEvent, Receipt, Unpublished
+    from numberdesk.services.ports import Account, Holding, KeptComment, KeptEvent, RawEvent, Receipt, Unpublished
 
 __all__ = ["Table", "entry_of_item", "marshal", "order_of_items", "unmarshal"]
 
@@ -273,7 +274,13 @@ class Table:
         ]
         if account not in self._registered:
             # Once: all orders of an account would meet at this item.
-            writes.append(self._put({"pk": "ACCOUNTS", "sk": f"{order.provider}#{order.account}"}))
+            update: Item = {
+                "TableName": self._name,
+                "Key": _key(_account_key(order.provider, order.account)),
+                "UpdateExpression": "SET named = :yes",
+                "ExpressionAttributeValues": marshal({":yes": True}),
+            }
+            writes.append({"Update": update})
         reasons = self._transact(writes)
         if reasons and reasons[0] == "ConditionalCheckFailed":
             return False
@@ -687,7 +694,7 @@ class Table:
     def gate(self) -> Gate:
         """Read the gate; a table that never had one, nor an order, gets one that is open."""
         item = self._get(_GATE)
-        if item is None and not self.accounts():
+        if item is None and not any(account.named for account in self.accounts()):
             self._put_if(gate_item(Gate(table_id=self.table_id())), "attribute_not_exists(pk)")
             item = self._get(_GATE)
         return gate_of_item(item) if item else Gate(version=0, table_id="")
@@ -708,10 +715,49 @@ class Table:
         answer = self._ask("get_item", TableName=self._name, Key=key, ConsistentRead=True)
         return spent_of_item(answer.get("Item", {}))
 
-    def accounts(self) -> list[tuple[str, str]]:
-        """Every provider and account that an order was ever received for."""
-        places = [item["sk"].partition("#") for item in self._query("pk = :pk", {":pk": "ACCOUNTS"})]
-        return [(provider, account) for provider, _, account in places]
+    def accounts(self) -> list[Account]:
+        """Every account that an order was received for or whose credentials were read."""
+        return [account_of_item(item) for item in self._query("pk = :pk", {":pk": "ACCOUNTS"})]
+
+    def account(self, provider: str, account: str) -> Account | None:
+        """Read one of them."""
+        item = self._get(_account_key(provider, account))
+        return account_of_item(item) if item else None
+
+    def account_read(self, provider: str, account: str, now: datetime) -> None:
+        """Record that the credentials of an account were read; the first time counts."""
+        self._update(
+            _account_key(provider, account),
+            "SET read_at = :now",
+            "attribute_not_exists(read_at)",
+            {":now": instant_text(now)},
+        )
+
+    def retire(self, entry: Entry) -> bool:
+        """Retire the entry's account; false if it is retired already, or was never read."""
+        return self._turn_account(
+            entry,
+            "SET retired_at = :at, retired_by = :by",
+            "attribute_exists(read_at) AND attribute_not_exists(retired_at)",
+            {":at": instant_text(entry.at), ":by": entry.actor},
+        )
+
+    def reinstate(self, entry: Entry) -> bool:
+        """Use the entry's account again; false if it is not retired."""
+        return self._turn_account(entry, "REMOVE retired_at, retired_by", "attribute_exists(retired_at)", {})
+
+    def _turn_account(self, entry: Entry, update: str, condition: str, values: Mapping[str, Any]) -> bool:
+        request: Item = {
+            "TableName": self._name,
+            "Key": _key(_account_key(entry.provider or "", entry.account or "")),
+            "UpdateExpression": update,
+            "ConditionExpression": condition,
+        }
+        if values:
+            request["ExpressionAttributeValues"] = marshal(values)
+        return not self._transact(
+            [{"Update": request}, self._put(entry_item(entry), "attribute_not_exists(pk)")],
+        )
 
     def holdings(self, provider: str, account: str) -> Iterator[Holding]:
         """Everything that orders hold at an account, by the records."""
@@ -1198,6 +1244,10 @@ def _order_id(item: Item) -> str:
 def _owner(item: Item) -> str:
     """Say whose a claim or lock is. It holds, whether or not that can be read."""
     return str(item.get("order_id") or "?")
+
+
+def _account_key(provider: str, account: str) -> Key:
+    return "ACCOUNTS", f"{provider}#{account}"
 
 
 def _key(key: Key) -> dict[str, Any]:

@@ -1,0 +1,101 @@
+"""An account is one whose secret could be read once; a name with a typing error is none, and what is not used any more retires."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from numberdesk.domain.words import ChangeKind, HoldKind, OrderState
+from tests.support.builders import body
+
+if TYPE_CHECKING:
+    from tests.support.aws import World
+
+DAY = timedelta(days=1).total_seconds()
+HOUR = 3600
+
+
+def told(world: World, kind: str) -> list[str]:
+    return [detail["message"] for name, detail in world.events() if name == kind]
+
+
+def test_order_for_a_name_with_a_typing_error_is_held_listed_and_told_once_with_the_accounts_that_there_are(
+    world: World,
+) -> None:
+    world.send(body("order-1"))
+    world.send(body("order-2", account="defualt"))
+    world.settle()
+    world.pass_time(3 * HOUR, steps=90, sweep=True)
+    order = world.order("order-2")
+    assert (order.state, order.hold and order.hold.kind) == (OrderState.RECEIVED, HoldKind.NO_ACCOUNT)
+    [message] = told(world, "OrderHeld")
+    assert "there is no account defualt" in message
+    assert "there are: default" in message
+    assert world.table.account_state("telnyx", "defualt") is None, "there is nothing to block"
+    assert world.kinds("ACCOUNT#telnyx#defualt") == []
+    _, listed = world.api("GET", "/orders", attention="true")
+    assert [it["order_id"] for it in listed["items"]] == ["order-2"]
+    assert world.table.oldest("held") == order.waiting_since, "it has an age"
+    _, accounts = world.api("GET", "/accounts")
+    assert [(it["provider"], it["account"]) for it in accounts["items"]] == [("telnyx", "default")]
+    world.api("POST", "/orders/order-2/cancel")
+    world.settle()
+    assert world.table.oldest("held") is None
+
+
+def test_it_goes_on_by_itself_once_the_secret_is_there(world: World) -> None:
+    world.send(body(account="second"))
+    world.pass_time(5 * HOUR, steps=30, sweep=True)
+    world.telnyx.allow("KEY-two", account="second")
+    world.put_secret("telnyx", "second", api_key="KEY-two")
+    world.pass_time(16 * 60, steps=32, sweep=True)
+    assert (world.order().state, world.order().hold) == (OrderState.COMPLETED, None)
+
+
+def test_the_api_names_the_accounts_that_there_are(world: World) -> None:
+    world.send(body("order-1"))
+    world.settle()
+    status, problem = world.api("POST", "/orders", body("order-2", account="defualt"))
+    assert status == 400
+    [fault] = problem["errors"]
+    assert (fault["field"], fault["code"]) == ("account", "no_such_account")
+    assert "there are: default" in fault["message"]
+    assert world.table.get("order-2") is None
+
+
+def test_account_with_open_orders_is_retired_only_where_that_is_forced(world: World) -> None:
+    # Germany vets: it stays open.
+    world.send(body("open-1", {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}))
+    world.settle()
+    status, problem = world.api("POST", "/accounts/telnyx/default/retire")
+    assert (status, problem["type"]) == (409, "urn:numberdesk:problem:account-in-use")
+    assert "open-1" in problem["detail"]
+    status, account = world.api("POST", "/accounts/telnyx/default/retire", {"force": True})
+    assert (status, account["retired_by"].rpartition("/")[2]) == (200, "alice")
+    assert world.api("POST", "/accounts/telnyx/default/retire", {"force": True}) == (200, account)
+    # What is at the provider is followed on; what comes is held, and the API says so.
+    world.pass_time(HOUR, steps=4, sweep=True)
+    assert world.order("open-1").unreadable_since is None
+    status, problem = world.api("POST", "/orders", body("order-2"))
+    assert (status, problem["errors"][0]["code"]) == (400, "retired")
+    world.send(body("order-2"))
+    world.settle()
+    held = world.order("order-2")
+    assert (held.state, held.hold and held.hold.kind) == (OrderState.RECEIVED, HoldKind.NO_ACCOUNT)
+    assert "was retired by alice" in (held.waiting_for or "")
+    status, account = world.api("POST", "/accounts/telnyx/default/reinstate")
+    assert (status, account["retired_at"]) == (200, None)
+    world.pass_time(5 * 60, steps=10, sweep=True)
+    assert world.order("order-2").state is OrderState.COMPLETED
+    assert world.kinds("ACCOUNT#telnyx#default") == [ChangeKind.ACCOUNT_RETIRED, ChangeKind.ACCOUNT_REINSTATED]
+
+
+def test_retired_account_is_not_compared_and_has_no_age(world: World) -> None:
+    world.send(body("order-1"))
+    world.settle()
+    world.pass_time(60, steps=6)
+    assert world.take_inventory() == 1
+    assert world.api("POST", "/accounts/telnyx/default/retire")[0] == 200
+    world.clock.advance(3 * DAY)
+    assert world.take_inventory() == 0
+    assert world.api("POST", "/accounts/telnyx/unheard-of/retire")[0] == 404

@@ -16,6 +16,7 @@ from docs import examples
 from numberdesk.api.document import document
 from numberdesk.domain import settings
 from numberdesk.domain.capabilities import Ability, Findability
+from numberdesk.domain.order import duration_text
 from numberdesk.domain.request import OrderMessage
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.words import ENDED, EVENTS, MOVES, ChangeKind, OrderState
@@ -351,6 +352,10 @@ ABILITIES: dict[str, tuple[str, Callable[[Capabilities], str]]] = {
     "sends_webhooks": ("Sends webhooks for number orders", lambda it: _yes(it.sends_webhooks)),
     "findability": ("An unclear purchase is found", lambda it: f"`{it.findability.value}`"),
     "match_is_proof": ("A match is surely ours", lambda it: _yes(it.match_is_proof)),
+    "pending": (
+        "Pending for longer than this is told",
+        lambda it: ", ".join(f"`{kind}` {duration_text(limit)}" for kind, limit in it.pending.items()),
+    ),
     "finds_by_counts": (
         "Orders are told apart by how many numbers they are for, and no more",
         lambda it: _yes(it.finds_by_counts),

@@ -14,7 +14,7 @@ from numberdesk.domain.words import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
@@ -45,6 +45,13 @@ def fold(
     looks = {*order.hint_looks, *(at for it in left if (at := it.since + timings.rejection_grace) > now)}
     hint_looks = tuple(sorted(looks))[:MOST_HINT_LOOKS]
     return order.with_(comments_waiting=tuple(left), hint_looks=hint_looks), _tell(order, due)
+
+
+def overdue(order: Order, now: datetime, patience: timedelta) -> tuple[Order, list[Change]]:
+    """Tell what has waited for so long, though the provider cannot be read: no look may ever show the rejection."""
+    due = [comment for comment in order.comments_waiting if now - comment.since >= patience]
+    left = tuple(comment for comment in order.comments_waiting if comment not in due)
+    return order.with_(comments_waiting=left), _tell(order, due)
 
 
 def close(order: Order) -> tuple[Order, list[Change]]:

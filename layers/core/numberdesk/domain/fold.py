@@ -239,6 +239,10 @@ def fold_unreadable(
     seen, reminders = deadlines.remind(seen, now, rules.timings, rules.zone)
     changes += reminders
     if not seen.ended:
+        seen, more = requirements.overdue(seen, now, rules.timings, rules.zone)
+        changes += more
+        seen, more = comments.overdue(seen, now, rules.timings.unreadable_grace)
+        changes += more
         seen, more = pending.follow(seen, now, rules.pending, rules.zone)
         changes += more
     seen = schedule(seen, now, rules.timings, rules.cadence)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.order import Order
 
+_Kind = tuple[str | None, str | None]
+"""Country and type of numbers, as far as they are told."""
+_UNTOLD: _Kind = (None, None)
 _AWAY = timedelta(days=1)
 """How long an order is in another state at least, for that to be more than a status that flaps."""
 
@@ -41,12 +44,12 @@ def usual(order: Order, limits: Mapping[str, timedelta]) -> timedelta | None:
         order: the order; where its open numbers are of several kinds, the slowest counts.
         limits: by `provider`, `provider/*/type`, `provider/country` or `provider/country/type`; the last that is there counts.
     """
-    by_assets = {(it.country, it.number_type) for it in order.assets if it.state in OPEN_ASSETS}
-    by_parts = {(it.country, it.number_type) for it in order.sub_orders}
+    by_assets: set[_Kind] = {(it.country, it.number_type) for it in order.assets if it.state in OPEN_ASSETS}
+    by_parts: set[_Kind] = {(it.country, it.number_type) for it in order.sub_orders}
     asked = (it.criteria for it in order.request.items if isinstance(it, CriteriaItem))
-    by_request = {(it.country, it.number_type) for it in asked}
-    known = (found for kinds in (by_assets, by_parts, by_request) if (found := kinds - {(None, None)}))
-    found = (_of_kind(order.provider, *kind, limits) for kind in next(known, {(None, None)}))
+    by_request: set[_Kind] = {(it.country, it.number_type) for it in asked}
+    known = (told for kinds in (by_assets, by_parts, by_request) if (told := kinds - {_UNTOLD}))
+    found = (_of_kind(order.provider, *kind, limits) for kind in next(known, {_UNTOLD}))
     return max((limit for limit in found if limit is not None), default=None)
 
 

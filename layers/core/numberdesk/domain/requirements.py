@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from numberdesk.domain import messages, parts, steady
 from numberdesk.domain.bounds import MOST_HINT_LOOKS, MOST_REASONS
 from numberdesk.domain.order import Change, Requirement
+from numberdesk.domain.snapshot import Snapshot
 from numberdesk.domain.steady import Turn
-from numberdesk.domain.words import ChangeKind, RequirementState
+from numberdesk.domain.words import ChangeKind, Phase, RequirementState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
-    from numberdesk.domain.snapshot import RequirementSeen, Snapshot
+    from numberdesk.domain.snapshot import RequirementSeen
 
 _NEAR = timedelta(hours=2)
 """How long before its rejection was seen a reason may have been written: a look can be an hour late."""
@@ -86,6 +87,22 @@ def _steadied(
         states = [state for state in _RANK if state.value in watch.recent]
         seen = replace(seen, state=states[0])
     return order, seen, turn
+
+
+def overdue(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tuple[Order, list[Change]]:
+    """Tell rejections that have waited for their reason for too long, though the provider cannot be read.
+
+    The reason is told as a comment once it can be.
+    """
+    changes: list[Change] = []
+    for sub_order_id in dict.fromkeys(it.sub_order_id for it in order.requirements if not it.told):
+        there = {(it.sub_order_id, it.id): it for it in order.requirements if it.sub_order_id == sub_order_id}
+        first = min(it.rejected_at or now for it in there.values() if not it.told)
+        if now - first >= timings.unreadable_grace:
+            nothing = Snapshot(order.provider_order_id or "", Phase.UNKNOWN, "")
+            order, more = _tell(order, sub_order_id, there, there, nothing, now, timings, zone)
+            changes += more
+    return order, changes
 
 
 def _reasons(order: Order, sub_order_id: str, snapshot: Snapshot, rejected_at: datetime) -> tuple[str, ...]:

@@ -93,6 +93,15 @@ def test_whatever_it_waits_for_it_is_told_after_the_patience(fault: Exception) -
     assert told.at - began <= HOUR + timedelta(minutes=1)
 
 
+def test_one_that_only_fails_is_given_up_and_told_by_that_alone() -> None:
+    desk = a_desk(supply_text)
+    desk.carrier.fails["supply"] = [base.NotSentError("ConnectError")] * 50
+    until(desk, 6 * HOUR)
+    assert outcome(desk)[0] is ErrandState.REFUSED
+    assert len(desk.told(ChangeKind.ERRAND_REFUSED)) == 1
+    assert not desk.told(ChangeKind.ERRAND_WAITING)
+
+
 def test_one_that_is_never_tried_is_told_all_the_same() -> None:
     desk = a_desk(lambda _: None)
     order = desk.order

@@ -121,7 +121,7 @@ def follow(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> Ste
     """Tell people, once, of each errand that has waited for longer than it should, whatever it waits for."""
     changes: list[Change] = []
     for errand in order.errands:
-        if errand.open and not errand.told and late_at(errand, timings) <= now:
+        if _may_be_late(errand) and late_at(errand, timings) <= now:
             order, more = _tell(order, errand, _LATE, zone, permitted=True)
             changes += more
     return order, changes
@@ -130,6 +130,12 @@ def follow(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> Ste
 def late_at(errand: Errand, timings: Timings) -> datetime:
     """When people are told of an open errand, should it wait until then."""
     return errand.asked_at + timings.operation_patience
+
+
+def _may_be_late(errand: Errand) -> bool:
+    # One whose calls fail is given up after so many of them, and told then: one message, not two.
+    only_fails = 0 < errand.tries == errand.failures
+    return errand.open and not errand.told and not only_fails
 
 
 def _tell(order: Order, errand: Errand, reason: str, zone: ZoneInfo, *, permitted: bool) -> Step:

@@ -175,8 +175,8 @@ def test_a_hold_is_told_when_it_begins_and_ends_only_by_a_person() -> None:
     assert (again.hold, told) == (held.hold, [])
     free, told = placing.release(again, "ada", NOW + MINUTE)
     assert (free.hold, free.wake_at, free.waiting_since) == (None, NOW + MINUTE, NOW)
-    assert placing.is_released(free, HoldKind.LIMIT)
-    assert not placing.is_released(free, HoldKind.RESTORED)
+    assert [it.kind for it in free.releases] == [HoldKind.LIMIT]
+    assert placing.approval(free) == free.releases[0]
     assert [it.data["by"] for it in told] == ["ada"]
     # Another hold of another kind, and its release: one of each is kept.
     for kind in (HoldKind.RESTORED, HoldKind.LIMIT):

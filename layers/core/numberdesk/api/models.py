@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import (
@@ -167,8 +168,28 @@ class Cancel(_In):
     sub_order_id: Id | None = None
 
 
+_SINCE = "When the hold began that was decided on (`hold.since`): if it is another one by now, nothing is done. Without it the present one."
+
+Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
+Amount = Annotated[Decimal, Field(ge=0, le=10**12, max_digits=21, decimal_places=8)]
+
+
+class Approval(_In):
+    """That a held order may go on. Beyond a limit that holds for what its hold shows, with the tolerance of `SpendingLimits`."""
+
+    most: Annotated[dict[Currency, Amount], Field(min_length=1, max_length=20)] | None = Field(
+        default=None,
+        description="By currency, the most that may be due at once, in place of the tolerance: upfront and the first month. No less than is "
+        "shown; a currency that is left out may cost nothing.",
+        examples=[{"USD": "15.00"}],
+    )
+    since: GivenInstant | None = Field(default=None, description=_SINCE)
+
+
 class Refusal(_In):
     """Why a held order is not to be placed."""
+
+    since: GivenInstant | None = Field(default=None, description=_SINCE)
 
     reason: Annotated[str, Field(min_length=1, max_length=500)] = Field(
         description="It stands in the order's ledger, in its event and in what people are sent, and is not erased: write nothing personal."
@@ -184,7 +205,7 @@ class NotPlaced(_In):
 class Resolution(_In):
     """What became of an unclear purchase: exactly one of these."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 2})
 
     placed_as: Id | None = Field(
         default=None, description="The provider's id of the order that is the purchase. It is looked at there first."
@@ -195,6 +216,12 @@ class Resolution(_In):
         description="Of an order with `delivery_unread`: what was delivered beside what is recorded as delivered, none if it is empty. "
         "The order ends with that.",
         examples=[["+12065550123"]],
+    )
+
+    attempt: Annotated[int, Field(ge=0, le=1000)] | None = Field(
+        default=None,
+        description="The number of the attempt that was looked for (`attempt.number`, 0 where there was none): if another one was made since, "
+        "nothing is done. Without it the present one; not with delivered.",
     )
 
     @model_validator(mode="after")

@@ -20,6 +20,7 @@ _Order = Annotated[OrderId, Path()]
 _Limit = Annotated[Limit, Query()]
 _Next = Annotated[Token | None, Query(alias="next", description="The token that came with the page before.")]
 _NOTHING_ELSE = models.Cancel()
+_AS_SHOWN = models.Approval()
 _OUR_WORDS = models.MoreTime()
 
 
@@ -172,19 +173,21 @@ def _requirement_writers(services: Services, caller: Callable[[], Caller]) -> li
 def _deciders(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
     view = _view(services)
 
-    def release_order(order_id: _Order) -> OrderView:
-        return view(services.clerk.release(order_id, caller().by))
+    def release_order(order_id: _Order, approval: Annotated[models.Approval, Body()] = _AS_SHOWN) -> OrderView:
+        by = caller().by
+        return view(services.clerk.release(order_id, by, most=approval.most, since=approval.since))
 
     def refuse_order(order_id: _Order, refusal: Annotated[models.Refusal, Body()]) -> OrderView:
-        return view(services.clerk.refuse(order_id, refusal.reason, caller().by))
+        return view(services.clerk.refuse(order_id, refusal.reason, caller().by, since=refusal.since))
 
     def resolve_purchase(order_id: _Order, resolution: Annotated[models.Resolution, Body()]) -> OrderView:
-        by, nothing = caller().by, resolution.not_placed
+        by, nothing, attempt = caller().by, resolution.not_placed, resolution.attempt
         if nothing is not None:
-            return view(services.clerk.resolve_not_placed(order_id, by, place_again=nothing.place_again))
+            done = services.clerk.resolve_not_placed(order_id, by, place_again=nothing.place_again, attempt=attempt)
+            return view(done)
         if resolution.delivered is not None:
             return view(services.clerk.resolve_delivered(order_id, resolution.delivered, by))
-        return view(services.clerk.resolve_placed_as(order_id, resolution.placed_as or "", by))
+        return view(services.clerk.resolve_placed_as(order_id, resolution.placed_as or "", by, attempt=attempt))
 
     def release_number(
         order_id: _Order, value: Annotated[PathNumber, Path()], given: Annotated[models.GiveBack, Body()]

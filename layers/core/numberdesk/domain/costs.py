@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from numberdesk.domain.model import Record
-from numberdesk.domain.order import Cost, Reservation
+from numberdesk.domain.order import Cost, Quote, Reservation
 from numberdesk.domain.words import AssetState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from numberdesk.domain.order import Asset, Order
+    from numberdesk.domain.order import Asset, Order, Release
     from numberdesk.domain.snapshot import AssetSeen
 
 _GONE = frozenset({AssetState.FAILED, AssetState.CANCELLED, AssetState.DELETED})
@@ -37,6 +37,8 @@ class Limits(Record):
     """Numbers and keywords of one account."""
     cost_per_day: dict[str, Annotated[Decimal, Field(gt=0)]] = Field(default_factory=dict)
     """Of one account, by currency: upfront and the first month, as far as it is known."""
+    approval_tolerance_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(2)
+    """By how much what a person approved may have become dearer until it is bought."""
 
 
 class Spent(Record):
@@ -89,6 +91,48 @@ def at_once(costs: Iterable[Cost]) -> dict[str, str]:
 def reservation(order: Order, chosen: Iterable[AssetSeen], now: datetime) -> Reservation:
     """Make what an order takes of its account's limits."""
     return Reservation(day=f"{now:%Y-%m-%d}", numbers=order.request.count, cost=at_once(add_up(chosen)))
+
+
+def quote(chosen: Sequence[AssetSeen], count: int) -> Quote:
+    """Make what a purchase is shown to take.
+
+    Args:
+        chosen: what it names, with what is known of its cost.
+        count: how many numbers and keywords it is for; more than it names where its provider chooses.
+    """
+    priced = [it for it in chosen if it.currency is not None]
+    return Quote(
+        numbers=count,
+        costs=add_up(chosen),
+        without_upfront=count - sum(amount(it.upfront_cost) is not None for it in priced),
+        without_monthly=count - sum(amount(it.monthly_cost) is not None for it in priced),
+    )
+
+
+def covers(approval: Release, now: Quote, tolerance_percent: Decimal) -> bool:
+    """Whether what a person approved is still what would be bought: as many numbers, as dear, and no less known of it.
+
+    What was known of the cost then holds now with the tolerance, or up to the most that the person named. A cost that was not
+    known, and is now, was not approved. An approval without a quote is from before there were any.
+    """
+    then = approval.quote
+    if then is None or now.numbers > then.numbers:
+        return False
+    if now.without_upfront > then.without_upfront or now.without_monthly > then.without_monthly:
+        return False
+    if approval.most is not None:
+        return all(Decimal(cost) <= Decimal(approval.most.get(it, "0")) for it, cost in at_once(now.costs).items())
+    factor = 1 + tolerance_percent / 100
+    shown = {it.currency: it for it in then.costs}
+    for cost in now.costs:
+        before = shown.get(cost.currency)
+        if before is None:
+            return False
+        # What is due every month is worth a decision of its own: it must not take the place of what is due once.
+        at_most = (Decimal(before.upfront) + Decimal(before.monthly)) * factor, Decimal(before.monthly) * factor
+        if Decimal(cost.upfront) + Decimal(cost.monthly) > at_most[0] or Decimal(cost.monthly) > at_most[1]:
+            return False
+    return True
 
 
 def settle(order: Order) -> Order:

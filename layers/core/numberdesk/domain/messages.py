@@ -7,6 +7,7 @@ Nothing personal is written here. A reviewer's comment is stored apart; the publ
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import text
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from zoneinfo import ZoneInfo
 
-    from numberdesk.domain.order import Deadline, Errand, Order, Requirement
+    from numberdesk.domain.order import Deadline, Errand, Order, Quote, Release, Requirement
     from numberdesk.domain.snapshot import UnknownWord
 
 _ID = re.compile("[A-Za-z0-9._:-]{1,64}", re.ASCII)
@@ -228,6 +229,32 @@ def held(order: Order, why: str) -> str:
     return (
         f"{subject(order)} is held, and is not sent to its provider: {_told(why)}. Release it or refuse it through numberdesk's API; until "
         "then it stays received."
+    )
+
+
+def quoted(quote: Quote) -> str:
+    """Say what a purchase takes: `2 numbers or keywords at 12.00 USD at once (2.00 USD of it every month)`; and what is not known."""
+    what = "1 number or keyword" if quote.numbers == 1 else f"{quote.numbers} numbers or keywords"
+    known = [
+        f"{Decimal(it.upfront) + Decimal(it.monthly)} {it.currency} at once ({it.monthly} {it.currency} of it every month)"
+        for it in quote.costs
+    ]
+    lacking = {"upfront cost": quote.without_upfront, "monthly cost": quote.without_monthly}
+    unknown = [f"{name} of {number}" for name, number in lacking.items() if number]
+    said = f"{what} at {' and '.join(known)}" if known else what
+    if not unknown:
+        return said
+    return f"{said}; not known: the {' and the '.join(unknown)}"
+
+
+def beyond_limit(why: str, quote: Quote, approval: Release | None) -> str:
+    """Say why a limit holds an order: with what the purchase takes now, and what was approved where somebody approved another."""
+    said = f"a limit on spending: {why}; the purchase is now {quoted(quote)}"
+    if approval is None or approval.quote is None:
+        return said
+    most = ", ".join(f"{value} {currency}" for currency, value in (approval.most or {}).items())
+    return (
+        f"{said}; {approval.by.rpartition('/')[2]} approved {quoted(approval.quote)}{f', up to {most}' if most else ''}"
     )
 
 

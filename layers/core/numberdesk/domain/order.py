@@ -179,12 +179,26 @@ class Reservation(Record):
     """By currency, the decimal amount due at once (upfront and the first month), as far as it is known."""
 
 
+class Quote(Record):
+    """What a purchase was found to take before it was made."""
+
+    numbers: int
+    """Numbers and keywords."""
+    costs: tuple[Cost, ...] = ()
+    """As far as they are known."""
+    without_upfront: int = 0
+    """How many of them have no known upfront cost."""
+    without_monthly: int = 0
+
+
 class Hold(Record):
     """Why a received order is held."""
 
     kind: HoldKind
     why: str
     since: Instant
+    quote: Quote | None = None
+    """Of a limit: what was shown to whoever decides."""
 
 
 class Release(Record):
@@ -193,6 +207,10 @@ class Release(Record):
     kind: HoldKind
     by: str
     at: Instant
+    quote: Quote | None = None
+    """Of a limit: what was approved. Another purchase needs another approval."""
+    most: dict[str, str] | None = None
+    """By currency, the most that may be due at once, where the person said so; it holds in place of the tolerance."""
 
 
 class Errand(Record):

@@ -32,11 +32,13 @@ from numberdesk.domain.words import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
+    from decimal import Decimal
     from zoneinfo import ZoneInfo
 
     from numberdesk.domain.fold import Rules
+    from numberdesk.domain.order import Quote
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import AssetSeen
@@ -162,14 +164,14 @@ def _lasting(order: Order) -> Hold | None:
     return order.hold if order.hold is not None and order.hold.kind in LASTING_HOLDS else None
 
 
-def hold(order: Order, kind: HoldKind, why: str, now: datetime, until: datetime) -> Step:
+def hold(order: Order, kind: HoldKind, why: str, now: datetime, until: datetime, *, quote: Quote | None = None) -> Step:
     """Hold a received order. One that is for a person stays until that person has decided; others are tried again at `until`.
 
-    It is told when it begins, and not again while it lasts.
+    It is told when it begins, and not again while it lasts. `quote` is what the person decides on; another one is another hold.
     """
-    known = order.hold is not None and order.hold.kind is kind
+    known = order.hold is not None and order.hold.kind is kind and order.hold.quote == quote
     held = order.with_(
-        hold=order.hold if known else Hold(kind=kind, why=why, since=now),
+        hold=order.hold if known else Hold(kind=kind, why=why, since=now, quote=quote),
         waiting_for=why,
         waiting_since=order.waiting_since or now,
     )
@@ -178,7 +180,12 @@ def hold(order: Order, kind: HoldKind, why: str, now: datetime, until: datetime)
         # The unclear order tells people itself; mostly it is settled within seconds.
         return held, []
     people = kind in TOLD_HOLDS
-    data = {"hold": kind.value, "why": why, "asked": order.request.count}
+    data: dict[str, object] = {
+        "hold": kind.value,
+        "why": why,
+        "asked": order.request.count,
+        "quote": quote.model_dump(mode="json") if quote else None,
+    }
     text = _HOLD_TEXTS.get(kind, messages.held)(held, why)
     return held, [
         Change.model_validate({"kind": ChangeKind.ORDER_HELD, "data": data, "message": text, "people": people})
@@ -203,19 +210,31 @@ def not_permitted(order: Order, why: str, now: datetime, until: datetime) -> Ste
     return order, [*changes, *told]
 
 
-def is_released(order: Order, kind: HoldKind) -> bool:
-    """Whether a person let the order go on in spite of this kind of hold."""
-    return any(release.kind is kind for release in order.releases)
+def approval(order: Order) -> Release | None:
+    """Give what a person approved beyond the limits on spending; none where nobody did."""
+    return next((it for it in order.releases if it.kind is HoldKind.LIMIT), None)
 
 
-def release(order: Order, by: str, now: datetime) -> Step:
-    """A person lets a held order go on."""
+def release(order: Order, by: str, now: datetime, *, most: Mapping[str, Decimal] | None = None) -> Step:
+    """A person lets a held order go on: with what was shown by the hold, and for no more than `most`, by currency, if that is given."""
     if order.hold is None:
         return order, []
-    let = Release(kind=order.hold.kind, by=by, at=now)
+    let = Release(
+        kind=order.hold.kind,
+        by=by,
+        at=now,
+        quote=order.hold.quote,
+        most={currency: str(value) for currency, value in most.items()} if most is not None else None,
+    )
     others = tuple(it for it in order.releases if it.kind is not let.kind)
     free = try_at(order.with_(releases=(*others, let), hold=None, waiting_for="it was released"), now)
-    data = {"hold": let.kind.value, "by": by, "why": order.hold.why}
+    data: dict[str, object] = {
+        "hold": let.kind.value,
+        "by": by,
+        "why": order.hold.why,
+        "quote": let.quote.model_dump(mode="json") if let.quote else None,
+        "most": let.most,
+    }
     return free, [Change.model_validate({"kind": ChangeKind.ORDER_RELEASED, "data": data})]
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import answers as answering
-from numberdesk.domain import catalogue, deadlines, errands, gate, messages, parts, placing
+from numberdesk.domain import catalogue, costs, deadlines, errands, gate, messages, parts, placing
 from numberdesk.domain.capabilities import Ability, check
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.faults import Fault
@@ -208,20 +209,36 @@ class Clerk:
 
     # Money
 
-    def release(self, order_id: str, by: str) -> Order:
-        """Let an order go on that is held for a person."""
+    def release(
+        self,
+        order_id: str,
+        by: str,
+        *,
+        most: Mapping[str, Decimal] | None = None,
+        since: datetime | None = None,
+    ) -> Order:
+        """Let an order go on that is held for a person. Beyond a limit that is an approval of what its hold shows.
+
+        Args:
+            order_id: whose.
+            by: who decides.
+            most: by currency, the most that may be due at once, in place of what is shown and the tolerance.
+            since: when the hold began that was decided on; none means the present one.
+        """
 
         def wish(order: Order, now: datetime) -> Asked:
-            _require_held(order)
-            return Asked(*placing.release(order, by, now), {})
+            _require_held(order, since)
+            if most is not None and (faults := _wrong_most(order, most)):
+                raise ProblemError(Problem.INVALID, "the order was not released", faults)
+            return Asked(*placing.release(order, by, now, most=most), {})
 
         return self._write(order_id, by, wish)
 
-    def refuse(self, order_id: str, reason: str, by: str) -> Order:
-        """Cancel an order that is held for a person."""
+    def refuse(self, order_id: str, reason: str, by: str, *, since: datetime | None = None) -> Order:
+        """Cancel an order that is held for a person. `since` is when the hold began that was decided on."""
 
         def wish(order: Order, now: datetime) -> Asked:
-            _require_held(order)
+            _require_held(order, since)
             if order.hold is not None and order.hold.kind is HoldKind.LIMIT and self._doubtful(order, now):
                 # It may have been released and bought after the copy was made: it is looked for first, then cancelled.
                 why = f"it was refused ({reason}), and is looked for before it is cancelled"
@@ -236,9 +253,9 @@ class Clerk:
         store = self.desk.store
         return order.state is OrderState.RECEIVED and gate.doubtful(store.gate(), store.table_id(), order, now)
 
-    def resolve_placed_as(self, order_id: str, provider_order_id: str, by: str) -> Order:
+    def resolve_placed_as(self, order_id: str, provider_order_id: str, by: str, *, attempt: int | None = None) -> Order:
         """Say which order at the provider is the purchase of one that is unclear. It is looked at there before it is believed."""
-        _require_unclear(order := self._get(order_id))
+        _require_unclear(order := self._get(order_id), attempt)
         try:
             provider = self.desk.providers.connect(order.provider, order.account)
             shown = provider.observe(order.with_(provider_order_id=provider_order_id))
@@ -247,7 +264,7 @@ class Clerk:
             raise ProblemError(Problem.INVALID, "nothing was resolved", [fault]) from None
 
         def wish(order: Order, now: datetime) -> Asked:
-            _require_unclear(order)
+            _require_unclear(order, attempt)
             return Asked(*placing.placed_as(order, provider_order_id, shown.word, by, now), {})
 
         try:
@@ -256,11 +273,14 @@ class Clerk:
             detail = f"that is the purchase of order {error.order_id}"
             raise ProblemError(Problem.CLAIMED, detail) from None
 
-    def resolve_not_placed(self, order_id: str, by: str, *, place_again: bool) -> Order:
-        """Say that nothing was bought for an order that is unclear: it is placed anew, or over."""
+    def resolve_not_placed(self, order_id: str, by: str, *, place_again: bool, attempt: int | None = None) -> Order:
+        """Say that nothing was bought for an order that is unclear: it is placed anew, or over.
+
+        `attempt` is the number of the attempt that was looked for; none means the present one.
+        """
 
         def wish(order: Order, now: datetime) -> Asked:
-            _require_unclear(order)
+            _require_unclear(order, attempt)
             return Asked(*placing.not_placed(order, by, now, place_again=place_again), {})
 
         return self._write(order_id, by, wish)
@@ -697,15 +717,33 @@ def _keys(requirements: Sequence[Requirement]) -> list[tuple[str, str]]:
     return [(it.sub_order_id, it.id) for it in requirements]
 
 
-def _require_held(order: Order) -> None:
+def _require_held(order: Order, since: datetime | None) -> None:
+    """Hold a decision to what it is about: a hold that began since shows something else."""
     if order.state is not OrderState.RECEIVED or order.hold is None or order.hold.kind not in FOR_A_PERSON:
         raise ProblemError(Problem.NOT_HELD, "the order is not held for a person; see what it waits for")
+    if since is not None and since != order.hold.since:
+        raise ProblemError(Problem.CHANGED_MEANWHILE, "the order is held anew since then; read it again")
 
 
-def _require_unclear(order: Order) -> None:
+def _wrong_most(order: Order, most: Mapping[str, Decimal]) -> list[Fault]:
+    """Say what is wrong with the most that an order may cost: below what is shown it would only be held again."""
+    if order.hold is None or order.hold.quote is None or order.hold.kind is not HoldKind.LIMIT:
+        return [Fault("most", "no_cost", "this hold shows no cost; release it without")]
+    shown = costs.at_once(order.hold.quote.costs)
+    return [
+        Fault(f"most.{currency}", "too_low", f"the purchase is shown at {cost} {currency} at once; give that or more")
+        for currency, cost in shown.items()
+        if Decimal(cost) > most.get(currency, Decimal(0))
+    ]
+
+
+def _require_unclear(order: Order, attempt: int | None) -> None:
+    """Hold an answer to the purchase that it is about: one that was made since may have bought."""
     doubted = order.state is OrderState.RECEIVED and order.hold is not None and order.hold.kind is HoldKind.RESTORED
     if order.state is not OrderState.UNKNOWN and not doubted:
         raise ProblemError(Problem.NOT_UNKNOWN, "what became of its purchase is not in doubt")
+    if attempt is not None and attempt != (order.attempt.number if order.attempt else 0):
+        raise ProblemError(Problem.CHANGED_MEANWHILE, "another attempt was made since then; read the order again")
 
 
 def _require_placed(order: Order) -> None:

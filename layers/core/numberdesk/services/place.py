@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain import answers, errands, gate, ledger, messages, placing
+from numberdesk.domain import answers, costs, errands, gate, ledger, messages, placing
 from numberdesk.domain.capabilities import Ability, Findability, check
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.ledger import Entry
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.catalogue import Specification
     from numberdesk.domain.costs import Limits
     from numberdesk.domain.gate import Gate
-    from numberdesk.domain.order import Order
+    from numberdesk.domain.order import Change, Order, Quote
     from numberdesk.domain.request import OrderMessage
     from numberdesk.providers.base import Plan, Provider
     from numberdesk.services.desk import Desk
@@ -319,21 +319,49 @@ class _Attempt:
         exact = capabilities.findability is Findability.EXACT
         lock = None if exact else order.request.content_hash(by_counts=by_counts)
         begun, changes = placing.begin(order, plan.chosen, plan.shortfall, now, self.desk.timings, content_lock=lock)
-        # The same numbers again are the same purchase: it has reserved what it takes.
-        limits = None if order.frozen or placing.is_released(order, HoldKind.LIMIT) else self.limits
+        # What was left out may be had the next time: an approval is for what there was.
+        count = len(plan.chosen) if plan.shortfall else order.request.count
+        quote, approval = costs.quote(plan.chosen, count), placing.approval(order)
+        is_approved = approval is not None and costs.covers(approval, quote, self.limits.approval_tolerance_percent)
+        if approval is not None and approval.most is not None and not is_approved and not order.frozen:
+            # A person named a most: that holds where the limits would let more pass, too.
+            self._hold_beyond(order, "it is beyond what was approved", quote)
+            return None
         try:
-            return self.desk.commit(order, begun, changes, now, ACTOR, limits=limits, gate=through)
+            return self._write_intent(order, begun, changes, through, is_approved=is_approved)
         except ConflictError:
             self.desk.log.info("another sender was faster")
         except LimitError as error:
-            self.desk.meter.count("OrdersHeld")
-            self._hold(order, HoldKind.LIMIT, f"a limit on spending: {error}")
+            self._hold_beyond(order, str(error), quote)
         except SameContentError as error:
             self._hold(order, HoldKind.SAME_CONTENT, str(error))
         except GateClosedError:
             # It was turned, or confirmed, in this very moment: the next try reads it anew.
             self._hold(order, HoldKind.SWITCH, "whether placing is on was just changed")
         return None
+
+    def _hold_beyond(self, order: Order, why: str, quote: Quote) -> None:
+        self.desk.meter.count("OrdersHeld")
+        approval = placing.approval(order)
+        self._hold(order, HoldKind.LIMIT, messages.beyond_limit(why, quote, approval), quote)
+
+    def _write_intent(
+        self, order: Order, begun: Order, changes: Sequence[Change], through: Gate, *, is_approved: bool
+    ) -> Order:
+        """Write it within the limits, or beyond them what a person approved.
+
+        Raises:
+            ConflictError, LimitError, SameContentError, GateClosedError: see `Store.commit`.
+        """
+        now = self.desk.clock.now()
+        # The same numbers again are the same purchase: it has reserved what it takes.
+        if not order.frozen:
+            try:
+                return self.desk.commit(order, begun, changes, now, ACTOR, limits=self.limits, gate=through)
+            except LimitError:
+                if not is_approved:
+                    raise
+        return self.desk.commit(order, begun, changes, now, ACTOR, gate=through)
 
     def _surely_new(self, order: Order) -> bool:
         """Whether an order may be placed that the table did not know before it was restored: it is looked for first.
@@ -368,13 +396,13 @@ class _Attempt:
 
         self._write(order, step)
 
-    def _hold(self, order: Order, kind: HoldKind, why: str) -> None:
+    def _hold(self, order: Order, kind: HoldKind, why: str, quote: Quote | None = None) -> None:
         now, pause = self.desk.clock.now(), self.desk.timings.hold_pause
         if kind is HoldKind.SAME_CONTENT and now - (order.waiting_since or now) < pause:
             # Mostly the other one is settled within seconds.
             pause = self.desk.timings.unclear_cadence[0]
         try:
-            held = self.desk.commit(order, *placing.hold(order, kind, why, now, now + pause), now, ACTOR)
+            held = self.desk.commit(order, *placing.hold(order, kind, why, now, now + pause, quote=quote), now, ACTOR)
         except ConflictError:
             # A person may have let it go on in between: it is still due, and tried anew.
             self.desk.log.info("somebody else wrote the order")

@@ -240,6 +240,8 @@ class Carrier(base.NotAble):
         if world.happens("refused"):
             raise base.RefusedError("gone", code="85001", numbers_gone=world.random.random() < 0.5)
         if world.happens("lost_answer") and world.random.random() < 0.3:
+            if world.random.random() < 0.5:
+                self.buy_elsewhere(plan)
             raise base.UnclearError("ReadTimeout")  # it left, and was never worked on
         values = [asset.value for asset in plan.chosen] or [self.new_number() for _ in range(plan.payload["quantity"])]  # type: ignore[call-overload]
         sold = {value for truth in self.side.truths.values() for value in truth.numbers}
@@ -265,11 +267,20 @@ class Carrier(base.NotAble):
             raise base.UnclearError("ReadTimeout")
         return base.Placed(truth.id, "pending")
 
+    def buy_elsewhere(self, plan: base.Plan) -> None:
+        """Another system buys as many at this account in this very moment."""
+        count = len(plan.chosen) or plan.payload["quantity"]
+        numbers = {self.new_number(): AssetState.ACTIVE for _ in range(count)}  # type: ignore[call-overload]
+        now, elsewhere = self.world.time, f"po-{len(self.side.truths)}"
+        self.side.truths[elsewhere] = Purchase(elsewhere, "", len(numbers), numbers, now, now)
+
     def find(self, order: Order, message: OrderMessage | None) -> list[base.Placed]:
         self._call()
         if self.world.happens("unreadable"):
             raise base.UnreadableError("503")
-        return [base.Placed(truth.id) for truth in self.listed() if self.matches(truth, order)]
+        # As many of the same sort: nothing tells a purchase of ours from one of somebody else's.
+        proven = self.world.provider != "callfire"
+        return [base.Placed(truth.id, proven=proven) for truth in self.listed() if self.matches(truth, order)]
 
     def listed(self) -> list[Purchase]:
         return [truth for truth in self.side.truths.values() if truth.listed_at <= self.world.time]

@@ -20,6 +20,7 @@ from unittest import mock
 import httpx
 
 from numberdesk.domain.profile import ProfileKey
+from numberdesk.domain.request import CriteriaItem, KeywordsItem
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.words import AssetState
 from numberdesk.providers import registry
@@ -283,7 +284,7 @@ class Simulated:
 
     def _of_callfire(self, order: NumberOrder) -> Seen:
         order_id = str(order.id)
-        reference = self.references[order_id]
+        reference = self.references.get(order_id, "")
         got = {
             name if group == "Keywords" else f"+{name}": AssetState.ACTIVE
             for group, item in order.items.items()
@@ -536,9 +537,25 @@ class Simulated:
             (1, lambda: [sim.set_status(dice.choice(["WAIT_FOR_PAYMENT", "ON_HOLD"]), it) for it in waiting[:1]]),
             (1, lambda: sim.postbacks(dice.choice(ids), copies=2, delay_seconds=dice.choice([0, 600]))),
             (0.5, sim.buy_by_hand),
+            (2, self._callfire_bought_elsewhere),
         ]
         [(_, it)] = dice.choices(happen, [weight for weight, _ in happen])
         it()
+
+    def _callfire_bought_elsewhere(self) -> None:
+        """Another system orders as much of the same as some order of ours does."""
+        asked = [it.request for it in self.world.store.orders.values() if it.provider == "callfire"]
+        if not asked:
+            return
+        form: dict[str, str] = {}
+        for item in self.random.choice(asked).items:
+            if isinstance(item, CriteriaItem):
+                form["tollFreeCount" if item.criteria.number_type == "toll_free" else "localCount"] = str(item.quantity)
+            elif isinstance(item, KeywordsItem):
+                form["Keywords"] = " ".join(f"ELSE{self.random.randrange(10**6)}" for _ in item.keywords)
+            else:
+                form["Numbers"] = " ".join(f"1214556{self.random.randrange(10**4):04}" for _ in item.numbers)
+        self.callfire.order_elsewhere(form)
 
     # Calls on their way
 

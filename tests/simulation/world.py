@@ -426,7 +426,8 @@ class World:
             coming = [message.visible_at for queue in self.queues.values() for message in queue] + due + self.side.due()
             if not coming:
                 break
-            self.time = max(self.time, min(coming))
+            # Time passes, also where what is due waits for its turn and is woken again and again.
+            self.time = max(self.time + timedelta(seconds=1), min(coming))
             self.side.pass_time()
             self.waker.sweep()
         else:

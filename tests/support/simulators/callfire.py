@@ -381,24 +381,9 @@ class CallFireSimulator(Simulator):
             raise self._refusal(400, "Keywords must be 1-64 letters or digits")
         if not all(c.isdigit() for c in counts):
             raise self._refusal(400, "localCount and tollFreeCount must be integers")
-        local_count, toll_free_count = (int(c) for c in counts)
-        if not (numbers or keywords or local_count or toll_free_count):
+        if not (numbers or keywords or any(map(int, counts))):
             raise self._refusal(400, "Nothing to order")
-        toll_free = sum(bool(TOLL_FREE.match(n)) for n in numbers)
-        asked = (len(numbers) - toll_free + local_count, toll_free + toll_free_count, len(keywords))
-        costs = (self.settings.local_cost, self.settings.toll_free_cost, self.settings.keyword_cost)
-        order = NumberOrder(
-            id=1_428_507_003 + 1000 * len(self._orders),
-            account=g.account,
-            created_at=self.clock.now(),
-            form=form,
-            numbers=numbers,
-            keywords=[k.upper() for k in keywords],
-            local_count=local_count,
-            toll_free_count=toll_free_count,
-            items={group: Item(count, cost) for group, count, cost in zip(GROUPS, asked, costs, strict=True) if count},
-        )
-        self._orders[order.id] = order
+        order = self._new_order(g.account, form)
         self._sell(str(order.id), None, [*numbers, *order.keywords], dict(form))
         location = f"https://www.callfire.com/api/1.1/rest/number/order/{order.id}"
         if self._wants_json():
@@ -406,6 +391,27 @@ class CallFireSimulator(Simulator):
         xml = self._xml()
         content = xml.text(RESOURCE, "Id", order.id) + xml.text(RESOURCE, "Location", location)
         return self._xml_response("ResourceReference", content, 201)
+
+    def _new_order(self, account: str, form: dict[str, str]) -> NumberOrder:
+        numbers = [n.removeprefix("+") for n in form.get("Numbers", "").split()]
+        keywords = [k.upper() for k in form.get("Keywords", "").split()]
+        local_count, toll_free_count = (int(form.get(name, "0")) for name in ("localCount", "tollFreeCount"))
+        toll_free = sum(bool(TOLL_FREE.match(n)) for n in numbers)
+        asked = (len(numbers) - toll_free + local_count, toll_free + toll_free_count, len(keywords))
+        costs = (self.settings.local_cost, self.settings.toll_free_cost, self.settings.keyword_cost)
+        order = NumberOrder(
+            id=1_428_507_003 + 1000 * len(self._orders),
+            account=account,
+            created_at=self.clock.now(),
+            form=form,
+            numbers=numbers,
+            keywords=keywords,
+            local_count=local_count,
+            toll_free_count=toll_free_count,
+            items={group: Item(count, cost) for group, count, cost in zip(GROUPS, asked, costs, strict=True) if count},
+        )
+        self._orders[order.id] = order
+        return order
 
     def _get_order(self, order_id: int) -> Response:
         self._mind_the_pace()
@@ -760,6 +766,11 @@ class CallFireSimulator(Simulator):
         self.inventory.take([stock.phone_number])
         self._numbers[stock.phone_number[1:]] = Owned(account, stock.phone_number[1:], now)
         return stock.phone_number
+
+    @control
+    def order_elsewhere(self, form: dict[str, str], account: str = "default") -> str:
+        """Another system orders at this account, by the form of CreateNumberOrder; gives the order's id. It is no sale of ours."""
+        return str(self._new_order(account, dict(form)).id)
 
     @control
     def take_away(self, value: str, account: str = "default") -> None:

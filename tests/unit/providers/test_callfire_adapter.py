@@ -723,6 +723,49 @@ def test_content_and_time_tell_a_match(shown: dict[str, Any], items: list[dict[s
     assert _find(_listing(shown), *items) == (["10"] if matches else [])
 
 
+@pytest.mark.parametrize(
+    ("shown", "items", "proven"),
+    [
+        (_v2(localNumbers=_group(3)), [_local(3)], [False]),
+        (_v2(localNumbers=_group(1, "13105551212")), [_local(1)], [False]),
+        (_v2(localNumbers=_group(1)), [{"numbers": ["+13105551212"]}], [False]),  # it does not say yet what it holds
+        (_v2(localNumbers=_group(1, "13105551212")), [{"numbers": ["+13105551212"]}], [True]),
+        (_v2(localNumbers=_group(2, "13105551212")), [{"numbers": ["+13105551212", "+13105551213"]}], [False]),
+        (_v2(localNumbers=_group(2, "13105551212", "13105551213")), [{"numbers": ["+13105551212"]}, _local(1)], [True]),
+        (_v2(localNumbers=_group(3, "13105551212", "13105551213")), [{"numbers": ["+13105551212"]}, _local(1)], []),
+        (_v2(keywords=_group(1, "Sun")), [{"keywords": ["SUN"]}], [True]),
+    ],
+)
+def test_only_what_was_asked_for_by_name_is_proof(
+    shown: dict[str, Any], items: list[dict[str, Any]], proven: list[bool]
+) -> None:
+    provider = _provider(_Answers(_listing(shown)), v2_find=True)
+    assert [placed.proven for placed in provider.find(_order(*items), None)] == proven
+
+
+_POOL = [f"1310555{index:04}" for index in range(6)]
+
+
+@given(
+    st.sets(st.sampled_from(_POOL), min_size=1, max_size=4),
+    st.integers(0, 2),
+    st.lists(st.tuples(st.sets(st.sampled_from(_POOL), max_size=4), st.integers(0, 5)), min_size=1, max_size=3),
+)
+def test_no_order_is_proven_that_does_not_hold_every_number_by_name_and_no_more_than_was_asked_for(
+    named: set[str], bulk: int, theirs: list[tuple[set[str], int]]
+) -> None:
+    items = [{"numbers": sorted(f"+{number}" for number in named)}, *([_local(bulk)] if bulk else [])]
+    shown = [
+        _v2(index, localNumbers=_group(max(ordered, len(got)), *sorted(got)))
+        for index, (got, ordered) in enumerate(theirs)
+    ]
+    provider = _provider(_Answers(_listing(*shown)), v2_find=True)
+    for placed in provider.find(_order(*items), None):
+        got, _ = theirs[int(placed.provider_order_id)]
+        assert placed.proven is (named <= got)
+        assert len(got - named) <= bulk
+
+
 def test_all_equal_orders_are_given() -> None:
     listing = _listing(_v2(10, localNumbers=_group(3)), _v2(11, localNumbers=_group(3)))
     assert _find(listing, _local(3)) == ["10", "11"]

@@ -62,6 +62,8 @@ class OnOrder(Record):
     created_at: Instant | None = None
     over: bool = False
     """It came to nothing, by the provider's own word."""
+    differs: str = ""
+    """Of a candidate: what it holds that was not asked for."""
 
 
 class Registration(Record):

@@ -139,6 +139,9 @@ class Placed:
     word: str | None = None
     over: bool = False
     """It came to nothing, by the provider's own word: of several that were found, this is not the one to follow."""
+    proven: bool = field(default=True, compare=False)
+    """What was found shows whose it is: our reference, or the very numbers and keywords that were asked for by name. As many of the
+    same sort prove nothing: somebody else may have bought them at this account in the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,7 +427,7 @@ class Provider(Vetting, Market, Protocol):
         """
 
     def find(self, order: Order, message: OrderMessage | None) -> list[Placed]:
-        """Look for the purchase of an order whose outcome is unclear; only sure matches are returned.
+        """Look for the purchase of an order whose outcome is unclear: what bears our reference, or else fits it (see `Placed.proven`).
 
         `message` is None where the personal part was erased; the order's own `reference` and `request` remain.
 

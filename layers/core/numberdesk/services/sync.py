@@ -322,7 +322,8 @@ class Syncer:
         ours = self._unclaimed(order, found)
         now = self.desk.clock.now()
         capabilities = registry.capabilities(order.provider)
-        if not ours or not (capabilities.match_is_proof or (len(ours) == 1 and self._nobody_elses(order))):
+        is_alone = len(ours) == 1 and ours[0].proven and self._nobody_elses(order)
+        if not ours or not (capabilities.match_is_proof or is_alone):
             settled = now - (order.unknown_since or now) >= rules.timings.settling
             exact = capabilities.findability is Findability.EXACT
             if settled and exact and order.assets and not order.frozen and errands.cancelled_by(order) is None:
@@ -342,7 +343,7 @@ class Syncer:
             raise ConflictError from error
 
     def _nobody_elses(self, order: Order) -> bool:
-        """Whether a purchase of equal content since this order's attempt can only be its own: the table knows all others.
+        """Whether a purchase of its very numbers since this order's attempt can only be its own: the table knows all others of ours.
 
         One that was restored since then does not: what it finds may be the purchase of an order that it has forgotten.
         """
@@ -362,9 +363,12 @@ class Syncer:
             return f"{said} What began there since then could not be read."
         known = {placed.provider_order_id for placed in found}
         orders = [it for it in seen if isinstance(it, OnOrder) and it.provider_order_id not in known]
-        if maybe := self._unclaimed(order, orders):
+        unclaimed = self._unclaimed(order, orders)
+        if maybe := [it for it in unclaimed if not it.differs]:
             named = [f"{it.provider_order_id} ({it.word})" if it.word else it.provider_order_id for it in maybe]
             said += f" Orders of that time that may be it: {messages.listed(named)}."
+        if others := [f"{it.provider_order_id} (it holds {it.differs})" for it in unclaimed if it.differs]:
+            said += f" Orders of that time that hold something else: {messages.listed(others)}."
         began = [it.value for it in seen if isinstance(it, Owned)]
         held = {it.value for it in self.desk.store.holdings(order.provider, order.account)} if began else set()
         free = [value for value in began if value not in held]

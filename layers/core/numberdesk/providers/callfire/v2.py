@@ -11,6 +11,7 @@ from datetime import timedelta
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from numberdesk.domain.fitting import misfit
 from numberdesk.domain.market import OnOrder
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.providers.base import AccountFaultError, OrdersPage, Placed, RefusedError, UnreadableError
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 _PAGE_SIZE = 100
 _MOST_PAGES = 20
-_NUMBERS = ("localNumbers", "tollFreeNumbers")
+_NUMBERS = {"localNumbers": "local", "tollFreeNumbers": "toll_free"}
+"""What its groups of numbers are called, and of which type those are."""
 _KEYWORDS = "keywords"
 _GROUPS = (*_NUMBERS, _KEYWORDS)
 _ID = re.compile("[0-9]{1,20}", re.ASCII)
@@ -42,9 +44,10 @@ class NoV2Error(UnreadableError):
 
 
 def find(http: Http, order: Order) -> list[Placed]:
-    """Give the account's orders that were created while this one was being placed and hold what it asks for.
+    """Give the account's orders that were created while this one was being placed and hold what it asks for, as far as they tell.
 
-    Where others of that time do not tell what they hold, those are given with them: nobody can say which is ours.
+    One that holds all numbers and keywords that were asked for by name is proven: each is sold once. As many numbers of the same
+    sort prove nothing. Where others of that time do not tell what they hold, those are given with them: nobody can say which is ours.
 
     Raises:
         NoV2Error: nobody can look here.
@@ -53,7 +56,7 @@ def find(http: Http, order: Order) -> list[Placed]:
     likeness = {shown: _likeness(shown, order.request) for shown in _of_the_attempt(http, order)}
     least = _Likeness.UNTOLD if _Likeness.EQUAL in likeness.values() else _Likeness.EQUAL
     return [
-        Placed(shown.id, shown.word or None, over=is_over(shown.word))
+        Placed(shown.id, shown.word or None, over=is_over(shown.word), proven=_is_proven(shown, order.request))
         for shown, like in likeness.items()
         if like >= least
     ]
@@ -63,12 +66,18 @@ def candidates(http: Http, order: Order) -> list[OnOrder]:
     """Give the orders of that time which may be this one for all that they tell. Raises as `find` does.
 
     One that waits for payment tells nothing of what was asked for (CallFire API client for Java, fixture findOrders.json);
-    one that was filled in part tells less.
+    one that was filled in part tells less. One of as many that holds something else is given with what that is.
     """
     return [
-        OnOrder(provider_order_id=shown.id, word=shown.word, created_at=shown.created, over=is_over(shown.word))
+        OnOrder(
+            provider_order_id=shown.id,
+            word=shown.word,
+            created_at=shown.created,
+            over=is_over(shown.word),
+            differs=_strange(shown, order.request) or "",
+        )
         for shown in _of_the_attempt(http, order)
-        if _likeness(shown, order.request) >= _Likeness.LESS
+        if _likeness(shown, order.request) >= _Likeness.MISFIT
     ]
 
 
@@ -98,12 +107,15 @@ class _Likeness(IntEnum):
     """How far an order of the account may be the one that was asked for."""
 
     OTHER = 0
-    """It holds what was not asked for."""
-    LESS = 1
+    """It is for more, or for something else."""
+    MISFIT = 1
+    """It is for no more than was asked for, and holds something else."""
+    LESS = 2
     """It may be ours if it was filled in part."""
-    UNTOLD = 2
+    UNTOLD = 3
     """It does not tell."""
-    EQUAL = 3
+    EQUAL = 4
+    """It is for as many, and holds nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +220,7 @@ def _likeness(shown: _Shown, request: Request) -> _Likeness:
     v2 calls `ordered` what was bought. An order that was filled in part may thus show less than was asked for; it is not taken
     for ours, since less than we asked for is what somebody else's order looks like, too.
     """
-    named = {number for item in request.items if isinstance(item, NumbersItem) for number in item.numbers}
-    words = {word.casefold() for item in request.items if isinstance(item, KeywordsItem) for word in item.keywords}
+    named, words = _by_name(request)
     local, toll_free = (
         sum(i.quantity for i in request.items if isinstance(i, CriteriaItem) and i.criteria.number_type == number_type)
         for number_type in ("local", "toll_free")
@@ -217,19 +228,62 @@ def _likeness(shown: _Shown, request: Request) -> _Likeness:
     groups = {group.name: group for group in shown.groups}
     ordered = {name: (groups[name].ordered or 0) if name in groups else 0 for name in _GROUPS}
     numbers = ordered["localNumbers"] + ordered["tollFreeNumbers"]
-    got = {value for name in _NUMBERS if name in groups for value in groups[name].got}
-    got_words = groups[_KEYWORDS].got if _KEYWORDS in groups else frozenset()
     # Numbers ordered by name are in either group; nobody says in which.
     if (
         numbers > len(named) + local + toll_free
         or ordered[_KEYWORDS] > len(words)
         or ordered["localNumbers"] > len(named) + local
         or ordered["tollFreeNumbers"] > len(named) + toll_free
-        or len(got - named) > local + toll_free
-        or not got_words <= words
     ):
         return _Likeness.OTHER
+    if _strange(shown, request):
+        return _Likeness.MISFIT
     if not groups or shown.created is None or any(it.ordered is None or it.unread for it in shown.groups):
         return _Likeness.UNTOLD
     is_all = numbers == len(named) + local + toll_free and ordered[_KEYWORDS] == len(words)
     return _Likeness.EQUAL if is_all else _Likeness.LESS
+
+
+@dataclass(frozen=True, slots=True)
+class _Got:
+    """A number of an order, as far as its group tells of what sort it is."""
+
+    value: str
+    number_type: str | None
+    country: str | None = None
+    features: tuple[str, ...] | None = None
+
+
+def _strange(shown: _Shown, request: Request) -> str | None:
+    """Name what an order holds and was not asked for, number by number and keyword by keyword; none where there is nothing."""
+    named, words = _by_name(request)
+    wanted = [item for item in request.items if isinstance(item, CriteriaItem)]
+    chosen = 0
+    for group in shown.groups:
+        for value in sorted(group.got):
+            if group.name == _KEYWORDS:
+                if value not in words:
+                    return f"the keyword {value}"
+                continue
+            if value in named:
+                continue
+            number = _Got(value, _NUMBERS[group.name])
+            if all(misfit(item.criteria, number) for item in wanted):
+                return value
+            chosen += 1
+    most = sum(item.quantity for item in wanted)
+    return f"{chosen} numbers that were not named" if chosen > most else None
+
+
+def _is_proven(shown: _Shown, request: Request) -> bool:
+    """Whether an order holds all that was asked for by name: a number or keyword is sold once."""
+    named, words = _by_name(request)
+    got = {value for group in shown.groups for value in group.got}
+    return bool(named or words) and named | words <= got
+
+
+def _by_name(request: Request) -> tuple[set[str], set[str]]:
+    """Give the numbers and, in lower case, the keywords that were asked for by name."""
+    named = {number for item in request.items if isinstance(item, NumbersItem) for number in item.numbers}
+    words = {word.casefold() for item in request.items if isinstance(item, KeywordsItem) for word in item.keywords}
+    return named, words

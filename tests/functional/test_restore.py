@@ -247,3 +247,30 @@ def test_the_id_of_a_table_is_its_own(world: World) -> None:
     assert Table(world.dynamodb, world.stack.outputs["TableName"]).table_id() == before
     world.restore(world.copy())
     assert world.table.table_id() != before
+
+
+def test_an_empty_table_in_place_of_a_lost_one_buys_nothing_again(world: World) -> None:
+    before = ["telnyx-0", "telesign-0", "callfire-0"]
+    send(world, *before)
+    world.pass_time(60, steps=2)
+    assert states(world, *before) == {"completed"}
+    everything = sold(world)
+    world.restore([])
+    world.events()
+    send(world, *before)
+    world.settle()
+    world.sweep()
+    assert states(world, *before) == {"received"}
+    assert (placing(world)["placing"], placing(world)["restored"]) == (False, True)
+    assert placing(world)["not_compared"] == ["callfire/default", "telesign/default", "telnyx/default"]
+    assert "TableRestored" in [kind for kind, _ in world.events()]
+    assert confirm(world)[0] == 409
+    world.take_inventory()
+    assert confirm(world)[0] == 200
+    world.pass_time(120, steps=2, sweep=True)
+    assert sold(world) == everything
+    # One that comes again later, and was never known to this table, is looked for first.
+    assert [world.order(it).state.value for it in before] == ["completed", "completed", "received"]
+    hold = world.order("callfire-0").hold
+    assert hold is not None
+    assert hold.kind.value == "restored"

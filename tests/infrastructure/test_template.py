@@ -39,6 +39,14 @@ WILDCARDS = (
         for action in ("DeleteObject", "DeleteObjectVersion", "GetObject", "GetObjectVersion", "PutObject")
     }
     | {
+        (
+            f"{function}Role",
+            f"ssm:{action}",
+        ): "what outlives the table: one parameter for each account, and one for the table"
+        for function in ("OrdersApi", "PlaceOrder", "SyncOrder", "TakeInventory", "WakeOrders")
+        for action in ("GetParameter", "GetParametersByPath", "PutParameter")
+    }
+    | {
         ("ApiLogWriterRole", f"logs:{action}"): "API Gateway checks for these before it takes the role for the account"
         for action in (
             "CreateLogGroup",

@@ -73,6 +73,8 @@ class MemoryStore:
         self.table = "table-1"
         """The id of the table: another one makes this a table that was restored."""
         self.switch: Gate | None = None
+        self.lost: list[tuple[str, str]] | None = None
+        """The accounts of a table that this one is in place of; none where it is a first one."""
         self.sums: dict[tuple[str, str, str], dict[str | None, Decimal]] = {}
         """What was reserved, by account and day: by currency, and numbers under none."""
         self.locks: dict[tuple[str, str, str], str] = {}
@@ -303,7 +305,7 @@ class MemoryStore:
         return self.table
 
     def gate(self) -> Gate:
-        if self.switch is None and not self.orders:
+        if self.switch is None and not self.orders and self.lost is None:
             self.switch = Gate(table_id=self.table)
         return self.switch or Gate(version=0, table_id="")
 
@@ -318,7 +320,7 @@ class MemoryStore:
         return _spent(self.sums.get((provider, account, day), {}))
 
     def accounts(self) -> list[Account]:
-        named = {(order.provider, order.account) for order in self.orders.values()}
+        named = {(order.provider, order.account) for order in self.orders.values()} | set(self.lost or ())
         return [
             replace(self.read.get(key, Account(*key)), named=key in named) for key in sorted(named | self.read.keys())
         ]

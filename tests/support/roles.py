@@ -1,6 +1,6 @@
 """The functions' roles, held to on moto, which asks nobody: what a role does not allow fails the test.
 
-Of DynamoDB, SQS, SNS, Secrets Manager and EventBridge; what S3 asks for is not told by the call alone.
+Of DynamoDB, SQS, SNS, Secrets Manager, SSM and EventBridge; what S3 asks for is not told by the call alone.
 """
 
 from __future__ import annotations
@@ -88,6 +88,9 @@ def _asked(service: str, operation: str, params: dict[str, Any]) -> Iterator[tup
         yield f"secretsmanager:{operation}", f"{arn}secret:{params['SecretId']}"
     elif service == "sns":
         yield f"sns:{operation}", params["TopicArn"].rpartition(":")[2].split("-")[1]
+    elif service == "ssm":
+        name = params.get("Name") or params["Path"]
+        yield f"ssm:{operation}", f"{arn}parameter{name}"
     elif service == "events":
         yield f"events:{operation}", f"{arn}EventBus"
 

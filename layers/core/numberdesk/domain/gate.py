@@ -2,7 +2,8 @@
 
 The order table holds, in one row, the id that AWS gave it. A table that was restored from a backup holds the id of the one
 that the backup was made of: it does not know what was bought since. Nothing is placed from it until every account was compared
-with the records and a person has confirmed it.
+with the records and a person has confirmed it. An empty table in place of one that was lost is the same: that there was one is
+marked outside of it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from numberdesk.domain.order import Order
+
+OPENING = "opening"
+"""In place of a table's id: the gate of a table that is about to be opened for the first time. No table has this id."""
 
 
 class Gate(Record):
@@ -45,7 +49,7 @@ def closed_because(gate: Gate, table_id: str) -> str | None:
     """Say why nothing is placed; none where placing is allowed."""
     if restored(gate, table_id):
         return (
-            "placing is off because the order table was restored; it goes on once every account was compared with the records and a "
+            "placing is off because the order table was restored or replaced; it goes on once every account was compared with the records and a "
             "person has confirmed it"
         )
     if not gate.open:

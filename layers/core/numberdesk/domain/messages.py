@@ -232,7 +232,7 @@ def held(order: Order, why: str) -> str:
     )
 
 
-def quoted(quote: Quote) -> str:
+def priced(quote: Quote) -> str:
     """Say what a purchase takes: `2 numbers or keywords at 12.00 USD at once (2.00 USD of it every month)`; and what is not known."""
     what = "1 number or keyword" if quote.numbers == 1 else f"{quote.numbers} numbers or keywords"
     known = [
@@ -249,13 +249,11 @@ def quoted(quote: Quote) -> str:
 
 def beyond_limit(why: str, quote: Quote, approval: Release | None) -> str:
     """Say why a limit holds an order: with what the purchase takes now, and what was approved where somebody approved another."""
-    said = f"a limit on spending: {why}; the purchase is now {quoted(quote)}"
+    said = f"a limit on spending: {why}; the purchase is now {priced(quote)}"
     if approval is None or approval.quote is None:
         return said
     most = ", ".join(f"{value} {currency}" for currency, value in (approval.most or {}).items())
-    return (
-        f"{said}; {approval.by.rpartition('/')[2]} approved {quoted(approval.quote)}{f', up to {most}' if most else ''}"
-    )
+    return f"{said}; {who(approval.by)} approved {priced(approval.quote)}{f', up to {most}' if most else ''}"
 
 
 def held_back(order: Order, why: str) -> str:

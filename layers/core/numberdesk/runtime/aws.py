@@ -9,6 +9,8 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_events import EventBridgeClient
     from types_boto3_s3 import S3Client
@@ -54,3 +56,8 @@ def secretsmanager() -> SecretsManagerClient:
 def sns() -> SNSClient:
     """Give an SNS client that gives up soon: messages to people come again, and no sweep may hang on the topic."""
     return session().client("sns", config=CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 2})))
+
+
+def ssm() -> Any:
+    """Give an SSM client."""
+    return session().client("ssm", config=CONFIG)

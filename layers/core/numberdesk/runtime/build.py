@@ -15,6 +15,7 @@ from numberdesk.runtime.observe import PowertoolsMeter, logger
 from numberdesk.runtime.settings import env, is_true, limits, timings, zone
 from numberdesk.services.desk import Desk
 from numberdesk.services.unreadable import Unreadable
+from numberdesk.storage.marker import Marker
 from numberdesk.storage.table import Table
 
 if TYPE_CHECKING:
@@ -60,7 +61,11 @@ _LONGEST_READ = timedelta(seconds=8)
 """How long a provider may take to answer somebody who waits: API Gateway gives the whole request 29 s."""
 
 
-def _table(clock: Clock, margin: timedelta) -> Table:
+def _marker() -> Marker:
+    return Marker(aws.ssm(), env("STACK_NAME"))
+
+
+def _table(clock: Clock, margin: timedelta, marker: Marker | None = None) -> Table:
     """Build the table: what is written is tried again until the margin of the invocation."""
     table = Table(
         aws.dynamodb(),
@@ -68,6 +73,7 @@ def _table(clock: Clock, margin: timedelta) -> Table:
         pause=lambda seconds: clock.sleep(timedelta(seconds=seconds)),
         patience=invocation.until(margin),
         large=lambda size: PowertoolsMeter().count("LargestRowBytes", size),
+        marker=marker,
     )
     return _reporting(table, clock)
 
@@ -82,7 +88,7 @@ def _desk(longest_read: timedelta = timedelta.max) -> Desk:
     from numberdesk.runtime.accounts import Accounts  # noqa: PLC0415 - wake_orders has no accounts
 
     clock, times = SystemClock(), timings()
-    store = _table(clock, times.write_margin)
+    store = _table(clock, times.write_margin, _marker())
     sqs = aws.sqs()
     hosts = frozenset(host.strip() for host in env("EXTRA_PROVIDER_HOSTS").split(",") if host.strip())
     accounts = Accounts(
@@ -177,7 +183,7 @@ def waker() -> Waker:
 
     sqs = aws.sqs()
     return Waker(
-        _reporting(Table(aws.dynamodb(), env("TABLE_NAME")), SystemClock()),
+        _reporting(Table(aws.dynamodb(), env("TABLE_NAME"), marker=_marker()), SystemClock()),
         SqsQueue(sqs, env("ORDER_QUEUE_URL")),
         SqsQueue(sqs, env("SYNC_QUEUE_URL")),
         SystemClock(),

@@ -314,7 +314,10 @@ class Store(Protocol):
         """The id that AWS gave the table that is in use. It is read once."""
 
     def gate(self) -> Gate:
-        """Read the gate. A table that never had one, nor an order, gets one that is open; one that lost it counts as restored."""
+        """Read the gate. A table that never had one, nor an order, gets one that is open; one that lost it counts as restored.
+
+        So does an empty one in place of a table that was lost: then the accounts are known again that the lost one knew.
+        """
 
     def put_gate(self, gate: Gate, entry: Entry) -> bool:
         """Write the gate over the version before it, with its ledger entry; false where that is not the stored one."""

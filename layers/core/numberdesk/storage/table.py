@@ -67,7 +67,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from numberdesk.domain import costs
 from numberdesk.domain.costs import Spent
-from numberdesk.domain.gate import Gate, closed_because
+from numberdesk.domain.gate import OPENING, Gate, closed_because
 from numberdesk.domain.lists import SHARDS, Summary
 from numberdesk.domain.model import instant_text
 from numberdesk.providers.base import SlotBusyError
@@ -157,6 +157,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.snapshot import CommentSeen
     from numberdesk.domain.values import Kept
     from numberdesk.services.ports import Account, Holding, KeptComment, KeptEvent, RawEvent, Receipt, Unpublished
+    from numberdesk.storage.marker import Marker
 
 __all__ = ["Table", "entry_of_item", "marshal", "order_of_items", "unmarshal"]
 
@@ -190,6 +191,8 @@ _HELD_BACK = "the table holds back parts of a batch again and again"
 _NOTHING = Decimal(0)
 _GATE: Key = ("DESK#placing", "GATE")
 _PAGING_KEY: Key = ("DESK#paging", "KEY")
+_NO_GATE = Gate(version=0, table_id="")
+"""Of a table that lost its own: it counts as restored."""
 _SHOWN = {f"#{index}": name for index, name in enumerate(Summary.model_fields)}
 """The part of a row that lists show, by placeholders: some of its names are DynamoDB's own words."""
 
@@ -204,11 +207,13 @@ class Table:
         pause: Callable[[float], None] = time.sleep,
         patience: Callable[[], timedelta] = lambda: PATIENCE,
         large: Callable[[int], None] = lambda _: None,
+        marker: Marker | None = None,
     ) -> None:
         """Use this client and table.
 
         `pause` waits for so many seconds. `patience` says for how long a call that fails for now may be tried again from now.
         `large` is told the bytes of a commit's largest item where it has more than `LARGE`.
+        `marker` is what outlives the table; without one an empty table is a first one.
         """
         self._client = client
         self._name = name
@@ -219,6 +224,9 @@ class Table:
         self._large = large
         self._table_id: str | None = None
         self._table_id_read = 0.0
+        self._marker = marker
+        self._is_marked = False
+        """Whether the marker is known to tell of this table."""
         self._gate_looked_for = False
         self._paging_key: bytes | None = None
         self._registered: set[tuple[str, str]] = set()
@@ -685,19 +693,77 @@ class Table:
             table_id = table.get("TableId") or f"{table['TableArn']} {table['CreationDateTime'].isoformat()}"
             if table_id != self._table_id:
                 # What was known of the other one's items is not known of this one's.
-                self._gate_looked_for = False
+                self._gate_looked_for = self._is_marked = False
                 self._registered.clear()
                 self._paging_key = None
             self._table_id, self._table_id_read = table_id, time.time()
         return self._table_id
 
     def gate(self) -> Gate:
-        """Read the gate; a table that never had one, nor an order, gets one that is open."""
+        """Read the gate; a table that never had one, nor an order, gets one that is open, unless another was there before it."""
         item = self._get(_GATE)
-        if item is None and not any(account.named for account in self.accounts()):
-            self._put_if(gate_item(Gate(table_id=self.table_id())), "attribute_not_exists(pk)")
+        if item is None and any(account.named for account in self.accounts()):
+            self._mark(_NO_GATE)
+            return _NO_GATE
+        if self._marker is None:
+            if item is None:
+                self._put_if(gate_item(Gate(table_id=self.table_id())), "attribute_not_exists(pk)")
+                item = self._get(_GATE)
+            return gate_of_item(item) if item else _NO_GATE
+        if item is None or gate_of_item(item).table_id == OPENING:
+            return self._first_gate(self._marker, item)
+        there = gate_of_item(item)
+        self._mark(there)
+        return there
+
+    def _first_gate(self, marker: Marker, item: Item | None) -> Gate:
+        """Open the gate of a first table, or say that it is none.
+
+        A row that opens nothing yet comes before the marker, and the open gate after it. So where there is a marker and no row, the
+        row was lost; where there is a row that opens nothing, whoever comes next goes on. What cannot be read or written raises.
+        """
+        table_id = self.table_id()
+        if item is None:
+            is_new = marker.table_id() is None
+            if is_new:
+                self._put_if(gate_item(Gate(table_id=OPENING)), "attribute_not_exists(pk)")
+            # Read again: what opens it for the first time may have begun meanwhile.
             item = self._get(_GATE)
-        return gate_of_item(item) if item else Gate(version=0, table_id="")
+            if item is None:
+                self._recall(marker)
+                return _NO_GATE
+        there = gate_of_item(item)
+        if there.table_id != OPENING:
+            return there
+        if marker.claim(table_id) != table_id:
+            self._recall(marker)
+            return there
+        opened = gate_item(there.model_copy(update={"table_id": table_id}))
+        values = {":read": there.version, ":opening": OPENING}
+        self._put_if(opened, "version = :read AND table_id = :opening", values)
+        item = self._get(_GATE)
+        return gate_of_item(item) if item else _NO_GATE
+
+    def _recall(self, marker: Marker) -> None:
+        """Know the accounts again that a lost table knew: they are compared before placing goes on."""
+        for provider, account in marker.accounts():
+            self._update(
+                _account_key(provider, account), "SET named = :yes", "attribute_not_exists(named)", {":yes": True}
+            )
+
+    def _mark(self, there: Gate) -> None:
+        """Mark a table that has a gate, once: its stack may be older than the marker. One that was restored knows all accounts again."""
+        if self._is_marked or self._marker is None:
+            return
+        # This table is there, and a restored one stays shut: the next call tries again.
+        with suppress(ClientError, BotoCoreError):
+            if there.table_id != self.table_id():
+                self._recall(self._marker)
+            elif self._marker.table_id() is None:
+                for account in self.accounts():
+                    self._marker.add_account(account.provider, account.name)
+                self._marker.claim(self.table_id())
+            self._is_marked = True
 
     def put_gate(self, gate: Gate, entry: Entry) -> bool:
         """Write the gate over the version before it, with its ledger entry; false where that is not the stored one."""
@@ -732,6 +798,10 @@ class Table:
             "attribute_not_exists(read_at)",
             {":now": instant_text(now)},
         )
+        if self._marker is not None:
+            # Without it the account would only not be compared should the table be lost; the next process tries again.
+            with suppress(ClientError, BotoCoreError):
+                self._marker.add_account(provider, account)
 
     def retire(self, entry: Entry) -> bool:
         """Retire the entry's account; false if it is retired already, or was never read."""

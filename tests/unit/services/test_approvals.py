@@ -246,6 +246,30 @@ def test_numbers_of_an_earlier_attempt_keep_what_was_approved_for_them() -> None
     assert outcome(desk) is OrderState.PENDING
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_switch_counts_for_what_is_bought_beyond_a_limit_and_for_a_second_attempt_too(*, frozen: bool) -> None:
+    """It is turned off and on again while the purchase is prepared: what was read of it no longer holds."""
+    desk = held_at(TWELVE)
+    desk.clerk.release("order-1", "ada")
+    if frozen:
+        desk.carrier.fails["place"] = [base.UnclearError("ReadTimeout")]
+        outcome(desk)
+        while not desk.order.frozen:
+            desk.wake()
+    plan = desk.carrier.plan
+
+    def turn(*args: Any, **kwargs: Any) -> base.Plan:
+        there = desk.store.gate()
+        desk.store.switch = there.model_copy(update={"version": there.version + 2})
+        return plan(*args, **kwargs)
+
+    desk.carrier.plan = turn  # type: ignore[method-assign]
+    assert outcome(desk) is OrderState.RECEIVED
+    assert desk.carrier.bought == []
+    desk.carrier.plan = plan  # type: ignore[method-assign]
+    assert outcome(desk) is OrderState.PENDING
+
+
 # Whatever comes, in whatever order
 
 PRICES = st.tuples(

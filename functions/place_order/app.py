@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 placer = build.placer()
 failures = build.order_failures()
-is_of_api = build.senders()
+api_role = build.api_role()
 
 
 def place(record: SQSRecord) -> None:
@@ -29,15 +29,14 @@ def place(record: SQSRecord) -> None:
     # It goes into every ledger entry, event and log line: a sender's novel must not.
     correlation_id = (attribute.get("stringValue") or record.message_id)[:128]
     logger.append_keys(correlation_id=correlation_id, message_id=record.message_id, order_id=None)
-    # Whoever may send to the queue can write any attribute. Who sends is SQS's word.
-    by_api = is_of_api(record.attributes.sender_id or "")
-    submitted = record.raw_event.get("messageAttributes", {}).get("submitted_by", {}) if by_api else {}
-    with failures.of(record):
+    with failures.of(record) as hand:
+        # Whoever may send to the queue can write any attribute. Who sends is SQS's word.
+        submitted_by = hand.submitted_by if hand.sender == api_role else None
         placer.handle(
             record.body,
             message_id=record.message_id,
             correlation_id=correlation_id,
-            submitted_by=(submitted.get("stringValue") or "")[:512] or None,
+            submitted_by=submitted_by and submitted_by[:512],
             time_left=invocation.left,
         )
 

@@ -21,13 +21,19 @@ if TYPE_CHECKING:
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 syncer = build.syncer()
 failures = build.sync_failures()
+senders = build.sync_senders()
 
 
 def sync(record: SQSRecord) -> None:
     """Act on one wake or notification."""
     logger.append_keys(message_id=record.message_id, correlation_id=record.message_id, order_id=None)
-    with failures.of(record):
-        syncer.handle(json.loads(record.body))
+    with failures.of(record) as hand:
+        message = json.loads(record.body)
+        # Whoever may send to the queue can write any message. Who sends is SQS's word.
+        if any(hand.sender not in roles for kind, roles in senders.items() if kind in message):
+            failures.refuse(record, f"sent by {hand.sender}, whose word on this does not count")
+        else:
+            syncer.handle(message)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from numberdesk.domain.request import Criteria
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.words import AssetState, OrderState, Phase
-from numberdesk.messaging.sqs import SqsQueue, enter_chain
+from numberdesk.messaging.sqs import SqsQueue, take_in_hand
 from numberdesk.providers import registry
 from numberdesk.providers.base import AccountFaultError, Provider, Query, SlotBusyError, UnreadableError
 from numberdesk.runtime.accounts import Accounts
@@ -314,7 +314,7 @@ class Office(ADesk):
             self.handled[name] += 1
             self.sqs.trace.set(trace)
             attributes = message["MessageAttributes"].items()
-            enter_chain({key: {"stringValue": value["StringValue"]} for key, value in attributes})
+            take_in_hand({key: {"stringValue": value["StringValue"]} for key, value in attributes}, "", ())
             if name == "sync_order":
                 self.syncer.handle(json.loads(text))
             else:

@@ -155,7 +155,7 @@ def test_webhook_older_than_the_last_look_is_only_recorded(world: World) -> None
     world.send(wake("order-1", world.order().wake_at), queue="SyncQueue")
     world.deliver("sync_order")
     calls = world.calls()
-    world.send(notification, queue="SyncQueue")
+    world.send(notification, queue="SyncQueue", by="ReceiveWebhookRole")
     world.settle()
     assert world.calls() == calls
     assert len(world.items("ORDER#order-1", "RECEIPT#")) == 1
@@ -183,7 +183,7 @@ def test_webhook_that_says_more_than_a_later_look_showed_is_looked_after(world: 
     world.send(wake("order-1", world.order().wake_at), queue="SyncQueue")
     world.deliver("sync_order")
     assert (world.order().state, world.order().hint_looks) == (OrderState.PENDING, ())
-    world.send(notification, queue="SyncQueue")
+    world.send(notification, queue="SyncQueue", by="ReceiveWebhookRole")
     world.deliver("sync_order")
     assert len(world.order().hint_looks) == 3
 
@@ -277,7 +277,7 @@ def test_one_bad_message_does_not_hold_up_the_others(world: World) -> None:
     place(world)
     good, bad = wake("order-1", world.order().wake_at), {"event": {"provider": "telnyx"}}
     for message in ("no JSON", bad, good):
-        world.send(message, queue="SyncQueue")
+        world.send(message, queue="SyncQueue", by="ReceiveWebhookRole")
     event, _ = world.batch("SyncQueue")
     answer = world.function("sync_order")(event)
     failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}

@@ -443,18 +443,21 @@ def test_an_unexpected_error_is_told_without_its_text(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sender", "local", "believed"),
+    ("sender", "api", "believed"),
     [
-        ("AROAEXAMPLE:{stack}-orders_api", "false", True),
-        ("AROAEXAMPLE:{stack}-place_order", "false", False),
-        ("AIDAEXAMPLE", "false", False),
-        ("123456789012", "true", True),
+        ("AROAORDERSAPIROLE:{stack}-orders_api", "AROAORDERSAPIROLE", True),
+        # Whoever assumes a role names the session.
+        ("AROAEXAMPLE:{stack}-orders_api", "AROAORDERSAPIROLE", False),
+        ("AROAPLACEORDERROLE:{stack}-orders_api", "AROAORDERSAPIROLE", False),
+        ("AIDAEXAMPLE", "AROAORDERSAPIROLE", False),
+        # The emulator's word for everybody.
+        ("123456789012", "123456789012", True),
     ],
 )
 def test_who_submitted_an_order_is_believed_of_the_api_only(
     world: World,
     sender: str,
-    local: str,
+    api: str,
     believed: bool,
 ) -> None:
     assert world.api("POST", "/orders", body())[0] == 202
@@ -462,7 +465,7 @@ def test_who_submitted_an_order_is_believed_of_the_api_only(
     event["Records"][0]["attributes"]["SenderId"] = sender.format(
         stack=world.stack.environments["place_order"]["STACK_NAME"]
     )
-    world.cold("place_order", LOCAL_RUN=local)(event)
+    world.cold("place_order", ORDERS_API_ROLE_ID=api)(event)
     [received, *_] = world.api("GET", "/orders/order-1/ledger")[1]["items"]
     assert ("submitted_by" in received["data"]) is believed
 

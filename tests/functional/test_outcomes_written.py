@@ -87,7 +87,7 @@ def test_message_of_a_purchase_may_come_often_and_late(world: World, monkeypatch
     world.pass_time(60, steps=6, sweep=True)
     before = world.kinds()
     for _ in range(2):
-        world.send(message, queue="SyncQueue")
+        world.send(message, queue="SyncQueue", by="PlaceOrderRole")
     world.settle()
     assert world.kinds() == before
     assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
@@ -156,7 +156,7 @@ def test_slot_that_cannot_be_taken_before_a_purchase_is_no_purchase(
 
 def test_word_of_a_purchase_of_nobody_is_told_and_done_with(world: World) -> None:
     said = {"order_id": "nobody", "attempt": 1, "provider_order_id": "T-1", "word": None}
-    world.send({"bought": said}, queue="SyncQueue")
+    world.send({"bought": said}, queue="SyncQueue", by="PlaceOrderRole")
     world.settle()
     assert "a purchase of no order of ours" in world.output.getvalue()
     assert world.dead_letters("SyncDeadLetterQueue") == []

@@ -113,11 +113,50 @@ def test_named_senders_bind_a_local_run_too_and_plain_http_does_not() -> None:
     assert not may_send(statements, ROBIN, allowed=True)
 
 
-@pytest.mark.parametrize("queue", ["SyncQueue", "OrderDeadLetterQueue", "SyncDeadLetterQueue"])
+@pytest.mark.parametrize("queue", ["OrderDeadLetterQueue", "SyncDeadLetterQueue"])
 def test_senders_of_orders_are_no_matter_of_other_queues(queue: str) -> None:
     [statements] = policies(queue, OrderSenders=SENDERS)
     assert [statement["Effect"] for statement in statements] == ["Deny"]
     assert may_send(statements, ROBIN, allowed=True)
+
+
+def sending(queue: str) -> list[str]:
+    """The roles whose own policies let them send to a queue."""
+    return sorted(
+        name
+        for name, properties in resolved("AWS::IAM::Role").items()
+        for policy in properties["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "sqs:SendMessage" in statement["Action"] and any(arn.endswith(f":{queue}") for arn in listed(statement))
+    )
+
+
+def listed(statement: dict[str, Any]) -> list[str]:
+    found = statement["Resource"]
+    return found if isinstance(found, list) else [found]
+
+
+def test_what_lies_on_the_sync_queue_was_sent_by_the_desk_itself() -> None:
+    """Whatever else allows it: that an order was bought, or what a provider said, is believed there."""
+    [statements] = policies("SyncQueue", OrderSenders=SENDERS)
+    for principal in (ROBIN, SHOP, ABROAD, "arn:aws:iam::123456789012:root", role("NotifyPeopleRole"), None):
+        assert not may_send(statements, principal, allowed=True)
+    ours = sending("SyncQueue")
+    assert [name for name in ours if may_send(statements, role(name), allowed=True)] == ours
+    assert not any(may_send(statements, role(name), allowed=True, tls=False) for name in ours)
+    through = [name for name in resolved("AWS::IAM::Role") if may_send(statements, role(name), allowed=True)]
+    assert sorted(through) == ours
+
+
+@pytest.mark.parametrize("folder", ["orders_api", "place_order", "sync_order"])
+def test_a_sender_is_known_by_its_roles_id_and_on_the_emulator_by_the_accounts(folder: str) -> None:
+    """GetAtt RoleId is what SQS writes in front of the colon; the emulator writes the account's id of everybody."""
+    variables = functions()[folder]["Environment"]["Variables"]
+    ids = {name: value for name, value in variables.items() if name.endswith("_ROLE_ID")}
+    assert ids
+    for name, value in ids.items():
+        logical = "".join(word.title() for word in name.removesuffix("_ID").split("_"))
+        assert value == {"Fn::If": ["OnAws", {"Fn::GetAtt": [logical, "RoleId"]}, {"Ref": "AWS::AccountId"}]}
 
 
 def test_what_is_no_list_of_arns_is_not_deployed() -> None:

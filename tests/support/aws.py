@@ -27,7 +27,7 @@ from moto.events.models import EventPattern
 from numberdesk.providers import registry
 from numberdesk.services import purchase
 from numberdesk.storage.table import Table, entry_of_item, marshal, unmarshal
-from tests.support import described, recursion
+from tests.support import described, recursion, senders
 from tests.support.aws_limits import limits_of_aws
 from tests.support.builders import START
 from tests.support.functions import LAMBDA, Function
@@ -38,7 +38,7 @@ from tests.support.simulators.callfire import CallFireSimulator
 from tests.support.simulators.clock import Clock
 from tests.support.simulators.telesign import TeleSignSimulator
 from tests.support.simulators.telnyx import TelnyxSimulator
-from tests.support.stack import REGION, create_stack, functions, order_table, resources
+from tests.support.stack import REGION, create_stack, functions, order_table, resources, role_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,6 +77,7 @@ def moto_stack(clock: Clock | None = None, **parameters: str) -> Iterator[Stack]
         mock.patch.object(moto.sqs.models, "unix_time_millis", side_effect=lambda: clock.now().timestamp() * 1000),
         mock_aws(),
         recursion.kept_by_sqs(),
+        senders.named_by_sqs(),
     ):
         yield create_stack(STACK, **parameters)
 
@@ -182,14 +183,28 @@ class World:
         """Give a queue's URL by its logical id."""
         return self.stack.outputs[f"{queue}Url"]
 
-    def send(self, body: object, *, queue: str = "OrderQueue", correlation_id: str | None = None) -> str:
-        """Put a message on a queue and give its id; a text goes as it is, anything else as JSON."""
-        attributes = {"correlation_id": {"DataType": "String", "StringValue": correlation_id}} if correlation_id else {}
-        return self.sqs.send_message(
-            QueueUrl=self.url(queue),
-            MessageBody=body if isinstance(body, str) else json.dumps(body),
-            MessageAttributes=attributes,  # type: ignore[arg-type]
-        )["MessageId"]
+    def send(
+        self,
+        body: object,
+        *,
+        queue: str = "OrderQueue",
+        correlation_id: str | None = None,
+        by: str = senders.SOMEBODY,
+        **attributes: str,
+    ) -> str:
+        """Put a message on a queue and give its id; a text goes as it is, anything else as JSON.
+
+        `by` is the sender's id as SQS says it, or the logical id of one of the stack's roles.
+        """
+        written = {**attributes, "correlation_id": correlation_id} if correlation_id else attributes
+        with senders.sending_as(f"{role_id(by)}:numberdesk" if by.endswith("Role") else by):
+            return self.sqs.send_message(
+                QueueUrl=self.url(queue),
+                MessageBody=body if isinstance(body, str) else json.dumps(body),
+                MessageAttributes={
+                    name: {"DataType": "String", "StringValue": value} for name, value in written.items()
+                },
+            )["MessageId"]
 
     def receive(self, queue: str, most: int = 10) -> list[dict[str, Any]]:
         """Receive messages that are visible now; they stay hidden for the queue's visibility time-out."""

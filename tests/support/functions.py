@@ -21,7 +21,8 @@ from numberdesk import runtime
 from numberdesk.runtime import clock as runtime_clock
 from tests.support import recursion
 from tests.support.roles import held_to_its_role
-from tests.support.stack import REGION, ROOT
+from tests.support.senders import sending_as
+from tests.support.stack import REGION, ROOT, functions, role_id
 
 if TYPE_CHECKING:
     import io
@@ -90,6 +91,7 @@ class Function:
         """
         self.name = name
         self._environment = {**LAMBDA, "AWS_LAMBDA_FUNCTION_NAME": name, **environment}
+        self._role_id = role_id(functions()[name]["Role"]["Fn::GetAtt"][0])
         self._output = output
         self._datetime = _datetime_of(clock)
         with self._lambda(), mock.patch.object(runtime_clock, "SystemClock", return_value=DeskClock(clock)):
@@ -115,6 +117,7 @@ class Function:
             mock.patch.dict(os.environ, {**self._environment, "_X_AMZN_TRACE_ID": header}, clear=True),
             redirect_stdout(self._output),
             mock.patch.object(BaseClient, "_make_api_call", held_to_its_role(self.name, _call)),
+            sending_as(f"{self._role_id}:{self._environment.get('STACK_NAME', 'numberdesk')}-{self.name}"),
             # Powertools dates what was counted, and asks the machine; single metrics have a place of their own.
             mock.patch.object(cloudwatch, "dt", SimpleNamespace(datetime=self._datetime)),
             mock.patch.object(base, "dt", SimpleNamespace(datetime=self._datetime)),

@@ -219,8 +219,18 @@ def create_stack(name: str = "numberdesk", **parameters: str) -> Stack:
 
 
 def _named_bus(value: dict[str, Any]) -> Any:
-    """Name a bus by its name: moto's Ref of one is its own Python object."""
-    return {"Fn::GetAtt": ["EventBus", "Name"]} if value == {"Ref": "EventBus"} else value
+    """Name a bus by its name: moto's Ref of one is its own Python object. And a role, which is not made, by the id that it would have."""
+    match value:
+        case {"Ref": "EventBus"}:
+            return {"Fn::GetAtt": ["EventBus", "Name"]}
+        case {"Fn::GetAtt": [str(role), "RoleId"]}:
+            return role_id(role)
+    return value
+
+
+def role_id(logical_id: str) -> str:
+    """The unique id of a role of the template, as AWS would give it one."""
+    return f"AROA{logical_id.upper()}"
 
 
 def _referred(value: Any) -> set[str]:

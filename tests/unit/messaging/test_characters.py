@@ -62,7 +62,7 @@ def test_letter_is_put_aside_whatever_is_written_on_it(url: str, odd: str) -> No
     sqs = boto3.client("sqs", region_name=REGION)
     other = sqs.create_queue(QueueName="other")["QueueUrl"]
     SqsDeadLetters(sqs, url).refuse("body", reason=f"because {odd}", order_id=odd, correlation_id=f"c{odd}")
-    letters = SqsLetters(sqs, url, other, lambda _: True)
+    letters = SqsLetters(sqs, url, other, api="AROAAPI", puts_aside="")
     [letter] = letters.peek(10)
     assert (letter.reason or "").startswith("because ")
     moved, _ = letters.redrive(None, 10, dry_run=False)

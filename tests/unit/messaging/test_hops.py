@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from numberdesk.messaging.sqs import MOST_HOPS, SqsQueue, enter_chain, leave_chain
+from numberdesk.messaging.sqs import MOST_HOPS, SqsQueue, leave, take_in_hand
 from tests.support import recursion
 
 
@@ -25,9 +25,9 @@ def hop(client: Client, attributes: dict[str, Any], *, may_drop: bool) -> dict[s
     """Handle a message with these attributes, send one meanwhile, and give that one's; none where it was not sent."""
     before = len(client.sent)
     made: Any = client
-    chain = enter_chain({name: {"stringValue": it["StringValue"]} for name, it in attributes.items()})
+    _, chain = take_in_hand({name: {"stringValue": it["StringValue"]} for name, it in attributes.items()}, "", ())
     SqsQueue(made, "queue").send({"wake": {}}, delay=timedelta(seconds=1), may_drop=may_drop)
-    leave_chain(chain)
+    leave(chain)
     sent = client.sent[before:]
     return sent[0]["MessageAttributes"] if sent else None
 

@@ -7,12 +7,12 @@ from typing import Any, cast
 
 import pytest
 
-from numberdesk.messaging.sqs import SqsLetters, is_role_session
+from numberdesk.messaging.sqs import SqsLetters
 from tests.support.aws_errors import BROKEN, told
 
 
-def is_of_api(sender_id: str) -> bool:
-    return is_role_session(sender_id, "desk-orders_api")
+def letters(queues: Queues) -> SqsLetters:
+    return SqsLetters(cast("Any", queues), "dead", "source", api="AROAAPI", puts_aside="AROAPLACER")
 
 
 class Queues:
@@ -23,8 +23,9 @@ class Queues:
         self.lying: dict[str, bool] = {}
         """By id, and whether it is hidden."""
         self.sent = 0
-        self.attributes: list[set[str]] = []
-        self.sender = "AROAEXAMPLE:desk-orders_api"
+        self.attributes: list[dict[str, str]] = []
+        self.sender = "AROAAPI:desk-orders_api"
+        self.told: str | None = None
         for _ in range(letters):
             self._lay()
 
@@ -43,7 +44,8 @@ class Queues:
                     "Attributes": {"SentTimestamp": "0", "SenderId": self.sender},
                     "MessageAttributes": {
                         written: {"StringValue": "x"} for written in ("correlation_id", "submitted_by", "reason")
-                    },
+                    }
+                    | ({"sender": {"StringValue": self.told}} if self.told else {}),
                 }
                 for name in seen
             ]
@@ -51,7 +53,7 @@ class Queues:
 
     def send_message(self, *, MessageAttributes: dict[str, Any], **_: Any) -> None:  # noqa: N803
         self.sent += 1
-        self.attributes.append(set(MessageAttributes))
+        self.attributes.append({name: it["StringValue"] for name, it in MessageAttributes.items()})
         self._lay()
 
     def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> None:  # noqa: N803 - SQS's own words
@@ -63,44 +65,55 @@ class Queues:
 
 def test_a_letter_that_comes_back_is_not_sent_again() -> None:
     queues = Queues(12)
-    moved, more = SqsLetters(cast("Any", queues), "dead", "source", is_of_api).redrive(None, 100, dry_run=False)
+    moved, more = letters(queues).redrive(None, 100, dry_run=False)
     assert (len(moved), more, queues.sent) == (12, False, 12)
     assert len(queues.lying) == 12
 
 
 def test_no_more_than_asked_for_go_and_the_rest_is_seen_again() -> None:
     queues = Queues(25)
-    moved, more = SqsLetters(cast("Any", queues), "dead", "source", is_of_api).redrive(None, 15, dry_run=False)
+    moved, more = letters(queues).redrive(None, 15, dry_run=False)
     assert (len(moved), more, queues.sent) == (15, True, 15)
     assert not any(queues.lying.values())
 
 
 def test_a_dry_run_moves_nothing() -> None:
     queues = Queues(3)
-    moved, more = SqsLetters(cast("Any", queues), "dead", "source", is_of_api).redrive(
-        frozenset({"1", "9"}), 100, dry_run=True
-    )
+    moved, more = letters(queues).redrive(frozenset({"1", "9"}), 100, dry_run=True)
     assert ([letter.message_id for letter in moved], more, queues.sent) == (["1"], False, 0)
     assert not any(queues.lying.values())
 
 
 @pytest.mark.parametrize(
-    ("sender", "believed"),
+    ("sender", "told", "first"),
     [
-        ("AROAEXAMPLE:desk-orders_api", True),
-        ("AROAEXAMPLE:desk-orders_api-2", False),
-        ("AROAEXAMPLE:another-orders_api", False),
-        ("AROAEXAMPLE", False),
-        ("AIDAEXAMPLE:desk-orders_api", False),
-        ("desk-orders_api", False),
-        ("", False),
+        ("AROAAPI:desk-orders_api", None, "AROAAPI"),
+        ("AROAAPI:whatever", None, "AROAAPI"),
+        # A session's name is what its user chose.
+        ("AROAOTHER:desk-orders_api", None, "AROAOTHER"),
+        ("AROAOTHER:AROAAPI", None, "AROAOTHER"),
+        ("AROAAPI2:desk-orders_api", None, "AROAAPI2"),
+        ("AIDAEXAMPLE", None, "AIDAEXAMPLE"),
+        ("", None, ""),
+        # What a sender writes of another one is believed of those who put messages aside and back.
+        ("AIDAEXAMPLE", "AROAAPI", "AIDAEXAMPLE"),
+        ("AROAOTHER:x", "AROAAPI:x", "AROAOTHER"),
+        ("AROAPLACER:desk-place_order", "AROAAPI", "AROAAPI"),
+        ("AROAPLACER:desk-place_order", "AIDAEXAMPLE", "AIDAEXAMPLE"),
+        ("AROAAPI:desk-orders_api", "AIDAEXAMPLE", "AIDAEXAMPLE"),
+        ("AROAPLACER:desk-place_order", None, "AROAPLACER"),
     ],
 )
-def test_only_a_letter_that_the_api_sent_says_who_submitted_it(sender: str, believed: bool) -> None:
+def test_a_letter_goes_back_as_its_first_senders_and_only_the_apis_says_who_submitted_it(
+    sender: str, told: str | None, first: str
+) -> None:
     queues = Queues(1)
-    queues.sender = sender
-    SqsLetters(cast("Any", queues), "dead", "source", is_of_api).redrive(None, 1, dry_run=False)
-    assert queues.attributes == [{"correlation_id", "submitted_by"} if believed else {"correlation_id"}]
+    queues.sender, queues.told = sender, told
+    letters(queues).redrive(None, 1, dry_run=False)
+    [written] = queues.attributes
+    assert written.get("sender", "") == first
+    assert ("submitted_by" in written) is (first == "AROAAPI")
+    assert "reason" not in written
 
 
 @pytest.mark.parametrize("error", [told("ServiceUnavailable", 503), BROKEN["closed"]], ids=str)
@@ -113,6 +126,5 @@ def test_letter_that_was_sent_and_cannot_be_deleted_counts_as_sent(
         raise error
 
     monkeypatch.setattr(queues, "delete_message", fail)
-    letters = SqsLetters(cast("Any", queues), "dead", "source", is_of_api)
-    moved, _ = letters.redrive(None, 3, dry_run=False)
+    moved, _ = letters(queues).redrive(None, 3, dry_run=False)
     assert (len(moved), queues.sent) == (3, 3)

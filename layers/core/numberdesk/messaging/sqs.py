@@ -6,6 +6,7 @@ import json
 import math
 import re
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from numberdesk.services import aws_errors
 from numberdesk.services.ports import Letter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from contextvars import Token
 
     from types_boto3_sqs import SQSClient
@@ -24,8 +25,6 @@ MOST_HOPS = 8
 """Messages in a chain: one is handled, the next is sent meanwhile, and so on. Lambda counts, too, by a header that boto3 carries, and
 moves the message that would start a function "approximately" the 17th time to the dead-letter queue: half of that is safe, also
 where a chain goes to and fro between two functions."""
-_hops: ContextVar[int | None] = ContextVar("hops", default=None)
-"""Where in its chain the message is that is being handled: 0 for its first. None where none is handled."""
 _LONGEST_DELAY = timedelta(minutes=15)
 _LONGEST_REASON = 1024
 """Bytes."""
@@ -57,24 +56,63 @@ def _attributes(**values: str | None) -> dict[str, MessageAttributeValueTypeDef]
     }
 
 
-def is_role_session(sender_id: str, name: str) -> bool:
-    """Whether a sender is a role's session of this name: `<role id>:<session>`. Lambda names a function's sessions after it."""
-    role_id, _, session = sender_id.partition(":")
-    return role_id.startswith("AROA") and session == name
+def role_id(sender_id: str) -> str:
+    """Give the unique id of the role whose session a sender is (`<role id>:<session>`); of any other sender its own id.
+
+    SQS writes the sender's id, and nobody but AWS gives out role ids. A session's name proves nothing: whoever assumes a role
+    chooses it.
+    """
+    return sender_id.partition(":")[0]
 
 
-def enter_chain(attributes: Mapping[str, Mapping[str, object]]) -> Token[int | None]:
+def first_sender(sender_id: str, told: str | None, vouching: Collection[str]) -> str:
+    """Give the role id (or own id) of whoever sent a message first.
+
+    Args:
+        sender_id: who sent it, as SQS says.
+        told: its attribute `sender`. Whoever may send to a queue can write any attribute.
+        vouching: ids of the roles that send messages of others again: theirs alone is believed.
+    """
+    sender = role_id(sender_id)
+    return role_id(told) if told and sender in vouching else sender
+
+
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """What is known of a message that is being handled, beside its body."""
+
+    hops: int
+    """Where in its chain it is: 0 for its first."""
+    sender: str
+    """Who sent it first (see `first_sender`)."""
+    submitted_by: str | None
+    """For whom, as the sender says."""
+
+
+_in_hand: ContextVar[InHand | None] = ContextVar("in_hand", default=None)
+
+
+def take_in_hand(
+    attributes: Mapping[str, Mapping[str, object]], sender_id: str, vouching: Collection[str]
+) -> tuple[InHand, Token[InHand | None]]:
     """Begin to handle a message with these attributes (as Lambda gives them): what is sent meanwhile is one hop further.
 
-    Whoever may send to a queue can write any attribute. A false count takes nothing but precision, from the sender's own order.
+    What is put aside meanwhile keeps who sent it first, and for whom. A false count of hops takes nothing but precision, from the
+    sender's own order.
     """
-    told = str(attributes.get("hops", {}).get("stringValue", ""))
-    return _hops.set(int(told[:3]) if told.isascii() and told.isdigit() else 0)
+    written = {name: str(value.get("stringValue") or "") for name, value in attributes.items()}
+    hops = written.get("hops", "")
+    hand = InHand(
+        hops=int(hops[:3]) if hops.isascii() and hops.isdigit() else 0,
+        sender=first_sender(sender_id, written.get("sender"), vouching),
+        submitted_by=written.get("submitted_by") or None,
+    )
+    return hand, _in_hand.set(hand)
 
 
-def leave_chain(token: Token[int | None]) -> None:
+def leave(token: Token[InHand | None]) -> None:
     """End handling it."""
-    _hops.reset(token)
+    _in_hand.reset(token)
 
 
 class SqsQueue:
@@ -94,8 +132,8 @@ class SqsQueue:
         may_drop: bool = False,
     ) -> None:
         """Put a new message on the queue. The delay is rounded up to whole seconds, which is what SQS knows."""
-        before = _hops.get()
-        hops = 0 if before is None else before + 1
+        before = _in_hand.get()
+        hops = 0 if before is None else before.hops + 1
         if may_drop and hops > MOST_HOPS:
             return
         seconds = math.ceil(max(min(delay or timedelta(0), _LONGEST_DELAY), timedelta(0)).total_seconds())
@@ -132,13 +170,18 @@ class SqsDeadLetters:
         self._url = url
 
     def refuse(self, body: str, *, reason: str, order_id: str | None, correlation_id: str) -> None:
-        """Put a message aside as it came, with the reason as an attribute."""
+        """Put a message aside as it came, with the reason as an attribute, and with who sent the one in hand first."""
+        hand = _in_hand.get()
         self._client.send_message(
             QueueUrl=self._url,
             # It came by a queue, and so one takes it.
             MessageBody=body,
             MessageAttributes=_attributes(
-                reason=cut(reason, _LONGEST_REASON), correlation_id=correlation_id, order_id=order_id
+                reason=cut(reason, _LONGEST_REASON),
+                correlation_id=correlation_id,
+                order_id=order_id,
+                sender=hand.sender if hand else None,
+                submitted_by=hand.submitted_by if hand else None,
             ),
         )
 
@@ -146,15 +189,16 @@ class SqsDeadLetters:
 class SqsLetters:
     """Reads a dead-letter queue (`services.ports.Letters`)."""
 
-    def __init__(self, client: SQSClient, url: str, source_url: str, is_of_api: Callable[[str], bool]) -> None:
+    def __init__(self, client: SQSClient, url: str, source_url: str, *, api: str, puts_aside: str) -> None:
         """Use this client, this dead-letter queue, and the queue that its letters came from.
 
-        `is_of_api` tells by a sender id whether the API sent a letter: only then does it say who submitted it.
+        `api` and `puts_aside` are the ids of the roles of the API, which sends letters back, and of the function that puts them aside.
         """
         self._client = client
         self._url = url
         self._source_url = source_url
-        self._is_of_api = is_of_api
+        self._api = api
+        self._vouching = frozenset({api, puts_aside})
 
     def count(self) -> int:
         """Ask the queue: its counts are approximate."""
@@ -220,12 +264,14 @@ class SqsLetters:
         return True
 
     def _send_back(self, message: MessageTypeDef) -> None:
-        # The correlation id goes on with it, and who submitted it; why it was put aside does not. It is sent by the API now,
-        # which vouches for who submitted it.
+        # It is sent by the API now, which vouches for who sent it first: a message that anybody could write is not the API's own
+        # for having been put aside. Why it was put aside does not go with it.
         attributes = message.get("MessageAttributes", {})
-        by_api = self._is_of_api(message["Attributes"].get("SenderId", ""))
-        going = ("correlation_id", "submitted_by") if by_api else ("correlation_id",)
-        kept = {name: attributes[name].get("StringValue") for name in going if name in attributes}
+        sender = first_sender(
+            message["Attributes"].get("SenderId", ""), attributes.get("sender", {}).get("StringValue"), self._vouching
+        )
+        going = ("correlation_id", "submitted_by") if sender == self._api else ("correlation_id",)
+        kept = {name: attributes[name].get("StringValue") for name in going if name in attributes} | {"sender": sender}
         self._client.send_message(
             QueueUrl=self._source_url, MessageBody=message["Body"], MessageAttributes=_attributes(**kept)
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from numberdesk.messaging.events import EventBus
 from numberdesk.messaging.sns import SnsTopic
-from numberdesk.messaging.sqs import SqsDeadLetters, SqsQueue, SqsReceived, is_role_session
+from numberdesk.messaging.sqs import SqsDeadLetters, SqsQueue, SqsReceived
 from numberdesk.runtime import aws, invocation
 from numberdesk.runtime.clock import SystemClock
 from numberdesk.runtime.failures import Failures
@@ -19,7 +19,7 @@ from numberdesk.storage.marker import Marker
 from numberdesk.storage.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     from numberdesk.api.app import Api
     from numberdesk.domain.clock import Clock
@@ -34,13 +34,15 @@ if TYPE_CHECKING:
 def order_failures() -> Failures:
     """Build what holds order messages in hand, and puts those aside that failed too often."""
     sqs = aws.sqs()
-    return Failures(SqsDeadLetters(sqs, env("ORDER_DEAD_LETTER_QUEUE_URL")), SqsReceived(sqs, env("ORDER_QUEUE_URL")))
+    dead_letters = SqsDeadLetters(sqs, env("ORDER_DEAD_LETTER_QUEUE_URL"))
+    return Failures(dead_letters, SqsReceived(sqs, env("ORDER_QUEUE_URL")), {env("ORDERS_API_ROLE_ID")})
 
 
 def sync_failures() -> Failures:
     """Build what holds sync messages in hand, and puts those aside that failed too often."""
     sqs = aws.sqs()
-    return Failures(SqsDeadLetters(sqs, env("SYNC_DEAD_LETTER_QUEUE_URL")), SqsReceived(sqs, env("SYNC_QUEUE_URL")))
+    dead_letters = SqsDeadLetters(sqs, env("SYNC_DEAD_LETTER_QUEUE_URL"))
+    return Failures(dead_letters, SqsReceived(sqs, env("SYNC_QUEUE_URL")), {env("ORDERS_API_ROLE_ID")})
 
 
 def people_failures() -> Failures:
@@ -50,11 +52,18 @@ def people_failures() -> Failures:
     return Failures(dead_letters, SqsReceived(sqs, env("PEOPLE_QUEUE_URL")))
 
 
-def senders() -> Callable[[str], bool]:
-    """Build what tells by a message's sender id whether orders_api sent it."""
-    # The local AWS gives every message the account's id as its sender.
-    name, local = f"{env('STACK_NAME')}-orders_api", is_true("LOCAL_RUN")
-    return lambda sender_id: local or is_role_session(sender_id, name)
+def api_role() -> str:
+    """Give the unique id of orders_api's role: by it a sender is known."""
+    return env("ORDERS_API_ROLE_ID")
+
+
+def sync_senders() -> Mapping[str, frozenset[str]]:
+    """Say whose word counts on SyncQueue, by what a message says: ids of roles. A wake is believed of anybody: it proves itself."""
+    return {
+        "bought": frozenset({env("PLACE_ORDER_ROLE_ID")}),
+        # What was kept is taken in once more by the API.
+        "event": frozenset({env("RECEIVE_WEBHOOK_ROLE_ID"), env("ORDERS_API_ROLE_ID")}),
+    }
 
 
 _LONGEST_READ = timedelta(seconds=8)
@@ -160,8 +169,20 @@ def desk_api() -> Api:
     files = Bucket(aws.s3(), env("FILES_BUCKET"))
     uploads = Uploads(store, files, desk.clock, int(env("MOST_FILE_BYTES")))
     letters = {
-        "orders": SqsLetters(sqs, env("ORDER_DEAD_LETTER_QUEUE_URL"), env("ORDER_QUEUE_URL"), senders()),
-        "sync": SqsLetters(sqs, env("SYNC_DEAD_LETTER_QUEUE_URL"), env("SYNC_QUEUE_URL"), senders()),
+        "orders": SqsLetters(
+            sqs,
+            env("ORDER_DEAD_LETTER_QUEUE_URL"),
+            env("ORDER_QUEUE_URL"),
+            api=env("ORDERS_API_ROLE_ID"),
+            puts_aside=env("PLACE_ORDER_ROLE_ID"),
+        ),
+        "sync": SqsLetters(
+            sqs,
+            env("SYNC_DEAD_LETTER_QUEUE_URL"),
+            env("SYNC_QUEUE_URL"),
+            api=env("ORDERS_API_ROLE_ID"),
+            puts_aside=env("SYNC_ORDER_ROLE_ID"),
+        ),
     }
     services = Services(
         clerk=Clerk(desk, uploads),

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from numberdesk.messaging.sqs import enter_chain, leave_chain
+from numberdesk.messaging.sqs import leave, take_in_hand
 from numberdesk.runtime import invocation
 from numberdesk.runtime.observe import PowertoolsMeter, logger
 from numberdesk.services.desk import what_broke
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from types import TracebackType
 
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+    from numberdesk.messaging.sqs import InHand
     from numberdesk.services.ports import DeadLetters, Received
 
 MOST_RECEIVES = 5
@@ -32,33 +34,51 @@ class Failures:
     the poller holds, and nobody has in hand yet, keeps the queue's own visibility time-out, six times as long.
     """
 
-    def __init__(self, dead_letters: DeadLetters, received: Received) -> None:
-        """Use this dead-letter queue, and this queue."""
+    def __init__(self, dead_letters: DeadLetters, received: Received, vouching: Collection[str] = ()) -> None:
+        """Use this dead-letter queue, and this queue. `vouching`: ids of the roles that send messages of others again."""
         self._dead_letters = dead_letters
         self._received = received
+        self._vouching = vouching
 
     def of(self, record: SQSRecord) -> _Handling:
-        """Watch the handling of one message."""
-        return _Handling(self._dead_letters, self._received, record)
+        """Watch the handling of one message; `with` gives what is known of it beside its body."""
+        return _Handling(self._dead_letters, self._received, record, self._vouching)
+
+    def refuse(self, record: SQSRecord, reason: str) -> None:
+        """Put a message in hand aside at once: it would be refused again."""
+        logger.warning("message refused", extra={"reason": reason})
+        PowertoolsMeter().count("MessagesFailed")
+        self._dead_letters.refuse(record.body, reason=reason, order_id=None, correlation_id=record.message_id)
 
 
 class _Handling:
-    def __init__(self, dead_letters: DeadLetters, received: Received, record: SQSRecord) -> None:
+    def __init__(
+        self, dead_letters: DeadLetters, received: Received, record: SQSRecord, vouching: Collection[str]
+    ) -> None:
         self._dead_letters = dead_letters
         self._received = received
         self._record = record
+        self._vouching = vouching
 
-    def __enter__(self) -> Self:
-        self._chain = enter_chain(self._record.raw_event.get("messageAttributes", {}))
+    def __enter__(self) -> InHand:
+        hand, self._token = take_in_hand(
+            self._record.raw_event.get("messageAttributes", {}),
+            self._record.attributes.sender_id or "",
+            self._vouching,
+        )
         self._hide(invocation.left() + MARGIN)
-        return self
+        return hand
 
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> bool:
-        leave_chain(self._chain)
-        if not isinstance(error, Exception):
-            return False
+        try:
+            return isinstance(error, Exception) and self._failed(error)
+        finally:
+            leave(self._token)
+
+    def _failed(self, error: Exception) -> bool:
+        """Let it come again, or put it aside; says whether it is done with."""
         # Without its text, which may quote what was handled; and the batch processor would say nothing at all.
         broke = what_broke(error)
         logger.error("message failed", extra=broke)

@@ -48,6 +48,11 @@ SIMULATED: dict[str, dict[str, float]] = {
 }
 """How fast the simulators' providers work."""
 
+UNBOUNDED = dict.fromkeys(
+    ("per_order", "per_account", "per_hour", "deadlines_per_order", "deadlines_per_account", "deadlines_per_hour"),
+    10000,
+)
+"""Bounds on messages to people that nothing reaches."""
 WINDOW = 1
 """Seconds for which messages to people are gathered, as short as it may be."""
 
@@ -84,6 +89,8 @@ class World:
             "SpendingLimits": json.dumps(LIMITS),
             "ListedMetadataKey": LISTED_METADATA_KEY,
             "NotificationWindowSeconds": str(WINDOW),
+            # All stories are one hour's, and each is to be told.
+            "MessageBounds": json.dumps(UNBOUNDED),
         }
         self.stack = LocalStack(self.keys.parameters() | parameters, home=home, template=template)
 

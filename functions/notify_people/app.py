@@ -1,6 +1,7 @@
 """Notify people: SQS PeopleQueue (the bus's events for people) -> their topic, those of one kind as one message.
 
-Gets SQS events, gathered for some seconds; answers with partial batch failures.
+Gets SQS events, gathered for some seconds, and answers with partial batch failures; any other event is the schedule's tick, which
+sums up what was too much.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ failures = build.people_failures()
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Tell what a batch says, then settle its messages one by one."""
     invocation.began(context)
+    if "Records" not in event:
+        notifier.sum_up()
+        return {"batchItemFailures": []}
     untold = notifier.tell(
         {record["messageId"]: record["body"] for record in event["Records"]},
         time_left=invocation.left,

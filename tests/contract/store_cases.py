@@ -16,6 +16,7 @@ from numberdesk.domain import errands, gate, lists
 from numberdesk.domain.costs import Limits, Spent
 from numberdesk.domain.gate import Gate
 from numberdesk.domain.ledger import MOST_ENTRIES, Entry
+from numberdesk.domain.notices import HeldBack
 from numberdesk.domain.order import Asset, Attempt, Change, Deadline, Reservation
 from numberdesk.domain.profile import Profile, ProfileKey, Upload
 from numberdesk.domain.request import NumbersItem
@@ -1310,3 +1311,29 @@ class StoreContract:
             store.take_slot("telnyx", "default", START, 0 * SECOND, 3 * SECOND)
         assert busy.value.retry_after == 30 * SECOND
         assert store.take_slot("telnyx", "default", START + 30 * SECOND, SECOND, 3 * SECOND) == 0 * SECOND
+
+    # Messages to people
+
+    def test_messages_are_counted_to_their_most_each_by_itself(self, store: Store) -> None:
+        taken = [store.count_message("usual/order/order-1", START, 2) for _ in range(4)]
+        assert taken == [True, True, False, False]
+        assert store.count_message("usual/order/order-2", START, 2)
+        assert store.count_message("usual/order/order-1", START + timedelta(hours=1), 2)
+        assert store.count_message("usual/order/order-1", START, 3), "what was refused was not counted"
+        assert store.count_message("x" * 2000, START, 1)
+
+    def test_what_is_left_to_a_sum_is_read_when_it_is_due_and_dropped(self, store: Store) -> None:
+        def held(name: str, minutes: int) -> HeldBack:
+            due = START + timedelta(minutes=minutes)
+            return HeldBack(id=name, due=due, title="Order held", about="order-1", noun="order", deadline="")
+
+        many = [held(f"{number:03}", 10) for number in range(60)]
+        store.hold_back([held("a", 60), *many])
+        store.hold_back([held("a", 60), held("a", 60), held("b", 0)])
+        assert store.held_back(START, 10) == [held("b", 0)]
+        assert store.held_back(START + timedelta(minutes=10), 100) == [held("b", 0), *many]
+        assert store.held_back(START + timedelta(minutes=60), 5) == [held("b", 0), *many[:4]]
+        store.drop_held_back([held("b", 0), *many, held("gone", 0)])
+        assert store.held_back(START + timedelta(minutes=60), 100) == [held("a", 60)]
+        store.hold_back([])
+        store.drop_held_back([])

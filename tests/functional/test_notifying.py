@@ -14,10 +14,14 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from numberdesk.domain.notices import Bounds
 from numberdesk.domain.words import EVENTS
 from numberdesk.services.notify import PAUSE
+from numberdesk.storage.table import Table
 from tests.support.alarms import alarms
+from tests.support.aws_errors import told as told_by_aws
 from tests.support.builders import START, body
+from tests.support.hooks import once
 from tests.support.mailbox import Mail
 
 if TYPE_CHECKING:
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from tests.support.aws import World
 
 SECOND = timedelta(seconds=1)
+URGENT = ("DeadlineApproaching", "DeadlineMissed")
 URL = "https://sns.eu-central-1.amazonaws.com"
 
 
@@ -153,7 +158,7 @@ def test_whatever_happens_at_once_no_subscription_is_suspended(world: World) -> 
     for batch in range(5):
         tell(world, *(event(batch * 1000 + number, kind) for kind in EVENTS for number in range(3)))
     mails = told(world)
-    assert len(mails) == 5 * len(EVENTS)
+    assert len(mails) == 5 * (len(URGENT) + Bounds().per_order)
     # Two at a time may run (`test_what_goes_out_to_people_goes_out_slowly`), and alarms come beside them.
     assert most_a_second(mails) == SECOND / PAUSE == 2
     assert world.mailbox.address.confirmed
@@ -169,6 +174,99 @@ def test_the_topic_suspends_whoever_gets_more_than_ten_a_second(world: World) ->
     assert told(world) == []
     world.function("wake_orders")({})
     assert counted(world) == [0]
+
+
+# No more in an hour than was said
+
+
+def flood(world: World, batches: int) -> None:
+    for number in range(batches):
+        tell(world, event(number, "ErrandRefused", order_id="noisy"))
+        world.clock.advance(20)
+
+
+def test_an_order_that_floods_is_summed_up_when_the_hour_is_over(world: World) -> None:
+    flood(world, 40)
+    assert len(told(world)) == Bounds().per_order
+    assert world.peek_raw("PeopleQueue") == []
+    world.function("notify_people")({})
+    assert told(world) == []
+    world.clock.advance(3600)
+    for _ in range(3):
+        world.function("notify_people")({})
+        world.clock.advance(300)
+    [mail] = told(world)
+    assert mail.subject == "Summed up: 30 messages"
+    assert "Errand refused: 30 messages, 1 order: noisy" in mail.text
+    assert not [item for item in world.everything() if item["pk"] == "PEOPLE#HELD"]
+
+
+def test_another_order_is_told_beside_a_flood_and_so_is_a_reminder_of_the_same(world: World) -> None:
+    flood(world, 40)
+    told(world)
+    tell(world, event(1, "OrderFailed"), event(2, "DeadlineApproaching", order_id="noisy", data={"deadline": "2026"}))
+    assert [mail.subject for mail in told(world)] == ["Deadline approaching: noisy", "Order failed: order-1"]
+
+
+def test_what_is_too_much_of_reminders_is_told_within_five_minutes(world: World) -> None:
+    for number in range(25):
+        tell(world, event(number, "DeadlineApproaching", order_id="noisy", data={"deadline": "2026"}))
+    assert len(told(world)) == Bounds().deadlines_per_order
+    world.function("notify_people")({})
+    [mail] = told(world)
+    assert mail.subject == "Summed up: 5 messages, 5 of deadlines"
+
+
+def test_two_ticks_at_once_are_one_sum(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    flood(world, 12)
+    world.clock.advance(3600)
+    told(world)
+    function = world.function("notify_people")
+    once(monkeypatch, Table, "drop_held_back", lambda *_: world.cold("notify_people")({}))
+    function({})
+    assert len(told(world)) == 1
+
+
+def test_a_sum_that_sns_does_not_take_is_told_by_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    flood(world, 12)
+    world.clock.advance(3600)
+    told(world)
+    with monkeypatch.context() as patched:
+        refuse(world, patched, FAILURES[0], lambda _: True)
+        with pytest.raises(ClientError):
+            world.function("notify_people")({})
+    world.clock.advance(300)
+    world.function("notify_people")({})
+    assert [mail.subject for mail in told(world)] == ["Summed up: 2 messages"]
+
+
+@pytest.mark.parametrize("error", [told_by_aws("ThrottlingException"), told_by_aws("AccessDeniedException")], ids=str)
+def test_a_table_that_does_not_answer_keeps_nothing_from_people(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    calls = 0
+
+    def fail(**_: Any) -> None:
+        nonlocal calls
+        calls += 1
+        raise error
+
+    monkeypatch.setitem(vars(world.function("notify_people").module.notifier.store._client), "update_item", fail)
+    flood(world, 15)
+    assert len(told(world)) == 15
+    assert calls == 15, "a batch asks once, and goes on"
+
+
+def test_a_message_that_comes_again_is_counted_for_its_hour_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        refuse(world, patched, FAILURES[0], lambda _: True)
+        tell(world, event(1, order_id="noisy"))
+    counts = [item for item in world.everything() if item["sk"].startswith("COUNT#")]
+    assert {item["told"] for item in counts} == {1}
+    assert {item["expires_at"] for item in counts} == {int(START.timestamp()) + 2 * 3600}
+    world.clock.advance(721)
+    world.notify()
+    assert [mail.subject for mail in told(world)] == ["Order held: noisy"]
 
 
 # Nothing is lost

@@ -433,6 +433,7 @@ def test_two_stacks_fit_into_one_account() -> None:
 def test_every_schedule_has_a_dead_letter_queue_that_its_role_may_write_to() -> None:
     schedules = resources("AWS::Scheduler::Schedule")
     assert {s["Properties"]["Target"]["Arn"]["Fn::GetAtt"][0] for s in schedules.values()} == {
+        "NotifyPeopleFunction",
         "PublishChangesFunction",
         "TakeInventoryFunction",
         "WakeOrdersFunction",

@@ -18,7 +18,7 @@ import boto3
 from local.address import paragraphs
 from local.records import Item, Records
 from local.stage import Answer, Call
-from local.world import LIMITS, LISTED_METADATA_KEY, SIMULATED, TELESIGN_RESALE, TIMINGS, WINDOW
+from local.world import LIMITS, LISTED_METADATA_KEY, SIMULATED, TELESIGN_RESALE, TIMINGS, UNBOUNDED, WINDOW
 from tests.support.aws import ALICE, SECRETS, TOKEN, World, proxy_event, world
 from tests.support.builders import SCOPE
 from tests.support.simulators.base import plain
@@ -193,5 +193,6 @@ def moto_stage(*, live: bool) -> Iterator[MotoStage]:
         SpendingLimits=json.dumps(LIMITS),
         ListedMetadataKey=LISTED_METADATA_KEY,
         NotificationWindowSeconds=str(WINDOW),
+        MessageBounds=json.dumps(UNBOUNDED),
     ) as made:
         yield MotoStage(made, live=live)

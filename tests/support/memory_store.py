@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.costs import Limits
     from numberdesk.domain.ledger import Entry
+    from numberdesk.domain.notices import HeldBack
     from numberdesk.domain.order import Order
     from numberdesk.domain.profile import Profile, ProfileKey, Upload
     from numberdesk.domain.request import OrderMessage
@@ -81,6 +82,8 @@ class MemoryStore:
         self.held: dict[tuple[str, str], dict[tuple[str, str], datetime]] = {}
         """Since when what is held, by account: by value and order."""
         self.inventories: dict[tuple[str, str], Inventory] = {}
+        self.counts: dict[tuple[str, datetime], int] = {}
+        self.left_to_a_sum: dict[tuple[datetime, str], HeldBack] = {}
         self.busy: dict[tuple[str, str], datetime] = {}
         """Until when an account is being compared."""
 
@@ -465,6 +468,23 @@ class MemoryStore:
 
     def push_slot(self, provider: str, account: str, until: datetime) -> None:
         self.slots[provider, account] = max(self.slots.get((provider, account), until), until)
+
+    def count_message(self, whom: str, since: datetime, most: int) -> bool:
+        told = self.counts.get((whom, since), 0)
+        if told >= most:
+            return False
+        self.counts[whom, since] = told + 1
+        return True
+
+    def hold_back(self, held: Sequence[HeldBack]) -> None:
+        self.left_to_a_sum |= {(it.due, it.id): it for it in held}
+
+    def held_back(self, now: datetime, limit: int) -> list[HeldBack]:
+        return [self.left_to_a_sum[key] for key in sorted(self.left_to_a_sum) if key[0] <= now][:limit]
+
+    def drop_held_back(self, held: Sequence[HeldBack]) -> None:
+        for it in held:
+            self.left_to_a_sum.pop((it.due, it.id), None)
 
     def unpublished(self, before: datetime, limit: int) -> list[Unpublished]:
         rows = [Unpublished(key, self.entries[key]) for key in self.marked if self.entries[key].at < before]

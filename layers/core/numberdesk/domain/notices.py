@@ -1,5 +1,8 @@
 """Messages to people: those of one kind that come within a short time are one, which names all. Pure.
 
+How many there may be in an hour is bounded, for an order, an account and in all. What is beyond is told in a sum: what kinds, how
+many, of which orders. Reminders and missed deadlines have bounds of their own: whatever else there is to tell takes nothing from them.
+
 An e-mail subscription to an SNS topic takes ten messages a second; one more, and SNS suspends it (Amazon SNS Developer Guide, "Amazon
 SNS email subscription setup and management"). Nothing is left out of a bundle: each event's own paragraph is in it.
 """
@@ -7,7 +10,10 @@ SNS email subscription setup and management"). Nothing is left out of a bundle: 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from numberdesk.domain.messages import count
 from numberdesk.domain.model import Instant, Record
@@ -17,14 +23,55 @@ from numberdesk.domain.words import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
 MOST_BYTES = 200_000
 """Of one message. SNS takes 262,144 (Publish, Message)."""
+HOUR = timedelta(hours=1)
+SUM_EVERY = timedelta(minutes=5)
+"""A sum goes out at most once in this time. What was left out of reminders waits no longer for it."""
 _MOST_SUBJECT = 99
 _MOST_NAME = 300
+_LONGEST_ID = 256
+_MOST_NAMED = 10
+"""Orders of a kind that a sum names."""
 _URGENT = (ChangeKind.DEADLINE_MISSED, ChangeKind.DEADLINE_APPROACHING)
 """They go out first, and those whose deadline is nearest stand first."""
 _CUT = "\N{HORIZONTAL ELLIPSIS} The rest is too long for a message; the event on the bus and the ledger have it."
+
+
+Most = Annotated[int, Field(ge=1)]
+
+
+class Bounds(Record):
+    """The most messages of an hour (UTC) that may be about one order, about one account's orders, and be sent at all."""
+
+    per_order: Most = 10
+    per_account: Most = 60
+    per_hour: Most = 100
+    deadlines_per_order: Most = 20
+    """Messages with reminders and missed deadlines are counted by themselves."""
+    deadlines_per_account: Most = 120
+    deadlines_per_hour: Most = 200
+
+    def of(self, *, urgent: bool) -> tuple[int, int, int]:
+        """Give those of an order, an account and all."""
+        if urgent:
+            return self.deadlines_per_order, self.deadlines_per_account, self.deadlines_per_hour
+        return self.per_order, self.per_account, self.per_hour
+
+
+class HeldBack(Record):
+    """An event that was not told by itself, as far as a sum needs it."""
+
+    id: str
+    due: Instant
+    """When the sum may go out that tells it."""
+    title: str
+    about: str
+    noun: str
+    deadline: str = ""
+    """Of a reminder or a missed deadline."""
 
 
 class Notice(Record):
@@ -39,9 +86,16 @@ class Notice(Record):
     """The order; else the account; empty where it is about all of numberdesk."""
     noun: str
     """What `about` names."""
+    account: str = ""
+    """`provider/account`; empty where it is about all of numberdesk."""
     at: Instant
     deadline: str = ""
     text: str
+
+    @property
+    def urgent(self) -> bool:
+        """Whether it is about a deadline that is near, or was missed."""
+        return self.kind in _URGENT
 
     @property
     def title(self) -> str:
@@ -68,7 +122,8 @@ def read(text: str) -> Notice:
     match read_json(text):
         case {"detail-type": str(kind), "detail": {"data": dict(data), "message": str(told), **detail}}:
             order_id, account = detail.get("order_id"), detail.get("account")
-            named = order_id or (f"{detail.get('provider')}/{account}" if account else "")
+            owner = f"{detail.get('provider')}/{account}" if account else ""
+            named = order_id or owner
             notice = Notice.model_validate(
                 {
                     "id": detail.get("id"),
@@ -76,6 +131,7 @@ def read(text: str) -> Notice:
                     "part": data.get("hold", ""),
                     "about": _plain(str(named)),
                     "noun": "order" if order_id else "account",
+                    "account": _plain(owner),
                     "at": detail.get("at"),
                     "deadline": data.get("deadline") or "",
                     "text": paragraph(told, 10 * MOST_BYTES),
@@ -90,7 +146,7 @@ def mails(notices: Sequence[Notice]) -> Iterator[Mail]:
     """Make the messages that tell all of these, the urgent ones first: one for each kind, or as few as its length allows."""
     once = {notice.id: notice for notice in notices}.values()
     groups: dict[tuple[str, str], list[Notice]] = {}
-    for notice in sorted(once, key=lambda it: (it.kind not in _URGENT, it.deadline, it.at)):
+    for notice in sorted(once, key=lambda it: (not it.urgent, it.deadline, it.at)):
         groups.setdefault((notice.kind, notice.part), []).append(notice)
     for group in groups.values():
         yield from map(mail, _parts(group))
@@ -104,6 +160,55 @@ def mail(notices: Sequence[Notice]) -> Mail:
         named = ", ".join(dict.fromkeys(it.about for it in notices if it.about))
         text = "\n\n".join(filter(None, [f"{headline}. Each follows.", named, *(it.text for it in notices)]))
     return Mail(subject=headline[:_MOST_SUBJECT], text=text, notices=tuple(notices))
+
+
+def hour_of(now: datetime) -> datetime:
+    """Give the beginning of an instant's hour (UTC)."""
+    return now.replace(minute=0, second=0, microsecond=0)
+
+
+def sum_slot(now: datetime) -> datetime:
+    """Give the beginning of the time in which at most one sum goes out."""
+    return hour_of(now) + (now - hour_of(now)) // SUM_EVERY * SUM_EVERY
+
+
+def hold_back(notice: Notice, now: datetime) -> HeldBack:
+    """Leave an event to a sum: of a deadline to the very next one, of anything else to the one when the hour is over."""
+    return HeldBack(
+        id=notice.id[:_LONGEST_ID],
+        due=now if notice.urgent else hour_of(now) + HOUR,
+        title=_plain(notice.title),
+        about=notice.about,
+        noun=notice.noun,
+        deadline=(notice.deadline or "?") if notice.urgent else "",
+    )
+
+
+def sum_up(held: Sequence[HeldBack]) -> Mail:
+    """Make the one message that tells what was left out: of each kind how many, and the first orders; deadlines first."""
+    once = sorted({it.id: it for it in held}.values(), key=lambda it: (not it.deadline, it.deadline, it.due))
+    kinds: dict[str, list[HeldBack]] = {}
+    for it in once:
+        kinds.setdefault(it.title, []).append(it)
+    told = []
+    for title, those in kinds.items():
+        about = {it.about: f"{it.about} ({it.deadline})" if it.deadline else it.about for it in reversed(those)}
+        named = [about[name] for name in dict.fromkeys(it.about for it in those) if name]
+        more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+        who = f", {count(len(named), those[0].noun)}: {', '.join(named[:_MOST_NAMED])}{more}" if named else ""
+        told.append(f"{title}: {count(len(those), 'message')}{who}")
+    subject = f"Summed up: {count(len(once), 'message')}"
+    deadlines = sum(bool(it.deadline) for it in once)
+    if deadlines:
+        subject += f", {deadlines} of deadlines"
+    text = "\n\n".join(
+        [
+            f"{subject}. There was more to tell than goes out in an hour; these were not told by themselves.",
+            *told,
+            "Each stands in its order's ledger (GET /orders/{order_id}/ledger). What needs a person: GET /orders?attention=true.",
+        ]
+    )
+    return Mail(subject=subject[:_MOST_SUBJECT], text=text, notices=())
 
 
 def _headline(notices: Sequence[Notice]) -> str:

@@ -32,6 +32,16 @@ def dynamodb() -> DynamoDBClient:
     return session().client("dynamodb", config=CONFIG)
 
 
+def impatient_dynamodb() -> DynamoDBClient:
+    """Give a DynamoDB client for what can be done without."""
+    return session().client(
+        "dynamodb",
+        config=CONFIG.merge(
+            Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+        ),
+    )
+
+
 def sqs() -> SQSClient:
     """Give an SQS client."""
     return session().client("sqs", config=CONFIG)

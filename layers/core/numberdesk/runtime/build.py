@@ -12,7 +12,7 @@ from numberdesk.runtime import aws, invocation
 from numberdesk.runtime.clock import SystemClock
 from numberdesk.runtime.failures import Failures
 from numberdesk.runtime.observe import PowertoolsMeter, logger
-from numberdesk.runtime.settings import env, is_true, limits, timings, zone
+from numberdesk.runtime.settings import bounds, env, is_true, limits, timings, zone
 from numberdesk.services.desk import Desk
 from numberdesk.services.unreadable import Unreadable
 from numberdesk.storage.marker import Marker
@@ -216,7 +216,9 @@ def notifier() -> Notifier:
     """Build what tells people."""
     from numberdesk.services.notify import Notifier  # noqa: PLC0415 - each function imports its own service only
 
-    return Notifier(_people(), SystemClock(), PowertoolsMeter(), logger)
+    # Counting must not hold up what is to be told: where the table does not answer soon it is told uncounted.
+    store = Table(aws.impatient_dynamodb(), env("TABLE_NAME"), patience=timedelta)
+    return Notifier(_people(), store, bounds(), SystemClock(), PowertoolsMeter(), logger)
 
 
 def subscriptions() -> Subscriptions:

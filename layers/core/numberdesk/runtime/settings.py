@@ -6,6 +6,7 @@ import os
 from zoneinfo import ZoneInfo
 
 from numberdesk.domain.costs import Limits
+from numberdesk.domain.notices import Bounds
 from numberdesk.domain.settings import Timings
 
 
@@ -32,6 +33,11 @@ def timings() -> Timings:
 def limits() -> Limits:
     """Read the limits on spending from `LIMITS`, one JSON object; what it leaves out has no limit."""
     return Limits.model_validate_json(env("LIMITS"))
+
+
+def bounds() -> Bounds:
+    """Read the bounds on messages to people from `MESSAGE_BOUNDS`, one JSON object; what it leaves out has its default."""
+    return Bounds.model_validate_json(env("MESSAGE_BOUNDS"))
 
 
 def zone() -> ZoneInfo:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.gate import Gate
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.lists import Summary
+    from numberdesk.domain.notices import HeldBack
     from numberdesk.domain.order import Order
     from numberdesk.domain.profile import Profile, ProfileKey, Upload
     from numberdesk.domain.request import OrderMessage
@@ -407,6 +408,26 @@ class Store(Protocol):
 
     def push_slot(self, provider: str, account: str, until: datetime) -> None:
         """Let nobody call with this account before `until`."""
+
+    # Messages to people
+
+    def count_message(self, whom: str, since: datetime, most: int) -> bool:
+        """Count a message to people, and say whether it is within the most of the time that began then; beyond, none is counted.
+
+        Args:
+            whom: whose messages these are.
+            since: when the time began that is counted; it is over, and the count may be forgotten, two hours later.
+            most: how many there may be.
+        """
+
+    def hold_back(self, held: Sequence[HeldBack]) -> None:
+        """Keep what is left to a sum. The same twice is one."""
+
+    def held_back(self, now: datetime, limit: int) -> list[HeldBack]:
+        """Read what is left to a sum that may go out now, the earliest first."""
+
+    def drop_held_back(self, held: Sequence[HeldBack]) -> None:
+        """Drop what a sum has told."""
 
     def oldest_unpublished(self) -> datetime | None:
         """When the oldest entry was written that is not on the bus yet; none where all are."""

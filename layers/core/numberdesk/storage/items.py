@@ -19,6 +19,7 @@ from numberdesk.domain.gate import Gate
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.lists import Summary, attention, memberships, next_deadline
 from numberdesk.domain.model import instant_text
+from numberdesk.domain.notices import HeldBack
 from numberdesk.domain.order import Asset, Order
 from numberdesk.domain.profile import Profile, Upload
 from numberdesk.domain.request import OrderMessage, Request
@@ -58,6 +59,10 @@ _MOST_PACKED = 150_000
 """Bytes of one page of numbers, compressed; where numbers tell so much that one is larger, fewer lie on each."""
 SUMS_KEPT = timedelta(days=40)
 """How long what was reserved on a day is kept."""
+
+HELD_BACK = "PEOPLE#HELD"
+"""Where what is left to a sum lies. People are told little: it is one partition."""
+_LONGEST_WHOM = 512
 
 Item = dict[str, Any]
 Key = tuple[str, str]
@@ -615,6 +620,38 @@ def upload_item(upload: Upload) -> Item:
 def upload_of_item(item: Item) -> Upload:
     """Read what is known of a file."""
     return Upload.model_validate(item["upload"])
+
+
+# Messages to people
+
+
+def count_key(whom: str, since: datetime) -> Key:
+    """Say where messages are counted."""
+    return f"PEOPLE#{instant_text(since)}", f"COUNT#{whom[:_LONGEST_WHOM]}"
+
+
+def held_back_key(held: HeldBack) -> Key:
+    """Say where what is left to a sum is: in the order in which sums tell it."""
+    return HELD_BACK, f"{instant_text(held.due)}#{held.id}"
+
+
+def held_back_item(held: HeldBack) -> Item:
+    """Make what is left to a sum."""
+    pk, sk = held_back_key(held)
+    return {"pk": pk, "sk": sk, **held.model_dump(mode="json", exclude={"id", "due"})}
+
+
+def held_back_of_item(item: Item) -> HeldBack:
+    """Read what is left to a sum."""
+    due, _, name = str(item["sk"]).partition("#")
+    return HeldBack(
+        id=name,
+        due=instant(due),
+        title=item["title"],
+        about=item["about"],
+        noun=item["noun"],
+        deadline=item["deadline"],
+    )
 
 
 # Values

@@ -32,6 +32,8 @@
     ledger of placing         DESK#placing                         LEDGER#<position>
     key of paging tokens      DESK#paging                          KEY
     refusal without order id  MESSAGE#<queue message id>           LEDGER#refused.<queue message id>
+    messages told to people   PEOPLE#<since when>                  COUNT#<whose>                               expires
+    left to a sum of them     PEOPLE#HELD                          <when it is due>#<event id>
 
 What is personal lies under `PERSONAL#` and nowhere else, so that it can be erased by itself.
 
@@ -85,6 +87,7 @@ from numberdesk.services.ports import (
     UnreadableRowError,
 )
 from numberdesk.storage.items import (
+    HELD_BACK,
     UNPUBLISHED_SHARDS,
     WAKE_SHARDS,
     Item,
@@ -94,6 +97,7 @@ from numberdesk.storage.items import (
     comment_item,
     comment_of_item,
     cost_attribute,
+    count_key,
     entry_item,
     entry_of_item,
     event_item,
@@ -101,6 +105,9 @@ from numberdesk.storage.items import (
     gate_item,
     gate_of_item,
     held,
+    held_back_item,
+    held_back_key,
+    held_back_of_item,
     holding_item,
     holding_key,
     holding_of_item,
@@ -151,6 +158,7 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.costs import Limits
     from numberdesk.domain.ledger import Entry
+    from numberdesk.domain.notices import HeldBack
     from numberdesk.domain.order import Order
     from numberdesk.domain.profile import Profile, ProfileKey, Upload
     from numberdesk.domain.request import OrderMessage
@@ -180,6 +188,7 @@ _BATCH_READS = 100
 """Items of one batch (DynamoDB)."""
 _TRIES = 6
 """Of a transaction that only met others."""
+_COUNTS_KEPT = timedelta(hours=2)
 _TABLE_ID_HOLDS = 30.0
 """Seconds for which the table's id is believed: restoring one takes longer."""
 _PAUSE = 0.02
@@ -1021,6 +1030,32 @@ class Table:
             "attribute_not_exists(pk) OR next_at < :until",
             {":until": instant_text(until)},
         )
+
+    # Messages to people
+
+    def count_message(self, whom: str, since: datetime, most: int) -> bool:
+        """Count a message to people where it is within the most, and say whether it is."""
+        return self._update(
+            count_key(whom, since),
+            "SET told = if_not_exists(told, :none) + :one, expires_at = :expires",
+            "attribute_not_exists(told) OR told < :most",
+            {":none": 0, ":one": 1, ":most": most, ":expires": int((since + _COUNTS_KEPT).timestamp())},
+        )
+
+    def hold_back(self, held: Sequence[HeldBack]) -> None:
+        """Keep what is left to a sum."""
+        # Twice the same key in one batch is refused.
+        items = {held_back_key(it): held_back_item(it) for it in held}
+        self._write_batches(map(_put_request, items.values()))
+
+    def held_back(self, now: datetime, limit: int) -> list[HeldBack]:
+        """Read what is left to a sum that may go out now."""
+        until = {":pk": HELD_BACK, ":until": f"{instant_text(now)}#\N{REPLACEMENT CHARACTER}"}
+        return [held_back_of_item(item) for item in islice(self._query("pk = :pk AND sk < :until", until), limit)]
+
+    def drop_held_back(self, held: Sequence[HeldBack]) -> None:
+        """Drop what a sum has told."""
+        self._write_batches(map(_delete_request, {held_back_key(it): it for it in held}))
 
     # Publishing
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 from zoneinfo import ZoneInfo
 
 from numberdesk.domain.catalogue import Specification
@@ -384,8 +384,17 @@ class Scene:
     def refuse(self, body: str, *, reason: str, order_id: str | None, correlation_id: str) -> None:
         """The dead-letter queue."""
 
-    def forget_order(self, order_id: str) -> None:
-        """The bucket (`services.uploads.Uploads`): nobody uploaded a file."""
+    @property
+    def files(self) -> Self:
+        """The bucket (`services.uploads.Uploads`)."""
+        return self
+
+    def mark(self, key: str) -> None:
+        """The bucket (`services.ports.Files`): no table is restored here that forgot it."""
+
+    def delete_all(self, prefix: str) -> int:  # noqa: ARG002 - as above
+        """The bucket: nobody uploaded a file."""
+        return 0
 
     def put_events(self, Entries: Sequence[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - EventBridge's own word
         """EventBridge's client: keeps what a rule's target would get."""

@@ -1,4 +1,7 @@
-"""Take inventory: compare what providers say that we own and have on order with the records, each account once a day."""
+"""Take inventory: compare what providers say that we own and have on order with the records, each account once a day.
+
+A restored table is reminded of what was forgotten.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 stocktaker = build.stocktaker()
+reminder = build.reminder()
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -18,4 +22,7 @@ stocktaker = build.stocktaker()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001 - a tick says nothing
     """Compare the accounts that are due, and say how many were."""
     invocation.began(context)
-    return {"compared": stocktaker.run(invocation.left)}
+    try:
+        return {"compared": stocktaker.run(invocation.left)}
+    finally:
+        reminder.run()

@@ -1116,8 +1116,9 @@ class StoreContract:
             sha256="00",
             filename="scan.pdf",
         )
-        store.put_upload(sent.model_copy(update={"stored": stored}))
+        store.pin_upload(sent.model_copy(update={"stored": stored}))
         assert store.upload(owner, "f-1") == sent.model_copy(update={"stored": stored})
+        store.pin_upload(sent.model_copy(update={"file_id": "f-2"}))
         for other in ({"order/order-1", "order/order-2", "profiles"} - {owner}) | {"order/"}:
             assert store.upload(other, "f-1") is None
         assert store.upload(owner, "f-2") is None

@@ -10,6 +10,7 @@ from numberdesk.domain.words import MOVES, ChangeKind, OrderState
 from numberdesk.providers.telnyx.adapter import Telnyx
 from numberdesk.storage.files import Bucket
 from numberdesk.storage.table import Table
+from tests.support.aws import KilledError
 from tests.support.builders import body
 from tests.support.hooks import once
 
@@ -83,7 +84,8 @@ def test_what_is_personal_is_gone_and_the_ledger_replays(over: World) -> None:
     before = world.ledger()
     assert forget(world)[0] == 200
     assert personal(world) == []
-    assert world.objects() == []
+    # That it is forgotten outlives the table, and says no more than that.
+    assert world.objects() == ["forgotten/order-1"]
     after = world.ledger()
     assert after[:-1] == before
     assert after[-1].kind is ChangeKind.ORDER_FORGOTTEN
@@ -127,7 +129,7 @@ def test_run_that_broke_off_is_asked_again(
     status, order = forget(world)
     assert status == 200
     assert order["forgotten_at"] is not None
-    assert (personal(world), world.objects()) == ([], [])
+    assert (personal(world), world.objects()) == ([], ["forgotten/order-1"])
     assert world.kinds().count(ChangeKind.ORDER_FORGOTTEN) == 1
 
 
@@ -154,6 +156,171 @@ def test_look_under_way_leaves_nothing_behind(opened: World, monkeypatch: pytest
     assert world.order().forgotten_at is not None
     assert personal(world) == []
     assert NAME not in repr(world.items("ORDER#order-1"))
+
+
+# It does not come back: what was under way is over after a while, and by then everything is erased once more
+
+HOURS = 3 * 3600
+
+
+def left(world: World) -> str:
+    """Everything that is left of the order in the table, and what lies in the bucket."""
+    return repr(world.items("ORDER#order-1")) + repr([key for key in world.objects() if key.startswith("orders/")])
+
+
+def test_a_form_that_was_given_out_before_brings_nothing_back(opened: World) -> None:
+    world = opened
+    asked = {"filename": "lease.pdf", "content_type": "application/pdf"}
+    form = world.api("POST", "/orders/order-1/files", asked)[1]
+    world.api("POST", "/orders/order-1/cancel")
+    world.pass_time(60, steps=2)
+    assert forget(world)[0] == 200
+    world.clock.advance(14 * 60)
+    world.upload(form["upload"], PAPER)
+    assert any(key.startswith("orders/") for key in world.objects())
+    world.pass_time(HOURS, steps=18, sweep=True)
+    assert (personal(world), [key for key in world.objects() if key.startswith("orders/")]) == ([], [])
+    assert world.kinds().count(ChangeKind.ORDER_FORGOTTEN) == 1
+
+
+def test_an_upload_that_takes_longer_than_its_form_is_good_brings_nothing_back(over: World) -> None:
+    world = over
+    forget(world)
+    world.pass_time(3600, steps=6, sweep=True)
+    world.s3.put_object(Bucket=world.stack.outputs["FilesBucketName"], Key="orders/order-1/late", Body=PAPER)
+    world.pass_time(HOURS, steps=18, sweep=True)
+    assert not [key for key in world.objects() if key.startswith("orders/")]
+
+
+def test_a_form_that_is_made_while_somebody_forgets_brings_nothing_back(
+    opened: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = opened
+    api = world.cold("orders_api")
+
+    def meanwhile(*_: object) -> None:
+        monkeypatch.setitem(world._functions, "orders_api", api)
+        world.api("POST", "/orders/order-1/cancel")
+        world.pass_time(60, steps=2)
+        assert forget(world)[0] == 200
+
+    once(monkeypatch, Table, "put_upload", meanwhile)
+    form = world.api("POST", "/orders/order-1/files", {"filename": "x.pdf", "content_type": "application/pdf"})[1]
+    world.upload(form["upload"], PAPER)
+    assert personal(world) == ["UPLOAD"]
+    world.pass_time(HOURS, steps=18, sweep=True)
+    assert (personal(world), "orders/" in left(world)) == ([], False)
+
+
+def test_the_check_of_a_file_brings_nothing_back(opened: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = opened
+    api = world.cold("orders_api")
+    form = world.api("POST", "/orders/order-1/files", {"filename": "x.pdf", "content_type": "application/pdf"})[1]
+    world.upload(form["upload"], PAPER)
+
+    def meanwhile(*_: object) -> None:
+        monkeypatch.setitem(world._functions, "orders_api", api)
+        world.api("POST", "/orders/order-1/cancel")
+        world.pass_time(60, steps=2)
+        assert forget(world)[0] == 200
+
+    once(monkeypatch, Table, "pin_upload", meanwhile)
+    value = {"requirement": "Identity Document", "value": {"kind": "file", "file_id": form["file_id"]}}
+    assert world.api("POST", "/orders/order-1/requirements", {"values": [value]})[0] == 409
+    assert personal(world) == []
+
+
+@pytest.mark.parametrize("dies", [True, False])
+@pytest.mark.parametrize("point", range(8))
+def test_whatever_a_look_was_about_to_write_is_gone_after_a_while(
+    opened: World, monkeypatch: pytest.MonkeyPatch, point: int, dies: bool
+) -> None:
+    """A notification is handled, with new comments; at one of its calls the order ends and is forgotten, and the Lambda may die."""
+    world = opened
+    order_id = world.order().provider_order_id or ""
+    make = world.dynamodb._make_api_call  # type: ignore[attr-defined]
+    others = {name: world.cold(name) for name in ("sync_order", "orders_api")}
+    world.telnyx.comment(order_id, body=f"{NAME}, once more")
+    world.telnyx.send_webhook(order_id, payload={"id": order_id, "customer": NAME})
+    calls = 0
+
+    def call(operation: str, request: dict[str, Any]) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls - 1 != point:
+            return make(operation, request)
+        patched.undo()
+        monkeypatch.setitem(world._functions, "orders_api", others["orders_api"])
+        world.telnyx.cancel(order_id)
+        world.api("POST", "/orders/order-1/sync")
+        while world.deliver("sync_order", function=others["sync_order"]):
+            pass
+        assert forget(world)[0] == 200
+        answer = make(operation, request)
+        if dies:
+            raise KilledError
+        return answer
+
+    for simulator in world.simulators.values():
+        simulator.pump()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(vars(world.dynamodb), "_make_api_call", call)
+        world.deliver("sync_order")
+    assert world.order().forgotten_at is not None
+    world.pass_time(HOURS, steps=18, sweep=True)
+    world.events()
+    assert NAME not in left(world)
+    assert not set(personal(world)) & {"COMMENT", "ERRAND", "MESSAGE", "UPLOAD"}
+    world.publish()
+    assert NAME not in repr(world.events())
+
+
+def test_a_restored_table_is_reminded_of_what_was_forgotten(over: World) -> None:
+    world = over
+    copy = world.copy()
+    forget(world)
+    for version in world.s3.list_object_versions(Bucket=world.stack.outputs["FilesBucketName"]).get("Versions", []):
+        assert version["Key"] == "forgotten/order-1"
+    world.restore(copy)
+    assert NAME in left(world)
+    world.take_inventory()
+    world.pass_time(60, sweep=True)
+    assert personal(world) == []
+    assert NAME not in left(world)
+    assert world.order().forgotten_at is not None
+    assert world.kinds().count(ChangeKind.ORDER_FORGOTTEN) == 1
+    world.take_inventory()
+    assert world.kinds().count(ChangeKind.ORDER_FORGOTTEN) == 1
+
+
+def test_an_order_that_was_open_when_the_backup_was_made_is_forgotten_once_it_is_over(opened: World) -> None:
+    world = opened
+    copy = world.copy()
+    world.api("POST", "/orders/order-1/cancel")
+    world.pass_time(60, steps=2)
+    forget(world)
+    world.restore(copy)
+    world.function("take_inventory")({}, remaining_ms=900_000)
+    assert (world.order().forgotten_at, world.order().state) == (None, OrderState.ACTION_REQUIRED)
+    world.pass_time(3600, steps=4, sweep=True)
+    assert world.order().forgotten_at is not None
+    assert personal(world) == []
+
+
+def test_a_table_that_was_not_restored_is_reminded_of_nothing(over: World) -> None:
+    over.s3.put_object(Bucket=over.stack.outputs["FilesBucketName"], Key="forgotten/order-1", Body=b"")
+    over.take_inventory()
+    over.pass_time(60, sweep=True)
+    assert over.order().forgotten_at is None
+
+
+def test_erasing_again_looks_at_no_provider(over: World) -> None:
+    world = over
+    forget(world)
+    calls = world.calls()
+    world.pass_time(HOURS, steps=18, sweep=True)
+    assert world.order().erase_at == ()
+    assert world.calls() == calls
 
 
 def test_open_order_keeps_what_it_needs(opened: World) -> None:

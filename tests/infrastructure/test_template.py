@@ -32,6 +32,8 @@ WILDCARDS = (
         ("TakeInventoryRole", "secretsmanager:GetSecretValue"): "likewise",
         ("SyncOrderRole", "s3:GetObject"): "the files of orders and of profiles",
         ("SyncOrderRole", "s3:GetObjectVersion"): "likewise",
+        ("SyncOrderRole", "s3:DeleteObject"): "what came back of a forgotten order",
+        ("SyncOrderRole", "s3:DeleteObjectVersion"): "likewise",
         ("PublishChangesRole", "dynamodb:ListStreams"): "the stream's poller lists before it knows a stream's label",
     }
     | {
@@ -158,7 +160,7 @@ def test_the_receiver_may_do_nothing_but_send_to_the_sync_queue() -> None:
     assert granted == {("sqs:SendMessage", json.dumps(attribute("SyncQueue")))}
 
 
-def test_files_are_reached_under_their_two_folders_alone() -> None:
+def test_files_are_reached_under_their_two_folders_and_marks_under_theirs() -> None:
     granted = {
         (action, json.dumps(resource)) for _, action, resource in allowed() if "FilesBucket" in json.dumps(resource)
     }
@@ -172,17 +174,21 @@ def test_files_are_reached_under_their_two_folders_alone() -> None:
             for folder in folders
         ),
         *(("s3:PutObject", folder) for folder in folders),
+        ("s3:PutObject", json.dumps({"Fn::Sub": "${FilesBucket.Arn}/forgotten/*"})),
         ("s3:ListBucket", bucket),
         ("s3:ListBucketVersions", bucket),
     }
-    (listing,) = (
-        statement
-        for role in resources("AWS::IAM::Role").values()
+    listing = {
+        name: statement["Condition"]
+        for name, role in resources("AWS::IAM::Role").items()
         for policy in role["Properties"]["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
         if statement["Action"] == "s3:ListBucketVersions"
-    )
-    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["orders/*", "profiles/*"]}}
+    }
+    assert listing == {
+        "OrdersApiRole": {"StringLike": {"s3:prefix": ["orders/*", "profiles/*"]}},
+        "SyncOrderRole": {"StringLike": {"s3:prefix": "orders/*"}},
+    }
 
 
 def test_whoever_writes_orders_may_take_them_off_lists() -> None:

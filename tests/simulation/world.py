@@ -45,7 +45,7 @@ from tests.simulation.simulated import Simulated
 from tests.support.memory_store import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.order import Order
@@ -472,6 +472,12 @@ class NoFiles:
         raise NotImplementedError
 
     def delete_all(self, prefix: str) -> int:
+        raise NotImplementedError
+
+    def mark(self, key: str) -> None:
+        raise NotImplementedError
+
+    def marks(self, prefix: str) -> Iterator[str]:
         raise NotImplementedError
 
 

@@ -24,7 +24,7 @@ from tests.support.memory_store import MemoryStore
 from tests.support.orders import NOW, SCOPE, a_message, a_snapshot, chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numberdesk.domain.catalogue import Specification
     from numberdesk.domain.ledger import Entry
@@ -187,6 +187,12 @@ class _Bucket:
         for key in gone:
             del self.content[key]
         return len(gone)
+
+    def mark(self, key: str) -> None:
+        self.content[key] = b""
+
+    def marks(self, prefix: str) -> Iterator[str]:
+        yield from sorted(key for key in self.content if key.startswith(prefix))
 
 
 class _Door:

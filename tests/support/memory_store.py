@@ -412,6 +412,10 @@ class MemoryStore:
     def upload(self, owner: str, file_id: str) -> Upload | None:
         return self.files.get((owner, file_id))
 
+    def pin_upload(self, upload: Upload) -> None:
+        if self.upload(upload.owner, upload.file_id) is not None:
+            self.put_upload(upload)
+
     def put_upload(self, upload: Upload) -> None:
         self.files[upload.owner, upload.file_id] = upload
 

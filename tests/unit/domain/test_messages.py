@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from numberdesk.domain.messages import time_left
+from numberdesk.domain.messages import time_left, who
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,17 @@ from numberdesk.domain.messages import time_left
 )
 def test_time_left_is_told_in_its_two_largest_units(duration: timedelta, text: str) -> None:
     assert time_left(duration) == text
+
+
+@pytest.mark.parametrize(
+    ("by", "named"),
+    [
+        ("arn:aws:iam::123456789012:user/alice", "alice"),
+        ("arn:aws:iam::123456789012:user/team/alice", "alice"),
+        ("arn:aws:sts::123456789012:assumed-role/ops/alice", "the role ops (session alice)"),
+        ("arn:aws:sts::123456789012:assumed-role/intern/alice-the-cfo", "the role intern (session alice-the-cfo)"),
+        ("policy", "the order's policy"),
+    ],
+)
+def test_of_a_session_people_are_told_the_role_first_for_its_user_chose_its_name(by: str, named: str) -> None:
+    assert who(by) == named

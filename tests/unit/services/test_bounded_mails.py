@@ -105,7 +105,7 @@ def streams(draw: st.DrawFn) -> list[tuple[int, list[Event]]]:
 def bounded() -> st.SearchStrategy[Bounds]:
     return st.builds(
         Bounds,
-        **{name: st.integers(1, 6) for name in Bounds.model_fields},  # type: ignore[arg-type]
+        **{name: st.integers(1, 6) for name in Bounds.model_fields},
     )
 
 

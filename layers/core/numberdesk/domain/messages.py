@@ -134,8 +134,19 @@ def sub_order_ended(
 
 
 def who(by: str) -> str:
-    """Name who did something: a principal by the end of its ARN, which is what people know it by."""
-    named = {"order": "the order itself", "profile": "a profile", "policy": "the order's policy"}
+    """Name who did something: a principal by the end of its ARN, which is what people know it by.
+
+    Of a role's session the role comes first: the session's name is what its user chose, and may be anybody's.
+    """
+    named = {
+        "order": "the order itself",
+        "profile": "a profile",
+        "policy": "the order's policy",
+        "restore": "whoever forgot it before the table was restored",
+    }
+    session = re.fullmatch(r"arn:[^:]*:sts::[^:]*:assumed-role/([^/]+)/([^/]+)", by)
+    if session:
+        return f"the role {quoted(session[1])} (session {quoted(session[2])})"
     return named.get(by) or quoted(by.rpartition("/")[2] or by)
 
 

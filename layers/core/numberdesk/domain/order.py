@@ -378,6 +378,8 @@ class Order(Record):
     """SHA-256 of the value under the stack's listed metadata key: orders are listed by it, and it tells nothing."""
     forgotten_at: Instant | None = None
     """When what is personal of it was erased. From then on nothing personal is kept with it."""
+    erase_at: tuple[Instant, ...] = ()
+    """When its personal data is erased (again), once it is over."""
 
     ended_at: Instant | None = None
     look_step: int = 0

@@ -267,11 +267,10 @@ class SqsLetters:
         # It is sent by the API now, which vouches for who sent it first: a message that anybody could write is not the API's own
         # for having been put aside. Why it was put aside does not go with it.
         attributes = message.get("MessageAttributes", {})
-        sender = first_sender(
-            message["Attributes"].get("SenderId", ""), attributes.get("sender", {}).get("StringValue"), self._vouching
-        )
+        written = {name: value.get("StringValue") for name, value in attributes.items()}
+        sender = first_sender(message["Attributes"].get("SenderId", ""), written.get("sender"), self._vouching)
         going = ("correlation_id", "submitted_by") if sender == self._api else ("correlation_id",)
-        kept = {name: attributes[name].get("StringValue") for name in going if name in attributes} | {"sender": sender}
+        kept = {name: written.get(name) for name in going} | {"sender": sender}
         self._client.send_message(
             QueueUrl=self._source_url, MessageBody=message["Body"], MessageAttributes=_attributes(**kept)
         )

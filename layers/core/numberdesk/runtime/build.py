@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numberdesk.api.app import Api
     from numberdesk.domain.clock import Clock
+    from numberdesk.services.erasing import Reminder
     from numberdesk.services.inventory import Stocktaker
     from numberdesk.services.notify import Notifier, Subscriptions
     from numberdesk.services.place import Placer
@@ -237,6 +238,15 @@ def stocktaker() -> Stocktaker:
     from numberdesk.services.inventory import Stocktaker  # noqa: PLC0415 - each function imports its own service only
 
     return Stocktaker(_desk())
+
+
+def reminder() -> Reminder:
+    """Build what reminds a restored table of what was forgotten."""
+    from numberdesk.services.erasing import Eraser, Reminder  # noqa: PLC0415 - each function imports its own service only
+    from numberdesk.storage.files import Bucket  # noqa: PLC0415
+
+    desk = _desk()
+    return Reminder(desk, Eraser(desk.store, Bucket(aws.s3(), env("FILES_BUCKET"))))
 
 
 def publisher() -> Publisher:

@@ -39,6 +39,7 @@ from numberdesk.domain.words import (
 )
 from numberdesk.providers import registry
 from numberdesk.providers.base import NoSuchAccountError, NoSuchOrderError, ProviderError
+from numberdesk.services import erasing
 from numberdesk.services.catalogue import MOST_READS
 from numberdesk.services.ports import ClaimedError, ConflictError
 from numberdesk.services.problems import Problem, ProblemError
@@ -315,7 +316,7 @@ class Clerk:
         """Erase everything personal of an order that is over: its message, values, comments, notifications, files.
 
         The ledger stays and still replays: it never held any of it. Copies on the bus, in e-mails, in dead-letter queues and at the
-        provider are not reached. Asked again, it erases again: what an interrupted run left goes then.
+        provider are not reached. It is repeated by itself (see `erasing`): what an interrupted run left, or came back, goes then.
         """
 
         def wish(order: Order, now: datetime) -> Asked:
@@ -325,13 +326,14 @@ class Clerk:
                 )
             if order.forgotten_at is not None:
                 return Asked(order, (), {})
-            told = {"kind": ChangeKind.ORDER_FORGOTTEN, "data": {"by": by}, "message": messages.forgotten(order, by)}
-            change = Change.model_validate(told)
-            return Asked(order.with_(forgotten_at=now, metadata_key=None), (change,), {})
+            after, change = erasing.forget(order, by, now)
+            return Asked(after, (change,), {})
 
+        eraser = erasing.Eraser(self.desk.store, self.uploads.files)
         order = self._write(order_id, by, wish, ended_too=True)
-        self.uploads.forget_order(order_id)
-        self.desk.store.erase(order_id)
+        # By then it is forgotten, and the erasure repeated, whatever becomes of this request.
+        eraser.mark(order_id)
+        eraser.erase(order_id)
         return order
 
     # Requirements

@@ -14,6 +14,7 @@ from numberdesk.domain import deadlines, ledger, messages
 from numberdesk.domain.fold import Rules
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
+from numberdesk.domain.order import earliest
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.words import MOVES, ChangeKind, OrderState
 from numberdesk.providers import registry
@@ -122,6 +123,8 @@ class Desk:
         if after.state is not before.state and after.state not in MOVES[before.state]:
             message = f"an order does not move from {before.state.value} to {after.state.value}"
             raise AssertionError(message)
+        if after.ended and after.erase_at:
+            after = after.with_(wake_at=earliest(after.wake_at, *after.erase_at))
         after = after.with_(version=before.version + 1, updated_at=now)
         stored = self.store.commit(
             before,

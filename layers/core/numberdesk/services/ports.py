@@ -377,7 +377,10 @@ class Store(Protocol):
         """Read what is known of a file that `owner` may have uploaded."""
 
     def put_upload(self, upload: Upload) -> None:
-        """Write what is known of a file."""
+        """Write what is known of a file that is to come."""
+
+    def pin_upload(self, upload: Upload) -> None:
+        """Write again what is known of a file, where it has not been erased."""
 
     def due(self, now: datetime, limit: int) -> list[Due]:
         """Orders whose `wake_at` is not after now, the oldest first within a shard."""
@@ -462,6 +465,12 @@ class Files(Protocol):
 
     def delete_all(self, prefix: str) -> int:
         """Delete every file whose key begins so, with all versions; says how many versions that were."""
+
+    def mark(self, key: str) -> None:
+        """Write a file without content: its key says it all."""
+
+    def marks(self, prefix: str) -> Iterator[str]:
+        """Give the key of every file whose key begins so."""
 
 
 class Queue(Protocol):

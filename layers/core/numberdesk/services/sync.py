@@ -27,7 +27,7 @@ from numberdesk.providers.base import (
     SlotBusyError,
     UnreadableError,
 )
-from numberdesk.services import purchase
+from numberdesk.services import erasing, purchase
 from numberdesk.services.ports import ClaimedError, ConflictError, RawEvent, Receipt
 
 if TYPE_CHECKING:
@@ -207,9 +207,10 @@ class Syncer:
         receipts = [notification.receipt] if notification else []
         if notification is not None:
             order = order.with_(hinted_at=self.desk.clock.now())
-        if order.forgotten_at is not None:
-            # A look or a notification under way while somebody forgot may have kept what was being erased.
-            self.desk.store.erase(order.order_id)
+        if order.forgotten_at is not None or order.erase_at:
+            order, is_all = self._erase(order)
+            if is_all and notification is None:
+                return
         told = self.desk.tell_own(order, ACTOR)
         if told is not order:
             order = told
@@ -231,6 +232,26 @@ class Syncer:
             self._commit(order, Folded(order, ()), receipts)
             return
         self._observe(order, notification, receipts)
+
+    def _erase(self, order: Order) -> tuple[Order, bool]:
+        """Erase what may have come back of a forgotten order; says whether nothing else is due of it.
+
+        A restored table may have to be told first that it was forgotten: an order is that once it is over.
+        """
+        now = self.desk.clock.now()
+        if order.forgotten_at is None:
+            if not order.ended or order.erase_at[0] > now:
+                return order, False
+            after, change = erasing.forget(order, erasing.RESTORE, now)
+            order = self._commit(order, Folded(after.with_(erase_at=(now, *after.erase_at)), (change,)), ())
+        erasing.Eraser(self.desk.store, self.errands.files).erase(order.order_id)
+        if order.erase_at[:1] > (now,) or not order.erase_at:
+            return order, False
+        rules = self.desk.rules(order)
+        rest = order.with_(erase_at=tuple(at for at in order.erase_at if at > now))
+        done = schedule(rest, now, rules.timings, rules.cadence, keep_next_look=True)
+        order = self._commit(order, Folded(done, ()), ())
+        return order, order.wake_at is None or order.wake_at > now
 
     def _observe(self, order: Order, notification: Notification | None, receipts: Sequence[Receipt]) -> None:
         began_at = self.desk.clock.now()

@@ -123,12 +123,8 @@ class Uploads:
             sha256=hashlib.sha256(content).hexdigest(),
             filename=upload.filename,
         )
-        self.store.put_upload(upload.model_copy(update={"stored": stored}))
+        self.store.pin_upload(upload.model_copy(update={"stored": stored}))
         return stored
-
-    def forget_order(self, order_id: str) -> None:
-        """Delete every file that was uploaded for an order, with all its versions."""
-        self.files.delete_all(f"orders/{order_id}/")
 
     def _form(self, owner: str, filename: str, content_type: str, by: str) -> Form:
         now = self.clock.now()

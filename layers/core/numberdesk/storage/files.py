@@ -82,6 +82,16 @@ class Bucket:
         """Delete every file whose key begins so, with all versions; says how many versions that were."""
         return self._delete(self._versions(prefix))
 
+    def mark(self, key: str) -> None:
+        """Write a file without content."""
+        self._client.put_object(Bucket=self._name, Key=key, Body=b"")
+
+    def marks(self, prefix: str) -> Iterator[str]:
+        """Give the key of every file whose key begins so."""
+        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix):
+            for found in page.get("Contents", []):
+                yield found["Key"]
+
     def _versions(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Give every version, those that mark a deletion included, of the files whose keys begin so."""
         for page in self._client.get_paginator("list_object_versions").paginate(Bucket=self._name, Prefix=prefix):

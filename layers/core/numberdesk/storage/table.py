@@ -901,8 +901,12 @@ class Table:
         return self._read_item(item, upload_of_item) if item else None
 
     def put_upload(self, upload: Upload) -> None:
-        """Write what is known of a file."""
+        """Write what is known of a file that is to come."""
         self._ask("put_item", TableName=self._name, Item=marshal(upload_item(upload)))
+
+    def pin_upload(self, upload: Upload) -> None:
+        """Write again what is known of a file; nothing where it was erased."""
+        self._put_if(upload_item(upload), "attribute_exists(pk)")
 
     def uploads(self, order_id: str) -> list[Upload]:
         """Every file that was uploaded for an order."""

@@ -54,9 +54,20 @@ def held_to_its_role(folder: str, call: Call) -> Call:
                 for its_action, its_resource in allowed(folder)
             ):
                 pytest.fail(f"the role of {folder} does not allow {action} on {resource}")
+        if service == "dynamodb" and _is_ours() and _may_run_behind(operation, params):
+            pytest.fail(
+                f"{folder} reads the table by {operation} as it may run behind: what it decides may be decided already"
+            )
         return call(client, operation, params)
 
     return guarded
+
+
+def _may_run_behind(operation: str, params: dict[str, Any]) -> bool:
+    """Whether a read of the table is not strongly consistent. Of an index none can be: whoever reads one looks at the rows then."""
+    if operation == "BatchGetItem":
+        return not all(wanted.get("ConsistentRead") for wanted in params["RequestItems"].values())
+    return operation in ("GetItem", "Query") and "IndexName" not in params and not params.get("ConsistentRead")
 
 
 def _is_ours() -> bool:

@@ -1,0 +1,155 @@
+"""Guards of one line each. Every test here is for one that no other test missed when it was taken out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from numberdesk.domain.words import ChangeKind, HoldKind, OrderState
+from numberdesk.providers.telnyx.adapter import Telnyx
+from numberdesk.runtime import invocation
+from numberdesk.storage.table import Table
+from tests.support.builders import body
+from tests.support.hooks import once
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.aws import World
+
+ENOUGH, TOO_LITTLE = timedelta(minutes=2), timedelta(seconds=20)
+
+
+def runs_out(monkeypatch: pytest.MonkeyPatch, when: Callable[[], bool]) -> None:
+    """Let the time of the invocation run out once something is so."""
+    monkeypatch.setattr(invocation, "left", lambda: TOO_LITTLE if when() else ENOUGH)
+
+
+# The time that is left
+
+
+def test_without_time_nothing_is_even_prepared(world: World) -> None:
+    world.send(body())
+    world.deliver("place_order", remaining_ms=20_000)
+    assert (world.order().state, world.calls()) == (OrderState.RECEIVED, 0)
+
+
+def test_a_purchase_whose_preparation_took_the_time_is_not_begun(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.function("place_order")
+    prepared = False
+
+    def plan(self: Telnyx, *args: Any, **more: Any) -> Any:
+        nonlocal prepared
+        found = made(self, *args, **more)
+        prepared = True
+        return found
+
+    made = Telnyx.plan
+    monkeypatch.setattr(Telnyx, "plan", plan)
+    runs_out(monkeypatch, lambda: prepared)
+    world.send(body())
+    world.deliver("place_order")
+    assert prepared
+    assert (world.order().state, world.bought()) == (OrderState.RECEIVED, 0)
+    assert ChangeKind.PLACING_BEGUN not in world.kinds()
+    assert "too little time left" in (world.order().waiting_for or "")
+
+
+def test_a_purchase_whose_intent_took_the_time_is_not_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing it may be slow: with the answer there must be time to write what came of it."""
+    world.function("place_order")
+
+    def is_placing() -> bool:
+        order = world.table.get("order-1")
+        return order is not None and order.state is OrderState.PLACING
+
+    runs_out(monkeypatch, is_placing)
+    world.send(body())
+    world.deliver("place_order")
+    assert (world.order().state, world.bought()) == (OrderState.RECEIVED, 0)
+    assert ChangeKind.PLACING_BEGUN in world.kinds()
+    assert ChangeKind.ORDER_UNKNOWN not in world.kinds()
+
+
+# The gate
+
+
+def test_a_gate_that_was_shut_and_opened_again_meanwhile_lets_nothing_through(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is open, and yet not the one that was read: what was decided in between was not known."""
+
+    def turned(*_: Any, **__: Any) -> None:
+        for is_open in (False, True):
+            assert world.api("PUT", "/placing", {"open": is_open, "reason": "a test"})[0] == 200
+
+    world.function("orders_api"), world.function("place_order")
+    once(monkeypatch, Telnyx, "plan", turned)
+    world.send(body())
+    world.deliver("place_order")
+    order = world.order()
+    assert (order.state, order.hold and order.hold.kind) == (OrderState.RECEIVED, HoldKind.SWITCH)
+    assert world.bought() == 0
+    world.pass_time(120, steps=2)
+    assert world.bought() == 1
+
+
+# First the record, then what it is of
+
+
+def test_a_refusal_that_could_not_be_recorded_is_not_put_aside_yet(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Put aside it would never come again, and nobody would hear why."""
+
+    def fail(*_: Any) -> None:
+        raise ConnectionError
+
+    once(monkeypatch, Table, "record", fail)
+    world.send("no JSON")
+    world.deliver("place_order")
+    assert world.dead_letters() == []
+    world.pass_time(1081)
+    assert [kind for kind, _ in world.events()] == ["OrderRefused"]
+    assert len(world.dead_letters()) == 1
+
+
+def test_a_message_that_could_not_be_put_aside_at_last_is_not_done_with(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise ConnectionError
+
+    world.send("no JSON", queue="SyncQueue")
+    function = world.function("sync_order")
+    monkeypatch.setitem(vars(function.module.failures._dead_letters._client), "send_message", fail)
+    for _ in range(5):
+        world.deliver("sync_order")
+        world.clock.advance(721)
+    monkeypatch.undo()
+    # SQS itself puts it aside, without a reason.
+    world.receive("SyncQueue")
+    assert [text for text, _ in world.dead_letters("SyncDeadLetterQueue")] == ["no JSON"]
+
+
+# Reads that decide
+
+
+@pytest.mark.parametrize("operation", ["get_item", "query", "batch_get_item"])
+def test_a_read_of_the_table_that_may_run_behind_fails_in_every_test(world: World, operation: str) -> None:
+    key = {"pk": {"S": "ORDER#order-1"}, "sk": {"S": "ORDER"}}
+    name = world.stack.outputs["TableName"]
+    requests: dict[str, dict[str, Any]] = {
+        "get_item": {"TableName": name, "Key": key},
+        "query": {
+            "TableName": name,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": key["pk"]},
+        },
+        "batch_get_item": {"RequestItems": {name: {"Keys": [key]}}},
+    }
+    table = Table(world.dynamodb, name)
+    with world.function("orders_api")._lambda(), pytest.raises(pytest.fail.Exception, match="may run behind"):
+        table._ask(operation, **requests[operation])

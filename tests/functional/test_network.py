@@ -1,0 +1,171 @@
+"""Provider calls on a real network: they go where the account says, by themselves, and to nobody else."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import ssl
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from numberdesk.providers.base import NotSentError, UnreadableError
+from numberdesk.providers.http import BasicAuth, Http
+from tests.support.builders import START
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SECOND = dt.timedelta(seconds=1)
+
+
+class Clock:
+    def now(self) -> dt.datetime:
+        return START
+
+    def sleep(self, _: dt.timedelta) -> None:
+        """Take no time."""
+
+
+@dataclass
+class Server:
+    """A server that notes what it is asked; `moved_to` makes it send everybody elsewhere."""
+
+    status: int = 200
+    moved_to: str = ""
+    asked: list[tuple[str, str, str | None]] = field(default_factory=list)
+    """Method, target and credentials."""
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def serving(server: Server, context: ssl.SSLContext | None = None) -> Iterator[Server]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            server.asked.append((self.command, self.path, self.headers.get("Authorization")))
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(server.status)
+            if server.moved_to:
+                self.send_header("Location", server.moved_to)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        do_POST = do_PATCH = do_DELETE = do_CONNECT = do_GET  # noqa: N815 - as the base class has it
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """A caller that does not trust us hangs up."""
+
+    with Quiet(("127.0.0.1", 0), Handler) as listener:
+        if context is not None:
+            listener.socket = context.wrap_socket(listener.socket, server_side=True)
+        server.port = listener.server_port
+        thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            listener.shutdown()
+            thread.join()
+
+
+def http(url: str) -> Http:
+    return Http(
+        url,
+        BasicAuth("login", "password"),
+        Clock(),
+        accept="application/json",
+        connect_timeout=5 * SECOND,
+        read_timeout=5 * SECOND,
+    )
+
+
+def send(connection: Http, method: str) -> int:
+    if method == "GET":
+        return connection.read("/orders").status_code
+    return connection.send_once(method, "/orders", content=b"{}", content_type="application/json").status_code
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_nobody_is_followed_elsewhere(method: str, status: int) -> None:
+    """A redirect would hand on the credentials, or send a purchase a second time."""
+    with serving(Server()) as other, serving(Server(status)) as provider:
+        for target in (f"{other.url}/orders", "/elsewhere"):
+            provider.moved_to = target
+            assert send(http(provider.url), method) == status
+        assert [path for _, path, _ in provider.asked] == ["/orders", "/orders"]
+        assert other.asked == []
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch, name: str, method: str) -> None:
+    for each in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(each, raising=False)
+    with serving(Server()) as proxy, serving(Server()) as provider:
+        monkeypatch.setenv(name, proxy.url)
+        assert send(http(provider.url), method) == 200
+        assert (len(provider.asked), proxy.asked) == (1, [])
+
+
+def test_no_credentials_of_the_environment_are_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with serving(Server()) as provider:
+        send(http(provider.url), "GET")
+        assert provider.asked == [("GET", "/orders", "Basic bG9naW46cGFzc3dvcmQ=")]
+
+
+@pytest.fixture
+def untrusted(tmp_path: Path) -> ssl.SSLContext:
+    """A certificate that nobody we trust has signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - 60 * SECOND)
+        .not_valid_after(now + 600 * SECOND)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "server.pem"
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
+def test_whoever_cannot_show_a_certificate_is_told_nothing(untrusted: ssl.SSLContext) -> None:
+    with serving(Server(), untrusted) as server:
+        connection = http(f"https://127.0.0.1:{server.port}")
+        with pytest.raises(UnreadableError):
+            send(connection, "GET")
+        with pytest.raises(NotSentError):
+            send(connection, "POST")
+        assert server.asked == []

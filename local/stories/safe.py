@@ -380,7 +380,9 @@ def forgotten(play: Play) -> Steps:
     yield from order.until_recorded("OrderForgotten")
     play.read_again(order)
     yield from play.until(lambda: order.record and not order.record.personal, "nothing personal to be left")
-    expect(not [it for it in play.stage.files() if order.order_id in it], "the file is still there")
+    expect(
+        not [it for it in play.stage.files() if it.startswith(f"orders/{order.order_id}/")], "the file is still there"
+    )
     for name in ("comments", "events"):
         left = yield from all_of(play, f"{path}/{name}")
         expect(not left, f"{len(left)} {name} are left")

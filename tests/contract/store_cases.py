@@ -564,6 +564,14 @@ class StoreContract:
         with pytest.raises(GateClosedError, match="restored"):
             begun(order, store=store, gate=read)
 
+    def test_nothing_is_placed_by_a_gate_of_the_same_version_that_was_read_from_another_table(
+        self, store: Store
+    ) -> None:
+        """A table that was replaced in place counts anew."""
+        order = create(store)
+        with pytest.raises(GateClosedError):
+            begun(order, store=store, gate=store.gate().model_copy(update={"table_id": "before"}))
+
     # Accounts and what they hold
 
     def test_accounts_are_those_that_were_read_and_names_those_that_orders_came_for(self, store: Store) -> None:

@@ -109,6 +109,18 @@ class TestTable(StoreContract):
             order = after
         assert [sk for sk in self.items(store, "ORDER#order-1") if sk.startswith("RECEIPT")] == ["RECEIPT#e-1"]
 
+    def test_receipt_is_not_there_without_what_it_led_to(self, store: Store) -> None:
+        """Else a notification would count as taken in that nothing came of."""
+        order = create(store)
+        with pytest.raises(ConflictError):
+            store.commit(
+                order.with_(version=7),
+                order.with_(version=8),
+                [],
+                receipts=[Receipt("e-1", "number_order.complete", START)],
+            )
+        assert not [sk for sk in self.items(store, "ORDER#order-1") if sk.startswith("RECEIPT")]
+
     def test_order_row_holds_nothing_personal(self, store: Store) -> None:
         create(store, metadata={"who": "Erika Mustermann"})
         items = self.items(store, "ORDER#order-1").items()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from numberdesk.domain.words import ChangeKind, HoldKind, OrderState
+from numberdesk.providers.base import RefusedError
 from numberdesk.providers.telnyx.adapter import Telnyx
 from numberdesk.runtime import invocation
 from numberdesk.storage.table import Table
+from tests.support.aws import SECRETS, KilledError, api_event
 from tests.support.builders import body
 from tests.support.hooks import once
 
@@ -153,3 +157,78 @@ def test_a_read_of_the_table_that_may_run_behind_fails_in_every_test(world: Worl
     table = Table(world.dynamodb, name)
     with world.function("orders_api")._lambda(), pytest.raises(pytest.fail.Exception, match="may run behind"):
         table._ask(operation, **requests[operation])
+
+
+# A wake that was overtaken
+
+
+def test_a_wake_that_was_overtaken_does_not_place_what_is_due_by_another(world: World) -> None:
+    """Two messages for one order would go on side by side, each sending its next."""
+    world.telnyx.revoke(SECRETS["telnyx"]["api_key"])
+    world.send(body())
+    world.deliver("place_order")
+    assert world.order().state is OrderState.RECEIVED
+    world.clear("OrderQueue")
+    world.clock.advance(3600)
+    calls, version = world.calls(), world.order().version
+    world.send({"wake": {"order_id": "order-1", "wake_at": "2026-11-22T08:00:00.000000Z"}})
+    world.deliver("place_order")
+    assert (world.calls(), world.order().version) == (calls, version)
+
+
+# Secrets are compared in constant time
+
+
+def test_every_digest_of_a_postback_token_is_compared_in_constant_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How long it takes says nothing of the digest, nor of which account's it is."""
+    digests = [hashlib.sha256(f"token-{number}".encode()).hexdigest() for number in range(3)]
+    listed = ",".join(f"account-{number}={digest}" for number, digest in enumerate(digests))
+    compared: list[str] = []
+
+    def compare(one: Any, other: Any) -> bool:
+        compared.append(other.decode())
+        return bool(one == other)
+
+    function = world.cold("receive_webhook", CALLFIRE_TOKEN_DIGESTS=listed)
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    for token, status in (("token-0", 200), ("token-2", 200), ("nobody", 401)):
+        compared.clear()
+        assert function(api_event(f"/postbacks/callfire/{token}", {}, b""))["statusCode"] == status
+        assert compared == digests
+
+
+# A late answer
+
+
+def test_a_no_to_an_attempt_that_was_given_up_is_no_answer_to_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first sender hangs; meanwhile its order was looked for, not found, and is being placed anew."""
+    others = {name: world.cold(name) for name in ("sync_order", "place_order")}
+    world.function("wake_orders")
+    attempts = 0
+
+    def place(*_: Any) -> Any:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 2:
+            # This one is at work while the first one's answer comes.
+            raise KilledError
+        for _round in range(60):
+            world.clock.advance(15)
+            world.function("wake_orders")({})
+            for name, function in others.items():
+                world.deliver(name, function=function)
+            if attempts == 2:
+                break
+        raise RefusedError("the number is gone", code="85001")
+
+    monkeypatch.setattr(Telnyx, "place", place)
+    world.send(body())
+    world.deliver("place_order")
+    order = world.order()
+    assert attempts == 2
+    assert (order.state, order.attempt and order.attempt.number) == (OrderState.PLACING, 2)
+    assert ChangeKind.ORDER_FAILED not in world.kinds()

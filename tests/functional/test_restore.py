@@ -11,7 +11,7 @@ import pytest
 
 from numberdesk.domain.words import ChangeKind, OrderState
 from numberdesk.providers.telnyx.adapter import Telnyx
-from numberdesk.storage.table import Table
+from numberdesk.storage.table import Table, marshal
 from tests.support.builders import body
 from tests.support.hooks import once
 
@@ -274,3 +274,22 @@ def test_an_empty_table_in_place_of_a_lost_one_buys_nothing_again(world: World) 
     hold = world.order("callfire-0").hold
     assert hold is not None
     assert hold.kind.value == "restored"
+
+
+def test_a_purchase_that_another_order_has_claimed_is_not_what_a_search_after_a_restore_was_for(world: World) -> None:
+    """Its reference is this order's; the records say all the same whose it is."""
+    copy = world.copy()
+    send(world, "telnyx-0")
+    world.pass_time(60, steps=2)
+    claimed = world.order("telnyx-0").provider_order_id
+    world.restore([*copy, marshal({"pk": "ACCOUNTS", "sk": "telnyx#default"})])
+    world.dynamodb.put_item(
+        TableName=world.table._name,
+        Item=marshal({"pk": f"CLAIM#telnyx#default#{claimed}", "sk": "CLAIM", "order_id": "another"}),
+    )
+    world.take_inventory()
+    assert confirm(world)[0] == 200
+    send(world, "telnyx-0")
+    world.pass_time(61, steps=2)
+    assert world.order("telnyx-0").provider_order_id not in (None, claimed)
+    assert world.bought() == 2

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from numberdesk.domain.settings import Timings
 from numberdesk.domain.words import ChangeKind, HoldKind, OrderState
 from numberdesk.providers.base import RefusedError
 from numberdesk.providers.telnyx.adapter import Telnyx
@@ -232,3 +233,47 @@ def test_a_no_to_an_attempt_that_was_given_up_is_no_answer_to_the_next(
     assert attempts == 2
     assert (order.state, order.attempt and order.attempt.number) == (OrderState.PLACING, 2)
     assert ChangeKind.ORDER_FAILED not in world.kinds()
+
+
+# A comment is said once
+
+
+def say(world: World) -> None:
+    world.send(body("order-1", {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}))
+    world.pass_time(3)
+    assert world.api("POST", "/orders/order-1/comments", {"text": "We are on it"})[0] == 202
+
+
+def said(world: World) -> int:
+    return world.calls("telnyx", "create_comment")
+
+
+def test_a_comment_is_not_said_after_the_time_to_say_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sender slept: another run may have looked for it by now, and said it."""
+    world.function("sync_order")
+    once(monkeypatch, Telnyx, "comment", lambda *_: world.clock.advance(31))
+    say(world)
+    world.deliver("sync_order")
+    assert said(world) == 0
+    world.pass_time(600, steps=10, sweep=True)
+    assert said(world) == 1
+
+
+def test_a_comment_is_left_to_its_sender_until_that_must_be_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: Any) -> None:
+        raise KilledError
+
+    world.function("sync_order")
+    once(monkeypatch, Telnyx, "comment", die)
+    say(world)
+    world.deliver("sync_order")
+    [errand] = world.order().errands
+    timings = Timings()
+    longest = timings.send_window + timings.connect_timeout + timings.read_timeout + timings.write_margin
+    assert errand.not_before is not None
+    assert errand.sent_at is not None
+    assert errand.not_before >= errand.sent_at + longest
+    world.pass_time(longest.total_seconds() - 2, steps=4, sweep=True)
+    assert said(world) == 0
+    world.pass_time(600, steps=10, sweep=True)
+    assert said(world) == 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.words import MOVES, ChangeKind, OrderState
 from numberdesk.providers.telnyx.adapter import Telnyx
 from numberdesk.storage.files import Bucket
@@ -321,6 +323,38 @@ def test_erasing_again_looks_at_no_provider(over: World) -> None:
     world.pass_time(HOURS, steps=18, sweep=True)
     assert world.order().erase_at == ()
     assert world.calls() == calls
+
+
+def test_no_look_keeps_comments_of_what_was_forgotten_though_it_shows_them(
+    over: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, observe = over, Telnyx.observe
+    forget(world)
+    world.pass_time(HOURS, steps=18, sweep=True)
+    late = CommentSeen(id="late", sub_order_id="s", by_provider=True, body=f"{NAME}, once more", at=world.clock.now())
+    monkeypatch.setattr(Telnyx, "observe", lambda self, order: replace(observe(self, order), comments=(late,)))
+    world.pass_time(8 * 86_400, steps=4, sweep=True)
+    assert NAME not in left(world)
+
+
+def test_what_a_notification_says_of_a_forgotten_order_is_not_even_kept_for_a_moment(
+    over: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = over
+    forget(world)
+    world.pass_time(HOURS, steps=18, sweep=True)
+
+    def die(*_: object, **__: object) -> None:
+        raise KilledError
+
+    order_id = world.order().provider_order_id or ""
+    world.telnyx.send_webhook(order_id, payload={"id": order_id, "customer": NAME})
+    for simulator in world.simulators.values():
+        simulator.pump()
+    syncer = world.function("sync_order").module.syncer
+    monkeypatch.setattr(type(syncer), "_look", die)
+    world.deliver("sync_order")
+    assert NAME not in left(world)
 
 
 def test_open_order_keeps_what_it_needs(opened: World) -> None:

@@ -14,6 +14,7 @@ from numberdesk.domain.words import ChangeKind, HoldKind, OrderState
 from numberdesk.providers.base import RefusedError
 from numberdesk.providers.telnyx.adapter import Telnyx
 from numberdesk.runtime import invocation
+from numberdesk.services.ports import Due
 from numberdesk.storage.table import Table
 from tests.support.aws import SECRETS, KilledError, api_event
 from tests.support.builders import body
@@ -277,3 +278,28 @@ def test_a_comment_is_left_to_its_sender_until_that_must_be_done(world: World, m
     assert said(world) == 0
     world.pass_time(600, steps=10, sweep=True)
     assert said(world) == 1
+
+
+# An index runs behind
+
+
+def test_an_order_that_moved_on_since_the_index_showed_it_is_not_woken(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.send(body())
+    world.deliver("place_order")
+    world.deliver("sync_order")
+    world.clear("SyncQueue")
+    order = world.order()
+    assert order.wake_at is not None
+    assert order.wake_at > world.clock.now()
+    monkeypatch.setattr(Table, "due", lambda *_, **__: [Due("order-1", world.clock.now())])
+    assert world.function("wake_orders")({}) == {"woken": 0}
+    assert world.peek("SyncQueue") == []
+
+
+def test_an_account_is_not_compared_in_what_time_is_left_at_the_end(world: World) -> None:
+    world.send(body())
+    world.settle()
+    assert world.function("take_inventory")({}, remaining_ms=60_000) == {"compared": 0}
+    assert world.function("take_inventory")({}, remaining_ms=900_000) == {"compared": 1}

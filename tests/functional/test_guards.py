@@ -11,7 +11,7 @@ import pytest
 
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.words import ChangeKind, HoldKind, OrderState
-from numberdesk.providers.base import RefusedError
+from numberdesk.providers.base import Placed, RefusedError
 from numberdesk.providers.telnyx.adapter import Telnyx
 from numberdesk.runtime import invocation
 from numberdesk.services.ports import Due
@@ -204,15 +204,16 @@ def test_every_digest_of_a_postback_token_is_compared_in_constant_time(
 # A late answer
 
 
-def test_a_no_to_an_attempt_that_was_given_up_is_no_answer_to_the_next(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("says", ["no", "yes"])
+def test_a_late_answer_is_no_answer_to_the_next_attempt(
+    world: World, monkeypatch: pytest.MonkeyPatch, says: str
 ) -> None:
     """The first sender hangs; meanwhile its order was looked for, not found, and is being placed anew."""
     others = {name: world.cold(name) for name in ("sync_order", "place_order")}
     world.function("wake_orders")
     attempts = 0
 
-    def place(*_: Any) -> Any:
+    def place(*_: Any) -> Placed:
         nonlocal attempts
         attempts += 1
         if attempts == 2:
@@ -225,15 +226,23 @@ def test_a_no_to_an_attempt_that_was_given_up_is_no_answer_to_the_next(
                 world.deliver(name, function=function)
             if attempts == 2:
                 break
-        raise RefusedError("the number is gone", code="85001")
+        if says == "no":
+            raise RefusedError("the number is gone", code="85001")
+        return Placed("late", "pending")
 
     monkeypatch.setattr(Telnyx, "place", place)
     world.send(body())
     world.deliver("place_order")
     order = world.order()
     assert attempts == 2
-    assert (order.state, order.attempt and order.attempt.number) == (OrderState.PLACING, 2)
-    assert ChangeKind.ORDER_FAILED not in world.kinds()
+    if says == "no":
+        assert (order.state, order.attempt and order.attempt.number) == (OrderState.PLACING, 2)
+        assert ChangeKind.ORDER_FAILED not in world.kinds()
+    else:
+        # A purchase all the same, and one that people hear of: the second attempt may buy another.
+        assert order.provider_order_id == "late"
+        [placed] = [entry for entry in world.ledger() if entry.kind is ChangeKind.ORDER_PLACED]
+        assert placed.people
 
 
 # A comment is said once
@@ -303,3 +312,17 @@ def test_an_account_is_not_compared_in_what_time_is_left_at_the_end(world: World
     world.settle()
     assert world.function("take_inventory")({}, remaining_ms=60_000) == {"compared": 0}
     assert world.function("take_inventory")({}, remaining_ms=900_000) == {"compared": 1}
+
+
+# Once
+
+
+def test_a_block_is_counted_and_logged_once_however_many_orders_meet_it(world: World) -> None:
+    world.telnyx.revoke(SECRETS["telnyx"]["api_key"])
+    for number in range(3):
+        world.send(body(f"order-{number}"))
+    others = [world.cold("place_order") for _ in range(3)]
+    for function in others:
+        world.deliver("place_order", function=function)
+    world.pass_time(300, steps=5, sweep=True)
+    assert world.output.getvalue().count('"message":"account blocked"') == 1

@@ -1,0 +1,20 @@
+"""No service writes a move that an order may not make, whatever it was told."""
+
+from __future__ import annotations
+
+import pytest
+
+from numberdesk.domain.words import MOVES, OrderState
+from tests.support.desks import ADesk
+
+FORBIDDEN = [(one, other) for one in OrderState for other in OrderState if other not in {one, *MOVES[one]}]
+
+
+@pytest.mark.parametrize(("before", "after"), FORBIDDEN)
+def test_a_move_that_no_order_makes_is_never_written(before: OrderState, after: OrderState) -> None:
+    desk = ADesk()
+    order = desk.place().with_(state=before)
+    desk.store.orders[order.order_id] = order
+    with pytest.raises(AssertionError, match=f"does not move from {before.value} to {after.value}"):
+        desk.desk.commit(order, order.with_(state=after), (), desk.now(), "a test")
+    assert desk.store.get(order.order_id) == order

@@ -202,6 +202,18 @@ def test_a_table_that_does_not_answer_keeps_nothing_from_people(stream: list[tup
         assert len(mails) <= len({event.kind for event in batch}), "the window still bounds it"
 
 
+def test_what_is_sent_in_parts_counts_by_the_part() -> None:
+    """SNS refuses the whole for one event in it."""
+    clock = Clock()
+    topic, store = Topic(clock, poison=frozenset({"0"})), MemoryStore()
+    notifier = Notifier(topic, store, Bounds(per_hour=1), clock, Nobody(), Nobody())
+    batch = [Event(str(number), "OrderHeld", f"order-{number}", "one") for number in range(4)]
+    assert notifier.tell({event.id: event.text for event in batch}, lambda: ENOUGH).keys() == {"0"}
+    assert len(topic.mails) <= 1
+    told = {each for _, _, text in topic.mails for each in ids(text)}
+    assert told | {it.id for it in store.left_to_a_sum.values()} == {"1", "2", "3"}
+
+
 def test_a_sum_names_kinds_and_orders_and_where_to_look() -> None:
     now = START
     read = [notices.read(Event(f"h{number}", "OrderHeld", f"order-{number}", "one").text) for number in range(12)]

@@ -156,7 +156,8 @@ def test_letter_that_the_queue_does_not_take_stays_and_the_others_go(
         world.send(f"no JSON {index}")
     while world.deliver("place_order"):
         pass
-    letters = SqsLetters(world.sqs, world.url("OrderDeadLetterQueue"), world.url("OrderQueue"), lambda _: False)
+    queues = world.url("OrderDeadLetterQueue"), world.url("OrderQueue")
+    letters = SqsLetters(world.sqs, *queues, api="AROAAPI", puts_aside="AROAPLACER")
     send = letters._client.send_message
 
     def picky(**request: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, TypeAdapter
 
-from docs import examples
+from docs import examples, limits
 from numberdesk.api.document import document
 from numberdesk.domain import settings
 from numberdesk.domain.capabilities import Ability, Findability
@@ -453,6 +453,28 @@ def all_settings() -> str:
     )
 
 
+def all_limits() -> str:
+    """List what is bounded, by how much, and what holds it."""
+    parts = []
+    for title, rows in limits.LIMITS.items():
+        parts += [f"## {title}", _table(["Bound", "Value", "Set in", "Held by"], map(_limit, rows))]
+    return _page(
+        "Limits",
+        "What a provider, a sender or a backlog can make the desk do has a bound. Each row names what holds it: tests, which "
+        "`make test` runs (one alone: `.venv/bin/pytest <its name>`), or a command that measures it. What is beyond a bound is told where it matters; it is never dropped silently.",
+        *parts,
+    )
+
+
+def _limit(row: limits.Limit) -> list[str]:
+    return [
+        row.what,
+        row.text(),
+        ", ".join(f"`{it}`" for it in row.set_in()),
+        ", ".join(f"`{it}`" for it in row.held_by),
+    ]
+
+
 def openapi() -> str:
     """The API, as an OpenAPI 3.1 document."""
     return _json(document())
@@ -477,6 +499,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "events.md": events,
     "providers.md": providers,
     "settings.md": all_settings,
+    "limits.md": all_limits,
 }
 
 

@@ -1,5 +1,6 @@
 """The pages of docs/ that come from the code are what the code says, and say all of it."""
 
+import itertools
 import json
 import re
 from dataclasses import fields, replace
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from docs import examples, generate
+from docs import examples, generate, limits
 from numberdesk.domain.capabilities import Ability, Capabilities, check
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.request import InvalidMessageError, read_message
@@ -139,6 +140,19 @@ def test_every_ability_has_its_line_and_says_what_makes_up_for_it() -> None:
         lines = [instead for _, can, instead in generate.MAKES_UP if can(able) and not can(unable)]
         assert len(lines) == 1, ability
         assert lines[0] in generate.providers()
+
+
+def test_every_limit_names_what_holds_it() -> None:
+    makefile = (generate.DOCS.parent / "Makefile").read_text(encoding="utf-8")
+    for row in itertools.chain.from_iterable(limits.LIMITS.values()):
+        assert row.held_by, row.what
+        for held in row.held_by:
+            path, _, name = held.partition("::")
+            if held.startswith("make "):
+                assert re.search(rf"^{held.removeprefix('make ')}:", makefile, re.MULTILINE), held
+            else:
+                source = (generate.DOCS.parent / path).read_text(encoding="utf-8")
+                assert re.search(rf"^(    )?def {name}\(", source, re.MULTILINE), held
 
 
 def test_every_setting_is_described() -> None:

@@ -1,0 +1,291 @@
+"""What docs/limits.md lists: each bound, where its value stands in the code, and what holds it."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from numberdesk.domain.costs import Limits
+from numberdesk.domain.notices import Bounds
+from numberdesk.domain.order import duration_text
+from numberdesk.domain.settings import Timings
+
+_SETTINGS: dict[str, Any] = {"Timings": Timings(), "SpendingLimits": Limits(), "MessageBounds": Bounds()}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A bound."""
+
+    what: str
+    value: str
+    """`{domain.patterns.LONGEST_PATTERN} characters`: what stands in braces is read from the code."""
+    held_by: tuple[str, ...]
+    """Tests (`tests/unit/domain/test_patterns.py::test_...`) and targets (`make sizes`)."""
+
+    def text(self) -> str:
+        """Give the value as it is in the code."""
+        return "".join(_shown(read(part)) if index % 2 else part for index, part in enumerate(self._parts()))
+
+    def set_in(self) -> list[str]:
+        """Name what sets it."""
+        return list(self._parts()[1::2])
+
+    def _parts(self) -> list[str]:
+        return self.value.replace("}", "{").split("{")
+
+
+def read(name: str) -> Any:
+    """Read a constant below `numberdesk`, one of the tests, or the default of a setting."""
+    place, _, last = name.rpartition(".")
+    if place in _SETTINGS:
+        return getattr(_SETTINGS[place], last)
+    return getattr(importlib.import_module(place if place.startswith("tests.") else f"numberdesk.{place}"), last)
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case timedelta():
+            return duration_text(value)
+        case tuple():
+            return ", ".join(map(_shown, value))
+        case int():
+            return f"{value:,}"
+    return str(value)
+
+
+def _limit(what: str, value: str, *held_by: str) -> Limit:
+    return Limit(what, value, held_by)
+
+
+_PATTERNS = "tests/unit/domain/test_patterns.py"
+_TEXT = "tests/unit/domain/test_text.py"
+_HOSTILE = "tests/unit/providers/test_hostile_text.py"
+_ROWS = "tests/contract/test_store_rows.py"
+_BOUNDS = "tests/unit/domain/test_bounds.py"
+_WEBHOOKS = "tests/unit/services/test_notifications.py"
+_STEADY = "tests/unit/domain/test_steady.py"
+_MAILS = "tests/unit/services/test_bounded_mails.py"
+_WAIT = "tests/unit/services/test_operations_wait.py"
+_PENDING = "tests/unit/domain/test_pending.py"
+_PATHS = "tests/functional/test_addresses.py"
+_APPROVALS = "tests/unit/services/test_approvals.py"
+
+LIMITS: dict[str, tuple[Limit, ...]] = {
+    "Text of others": (
+        _limit(
+            "A pattern of a provider's acceptance criteria, and the text that it is held against. What is longer, or not read alike "
+            "by all dialects, is left to the provider and told as unread",
+            "{domain.patterns.LONGEST_PATTERN} and {domain.patterns.LONGEST_TEXT} characters, {domain.patterns.MOST_POSITIONS} "
+            "positions with all repetitions written out",
+            f"{_PATTERNS}::test_what_is_matched_is_bounded_with_its_repetitions_written_out",
+            f"{_PATTERNS}::test_no_pattern_and_no_text_take_long",
+        ),
+        _limit(
+            "Any regular expression of the code, on what others wrote",
+            "time that grows with the length of the text alone",
+            f"{_HOSTILE}::test_no_expression_takes_more_than_linear_time",
+        ),
+        _limit(
+            "A name, id or word of others in a message",
+            "{domain.text.LONGEST_QUOTE} characters, one line, marked as quoted, no link",
+            f"{_TEXT}::test_a_quotation_is_one_harmless_marked_line_of_bounded_length",
+        ),
+        _limit(
+            "A ledger entry: its message, its data, and the comments told with it",
+            "{domain.ledger.MOST_MESSAGE} bytes, {domain.ledger.MOST_DATA} bytes, {domain.ledger.MOST_COMMENTS} comments",
+            f"{_TEXT}::test_entries_events_and_comments_are_filled_to_the_brim",
+            f"{_TEXT}::test_an_entry_fits_its_item_and_its_event_the_bus",
+        ),
+        _limit(
+            "An event, and the comments in it",
+            "{messaging.events.MOST_BYTES} and {domain.ledger.MOST_QUOTED} bytes",
+            f"{_TEXT}::test_entries_events_and_comments_are_filled_to_the_brim",
+        ),
+        _limit(
+            "Faults of one message or call, and each of them",
+            "{domain.faults.MOST_FAULTS} faults of {domain.faults.MOST_BYTES} bytes",
+            f"{_TEXT}::test_a_problem_is_harmless_and_bounded",
+            f"{_TEXT}::test_twenty_faults_that_list_four_hundred_names_each_are_recorded_and_told",
+        ),
+        _limit(
+            "What a provider says of an error, and its code",
+            "{providers.base._MOST_DETAIL} and {providers.base._MOST_CODE} bytes, one line",
+            f"{_TEXT}::test_what_a_provider_says_is_one_harmless_line",
+        ),
+        _limit(
+            "The detail of an API's problem",
+            "{services.problems.MOST_DETAIL} bytes",
+            f"{_TEXT}::test_a_problem_is_harmless_and_bounded",
+        ),
+        _limit(
+            "One message to people",
+            "{domain.notices.MOST_BYTES} bytes (SNS takes 262,144)",
+            f"{_TEXT}::test_a_mail_is_harmless_and_fits_the_topic",
+        ),
+    ),
+    "Orders and their items": (
+        _limit(
+            "The row of the largest order, and any other item (DynamoDB takes 400 KB); the metric `LargestRowBytes` has an alarm",
+            "{tests.contract.test_store_rows.MOST_OF_A_ROW} and {tests.contract.test_store_rows.MOST_OF_AN_ITEM} bytes",
+            f"{_ROWS}::test_the_largest_order_is_written_read_and_written_on",
+            f"{_ROWS}::test_any_order_is_read_as_it_was_written",
+            f"{_ROWS}::test_a_large_item_is_measured",
+        ),
+        _limit(
+            "One field of the row; what is longer lies on pages",
+            "{storage.items.FIELD_BYTES} bytes",
+            f"{_ROWS}::test_whatever_can_grow_can_lie_on_pages",
+            f"{_ROWS}::test_an_order_of_few_has_no_pages_but_its_numbers",
+        ),
+        _limit(
+            "A transaction (DynamoDB takes 4 MB and 100 writes)",
+            "{storage.table._MOST_BYTES} bytes where it has pages, {storage.table._MOST_WRITES} writes",
+            f"{_ROWS}::test_the_largest_order_is_written_read_and_written_on",
+            f"{_ROWS}::test_what_people_supply_fits_into_one_transaction",
+        ),
+        _limit(
+            "Numbers, sub orders, requirements, comments of one order",
+            "{domain.bounds.MOST_ASSETS}, {domain.bounds.MOST_SUB_ORDERS}, {domain.bounds.MOST_REQUIREMENTS}, "
+            "{domain.bounds.MOST_COMMENTS}",
+            f"{_BOUNDS}::test_whatever_looks_see_the_record_stays_within_bounds",
+            f"{_BOUNDS}::test_more_than_fits_is_told_once_and_what_is_known_is_followed",
+            f"{_BOUNDS}::test_folding_the_largest_order_takes_a_moment",
+        ),
+        _limit(
+            "Different deadlines of one sub order; those due last are told with the first of them",
+            "{domain.bounds.MOST_DEADLINES}",
+            f"{_BOUNDS}::test_deadlines_beyond_the_bound_are_told_with_the_first_of_them",
+        ),
+        _limit(
+            "Requirements and features of one number",
+            "{domain.bounds.MOST_OF_AN_ASSET}",
+            f"{_ROWS}::test_numbers_that_tell_very_much_lie_fewer_on_a_page",
+        ),
+        _limit(
+            "Comments given as one rejection's reason, and kept anew at one look since they were read",
+            "{domain.bounds.MOST_REASONS}, {domain.bounds.MOST_TURNED}",
+            f"{_BOUNDS}::test_a_rejection_gives_the_latest_comments_and_the_others_are_told_by_themselves",
+            f"{_BOUNDS}::test_many_comments_that_were_read_are_kept_anew_over_several_looks",
+        ),
+        _limit(
+            "Values that people supply in one call",
+            "{domain.values.MOST_BYTES_OF_ANSWERS} bytes",
+            f"{_ROWS}::test_what_people_supply_fits_into_one_transaction",
+        ),
+        _limit(
+            "A paging token; it is good for its own list alone",
+            "2,048 characters",
+            f"{_PATHS}::test_a_token_is_bounded",
+            f"{_PATHS}::test_a_token_is_good_for_its_list_alone",
+        ),
+        _limit(
+            "What orders of any size cost, step by step",
+            "[sizes.md](sizes.md)",
+            "make sizes",
+        ),
+    ),
+    "Webhooks and looks": (
+        _limit(
+            "Looks at one order that webhooks ask for",
+            "{Timings.hint_distance} between two; further ones after {Timings.hint_looks} where a webhook says that it is over",
+            f"{_WEBHOOKS}::test_whatever_webhooks_come_looks_keep_their_distance_and_the_last_one_is_looked_after",
+            f"{_WEBHOOKS}::test_a_thousand_different_webhooks_in_a_minute_are_few_looks_and_few_versions",
+        ),
+        _limit(
+            "One webhook, however often it comes",
+            "one look, one version of the order, one copy kept",
+            f"{_WEBHOOKS}::test_one_webhook_sent_200_times_within_five_minutes_is_one_look_and_one_version",
+            f"{_WEBHOOKS}::test_webhook_of_no_order_is_kept_once_however_often_it_comes",
+        ),
+        _limit(
+            "Notices of one kind about one thing that flickers; then it is told as unstable, and held at what is safest",
+            "{domain.steady.MOST_MOVES} in {domain.steady.WINDOW}, and again after {domain.steady.CALM} and "
+            "{domain.steady.CALM_READS} looks without a change",
+            f"{_STEADY}::test_whatever_is_read_notices_and_wakes_of_a_day_have_a_bound",
+            f"{_STEADY}::test_whatever_flaps_for_a_day_is_told_a_few_times_and_looked_at_as_usual",
+        ),
+        _limit(
+            "How often changes begin the cadence of looks anew",
+            "{domain.steady.MOST_STARTS} times in {domain.steady.WINDOW}",
+            f"{_STEADY}::test_changes_begin_the_cadence_anew_a_bounded_number_of_times_a_day",
+        ),
+        _limit(
+            "How late an order's own deadline is told, whatever state it is in",
+            "{tests.unit.services.test_own_deadlines.SWEEP}",
+            "tests/unit/services/test_own_deadlines.py::test_whatever_path_an_order_takes_each_rung_is_told_once_and_on_time",
+        ),
+        _limit("Forged webhooks beside genuine ones", "none of the genuine ones is lost", "make flood"),
+        _limit("How soon each trouble rings, and is over", "[ages.md](ages.md)", "make ages"),
+    ),
+    "Messages to people": (
+        _limit(
+            "About one order, one account, all, in an hour",
+            "{MessageBounds.per_order}, {MessageBounds.per_account}, {MessageBounds.per_hour}",
+            f"{_MAILS}::test_messages_of_an_hour_are_bounded_and_everything_is_told_in_full_or_in_a_sum",
+        ),
+        _limit(
+            "The same of reminders and missed deadlines, which have bounds of their own",
+            "{MessageBounds.deadlines_per_order}, {MessageBounds.deadlines_per_account}, {MessageBounds.deadlines_per_hour}",
+            f"{_MAILS}::test_a_reminder_waits_for_nothing_but_its_own_orders_reminders",
+            "tests/functional/test_notifying.py::test_what_is_too_much_of_reminders_is_told_within_five_minutes",
+        ),
+        _limit(
+            "Sums of what was left out, and the events in one",
+            "one in {domain.notices.SUM_EVERY}, {services.notify.MOST_SUMMED} events",
+            f"{_MAILS}::test_messages_of_an_hour_are_bounded_and_everything_is_told_in_full_or_in_a_sum",
+            "tests/functional/test_notifying.py::test_two_ticks_at_once_are_one_sum",
+        ),
+    ),
+    "What waits": (
+        _limit(
+            "An operation that waits, until people are told; and how many of its reasons they are told",
+            "{Timings.operation_patience}, {domain.errands.MOST_TOLD}",
+            f"{_WAIT}::test_whatever_it_waits_for_it_is_told_after_the_patience",
+            f"{_WAIT}::test_another_reason_is_told_and_no_more_than_a_few",
+        ),
+        _limit(
+            "Tries of an operation whose own calls fail, after which it is given up and told",
+            "{domain.errands.MOST_TRIES}",
+            f"{_WAIT}::test_one_that_only_fails_is_given_up_and_told_by_that_alone",
+        ),
+        _limit(
+            "The pause between its tries",
+            "an hour, and a tenth of the time to the next deadline",
+            f"{_WAIT}::test_pauses_are_bounded",
+        ),
+        _limit(
+            "The pause of an order whose account has no secret",
+            "{services.place._LONGEST_WITHOUT}",
+            "tests/functional/test_accounts.py::test_it_goes_on_by_itself_once_the_secret_is_there",
+        ),
+        _limit(
+            "How often people are told that a provider leaves an order pending",
+            "once, and once after each progress",
+            f"{_PENDING}::test_it_is_told_once_when_it_is_longer_than_usual",
+            f"{_PENDING}::test_whatever_flaps_the_time_is_begun_anew_no_more_often_than_there_was_progress",
+        ),
+        _limit(
+            "When what was forgotten is erased again",
+            "after {services.erasing.AGAIN}",
+            "tests/functional/test_forgetting.py::test_whatever_a_look_was_about_to_write_is_gone_after_a_while",
+        ),
+    ),
+    "Money": (
+        _limit(
+            "By how much a purchase may cost more than what a person approved",
+            "{SpendingLimits.approval_tolerance_percent} %, or up to what the approval names",
+            f"{_APPROVALS}::test_what_is_bought_costs_what_the_limits_leave_or_what_was_approved",
+            f"{_APPROVALS}::test_the_tolerance_is_a_setting",
+        ),
+        _limit(
+            "Purchases that an order takes as its own at once, each proven number by number or keyword by keyword",
+            "{domain.bounds.MOST_ADOPTED}",
+            "tests/unit/providers/test_callfire_adapter.py::"
+            "test_no_order_is_proven_that_does_not_hold_every_number_by_name_and_no_more_than_was_asked_for",
+            "tests/functional/test_strangers.py::test_what_somebody_else_bought_is_not_ours_and_ends_no_order_of_ours",
+        ),
+    ),
+}

@@ -113,7 +113,8 @@ def test_the_largest_order_is_written_read_and_written_on(store: Table, written:
     assert max(written.items.values()) < MOST_OF_AN_ITEM
     assert written.most < MOST_OF_A_TRANSACTION
     # What was long and is not any more lies on the row again.
-    order = committed(store, order, order.with_(**{field: () for field in GROWING if field != "extensions"}))
+    empty = {field: type(getattr(order, field))() for field in GROWING if field != "extensions"}
+    order = committed(store, order, order.with_(**empty))
     assert [place for place in places(store) if "PAGE" in place and "extensions" not in place] == []
     assert store.get("order-1") == order
 

@@ -189,7 +189,10 @@ def test_the_next_reminder_says_who_is_on_it() -> None:
     order = look(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
     until = DEADLINE - HOUR
     told = rung(acknowledged(order, until), DEADLINE - DAY)
-    assert "ada is on it until 2026-03-06 11:00:00 UTC (2026-03-06 12:00:00 Europe/Berlin)." in told.message
+    assert (
+        "the role desk (session ada) is on it until 2026-03-06 11:00:00 UTC (2026-03-06 12:00:00 Europe/Berlin)."
+        in told.message
+    )
     assert told.data["acknowledged_by"] == "arn:aws:sts::1:assumed-role/desk/ada"
     assert told.data["acknowledged_until"] == "2026-03-06T11:00:00.000000Z"
 
@@ -197,7 +200,7 @@ def test_the_next_reminder_says_who_is_on_it() -> None:
 def test_it_says_that_an_acknowledgement_is_over() -> None:
     order = look(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
     told = rung(acknowledged(order, DEADLINE - 2 * DAY), DEADLINE - DAY)
-    assert "ada was on it until 2026-03-04 12:00:00 UTC" in told.message
+    assert "the role desk (session ada) was on it until 2026-03-04 12:00:00 UTC" in told.message
     assert "which is over." in told.message
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -142,6 +142,7 @@ def test_whatever_flaps_the_time_is_begun_anew_no_more_often_than_there_was_prog
     assert len(history.told) <= len(begun)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([IN_REVIEW, REVIEWED, OWING]), min_size=150, max_size=200))
 def test_no_flapping_hides_an_order_for_ever(looks: list[Any]) -> None:
     history = History()

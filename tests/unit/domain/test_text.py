@@ -18,9 +18,9 @@ from numberdesk.api.problems import Told
 from numberdesk.domain import ledger, messages, notices, text
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.ledger import Entry
-from numberdesk.domain.order import Change, Deadline, Errand, Requirement, SubOrder
+from numberdesk.domain.order import Change, Cost, Deadline, Errand, Quote, Release, Requirement, SubOrder
 from numberdesk.domain.snapshot import UnknownWord
-from numberdesk.domain.words import ChangeKind, ErrandKind, RequirementState
+from numberdesk.domain.words import ChangeKind, ErrandKind, HoldKind, RequirementState
 from numberdesk.messaging.events import MOST_BYTES, entry_size
 from numberdesk.messaging.sqs import json_text
 from numberdesk.providers.base import RefusedError
@@ -123,6 +123,7 @@ def _all_messages(hostile: str) -> list[str]:
         provider_order_id=hostile,
         account=hostile,
         shortfall=hostile,
+        provider_word=hostile,
         sub_orders=(SubOrder(id="s-1", word=hostile, country=hostile or "DE", number_type=hostile),),
     )
     requirement = Requirement(
@@ -146,6 +147,7 @@ def _all_messages(hostile: str) -> list[str]:
         for scope, number in (("s-1", None), (hostile, None), (None, hostile))
     ]
     many = [requirement] * 40
+    quote = Quote(numbers=1, costs=(Cost(currency=hostile, upfront="1", monthly="1", numbers=1),))
     word = UnknownWord(hostile, hostile)
     return [
         messages.placed(order, found=True),
@@ -157,6 +159,15 @@ def _all_messages(hostile: str) -> list[str]:
         messages.sub_order_ended(order, hostile, "cancelled", 1, missed=False, asked_for=hostile, silent=True),
         *(messages.submitted(order, it, [hostile] * 40) for it in errands),
         *(messages.errand_refused(order, it, [hostile] * 40) for it in errands),
+        *(messages.errand_waiting(order, it, [hostile] * 40, NOW, ZONE, permitted=False) for it in errands),
+        messages.beyond_limit(
+            hostile, quote, Release(kind=HoldKind.LIMIT, by=hostile, at=NOW, quote=quote, most={hostile: "1"})
+        ),
+        messages.no_account(order, hostile),
+        messages.still_pending(order, NOW, timedelta(days=1), NOW, ZONE),
+        messages.deadline_unstable(order, deadline, [NOW], ZONE),
+        messages.requirements_unstable(order, hostile, [hostile] * 40),
+        messages.unstable(order, "its state", [hostile] * 40),
         *(messages.extension_requested(order, it) for it in errands),
         messages.comments_received(order, hostile, 3),
         messages.held(order, hostile),
@@ -204,7 +215,7 @@ def test_no_message_to_people_carries_what_others_wrote_as_it_is(hostile: str) -
 
 def test_every_message_is_tried() -> None:
     tried = set(re.findall(r"messages\.(\w+)\(", Path(__file__).read_text(encoding="utf-8")))
-    helpers = {"provider_name", "subject", "instant", "count", "time_left", "who", "extension_text"}
+    helpers = {"provider_name", "subject", "instant", "count", "time_left", "who", "extension_text", "priced"}
     made = {
         name
         for name, it in vars(messages).items()

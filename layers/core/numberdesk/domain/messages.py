@@ -194,7 +194,7 @@ def errand_waiting(
         todo = f"Look what holds it up, or do it at {provider} yourself{by_when}"
     else:
         todo = (
-            f"Have it permitted to the account {order.account} at {provider} (its level, a verification, what its key may do), or do "
+            f"Have it permitted to the account {quoted(order.account)} at {provider} (its level, a verification, what its key may do), or do "
             f"it there yourself{by_when}"
         )
     why = _told(errand.outcome) or "it was not tried yet"
@@ -247,7 +247,7 @@ def priced(quote: Quote) -> str:
     """Say what a purchase takes: `2 numbers or keywords at 12.00 USD at once (2.00 USD of it every month)`; and what is not known."""
     what = "1 number or keyword" if quote.numbers == 1 else f"{quote.numbers} numbers or keywords"
     known = [
-        f"{Decimal(it.upfront) + Decimal(it.monthly)} {it.currency} at once ({it.monthly} {it.currency} of it every month)"
+        f"{Decimal(it.upfront) + Decimal(it.monthly)} {quoted(it.currency)} at once ({it.monthly} {quoted(it.currency)} of it every month)"
         for it in quote.costs
     ]
     lacking = {"upfront cost": quote.without_upfront, "monthly cost": quote.without_monthly}
@@ -260,10 +260,10 @@ def priced(quote: Quote) -> str:
 
 def beyond_limit(why: str, quote: Quote, approval: Release | None) -> str:
     """Say why a limit holds an order: with what the purchase takes now, and what was approved where somebody approved another."""
-    said = f"a limit on spending: {why}; the purchase is now {priced(quote)}"
+    said = f"a limit on spending: {_told(why)}; the purchase is now {priced(quote)}"
     if approval is None or approval.quote is None:
         return said
-    most = ", ".join(f"{value} {currency}" for currency, value in (approval.most or {}).items())
+    most = ", ".join(f"{value} {quoted(currency)}" for currency, value in (approval.most or {}).items())
     return f"{said}; {who(approval.by)} approved {priced(approval.quote)}{f', up to {most}' if most else ''}"
 
 
@@ -283,7 +283,7 @@ def not_permitted(order: Order, why: str) -> str:
 def no_account(order: Order, why: str) -> str:
     """Tell an order for an account that there is not."""
     return (
-        f"{subject(order)} waits: {why}. Nothing was bought. It goes on by itself once the account can be used; if the name is wrong, "
+        f"{subject(order)} waits: {_told(why)}. Nothing was bought. It goes on by itself once the account can be used; if the name is wrong, "
         "cancel the order and order again with the right one, under another order id."
     )
 
@@ -403,7 +403,7 @@ def account_blocked(provider: str, account: str, reason: str) -> str:
 def still_pending(order: Order, since: datetime, usual: timedelta, now: datetime, zone: ZoneInfo) -> str:
     """Tell an order that its provider leaves pending."""
     provider = provider_name(order.provider)
-    word = f", which calls it {order.provider_word!r}" if order.provider_word else ""
+    word = f", which calls it {quoted(order.provider_word)}" if order.provider_word else ""
     return (
         f"{subject(order)} has been pending at {provider}{word}, without progress since {instant(since, zone)} "
         f"({time_left(now - since)}). Up to {time_left(usual)} are usual for numbers of this kind. Ask {provider} what it waits "
@@ -503,7 +503,7 @@ def deadline_unstable(order: Order, deadline: Deadline, values: Sequence[datetim
     """Tell a deadline that flickers."""
     return (
         f"{subject(order)}: the provider answers with different deadlines of {_where(order, deadline.sub_order_id)} in turn: "
-        f"{listed(instant(value, zone) for value in values)}. Reminders follow the earliest, {instant(deadline.value, zone)}, and further "
+        f"{text.joined(instant(value, zone) for value in values)}. Reminders follow the earliest, {instant(deadline.value, zone)}, and further "
         "changes are not told until it answers the same for hours. Look there which one holds."
     )
 

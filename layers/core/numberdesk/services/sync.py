@@ -16,6 +16,7 @@ from numberdesk.domain.fold import Folded, fold, fold_unreadable, hint_due_at, p
 from numberdesk.domain.market import OnOrder, Owned
 from numberdesk.domain.profile import ProfileKey
 from numberdesk.domain.schedule import schedule
+from numberdesk.domain.text import joined, quoted
 from numberdesk.domain.words import FOLLOWED, OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import (
@@ -386,10 +387,10 @@ class Syncer:
         orders = [it for it in seen if isinstance(it, OnOrder) and it.provider_order_id not in known]
         unclaimed = self._unclaimed(order, orders)
         if maybe := [it for it in unclaimed if not it.differs]:
-            named = [f"{it.provider_order_id} ({it.word})" if it.word else it.provider_order_id for it in maybe]
-            said += f" Orders of that time that may be it: {messages.listed(named)}."
-        if others := [f"{it.provider_order_id} (it holds {it.differs})" for it in unclaimed if it.differs]:
-            said += f" Orders of that time that hold something else: {messages.listed(others)}."
+            named = [f"{quoted(it.provider_order_id)}{f' ({quoted(it.word)})' if it.word else ''}" for it in maybe]
+            said += f" Orders of that time that may be it: {joined(named)}."
+        if others := [f"{quoted(it.provider_order_id)} (it holds {it.differs})" for it in unclaimed if it.differs]:
+            said += f" Orders of that time that hold something else: {joined(others)}."
         began = [it.value for it in seen if isinstance(it, Owned)]
         held = {it.value for it in self.desk.store.holdings(order.provider, order.account)} if began else set()
         free = [value for value in began if value not in held]

@@ -756,9 +756,8 @@ class Table:
     def _recall(self, marker: Marker) -> None:
         """Know the accounts again that a lost table knew: they are compared before placing goes on."""
         for provider, account in marker.accounts():
-            self._update(
-                _account_key(provider, account), "SET named = :yes", "attribute_not_exists(named)", {":yes": True}
-            )
+            pk, sk = _account_key(provider, account)
+            self._put_if({"pk": pk, "sk": sk, "named": True}, "attribute_not_exists(pk)")
 
     def _mark(self, there: Gate) -> None:
         """Mark a table that has a gate, once: its stack may be older than the marker. One that was restored knows all accounts again."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from numberdesk.domain.fitting import misfit
 from numberdesk.domain.market import OnOrder
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
+from numberdesk.domain.text import quoted
 from numberdesk.providers.base import AccountFaultError, OrdersPage, Placed, RefusedError, UnreadableError
 from numberdesk.providers.callfire.faults import not_read
 from numberdesk.providers.callfire.reading import keywords_in, numbers_in
@@ -263,13 +264,13 @@ def _strange(shown: _Shown, request: Request) -> str | None:
         for value in sorted(group.got):
             if group.name == _KEYWORDS:
                 if value not in words:
-                    return f"the keyword {value}"
+                    return f"the keyword {quoted(value)}"
                 continue
             if value in named:
                 continue
             number = _Got(value, _NUMBERS[group.name])
             if all(misfit(item.criteria, number) for item in wanted):
-                return value
+                return quoted(value)
             chosen += 1
     most = sum(item.quantity for item in wanted)
     return f"{chosen} numbers that were not named" if chosen > most else None

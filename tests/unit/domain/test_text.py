@@ -284,6 +284,7 @@ def assert_fits(data: dict[str, Any], message: str, comments: list[str]) -> None
 
 @settings(deadline=None, max_examples=60)
 @given(HOSTILE)
+@example("x" * 84 + " www.evil.company")
 def test_a_mail_is_harmless_and_fits_the_topic(hostile: str) -> None:
     told = ledger.event_detail(an_entry(message=hostile, account=hostile, provider=hostile), [hostile] * 40)
     event = json.dumps({"detail-type": "OrderRefused", "detail": told})

@@ -159,7 +159,7 @@ def mail(notices: Sequence[Notice]) -> Mail:
     if len(notices) > 1:
         named = ", ".join(dict.fromkeys(it.about for it in notices if it.about))
         text = "\n\n".join(filter(None, [f"{headline}. Each follows.", named, *(it.text for it in notices)]))
-    return Mail(subject=headline[:_MOST_SUBJECT], text=text, notices=tuple(notices))
+    return Mail(subject=_subject(headline), text=text, notices=tuple(notices))
 
 
 def hour_of(now: datetime) -> datetime:
@@ -208,7 +208,7 @@ def sum_up(held: Sequence[HeldBack]) -> Mail:
             "Each stands in its order's ledger (GET /orders/{order_id}/ledger). What needs a person: GET /orders?attention=true.",
         ]
     )
-    return Mail(subject=subject[:_MOST_SUBJECT], text=text, notices=())
+    return Mail(subject=_subject(subject), text=text, notices=())
 
 
 def _headline(notices: Sequence[Notice]) -> str:
@@ -238,6 +238,14 @@ def _cut(text: str) -> str:
     """Cut what alone is too long, and say so."""
     whole = text.encode(errors="replace")
     return whole.decode() if len(whole) <= MOST_BYTES else whole[:MOST_BYTES].decode(errors="ignore") + _CUT
+
+
+def _subject(line: str) -> str:
+    """Cut a line to what a subject takes. The cut must not make a link of what was none."""
+    line = line[:_MOST_SUBJECT]
+    while paragraph(line, _MOST_SUBJECT) != line:
+        line = line[:-1]
+    return line
 
 
 def _plain(text: str) -> str:

@@ -109,6 +109,10 @@ def test_lists_go_on_beyond_an_order_that_cannot_be_read(world: World, attribute
     status, answer = world.api("GET", "/orders", open="true")
     assert status == 200
     assert len(answer["items"]) == 4
+    assert answer["unreadable"] == ["order-2"]
+    status, answer = world.api("GET", "/orders/order-2")
+    assert status == 500
+    assert "its record cannot be read" in answer["detail"]
     assert rows_told(world) == ["ORDER#order-2"]
 
 

@@ -378,6 +378,10 @@ L = TypeVar("L", bound=Listing[Any])
 class OrderList(Listing[Summary]):
     """Orders."""
 
+    unreadable: list[str] = Field(
+        description="Ids of orders that belong here and whose records cannot be read. People were told of each (`RowUnreadable`)."
+    )
+
 
 class LedgerList(Listing[Entry]):
     """What happened, in the order in which it did; refusals of messages come last."""
@@ -813,7 +817,8 @@ class Replayed(_Out):
 
 def listed(shape: type[L], page: Page[Any]) -> L:
     """Show a page."""
-    return shape.model_validate({"items": page.items, "next": page.after}, from_attributes=True)
+    shown = {"items": page.items, "next": page.after, "unreadable": list(page.unread)}
+    return shape.model_validate({name: shown[name] for name in shape.model_fields}, from_attributes=True)
 
 
 def comment_page(page: Page[KeptComment]) -> CommentList:

@@ -25,7 +25,7 @@ from numberdesk.providers.base import (
     RefusedError,
     SlotBusyError,
 )
-from numberdesk.services.ports import ConflictError
+from numberdesk.services.ports import ConflictError, UnreadableRowError
 from numberdesk.services.problems import MOST_DETAIL, Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Told:
         }
 
 
-def told(error: Exception) -> Told | None:
+def told(error: Exception) -> Told | None:  # noqa: PLR0911 - one for each kind
     """Say which problem an error is; none where it is unexpected."""
     match error:
         case ProblemError():
@@ -140,6 +140,11 @@ def told(error: Exception) -> Told | None:
             return Told(Problem.CHANGED_MEANWHILE, "the order is being written by others again and again; try again")
         case ProviderError():
             return _of_provider(error)
+        case UnreadableRowError():
+            text = (
+                "its record cannot be read; people were told which row of the table it is: restore or repair it there"
+            )
+            return Told(HttpProblem.INTERNAL_ERROR, text)
         case _:
             return None
 

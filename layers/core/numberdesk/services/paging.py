@@ -36,9 +36,9 @@ class Tokens:
     key: Callable[[], bytes]
     """Gives the key (`services.ports.Store.paging_key`)."""
 
-    def page(self, listing: str, items: Iterable[T], after: str | None) -> Page[T]:
+    def page(self, listing: str, items: Iterable[T], after: str | None, unread: tuple[str, ...] = ()) -> Page[T]:
         """Give some of a list to a caller: `after` becomes the token for the rest."""
-        return Page(tuple(items), None if after is None else self._token(listing, after))
+        return Page(tuple(items), None if after is None else self._token(listing, after), unread)
 
     def place(self, listing: str, token: str | None) -> str | None:
         """Read a caller's token; none from the beginning.

@@ -73,7 +73,7 @@ class Reading:
         listing = partition if until is None else f"{partition}/{until}"
         after = self.tokens.place(listing, token)
         page = self.store.list_orders(partition, after=after, until=until, newest_first=bool(monthly), limit=limit)
-        return self.tokens.page(listing, page.items, page.after)
+        return self.tokens.page(listing, page.items, page.after, page.unread)
 
     def _bounded(self, listing: str, page: Page[KeptEvent]) -> Page[KeptEvent]:
         """Give as many notifications as an answer can carry, one at least."""

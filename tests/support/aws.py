@@ -69,12 +69,20 @@ def moto_stack(clock: Clock | None = None, **parameters: str) -> Iterator[Stack]
     With a clock, SQS keeps its time: delays and visibility time-outs pass when it is moved.
     """
     clock = clock or Clock()
+
+    # A mock would keep every call of them.
+    def seconds() -> float:
+        return clock.now().timestamp()
+
+    def milliseconds() -> float:
+        return clock.now().timestamp() * 1000
+
     with (
         mock.patch.dict("os.environ", LAMBDA),
         quick_moto(),
         limits_of_aws(),
-        mock.patch.object(moto.sqs.models, "unix_time", side_effect=lambda: clock.now().timestamp()),
-        mock.patch.object(moto.sqs.models, "unix_time_millis", side_effect=lambda: clock.now().timestamp() * 1000),
+        mock.patch.object(moto.sqs.models, "unix_time", seconds),
+        mock.patch.object(moto.sqs.models, "unix_time_millis", milliseconds),
         mock_aws(),
         recursion.kept_by_sqs(),
         senders.named_by_sqs(),

@@ -2,35 +2,89 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
+import string
 from collections import defaultdict
 from contextlib import ExitStack, contextmanager
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import cache, lru_cache
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, cast
 from unittest import mock
+from urllib.parse import urlparse
 
 import boto3
+import botocore.parsers
+import botocore.serialize
+import botocore.useragent
+import botocore.validate
 import moto.cloudformation.models
+import moto.core.parse
 import moto.core.responses
-from moto.core.serialize import ResponseSerializer
-from moto.core.utils import method_names_from_class
+import moto.core.utils
+import moto.sqs.models
+from botocore.awsrequest import AWSResponse
+from botocore.client import BaseClient
+from botocore.compat import HTTPHeaders
+from moto.core.serialize import (
+    AttributePickerContext,
+    BaseJSONSerializer,
+    ResponseSerializer,
+    XFormedAttributePicker,
+)
+from moto.core.utils import camelcase_to_underscores, method_names_from_class
 from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.models.utilities import bytesize
+from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node  # type: ignore[attr-defined] # untyped
+from moto.dynamodb.parsing.expressions import UpdateExpressionParser  # type: ignore[attr-defined] # untyped
+from moto.dynamodb.responses import DynamoHandler
+from moto.events.responses import EventsHandler
+from moto.moto_api._internal.moto_random import MotoRandom
+from moto.secretsmanager.responses import SecretsManagerResponse
+from moto.sqs.models import Message, SQSBackend
+from moto.sqs.responses import SQSResponse
+from moto.ssm.responses import SimpleSystemManagerResponse
+from werkzeug.datastructures import Headers, ImmutableMultiDict
+from werkzeug.exceptions import HTTPException
 
-from tests.support.stack import REGION
+from tests.support.stack import ACCOUNT_ID, REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from botocore.model import OperationModel, StructureShape
     from moto.core.model import Shape
+    from moto.core.responses import BaseResponse
 
 _MOST_BYTES = 405_000
 """Of an item; moto's."""
+_HANDLERS: dict[str, type[BaseResponse]] = {
+    "dynamodb": DynamoHandler,
+    "events": EventsHandler,
+    "secretsmanager": SecretsManagerResponse,
+    "sqs": SQSResponse,
+    "ssm": SimpleSystemManagerResponse,
+}
+"""moto's answers to the services that speak JSON."""
+_INDEX_NAME = 6
+"""Its place among the arguments of a table's query."""
+_FAILED = 300
+"""The least status of an answer that is an error."""
+_SERVER_ERROR = 500
 _make_client = boto3.Session.client
+_make_request = vars(BaseClient)["_make_request"]
 _get_value = ResponseSerializer.get_value
+_check_structure = vars(botocore.validate.ParamValidator)["_validate_structure"]
+_send_structure = vars(botocore.serialize.JSONSerializer)["_serialize_type_structure"]
+_write_structure = BaseJSONSerializer._serialize_type_structure
+_read_structure = vars(botocore.parsers.BaseJSONParser)["_handle_structure"]
+_take_structure = moto.core.parse.BaseJSONParser._parse_structure
+_query = Table.query
+_make_expression = vars(UpdateExpressionParser)["make"].__func__
+_user_agent = botocore.useragent.UserAgentString.to_string
 
 
 @contextmanager
@@ -39,9 +93,26 @@ def quick_moto() -> Iterator[None]:
     patches = (
         # A client takes longer to make than most tests take, and keeps nothing: whoever patches one has to undo it.
         mock.patch.object(boto3.Session, "client", lambda session, service, **_: _client(service)),
+        mock.patch.object(BaseClient, "_make_request", _answer),
+        mock.patch.object(botocore.useragent.UserAgentString, "to_string", _user_agent_once),
         mock.patch.object(moto.cloudformation.models.Stack, "parse_template", staticmethod(json.loads)),
         mock.patch.object(moto.core.responses, "method_names_from_class", cache(method_names_from_class)),
+        mock.patch.object(moto.core.responses, "camelcase_to_underscores", cache(camelcase_to_underscores)),
+        mock.patch.object(MotoRandom, "get_random_string", _random_string),
         mock.patch.object(ResponseSerializer, "get_value", _get_value_at_once),
+        mock.patch.object(botocore.validate.ParamValidator, "_validate_structure", _check_value),
+        mock.patch.object(botocore.serialize.JSONSerializer, "_serialize_type_structure", _send_value),
+        mock.patch.object(BaseJSONSerializer, "_serialize_type_structure", _write_value),
+        mock.patch.object(botocore.parsers.BaseJSONParser, "_handle_structure", _read_value),
+        mock.patch.object(moto.core.parse.BaseJSONParser, "_parse_structure", _take_value),
+        mock.patch.object(moto.sqs.models, "camelcase_to_underscores", cache(camelcase_to_underscores)),
+        mock.patch.object(SQSBackend, "is_message_valid_based_on_retention_period", _is_retained),
+        mock.patch.object(UpdateExpressionParser, "make", staticmethod(_expression)),
+        mock.patch.object(Node, "__deepcopy__", _copy_of_node, create=True),
+        mock.patch.object(DepthFirstTraverser, "nodes_to_be_processed", _nodes_to_be_processed),
+        mock.patch.object(Table, "query", _query_of_candidates),
+        mock.patch.object(Item, "size", _size_of_item),
+        mock.patch.object(DynamoType, "to_regular_json", _plain),
         mock.patch.object(LimitedSizeDict, "__setitem__", _set_attribute),
         mock.patch.object(Table, "all_items", _all_items),
         # moto copies whole tables before each transaction.
@@ -59,11 +130,235 @@ def _client(service: str) -> Any:
     return _make_client(boto3.Session(region_name=REGION), service)  # type: ignore[call-overload]
 
 
+def _answer(
+    client: BaseClient, operation: OperationModel, request: dict[str, Any], context: dict[str, Any]
+) -> tuple[AWSResponse, dict[str, Any]]:
+    """Hand a request to moto's answer to its operation. botocore would sign it and send it, and moto take it apart again."""
+    service = operation.service_model
+    if service.service_name not in _HANDLERS:
+        return _make_request(client, operation, request, context)  # type: ignore[no-any-return]
+    handler = _handler(service.service_name, request, client.meta.region_name)
+    try:
+        status, headers, body = handler.call_action()
+    except HTTPException as error:
+        status, headers, body = error.code or _SERVER_ERROR, dict(error.get_headers()), error.get_body()
+    content = body.encode() if isinstance(body, str) else body
+    sent = HTTPHeaders.from_dict(headers)
+    answer = {
+        "status_code": status,
+        "headers": sent,
+        "body": content,
+        "context": {"operation_name": operation.name},
+    }
+    parser = _parser(service.resolved_protocol)
+    parsed = parser.parse(answer, operation.output_shape)  # type: ignore[arg-type] # none is none
+    if status >= _FAILED:
+        client._endpoint._add_modeled_error_fields(answer, parsed, operation, parser)  # type: ignore[attr-defined]
+    parsed["ResponseMetadata"]["RetryAttempts"] = 0
+    return AWSResponse(request["url"], status, sent, BytesIO(content)), parsed
+
+
+def _handler(service: str, request: dict[str, Any], region: str) -> BaseResponse:
+    """Make moto's handler of a request as its `setup_class` does, of JSON that is sent by POST."""
+    handler = _HANDLERS[service]()
+    url, body = request["url"], request["body"]
+    handler.is_werkzeug_request = False
+    handler.parsed_url = urlparse(url)
+    handler.uri = url
+    handler.path = handler.raw_path = handler.parsed_url.path
+    handler.method = request["method"]
+    handler.raw_body = body
+    handler.body = body.decode()
+    handler.headers = Headers(request["headers"])
+    handler.querystring = handler.data = {}
+    handler.form_data = ImmutableMultiDict()
+    handler.uri_match = {}
+    handler.region = region
+    handler.partition = "aws"
+    handler.access_key = "AKIAEXAMPLE"
+    handler.current_account = ACCOUNT_ID
+    handler.response_headers = {"server": "amazon.com"}
+    if handler.automated_parameter_parsing:
+        model = moto.core.utils.get_service_model(service).operation_model(handler._get_action())
+        parser = moto.core.parse.PROTOCOL_PARSERS["json"](model, map_type=handler.PROTOCOL_PARSER_MAP_TYPE)
+        handler.params = parser.parse({"body": body})  # type: ignore[typeddict-item] # the rest is not read
+    return handler
+
+
+@cache
+def _parser(protocol: str) -> botocore.parsers.ResponseParser:
+    return botocore.parsers.ResponseParserFactory().create_parser(protocol)
+
+
+def _user_agent_once(creator: botocore.useragent.UserAgentString) -> str:
+    made: str | None = vars(creator).get("made")
+    if made is None:
+        made = vars(creator)["made"] = _user_agent(creator)
+    return made
+
+
+def _random_string(random: MotoRandom, length: int = 20, include_digits: bool = True, lower_case: bool = False) -> str:
+    made = "".join(random.choices(string.ascii_letters + string.digits * include_digits, k=length))
+    return made.lower() if lower_case else made
+
+
+def _check_value(
+    validator: botocore.validate.ParamValidator, value: Any, shape: StructureShape, errors: Any, name: str
+) -> None:
+    """Check an attribute of an item that is sent. botocore says what is wrong with one, should it be."""
+    if shape.name != "AttributeValue" or not _is_value(value):
+        _check_structure(validator, value, shape, errors, name)
+
+
+def _is_value(value: Any) -> bool:
+    if type(value) is not dict or len(value) != 1:
+        return False
+    [(kind, held)] = value.items()
+    if kind in {"S", "N"}:
+        return type(held) is str
+    if kind in {"BOOL", "NULL"}:
+        return type(held) is bool
+    if kind == "B":
+        return type(held) is bytes
+    if kind == "M":
+        return type(held) is dict and all(type(name) is str and _is_value(each) for name, each in held.items())
+    return kind == "L" and type(held) is list and all(map(_is_value, held))
+
+
+def _send_value(
+    serializer: botocore.serialize.JSONSerializer,
+    serialized: dict[str, Any],
+    value: Any,
+    shape: StructureShape,
+    key: str,
+) -> None:
+    """Write it into the request, as botocore does."""
+    if shape.name == "AttributeValue" and key and _is_value(value):
+        serialized[key] = _with_bytes(value, _encoded)
+    else:
+        _send_structure(serializer, serialized, value, shape, key)
+
+
+def _write_value(serializer: BaseJSONSerializer, serialized: dict[str, Any], value: Any, shape: Any, key: str) -> None:
+    """Write an attribute of an item as JSON. moto asks the model for each of ten types, at each level."""
+    if shape.name == "AttributeValue" and type(value) is dict and len(value) == 1 and key:
+        serializer._default_serialize(serialized, _with_bytes(value, _encoded), shape, key)
+    else:
+        _write_structure(serializer, serialized, value, shape, key)
+
+
+def _read_value(parser: botocore.parsers.BaseJSONParser, shape: StructureShape, value: Any) -> Any:
+    """Read one from an answer, as botocore does."""
+    if shape.name == "AttributeValue" and type(value) is dict and len(value) == 1:
+        return _with_bytes(value, base64.b64decode)
+    return _read_structure(parser, shape, value)
+
+
+def _take_value(parser: moto.core.parse.BaseJSONParser, shape: StructureShape, value: Any) -> Any:
+    """Read one from a request, as moto does."""
+    if shape.name == "AttributeValue" and type(value) is dict and len(value) == 1:
+        return _with_bytes(value, cast("Any", parser)._blob_parser)
+    return cast("Any", _take_structure)(parser, shape, value)
+
+
+def _encoded(value: str | bytes) -> str:
+    return base64.b64encode(value.encode() if isinstance(value, str) else value).decode()
+
+
+def _with_bytes(value: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    """Copy an attribute's value, and change the bytes in it."""
+    [(kind, held)] = value.items()
+    if kind == "M":
+        return {"M": {name: _with_bytes(each, change) for name, each in held.items()}}
+    if kind == "L":
+        return {"L": [_with_bytes(each, change) for each in held]}
+    if kind == "B":
+        return {"B": change(held)}
+    if kind == "BS":
+        return {"BS": [change(each) for each in held]}
+    return {kind: list(held) if type(held) is list else held}
+
+
+def _is_retained(backend: SQSBackend, queue_name: str, message: Message) -> bool:
+    """Whether a message is still kept. moto makes all attributes of the queue three times, and counts its messages for each."""
+    period: int = vars(backend.get_queue(queue_name))["message_retention_period"]
+    sent: int = vars(message)["sent_timestamp"] or 0
+    now: float = vars(moto.sqs.models)["unix_time"]()
+    return period + sent / 1000 > now
+
+
+@lru_cache(maxsize=1_000)
+def _expression(text: str) -> Node:
+    """Parse an update's expression. Whoever changes the tree copies it first."""
+    return _make_expression(UpdateExpressionParser, text)
+
+
+def _copy_of_node(node: Node, _memo: dict[int, object]) -> Node:
+    """Copy a tree. What is in its leaves does not change."""
+    made = object.__new__(type(node))
+    vars(made).update(vars(node))
+    made.parent = None
+    if node.children is not None:
+        made.children = [_copy_of_node(each, _memo) if isinstance(each, Node) else each for each in node.children]
+        for each in made.children:
+            if isinstance(each, Node):
+                each.parent = made
+    return made
+
+
+def _nodes_to_be_processed(traverser: DepthFirstTraverser) -> tuple[type[Node], ...]:
+    """Say which nodes a traverser takes. moto asks it again at each node."""
+    found: tuple[type[Node], ...] | None = vars(traverser).get("takes")
+    if found is None:
+        found = vars(traverser)["takes"] = tuple(traverser._processing_map())
+    return found
+
+
+def _query_of_candidates(table: Table, hash_key: DynamoType, *args: Any, **more: Any) -> Any:
+    """Query what has the key that is asked for. moto sorts the whole table and compares each item of it."""
+    index_name, conditions = args[_INDEX_NAME], more["hash_key_conditions"]
+    if index_name is None:
+        vars(table)["candidates"] = list(table.items.get(hash_key, {}).values())
+    else:
+        vars(table)["candidates"] = [
+            item
+            for found in table.items.values()
+            for item in found.values()
+            if all(name in item.attrs and item.attrs[name].value == wanted.value for name, wanted in conditions)
+        ]
+    try:
+        return _query(table, hash_key, *args, **more)
+    finally:
+        vars(table).pop("candidates", None)
+
+
+def _plain(value: DynamoType) -> dict[str, Any]:
+    """Give a value as JSON has it. moto copies all of it first, at each level."""
+    held = value.value
+    if isinstance(held, dict):
+        held = {name: _plain(each) if isinstance(each, DynamoType) else each for name, each in held.items()}
+    elif isinstance(held, list):
+        held = [_plain(each) if isinstance(each, DynamoType) else each for each in held]
+    elif value.is_binary() and isinstance(held, str):
+        held = base64.b64decode(held)
+    return {value.type: held}
+
+
+def _size_of_item(item: Item) -> int:
+    sizes: dict[str, int] = vars(item.attrs).get("sizes", {})
+    return sum(sizes[name] if name in sizes else _size(name, value) for name, value in item.attrs.items())
+
+
 def _get_value_at_once(serializer: ResponseSerializer, value: Any, key: str, shape: Shape) -> Any:
-    """Look up what lies in a table's attribute under its one name. moto tries several, and that takes most of its time."""
-    if type(value) is dict and getattr(getattr(shape, "parent", None), "name", "") == "AttributeValue":
-        return value.get(key)
-    return _get_value(serializer, value, key, shape)
+    """Look up a member of what is answered. moto tries several names, and makes them anew for each."""
+    picker = serializer._value_picker
+    if type(value) is not dict or type(picker) is not XFormedAttributePicker or picker.response_transformers:
+        return _get_value(serializer, value, key, shape)
+    names: tuple[str, ...] | None = vars(shape).get("names")
+    if names is None:
+        context = AttributePickerContext(obj=value, key=key, shape=shape)
+        names = vars(shape)["names"] = tuple(picker.get_possible_keys(context))
+    return next((value[name] for name in names if name in value), None)
 
 
 def _set_attribute(attributes: LimitedSizeDict, name: str, value: Any) -> None:
@@ -109,5 +404,7 @@ def _copy_of_table(table: Table, memo: dict[int, object]) -> Table:
 
 def _all_items(table: Table) -> list[Item]:
     """Give a table's items in their order, as moto does for each query."""
-    items = [item for found in table.items.values() for item in found.values()]
+    items: list[Item] | None = vars(table).get("candidates")
+    if items is None:
+        items = [item for found in table.items.values() for item in found.values()]
     return sorted(items, key=lambda item: (item.hash_key.value, item.range_key.value if item.range_key else ""))

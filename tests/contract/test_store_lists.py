@@ -21,6 +21,7 @@ from tests.contract.store_cases import MONTH, deadline
 from tests.support.builders import START, message, received
 from tests.support.functions import LAMBDA
 from tests.support.memory_store import MemoryStore
+from tests.support.quick_moto import quick_moto
 from tests.support.stack import REGION, order_table
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def empty(request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
     if request.param == "memory":
         yield MemoryStore
         return
-    with mock.patch.dict("os.environ", LAMBDA), mock_aws():
+    with mock.patch.dict("os.environ", LAMBDA), quick_moto(), mock_aws():
         client = boto3.client("dynamodb", region_name=REGION)
 
         def make() -> Store:
@@ -140,7 +141,7 @@ def test_row_that_does_not_change_appears_once(
 @contextmanager
 def loaded(count: int) -> Iterator[tuple[DynamoDBClient, dict[str, list[tuple[str, str]]]]]:
     """Load orders as `make lists` does, and few enough for moto, which copies every row many times."""
-    with mock.patch.dict("os.environ", LAMBDA), mock_aws():
+    with mock.patch.dict("os.environ", LAMBDA), quick_moto(), mock_aws():
         client = boto3.client("dynamodb", region_name=REGION)
         yield client, lists.load(client, lists.orders(count, days=20, customers=2))
 

@@ -19,6 +19,7 @@ from tests.contract.store_cases import BLOCKED, HOUR, UNBLOCKED, begun, changed,
 from tests.support.aws_errors import BROKEN, cancelled, told
 from tests.support.builders import START, account_entry, entries, message, received
 from tests.support.functions import LAMBDA
+from tests.support.quick_moto import quick_moto
 from tests.support.stack import REGION, order_table
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ PASSING = {
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[DynamoDBClient]:
-    with mock.patch.dict("os.environ", LAMBDA), mock_aws():
+    with mock.patch.dict("os.environ", LAMBDA), quick_moto(), mock_aws():
         yield boto3.client("dynamodb", region_name=REGION)
 
 

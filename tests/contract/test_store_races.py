@@ -22,6 +22,7 @@ from numberdesk.storage.table import Table, marshal, unmarshal
 from tests.contract.store_cases import DAY, begun, changed, create, number, numbers, upload
 from tests.support.builders import START, entries, message, received
 from tests.support.functions import LAMBDA
+from tests.support.quick_moto import quick_moto
 from tests.support.stack import REGION, order_table
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class CrashError(BaseException):
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[DynamoDBClient]:
-    with mock.patch.dict("os.environ", LAMBDA), mock_aws():
+    with mock.patch.dict("os.environ", LAMBDA), quick_moto(), mock_aws():
         yield boto3.client("dynamodb", region_name=REGION)
 
 
@@ -67,7 +68,7 @@ class Between:
             self.calls.append((operation, request))
             return make(operation, request)
 
-        monkeypatch.setattr(client, "_make_api_call", call)
+        monkeypatch.setitem(vars(client), "_make_api_call", call)
 
     def before(self, operation: str, *actions: Callable[[], object]) -> None:
         """Let these happen before the next calls of an operation, one before each."""
@@ -191,7 +192,7 @@ def test_row_and_page_of_10000_numbers_are_small(store: Table) -> None:
 def test_numbers_are_read_over_several_answers(store: Table, between: Between, monkeypatch: pytest.MonkeyPatch) -> None:
     order = changed(create(store), store=store, assets=many())
     query = store._client.query
-    monkeypatch.setattr(store._client, "query", lambda **request: query(**request, Limit=4))
+    monkeypatch.setitem(vars(store._client), "query", lambda **request: query(**request, Limit=4))
     between.calls.clear()
     assert store.get("order-1") == order
     assert len(between.named("Query")) == 3
@@ -293,7 +294,7 @@ def test_writes_that_were_held_back_are_written_again(store: Table, monkeypatch:
         answer = write(RequestItems={"orders": now})
         return {**answer, "UnprocessedItems": {"orders": later} if later else {}}
 
-    monkeypatch.setattr(store._client, "batch_write_item", hold_back)
+    monkeypatch.setitem(vars(store._client), "batch_write_item", hold_back)
     order = changed(create(store), store=patient, assets=numbers(30, AssetState.ACTIVE))
     assert sizes == [25, 5, 5]
     assert len(waited) == 1
@@ -310,7 +311,7 @@ def test_claims_that_were_held_back_are_asked_for_again(store: Table, monkeypatc
         answer = get(RequestItems={"orders": {**wanted, "Keys": now}})
         return {**answer, "UnprocessedKeys": {"orders": {**wanted, "Keys": later}} if later else {}}
 
-    monkeypatch.setattr(store._client, "batch_get_item", hold_back)
+    monkeypatch.setitem(vars(store._client), "batch_get_item", hold_back)
     found = store.orders_of("telnyx", "default", ["T-1", "T-2", "T-3", "T-4"])
     assert found == dict.fromkeys(("T-1", "T-2", "T-3"), "order-1")
 
@@ -466,7 +467,7 @@ def test_table_id_is_read_once_and_is_another_one_for_another_table(
     client.create_table(TableName="restored", **order_table())
     assert Table(client, "restored").table_id() != first
     client.delete_table(TableName="restored")
-    monkeypatch.setattr(client, "describe_table", lambda **_: {"Table": {"TableId": "12345678-0123"}})
+    monkeypatch.setitem(vars(client), "describe_table", lambda **_: {"Table": {"TableId": "12345678-0123"}})
     assert Table(client, "orders").table_id() == "12345678-0123"
 
 

@@ -21,6 +21,7 @@ from tests.contract.store_cases import create, number
 from tests.support.builders import START
 from tests.support.functions import LAMBDA
 from tests.support.largest import Filler, grown
+from tests.support.quick_moto import quick_moto
 from tests.support.stack import REGION, order_table
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Written:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[DynamoDBClient]:
-    with mock.patch.dict("os.environ", LAMBDA), mock_aws():
+    with mock.patch.dict("os.environ", LAMBDA), quick_moto(), mock_aws():
         yield boto3.client("dynamodb", region_name=REGION)
 
 

@@ -21,6 +21,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -174,10 +175,16 @@ class Calls:
     filters: int = 0
     keys: int = 0
 
-    def listen(self, client: DynamoDBClient) -> None:
-        """Hear every call of this client from now on."""
+    @contextmanager
+    def heard(self, client: DynamoDBClient) -> Iterator[None]:
+        """Hear every call of this client meanwhile."""
         client.meta.events.register("before-parameter-build.dynamodb", self._asked)
         client.meta.events.register("after-call.dynamodb", self._answered)
+        try:
+            yield
+        finally:
+            client.meta.events.unregister("before-parameter-build.dynamodb", self._asked)
+            client.meta.events.unregister("after-call.dynamodb", self._answered)
 
     def _asked(self, params: dict[str, Any], **_: Any) -> None:
         self.filters += "FilterExpression" in params
@@ -238,37 +245,42 @@ def walk(client: DynamoDBClient, expected: dict[str, list[tuple[str, str]]], *, 
     report = Report()
     sizes = _sizes(client)
     calls = Calls()
-    calls.listen(client)
-    table = Table(client, NAME)
-    for partition, places in sorted(expected.items()):
-        sort = partition.partition("/")[0]
-        one = report.walks.setdefault(sort, Walk())
-        one.lists += 1
-        newest_first = sort != "deadline"
-        found: list[str] = []
-        after = None
-        while True:
-            calls.made.clear()
-            began = time.perf_counter()
-            page = table.list_orders(partition, after=after, newest_first=newest_first, limit=limit)
-            one.seconds.append(time.perf_counter() - began)
-            one.pages += 1
-            one.calls = max(one.calls, len(calls.made))
-            one.evaluated = max(one.evaluated, *(count for _, count in calls.made))
-            report.operations.update(operation for operation, _ in calls.made)
-            found += [summary.order_id for summary in page.items]
-            after = page.after
-            if after is None:
-                break
-        one.orders += len(found)
-        if found != [order_id for _, order_id in sorted(places, reverse=newest_first)]:
-            report.faults.append(f"{partition}: not every order exactly once and in its place")
+    with calls.heard(client):
+        for partition, places in sorted(expected.items()):
+            _walk_list(Table(client, NAME), partition, places, limit, calls, report)
     for name, size in sizes.items():
         of_sort = report.walks.get(name.partition("/")[0])
         if of_sort is not None:
             of_sort.partition = max(of_sort.partition, size)
     report.faults += list(_broken(report, calls.filters, limit))
     return report
+
+
+def _walk_list(
+    table: Table, partition: str, places: list[tuple[str, str]], limit: int, calls: Calls, report: Report
+) -> None:
+    sort = partition.partition("/")[0]
+    one = report.walks.setdefault(sort, Walk())
+    one.lists += 1
+    newest_first = sort != "deadline"
+    found: list[str] = []
+    after = None
+    while True:
+        calls.made.clear()
+        began = time.perf_counter()
+        page = table.list_orders(partition, after=after, newest_first=newest_first, limit=limit)
+        one.seconds.append(time.perf_counter() - began)
+        one.pages += 1
+        one.calls = max(one.calls, len(calls.made))
+        one.evaluated = max(one.evaluated, *(count for _, count in calls.made))
+        report.operations.update(operation for operation, _ in calls.made)
+        found += [summary.order_id for summary in page.items]
+        after = page.after
+        if after is None:
+            break
+    one.orders += len(found)
+    if found != [order_id for _, order_id in sorted(places, reverse=newest_first)]:
+        report.faults.append(f"{partition}: not every order exactly once and in its place")
 
 
 def _sizes(client: DynamoDBClient) -> Counter[str]:

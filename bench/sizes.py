@@ -9,7 +9,6 @@ steps and holds the same bounds.
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import sys
 import time
@@ -166,7 +165,7 @@ def _value_size(value: Mapping[str, Any]) -> int:
         case "N":
             return len(content.strip("-").replace(".", "")) // 2 + 2
         case "B":
-            return len(base64.b64decode(content))
+            return len(content)
         case "BOOL" | "NULL":
             return 1
         case "L":
@@ -190,12 +189,12 @@ class Meter:
     def hearing(self) -> Iterator[None]:
         """Hear the clients. They outlive a world, so they are let go again."""
         for client in self._clients:
-            client.meta.events.register("before-call", self._asked)
+            client.meta.events.register("before-parameter-build", self._asked)
         try:
             yield
         finally:
             for client in self._clients:
-                client.meta.events.unregister("before-call", self._asked)
+                client.meta.events.unregister("before-parameter-build", self._asked)
 
     @contextmanager
     def counting(self) -> Iterator[Count]:
@@ -208,8 +207,7 @@ class Meter:
 
     def _asked(self, model: Any, params: dict[str, Any], **_: Any) -> None:
         if self._count is not None:
-            is_read_here = model.name == "PutEvents" or model.service_model.service_name == "dynamodb"
-            self._count.asked(model.name, json.loads(params["body"]) if is_read_here else {})
+            self._count.asked(model.name, params)
 
 
 @dataclass(frozen=True, slots=True)

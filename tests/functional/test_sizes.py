@@ -95,7 +95,7 @@ def test_what_breaks_a_bound_is_found(name: str, worsen: Callable[[Step], Step |
     assert list(broken([small, worse])) == [f"10,000, {name}: {fault}"]
 
 
-ITEM = {"pk": {"S": "ORDER#1"}, "sk": {"S": "NUMBERS#0000#1"}, "assets": {"B": "AAECAw=="}}
+ITEM = {"pk": {"S": "ORDER#1"}, "sk": {"S": "NUMBERS#0000#1"}, "assets": {"B": bytes(4)}}
 """2 + 7, 2 + 14, 6 + 4 bytes."""
 KEY = {"pk": {"S": "ORDER#1"}, "sk": {"S": "x"}}
 """2 + 7, 2 + 1 bytes."""

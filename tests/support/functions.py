@@ -20,6 +20,7 @@ from botocore.client import BaseClient
 from numberdesk import runtime
 from numberdesk.runtime import clock as runtime_clock
 from tests.support import recursion
+from tests.support.quick_moto import call
 from tests.support.roles import held_to_its_role
 from tests.support.senders import sending_as
 from tests.support.stack import REGION, ROOT, functions, role_id
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from tests.support.simulators.clock import Clock
-
-_call = vars(BaseClient)["_make_api_call"]
 
 # What Lambda itself sets and the functions need; nothing else of this machine's environment reaches them.
 LAMBDA = {
@@ -116,7 +115,7 @@ class Function:
         with (
             mock.patch.dict(os.environ, {**self._environment, "_X_AMZN_TRACE_ID": header}, clear=True),
             redirect_stdout(self._output),
-            mock.patch.object(BaseClient, "_make_api_call", held_to_its_role(self.name, _call)),
+            mock.patch.object(BaseClient, "_make_api_call", held_to_its_role(self.name, call)),
             sending_as(f"{self._role_id}:{self._environment.get('STACK_NAME', 'numberdesk')}-{self.name}"),
             # Powertools dates what was counted, and asks the machine; single metrics have a place of their own.
             mock.patch.object(cloudwatch, "dt", SimpleNamespace(datetime=self._datetime)),

@@ -8,15 +8,15 @@ import json
 import string
 from collections import defaultdict
 from contextlib import ExitStack, contextmanager
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
+from http import HTTPStatus
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 from urllib.parse import urlparse
 
 import boto3
 import botocore.parsers
-import botocore.serialize
 import botocore.useragent
 import botocore.validate
 import moto.cloudformation.models
@@ -27,9 +27,9 @@ import moto.sqs.models
 from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
 from botocore.compat import HTTPHeaders
+from botocore.exceptions import ParamValidationError
 from moto.core.serialize import (
     AttributePickerContext,
-    BaseJSONSerializer,
     ResponseSerializer,
     XFormedAttributePicker,
 )
@@ -53,7 +53,7 @@ from werkzeug.exceptions import HTTPException
 from tests.support.stack import ACCOUNT_ID, REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from botocore.model import OperationModel, StructureShape
     from moto.core.model import Shape
@@ -69,19 +69,29 @@ _HANDLERS: dict[str, type[BaseResponse]] = {
     "ssm": SimpleSystemManagerResponse,
 }
 """moto's answers to the services that speak JSON."""
+_OF_ITEMS = {
+    "BatchGetItem",
+    "BatchWriteItem",
+    "DeleteItem",
+    "GetItem",
+    "PutItem",
+    "Query",
+    "Scan",
+    "TransactWriteItems",
+    "UpdateItem",
+}
+"""What is asked of DynamoDB most."""
 _INDEX_NAME = 6
 """Its place among the arguments of a table's query."""
 _FAILED = 300
 """The least status of an answer that is an error."""
 _SERVER_ERROR = 500
+_validator = botocore.validate.ParamValidator()
 _make_client = boto3.Session.client
+_make_api_call = vars(BaseClient)["_make_api_call"]
 _make_request = vars(BaseClient)["_make_request"]
 _get_value = ResponseSerializer.get_value
 _check_structure = vars(botocore.validate.ParamValidator)["_validate_structure"]
-_send_structure = vars(botocore.serialize.JSONSerializer)["_serialize_type_structure"]
-_write_structure = BaseJSONSerializer._serialize_type_structure
-_read_structure = vars(botocore.parsers.BaseJSONParser)["_handle_structure"]
-_take_structure = moto.core.parse.BaseJSONParser._parse_structure
 _query = Table.query
 _make_expression = vars(UpdateExpressionParser)["make"].__func__
 _user_agent = botocore.useragent.UserAgentString.to_string
@@ -93,6 +103,7 @@ def quick_moto() -> Iterator[None]:
     patches = (
         # A client takes longer to make than most tests take, and keeps nothing: whoever patches one has to undo it.
         mock.patch.object(boto3.Session, "client", lambda session, service, **_: _client(service)),
+        mock.patch.object(BaseClient, "_make_api_call", call),
         mock.patch.object(BaseClient, "_make_request", _answer),
         mock.patch.object(botocore.useragent.UserAgentString, "to_string", _user_agent_once),
         mock.patch.object(moto.cloudformation.models.Stack, "parse_template", staticmethod(json.loads)),
@@ -101,10 +112,6 @@ def quick_moto() -> Iterator[None]:
         mock.patch.object(MotoRandom, "get_random_string", _random_string),
         mock.patch.object(ResponseSerializer, "get_value", _get_value_at_once),
         mock.patch.object(botocore.validate.ParamValidator, "_validate_structure", _check_value),
-        mock.patch.object(botocore.serialize.JSONSerializer, "_serialize_type_structure", _send_value),
-        mock.patch.object(BaseJSONSerializer, "_serialize_type_structure", _write_value),
-        mock.patch.object(botocore.parsers.BaseJSONParser, "_handle_structure", _read_value),
-        mock.patch.object(moto.core.parse.BaseJSONParser, "_parse_structure", _take_value),
         mock.patch.object(moto.sqs.models, "camelcase_to_underscores", cache(camelcase_to_underscores)),
         mock.patch.object(SQSBackend, "is_message_valid_based_on_retention_period", _is_retained),
         mock.patch.object(UpdateExpressionParser, "make", staticmethod(_expression)),
@@ -130,6 +137,47 @@ def _client(service: str) -> Any:
     return _make_client(boto3.Session(region_name=REGION), service)  # type: ignore[call-overload]
 
 
+def call(client: BaseClient, operation: str, request: dict[str, Any]) -> Any:
+    """Hand a request for items to moto as it is. botocore would write it as JSON, and moto and botocore read and write that again."""
+    service = client.meta.service_model
+    if service.service_name != "dynamodb" or operation not in _OF_ITEMS:
+        return _make_api_call(client, operation, request)
+    model, events = service.operation_model(operation), client.meta.events
+    events.emit(f"before-parameter-build.dynamodb.{operation}", params=request, model=model, context={})
+    wrong = _validator.validate(request, model.input_shape)
+    if wrong.has_errors():
+        raise ParamValidationError(report=wrong.generate_report())
+    handler = DynamoHandler()
+    _set_up(handler, client.meta.region_name, _target(operation))
+    handler.body = vars(handler)["params"] = _copy(request)
+    name = camelcase_to_underscores(operation)
+    try:
+        result = getattr(handler, name)().result
+    except HTTPException as error:
+        vars(handler)[name] = partial(_fail, error)
+        _, parsed = _finish(client, model, handler, "")
+        raise client.exceptions.from_code(parsed["Error"]["Code"])(parsed, operation) from None
+    given = {member: result[member] for member in model.output_shape.members if result.get(member) is not None}
+    events.emit(f"after-call.dynamodb.{operation}", http_response=None, parsed=given, model=model, context={})
+    return given | {"ResponseMetadata": {"HTTPStatusCode": HTTPStatus.OK, "RetryAttempts": 0}}
+
+
+def _fail(error: HTTPException) -> None:
+    raise error
+
+
+@cache
+def _target(operation: str) -> Headers:
+    return Headers({"X-Amz-Target": f"DynamoDB_20120810.{operation}", "Content-Type": "application/x-amz-json-1.0"})
+
+
+def _copy(value: Any) -> Any:
+    """Copy what is in a request: moto keeps it."""
+    if isinstance(value, dict):
+        return {name: _copy(each) for name, each in value.items()}
+    return [_copy(each) for each in value] if isinstance(value, list | tuple) else value
+
+
 def _answer(
     client: BaseClient, operation: OperationModel, request: dict[str, Any], context: dict[str, Any]
 ) -> tuple[AWSResponse, dict[str, Any]]:
@@ -138,6 +186,13 @@ def _answer(
     if service.service_name not in _HANDLERS:
         return _make_request(client, operation, request, context)  # type: ignore[no-any-return]
     handler = _handler(service.service_name, request, client.meta.region_name)
+    return _finish(client, operation, handler, request["url"])
+
+
+def _finish(
+    client: BaseClient, operation: OperationModel, handler: BaseResponse, url: str
+) -> tuple[AWSResponse, dict[str, Any]]:
+    """Let moto answer, and read that as botocore does."""
     try:
         status, headers, body = handler.call_action()
     except HTTPException as error:
@@ -150,17 +205,18 @@ def _answer(
         "body": content,
         "context": {"operation_name": operation.name},
     }
-    parser = _parser(service.resolved_protocol)
+    parser = _parser(operation.service_model.resolved_protocol)
     parsed = parser.parse(answer, operation.output_shape)  # type: ignore[arg-type] # none is none
     if status >= _FAILED:
         client._endpoint._add_modeled_error_fields(answer, parsed, operation, parser)  # type: ignore[attr-defined]
     parsed["ResponseMetadata"]["RetryAttempts"] = 0
-    return AWSResponse(request["url"], status, sent, BytesIO(content)), parsed
+    return AWSResponse(url, status, sent, BytesIO(content)), parsed
 
 
 def _handler(service: str, request: dict[str, Any], region: str) -> BaseResponse:
     """Make moto's handler of a request as its `setup_class` does, of JSON that is sent by POST."""
     handler = _HANDLERS[service]()
+    _set_up(handler, region, Headers(request["headers"]))
     url, body = request["url"], request["body"]
     handler.is_werkzeug_request = False
     handler.parsed_url = urlparse(url)
@@ -169,20 +225,22 @@ def _handler(service: str, request: dict[str, Any], region: str) -> BaseResponse
     handler.method = request["method"]
     handler.raw_body = body
     handler.body = body.decode()
-    handler.headers = Headers(request["headers"])
-    handler.querystring = handler.data = {}
     handler.form_data = ImmutableMultiDict()
-    handler.uri_match = {}
-    handler.region = region
-    handler.partition = "aws"
-    handler.access_key = "AKIAEXAMPLE"
-    handler.current_account = ACCOUNT_ID
-    handler.response_headers = {"server": "amazon.com"}
     if handler.automated_parameter_parsing:
         model = moto.core.utils.get_service_model(service).operation_model(handler._get_action())
         parser = moto.core.parse.PROTOCOL_PARSERS["json"](model, map_type=handler.PROTOCOL_PARSER_MAP_TYPE)
         handler.params = parser.parse({"body": body})  # type: ignore[typeddict-item] # the rest is not read
     return handler
+
+
+def _set_up(handler: BaseResponse, region: str, headers: Headers) -> None:
+    handler.headers = headers
+    handler.uri_match = handler.querystring = handler.data = {}
+    handler.region = region
+    handler.partition = "aws"
+    handler.access_key = "AKIAEXAMPLE"
+    handler.current_account = ACCOUNT_ID
+    handler.response_headers = {"server": "amazon.com"}
 
 
 @cache
@@ -223,60 +281,6 @@ def _is_value(value: Any) -> bool:
     if kind == "M":
         return type(held) is dict and all(type(name) is str and _is_value(each) for name, each in held.items())
     return kind == "L" and type(held) is list and all(map(_is_value, held))
-
-
-def _send_value(
-    serializer: botocore.serialize.JSONSerializer,
-    serialized: dict[str, Any],
-    value: Any,
-    shape: StructureShape,
-    key: str,
-) -> None:
-    """Write it into the request, as botocore does."""
-    if shape.name == "AttributeValue" and key and _is_value(value):
-        serialized[key] = _with_bytes(value, _encoded)
-    else:
-        _send_structure(serializer, serialized, value, shape, key)
-
-
-def _write_value(serializer: BaseJSONSerializer, serialized: dict[str, Any], value: Any, shape: Any, key: str) -> None:
-    """Write an attribute of an item as JSON. moto asks the model for each of ten types, at each level."""
-    if shape.name == "AttributeValue" and type(value) is dict and len(value) == 1 and key:
-        serializer._default_serialize(serialized, _with_bytes(value, _encoded), shape, key)
-    else:
-        _write_structure(serializer, serialized, value, shape, key)
-
-
-def _read_value(parser: botocore.parsers.BaseJSONParser, shape: StructureShape, value: Any) -> Any:
-    """Read one from an answer, as botocore does."""
-    if shape.name == "AttributeValue" and type(value) is dict and len(value) == 1:
-        return _with_bytes(value, base64.b64decode)
-    return _read_structure(parser, shape, value)
-
-
-def _take_value(parser: moto.core.parse.BaseJSONParser, shape: StructureShape, value: Any) -> Any:
-    """Read one from a request, as moto does."""
-    if shape.name == "AttributeValue" and type(value) is dict and len(value) == 1:
-        return _with_bytes(value, cast("Any", parser)._blob_parser)
-    return cast("Any", _take_structure)(parser, shape, value)
-
-
-def _encoded(value: str | bytes) -> str:
-    return base64.b64encode(value.encode() if isinstance(value, str) else value).decode()
-
-
-def _with_bytes(value: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
-    """Copy an attribute's value, and change the bytes in it."""
-    [(kind, held)] = value.items()
-    if kind == "M":
-        return {"M": {name: _with_bytes(each, change) for name, each in held.items()}}
-    if kind == "L":
-        return {"L": [_with_bytes(each, change) for each in held]}
-    if kind == "B":
-        return {"B": change(held)}
-    if kind == "BS":
-        return {"BS": [change(each) for each in held]}
-    return {kind: list(held) if type(held) is list else held}
 
 
 def _is_retained(backend: SQSBackend, queue_name: str, message: Message) -> bool:

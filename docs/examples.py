@@ -6,6 +6,7 @@ Nothing here is written by hand but what applications order and what providers a
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -214,6 +215,8 @@ class _Carrier(NotAble):
         return self._scene.found
 
     def observe(self, order: Order) -> Snapshot:  # noqa: ARG002 - likewise
+        if self._scene.dies:
+            raise TimeoutError
         return self._scene.snapshot
 
     def owned(self, cursor: str | None) -> OwnedPage:  # noqa: ARG002
@@ -246,6 +249,8 @@ class Scene:
         self.found: list[Placed] = []
         self.forbidden: Exception | None = None
         self.snapshot = Snapshot("", Phase.OPEN, "")
+        self.dies = False
+        """Whether looks end without an outcome."""
         self.events: list[Event] = []
         desk = Desk(
             store=self.store,
@@ -264,7 +269,7 @@ class Scene:
         self._publisher = Publisher(self.store, bus, self, self, self)
         self._clerk = Clerk(desk, cast("Uploads", self))
         self._gate = GateDesk(self.store, self, Timings())
-        self._waker = Waker(self.store, self, self, self, self)
+        self._waker = Waker(self.store, self, self, self, self, Timings())
         self._stocktaker = Stocktaker(desk)
 
     # What the history is told with
@@ -285,11 +290,13 @@ class Scene:
         )
         self._publish()
 
-    def look(self, order_id: str, after: timedelta) -> None:
-        """Look at an order, as a wake does."""
+    def look(self, order_id: str, after: timedelta, *, again: bool = False) -> None:
+        """Look at an order, as a wake does; `again` where the look before it died, as this one does."""
         self.time += after
         wake_at = self.store.orders[order_id].wake_at or self.time
-        self._syncer.handle({"wake": {"order_id": order_id, "wake_at": instant_text(wake_at)}})
+        self.dies = again
+        with suppress(TimeoutError):
+            self._syncer.handle({"wake": {"order_id": order_id, "wake_at": instant_text(wake_at)}}, again=again)
         self._publish()
 
     def attach_group(self, order_id: str, group_id: str, after: timedelta) -> None:
@@ -371,15 +378,13 @@ class Scene:
         del provider, account
         return False
 
-    def send(
-        self,
-        message: dict[str, object],
-        *,
-        delay: timedelta | None = None,
-        submitted_by: str | None = None,
-        may_drop: bool = False,
-    ) -> None:
+    def send(self, *_: object, **__: object) -> bool:
         """The queues: what is to be looked at, and when, is the history's to say."""
+        return True
+
+    def waiting(self) -> int:
+        """No message lies on them."""
+        return 0
 
     def refuse(self, body: str, *, reason: str, order_id: str | None, correlation_id: str) -> None:
         """The dead-letter queue."""
@@ -514,7 +519,7 @@ def _money(scene: Scene) -> None:
 
 
 def _waits(scene: Scene) -> None:
-    """An order that its provider leaves pending, and a number that the account may not give back."""
+    """An order that its provider leaves pending, looks that end without an outcome, and a number that may not be given back."""
     number_order = "6f5e4d3c-2b1a-4098-8f7e-6d5c4b3a2918"
     scene.order("austin-4", Placed(number_order, "pending"))
     for phase, state, word, after in (
@@ -525,6 +530,8 @@ def _waits(scene: Scene) -> None:
         assets = (_number("+15125550133", state, word),)
         scene.snapshot = Snapshot(number_order, phase, word, assets=assets, lists_every_asset=True)
         scene.look("austin-4", after)
+    for _ in range(3):
+        scene.look("austin-4", HOUR, again=True)
     scene.forbidden = NotPermittedError("Not permitted at this account level (HTTP 403)", code="10038")
     scene.give_back("austin-4", "+15125550133", DAY)
     scene.look("austin-4", MINUTE)

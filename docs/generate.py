@@ -57,6 +57,7 @@ WHEN: dict[ChangeKind, str] = {
     ChangeKind.SUB_ORDER_ENDED: "A part of the order was cancelled, or failed, while the rest of the order goes on. The end of the whole order tells that of its parts.",
     ChangeKind.ORDER_UNKNOWN: "The order was sent and no clear answer came back. People are told, with what to look for, once it was not found within the settling time, or at once where the provider cannot be searched.",
     ChangeKind.ORDER_STILL_PENDING: "The provider leaves the order pending for longer than is usual for its numbers (the setting `pending`), and nothing moves. Told once, and again only after progress: a number delivered, a requirement approved, another state.",
+    ChangeKind.ORDER_STUCK: "Three runs for the order one after the other ended by a time-out, a crash or an error. It rests, is tried again ever less often, and needs a person (`stuck`). Told once, until something comes of it.",
     ChangeKind.DELIVERY_UNREAD: "The provider calls the order over, and what it delivered could not all be read: it may be more than is recorded, so that nobody should order again before somebody has looked. The order stays open, `action_required`, until it can be read or a person says what was delivered. Told once.",
     ChangeKind.PROVIDER_ACCOUNT_BLOCKED: "A provider refuses the account itself: its key, permissions, funds or verification. Once a block, however many orders wait. It is about an account, not about an order.",
     ChangeKind.PROVIDER_CONTRADICTION: "The provider shows what cannot follow from the record, or delivers less of an order that was all or nothing.",
@@ -101,6 +102,7 @@ DETAIL = {
 }
 
 DATA = {
+    "failed_runs": "How many runs ended so, one after the other.",
     "acknowledged_by": "Who acknowledged a reminder last; else null.",
     "acknowledged_until": "Until when that one is on it, UTC; else null.",
     "asked_by": "Who asked for the cancellation, if somebody did; else null.",

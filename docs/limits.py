@@ -70,6 +70,7 @@ _STEADY = "tests/unit/domain/test_steady.py"
 _MAILS = "tests/unit/services/test_bounded_mails.py"
 _WAIT = "tests/unit/services/test_operations_wait.py"
 _PENDING = "tests/unit/domain/test_pending.py"
+_SWEEP = "tests/unit/services/test_sweep.py"
 _PATHS = "tests/functional/test_addresses.py"
 _APPROVALS = "tests/unit/services/test_approvals.py"
 
@@ -271,6 +272,36 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             "When what was forgotten is erased again",
             "after {services.erasing.AGAIN}",
             "tests/functional/test_forgetting.py::test_whatever_a_look_was_about_to_write_is_gone_after_a_while",
+        ),
+    ),
+    "Backlogs": (
+        _limit(
+            "Messages on a queue up to which the sweep hands out more; deadlines go first, and do not wait for room",
+            "{services.wake.MOST_WAITING}",
+            f"{_SWEEP}::test_no_more_is_handed_out_than_the_queue_has_room_for",
+            f"{_SWEEP}::test_a_deadline_comes_before_any_number_of_others",
+        ),
+        _limit(
+            "Wakes of one order on their way: the next one is sent when this is over, and ever later where that is lost, too",
+            "1 in {Timings.wake_patience}, up to {services.wake.LONGEST_PATIENCE}",
+            f"{_SWEEP}::test_each_order_is_handed_out_once_while_its_wake_is_on_its_way",
+        ),
+        _limit(
+            "A row that cannot be read, in the sweep's way",
+            "once in {services.wake.LONGEST_PATIENCE}",
+            f"{_SWEEP}::test_rows_that_cannot_be_read_leave_the_way_free",
+        ),
+        _limit(
+            "Runs for one order that end by a time-out, a crash or an error; then people are told, and it rests before each further one",
+            "{domain.stuck.MOST_FAILED_RUNS}; a rest of {domain.stuck.SHORTEST_REST}, doubled up to {domain.stuck.LONGEST_REST}",
+            f"{_SWEEP}::test_an_order_whose_runs_die_takes_little_and_a_person_is_asked",
+            "tests/unit/domain/test_stuck.py::test_rests_double_and_never_end_for_good",
+        ),
+        _limit(
+            "Messages handled for each call at a provider that spaces calls, however many orders wait for their turn",
+            "{tests.support.backlog.MOST_MESSAGES}",
+            "tests/functional/test_call_slots.py::test_a_backlog_costs_few_messages_for_each_call",
+            "`make backlog`",
         ),
     ),
     "Money": (

@@ -16,10 +16,12 @@ from numberdesk.domain import errands, gate, lists
 from numberdesk.domain.costs import Limits, Spent
 from numberdesk.domain.gate import Gate
 from numberdesk.domain.ledger import MOST_ENTRIES, Entry
+from numberdesk.domain.model import instant_text
 from numberdesk.domain.notices import HeldBack
 from numberdesk.domain.order import Asset, Attempt, Change, Deadline, Reservation
 from numberdesk.domain.profile import Profile, ProfileKey, Upload
 from numberdesk.domain.request import NumbersItem
+from numberdesk.domain.schedule import WakeKind
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.values import (
     Address,
@@ -40,6 +42,7 @@ from numberdesk.services.ports import (
     Account,
     ClaimedError,
     ConflictError,
+    Due,
     GateClosedError,
     Holding,
     Inventory,
@@ -1216,18 +1219,62 @@ class StoreContract:
     def test_due_is_what_has_come_and_however_long_ago(self, store: Store) -> None:
         for order_id, wake_at in {"now": START, "late": START - timedelta(days=400), "later": START + SECOND}.items():
             changed(create(store, order_id), store=store, wake_at=wake_at)
-        due = {item.order_id: item.wake_at for item in store.due(START, 800)}
-        assert due == {"now": START, "late": START - timedelta(days=400)}
+        due = [(item.order_id, item.place) for item in store.due(WakeKind.PLACE, START, 800)]
+        assert due == [("late", instant_text(START - timedelta(days=400))), ("now", instant_text(START))]
+        assert [item.order_id for item in store.due(WakeKind.PLACE, START, 1)] == ["late"]
+
+    def test_an_order_is_due_among_those_of_its_kind(self, store: Store) -> None:
+        changed(create(store, "look"), store=store, wake_at=START, state=OrderState.PENDING)
+        waits = changed(create(store, "place"), store=store, wake_at=START)
+        deadline = Deadline(id="1", sub_order_id="", version=1, value=START, numbers=0, confirmed_at=START, own=True)
+        changed(create(store, "deadline"), store=store, wake_at=START, deadlines=(deadline,))
+        changed(create(store, "on_its_way"), store=store, wake_at=START, sweep_at=START)
+        for kind in WakeKind:
+            assert [item.order_id for item in store.due(kind, START, 800)] == [kind.value]
+        changed(waits, store=store, wake_at=START, state=OrderState.UNKNOWN)
+        assert [item.order_id for item in store.due(WakeKind.LOOK, START, 800)] == ["look", "place"]
+        assert store.due(WakeKind.PLACE, START, 800) == []
+
+    def test_an_order_that_is_handed_out_is_on_its_way(self, store: Store) -> None:
+        order = changed(create(store), store=store, wake_at=START)
+        assert store.hand_out(order, START + HOUR)
+        handed = order.with_(sweep_at=START + HOUR)
+        assert store.get("order-1") == handed, "it is due as it was"
+        assert store.due(WakeKind.PLACE, START, 800) == []
+        [due] = store.due(WakeKind.ON_ITS_WAY, START, 800)
+        assert due.place == instant_text(START)
+        assert not store.hand_out(order, START + 2 * HOUR), "somebody else did in between"
+        assert store.hand_out(handed, START + 3 * HOUR)
+        assert not store.hand_out(handed, START + 4 * HOUR)
+        assert store.hand_out(order.with_(sweep_at=START + 3 * HOUR), None)
+        assert store.get("order-1") == order
+        [due] = store.due(WakeKind.PLACE, START, 800)
+        after = changed(order, store=store, wake_at=START + SECOND, sweep_at=START + HOUR)
+        assert store.get("order-1") == after
+        assert not store.hand_out(order, START + 9 * HOUR), "it was written in between"
+        assert store.due(WakeKind.PLACE, START + HOUR, 800) == []
+        assert [due.order_id for due in store.due(WakeKind.ON_ITS_WAY, START + HOUR, 800)] == ["order-1"]
+        assert not store.hand_out(order.with_(order_id="never-heard-of"), None)
+
+    def test_an_order_that_cannot_be_read_is_put_off(self, store: Store) -> None:
+        changed(create(store), store=store, wake_at=START)
+        [due] = store.due(WakeKind.PLACE, START, 800)
+        assert store.put_off(due, START + HOUR)
+        assert store.due(WakeKind.PLACE, START, 800) == []
+        assert not store.put_off(due, START + 2 * HOUR), "somebody else did in between"
+        [later] = store.due(WakeKind.PLACE, START + HOUR, 800)
+        assert later.place == instant_text(START + HOUR)
+        assert not store.put_off(Due("never-heard-of", later.place), START + HOUR)
 
     def test_nothing_is_due_of_an_order_without_wake(self, store: Store) -> None:
         order = changed(create(store), store=store, wake_at=None)
-        assert store.due(START + timedelta(days=400), 800) == []
+        assert not [due for kind in WakeKind for due in store.due(kind, START + timedelta(days=400), 800)]
         assert store.get("order-1") == order
 
     def test_wake_may_come_back(self, store: Store) -> None:
         order = changed(create(store), store=store, wake_at=None)
         changed(order, store=store, wake_at=START)
-        assert [item.order_id for item in store.due(START, 800)] == ["order-1"]
+        assert [item.order_id for item in store.due(WakeKind.PLACE, START, 800)] == ["order-1"]
 
     # Accounts
 

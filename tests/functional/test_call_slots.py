@@ -6,11 +6,8 @@ import json
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar
-from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -19,48 +16,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numberdesk.domain.request import Criteria
-from numberdesk.domain.settings import Timings
+from numberdesk.domain.schedule import WakeKind
 from numberdesk.domain.words import AssetState, OrderState, Phase
-from numberdesk.messaging.sqs import SqsQueue, take_in_hand
 from numberdesk.providers import registry
-from numberdesk.providers.base import AccountFaultError, Provider, Query, SlotBusyError, UnreadableError
-from numberdesk.runtime.accounts import Accounts
-from numberdesk.services.errands import Errands
+from numberdesk.providers.base import AccountFaultError, Query, SlotBusyError, UnreadableError
+from numberdesk.services.desk import next_turn
 from numberdesk.services.wake import Waker
 from numberdesk.storage.items import row_item
 from numberdesk.storage.table import Table
 from tests.functional.test_looks import wake
-from tests.support import recursion
-from tests.support.aws import SECRETS, moto_stack
+from tests.support.aws import moto_stack
+from tests.support.backlog import MOST_MESSAGES, SECOND, TIMINGS, Office, accounts, callfire_office, keywords
 from tests.support.builders import START, body
 from tests.support.desks import ADesk
 from tests.support.memory_store import MemoryStore
 from tests.support.orders import CADENCE, a_snapshot
-from tests.support.simulators.base import SimulatorTransport
-from tests.support.simulators.callfire import CallFireSimulator
 from tests.support.stack import REGION
 from tests.support.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from tests.support.aws import World
 
-SECOND = timedelta(seconds=1)
-TIMINGS = Timings()
 PATIENCE = TIMINGS.slot_patience
-A_SWEEP = timedelta(minutes=1)
-
-
-class Secrets:
-    """The same secret for every account (a `SecretsManagerClient`, as far as it is read)."""
-
-    def __init__(self, **secret: Any) -> None:
-        self._secret = json.dumps(secret)
-
-    def get_secret_value(self, **_: object) -> dict[str, str]:
-        return {"SecretString": self._secret}
 
 
 class Calls:
@@ -77,11 +57,6 @@ class Calls:
             self.left.setdefault(credentials.account, []).append(self.turns.now())
 
         return call
-
-
-def accounts(store: Any, clock: Any, **secret: Any) -> Accounts:
-    client: Any = Secrets(**secret)
-    return Accounts(client, store, clock, TIMINGS, stack="numberdesk", extra_hosts=frozenset(), local_run=False)
 
 
 # Callers at any time, in any number
@@ -138,8 +113,10 @@ class Rush:
         except SlotBusyError as busy:
             # One who waits out a 429 may hear of another meanwhile.
             assert self.turns.now() - asked_at <= (PATIENCE if self.provider == "telnyx" else timedelta(0))
-            self.put_back.append(busy.retry_after)
-            self._come(self.turns.now() + busy.retry_after, name, account, count)
+            now = self.turns.now()
+            turn = next_turn(self.store, self.provider, account, "line", now + busy.retry_after)
+            self.put_back.append(turn - now)
+            self._come(turn, name, account, count)
 
 
 @settings(max_examples=60, deadline=None)
@@ -250,108 +227,10 @@ class OneAtATime:
 # Many orders at CallFire, on its simulator
 
 
-class Sqs:
-    """An SQS client that only sends (`SQSClient`); what is sent carries the trace header of the Lambda that sends it."""
-
-    trace: ContextVar[str | None] = ContextVar("trace", default=None)
-
-    def __init__(self) -> None:
-        self.messages: list[dict[str, Any]] = []
-
-    def send_message(self, **request: Any) -> None:
-        self.messages.append({**request, "trace": self.trace.get()})
-
-
-class Office(ADesk):
-    """A desk with as many Lambdas as there are messages, the real accounts, and CallFire's simulator, in virtual time."""
-
-    def __init__(self) -> None:
-        self.turns = Turns(START)
-        super().__init__()
-        self.sqs = Sqs()
-        client: Any = self.sqs
-        orders, looks = SqsQueue(client, "place_order"), SqsQueue(client, "sync_order")
-        self.desk = replace(self.desk, order_queue=orders, sync_queue=looks)
-        self.syncer = replace(self.syncer, desk=self.desk, errands=Errands(self.desk, self.bucket))
-        self.placer = replace(self.placer, desk=self.desk)
-        self.stopped = 0
-        """Invocations that Lambda's recursive loop detection stopped."""
-        self.callfire = CallFireSimulator(
-            self.turns,  # type: ignore[arg-type] # its clock is only asked
-            login=SECRETS["callfire"]["login"],
-            password=SECRETS["callfire"]["password"],
-        )
-        self.callfire.configure(finish_seconds=400, refuse_too_fast=True)
-        self.accounts = accounts(self.store, self, **SECRETS["callfire"])
-        self.handled: Counter[str] = Counter()
-        self._serial = 0
-
-    def now(self) -> datetime:
-        return self.turns.now()
-
-    def sleep(self, duration: timedelta) -> None:
-        self.drain()
-        self.turns.sleep(duration)
-
-    def connect(self, provider: str, account: str, **options: Any) -> Provider:
-        return self.accounts.connect(provider, account, **options)
-
-    def drain(self) -> None:
-        """Let Lambdas get what lies on the queues, each message when its delay is over."""
-        for message in self.sqs.messages:
-            self._lambda(self.now() + message["DelaySeconds"] * SECOND, message)
-        self.sqs.messages.clear()
-
-    def _lambda(self, at: datetime, message: dict[str, Any]) -> None:
-        self._serial += 1
-        name, text = message["QueueUrl"], message["MessageBody"]
-        trace = recursion.next_header(name, message["trace"])
-        if trace is None:
-            self.stopped += 1
-            return
-
-        def handle() -> None:
-            self.handled[name] += 1
-            self.sqs.trace.set(trace)
-            attributes = message["MessageAttributes"].items()
-            take_in_hand({key: {"stringValue": value["StringValue"]} for key, value in attributes}, "", ())
-            if name == "sync_order":
-                self.syncer.handle(json.loads(text))
-            else:
-                self.placer.handle(
-                    text, message_id=f"m-{self._serial}", correlation_id="c", time_left=lambda: 3 * A_SWEEP
-                )
-            self.drain()
-
-        self.turns.at(at, handle, f"{self._serial:06}")
-
-    def sweep_for(self, minutes: int) -> None:
-        """Let time pass, with a sweep each minute."""
-        waker = Waker(self.store, self.desk.order_queue, self.desk.sync_queue, self, self)
-        for _ in range(minutes):
-            self.drain()
-            self.turns.run(self.now() + A_SWEEP)
-            waker.sweep()
-        self.drain()
-
-
 @pytest.fixture
-def office(monkeypatch: pytest.MonkeyPatch) -> Office:
-    made = Office()
-    adapter = registry.adapter("callfire")
-
-    def build(*args: Any, **options: Any) -> Provider:
-        built: Provider = adapter.build(*args, **options, transport=SimulatorTransport(made.callfire))
-        return built
-
-    monkeypatch.setattr(registry, "adapter", lambda _: SimpleNamespace(build=build))
-    return made
-
-
-def keywords(office: Office, count: int) -> None:
-    for index in range(count):
-        item = {"keywords": [f"CAKE{index}"]}
-        office.desk.order_queue.send(body(f"order-{index:02}", item, provider="callfire"))
+def office() -> Iterator[Office]:
+    with callfire_office() as made:
+        yield made
 
 
 def test_many_orders_at_callfire_are_read_once_a_second_and_all_get_their_looks(office: Office) -> None:
@@ -373,16 +252,26 @@ def test_many_orders_at_callfire_are_read_once_a_second_and_all_get_their_looks(
     # shows tells no two of these orders apart, so that one at a time is on its way.
     assert office.handled["place_order"] <= 10 * 40
     assert office.handled["sync_order"] <= 3 * len(made)
-    assert office.store.due(office.now(), 100) == []
+    assert not [due for kind in WakeKind for due in office.store.due(kind, office.now(), 100)]
 
 
-def test_no_chain_of_300_orders_at_once_is_stopped_and_all_are_placed(office: Office) -> None:
-    """Their turns come to five minutes, and what one look shows holds up all others: each waits many times."""
-    keywords(office, 300)
-    office.sweep_for(35)
-    assert office.stopped == 0
-    assert len(office.callfire.sales()) == 300
-    assert office.callfire.too_fast() == 0
+def test_a_backlog_costs_few_messages_for_each_call(office: Office) -> None:
+    """Orders arrive at once, and what one look shows holds up all others; later their looks are overdue at once."""
+    count = 150
+    office.callfire.configure(finish_seconds=20)
+    keywords(office, count)
+    office.sweep_for(20)
+    assert len(office.callfire.sales()) == count
+    assert {order.state for order in office.store.orders.values()} == {OrderState.COMPLETED}
+    arrived, calls = sum(office.handled.values()), len(office.callfire.requests())
+    assert arrived < MOST_MESSAGES * calls
+    overdue = office.now() - SECOND
+    for order_id, order in office.store.orders.items():
+        office.store.orders[order_id] = order.with_(next_look_at=overdue, wake_at=overdue, sweep_at=None)
+    office.sweep_for(10)
+    assert len(office.callfire.requests()) >= calls + count
+    assert sum(office.handled.values()) - arrived < MOST_MESSAGES * (len(office.callfire.requests()) - calls)
+    assert (office.sqs.stopped, office.callfire.too_fast()) == (0, 0)
 
 
 # 429, in the deployed functions
@@ -418,7 +307,9 @@ def test_429_of_one_order_holds_back_all_of_the_account(world: World) -> None:
         assert world.order(other).state is OrderState.PENDING, "another account is not held back"
         # By themselves all go on.
         world.pass_time(pause - 1, sweep=True)
-        world.pass_time(90, sweep=True)
+        assert not [it for it in world.telnyx.requests()[calls:] if it.account == "default"]
+        world.pass_time(1, sweep=True)
+        world.pass_time(90, steps=2, sweep=True)
         later = [request.at for request in world.telnyx.requests()[calls:] if request.account == "default"]
         assert min(later) == held_since + timedelta(seconds=pause)
         assert {world.order(each).state for each in (first, second, third)} == {OrderState.COMPLETED}
@@ -454,7 +345,7 @@ def ended(desk: ADesk) -> datetime:
 
 def let_pass(desk: ADesk, days: float) -> list[timedelta]:
     """Let time pass, with a sweep each hour; gives the times of the looks, counted from the order's end."""
-    waker = Waker(desk.store, desk.order_queue, desk.sync_queue, desk, desk)
+    waker = Waker(desk.store, desk.order_queue, desk.sync_queue, desk, desk, TIMINGS)
     looks = []
     end = desk.time + timedelta(days=days)
     while desk.time < end:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from numberdesk.domain.model import instant_text
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.words import ChangeKind, HoldKind, OrderState
 from numberdesk.providers.base import Placed, RefusedError
@@ -302,7 +303,7 @@ def test_an_order_that_moved_on_since_the_index_showed_it_is_not_woken(
     order = world.order()
     assert order.wake_at is not None
     assert order.wake_at > world.clock.now()
-    monkeypatch.setattr(Table, "due", lambda *_, **__: [Due("order-1", world.clock.now())])
+    monkeypatch.setattr(Table, "due", lambda *_, **__: [Due("order-1", instant_text(world.clock.now()))])
     assert world.function("wake_orders")({}) == {"woken": 0}
     assert world.peek("SyncQueue") == []
 

@@ -187,7 +187,6 @@ def test_probe_that_fails_for_its_orders_own_sake_is_passed_on(world: World, tro
     world.send(body("order-1", CHICAGO))
     world.settle()
     world.telnyx.unblock()
-    world.clear("OrderQueue")
     world.clock.advance(60)
     # It comes before the other is woken.
     world.send(body("order-0", troubled))

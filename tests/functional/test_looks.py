@@ -388,6 +388,7 @@ def unread(world: World, **settings: str) -> None:
     """Let an order end at Telnyx with its numbers written in a way that has no one meaning."""
     place(world)
     world.telnyx.configure(number_notation="masked", **settings)
+    world.pass_time(301, sweep=True)
     world.pass_time(30, steps=3, sweep=True)
 
 

@@ -385,7 +385,7 @@ def test_a_topic_that_does_not_answer_holds_up_no_sweep_and_is_no_subscription(
     monkeypatch.setitem(
         vars(world.function("wake_orders").module.subscriptions.topic._client), "get_topic_attributes", fail
     )
-    world.clock.advance(60)
+    world.clock.advance(301)
     assert world.function("wake_orders")({}) == {"woken": 1}
     assert counted(world) == []
     assert "subscriptions not counted" in world.output.getvalue()

@@ -103,7 +103,7 @@ def test_each_order_of_a_restored_table_is_bought_once(restored: World) -> None:
     assert states(world, *SINCE["telnyx"], *SINCE["telesign"]) == {"completed"}
     assert states(world, *SINCE["callfire"]) == {"received"}
     assert confirm(world)[0] == 200
-    world.pass_time(61)
+    world.pass_time(64, steps=64)
     assert sold(world) == everything
     # At CallFire nothing of ours is on an order: a person looks.
     held = [world.order(order_id) for order_id in SINCE["callfire"]]

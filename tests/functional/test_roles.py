@@ -48,4 +48,5 @@ def order_until_it_is_there(world: World) -> None:
     world.publish()
     # The wake was lost: the sweep makes up for it.
     world.clear("SyncQueue")
+    world.pass_time(301, sweep=True)
     world.pass_time(60, steps=3, sweep=True)

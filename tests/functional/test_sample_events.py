@@ -95,6 +95,8 @@ def test_purchase_that_the_table_did_not_take_is_recorded(world: World) -> None:
 def test_tick_wakes_what_is_due(world: World) -> None:
     world.function("place_order")(sample("place_order"))
     world.clear("SyncQueue")
+    assert world.function("wake_orders")(sample("wake_orders")) == {"woken": 0}
+    world.clock.advance(301)
     assert world.function("wake_orders")(sample("wake_orders")) == {"woken": 1}
     assert len(world.peek("SyncQueue")) == 1
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from numberdesk.domain.schedule import WakeKind
 from numberdesk.domain.words import ChangeKind, OrderState, RequirementState
 from numberdesk.providers import base
 from tests.simulation.carrier import Carrier, Purchase, StandIn
@@ -69,7 +70,7 @@ def test_reminders_fire_while_the_provider_holds_everybody_back(world: World, mo
         entry.data["rung"] for entry in world.store.entries.values() if entry.kind is ChangeKind.DEADLINE_APPROACHING
     ]
     assert fired == ["PT4H", "PT1H"]
-    assert world.store.due(world.time, 10) == [], "what is held back does not stand before what is due"
+    assert world.store.due(WakeKind.LOOK, world.time, 10) == [], "what is held back does not stand before what is due"
     assert world.visible() == []
 
 
@@ -111,7 +112,7 @@ def test_a_row_that_cannot_be_read_holds_up_no_other(world: World, monkeypatch: 
     run(world, timedelta(minutes=5), lambda: all(stands(world, OrderState.PENDING, f"order-{n}") for n in (1, 2)))
     world.queues["sync"].clear()
     world.time += timedelta(hours=3)
-    broken, other = (due.order_id for due in world.store.due(world.time, 10))
+    broken, other = (due.order_id for due in world.store.due(WakeKind.ON_ITS_WAY, world.time, 10))
     get = world.store.get
 
     def read(order_id: str) -> Order | None:

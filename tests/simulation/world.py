@@ -149,7 +149,7 @@ class World:
         self.clerk = Clerk(desk, Uploads(door, NoFiles(), self, 0))
         self.gate_desk = GateDesk(door, self, timings)
         self.stocktaker = Stocktaker(desk)
-        self.waker = Waker(door, desk.order_queue, desk.sync_queue, self, self)
+        self.waker = Waker(door, desk.order_queue, desk.sync_queue, self, self, timings)
         self.publisher = Publisher(door, self, self, self, self.log)
         # As the first sweep does, long before the first order: a copy of the table holds whose it was.
         self.store.gate()
@@ -336,9 +336,10 @@ class World:
                     message_id=message.id,
                     correlation_id=message.id,
                     time_left=lambda: timedelta(seconds=seconds) - (self.time - began),
+                    again=message.receives > 1,
                 )
             else:
-                self.syncer.handle(json.loads(message.body))
+                self.syncer.handle(json.loads(message.body), again=message.receives > 1)
         except CrashError:
             return
         except Exception as error:
@@ -492,9 +493,14 @@ class _Queue:
         delay: timedelta | None = None,
         submitted_by: str | None = None,
         may_drop: bool = False,
-    ) -> None:
+    ) -> bool:
         self.world.point()
         self.world.put(self.name, json.dumps(message), max(delay or timedelta(0), timedelta(0)))
+        return True
+
+    def waiting(self) -> int:
+        self.world.point()
+        return sum(name == self.name for name, _ in self.world.visible())
 
 
 class _Door:

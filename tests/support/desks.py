@@ -159,8 +159,12 @@ class _Queue:
         delay: timedelta | None = None,
         submitted_by: str | None = None,
         may_drop: bool = False,
-    ) -> None:
+    ) -> bool:
         self.messages.append((message, delay, submitted_by))
+        return True
+
+    def waiting(self) -> int:
+        return len(self.messages)
 
 
 class _Bucket:

@@ -12,6 +12,7 @@ from numberdesk.domain.costs import Spent
 from numberdesk.domain.gate import Gate, closed_because
 from numberdesk.domain.lists import SHARDS, Summary, attention, memberships, next_deadline
 from numberdesk.domain.model import instant_text
+from numberdesk.domain.schedule import WakeKind, wake_kind
 from numberdesk.domain.words import AssetState
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import (
@@ -419,13 +420,27 @@ class MemoryStore:
     def put_upload(self, upload: Upload) -> None:
         self.files[upload.owner, upload.file_id] = upload
 
-    def due(self, now: datetime, limit: int) -> list[Due]:
+    def due(self, kind: WakeKind, until: datetime, limit: int) -> list[Due]:
         found = [
-            Due(order.order_id, order.wake_at)
+            Due(order.order_id, instant_text(order.wake_at))
             for order in self.orders.values()
-            if order.wake_at is not None and order.wake_at <= now
+            if order.wake_at is not None and order.wake_at <= until and wake_kind(order) is kind
         ]
-        return sorted(found, key=lambda due: due.wake_at)[:limit]
+        return sorted(found, key=lambda due: due.place)[:limit]
+
+    def hand_out(self, order: Order, sweep_at: datetime | None) -> bool:
+        there = self.orders.get(order.order_id)
+        if there is None or (there.version, there.sweep_at) != (order.version, order.sweep_at):
+            return False
+        self.orders[order.order_id] = there.with_(sweep_at=sweep_at)
+        return True
+
+    def put_off(self, due: Due, until: datetime) -> bool:
+        order = self.orders.get(due.order_id)
+        if order is None or order.wake_at is None or instant_text(order.wake_at) != due.place:
+            return False
+        self.orders[due.order_id] = order.with_(wake_at=until)
+        return True
 
     def account_state(self, provider: str, account: str) -> AccountState | None:
         return self.states.get((provider, account))

@@ -164,6 +164,7 @@ def _all_messages(hostile: str) -> list[str]:
             hostile, quote, Release(kind=HoldKind.LIMIT, by=hostile, at=NOW, quote=quote, most={hostile: "1"})
         ),
         messages.no_account(order, hostile),
+        messages.stuck(order, 3),
         messages.still_pending(order, NOW, timedelta(days=1), NOW, ZONE),
         messages.deadline_unstable(order, deadline, [NOW], ZONE),
         messages.requirements_unstable(order, hostile, [hostile] * 40),

@@ -218,14 +218,16 @@ def fold_unreadable(
     rules: Rules,
     retry_after: timedelta | None = None,
     hinted: bool = False,
+    turn: datetime | None = None,
 ) -> Folded:
     """Fold a look that could not read the provider: nothing is known anew, and a reminder may be due all the same.
 
-    What a notification asked for (`hinted`) is made good soon, whatever the pause between looks has grown to.
+    What a notification asked for (`hinted`) is made good soon, whatever the pause between looks has grown to. A look that only
+    waits for its `turn` says nothing of the provider, and is made then.
     """
     soon = [now + pause for pause in rules.timings.hint_looks] if hinted and not order.ended else []
     seen = order.with_(
-        unreadable_since=order.unreadable_since or began_at,
+        unreadable_since=order.unreadable_since if turn else order.unreadable_since or began_at,
         hint_looks=_spaced((*(at for at in order.hint_looks if at > now), *soon), rules.timings),
         deadlines=tuple(
             deadline
@@ -233,7 +235,7 @@ def fold_unreadable(
             else deadline.model_copy(update={"unread_since": deadline.unread_since or began_at})
             for deadline in order.deadlines
         ),
-        look_step=order.look_step + 1,
+        look_step=order.look_step if turn else order.look_step + 1,
     )
     seen, changes = deadlines.follow_own(seen, now, rules.zone)
     seen, reminders = deadlines.remind(seen, now, rules.timings, rules.zone)
@@ -246,10 +248,10 @@ def fold_unreadable(
         seen, more = pending.follow(seen, now, rules.pending, rules.zone)
         changes += more
     seen = schedule(seen, now, rules.timings, rules.cadence)
-    if retry_after is not None and seen.next_look_at is not None and seen.next_look_at < now + retry_after:
-        seen = schedule(
-            seen.with_(next_look_at=now + retry_after), now, rules.timings, rules.cadence, keep_next_look=True
-        )
+    held = now + retry_after if retry_after is not None else None
+    next_look_at = turn or (held and seen.next_look_at and max(held, seen.next_look_at))
+    if next_look_at is not None and next_look_at != seen.next_look_at:
+        seen = schedule(seen.with_(next_look_at=next_look_at), now, rules.timings, rules.cadence, keep_next_look=True)
     return Folded(seen, tuple(changes))
 
 

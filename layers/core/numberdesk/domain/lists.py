@@ -63,6 +63,7 @@ def attention(order: Order) -> tuple[str, ...]:
         "pending_too_long": pending.told_until(order) is not None,
         "operation_waiting": any(errand.open and errand.told for errand in order.errands),
         "deadline_missed": any(deadline.missed for deadline in order.deadlines),
+        "stuck": order.stuck is not None,
         "contradiction": order.contradiction is not None,
         "not_understood": not order.ended and order.not_understood_since is not None,
     }

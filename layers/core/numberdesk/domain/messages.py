@@ -400,6 +400,15 @@ def account_blocked(provider: str, account: str, reason: str) -> str:
     )
 
 
+def stuck(order: Order, runs: int) -> str:
+    """Tell that runs for an order end without an outcome."""
+    return (
+        f"{subject(order)}: nothing comes of working on it. {runs} runs one after the other ended by a time-out, a crash or an error. It "
+        "rests, and is tried again after a quarter of an hour, then ever less often; what its provider says is not read meanwhile. See the "
+        "logs of place_order and sync_order for its order id; cancel the order, or send what it asks for as a new one, corrected."
+    )
+
+
 def still_pending(order: Order, since: datetime, usual: timedelta, now: datetime, zone: ZoneInfo) -> str:
     """Tell an order that its provider leaves pending."""
     provider = provider_name(order.provider)

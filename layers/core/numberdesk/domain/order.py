@@ -268,6 +268,14 @@ class Acknowledgement(Record):
     until: Instant
 
 
+class Stuck(Record):
+    """That runs for an order ended without an outcome again and again."""
+
+    since: Instant
+    rests_until: Instant
+    """Before this nobody takes it in hand."""
+
+
 class Order(Record):
     """An order."""
 
@@ -398,6 +406,12 @@ class Order(Record):
     """When a notification last led to a look, or will."""
     wake_at: Instant | None = None
     """The least of all that is due; none while nothing is."""
+    sweep_at: Instant | None = None
+    """When the sweep sends another wake: one is on its way, or somebody has the order in hand. None where nobody does."""
+    failed_runs: int = 0
+    """Runs since the last commit that began, and ended by a crash, a time-out or an error."""
+    stuck: Stuck | None = None
+    """Set where there were so many of them that people were told."""
 
     @property
     def ended(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import pending
@@ -14,7 +15,7 @@ from numberdesk.domain.words import FOLLOWED, FOR_A_PERSON, OPEN_ASSETS, VETTED_
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from numberdesk.domain.order import Order
+    from numberdesk.domain.order import Deadline, Order
     from numberdesk.domain.settings import Timings
 
 _ROUND = timedelta(hours=20)
@@ -85,7 +86,34 @@ def _errands_due(order: Order, now: datetime, timings: Timings) -> list[datetime
 def own_due(order: Order) -> list[datetime]:
     """Give when an order's own deadline is to be told of: its rungs and the deadline itself, also those gone by untold."""
     standing = [deadline for deadline in order.deadlines if deadline.own and not deadline.missed]
-    return [at for deadline in standing for at in (*(at for _, _, at in rungs(order, deadline)), deadline.value)]
+    return [at for deadline in standing for at in (*_rungs_at(order, deadline), deadline.value)]
+
+
+class WakeKind(StrEnum):
+    """What an order is woken for: the sweep takes each kind by itself, so that much of one never stands before another."""
+
+    DEADLINE = "deadline"
+    """A deadline, or a reminder of one."""
+    PLACE = "place"
+    LOOK = "look"
+    ON_ITS_WAY = "on_its_way"
+    """Whatever it is for: a wake was sent, or somebody has the order in hand."""
+
+
+def wake_kind(order: Order) -> WakeKind:
+    """Say what an order is woken for next."""
+    if order.sweep_at is not None:
+        return WakeKind.ON_ITS_WAY
+    at = order.wake_at
+    for deadline in order.deadlines:
+        standing = not deadline.missed and (deadline.own or not order.ended)
+        if standing and at is not None and any(it <= at for it in (*_rungs_at(order, deadline), deadline.value)):
+            return WakeKind.DEADLINE
+    return WakeKind.PLACE if order.state is OrderState.RECEIVED else WakeKind.LOOK
+
+
+def _rungs_at(order: Order, deadline: Deadline) -> list[datetime]:
+    return [at for _, _, at in rungs(order, deadline)]
 
 
 def try_at(order: Order, at: datetime | None) -> Order:

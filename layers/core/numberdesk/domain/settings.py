@@ -56,6 +56,8 @@ class Timings(Record):
     """Pause of placing after a 429 that does not say how long."""
     slot_patience: Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(hours=1))] = timedelta(seconds=3)
     """How long a caller waits for its turn at a provider before it puts the work back."""
+    wake_patience: Positive = timedelta(minutes=5)
+    """How long a wake that was sent counts as on its way: the sweep sends no other before."""
     retry_pause: Positive = timedelta(seconds=30)
     """Pause before an order that could not even be prepared is tried again."""
     hold_pause: Positive = timedelta(seconds=60)

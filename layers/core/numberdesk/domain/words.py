@@ -187,6 +187,7 @@ class ChangeKind(StrEnum):
     SUB_ORDER_ENDED = "SubOrderEnded"
     ORDER_UNKNOWN = "OrderUnknown"
     ORDER_STILL_PENDING = "OrderStillPending"
+    ORDER_STUCK = "OrderStuck"
     DELIVERY_UNREAD = "DeliveryUnread"
     PROVIDER_ACCOUNT_BLOCKED = "ProviderAccountBlocked"
     PROVIDER_CONTRADICTION = "ProviderContradiction"

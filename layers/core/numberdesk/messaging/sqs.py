@@ -87,13 +87,15 @@ class InHand:
     """Who sent it first (see `first_sender`)."""
     submitted_by: str | None
     """For whom, as the sender says."""
+    again: bool = False
+    """It was in hand before, and whoever had it ended without an outcome."""
 
 
 _in_hand: ContextVar[InHand | None] = ContextVar("in_hand", default=None)
 
 
 def take_in_hand(
-    attributes: Mapping[str, Mapping[str, object]], sender_id: str, vouching: Collection[str]
+    attributes: Mapping[str, Mapping[str, object]], sender_id: str, vouching: Collection[str], receives: int = 1
 ) -> tuple[InHand, Token[InHand | None]]:
     """Begin to handle a message with these attributes (as Lambda gives them): what is sent meanwhile is one hop further.
 
@@ -106,6 +108,8 @@ def take_in_hand(
         hops=int(hops[:3]) if hops.isascii() and hops.isdigit() else 0,
         sender=first_sender(sender_id, written.get("sender"), vouching),
         submitted_by=written.get("submitted_by") or None,
+        # A function gets one message at a time: none comes back that waited for another.
+        again=receives > 1,
     )
     return hand, _in_hand.set(hand)
 
@@ -130,12 +134,12 @@ class SqsQueue:
         delay: timedelta | None = None,
         submitted_by: str | None = None,
         may_drop: bool = False,
-    ) -> None:
+    ) -> bool:
         """Put a new message on the queue. The delay is rounded up to whole seconds, which is what SQS knows."""
         before = _in_hand.get()
         hops = 0 if before is None else before.hops + 1
         if may_drop and hops > MOST_HOPS:
-            return
+            return False
         seconds = math.ceil(max(min(delay or timedelta(0), _LONGEST_DELAY), timedelta(0)).total_seconds())
         self._client.send_message(
             QueueUrl=self._url,
@@ -143,6 +147,12 @@ class SqsQueue:
             DelaySeconds=seconds,
             MessageAttributes=_attributes(submitted_by=submitted_by, hops=str(hops or "")),
         )
+        return True
+
+    def waiting(self) -> int:
+        """Ask the queue: its count is approximate."""
+        found = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"])
+        return int(found["Attributes"]["ApproximateNumberOfMessages"])
 
 
 class SqsReceived:

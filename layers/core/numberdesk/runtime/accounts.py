@@ -46,8 +46,6 @@ _FAULTS = {
 """Codes of a secret that is missing, denied, about to be deleted or no secret's name. Any other one says nothing about it."""
 _SLOT_SEEN = timedelta(seconds=1)
 """How long a look at a call slot that is not taken holds: within this a 429 that somebody else got stops a run of calls."""
-_LONGEST_LINE = timedelta(seconds=50)
-"""Whoever would have to stand in line longer comes back then; beyond a minute a look counts as failed (`services.sync`)."""
 
 
 class Accounts:
@@ -139,17 +137,8 @@ class Accounts:
         now = self._clock.now()
         try:
             return self._store.take_slot(provider, account, now, interval, patience)
-        except SlotBusyError as busy:
-            spaced = registry.capabilities(provider).call_interval
-            if not spaced:
-                raise
-            # Told the same instant, all would come back at once, and all but a few be put back again. So they stand in line.
-            line, free_at = f"{account}/line", now + busy.retry_after
-            try:
-                place = self._store.take_slot(provider, line, free_at, spaced, _LONGEST_LINE)
-            except SlotBusyError:
-                place = _LONGEST_LINE
-            raise SlotBusyError(busy.retry_after + place) from None
+        except SlotBusyError:
+            raise
         except Exception as error:
             # Nobody knows whose turn it is. The call has not left: of a purchase, that is not the same as unclear.
             if not aws_errors.is_passing(error):

@@ -210,6 +210,7 @@ def waker() -> Waker:
         SqsQueue(sqs, env("SYNC_QUEUE_URL")),
         SystemClock(),
         PowertoolsMeter(),
+        timings(),
     )
 
 

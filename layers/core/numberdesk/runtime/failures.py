@@ -65,6 +65,7 @@ class _Handling:
             self._record.raw_event.get("messageAttributes", {}),
             self._record.attributes.sender_id or "",
             self._vouching,
+            int(self._record.attributes.approximate_receive_count),
         )
         self._hide(invocation.left() + MARGIN)
         return hand

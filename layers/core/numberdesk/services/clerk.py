@@ -531,11 +531,9 @@ class Clerk:
             if asked.order is order:
                 return order
             try:
-                after = self.desk.commit(order, asked.order, asked.changes, now, by, kept=asked.kept)
+                return self.desk.commit(order, asked.order, asked.changes, now, by, kept=asked.kept)
             except ConflictError:
                 continue
-            self.desk.wake_soon(after)
-            return after
         detail = "others write this order again and again; try once more"
         raise ProblemError(Problem.CHANGED_MEANWHILE, detail)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
-from numberdesk.domain import deadlines, ledger, messages
+from numberdesk.domain import deadlines, ledger, messages, stuck
 from numberdesk.domain.fold import Rules
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from numberdesk.services.ports import Meter, Providers, Queue, Receipt, Store
 
 _LONGEST_PAUSE = timedelta(seconds=0.2)
+_CALLS = {True: 2, False: 1}
+"""Calls for which a turn is given where calls are spaced: a purchase is a search and an order, a look is one call mostly."""
+_STEP = timedelta(seconds=1)
+"""Between two turns where they are not."""
 LONGEST_DELAY = timedelta(minutes=15)
 """The longest delay of a queue message (SQS)."""
 
@@ -70,15 +74,47 @@ def what_broke(error: BaseException) -> dict[str, Any]:
     }
 
 
-def send_wake(order: Order, order_queue: Queue, sync_queue: Queue, delay: timedelta | None = None) -> None:
-    """Wake an order: a received one goes to the order queue, any other to the sync queue.
+def send_wake(store: Store, order: Order, order_queue: Queue, sync_queue: Queue, now: datetime) -> None:
+    """Wake an order when it is due: a received one by the order queue, any other by the sync queue.
 
-    The wake carries the row's `wake_at` and is dropped if that has moved by the time it arrives. It may be left out: `wake_at`
-    on the row is what counts, and the sweep begins a new chain of messages.
+    The wake carries the row's `wake_at` and is dropped if that has moved by the time it arrives. One that cannot be sent is left
+    to the sweep: a new chain of messages begins there.
     """
-    wake: dict[str, object] = {"order_id": order.order_id, "wake_at": instant_text(order.wake_at or order.received_at)}
+    at = order.wake_at or order.received_at
+    wake: dict[str, object] = {"order_id": order.order_id, "wake_at": instant_text(at)}
     queue = order_queue if order.state is OrderState.RECEIVED else sync_queue
-    queue.send({"wake": wake}, delay=delay, may_drop=True)
+    is_sent = False
+    try:
+        is_sent = queue.send({"wake": wake}, delay=max(at - now, timedelta(0)), may_drop=True)
+    finally:
+        if not is_sent and order.sweep_at is not None:
+            store.hand_out(order, None)
+
+
+def next_turn(
+    store: Store, provider: str, account: str, line: str, not_before: datetime, *, calls: int = 1
+) -> datetime:
+    """Give whoever has to come back the next place in a line of an account's, and say when its turn is.
+
+    Told the same instant, all that wait would come at once, all but a few be put back again, and so on.
+
+    Args:
+        store: where the lines are kept.
+        provider: the account's.
+        account: its name.
+        line: what is waited for.
+        not_before: the earliest that it is of use.
+        calls: how many calls a turn is for, where the provider's calls are spaced.
+    """
+    spaced = registry.capabilities(provider).call_interval
+    try:
+        wait = store.take_slot(provider, f"{account}/{line}", not_before, spaced * calls or _STEP, timedelta.max)
+    except Exception as error:
+        # It comes back all the same.
+        if not aws_errors.is_passing(error):
+            raise
+        return not_before
+    return not_before + wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +150,26 @@ class Desk:
         kept: Mapping[str, Kept] | None = None,
         limits: Limits | None = None,
         gate: Gate | None = None,
+        in_hand_until: datetime | None = None,
+        is_outcome: bool = True,
     ) -> Order:
-        """Commit what became of an order, and give it as it is now.
+        """Commit what became of an order, send a wake ahead where it is due within 15 minutes, and give it as it is now.
+
+        `wake_at` on its row stays the safety net: where no wake is sent, or one that was sent leads to nothing, the sweep sends another.
+
+        Args:
+            before: the order as it was read.
+            after: what it is from now on.
+            changes: for the ledger.
+            now: this instant.
+            actor: who did it.
+            receipts: of the notifications that led to it.
+            comments: new ones, to be kept.
+            kept: what lies with new errands.
+            limits: hold what it reserves against these.
+            gate: only through the gate as it was read.
+            in_hand_until: the caller goes on with the order, or it is to be left alone: no wake is sent before.
+            is_outcome: false where the run goes on, and may end without an outcome yet (see `domain.stuck`).
 
         Raises:
             ConflictError, ClaimedError, LimitError, GateClosedError, SameContentError: see `Store.commit`.
@@ -125,7 +179,10 @@ class Desk:
             raise AssertionError(message)
         if after.ended and after.erase_at:
             after = after.with_(wake_at=earliest(after.wake_at, *after.erase_at))
-        after = after.with_(version=before.version + 1, updated_at=now)
+        if is_outcome:
+            after = after.with_(failed_runs=0, stuck=None)
+        sends, sweep_at = self._wake(before, after, now, in_hand_until)
+        after = after.with_(version=before.version + 1, updated_at=now, sweep_at=sweep_at)
         stored = self.store.commit(
             before,
             after,
@@ -141,7 +198,25 @@ class Desk:
                 # Neither a notification nor anything of ours led to it.
                 self.meter.count("DriftFound", provider=after.provider)
             self.log.info("change", extra={"change": change.kind.value, "state": after.state.value})
+        if sends:
+            self._wake_soon(stored)
         return stored
+
+    def _wake(
+        self, before: Order, after: Order, now: datetime, in_hand_until: datetime | None
+    ) -> tuple[bool, datetime | None]:
+        """Say whether a wake is to be sent ahead, and when the sweep sends one, where not at `wake_at`."""
+        at = after.wake_at
+        if at is None:
+            return False, None
+        if in_hand_until is not None:
+            return False, in_hand_until if in_hand_until > at else None
+        if at == before.wake_at and at > now:
+            # It is on its way, or the sweep sees to it.
+            return False, before.sweep_at
+        if at - now > LONGEST_DELAY:
+            return False, None
+        return True, max(at, now) + self.timings.wake_patience
 
     def tell_own(self, order: Order, actor: str) -> Order:
         """Tell what is due of an order's own deadlines, and give the order as it is then. Its provider is not asked.
@@ -156,9 +231,26 @@ class Desk:
         if not changes:
             return order
         told = schedule(told, now, rules.timings, rules.cadence, keep_next_look=True)
-        after = self.commit(order, told, changes, now, actor)
-        self.wake_soon(after)
-        return after
+        return self.commit(order, told, changes, now, actor, is_outcome=False)
+
+    def count_failed(self, order: Order, actor: str) -> Order:
+        """Count that a run for an order ended without an outcome, and give the order as it is then (see `domain.stuck`).
+
+        Raises:
+            ConflictError: somebody else wrote it.
+        """
+        now = self.clock.now()
+        after, changes = stuck.count(order, now)
+        until = now + self.timings.wake_patience
+        if changes:
+            self.meter.count("OrdersStuck")
+            self.log.error("order stuck", extra={"failed_runs": after.failed_runs})
+        return self.commit(order, after, changes, now, actor, in_hand_until=until, is_outcome=False)
+
+    def turn(self, order: Order, line: str, not_before: datetime) -> datetime:
+        """Give an order that has to come back the next turn in a line of its account's (see `next_turn`)."""
+        calls = _CALLS[order.state is OrderState.RECEIVED]
+        return next_turn(self.store, order.provider, order.account, line, not_before, calls=calls)
 
     def tries(self, until: timedelta) -> Iterator[None]:
         """Go round once, and on for as long, with a short pause before each round: others write the order meanwhile.
@@ -174,24 +266,18 @@ class Desk:
                 raise ConflictError
             self.clock.sleep(pause)
 
-    def wake_soon(self, order: Order) -> None:
-        """Send a wake ahead where the order is due within 15 minutes; `wake_at` on its row stays the safety net."""
-        if order.wake_at is None:
-            return
-        delay = order.wake_at - self.clock.now()
-        if delay > LONGEST_DELAY:
-            return
+    def _wake_soon(self, order: Order) -> None:
         try:
-            self.send_wake(order, delay)
+            self.send_wake(order)
         except Exception as error:
             # What it follows is written: only the wake is late.
             if not aws_errors.is_passing(error):
                 raise
             self.log.warning("no wake was sent ahead", extra=what_broke(error))
 
-    def send_wake(self, order: Order, delay: timedelta | None = None) -> None:
+    def send_wake(self, order: Order) -> None:
         """Wake an order (see `send_wake`)."""
-        send_wake(order, self.order_queue, self.sync_queue, delay)
+        send_wake(self.store, order, self.order_queue, self.sync_queue, self.clock.now())
 
     def account_fault(self, order: Order, error: AccountFaultError, now: datetime, actor: str) -> datetime:
         """Act on a fault of an account, and say when to try again.

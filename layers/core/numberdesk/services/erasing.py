@@ -81,8 +81,7 @@ class Reminder:
                 if order is None or order.forgotten_at is not None or order.erase_at:
                     continue
                 now = self.desk.clock.now()
-                after = self.desk.commit(order, order.with_(erase_at=(now,)), (), now, ACTOR)
-                self.desk.wake_soon(after)
+                self.desk.commit(order, order.with_(erase_at=(now,)), (), now, ACTOR)
             except Exception as error:  # noqa: BLE001 - the others are not to wait for it; the next run tries it again
                 self.desk.log.error("not forgotten again", extra={"order_id": order_id, **what_broke(error)})  # noqa: TRY400
             else:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import errands, messages
-from numberdesk.domain.schedule import schedule
 from numberdesk.domain.values import (
     AddressIdValue,
     AddressValue,
@@ -228,8 +227,9 @@ class Errands:
         return until
 
     def _commit(self, before: Order, after: Order, changes: Sequence[Change], actor: str) -> Order:
+        """Write what came of an errand. The look that follows goes on with the order, and says when it is due next."""
         now = self.desk.clock.now()
         rules = self.desk.rules(before)
         after, late = errands.follow(after, now, rules.timings, rules.zone)
-        scheduled = schedule(after, now, rules.timings, rules.cadence, keep_next_look=True)
-        return self.desk.commit(before, scheduled, [*changes, *late], now, actor)
+        until = now + self.desk.timings.wake_patience
+        return self.desk.commit(before, after, [*changes, *late], now, actor, in_hand_until=until, is_outcome=False)

@@ -347,11 +347,10 @@ class Stocktaker:
         now = self.desk.clock.now()
         step = placing.adopt(order, [theirs], now, can_cancel=can_cancel)
         try:
-            after = self.desk.commit(order, *step, now, ACTOR)
+            self.desk.commit(order, *step, now, ACTOR)
         except (ConflictError, ClaimedError):
             # Somebody else is at it in this moment: what is still so is seen the next time.
             return True
-        self.desk.wake_soon(after)
         return True
 
     def _enrich(self, seen: _Seen, known: _Known, last: datetime | None) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain import answers, costs, errands, gate, ledger, messages, placing
+from numberdesk.domain import answers, costs, errands, gate, ledger, messages, placing, stuck
 from numberdesk.domain.capabilities import Ability, Findability, check
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.ledger import Entry
@@ -86,6 +86,7 @@ class Placer:
         correlation_id: str,
         time_left: Callable[[], timedelta],
         submitted_by: str | None = None,
+        again: bool = False,
     ) -> None:
         """Handle one message of the order queue: an order, or the wake of an order that waits.
 
@@ -97,6 +98,7 @@ class Placer:
             correlation_id: goes with the order through logs, ledger and events.
             time_left: how long this Lambda may still run.
             submitted_by: the principal, where the API took the order in.
+            again: the message came before, and the run that it led to ended without an outcome.
         """
         wake = read_wake(body)
         if wake is not None:
@@ -119,13 +121,15 @@ class Placer:
                 return
         self.desk.log.append_keys(order_id=order.order_id, correlation_id=order.correlation_id)
         try:
+            if again and order.state is OrderState.RECEIVED:
+                order = self.desk.count_failed(order, ACTOR)
             order = self.desk.tell_own(order, ACTOR)
         except ConflictError:
-            # It is due still, for what it waits for, too.
+            # Whoever did has it in hand, or sent it on its way.
             self.desk.log.info("somebody else wrote the order")
             return
-        due_at = try_due_at(order)
-        if order.state is not OrderState.RECEIVED or due_at is None or due_at > self.desk.clock.now():
+        due_at, now = try_due_at(order), self.desk.clock.now()
+        if order.state is not OrderState.RECEIVED or due_at is None or due_at > now or stuck.rests(order, now):
             # Known already, or waiting for its time: the record is followed, this message is done with.
             self.desk.log.info("nothing to place", extra={"state": order.state.value})
             return
@@ -146,6 +150,7 @@ class Placer:
             metadata_name=self.metadata_name,
             submitted_by=submitted_by,
         )
+        order = order.with_(sweep_at=now + self.desk.timings.wake_patience)
         if self.desk.store.create(order, message, ledger.entries(order, changes, now, ACTOR)):
             self.desk.meter.count("OrdersReceived")
             return order
@@ -259,7 +264,8 @@ class _Attempt:
             return False
         # Whoever probes now may change that; this order is tried again at the next probe.
         until = state.probe_at if state.probe_at > now else next_probe_at
-        self._wait(order, until + self._turn(order, now), f"the account is blocked: {state.reason}")
+        until = self.desk.turn(order, "held", until + self._later(order, now))
+        self._wait(order, until, f"the account is blocked: {state.reason}")
         return True
 
     def _ready(self, order: Order, *, is_doubtful: bool) -> tuple[Provider, Plan] | None:
@@ -357,11 +363,13 @@ class _Attempt:
         # The same numbers again are the same purchase: it has reserved what it takes.
         if not order.frozen:
             try:
-                return self.desk.commit(order, begun, changes, now, ACTOR, limits=self.limits, gate=through)
+                return self.desk.commit(
+                    order, begun, changes, now, ACTOR, limits=self.limits, gate=through, in_hand_until=now
+                )
             except LimitError:
                 if not is_approved:
                     raise
-        return self.desk.commit(order, begun, changes, now, ACTOR, gate=through)
+        return self.desk.commit(order, begun, changes, now, ACTOR, gate=through, in_hand_until=now)
 
     def _surely_new(self, order: Order) -> bool:
         """Whether an order may be placed that the table did not know before it was restored: it is looked for first.
@@ -401,13 +409,12 @@ class _Attempt:
         if kind is HoldKind.SAME_CONTENT and now - (order.waiting_since or now) < pause:
             # Mostly the other one is settled within seconds.
             pause = self.desk.timings.unclear_cadence[0]
+        until = now + pause if kind in FOR_A_PERSON else self.desk.turn(order, "held", now + pause)
         try:
-            held = self.desk.commit(order, *placing.hold(order, kind, why, now, now + pause, quote=quote), now, ACTOR)
+            self.desk.commit(order, *placing.hold(order, kind, why, now, until, quote=quote), now, ACTOR)
         except ConflictError:
-            # A person may have let it go on in between: it is still due, and tried anew.
+            # A person may have let it go on in between: it is tried anew.
             self.desk.log.info("somebody else wrote the order")
-            return
-        self.desk.wake_soon(held)
 
     def _prepare(self, order: Order) -> tuple[Provider, Plan]:
         message = self.desk.store.message(order.order_id)
@@ -527,7 +534,6 @@ class _Attempt:
                     self.desk.log.warning("the outcome came too late to be recorded")
                     return
             else:
-                self.desk.wake_soon(order)
                 return
 
     def _time_to_write(self) -> timedelta:
@@ -567,10 +573,10 @@ class _Attempt:
             vain = not error.throttled and until > now
             return (until + self.desk.timings.probe_interval / 2 if vain else until), vain
         if isinstance(error, SlotBusyError):
-            return now + error.retry_after, False
+            return self.desk.turn(order, "line", now + error.retry_after), False
         return now + self.desk.timings.retry_pause, False
 
-    def _turn(self, order: Order, now: datetime) -> timedelta:
+    def _later(self, order: Order, now: datetime) -> timedelta:
         """Say how much later than others an order comes to the next probe: the latest to have probed in vain comes last."""
         if order.probed_at is None:
             return timedelta()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Order
     from numberdesk.domain.profile import Profile, ProfileKey, Upload
     from numberdesk.domain.request import OrderMessage
+    from numberdesk.domain.schedule import WakeKind
     from numberdesk.domain.snapshot import CommentSeen
     from numberdesk.domain.values import Kept
     from numberdesk.providers.base import Provider
@@ -144,7 +145,8 @@ class Due:
     """An order with something due."""
 
     order_id: str
-    wake_at: datetime
+    place: str
+    """Its place in the wake index: the instant, as it is written there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,8 +384,14 @@ class Store(Protocol):
     def pin_upload(self, upload: Upload) -> None:
         """Write again what is known of a file, where it has not been erased."""
 
-    def due(self, now: datetime, limit: int) -> list[Due]:
-        """Orders whose `wake_at` is not after now, the oldest first within a shard."""
+    def due(self, kind: WakeKind, until: datetime, limit: int) -> list[Due]:
+        """Give orders of a kind that are due until then, the earliest first."""
+
+    def hand_out(self, order: Order, sweep_at: datetime | None) -> bool:
+        """Note that an order is on its way until then, or no longer is; false where somebody wrote it since it was read."""
+
+    def put_off(self, due: Due, until: datetime) -> bool:
+        """Let an order be due later whose row cannot be read; false where somebody wrote it since it was found."""
 
     def account_state(self, provider: str, account: str) -> AccountState | None:
         """Whether placing at an account is paused; none if it never was."""
@@ -483,12 +491,15 @@ class Queue(Protocol):
         delay: timedelta | None = None,
         submitted_by: str | None = None,
         may_drop: bool = False,
-    ) -> None:
-        """Put a new message on the queue, not to be seen before `delay` (at most 15 minutes) has passed.
+    ) -> bool:
+        """Put a new message on the queue, not to be seen before `delay` (at most 15 minutes) has passed; says whether it was sent.
 
         `submitted_by` goes with it as an attribute: the principal for whom it is sent. `may_drop`: the sweep sees to it as well,
         within a minute. Such a message is not sent where too many led to it, one to the next: AWS would stop the chain.
         """
+
+    def waiting(self) -> int:
+        """Say about how many messages lie on the queue that nobody has in hand, those left out whose delay is not over."""
 
 
 class Received(Protocol):

@@ -85,5 +85,4 @@ def record(desk: Desk, order: Order, placed: Placed, attempt: int, *, until: tim
             return
         else:
             desk.meter.count("OrdersPlaced")
-            desk.wake_soon(order)
             return

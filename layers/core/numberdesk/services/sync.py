@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from numberdesk.domain import answers, errands, gate, messages, placing
+from numberdesk.domain import answers, errands, gate, messages, placing, stuck
 from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.fold import Folded, fold, fold_unreadable, hint_due_at, put_off
 from numberdesk.domain.market import OnOrder, Owned
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 ACTOR = "sync_order"
 _MOST_CONFLICTS = 5
-_LONGEST_TURN = timedelta(minutes=1)
-"""Further off than this, a call slot is no turn to wait for: the provider has told everybody to stay away."""
 
 Message = dict[str, Any]
 P = TypeVar("P", Placed, OnOrder)
@@ -66,25 +64,25 @@ class Syncer:
     errands: Errands
     retention: timedelta
 
-    def handle(self, message: Message) -> None:
+    def handle(self, message: Message, *, again: bool = False) -> None:
         """Handle one message of the sync queue: `{"wake": {...}}`, `{"event": {...}}` or `{"bought": {...}}`.
+
+        Args:
+            message: what the queue gave.
+            again: it came before, and the run that it led to ended without an outcome.
 
         Raises:
             ConflictError: the order is being written by others again and again; try later.
         """
         if "wake" in message:
             wake_at = datetime.fromisoformat(message["wake"]["wake_at"])
-            try:
-                self._look(message["wake"]["order_id"], wake_at=wake_at)
-            except SlotBusyError as error:
-                # It stays due: where this one is not sent the sweep wakes it.
-                self.desk.sync_queue.send(message, delay=error.retry_after, may_drop=True)
+            self._look(message["wake"]["order_id"], wake_at=wake_at, again=again)
         elif "bought" in message:
             purchase.take_in(self.desk, message["bought"], actor=ACTOR)
         else:
-            self._take_in(message)
+            self._take_in(message, again=again)
 
-    def _take_in(self, message: Message) -> None:
+    def _take_in(self, message: Message, *, again: bool) -> None:
         """Keep an authenticated notification, and look at the orders that it speaks of."""
         event = message["event"]
         provider, account = event["provider"], event["account"]
@@ -118,7 +116,7 @@ class Syncer:
                 self._keep(named, order_id, reason="" if order_id else "no order of ours")
             if order_id is not None:
                 receipt = Receipt(hint.event_id, hint.event_type, received_at)
-                self._look(order_id, notification=Notification(receipt, hint.says_ended))
+                self._look(order_id, notification=Notification(receipt, hint.says_ended), again=again)
 
     def _order_of(self, provider: str, account: str, hint: Hint) -> str | None:
         store = self.desk.store
@@ -143,35 +141,53 @@ class Syncer:
         *,
         wake_at: datetime | None = None,
         notification: Notification | None = None,
+        again: bool = False,
     ) -> None:
-        """Look once, and again as long as others write in between. A notification whose turn it is not makes the order due then.
+        """Look once, and again as long as others write in between. Where it is not its turn, the order is due at its turn.
 
         Raises:
             ConflictError: they do so again and again.
-            SlotBusyError: it is not our turn, and the order is due as it was; nothing was looked at.
         """
-        wait: timedelta | None = None
+        turn: datetime | None = None
         for _ in range(_MOST_CONFLICTS):
             order = self.desk.store.get(order_id)
             if order is None or (wake_at is not None and order.wake_at != wake_at):
                 return
             self.desk.log.append_keys(order_id=order_id, correlation_id=order.correlation_id)
             try:
-                if notification is None:
-                    self._step(order, None)
+                if again:
+                    order, again = self.desk.count_failed(order, ACTOR), False
+                if stuck.rests(order, self.desk.clock.now()):
+                    # The look that is made after its rest sees what a notification tells of, too.
+                    self.desk.log.info("the order rests")
+                elif notification is not None:
+                    self._notified(order, notification, turn)
+                elif turn is not None:
+                    self._put_off(order, turn)
                 else:
-                    self._notified(order, notification, wait)
+                    self._step(order, None)
             except SlotBusyError as busy:
-                if notification is None:
-                    raise
-                wait = busy.retry_after
+                turn = turn or self.desk.turn(order, "line", self.desk.clock.now() + busy.retry_after)
                 continue
             except ConflictError:
                 continue
             return
         raise ConflictError
 
-    def _notified(self, order: Order, notification: Notification, wait: timedelta | None) -> None:
+    def _put_off(self, order: Order, turn: datetime) -> None:
+        """Let a look be due at its turn. What can be told meanwhile is told."""
+        now, rules = self.desk.clock.now(), self.desk.rules(order)
+        if order.state is OrderState.UNKNOWN:
+            look_for = f"Look through the orders of the account at {order.provider}."
+            told, changes = placing.not_searched(order, now, rules, look_for)
+            waits = told.with_(next_look_at=turn, searches=order.searches)
+            later = schedule(waits, now, rules.timings, rules.cadence, keep_next_look=True)
+            folded = Folded(later, tuple(changes))
+        else:
+            folded = fold_unreadable(order, began_at=now, now=now, rules=rules, turn=turn)
+        self._commit(order, folded, ())
+
+    def _notified(self, order: Order, notification: Notification, turn: datetime | None) -> None:
         """Act on a notification: look now, or have it looked at later, or only record it.
 
         One that is known, and was looked after, asks for nothing. Looks that notifications ask for come no closer than
@@ -191,8 +207,8 @@ class Syncer:
             store.put_receipt(order.order_id, receipt)
             return
         at = hint_due_at(order, now, self.desk.timings)
-        if wait is not None:
-            at = max(at, now + wait)
+        if turn is not None:
+            at = max(at, turn)
         if at <= now:
             self._step(order, notification)
             return
@@ -200,9 +216,11 @@ class Syncer:
         if later is order:
             store.put_receipt(order.order_id, receipt)
             return
-        after = self.desk.commit(order, later, (), now, ACTOR, receipts=[receipt])
-        if after.wake_at != order.wake_at:
-            self.desk.wake_soon(after)
+        # One that is due already is on its way, or in somebody's hands.
+        in_hand_until = order.sweep_at or now if later.wake_at == order.wake_at else None
+        self.desk.commit(
+            order, later, (), now, ACTOR, receipts=[receipt], in_hand_until=in_hand_until, is_outcome=False
+        )
 
     def _step(self, order: Order, notification: Notification | None) -> None:
         receipts = [notification.receipt] if notification else []
@@ -268,17 +286,11 @@ class Syncer:
                 # Other credentials are there by now: look again at once.
                 raise ConflictError from error
             folded = fold_unreadable(order, began_at=began_at, now=now, rules=rules, retry_after=until - now)
-        except (UnreadableError, NoSuchOrderError, SlotBusyError) as error:
-            held = error.retry_after if isinstance(error, SlotBusyError) else None
-            if held is not None and held <= _LONGEST_TURN:
-                raise
-            # An order held back for long must not stay due: it would hide what is due elsewhere from the sweep, and its
-            # reminders would wait with it.
+        except (UnreadableError, NoSuchOrderError) as error:
             self.desk.meter.count("LooksFailed")
             self.desk.log.warning("look failed", extra={"provider": order.provider, "error": str(error)})
             now = self.desk.clock.now()
-            hinted = notification is not None and held is None
-            folded = fold_unreadable(order, began_at=began_at, now=now, rules=rules, retry_after=held, hinted=hinted)
+            folded = fold_unreadable(order, began_at=began_at, now=now, rules=rules, hinted=notification is not None)
         else:
             self.desk.meter.count("Looks")
             folded = fold(
@@ -409,8 +421,8 @@ class Syncer:
             self.desk.account_fault(order, error, self.desk.clock.now(), ACTOR)
         except UnreadableError as error:
             self.desk.log.warning("account not read", extra={"provider": order.provider, "error": str(error)})
-        except SlotBusyError as error:
-            if order.state is OrderState.UNKNOWN and error.retry_after <= _LONGEST_TURN:
+        except SlotBusyError:
+            if order.state is OrderState.UNKNOWN:
                 raise
         return None
 
@@ -424,7 +436,7 @@ class Syncer:
     ) -> Order:
         now, rules = self.desk.clock.now(), self.desk.rules(before)
         order, late = errands.follow(folded.order, now, rules.timings, rules.zone)
-        after = self.desk.commit(
+        return self.desk.commit(
             before,
             order,
             [*folded.changes, *late],
@@ -435,8 +447,6 @@ class Syncer:
             comments=folded.comments if before.forgotten_at is None else (),
             kept=kept,
         )
-        self.desk.wake_soon(after)
-        return after
 
 
 def _is_seen_to(order: Order, known: Receipt) -> bool:

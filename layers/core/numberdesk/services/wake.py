@@ -1,26 +1,38 @@
 """Every minute: send whatever is due on its way, and say how old the oldest is of whatever waits.
 
-It costs by what is due, not by how many orders there are.
+It costs by what is due, not by how many orders there are. An order is handed out once: while its wake is on its way the sweep
+leaves it alone, and it hands out no more than its queues have room for, deadlines first.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import gate, messages
-from numberdesk.domain.words import ChangeKind
+from numberdesk.domain.schedule import WakeKind
+from numberdesk.domain.words import ChangeKind, OrderState
 from numberdesk.providers import registry
-from numberdesk.services import placing_gate
+from numberdesk.services import aws_errors, placing_gate
 from numberdesk.services.desk import send_wake
+from numberdesk.services.ports import UnreadableRowError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from numberdesk.domain.clock import Clock
-    from numberdesk.services.ports import Meter, Queue, Store
+    from numberdesk.domain.settings import Timings
+    from numberdesk.services.ports import Due, Meter, Queue, Store
 
-MOST_A_SWEEP = 800
+MOST_WAITING = 400
+"""Messages on a queue up to which the sweep adds others: what waits longer is better off in the table, where the most urgent goes first."""
+_AHEAD = timedelta(minutes=1)
+"""Until the next sweep: what is due by then is sent now, and arrives when it is due."""
+_MOST_TIME = timedelta(seconds=30)
+"""For handing out; the rest of a sweep's time is for telling how old the oldest is."""
+LONGEST_PATIENCE = timedelta(hours=1)
+"""For a wake that seems to be lost again and again, and for a row that cannot be read."""
 ACTOR = "wake_orders"
 AGES = {
     "unknown": "OldestUnknownSeconds",
@@ -33,6 +45,16 @@ AGES = {
 """The metric of the oldest place in each list of orders that wait (see `domain.lists.waits`)."""
 
 
+@dataclass(slots=True)
+class _Swept:
+    """What came of a sweep so far."""
+
+    oldest: datetime
+    """When the longest overdue order was due."""
+    woken: int = 0
+    broken: Exception | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Waker:
     """Wakes orders."""
@@ -42,36 +64,72 @@ class Waker:
     sync_queue: Queue
     clock: Clock
     meter: Meter
+    timings: Timings
 
     def sweep(self) -> int:
-        """Wake every order with something due, however long ago, and say how many.
+        """Wake every order with something due, however long ago, as far as its queue has room, and say how many.
 
         Raises:
             Exception: what went wrong with one of them; all others were woken.
         """
         now = self.clock.now()
-        oldest, woken = now, 0
-        broken: Exception | None = None
-        for due in self.store.due(now, MOST_A_SWEEP):
-            try:
-                # The index runs behind: the row itself, read strongly, says what is due.
-                order = self.store.get(due.order_id)
-                if order is None or order.wake_at is None or order.wake_at > now:
-                    continue
-                oldest = min(oldest, order.wake_at)
-                send_wake(order, self.order_queue, self.sync_queue)
-            except Exception as error:  # noqa: BLE001 - one row that cannot be read must not hold up all others
-                broken = error
-            else:
-                woken += 1
+        swept = _Swept(oldest=now)
+        # A wake is lost only after a while, and what came late is not to be sent again meanwhile.
+        late = now - self.timings.wake_patience
+        room = {True: self._room(self.order_queue), False: self._room(self.sync_queue)}
+        for kind in WakeKind:
+            until = late if kind is WakeKind.ON_ITS_WAY else now + _AHEAD
+            for due in self.store.due(kind, until, MOST_WAITING):
+                if self.clock.now() - now > _MOST_TIME:
+                    break
+                try:
+                    self._wake(due, kind, now, room, swept)
+                except Exception as error:  # noqa: BLE001 - one row that cannot be read must not hold up all others
+                    swept.broken = error
         self.meter.count("Sweeps")
-        self.meter.count("OrdersWoken", woken)
-        self.meter.count("OldestOverdueWakeSeconds", (now - oldest).total_seconds())
+        self.meter.count("OrdersWoken", swept.woken)
+        self.meter.count("OldestOverdueWakeSeconds", (now - swept.oldest).total_seconds())
         self._tell_ages(now)
         self._tell_restore(now)
-        if broken is not None:
-            raise broken
-        return woken
+        if swept.broken is not None:
+            raise swept.broken
+        return swept.woken
+
+    def _wake(self, due: Due, kind: WakeKind, now: datetime, room: dict[bool, int], swept: _Swept) -> None:
+        try:
+            order = self.store.get(due.order_id)
+        except UnreadableRowError:
+            self.store.put_off(due, now + LONGEST_PATIENCE)
+            raise
+        # The index runs behind: the row itself, read strongly, says what is due.
+        if order is None or order.wake_at is None or order.wake_at > now + _AHEAD:
+            return
+        if kind is not WakeKind.ON_ITS_WAY and order.sweep_at is not None:
+            return
+        swept.oldest = min(swept.oldest, order.wake_at)
+        if order.sweep_at is not None and order.sweep_at > now:
+            return
+        to_place = order.state is OrderState.RECEIVED
+        # Deadlines are few, and do not wait for room.
+        if kind is not WakeKind.DEADLINE and room[to_place] <= 0:
+            return
+        # For longer where others before it were lost.
+        patience = min(max(now - order.wake_at, self.timings.wake_patience), LONGEST_PATIENCE)
+        sweep_at = max(order.wake_at, now) + patience
+        if self.store.hand_out(order, sweep_at):
+            send_wake(self.store, order.with_(sweep_at=sweep_at), self.order_queue, self.sync_queue, now)
+            room[to_place] -= 1
+            swept.woken += 1
+
+    def _room(self, queue: Queue) -> int:
+        """Say how many wakes a queue has room for."""
+        try:
+            return MOST_WAITING - queue.waiting()
+        except Exception as error:
+            # Better too many wakes than none.
+            if not aws_errors.is_passing(error):
+                raise
+            return MOST_WAITING
 
     def _tell_ages(self, now: datetime) -> None:
         """Emit the age of the oldest of each kind: zero where nothing waits."""

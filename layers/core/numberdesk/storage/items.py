@@ -23,6 +23,7 @@ from numberdesk.domain.notices import HeldBack
 from numberdesk.domain.order import Asset, Order
 from numberdesk.domain.profile import Profile, Upload
 from numberdesk.domain.request import OrderMessage, Request
+from numberdesk.domain.schedule import WakeKind, wake_kind
 from numberdesk.domain.values import Kept
 from numberdesk.domain.words import AssetState
 from numberdesk.services.ports import (
@@ -101,8 +102,20 @@ def row_item(order: Order) -> Item:
     if order.wake_at is None:
         del item["wake_at"]
     else:
-        item["wake_shard"] = _shard(order.order_id, WAKE_SHARDS)
+        item["wake_shard"] = wake_shard(order)
     return item
+
+
+def wake_shard(order: Order) -> str:
+    """Name the shard of the wake index in which an order lies."""
+    return wake_shards(wake_kind(order))[int(_shard(order.order_id, WAKE_SHARDS))]
+
+
+def wake_shards(kind: WakeKind) -> list[str]:
+    """Name the shards of the wake index in which orders of a kind lie."""
+    # Rows of all kinds that an earlier version wrote lie in those without a name.
+    name = "" if kind is WakeKind.LOOK else kind.value
+    return [f"{name}{shard}" for shard in range(WAKE_SHARDS)]
 
 
 def request_item(order: Order) -> Item:

@@ -38,7 +38,7 @@
 What is personal lies under `PERSONAL#` and nowhere else, so that it can be erased by itself.
 
 Indexes (all sparse, keys only, spread over shards so that no partition is hot):
-    wake          wake_shard, wake_at                 orders with something due, by when
+    wake          wake_shard, wake_at                 orders with something due, by kind and when
     unpublished   unpublished_shard, unpublished_at   ledger entries whose event is not on the bus yet
     lists         list_pk, list_sk                    orders on lists: the list's shard, and the place in it
 
@@ -89,7 +89,6 @@ from numberdesk.services.ports import (
 from numberdesk.storage.items import (
     HELD_BACK,
     UNPUBLISHED_SHARDS,
-    WAKE_SHARDS,
     Item,
     Key,
     account_of_item,
@@ -148,6 +147,8 @@ from numberdesk.storage.items import (
     upload_item,
     upload_key,
     upload_of_item,
+    wake_shard,
+    wake_shards,
 )
 
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Order
     from numberdesk.domain.profile import Profile, ProfileKey, Upload
     from numberdesk.domain.request import OrderMessage
+    from numberdesk.domain.schedule import WakeKind
     from numberdesk.domain.snapshot import CommentSeen
     from numberdesk.domain.values import Kept
     from numberdesk.services.ports import Account, Holding, KeptComment, KeptEvent, RawEvent, Receipt, Unpublished
@@ -923,23 +925,50 @@ class Table:
 
     # What is due
 
-    def due(self, now: datetime, limit: int) -> list[Due]:
-        """Orders whose `wake_at` is not after now. It looks back as far as there is anything: a missed sweep is made good."""
+    def due(self, kind: WakeKind, until: datetime, limit: int) -> list[Due]:
+        """Give orders of a kind that are due until then, the earliest first.
+
+        It looks back as far as there is anything: a missed sweep is made good. The index runs behind its table.
+        """
         found: list[Due] = []
-        for shard in range(WAKE_SHARDS):
+        for shard in wake_shards(kind):
             answer = self._ask(
                 "query",
                 TableName=self._name,
                 IndexName="wake",
-                KeyConditionExpression="wake_shard = :shard AND wake_at <= :now",
-                ExpressionAttributeValues=marshal({":shard": str(shard), ":now": instant_text(now)}),
-                Limit=max(limit // WAKE_SHARDS, 1),
+                KeyConditionExpression="wake_shard = :shard AND wake_at <= :until",
+                ExpressionAttributeValues=marshal({":shard": shard, ":until": instant_text(until)}),
+                Limit=limit,
             )
             found += [
-                Due(str(item["pk"]).removeprefix("ORDER#"), instant(str(item["wake_at"])))
+                Due(str(item["pk"]).removeprefix("ORDER#"), str(item["wake_at"]))
                 for item in map(unmarshal, answer["Items"])
             ]
-        return found
+        return sorted(found, key=lambda due: due.place)[:limit]
+
+    def hand_out(self, order: Order, sweep_at: datetime | None) -> bool:
+        """Note on an order's row that it is on its way until then, where nobody wrote it since it was read."""
+        was, now = (at and instant_text(at) for at in (order.sweep_at, sweep_at))
+        return self._update(
+            (f"ORDER#{order.order_id}", "ORDER"),
+            "SET wake_shard = :shard, sweep_at = :until",
+            "version = :version AND (attribute_not_exists(sweep_at) OR sweep_at = :was)",
+            {
+                ":shard": wake_shard(order.with_(sweep_at=sweep_at)),
+                ":until": now,
+                ":version": order.version,
+                ":was": was,
+            },
+        )
+
+    def put_off(self, due: Due, until: datetime) -> bool:
+        """Let an order be due later whose row cannot be read, where it lies where it was found."""
+        return self._update(
+            (f"ORDER#{due.order_id}", "ORDER"),
+            "SET wake_at = :until",
+            "wake_at = :found",
+            {":until": instant_text(until), ":found": due.place},
+        )
 
     # Accounts
 

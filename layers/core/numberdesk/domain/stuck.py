@@ -1,0 +1,49 @@
+"""Orders whose runs end without an outcome: each such run counts, and after a few people are told and the order rests. Pure.
+
+A run is a Lambda at work on an order. One that ends by a crash, a time-out or an error leaves its message, which is received
+again: that is what tells of it. What else makes a message wait for long says nothing of its order.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from numberdesk.domain import messages
+from numberdesk.domain.order import Change, Stuck, earliest
+from numberdesk.domain.schedule import own_due
+from numberdesk.domain.words import ChangeKind
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numberdesk.domain.order import Order
+
+MOST_FAILED_RUNS = 3
+"""Runs without an outcome after which people are told, and the order rests before each further one."""
+SHORTEST_REST = timedelta(minutes=15)
+LONGEST_REST = timedelta(hours=6)
+
+
+def count(order: Order, now: datetime) -> tuple[Order, list[Change]]:
+    """Count a run without an outcome. From the third on the order rests: twice as long each time, at most six hours."""
+    order = order.with_(failed_runs=order.failed_runs + 1)
+    if order.failed_runs < MOST_FAILED_RUNS:
+        return order, []
+    since = order.stuck.since if order.stuck else now
+    rest = min(max(now - since, SHORTEST_REST), LONGEST_REST)
+    # Its own deadline is told meanwhile.
+    until = earliest(now + rest, *(at for at in own_due(order) if at > now)) or now + rest
+    told = Change(
+        kind=ChangeKind.ORDER_STUCK,
+        data={"failed_runs": order.failed_runs},
+        message=messages.stuck(order, order.failed_runs),
+        people=True,
+    )
+    rested = order.with_(stuck=Stuck(since=since, rests_until=until), wake_at=until)
+    return rested, [] if order.stuck else [told]
+
+
+def rests(order: Order, now: datetime) -> bool:
+    """Whether nobody is to take the order in hand yet."""
+    return order.stuck is not None and order.stuck.rests_until > now

@@ -1,0 +1,272 @@
+"""The sweep: what is due is handed out once, deadlines first, and no more of it than the queues have room for."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from numberdesk.domain.lists import attention
+from numberdesk.domain.order import Deadline
+from numberdesk.domain.stuck import MOST_FAILED_RUNS
+from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.providers.base import AccountFaultError, UnreadableError
+from numberdesk.services.ports import UnreadableRowError
+from numberdesk.services.wake import LONGEST_PATIENCE, MOST_WAITING, Waker
+from tests.support.desks import ADesk, CrashError
+from tests.support.orders import NOW, a_message, pending, received
+
+if TYPE_CHECKING:
+    from numberdesk.domain.order import Order
+
+MINUTE = timedelta(minutes=1)
+PATIENCE = ADesk().desk.timings.wake_patience
+
+
+def waker(desk: ADesk) -> Waker:
+    return Waker(desk.store, desk.order_queue, desk.sync_queue, desk, desk, desk.desk.timings)
+
+
+def due(desk: ADesk, order_id: str, at: datetime, *, waiting: bool = False, **fields: Any) -> Order:
+    """Put an order into the store that is due then."""
+    order = (received() if waiting else pending()).with_(order_id=order_id, wake_at=at, sweep_at=None, **fields)
+    desk.store.orders[order_id] = order
+    return order
+
+
+def deadline(at: datetime) -> Deadline:
+    return Deadline(id="1", sub_order_id="s-1", version=1, value=at, numbers=1, confirmed_at=NOW)
+
+
+def woken(desk: ADesk) -> list[str]:
+    """The orders whose wakes lie on the queues, in order; clears them."""
+    sent = [message["wake"] for queue in (desk.sync_queue, desk.order_queue) for message, _, _ in queue.messages]
+    desk.sync_queue.messages.clear()
+    desk.order_queue.messages.clear()
+    return [wake["order_id"] for wake in sent]  # type: ignore[index]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(-7200, 600), st.booleans()), min_size=1, max_size=30), st.integers(2, 40))
+def test_each_order_is_handed_out_once_while_its_wake_is_on_its_way(
+    orders: list[tuple[int, bool]], minutes: int
+) -> None:
+    desk = ADesk()
+    for index, (seconds, waiting) in enumerate(orders):
+        due(desk, f"order-{index}", NOW + timedelta(seconds=seconds), waiting=waiting)
+    sent: dict[str, list[datetime]] = {order_id: [] for order_id in desk.store.orders}
+    for _ in range(minutes):
+        waker(desk).sweep()
+        for queue in (desk.sync_queue, desk.order_queue):
+            for message, delay, _ in queue.messages:
+                assert delay is not None
+                sent[message["wake"]["order_id"]].append(desk.time + delay)  # type: ignore[index]
+        woken(desk)
+        desk.time += MINUTE
+    for index, (seconds, _) in enumerate(orders):
+        at, came = NOW + timedelta(seconds=seconds), sent[f"order-{index}"]
+        if at < NOW + (minutes - 1) * MINUTE:
+            # It comes to the second, and one that is overdue at once.
+            assert came[0] == max(at, NOW)
+        # Nobody handles them: another is sent after a while, and then ever less often.
+        assert all(later - earlier >= PATIENCE - MINUTE for earlier, later in pairwise(came))
+        assert len(came) <= 1 + minutes * MINUTE / (PATIENCE - MINUTE)
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+def test_no_more_is_handed_out_than_the_queue_has_room_for(waiting: bool) -> None:
+    desk = ADesk()
+    for index in range(3 * MOST_WAITING):
+        due(desk, f"order-{index:04}", NOW - timedelta(seconds=3 * MOST_WAITING - index), waiting=waiting)
+    queue = desk.order_queue if waiting else desk.sync_queue
+    assert waker(desk).sweep() == MOST_WAITING
+    assert desk.counted["OldestOverdueWakeSeconds", None] == 3 * MOST_WAITING
+    desk.time += MINUTE
+    assert waker(desk).sweep() == 0
+    del queue.messages[:100]
+    desk.time += MINUTE
+    assert waker(desk).sweep() == 100
+    # The longest overdue come first, and none twice.
+    assert woken(desk) == [f"order-{index:04}" for index in range(100, MOST_WAITING + 100)]
+
+
+def test_a_deadline_comes_before_any_number_of_others() -> None:
+    desk = ADesk()
+    for index in range(2 * MOST_WAITING):
+        due(desk, f"look-{index}", NOW - timedelta(hours=2))
+        due(desk, f"place-{index}", NOW - timedelta(hours=2), waiting=True)
+    waker(desk).sweep()
+    assert len(woken(desk)) == 2 * MOST_WAITING
+    desk.sync_queue.messages += [({"wake": {"order_id": "another"}}, None, None)] * MOST_WAITING
+    at = NOW + 3 * MINUTE / 2
+    due(desk, "german", at, deadlines=(deadline(at + timedelta(days=3)),))
+    due(desk, "own", NOW, waiting=True, deadlines=(deadline(NOW).model_copy(update={"own": True}),))
+    desk.time += MINUTE
+    waker(desk).sweep()
+    assert desk.sync_queue.messages[-1][1] == MINUTE / 2, "to the second"
+    found = woken(desk)
+    assert found[: MOST_WAITING + 1] == ["another"] * MOST_WAITING + ["german"]
+    assert found[MOST_WAITING + 1] == "own"
+
+
+def test_rows_that_cannot_be_read_leave_the_way_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = ADesk()
+    for index in range(MOST_WAITING):
+        due(desk, f"torn-{index:04}", NOW - timedelta(hours=1))
+    due(desk, "healthy", NOW)
+    get, read = desk.store.get, Counter[str]()
+
+    def torn(order_id: str) -> Order | None:
+        read[order_id] += 1
+        if order_id.startswith("torn"):
+            raise UnreadableRowError((f"ORDER#{order_id}", "ORDER"))
+        return get(order_id)
+
+    monkeypatch.setattr(desk.store, "get", torn)
+    with pytest.raises(UnreadableRowError):
+        waker(desk).sweep()
+    desk.time += MINUTE
+    waker(desk).sweep()
+    assert woken(desk) == ["healthy"]
+    assert max(read.values()) == 1
+    for _ in range(int(LONGEST_PATIENCE / MINUTE) - 4):
+        waker(desk).sweep()
+        desk.time += MINUTE
+    assert max(read[order_id] for order_id in read if order_id != "healthy") == 1
+
+
+def test_what_cannot_be_sent_is_sent_by_the_next_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = ADesk()
+    for name in ("first", "second", "third"):
+        due(desk, name, NOW)
+    send = desk.sync_queue.send
+
+    def fails(message: dict[str, Any], **options: Any) -> bool:
+        if message["wake"]["order_id"] == "second":
+            raise ConnectionError
+        return send(message, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.sync_queue, "send", fails)
+        with pytest.raises(ConnectionError):
+            waker(desk).sweep()
+    assert woken(desk) == ["first", "third"]
+    desk.time += MINUTE
+    assert waker(desk).sweep() == 1
+    assert woken(desk) == ["second"]
+
+
+def test_a_wake_that_is_not_sent_ahead_is_the_sweeps_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = ADesk()
+    with monkeypatch.context() as patch:
+        # Too many messages led to it.
+        patch.setattr(desk.sync_queue, "send", lambda *_, **__: False)
+        order = desk.place()
+    assert order.wake_at is not None
+    desk.time = order.wake_at
+    waker(desk).sweep()
+    assert woken(desk) == ["order-1"]
+
+
+# Runs that end without an outcome
+
+
+class Lambdas:
+    """A queue that gives each message again, when the run that it led to died."""
+
+    def __init__(self, desk: ADesk, dies: Any) -> None:
+        self.desk, self.dies = desk, dies
+        self.waiting: list[list[Any]] = []
+        self.runs: list[datetime] = []
+        self.dead = 0
+
+    def minute(self) -> None:
+        """Let a minute pass, with a sweep at its beginning."""
+        waker(self.desk).sweep()
+        for queue in (self.desk.order_queue, self.desk.sync_queue):
+            for message, delay, _ in queue.messages:
+                self.waiting.append([self.desk.time + (delay or timedelta(0)), 0, message, queue])
+            queue.messages.clear()
+        self.desk.time += MINUTE
+        for it in [it for it in self.waiting if it[0] <= self.desk.time]:
+            self.waiting.remove(it)
+            it[1] += 1
+            if it[1] > 5:
+                self.dead += 1
+                continue
+            again, body = it[1] > 1, it[2]
+            calls = len(self.desk.carrier.calls)
+            try:
+                if it[3] is self.desk.order_queue:
+                    self.desk.placer.handle(
+                        json.dumps(body), message_id="m", correlation_id="c", time_left=lambda: 3 * MINUTE, again=again
+                    )
+                else:
+                    self.desk.syncer.handle(body, again=again)
+            except CrashError:
+                self.runs.append(self.desk.time)
+                it[0] = self.desk.time + 3 * MINUTE
+                self.waiting.append(it)
+            assert len(self.desk.carrier.calls) >= calls
+
+
+@pytest.mark.parametrize("call", ["plan", "observe"])
+def test_an_order_whose_runs_die_takes_little_and_a_person_is_asked(call: str) -> None:
+    desk = ADesk()
+    crashes: Any = [CrashError() for _ in range(1000)]
+    desk.carrier.fails[call] = crashes
+    lambdas = Lambdas(desk, call)
+    desk.order_queue.send(a_message().model_dump(mode="json", exclude_unset=True))
+    for _ in range(24 * 60):
+        lambdas.minute()
+    first = lambdas.runs[0]
+    assert sum(at < first + timedelta(hours=1) for at in lambdas.runs) <= MOST_FAILED_RUNS + 3
+    assert len(lambdas.runs) <= 16
+    assert lambdas.runs[-1] > desk.time - timedelta(hours=7), "it is tried all the same"
+    assert lambdas.dead == 0
+    [told] = desk.told(ChangeKind.ORDER_STUCK)
+    assert told.people
+    assert told.at < first + timedelta(minutes=30)
+    assert "stuck" in attention(desk.order)
+    # What was wrong is over.
+    desk.carrier.fails[call].clear()
+    for _ in range(7 * 60):
+        lambdas.minute()
+    assert desk.order.state is OrderState.PENDING
+    assert desk.order.look_began_at is not None
+    assert (desk.order.failed_runs, desk.order.stuck) == (0, None)
+    assert "stuck" not in attention(desk.order)
+
+
+def test_messages_that_wait_for_long_say_nothing_of_their_orders() -> None:
+    """Each wake is sent again and again, and none of them is handled for hours."""
+    desk = ADesk()
+    due(desk, "order-1", NOW)
+    for _ in range(600):
+        waker(desk).sweep()
+        desk.time += MINUTE
+    messages = [message for message, _, _ in desk.sync_queue.messages]
+    assert 3 <= len(messages) <= 20
+    for message in messages:
+        desk.syncer.handle(json.loads(json.dumps(message)))
+    assert len(desk.carrier.named("observe")) == 1, "the first is followed, and the others are over by that"
+    assert not desk.told(ChangeKind.ORDER_STUCK)
+    assert desk.order.failed_runs == 0
+
+
+@pytest.mark.parametrize(
+    "error", [UnreadableError("503"), AccountFaultError("slow down", throttled=True)], ids=["unread", "throttled"]
+)
+def test_a_failure_that_is_told_is_an_outcome(error: Exception) -> None:
+    desk = ADesk()
+    desk.place()
+    desk.store.orders["order-1"] = desk.order.with_(failed_runs=2)
+    desk.carrier.fails["observe"] = [error]
+    desk.wake()
+    assert desk.order.failed_runs == 0

@@ -73,7 +73,15 @@ pushes = st.lists(st.tuples(st.integers(0, 8000), st.integers(0, 9000)), max_siz
 class Rush:
     """Callers of one provider, each in a Lambda of its own: they come, wait for their turn, or come back when told to."""
 
-    def __init__(self, provider: str, callers: Arrivals, held: list[tuple[int, int]], *, takes: timedelta) -> None:
+    def __init__(
+        self,
+        provider: str,
+        callers: Arrivals,
+        held: list[tuple[int, int]],
+        *,
+        takes: timedelta,
+        timings: Timings = TIMINGS,
+    ) -> None:
         self.provider, self.takes = provider, takes
         self.turns = Turns(START)
         self.store = MemoryStore()
@@ -92,7 +100,7 @@ class Rush:
             self.turns.at(now, lambda until=until: self.store.push_slot(provider, "default", until))  # type: ignore[misc]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(registry, "adapter", lambda _: self.calls)
-            self.desk = accounts(self.store, self.turns)
+            self.desk = accounts(self.store, self.turns, timings)
             self.turns.run()
 
     def _come(self, at: datetime, name: str, account: str, count: int) -> None:
@@ -114,7 +122,7 @@ class Rush:
             # One who waits out a 429 may hear of another meanwhile.
             assert self.turns.now() - asked_at <= (PATIENCE if self.provider == "telnyx" else timedelta(0))
             now = self.turns.now()
-            turn = next_turn(self.store, self.provider, account, "line", now + busy.retry_after)
+            turn = next_turn(self.store, self.provider, account, "line", now + busy.retry_after, SECOND)
             self.put_back.append(turn - now)
             self._come(turn, name, account, count)
 
@@ -132,6 +140,18 @@ def test_calls_with_one_account_are_spaced_and_none_is_lost(callers: Arrivals, h
     for at, length in held:
         now, until = (START + timedelta(milliseconds=each) for each in (at, at + length))
         assert not [left for asked, left in rush.asked.get("default", []) if asked >= now and left < until]
+
+
+@pytest.mark.parametrize("provider", registry.NAMES)
+def test_the_distance_of_calls_is_a_setting(provider: str) -> None:
+    callers = [(0, "default", 2), (50, "default", 2), (60, "second", 1)]
+    for interval in (timedelta(0), SECOND / 10, SECOND):
+        timings = Timings(call_interval={provider: interval})
+        left = Rush(provider, callers, [], takes=timedelta(milliseconds=10), timings=timings).calls.left
+        distances = [later - earlier for earlier, later in pairwise(left["default"])]
+        assert len(distances) == 3
+        assert min(distances) >= interval
+        assert max(distances) <= max(interval, SECOND / 20), "nobody keeps a greater distance than is set"
 
 
 @settings(max_examples=40, deadline=None)

@@ -57,9 +57,9 @@ class Secrets:
         return {"SecretString": self._secret}
 
 
-def accounts(store: Any, clock: Any, **secret: Any) -> Accounts:
+def accounts(store: Any, clock: Any, timings: Timings = TIMINGS, **secret: Any) -> Accounts:
     client: Any = Secrets(**secret)
-    return Accounts(client, store, clock, TIMINGS, stack="numberdesk", extra_hosts=frozenset(), local_run=False)
+    return Accounts(client, store, clock, timings, stack="numberdesk", extra_hosts=frozenset(), local_run=False)
 
 
 class Sqs:

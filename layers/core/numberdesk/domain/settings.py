@@ -54,6 +54,10 @@ class Timings(Record):
     """Pause between probes of a blocked account."""
     throttle_pause: Positive = timedelta(seconds=30)
     """Pause of placing after a 429 that does not say how long."""
+    call_interval: dict[str, Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(hours=1))]] = Field(
+        default_factory=dict
+    )
+    """Least time between two calls with one account, by provider, in place of the provider's own; zero is no limit."""
     slot_patience: Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(hours=1))] = timedelta(seconds=3)
     """How long a caller waits for its turn at a provider before it puts the work back."""
     wake_patience: Positive = timedelta(minutes=5)

@@ -9,9 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from types import ModuleType
 
     from numberdesk.domain.capabilities import Capabilities
+    from numberdesk.domain.settings import Timings
     from numberdesk.providers.base import Hint
 
 NAMES = ("telnyx", "telesign", "callfire")
@@ -34,6 +36,11 @@ def capabilities(provider: str) -> Capabilities:
     """What a provider can do, as data."""
     value: Capabilities = import_module(f"numberdesk.providers.{provider}.capabilities").CAPABILITIES
     return value
+
+
+def call_interval(provider: str, timings: Timings) -> timedelta:
+    """The least time between two calls with one account of a provider; zero is no limit."""
+    return timings.call_interval.get(provider, capabilities(provider).call_interval)
 
 
 def read_hints(provider: str, body: bytes) -> list[Hint]:

@@ -83,7 +83,7 @@ class Accounts:
         self, provider: str, account: str, *, fresh: bool = False, guard: Callable[[], None] = lambda: None
     ) -> Provider:
         """Connect to a provider with an account."""
-        interval = registry.capabilities(provider).call_interval
+        interval = registry.call_interval(provider, self._timings)
         credentials = self._credentials(provider, account, fresh=fresh)
         if interval:
             # Nobody begins what would have to be put back. The wait for a turn comes with the call: here, it would be waited for

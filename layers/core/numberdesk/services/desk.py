@@ -92,7 +92,7 @@ def send_wake(store: Store, order: Order, order_queue: Queue, sync_queue: Queue,
 
 
 def next_turn(
-    store: Store, provider: str, account: str, line: str, not_before: datetime, *, calls: int = 1
+    store: Store, provider: str, account: str, line: str, not_before: datetime, step: timedelta
 ) -> datetime:
     """Give whoever has to come back the next place in a line of an account's, and say when its turn is.
 
@@ -104,11 +104,10 @@ def next_turn(
         account: its name.
         line: what is waited for.
         not_before: the earliest that it is of use.
-        calls: how many calls a turn is for, where the provider's calls are spaced.
+        step: the time until the turn after this one.
     """
-    spaced = registry.capabilities(provider).call_interval
     try:
-        wait = store.take_slot(provider, f"{account}/{line}", not_before, spaced * calls or _STEP, timedelta.max)
+        wait = store.take_slot(provider, f"{account}/{line}", not_before, step, timedelta.max)
     except Exception as error:
         # It comes back all the same.
         if not aws_errors.is_passing(error):
@@ -250,7 +249,8 @@ class Desk:
     def turn(self, order: Order, line: str, not_before: datetime) -> datetime:
         """Give an order that has to come back the next turn in a line of its account's (see `next_turn`)."""
         calls = _CALLS[order.state is OrderState.RECEIVED]
-        return next_turn(self.store, order.provider, order.account, line, not_before, calls=calls)
+        step = registry.call_interval(order.provider, self.timings) * calls or _STEP
+        return next_turn(self.store, order.provider, order.account, line, not_before, step)
 
     def tries(self, until: timedelta) -> Iterator[None]:
         """Go round once, and on for as long, with a short pause before each round: others write the order meanwhile.

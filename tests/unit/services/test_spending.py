@@ -15,9 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numberdesk.domain.costs import Limits
+from numberdesk.domain.model import instant_text
 from numberdesk.domain.snapshot import AssetSeen
 from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, HoldKind, OrderState
 from numberdesk.providers import base
+from numberdesk.services.ports import ConflictError
 from numberdesk.services.problems import Problem, ProblemError
 from numberdesk.storage.table import Table
 from tests.support.aws import moto_stack
@@ -412,3 +414,29 @@ def test_a_purchase_of_equal_content_is_nobodys_while_the_table_has_forgotten_wh
     with pytest.raises(ProblemError) as found:
         desk.clerk.resolve_placed_as("order-0", "987", "ada")
     assert found.value.problem is Problem.NOT_UNKNOWN
+
+
+def test_an_order_that_met_another_as_it_began_is_tried_again_in_seconds(
+    desk: ADesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many begin at once: one that met others too often for the table, or a lock that was given back as it was read."""
+    commit = desk.store.commit
+
+    def meet(*args: Any, gate: Any = None, **more: Any) -> Any:
+        if gate is not None:
+            monkeypatch.undo()
+            raise ConflictError
+        return commit(*args, **more)
+
+    monkeypatch.setattr(desk.store, "commit", meet)
+    place(desk, "order-1")
+    assert get(desk, "order-1").state is OrderState.RECEIVED
+    assert not desk.carrier.bought
+    [(message, delay, _)] = desk.order_queue.messages
+    waiting = get(desk, "order-1").wake_at
+    assert waiting is not None
+    assert message == {"wake": {"order_id": "order-1", "wake_at": instant_text(waiting)}}
+    assert delay is not None
+    assert timedelta(0) < delay <= timedelta(seconds=10)
+    assert wake(desk, "order-1").state is OrderState.PENDING
+    assert len(desk.carrier.bought) == 1

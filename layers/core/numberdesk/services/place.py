@@ -336,7 +336,8 @@ class _Attempt:
         try:
             return self._write_intent(order, begun, changes, through, is_approved=is_approved)
         except ConflictError:
-            self.desk.log.info("another sender was faster")
+            # Mostly another order of the account, and not another sender of this one: its message is used up with this try.
+            self._wait(order, now + self.desk.timings.unclear_cadence[0], "something else was written at that moment")
         except LimitError as error:
             self._hold_beyond(order, str(error), quote)
         except SameContentError as error:

@@ -6,8 +6,8 @@ import base64
 import copy
 import json
 import string
-from collections import defaultdict
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from functools import cache, lru_cache, partial
 from http import HTTPStatus
 from io import BytesIO
@@ -93,6 +93,9 @@ _make_request = vars(BaseClient)["_make_request"]
 _get_value = ResponseSerializer.get_value
 _check_structure = vars(botocore.validate.ParamValidator)["_validate_structure"]
 _query = Table.query
+_transact_write_items = DynamoHandler.transact_write_items
+_writes: ContextVar[list[dict[str, Any]]] = ContextVar("_writes")
+"""Of the present transaction."""
 _make_expression = vars(UpdateExpressionParser)["make"].__func__
 _user_agent = botocore.useragent.UserAgentString.to_string
 
@@ -122,7 +125,8 @@ def quick_moto() -> Iterator[None]:
         mock.patch.object(DynamoType, "to_regular_json", _plain),
         mock.patch.object(LimitedSizeDict, "__setitem__", _set_attribute),
         mock.patch.object(Table, "all_items", _all_items),
-        # moto copies whole tables before each transaction.
+        # moto copies whole tables before each write of a transaction.
+        mock.patch.object(DynamoHandler, "transact_write_items", _transact),
         mock.patch.object(Table, "__deepcopy__", _copy_of_table, create=True),
         mock.patch.object(Item, "__deepcopy__", _copy_of_item),
     )
@@ -392,14 +396,22 @@ def _copy_of_item(item: Item, _memo: dict[int, object]) -> Item:
     return made
 
 
+def _transact(handler: DynamoHandler) -> str:
+    """Write a transaction, and let copies of tables know what it writes."""
+    token = _writes.set([write for each in handler.body["TransactItems"] for write in each.values()])
+    try:
+        return _transact_write_items(handler)
+    finally:
+        _writes.reset(token)
+
+
 def _copy_of_table(table: Table, memo: dict[int, object]) -> Table:
-    """Copy a table with its items and its stream. Nothing else of it changes in a transaction, and no record of a stream ever."""
+    """Copy a table with its stream and what a transaction writes. Nothing else of it changes, and no record of a stream ever."""
     made = copy.copy(table)
-    items = {
-        hash_key: {range_key: _copy_of_item(item, memo) for range_key, item in found.items()}
-        for hash_key, found in table.items.items()
-    }
-    made.items = defaultdict(dict, items)
+    made.items = table.items.copy()
+    for hash_key in {DynamoType((it.get("Item") or it["Key"])[table.hash_key_attr]) for it in _writes.get()}:
+        if hash_key in made.items:
+            made.items[hash_key] = {key: _copy_of_item(item, memo) for key, item in made.items[hash_key].items()}
     if table.stream_shard is not None:
         made.stream_shard = copy.copy(table.stream_shard)
         made.stream_shard.table, made.stream_shard.items = made, list(table.stream_shard.items)

@@ -32,9 +32,10 @@ run: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS and play
 	@$(WITH_UV) .venv/bin/python -m local run
 
 LIVE ?= on
+STORIES ?=
 .PHONY: stories
-stories: .venv/ready .sam/ready .ministack/ready ## the same with every story there is (LIVE=off: simulators that answer only as documented)
-	@NUMBERDESK_LIVE=$(LIVE) $(WITH_UV) .venv/bin/python -m local stories
+stories: .venv/ready .sam/ready .ministack/ready ## the same with every story there is (STORIES="33 34": only those; LIVE=off: simulators that answer only as documented)
+	@NUMBERDESK_LIVE=$(LIVE) $(WITH_UV) .venv/bin/python -m local stories $(STORIES)
 
 .PHONY: up
 up: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, leave it running, say how to talk to it

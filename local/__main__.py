@@ -1,7 +1,7 @@
 """The local run: the deployed template on a local AWS, simulated providers, and the stories.
 
 run                 deploy, play the twelve stories, print how every order ended, stop everything
-stories             the same with every story there is
+stories [NUMBER...] the same with every story there is, or with those of these numbers
 up                  deploy and leave everything running
 down                stop what `up` left running
 order FILE...       put order messages on the queue of what is running
@@ -83,6 +83,18 @@ def conclude(play: Play, home: Path, report_name: str) -> bool:
     else:
         say(f"FAILED; logs: {home}/emulator.log (functions included), {home}/simulators.log, {home}/sam-*.log")
     return passed
+
+
+def numbered(numbers: Sequence[str]) -> list[Story]:
+    """The stories of these numbers, or all.
+
+    Raises:
+        ValueError: there is none of a number.
+    """
+    known = {str(story.number): story for story in STORIES}
+    if unknown := sorted(set(numbers) - known.keys()):
+        raise ValueError(f"there is no story {', '.join(unknown)}; there are 1 to {len(known)}")
+    return [known[number] for number in numbers] or STORIES
 
 
 def up() -> int:
@@ -192,19 +204,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m local", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("command", choices=("run", "stories", "up", "down", "order", "orders", "url", "sign"))
-    parser.add_argument("files", nargs="*", metavar="FILE")
+    parser.add_argument("names", nargs="*", metavar="FILE | NUMBER")
     options = parser.parse_args(arguments)
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _end)
     commands: dict[str, Callable[[], int]] = {
         "run": run,
-        "stories": lambda: run(stories=STORIES, report_name="stories.json"),
+        "stories": lambda: run(stories=numbered(options.names), report_name="stories.json"),
         "up": up,
         "down": down,
-        "order": lambda: order(options.files),
+        "order": lambda: order(options.names),
         "orders": orders,
         "url": url,
-        "sign": lambda: sign(options.files[0]),
+        "sign": lambda: sign(options.names[0]),
     }
     try:
         return commands[options.command]()

@@ -82,6 +82,8 @@ class PlayedOrder:
     """How often it should be bought."""
     reminders: int
     """How many reminders it should bring."""
+    quiet: bool = False
+    """Whether it is one of so many that it is spoken of only where it did not end as told."""
     sent_at: datetime | None = None
     record: Record | None = None
     refusal: tuple[Entry, ...] = ()
@@ -199,15 +201,14 @@ class PlayedOrder:
         # to be another order's.
         item = self.message["items"][0]
         others = {it.record.order.provider_order_id for it in self.play.orders if it.record and it is not self}
-
-        def fits(sale: Mapping[str, Any]) -> bool:
-            if "criteria" in item:
-                wanted = (item["criteria"].get("city"), str(item["quantity"]))
-                return (sale["content"].get("City"), sale["content"].get("localCount")) == wanted
+        if "criteria" in item:
+            sales = self.play.ask("callfire", "sales")
+            wanted = (item["criteria"].get("city"), str(item["quantity"]))
+            fitting = [it for it in sales if (it["content"].get("City"), it["content"].get("localCount")) == wanted]
+        else:
             name = item["numbers"][0].removeprefix("+") if "numbers" in item else item["keywords"][0].upper()
-            return name in sale["numbers"]
-
-        return sum(fits(sale) and sale["order_id"] not in others for sale in self.play.ask("callfire", "sales"))
+            fitting = self.play.ask("callfire", "sales", number=name)
+        return sum(sale["order_id"] not in others for sale in fitting)
 
     def count_reminders(self) -> int:
         """How many reminders it brought."""
@@ -237,7 +238,9 @@ class Play:
 
     # --- for stories ---
 
-    def order(self, name: str, *, ends: str, purchases: int = 1, reminders: int = 0, **changes: Any) -> PlayedOrder:
+    def order(
+        self, name: str, *, ends: str, purchases: int = 1, reminders: int = 0, quiet: bool = False, **changes: Any
+    ) -> PlayedOrder:
         """One of the sample orders, and what should become of it. It is not sent yet.
 
         Whatever of it is personal must be nowhere else from then on: its answers, and two marks that every order gets here, in
@@ -248,6 +251,7 @@ class Play:
             ends: the state in which it should end.
             purchases: how often it should be bought.
             reminders: how many it should bring.
+            quiet: whether it is one of very many.
             changes: fields of the message in place of the file's.
         """
         message = json.loads((ROOT / "events" / "orders" / f"{name}.json").read_text()) | changes
@@ -258,7 +262,7 @@ class Play:
             self.keep_personal(f"{kind} of {name}", message.get(kind, {}))
         for answer in message.get("answers", []):
             self.keep_personal(f"a value for {answer['requirement']} of {name}", answer["value"])
-        order = PlayedOrder(self, int(name[:2]), message, ends, purchases, reminders)
+        order = PlayedOrder(self, int(name[:2]), message, ends, purchases, reminders, quiet)
         self.orders.append(order)
         return order
 
@@ -400,7 +404,8 @@ class Play:
                 self._read(order)
             if order.state != order.shown:
                 order.shown = order.state
-                self.say(f"  {order.order_id}: {order.state}")
+                if not order.quiet:
+                    self.say(f"  {order.order_id}: {order.state}")
 
     def _read(self, order: PlayedOrder) -> None:
         record = self.stage.records.read(order.order_id)

@@ -13,6 +13,10 @@ from numberdesk.storage.table import entry_of_item, marshal, order_of_items, unm
 Item = dict[str, Any]
 
 
+_MOST_KEYS = 100
+"""Of one batch that DynamoDB reads."""
+
+
 @dataclass(frozen=True)
 class Record:
     """One order and all that lies with it, as read at one time."""
@@ -39,13 +43,15 @@ class Records:
         self._name = table_name
 
     def versions(self, order_ids: Iterable[str]) -> dict[str, int]:
-        """The version of each order that there is: one cheap read, to see what is worth reading again."""
+        """The version of each order that there is: a cheap read, to see what is worth reading again."""
         keys = [marshal({"pk": f"ORDER#{order_id}", "sk": "ORDER"}) for order_id in order_ids]
-        if not keys:
-            return {}
-        answer = self._client.batch_get_item(RequestItems={self._name: {"Keys": keys, "ConsistentRead": True}})
-        rows = map(unmarshal, answer["Responses"][self._name])
-        return {row["order_id"]: row["version"] for row in rows}
+        found: dict[str, int] = {}
+        while keys:
+            asked = {"Keys": keys[:_MOST_KEYS], "ProjectionExpression": "order_id, version", "ConsistentRead": True}
+            keys = keys[_MOST_KEYS:]
+            answer = self._client.batch_get_item(RequestItems={self._name: asked})
+            found |= {row["order_id"]: row["version"] for row in map(unmarshal, answer["Responses"][self._name])}
+        return found
 
     def read(self, order_id: str) -> Record | None:
         """An order with its ledger; none where it is not there, or just being written."""

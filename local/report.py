@@ -114,7 +114,7 @@ def timeline(order: PlayedOrder) -> str:
 
 
 def table(play: Play, faults: dict[str, list[str]]) -> str:
-    """Every order on a line: what became of it, and when."""
+    """Every order on a line: what became of it, and when. Of very many, only those that are not as told."""
     rows = [("order", "state @ seconds", "reminders", "bought", "ended", "as told")]
     rows += [
         (
@@ -126,6 +126,7 @@ def table(play: Play, faults: dict[str, list[str]]) -> str:
             "no" if faults[order.order_id] else "yes",
         )
         for order in sorted(play.orders, key=lambda order: order.story)
+        if faults[order.order_id] or not order.quiet
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(

@@ -32,11 +32,13 @@ TIMINGS: dict[str, Any] = {
     "throttle_pause": "PT2S",
     "retry_pause": "PT2S",
     "hold_pause": "PT3S",
+    "call_interval": {"callfire": "PT0.1S"},
+    "slot_patience": "PT0.3S",
 }
 """The desk's times (`numberdesk.domain.settings.Timings`), shortened; what is not here has its default."""
 
-LIMITS: dict[str, Any] = {"numbers_per_order": 100, "numbers_per_day": 5000}
-"""The limits on spending (`numberdesk.domain.costs.Limits`): a story goes beyond that of an order, and the next is released."""
+LIMITS: dict[str, Any] = {"numbers_per_order": 100, "numbers_per_day": 5000, "cost_per_day": {"EUR": "10"}}
+"""The limits on spending (`numberdesk.domain.costs.Limits`): stories go beyond that of an order, and beyond that in euros."""
 
 LIVE = os.environ.get("NUMBERDESK_LIVE", "on") != "off"
 """Whether the simulators behave as live systems do (docs/field.md), or only as they are documented."""

@@ -10,15 +10,17 @@ from __future__ import annotations
 import json
 from concurrent.futures import Future
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
 
 from local.address import paragraphs
+from local.deployed import SWEEP
 from local.records import Item, Records
 from local.stage import Answer, Call
 from local.world import LIMITS, LISTED_METADATA_KEY, SIMULATED, TELESIGN_RESALE, TIMINGS, UNBOUNDED, WINDOW
+from numberdesk.domain.model import instant_text
 from tests.support.aws import ALICE, SECRETS, TOKEN, World, proxy_event, world
 from tests.support.builders import SCOPE
 from tests.support.simulators.base import plain
@@ -53,8 +55,7 @@ class MotoStage:
         world.mailbox.address.live = live
         self._mails_heard = 0
         self._bus_heard_at = 0
-        self._written = 0
-        self._wakes: dict[str, str] = {}
+        self._swept_at = self.now()
         self._open_accounts()
 
     def _open_accounts(self) -> None:
@@ -71,11 +72,23 @@ class MotoStage:
     def rest(self, seconds: float) -> None:
         self.world.clock.advance(seconds)
         if self._is_due():
-            self.world.settle()
-        if self._is_overdue():
-            self.world.sweep()
+            self._settle()
+        if self._is_overdue() and self.now() - self._swept_at >= timedelta(seconds=SWEEP):
+            self._swept_at = self.now()
+            self.world.function("wake_orders")({})
         if self._is_gathered():
             self.world.notify()
+
+    def _settle(self) -> None:
+        """Let everything happen that is due now, as `World.settle` does; but functions wait for their turns side by side."""
+        now, fresh = self.now(), True
+        while fresh:
+            sent = sum(len(simulator.pump()) for simulator in self.world.simulators.values())
+            handled = 0
+            for function in ("place_order", "sync_order"):
+                handled += self.world.deliver(function)
+                self.world.clock.set(now)
+            fresh = bool(sent + handled) or bool(self.world.publish())
 
     def _is_due(self) -> bool:
         """Whether there is anything to do: a notification, a message, or something to publish."""
@@ -85,12 +98,8 @@ class MotoStage:
 
     def _is_overdue(self) -> bool:
         """Whether an order is due that no message woke."""
-        for record in self.world.stream()[self._written :]:
-            self._written += 1
-            row = record["dynamodb"].get("NewImage", {})
-            if row.get("sk") == {"S": "ORDER"}:
-                self._wakes[row["pk"]["S"]] = row.get("wake_at", {}).get("S", "")
-        return any(at and datetime.fromisoformat(at) <= self.now() for at in self._wakes.values())
+        now = instant_text(self.now())
+        return any(row["wake_at"]["S"] <= now for row in self.records.rows().values() if "wake_at" in row)
 
     def _is_gathered(self) -> bool:
         """Whether the oldest message for people has waited for others long enough."""
@@ -170,19 +179,30 @@ class MotoStage:
 
 
 class _Records(Records):
-    """The order table, which is read again only where it was written."""
+    """The order table, whose stream says what was written to it."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world.dynamodb, world.stack.outputs["TableName"])
         self._world = world
-        self._read_at: tuple[int, tuple[str, ...]] = (-1, ())
-        self._versions: dict[str, int] = {}
+        self._read = 0
+        self._rows: dict[str, dict[str, Any]] = {}
+
+    def rows(self) -> Mapping[str, dict[str, Any]]:
+        """Give the row of each order that there is, as the stream shows it."""
+        stream = self._world.stream()
+        for record in stream[self._read :]:
+            keys, image = record["dynamodb"]["Keys"], record["dynamodb"].get("NewImage")
+            if keys["sk"] == {"S": "ORDER"}:
+                order_id = keys["pk"]["S"].removeprefix("ORDER#")
+                self._rows.pop(order_id, None)
+                if image is not None:
+                    self._rows[order_id] = image
+        self._read = len(stream)
+        return self._rows
 
     def versions(self, order_ids: Iterable[str]) -> dict[str, int]:
-        asked = (len(self._world.stream()), tuple(order_ids))
-        if asked != self._read_at:
-            self._read_at, self._versions = asked, super().versions(asked[1])
-        return self._versions
+        rows = self.rows()
+        return {order_id: int(rows[order_id]["version"]["N"]) for order_id in order_ids if order_id in rows}
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import pytest
 
 from local import report
+from local.__main__ import numbered
 from local.play import Play, Story
 from local.stories import STORIES, TWELVE, field
 from tests.stories.stage import moto_stage
@@ -28,3 +29,10 @@ def test_story(story: Story, *, live: bool) -> None:
         assert told.passed, "\n".join([*said, report.table(play, wrong)])
         assert {order_id: faults for order_id, faults in wrong.items() if faults} == {}
         assert report.faults_of_run(play) == []
+
+
+def test_stories_are_chosen_by_their_numbers() -> None:
+    assert [story.number for story in numbered(["34", "33"])] == [34, 33]
+    assert [story.number for story in numbered([])] == list(range(1, len(STORIES) + 1))
+    with pytest.raises(ValueError, match="no story 0, 99"):
+        numbered(["99", "1", "0"])

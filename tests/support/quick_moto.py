@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
     from botocore.model import OperationModel, StructureShape
     from moto.core.model import Shape
-    from moto.core.responses import BaseResponse
+    from moto.core.responses import ActionResult, BaseResponse
 
 _MOST_BYTES = 405_000
 """Of an item; moto's."""
@@ -396,7 +396,7 @@ def _copy_of_item(item: Item, _memo: dict[int, object]) -> Item:
     return made
 
 
-def _transact(handler: DynamoHandler) -> str:
+def _transact(handler: DynamoHandler) -> ActionResult:
     """Write a transaction, and let copies of tables know what it writes."""
     token = _writes.set([write for each in handler.body["TransactItems"] for write in each.values()])
     try:

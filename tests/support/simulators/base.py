@@ -352,9 +352,9 @@ class Simulator:
         return [r for r in self._ledger.requests if operation in (None, r.operation)]
 
     @control
-    def sales(self) -> list[Sale]:
-        """The orders that were accepted, oldest first."""
-        return list(self._ledger.sales)
+    def sales(self, number: str | None = None) -> list[Sale]:
+        """The orders that were accepted, oldest first: those that asked for this number or keyword, or all."""
+        return [it for it in self._ledger.sales if number is None or number in it.numbers]
 
     @control
     def purchases(self, reference: str | None = None, number: str | None = None, **content: Any) -> int:

@@ -77,6 +77,8 @@ class Stock:
     phone_number_type: str
     locality: str = ""
     features: tuple[str, ...] = FEATURES
+    cost: tuple[str, str, str] | None = None
+    """Upfront, monthly and currency, where they differ from the settings of the simulator."""
 
     def national(self) -> str:
         plan = PLANS.get((self.country_code, self.phone_number_type))
@@ -116,14 +118,14 @@ class Inventory:
     def __init__(self, seed: int = 1) -> None:
         self._seed = seed
         self._known: dict[str, Stock] = {}
-        self._added: list[Stock] = []
+        self._added: dict[str, Stock] = {}
         self._gone: set[str] = set()
         self._empty: set[tuple[str, str]] = set()
 
     def add(self, stock: Stock) -> None:
-        """Put a number up for sale; searches give it before the generated ones."""
+        """Put a number up for sale, or one that is so by other terms; searches give it before the generated ones."""
         self._known[stock.phone_number] = stock
-        self._added.append(stock)
+        self._added[stock.phone_number] = stock
         self._gone.discard(stock.phone_number)
 
     def take(self, numbers: Iterable[str]) -> None:
@@ -153,10 +155,10 @@ class Inventory:
 
     def find(self, wanted: Wanted, limit: int) -> list[Stock]:
         """Up to ``limit`` numbers that are for sale and match."""
-        added = (s for s in self._added if wanted.matches(s) and s.phone_number not in self._gone)
+        added = (s for s in self._added.values() if wanted.matches(s) and s.phone_number not in self._gone)
         found = list(islice(added, limit))
         if (wanted.country_code, wanted.phone_number_type) not in self._empty:
-            taken = self._gone | {s.phone_number for s in self._added}
+            taken = self._gone | self._added.keys()
             found += islice((s for s in self._generate(wanted) if s.phone_number not in taken), limit - len(found))
         for stock in found:
             self._known[stock.phone_number] = stock

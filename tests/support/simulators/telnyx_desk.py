@@ -184,9 +184,13 @@ class TelnyxDesk(Simulator):
 
     @control
     def add_inventory(self, numbers: list[dict[str, Any]]) -> None:
-        """Put numbers up for sale: phone_number, country_code, phone_number_type, optional locality and features."""
+        """Put numbers up for sale: phone_number, country_code, phone_number_type, optional locality, features and cost.
+
+        The cost is a list of upfront cost, monthly cost and currency. A number that is for sale already has the new terms.
+        """
         for item in numbers:
-            self.inventory.add(Stock(**{**item, "features": tuple(item.get("features", FEATURES))}))
+            cost = tuple(item["cost"]) if "cost" in item else None
+            self.inventory.add(Stock(**{**item, "features": tuple(item.get("features", FEATURES)), "cost": cost}))
 
     @control
     def sell_elsewhere(self, numbers: list[str]) -> None:

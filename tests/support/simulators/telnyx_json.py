@@ -37,6 +37,7 @@ def micro_offset(instant: datetime) -> str:
 
 
 def available(stock: Stock, settings: TelnyxSettings) -> dict[str, Any]:
+    upfront, monthly, currency = stock.cost or (settings.upfront_cost, settings.monthly_cost, settings.currency)
     regions = [{"region_type": "country_code", "region_name": stock.country_code}]
     if stock.locality:
         regions.append({"region_type": "location", "region_name": stock.locality})
@@ -48,11 +49,7 @@ def available(stock: Stock, settings: TelnyxSettings) -> dict[str, Any]:
         "quickship": stock.phone_number_type == "toll_free",
         "reservable": True,
         "region_information": regions,
-        "cost_information": {
-            "upfront_cost": settings.upfront_cost,
-            "monthly_cost": settings.monthly_cost,
-            "currency": settings.currency,
-        },
+        "cost_information": {"upfront_cost": upfront, "monthly_cost": monthly, "currency": currency},
         "features": [{"name": name} for name in stock.features],
     }
 

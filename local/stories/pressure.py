@@ -1,0 +1,87 @@
+"""The stories of pressure: a price that runs away from its approval, and a backlog beside a deadline."""
+
+from datetime import datetime, timedelta
+
+from local.play import Play, Steps, expect
+from local.stories.safe import expect_held, shown
+from local.stories.telling import expect_answer, expect_reminders, story, until_people_hear
+from numberdesk.domain.request import parse_duration
+
+BACKLOG = 200
+ON_TIME = timedelta(seconds=6)
+"""How late people may hear of what is due: a sweep of the local run, and the second for which messages are gathered."""
+
+
+@story(
+    33,
+    "An order is held for its cost, and while a person approves what was shown the price rises: nothing is bought, the order is "
+    "held again with the new price, and people hear of it. Approved once more, it is bought at that.",
+)
+def dearer_than_approved(play: Play) -> Steps:
+    order = play.order("33-dearer-than-approved", ends="completed")
+    number = {"phone_number": "+4315340911", "country_code": "AT", "phone_number_type": "local"}
+    # In a currency of its own, of which the limit is for this story alone.
+    play.ask("telnyx", "add_inventory", numbers=[number | {"cost": ["10.00", "2.00", "EUR"]}])
+    order.send()
+    yield from until_people_hear(order, "OrderHeld")
+    yield from expect_held(order, "limit", "12.00", "10 EUR is the limit")
+
+    play.ask("telnyx", "add_inventory", numbers=[number | {"cost": ["9000.00", "2.00", "EUR"]}])
+    expect_answer((yield from order.call("POST", "/release")), 200)
+    yield from until_people_hear(order, "OrderHeld", times=2)
+    told = order.told("OrderHeld")[-1]
+    expect("9002.00" in told and "12.00" in told, f"the price as it is and as it was approved are not in: {told}")
+    yield from expect_held(order, "limit", "9002.00")
+
+    expect_answer((yield from order.call("POST", "/release")), 200)
+    yield from order.until("completed")
+    approved = [entry.data["quote"]["costs"][0]["upfront"] for entry in order.entries("OrderReleased")]  # type: ignore[index,call-overload]
+    expect(approved == ["10.00", "9000.00"], f"approved were {approved}")
+    expect(len(order.entries("PlacingBegun")) == 1, "it was begun more than once")
+    costs = (yield from shown(order))["costs"]
+    expected = [{"currency": "EUR", "upfront": "9000.00", "monthly": "2.00", "numbers": 1}]
+    expect(costs == expected, f"its costs are {costs}")
+
+
+@story(
+    34,
+    f"{BACKLOG} CallFire orders at once, whose calls must keep their distance, and beside them an order of a German number that "
+    "nobody looks after: its reminders and its missed deadline are told on time, and each of the others is bought once.",
+    alone=True,
+)
+def a_backlog(play: Play) -> Steps:
+    order = play.order("34-a-deadline", ends="cancelled", reminders=2)
+    items = {f"34-backlog-{n:03}": [{"keywords": [f"BACKLOG{n:03}"]}] for n in range(BACKLOG)}
+    backlog = [
+        play.order("34-backlog", ends="completed", quiet=True, order_id=order_id, items=asked)
+        for order_id, asked in items.items()
+    ]
+    play.ask("callfire", "configure", finish_seconds=0)
+    # CallFire documents no trigger event for them.
+    play.ask("callfire", "postbacks", off=True)
+    play.ask("telnyx", "set_deadline", seconds=30, order=order.reference)
+    order.send()
+    yield from order.until_recorded("DeadlineSet")
+    for each in backlog:
+        each.send()
+    [deadline] = [it.value for it in order.record.order.deadlines] if order.record else []
+    for times, rung in enumerate(order.message["reminders"], 1):
+        yield from until_people_hear(order, "DeadlineApproaching", times)
+        expect_on_time(play, "a reminder", deadline - parse_duration(rung))
+    yield from until_people_hear(order, "DeadlineMissed")
+    expect_on_time(play, "the missed deadline", deadline)
+    expect([it for it in backlog if it.state in ("", "received")], "the backlog was over before the deadline")
+    yield from order.until("cancelled")
+    expect_reminders(order, *((1, rung) for rung in order.message["reminders"]))
+
+    for each in backlog:
+        yield from each.until("completed")
+        expect(not each.entries("OrderUnknown"), f"{each.order_id} was unknown for a while")
+
+
+def expect_on_time(play: Play, what: str, due: datetime) -> None:
+    """What people hear of just now was due a moment ago."""
+    late = play.now() - due
+    told = f"people heard of {what} {late.total_seconds():.1f} s after it was due"
+    play.say(f"  {told}")
+    expect(timedelta(0) <= late <= ON_TIME, told)

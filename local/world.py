@@ -33,7 +33,7 @@ TIMINGS: dict[str, Any] = {
     "retry_pause": "PT2S",
     "hold_pause": "PT3S",
     "call_interval": {"callfire": "PT0.1S"},
-    "slot_patience": "PT0.3S",
+    "slot_patience": "PT1S",
 }
 """The desk's times (`numberdesk.domain.settings.Timings`), shortened; what is not here has its default."""
 

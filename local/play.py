@@ -25,6 +25,8 @@ FAR = 15.0
 """Seconds to the next poll that leave time enough for a notification to be first."""
 LIMIT = 420.0
 """Seconds after which a story that still waits has failed."""
+NEVER_BY_ITSELF = 3600
+"""Seconds until an order at CallFire ends where its story does not end it."""
 TELLING = 8
 """Characters from which on a text is sure to be nothing else."""
 CREATED = 201
@@ -352,7 +354,7 @@ class Play:
             PermissionMissingError: a function was refused something by AWS; nothing after that is worth telling.
         """
         # CallFire's orders end when their stories say so: then it is sure which was first, the postback or the poll.
-        self.ask("callfire", "configure", finish_seconds=3600)
+        self.ask("callfire", "configure", finish_seconds=NEVER_BY_ITSELF)
         with self.stage.playing():
             self._play()
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from local.play import Play, Steps, expect
+from local.play import NEVER_BY_ITSELF, Play, Steps, expect
 from local.stories.safe import expect_held, shown
 from local.stories.telling import expect_answer, expect_reminders, story, until_people_hear
 from numberdesk.domain.request import parse_duration
@@ -47,6 +47,8 @@ def dearer_than_approved(play: Play) -> Steps:
     34,
     f"{BACKLOG} CallFire orders at once, whose calls must keep their distance, and beside them an order of a German number that "
     "nobody looks after: its reminders and its missed deadline are told on time, and each of the others is bought once.",
+    # Before a table is restored: from then on a person says of each order at CallFire that it is new.
+    has_deadlines=True,
     alone=True,
 )
 def a_backlog(play: Play) -> Steps:
@@ -77,6 +79,8 @@ def a_backlog(play: Play) -> Steps:
     for each in backlog:
         yield from each.until("completed")
         expect(not each.entries("OrderUnknown"), f"{each.order_id} was unknown for a while")
+    play.ask("callfire", "configure", finish_seconds=NEVER_BY_ITSELF)
+    play.ask("callfire", "postbacks")
 
 
 def expect_on_time(play: Play, what: str, due: datetime) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from numberdesk.domain.request import Criteria
 from numberdesk.domain.schedule import WakeKind
+from numberdesk.domain.settings import Timings
 from numberdesk.domain.words import AssetState, OrderState, Phase
 from numberdesk.providers import registry
 from numberdesk.providers.base import AccountFaultError, Query, SlotBusyError, UnreadableError

@@ -91,9 +91,7 @@ def send_wake(store: Store, order: Order, order_queue: Queue, sync_queue: Queue,
             store.hand_out(order, None)
 
 
-def next_turn(
-    store: Store, provider: str, account: str, line: str, not_before: datetime, step: timedelta
-) -> datetime:
+def next_turn(store: Store, provider: str, account: str, line: str, not_before: datetime, step: timedelta) -> datetime:
     """Give whoever has to come back the next place in a line of an account's, and say when its turn is.
 
     Told the same instant, all that wait would come at once, all but a few be put back again, and so on.

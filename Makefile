@@ -79,6 +79,10 @@ flood: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, send 
 sizes: .venv/ready ## count what orders of 3, 250, 2,500 and 10,000 numbers cost, step by step
 	@.venv/bin/python -m bench.sizes
 
+.PHONY: backlog
+backlog: .venv/ready ## put 10,000 orders at once on an account of one call a second, count messages and calls
+	@PYTHONPATH=layers/core .venv/bin/python -m bench.backlog
+
 .PHONY: ages
 ages: .venv/ready ## play each trouble until its alarm goes off and is over, write docs/ages.md
 	@PYTHONPATH=layers/core .venv/bin/python -m bench.ages

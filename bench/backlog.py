@@ -1,0 +1,133 @@
+"""Put 10,000 orders at once on an account whose calls are a second apart, and count what that costs until all are done.
+
+`make backlog` (or `.venv/bin/python -m bench.backlog --orders 1000`) plays place_order, sync_order and the sweep in memory, at
+the CallFire simulator, in virtual time: five Lambdas a queue, a sweep each minute. First the orders arrive at once, and are followed
+until they are completed; then the looks at all of them are overdue at once, as after an outage. It prints a table; `--write`
+puts it into docs/backlog.md. It ends with 1 if a bound of that page is broken.
+`tests/functional/test_call_slots.py::test_a_backlog_costs_few_messages_for_each_call` plays the same with 150 orders.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from statistics import median
+
+from local.environment import ROOT
+from numberdesk.domain.words import OrderState
+from numberdesk.services.wake import MOST_WAITING
+from tests.support.backlog import MOST_MESSAGES, SECOND, Office, callfire_office, keywords
+
+PAGE = ROOT / "docs" / "backlog.md"
+BEGIN, END = "<!-- printed by `make backlog` -->\n", "<!-- end -->\n"
+ORDERS = 10_000
+_STEP = 10
+"""Minutes between two looks at whether all is done."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What it took until all were done."""
+
+    name: str
+    orders: int
+    calls: int
+    messages: int
+    longest: int
+    """The most messages that lay on one queue."""
+    late: tuple[float, float]
+    """Seconds from when it was due until it was done: the median, and the last."""
+
+    @property
+    def messages_per_call(self) -> float:
+        """How many messages were handled for each call."""
+        return self.messages / self.calls
+
+
+def arriving(office: Office, count: int) -> Course:
+    """Let orders arrive at once, and follow them until all are completed."""
+    began = office.now()
+    keywords(office, count)
+    while [it.state for it in office.store.orders.values()].count(OrderState.COMPLETED) < count:
+        office.sweep_for(_STEP)
+    waited = [(it.placed_at - began).total_seconds() for it in office.store.orders.values() if it.placed_at]
+    return _course("arrive", office, Course("", 0, 0, 0, 0, (0, 0)), waited)
+
+
+def overdue(office: Office, before: Course) -> Course:
+    """Let a look at each order be overdue at once."""
+    due = office.now() - SECOND
+    for order_id, order in office.store.orders.items():
+        office.store.orders[order_id] = order.with_(next_look_at=due, wake_at=due, sweep_at=None)
+    office.sqs.longest.clear()
+    while any(it.look_began_at is None or it.look_began_at <= due for it in office.store.orders.values()):
+        office.sweep_for(_STEP)
+    waited = [(it.look_began_at - due).total_seconds() for it in office.store.orders.values() if it.look_began_at]
+    return _course("looks overdue", office, before, waited)
+
+
+def _course(name: str, office: Office, before: Course, waited: list[float]) -> Course:
+    return Course(
+        name,
+        len(waited),
+        len(office.callfire.requests()) - before.calls,
+        sum(office.handled.values()) - before.messages,
+        max(office.sqs.longest.values()),
+        (median(waited), max(waited)),
+    )
+
+
+def table(courses: list[Course]) -> str:
+    """Print what was counted."""
+    rows = ["| | orders | calls | messages | messages per call | longest queue | half are done after | all after |"]
+    rows.append("|---|---:|---:|---:|---:|---:|---:|---:|")
+    for it in courses:
+        half, last = (timedelta(seconds=round(seconds)) for seconds in it.late)
+        rows.append(
+            f"| {it.name} | {it.orders:,} | {it.calls:,} | {it.messages:,} | {it.messages_per_call:.2f} | {it.longest:,} | {half} | {last} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def broken(courses: list[Course], office: Office) -> list[str]:
+    """Say which bounds do not hold."""
+    wrong = [
+        f"{it.name}: {it.messages_per_call:.2f} messages for a call"
+        for it in courses
+        if it.messages_per_call >= MOST_MESSAGES
+    ]
+    if courses[-1].longest > 2 * MOST_WAITING:
+        wrong.append(f"{courses[-1].longest} messages on a queue")
+    if office.sqs.stopped or office.callfire.too_fast():
+        wrong.append("a chain was stopped, or calls came too fast")
+    return wrong
+
+
+def main() -> int:
+    """Count, print, and say whether the bounds hold."""
+    parser = argparse.ArgumentParser(prog="bench.backlog")
+    parser.add_argument("--orders", type=int, default=ORDERS)
+    parser.add_argument("--write", action="store_true", help="put the table into docs/backlog.md")
+    arguments = parser.parse_args()
+    logging.disable()
+    with callfire_office() as office:
+        office.callfire.configure(finish_seconds=20)
+        first = arriving(office, arguments.orders)
+        courses = [first, overdue(office, first)]
+        wrong = broken(courses, office)
+    text = table(courses)
+    print(text)
+    if arguments.write:
+        page = PAGE.read_text(encoding="utf-8")
+        head, rest = page.split(BEGIN)
+        PAGE.write_text(f"{head}{BEGIN}{text}{END}{rest.split(END)[1]}", encoding="utf-8")
+    for each in wrong:
+        print(f"broken: {each}", file=sys.stderr)
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,12 +13,11 @@ from numberdesk.domain.words import OrderState
 from numberdesk.messaging.sqs import SqsReceived
 from numberdesk.runtime.failures import MARGIN, MOST_RECEIVES, PAUSES
 from tests.functional.test_looks import send_webhook
-from tests.support import functions
 from tests.support.aws import SOURCES
 from tests.support.builders import body
 from tests.support.desks import CrashError
-from tests.support.stack import functions as declared
-from tests.support.stack import resources
+from tests.support.quick_moto import call
+from tests.support.stack import functions, resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,12 +43,12 @@ KINDS = [("place_order", an_order), ("sync_order", a_notification)]
 
 def its_time(name: str) -> timedelta:
     """Give a function's time-out."""
-    return timedelta(seconds=declared()[name]["Timeout"])
+    return timedelta(seconds=functions()[name]["Timeout"])
 
 
 def dies(world: World, name: str, after: int) -> bool:
     """Let a function handle a message and die after so many calls to AWS; false where it ends before."""
-    calls, call = 0, functions._call
+    calls = 0
 
     def or_die(*arguments: Any) -> Any:
         nonlocal calls
@@ -60,7 +59,7 @@ def dies(world: World, name: str, after: int) -> bool:
 
     world.function(name)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(functions, "_call", or_die)
+        patched.setattr("tests.support.functions.call", or_die)
         try:
             world.deliver(name, remaining_ms=int(its_time(name).total_seconds() * 1000))
         except CrashError:

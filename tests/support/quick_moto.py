@@ -146,7 +146,8 @@ def call(client: BaseClient, operation: str, request: dict[str, Any]) -> Any:
     service = client.meta.service_model
     if service.service_name != "dynamodb" or operation not in _OF_ITEMS:
         return _make_api_call(client, operation, request)
-    model, events = service.operation_model(operation), client.meta.events
+    model: Any = service.operation_model(operation)
+    events = client.meta.events
     events.emit(f"before-parameter-build.dynamodb.{operation}", params=request, model=model, context={})
     wrong = _validator.validate(request, model.input_shape)
     if wrong.has_errors():
@@ -160,7 +161,8 @@ def call(client: BaseClient, operation: str, request: dict[str, Any]) -> Any:
     except HTTPException as error:
         vars(handler)[name] = partial(_fail, error)
         _, parsed = _finish(client, model, handler, "")
-        raise client.exceptions.from_code(parsed["Error"]["Code"])(parsed, operation) from None
+        refused: Any = client.exceptions.from_code(parsed["Error"]["Code"])
+        raise refused(parsed, operation) from None
     given = {member: result[member] for member in model.output_shape.members if result.get(member) is not None}
     events.emit(f"after-call.dynamodb.{operation}", http_response=None, parsed=given, model=model, context={})
     return given | {"ResponseMetadata": {"HTTPStatusCode": HTTPStatus.OK, "RetryAttempts": 0}}

@@ -21,7 +21,7 @@ from numberdesk.domain.snapshot import (
 from numberdesk.domain.words import AssetKind, AssetState, Phase, RequirementState, ValueKind
 from numberdesk.providers import base
 from numberdesk.services.receive import message
-from tests.simulation.sides import Truth
+from tests.simulation.sides import CrashError, Truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,6 +69,12 @@ class StandIn:
         self.random = world.random
         self.truths: dict[str, Purchase] = {}
         self.account_good = True
+        self.flickers = world.random.choice(["replicas", "anew"])
+        """How the deadline that is shown differs from look to look, where there is that trouble: two replicas, or made anew."""
+        self.forbidden = world.random.sample(["a value", "a comment", "a mark", "a cancellation"], 3)
+        """Calls that a 403 answers where there is that trouble."""
+        self.hanging = world.random.choice(["order-0", "pressed-0"])
+        """The order whose preparation never ends, where there is that trouble."""
 
     def connect(
         self, provider: str, account: str, *, fresh: bool = False, guard: Callable[[], None] = lambda: None
@@ -151,6 +157,29 @@ class StandIn:
         truth.numbers = {number: self.random.choice(states) for number in truth.numbers}
         self.webhook(truth)
 
+    def repeat(self) -> None:
+        """Somebody sends a webhook of before again and again, for five minutes."""
+        if "replayed" not in self.world.troubles or not self.truths or self.world.provider != "telnyx":
+            return
+        truth = self.random.choice(list(self.truths.values()))
+        body = self._body(truth)
+        for index in range(self.random.choice([2, 20, 200])):
+            at = self.world.time + index * timedelta(seconds=1.5)
+            self._notify(body, at)
+
+    def shown_deadline(self, truth: Purchase) -> datetime | None:
+        """Give the deadline as a look is shown it."""
+        now, shown = self.world.time, truth.deadline
+        if shown is None or "flickering" not in self.world.troubles:
+            return shown
+        if self.flickers == "anew":
+            shown = now.replace(microsecond=0) + timedelta(days=14)
+        elif self.random.random() < 0.5:
+            shown += timedelta(days=1)
+        if all(shown != value for _, value in truth.history):
+            truth.history.append((now, shown))
+        return shown
+
     def expire(self, truth: Purchase) -> None:
         if truth.deadline and truth.deadline <= self.world.time and not truth.over:
             truth.before = Carrier(self, lambda: None).snapshot(truth)
@@ -161,25 +190,31 @@ class StandIn:
         if self.world.happens("no_webhook") or self.world.provider != "telnyx":
             return
         for _ in range(self.random.choice([1, 1, 2, 3])):
-            payload = {
-                "id": truth.id,
-                "customer_reference": truth.reference,
-                "status": "success",
-                "record_type": "number_order",
-            }
-            envelope = {
-                "data": {
-                    "event_type": "number_order.complete",
-                    "id": f"event-{truth.id}",
-                    "occurred_at": self.world.time.isoformat(),
-                    "payload": payload,
-                    "record_type": "event",
-                }
-            }
-            # What the receiver would put on the queue.
-            event = message("telnyx", "default", json.dumps(envelope).encode(), self.world.time, key="k")
             delay = timedelta(seconds=self.random.choice([0, 0, 1, 60, 3600]))
-            self.world.put("sync", json.dumps(event, default=datetime.isoformat), delay)
+            self._notify(self._body(truth), self.world.time, delay)
+
+    def _body(self, truth: Purchase) -> bytes:
+        payload = {
+            "id": truth.id,
+            "customer_reference": truth.reference,
+            "status": "success",
+            "record_type": "number_order",
+        }
+        envelope = {
+            "data": {
+                "event_type": "number_order.complete",
+                "id": f"event-{truth.id}",
+                "occurred_at": self.world.time.isoformat(),
+                "payload": payload,
+                "record_type": "event",
+            }
+        }
+        return json.dumps(envelope).encode()
+
+    def _notify(self, body: bytes, received_at: datetime, delay: timedelta = timedelta(0)) -> None:
+        """Put on the queue what the receiver would."""
+        event = message("telnyx", "default", body, received_at, key="k")
+        self.world.put("sync", json.dumps(event, default=datetime.isoformat), received_at - self.world.time + delay)
 
 
 class Carrier(base.NotAble):
@@ -193,6 +228,7 @@ class Carrier(base.NotAble):
         self.guard = guard
 
     def _call(self) -> None:
+        self.world.seen.calls += self.world.pressing
         self.world.point()
         if self.world.happens("slot_busy"):
             raise base.SlotBusyError(timedelta(seconds=self.world.random.randint(4, 20)))
@@ -204,6 +240,9 @@ class Carrier(base.NotAble):
         self, message: OrderMessage, *, exclude: frozenset[str] = frozenset(), frozen: Sequence[Asset] = ()
     ) -> base.Plan:
         self._call()
+        if "hanging" in self.world.troubles and message.order_id == self.side.hanging:
+            self.world.seen.swallowed[message.order_id] += 1
+            raise CrashError
         if self.world.happens("unreadable"):
             raise base.UnreadableError("503")
         if self.world.provider != "telnyx":
@@ -333,6 +372,7 @@ class Carrier(base.NotAble):
     def observe(self, order: Order) -> Snapshot:
         self._call()
         world = self.world
+        world.seen.looks.append((order.order_id, world.time))
         if world.happens("unreadable"):
             raise world.random.choice([base.UnreadableError("503"), base.NoSuchOrderError("404")])
         truth = self.side.truths[order.provider_order_id or ""]
@@ -347,7 +387,7 @@ class Carrier(base.NotAble):
     def snapshot(self, truth: Purchase) -> Snapshot:
         sub_order = f"s-{truth.id}"
         numbers = len(truth.numbers)
-        open_requirement = truth.requirement is not None and not truth.over
+        shown = self.side.shown_deadline(truth) if truth.requirement is not None and not truth.over else None
         return Snapshot(
             provider_order_id=truth.id,
             phase=Phase.ENDED if truth.over else Phase.OPEN,
@@ -365,9 +405,7 @@ class Carrier(base.NotAble):
             )
             if truth.requirement
             else (),
-            deadlines=(
-                DeadlinesSeen(sub_order, ((truth.deadline, numbers),) if truth.deadline and open_requirement else ()),
-            ),
+            deadlines=(DeadlinesSeen(sub_order, ((shown, numbers),) if shown else ()),),
             comments=tuple(truth.comments),
         )
 
@@ -387,6 +425,9 @@ class Carrier(base.NotAble):
     def _write(self, name: str) -> None:
         """What comes before each call that writes."""
         self._call()
+        if "forbidden" in self.world.troubles and name in self.side.forbidden:
+            self.world.seen.forbidden += 1
+            raise base.NotPermittedError("This feature is not permitted at this account level.", code="10038")
         if self.world.happens("not_sent"):
             raise base.NotSentError("ConnectError")
         if self.world.happens("refused"):

@@ -101,5 +101,8 @@ class Side(Providers, Protocol):
     def show_everything(self) -> None:
         """No list lags behind any more what was bought by now."""
 
+    def repeat(self) -> None:
+        """Somebody sends a notification of before again and again, where there is that trouble."""
+
     def calm(self) -> None:
         """No more mishaps."""

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
+    from numberdesk.domain.snapshot import Snapshot
     from numberdesk.providers.base import Placed, Plan, Provider
     from tests.simulation.world import World
     from tests.support.simulators.base import Simulator
@@ -513,6 +514,13 @@ class Simulated:
         taken = self.receive(TELNYX, forged["headers"], forged["body"].encode())
         assert taken != 200, "a forged or replayed webhook was taken in"
 
+    def repeat(self) -> None:
+        ids = [order.id for order in self.telnyx.life.orders.values() if order.customer_reference]
+        if "replayed" in self.world.troubles and ids:
+            captured = self.telnyx.signed_webhook(self.random.choice(ids), wrong_key=False, age_seconds=0)
+            for _ in range(self.random.choice([2, 20, 200])):
+                assert self.receive(TELNYX, captured["headers"], captured["body"].encode()) == 200
+
     def _telesign_goes_on(self) -> None:
         sim, dice = self.telesign, self.random
         ids = [*sim._orders] or ["*"]
@@ -627,6 +635,10 @@ class _Noted:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
 
+    def observe(self, order: Order) -> Snapshot:
+        self._side.world.seen.looks.append((order.order_id, self._side.world.time))
+        return self._connection.observe(order)
+
     def place(self, plan: Plan, reference: str) -> Placed:
         self._side.placing.append(reference)
         try:
@@ -646,6 +658,7 @@ class _Wire(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         world, began = self._side.world, self._side.world.time
+        world.seen.calls += world.pressing
         world.point()
         if world.time - began >= _CONNECT:
             # Others ran meanwhile, one after the other; a connection stands sooner or not at all.

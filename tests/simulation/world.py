@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 from numberdesk.domain import gate
 from numberdesk.domain.costs import Limits
+from numberdesk.domain.notices import Bounds
 from numberdesk.domain.profile import Profile
 from numberdesk.domain.request import read_message
 from numberdesk.domain.settings import Timings
@@ -30,31 +31,39 @@ from numberdesk.domain.words import FOLLOWED, HoldKind, OrderState
 from numberdesk.providers import base
 from numberdesk.services.clerk import Clerk
 from numberdesk.services.desk import Desk
+from numberdesk.services.erasing import Eraser, Reminder
 from numberdesk.services.errands import Errands
 from numberdesk.services.inventory import Stocktaker
+from numberdesk.services.notify import Notifier
 from numberdesk.services.place import Placer
 from numberdesk.services.placing_gate import GateDesk
+from numberdesk.services.ports import UnreadableRowError
 from numberdesk.services.problems import ProblemError
 from numberdesk.services.publish import Publisher
 from numberdesk.services.sync import Syncer
+from numberdesk.services.unreadable import Unreadable
 from numberdesk.services.uploads import Uploads
 from numberdesk.services.wake import Waker
 from tests.simulation.carrier import StandIn
+from tests.simulation.seen import Bucket, Post, Seen
 from tests.simulation.sides import CrashError
 from tests.simulation.simulated import Simulated
 from tests.support.memory_store import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.order import Order
-    from numberdesk.domain.profile import Upload
     from tests.simulation.sides import Side, Truth
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 VISIBILITY = timedelta(minutes=12)
+A_TURN = timedelta(minutes=3)
+"""After which an order was turned to that is due: a sweep, and what stands before it on the queue."""
 MOST_RECEIVES = 5
+MOST_HOPS = 8
+"""Messages of a chain, one leading to the next: beyond these one that the sweep sees to as well is not sent."""
 
 
 @dataclass
@@ -87,6 +96,8 @@ class Message:
     body: str
     visible_at: datetime
     receives: int = 0
+    hops: int = 0
+    """Its place in a chain of messages, one of which leads to the next."""
 
 
 class World:
@@ -100,14 +111,26 @@ class World:
         provider: str = "telnyx",
         limits: Limits | None = None,
         live: bool = False,
+        troubles: Collection[str] = (),
     ) -> None:
         self.random = random.Random(seed)
-        self.faults = faults or Faults()
+        self.faults = self.rough = faults or Faults()
         self.time = START
         self.depth = 0
         self.provider = provider
         self.is_live = live
         self.limits = limits or Limits()
+        self.drawn = frozenset(troubles)
+        """What presses upon this history (see `TROUBLES`),"""
+        self.troubles = set(troubles)
+        """and what of it does so still."""
+        self.calm_since: datetime | None = None
+        """From when on no mishap strikes any more."""
+        self.pressing = False
+        """Whether just now no mishap strikes, and the troubles last."""
+        self.seen = Seen()
+        self.in_hand: Message | None = None
+        """The message that is being handled."""
         self.store = MemoryStore()
         self.copy: MemoryStore | None = None
         """The table as it was, for a restore."""
@@ -130,8 +153,25 @@ class World:
         self.log = _Log()
         self.broken: Counter[str] = Counter()
         """What came out of a handler, by its type: the message comes again."""
-        timings = Timings()
+        self.bucket = Bucket(self)
+        self.post = Post(self)
+        self.torn: set[str] = set()
+        """Orders whose rows could not be read at some time."""
+        self._open(live=live)
+        # As the first sweep does, long before the first order: a copy of the table holds whose it was.
+        self.store.gate()
+
+    def _open(self, *, live: bool) -> None:
+        """Make the services."""
         door: Any = _Door(self)
+        table: Any = _Table(self)
+        timings = Timings()
+
+        def report(error: UnreadableRowError) -> None:
+            # In a process of its own each time: only the ledger knows what was told.
+            Unreadable(table, self, self, self.log, set())(error)
+
+        self.store.report = report
         self.side: Side = Simulated(self, door, timings) if live else StandIn(self)
         desk = Desk(
             store=door,
@@ -145,14 +185,15 @@ class World:
             zone=ZoneInfo("Europe/Berlin"),
         )
         self.placer = Placer(desk, self, "000000000000/eu-central-1/numberdesk", self.limits, metadata_name="")
-        self.syncer = Syncer(desk, Errands(desk, NoFiles()), timedelta(days=90))
-        self.clerk = Clerk(desk, Uploads(door, NoFiles(), self, 0))
+        self.syncer = Syncer(desk, Errands(desk, self.bucket), timedelta(days=90))
+        self.uploads = Uploads(door, self.bucket, self, 1_000)
+        self.clerk = Clerk(desk, self.uploads)
         self.gate_desk = GateDesk(door, self, timings)
         self.stocktaker = Stocktaker(desk)
+        self.reminder = Reminder(desk, Eraser(door, self.bucket))
         self.waker = Waker(door, desk.order_queue, desk.sync_queue, self, self, timings)
         self.publisher = Publisher(door, self, self, self, self.log)
-        # As the first sweep does, long before the first order: a copy of the table holds whose it was.
-        self.store.gate()
+        self.notifier = Notifier(self.post, table, Bounds(), _Still(self), self, self.post)
 
     # The ports
 
@@ -176,6 +217,9 @@ class World:
             accepted.append(not self.happens("bus"))
             if accepted[-1]:
                 self.published.append(event)
+                if event[1]["people"]:
+                    told = json.dumps({"detail-type": event[0], "detail": event[1]})
+                    assert not self.notifier.tell({"m": told}, lambda: VISIBILITY)
         return accepted
 
     @property
@@ -208,7 +252,8 @@ class World:
 
     def put(self, queue: str, body: str, delay: timedelta = timedelta(0)) -> None:
         self.serial += 1
-        self.queues[queue].append(Message(f"m{self.serial}", body, self.time + delay))
+        hops = self.in_hand.hops + 1 if self.in_hand else 0
+        self.queues[queue].append(Message(f"m{self.serial}", body, self.time + delay, hops=hops))
 
     def order(self, order_id: str, content: dict[str, Any], ladder: list[str], **fields: Any) -> None:
         body = {"order_id": order_id, **content, "reminders": ladder, **fields}
@@ -273,8 +318,10 @@ class World:
             (1, "on it", lambda: self.clerk.acknowledge(order_id, self.time + timedelta(hours=3), by)),
             (4 if comments else 0.2, "read", lambda: self.clerk.mark_read(order_id, comment_id, by)),
             (1, "profile", self.make_profile),
+            (2, "form", lambda: self.uploads.for_order(order_id, "id.pdf", "application/pdf", by)),
+            (1, "forget", lambda: self.clerk.forget(order_id, by)),
             (2, "answer", self.answer_what_is_asked),
-            (0.3 if self.store.gate().open else 3, "switch", self.turn_the_switch),
+            (3 if not self.store.gate().open else 0 if self.calm_since else 0.3, "switch", self.turn_the_switch),
             (2 if self.restores else 0, "confirm", lambda: self.gate_desk.confirm(doubt_until=None, by=by)),
         ]
         [(_, name, wish)] = self.random.choices(wishes, [weight for weight, _, _ in wishes])
@@ -284,6 +331,8 @@ class World:
             self.asked[error.problem.value] += 1
         except base.ProviderError:
             self.asked["unread"] += 1
+        except UnreadableRowError:
+            self.asked["row unreadable"] += 1
         else:
             self.asked[name] += 1
 
@@ -293,6 +342,8 @@ class World:
     def answer_what_is_asked(self) -> None:
         """Decide what waits for a person. Whoever says what was bought has looked at the carrier and knows."""
         for order in sorted(self.store.orders.values(), key=lambda order: order.order_id):
+            if order.order_id in self.store.torn:
+                continue
             if order.state is OrderState.UNKNOWN and order.people_told:
                 self.tell_what_was_bought(order)
             elif order.state is OrderState.RECEIVED and order.hold is not None:
@@ -327,7 +378,10 @@ class World:
             self.dead.append((name, message))
             return
         message.visible_at = self.time + VISIBILITY
-        began = self.time
+        began, looks = self.time, len(self.seen.looks)
+        outer, self.in_hand = self.in_hand, message
+        self.seen.hops = max(self.seen.hops, message.hops)
+        self.seen.handled += self.pressing and self.goes_on(message)
         seconds = 180 if self.random.random() < 0.9 else self.random.randint(5, 60)
         try:
             if name == "order":
@@ -343,16 +397,34 @@ class World:
         except CrashError:
             return
         except Exception as error:
-            if not any(vars(self.faults).values()):
+            if not any(vars(self.faults).values()) and not (self.torn and isinstance(error, UnreadableRowError)):
                 raise
             self.broken[type(error).__name__] += 1
             return
+        finally:
+            self.in_hand = outer
+            self.note_looks(message, len(self.seen.looks) - looks)
         if message in self.queues[name]:
             self.queues[name].remove(message)
         if self.happens("duplicate"):
             self.queues[name].append(
                 replace(message, visible_at=self.time + timedelta(seconds=self.random.randint(0, 900)))
             )
+
+    def goes_on(self, message: Message) -> bool:
+        """Whether a message is about an order that nothing holds up."""
+        body = json.loads(message.body)
+        order = self.store.orders.get(body.get("wake", body).get("order_id", ""))
+        ids = self.store.torn | self.seen.swallowed.keys()
+        return order is not None and order.hold is None and order.order_id not in ids
+
+    def note_looks(self, message: Message, looks: int) -> None:
+        """Keep how many looks a notification brought."""
+        body = json.loads(message.body)
+        if "event" in body and self.calm_since:
+            event_id = body["event"]["body_sha256"]
+            self.seen.repeats[event_id] += 1
+            self.seen.asked[event_id] += looks
 
     # Time
 
@@ -378,26 +450,82 @@ class World:
             return
 
     def tick(self, pause: timedelta) -> None:
-        self.time += pause
-        self.side.pass_time()
+        self.pass_time(pause)
         if self.time >= self.next_sweep:
             self.next_sweep = self.time + timedelta(minutes=1)
-            self.waker.sweep()
+            self.sweep()
             self.publisher.publish_leftovers()
+            self.notifier.sum_up()
         if self.time >= self.next_inventory:
             self.next_inventory = self.time + timedelta(minutes=10)
             self.stocktaker.run(lambda: timedelta(minutes=15))
+            self.reminder.run()
+
+    def pass_time(self, pause: timedelta) -> None:
+        self.time += pause
+        self.side.pass_time()
+        self.bucket.take_in()
+
+    def sweep(self) -> None:
+        try:
+            self.waker.sweep()
+        except UnreadableRowError:
+            assert self.store.torn, "a row that is whole can be read"
+
+    def tear_a_row(self) -> None:
+        """Let nobody be able to read some order's row."""
+        if self.store.orders:
+            torn = self.random.choice(sorted(self.store.orders))
+            self.store.torn.add(torn)
+            self.torn.add(torn)
 
     def drain_stream(self) -> None:
         rows = self.store.unpublished(self.time + timedelta(days=1), 50)
         if rows:
             self.publisher.publish(rows)
 
-    def settle(self) -> None:
-        """No more mishaps: everything that was accepted must now come to its end."""
+    def press(self, duration: timedelta) -> None:
+        """Let so much time pass in which no mishap strikes, but the troubles last. What is due is done when it is due."""
+        self.calm_down()
+        act_at, end = self.time, self.time + duration
+        self.pressing = True
+        self.seen.left = sum(map(len, self.queues.values()))
+        while self.time < end:
+            visible = self.visible()
+            if visible:
+                self.deliver(*visible[0])
+                continue
+            self.drain_stream()
+            if self.time >= act_at:
+                act_at = self.time + timedelta(minutes=self.random.choice([1, 20, 60]))
+                self.random.choice([self.people, self.answer_what_is_asked, self.side.progress, self.side.repeat])()
+                continue
+            self.nothing_waits_its_turn()
+            due = [max(it.wake_at, self.next_sweep) for it in self.store.orders.values() if it.wake_at]
+            coming = [message.visible_at for queue in self.queues.values() for message in queue]
+            pause = min([*coming, *due, *self.side.due(), act_at, end]) - self.time
+            self.tick(max(pause, timedelta(milliseconds=1)))
+        self.pressing = False
+
+    def nothing_waits_its_turn(self) -> None:
+        """Whatever else there is, an order that nothing is wrong with is turned to when it is due."""
+        for order in self.store.orders.values():
+            if order.wake_at and order.order_id not in self.store.torn and order.order_id not in self.seen.swallowed:
+                since = max(order.wake_at, self.calm_since or self.time)
+                assert self.time - since < A_TURN, f"{order.order_id} waits since {since}"
+
+    def calm_down(self) -> None:
+        """No mishap strikes from now on."""
         self.faults = self.faults.none()
         self.side.calm()
         self.gate_desk.turn(is_open=True, reason="", by="ada")
+        self.calm_since = self.calm_since or self.time
+
+    def settle(self) -> None:
+        """No more mishaps and no troubles: everything that was accepted must now come to its end."""
+        self.troubles.clear()
+        self.store.torn.clear()
+        self.calm_down()
         for name, message in self.dead:
             # An operator puts dead letters back.
             self.queues[name].append(replace(message, visible_at=self.time))
@@ -424,16 +552,18 @@ class World:
                     self.gate_desk.confirm(doubt_until=None, by="ada", without=left)
                 continue
             due = [order.wake_at for order in self.store.orders.values() if order.wake_at and not self.resting(order)]
+            due += [at for at, _ in self.bucket.coming]
             coming = [message.visible_at for queue in self.queues.values() for message in queue] + due + self.side.due()
             if not coming:
                 break
             # Time passes, also where what is due waits for its turn and is woken again and again.
-            self.time = max(self.time + timedelta(seconds=1), min(coming))
-            self.side.pass_time()
-            self.waker.sweep()
+            self.pass_time(max(timedelta(seconds=1), min(coming) - self.time))
+            self.sweep()
         else:
             raise AssertionError("the world does not come to rest")
         self.publisher.publish_leftovers()
+        self.time += timedelta(hours=2)
+        self.notifier.sum_up()
 
     def resting(self, order: Order) -> bool:
         """Whether nothing can change for this order any more: it is over, or it waits for people or for the carrier."""
@@ -443,7 +573,8 @@ class World:
         if any(errand.open for errand in order.errands):
             return False
         if order.ended:
-            return True
+            # One that was forgotten is erased again.
+            return not order.erase_at
         truth = self.truths.get(order.provider_order_id or "")
         return truth is not None and order.state is truth.state() and not truth.moves
 
@@ -455,31 +586,6 @@ def copied(store: MemoryStore) -> MemoryStore:
         setattr(made, name, copy.copy(value))
     made.held = {account: dict(held) for account, held in store.held.items()}
     return made
-
-
-class NoFiles:
-    """The bucket (`services.ports.Files`) of a world where nobody uploads."""
-
-    def form(self, upload: Upload, *, most_bytes: int, valid_for: timedelta) -> tuple[str, dict[str, str]]:
-        raise NotImplementedError
-
-    def read(self, key: str, version_id: str | None, *, most_bytes: int) -> tuple[bytes, str | None] | None:
-        return None
-
-    def size(self, key: str) -> int | None:
-        raise AssertionError
-
-    def delete(self, key: str) -> None:
-        raise NotImplementedError
-
-    def delete_all(self, prefix: str) -> int:
-        raise NotImplementedError
-
-    def mark(self, key: str) -> None:
-        raise NotImplementedError
-
-    def marks(self, prefix: str) -> Iterator[str]:
-        raise NotImplementedError
 
 
 class _Queue:
@@ -495,6 +601,9 @@ class _Queue:
         may_drop: bool = False,
     ) -> bool:
         self.world.point()
+        sender = self.world.in_hand
+        if may_drop and sender is not None and sender.hops >= MOST_HOPS:
+            return False
         self.world.put(self.name, json.dumps(message), max(delay or timedelta(0), timedelta(0)))
         return True
 
@@ -515,10 +624,35 @@ class _Door:
         def call(*args: Any, **kwargs: Any) -> Any:
             self._world.point()
             result = method(*args, **kwargs)
+            if name == "commit" and self._world.calm_since:
+                self._world.seen.committed(args[0], args[2])
             self._world.point()
             return result
 
         return call
+
+
+class _Table:
+    """The store as it is now, without points: for what is not under test here."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world.store, name)
+
+
+class _Still:
+    """The world's clock for somebody who takes no time."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def now(self) -> datetime:
+        return self._world.time
+
+    def sleep(self, _: timedelta) -> None:
+        return
 
 
 class _Log:

@@ -32,10 +32,11 @@ from numberdesk.services.ports import (
     Receipt,
     SameContentError,
     Unpublished,
+    UnreadableRowError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import timedelta
 
     from numberdesk.domain.costs import Limits
@@ -87,8 +88,17 @@ class MemoryStore:
         self.left_to_a_sum: dict[tuple[datetime, str], HeldBack] = {}
         self.busy: dict[tuple[str, str], datetime] = {}
         """Until when an account is being compared."""
+        self.places: dict[str, tuple[Order, dict[str, tuple[str, str]]]] = {}
+        """The lists that each order is in, as it was when they were asked for last: to make them takes long."""
+        self.torn: set[str] = set()
+        """Orders whose rows cannot be read."""
+        self.report: Callable[[UnreadableRowError], None] = lambda _: None
 
     def get(self, order_id: str) -> Order | None:
+        if order_id in self.torn:
+            torn = UnreadableRowError((f"ORDER#{order_id}", "ORDER"))
+            self.report(torn)
+            raise torn
         return self.orders.get(order_id)
 
     def message(self, order_id: str) -> OrderMessage | None:
@@ -121,7 +131,7 @@ class MemoryStore:
         if there is None or there.version != before.version:
             raise ConflictError
         was, now = memberships(before), memberships(after)
-        assert was == memberships(there), "lists are written as what differs: what was read must be what is stored"
+        assert was == self._lists(there), "lists are written as what differs: what was read must be what is stored"
         if gate is not None and (gate != self.switch or not gate.open):
             raise GateClosedError(closed_because(self.gate(), self.table) or "placing was switched just now")
         claims = self._claims(before, after)
@@ -283,7 +293,7 @@ class MemoryStore:
             (
                 (place, _summary(order))
                 for order in self.orders.values()
-                for shard, place in memberships(order).values()
+                for shard, place in self._lists(order).values()
                 if shard in shards and (until is None or place < until)
             ),
             after,
@@ -301,9 +311,16 @@ class MemoryStore:
     def _first(self, partition: str) -> str | None:
         shards = {f"{partition}/{shard}" for shard in range(SHARDS)}
         places = (
-            place for order in self.orders.values() for shard, place in memberships(order).values() if shard in shards
+            place for order in self.orders.values() for shard, place in self._lists(order).values() if shard in shards
         )
         return min(places, default=None)
+
+    def _lists(self, order: Order) -> dict[str, tuple[str, str]]:
+        """Give `memberships` of a stored order."""
+        known = self.places.get(order.order_id)
+        if known is None or known[0] is not order:
+            known = self.places[order.order_id] = order, memberships(order)
+        return known[1]
 
     def table_id(self) -> str:
         return self.table

@@ -1,0 +1,243 @@
+"""What others can make the desk do is bounded, whatever presses upon a history: checks on a world at rest."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from numberdesk.domain import lists
+from numberdesk.domain.request import parse_duration
+from numberdesk.domain.words import FOLLOWED, ChangeKind
+from numberdesk.storage import items
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numberdesk.domain.ledger import Entry
+    from numberdesk.domain.order import Order
+    from tests.simulation.world import World
+
+MOST_MESSAGES_A_CALL = 2
+"""Messages handled for a call to a provider,"""
+ENOUGH_MESSAGES = 40
+"""where there are so many that it says something."""
+MOST_HOPS = 9
+MOST_LOOKS = 150
+"""At one order in an hour. Before a deadline looks come ever closer."""
+MOST_MOVES = 8
+"""Told of the deadline of one sub order in a day."""
+MOST_MAILS = 30
+"""About one order in an hour."""
+MOST_BYTES = 12_000
+"""Of an item."""
+LATEST = timedelta(minutes=3)
+"""After which a reminder is late."""
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+_MOVES = {ChangeKind.DEADLINE_SET, ChangeKind.DEADLINE_MOVED, ChangeKind.DEADLINE_ERASED}
+NOT_PERMITTED = "10038"
+
+
+def check(world: World) -> None:
+    """All of them."""
+    messages_lead_to_calls(world)
+    looks_keep_their_distance(world)
+    what_is_known_asks_for_nothing(world)
+    people_are_not_flooded(world)
+    what_flickers_is_told_a_few_times(world)
+    items_are_small(world)
+    rows_that_cannot_be_read_are_told_once(world)
+    one_refused_call_blocks_no_account(world)
+    events_of_one_id_are_one_event(world)
+    each_reminder_is_told_once(world)
+    reminders_come_on_time(world)
+    what_is_erased_stays_so(world)
+
+
+def within(times: Iterable[datetime], duration: timedelta) -> int:
+    """Count the most instants that lie within so long a time."""
+    most, window = 0, list[datetime]()
+    for at in sorted(times):
+        window = [it for it in window if at - it < duration] + [at]
+        most = max(most, len(window))
+    return most
+
+
+def entries(world: World) -> Iterator[Entry]:
+    """Give what the ledger tells, and what it told before restores."""
+    yield from chain(world.store.entries.values(), world.forgotten)
+
+
+def messages_lead_to_calls(world: World) -> None:
+    """No message leads to the next without an end, nor do many come for one call."""
+    seen = world.seen
+    assert seen.hops <= MOST_HOPS, f"a chain of {seen.hops} messages"
+    handled = seen.handled - seen.left
+    few = handled < ENOUGH_MESSAGES
+    assert few or handled <= MOST_MESSAGES_A_CALL * seen.calls, f"{handled} messages for {seen.calls} calls"
+
+
+def looks_keep_their_distance(world: World) -> None:
+    times = defaultdict(list)
+    for order_id, at in world.seen.looks:
+        times[order_id].append(at)
+    for order_id, those in times.items():
+        assert within(those, HOUR) <= MOST_LOOKS, f"{within(those, HOUR)} looks at {order_id} in an hour"
+
+
+def what_is_known_asks_for_nothing(world: World) -> None:
+    """However often a notification comes, it brings one look."""
+    for event_id, looks in world.seen.asked.items():
+        assert looks <= 1, f"{looks} looks for one notification that came {world.seen.repeats[event_id]} times"
+
+
+def people_are_not_flooded(world: World) -> None:
+    """Mails about an order are few in an hour, and nothing is left untold."""
+    orders = {entry.id: entry.order_id for entry in entries(world)}
+    about = defaultdict(list)
+    for at, ids in world.post.mails:
+        for order_id in {orders[event_id] for event_id in ids} - {None}:
+            about[order_id].append(at)
+    for order_id, times in about.items():
+        assert within(times, HOUR) <= MOST_MAILS, f"{within(times, HOUR)} mails about {order_id} in an hour"
+    if not world.restores:
+        assert not world.store.left_to_a_sum
+        told = {event_id for _, ids in world.post.mails for event_id in ids}
+        summed = any(not ids for _, ids in world.post.mails)
+        assert summed or told == {entry.id for entry in entries(world) if entry.people}
+
+
+def what_flickers_is_told_a_few_times(world: World) -> None:
+    moved = defaultdict(list)
+    for entry in world.store.entries.values():
+        if entry.kind is ChangeKind.DEADLINE_MOVED:
+            moved[entry.order_id, entry.data["sub_order_id"]].append(entry.at)
+    for (order_id, _), times in moved.items():
+        assert within(times, DAY) <= MOST_MOVES, f"{within(times, DAY)} times a deadline of {order_id} moved in a day"
+
+
+def items_are_small(world: World) -> None:
+    """No item of the table grows with what others do."""
+    for item in every_item(world):
+        size = items.item_size(items.marshal(item))
+        assert size <= MOST_BYTES, f"{item['pk']} {item['sk']} has {size} bytes"
+
+
+def every_item(world: World) -> Iterator[dict[str, Any]]:
+    """Give what the table would hold."""
+    store = world.store
+    for order in store.orders.values():
+        yield items.row_item(order)
+        yield items.request_item(order)
+    yield from map(items.entry_item, store.entries.values())
+    yield from map(items.message_item, store.messages.values())
+    yield from map(items.profile_item, store.answers.values())
+    yield from map(items.upload_item, store.files.values())
+    yield from (items.receipt_item(order_id, it) for (order_id, _), it in store.receipts.items())
+    yield from (items.comment_item(order_id, it) for (order_id, _), it in store.comments.items())
+    yield from (items.kept_item(order_id, errand_id, it) for (order_id, errand_id), it in store.errands.items())
+    yield from (items.event_item(it, order_id, it.received_at + DAY) for order_id, it in store.events)
+    yield from (items.inventory_item(*account, it) for account, it in store.inventories.items())
+
+
+def rows_that_cannot_be_read_are_told_once(world: World) -> None:
+    told = Counter(
+        entry.data["pk"] for entry in world.store.entries.values() if entry.kind is ChangeKind.ROW_UNREADABLE
+    )
+    assert set(told) <= {f"ORDER#{order_id}" for order_id in world.torn}
+    assert all(times == 1 for times in told.values()), told
+    known = {entry.data.get("pk") for entry in entries(world)}
+    assert not world.counted.get("UnreadableRows") or known & {f"ORDER#{order_id}" for order_id in world.torn}
+
+
+def what_is_forbidden_is_listed(world: World) -> None:
+    """An operation that waits for long is told, and its order stands in the list of what needs a person."""
+    for order in world.store.orders.values():
+        if order.state not in FOLLOWED or order.order_id in world.store.torn:
+            continue
+        for errand in order.errands:
+            if errand.open and world.time - errand.asked_at > HOUR + LATEST:
+                assert "operation_waiting" in lists.attention(order), f"nobody hears of {errand.id} of {order.order_id}"
+
+
+def one_refused_call_blocks_no_account(world: World) -> None:
+    told: Counter[tuple[Any, ...]] = Counter()
+    for entry in world.store.entries.values():
+        if entry.kind is ChangeKind.PROVIDER_ACCOUNT_BLOCKED:
+            assert world.is_live or entry.data["code"] != NOT_PERMITTED, "a 403 of one call is that call's"
+        if entry.kind is ChangeKind.ERRAND_WAITING and not entry.data["permitted"]:
+            told[entry.order_id, entry.data["errand_id"]] += 1
+    assert world.is_live or all(times == 1 for times in told.values()), f"told again and again: {told}"
+
+
+def events_of_one_id_are_one_event(world: World) -> None:
+    """Whoever drops repeats drops nothing that is new."""
+    known: dict[str, Any] = {}
+    for entry in entries(world):
+        what = (entry.kind, entry.order_id, entry.data, entry.at if entry.is_event else None)
+        assert known.setdefault(entry.id, what) == what, f"{entry.kind.value} has the id of something else"
+
+
+def each_reminder_is_told_once(world: World) -> None:
+    """A rung of a deadline is told once, where the provider shows one value after the other."""
+    if world.restores or "flickering" in world.drawn or world.rough.stale or world.is_live:
+        return
+    told: Counter[tuple[Any, ...]] = Counter()
+    for entry in world.store.entries.values():
+        if entry.kind is ChangeKind.DEADLINE_APPROACHING:
+            told[entry.order_id, entry.data["sub_order_id"], entry.data["deadline"], entry.data["rung"]] += 1
+    assert all(times == 1 for times in told.values()), told
+
+
+def reminders_come_on_time(world: World) -> None:
+    """Since no mishap strikes none is late, and none is left out."""
+    for entry, late in world.seen.late:
+        assert late < LATEST, f"a reminder of {entry.order_id} came {late} after it was due"
+    for order in world.store.orders.values():
+        if "flickering" not in world.drawn and order.order_id not in world.torn:
+            none_is_left_out(world, order)
+
+
+def none_is_left_out(world: World, order: Order) -> None:
+    """Whatever deadline stood when a rung of it came was reminded of then."""
+    ledger = sorted(
+        (it for it in world.store.entries.values() if it.subject == f"order/{order.order_id}"),
+        key=lambda it: it.position,
+    )
+    told = {
+        (it.data["deadline_id"], it.data["deadline_version"], it.data["rung"]): it.at
+        for it in ledger
+        if it.kind is ChangeKind.DEADLINE_APPROACHING
+    }
+    steps: dict[str, list[Entry]] = defaultdict(list)
+    for entry in ledger:
+        if entry.kind in _MOVES:
+            steps[str(entry.data["deadline_id"])].append(entry)
+    for known in steps.values():
+        over = order.ended_at or world.time
+        for entry, until in zip(known, [*(it.at for it in known[1:]), over], strict=True):
+            if entry.kind is ChangeKind.DEADLINE_ERASED:
+                continue
+            value = datetime.fromisoformat(str(entry.data["deadline"]))
+            since = max(entry.at, world.calm_since or world.time)
+            for rung in order.request.reminders:
+                due = value - parse_duration(rung)
+                if since + LATEST < due < min(until, over) - LATEST:
+                    at = told.get((entry.data["deadline_id"], entry.data["deadline_version"], rung))
+                    assert at is not None, f"{rung} before {value} nobody was told of {order.order_id}"
+                    assert at - due < LATEST, f"{rung} before {value} of {order.order_id} was told {at - due} late"
+
+
+def what_is_erased_stays_so(world: World) -> None:
+    """Of an order that was forgotten nothing personal is there once the erasure was repeated."""
+    store = world.store
+    for order in store.orders.values():
+        if order.forgotten_at is None:
+            continue
+        name = order.order_id
+        assert not order.erase_at, "at rest everything that is to be erased is"
+        assert not [key for key in world.bucket.keys if key.startswith(f"orders/{name}/")], "a file came back"
+        assert name not in store.messages
+        assert not [key for key in chain(store.comments, store.errands) if key[0] == name]
+        assert not [event for owner, event in store.events if owner == name and event.body is not None]

@@ -1,0 +1,126 @@
+"""What a history keeps of itself, so that its bounds can be checked: calls, messages, looks, mails, and how late reminders were."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from numberdesk.domain.words import ChangeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from numberdesk.domain.ledger import Entry
+    from numberdesk.domain.order import Order
+    from numberdesk.domain.profile import Upload
+    from tests.simulation.world import World
+
+
+@dataclass
+class Seen:
+    """What was seen of a history."""
+
+    calls: int = 0
+    """Calls to providers,"""
+    handled: int = 0
+    """and messages that were handled, while no mishap strikes and the troubles last;"""
+    left: int = 0
+    """those among them that were on the queues before."""
+    looks: list[tuple[str, datetime]] = field(default_factory=list)
+    """Each look at an order, with when."""
+    asked: Counter[str] = field(default_factory=Counter)
+    """Looks that a message brought itself, by the notification that it is."""
+    repeats: Counter[str] = field(default_factory=Counter)
+    """How often a notification was handled."""
+    late: list[tuple[Entry, timedelta]] = field(default_factory=list)
+    """Each reminder that was told since no mishap strikes, and how long after its order was due."""
+    swallowed: Counter[str] = field(default_factory=Counter)
+    """Runs that hung until their time limit ended them, by order."""
+    hops: int = 0
+    """The most messages that led one to the next."""
+    forbidden: int = 0
+    """Calls that were answered with a 403."""
+
+    def committed(self, before: Order, entries: Sequence[Entry]) -> None:
+        """Note the reminders of a commit."""
+        due = getattr(before, "due_since", None) or before.wake_at
+        for entry in entries:
+            if entry.kind is ChangeKind.DEADLINE_APPROACHING:
+                self.late.append((entry, max(entry.at - due, timedelta(0)) if due else timedelta(0)))
+
+
+class Post:
+    """The topic that people are told by, and the log that says which events a message told."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._sent = world.time
+        self.mails: list[tuple[datetime, tuple[str, ...]]] = []
+        """When each message was sent, and the ids of the events in it; none in a sum."""
+
+    def publish(self, subject: str, text: str) -> None:
+        """Send a message."""
+        assert subject
+        assert text
+        self._sent = self._world.time
+
+    def confirmed(self) -> int:
+        """Say how many read it."""
+        return 1
+
+    def append_keys(self, **_: Any) -> None:
+        """Nothing is kept of them."""
+
+    def info(self, msg: object, *, extra: dict[str, Any] | None = None) -> None:
+        """Keep what was told."""
+        self.mails.append((self._sent, tuple((extra or {}).get("event_ids", ()))))
+
+    def warning(self, msg: object, *, extra: dict[str, Any] | None = None) -> None:
+        """Leave it: that something is told later is seen by the table."""
+
+    error = warning
+
+
+class Bucket:
+    """The bucket with people's files (`services.ports.Files`): names alone."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.keys: set[str] = set()
+        self.coming: list[tuple[datetime, str]] = []
+        """Files that somebody is uploading, with when they are there."""
+
+    def form(self, upload: Upload, *, most_bytes: int, valid_for: timedelta) -> tuple[str, dict[str, str]]:
+        assert most_bytes
+        # It is used within its time, and a large file over a bad line takes longer to come.
+        takes = valid_for * self._world.random.random() * self._world.random.choice([1, 7])
+        self.coming.append((self._world.time + takes, upload.key))
+        return "https://bucket", {}
+
+    def take_in(self) -> None:
+        """Let the files be there whose time has come."""
+        self.keys |= {key for at, key in self.coming if at <= self._world.time}
+        self.coming = [it for it in self.coming if it[0] > self._world.time]
+
+    def read(self, key: str, version_id: str | None, *, most_bytes: int) -> tuple[bytes, str | None] | None:
+        raise NotImplementedError
+
+    def size(self, key: str) -> int | None:
+        raise NotImplementedError
+
+    def delete(self, key: str) -> None:
+        self.keys.discard(key)
+
+    def delete_all(self, prefix: str) -> int:
+        gone = {key for key in self.keys if key.startswith(prefix)}
+        self.keys -= gone
+        return len(gone)
+
+    def mark(self, key: str) -> None:
+        self.keys.add(key)
+
+    def marks(self, prefix: str) -> Iterator[str]:
+        yield from sorted(key for key in self.keys if key.startswith(prefix))

@@ -518,6 +518,10 @@ def what_happened(seeds: Iterable[int]) -> Counter[str]:
         world = play(seed)
         seen.update(f"{it.operation} {it.fault}" for it in requests_of(world) if it.fault)
         seen["restores"] += world.restores
+        seen["a run hung"] += sum(world.seen.swallowed.values())
+        seen["a call forbidden"] += world.seen.forbidden
+        seen["a webhook 200 times"] += max(world.seen.repeats.values(), default=0) >= 200
+        seen["reminders on time"] += len(world.seen.late)
         seen.update(entry.kind.value for entry in world.forgotten)
         seen.update(entry.kind.value for entry in world.store.entries.values())
         seen.update(world.counted)
@@ -565,6 +569,14 @@ def test_the_world_is_rough() -> None:
         "InventoryDiffers",
         "restores",
         "sold already",
+        "ValueUnstable",
+        "RowUnreadable",
+        "ErrandWaiting",
+        "OrderForgotten",
+        "a run hung",
+        "a call forbidden",
+        "a webhook 200 times",
+        "reminders on time",
     ):
         assert seen[kind], f"{kind} never came"
 

@@ -162,10 +162,16 @@ class StandIn:
         if "replayed" not in self.world.troubles or not self.truths or self.world.provider != "telnyx":
             return
         truth = self.random.choice(list(self.truths.values()))
+        self.world.seen.replayed.append((truth.id, self.world.time))
         body = self._body(truth)
         for index in range(self.random.choice([2, 20, 200])):
             at = self.world.time + index * timedelta(seconds=1.5)
             self._notify(body, at)
+
+    def move_deadlines(self) -> None:
+        for truth in self.truths.values():
+            if truth.moves and truth.deadline:
+                truth.set_deadline(truth.deadline + self.world.some_time(), self.world.time)
 
     def shown_deadline(self, truth: Purchase) -> datetime | None:
         """Give the deadline as a look is shown it."""

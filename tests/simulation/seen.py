@@ -33,6 +33,8 @@ class Seen:
     """Each look at an order, with when."""
     asked: Counter[str] = field(default_factory=Counter)
     """Looks that a message brought itself, by the notification that it is."""
+    replayed: list[tuple[str, datetime]] = field(default_factory=list)
+    """When a webhook of a purchase began to come again and again, for five minutes."""
     repeats: Counter[str] = field(default_factory=Counter)
     """How often a notification was handled."""
     late: list[tuple[Entry, timedelta]] = field(default_factory=list)
@@ -44,9 +46,10 @@ class Seen:
     forbidden: int = 0
     """Calls that were answered with a 403."""
 
-    def committed(self, before: Order, entries: Sequence[Entry]) -> None:
+    def committed(self, before: Order, entries: Sequence[Entry], calm_since: datetime) -> None:
         """Note the reminders of a commit."""
         due = getattr(before, "due_since", None) or before.wake_at
+        due = max(due, calm_since) if due else None
         for entry in entries:
             if entry.kind is ChangeKind.DEADLINE_APPROACHING:
                 self.late.append((entry, max(entry.at - due, timedelta(0)) if due else timedelta(0)))

@@ -104,5 +104,8 @@ class Side(Providers, Protocol):
     def repeat(self) -> None:
         """Somebody sends a notification of before again and again, where there is that trouble."""
 
+    def move_deadlines(self) -> None:
+        """Every deadline that stands is moved, to another one each."""
+
     def calm(self) -> None:
         """No more mishaps."""

@@ -521,6 +521,11 @@ class Simulated:
             for _ in range(self.random.choice([2, 20, 200])):
                 assert self.receive(TELNYX, captured["headers"], captured["body"].encode()) == 200
 
+    def move_deadlines(self) -> None:
+        for order in self.telnyx.life.orders.values():
+            if order.customer_reference:
+                self.telnyx.extend_deadline(self.world.some_time().total_seconds(), order.id)
+
     def _telesign_goes_on(self) -> None:
         sim, dice = self.telesign, self.random
         ids = [*sim._orders] or ["*"]

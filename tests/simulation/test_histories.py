@@ -52,7 +52,7 @@ CHUNK = 50
 LIVE_FAULTS = Faults(crash=0.005, interleave=0.02, unreadable=0.05, lost_answer=0.1, not_sent=0.06, refused=0.1)
 NO_NO = frozenset({"10007", "10008", "10031", "10035", "10036", "10037", "10038", "10039"})
 """Codes of Telnyx that are no answer to an order: for now, nothing found, or not with this call."""
-TROUBLES = ("flickering", "replayed", "torn", "hanging", "forbidden")
+TROUBLES = ("flickering", "replayed", "torn", "hanging", "forbidden", "restored")
 """What may press upon a history, for as long as it lasts."""
 PRESSED = timedelta(hours=3)
 """How long no mishap strikes, and the troubles last."""
@@ -102,7 +102,7 @@ def begin(seed: int, dice: random.Random) -> World:
     troubles = dice.sample(TROUBLES, dice.choice([0, 0, 0, 0, 1, 2]))
     if is_live(seed):
         # Their providers neither flicker nor hang, and answer with a 403 by themselves.
-        troubles = [it for it in troubles if it in ("replayed", "torn")]
+        troubles = [it for it in troubles if it in ("replayed", "torn", "restored")]
         world = World(seed, LIVE_FAULTS, limits=limits, live=True, troubles=troubles)
     else:
         if not {"torn", "hanging"}.issuperset(troubles):

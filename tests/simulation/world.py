@@ -271,6 +271,9 @@ class World:
         """Put the copy in the table's place, as a table of its own, and send every order message again, now or a little later."""
         assert self.copy is not None
         self.restores += 1
+        if self.calm_since:
+            # What was due before is due once more.
+            self.calm_since = self.time
         self.forgotten += [entry for key, entry in self.store.entries.items() if key not in self.copy.entries]
         self.store, self.copy = copied(self.copy), None
         self.store.table = f"table-{self.restores + 1}"
@@ -496,6 +499,14 @@ class World:
                 self.deliver(*visible[0])
                 continue
             self.drain_stream()
+            if "restored" in self.troubles and self.time >= end - duration * 2 / 3:
+                # What is reminded of now is forgotten, and stands anew after the restore, with other values.
+                if self.copy is None:
+                    self.remember()
+                elif self.time >= end - duration / 3:
+                    self.restore()
+                    self.side.move_deadlines()
+                    self.troubles.remove("restored")
             if self.time >= act_at:
                 act_at = self.time + timedelta(minutes=self.random.choice([1, 20, 60]))
                 self.random.choice([self.people, self.answer_what_is_asked, self.side.progress, self.side.repeat])()
@@ -625,7 +636,7 @@ class _Door:
             self._world.point()
             result = method(*args, **kwargs)
             if name == "commit" and self._world.calm_since:
-                self._world.seen.committed(args[0], args[2])
+                self._world.seen.committed(args[0], args[2], self._world.calm_since)
             self._world.point()
             return result
 

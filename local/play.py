@@ -23,7 +23,7 @@ TICK = 0.3
 """Seconds between two looks of the stories."""
 FAR = 15.0
 """Seconds to the next poll that leave time enough for a notification to be first."""
-LIMIT = 420.0
+LIMIT = 600.0
 """Seconds after which a story that still waits has failed."""
 NEVER_BY_ITSELF = 3600
 """Seconds until an order at CallFire ends where its story does not end it."""

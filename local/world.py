@@ -210,7 +210,7 @@ class World:
             lambda: self.stack.invoke("take_inventory"),
             lambda: self.stack.invoke("publish_changes"),
             lambda: self.stack.invoke("notify_people", told),  # nobody is subscribed yet
-            lambda: httpx.post(self.telnyx_url, content=b"{}", timeout=60, trust_env=False),
+            lambda: httpx.post(self.telnyx_url, content=b"{}", timeout=180, trust_env=False),
             *[lambda: self.api.call("GET", "/providers")] * 2,
         ]
         with ThreadPoolExecutor(len(calls)) as pool:

@@ -89,6 +89,7 @@ def press(world: World) -> None:
         world.tear_a_row()
     for index in range(2):
         send_an_order(world, f"pressed-{index}")
+    world.copy = None
     world.press(PRESSED)
     bounds.what_is_forbidden_is_listed(world)
     nothing_is_stuck(world)

@@ -500,9 +500,10 @@ class World:
                 continue
             self.drain_stream()
             if "restored" in self.troubles and self.time >= end - duration * 2 / 3:
-                # What is reminded of now is forgotten, and stands anew after the restore, with other values.
+                # Deadlines that moved meanwhile, and their reminders, are forgotten; then the same versions have other values.
                 if self.copy is None:
                     self.remember()
+                    self.side.move_deadlines()
                 elif self.time >= end - duration / 3:
                     self.restore()
                     self.side.move_deadlines()

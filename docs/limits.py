@@ -288,7 +288,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         ),
         _limit(
             "A row that cannot be read, in the sweep's way",
-            "once in {services.wake.LONGEST_PATIENCE}",
+            "once in {services.wake.UNREAD_PAUSE}",
             f"{_SWEEP}::test_rows_that_cannot_be_read_leave_the_way_free",
         ),
         _limit(
@@ -301,7 +301,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             "Messages handled for each call at a provider that spaces calls, however many orders wait for their turn",
             "{tests.support.backlog.MOST_MESSAGES}",
             "tests/functional/test_call_slots.py::test_a_backlog_costs_few_messages_for_each_call",
-            "`make backlog`",
+            "make backlog",
         ),
     ),
     "Money": (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from numberdesk.domain import lists
 from numberdesk.domain.request import parse_duration
 from numberdesk.domain.words import FOLLOWED, ChangeKind
+from numberdesk.services.wake import LONGEST_PATIENCE
 from numberdesk.storage import items
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def none_is_left_out(world: World, order: Order) -> None:
             if entry.kind is ChangeKind.DEADLINE_ERASED:
                 continue
             value = datetime.fromisoformat(str(entry.data["deadline"]))
-            since = max(entry.at, world.calm_since or world.time)
+            since = max(entry.at, (world.calm_since or world.time) + LONGEST_PATIENCE)
             for rung in order.request.reminders:
                 due = value - parse_duration(rung)
                 if since + LATEST < due < min(until, over) - LATEST:

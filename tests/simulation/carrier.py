@@ -284,6 +284,9 @@ class Carrier(base.NotAble):
             raise base.AccountFaultError("insufficient funds", code="20100")
         if world.happens("refused"):
             raise base.RefusedError("gone", code="85001", numbers_gone=world.random.random() < 0.5)
+        if "strangers" in world.troubles and world.random.random() < 0.5:
+            self.buy_elsewhere(plan)
+            raise base.UnclearError("ReadTimeout")
         if world.happens("lost_answer") and world.random.random() < 0.3:
             if world.random.random() < 0.5:
                 self.buy_elsewhere(plan)

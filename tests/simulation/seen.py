@@ -48,8 +48,7 @@ class Seen:
 
     def committed(self, before: Order, entries: Sequence[Entry], calm_since: datetime) -> None:
         """Note the reminders of a commit."""
-        due = getattr(before, "due_since", None) or before.wake_at
-        due = max(due, calm_since) if due else None
+        due = max(before.wake_at, calm_since) if before.wake_at else None
         for entry in entries:
             if entry.kind is ChangeKind.DEADLINE_APPROACHING:
                 self.late.append((entry, max(entry.at - due, timedelta(0)) if due else timedelta(0)))

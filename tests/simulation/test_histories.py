@@ -52,7 +52,7 @@ CHUNK = 50
 LIVE_FAULTS = Faults(crash=0.005, interleave=0.02, unreadable=0.05, lost_answer=0.1, not_sent=0.06, refused=0.1)
 NO_NO = frozenset({"10007", "10008", "10031", "10035", "10036", "10037", "10038", "10039"})
 """Codes of Telnyx that are no answer to an order: for now, nothing found, or not with this call."""
-TROUBLES = ("flickering", "replayed", "torn", "hanging", "forbidden", "restored")
+TROUBLES = ("flickering", "replayed", "torn", "hanging", "forbidden", "restored", "strangers")
 """What may press upon a history, for as long as it lasts."""
 PRESSED = timedelta(hours=3)
 """How long no mishap strikes, and the troubles last."""
@@ -106,7 +106,9 @@ def begin(seed: int, dice: random.Random) -> World:
         troubles = [it for it in troubles if it in ("replayed", "torn", "restored")]
         world = World(seed, LIVE_FAULTS, limits=limits, live=True, troubles=troubles)
     else:
-        if not {"torn", "hanging"}.issuperset(troubles):
+        if "strangers" in troubles:
+            provider = "callfire"
+        elif not {"torn", "hanging"}.issuperset(troubles):
             # What they strike is there alone.
             provider = "telnyx"
         faults = Faults(stale=0, torn=0) if dice.random() < 0.3 else Faults()

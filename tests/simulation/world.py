@@ -43,7 +43,7 @@ from numberdesk.services.publish import Publisher
 from numberdesk.services.sync import Syncer
 from numberdesk.services.unreadable import Unreadable
 from numberdesk.services.uploads import Uploads
-from numberdesk.services.wake import Waker
+from numberdesk.services.wake import LONGEST_PATIENCE, Waker
 from tests.simulation.carrier import StandIn
 from tests.simulation.seen import Bucket, Post, Seen
 from tests.simulation.sides import CrashError
@@ -523,7 +523,8 @@ class World:
         """Whatever else there is, an order that nothing is wrong with is turned to when it is due."""
         for order in self.store.orders.values():
             if order.wake_at and order.order_id not in self.store.torn and order.order_id not in self.seen.swallowed:
-                since = max(order.wake_at, self.calm_since or self.time)
+                calm_since = self.calm_since or self.time
+                since = max(order.wake_at, lost_until(order, calm_since))
                 assert self.time - since < A_TURN, f"{order.order_id} waits since {since}"
 
     def calm_down(self) -> None:
@@ -591,6 +592,13 @@ class World:
         return truth is not None and order.state is truth.state() and not truth.moves
 
 
+def lost_until(order: Order, calm_since: datetime) -> datetime:
+    """Until when a mishap of before may last: it lost a wake, or killed who had the order in hand, and the sweep sends another."""
+    if order.sweep_at is None or order.updated_at >= calm_since:
+        return calm_since
+    return max(calm_since, min(order.sweep_at, calm_since + LONGEST_PATIENCE))
+
+
 def copied(store: MemoryStore) -> MemoryStore:
     """Copy all that a store holds. What lies in it never changes, but what it is kept in."""
     made = MemoryStore()
@@ -637,7 +645,7 @@ class _Door:
             self._world.point()
             result = method(*args, **kwargs)
             if name == "commit" and self._world.calm_since:
-                self._world.seen.committed(args[0], args[2], self._world.calm_since)
+                self._world.seen.committed(args[0], args[2], lost_until(args[0], self._world.calm_since))
             self._world.point()
             return result
 

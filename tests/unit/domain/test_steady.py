@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numberdesk.domain import steady
@@ -189,6 +189,7 @@ def test_order_that_is_over_and_flickers_is_told_a_few_times(shown: tuple[AssetS
     assert sum(told.values()) <= MOST_A_DAY
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_whatever_is_read_notices_and_wakes_of_a_day_have_a_bound(data: st.DataObject) -> None:
     """The reads come as they please; the order is looked at when it is due."""
@@ -211,6 +212,7 @@ def test_whatever_is_read_notices_and_wakes_of_a_day_have_a_bound(data: st.DataO
     assert len(order.model_dump_json()) < 20_000
 
 
+@settings(deadline=None)
 @given(
     values=st.lists(st.integers(30, 5 * 1440), min_size=2, max_size=4, unique=True),
     turns=st.lists(st.integers(0, 3), min_size=2, max_size=6),

@@ -31,8 +31,10 @@ _AHEAD = timedelta(minutes=1)
 """Until the next sweep: what is due by then is sent now, and arrives when it is due."""
 _MOST_TIME = timedelta(seconds=30)
 """For handing out; the rest of a sweep's time is for telling how old the oldest is."""
-LONGEST_PATIENCE = timedelta(hours=1)
-"""For a wake that seems to be lost again and again, and for a row that cannot be read."""
+LONGEST_PATIENCE = timedelta(minutes=15)
+"""For a wake that seems to be lost again and again."""
+UNREAD_PAUSE = timedelta(hours=1)
+"""After which a row is read again that could not be read."""
 ACTOR = "wake_orders"
 AGES = {
     "unknown": "OldestUnknownSeconds",
@@ -99,7 +101,7 @@ class Waker:
         try:
             order = self.store.get(due.order_id)
         except UnreadableRowError:
-            self.store.put_off(due, now + LONGEST_PATIENCE)
+            self.store.put_off(due, now + UNREAD_PAUSE)
             raise
         # The index runs behind: the row itself, read strongly, says what is due.
         if order is None or order.wake_at is None or order.wake_at > now + _AHEAD:

@@ -384,7 +384,7 @@ class World:
         began, looks = self.time, len(self.seen.looks)
         outer, self.in_hand = self.in_hand, message
         self.seen.hops = max(self.seen.hops, message.hops)
-        self.seen.handled += self.pressing and self.goes_on(message)
+        goes_on = self.pressing and self.goes_on(message)
         seconds = 180 if self.random.random() < 0.9 else self.random.randint(5, 60)
         try:
             if name == "order":
@@ -406,6 +406,7 @@ class World:
             return
         finally:
             self.in_hand = outer
+            self.seen.handled += goes_on and self.goes_on(message)
             self.note_looks(message, len(self.seen.looks) - looks)
         if message in self.queues[name]:
             self.queues[name].remove(message)
@@ -557,6 +558,7 @@ class World:
             if gate.restored(self.store.gate(), self.store.table):
                 # A run that died keeps an account for itself for a while.
                 self.time += timedelta(minutes=5)
+                self.calm_since = self.time  # nobody is turned to in these minutes
                 self.stocktaker.run(lambda: timedelta(minutes=15))
                 stocktakings += 1
                 left = self.gate_desk.view().not_compared

@@ -35,6 +35,8 @@ MOST_MAILS = 30
 """About one order in an hour."""
 MOST_BYTES, MOST_BYTES_LIVE = 6_000, 12_000
 """Of an item, and where the real adapters read it."""
+MOST_HANGING_RUNS, ENOUGH_HANGING_RUNS = 40, 8
+"""For one order, over days; and so many of them that people must have been told."""
 LATEST = timedelta(minutes=3)
 """After which a reminder is late."""
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -56,6 +58,7 @@ def check(world: World) -> None:
     each_reminder_is_told_once(world)
     reminders_come_on_time(world)
     what_is_erased_stays_so(world)
+    runs_that_hang_are_few_and_told(world)
 
 
 def within(times: Iterable[datetime], duration: timedelta) -> int:
@@ -235,6 +238,14 @@ def none_is_left_out(world: World, order: Order) -> None:
                     at = told.get((entry.data["deadline_id"], entry.data["deadline_version"], rung))
                     assert at is not None, f"{rung} before {value} nobody was told of {order.order_id}"
                     assert at - due < LATEST, f"{rung} before {value} of {order.order_id} was told {at - due} late"
+
+
+def runs_that_hang_are_few_and_told(world: World) -> None:
+    """An order whose runs end without an outcome rests, and people are told, whatever else happens to it."""
+    told = {entry.order_id for entry in entries(world) if entry.kind is ChangeKind.ORDER_STUCK}
+    for order_id, runs in world.seen.swallowed.items():
+        assert runs <= MOST_HANGING_RUNS, f"{runs} runs for {order_id} hung"
+        assert runs < ENOUGH_HANGING_RUNS or order_id in told, f"{runs} runs for {order_id} hung, and nobody was told"
 
 
 def what_is_erased_stays_so(world: World) -> None:

@@ -416,11 +416,13 @@ class World:
             )
 
     def goes_on(self, message: Message) -> bool:
-        """Whether a message is about an order that nothing holds up."""
+        """Whether a message is about an order that nothing holds up: neither a hold nor a blocked account."""
         body = json.loads(message.body)
         order = self.store.orders.get(body.get("wake", body).get("order_id", ""))
         ids = self.store.torn | self.seen.swallowed.keys()
-        return order is not None and order.hold is None and order.order_id not in ids
+        if order is None or order.hold is not None or order.order_id in ids:
+            return False
+        return not (order.waiting_for or "").startswith("the account is blocked")
 
     def note_looks(self, message: Message, looks: int) -> None:
         """Keep how many looks a notification brought."""

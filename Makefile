@@ -6,8 +6,9 @@ SHELL := bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
-# A virtual environment that happens to be active, or a PYTHONPATH, must change nothing.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# A virtual environment that happens to be active, or a PYTHONPATH, must change nothing. What is not compiled once is compiled by
+# every process anew.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1

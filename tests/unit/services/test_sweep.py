@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from tests.support.orders import NOW, a_message, pending, received
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Order
+    from numberdesk.domain.snapshot import Snapshot
 
 MINUTE = timedelta(minutes=1)
 PATIENCE = ADesk().desk.timings.wake_patience
@@ -242,6 +244,42 @@ def test_an_order_whose_runs_die_takes_little_and_a_person_is_asked(call: str) -
     assert desk.order.look_began_at is not None
     assert (desk.order.failed_runs, desk.order.stuck) == (0, None)
     assert "stuck" not in attention(desk.order)
+
+
+def test_a_run_that_dies_counts_for_the_order_that_it_died_of() -> None:
+    """One notification tells of two orders, and the look at the second dies."""
+    desk = ADesk()
+    for order_id in ("order-1", "order-2"):
+        desk.place(order_id=order_id)
+        desk.store.orders[order_id] = desk.store.orders[order_id].with_(hinted_at=None)
+    [first, second] = [desk.store.orders[order_id] for order_id in ("order-1", "order-2")]
+    hints = [
+        {
+            "event_id": "e-1",
+            "event_type": "x",
+            "provider_order_id": it.provider_order_id,
+            "reference": None,
+            "says_ended": False,
+        }
+        for it in (first, second)
+    ]
+    event = {"provider": "telnyx", "account": "default", "received_at": desk.time.isoformat(), "key": "k"}
+    message = {"event": event | {"body_sha256": "e-1", "hints": hints}}
+    observe = desk.carrier.observe
+
+    def dies(order: Order) -> Snapshot:
+        if order.order_id == "order-2":
+            raise CrashError
+        return observe(order)
+
+    desk.carrier.observe = dies  # type: ignore[method-assign]
+    for receives in range(5):
+        with pytest.raises(CrashError) if receives < MOST_FAILED_RUNS else nullcontext():
+            desk.syncer.handle(message, again=receives > 0)
+        desk.time += 3 * MINUTE
+    assert len(desk.carrier.named("observe")) == 1
+    assert [entry.order_id for entry in desk.told(ChangeKind.ORDER_STUCK)] == ["order-2"]
+    assert desk.store.orders["order-1"].failed_runs == 0
 
 
 def test_messages_that_wait_for_long_say_nothing_of_their_orders() -> None:

@@ -155,6 +155,8 @@ class Syncer:
                 return
             self.desk.log.append_keys(order_id=order_id, correlation_id=order.correlation_id)
             try:
+                if notification is not None and self._is_seen_to(order, notification):
+                    return
                 if again:
                     order, again = self.desk.count_failed(order, ACTOR), False
                 if stuck.rests(order, self.desk.clock.now()):
@@ -174,6 +176,15 @@ class Syncer:
             return
         raise ConflictError
 
+    def _is_seen_to(self, order: Order, notification: Notification) -> bool:
+        """Whether a notification came before, and led to what it asks for: a look, or with nothing to look at its receipt."""
+        known = self.desk.store.receipt(order.order_id, notification.receipt.event_id)
+        if known is None:
+            return False
+        return order.provider_order_id is None or (
+            order.look_began_at is not None and order.look_began_at >= known.received_at
+        )
+
     def _put_off(self, order: Order, turn: datetime) -> None:
         """Let a look be due at its turn. What can be told meanwhile is told."""
         now, rules = self.desk.clock.now(), self.desk.rules(order)
@@ -190,14 +201,11 @@ class Syncer:
     def _notified(self, order: Order, notification: Notification, turn: datetime | None) -> None:
         """Act on a notification: look now, or have it looked at later, or only record it.
 
-        One that is known, and was looked after, asks for nothing. Looks that notifications ask for come no closer than
+        Looks that notifications ask for come no closer than
         `hint_distance`: however many come, the last of them is followed by a look. Sent round until then, they would be a chain
         without an end.
         """
         store, receipt, now = self.desk.store, notification.receipt, self.desk.clock.now()
-        known = store.receipt(order.order_id, receipt.event_id)
-        if known is not None and _is_seen_to(order, known):
-            return
         if order.forgotten_at is not None:
             # Kept while somebody forgot: what was being erased does not come back.
             store.erase(order.order_id)
@@ -447,13 +455,6 @@ class Syncer:
             comments=folded.comments if before.forgotten_at is None else (),
             kept=kept,
         )
-
-
-def _is_seen_to(order: Order, known: Receipt) -> bool:
-    """Whether a notification that came before led to what it asked for: a look, or with nothing to look at its receipt."""
-    return order.provider_order_id is None or (
-        order.look_began_at is not None and order.look_began_at >= known.received_at
-    )
 
 
 def _is_seen_since(order: Order, notification: Notification) -> bool:

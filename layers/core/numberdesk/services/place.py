@@ -336,8 +336,14 @@ class _Attempt:
         try:
             return self._write_intent(order, begun, changes, through, is_approved=is_approved)
         except ConflictError:
-            # Mostly another order of the account, and not another sender of this one: its message is used up with this try.
-            self._wait(order, now + self.desk.timings.unclear_cadence[0], "something else was written at that moment")
+            there = self.desk.store.get(order.order_id) or order
+            if (there.state, there.attempt) != (order.state, order.attempt):
+                self.desk.log.info("another sender was faster")
+            else:
+                # It met another order of the account: its own message is used up with this try.
+                self._wait(
+                    there, now + self.desk.timings.unclear_cadence[0], "something else was written at that moment"
+                )
         except LimitError as error:
             self._hold_beyond(order, str(error), quote)
         except SameContentError as error:

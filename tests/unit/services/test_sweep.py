@@ -282,6 +282,18 @@ def test_a_run_that_dies_counts_for_the_order_that_it_died_of() -> None:
     assert desk.store.orders["order-1"].failed_runs == 0
 
 
+def test_a_message_that_comes_again_for_an_order_that_waits_changes_nothing() -> None:
+    desk = ADesk()
+    desk.carrier.fails["plan"] = [UnreadableError("503")]
+    desk.place()
+    desk.store.orders["order-1"] = before = desk.order.with_(sweep_at=None)
+    assert before.wake_at is not None
+    assert before.wake_at > desk.time
+    body = json.dumps(a_message().model_dump(mode="json", exclude_unset=True))
+    desk.placer.handle(body, message_id="m-1", correlation_id="c-1", time_left=lambda: 3 * MINUTE, again=True)
+    assert desk.order == before
+
+
 def test_messages_that_wait_for_long_say_nothing_of_their_orders() -> None:
     """Each wake is sent again and again, and none of them is handled for hours."""
     desk = ADesk()

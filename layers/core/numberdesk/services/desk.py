@@ -238,7 +238,8 @@ class Desk:
         """
         now = self.clock.now()
         after, changes = stuck.count(order, now)
-        until = now + self.timings.wake_patience
+        is_due = order.wake_at is not None and order.wake_at <= now
+        until = now + self.timings.wake_patience if is_due else order.sweep_at or now
         if changes:
             self.meter.count("OrdersStuck")
             self.log.error("order stuck", extra={"failed_runs": after.failed_runs})

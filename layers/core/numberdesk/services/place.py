@@ -121,19 +121,25 @@ class Placer:
                 return
         self.desk.log.append_keys(order_id=order.order_id, correlation_id=order.correlation_id)
         try:
-            if again and order.state is OrderState.RECEIVED:
-                order = self.desk.count_failed(order, ACTOR)
             order = self.desk.tell_own(order, ACTOR)
+            if again and self._is_due(order):
+                order = self.desk.count_failed(order, ACTOR)
         except ConflictError:
             # Whoever did has it in hand, or sent it on its way.
             self.desk.log.info("somebody else wrote the order")
             return
-        due_at, now = try_due_at(order), self.desk.clock.now()
-        if order.state is not OrderState.RECEIVED or due_at is None or due_at > now or stuck.rests(order, now):
+        if not self._is_due(order):
             # Known already, or waiting for its time: the record is followed, this message is done with.
             self.desk.log.info("nothing to place", extra={"state": order.state.value})
             return
         _Attempt(self.desk, self.limits, time_left).run(order)
+
+    def _is_due(self, order: Order) -> bool:
+        """Whether the order is to be tried now."""
+        due_at, now = try_due_at(order), self.desk.clock.now()
+        return (
+            order.state is OrderState.RECEIVED and due_at is not None and due_at <= now and not stuck.rests(order, now)
+        )
 
     def _receive(self, message: OrderMessage, correlation_id: str, submitted_by: str | None) -> Order:
         order = self.desk.store.get(message.order_id)

@@ -293,7 +293,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         ),
         _limit(
             "Runs for one order that end by a time-out, a crash or an error; then people are told, and it rests before each further one",
-            "{domain.stuck.MOST_FAILED_RUNS}; a rest of {domain.stuck.SHORTEST_REST}, doubled up to {domain.stuck.LONGEST_REST}",
+            "{domain.stuck.MOST_FAILED_RUNS}; a rest of {domain.stuck.SHORTEST_REST}, then ever longer up to {domain.stuck.LONGEST_REST}",
             f"{_SWEEP}::test_an_order_whose_runs_die_takes_little_and_a_person_is_asked",
             "tests/unit/domain/test_stuck.py::test_rests_double_and_never_end_for_good",
         ),

@@ -182,8 +182,8 @@ def test_a_wake_that_is_not_sent_ahead_is_the_sweeps_at_once(monkeypatch: pytest
 class Lambdas:
     """A queue that gives each message again, when the run that it led to died."""
 
-    def __init__(self, desk: ADesk, dies: Any) -> None:
-        self.desk, self.dies = desk, dies
+    def __init__(self, desk: ADesk) -> None:
+        self.desk = desk
         self.waiting: list[list[Any]] = []
         self.runs: list[datetime] = []
         self.dead = 0
@@ -203,7 +203,6 @@ class Lambdas:
                 self.dead += 1
                 continue
             again, body = it[1] > 1, it[2]
-            calls = len(self.desk.carrier.calls)
             try:
                 if it[3] is self.desk.order_queue:
                     self.desk.placer.handle(
@@ -215,7 +214,6 @@ class Lambdas:
                 self.runs.append(self.desk.time)
                 it[0] = self.desk.time + 3 * MINUTE
                 self.waiting.append(it)
-            assert len(self.desk.carrier.calls) >= calls
 
 
 @pytest.mark.parametrize("call", ["plan", "observe"])
@@ -223,7 +221,7 @@ def test_an_order_whose_runs_die_takes_little_and_a_person_is_asked(call: str) -
     desk = ADesk()
     crashes: Any = [CrashError() for _ in range(1000)]
     desk.carrier.fails[call] = crashes
-    lambdas = Lambdas(desk, call)
+    lambdas = Lambdas(desk)
     desk.order_queue.send(a_message().model_dump(mode="json", exclude_unset=True))
     for _ in range(24 * 60):
         lambdas.minute()

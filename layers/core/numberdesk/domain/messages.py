@@ -403,9 +403,9 @@ def account_blocked(provider: str, account: str, reason: str) -> str:
 def stuck(order: Order, runs: int) -> str:
     """Tell that runs for an order end without an outcome."""
     return (
-        f"{subject(order)}: nothing comes of working on it. {runs} runs one after the other ended by a time-out, a crash or an error. It "
-        "rests, and is tried again after a quarter of an hour, then ever less often; what its provider says is not read meanwhile. See the "
-        "logs of place_order and sync_order for its order id; cancel the order, or send what it asks for as a new one, corrected."
+        f"{subject(order)}: {runs} runs in a row ended by a time-out, a crash or an error, without an outcome. The order is tried again in a "
+        "quarter of an hour, and then less and less often; until then its provider is not asked. Look for its order id in the logs of "
+        "place_order and sync_order. If the order itself is the cause, cancel it and send a corrected one under a new id."
     )
 
 

@@ -409,7 +409,7 @@ class Order(Record):
     sweep_at: Instant | None = None
     """When the sweep sends another wake: one is on its way, or somebody has the order in hand. None where nobody does."""
     failed_runs: int = 0
-    """Runs since the last commit that began, and ended by a crash, a time-out or an error."""
+    """Runs in a row that ended by a crash, a time-out or an error, without an outcome."""
     stuck: Stuck | None = None
     """Set where there were so many of them that people were told."""
 

@@ -26,7 +26,7 @@ LONGEST_REST = timedelta(hours=6)
 
 
 def count(order: Order, now: datetime) -> tuple[Order, list[Change]]:
-    """Count a run without an outcome. From the third on the order rests: twice as long each time, at most six hours."""
+    """Count a run without an outcome. From the third on the order rests: for as long as it is stuck, within bounds."""
     order = order.with_(failed_runs=order.failed_runs + 1)
     if order.failed_runs < MOST_FAILED_RUNS:
         return order, []

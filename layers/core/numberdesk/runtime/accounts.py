@@ -137,8 +137,6 @@ class Accounts:
         now = self._clock.now()
         try:
             return self._store.take_slot(provider, account, now, interval, patience)
-        except SlotBusyError:
-            raise
         except Exception as error:
             # Nobody knows whose turn it is. The call has not left: of a purchase, that is not the same as unclear.
             if not aws_errors.is_passing(error):

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from numberdesk.services.ports import Meter, Providers, Queue, Receipt, Store
 
 _LONGEST_PAUSE = timedelta(seconds=0.2)
-_CALLS = {True: 2, False: 1}
-"""Calls for which a turn is given where calls are spaced: a purchase is a search and an order, a look is one call mostly."""
+_CALLS_OF_A_PURCHASE, _CALLS_OF_A_LOOK = 2, 1
+"""For which a turn is given where calls are spaced: a search and an order, and mostly one call."""
 _STEP = timedelta(seconds=1)
 """Between two turns where they are not."""
 LONGEST_DELAY = timedelta(minutes=15)
@@ -247,7 +247,7 @@ class Desk:
 
     def turn(self, order: Order, line: str, not_before: datetime) -> datetime:
         """Give an order that has to come back the next turn in a line of its account's (see `next_turn`)."""
-        calls = _CALLS[order.state is OrderState.RECEIVED]
+        calls = _CALLS_OF_A_PURCHASE if order.state is OrderState.RECEIVED else _CALLS_OF_A_LOOK
         step = registry.call_interval(order.provider, self.timings) * calls or _STEP
         return next_turn(self.store, order.provider, order.account, line, not_before, step)
 

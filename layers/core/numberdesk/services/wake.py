@@ -78,7 +78,7 @@ class Waker:
         swept = _Swept(oldest=now)
         # A wake is lost only after a while, and what came late is not to be sent again meanwhile.
         late = now - self.timings.wake_patience
-        room = {True: self._room(self.order_queue), False: self._room(self.sync_queue)}
+        room = {WakeKind.PLACE: self._room(self.order_queue), WakeKind.LOOK: self._room(self.sync_queue)}
         for kind in WakeKind:
             until = late if kind is WakeKind.ON_ITS_WAY else now + _AHEAD
             for due in self.store.due(kind, until, MOST_WAITING):
@@ -97,7 +97,7 @@ class Waker:
             raise swept.broken
         return swept.woken
 
-    def _wake(self, due: Due, kind: WakeKind, now: datetime, room: dict[bool, int], swept: _Swept) -> None:
+    def _wake(self, due: Due, kind: WakeKind, now: datetime, room: dict[WakeKind, int], swept: _Swept) -> None:
         try:
             order = self.store.get(due.order_id)
         except UnreadableRowError:
@@ -111,16 +111,16 @@ class Waker:
         swept.oldest = min(swept.oldest, order.wake_at)
         if order.sweep_at is not None and order.sweep_at > now:
             return
-        to_place = order.state is OrderState.RECEIVED
+        queue = WakeKind.PLACE if order.state is OrderState.RECEIVED else WakeKind.LOOK
         # Deadlines are few, and do not wait for room.
-        if kind is not WakeKind.DEADLINE and room[to_place] <= 0:
+        if kind is not WakeKind.DEADLINE and room[queue] <= 0:
             return
         # For longer where others before it were lost.
         patience = min(max(now - order.wake_at, self.timings.wake_patience), LONGEST_PATIENCE)
         sweep_at = max(order.wake_at, now) + patience
         if self.store.hand_out(order, sweep_at):
             send_wake(self.store, order.with_(sweep_at=sweep_at), self.order_queue, self.sync_queue, now)
-            room[to_place] -= 1
+            room[queue] -= 1
             swept.woken += 1
 
     def _room(self, queue: Queue) -> int:

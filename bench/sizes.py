@@ -108,7 +108,9 @@ class Count:
     """What went onto the bus."""
 
     def asked(self, operation: str, request: Mapping[str, Any]) -> None:
-        """Count one call."""
+        """Count one call. The table is described by the clock, and not for an order."""
+        if operation == "DescribeTable":
+            return
         self.calls[operation] += 1
         for kind, write in _writes(operation, request):
             if kind == "Put":

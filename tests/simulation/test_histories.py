@@ -50,7 +50,7 @@ LIMITS = [
 # In one process, so that each is played once.
 pytestmark = pytest.mark.xdist_group("histories")
 
-FIRST, LAST = (int(part) for part in os.environ.get("NUMBERDESK_SEEDS", "0:300").split(":"))
+FIRST, LAST = (int(part) for part in os.environ.get("NUMBERDESK_SEEDS", "0:200").split(":"))
 CHUNK = 50
 # A live look is many calls, and each of them has two points at which something may happen.
 LIVE_FAULTS = Faults(crash=0.005, interleave=0.02, unreadable=0.05, lost_answer=0.1, not_sent=0.06, refused=0.1)

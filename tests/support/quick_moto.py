@@ -16,9 +16,11 @@ from unittest import mock
 from urllib.parse import urlparse
 
 import boto3
+import botocore.hooks
 import botocore.parsers
 import botocore.useragent
 import botocore.validate
+import jsonpath_ng.ext
 import moto.cloudformation.models
 import moto.core.parse
 import moto.core.responses
@@ -90,6 +92,7 @@ _validator = botocore.validate.ParamValidator()
 _make_client = boto3.Session.client
 _make_api_call = vars(BaseClient)["_make_api_call"]
 _make_request = vars(BaseClient)["_make_request"]
+_alias_event_name = vars(botocore.hooks.EventAliaser)["_alias_event_name"]
 _get_value = ResponseSerializer.get_value
 _check_structure = vars(botocore.validate.ParamValidator)["_validate_structure"]
 _query = Table.query
@@ -98,6 +101,7 @@ _writes: ContextVar[list[dict[str, Any]]] = ContextVar("_writes")
 """Of the present transaction."""
 _make_expression = vars(UpdateExpressionParser)["make"].__func__
 _user_agent = botocore.useragent.UserAgentString.to_string
+_snake_case = cache(camelcase_to_underscores)
 
 
 @contextmanager
@@ -105,17 +109,20 @@ def quick_moto() -> Iterator[None]:
     """Patch moto and boto3. Of what is made of DynamoDB tables, each has a sort key, and all keys are text."""
     patches = (
         # A client takes longer to make than most tests take, and keeps nothing: whoever patches one has to undo it.
+        mock.patch.object(boto3, "client", lambda service, **_: _client(service)),
         mock.patch.object(boto3.Session, "client", lambda session, service, **_: _client(service)),
         mock.patch.object(BaseClient, "_make_api_call", call),
         mock.patch.object(BaseClient, "_make_request", _answer),
+        mock.patch.object(botocore.hooks.EventAliaser, "_alias_event_name", cache(_alias_event_name)),
         mock.patch.object(botocore.useragent.UserAgentString, "to_string", _user_agent_once),
         mock.patch.object(moto.cloudformation.models.Stack, "parse_template", staticmethod(json.loads)),
         mock.patch.object(moto.core.responses, "method_names_from_class", cache(method_names_from_class)),
-        mock.patch.object(moto.core.responses, "camelcase_to_underscores", cache(camelcase_to_underscores)),
+        mock.patch.object(moto.core.responses, "camelcase_to_underscores", _snake_case),
+        mock.patch.object(jsonpath_ng.ext, "parse", cache(vars(jsonpath_ng.ext)["parse"])),
         mock.patch.object(MotoRandom, "get_random_string", _random_string),
         mock.patch.object(ResponseSerializer, "get_value", _get_value_at_once),
         mock.patch.object(botocore.validate.ParamValidator, "_validate_structure", _check_value),
-        mock.patch.object(moto.sqs.models, "camelcase_to_underscores", cache(camelcase_to_underscores)),
+        mock.patch.object(moto.sqs.models, "camelcase_to_underscores", _snake_case),
         mock.patch.object(SQSBackend, "is_message_valid_based_on_retention_period", _is_retained),
         mock.patch.object(UpdateExpressionParser, "make", staticmethod(_expression)),
         mock.patch.object(Node, "__deepcopy__", _copy_of_node, create=True),
@@ -155,7 +162,7 @@ def call(client: BaseClient, operation: str, request: dict[str, Any]) -> Any:
     handler = DynamoHandler()
     _set_up(handler, client.meta.region_name, _target(operation))
     handler.body = vars(handler)["params"] = _copy(request)
-    name = camelcase_to_underscores(operation)
+    name = _snake_case(operation)
     try:
         result = getattr(handler, name)().result
     except HTTPException as error:

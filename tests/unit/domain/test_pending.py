@@ -143,7 +143,7 @@ def test_whatever_flaps_the_time_is_begun_anew_no_more_often_than_there_was_prog
     assert len(history.told) <= len(begun)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.sampled_from(sorted(FLAPPING)), min_size=150, max_size=200))
 def test_no_flapping_hides_an_order_for_ever(looks: list[str]) -> None:
     history = History()

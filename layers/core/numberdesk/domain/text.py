@@ -110,15 +110,14 @@ def listed(values: Iterable[str], most: int = 20) -> str:
 
 def fitting(data: Mapping[str, JsonValue], most: int) -> dict[str, JsonValue]:
     """Cut data to so many bytes as JSON, and say so by a key `shortened`. What is small enough stays as it is."""
-    kept: dict[str, JsonValue] = {_whole(name): _storable(value) for name, value in data.items()}
-    if json_size(kept) <= most:
-        return kept
+    kept = dict(data)
     for text, items in _STEPS:
-        shorter = {name[:text]: _shorter(value, text, items) for name, value in list(kept.items())[:50]}
-        kept = {**shorter, "shortened": True}
-        if json_size(kept) <= most:
-            return kept
-    return {"shortened": True}
+        if json_size(kept) > most:
+            shorter = {name[:text]: _shorter(value, text, items) for name, value in list(kept.items())[:50]}
+            kept = {**shorter, "shortened": True}
+    if json_size(kept) > most:
+        return {"shortened": True}
+    return {_whole(name): _storable(value) for name, value in kept.items()}
 
 
 def json_size(value: object) -> int:
@@ -153,7 +152,9 @@ def _whole(text: str) -> str:
 
 def _one_line(text: str) -> str:
     whole = _whole(text)
-    return " ".join("".join(it if it.isprintable() or it.isspace() else "" for it in whole).split())
+    if not whole.isprintable():
+        whole = "".join(it if it.isprintable() or it.isspace() else "" for it in whole)
+    return " ".join(whole.split())
 
 
 def _without_links(line: str) -> str:

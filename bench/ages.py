@@ -60,7 +60,7 @@ def page(played: dict[str, Played]) -> str:
             seconds = alarm["Threshold"] / (1000 if alarm["MetricName"] == "IteratorAge" else 1)
             what = {"OrderQueueAgeAlarm": "The oldest message on the order queue"}
             what |= {"SyncQueueAgeAlarm": "The oldest message on the sync queue"}
-            what |= {"PeopleQueueAgeAlarm": "The oldest message to people on their queue"}
+            what |= {"NotificationQueueAgeAlarm": "The oldest message to people on their queue"}
             what |= {"StreamAgeAlarm": "The oldest change of the table that the stream has not handed over"}
             awss.append(_line((f"`{alarm['MetricName']}`", what[name], f"> {_span(timedelta(seconds=seconds))}")))
     return _TEXT.format(ours="\n".join(ours), awss="\n".join(awss))

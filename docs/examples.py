@@ -43,8 +43,8 @@ from numberdesk.providers.base import (
 )
 from numberdesk.services.clerk import Clerk
 from numberdesk.services.desk import Desk
-from numberdesk.services.errands import Errands
-from numberdesk.services.inventory import Stocktaker
+from numberdesk.services.inventory import InventoryReconciler
+from numberdesk.services.operations import Operations
 from numberdesk.services.place import Placer
 from numberdesk.services.placing_gate import GateDesk
 from numberdesk.services.ports import UnreadableRowError
@@ -264,13 +264,13 @@ class Scene:
             zone=ZoneInfo("Europe/Berlin"),
         )
         self._placer = Placer(desk, self, SCOPE, Limits(numbers_per_order=20), metadata_name="")
-        self._syncer = Syncer(desk, Errands(desk, cast("Files", self)), timedelta(days=90))
+        self._syncer = Syncer(desk, Operations(desk, cast("Files", self)), timedelta(days=90))
         bus = EventBus(cast("EventBridgeClient", self), "numberdesk")
         self._publisher = Publisher(self.store, bus, self, self, self)
         self._clerk = Clerk(desk, cast("Uploads", self))
         self._gate = GateDesk(self.store, self, Timings())
         self._waker = Waker(self.store, self, self, self, self, Timings())
-        self._stocktaker = Stocktaker(desk)
+        self._inventory_reconciler = InventoryReconciler(desk)
 
     # What the history is told with
 
@@ -312,7 +312,7 @@ class Scene:
     def refuse_held(self, order_id: str, reason: str, after: timedelta) -> None:
         """Refuse an order that is held, as through the API."""
         self.time += after
-        self._clerk.refuse(order_id, reason, _OPERATOR)
+        self._clerk.reject(order_id, reason, _OPERATOR)
         self._publish()
 
     def give_back(self, order_id: str, number: str, after: timedelta) -> None:
@@ -320,10 +320,10 @@ class Scene:
         self.time += after
         self._clerk.release_number(order_id, number, _OPERATOR)
 
-    def forget(self, order_id: str, after: timedelta) -> None:
-        """Erase what is personal of an order, as through the API."""
+    def erase(self, order_id: str, after: timedelta) -> None:
+        """Erase the personal data of an order, as through the API."""
         self.time += after
-        self._clerk.forget(order_id, _OPERATOR)
+        self._clerk.erase(order_id, _OPERATOR)
         self._publish()
 
     def turn(self, *, is_open: bool, reason: str, after: timedelta) -> None:
@@ -332,10 +332,10 @@ class Scene:
         self._gate.turn(is_open=is_open, reason=reason, by=_OPERATOR)
         self._publish()
 
-    def take_inventory(self, after: timedelta) -> None:
+    def reconcile_inventory(self, after: timedelta) -> None:
         """Compare the accounts with the records."""
         self.time += after
-        self._stocktaker.run(lambda: timedelta(minutes=15))
+        self._inventory_reconciler.run(lambda: timedelta(minutes=15))
         self._publish()
 
     def restore(self, after: timedelta) -> None:
@@ -395,7 +395,7 @@ class Scene:
         return self
 
     def mark(self, key: str) -> None:
-        """The bucket (`services.ports.Files`): no table is restored here that forgot it."""
+        """The bucket (`services.ports.Files`): no table is restored here where it was erased."""
 
     def delete_all(self, prefix: str) -> int:  # noqa: ARG002 - as above
         """The bucket: nobody uploaded a file."""
@@ -434,9 +434,9 @@ def events() -> list[Event]:
     _money(scene)
     scene.message({"order_id": "lisbon-desk-1", **REFUSED})
     scene.order("toronto-12", AccountFaultError("Authentication failed (HTTP 401)", code="10009"))
-    scene.forget("chicago-vanity", 30 * DAY)
+    scene.erase("chicago-vanity", 30 * DAY)
     _waits(scene)
-    scene.take_inventory(HOUR)
+    scene.reconcile_inventory(HOUR)
     scene.restore(DAY)
     scene.come_upon("ORDER#hamburg-hotline", "ORDER", HOUR)
     return scene.events

@@ -68,15 +68,15 @@ WHEN: dict[ChangeKind, str] = {
     ChangeKind.DEADLINE_SET: "A sub order has a deadline that it did not have before. People hear of it with the requirements.",
     ChangeKind.DEADLINE_MOVED: "A deadline has another value; its reminders start anew. People are not told apart where a rejection of the same look tells it.",
     ChangeKind.DEADLINE_ERASED: "A deadline is gone: nothing is owed, or its part of the order is over; its reminders are gone with it.",
-    ChangeKind.DEADLINE_APPROACHING: "A rung of the reminder ladder is due and the deadline still stands. Once for each deadline, version and rung; seen late, only the most urgent rung.",
+    ChangeKind.DEADLINE_APPROACHING: "A reminder of the reminder ladder is due and the deadline still stands. Once for each deadline, version and reminder; seen late, only the most urgent reminder.",
     ChangeKind.DEADLINE_MISSED: "A deadline passed and was not met.",
     ChangeKind.VALUE_UNSTABLE: "The provider shows something now so and now otherwise: deadlines, states of requirements, the state of the order or of a part of it, or what became of it. Told once; of a deadline the earliest value is kept, of a state the one that asks for most, and further changes are not told until the same was read for hours.",
     ChangeKind.REQUIREMENT_SUBMITTED: "Values or a requirement group went to the provider, and it took them. The values are in no event.",
-    ChangeKind.ERRAND_REFUSED: "Something that was asked to be done at the provider was not: it refused, or could not be reached again and again. Not told to people where the order ended meanwhile.",
-    ChangeKind.ERRAND_WAITING: "Something that was asked to be done at the provider waits: for longer than the setting `operation_patience`, or because the account may not make this very call (`permitted`: false). It is tried again by itself. Told once for each reason, at most three.",
+    ChangeKind.OPERATION_REJECTED: "Something that was asked to be done at the provider was not: it refused, or could not be reached again and again. Not told to people where the order ended meanwhile.",
+    ChangeKind.OPERATION_WAITING: "Something that was asked to be done at the provider waits: for longer than the setting `operation_patience`, or because the account may not make this very call (`permitted`: false). It is tried again by itself. Told once for each reason, at most three.",
     ChangeKind.COMMENT_RECEIVED: "A reviewer left comments that are not the reason of a rejection. Each is told once; the publisher appends their text.",
     ChangeKind.ORDER_HELD: "A received order is held. Beyond a limit on spending, or where it may have been bought before a restore, it waits for a person, who is told; while placing is off it waits for that. Told once, when it begins; beyond a limit it begins anew where what was approved is no longer what would be bought.",
-    ChangeKind.ORDER_FORGOTTEN: "What is personal of an order was erased, as a person asked.",
+    ChangeKind.PERSONAL_DATA_ERASED: "What is personal of an order was erased, as a person asked.",
     ChangeKind.DUPLICATE_PURCHASE_FOUND: "An order has a second purchase at its provider, or one that is over has one all the same. It is cancelled where the provider can.",
     ChangeKind.NUMBER_RELEASED: "A number or keyword was given back to the provider, as a person asked.",
     ChangeKind.PLACING_STOPPED: "The switch was turned: nothing is placed. It is about no order and no account.",
@@ -96,7 +96,7 @@ DETAIL = {
     "provider_order_id": "The provider's id of the order, once it is known.",
     "state": "The order's state after the change, see [states](states.md).",
     "correlation_id": "The same in logs, ledger and events: the `correlation_id` attribute of the order message, else its queue message id.",
-    "people": "Whether people are told `message`, by their topic; several of one kind within seconds are one message there.",
+    "notify": "Whether people are told `message`, by their topic; several of one kind within seconds are one message there.",
     "data": "What a program needs, see each event.",
     "message": "One paragraph that a person can act on.",
 }
@@ -124,16 +124,16 @@ DATA = {
     "quote": "Beyond a limit, what the purchase takes: `numbers`, `costs` by currency (`upfront` and `monthly` amounts, and how many `numbers` they are of), and for how many numbers no upfront or monthly cost is known (`without_upfront`, `without_monthly`); else null. A release approves this.",
     "orphan": "Owned at the provider and in no order here: `count`, and the `first` twenty.",
     "orphan_order": "Orders at the provider that are no order's here: `count`, and the `first` twenty of its ids.",
-    "refused_because": "Why a person refused it, where one did.",
-    "spare": "The provider's id of the purchase too many.",
-    "spare_id": "Likewise.",
+    "rejected_because": "Why a person refused it, where one did.",
+    "duplicate": "The provider's id of the purchase too many.",
+    "duplicate_id": "Likewise.",
     "vanished": "In an order here and not owned at the provider any more: `count`, and the `first` twenty.",
     "vanished_order": "Open orders here that the provider does not list: `count`, and the `first` twenty.",
     "unread_owned": "Owned at the provider in a notation that cannot be read: `count`, and the `first` twenty. While there is any, nothing is called gone.",
     "unread_order": "Orders at the provider whose id cannot be read: `count`, and the `first` twenty.",
     "comments": "The ids of the comments quoted in `message`, at most twenty.",
-    "errand": "What was asked to be done: `supply`, `group`, `comment`, `extension`, `read`, `cancel`, `cancel_spare` or `release`.",
-    "errand_id": "Which of the order's errands.",
+    "operation": "What was asked to be done: `supply`, `group`, `comment`, `extension`, `read`, `cancel`, `cancel_duplicate` or `release`.",
+    "operation_id": "Which of the order's operations.",
     "extended": "Whether the new value is later.",
     "group_id": "The requirement group.",
     "outcome": "What the provider said: its code and title, or its id of what it made.",
@@ -164,7 +164,7 @@ DATA = {
     "answered": "Ids of requirements for which values on file are being submitted; people are asked for the others only.",
     "recorded": "What the record says.",
     "requirements": "At most twenty: `id`, `name`, `kind`, the provider's `word`, and how many `numbers`.",
-    "rung": "How long before the deadline, as in the order message.",
+    "reminder": "How long before the deadline, as in the order message.",
     "shortfall": "What was left out when the purchase was prepared, for people; else null.",
     "state": "`cancelled` or `failed`.",
     "shown": "What the provider shows.",
@@ -260,7 +260,7 @@ def data_fields(told: Sequence[Event]) -> list[tuple[str, str]]:
 
 
 def _people(told: Sequence[Event]) -> str:
-    match {event["detail"]["people"] for event in told}:
+    match {event["detail"]["notify"] for event in told}:
         case answers if answers == {True, False}:
             return "sometimes"
         case answers:

@@ -216,7 +216,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         _limit(
             "How late an order's own deadline is told, whatever state it is in",
             "{tests.unit.services.test_own_deadlines.SWEEP}",
-            "tests/unit/services/test_own_deadlines.py::test_whatever_path_an_order_takes_each_rung_is_told_once_and_on_time",
+            "tests/unit/services/test_own_deadlines.py::test_whatever_path_an_order_takes_each_reminder_is_told_once_and_on_time",
         ),
         _limit("Forged webhooks beside genuine ones", "none of the genuine ones is lost", "make flood"),
         _limit("How soon each trouble rings, and is over", "[ages.md](ages.md)", "make ages"),
@@ -243,13 +243,13 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
     "What waits": (
         _limit(
             "An operation that waits, until people are told; and how many of its reasons they are told",
-            "{Timings.operation_patience}, {domain.errands.MOST_TOLD}",
+            "{Timings.operation_patience}, {domain.operations.MOST_TOLD}",
             f"{_WAIT}::test_whatever_it_waits_for_it_is_told_after_the_patience",
             f"{_WAIT}::test_another_reason_is_told_and_no_more_than_a_few",
         ),
         _limit(
             "Tries of an operation whose own calls fail, after which it is given up and told",
-            "{domain.errands.MOST_TRIES}",
+            "{domain.operations.MOST_TRIES}",
             f"{_WAIT}::test_one_that_only_fails_is_given_up_and_told_by_that_alone",
         ),
         _limit(
@@ -269,9 +269,9 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             f"{_PENDING}::test_whatever_flaps_the_time_is_begun_anew_no_more_often_than_there_was_progress",
         ),
         _limit(
-            "When what was forgotten is erased again",
+            "When what was erased is erased again",
             "after {services.erasing.AGAIN}",
-            "tests/functional/test_forgetting.py::test_whatever_a_look_was_about_to_write_is_gone_after_a_while",
+            "tests/functional/test_erasing.py::test_whatever_a_look_was_about_to_write_is_gone_after_a_while",
         ),
     ),
     "Backlogs": (

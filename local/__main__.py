@@ -122,7 +122,7 @@ def how_to_talk(world: World) -> str:
         f"  order queue  {outputs['OrderQueueUrl']}",
         f"  sync queue   {outputs['SyncQueueUrl']}",
         f"  event bus    {outputs['EventBusName']}",
-        f"  people       {outputs['PeopleTopicArn']}",
+        f"  people       {outputs['NotificationTopicArn']}",
         *(f"  {name:<12} {world.simulators.root(name)}  (controls: POST /_sim/...)" for name in registry.NAMES),
         "",
         "For AWS tools and SDKs (made-up credentials; they work nowhere else):",

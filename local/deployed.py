@@ -30,9 +30,9 @@ FUNCTIONS = (
     "place_order",
     "sync_order",
     "wake_orders",
-    "take_inventory",
+    "reconcile_inventory",
     "publish_changes",
-    "notify_people",
+    "send_notifications",
 )
 REFUSED = ("AccessDenied", "AuthorizationError")
 """What AWS says where a permission is missing; the second is SNS's word."""
@@ -50,7 +50,7 @@ class DeployedStage:
         self.sqs = world.stack.client("sqs")
         self.records = Records(world.stack.client("dynamodb"), self.outputs["TableName"])
         self._logs, self._s3 = world.stack.client("logs"), world.stack.client("s3")
-        self._people, self._bus = world.stack.people_queue(), world.stack.events_queue()
+        self._people, self._bus = world.stack.notification_queue(), world.stack.events_queue()
         self._address = Address(live=LIVE)
         # As many at a time as the warm-up leaves functions to answer: each further one would first have to start.
         self._callers = ThreadPoolExecutor(2, "caller")
@@ -145,7 +145,7 @@ class DeployedStage:
         files = {"file": ("file", content)}
         return httpx.post(url, data=form["fields"], files=files, timeout=30, trust_env=False).status_code
 
-    def hear_people(self) -> list[str]:
+    def read_notifications(self) -> list[str]:
         mails = [(int(it["Attributes"]["SentTimestamp"]), it["Body"]) for it in self._take(self._people)]
         heard = [mail for at, mail in sorted(mails) if self._address.takes(datetime.fromtimestamp(at / 1000, UTC))]
         return [paragraph for mail in heard for paragraph in paragraphs(mail)]
@@ -167,8 +167,8 @@ class DeployedStage:
     def log_of(self, function: str) -> list[str]:
         return self.world.stack.logs(function)
 
-    def take_inventory(self) -> None:
-        self.world.stack.invoke("take_inventory")
+    def reconcile_inventory(self) -> None:
+        self.world.stack.invoke("reconcile_inventory")
 
     def copy_table(self) -> list[Item]:
         return self.records.copy()

@@ -273,11 +273,11 @@ class LocalStack:
         except secrets.exceptions.ResourceExistsException:
             secrets.put_secret_value(SecretId=name, SecretString=text)
 
-    def people_queue(self) -> str:
+    def notification_queue(self) -> str:
         """A queue that hears what people are told; each body is a message to the topic. Returns its URL."""
         url, arn = self._listener("people", {"Service": "sns.amazonaws.com"})
         self.client("sns").subscribe(
-            TopicArn=self.outputs["PeopleTopicArn"],
+            TopicArn=self.outputs["NotificationTopicArn"],
             Protocol="sqs",
             Endpoint=arn,
             Attributes={"RawMessageDelivery": "true"},

@@ -33,7 +33,7 @@ CREATED = 201
 REFUSED = "refused"
 """How an order ends whose message is not taken: there is no order then, only the refusal."""
 
-DEAD_LETTERS = ("Order", "Sync", "Stream", "Schedule", "People")
+DEAD_LETTERS = ("Order", "Sync", "Stream", "Schedule", "Notification")
 
 Say = Callable[[str], None]
 Steps = Generator[str, None, None]
@@ -395,7 +395,7 @@ class Play:
 
     def look(self) -> None:
         """Read what changed, and say which orders moved."""
-        self.people += self.stage.hear_people()
+        self.people += self.stage.read_notifications()
         self.events += self.stage.hear_bus()
         versions = self.stage.records.versions(order.order_id for order in self.orders)
         for order in self.orders:

@@ -30,15 +30,15 @@ def faults_of_order(order: PlayedOrder) -> list[str]:
         found.append(f"ended {order.state or 'nowhere'}, expected {order.ends}")
     if (bought := order.count_purchases()) != order.purchases:
         found.append(f"bought {bought} times, expected {order.purchases}")
-    if (reminders := order.count_reminders()) != order.reminders:
-        found.append(f"{reminders} reminders, expected {order.reminders}")
-    rungs = Counter(
-        (entry.data["deadline_id"], entry.data["deadline_version"], entry.data["rung"])
+    if (sent := order.count_reminders()) != order.reminders:
+        found.append(f"{sent} reminders, expected {order.reminders}")
+    reminders = Counter(
+        (entry.data["deadline_id"], entry.data["deadline_version"], entry.data["reminder"])
         for entry in order.entries("DeadlineApproaching")
     )
     found += [
-        f"rung {rung} of deadline {name}, version {version}, fired {n} times"
-        for (name, version, rung), n in rungs.items()
+        f"reminder {reminder} of deadline {name}, version {version}, fired {n} times"
+        for (name, version, reminder), n in reminders.items()
         if n > 1
     ]
     # What a restore of the table wiped was told before it. An order that begins anew has the same ids for what happens to it.
@@ -49,7 +49,7 @@ def faults_of_order(order: PlayedOrder) -> list[str]:
     found += [f"event {it} came on the bus and is not in the ledger" for it in came.keys() - promised.keys()]
     for entry in told:
         heard = bool(entry.message) and any(it.startswith(entry.message) for it in order.play.people)
-        if heard != entry.people:
+        if heard != entry.notify:
             found.append(f"{entry.kind.value}: people {'were' if heard else 'were not'} told")
     # The refusal of another message under the same id has that message's.
     ids = {entry.correlation_id for entry in order.ledger if entry.kind is not ChangeKind.ORDER_REFUSED}

@@ -87,14 +87,14 @@ class Stage(Protocol):
     def upload(self, form: Mapping[str, Any], content: bytes) -> int:
         """Post a file by a form that the API gave; the status of the answer."""
 
-    def hear_people(self) -> list[str]:
+    def read_notifications(self) -> list[str]:
         """What people were told since the last time: each paragraph of each message that arrived."""
 
     def hear_bus(self) -> list[dict[str, Any]]:
         """What came on the bus since the last time."""
 
-    def take_inventory(self) -> None:
-        """Let take_inventory run once, as its schedule does every minute."""
+    def reconcile_inventory(self) -> None:
+        """Let reconcile_inventory run once, as its schedule does every minute."""
 
     def copy_table(self) -> list[Item]:
         """Every item of the order table, as a backup holds them."""

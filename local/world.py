@@ -201,15 +201,15 @@ class World:
         wake = {"wake": {"order_id": "none", "wake_at": datetime.now(UTC).isoformat()}}
         record = {"messageId": "warm-up", "eventSource": "aws:sqs", "body": json.dumps(wake), "messageAttributes": {}}
         queued = {"Records": [record]}
-        told = json.loads((ROOT / "events" / "aws" / "notify_people.json").read_text())
+        told = json.loads((ROOT / "events" / "aws" / "send_notifications.json").read_text())
         calls: list[Callable[[], object]] = [
             # Two of those that the queues, or the callers of stories, keep busy two at a time.
             *[lambda: self.stack.invoke("place_order", queued)] * 2,
             *[lambda: self.stack.invoke("sync_order", queued)] * 2,
             lambda: self.stack.invoke("wake_orders"),
-            lambda: self.stack.invoke("take_inventory"),
+            lambda: self.stack.invoke("reconcile_inventory"),
             lambda: self.stack.invoke("publish_changes"),
-            lambda: self.stack.invoke("notify_people", told),  # nobody is subscribed yet
+            lambda: self.stack.invoke("send_notifications", told),  # nobody is subscribed yet
             lambda: httpx.post(self.telnyx_url, content=b"{}", timeout=180, trust_env=False),
             *[lambda: self.api.call("GET", "/providers")] * 2,
         ]

@@ -147,11 +147,11 @@ def _what_fits(free: int, reserved: int, orders: int, looks: int) -> str:
     raised = f"have the quota raised until {least} are free (new accounts begin low, AWS's default is 1000)"
     # A smaller reservation would be a limit below what the API lets through at one moment.
     kept = reserved if reserved and free - reserved >= KEPT_FREE else 0
-    spare = free - kept - OTHERS
-    if spare < 2 * LEAST:
+    duplicate = free - kept - OTHERS
+    if duplicate < 2 * LEAST:
         return f"Even the least that numberdesk needs does not fit: {raised}."
-    orders = min(orders, max(LEAST, spare // 3))
-    looks = min(looks, spare - orders)
+    orders = min(orders, max(LEAST, duplicate // 3))
+    looks = min(looks, duplicate - orders)
     return (
         f"Set ReceiverConcurrency={kept or 'none'} OrderConcurrency={orders} SyncConcurrency={looks} (parameter_overrides in "
         f"samconfig.toml), or {raised}."

@@ -18,7 +18,7 @@ from local.stories.telling import (
     story,
     supplied,
     supply,
-    until_people_hear,
+    until_notified,
 )
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -72,8 +72,8 @@ def expect_cancelled_as_asked(order: PlayedOrder) -> Steps:
     expect(asked == operator, f"{order.order_id} was cancelled as {asked} asked")
     expect(not entry.data["silent"] and not entry.data["deadline_missed"], f"cancelled how? {entry.data}")
     expect(operator.rpartition("/")[2] in entry.message, f"who asked is not in: {entry.message}")
-    [wish] = order.entries("ErrandAsked")
-    expect(wish.data["errand"] == "cancel" and wish.actor == operator, f"asked: {wish.actor} {wish.data}")
+    [wish] = order.entries("OperationAsked")
+    expect(wish.data["operation"] == "cancel" and wish.actor == operator, f"asked: {wish.actor} {wish.data}")
     expect_problem((yield from order.call("POST", "/cancel", {})), 409, "order-ended")
 
 
@@ -89,7 +89,7 @@ def a_profile(play: Play) -> Steps:
     person = play.order("13-answered-by-a-person", ends="completed")
     profile = play.order("13-answered-by-a-profile", ends="completed")
     person.send()
-    yield from until_people_hear(person, "RequirementRequested")
+    yield from until_notified(person, "RequirementRequested")
     yield from supply(person, GERMAN)
 
     content = a_pdf(play, "Personalausweis der Geschäftsführerin")
@@ -125,15 +125,15 @@ def an_extension(play: Play) -> Steps:
     play.ask("telnyx", "set_deadline", seconds=40, order=order.reference)
     play.ask("telnyx", "grant_extension", seconds=40, order=order.reference, after_seconds=2, times=9)
     order.send()
-    yield from until_people_hear(order, "DeadlineApproaching")
+    yield from until_notified(order, "DeadlineApproaching")
     [reminder] = order.told("DeadlineApproaching")
     expect("More time is being asked for" in reminder, f"that more time is asked for is not in: {reminder}")
     yield from order.until_recorded("ExtensionRequested")
-    yield from until_people_hear(order, "DeadlineMoved")
+    yield from until_notified(order, "DeadlineMoved")
     [moved] = order.entries("DeadlineMoved")
     said = {name: moved.data[name] for name in ("extended", "asked_for", "silent")}
     expect(all(said.values()), f"the new deadline was told as {said}")
-    yield from until_people_hear(order, "DeadlineApproaching", times=2)
+    yield from until_notified(order, "DeadlineApproaching", times=2)
     yield from supply(order, GERMAN)
     yield from order.until("completed")
 
@@ -157,7 +157,7 @@ def swiss_without_a_group(play: Play) -> Steps:
     expect(fields == [field], f"the API found fault with {fields}")
     order.send()
     yield from order.until(REFUSED)
-    yield from until_people_hear(order, "OrderRefused")
+    yield from until_notified(order, "OrderRefused")
     [letter] = play.take_dead_letters("Order", order.order_id)
     expect(json.loads(letter["Body"]) == order.message, f"in the dead-letter queue: {letter['Body']}")
     for text in (attribute(letter, "reason"), *order.told("OrderRefused")):
@@ -179,7 +179,7 @@ def _is_swiss(call: dict[str, Any]) -> bool:
 def a_document(play: Play) -> Steps:
     order = play.order("16-a-document", ends="completed")
     order.send()
-    yield from until_people_hear(order, "RequirementRequested")
+    yield from until_notified(order, "RequirementRequested")
     path = f"/orders/{order.order_id}"
     content = a_pdf(play, "Reisepass, ausgestellt in Flensburg")
     other = GERMAN | {"Identity Document": {"kind": "document_id", "document_id": "d0c2-another"}}
@@ -204,7 +204,7 @@ def a_document(play: Play) -> Steps:
         values = supplied(order, {"Identity Document": {"kind": "file", "file_id": file_id}})
         expect_problem((yield from order.call("POST", "/requirements", values)), status, problem)
     shown = expect_answer((yield from order.call("GET")), 200)
-    expect(not shown["errands"], f"something is being done: {shown['errands']}")
+    expect(not shown["operations"], f"something is being done: {shown['operations']}")
 
     file_id = yield from upload(play, path, "passport of the director.pdf", "application/pdf", content)
     yield from supply(order, other | {"Identity Document": {"kind": "file", "file_id": file_id}})
@@ -219,11 +219,11 @@ def a_document(play: Play) -> Steps:
 def cancelled_at_telnyx(play: Play) -> Steps:
     order = play.order("17-cancelled-at-telnyx", ends="cancelled")
     order.send()
-    yield from until_people_hear(order, "RequirementRequested")
+    yield from until_notified(order, "RequirementRequested")
     shown = expect_answer((yield from order.call("POST", "/cancel", {})), 202)
     expect(shown["state"] == "action_required", f"cancelled before Telnyx said so: {shown['state']}")
     yield from order.until("cancelled")
-    yield from until_people_hear(order, "OrderCancelled")
+    yield from until_notified(order, "OrderCancelled")
     yield from expect_cancelled_as_asked(order)
     [theirs] = [it for it in play.ask("telnyx", "orders") if it["order_id"] == order.theirs]
     expect(theirs["status"] == "cancelled", f"at Telnyx it is {theirs['status']}")
@@ -246,9 +246,9 @@ def cancelled_at_telesign(play: Play) -> Steps:
         yield from order.until("pending")
         expect_answer((yield from order.call("POST", "/cancel", {})), 202)
     yield from early.until("cancelled")
-    yield from until_people_hear(early, "OrderCancelled")
+    yield from until_notified(early, "OrderCancelled")
     yield from expect_cancelled_as_asked(early)
-    yield from until_people_hear(late, "ErrandRefused")
+    yield from until_notified(late, "OperationRejected")
     play.ask("telesign", "set_status", status="resolved", order=late.reference)
     yield from late.until("completed")
     states = {it["reference"]: it["status"] for it in play.ask("telesign", "orders")}
@@ -264,7 +264,7 @@ def callfire_cannot_cancel(play: Play) -> Steps:
     expect_problem((yield from order.call("POST", "/cancel", {})), 409, "cannot-cancel")
     play.ask("callfire", "set_status", status="FINISHED", order=order.theirs)
     yield from order.until("completed")
-    expect(not order.entries("ErrandAsked"), "something was asked of CallFire")
+    expect(not order.entries("OperationAsked"), "something was asked of CallFire")
 
 
 @story(
@@ -281,11 +281,11 @@ def own_list(play: Play) -> Steps:
     order.send()
     yield from order.until("action_required")
     expect(deadline_of(order) == deadline, f"the deadline is {deadline_of(order)}")
-    yield from until_people_hear(order, "DeadlineApproaching")
+    yield from until_notified(order, "DeadlineApproaching")
     expect_answer((yield from order.call("POST", "/requirements", _ticked("loa"))), 200)
     fields = expect_problem((yield from order.call("POST", "/requirements", _ticked("no-such-thing"))), 400, "invalid")
     expect(fields == ["values.0.requirement"], f"the API found fault with {fields}")
-    yield from until_people_hear(order, "DeadlineApproaching", times=2)
+    yield from until_notified(order, "DeadlineApproaching", times=2)
     first, second = (entry.message for entry in order.entries("DeadlineApproaching"))
     expect(letter in first and identity in first, f"not all that is to do is in: {first}")
     expect(letter not in second and identity in second, f"not just what is left to do is in: {second}")
@@ -312,7 +312,7 @@ def acknowledged(play: Play) -> Steps:
     order = play.order("21-acknowledged", ends="completed", reminders=2)
     play.ask("telnyx", "set_deadline", seconds=50, order=order.reference)
     order.send()
-    yield from until_people_hear(order, "DeadlineApproaching")
+    yield from until_notified(order, "DeadlineApproaching")
     until = play.now() + timedelta(hours=2)
     expect_problem(
         (yield from order.call("POST", "/acknowledgements", {"until": (until - timedelta(days=1)).isoformat()})),
@@ -320,7 +320,7 @@ def acknowledged(play: Play) -> Steps:
         "invalid",
     )
     expect_answer((yield from order.call("POST", "/acknowledgements", {"until": until.isoformat()})), 200)
-    yield from until_people_hear(order, "DeadlineApproaching", times=2)
+    yield from until_notified(order, "DeadlineApproaching", times=2)
     first, second = (entry.message for entry in order.entries("DeadlineApproaching"))
     who = play.stage.operator.rpartition("/")[2]
     expect(who not in first, f"somebody is on it before anybody was told: {first}")
@@ -336,7 +336,7 @@ def acknowledged(play: Play) -> Steps:
 def two_people(play: Play) -> Steps:
     order = play.order("22-two-people-at-once", ends="completed")
     order.send()
-    yield from until_people_hear(order, "RequirementRequested")
+    yield from until_notified(order, "RequirementRequested")
     names = ("Fördeblick Segelmacherei KG", "Fördeblick Segelmacherei OHG")
     calls = [
         Call("POST", f"/orders/{order.order_id}/requirements", supplied(order, {"Business Name": _text(name)}))
@@ -381,7 +381,7 @@ def check_first(play: Play) -> Steps:
     wrong.send()
     expect_answer((yield from right.submit()), 202)
     yield from wrong.until("failed")
-    yield from until_people_hear(wrong, "OrderFailed")
+    yield from until_notified(wrong, "OrderFailed")
     [entry] = wrong.entries("OrderFailed")
     for fault in ("answers.0.value", "answers.1.value", "answers.2.value", "answers.3.requirement", "BV, NV, VOF"):
         expect(fault in entry.message, f"{fault} is not in: {entry.message}")

@@ -3,7 +3,7 @@
 from typing import cast
 
 from local.play import Play, Steps, expect
-from local.stories.telling import story, until_people_hear
+from local.stories.telling import story, until_notified
 
 
 @story(
@@ -24,7 +24,7 @@ def stock_runs_out(play: Play) -> Steps:
         each.send()
 
     yield from nothing.until("failed")
-    yield from until_people_hear(nothing, "OrderFailed")
+    yield from until_notified(nothing, "OrderFailed")
     [told] = nothing.told("OrderFailed")
     expect("none of the numbers is available" in told, f"why it failed is not in: {told}")
 
@@ -37,7 +37,7 @@ def stock_runs_out(play: Play) -> Steps:
     first, second = (set(cast("list[str]", entry.data["chosen"])) for entry in order.entries("PlacingBegun"))
     expect(second == set(sale["numbers"]), f"chosen the second time: {second}")
     expect(first & second == {there}, f"chosen again although they were told to be gone: {first & second}")
-    yield from until_people_hear(order, "OrderPartiallyCompleted")
+    yield from until_notified(order, "OrderPartiallyCompleted")
     [told] = order.told("OrderPartiallyCompleted")
     expect(goes in told and never in told and there not in told, f"what is missing is not in: {told}")
     expect("2 mobile numbers in NZ" in told, f"the item without stock is not in: {told}")

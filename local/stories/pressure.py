@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from local.play import NEVER_BY_ITSELF, Play, Steps, expect
 from local.stories.safe import expect_held, shown
-from local.stories.telling import expect_answer, expect_reminders, story, until_people_hear
+from local.stories.telling import expect_answer, expect_reminders, story, until_notified
 from numberdesk.domain.request import parse_duration
 
 BACKLOG = 200
@@ -23,19 +23,19 @@ def dearer_than_approved(play: Play) -> Steps:
     # In a currency of its own, of which the limit is for this story alone.
     play.ask("telnyx", "add_inventory", numbers=[number | {"cost": ["10.00", "2.00", "EUR"]}])
     order.send()
-    yield from until_people_hear(order, "OrderHeld")
+    yield from until_notified(order, "OrderHeld")
     yield from expect_held(order, "limit", "12.00", "10 EUR is the limit")
 
     play.ask("telnyx", "add_inventory", numbers=[number | {"cost": ["9000.00", "2.00", "EUR"]}])
-    expect_answer((yield from order.call("POST", "/release")), 200)
-    yield from until_people_hear(order, "OrderHeld", times=2)
+    expect_answer((yield from order.call("POST", "/approve")), 200)
+    yield from until_notified(order, "OrderHeld", times=2)
     told = order.told("OrderHeld")[-1]
     expect("9002.00" in told and "12.00" in told, f"the price as it is and as it was approved are not in: {told}")
     yield from expect_held(order, "limit", "9002.00")
 
-    expect_answer((yield from order.call("POST", "/release")), 200)
+    expect_answer((yield from order.call("POST", "/approve")), 200)
     yield from order.until("completed")
-    approved = [entry.data["quote"]["costs"][0]["upfront"] for entry in order.entries("OrderReleased")]  # type: ignore[index,call-overload]
+    approved = [entry.data["quote"]["costs"][0]["upfront"] for entry in order.entries("OrderApproved")]  # type: ignore[index,call-overload]
     expect(approved == ["10.00", "9000.00"], f"approved were {approved}")
     expect(len(order.entries("PlacingBegun")) == 1, "it was begun more than once")
     costs = (yield from shown(order))["costs"]
@@ -67,14 +67,14 @@ def a_backlog(play: Play) -> Steps:
     for each in backlog:
         each.send()
     [deadline] = [it.value for it in order.record.order.deadlines] if order.record else []
-    for times, rung in enumerate(order.message["reminders"], 1):
-        yield from until_people_hear(order, "DeadlineApproaching", times)
-        expect_on_time(play, "a reminder", deadline - parse_duration(rung))
-    yield from until_people_hear(order, "DeadlineMissed")
+    for times, reminder in enumerate(order.message["reminders"], 1):
+        yield from until_notified(order, "DeadlineApproaching", times)
+        expect_on_time(play, "a reminder", deadline - parse_duration(reminder))
+    yield from until_notified(order, "DeadlineMissed")
     expect_on_time(play, "the missed deadline", deadline)
     expect([it for it in backlog if it.state in ("", "received")], "the backlog was over before the deadline")
     yield from order.until("cancelled")
-    expect_reminders(order, *((1, rung) for rung in order.message["reminders"]))
+    expect_reminders(order, *((1, reminder) for reminder in order.message["reminders"]))
 
     for each in backlog:
         yield from each.until("completed")

@@ -12,7 +12,7 @@ from local.stories.telling import (
     expect_problem,
     story,
     supply,
-    until_people_hear,
+    until_notified,
 )
 from numberdesk.domain.words import MOVES, OrderState
 from numberdesk.providers import registry
@@ -94,22 +94,22 @@ def a_limit(play: Play) -> Steps:
     for order in (released, refused):
         order.send()
     for order, asked in ((released, "120"), (refused, "130")):
-        yield from until_people_hear(order, "OrderHeld")
+        yield from until_notified(order, "OrderHeld")
         [told] = order.told("OrderHeld")
         expect(asked in told and "100 is the limit" in told, f"the limit is not in: {told}")
         yield from expect_held(order, "limit", "100 is the limit")
 
-    expect_answer((yield from released.call("POST", "/release")), 200)
+    expect_answer((yield from released.call("POST", "/approve")), 200)
     reason = "Thirty of them would have been plenty."
-    over = expect_answer((yield from refused.call("POST", "/refuse", {"reason": reason})), 200)
+    over = expect_answer((yield from refused.call("POST", "/reject", {"reason": reason})), 200)
     expect(over["state"] == "cancelled", f"{refused.order_id} is {over['state']}")
-    expect_problem((yield from refused.call("POST", "/release")), 409, "order-ended")
+    expect_problem((yield from refused.call("POST", "/approve")), 409, "order-ended")
     yield from refused.until("cancelled")
     [entry] = refused.entries("OrderCancelled")
     expect(reason in entry.message, f"the reason is not in: {entry.message}")
     yield from released.until("completed")
-    expect_problem((yield from released.call("POST", "/release")), 409, "order-ended")
-    [entry] = released.entries("OrderReleased")
+    expect_problem((yield from released.call("POST", "/approve")), 409, "order-ended")
+    [entry] = released.entries("OrderApproved")
     expect(entry.actor == play.stage.operator, f"released by {entry.actor}")
 
     costs = (yield from shown(released))["costs"]
@@ -167,7 +167,7 @@ def resolved_by_a_person(play: Play) -> Steps:
         order.send()
     for order in (lost, never):
         yield from order.until("unknown")
-        yield from until_people_hear(order, "OrderUnknown")
+        yield from until_notified(order, "OrderUnknown")
     second.send()
     [bought] = at_callfire(play, lost)
     play.ask("callfire", "set_status", status="FINISHED", order=bought)
@@ -175,7 +175,7 @@ def resolved_by_a_person(play: Play) -> Steps:
 
     expect_answer((yield from never.call("POST", "/resolve", {"not_placed": {"place_again": True}})), 200)
     yield from finish_at_callfire(never)
-    yield from until_people_hear(lost, "OrderUnknown", times=2)
+    yield from until_notified(lost, "OrderUnknown", times=2)
     told = lost.told("OrderUnknown")[-1]
     expect(all(number.removeprefix("+") in told for number in sold), f"the candidates {sold} are not in: {told}")
     expect("LANTERN" not in told, f"what another order holds is among the candidates: {told}")
@@ -203,8 +203,8 @@ def resolved_by_a_person(play: Play) -> Steps:
 def a_large_order(play: Play) -> Steps:
     order = play.order("27-two-thousand-five-hundred", ends="completed")
     order.send()
-    yield from until_people_hear(order, "OrderHeld")
-    expect_answer((yield from order.call("POST", "/release")), 200)
+    yield from until_notified(order, "OrderHeld")
+    expect_answer((yield from order.call("POST", "/approve")), 200)
     yield from order.until("completed")
     asked = order.message["items"][0]["quantity"]
     [sale] = [it for it in play.ask("telnyx", "sales") if it["reference"] == order.reference]
@@ -283,7 +283,7 @@ def a_restore(play: Play) -> Steps:
     yield from _confirm(play)
     expect(all(order.count_purchases() == 1 for order in later), "an order was bought again by a restored table")
 
-    yield from until_people_hear(callfire, "OrderHeld")
+    yield from until_notified(callfire, "OrderHeld")
     keyword = callfire.message["items"][0]["keywords"][0]
     [told] = callfire.told("OrderHeld")
     expect(keyword in told, f"what to look for is not in: {told}")
@@ -318,7 +318,7 @@ def _confirm(play: Play) -> Steps:
         expect_problem(answer, 409, "not-reconciled")
         while view["not_compared"]:
             # What could not be read is compared by the next run.
-            play.stage.take_inventory()
+            play.stage.reconcile_inventory()
             yield from play.pause(1, "the accounts to be compared")
             view = expect_answer((yield from play.call("GET", "/placing")), 200)
         expect(not view["placing"], "placing went on before anybody confirmed it")
@@ -353,21 +353,21 @@ def _buy(play: Play, which: str) -> Generator[str, None, list[PlayedOrder]]:
 
 @story(
     29,
-    "An order that is over is forgotten: its message, values, files, comments and notifications are gone and do not come back; "
+    "An order that is over is erased: its message, values, files, comments and notifications are gone and do not come back; "
     "its ledger still tells how it ended.",
 )
-def forgotten(play: Play) -> Steps:
-    order = play.order("29-forgotten", ends="completed")
+def erased(play: Play) -> Steps:
+    order = play.order("29-erased", ends="completed")
     path = f"/orders/{order.order_id}"
     order.send()
-    yield from until_people_hear(order, "RequirementRequested")
-    expect_problem((yield from order.call("POST", "/forget")), 409, "order-open")
+    yield from until_notified(order, "RequirementRequested")
+    expect_problem((yield from order.call("POST", "/erase")), 409, "order-open")
     remark = "The street is not in our books."
     # People are to be told what a reviewer says, with the comment itself.
-    play.private["a reviewer's comment on a forgotten order"] = remark
+    play.private["a reviewer's comment on a erased order"] = remark
     play.ask("telnyx", "comment", order=order.reference, body=remark)
     ours = "It is the third house behind the lighthouse."
-    play.personal["our comment on a forgotten order"] = ours
+    play.personal["our comment on a erased order"] = ours
     expect_answer((yield from order.call("POST", "/comments", {"text": ours})), 202)
     content = a_pdf(play, "Meldebescheinigung einer Fischverkäuferin")
     file_id = yield from upload(play, path, "registration of the fishwife.pdf", "application/pdf", content)
@@ -380,9 +380,9 @@ def forgotten(play: Play) -> Steps:
     expect({remark, ours} <= {it["body"] for it in comments}, f"{len(comments)} comments, and not those")
     expect([it for it in play.stage.files() if order.order_id in it], "the file is nowhere")
 
-    over = expect_answer((yield from order.call("POST", "/forget")), 200)
-    expect(over["forgotten_at"], "when it was forgotten is not known")
-    yield from order.until_recorded("OrderForgotten")
+    over = expect_answer((yield from order.call("POST", "/erase")), 200)
+    expect(over["erased_at"], "when it was erased is not known")
+    yield from order.until_recorded("PersonalDataErased")
     play.read_again(order)
     yield from play.until(lambda: order.record and not order.record.personal, "nothing personal to be left")
     expect(

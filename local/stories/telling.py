@@ -13,7 +13,7 @@ STORIES: list[Story] = []
 ZONE = ZoneInfo("UTC")
 """The template's TimeZone, as it is by default."""
 NOTICE = timedelta(seconds=5)
-"""How long before a rung something happens that must prevent it."""
+"""How long before a reminder something happens that must prevent it."""
 GERMAN: dict[str, Any] = {
     "End User Address": {
         "kind": "address",
@@ -44,16 +44,16 @@ def story(
 
 
 def expect_reminders(order: PlayedOrder, *expected: tuple[int, str]) -> None:
-    """Exactly these reminders, each (version of the deadline, rung) once: in the ledger, on the bus and to people."""
+    """Exactly these reminders, each (version of the deadline, reminder) once: in the ledger, on the bus and to people."""
     entries = order.entries("DeadlineApproaching")
-    fired = [(entry.data["deadline_version"], entry.data["rung"]) for entry in entries]
+    fired = [(entry.data["deadline_version"], entry.data["reminder"]) for entry in entries]
     expect(sorted(fired) == sorted(expected), f"{order.order_id}: reminders {fired}, not {list(expected)}")
     for entry in entries:
         copies = [message for message in order.play.people if message == entry.message]
-        expect(len(copies) == 1, f"{order.order_id}: {entry.data['rung']} reached people {len(copies)} times")
+        expect(len(copies) == 1, f"{order.order_id}: {entry.data['reminder']} reached people {len(copies)} times")
 
 
-def until_people_hear(order: PlayedOrder, kind: str, times: int = 1) -> Steps:
+def until_notified(order: PlayedOrder, kind: str, times: int = 1) -> Steps:
     """Wait until something is recorded and people were told of it."""
     return order.play.until(lambda: len(order.told(kind)) >= times, f"people to hear of {kind} of {order.order_id}")
 

@@ -17,7 +17,7 @@ from local.stories.telling import (
     supplied,
     supply,
     supply_everything,
-    until_people_hear,
+    until_notified,
 )
 from local.world import TELESIGN_RESALE
 from numberdesk.domain.messages import instant
@@ -58,12 +58,12 @@ def three_german_locals(play: Play) -> Steps:
         new_deadline_seconds=90,
     )
     order.send()
-    yield from until_people_hear(order, "RequirementRequested")
+    yield from until_notified(order, "RequirementRequested")
     yield from order.until_recorded("DeadlineSet")
     expect(order.state == "action_required", f"{order.state}, though values are owed")
-    yield from until_people_hear(order, "DeadlineApproaching")
+    yield from until_notified(order, "DeadlineApproaching")
     yield from supply(order, GERMAN)
-    yield from until_people_hear(order, "RequirementRejected")
+    yield from until_notified(order, "RequirementRejected")
     new_deadline = deadline_of(order)
     expect(new_deadline, "no new deadline is recorded after the rejection")
     again = {"Identity Document": GERMAN["Identity Document"]}
@@ -88,7 +88,7 @@ def three_german_locals(play: Play) -> Steps:
 
 @story(
     3,
-    "Telnyx, an order nobody looks after: every rung fires once, then auto-cancelled: DeadlineMissed, OrderCancelled.",
+    "Telnyx, an order nobody looks after: every reminder fires once, then auto-cancelled: DeadlineMissed, OrderCancelled.",
     has_deadlines=True,
 )
 def nobody_looks(play: Play) -> Steps:
@@ -96,8 +96,8 @@ def nobody_looks(play: Play) -> Steps:
     play.ask("telnyx", "set_deadline", seconds=46, order=order.reference)
     order.send()
     yield from order.until("cancelled")
-    yield from until_people_hear(order, "DeadlineMissed")
-    yield from until_people_hear(order, "OrderCancelled")
+    yield from until_notified(order, "DeadlineMissed")
+    yield from until_notified(order, "OrderCancelled")
     expect_reminders(order, (1, "PT30S"), (1, "PT20S"), (1, "PT10S"))
     for kind in ("DeadlineMissed", "OrderCancelled"):
         expect(len(order.entries(kind)) == 1, f"{kind} recorded {len(order.entries(kind))} times")
@@ -118,7 +118,7 @@ def two_countries_two_types(play: Play) -> Steps:
     expect(kinds == [("CA", "local"), ("US", "local"), ("US", "toll_free")], f"sub orders: {kinds}")
     [entry] = order.entries("OrderPartiallyCompleted")
     expect(entry.data["delivered"] == 3 and entry.data["asked"] == 4, f"delivered: {entry.data}")
-    yield from until_people_hear(order, "OrderPartiallyCompleted")
+    yield from until_notified(order, "OrderPartiallyCompleted")
     expect("1 local number in CA" in entry.message, f"what is missing is not in: {entry.message}")
 
 
@@ -136,7 +136,7 @@ def four_belgian_mobiles(play: Play) -> Steps:
     expect(len(delivered) == 3, f"delivered: {delivered}")
     expect(all(number.startswith("+324") for number in delivered), f"delivered: {delivered}")
     expect(order.record and not order.record.receipts, "TeleSign sends nothing, and yet there is a receipt")
-    yield from until_people_hear(order, "OrderPartiallyCompleted")
+    yield from until_notified(order, "OrderPartiallyCompleted")
 
 
 @story(
@@ -156,7 +156,7 @@ def seattle(play: Play) -> Steps:
     [entry] = order.entries("OrderPartiallyCompleted")
     expect(entry.data["missing"] == "keyword RODEO", f"missing: {entry.data['missing']}")
     expect(entry.data["delivered"] == 5, f"delivered: {entry.data}")
-    yield from until_people_hear(order, "OrderPartiallyCompleted")
+    yield from until_notified(order, "OrderPartiallyCompleted")
 
 
 @story(7, "The same message twice, and again after the order is done: one purchase.")
@@ -225,7 +225,7 @@ def lost_answers(play: Play) -> Steps:
         expect(entry.data["found"] is True, f"{order.order_id} was placed, not found: {entry.data}")
     for order in (telnyx, telesign, callfire):
         yield from order.until("completed")
-    yield from until_people_hear(no_list, "OrderUnknown")
+    yield from until_notified(no_list, "OrderUnknown")
 
     for order in orders:
         bought = [sale for sale in play.ask(order.provider, "sales") if sale["order_id"] == _their_id(order)]
@@ -305,26 +305,26 @@ def no_webhook(play: Play) -> Steps:
 
 @story(
     11,
-    "A deadline is erased at the provider with no notification just before a rung: nothing fires. Another is extended: "
+    "A deadline is erased at the provider with no notification just before a reminder: nothing fires. Another is extended: "
     "the new ladder is armed.",
     has_deadlines=True,
 )
 def erased_and_extended(play: Play) -> Steps:
     erased = play.order("11-deadline-erased", ends="completed")
     extended = play.order("11-deadline-extended", ends="completed", reminders=2)
-    rung = timedelta(seconds=20)
+    reminder = timedelta(seconds=20)
     # By the simulator's clock: this run may stand still for seconds on a busy machine.
-    play.ask("telnyx", "erase_deadlines_before", seconds=(rung + NOTICE).total_seconds(), order=erased.reference)
+    play.ask("telnyx", "erase_deadlines_before", seconds=(reminder + NOTICE).total_seconds(), order=erased.reference)
     for order in (erased, extended):
         play.ask("telnyx", "set_deadline", seconds=40, order=order.reference)
         order.send()
-    yield from until_people_hear(extended, "DeadlineApproaching")
+    yield from until_notified(extended, "DeadlineApproaching")
     play.ask("telnyx", "extend_deadline", seconds=20, order=extended.reference)
-    yield from until_people_hear(extended, "DeadlineMoved")
+    yield from until_notified(extended, "DeadlineMoved")
     yield from erased.until_recorded("DeadlineErased")
     expect(not erased.entries("DeadlineApproaching"), "a reminder of a deadline that was erased")
     supply_everything(erased)
-    yield from until_people_hear(extended, "DeadlineApproaching", times=2)
+    yield from until_notified(extended, "DeadlineApproaching", times=2)
     supply_everything(extended)
     for order in (erased, extended):
         yield from order.until("completed")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from numberdesk.domain import errands, gate, lists
+from numberdesk.domain import gate, lists, operations
 from numberdesk.domain.costs import Limits, Spent
 from numberdesk.domain.gate import Gate
 from numberdesk.domain.ledger import MOST_ENTRIES, Entry
@@ -67,7 +67,7 @@ SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
 DAY = "2026-11-22"
 MONTH = "2026-11"
-UNKNOWN = Change(kind=ChangeKind.ORDER_UNKNOWN, data={"why": "lost"}, message="It was lost.", people=True)
+UNKNOWN = Change(kind=ChangeKind.ORDER_UNKNOWN, data={"why": "lost"}, message="It was lost.", notify=True)
 BLOCKED, UNBLOCKED = ChangeKind.PROVIDER_ACCOUNT_BLOCKED, ChangeKind.ACCOUNT_UNBLOCKED
 
 
@@ -340,10 +340,10 @@ class StoreContract:
             changed(order, store=store, provider_order_id="T-1")
         assert store.order_of("telnyx", "default", "T-1") is None
 
-    def test_spares_are_claimed_as_well(self, store: Store) -> None:
+    def test_duplicates_are_claimed_as_well(self, store: Store) -> None:
         order = changed(create(store), store=store, provider_order_id="T-1")
-        order = changed(order, store=store, spares=("T-2",))
-        order = changed(order, store=store, spares=("T-2", "T-3"))
+        order = changed(order, store=store, duplicates=("T-2",))
+        order = changed(order, store=store, duplicates=("T-2", "T-3"))
         assert [store.order_of("telnyx", "default", f"T-{index}") for index in range(5)] == [
             None,
             "order-1",
@@ -353,19 +353,19 @@ class StoreContract:
         ]
         other = create(store, "order-2")
         with pytest.raises(ClaimedError) as claimed:
-            changed(other, store=store, spares=("T-3",))
+            changed(other, store=store, duplicates=("T-3",))
         assert claimed.value.order_id == "order-1"
         with pytest.raises(ClaimedError):
             changed(other, store=store, provider_order_id="T-2")
         assert store.get("order-2") == other
 
-    def test_purchase_may_become_a_spare_of_its_order(self, store: Store) -> None:
+    def test_purchase_may_become_a_duplicate_of_its_order(self, store: Store) -> None:
         order = changed(create(store), store=store, provider_order_id="T-1")
-        order = changed(order, store=store, provider_order_id="T-2", spares=("T-1",))
+        order = changed(order, store=store, provider_order_id="T-2", duplicates=("T-1",))
         assert store.orders_of("telnyx", "default", ["T-1", "T-2"]) == {"T-1": "order-1", "T-2": "order-1"}
 
     def test_owners_are_read_together(self, store: Store) -> None:
-        changed(create(store), store=store, provider_order_id="T-1", spares=("T-120",))
+        changed(create(store), store=store, provider_order_id="T-1", duplicates=("T-120",))
         changed(create(store, "order-2"), store=store, provider_order_id="T-50")
         changed(create(store, "order-3", account="second"), store=store, provider_order_id="T-51")
         asked = [f"T-{index}" for index in range(130)]
@@ -468,7 +468,7 @@ class StoreContract:
         failed = Inventory(failing_since=START)
         store.put_inventory("telnyx", "default", failed, None)
         assert store.inventory("telnyx", "default") == failed
-        assert store.take_inventory("telnyx", "default", START, START + HOUR) == failed
+        assert store.reconcile_inventory("telnyx", "default", START, START + HOUR) == failed
 
     def test_first_of_a_day_is_held_to_its_limits(self, store: Store) -> None:
         order = create(store)
@@ -663,9 +663,9 @@ class StoreContract:
     def test_account_is_compared_by_one(self, store: Store) -> None:
         key = ("telnyx", "default")
         assert store.inventory(*key) == Inventory()
-        assert store.take_inventory(*key, START, START + HOUR) == Inventory()
-        assert store.take_inventory(*key, START, START + HOUR) is None
-        assert store.take_inventory("telnyx", "second", START, START + HOUR) == Inventory()
+        assert store.reconcile_inventory(*key, START, START + HOUR) == Inventory()
+        assert store.reconcile_inventory(*key, START, START + HOUR) is None
+        assert store.reconcile_inventory("telnyx", "second", START, START + HOUR) == Inventory()
         assert store.inventory(*key) == Inventory()
         done = Inventory(finished_at=START, table_id="t-1", differences=("foreign/+4930111", "missing/P\u00cfE"))
         entry = account_entry(ChangeKind.INVENTORY_DIFFERS)
@@ -673,9 +673,9 @@ class StoreContract:
         assert store.inventory(*key) == done
         assert published(store) == [ChangeKind.INVENTORY_DIFFERS]
         # Done, or never finished: the next one begins.
-        assert store.take_inventory(*key, START + SECOND, START + HOUR) == done
-        assert store.take_inventory(*key, START + HOUR - SECOND, START + 2 * HOUR) is None
-        assert store.take_inventory(*key, START + HOUR, START + 2 * HOUR) == done
+        assert store.reconcile_inventory(*key, START + SECOND, START + HOUR) == done
+        assert store.reconcile_inventory(*key, START + HOUR - SECOND, START + 2 * HOUR) is None
+        assert store.reconcile_inventory(*key, START + HOUR, START + 2 * HOUR) == done
         store.put_inventory(*key, Inventory(finished_at=START + HOUR, table_id="t-2"), None)
         assert store.inventory(*key) == Inventory(finished_at=START + HOUR, table_id="t-2")
 
@@ -824,9 +824,9 @@ class StoreContract:
         assert pages[0][1] == KeptComment("c-b", "s", "order-1 says b", by_provider=False, at=START)
         assert paged(lambda after: store.kept_comments("order-3", after=after, limit=2)) == [()]
 
-    # What lies with errands
+    # What lies with operations
 
-    def test_what_lies_with_an_errand_is_stored_apart_and_read_back(self, store: Store) -> None:
+    def test_what_lies_with_an_operation_is_stored_apart_and_read_back(self, store: Store) -> None:
         order = create(store)
         street = Address(
             first_name="Erika",
@@ -1056,7 +1056,7 @@ class StoreContract:
             metadata_key="1",
             deadlines=(deadline(START, missed=True),),
             provider_order_id="T-1",
-            spares=("T-2",),
+            duplicates=("T-2",),
             reserved=Reservation(day=DAY, numbers=1),
             content_lock="00ff",
         )
@@ -1065,7 +1065,7 @@ class StoreContract:
             after,
             entries(after, *[UNKNOWN] * MOST_ENTRIES),
             receipts=[Receipt("e-1", "number_order.complete", START)],
-            kept={f"{index}": Kept(text="x") for index in range(errands.MOST_OPEN)},
+            kept={f"{index}": Kept(text="x") for index in range(operations.MOST_OPEN)},
             limits=Limits(numbers_per_day=1),
             gate=store.gate(),
         )

@@ -302,7 +302,7 @@ def test_writes_that_were_held_back_are_written_again(store: Table, monkeypatch:
 
 
 def test_claims_that_were_held_back_are_asked_for_again(store: Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    changed(create(store), store=store, provider_order_id="T-1", spares=("T-2", "T-3"))
+    changed(create(store), store=store, provider_order_id="T-1", duplicates=("T-2", "T-3"))
     get: Any = store._client.batch_get_item
 
     def hold_back(**request: Any) -> Any:

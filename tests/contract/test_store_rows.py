@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from numberdesk.domain import bounds, errands
+from numberdesk.domain import bounds, operations
 from numberdesk.domain.order import Order
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.values import MOST_BYTES_OF_ANSWERS, Kept, TextValue
@@ -142,7 +142,7 @@ def test_what_people_supply_fits_into_one_transaction(store: Table, written: Wri
     fill, before = Filler(), create(store)
     values = {f"r-{index}": TextValue(kind="text", text=fill.text(MOST_BYTES_OF_ANSWERS // 50)) for index in range(50)}
     both = {**values, **{f"p-{name}": value for name, value in values.items()}}
-    kept = {f"{index}": Kept(values=both, text=fill.text(4_000)) for index in range(errands.MOST_OPEN)}
+    kept = {f"{index}": Kept(values=both, text=fill.text(4_000)) for index in range(operations.MOST_OPEN)}
     committed(store, before, before, kept=kept)
     assert store.kept("order-1", "0") == kept["0"]
     assert max(written.items.values()) < MOST_OF_AN_ITEM
@@ -172,7 +172,7 @@ def test_3000_comments_take_few_calls(store: Table, monkeypatch: pytest.MonkeyPa
 def test_an_order_of_few_has_no_pages_but_its_numbers(store: Table) -> None:
     before = create(store)
     small = grown(before, sub_orders=2, requirements=6, deadlines=1, comments=5, gone=0, numbers=100, text=20).with_(
-        errands=(), words_told=(), spares=(), costs=()
+        operations=(), words_told=(), duplicates=(), costs=()
     )
     order = committed(store, before, small)
     assert order.field_pages == {}

@@ -209,7 +209,7 @@ class TestTable(StoreContract):
         store.put_profile(profile())
         items = self.items(store, "ORDER#order-1").items()
         holding = [sk for sk, item in items if "Mustermann" in repr({name: readable(it) for name, it in item.items()})]
-        assert holding == ["PERSONAL#ERRAND#1"]
+        assert holding == ["PERSONAL#OPERATION#1"]
         assert [sk for sk in self.items(store, "PROFILES#telnyx") if not sk.startswith("PERSONAL#")] == []
 
     def test_page_and_row_of_different_commits_are_never_put_together(

@@ -565,7 +565,7 @@ class TestComments:
         assert shown.deadline == _START + timedelta(days=15)
 
 
-class TestPapers:
+class TestSubmissions:
     def test_document_goes_up_as_json(self, sdk: Sdk) -> None:
         made = sdk.check(
             sdk.client.documents.upload_json(

@@ -94,8 +94,8 @@ def test_retired_account_is_not_compared_and_has_no_age(world: World) -> None:
     world.send(body("order-1"))
     world.settle()
     world.pass_time(60, steps=6)
-    assert world.take_inventory() == 1
+    assert world.reconcile_inventory() == 1
     assert world.api("POST", "/accounts/telnyx/default/retire")[0] == 200
     world.clock.advance(3 * DAY)
-    assert world.take_inventory() == 0
+    assert world.reconcile_inventory() == 0
     assert world.api("POST", "/accounts/telnyx/unheard-of/retire")[0] == 404

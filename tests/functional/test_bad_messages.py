@@ -53,7 +53,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "an item of no kind": (body("bad", {"quantity": 2}), "items.0", "exactly one of"),
     "not a number": (body("bad", {"criteria": {"latitude": float("nan")}, "quantity": 1}, provider="callfire"),
                      "items.0.criteria.latitude", ""),
-    "a rung that is no duration": (body(reminders=["tomorrow"]), "reminders", "ISO 8601"),
+    "a reminder that is no duration": (body(reminders=["tomorrow"]), "reminders", "ISO 8601"),
     "metadata that cannot be kept": (body(metadata={NAME: 1.5}), "metadata", ""),
     "metadata beyond all numbers": (body(metadata={NAME: 10**40}), "metadata", ""),
     "half a character": (HALF, "items.0.criteria.city", ""),
@@ -115,7 +115,7 @@ def test_it_is_put_aside_with_the_reason(shared: World, name: str) -> None:
     where = [pk for pk in (f"MESSAGE#{message_id}", "ORDER#bad", "ORDER#order-1") if shared.items(pk, "LEDGER#refused")]
     assert len(where) == 1
     [entry] = [e for e in shared.ledger(where[0]) if e.position == f"refused.{message_id}"]
-    assert (entry.kind, entry.people) == (ChangeKind.ORDER_REFUSED, True)
+    assert (entry.kind, entry.notify) == (ChangeKind.ORDER_REFUSED, True)
     assert field in {fault["field"] for fault in cast("list[dict[str, str]]", entry.data["faults"])}
     if order_id:
         assert attributes["order_id"] == entry.order_id == order_id

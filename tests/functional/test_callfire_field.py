@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from numberdesk.domain.words import AssetState, ErrandState, OrderState
+from numberdesk.domain.words import AssetState, OperationState, OrderState
 
 if TYPE_CHECKING:
     from tests.support.aws import World
@@ -20,7 +20,7 @@ KEYWORD = {"keywords": ["Chocolate"]}
 
 
 def people(world: World) -> list[str]:
-    return [detail["message"] for _, detail in world.events() if detail["people"]]
+    return [detail["message"] for _, detail in world.events() if detail["notify"]]
 
 
 def test_order_that_waits_for_payment_is_named_to_the_person_who_must_say_what_became_of_it(world: World) -> None:
@@ -87,8 +87,8 @@ def test_keyword_that_goes_on_renewing_is_not_taken_for_given_back(world: World)
     world.pass_time(12 * HOURS, steps=12, sweep=True)
     [asset] = world.order().assets
     assert (asset.state, asset.released_at) == (AssetState.ACTIVE, None)
-    [errand] = world.order().errands
-    assert errand.state is ErrandState.REFUSED
+    [operation] = world.order().operations
+    assert operation.state is OperationState.REJECTED
     [told] = people(world)
     assert "goes on renewing" in told
     # What is renewed all the same, though it once looked as given back, is told by the next comparison.
@@ -97,5 +97,5 @@ def test_keyword_that_goes_on_renewing_is_not_taken_for_given_back(world: World)
     world.pass_time(60, steps=4, sweep=True)
     world.callfire.renew_again("CHOCOLATE")
     world.clock.advance(timedelta(days=2).total_seconds())
-    world.take_inventory()
+    world.reconcile_inventory()
     assert world.table.inventory("callfire", "default").differences == ("orphan/CHOCOLATE",)

@@ -87,8 +87,8 @@ def test_vetted_order_is_followed_to_its_deadline_and_every_reminder_is_on_time(
     kinds = [entry.kind.value for entry in world.ledger()]
     told = [entry.at for entry in world.ledger() if entry.kind.value == "DeadlineApproaching"]
     [deadline] = [entry.at for entry in world.ledger() if entry.kind.value == "DeadlineMissed"]
-    rungs = [START + (45 - before) * MINUTE for before in (30, 10, 2)]
-    assert all(rung <= at <= rung + MINUTE for rung, at in zip(rungs, told, strict=True)), kinds
+    reminders = [START + (45 - before) * MINUTE for before in (30, 10, 2)]
+    assert all(reminder <= at <= reminder + MINUTE for reminder, at in zip(reminders, told, strict=True)), kinds
     assert START + 45 * MINUTE <= deadline <= START + 46 * MINUTE
 
 

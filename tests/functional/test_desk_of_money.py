@@ -43,7 +43,7 @@ def limited() -> Iterator[World]:
 # Held orders
 
 
-def test_an_order_beyond_a_limit_goes_on_when_a_person_releases_it(limited: World) -> None:
+def test_an_order_beyond_a_limit_goes_on_when_a_person_approves_it(limited: World) -> None:
     world = limited
     world.send(body())
     world.settle()
@@ -51,38 +51,38 @@ def test_an_order_beyond_a_limit_goes_on_when_a_person_releases_it(limited: Worl
     assert (order["state"], order["hold"]["kind"], world.bought()) == ("received", "limit", 0)
     assert order["waiting_for"] == order["hold"]["why"]
     assert order["waiting_since"] is not None
-    status, released = world.api("POST", "/orders/order-1/release")
-    assert (status, released["hold"], released["waiting_for"]) == (200, None, "it was released")
-    assert [(it["kind"], it["by"]) for it in released["releases"]] == [("limit", ALICE)]
+    status, released = world.api("POST", "/orders/order-1/approve")
+    assert (status, released["hold"], released["waiting_for"]) == (200, None, "it was approved")
+    assert [(it["kind"], it["by"]) for it in released["approvals"]] == [("limit", ALICE)]
     world.pass_time(3)
     order = world.api("GET", "/orders/order-1")[1]
     assert (order["state"], order["reserved"]["numbers"], world.bought()) == ("completed", 2, 1)
     assert [(it["currency"], it["numbers"]) for it in order["costs"]] == [("USD", 2)]
     assert (order["asset_count"], order["assets_by_state"]) == (2, {"active": 2})
     assert "apart" not in order["assets"][0]
-    assert kind(world.api("POST", "/orders/order-1/release")) == (409, "order-ended")
-    assert ChangeKind.ORDER_RELEASED in world.kinds()
+    assert kind(world.api("POST", "/orders/order-1/approve")) == (409, "order-ended")
+    assert ChangeKind.ORDER_APPROVED in world.kinds()
 
 
-def test_an_order_beyond_a_limit_is_over_when_a_person_refuses_it(limited: World) -> None:
+def test_an_order_beyond_a_limit_is_over_when_a_person_rejects_it(limited: World) -> None:
     world = limited
     world.send(body())
     world.settle()
-    assert world.api("POST", "/orders/order-1/refuse", {"reason": ""})[0] == 400
-    status, order = world.api("POST", "/orders/order-1/refuse", {"reason": "two are too many"})
+    assert world.api("POST", "/orders/order-1/reject", {"reason": ""})[0] == 400
+    status, order = world.api("POST", "/orders/order-1/reject", {"reason": "two are too many"})
     assert (status, order["state"], order["hold"], world.bought()) == (200, "cancelled", None, 0)
     [cancelled] = [it for it in world.ledger() if it.kind is ChangeKind.ORDER_CANCELLED]
-    assert cancelled.data["refused_because"] == "two are too many"
+    assert cancelled.data["rejected_because"] == "two are too many"
     assert "two are too many" not in world.output.getvalue()
-    again = world.api("POST", "/orders/order-1/refuse", {"reason": "two are too many"})
+    again = world.api("POST", "/orders/order-1/reject", {"reason": "two are too many"})
     assert kind(again) == (409, "order-ended")
 
 
-def test_what_is_not_held_is_neither_released_nor_refused(world: World) -> None:
+def test_what_is_not_held_is_neither_approved_nor_rejected(world: World) -> None:
     world.telnyx.configure(vetting_seconds=1)
     world.send(body("order-1", GERMAN))
     world.pass_time(3)
-    for path, sent in (("release", None), ("refuse", {"reason": "no"})):
+    for path, sent in (("approve", None), ("reject", {"reason": "no"})):
         assert kind(world.api("POST", f"/orders/order-1/{path}", sent)) == (409, "not-held")
         assert kind(world.api("POST", f"/orders/nobodys/{path}", sent)) == (404, "not-found")
 
@@ -182,9 +182,9 @@ def test_a_number_is_given_back_once_it_was_confirmed(world: World) -> None:
     assert world.api("POST", path)[0] == 400
     # Digits alone are no number of the order's: it is named as the order has it.
     assert kind(world.api("POST", path, {"confirm": given[1:]})) == (404, "not-found")
-    assert world.order().errands == ()
+    assert world.order().operations == ()
     status, order = world.api("POST", path, {"confirm": given})
-    assert (status, [(it["kind"], it["number"]) for it in order["errands"]]) == (202, [("release", given)])
+    assert (status, [(it["kind"], it["number"]) for it in order["operations"]]) == (202, [("release", given)])
     world.pass_time(60, steps=2, sweep=True)
     numbers = world.api("GET", "/orders/order-1/numbers")[1]["items"]
     assert [(it["value"], it["released_at"] is not None) for it in numbers] == [(given, True), (kept, False)]
@@ -210,20 +210,20 @@ def test_what_is_personal_is_erased_once_the_order_is_over(world: World) -> None
     world.pass_time(60, steps=2, sweep=True)
     assert len(world.api("GET", "/orders/order-1/comments")[1]["items"]) == 1
     assert "Erika" in repr(world.items("ORDER#order-1"))
-    assert kind(world.api("POST", "/orders/order-1/forget")) == (409, "order-open")
+    assert kind(world.api("POST", "/orders/order-1/erase")) == (409, "order-open")
     world.api("POST", "/orders/order-1/cancel")
     world.pass_time(60, steps=2, sweep=True)
     before = world.api("GET", "/orders/order-1/ledger")[1]["items"]
-    status, order = world.api("POST", "/orders/order-1/forget")
+    status, order = world.api("POST", "/orders/order-1/erase")
     assert (status, order["state"]) == (200, "cancelled")
-    assert order["forgotten_at"] is not None
+    assert order["erased_at"] is not None
     assert world.api("GET", "/orders/order-1/comments")[1]["items"] == []
     after = world.api("GET", "/orders/order-1/ledger")[1]["items"]
-    assert [it["kind"] for it in after] == [*(it["kind"] for it in before), "OrderForgotten"]
+    assert [it["kind"] for it in after] == [*(it["kind"] for it in before), "PersonalDataErased"]
     assert "Erika" not in repr(world.items("ORDER#order-1"))
     # Again does no harm, and is told once.
-    assert world.api("POST", "/orders/order-1/forget") == (200, order)
-    assert world.api("POST", "/orders/nobodys/forget")[0] == 404
+    assert world.api("POST", "/orders/order-1/erase") == (200, order)
+    assert world.api("POST", "/orders/nobodys/erase")[0] == 404
 
 
 # The gate
@@ -257,8 +257,8 @@ def test_an_order_that_waits_for_something_else_says_first_that_nothing_is_place
     world.api("PUT", "/placing", {"open": False})
     closed = "placing is switched off by alice"
     assert world.api("GET", "/orders/order-1")[1]["waiting_for"] == f"{closed}; {why}"
-    released = world.api("POST", "/orders/order-1/release")[1]
-    assert released["waiting_for"] == f"{closed}; it was released"
+    released = world.api("POST", "/orders/order-1/approve")[1]
+    assert released["waiting_for"] == f"{closed}; it was approved"
     # What is over waits for nothing.
     world.send(body("order-2"))
     world.settle()

@@ -243,7 +243,7 @@ def test_a_late_answer_is_no_answer_to_the_next_attempt(
         # A purchase all the same, and one that people hear of: the second attempt may buy another.
         assert order.provider_order_id == "late"
         [placed] = [entry for entry in world.ledger() if entry.kind is ChangeKind.ORDER_PLACED]
-        assert placed.people
+        assert placed.notify
 
 
 # A comment is said once
@@ -278,12 +278,12 @@ def test_a_comment_is_left_to_its_sender_until_that_must_be_done(world: World, m
     once(monkeypatch, Telnyx, "comment", die)
     say(world)
     world.deliver("sync_order")
-    [errand] = world.order().errands
+    [operation] = world.order().operations
     timings = Timings()
     longest = timings.send_window + timings.connect_timeout + timings.read_timeout + timings.write_margin
-    assert errand.not_before is not None
-    assert errand.sent_at is not None
-    assert errand.not_before >= errand.sent_at + longest
+    assert operation.not_before is not None
+    assert operation.sent_at is not None
+    assert operation.not_before >= operation.sent_at + longest
     world.pass_time(longest.total_seconds() - 2, steps=4, sweep=True)
     assert said(world) == 0
     world.pass_time(600, steps=10, sweep=True)
@@ -311,8 +311,8 @@ def test_an_order_that_moved_on_since_the_index_showed_it_is_not_woken(
 def test_an_account_is_not_compared_in_what_time_is_left_at_the_end(world: World) -> None:
     world.send(body())
     world.settle()
-    assert world.function("take_inventory")({}, remaining_ms=60_000) == {"compared": 0}
-    assert world.function("take_inventory")({}, remaining_ms=900_000) == {"compared": 1}
+    assert world.function("reconcile_inventory")({}, remaining_ms=60_000) == {"compared": 0}
+    assert world.function("reconcile_inventory")({}, remaining_ms=900_000) == {"compared": 1}
 
 
 # Once

@@ -35,7 +35,7 @@ def send(world: World, provider: str, order_id: str = "order-1") -> None:
 def told(world: World) -> list[dict[str, Any]]:
     """Say what comparisons told since the last call, by kind."""
     found = [detail for kind, detail in world.events() if kind == "InventoryDiffers"]
-    assert all(detail["people"] and detail["message"] for detail in found)
+    assert all(detail["notify"] and detail["message"] for detail in found)
     return [{name: data["first"] for name, data in detail["data"].items()} for detail in found]
 
 
@@ -62,19 +62,19 @@ def test_number_that_nobody_ordered_and_one_that_is_gone_are_told_once(world: Wo
     simulator: Any = world.simulators[provider]
     mine = simulator.buy_by_hand()
     gone = world.order().assets[0].value
-    assert world.take_inventory() == 1
+    assert world.reconcile_inventory() == 1
     assert told(world) == [], "what is young may be on its way into the records"
     simulator.take_away(gone)
     world.pass_time(DAY + HOURS)
-    assert world.take_inventory() == 1
+    assert world.reconcile_inventory() == 1
     # At Telnyx what is bought by hand is an order, too.
     on_order = {"orphan_order": [it["order_id"] for it in simulator.orders()[1:]]} if provider == "telnyx" else {}
     assert told(world) == [{"orphan": [mine], "vanished": [gone], **on_order}]
     assert "Give back what nobody needs" in world.ledger(f"ACCOUNT#{provider}#default")[-1].message
     # Not again the next day, nor within a day.
-    assert world.take_inventory() == 0
+    assert world.reconcile_inventory() == 0
     world.pass_time(DAY)
-    assert world.take_inventory() == 1
+    assert world.reconcile_inventory() == 1
     assert told(world) == []
     # Nothing was changed at the provider, and the order's record is left to its looks.
     assert simulator.owns(mine)
@@ -91,7 +91,7 @@ def test_difference_that_was_gone_is_told_anew(world: World) -> None:
         else:
             world.callfire.take_away("MINT")
         world.pass_time(DAY + HOURS)
-        world.take_inventory()
+        world.reconcile_inventory()
         seen.append(told(world))
     assert seen == [[{"orphan": ["MINT"]}], [], [{"orphan": ["MINT"]}]]
 
@@ -104,27 +104,27 @@ def test_orders_of_others_are_told_and_their_references_are_not(world: World, pr
     theirs = [buy(world, provider, elsewhere) for _ in range(2)]
     # At CallFire a lease begins with a day, so that one of today is young until tomorrow.
     world.pass_time(DAY)
-    world.take_inventory()
+    world.reconcile_inventory()
     [data] = told(world)
     assert data.pop("orphan"), "their numbers are in no order here"
     # A reference of somebody else's may be on many orders, and may say anything.
     assert data == {"orphan_order": sorted(theirs)}
     assert elsewhere not in json.dumps([detail for _, detail in world.events()])
-    assert len(world.order().spares) == 0
+    assert len(world.order().duplicates) == 0
 
 
 @pytest.mark.parametrize("provider", ["telnyx", "telesign"])
-def test_second_purchase_with_our_reference_is_a_spare(world: World, provider: str) -> None:
+def test_second_purchase_with_our_reference_is_a_duplicate(world: World, provider: str) -> None:
     send(world, provider)
     world.pass_time(30, steps=2)
-    spare = buy(world, provider, world.order().reference)
+    duplicate = buy(world, provider, world.order().reference)
     world.pass_time(2 * HOURS)
-    world.take_inventory()
-    assert world.order().spares == (spare,)
-    assert world.table.order_of(provider, "default", spare) == "order-1"
+    world.reconcile_inventory()
+    assert world.order().duplicates == (duplicate,)
+    assert world.table.order_of(provider, "default", duplicate) == "order-1"
     assert ChangeKind.DUPLICATE_PURCHASE_FOUND in world.kinds()
     # It is over by then: nothing is left to be cancelled, and people are told.
-    assert ChangeKind.ERRAND_REFUSED in world.kinds()
+    assert ChangeKind.OPERATION_REJECTED in world.kinds()
     assert world.order().state is OrderState.COMPLETED
     assert all("orphan_order" not in data for data in told(world))
 
@@ -133,11 +133,11 @@ def test_order_that_is_not_listed_any_more_is_told(world: World) -> None:
     world.send(body("order-1", GERMAN))
     world.settle()
     assert world.order().state is OrderState.ACTION_REQUIRED
-    world.take_inventory()
+    world.reconcile_inventory()
     assert told(world) == []
     del world.telnyx.life.orders[world.order().provider_order_id or ""]
     world.pass_time(DAY)
-    world.take_inventory()
+    world.reconcile_inventory()
     assert told(world) == [{"vanished_order": ["order-1"]}]
     assert world.order().state is OrderState.ACTION_REQUIRED, "absence proves nothing"
 
@@ -148,12 +148,12 @@ def test_what_an_unclear_purchase_may_have_brought_is_nobodys_loss(world: World)
     send(world, "callfire")
     world.pass_time(2 * HOURS, steps=2)
     assert world.order().state is OrderState.UNKNOWN
-    world.take_inventory()
+    world.reconcile_inventory()
     assert told(world) == []
     [bought] = world.callfire.orders()
     world.api("POST", "/orders/order-1/resolve", {"not_placed": {"place_again": False}})
     world.pass_time(DAY)
-    world.take_inventory()
+    world.reconcile_inventory()
     numbers = sorted(f"+{number}" for number in bought["numbers"])
     assert [sorted(it["orphan"]) for it in told(world)] == [numbers], "nobody owns up to it"
 
@@ -165,12 +165,12 @@ def test_provider_that_is_down_does_not_keep_the_others_from_being_compared(worl
     hands = {provider: simulator.buy_by_hand() for provider, simulator in world.simulators.items()}  # type: ignore[attr-defined]
     world.telesign.fault("*", "status", times=None, status=503)
     world.pass_time(DAY)
-    assert world.take_inventory() == 2
+    assert world.reconcile_inventory() == 2
     assert [it["orphan"] for it in told(world)] == [[hands["callfire"]], [hands["telnyx"]]]
     assert world.table.inventory("telesign", "default").finished_at is None
     world.telesign.clear_faults()
     world.clock.advance(60)
-    assert world.take_inventory() == 1
+    assert world.reconcile_inventory() == 1
     assert [it["orphan"] for it in told(world)] == [[hands["telesign"]]]
     assert world.callfire.too_fast() == 0
 
@@ -179,7 +179,7 @@ def test_provider_that_is_down_does_not_keep_the_others_from_being_compared(worl
 def test_what_a_number_can_do_and_costs_is_kept_with_it(world: World, provider: str) -> None:
     send(world, provider)
     world.pass_time(30, steps=2)
-    world.take_inventory()
+    world.reconcile_inventory()
     order = world.order()
     assert {asset.state.value for asset in order.assets} == {"active"}
     assert all(asset.features for asset in order.assets)
@@ -189,7 +189,7 @@ def test_what_a_number_can_do_and_costs_is_kept_with_it(world: World, provider: 
     assert float(cost.upfront) + float(cost.monthly) > 0
     version = order.version
     world.clock.advance(DAY)
-    world.take_inventory()
+    world.reconcile_inventory()
     assert world.order().version == version, "nothing is written where nothing is new"
 
 
@@ -197,7 +197,7 @@ def test_two_runs_at_once_compare_an_account_once(world: World) -> None:
     send(world, "telnyx")
     world.pass_time(10)
     now = world.clock.now()
-    assert world.table.take_inventory("telnyx", "default", now, now.replace(hour=now.hour + 1)) is not None
-    assert world.take_inventory() == 0
+    assert world.table.reconcile_inventory("telnyx", "default", now, now.replace(hour=now.hour + 1)) is not None
+    assert world.reconcile_inventory() == 0
     world.clock.advance(2 * HOURS)
-    assert world.take_inventory() == 1, "that run has died"
+    assert world.reconcile_inventory() == 1, "that run has died"

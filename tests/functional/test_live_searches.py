@@ -20,7 +20,7 @@ NAMED = ["+13125550123", "+13125550199"]
 
 
 def told(world: World, kind: str) -> list[str]:
-    return [detail["message"] for each, detail in world.events() if each == kind and detail["people"]]
+    return [detail["message"] for each, detail in world.events() if each == kind and detail["notify"]]
 
 
 def metric(world: World, name: str) -> float:

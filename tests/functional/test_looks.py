@@ -353,7 +353,7 @@ def test_unknown_word_of_the_provider_is_told_once_and_crashes_nothing(world: Wo
     world.settle()
     world.telesign.set_status("pondering", "*")
     world.pass_time(120, steps=3, sweep=True)
-    assert [kind for kind, detail in world.events() if detail["people"]] == ["UnknownProviderWord"]
+    assert [kind for kind, detail in world.events() if detail["notify"]] == ["UnknownProviderWord"]
     assert world.order().provider_word == "pondering"
     world.telesign.set_status("resolved", "*")
     world.pass_time(600, sweep=True)

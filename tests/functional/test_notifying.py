@@ -42,7 +42,7 @@ def event(number: int, kind: str = "OrderHeld", **detail: Any) -> str:
         "order_id": f"order-{number}",
         "provider": "telnyx",
         "account": "default",
-        "people": True,
+        "notify": True,
         "data": {},
         "message": f"Order order-{number}: {kind} is told.",
     }
@@ -52,7 +52,7 @@ def event(number: int, kind: str = "OrderHeld", **detail: Any) -> str:
 def tell(world: World, *events: str) -> None:
     """Let the rule hand on events, and people be told."""
     for text in events:
-        world.send(text, queue="PeopleQueue")
+        world.send(text, queue="NotificationQueue")
     world.notify()
 
 
@@ -69,7 +69,7 @@ def most_a_second(mails: list[Mail]) -> int:
 
 def client(world: World) -> Any:
     """Give the function's own client of SNS."""
-    return world.function("notify_people").module.notifier.topic._client
+    return world.function("send_notifications").module.notifier.topic._client
 
 
 def refuse(
@@ -150,7 +150,7 @@ def test_an_event_that_comes_twice_is_told_once(world: World) -> None:
     [mail] = told(world)
     assert mail.subject == "Order held: 2 orders"
     assert mail.text.count("Order order-1: ") == 1
-    assert world.peek_raw("PeopleQueue") == []
+    assert world.peek_raw("NotificationQueue") == []
 
 
 def test_whatever_happens_at_once_no_subscription_is_suspended(world: World) -> None:
@@ -167,7 +167,7 @@ def test_whatever_happens_at_once_no_subscription_is_suspended(world: World) -> 
 def test_the_topic_suspends_whoever_gets_more_than_ten_a_second(world: World) -> None:
     """The double does as SNS does: one event a mail, as it was, and people hear nothing after the tenth."""
     for number in range(60):
-        client(world).publish(TopicArn=world.stack.outputs["PeopleTopicArn"], Message=str(number))
+        client(world).publish(TopicArn=world.stack.outputs["NotificationTopicArn"], Message=str(number))
     assert [mail.text for mail in told(world)] == [str(number) for number in range(10)]
     world.clock.advance(3600)
     tell(world, event(1))
@@ -181,24 +181,24 @@ def test_the_topic_suspends_whoever_gets_more_than_ten_a_second(world: World) ->
 
 def flood(world: World, batches: int) -> None:
     for number in range(batches):
-        tell(world, event(number, "ErrandRefused", order_id="noisy"))
+        tell(world, event(number, "OperationRejected", order_id="noisy"))
         world.clock.advance(20)
 
 
 def test_an_order_that_floods_is_summed_up_when_the_hour_is_over(world: World) -> None:
     flood(world, 40)
     assert len(told(world)) == Bounds().per_order
-    assert world.peek_raw("PeopleQueue") == []
-    world.function("notify_people")({})
+    assert world.peek_raw("NotificationQueue") == []
+    world.function("send_notifications")({})
     assert told(world) == []
     world.clock.advance(3600)
     for _ in range(3):
-        world.function("notify_people")({})
+        world.function("send_notifications")({})
         world.clock.advance(300)
     [mail] = told(world)
     assert mail.subject == "Summed up: 30 messages"
-    assert "Errand refused: 30 messages, 1 order: noisy" in mail.text
-    assert not [item for item in world.everything() if item["pk"] == "PEOPLE#HELD"]
+    assert "Operation rejected: 30 messages, 1 order: noisy" in mail.text
+    assert not [item for item in world.everything() if item["pk"] == "NOTIFIED#HELD"]
 
 
 def test_another_order_is_told_beside_a_flood_and_so_is_a_reminder_of_the_same(world: World) -> None:
@@ -212,7 +212,7 @@ def test_what_is_too_much_of_reminders_is_told_within_five_minutes(world: World)
     for number in range(25):
         tell(world, event(number, "DeadlineApproaching", order_id="noisy", data={"deadline": "2026"}))
     assert len(told(world)) == Bounds().deadlines_per_order
-    world.function("notify_people")({})
+    world.function("send_notifications")({})
     [mail] = told(world)
     assert mail.subject == "Summed up: 5 messages, 5 of deadlines"
 
@@ -221,8 +221,8 @@ def test_two_ticks_at_once_are_one_sum(world: World, monkeypatch: pytest.MonkeyP
     flood(world, 12)
     world.clock.advance(3600)
     told(world)
-    function = world.function("notify_people")
-    once(monkeypatch, Table, "drop_held_back", lambda *_: world.cold("notify_people")({}))
+    function = world.function("send_notifications")
+    once(monkeypatch, Table, "drop_held_back", lambda *_: world.cold("send_notifications")({}))
     function({})
     assert len(told(world)) == 1
 
@@ -234,9 +234,9 @@ def test_a_sum_that_sns_does_not_take_is_told_by_the_next(world: World, monkeypa
     with monkeypatch.context() as patched:
         refuse(world, patched, FAILURES[0], lambda _: True)
         with pytest.raises(ClientError):
-            world.function("notify_people")({})
+            world.function("send_notifications")({})
     world.clock.advance(300)
-    world.function("notify_people")({})
+    world.function("send_notifications")({})
     assert [mail.subject for mail in told(world)] == ["Summed up: 2 messages"]
 
 
@@ -251,7 +251,7 @@ def test_a_table_that_does_not_answer_keeps_nothing_from_people(
         calls += 1
         raise error
 
-    monkeypatch.setitem(vars(world.function("notify_people").module.notifier.store._client), "update_item", fail)
+    monkeypatch.setitem(vars(world.function("send_notifications").module.notifier.store._client), "update_item", fail)
     flood(world, 15)
     assert len(told(world)) == 15
     calls = 0
@@ -292,11 +292,14 @@ def test_what_sns_does_not_take_now_comes_again_and_nothing_else(
         refuse(world, patched, error, lambda message: message["Subject"].startswith("Order held"))
         tell(world, event(1), event(2), event(3, "OrderFailed"), event(4, "DeadlineMissed"))
         assert [mail.subject for mail in told(world)] == ["Deadline missed: order-4", "Order failed: order-3"]
-    assert [json.loads(text)["detail"]["order_id"] for text in world.peek_raw("PeopleQueue")] == ["order-1", "order-2"]
+    assert [json.loads(text)["detail"]["order_id"] for text in world.peek_raw("NotificationQueue")] == [
+        "order-1",
+        "order-2",
+    ]
     world.clock.advance(721)
     world.notify()
     assert [mail.subject for mail in told(world)] == ["Order held: 2 orders"]
-    assert world.peek_raw("PeopleQueue") == []
+    assert world.peek_raw("NotificationQueue") == []
 
 
 def test_what_sns_never_takes_ends_among_the_dead_letters_with_the_reason(
@@ -314,8 +317,8 @@ def test_what_sns_never_takes_ends_among_the_dead_letters_with_the_reason(
         world.clock.advance(721)
         world.notify()
     assert told(world) == []
-    assert world.peek_raw("PeopleQueue") == []
-    [(letter, attributes)] = world.dead_letters("PeopleDeadLetterQueue")
+    assert world.peek_raw("NotificationQueue") == []
+    [(letter, attributes)] = world.dead_letters("NotificationDeadLetterQueue")
     assert json.loads(letter) == json.loads(event(7))
     assert attributes["reason"].startswith("failed 5 times, at last with UndeliverableError at sns.py:")
 
@@ -329,15 +332,15 @@ def test_what_is_no_event_ends_among_the_dead_letters_and_is_in_nobodys_way(worl
     for _ in range(4):
         world.clock.advance(721)
         world.notify()
-    [(letter, attributes)] = world.dead_letters("PeopleDeadLetterQueue")
+    [(letter, attributes)] = world.dead_letters("NotificationDeadLetterQueue")
     assert letter == (text or " ")
     assert attributes["reason"].startswith("failed 5 times, at last with ")
 
 
 def test_messages_for_which_no_time_is_left_come_again(world: World) -> None:
     for number, kind in enumerate(["OrderHeld", "OrderFailed"]):
-        world.send(event(number, kind), queue="PeopleQueue")
-    assert world.deliver("notify_people", remaining_ms=19_000) == 2
+        world.send(event(number, kind), queue="NotificationQueue")
+    assert world.deliver("send_notifications", remaining_ms=19_000) == 2
     assert told(world) == []
     world.clock.advance(721)
     world.notify()

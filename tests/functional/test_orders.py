@@ -75,7 +75,7 @@ def test_telesign_order_is_found_resolved_in_part_by_polling(world: World) -> No
     assert (order.state, world.bought("telesign")) == (OrderState.PARTIALLY_COMPLETED, 1)
     assert all(asset.value.startswith("+324") for asset in order.assets)
     kind, detail = world.events()[-1]
-    assert (kind, detail["people"]) == ("OrderPartiallyCompleted", True)
+    assert (kind, detail["notify"]) == ("OrderPartiallyCompleted", True)
     assert (detail["data"]["delivered"], detail["data"]["asked"]) == (3, 4)
     assert "1 mobile number in BE" in detail["message"]
 
@@ -125,10 +125,10 @@ def test_requirement_is_asked_rejected_with_its_reason_and_approved(world: World
     assert [item["sk"][:17] for item in world.everything() if "Mustermann" in repr(item)] == ["PERSONAL#COMMENT#"]
     assert "Mustermann" not in world.output.getvalue()
 
-    # A day before the new deadline the one rung fires, and says why.
+    # A day before the new deadline the one reminder fires, and says why.
     world.pass_time(3 * 86400, sweep=True)
     reminders = [detail for kind, detail in world.events() if kind == "DeadlineApproaching"]
-    assert [(detail["data"]["rung"], detail["people"]) for detail in reminders] == [("P1D", True)]
+    assert [(detail["data"]["reminder"], detail["notify"]) for detail in reminders] == [("P1D", True)]
     assert reason in reminders[0]["message"]
 
     world.telnyx.supply("*")

@@ -217,7 +217,7 @@ def test_values_a_file_and_a_comment_reach_the_provider(world: World) -> None:
         {"requirement": "Identity Document", "value": {"kind": "file", "file_id": file_id}},
     ]
     status, order = world.api("POST", "/orders/order-1/requirements", {"values": values})
-    assert (status, [errand["kind"] for errand in order["errands"]]) == (202, ["supply"])
+    assert (status, [operation["kind"] for operation in order["operations"]]) == (202, ["supply"])
     assert "Unter den Linden" not in repr(order)
     world.pass_time(120, steps=4, sweep=True)
     order = world.api("GET", "/orders/order-1")[1]
@@ -240,7 +240,7 @@ def test_a_file_that_is_not_what_it_says_is_not_taken(world: World) -> None:
         values = [{"requirement": "Identity Document", "value": {"kind": "file", "file_id": file_id}}]
         answer = world.api("POST", "/orders/order-1/requirements", {"values": values})
         assert (answer[0], kind(answer[1])) == (status, problem)
-        assert world.order().errands == ()
+        assert world.order().operations == ()
 
 
 def test_a_file_of_another_order_is_none(world: World) -> None:
@@ -287,7 +287,7 @@ def test_somebody_is_on_it_more_time_is_asked_for_and_a_look_is_taken(world: Wor
     assert (status, order["acknowledged"]["by"]) == (200, ALICE)
     assert order["acknowledged"]["until"] == "2026-11-24T07:00:00.000000Z"
     status, order = world.api("POST", "/orders/order-1/extensions")
-    assert (status, [errand["kind"] for errand in order["errands"]]) == (202, ["extension"])
+    assert (status, [operation["kind"] for operation in order["operations"]]) == (202, ["extension"])
     assert world.api("POST", "/orders/order-1/sync")[0] == 202
     world.pass_time(60, steps=2, sweep=True)
     [comment] = world.api("GET", "/orders/order-1/comments")[1]["items"]

@@ -1,4 +1,4 @@
-"""What came of a purchase is written whatever the table does meanwhile, and an id that is known is never forgotten."""
+"""What came of a purchase is written whatever the table does meanwhile, and an id that is known is never erased."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class KilledError(BaseException):
 
 def people(world: World) -> list[str]:
     """Name what people were told."""
-    return [kind for kind, detail in world.events() if detail["people"]]
+    return [kind for kind, detail in world.events() if detail["notify"]]
 
 
 # The same message more than once
@@ -125,7 +125,7 @@ def test_refused_order_has_failed_and_people_are_told_why(world: World) -> None:
     world.send(body())
     world.settle()
     assert (world.order().state, world.bought()) == (OrderState.FAILED, 0)
-    [(kind, detail)] = [event for event in world.events() if event[1]["people"]]
+    [(kind, detail)] = [event for event in world.events() if event[1]["notify"]]
     assert kind == "OrderFailed"
     assert "Invalid connection" in detail["message"]
     assert "85004" in detail["message"]
@@ -188,11 +188,11 @@ def test_callfire_order_stays_unknown_without_v2_and_people_are_told_what_to_loo
     assert world.calls("callfire", "create_order") == 1
     assert world.calls("callfire", "list_orders") == 0  # there is no list to look through
     (kind, detail), (again, candidates) = world.events()
-    assert (kind, detail["people"]) == ("OrderUnknown", True)
+    assert (kind, detail["notify"]) == ("OrderUnknown", True)
     assert "the numbers +12065550143" in detail["message"]
     assert "created after 2026-11-22 08:00:00 UTC" in detail["message"]
     # Told once more when there is something to name.
-    assert (again, candidates["people"]) == ("OrderUnknown", True)
+    assert (again, candidates["notify"]) == ("OrderUnknown", True)
     assert "+12065550143" in candidates["message"].partition("in no order of ours")[2]
     # The same message again changes nothing.
     world.send(MESSAGES["callfire"])
@@ -215,7 +215,7 @@ def test_people_are_told_of_a_purchase_that_is_not_found_and_it_is_adopted_when_
     assert world.order().state is OrderState.UNKNOWN
     events = world.events()
     unclear = [("OrderUnknown", False), ("OrderUnknown", False), ("OrderUnknown", True)]
-    assert [(kind, detail["people"]) for kind, detail in events] == unclear
+    assert [(kind, detail["notify"]) for kind, detail in events] == unclear
     assert world.order().reference in events[2][1]["message"]
     first, second = ordered(world)
     assert (first, world.bought()) == (second, 1)
@@ -264,12 +264,12 @@ def test_second_purchase_of_an_order_is_told_and_cancelled(world: World) -> None
     world.pass_time(60, steps=4)
     order = world.order()
     first, second = (it["order_id"] for it in world.telnyx.orders())
-    assert {order.provider_order_id, *order.spares} == {first, second}
-    assert len(order.spares) == 1
+    assert {order.provider_order_id, *order.duplicates} == {first, second}
+    assert len(order.duplicates) == 1
     assert {world.table.order_of("telnyx", "default", each) for each in (first, second)} == {"order-1"}
     assert "DuplicatePurchaseFound" in people(world)
     status = {it["order_id"]: it["status"] for it in world.telnyx.orders()}
-    assert (status[order.spares[0]], status[order.provider_order_id or ""]) == ("cancelled", "pending")
+    assert (status[order.duplicates[0]], status[order.provider_order_id or ""]) == ("cancelled", "pending")
 
 
 def test_order_of_another_stack_with_the_same_content_is_not_adopted(world: World) -> None:
@@ -474,7 +474,7 @@ def test_order_for_an_account_without_a_secret_is_held_until_there_is_one(world:
     world.pass_time(120, steps=2, sweep=True)
     assert world.order().state is OrderState.RECEIVED
     [(kind, detail)] = world.events()
-    assert (kind, detail["data"]["hold"], detail["people"]) == ("OrderHeld", "no_account", True)
+    assert (kind, detail["data"]["hold"], detail["notify"]) == ("OrderHeld", "no_account", True)
     assert "numberdesk/telnyx/second" in detail["message"]
     world.telnyx.allow("KEY-two", account="second")
     world.put_secret("telnyx", "second", api_key="KEY-two")

@@ -67,11 +67,11 @@ def refuse_first(world: World, monkeypatch: pytest.MonkeyPatch, refused: set[str
 
 
 def test_event_says_what_the_ledger_says(ordered: World) -> None:
-    write(ordered, ChangeKind.ORDER_UNKNOWN, people=True, data={"why": "lost"})
+    write(ordered, ChangeKind.ORDER_UNKNOWN, notify=True, data={"why": "lost"})
     ordered.publish()
     [(kind, detail)] = ordered.events()
     entry = ordered.ledger()[-1]
-    assert (kind, detail["id"], detail["data"], detail["people"]) == ("OrderUnknown", entry.id, {"why": "lost"}, True)
+    assert (kind, detail["id"], detail["data"], detail["notify"]) == ("OrderUnknown", entry.id, {"why": "lost"}, True)
     assert (detail["order_id"], detail["provider"], detail["message"]) == ("order-1", "telnyx", "This is OrderUnknown.")
     assert marked(ordered) == []
 
@@ -157,7 +157,7 @@ def test_comment_is_appended_on_its_way_out_as_long_as_it_is_there(ordered: Worl
     after = before.with_(version=before.version + 1)
     seen = CommentSeen("c-1", "s", "Ms Mustermann's scan is too dark", by_provider=True, at=START)
     ordered.table.commit(before, after, [], comments=[seen])
-    write(ordered, ChangeKind.REQUIREMENT_REJECTED, comment_ids=("c-1",), people=True)
+    write(ordered, ChangeKind.REQUIREMENT_REJECTED, comment_ids=("c-1",), notify=True)
     if erased:
         key = {"pk": {"S": "ORDER#order-1"}, "sk": {"S": "PERSONAL#COMMENT#c-1"}}
         ordered.dynamodb.delete_item(TableName=ordered.stack.outputs["TableName"], Key=key)

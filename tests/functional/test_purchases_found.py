@@ -63,11 +63,11 @@ def test_of_two_purchases_the_living_one_is_found_and_nothing_is_cancelled(world
     assert next(iter(statuses(telnyx))) == dead, "it is listed first"
     world.pass_time(60, steps=4)
     order = world.order()
-    assert (order.provider_order_id, order.spares, order.errands) == (living, (dead,), ())
+    assert (order.provider_order_id, order.duplicates, order.operations) == (living, (dead,), ())
     assert world.calls("telnyx", "cancel_sub_order") == 1, "the one by hand"
     assert statuses(telnyx)[living] != "cancelled"
     [told] = [it for it in world.ledger() if it.kind is ChangeKind.DUPLICATE_PURCHASE_FOUND]
-    assert told.data == {"recorded": living, "spare": dead, "cancelling": False}
+    assert told.data == {"recorded": living, "duplicate": dead, "cancelling": False}
 
 
 def restore(world: World) -> None:
@@ -85,7 +85,7 @@ def run(world: World) -> float:
     """Let the inventory run; how many seconds old it says that the oldest comparison is."""
     world.output.seek(0)
     world.output.truncate()
-    world.function("take_inventory")({}, remaining_ms=890_000)
+    world.function("reconcile_inventory")({}, remaining_ms=890_000)
     lines = [json.loads(line) for line in world.output.getvalue().splitlines() if "OldestInventorySeconds" in line]
     [seconds] = [value for line in lines for value in _values(line["OldestInventorySeconds"])]
     return seconds

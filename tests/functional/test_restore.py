@@ -99,7 +99,7 @@ def test_each_order_of_a_restored_table_is_bought_once(restored: World) -> None:
     assert told.count("TableRestored") == 1
     assert told.count("OrderHeld") == len(since)
     # What carries our reference is found by that comparison.
-    assert world.take_inventory() == len(SINCE)
+    assert world.reconcile_inventory() == len(SINCE)
     assert states(world, *SINCE["telnyx"], *SINCE["telesign"]) == {"completed"}
     assert states(world, *SINCE["callfire"]) == {"received"}
     assert confirm(world)[0] == 200
@@ -108,7 +108,7 @@ def test_each_order_of_a_restored_table_is_bought_once(restored: World) -> None:
     # At CallFire nothing of ours is on an order: a person looks.
     held = [world.order(order_id) for order_id in SINCE["callfire"]]
     assert {it.hold.kind.value for it in held if it.hold} == {"restored"}
-    by_person = [detail for kind, detail in world.events() if kind == "OrderHeld" and detail["people"]]
+    by_person = [detail for kind, detail in world.events() if kind == "OrderHeld" and detail["notify"]]
     assert {detail["order_id"] for detail in by_person} == set(SINCE["callfire"])
     for order_id in SINCE["callfire"]:
         answer = {"placed_as": purchase(world, order_id)}
@@ -119,7 +119,7 @@ def test_each_order_of_a_restored_table_is_bought_once(restored: World) -> None:
     world.pass_time(20)
     assert [world.order(it).state.value for it in new] == ["completed", "received", "received"]
     for order_id in new[1:]:
-        assert world.api("POST", f"/orders/{order_id}/release")[0] == 200
+        assert world.api("POST", f"/orders/{order_id}/approve")[0] == 200
     world.pass_time(40, steps=2)
     assert states(world, *since, *new) == {"completed"}
     assert sold(world) == {provider: times + 1 for provider, times in everything.items()}
@@ -139,7 +139,7 @@ def test_messages_that_come_back_after_the_confirmation_are_looked_for_first(wor
     everything = sold(world)
     world.restore(copy)
     world.sweep()
-    world.take_inventory()
+    world.reconcile_inventory()
     assert confirm(world)[0] == 200
     told = [detail["data"] for kind, detail in world.events() if kind == "InventoryDiffers"]
     assert {name for data in told for name in data} == {"orphan", "orphan_order"}
@@ -169,7 +169,7 @@ def test_what_waited_in_the_copy_and_was_bought_since_is_not_bought_again(world:
     world.sweep()
     # Asked to be cancelled, it is looked for first all the same.
     assert world.api("POST", "/orders/telnyx-0/cancel")[1]["state"] == "received"
-    world.take_inventory()
+    world.reconcile_inventory()
     world.api("PUT", "/placing", {"open": True})
     assert confirm(world)[0] == 200
     world.pass_time(120, steps=2)
@@ -222,7 +222,7 @@ def test_function_that_still_runs_on_the_old_table_while_it_is_restored_writes_n
     # The old one bought it. Its message, put back, finds that.
     world.clock.advance(600)
     send(world, "telnyx-0")
-    world.take_inventory()
+    world.reconcile_inventory()
     assert confirm(world)[0] == 200
     world.pass_time(120, steps=2)
     assert (world.order("telnyx-0").state, world.bought()) == (OrderState.COMPLETED, 2)
@@ -236,7 +236,7 @@ def test_table_without_a_gate_counts_as_restored_once_it_holds_an_order(world: W
     world.pass_time(120, steps=2, sweep=True)
     assert (world.order("telnyx-0").state, world.bought()) == (OrderState.RECEIVED, 1)
     assert placing(world)["restored"] is True
-    world.take_inventory()
+    world.reconcile_inventory()
     assert confirm(world)[0] == 200
     world.pass_time(120, steps=2)
     assert (world.order("telnyx-0").state, world.bought()) == (OrderState.COMPLETED, 2)
@@ -265,7 +265,7 @@ def test_an_empty_table_in_place_of_a_lost_one_buys_nothing_again(world: World) 
     assert placing(world)["not_compared"] == ["callfire/default", "telesign/default", "telnyx/default"]
     assert "TableRestored" in [kind for kind, _ in world.events()]
     assert confirm(world)[0] == 409
-    world.take_inventory()
+    world.reconcile_inventory()
     assert confirm(world)[0] == 200
     world.pass_time(120, steps=2, sweep=True)
     assert sold(world) == everything
@@ -287,7 +287,7 @@ def test_a_purchase_that_another_order_has_claimed_is_not_what_a_search_after_a_
         TableName=world.table._name,
         Item=marshal({"pk": f"CLAIM#telnyx#default#{claimed}", "sk": "CLAIM", "order_id": "another"}),
     )
-    world.take_inventory()
+    world.reconcile_inventory()
     assert confirm(world)[0] == 200
     send(world, "telnyx-0")
     world.pass_time(61, steps=2)

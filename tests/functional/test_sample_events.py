@@ -59,7 +59,7 @@ def test_webhook_grows_stale(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["place_order", "sync_order-event", "sync_order-wake", "sync_order-bought", "notify_people"]
+    "name", ["place_order", "sync_order-event", "sync_order-wake", "sync_order-bought", "send_notifications"]
 )
 def test_batch_is_what_the_queue_gives(world: World, name: str) -> None:
     world.send({}, correlation_id="c-1")
@@ -103,8 +103,8 @@ def test_tick_wakes_what_is_due(world: World) -> None:
 
 def test_tick_compares_the_accounts_that_there_are(world: World) -> None:
     world.function("place_order")(sample("place_order"))
-    assert world.function("take_inventory")(sample("take_inventory"), remaining_ms=900_000) == {"compared": 1}
-    assert world.function("take_inventory")(sample("take_inventory"), remaining_ms=900_000) == {"compared": 0}
+    assert world.function("reconcile_inventory")(sample("reconcile_inventory"), remaining_ms=900_000) == {"compared": 1}
+    assert world.function("reconcile_inventory")(sample("reconcile_inventory"), remaining_ms=900_000) == {"compared": 0}
 
 
 def test_ledger_row_goes_to_the_bus(world: World) -> None:
@@ -121,5 +121,5 @@ def test_tick_publishes_what_was_left(world: World) -> None:
 
 
 def test_events_for_people_become_one_message(world: World) -> None:
-    assert world.function("notify_people")(sample("notify_people")) == NO_FAILURES
+    assert world.function("send_notifications")(sample("send_notifications")) == NO_FAILURES
     assert [mail.subject for mail in world.mailbox.mails] == ["Order held (limit): 2 orders"]

@@ -65,7 +65,7 @@ def test_secret_that_cannot_be_read_for_now_lets_the_order_wait(
     failing.clear()
     world.pass_time(60, steps=4, sweep=True)
     assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
-    assert [kind for kind, detail in world.events() if detail["people"]] == []
+    assert [kind for kind, detail in world.events() if detail["notify"]] == []
 
 
 @pytest.mark.parametrize("name", PASSING)

@@ -36,7 +36,7 @@ def send(world: World, *items: dict[str, Any], arrives: bool) -> None:
 
 
 def told(world: World) -> str:
-    return " ".join(detail["message"] for _, detail in world.events() if detail["people"])
+    return " ".join(detail["message"] for _, detail in world.events() if detail["notify"])
 
 
 @pytest.mark.parametrize("bought", STRANGERS)
@@ -48,7 +48,7 @@ def test_what_somebody_else_bought_is_not_ours_and_ends_no_order_of_ours(
     theirs = world.callfire.order_elsewhere(STRANGERS[bought])
     world.pass_time(6 * 3600, steps=8, sweep=True)
     order = world.order()
-    assert (order.state, order.provider_order_id, order.spares) == (OrderState.UNKNOWN, None, ())
+    assert (order.state, order.provider_order_id, order.duplicates) == (OrderState.UNKNOWN, None, ())
     assert world.table.order_of("callfire", "default", theirs) is None
     assert world.bought("callfire") == 0
     assert order.people_told

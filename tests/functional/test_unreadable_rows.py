@@ -134,7 +134,7 @@ def test_ledger_and_comparison_go_on_beyond_what_cannot_be_read(world: World) ->
     assert answer["items"]
     spoil(world, "ORDER#order-1", "ORDER", attribute="state")
     spoil(world, "ACCOUNT#telnyx#default", "INVENTORY", attribute="differences", value={"B": b"x"})
-    assert world.take_inventory() == 1
+    assert world.reconcile_inventory() == 1
 
 
 def test_claims_and_locks_hold_though_they_cannot_be_read(world: World) -> None:
@@ -146,7 +146,7 @@ def test_claims_and_locks_hold_though_they_cannot_be_read(world: World) -> None:
 
 def test_people_are_told_of_those_behind_what_is_no_event(world: World) -> None:
     deep = "[" * 100_000
-    notifier = world.function("notify_people").module.notifier
+    notifier = world.function("send_notifications").module.notifier
     failed = notifier.tell(
         {"m-1": deep, "m-2": '"x"', "m-3": json.dumps({"detail-type": "A", "detail": 1})}, lambda: HOUR
     )

@@ -92,12 +92,12 @@ def test_what_people_get_is_one_paragraph_that_names_what_it_is_about(event: dic
     assert "None" not in message
     account = f"account {detail['account']}" if detail["account"] else ""
     assert (detail["order_id"] or account) in message
-    if detail["people"]:
+    if detail["notify"]:
         assert len(re.split(r"[.;] ", message)) > 1, "what happened, and what to do or expect"
 
 
 def test_every_event_for_people_was_told_to_people() -> None:
-    for_people = {kind for kind, told in TOLD.items() if any(event["detail"]["people"] for event in told)}
+    for_people = {kind for kind, told in TOLD.items() if any(event["detail"]["notify"] for event in told)}
     assert EVENTS - for_people == {
         ChangeKind.ORDER_COMPLETED,
         ChangeKind.REQUIREMENT_APPROVED,
@@ -106,7 +106,7 @@ def test_every_event_for_people_was_told_to_people() -> None:
         ChangeKind.REQUIREMENT_SUBMITTED,
         ChangeKind.EXTENSION_REQUESTED,
         ChangeKind.NUMBER_RELEASED,
-        ChangeKind.ORDER_FORGOTTEN,
+        ChangeKind.PERSONAL_DATA_ERASED,
     }
 
 

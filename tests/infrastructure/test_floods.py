@@ -118,7 +118,7 @@ def test_the_receiver_cannot_take_what_ordering_needs() -> None:
     queues = {
         name: most if isinstance(most, int) else default(most["Fn::If"][1]["Ref"]) for name, most in places.items()
     }
-    assert queues.keys() == {"PlaceOrderFunction", "SyncOrderFunction", "NotifyPeopleFunction"}
+    assert queues.keys() == {"PlaceOrderFunction", "SyncOrderFunction", "SendNotificationsFunction"}
     streams = list(concurrency.values()).count(None)  # one batch of a shard at a time; a table so small has one
     schedules = len(resources("AWS::Scheduler::Schedule"))
     needed = sum(queues.values()) + streams + schedules

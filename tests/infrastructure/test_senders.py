@@ -139,7 +139,7 @@ def listed(statement: dict[str, Any]) -> list[str]:
 def test_what_lies_on_the_sync_queue_was_sent_by_the_desk_itself() -> None:
     """Whatever else allows it: that an order was bought, or what a provider said, is believed there."""
     [statements] = policies("SyncQueue", OrderSenders=SENDERS)
-    for principal in (ROBIN, SHOP, ABROAD, "arn:aws:iam::123456789012:root", role("NotifyPeopleRole"), None):
+    for principal in (ROBIN, SHOP, ABROAD, "arn:aws:iam::123456789012:root", role("SendNotificationsRole"), None):
         assert not may_send(statements, principal, allowed=True)
     ours = sending("SyncQueue")
     assert [name for name in ours if may_send(statements, role(name), allowed=True)] == ours

@@ -29,10 +29,10 @@ WILDCARDS = (
         ): "an account is a secret, and is added without a deployment",
         ("SyncOrderRole", "secretsmanager:GetSecretValue"): "likewise",
         ("OrdersApiRole", "secretsmanager:GetSecretValue"): "likewise",
-        ("TakeInventoryRole", "secretsmanager:GetSecretValue"): "likewise",
+        ("ReconcileInventoryRole", "secretsmanager:GetSecretValue"): "likewise",
         ("SyncOrderRole", "s3:GetObject"): "the files of orders and of profiles",
         ("SyncOrderRole", "s3:GetObjectVersion"): "likewise",
-        ("SyncOrderRole", "s3:DeleteObject"): "what came back of a forgotten order",
+        ("SyncOrderRole", "s3:DeleteObject"): "what came back of a erased order",
         ("SyncOrderRole", "s3:DeleteObjectVersion"): "likewise",
         ("PublishChangesRole", "dynamodb:ListStreams"): "the stream's poller lists before it knows a stream's label",
     }
@@ -45,7 +45,7 @@ WILDCARDS = (
             f"{function}Role",
             f"ssm:{action}",
         ): "what outlives the table: one parameter for each account, and one for the table"
-        for function in ("OrdersApi", "PlaceOrder", "SyncOrder", "TakeInventory", "WakeOrders")
+        for function in ("OrdersApi", "PlaceOrder", "SyncOrder", "ReconcileInventory", "WakeOrders")
         for action in ("GetParameter", "GetParametersByPath", "PutParameter")
     }
     | {
@@ -174,7 +174,7 @@ def test_files_are_reached_under_their_two_folders_and_marks_under_theirs() -> N
             for folder in folders
         ),
         *(("s3:PutObject", folder) for folder in folders),
-        ("s3:PutObject", json.dumps({"Fn::Sub": "${FilesBucket.Arn}/forgotten/*"})),
+        ("s3:PutObject", json.dumps({"Fn::Sub": "${FilesBucket.Arn}/erased/*"})),
         ("s3:ListBucket", bucket),
         ("s3:ListBucketVersions", bucket),
     }
@@ -199,7 +199,7 @@ def test_whoever_writes_orders_may_take_them_off_lists() -> None:
         "OrdersApiRole",
         "PlaceOrderRole",
         "SyncOrderRole",
-        "TakeInventoryRole",
+        "ReconcileInventoryRole",
     }
     for role in writers - {"PublishChangesRole", "WakeOrdersRole"}:
         # And their numbers lie in pages, and count as held.
@@ -302,13 +302,15 @@ def test_queue_sources_leave_time_report_single_failures_and_cap_concurrency() -
             case {"Fn::If": ["OnAws", {"Ref": parameter}, 2]}:
                 assert expanded()["Parameters"][parameter]["MinValue"] == 2
             case least:
-                assert (least, properties["EventSourceArn"]) == (2, attribute("PeopleQueue"))
+                assert (least, properties["EventSourceArn"]) == (2, attribute("NotificationQueue"))
 
 
 def test_messages_to_people_are_gathered() -> None:
     """A batch of more than ten needs a window, and SQS knows none but of whole seconds (CreateEventSourceMapping)."""
     (mapping,) = (
-        it["Properties"] for it in queue_mappings() if it["Properties"]["EventSourceArn"] == attribute("PeopleQueue")
+        it["Properties"]
+        for it in queue_mappings()
+        if it["Properties"]["EventSourceArn"] == attribute("NotificationQueue")
     )
     assert mapping["BatchSize"] >= 100
     assert mapping["MaximumBatchingWindowInSeconds"] == {"Ref": "NotificationWindowSeconds"}
@@ -318,12 +320,14 @@ def test_messages_to_people_are_gathered() -> None:
 def test_what_goes_out_to_people_goes_out_slowly() -> None:
     """SNS suspends an e-mail subscription that gets more than ten messages a second; alarms come beside these."""
     (mapping,) = (
-        it["Properties"] for it in queue_mappings() if it["Properties"]["EventSourceArn"] == attribute("PeopleQueue")
+        it["Properties"]
+        for it in queue_mappings()
+        if it["Properties"]["EventSourceArn"] == attribute("NotificationQueue")
     )
     assert mapping["ScalingConfig"]["MaximumConcurrency"] / PAUSE.total_seconds() <= 5
     # One message of each kind and reason in a batch, and its time-out is not near.
     assert (len(EVENTS) + len(HoldKind)) * PAUSE < timedelta(
-        seconds=functions()["notify_people"]["Timeout"]
+        seconds=functions()["send_notifications"]["Timeout"]
     ) - ENOUGH_TIME
 
 
@@ -408,7 +412,7 @@ def test_alarms_and_whoever_bundles_tell_people_and_nobody_else_does() -> None:
     (policy,) = resources("AWS::SNS::TopicPolicy").values()
     principals = [statement["Principal"] for statement in policy["Properties"]["PolicyDocument"]["Statement"]]
     assert principals == [{"Service": "cloudwatch.amazonaws.com"}]
-    assert [role for role, action, _ in allowed() if action == "sns:Publish"] == ["NotifyPeopleRole"]
+    assert [role for role, action, _ in allowed() if action == "sns:Publish"] == ["SendNotificationsRole"]
 
 
 def test_two_stacks_fit_into_one_account() -> None:
@@ -439,9 +443,9 @@ def test_two_stacks_fit_into_one_account() -> None:
 def test_every_schedule_has_a_dead_letter_queue_that_its_role_may_write_to() -> None:
     schedules = resources("AWS::Scheduler::Schedule")
     assert {s["Properties"]["Target"]["Arn"]["Fn::GetAtt"][0] for s in schedules.values()} == {
-        "NotifyPeopleFunction",
+        "SendNotificationsFunction",
         "PublishChangesFunction",
-        "TakeInventoryFunction",
+        "ReconcileInventoryFunction",
         "WakeOrdersFunction",
     }
     for schedule in schedules.values():
@@ -521,13 +525,13 @@ HEARTBEATS = ("ConfirmedSubscriptionsAlarm", "InventoryRunsAlarm", "SweepsAlarm"
 # Those of what people are told by: were it cut, nobody would hear of it there.
 OF_THE_WAY_TO_PEOPLE = {
     "ConfirmedSubscriptionsAlarm",
-    "NotifyPeopleDurationAlarm",
-    "NotifyPeopleErrorsAlarm",
-    "NotifyPeopleThrottlesAlarm",
+    "SendNotificationsDurationAlarm",
+    "SendNotificationsErrorsAlarm",
+    "SendNotificationsThrottlesAlarm",
     "OldestUnpublishedAlarm",
-    "PeopleDeadLettersAlarm",
-    "PeopleDeliveriesAlarm",
-    "PeopleQueueAgeAlarm",
+    "NotificationDeadLettersAlarm",
+    "NotificationDeliveriesAlarm",
+    "NotificationQueueAgeAlarm",
     "SweepsAlarm",
 }
 
@@ -539,8 +543,8 @@ def test_every_alarm_tells_people_and_only_a_heartbeat_misses_data(name: str) ->
     alone, both = (
         resolved("AWS::CloudWatch::Alarm", **given)[name]["AlarmActions"] for given in ({}, {"SecondTopicArn": second})
     )
-    assert alone == ["PeopleTopic"]
-    assert both == ["PeopleTopic", *([second] if name in OF_THE_WAY_TO_PEOPLE else [])]
+    assert alone == ["NotificationTopic"]
+    assert both == ["NotificationTopic", *([second] if name in OF_THE_WAY_TO_PEOPLE else [])]
     expected = "breaching" if name in HEARTBEATS else "notBreaching"
     assert resources("AWS::CloudWatch::Alarm")[name]["Properties"]["TreatMissingData"] == expected
 
@@ -549,10 +553,10 @@ def test_every_alarm_tells_people_and_only_a_heartbeat_misses_data(name: str) ->
     ("given", "least"),
     [
         ({}, 0),  # a stack that uses the bus alone
-        ({"PeopleEmail": "people@example.com"}, 1),
-        ({"PeopleSubscriptions": "2"}, 2),  # chat beside mail
-        ({"PeopleEmail": "people@example.com", "PeopleSubscriptions": "2"}, 2),
-        ({"PeopleEmail": "people@example.com", "PeopleSubscriptions": "0"}, 0),
+        ({"NotificationEmail": "people@example.com"}, 1),
+        ({"NotificationSubscriptions": "2"}, 2),  # chat beside mail
+        ({"NotificationEmail": "people@example.com", "NotificationSubscriptions": "2"}, 2),
+        ({"NotificationEmail": "people@example.com", "NotificationSubscriptions": "0"}, 0),
     ],
 )
 def test_how_many_should_be_subscribed_is_known_by_the_parameters(given: dict[str, str], least: int) -> None:

@@ -115,7 +115,7 @@ def people_are_not_flooded(world: World) -> None:
         assert not world.store.left_to_a_sum
         told = {event_id for _, ids in world.post.mails for event_id in ids}
         summed = any(not ids for _, ids in world.post.mails)
-        assert summed or told == {entry.id for entry in entries(world) if entry.people}
+        assert summed or told == {entry.id for entry in entries(world) if entry.notify}
 
 
 def what_flickers_is_told_a_few_times(world: World) -> None:
@@ -147,7 +147,9 @@ def every_item(world: World) -> Iterator[dict[str, Any]]:
     yield from map(items.upload_item, store.files.values())
     yield from (items.receipt_item(order_id, it) for (order_id, _), it in store.receipts.items())
     yield from (items.comment_item(order_id, it) for (order_id, _), it in store.comments.items())
-    yield from (items.kept_item(order_id, errand_id, it) for (order_id, errand_id), it in store.errands.items())
+    yield from (
+        items.kept_item(order_id, operation_id, it) for (order_id, operation_id), it in store.operations.items()
+    )
     yield from (items.event_item(it, order_id, it.received_at + DAY) for order_id, it in store.events)
     yield from (items.inventory_item(*account, it) for account, it in store.inventories.items())
 
@@ -167,9 +169,11 @@ def what_is_forbidden_is_listed(world: World) -> None:
     for order in world.store.orders.values():
         if order.state not in FOLLOWED or order.order_id in world.store.torn:
             continue
-        for errand in order.errands:
-            if errand.open and world.time - errand.asked_at > HOUR + LATEST:
-                assert "operation_waiting" in lists.attention(order), f"nobody hears of {errand.id} of {order.order_id}"
+        for operation in order.operations:
+            if operation.open and world.time - operation.asked_at > HOUR + LATEST:
+                assert "operation_waiting" in lists.attention(order), (
+                    f"nobody hears of {operation.id} of {order.order_id}"
+                )
 
 
 def one_refused_call_blocks_no_account(world: World) -> None:
@@ -177,8 +181,8 @@ def one_refused_call_blocks_no_account(world: World) -> None:
     for entry in world.store.entries.values():
         if entry.kind is ChangeKind.PROVIDER_ACCOUNT_BLOCKED:
             assert world.is_live or entry.data["code"] != NOT_PERMITTED, "a 403 of one call is that call's"
-        if entry.kind is ChangeKind.ERRAND_WAITING and not entry.data["permitted"]:
-            told[entry.order_id, entry.data["errand_id"]] += 1
+        if entry.kind is ChangeKind.OPERATION_WAITING and not entry.data["permitted"]:
+            told[entry.order_id, entry.data["operation_id"]] += 1
     assert world.is_live or all(times == 1 for times in told.values()), f"told again and again: {told}"
 
 
@@ -191,13 +195,13 @@ def events_of_one_id_are_one_event(world: World) -> None:
 
 
 def each_reminder_is_told_once(world: World) -> None:
-    """A rung of a deadline is told once, where the provider shows one value after the other."""
+    """A reminder of a deadline is told once, where the provider shows one value after the other."""
     if world.restores or "flickering" in world.drawn or world.rough.stale or world.is_live:
         return
     told: Counter[tuple[Any, ...]] = Counter()
     for entry in world.store.entries.values():
         if entry.kind is ChangeKind.DEADLINE_APPROACHING:
-            told[entry.order_id, entry.data["sub_order_id"], entry.data["deadline"], entry.data["rung"]] += 1
+            told[entry.order_id, entry.data["sub_order_id"], entry.data["deadline"], entry.data["reminder"]] += 1
     assert all(times == 1 for times in told.values()), told
 
 
@@ -211,13 +215,13 @@ def reminders_come_on_time(world: World) -> None:
 
 
 def none_is_left_out(world: World, order: Order) -> None:
-    """Whatever deadline stood when a rung of it came was reminded of then."""
+    """Whatever deadline stood when a reminder of it came was reminded of then."""
     ledger = sorted(
         (it for it in world.store.entries.values() if it.subject == f"order/{order.order_id}"),
         key=lambda it: it.position,
     )
     told = {
-        (it.data["deadline_id"], it.data["deadline_version"], it.data["rung"]): it.at
+        (it.data["deadline_id"], it.data["deadline_version"], it.data["reminder"]): it.at
         for it in ledger
         if it.kind is ChangeKind.DEADLINE_APPROACHING
     }
@@ -232,12 +236,12 @@ def none_is_left_out(world: World, order: Order) -> None:
                 continue
             value = datetime.fromisoformat(str(entry.data["deadline"]))
             since = max(entry.at, (world.calm_since or world.time) + LONGEST_PATIENCE)
-            for rung in order.request.reminders:
-                due = value - parse_duration(rung)
+            for reminder in order.request.reminders:
+                due = value - parse_duration(reminder)
                 if since + LATEST < due < min(until, over) - LATEST:
-                    at = told.get((entry.data["deadline_id"], entry.data["deadline_version"], rung))
-                    assert at is not None, f"{rung} before {value} nobody was told of {order.order_id}"
-                    assert at - due < LATEST, f"{rung} before {value} of {order.order_id} was told {at - due} late"
+                    at = told.get((entry.data["deadline_id"], entry.data["deadline_version"], reminder))
+                    assert at is not None, f"{reminder} before {value} nobody was told of {order.order_id}"
+                    assert at - due < LATEST, f"{reminder} before {value} of {order.order_id} was told {at - due} late"
 
 
 def runs_that_hang_are_few_and_told(world: World) -> None:
@@ -249,14 +253,14 @@ def runs_that_hang_are_few_and_told(world: World) -> None:
 
 
 def what_is_erased_stays_so(world: World) -> None:
-    """Of an order that was forgotten nothing personal is there once the erasure was repeated."""
+    """Of an order that was erased nothing personal is there once the erasure was repeated."""
     store = world.store
     for order in store.orders.values():
-        if order.forgotten_at is None:
+        if order.erased_at is None:
             continue
         name = order.order_id
-        assert not order.erase_at, "at rest everything that is to be erased is"
+        assert not order.erasures_due, "at rest everything that is to be erased is"
         assert not [key for key in world.bucket.keys if key.startswith(f"orders/{name}/")], "a file came back"
         assert name not in store.messages
-        assert not [key for key in chain(store.comments, store.errands) if key[0] == name]
+        assert not [key for key in chain(store.comments, store.operations) if key[0] == name]
         assert not [event for owner, event in store.events if owner == name and event.body is not None]

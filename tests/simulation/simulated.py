@@ -389,12 +389,12 @@ class Simulated:
             "phone_number_type": "local",
             "action": "ordering",
         }
-        group = self.telnyx.papers.new_group("default", content, self.world.time)
+        group = self.telnyx.submissions.new_group("default", content, self.world.time)
         for requirement in group.requirements:
             requirement.value = self.world.secret() if self.random.random() < 0.9 else None
         if group.fulfilled() and self.random.random() < 0.5:
-            self.telnyx.papers.submit(group, self.world.time)
-        self.telnyx.papers.groups[group.id] = group
+            self.telnyx.submissions.submit(group, self.world.time)
+        self.telnyx.submissions.groups[group.id] = group
         return group.id
 
     def profile_key(self) -> ProfileKey:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import phonenumbers
 import pytest
 
-from numberdesk.domain import errands, lists, placing
+from numberdesk.domain import lists, operations, placing
 from numberdesk.domain.costs import Limits
 from numberdesk.domain.request import CriteriaItem
 from numberdesk.domain.words import ENDED, FOR_A_PERSON, MOVES, ChangeKind, HoldKind, OrderState
@@ -60,7 +60,7 @@ TROUBLES = ("flickering", "replayed", "torn", "hanging", "forbidden", "restored"
 """What may press upon a history, for as long as it lasts."""
 PRESSED = timedelta(hours=3)
 """How long no mishap strikes, and the troubles last."""
-LADDERS = [["P7D", "P1D", "PT1H", "PT5M"], ["PT4H", "PT10M"], [], ["P3D", "PT30M", "PT10M", "PT30S"]]
+REMINDERS = [["P7D", "P1D", "PT1H", "PT5M"], ["PT4H", "PT10M"], [], ["P3D", "PT30M", "PT10M", "PT30S"]]
 
 
 def is_live(seed: int) -> bool:
@@ -84,7 +84,7 @@ def wishes(world: World, content: dict[str, Any]) -> dict[str, Any]:
 def send_an_order(world: World, order_id: str) -> None:
     content = world.side.content(world.random.randint(1, 3))
     fields = wishes(world, content) if content["provider"] == "telnyx" else {}
-    world.order(order_id, content, world.random.choice(LADDERS), **fields)
+    world.order(order_id, content, world.random.choice(REMINDERS), **fields)
 
 
 def press(world: World) -> None:
@@ -160,9 +160,9 @@ def nothing_is_stuck(world: World) -> None:
     for order in world.store.orders.values():
         waits = lists.waits(order)
         for_a_person = order.hold is not None and order.hold.kind in FOR_A_PERSON
-        open_errands = any(errand.open for errand in order.errands)
+        open_operations = any(operation.open for operation in order.operations)
         if order.ended:
-            assert order.wake_at is not None or not open_errands, "what is open is due"
+            assert order.wake_at is not None or not open_operations, "what is open is due"
         elif for_a_person:
             assert "held" in waits
             assert "held" in lists.attention(order)
@@ -214,7 +214,7 @@ def check(world: World) -> None:
     deadlines_stand_as_told(world)
     reminders_are_right(world)
     nothing_is_lost(world)
-    errands_are_carried_out(world)
+    operations_are_carried_out(world)
     comments_are_there_once(world)
     more_time_is_asked_for_within_bounds(world)
     what_is_on_file_is_applied_once(world)
@@ -259,7 +259,7 @@ def converged(world: World) -> None:
         if truth is None:
             assert order.provider_order_id is None, "what somebody else bought is nobody's here"
             if order.state is OrderState.CANCELLED:
-                assert errands.cancelled_by(order) or cancelled_at_once(world, order), "somebody asked for it"
+                assert operations.cancelled_by(order) or cancelled_at_once(world, order), "somebody asked for it"
             elif order.state is OrderState.RECEIVED:
                 assert order.hold is not None
                 assert order.hold.kind is HoldKind.LIMIT
@@ -320,7 +320,7 @@ def reminders_are_right(world: World) -> None:
         if entry.kind is not ChangeKind.DEADLINE_APPROACHING:
             continue
         data = entry.data
-        fired[entry.order_id, data["deadline_id"], data["deadline_version"], data["rung"]] += 1
+        fired[entry.order_id, data["deadline_id"], data["deadline_version"], data["reminder"]] += 1
         deadline = datetime.fromisoformat(str(data["deadline"]))
         assert deadline > entry.at, "a reminder comes before its deadline"
         if data["unconfirmed_since"]:
@@ -329,7 +329,7 @@ def reminders_are_right(world: World) -> None:
             continue
         history = truths[entry.provider_order_id or ""].history
         assert deadline in [value for _, value in history], "a reminder names a deadline that there was"
-    assert not [key for key, times in fired.items() if times > 1], "a rung fires once per version"
+    assert not [key for key, times in fired.items() if times > 1], "a reminder fires once per version"
 
 
 def nothing_is_lost(world: World) -> None:
@@ -351,8 +351,8 @@ def nothing_is_lost(world: World) -> None:
 
 
 ENDS = {
-    ChangeKind.ERRAND_DONE,
-    ChangeKind.ERRAND_REFUSED,
+    ChangeKind.OPERATION_DONE,
+    ChangeKind.OPERATION_REJECTED,
     ChangeKind.REQUIREMENT_SUBMITTED,
     ChangeKind.EXTENSION_REQUESTED,
 }
@@ -375,69 +375,69 @@ def written(value: BaseModel) -> str:
     return str(text)
 
 
-def errands_are_carried_out(world: World) -> None:
-    """Each errand ends once, or is due; one that was done was done at the carrier; and none is open on an ended order."""
+def operations_are_carried_out(world: World) -> None:
+    """Each operation ends once, or is due; one that was done was done at the carrier; and none is open on an ended order."""
     for order in world.store.orders.values():
-        opened = {errand.id for errand in order.errands if errand.open}
+        opened = {operation.id for operation in order.operations if operation.open}
         assert not (order.ended and opened), "an ended order has nothing left to be done"
         assert not opened or order.wake_at is not None, "what is open is due"
         assert not opened or order.state is OrderState.UNKNOWN, "at rest everything that could be done is"
         ledger = of_order(world, order)
-        asked = [str(entry.data["errand_id"]) for entry in ledger if entry.kind is ChangeKind.ERRAND_ASKED]
-        ended = [str(entry.data["errand_id"]) for entry in ledger if entry.kind in ENDS]
+        asked = [str(entry.data["operation_id"]) for entry in ledger if entry.kind is ChangeKind.OPERATION_ASKED]
+        ended = [str(entry.data["operation_id"]) for entry in ledger if entry.kind in ENDS]
         assert len(set(asked)) == len(asked), "ids never repeat"
         assert sorted(ended) == sorted(set(asked) - opened), "each ends once"
         truth = world.truths.get(order.provider_order_id or "")
         for entry in ledger:
             if entry.kind is ChangeKind.REQUIREMENT_SUBMITTED:
                 assert truth is not None
-                kept = world.store.kept(order.order_id, str(entry.data["errand_id"]))
-                if kept is None and order.forgotten_at is not None:
+                kept = world.store.kept(order.order_id, str(entry.data["operation_id"]))
+                if kept is None and order.erased_at is not None:
                     continue
                 group = entry.data.get("group_id")
                 values = [group] if group else [written(it) for it in kept.values.values()]  # type: ignore[union-attr]
                 assert set(values) <= set(truth.given), "what is told as submitted is there"
-            is_comment = entry.kind is ChangeKind.ERRAND_DONE and entry.data["errand"] == "comment"
-            if is_comment and order.forgotten_at is None:
+            is_comment = entry.kind is ChangeKind.OPERATION_DONE and entry.data["operation"] == "comment"
+            if is_comment and order.erased_at is None:
                 assert truth is not None
-                kept = world.store.kept(order.order_id, str(entry.data["errand_id"]))
+                kept = world.store.kept(order.order_id, str(entry.data["operation_id"]))
                 said = {comment.id: comment.body for comment in truth.comments}
                 assert said[str(entry.data["outcome"])] == kept.text, "the comment that is told is the one"  # type: ignore[union-attr]
 
 
 def comments_are_there_once(world: World) -> None:
     if world.restores:
-        # What was sent after the copy was made is forgotten, and what waited then is sent again.
+        # What was sent after the copy was made is erased, and what waited then is sent again.
         return
     for truth in world.truths.values():
         ours = Counter(comment.body for comment in truth.comments if not comment.by_provider)
         asked = Counter(
-            errand
+            operation
             for entry in world.store.entries.values()
-            if entry.kind is ChangeKind.ERRAND_ASKED
+            if entry.kind is ChangeKind.OPERATION_ASKED
             and entry.order_id is not None
             and world.store.orders[entry.order_id].provider_order_id == truth.id
-            and (errand := entry.data["errand"]) in ("comment", "extension")
+            and (operation := entry.data["operation"]) in ("comment", "extension")
         )
         for text, times in ours.items():
             most = 1 if text.startswith("geheim-") else asked["extension"]
             assert times <= most, "a comment is never there twice"
-        # By outcome: two errands of the same words are two comments.
+        # By outcome: two operations of the same words are two comments.
         outcomes = [
             entry.data["outcome"]
             for entry in world.store.entries.values()
-            if entry.kind in (ChangeKind.ERRAND_DONE, ChangeKind.EXTENSION_REQUESTED)
+            if entry.kind in (ChangeKind.OPERATION_DONE, ChangeKind.EXTENSION_REQUESTED)
             and entry.provider_order_id == truth.id
-            and entry.data["errand"] in ("comment", "extension")
+            and entry.data["operation"] in ("comment", "extension")
             and entry.data["outcome"] != "the order is cancelled"
         ]
-        assert len(set(outcomes)) == len(outcomes), "each comment is one errand's"
+        assert len(set(outcomes)) == len(outcomes), "each comment is one operation's"
 
 
 def more_time_is_asked_for_within_bounds(world: World) -> None:
     for order in world.store.orders.values():
         ledger = of_order(world, order)
-        by_policy = [e for e in ledger if e.kind is ChangeKind.ERRAND_ASKED and e.data["by"] == "policy"]
+        by_policy = [e for e in ledger if e.kind is ChangeKind.OPERATION_ASKED and e.data["by"] == "policy"]
         deadlines = {e.data["deadline_id"] for e in ledger if e.kind is ChangeKind.DEADLINE_SET}
         policy = order.request.extension
         assert len(by_policy) <= (policy.most if policy else 0) * len(deadlines)
@@ -550,7 +550,7 @@ def what_happened(world: World) -> Counter[str]:
     seen.update(world.counted)
     seen.update(world.asked)
     ends = (entry for entry in world.store.entries.values() if entry.kind in ENDS)
-    seen.update(f"{entry.kind.value} {entry.data['errand']}" for entry in ends)
+    seen.update(f"{entry.kind.value} {entry.data['operation']}" for entry in ends)
     if world.is_live:
         seen.update(f"bought at {it.provider}" for it in world.store.orders.values() if it.provider_order_id)
     return seen
@@ -573,11 +573,11 @@ def test_the_world_is_rough() -> None:
         "LooksFailed",
         "RequirementSubmitted supply",
         "RequirementSubmitted group",
-        "ErrandDone comment",
-        "ErrandDone cancel",
-        "ErrandDone read",
+        "OperationDone comment",
+        "OperationDone cancel",
+        "OperationDone read",
         "ExtensionRequested",
-        "ErrandRefused",
+        "OperationRejected",
         "CommentReceived",
         "ProfileApplied",
         "being-supplied",
@@ -585,7 +585,7 @@ def test_the_world_is_rough() -> None:
         "order-ended",
         "not-placed",
         "OrderHeld",
-        "OrderReleased",
+        "OrderApproved",
         "PurchaseResolved",
         "PlacingStopped",
         "TableRestored",
@@ -595,8 +595,8 @@ def test_the_world_is_rough() -> None:
         "sold already",
         "ValueUnstable",
         "RowUnreadable",
-        "ErrandWaiting",
-        "OrderForgotten",
+        "OperationWaiting",
+        "PersonalDataErased",
         "a run hung",
         "a call forbidden",
         "a webhook 200 times",

@@ -67,7 +67,9 @@ def test_reminders_fire_while_the_provider_holds_everybody_back(world: World, mo
     hold_back(world, monkeypatch, timedelta(hours=24))
     run(world, timedelta(hours=4, minutes=30))
     fired = [
-        entry.data["rung"] for entry in world.store.entries.values() if entry.kind is ChangeKind.DEADLINE_APPROACHING
+        entry.data["reminder"]
+        for entry in world.store.entries.values()
+        if entry.kind is ChangeKind.DEADLINE_APPROACHING
     ]
     assert fired == ["PT4H", "PT1H"]
     assert world.store.due(WakeKind.LOOK, world.time, 10) == [], "what is held back does not stand before what is due"
@@ -101,7 +103,7 @@ def test_people_are_told_of_a_purchase_that_cannot_even_be_looked_for(
     monkeypatch.setattr(Carrier, "find", fail)
     world.order("order-1", world.side.content(2), [])
     run(world, timedelta(hours=3))
-    told = [entry for entry in world.store.entries.values() if entry.kind is ChangeKind.ORDER_UNKNOWN and entry.people]
+    told = [entry for entry in world.store.entries.values() if entry.kind is ChangeKind.ORDER_UNKNOWN and entry.notify]
     assert [entry.data["why"] for entry in told] == ["not_searched"]
     assert "Look for" in told[0].message
 

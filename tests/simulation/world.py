@@ -32,9 +32,9 @@ from numberdesk.providers import base
 from numberdesk.services.clerk import Clerk
 from numberdesk.services.desk import Desk
 from numberdesk.services.erasing import Eraser, Reminder
-from numberdesk.services.errands import Errands
-from numberdesk.services.inventory import Stocktaker
+from numberdesk.services.inventory import InventoryReconciler
 from numberdesk.services.notify import Notifier
+from numberdesk.services.operations import Operations
 from numberdesk.services.place import Placer
 from numberdesk.services.placing_gate import GateDesk
 from numberdesk.services.ports import UnreadableRowError
@@ -185,11 +185,11 @@ class World:
             zone=ZoneInfo("Europe/Berlin"),
         )
         self.placer = Placer(desk, self, "000000000000/eu-central-1/numberdesk", self.limits, metadata_name="")
-        self.syncer = Syncer(desk, Errands(desk, self.bucket), timedelta(days=90))
+        self.syncer = Syncer(desk, Operations(desk, self.bucket), timedelta(days=90))
         self.uploads = Uploads(door, self.bucket, self, 1_000)
         self.clerk = Clerk(desk, self.uploads)
         self.gate_desk = GateDesk(door, self, timings)
-        self.stocktaker = Stocktaker(desk)
+        self.inventory_reconciler = InventoryReconciler(desk)
         self.reminder = Reminder(desk, Eraser(door, self.bucket))
         self.waker = Waker(door, desk.order_queue, desk.sync_queue, self, self, timings)
         self.publisher = Publisher(door, self, self, self, self.log)
@@ -217,7 +217,7 @@ class World:
             accepted.append(not self.happens("bus"))
             if accepted[-1]:
                 self.published.append(event)
-                if event[1]["people"]:
+                if event[1]["notify"]:
                     told = json.dumps({"detail-type": event[0], "detail": event[1]})
                     assert not self.notifier.tell({"m": told}, lambda: VISIBILITY)
         return accepted
@@ -322,7 +322,7 @@ class World:
             (4 if comments else 0.2, "read", lambda: self.clerk.mark_read(order_id, comment_id, by)),
             (1, "profile", self.make_profile),
             (2, "form", lambda: self.uploads.for_order(order_id, "id.pdf", "application/pdf", by)),
-            (1, "forget", lambda: self.clerk.forget(order_id, by)),
+            (1, "erase", lambda: self.clerk.erase(order_id, by)),
             (2, "answer", self.answer_what_is_asked),
             (3 if not self.store.gate().open else 0 if self.calm_since else 0.3, "switch", self.turn_the_switch),
             (2 if self.restores else 0, "confirm", lambda: self.gate_desk.confirm(doubt_until=None, by=by)),
@@ -353,16 +353,16 @@ class World:
                 if order.hold.kind is HoldKind.RESTORED:
                     self.tell_what_was_bought(order)
                 elif order.hold.kind is HoldKind.LIMIT and self.random.random() < 0.5:
-                    self.clerk.release(order.order_id, "bob")
+                    self.clerk.approve(order.order_id, "bob")
                 elif order.hold.kind is HoldKind.LIMIT:
-                    self.clerk.refuse(order.order_id, "too much", "bob")
+                    self.clerk.reject(order.order_id, "too much", "bob")
 
     def tell_what_was_bought(self, order: Order) -> None:
         bought = [truth.id for truth in self.truths.values() if truth.reference == order.reference]
         if bought:
             self.clerk.resolve_placed_as(order.order_id, bought[0], "bob")
         elif order.state is OrderState.RECEIVED and self.random.random() < 0.5:
-            self.clerk.release(order.order_id, "bob")
+            self.clerk.approve(order.order_id, "bob")
         else:
             self.clerk.resolve_not_placed(order.order_id, "bob", place_again=self.random.random() < 0.7)
 
@@ -464,7 +464,7 @@ class World:
             self.notifier.sum_up()
         if self.time >= self.next_inventory:
             self.next_inventory = self.time + timedelta(minutes=10)
-            self.stocktaker.run(lambda: timedelta(minutes=15))
+            self.inventory_reconciler.run(lambda: timedelta(minutes=15))
             self.reminder.run()
 
     def pass_time(self, pause: timedelta) -> None:
@@ -549,7 +549,7 @@ class World:
         for queue in self.queues.values():
             for message in queue:
                 message.receives = 0
-        stocktakings = 0
+        comparisons = 0
         for _ in range(3000):
             visible = self.visible()
             if visible:
@@ -561,10 +561,10 @@ class World:
                 # A run that died keeps an account for itself for a while.
                 self.time += timedelta(minutes=5)
                 self.calm_since = self.time  # nobody is turned to in these minutes
-                self.stocktaker.run(lambda: timedelta(minutes=15))
-                stocktakings += 1
+                self.inventory_reconciler.run(lambda: timedelta(minutes=15))
+                comparisons += 1
                 left = self.gate_desk.view().not_compared
-                if not left or stocktakings > 5:
+                if not left or comparisons > 5:
                     # An account that can no longer be read is left out by name.
                     self.gate_desk.confirm(doubt_until=None, by="ada", without=left)
                 continue
@@ -587,11 +587,11 @@ class World:
         if order.state is OrderState.UNKNOWN:
             # People are told of a search that fails, too, and it goes on: what was bought is still found.
             return order.people_told and all(truth.reference != order.reference for truth in self.truths.values())
-        if any(errand.open for errand in order.errands):
+        if any(operation.open for operation in order.operations):
             return False
         if order.ended:
-            # One that was forgotten is erased again.
-            return not order.erase_at
+            # One that was erased is erased again.
+            return not order.erasures_due
         truth = self.truths.get(order.provider_order_id or "")
         return truth is not None and order.state is truth.state() and not truth.moves
 

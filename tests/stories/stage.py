@@ -103,7 +103,7 @@ class MotoStage:
 
     def _is_gathered(self) -> bool:
         """Whether the oldest message for people has waited for others long enough."""
-        waiting: list[Any] = self.world._queue("PeopleQueue")._messages
+        waiting: list[Any] = self.world._queue("NotificationQueue")._messages
         sent = [message.sent_timestamp for message in waiting]
         return bool(sent) and self.now().timestamp() - min(sent) / 1000 >= WINDOW
 
@@ -139,7 +139,7 @@ class MotoStage:
         )
         return 204
 
-    def hear_people(self) -> list[str]:
+    def read_notifications(self) -> list[str]:
         fresh = self.world.mailbox.mails[self._mails_heard :]
         self._mails_heard += len(fresh)
         return [paragraph for mail in fresh for paragraph in paragraphs(mail.text)]
@@ -150,8 +150,8 @@ class MotoStage:
         self._bus_heard_at = self.world._published
         return [{"detail-type": kind, "detail": detail} for kind, detail in self.world.events()]
 
-    def take_inventory(self) -> None:
-        self.world.function("take_inventory")({}, remaining_ms=900_000)
+    def reconcile_inventory(self) -> None:
+        self.world.function("reconcile_inventory")({}, remaining_ms=900_000)
 
     def copy_table(self) -> list[Item]:
         return self.records.copy()

@@ -308,8 +308,8 @@ TROUBLES: dict[str, Trouble] = {
     "SweepsAlarm": Trouble("Runs of the sweep", stop("wake_orders"), start("wake_orders"), before=ordered),
     "InventoryRunsAlarm": Trouble(
         "Runs of the inventory",
-        stop("take_inventory"),
-        start("take_inventory"),
+        stop("reconcile_inventory"),
+        start("reconcile_inventory"),
         before=ordered,
         long=timedelta(minutes=12),
     ),
@@ -331,7 +331,7 @@ TROUBLES: dict[str, Trouble] = {
     "OldestHeldOrderAlarm": Trouble(
         "The oldest order that waits to be placed",
         order("order-1", BERLIN | {"quantity": 2}, provider="telnyx"),
-        ask("POST", "/orders/order-1/refuse", {"reason": "too many"}),
+        ask("POST", "/orders/order-1/reject", {"reason": "too many"}),
         long=timedelta(minutes=55),
         parameters=ONE_AN_ORDER,
     ),

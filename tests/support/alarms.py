@@ -89,7 +89,7 @@ class Alarm:
 def alarms() -> dict[str, Alarm]:
     """The alarms on our own metrics, by logical id."""
     found = {}
-    for name, alarm in resolved("AWS::CloudWatch::Alarm", PeopleEmail=PEOPLE).items():
+    for name, alarm in resolved("AWS::CloudWatch::Alarm", NotificationEmail=PEOPLE).items():
         if alarm["Namespace"] != NAMESPACE:
             continue
         found[name] = Alarm(
@@ -148,7 +148,7 @@ class Watch:
         clock = self.world.clock
         began = clock.now()
         until = began.replace(second=0, microsecond=0) + MINUTE
-        for name in ("wake_orders", "take_inventory"):
+        for name in ("wake_orders", "reconcile_inventory"):
             if name not in self.stopped:
                 self.world.function(name)({}, remaining_ms=900_000)
         if self._minutes % _PUBLISHED_EVERY == 0:

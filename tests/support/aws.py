@@ -167,9 +167,9 @@ class World:
         items = self.dynamodb.scan(TableName=self.table._name)["Items"]
         return [dict(item) for item in items]
 
-    def take_inventory(self) -> int:
+    def reconcile_inventory(self) -> int:
         """Compare the accounts that are due with the records, and let everything happen that follows."""
-        compared: int = self.function("take_inventory")({}, remaining_ms=900_000)["compared"]
+        compared: int = self.function("reconcile_inventory")({}, remaining_ms=900_000)["compared"]
         self.settle()
         return compared
 
@@ -280,7 +280,7 @@ class World:
 
     def notify(self) -> int:
         """Tell people what was gathered for them, and say how many events that were."""
-        return sum(iter(lambda: self.deliver("notify_people", remaining_ms=60_000), 0))
+        return sum(iter(lambda: self.deliver("send_notifications", remaining_ms=60_000), 0))
 
     def _stop(self, name: str, queue: str, event: dict[str, Any], handles: dict[str, str]) -> None:
         self.stopped.append(name)
@@ -525,8 +525,8 @@ def world(**parameters: str) -> Iterator[World]:
         "CallFireTokenDigests": f"default={hashlib.sha256(TOKEN.encode()).hexdigest()}",
     }
     with (
-        moto_stack(clock, **{"PeopleEmail": PEOPLE, **keys, **parameters}) as stack,
-        mailbox(clock, stack.outputs["PeopleTopicArn"]) as people,
+        moto_stack(clock, **{"NotificationEmail": PEOPLE, **keys, **parameters}) as stack,
+        mailbox(clock, stack.outputs["NotificationTopicArn"]) as people,
     ):
         made = World(stack, clock, people)
         with (

@@ -20,7 +20,7 @@ from numberdesk.domain.settings import Timings
 from numberdesk.messaging.sqs import SqsQueue, take_in_hand
 from numberdesk.providers import registry
 from numberdesk.runtime.accounts import Accounts
-from numberdesk.services.errands import Errands
+from numberdesk.services.operations import Operations
 from numberdesk.services.wake import Waker
 from tests.support import recursion
 from tests.support.aws import SECRETS
@@ -121,7 +121,7 @@ class Office(ADesk):
         client: Any = self.sqs
         orders, looks = SqsQueue(client, "place_order"), SqsQueue(client, "sync_order")
         self.desk = replace(self.desk, order_queue=orders, sync_queue=looks)
-        self.syncer = replace(self.syncer, desk=self.desk, errands=Errands(self.desk, self.bucket))
+        self.syncer = replace(self.syncer, desk=self.desk, operations=Operations(self.desk, self.bucket))
         self.placer = replace(self.placer, desk=self.desk)
         self.callfire = CallFireSimulator(
             self.turns,  # type: ignore[arg-type] # its clock is only asked

@@ -16,7 +16,7 @@ from numberdesk.domain.words import AssetState, ChangeKind, OrderState
 from numberdesk.providers import base
 from numberdesk.services.clerk import Clerk
 from numberdesk.services.desk import Desk
-from numberdesk.services.errands import Errands
+from numberdesk.services.operations import Operations
 from numberdesk.services.place import Placer
 from numberdesk.services.sync import Syncer
 from numberdesk.services.uploads import Uploads
@@ -247,7 +247,7 @@ class ADesk:
         )
         self.uploads = Uploads(door, self.bucket, self, 10_000_000)
         self.clerk = Clerk(self.desk, self.uploads)
-        self.syncer = Syncer(self.desk, Errands(self.desk, self.bucket), timedelta(days=90))
+        self.syncer = Syncer(self.desk, Operations(self.desk, self.bucket), timedelta(days=90))
         self.placer = Placer(self.desk, self, SCOPE, limits or Limits(), metadata_name="team")
         self.refused: list[str] = []
 

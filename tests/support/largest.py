@@ -6,19 +6,19 @@ import random
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain import bounds, errands
+from numberdesk.domain import bounds, operations
 from numberdesk.domain.order import (
+    Approval,
     Asset,
     AssetRequirement,
     Cost,
     Deadline,
-    Errand,
-    Release,
+    Operation,
     Requirement,
     SubOrder,
     WaitingComment,
 )
-from numberdesk.domain.words import AssetState, ErrandKind, HoldKind, RequirementState
+from numberdesk.domain.words import AssetState, HoldKind, OperationKind, RequirementState
 from tests.support.builders import START
 
 if TYPE_CHECKING:
@@ -94,21 +94,21 @@ def grown(
         "comments_unread": seen,
         "comments_told": seen,
         "comments_waiting": tuple(WaitingComment(id=it, sub_order_id=fill.id(), since=START) for it in seen),
-        "errands": tuple(
-            Errand(
+        "operations": tuple(
+            Operation(
                 id=f"{index:06}-0",
-                kind=ErrandKind.SUPPLY,
+                kind=OperationKind.SUPPLY,
                 by=fill.text(text),
                 asked_at=START,
                 requirement_ids=tuple(fill.id(128) for _ in range(50)),
                 outcome=fill.text(2_000),
             )
-            for index in range(errands.MOST_OPEN * 2)
+            for index in range(operations.MOST_OPEN * 2)
         ),
         "words_told": tuple(fill.text(200) for _ in range(51)),
         "gone": tuple(f"+4930{fill.id(10)}" for _ in range(gone)),
-        "releases": tuple(Release(kind=kind, by=fill.text(text), at=START) for kind in HoldKind),
-        "spares": tuple(fill.id() for _ in range(bounds.MOST_ADOPTED)),
+        "approvals": tuple(Approval(kind=kind, by=fill.text(text), at=START) for kind in HoldKind),
+        "duplicates": tuple(fill.id() for _ in range(bounds.MOST_ADOPTED)),
         "extensions": dict.fromkeys(parts, 5),
         "costs": tuple(Cost(currency=fill.id(3), upfront="1.00", monthly="1.00", numbers=1) for _ in range(50)),
         "hint_looks": (START,) * bounds.MOST_HINT_LOOKS,

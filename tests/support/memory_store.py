@@ -66,7 +66,7 @@ class MemoryStore:
         self.receipts: dict[tuple[str, str], Receipt] = {}
         self.comments: dict[tuple[str, str], CommentSeen] = {}
         self.events: list[tuple[str | None, RawEvent]] = []
-        self.errands: dict[tuple[str, str], Kept] = {}
+        self.operations: dict[tuple[str, str], Kept] = {}
         self.answers: dict[ProfileKey, Profile] = {}
         self.files: dict[tuple[str, str], Upload] = {}
         self.states: dict[tuple[str, str], AccountState] = {}
@@ -158,13 +158,13 @@ class MemoryStore:
         for comment in comments:
             if comment.id not in before.comments_seen or (after.order_id, comment.id) in self.comments:
                 self.comments[after.order_id, comment.id] = comment
-        for errand_id, each in (kept or {}).items():
-            self.errands[after.order_id, errand_id] = each
+        for operation_id, each in (kept or {}).items():
+            self.operations[after.order_id, operation_id] = each
         return after
 
     def _claims(self, before: Order, after: Order) -> list[tuple[str, str, str]]:
         """Give the claims of purchases that are new."""
-        bought = {after.provider_order_id, *after.spares} - {None, before.provider_order_id, *before.spares}
+        bought = {after.provider_order_id, *after.duplicates} - {None, before.provider_order_id, *before.duplicates}
         claims = [(after.provider, after.account, each or "") for each in sorted(bought, key=str)]
         for claim in claims:
             if self.claims.get(claim, after.order_id) != after.order_id:
@@ -272,12 +272,12 @@ class MemoryStore:
         subject = f"order/{order_id}"
         return _page(((place, entry) for (of, place), entry in self.entries.items() if of == subject), after, limit)
 
-    def kept(self, order_id: str, errand_id: str) -> Kept | None:
-        return self.errands.get((order_id, errand_id))
+    def kept(self, order_id: str, operation_id: str) -> Kept | None:
+        return self.operations.get((order_id, operation_id))
 
-    def keep(self, order_id: str, errand_id: str, kept: Kept) -> None:
-        if (order_id, errand_id) in self.errands:
-            self.errands[order_id, errand_id] = kept
+    def keep(self, order_id: str, operation_id: str, kept: Kept) -> None:
+        if (order_id, operation_id) in self.operations:
+            self.operations[order_id, operation_id] = kept
 
     def list_orders(
         self,
@@ -374,7 +374,7 @@ class MemoryStore:
         for (value, order_id), since in self.held.get((provider, account), {}).items():
             yield Holding(value, order_id, since)
 
-    def take_inventory(self, provider: str, account: str, now: datetime, until: datetime) -> Inventory | None:
+    def reconcile_inventory(self, provider: str, account: str, now: datetime, until: datetime) -> Inventory | None:
         if self.busy.get((provider, account), now) > now:
             return None
         self.busy[provider, account] = until
@@ -395,13 +395,13 @@ class MemoryStore:
         before = self._personal()
         self.messages.pop(order_id, None)
         self.comments = {key: it for key, it in self.comments.items() if key[0] != order_id}
-        self.errands = {key: it for key, it in self.errands.items() if key[0] != order_id}
+        self.operations = {key: it for key, it in self.operations.items() if key[0] != order_id}
         self.files = {key: it for key, it in self.files.items() if key[0] != f"order/{order_id}"}
         self.events = [(owner, event) for owner, event in self.events if owner != order_id]
         return before - self._personal()
 
     def _personal(self) -> int:
-        return len(self.messages) + len(self.comments) + len(self.errands) + len(self.files) + len(self.events)
+        return len(self.messages) + len(self.comments) + len(self.operations) + len(self.files) + len(self.events)
 
     def profile(self, key: ProfileKey) -> Profile | None:
         return self.answers.get(key)

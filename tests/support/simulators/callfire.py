@@ -3,7 +3,7 @@
 Chosen here where no source says it: a create answers 201, 429 is "Rate Limit Reached", what cannot be had is left out
 of ``Fulfilled`` and the order still ends FINISHED, the regions are the cities of ``inventory.AREAS``, what is owned can
 call and text, a lease of 30 days that renews itself, what releasing shows (RELEASED and no renewal until the lease ends;
-setting ``released_word``) and answers for what is not there (404), a subscription's RequestId is forgotten with it (setting ``request_ids_outlive``), and the order postback
+setting ``released_word``) and answers for what is not there (404), a subscription's RequestId is erased with it (setting ``request_ids_outlive``), and the order postback
 (our own guess at its shape: the WSDL recommends a postback and names no trigger for it, so that no subscription brings one).
 
 Live (setting ``live``): JSON for whoever says nothing of what he takes; v2 shows no groups of an order that waits for

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tests.support.simulators.clock import Clock
-    from tests.support.simulators.telnyx_papers import Group
+    from tests.support.simulators.telnyx_submissions import Group
 
 SEARCH_VALID = timedelta(hours=24)
 """How long a search lets its numbers be ordered (v1 page; v2 only says "recent")."""
@@ -105,9 +105,9 @@ class TelnyxSimulator(TelnyxAccount):
             ("DELETE", f"{groups}/<group_id>", "delete_group", self._delete_group),
             ("POST", f"{groups}/<group_id>/submit_for_approval", "submit_group", self._submit_group),
             ("POST", "/v2/documents", "create_document", self._create_document),
-            ("GET", "/v2/documents/<paper_id>", "get_document", self._get_document),
+            ("GET", "/v2/documents/<submission_id>", "get_document", self._get_document),
             ("POST", "/v2/addresses", "create_address", self._create_address),
-            ("GET", "/v2/addresses/<paper_id>", "get_address", self._get_address),
+            ("GET", "/v2/addresses/<submission_id>", "get_address", self._get_address),
             ("GET", "/v2/public_key", "public_key", self._get_public_key),
         ]
         for method, path, operation, view in [*routes, *self._account_routes()]:
@@ -334,7 +334,7 @@ class TelnyxSimulator(TelnyxAccount):
             requirement = known.get(item.get("requirement_id", ""))
             if requirement is None:
                 raise refusal(422, "10027", "no such requirement on this order", "/regulatory_requirements")
-            if fault := self.papers.fault(requirement.type, item["field_value"]):
+            if fault := self.submissions.fault(requirement.type, item["field_value"]):
                 raise refusal(422, "10027", fault, "/regulatory_requirements")
             values[requirement.type.id] = item["field_value"]
         self._supply(order, numbers, values)
@@ -470,7 +470,7 @@ class TelnyxSimulator(TelnyxAccount):
         return self._cut(found)
 
     def _may_read(self, record_id: str) -> bool:
-        order, group = self._owner.get(record_id), self.papers.groups.get(record_id)
+        order, group = self._owner.get(record_id), self.submissions.groups.get(record_id)
         return g.account in {item.account for item in (order, group) if item is not None}
 
     def _create_comment(self) -> Response:
@@ -542,7 +542,7 @@ class TelnyxSimulator(TelnyxAccount):
         raise self._not_found()
 
     def _group(self, group_id: str) -> Group:
-        group = self.papers.groups.get(group_id)
+        group = self.submissions.groups.get(group_id)
         if group is None or group.account != g.account:
             raise self._not_found()
         return group
@@ -554,7 +554,7 @@ class TelnyxSimulator(TelnyxAccount):
 
     def _list_groups(self) -> Response:
         filters = self._filters("country_code", "phone_number_type", "action", "status", "customer_reference")
-        bodies = [group.body() for group in self.papers.groups.values() if group.account == g.account]
+        bodies = [group.body() for group in self.submissions.groups.values() if group.account == g.account]
         # a bare array: requirement group bodies are not wrapped in data
         return json_response([b for b in bodies if all(b[name] == value for name, value in filters.items())])
 
@@ -563,15 +563,17 @@ class TelnyxSimulator(TelnyxAccount):
         for name in ("country_code", "phone_number_type", "action"):
             if not body.get(name):
                 raise refusal(400, "10004", f"{name} is required", f"/{name}")
-        group = self.papers.new_group(g.account, body, self.clock.now())
+        group = self.submissions.new_group(g.account, body, self.clock.now())
         self._fill(group, body)
-        self.papers.groups[group.id] = group
+        self.submissions.groups[group.id] = group
         return json_response(group.body())
 
     def _fill(self, group: Group, body: dict[str, Any]) -> None:
         for item in body.get("regulatory_requirements") or []:
             found = [r for r in group.requirements if r.type.id == item.get("requirement_id")]
-            fault = self.papers.fault(found[0].type, str(item.get("field_value"))) if found else "no such requirement"
+            fault = (
+                self.submissions.fault(found[0].type, str(item.get("field_value"))) if found else "no such requirement"
+            )
             if fault:
                 raise refusal(422, "10027", fault, "/regulatory_requirements")
             found[0].value, found[0].status = item.get("field_value"), UNDER_VETTING
@@ -588,14 +590,14 @@ class TelnyxSimulator(TelnyxAccount):
 
     def _delete_group(self, group_id: str) -> Response:
         group = self._group(group_id)
-        del self.papers.groups[group.id]
+        del self.submissions.groups[group.id]
         return json_response(group.body())
 
     def _submit_group(self, group_id: str) -> Response:
         group = self._group(group_id)
         if not group.fulfilled():
             raise refusal(422, "10027", "the requirement group is not fulfilled")
-        self.papers.submit(group, self.clock.now())
+        self.submissions.submit(group, self.clock.now())
         return json_response(group.body())
 
     def _create_document(self) -> Response:
@@ -613,14 +615,14 @@ class TelnyxSimulator(TelnyxAccount):
                 content = base64.b64decode(body["file"], validate=True) if body.get("file") else b"from a URL"
             except ValueError:
                 raise refusal(422, "10027", "file is not base64", "/file") from None
-        made = self.papers.new_document(name, content, kind, reference, self.clock.now())
+        made = self.submissions.new_document(name, content, kind, reference, self.clock.now())
         return json_response({"data": made})
 
-    def _get_document(self, paper_id: str) -> Response:
-        return self._paper(self.papers.documents, paper_id)
+    def _get_document(self, submission_id: str) -> Response:
+        return self._submission(self.submissions.documents, submission_id)
 
     def _create_address(self) -> Response:
-        body, paper_id = self._body(), str(self.random.randrange(10**18, 10**19))
+        body, submission_id = self._body(), str(self.random.randrange(10**18, 10**19))
         for name in ("street_address", "locality", "country_code"):
             if not body.get(name):
                 raise refusal(400, "10004", f"{name} is required", f"/{name}")
@@ -628,15 +630,15 @@ class TelnyxSimulator(TelnyxAccount):
             raise refusal(422, "10027", "business_name, or first_name and last_name, are needed")
         if self.settings.live and self.settings.validates_addresses and body.get("validate_address", True):
             raise refusal(422, "10027", "Address is not valid for emergency use", "/street_address")
-        return json_response({"data": self.papers.new_address(paper_id, body, self.clock.now())})
+        return json_response({"data": self.submissions.new_address(submission_id, body, self.clock.now())})
 
-    def _get_address(self, paper_id: str) -> Response:
-        return self._paper(self.papers.addresses, paper_id)
+    def _get_address(self, submission_id: str) -> Response:
+        return self._submission(self.submissions.addresses, submission_id)
 
-    def _paper(self, papers: dict[str, dict[str, Any]], paper_id: str) -> Response:
-        if paper_id not in papers:
+    def _submission(self, submissions: dict[str, dict[str, Any]], submission_id: str) -> Response:
+        if submission_id not in submissions:
             raise self._not_found()
-        return json_response({"data": papers[paper_id]})
+        return json_response({"data": submissions[submission_id]})
 
     def _get_public_key(self) -> Response:
         key = {"public": self._public(g.account), "record_type": "public_key"}

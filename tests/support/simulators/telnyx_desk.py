@@ -26,7 +26,7 @@ from tests.support.simulators.telnyx_orders import (
     SubOrder,
     TelnyxSettings,
 )
-from tests.support.simulators.telnyx_papers import Papers
+from tests.support.simulators.telnyx_submissions import Submissions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,7 +63,7 @@ class TelnyxDesk(Simulator):
         super().__init__(self.settings, clock, seed)
         self.inventory = Inventory(seed)
         self.life = Lifecycle(self.settings, self.new_uuid, self._completed)
-        self.papers = Papers(self.settings, self.new_uuid)
+        self.submissions = Submissions(self.settings, self.new_uuid)
         self.notifications = Notifications(self.settings, self.new_uuid)
         self._urls = list(webhook_urls)
         self._signing: dict[str, Ed25519PrivateKey] = {}
@@ -80,7 +80,7 @@ class TelnyxDesk(Simulator):
     def _advance(self, now: datetime) -> None:
         reading = has_request_context() and request.method == "GET" and not request.path.startswith("/_sim/")
         self.life.advance(now, reading=reading)
-        self.papers.advance(now)
+        self.submissions.advance(now)
         self.notifications.advance(now)
 
     # Webhooks ---------------------------------------------------------------------------------------------------
@@ -375,7 +375,7 @@ class TelnyxDesk(Simulator):
         self, group_id: str, *, status: str | None = None, expires_in: float | None = None, whole: bool = False
     ) -> None:
         """Make the first value of a requirement group (or the group as a whole) bad, or let it expire after some seconds."""
-        group = self.papers.groups[group_id]
+        group = self.submissions.groups[group_id]
         if whole:
             group.status = status or group.status
             return

@@ -55,8 +55,8 @@ def test_reading_changes_nothing_and_money_is_for_those_who_may_spend() -> None:
     spending = [route.operation_id for route in ROUTES if route.policy == "spend"]
     assert spending == [
         "submit_order",
-        "release_order",
-        "refuse_order",
+        "approve_order",
+        "reject_order",
         "resolve_purchase",
         "release_number",
         "turn_placing",

@@ -26,26 +26,26 @@ DEAD, LIVING, SECOND = (
 @pytest.mark.parametrize("found", [[DEAD, LIVING], [LIVING, DEAD]])
 def test_the_living_purchase_is_followed_and_the_dead_one_is_told_and_left(found: list[Placed]) -> None:
     order, changes = placing.adopt(received(), found, NOW, can_cancel=True)
-    assert (order.provider_order_id, order.provider_word, order.spares) == ("po-living", "pending", ("po-dead",))
-    assert order.errands == ()
-    assert [(it.kind, it.people) for it in changes] == [
+    assert (order.provider_order_id, order.provider_word, order.duplicates) == ("po-living", "pending", ("po-dead",))
+    assert order.operations == ()
+    assert [(it.kind, it.notify) for it in changes] == [
         (ChangeKind.ORDER_PLACED, True),
         (ChangeKind.DUPLICATE_PURCHASE_FOUND, True),
     ]
-    assert changes[1].data == {"recorded": "po-living", "spare": "po-dead", "cancelling": False}
+    assert changes[1].data == {"recorded": "po-living", "duplicate": "po-dead", "cancelling": False}
 
 
 def test_a_dead_purchase_is_followed_where_there_is_no_other() -> None:
     order, _ = placing.adopt(received(), [DEAD], NOW, can_cancel=True)
-    assert (order.provider_order_id, order.provider_word, order.spares) == ("po-dead", "cancelled", ())
+    assert (order.provider_order_id, order.provider_word, order.duplicates) == ("po-dead", "cancelled", ())
 
 
 def test_a_second_living_purchase_is_cancelled() -> None:
     order, changes = placing.adopt(received(), [SECOND, DEAD, LIVING], NOW, can_cancel=True)
-    assert (order.provider_order_id, order.spares) == ("po-second", ("po-living", "po-dead"))
-    assert [errand.spare_id for errand in order.errands] == ["po-living"]
+    assert (order.provider_order_id, order.duplicates) == ("po-second", ("po-living", "po-dead"))
+    assert [operation.duplicate_id for operation in order.operations] == ["po-living"]
     told = of_kind(changes, ChangeKind.DUPLICATE_PURCHASE_FOUND)
-    assert [(it.data["spare"], it.data["cancelling"]) for it in told] == [("po-living", True), ("po-dead", False)]
+    assert [(it.data["duplicate"], it.data["cancelling"]) for it in told] == [("po-living", True), ("po-dead", False)]
 
 
 def test_what_is_found_again_changes_nothing() -> None:

@@ -8,13 +8,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numberdesk.domain import answers, errands
+from numberdesk.domain import answers, operations
 from numberdesk.domain.catalogue import Criteria, Specification
-from numberdesk.domain.order import Errand
+from numberdesk.domain.order import Operation
 from numberdesk.domain.profile import Profile, ProfileKey
 from numberdesk.domain.snapshot import RequirementSeen, SubOrderSeen
 from numberdesk.domain.values import Answer
-from numberdesk.domain.words import ChangeKind, ErrandKind, RequirementState, ValueKind
+from numberdesk.domain.words import ChangeKind, OperationKind, RequirementState, ValueKind
 from tests.support.orders import NOW, look, only, owing, pending
 
 DEADLINE = NOW + timedelta(days=10)
@@ -37,7 +37,9 @@ def asking(*ids: str, sub_orders: dict[str, str] | None = None) -> Any:
     return owing(
         DEADLINE,
         sub_orders=tuple(SubOrderSeen(it, "pending", country, "local") for it, country in parts.items()),
-        requirements=tuple(RequirementSeen(it, part, WAITING, "x", 1, f"Paper {it}") for part in parts for it in ids),
+        requirements=tuple(
+            RequirementSeen(it, part, WAITING, "x", 1, f"Submission {it}") for part in parts for it in ids
+        ),
     )
 
 
@@ -62,16 +64,16 @@ def test_every_fault_of_every_answer_is_told_once() -> None:
     assert fault.message.endswith("it asks for: nothing")
 
 
-def test_each_sub_order_gets_its_own_errand_from_what_is_for_it() -> None:
+def test_each_sub_order_gets_its_own_operation_from_what_is_for_it() -> None:
     shown = asking("r-1", "r-2", sub_orders={"s-1": "DE", "s-2": "FR"})
     applied = apply(shown, [answer("r-1")], a_profile("r-1", "r-2"), a_profile("r-2", country="FR"))
-    assert [(it.sub_order_id, it.by, it.requirement_ids) for it in applied.order.errands] == [
+    assert [(it.sub_order_id, it.by, it.requirement_ids) for it in applied.order.operations] == [
         ("s-1", "order", ("r-1",)),
         ("s-1", "profile", ("r-2",)),
         ("s-2", "order", ("r-1",)),
         ("s-2", "profile", ("r-2",)),
     ]
-    assert set(applied.kept) == {it.id for it in applied.order.errands}
+    assert set(applied.kept) == {it.id for it in applied.order.operations}
     assert answers.unanswered(applied.order) == []
 
 
@@ -83,7 +85,7 @@ def test_people_are_told_of_what_is_left_only() -> None:
         for change in applied.changes
         if change.kind is ChangeKind.REQUIREMENT_REQUESTED
     }
-    assert {sub_order: change.people for sub_order, change in requested.items()} == {"s-1": False, "s-2": True}
+    assert {sub_order: change.notify for sub_order, change in requested.items()} == {"s-1": False, "s-2": True}
     assert requested["s-1"].data["answered"] == ["r-1"]
     assert "answered" not in requested["s-2"].data
     assert "on file" not in requested["s-2"].message
@@ -99,15 +101,15 @@ def test_nothing_on_file_changes_nothing() -> None:
 
 def test_an_order_with_too_much_under_way_gets_no_more() -> None:
     order = look(pending(), asking("r-1")).order
-    for _ in range(errands.MOST_OPEN):
-        it = Errand(id=errands.next_id(order), kind=ErrandKind.COMMENT, by="ada", asked_at=NOW)
-        order, _ = errands.ask(order, it)
+    for _ in range(operations.MOST_OPEN):
+        it = Operation(id=operations.next_id(order), kind=OperationKind.COMMENT, by="ada", asked_at=NOW)
+        order, _ = operations.ask(order, it)
     assert answers.apply(order, [answer("r-1")], lambda *_: None, (), NOW).kept == {}
 
 
 def test_what_was_put_under_way_once_is_never_put_again_by_itself() -> None:
     applied = apply(asking("r-1"), [answer("r-1")])
-    order, _ = errands.refused(applied.order, applied.order.errands[0], "no", NOW)
+    order, _ = operations.refused(applied.order, applied.order.operations[0], "no", NOW)
     order = look(order, asking("r-1"), NOW + timedelta(minutes=1)).order
     assert answers.unanswered(order) == []
 
@@ -134,15 +136,15 @@ def test_whatever_becomes_of_them_requirements_are_answered_once_and_never_after
         order = folded.order.with_(version=folded.order.version + 1)
         applied = answers.apply(order, [answer(it) for it in sorted(first)], lambda *_: profile, folded.changes, NOW)
         order = applied.order
-        for errand_id, kept in applied.kept.items():
+        for operation_id, kept in applied.kept.items():
             assert not rejected & set(kept.values)
             given_ += kept.values
             fate = fates.pop()
-            errand = next(it for it in order.errands if it.id == errand_id)
+            operation = next(it for it in order.operations if it.id == operation_id)
             if fate == "done":
-                order, _ = errands.done(order, errand, "", NOW)
+                order, _ = operations.done(order, operation, "", NOW)
             elif fate == "refused":
-                order, _ = errands.refused(order, errand, "no", NOW)
+                order, _ = operations.refused(order, operation, "no", NOW)
         rejected |= {it.id for it in order.requirements if it.state is RequirementState.REJECTED and it.id in given_}
     assert len(given_) == len(set(given_))
 
@@ -150,8 +152,8 @@ def test_whatever_becomes_of_them_requirements_are_answered_once_and_never_after
 def test_the_ledger_names_the_profile_and_its_version() -> None:
     applied = apply(asking("r-1"), [], a_profile("r-1"))
     folded = look(pending(), asking("r-1"))
-    assert only(folded, ChangeKind.REQUIREMENT_REQUESTED).people
+    assert only(folded, ChangeKind.REQUIREMENT_REQUESTED).notify
     [change] = [change for change in applied.changes if change.kind is ChangeKind.PROFILE_APPLIED]
     assert change.data["profile"] == "telnyx/default/DE/local"
-    assert change.data["requirements"] == [{"id": "r-1", "name": "Paper r-1"}]
-    assert not change.people
+    assert change.data["requirements"] == [{"id": "r-1", "name": "Submission r-1"}]
+    assert not change.notify

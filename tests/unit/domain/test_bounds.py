@@ -124,7 +124,7 @@ def test_more_than_fits_is_told_once_and_what_is_known_is_followed() -> None:
     first = look(pending(), shown(comments=bounds.MOST_COMMENTS + 1))
     assert len(first.comments) == len(first.order.comments_seen) == bounds.MOST_COMMENTS
     told = only(first, ChangeKind.UNKNOWN_PROVIDER_WORD)
-    assert told.people
+    assert told.notify
     assert told.data["field"] == "comments"
     assert "more than 5,000" in str(told.data["word"])
     assert first.order.not_understood_since == NOW

@@ -35,7 +35,7 @@ def test_an_unread_comment_is_told_once_after_the_grace() -> None:
     assert kinds(early) == []
     told = look(early.order, with_comments(comment()), NOW + GRACE)
     change = only(told, ChangeKind.COMMENT_RECEIVED)
-    assert change.people
+    assert change.notify
     assert change.comment_ids == ("c-1",)
     assert "1 comment on DE local" in change.message
     assert "cannot be read" not in change.model_dump_json(), "its text is appended by the publisher"
@@ -133,7 +133,7 @@ def test_a_moved_deadline_of_a_rejection_that_waits_is_neither_silent_nor_a_mess
     moved = owing(DEADLINE + timedelta(days=3), RequirementState.REJECTED)
     waiting = look(first.order, moved, NOW + timedelta(seconds=5), silent=True)
     change = only(waiting, ChangeKind.DEADLINE_MOVED)
-    assert not change.people
+    assert not change.notify
     assert change.data["silent"] is False
     told = look(waiting.order, replace(moved, comments=(comment(),)), NOW + timedelta(seconds=9), silent=True)
     assert only(told, ChangeKind.REQUIREMENT_REJECTED).data["deadline"] == "2026-03-14T12:00:00.000000Z"

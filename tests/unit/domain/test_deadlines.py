@@ -57,22 +57,24 @@ def test_two_values_in_one_sub_order_are_two_facts() -> None:
     assert kinds(one) == ["DeadlineErased"]
 
 
-def test_each_rung_wakes_the_order_and_fires_once() -> None:
+def test_each_reminder_wakes_the_order_and_fires_once() -> None:
     order, fired = owes(), []
     while order.wake_at is not None and order.wake_at < DEADLINE:
         folded = look(order, owing(DEADLINE), order.wake_at)
-        fired += [(change.data["rung"], DEADLINE - order.wake_at) for change in folded.changes]
+        fired += [(change.data["reminder"], DEADLINE - order.wake_at) for change in folded.changes]
         order = folded.order
     assert fired == [("P3D", timedelta(days=3)), ("P1D", timedelta(days=1)), ("PT1H", timedelta(hours=1))]
 
 
-def test_a_deadline_first_seen_late_fires_only_the_most_urgent_rung() -> None:
+def test_a_deadline_first_seen_late_fires_only_the_most_urgent_reminder() -> None:
     folded = look(pending(), owing(NOW + timedelta(minutes=30)))
-    assert [change.data["rung"] for change in folded.changes if change.kind.value == "DeadlineApproaching"] == ["PT1H"]
+    assert [change.data["reminder"] for change in folded.changes if change.kind.value == "DeadlineApproaching"] == [
+        "PT1H"
+    ]
     assert set(folded.order.deadlines[0].fired) == {"P3D", "P1D", "PT1H"}
 
 
-def test_a_deadline_past_when_first_seen_is_missed_and_fires_no_rung() -> None:
+def test_a_deadline_past_when_first_seen_is_missed_and_fires_no_reminder() -> None:
     folded = look(pending(), owing(NOW - timedelta(minutes=1)))
     assert "DeadlineMissed" in kinds(folded)
     assert "DeadlineApproaching" not in kinds(folded)
@@ -88,13 +90,13 @@ def test_an_extension_arms_the_ladder_again() -> None:
     assert extended.order.deadlines[0].fired == ()
 
 
-def test_erased_just_before_a_rung_nothing_fires() -> None:
+def test_erased_just_before_a_reminder_nothing_fires() -> None:
     at = DEADLINE - timedelta(days=3)
     folded = look(owes(), owing(None, RequirementState.UNDER_REVIEW), at)
     assert "DeadlineApproaching" not in kinds(folded)
 
 
-def test_an_unreadable_provider_holds_a_rung_back_for_15_minutes() -> None:
+def test_an_unreadable_provider_holds_a_reminder_back_for_15_minutes() -> None:
     at = DEADLINE - timedelta(days=1)
     order = look(owes(), owing(DEADLINE), at - timedelta(minutes=1)).order
     first = fold_unreadable(order, began_at=at, now=at, rules=RULES)
@@ -110,7 +112,7 @@ def test_an_unreadable_provider_holds_a_rung_back_for_15_minutes() -> None:
     assert kinds(back) == [], "fired once, confirmed or not"
 
 
-def test_an_unreadable_provider_holds_a_rung_back_no_longer_than_that_between_far_looks() -> None:
+def test_an_unreadable_provider_holds_a_reminder_back_no_longer_than_that_between_far_looks() -> None:
     at = DEADLINE - timedelta(days=3)
     order = look(owes(), owing(DEADLINE), at - timedelta(minutes=1)).order.with_(look_step=99)
     held = fold_unreadable(order, began_at=at, now=at, rules=RULES).order
@@ -118,7 +120,7 @@ def test_an_unreadable_provider_holds_a_rung_back_no_longer_than_that_between_fa
     assert kinds(fold_unreadable(held, began_at=held.wake_at, now=held.wake_at, rules=RULES)) == ["DeadlineApproaching"]
 
 
-def test_a_rung_shorter_than_the_grace_fires_before_its_deadline() -> None:
+def test_a_reminder_shorter_than_the_grace_fires_before_its_deadline() -> None:
     at = DEADLINE - timedelta(minutes=5)
     order = look(pending(a_message(reminders=["PT5M"])), owing(DEADLINE)).order
     held = fold_unreadable(order, began_at=at, now=at, rules=RULES).order
@@ -133,7 +135,7 @@ def test_a_missed_deadline_is_told_also_where_a_rejection_is() -> None:
     rejected = owing(soon, RequirementState.REJECTED)
     order = look(look(pending(), owing(soon)).order, rejected, NOW + timedelta(seconds=1)).order
     late = look(order, rejected, NOW + timedelta(seconds=100))
-    assert [(change.kind.value, change.people) for change in late.changes] == [
+    assert [(change.kind.value, change.notify) for change in late.changes] == [
         ("RequirementRejected", True),
         ("DeadlineMissed", True),
     ]
@@ -197,7 +199,7 @@ def test_a_reminder_says_what_is_owed_until_when_in_both_zones() -> None:
     )
 )
 @pytest.mark.parametrize("ladder", [["P3D", "P1D", "PT1H"], []])
-def test_whatever_a_deadline_does_each_rung_fires_once_per_version_and_never_for_an_erased_one(
+def test_whatever_a_deadline_does_each_reminder_fires_once_per_version_and_never_for_an_erased_one(
     ladder: list[str], shown: list[tuple[int | None, int, bool]]
 ) -> None:
     order, at = pending(a_message(reminders=ladder)), NOW
@@ -208,9 +210,9 @@ def test_whatever_a_deadline_does_each_rung_fires_once_per_version_and_never_for
         folded = fold_unreadable(order, began_at=at, now=at, rules=RULES) if fails else look(order, owing(value), at)
         for change in folded.changes:
             if change.kind.value == "DeadlineApproaching":
-                rung = (change.data["deadline_id"], change.data["deadline_version"], change.data["rung"])
-                assert rung not in fired
-                fired.add(rung)
+                reminder = (change.data["deadline_id"], change.data["deadline_version"], change.data["reminder"])
+                assert reminder not in fired
+                fired.add(reminder)
                 assert fails or datetime.fromisoformat(str(change.data["deadline"])) == value
         order = folded.order
         if value is not None and value > at and not fails:

@@ -9,41 +9,41 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numberdesk.domain import errands
+from numberdesk.domain import operations
 from numberdesk.domain.order import Acknowledgement
-from numberdesk.domain.words import AssetState, ChangeKind, ErrandKind, OrderState, Phase, RequirementState
+from numberdesk.domain.words import AssetState, ChangeKind, OperationKind, OrderState, Phase, RequirementState
 from tests.support.orders import NOW, a_comment, a_message, a_snapshot, kinds, look, only, owing, pending
 
 if TYPE_CHECKING:
-    from numberdesk.domain.order import Errand
+    from numberdesk.domain.order import Operation
 
-LADDER = ["P3D", "P1D", "PT4H", "PT1H"]
+REMINDERS = ["P3D", "P1D", "PT4H", "PT1H"]
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 DEADLINE = NOW + timedelta(days=5)
 
 
 def an_order(deadline: Any = DEADLINE, **policy: Any) -> Any:
-    order = pending(a_message(reminders=LADDER, extension=policy))
+    order = pending(a_message(reminders=REMINDERS, extension=policy))
     return look(order, owing(deadline)).order
 
 
-def extensions(order: Any) -> list[Errand]:
-    return [errand for errand in order.errands if errand.kind is ErrandKind.EXTENSION]
+def extensions(order: Any) -> list[Operation]:
+    return [operation for operation in order.operations if operation.kind is OperationKind.EXTENSION]
 
 
 def carried_out(order: Any, at: Any = NOW) -> Any:
-    for errand in extensions(order):
-        if errand.open:
-            order, _ = errands.done(order, errand, "c-1", at)
+    for operation in extensions(order):
+        if operation.open:
+            order, _ = operations.done(order, operation, "c-1", at)
     return order
 
 
-def test_the_policy_asks_as_its_rung_fires_and_the_reminder_says_so() -> None:
+def test_the_policy_asks_as_its_reminder_fires_and_the_reminder_says_so() -> None:
     order = look(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
-    assert extensions(order) == [], "a rung before the policy's"
+    assert extensions(order) == [], "a reminder before the policy's"
     folded = look(order, owing(DEADLINE), DEADLINE - DAY)
-    [errand] = extensions(folded.order)
-    assert (errand.by, errand.sub_order_id, errand.asked_at) == ("policy", "s-1", DEADLINE - DAY)
+    [operation] = extensions(folded.order)
+    assert (operation.by, operation.sub_order_id, operation.asked_at) == ("policy", "s-1", DEADLINE - DAY)
     assert folded.order.wake_at == DEADLINE - DAY, "it is carried out at once"
     reminder = only(folded, ChangeKind.DEADLINE_APPROACHING)
     assert reminder.data["asking_for_more_time"] is True
@@ -51,8 +51,8 @@ def test_the_policy_asks_as_its_rung_fires_and_the_reminder_says_so() -> None:
     assert folded.order.deadlines[0].extensions == 1
 
 
-def test_a_rung_that_came_late_is_at_the_policys_or_after() -> None:
-    folded = look(pending(a_message(reminders=LADDER, extension={"before": "P1D"})), owing(NOW + 2 * HOUR))
+def test_a_reminder_that_came_late_is_at_the_policys_or_after() -> None:
+    folded = look(pending(a_message(reminders=REMINDERS, extension={"before": "P1D"})), owing(NOW + 2 * HOUR))
     assert len(extensions(folded.order)) == 1
 
 
@@ -65,7 +65,7 @@ def test_nothing_is_asked_for_where_nothing_is_owed(state: RequirementState) -> 
 
 
 def test_nothing_is_asked_for_without_a_policy() -> None:
-    order = look(pending(a_message(reminders=LADDER)), owing(DEADLINE)).order
+    order = look(pending(a_message(reminders=REMINDERS)), owing(DEADLINE)).order
     assert extensions(look(order, owing(DEADLINE), DEADLINE - DAY).order) == []
 
 
@@ -87,7 +87,7 @@ def test_a_request_on_its_way_is_not_made_a_second_time() -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     most=st.integers(1, 5),
-    before=st.sampled_from(LADDER),
+    before=st.sampled_from(REMINDERS),
     steps=st.lists(
         st.tuples(st.integers(1, 100), st.sampled_from(["wait", "extend", "erase", "people"])), min_size=1, max_size=25
     ),
@@ -109,7 +109,7 @@ def test_never_more_requests_for_one_deadline_than_the_policy_allows(
         seen = {deadline.id: deadline.extensions for deadline in order.deadlines}
         shown = owing(None, RequirementState.UNDER_REVIEW) if step == "erase" else owing(value)
         folded = look(order, shown, at)
-        asked = [c for c in folded.changes if c.kind is ChangeKind.ERRAND_ASKED]
+        asked = [c for c in folded.changes if c.kind is ChangeKind.OPERATION_ASKED]
         fired = [c for c in folded.changes if c.kind is ChangeKind.DEADLINE_APPROACHING]
         assert len(asked) <= len(fired)
         for deadline in folded.order.deadlines:
@@ -131,7 +131,7 @@ def test_a_silent_grant_is_told_as_silent_asked_for_and_extended() -> None:
         "asked_for": True,
         "extended": True,
     }
-    assert moved.people
+    assert moved.notify
     assert "Nobody told so: a look found it. More time had been asked for." in moved.message
     assert folded.order.deadlines[0].extensions == 1, "asked once, over all its values"
     assert folded.order.deadlines[0].fired == (), "an extension re-arms the reminders"
@@ -151,7 +151,7 @@ def test_a_deadline_moved_by_a_rejection_is_not_silent() -> None:
     folded = look(an_order(), shown, NOW + HOUR, silent=True)
     moved = only(folded, ChangeKind.DEADLINE_MOVED)
     assert moved.data["silent"] is False
-    assert not moved.people
+    assert not moved.notify
     assert "RequirementRejected" in kinds(folded)
 
 
@@ -176,7 +176,7 @@ def test_a_cancellation_at_a_missed_deadline_is_not_silent() -> None:
 # Acknowledgements
 
 
-def rung(order: Any, at: Any) -> Any:
+def reminder(order: Any, at: Any) -> Any:
     return only(look(order, owing(DEADLINE), at), ChangeKind.DEADLINE_APPROACHING)
 
 
@@ -188,7 +188,7 @@ def acknowledged(order: Any, until: Any) -> Any:
 def test_the_next_reminder_says_who_is_on_it() -> None:
     order = look(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
     until = DEADLINE - HOUR
-    told = rung(acknowledged(order, until), DEADLINE - DAY)
+    told = reminder(acknowledged(order, until), DEADLINE - DAY)
     assert (
         "the role desk (session ada) is on it until 2026-03-06 11:00:00 UTC (2026-03-06 12:00:00 Europe/Berlin)."
         in told.message
@@ -199,7 +199,7 @@ def test_the_next_reminder_says_who_is_on_it() -> None:
 
 def test_it_says_that_an_acknowledgement_is_over() -> None:
     order = look(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
-    told = rung(acknowledged(order, DEADLINE - 2 * DAY), DEADLINE - DAY)
+    told = reminder(acknowledged(order, DEADLINE - 2 * DAY), DEADLINE - DAY)
     assert "the role desk (session ada) was on it until 2026-03-04 12:00:00 UTC" in told.message
     assert "which is over." in told.message
 
@@ -207,6 +207,6 @@ def test_it_says_that_an_acknowledgement_is_over() -> None:
 def test_that_nobody_acknowledged_is_said_from_the_second_reminder_on() -> None:
     first = look(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY)
     assert "acknowledged" not in only(first, ChangeKind.DEADLINE_APPROACHING).message
-    second = rung(first.order, DEADLINE - DAY)
+    second = reminder(first.order, DEADLINE - DAY)
     assert "Nobody has acknowledged the reminder before this one." in second.message
     assert second.data["acknowledged_by"] is None

@@ -8,7 +8,7 @@ import pytest
 
 from numberdesk.domain import gate, placing
 from numberdesk.domain.gate import Gate
-from numberdesk.domain.order import Order, Release
+from numberdesk.domain.order import Approval, Order
 from numberdesk.domain.words import HoldKind
 from tests.support.orders import NOW, RULES, a_message, chosen, received
 
@@ -47,9 +47,9 @@ def test_a_gate_is_closed_by_the_switch_and_by_a_restore() -> None:
         (attempted(received_at(0), 2), 3, False),  # sent from this very table
         (received_at(0).with_(surely_new_at=NOW), 2, True),  # said of another table
         (received_at(0).with_(surely_new_at=NOW + 2 * HOUR), 3, False),
-        (received_at(0).with_(releases=(Release(kind=HoldKind.RESTORED, by="a", at=NOW),)), 2, True),
-        (received_at(0).with_(releases=(Release(kind=HoldKind.RESTORED, by="a", at=NOW + 2 * HOUR),)), 3, False),
-        (received_at(0).with_(releases=(Release(kind=HoldKind.LIMIT, by="a", at=NOW + 2 * HOUR),)), 3, True),
+        (received_at(0).with_(approvals=(Approval(kind=HoldKind.RESTORED, by="a", at=NOW),)), 2, True),
+        (received_at(0).with_(approvals=(Approval(kind=HoldKind.RESTORED, by="a", at=NOW + 2 * HOUR),)), 3, False),
+        (received_at(0).with_(approvals=(Approval(kind=HoldKind.LIMIT, by="a", at=NOW + 2 * HOUR),)), 3, True),
     ],
 )
 def test_what_may_have_been_bought_before_the_restore_is_doubted(order: Order, hours: int, *, is_doubted: bool) -> None:

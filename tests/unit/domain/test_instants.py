@@ -67,16 +67,16 @@ def _lives(order: Order, zone: ZoneInfo, value: datetime) -> None:
 
 
 @given(_WRITTEN, st.sampled_from(_ZONES), _DURATIONS)
-def test_whatever_is_read_of_a_provider_can_be_counted_with(written: object, zone: str, rung: str) -> None:
+def test_whatever_is_read_of_a_provider_can_be_counted_with(written: object, zone: str, reminder: str) -> None:
     value = instant(written)
     if value is not None:
         assert EARLIEST <= value < LATEST
         assert value.utcoffset() == timedelta(0)
         try:
-            parse_duration(rung)
+            parse_duration(reminder)
         except ValueError:
             return
-        _lives(pending(a_message(reminders=[rung])), ZoneInfo(zone), value)
+        _lives(pending(a_message(reminders=[reminder])), ZoneInfo(zone), value)
 
 
 @given(_WRITTEN, st.sampled_from(_ZONES))
@@ -85,7 +85,7 @@ def test_whatever_a_sender_may_give_can_be_counted_with(written: object, zone: s
         "order_id": "order-1",
         "provider": "callfire",
         "items": [{"criteria": {"city": "Seattle"}, "quantity": 2}],
-        "requirements": [{"id": "r", "name": "Paper"}],
+        "requirements": [{"id": "r", "name": "Submission"}],
         "deadline": written,
     }
     faults: list[Fault] = []

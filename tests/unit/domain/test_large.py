@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from numberdesk.domain import answers, costs, errands, ledger, lists, placing
-from numberdesk.domain.order import Errand
+from numberdesk.domain import answers, costs, ledger, lists, operations, placing
+from numberdesk.domain.order import Operation
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.snapshot import (
     AssetRequirementSeen,
@@ -21,7 +21,7 @@ from numberdesk.domain.snapshot import (
     Snapshot,
     SubOrderSeen,
 )
-from numberdesk.domain.words import AssetKind, AssetState, ErrandKind, OrderState, Phase, RequirementState
+from numberdesk.domain.words import AssetKind, AssetState, OperationKind, OrderState, Phase, RequirementState
 from tests.support.orders import CADENCE, NOW, RULES, a_message, a_snapshot, kinds, look, numbers, pending, received
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def shown(state: AssetState, requirement: RequirementState, *, parts: int = 1, *
         "lists_every_asset": True,
         "sub_orders": tuple(SubOrderSeen(name, "pending", "DE", "local") for name in names),
         "requirements": tuple(
-            RequirementSeen(it.id, name, it.state, it.word, MANY // parts, f"Paper {it.id}", "document")
+            RequirementSeen(it.id, name, it.state, it.word, MANY // parts, f"Submission {it.id}", "document")
             for name in names
             for it in owed
         ),
@@ -134,11 +134,11 @@ def test_what_did_not_change_is_the_very_same_record() -> None:
 
 def test_an_order_of_many_parts_takes_no_longer() -> None:
     order = owing(250).order
-    asked = Errand(
-        id="1", kind=ErrandKind.SUPPLY, by="ada", asked_at=NOW, number="+49300009999", requirement_ids=("r-0", "r-1")
+    asked = Operation(
+        id="1", kind=OperationKind.SUPPLY, by="ada", asked_at=NOW, number="+49300009999", requirement_ids=("r-0", "r-1")
     )
-    for _ in range(errands.MOST_OPEN):
-        order = errands.ask(order, asked)[0]
+    for _ in range(operations.MOST_OPEN):
+        order = operations.ask(order, asked)[0]
     begun = time.process_time()
     folded = look(order, shown(A.ACTION_REQUIRED, R.REJECTED, parts=250))
     lists.memberships(folded.order)
@@ -265,8 +265,8 @@ def test_costs_and_features_that_a_look_leaves_out_stay_and_add_up() -> None:
 
 def released(order: Order, *values: str) -> Order:
     for value in values:
-        errand = Errand(id=value, kind=ErrandKind.RELEASE, by="ada", asked_at=NOW, number=value)
-        order = errands.done(*errands.ask(order, errand)[:1], errand, "", NOW)[0]
+        operation = Operation(id=value, kind=OperationKind.RELEASE, by="ada", asked_at=NOW, number=value)
+        order = operations.done(*operations.ask(order, operation)[:1], operation, "", NOW)[0]
     return order
 
 

@@ -24,7 +24,7 @@ def some_changes(count: int) -> list[Change]:
             kind=ChangeKind.REQUIREMENT_REQUESTED,
             data={"n": n},
             message=f"Asked {n}.",
-            people=True,
+            notify=True,
             comment_ids=(f"c-{n}",),
         )
         for n in range(count)
@@ -42,7 +42,7 @@ def test_more_of_one_kind_than_a_commit_holds_is_one_entry_with_counts() -> None
     assert moved.kind is ChangeKind.ORDER_MOVED
     assert asked.data["count"] == 90
     assert asked.data["first"] == [{"n": n} for n in range(20)]
-    assert asked.people
+    assert asked.notify
     assert asked.message.startswith("Asked 0. Asked 1.")
     assert asked.message.endswith("And 70 more of the kind.")
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numberdesk.domain import errands, placing
+from numberdesk.domain import operations, placing
 from numberdesk.domain.lists import MOST_COUNTRIES, SHARDS, attention, countries, memberships, metadata_key, owed
-from numberdesk.domain.order import Errand
-from numberdesk.domain.words import ENDED, AssetState, ErrandKind, OrderState, Phase, RequirementState
+from numberdesk.domain.order import Operation
+from numberdesk.domain.words import ENDED, AssetState, OperationKind, OrderState, Phase, RequirementState
 from tests.support.orders import NOW, RULES, SCOPE, a_message, a_snapshot, look, owing, pending, received
 
 DEADLINE = NOW + timedelta(days=10)
@@ -23,9 +23,9 @@ PARTITION = re.compile(
 )
 
 
-def with_errand(order: Any, kind: ErrandKind, **fields: Any) -> Any:
-    errand = Errand(id=errands.next_id(order), kind=kind, by="ada", asked_at=NOW, **fields)
-    return errands.ask(order, errand)[0]
+def with_operation(order: Any, kind: OperationKind, **fields: Any) -> Any:
+    operation = Operation(id=operations.next_id(order), kind=kind, by="ada", asked_at=NOW, **fields)
+    return operations.ask(order, operation)[0]
 
 
 def owing_order() -> Any:
@@ -36,18 +36,18 @@ def test_what_is_owed_needs_a_person_until_a_value_is_on_its_way() -> None:
     order = owing_order()
     assert attention(order) == ("requirements_owed",)
     for coming in (
-        with_errand(order, ErrandKind.SUPPLY, requirement_ids=("r-1",)),
-        with_errand(order, ErrandKind.SUPPLY, requirement_ids=("r-1",), sub_order_id="s-1"),
-        with_errand(order, ErrandKind.GROUP, group_id="g-1"),
+        with_operation(order, OperationKind.SUPPLY, requirement_ids=("r-1",)),
+        with_operation(order, OperationKind.SUPPLY, requirement_ids=("r-1",), sub_order_id="s-1"),
+        with_operation(order, OperationKind.GROUP, group_id="g-1"),
     ):
         assert attention(coming) == ()
-        refused, _ = errands.refused(coming, coming.errands[0], "no", NOW)
+        refused, _ = operations.refused(coming, coming.operations[0], "no", NOW)
         assert attention(refused) == ("requirements_owed",)
     for other in (
-        with_errand(order, ErrandKind.SUPPLY, requirement_ids=("r-2",)),
-        with_errand(order, ErrandKind.SUPPLY, requirement_ids=("r-1",), number="+4930111"),
-        with_errand(order, ErrandKind.SUPPLY, requirement_ids=("r-1",), sub_order_id="s-2"),
-        with_errand(order, ErrandKind.COMMENT, sub_order_id="s-1"),
+        with_operation(order, OperationKind.SUPPLY, requirement_ids=("r-2",)),
+        with_operation(order, OperationKind.SUPPLY, requirement_ids=("r-1",), number="+4930111"),
+        with_operation(order, OperationKind.SUPPLY, requirement_ids=("r-1",), sub_order_id="s-2"),
+        with_operation(order, OperationKind.COMMENT, sub_order_id="s-1"),
     ):
         assert owed(other) == (("s-1", "r-1"),)
 

@@ -64,7 +64,7 @@ def test_reminders_come_and_say_what_is_still_to_do() -> None:
     assert order.wake_at is not None
     folded = seen(order, DEADLINE - 3 * DAY)
     told = only(folded, ChangeKind.DEADLINE_APPROACHING)
-    assert told.people
+    assert told.notify
     assert told.data["owed"] == ["Letter of authorisation"]
     assert "the order's own deadline. Still to do: “Letter of authorisation” (missing)." in told.message
     assert "cancels" not in told.message
@@ -78,7 +78,7 @@ def test_they_come_while_the_provider_cannot_be_read() -> None:
     told = only(folded, ChangeKind.DEADLINE_APPROACHING)
     assert told.data["unconfirmed_since"] is None, "it is ours: nobody else need confirm it"
     after = fold_unreadable(folded.order, began_at=DEADLINE, now=DEADLINE, rules=RULES)
-    assert only(after, ChangeKind.DEADLINE_MISSED).people
+    assert only(after, ChangeKind.DEADLINE_MISSED).notify
 
 
 def test_ticking_everything_off_erases_the_deadline_and_its_reminders() -> None:
@@ -117,7 +117,7 @@ def test_ticking_twice_changes_nothing() -> None:
 def test_missed_is_told_once_and_nothing_is_cancelled() -> None:
     folded = seen(seen().order, DEADLINE)
     missed = only(folded, ChangeKind.DEADLINE_MISSED)
-    assert missed.people
+    assert missed.notify
     assert "The provider knows nothing of it and cancels nothing" in missed.message
     assert folded.order.state is OrderState.ACTION_REQUIRED
     assert attention(folded.order) == ("requirements_owed", "deadline_missed")
@@ -174,21 +174,21 @@ def delivered(order: Any, at: Any = NOW) -> Any:
 def test_the_list_goes_on_after_the_numbers_are_there() -> None:
     folded = delivered(seen().order)
     told = only(folded, ChangeKind.ORDER_COMPLETED)
-    assert told.people
+    assert told.notify
     assert "Still to do on its own list: “Letter of authorisation”, Identity." in told.message
     order = folded.order
     assert order.wake_at == min(DEADLINE - 3 * DAY, order.next_look_at)
     assert "deadline" in memberships(order)
     reminded = delivered(order, DEADLINE - 3 * DAY)
-    assert only(reminded, ChangeKind.DEADLINE_APPROACHING).people
+    assert only(reminded, ChangeKind.DEADLINE_APPROACHING).notify
     missed = delivered(reminded.order, DEADLINE)
-    assert only(missed, ChangeKind.DEADLINE_MISSED).people
+    assert only(missed, ChangeKind.DEADLINE_MISSED).notify
     assert attention(missed.order) == ("deadline_missed",)
     done, _ = ticked(missed.order, "loa", "kyc", at=DEADLINE)
     assert (done.deadlines, attention(done)) == ((), ())
 
 
-def test_a_rung_wakes_an_order_that_is_over() -> None:
+def test_a_reminder_wakes_an_order_that_is_over() -> None:
     order = delivered(seen(at=DEADLINE - HOUR * 30).order, DEADLINE - HOUR * 29).order
     assert order.wake_at == min(DEADLINE - HOUR, order.next_look_at)
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from numberdesk.domain import answers, errands
+from numberdesk.domain import answers, operations
 from numberdesk.domain.lists import attention
-from numberdesk.domain.order import Errand
+from numberdesk.domain.order import Operation
 from numberdesk.domain.snapshot import AssetSeen, DeadlinesSeen, RequirementSeen, SubOrderSeen
-from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, ErrandKind, RequirementState
+from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, OperationKind, RequirementState
 from tests.support.orders import NOW, a_message, a_snapshot, kinds, look, only, pending
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def shown(
             for value, sub_order, asset in (("+4930111", "s-1", first), ("+4930222", "s-2", second))
         ),
         sub_orders=tuple(SubOrderSeen(it, "pending", "DE", "local") for it in ("s-1", "s-2")),
-        requirements=(RequirementSeen("r-1", "s-1", state, "x", 1, "Paper 1", "text"),),
+        requirements=(RequirementSeen("r-1", "s-1", state, "x", 1, "Submission 1", "text"),),
         deadlines=(DeadlinesSeen("s-1", ((due, 1),)),),
     )
 
@@ -54,7 +54,7 @@ def test_the_end_of_a_part_is_told_once_and_its_debts_and_reminders_go(state: As
     gone = look(order, shown(state, A.PENDING), NOW + DAY, silent=True)
     assert kinds(gone) == ["DeadlineErased", "SubOrderEnded", "OrderMoved"]
     told = only(gone, ChangeKind.SUB_ORDER_ENDED)
-    assert told.people
+    assert told.notify
     assert told.data == {
         "sub_order_id": "s-1",
         "state": word,
@@ -81,8 +81,10 @@ def test_a_part_that_ended_at_its_deadline_missed_it() -> None:
 
 def test_the_end_of_a_part_that_somebody_asked_for_says_who() -> None:
     order = owing_order()
-    wish = Errand(id="1-0", kind=ErrandKind.CANCEL, by="arn:aws:iam::1:user/ada", asked_at=NOW, sub_order_id="s-1")
-    order, _ = errands.done(*errands.ask(order, wish)[:1], wish, "", NOW)
+    wish = Operation(
+        id="1-0", kind=OperationKind.CANCEL, by="arn:aws:iam::1:user/ada", asked_at=NOW, sub_order_id="s-1"
+    )
+    order, _ = operations.done(*operations.ask(order, wish)[:1], wish, "", NOW)
     told = only(look(order, shown(A.CANCELLED, A.PENDING), NOW, silent=True), ChangeKind.SUB_ORDER_ENDED)
     assert (told.data["asked_by"], told.data["silent"]) == ("arn:aws:iam::1:user/ada", False)
     assert "as ada asked" in told.message
@@ -107,12 +109,12 @@ def test_the_policys_count_goes_on_after_an_erased_deadline() -> None:
     """A value that is under review erases the deadline, and its rejection sets another one."""
     order = look(owing_order(extension={"before": "P1D", "most": 1}), OPEN, DEADLINE - DAY).order
     assert order.extensions == {"s-1": 1}
-    [errand] = order.errands
-    order, _ = errands.done(order, errand, "c-1", DEADLINE - DAY)
+    [operation] = order.operations
+    order, _ = operations.done(order, operation, "c-1", DEADLINE - DAY)
     reviewed = a_snapshot(assets=OPEN.assets, sub_orders=OPEN.sub_orders, deadlines=(DeadlinesSeen("s-1", ()),))
     order = look(order, reviewed, DEADLINE - DAY).order
     assert order.deadlines == ()
     later = DEADLINE + 5 * DAY
     folded = look(order, shown(A.ACTION_REQUIRED, A.PENDING, due=later), later - DAY)
     assert "DeadlineApproaching" in kinds(folded)
-    assert "ErrandAsked" not in kinds(folded)
+    assert "OperationAsked" not in kinds(folded)

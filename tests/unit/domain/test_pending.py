@@ -68,7 +68,7 @@ def test_it_is_told_once_when_it_is_longer_than_usual() -> None:
     for _ in range(200):
         order = history.look(HOUR, OPEN)
     [told] = history.told
-    assert told.people
+    assert told.notify
     assert "3 days are usual" in told.message
     assert "pending_too_long" in attention(order)
     assert waits(order)["pending"] == order.pending_until

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from numberdesk.domain import placing
-from numberdesk.domain.words import MOVES, ChangeKind, ErrandKind, HoldKind, OrderState
+from numberdesk.domain.words import MOVES, ChangeKind, HoldKind, OperationKind, OrderState
 from tests.support.orders import NOW, RULES, a_message, chosen, in_placing, pending, received
 
 MINUTE = timedelta(minutes=1)
@@ -52,15 +52,17 @@ def test_a_definite_yes_is_due_for_a_look_at_once() -> None:
 def test_a_second_purchase_of_one_order_is_told_claimed_and_cancelled_where_that_can_be(can_cancel: bool) -> None:
     order = pending()
     assert placing.placed(order, "po-1", None, NOW) == (order, [])
-    spared, changes = placing.placed(order, "po-2", None, NOW, can_cancel=can_cancel)
-    assert spared.spares == ("po-2",)
-    assert (spared.state, spared.provider_order_id) == (order.state, "po-1")
+    found_twice, changes = placing.placed(order, "po-2", None, NOW, can_cancel=can_cancel)
+    assert found_twice.duplicates == ("po-2",)
+    assert (found_twice.state, found_twice.provider_order_id) == (order.state, "po-1")
     kinds = [change.kind for change in changes]
-    assert kinds == [ChangeKind.DUPLICATE_PURCHASE_FOUND, ChangeKind.ERRAND_ASKED][: 1 + can_cancel]
-    assert changes[0].people
+    assert kinds == [ChangeKind.DUPLICATE_PURCHASE_FOUND, ChangeKind.OPERATION_ASKED][: 1 + can_cancel]
+    assert changes[0].notify
     assert "po-2" in changes[0].message
-    assert [(it.kind, it.spare_id) for it in spared.errands] == [(ErrandKind.CANCEL_SPARE, "po-2")] * can_cancel
-    assert placing.placed(spared, "po-2", None, NOW, can_cancel=can_cancel) == (spared, []), "told once"
+    assert [(it.kind, it.duplicate_id) for it in found_twice.operations] == [
+        (OperationKind.CANCEL_DUPLICATE, "po-2")
+    ] * can_cancel
+    assert placing.placed(found_twice, "po-2", None, NOW, can_cancel=can_cancel) == (found_twice, []), "told once"
 
 
 def test_a_definite_no_fails_the_order_only_where_no_attempt_was_ever_unclear() -> None:
@@ -106,7 +108,7 @@ def test_unclear_is_told_to_people_at_once_only_where_nobody_can_look(can_look: 
     assert order.state is OrderState.UNKNOWN
     assert order.ever_unclear
     assert order.wake_at is not None
-    assert changes[0].people is not can_look
+    assert changes[0].notify is not can_look
     assert ("Look for X." in changes[0].message) is not can_look
 
 
@@ -129,7 +131,7 @@ def test_candidates_are_told_once_whether_people_were_told_before_or_not(can_loo
     for candidates in ("", " Begun: +4930111.", " Begun: +4930111.") if not can_look else (" Begun: +4930111.", ""):
         order, changes = placing.not_found(order, at, RULES, "Look for X.", candidates)
         told += changes
-    assert [(change.people, change.message.endswith("Look for X. Begun: +4930111.")) for change in told] == [
+    assert [(change.notify, change.message.endswith("Look for X. Begun: +4930111.")) for change in told] == [
         (True, True)
     ]
     assert order.people_told
@@ -140,7 +142,7 @@ def test_found_is_adopted_and_told_to_people() -> None:
     found, changes = placing.placed(order, "po-1", None, NOW, found=True)
     assert found.state is OrderState.PENDING
     assert found.unknown_since is None
-    assert changes[0].people
+    assert changes[0].notify
     assert changes[0].data["found"] is True
 
 
@@ -170,25 +172,25 @@ def test_attempts_that_failed_otherwise_do_not_count_as_choices() -> None:
 def test_a_hold_is_told_when_it_begins_and_ends_only_by_a_person() -> None:
     held, told = placing.hold(received(), HoldKind.LIMIT, "too many", NOW, NOW + MINUTE)
     assert (held.wake_at, held.waiting_since, held.waiting_for) == (None, NOW, "too many")
-    assert [(it.kind, it.people) for it in told] == [(ChangeKind.ORDER_HELD, True)]
+    assert [(it.kind, it.notify) for it in told] == [(ChangeKind.ORDER_HELD, True)]
     again, told = placing.hold(held, HoldKind.LIMIT, "still too many", NOW + MINUTE, NOW + 2 * MINUTE)
     assert (again.hold, told) == (held.hold, [])
-    free, told = placing.release(again, "ada", NOW + MINUTE)
+    free, told = placing.approve(again, "ada", NOW + MINUTE)
     assert (free.hold, free.wake_at, free.waiting_since) == (None, NOW + MINUTE, NOW)
-    assert [it.kind for it in free.releases] == [HoldKind.LIMIT]
-    assert placing.approval(free) == free.releases[0]
+    assert [it.kind for it in free.approvals] == [HoldKind.LIMIT]
+    assert placing.approval(free) == free.approvals[0]
     assert [it.data["by"] for it in told] == ["ada"]
     # Another hold of another kind, and its release: one of each is kept.
     for kind in (HoldKind.RESTORED, HoldKind.LIMIT):
-        free, _ = placing.release(placing.hold(free, kind, "x", NOW, NOW)[0], "bob", NOW)
-    assert [(it.kind, it.by) for it in free.releases] == [(HoldKind.RESTORED, "bob"), (HoldKind.LIMIT, "bob")]
+        free, _ = placing.approve(placing.hold(free, kind, "x", NOW, NOW)[0], "bob", NOW)
+    assert [(it.kind, it.by) for it in free.approvals] == [(HoldKind.RESTORED, "bob"), (HoldKind.LIMIT, "bob")]
 
 
 @pytest.mark.parametrize(("kind", "told"), [(HoldKind.SWITCH, [False]), (HoldKind.SAME_CONTENT, [])])
 def test_what_ends_by_itself_is_tried_again(kind: HoldKind, told: list[bool]) -> None:
     held, changes = placing.hold(received(), kind, "x", NOW, NOW + MINUTE)
     assert held.wake_at == NOW + MINUTE
-    assert [it.people for it in changes] == told
+    assert [it.notify for it in changes] == told
     assert placing.hold(held, kind, "x", NOW + MINUTE, NOW + 2 * MINUTE)[1] == []
 
 
@@ -201,7 +203,7 @@ def test_what_surely_bought_nothing_gives_back_what_it_took(outcome: str) -> Non
     after = {
         "refused": lambda: placing.refused(order, "1", "no", NOW, RULES),
         "not bought": lambda: placing.not_bought(order, "429", NOW, NOW),
-        "refused by a person": lambda: placing.cancel(order, "ada", NOW, refused_because="no"),
+        "refused by a person": lambda: placing.cancel(order, "ada", NOW, rejected_because="no"),
         "not placed": lambda: placing.not_placed(unclear, "ada", NOW, place_again=True),
         "cancelled": lambda: placing.not_placed(unclear, "ada", NOW, place_again=False),
     }[outcome]()[0]
@@ -251,6 +253,6 @@ def test_an_answer_that_comes_after_a_person_said_no_is_not_lost(place_again: bo
     if place_again:
         assert (after.state, after.provider_order_id, after.wake_at) == (OrderState.PENDING, "po-9", NOW)
         return
-    assert (after.state, after.spares, after.wake_at) == (OrderState.CANCELLED, ("po-9",), NOW)
-    assert [it.kind for it in changes] == [ChangeKind.DUPLICATE_PURCHASE_FOUND, ChangeKind.ERRAND_ASKED]
+    assert (after.state, after.duplicates, after.wake_at) == (OrderState.CANCELLED, ("po-9",), NOW)
+    assert [it.kind for it in changes] == [ChangeKind.DUPLICATE_PURCHASE_FOUND, ChangeKind.OPERATION_ASKED]
     assert "is over (cancelled), and a purchase of it was found" in changes[0].message

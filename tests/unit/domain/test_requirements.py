@@ -25,17 +25,17 @@ def test_requested_says_what_and_until_when() -> None:
     folded = look(pending(), owing(DEADLINE))
     assert kinds(folded) == ["RequirementRequested", "DeadlineSet", "OrderMoved"]
     requested = folded.changes[0]
-    assert requested.people
+    assert requested.notify
     assert "Proof of address" in requested.message
     assert "2026-03-31 12:00:00 UTC" in requested.message
-    assert not folded.changes[1].people, "the deadline is in the first message already"
+    assert not folded.changes[1].notify, "the deadline is in the first message already"
 
 
 def test_a_rejection_with_its_comment_and_deadline_is_one_message() -> None:
     folded = look(reviewed(), owing(DEADLINE, REJECTED, comments=(a_comment(),)))
     assert kinds(folded) == ["RequirementRejected", "DeadlineSet", "OrderMoved"]
     rejected = folded.changes[0]
-    assert [change.people for change in folded.changes] == [True, False, False]
+    assert [change.notify for change in folded.changes] == [True, False, False]
     assert rejected.comment_ids == ("c-1",)
     assert rejected.data["reason_is_certain"] is True
     assert rejected.data["deadline"] == "2026-03-31T12:00:00.000000Z"
@@ -92,12 +92,12 @@ def test_a_reminder_after_a_rejection_carries_the_reason() -> None:
 
 def test_equal_changes_of_one_sub_order_are_one_event() -> None:
     requirements = tuple(
-        RequirementSeen(f"r-{n}", "s-1", RequirementState.AWAITING_VALUE, "awaiting-value", 2, f"Paper {n}")
+        RequirementSeen(f"r-{n}", "s-1", RequirementState.AWAITING_VALUE, "awaiting-value", 2, f"Submission {n}")
         for n in range(3)
     )
     folded = look(pending(), owing(DEADLINE, requirements=requirements))
     assert kinds(folded).count("RequirementRequested") == 1
-    assert "“Paper 0”, “Paper 1”, “Paper 2”" in folded.changes[0].message
+    assert "“Submission 0”, “Submission 1”, “Submission 2”" in folded.changes[0].message
 
 
 def test_approved_is_told_and_an_unknown_word_forgets_nothing() -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numberdesk.domain import answers, errands
-from numberdesk.domain.order import Asset, Errand
+from numberdesk.domain import answers, operations
+from numberdesk.domain.order import Asset, Operation
 from numberdesk.domain.profile import Profile, ProfileKey
 from numberdesk.domain.snapshot import (
     AssetSeen,
@@ -23,7 +23,15 @@ from numberdesk.domain.snapshot import (
     UnknownWord,
 )
 from numberdesk.domain.values import Answer
-from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, ErrandKind, OrderState, Phase, RequirementState
+from numberdesk.domain.words import (
+    AssetKind,
+    AssetState,
+    ChangeKind,
+    OperationKind,
+    OrderState,
+    Phase,
+    RequirementState,
+)
 from tests.support.orders import NOW, a_message, kinds, look, pending
 
 if TYPE_CHECKING:
@@ -88,7 +96,7 @@ def seen(parts: dict[str, Shown], at: datetime, index: int) -> Snapshot:
         ),
         sub_orders=tuple(SubOrderSeen(part, "pending", COUNTRIES[part], "local") for part in ("s-0", *parts)),
         requirements=tuple(
-            RequirementSeen(f"r-{part}", part, shown.owes, shown.owes.value, 1, f"Paper {part}", "text")
+            RequirementSeen(f"r-{part}", part, shown.owes, shown.owes.value, 1, f"Submission {part}", "text")
             for part, shown in parts.items()
             if shown.owes is not None
         ),
@@ -124,11 +132,11 @@ def ordered() -> Order:
 
 def told(changes: tuple[Change, ...], part: str) -> list[tuple[object, ...]]:
     """What was told of a part, without what is counted over the whole order."""
-    numbered = {"deadline_id", "errand_id"}
+    numbered = {"deadline_id", "operation_id"}
     return [
         (
             change.kind,
-            change.people,
+            change.notify,
             {name: value for name, value in change.data.items() if name not in numbered},
             change.comment_ids,
         )
@@ -141,10 +149,10 @@ def standing(order: Order, part: str) -> list[object]:
     """All that is on record of a part."""
     return [
         *(deadline.model_copy(update={"id": ""}) for deadline in order.deadlines if deadline.sub_order_id == part),
-        *(it.model_copy(update={"errand_id": None}) for it in order.requirements if it.sub_order_id == part),
+        *(it.model_copy(update={"operation_id": None}) for it in order.requirements if it.sub_order_id == part),
         *(
             (it.kind, it.state, it.by, it.requirement_ids, it.asked_at)
-            for it in order.errands
+            for it in order.operations
             if it.sub_order_id == part
         ),
         [it.id for it in order.comments_waiting if it.sub_order_id == part],
@@ -236,22 +244,22 @@ def test_an_order_that_is_over_missed_the_deadline_of_any_of_its_parts(
     assert missed == (["s-1"] if first == 2 else ["s-2"])
 
 
-def wish(part: str | None, by: str) -> Errand:
-    return Errand(id=f"e-{part}", kind=ErrandKind.CANCEL, by=by, asked_at=NOW, sub_order_id=part)
+def wish(part: str | None, by: str) -> Operation:
+    return Operation(id=f"e-{part}", kind=OperationKind.CANCEL, by=by, asked_at=NOW, sub_order_id=part)
 
 
 def test_a_cancellation_of_all_parts_is_one_of_the_whole_and_of_some_is_not() -> None:
     order = look(ordered(), seen(both(50, 60), NOW, 0)).order
-    some = order.with_(errands=(wish("s-1", "ada"), wish("s-2", "bob")))
-    assert errands.cancelled_by(some) is None
-    every = order.with_(errands=(wish("s-0", "ada"), wish("s-1", "ada"), wish("s-2", "bob")))
-    assert errands.cancelled_by(every) == "ada"
-    assert errands.cancelled_by(order.with_(errands=(wish(None, "bob"),))) == "bob"
+    some = order.with_(operations=(wish("s-1", "ada"), wish("s-2", "bob")))
+    assert operations.cancelled_by(some) is None
+    every = order.with_(operations=(wish("s-0", "ada"), wish("s-1", "ada"), wish("s-2", "bob")))
+    assert operations.cancelled_by(every) == "ada"
+    assert operations.cancelled_by(order.with_(operations=(wish(None, "bob"),))) == "bob"
 
 
 def test_each_part_s_end_says_who_asked_for_it() -> None:
     order = look(ordered(), seen(both(50, 60), NOW, 0)).order
-    order = order.with_(errands=(wish("s-1", "ada"), wish("s-2", "bob")))
+    order = order.with_(operations=(wish("s-1", "ada"), wish("s-2", "bob")))
     folded = look(order, seen(both(50, 60, A.CANCELLED), NOW, 1), NOW + HOUR)
     ended = {it.data["sub_order_id"]: it.data["asked_by"] for it in folded.changes if "SubOrderEnded" in it.kind}
     assert ended == {"s-1": "ada", "s-2": "bob"}

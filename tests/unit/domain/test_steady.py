@@ -53,7 +53,7 @@ def count(told: Told) -> Counter[str]:
 
 def reminders(told: Told) -> list[tuple[str, str, datetime]]:
     return [
-        (str(it.data["deadline"]), str(it.data["rung"]), at)
+        (str(it.data["deadline"]), str(it.data["reminder"]), at)
         for at, it in told
         if it.kind is ChangeKind.DEADLINE_APPROACHING
     ]
@@ -78,7 +78,7 @@ def test_deadline_that_flickers_for_a_day_is_told_a_few_times_and_looked_at_as_u
     counts = count(told)
     assert counts["ValueUnstable"] == 1
     assert counts["DeadlineMoved"] < steady.MOST_MOVES
-    # Each rung, and each deadline that passed, as often as reminders may begin anew.
+    # Each reminder, and each deadline that passed, as often as reminders may begin anew.
     assert counts["DeadlineApproaching"] <= 3 * MOST_A_DAY
     assert counts["DeadlineMissed"] <= MOST_A_DAY
     assert len(looks) <= MOST_WAKES
@@ -91,15 +91,15 @@ def test_of_two_values_in_turn_the_earlier_is_the_deadline_and_reminded_of_on_ti
     early, late = NOW + 4 * DAY, NOW + 9 * DAY
     order, told, _ = watch_over(pending(), lambda at, n: owing(late if n % 2 else early), NOW + 5 * DAY)
     [unstable] = [change for _, change in told if change.kind is ChangeKind.VALUE_UNSTABLE]
-    assert unstable.people
+    assert unstable.notify
     assert "different deadlines" in unstable.message
-    for rung, before in (("P3D", 3 * DAY), ("P1D", DAY), ("PT1H", HOUR)):
+    for reminder, before in (("P3D", 3 * DAY), ("P1D", DAY), ("PT1H", HOUR)):
         value = early.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        assert [at for of, name, at in reminders(told) if (of, name) == (value, rung)] == [early - before]
+        assert [at for of, name, at in reminders(told) if (of, name) == (value, reminder)] == [early - before]
     # It passed, and the later one may hold: its reminders come, too.
     assert order.deadlines[0].value == late
     _, more, _ = watch_over(order, lambda at, n: owing(late if n % 2 else early), late, NOW + 5 * DAY)
-    assert [rung for _, rung, _ in reminders(more)] == ["P3D", "P1D", "PT1H"]
+    assert [reminder for _, reminder, _ in reminders(more)] == ["P3D", "P1D", "PT1H"]
 
 
 def test_value_that_is_read_for_hours_is_steady_again_and_told() -> None:

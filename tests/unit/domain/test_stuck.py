@@ -23,7 +23,7 @@ def test_a_few_runs_without_an_outcome_are_counted_and_then_told_once() -> None:
         assert (order.stuck is not None) == (runs >= stuck.MOST_FAILED_RUNS)
         assert ("stuck" in attention(order)) == (runs >= stuck.MOST_FAILED_RUNS)
     [change] = told
-    assert (change.kind, change.people) == (ChangeKind.ORDER_STUCK, True)
+    assert (change.kind, change.notify) == (ChangeKind.ORDER_STUCK, True)
     assert "Order order-1 (Telnyx): 3 runs in a row ended" in change.message
     assert "cancel it" in change.message
 

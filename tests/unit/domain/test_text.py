@@ -18,9 +18,9 @@ from numberdesk.api.problems import Told
 from numberdesk.domain import ledger, messages, notices, text
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.ledger import Entry
-from numberdesk.domain.order import Change, Cost, Deadline, Errand, Quote, Release, Requirement, SubOrder
+from numberdesk.domain.order import Approval, Change, Cost, Deadline, Operation, Quote, Requirement, SubOrder
 from numberdesk.domain.snapshot import UnknownWord
-from numberdesk.domain.words import ChangeKind, ErrandKind, HoldKind, RequirementState
+from numberdesk.domain.words import ChangeKind, HoldKind, OperationKind, RequirementState
 from numberdesk.messaging.events import MOST_BYTES, entry_size
 from numberdesk.messaging.sqs import json_text
 from numberdesk.providers.base import RefusedError
@@ -131,19 +131,19 @@ def _all_messages(hostile: str) -> list[str]:
     )
     order = order.with_(requirements=(requirement.model_copy(update={"own": True}),))
     deadline = Deadline(id="1", sub_order_id="s-1", version=1, value=NOW, numbers=2, confirmed_at=NOW)
-    errands = [
-        Errand(
+    operations = [
+        Operation(
             id="1",
             kind=kind,
             by=hostile,
             asked_at=NOW,
             sub_order_id=scope,
             group_id=hostile,
-            spare_id=hostile,
+            duplicate_id=hostile,
             number=number,
             outcome=hostile,
         )
-        for kind in ErrandKind
+        for kind in OperationKind
         for scope, number in (("s-1", None), (hostile, None), (None, hostile))
     ]
     many = [requirement] * 40
@@ -157,11 +157,11 @@ def _all_messages(hostile: str) -> list[str]:
         messages.failed(order, hostile),
         messages.cancelled(order, missed=False, asked_for=hostile),
         messages.sub_order_ended(order, hostile, "cancelled", 1, missed=False, asked_for=hostile, silent=True),
-        *(messages.submitted(order, it, [hostile] * 40) for it in errands),
-        *(messages.errand_refused(order, it, [hostile] * 40) for it in errands),
-        *(messages.errand_waiting(order, it, [hostile] * 40, NOW, ZONE, permitted=False) for it in errands),
+        *(messages.submitted(order, it, [hostile] * 40) for it in operations),
+        *(messages.operation_rejected(order, it, [hostile] * 40) for it in operations),
+        *(messages.operation_waiting(order, it, [hostile] * 40, NOW, ZONE, permitted=False) for it in operations),
         messages.beyond_limit(
-            hostile, quote, Release(kind=HoldKind.LIMIT, by=hostile, at=NOW, quote=quote, most={hostile: "1"})
+            hostile, quote, Approval(kind=HoldKind.LIMIT, by=hostile, at=NOW, quote=quote, most={hostile: "1"})
         ),
         messages.no_account(order, hostile),
         messages.stuck(order, 3),
@@ -169,14 +169,14 @@ def _all_messages(hostile: str) -> list[str]:
         messages.deadline_unstable(order, deadline, [NOW], ZONE),
         messages.requirements_unstable(order, hostile, [hostile] * 40),
         messages.unstable(order, "its state", [hostile] * 40),
-        *(messages.extension_requested(order, it) for it in errands),
+        *(messages.extension_requested(order, it) for it in operations),
         messages.comments_received(order, hostile, 3),
         messages.held(order, hostile),
         messages.held_back(order, hostile),
         messages.not_permitted(order, hostile),
         messages.duplicate_found(order, hostile, cancelling=True),
         messages.duplicate_found(order.with_(provider_order_id=None), hostile, cancelling=False),
-        messages.forgotten(order, hostile),
+        messages.erased(order, hostile),
         messages.number_released(order, hostile, hostile),
         messages.inventory_differs(hostile, hostile, {"orphan": [hostile] * 40}),
         messages.placing_stopped(hostile, hostile),

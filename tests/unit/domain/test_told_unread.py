@@ -24,7 +24,7 @@ def test_rejection_that_waits_for_its_reason_is_told_though_nothing_can_be_read(
     unread = fold_unreadable(waiting.order, began_at=now, now=now, rules=RULES)
     assert ("RequirementRejected" in kinds(unread)) is told
     if told:
-        assert only(unread, ChangeKind.REQUIREMENT_REJECTED).people
+        assert only(unread, ChangeKind.REQUIREMENT_REJECTED).notify
         assert all(it.told for it in unread.order.requirements)
         later = now + MINUTE
         again = fold_unreadable(unread.order, began_at=later, now=later, rules=RULES)

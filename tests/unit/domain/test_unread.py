@@ -46,7 +46,7 @@ def test_an_order_over_with_something_unread_is_for_a_person_and_told_once(
     folded = look(bought(), delivered(*states, phase=phase))
     assert kinds(folded) == ["UnknownProviderWord", "DeliveryUnread", "OrderMoved"]
     told = only(folded, ChangeKind.DELIVERY_UNREAD)
-    assert told.people
+    assert told.notify
     assert told.data == {
         "word": phase.value,
         "delivered": len(states),

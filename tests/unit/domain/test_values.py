@@ -77,7 +77,7 @@ def test_an_answer_is_for_a_requirement_by_id_or_name_whatever_the_case(name: st
     assert not answer.is_for("r-2", None)
 
 
-def test_what_lies_with_an_errand_is_read_as_it_was_written() -> None:
+def test_what_lies_with_an_operation_is_read_as_it_was_written() -> None:
     kept = Kept.model_validate(
         {
             "values": {"r-1": {"kind": "date", "date": "2026-02-03"}, "r-2": {"kind": "file", "file_id": "f"}},

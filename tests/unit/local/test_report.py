@@ -16,7 +16,7 @@ from numberdesk.domain.order import Change
 from numberdesk.domain.words import ChangeKind, OrderState
 from tests.support import builders
 
-REMINDER = {"deadline_id": "1", "deadline_version": 1, "rung": "PT20S"}
+REMINDER = {"deadline_id": "1", "deadline_version": 1, "reminder": "PT20S"}
 
 
 def played() -> PlayedOrder:
@@ -25,7 +25,7 @@ def played() -> PlayedOrder:
     order, changes = builders.received(sent)
     ended = order.with_(state=OrderState.COMPLETED, version=2)
     reminder = Change(
-        kind=ChangeKind.DEADLINE_APPROACHING, data=dict(REMINDER), message="Order order-1: 20 seconds", people=True
+        kind=ChangeKind.DEADLINE_APPROACHING, data=dict(REMINDER), message="Order order-1: 20 seconds", notify=True
     )
     completed = Change(kind=ChangeKind.ORDER_COMPLETED, message="Order order-1 is complete")
     ledger = (*builders.entries(order, *changes), *builders.entries(ended, reminder, completed))
@@ -111,7 +111,7 @@ def test_an_order_as_told_has_no_faults() -> None:
         (sell_twice, "bought 2 times, expected 1"),
         (never_sell, "bought 0 times, expected 1"),
         (end_elsewhere, "ended completed, expected partially_completed"),
-        (fire_twice, "rung PT20S of deadline 1, version 1, fired 2 times"),
+        (fire_twice, "reminder PT20S of deadline 1, version 1, fired 2 times"),
         (never_fire, "0 reminders, expected 1"),
         (lose_an_event, "OrderCompleted never came on the bus"),
         (invent_an_event, "event another came on the bus and is not in the ledger"),

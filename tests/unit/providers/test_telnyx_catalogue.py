@@ -359,13 +359,13 @@ def _in_pages(request: httpx.Request, pages: list[list[Any]]) -> httpx.Response:
 
 def test_a_catalogue_in_pages_is_read_to_the_last() -> None:
     requirements = [[_row({"id": f"r-{index}"})] for index in range(3)]
-    types = [[{**TYPE, "id": f"r-{index}", "name": f"Paper {index}"}] for index in range(3)]
+    types = [[{**TYPE, "id": f"r-{index}", "name": f"Submission {index}"}] for index in range(3)]
 
     def answer(request: httpx.Request) -> httpx.Response:
         return _in_pages(request, types if request.url.path.endswith("requirement_types") else requirements)
 
     found = _adapter(httpx.MockTransport(answer)).catalogue(country="DE", number_type="local")
-    assert [(it.id, it.name) for it in found] == [(f"r-{index}", f"Paper {index}") for index in range(3)]
+    assert [(it.id, it.name) for it in found] == [(f"r-{index}", f"Submission {index}") for index in range(3)]
 
 
 def test_a_catalogue_that_cannot_be_read_to_the_end_is_none() -> None:

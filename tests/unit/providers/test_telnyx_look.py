@@ -1107,10 +1107,10 @@ def test_sub_orders_are_read_to_the_last_page() -> None:
 
 def test_names_of_requirements_are_read_to_the_last_page() -> None:
     pages: list[list[Any]] = [
-        [{"regulatory_requirements": [{"id": f"r-{index}", "name": f"Paper {index}"}]}] for index in (7, 0)
+        [{"regulatory_requirements": [{"id": f"r-{index}", "name": f"Submission {index}"}]}] for index in (7, 0)
     ]
     snapshot = _Paged(_Telnyx([_row(0)]), "regulatory_requirements", pages).look()
-    assert [it.name for it in snapshot.requirements] == ["Paper 0"]
+    assert [it.name for it in snapshot.requirements] == ["Submission 0"]
 
 
 # Cancelling

@@ -11,7 +11,7 @@ import pytest
 
 from numberdesk.domain.catalogue import Criteria, Specification
 from numberdesk.domain.snapshot import RequirementSeen
-from numberdesk.domain.words import AssetState, ChangeKind, ErrandState, OrderState, RequirementState, ValueKind
+from numberdesk.domain.words import AssetState, ChangeKind, OperationState, OrderState, RequirementState, ValueKind
 from numberdesk.providers import base
 from numberdesk.services.problems import Problem, ProblemError
 from tests.support.desks import ADesk
@@ -51,7 +51,7 @@ def test_wrong_values_fail_the_order_before_the_purchase_with_every_fault_and_wi
         "answers.2.requirement: the provider asks for no such thing; it asks for: Registration, “Proof of address”",
     ):
         assert told in failed.message
-    assert failed.people
+    assert failed.notify
     assert SECRET not in desk.texts()
 
 
@@ -120,11 +120,11 @@ def test_good_values_are_submitted_when_they_are_asked_for_and_nobody_is_bothere
     desk.carrier.specifications = [SHORT]
     desk.vetted(asking("r-1"), answers=answers(r_1="123"))
     [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
-    assert not requested.people
+    assert not requested.notify
     desk.wake()
     assert desk.carrier.named("supply") == [{"r-1": "123"}]
-    [errand] = desk.order.errands
-    assert (errand.by, errand.sub_order_id, errand.state) == ("order", "s-1", ErrandState.DONE)
+    [operation] = desk.order.operations
+    assert (operation.by, operation.sub_order_id, operation.state) == ("order", "s-1", OperationState.DONE)
 
 
 def test_values_are_found_by_the_name_of_the_requirement() -> None:
@@ -142,7 +142,7 @@ def test_people_are_asked_for_the_rest_and_told_what_is_answered() -> None:
     desk.carrier.specifications = [SHORT]
     desk.vetted(asking("r-1", "r-7"), answers=answers(r_1="123"))
     [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
-    assert requested.people
+    assert requested.notify
     assert requested.data["answered"] == ["r-1"]
     assert "Values on file are being submitted for r-1." in requested.message
 
@@ -171,7 +171,7 @@ def test_a_value_of_the_order_that_the_carrier_refuses_is_not_submitted_again_at
     for _ in range(6):
         desk.wake()
     assert len(desk.carrier.fails["supply"]) == 8
-    assert len(desk.told(ChangeKind.ERRAND_REFUSED)) == 1
+    assert len(desk.told(ChangeKind.OPERATION_REJECTED)) == 1
     assert "requirements_owed" in _attention(desk)
 
 
@@ -182,9 +182,9 @@ def test_values_of_an_erased_message_are_not_submitted_and_nothing_breaks() -> N
     desk.place(answers=answers(r_1="123"))
     desk.store.messages.clear()
     desk.wake()
-    assert desk.order.errands == ()
+    assert desk.order.operations == ()
     [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
-    assert requested.people
+    assert requested.notify
 
 
 def test_a_blocked_account_stands_in_the_list_of_what_needs_a_person_at_once_and_while_it_is_probed() -> None:

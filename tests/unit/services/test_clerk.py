@@ -16,8 +16,8 @@ from numberdesk.domain.words import (
     AssetKind,
     AssetState,
     ChangeKind,
-    ErrandKind,
-    ErrandState,
+    OperationKind,
+    OperationState,
     OrderState,
     Phase,
     RequirementState,
@@ -59,7 +59,7 @@ def shown(*states: RequirementState, sub_orders: tuple[str, ...] = ("s-1",)) -> 
         ),
         sub_orders=tuple(SubOrderSeen(it, "pending", "DE", "local") for it in sub_orders),
         requirements=tuple(
-            RequirementSeen(f"r-{number}", sub_order, state, state.value, 1, f"Paper {number}")
+            RequirementSeen(f"r-{number}", sub_order, state, state.value, 1, f"Submission {number}")
             for sub_order in sub_orders
             for number, state in enumerate(states, 1)
         ),
@@ -89,8 +89,8 @@ def codes(error: ProblemError) -> set[tuple[str, str]]:
     return {(fault.field, fault.code) for fault in error.faults}
 
 
-def open_errands(order: Order) -> list[ErrandKind]:
-    return [errand.kind for errand in order.errands if errand.open]
+def open_operations(order: Order) -> list[OperationKind]:
+    return [operation.kind for operation in order.operations if operation.open]
 
 
 # Values
@@ -100,14 +100,14 @@ def test_all_faults_are_told_at_once_and_nothing_is_recorded(desk: ADesk) -> Non
     desk.carrier.specifications = [
         Specification(
             id="r-1",
-            name="Paper 1",
+            name="Submission 1",
             kind=ValueKind.TEXT,
             criteria=Criteria(min_length=99, pattern="[0-9]+", accepted_characters="numeric"),
         ),
-        Specification(id="r-2", name="Paper 2", kind=ValueKind.DOCUMENT),
+        Specification(id="r-2", name="Submission 2", kind=ValueKind.DOCUMENT),
     ]
     before = desk.order
-    error = refused(lambda: desk.clerk.supply("order-1", [text(SECRET), text(SECRET, "Paper 2")], "ada"))
+    error = refused(lambda: desk.clerk.supply("order-1", [text(SECRET), text(SECRET, "Submission 2")], "ada"))
     assert error.problem is Problem.INVALID
     assert codes(error) == {
         ("values.0.value", "too_short"),
@@ -119,10 +119,10 @@ def test_all_faults_are_told_at_once_and_nothing_is_recorded(desk: ADesk) -> Non
 
 
 def test_requirements_that_the_order_does_not_have_or_that_are_answered_twice_are_told(desk: ADesk) -> None:
-    answers = [text("a", "r-9"), text("b", "r-1"), text("c", "paper 1")]
+    answers = [text("a", "r-9"), text("b", "r-1"), text("c", "submission 1")]
     error = refused(lambda: desk.clerk.supply("order-1", answers, "ada"))
     assert codes(error) == {("values.0.requirement", "unknown"), ("values.2.requirement", "twice")}
-    assert "“Paper 1”, “Paper 2”" in error.faults[0].message
+    assert "“Submission 1”, “Submission 2”" in error.faults[0].message
 
 
 @pytest.mark.parametrize("value", [{"kind": "done", "done": True}, {"kind": "file", "file_id": "nope"}])
@@ -145,7 +145,7 @@ def test_the_same_value_at_the_same_moment_is_one_wish(desk: ADesk) -> None:
     one = desk.clerk.supply("order-1", [text("a")], "ada")
     two = desk.clerk.supply("order-1", [text("a")], "bob")
     assert one == two
-    assert len(two.errands) == 1
+    assert len(two.operations) == 1
 
 
 def test_a_different_value_at_the_same_moment_is_told(desk: ADesk) -> None:
@@ -153,7 +153,7 @@ def test_a_different_value_at_the_same_moment_is_told(desk: ADesk) -> None:
     error = refused(lambda: desk.clerk.supply("order-1", [text(SECRET)], "bob"))
     assert error.problem is Problem.BEING_SUPPLIED
     assert "ada" in error.detail
-    assert len(desk.order.errands) == 1
+    assert len(desk.order.operations) == 1
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -165,8 +165,8 @@ def test_of_two_who_write_at_the_same_moment_one_wins(desk: ADesk, *, same: bool
     else:
         error = refused(lambda: desk.clerk.supply("order-1", [text(SECRET)], "bob"))
         assert error.problem is Problem.BEING_SUPPLIED
-    [errand] = desk.order.errands
-    assert errand.by == "ada"
+    [operation] = desk.order.operations
+    assert operation.by == "ada"
     desk.wake()
     assert desk.carrier.named("supply") == [{"r-1": "a"}]
 
@@ -174,7 +174,7 @@ def test_of_two_who_write_at_the_same_moment_one_wins(desk: ADesk, *, same: bool
 def test_a_part_of_what_is_on_its_way_is_the_same_wish_and_more_than_that_is_told(desk: ADesk) -> None:
     desk.clerk.supply("order-1", [text("a"), text("b", "r-2")], "ada")
     desk.clerk.supply("order-1", [text("b", "r-2")], "bob")
-    assert len(desk.order.errands) == 1
+    assert len(desk.order.operations) == 1
     desk.wake()
     desk.clerk.supply("order-1", [text("c")], "ada")
     error = refused(lambda: desk.clerk.supply("order-1", [text("c"), text("d", "r-2")], "bob"))
@@ -205,7 +205,7 @@ def test_each_number_of_a_sub_order_may_have_its_own_value(desk: ADesk) -> None:
     assert error.problem is Problem.ALREADY_SUPPLIED, "each of its numbers had it last"
     assert codes(error) == {("values.0.requirement", "already_supplied")}
     desk.clerk.supply("order-1", [text("b")], "ada")
-    assert open_errands(desk.order) == [ErrandKind.SUPPLY]
+    assert open_operations(desk.order) == [OperationKind.SUPPLY]
 
 
 def test_the_same_value_twice_is_refused_unless_somebody_says_again(desk: ADesk) -> None:
@@ -237,7 +237,7 @@ def test_what_is_under_review_or_approved_takes_no_value_unless_somebody_says_ag
     desk.vetted(shown(state))
     assert refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada")).problem is Problem.ALREADY_SUPPLIED
     desk.clerk.supply("order-1", [text("a")], "ada", again=True)
-    assert open_errands(desk.order) == [ErrandKind.SUPPLY]
+    assert open_operations(desk.order) == [OperationKind.SUPPLY]
 
 
 @pytest.mark.parametrize(
@@ -269,9 +269,9 @@ def test_a_file_that_is_another_by_now_is_not_uploaded() -> None:
     desk.bucket.content[form.fields["key"]] = b"%PDF-1.7 Anders"
     desk.wake()
     assert desk.carrier.named("upload_document") == []
-    [errand] = desk.order.errands
-    assert errand.state is ErrandState.REFUSED
-    assert errand.outcome.startswith("file:")
+    [operation] = desk.order.operations
+    assert operation.state is OperationState.REJECTED
+    assert operation.outcome.startswith("file:")
 
 
 # Groups
@@ -280,7 +280,7 @@ def test_a_file_that_is_another_by_now_is_not_uploaded() -> None:
 def test_a_group_answers_everything_and_excludes_values(desk: ADesk) -> None:
     desk.clerk.attach_group("order-1", "g-1", "ada")
     desk.clerk.attach_group("order-1", "g-1", "bob")
-    assert len(desk.order.errands) == 1
+    assert len(desk.order.operations) == 1
     for wish in (
         lambda: desk.clerk.attach_group("order-1", "g-2", "bob"),
         lambda: desk.clerk.supply("order-1", [text("a")], "bob"),
@@ -300,7 +300,7 @@ def test_a_group_on_its_way_to_one_sub_order_is_not_on_its_way_to_all() -> None:
     desk.clerk.attach_group("order-1", "g-1", "ada", sub_order_id="s-1")
     assert refused(lambda: desk.clerk.attach_group("order-1", "g-1", "bob")).problem is Problem.BEING_SUPPLIED
     desk.clerk.attach_group("order-1", "g-1", "bob", number="+4930222")
-    assert len(desk.order.errands) == 2
+    assert len(desk.order.operations) == 2
 
 
 def test_an_order_without_requirements_takes_no_group() -> None:
@@ -374,11 +374,11 @@ def test_an_acknowledgement_ends_in_the_next_month(desk: ADesk, until: timedelta
 def test_no_more_than_twenty_things_at_once(desk: ADesk) -> None:
     for number in range(20):
         desk.clerk.comment("order-1", f"number {number}", "ada")
-    assert refused(lambda: desk.clerk.comment("order-1", "one more", "ada")).problem is Problem.TOO_MANY_ERRANDS
+    assert refused(lambda: desk.clerk.comment("order-1", "one more", "ada")).problem is Problem.TOO_MANY_OPERATIONS
     desk.wake()
     desk.clerk.comment("order-1", "one more", "ada")
     desk.wake()
-    assert len(desk.order.errands) == 20, "the ledger has them all; the record keeps the latest"
+    assert len(desk.order.operations) == 20, "the ledger has them all; the record keeps the latest"
 
 
 WISHES: list[Callable[[ADesk], object]] = [

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from numberdesk.domain.words import AssetState, ChangeKind, ErrandKind, ErrandState, OrderState, Phase
+from numberdesk.domain.words import AssetState, ChangeKind, OperationKind, OperationState, OrderState, Phase
 from numberdesk.providers import base
 from numberdesk.services.problems import Problem, ProblemError
 from tests.support.desks import ADesk, CrashError
 from tests.support.orders import a_snapshot
 
 if TYPE_CHECKING:
-    from numberdesk.domain.order import Errand
+    from numberdesk.domain.order import Operation
 
 PENDING = a_snapshot(AssetState.PENDING, AssetState.PENDING)
 CANCELLED = a_snapshot(AssetState.CANCELLED, AssetState.CANCELLED, phase=Phase.CANCELLED, word="cancelled")
 CALLFIRE: dict[str, Any] = {"provider": "callfire", "items": [{"criteria": {"prefix": "1206"}, "quantity": 2}]}
 
 
-def wish(desk: ADesk) -> Errand:
-    [errand] = [it for it in desk.order.errands if it.kind is ErrandKind.CANCEL]
-    return errand
+def wish(desk: ADesk) -> Operation:
+    [operation] = [it for it in desk.order.operations if it.kind is OperationKind.CANCEL]
+    return operation
 
 
 def test_a_received_order_is_cancelled_at_once_and_never_bought() -> None:
@@ -54,7 +54,7 @@ def test_a_pending_order_is_cancelled_at_its_provider_and_follows_what_that_show
     desk.vetted(PENDING)
     assert desk.clerk.cancel("order-1", "ada").state is OrderState.PENDING
     desk.wake()
-    assert wish(desk).state is ErrandState.DONE
+    assert wish(desk).state is OperationState.DONE
     assert desk.stands() is OrderState.PENDING, "the provider still shows it so"
     desk.carrier.snapshot = CANCELLED
     desk.wake()
@@ -98,9 +98,9 @@ def test_what_can_no_longer_be_cancelled_goes_on_and_people_are_told() -> None:
     desk.clerk.cancel("order-1", "ada")
     desk.carrier.fails["cancel"] = [base.RefusedError("cannot be cancelled any more", code="10015")]
     desk.wake()
-    assert wish(desk).state is ErrandState.REFUSED
-    [told] = desk.told(ChangeKind.ERRAND_REFUSED)
-    assert told.people
+    assert wish(desk).state is OperationState.REJECTED
+    [told] = desk.told(ChangeKind.OPERATION_REJECTED)
+    assert told.notify
     assert "The order goes on" in told.message
     desk.carrier.snapshot = a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE, phase=Phase.ENDED)
     assert desk.wake().state is OrderState.COMPLETED
@@ -178,9 +178,9 @@ def test_at_a_provider_that_cannot_cancel_the_wish_of_an_unclear_purchase_is_ref
     for _ in range(3):
         desk.wake()
     assert desk.stands() is OrderState.PENDING, "it was found"
-    assert wish(desk).state is ErrandState.REFUSED
-    [told] = desk.told(ChangeKind.ERRAND_REFUSED)
-    assert told.people
+    assert wish(desk).state is OperationState.REJECTED
+    [told] = desk.told(ChangeKind.OPERATION_REJECTED)
+    assert told.notify
 
 
 def test_a_purchase_that_came_to_nothing_is_not_tried_again_once_somebody_asked_to_cancel() -> None:
@@ -193,8 +193,8 @@ def test_a_purchase_that_came_to_nothing_is_not_tried_again_once_somebody_asked_
     assert wish(desk).open
     desk.wake()
     assert desk.stands() is OrderState.CANCELLED
-    assert wish(desk).state is ErrandState.DONE, "what was wished for came true"
-    assert not desk.told(ChangeKind.ERRAND_REFUSED)
+    assert wish(desk).state is OperationState.DONE, "what was wished for came true"
+    assert not desk.told(ChangeKind.OPERATION_REJECTED)
     assert desk.carrier.named("place") == []
 
 
@@ -203,9 +203,9 @@ def test_a_definite_no_while_the_wish_waits_closes_it() -> None:
     desk.carrier.fails["place"] = [base.RefusedError("no such number", code="85001")]
     desk.do_at = {4: lambda: desk.clerk.cancel("order-1", "ada")}
     assert desk.place().state is OrderState.FAILED
-    assert wish(desk).state is ErrandState.REFUSED
-    [told] = desk.told(ChangeKind.ERRAND_REFUSED)
-    assert not told.people, "people are told that the order failed"
+    assert wish(desk).state is OperationState.REJECTED
+    [told] = desk.told(ChangeKind.OPERATION_REJECTED)
+    assert not told.notify, "people are told that the order failed"
 
 
 @pytest.mark.parametrize("state", [AssetState.ACTIVE, AssetState.FAILED, AssetState.CANCELLED])
@@ -219,8 +219,8 @@ def test_the_wishes_of_an_order_that_ended_are_closed(state: AssetState) -> None
     desk.carrier.snapshot = a_snapshot(state, state, phase=Phase.ENDED)
     order = desk.wake()
     assert order.ended
-    assert not any(errand.open for errand in order.errands)
-    expected = ErrandState.DONE if state is AssetState.CANCELLED else ErrandState.REFUSED
+    assert not any(operation.open for operation in order.operations)
+    expected = OperationState.DONE if state is AssetState.CANCELLED else OperationState.REJECTED
     assert wish(desk).state is expected
     desk.time += timedelta(days=2)
     desk.wake()

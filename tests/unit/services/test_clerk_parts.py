@@ -45,7 +45,7 @@ def shown(*states: AssetState) -> Snapshot:
         ),
         sub_orders=tuple(SubOrderSeen(it, "pending", "DE", "local") for it in there),
         requirements=tuple(
-            RequirementSeen("r-1", it, RequirementState.AWAITING_VALUE, "x", 1, "Paper 1", "text") for it in there
+            RequirementSeen("r-1", it, RequirementState.AWAITING_VALUE, "x", 1, "Submission 1", "text") for it in there
         ),
         deadlines=tuple(DeadlinesSeen(it, ((DEADLINE, 1),)) for it in there),
     )
@@ -85,7 +85,7 @@ def test_a_part_that_is_over_takes_nothing_more(desk: ADesk, wish: Callable[[ADe
     error = refused(lambda: wish(desk))
     assert error.problem is Problem.ORDER_ENDED
     assert "s-1" in error.detail
-    assert desk.order.errands == ()
+    assert desk.order.operations == ()
 
 
 def test_for_the_whole_order_the_parts_that_go_on_count(desk: ADesk) -> None:
@@ -95,7 +95,7 @@ def test_for_the_whole_order_the_parts_that_go_on_count(desk: ADesk) -> None:
     desk.clerk.supply("order-1", [text("a")], "ada", sub_order_id="s-2")
     assert attention(desk.order) == ()
     desk.clerk.supply("order-1", [text("a")], "ada")
-    assert [(it.kind.value, it.sub_order_id) for it in desk.order.errands] == [
+    assert [(it.kind.value, it.sub_order_id) for it in desk.order.operations] == [
         ("comment", "s-2"),
         ("extension", "s-2"),
         ("supply", "s-2"),
@@ -142,7 +142,7 @@ def test_a_value_of_one_number_that_is_under_review_is_left_alone_unless_somebod
     assert [(fault.field, fault.code) for fault in error.faults] == [("values.0.requirement", "already_supplied")]
     desk.clerk.supply("order-1", [text("a")], "ada", number="+4930222")
     desk.clerk.supply("order-1", [text("a")], "ada", number="+4930111", again=True)
-    assert len(desk.order.errands) == 2
+    assert len(desk.order.operations) == 2
 
 
 def test_values_for_an_order_that_is_not_at_its_provider_yet_are_told_so() -> None:
@@ -169,6 +169,6 @@ def test_every_file_that_cannot_be_used_is_named() -> None:
 
 def test_the_values_that_are_on_their_way_already_are_named(desk: ADesk) -> None:
     desk.clerk.supply("order-1", [text("a")], "ada")
-    error = refused(lambda: desk.clerk.supply("order-1", [text("b", "Paper 1")], "bob"))
+    error = refused(lambda: desk.clerk.supply("order-1", [text("b", "Submission 1")], "bob"))
     assert error.problem is Problem.BEING_SUPPLIED
     assert [(fault.field, fault.code) for fault in error.faults] == [("values.0.requirement", "being_supplied")]

@@ -48,7 +48,7 @@ def test_the_state_follows_the_ticks_without_a_call_to_anybody(provider: str) ->
     assert [entry.actor for entry in desk.told(ChangeKind.REQUIREMENT_TICKED)] == ["ada", "bob"]
     assert [entry.actor for entry in desk.told(ChangeKind.DEADLINE_ERASED)] == ["bob"]
     assert {name for name, _ in desk.carrier.calls} == {"plan", "place", "observe"}
-    assert desk.order.errands == ()
+    assert desk.order.operations == ()
 
 
 def test_what_is_ticked_already_writes_nothing_and_a_tick_may_be_taken_away() -> None:
@@ -75,7 +75,7 @@ def test_values_are_no_ticks_and_unknown_names_are_told() -> None:
     assert desk.order == before
 
 
-def test_rungs_fire_and_a_missed_deadline_is_told_while_the_order_goes_on() -> None:
+def test_reminders_fire_and_a_missed_deadline_is_told_while_the_order_goes_on() -> None:
     desk = desk_of("callfire")
     desk.clerk.acknowledge("order-1", DEADLINE - timedelta(hours=1), "ada")
     while desk.time <= DEADLINE:

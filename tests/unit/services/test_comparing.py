@@ -15,7 +15,7 @@ from numberdesk.domain.market import OnOrder, Owned
 from numberdesk.domain.order import Asset
 from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, OrderState
 from numberdesk.providers import base
-from numberdesk.services.inventory import Stocktaker
+from numberdesk.services.inventory import InventoryReconciler
 from numberdesk.services.ports import Inventory
 from numberdesk.storage.items import inventory_item
 from tests.support.desks import ADesk, Carrier
@@ -55,18 +55,18 @@ class Account:
     def __init__(self) -> None:
         self.desk = ADesk()
         self.shop = self.desk.carrier = Shop(self.desk)
-        self.stocktaker = Stocktaker(self.desk.desk)
+        self.inventory_reconciler = InventoryReconciler(self.desk.desk)
 
     def compare(self) -> tuple[str, ...]:
         """Compare the account, which is due; what differs."""
         self.desk.time += timedelta(days=2)
-        self.stocktaker.run(lambda: timedelta(minutes=15))
+        self.inventory_reconciler.run(lambda: timedelta(minutes=15))
         return self.differences
 
     def minutes_later(self) -> tuple[str, ...]:
         """Run once more within the hour; what is known to differ."""
         self.desk.time += timedelta(minutes=1)
-        self.stocktaker.run(lambda: timedelta(minutes=15))
+        self.inventory_reconciler.run(lambda: timedelta(minutes=15))
         return self.differences
 
     @property
@@ -140,9 +140,9 @@ def test_the_living_purchase_is_adopted_whatever_is_listed_first(account: Accoun
     account.shop.sold = [both[index] for index in order]
     assert account.compare() == (f"double_order/{reference}",)
     adopted = account.desk.order
-    assert (adopted.provider_order_id, adopted.spares, adopted.errands) == ("po-living", ("po-dead",), ())
+    assert (adopted.provider_order_id, adopted.duplicates, adopted.operations) == ("po-living", ("po-dead",), ())
     [told] = account.desk.told(ChangeKind.DUPLICATE_PURCHASE_FOUND)
-    assert (told.data["spare"], told.data["cancelling"], told.people) == ("po-dead", False, True)
+    assert (told.data["duplicate"], told.data["cancelling"], told.notify) == ("po-dead", False, True)
     # It was received a long time ago, and it counts for today.
     assert adopted.reserved is not None
     assert adopted.reserved.day == f"{account.desk.time:%Y-%m-%d}"
@@ -156,7 +156,7 @@ def test_the_living_purchase_is_followed_by_an_unclear_order() -> None:
     found = [base.Placed("po-dead", "failure", over=True), base.Placed("po-living", "success")]
     desk.carrier.find = lambda order, message: found  # type: ignore[method-assign]
     order = desk.wake()
-    assert (order.state, order.provider_order_id, order.spares) == (OrderState.PENDING, "po-living", ("po-dead",))
+    assert (order.state, order.provider_order_id, order.duplicates) == (OrderState.PENDING, "po-living", ("po-dead",))
     desk.wake()
     assert desk.carrier.named("cancel") == []
 
@@ -167,7 +167,7 @@ def test_the_living_purchase_is_followed_by_an_order_of_a_restored_table() -> No
     found = [base.Placed("po-dead", "failure", over=True), base.Placed("po-living", "success")]
     desk.carrier.find = lambda order, message: found  # type: ignore[method-assign]
     order = desk.place()
-    assert (order.provider_order_id, order.spares, order.errands) == ("po-living", ("po-dead",), ())
+    assert (order.provider_order_id, order.duplicates, order.operations) == ("po-living", ("po-dead",), ())
     assert desk.carrier.named("place") == []
     assert order.reserved is not None
     assert desk.store.spent(*ACCOUNT, order.reserved.day).numbers == 2

@@ -17,7 +17,7 @@ def send(desk: ADesk, **fields: Any) -> str:
     sent = {"order_id": "order-1", "provider": "telnyx", "items": [], **fields}
     desk.placer.handle(json.dumps(sent), message_id="m-9", correlation_id="c-9", time_left=lambda: timedelta(minutes=3))
     [told] = desk.told(ChangeKind.ORDER_REFUSED)
-    assert told.people
+    assert told.notify
     return told.message
 
 

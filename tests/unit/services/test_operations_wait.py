@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numberdesk.domain import errands
+from numberdesk.domain import operations
 from numberdesk.domain.lists import attention, waits
-from numberdesk.domain.order import Errand
-from numberdesk.domain.words import ChangeKind, ErrandKind, ErrandState
+from numberdesk.domain.order import Operation
+from numberdesk.domain.words import ChangeKind, OperationKind, OperationState
 from numberdesk.providers import base
 from tests.support.desks import ADesk
-from tests.unit.services.test_errands import DEADLINE, cancel, outcome, post_comment, supply_text, textual
+from tests.unit.services.test_operations import DEADLINE, cancel, outcome, post_comment, supply_text, textual
 
 HOUR = timedelta(hours=1)
 FORBIDDEN = base.NotPermittedError("Not permitted (HTTP 403)", code="10010")
@@ -41,16 +41,16 @@ def until(desk: ADesk, time: timedelta) -> None:
 @pytest.mark.parametrize("fault", [FORBIDDEN, OF_ACCOUNT])
 def test_refusal_of_one_operation_is_its_own_and_told_once(ask: Any, call: str, fault: Exception) -> None:
     desk = a_desk(ask)
-    asked_at = desk.order.errands[0].asked_at
+    asked_at = desk.order.operations[0].asked_at
     desk.carrier.fails[call] = [fault] * 10_000
     until(desk, timedelta(days=6))
-    [errand] = desk.order.errands
-    assert errand.open
-    assert 100 <= errand.tries <= 200, "it is tried ever less often, and goes on"
+    [operation] = desk.order.operations
+    assert operation.open
+    assert 100 <= operation.tries <= 200, "it is tried ever less often, and goes on"
     assert desk.store.account_state("telnyx", "default") is None
     assert not desk.told(ChangeKind.PROVIDER_ACCOUNT_BLOCKED)
-    [told] = desk.told(ChangeKind.ERRAND_WAITING)
-    assert told.people
+    [told] = desk.told(ChangeKind.OPERATION_WAITING)
+    assert told.notify
     assert f"{DEADLINE:%Y-%m-%d %H:%M:%S} UTC" in told.message, "by when"
     assert str(fault) in told.message
     assert ("Have it permitted to the account" in told.message) is (fault is FORBIDDEN)
@@ -59,7 +59,7 @@ def test_refusal_of_one_operation_is_its_own_and_told_once(ask: Any, call: str, 
     desk.carrier.fails[call] = []
     desk.clerk.sync("order-1", "ada")
     desk.wake()
-    assert outcome(desk)[0] is ErrandState.DONE
+    assert outcome(desk)[0] is OperationState.DONE
     assert "operation_waiting" not in attention(desk.order)
     assert "operation" not in waits(desk.order)
 
@@ -70,7 +70,7 @@ def test_another_reason_is_told_and_no_more_than_a_few() -> None:
     desk.carrier.fails["supply"] = [*faults, *faults]
     while desk.carrier.fails["supply"]:
         desk.wake()
-    assert len(desk.told(ChangeKind.ERRAND_WAITING)) == errands.MOST_TOLD
+    assert len(desk.told(ChangeKind.OPERATION_WAITING)) == operations.MOST_TOLD
 
 
 @pytest.mark.parametrize(
@@ -86,10 +86,10 @@ def test_whatever_it_waits_for_it_is_told_after_the_patience(fault: Exception) -
     began = desk.time
     desk.carrier.fails["supply"] = [fault] * 10_000
     until(desk, HOUR - timedelta(minutes=1))
-    assert not desk.told(ChangeKind.ERRAND_WAITING)
-    assert desk.order.errands[0].tries > 0
+    assert not desk.told(ChangeKind.OPERATION_WAITING)
+    assert desk.order.operations[0].tries > 0
     until(desk, timedelta(minutes=2))
-    [told] = desk.told(ChangeKind.ERRAND_WAITING)
+    [told] = desk.told(ChangeKind.OPERATION_WAITING)
     assert told.at - began <= HOUR + timedelta(minutes=1)
 
 
@@ -97,18 +97,20 @@ def test_one_that_only_fails_is_given_up_and_told_by_that_alone() -> None:
     desk = a_desk(supply_text)
     desk.carrier.fails["supply"] = [base.NotSentError("ConnectError")] * 50
     until(desk, 6 * HOUR)
-    assert outcome(desk)[0] is ErrandState.REFUSED
-    assert len(desk.told(ChangeKind.ERRAND_REFUSED)) == 1
-    assert not desk.told(ChangeKind.ERRAND_WAITING)
+    assert outcome(desk)[0] is OperationState.REJECTED
+    assert len(desk.told(ChangeKind.OPERATION_REJECTED)) == 1
+    assert not desk.told(ChangeKind.OPERATION_WAITING)
 
 
 def test_one_that_is_never_tried_is_told_all_the_same() -> None:
     desk = a_desk(lambda _: None)
     order = desk.order
-    errand = Errand(id="e", kind=ErrandKind.CANCEL, by="ada", asked_at=desk.time, not_before=desk.time + 20 * HOUR)
-    desk.store.orders["order-1"] = order.with_(errands=(errand,))
+    operation = Operation(
+        id="e", kind=OperationKind.CANCEL, by="ada", asked_at=desk.time, not_before=desk.time + 20 * HOUR
+    )
+    desk.store.orders["order-1"] = order.with_(operations=(operation,))
     until(desk, 2 * HOUR)
-    [told] = desk.told(ChangeKind.ERRAND_WAITING)
+    [told] = desk.told(ChangeKind.OPERATION_WAITING)
     assert "it was not tried yet" in told.message
 
 
@@ -122,8 +124,8 @@ def test_pauses_are_bounded(waited: timedelta, left: timedelta, failures: int, o
     desk = _VETTED
     cadence = desk.desk.timings.unclear_cadence
     deadlines = tuple(it.model_copy(update={"value": desk.time + left}) for it in desk.order.deadlines)
-    asked = Errand(id="e", kind=ErrandKind.CANCEL, by="ada", asked_at=desk.time - waited, failures=failures)
-    pause = errands.pause(desk.order.with_(deadlines=deadlines), asked, desk.time, cadence, own=own)
+    asked = Operation(id="e", kind=OperationKind.CANCEL, by="ada", asked_at=desk.time - waited, failures=failures)
+    pause = operations.pause(desk.order.with_(deadlines=deadlines), asked, desk.time, cadence, own=own)
     assert cadence[0] <= pause <= cadence[-1]
     if left > timedelta(0):
         assert pause <= max(left / 10, cadence[0])

@@ -16,13 +16,13 @@ from tests.support.desks import ADesk
 from tests.support.orders import NOW
 
 DEADLINE = NOW + timedelta(hours=2)
-LADDER = {"PT1H": timedelta(hours=1), "PT10M": timedelta(minutes=10)}
+REMINDERS = {"PT1H": timedelta(hours=1), "PT10M": timedelta(minutes=10)}
 OWN: dict[str, Any] = {
     "provider": "telesign",
     "items": [{"criteria": {"country": "DE"}, "quantity": 2}],
     "requirements": [{"id": "loa", "name": "Letter of authorisation"}],
     "deadline": DEADLINE.isoformat(),
-    "reminders": list(LADDER),
+    "reminders": list(REMINDERS),
 }
 SWEEP = timedelta(minutes=1)
 BLOCKED = AccountFaultError("no funds", code="20100")
@@ -42,12 +42,12 @@ def wake_until(desk: ADesk, until: datetime) -> None:
 
 def told(desk: ADesk) -> list[tuple[str, datetime]]:
     """What was told of the deadline, and when."""
-    rungs = [(str(entry.data["rung"]), entry.at) for entry in desk.told(ChangeKind.DEADLINE_APPROACHING)]
-    return rungs + [("missed", entry.at) for entry in desk.told(ChangeKind.DEADLINE_MISSED)]
+    reminders = [(str(entry.data["reminder"]), entry.at) for entry in desk.told(ChangeKind.DEADLINE_APPROACHING)]
+    return reminders + [("missed", entry.at) for entry in desk.told(ChangeKind.DEADLINE_MISSED)]
 
 
 def is_told_on_time(desk: ADesk) -> None:
-    due = {"missed": DEADLINE} | {rung: DEADLINE - before for rung, before in LADDER.items()}
+    due = {"missed": DEADLINE} | {reminder: DEADLINE - before for reminder, before in REMINDERS.items()}
     assert Counter(name for name, _ in told(desk)) == dict.fromkeys(due, 1)
     for name, at in told(desk):
         assert due[name] <= at <= due[name] + SWEEP
@@ -67,7 +67,7 @@ def test_order_that_is_held_for_a_person_is_reminded_of_and_stays_held() -> None
     [missed] = desk.told(ChangeKind.DEADLINE_MISSED)
     for text in (reminder.message, missed.message):
         assert "held and not placed: a limit on spending" in text
-        assert "Release it or refuse it" in text
+        assert "Approve or reject it" in text
 
 
 def test_order_of_a_blocked_account_is_reminded_of_and_not_tried_earlier() -> None:
@@ -109,7 +109,7 @@ def test_reminder_that_is_due_when_somebody_asks_for_something_comes_at_once() -
     desk = ADesk()
     desk.place(**OWN)
     desk.wake()
-    desk.time = DEADLINE - LADDER["PT1H"]
+    desk.time = DEADLINE - REMINDERS["PT1H"]
     order = desk.clerk.sync("order-1", "ada")
     assert order.wake_at is not None
     assert order.wake_at <= desk.time
@@ -119,13 +119,13 @@ def test_deadline_told_while_the_order_is_being_placed_leaves_the_purchase_alone
     came_between = 0
     for point in range(1, 12):
         desk = ADesk()
-        desk.time = DEADLINE - LADDER["PT10M"] - timedelta(seconds=5)
+        desk.time = DEADLINE - REMINDERS["PT10M"] - timedelta(seconds=5)
 
         def wake(desk: ADesk = desk) -> None:
             nonlocal came_between
             if desk.store.orders and desk.stands() is OrderState.PLACING:
                 came_between += 1
-                assert desk.order.wake_at == DEADLINE - LADDER["PT10M"]
+                assert desk.order.wake_at == DEADLINE - REMINDERS["PT10M"]
                 desk.wake()
 
         desk.do_at = {point: wake}
@@ -153,7 +153,7 @@ MISHAPS: dict[str, dict[str, list[Exception]]] = {
         max_size=8,
     ),
 )
-def test_whatever_path_an_order_takes_each_rung_is_told_once_and_on_time(
+def test_whatever_path_an_order_takes_each_reminder_is_told_once_and_on_time(
     limit: int | None, path: list[tuple[int, str]]
 ) -> None:
     desk = ADesk(limits=Limits(numbers_per_order=limit))
@@ -178,7 +178,7 @@ def happens(desk: ADesk, what: str) -> None:
             desk.carrier.loses["place"] = 1
             desk.carrier.fails["find"] = [UnreadableError("HTTP 503")] * 50
         case "released" if order is not None and order.hold is not None and order.hold.kind is HoldKind.LIMIT:
-            desk.clerk.release("order-1", "ada")
+            desk.clerk.approve("order-1", "ada")
         case "not placed" if order is not None and order.state is OrderState.UNKNOWN:
             desk.clerk.resolve_not_placed("order-1", "ada", place_again=True)
 

@@ -213,7 +213,7 @@ def test_what_bought_nothing_makes_room_and_what_is_unclear_does_not(desk: ADesk
 def test_a_release_goes_beyond_the_limit_and_counts(desk: ADesk) -> None:
     limit(desk, numbers_per_order=1)
     place(desk, "order-0", **ask(2))
-    assert desk.clerk.release("order-0", "ada").wake_at == desk.time
+    assert desk.clerk.approve("order-0", "ada").wake_at == desk.time
     # Woken twice at once, it is bought once.
     at_once(desk, [lambda: wake(desk, "order-0"), lambda: wake(desk, "order-0")])
     assert (get(desk, "order-0").state, len(desk.carrier.bought)) == (OrderState.PENDING, 1)
@@ -224,7 +224,7 @@ def test_a_release_in_the_very_moment_of_another_hold_stands(desk: ADesk) -> Non
     """A second message of a held order is being placed while somebody lets the order go on."""
     limit(desk, numbers_per_order=1)
     place(desk, "order-0", **ask(2))
-    desk.clerk.release("order-0", "ada")
+    desk.clerk.approve("order-0", "ada")
     plan = desk.carrier.plan
 
     def prepare(*args: Any, **kwargs: Any) -> base.Plan:
@@ -352,14 +352,14 @@ def test_an_answer_that_comes_after_a_person_said_no_is_told_and_nothing_is_lost
     desk.carrier.place = late  # type: ignore[method-assign]
     place(desk, "order-0", provider="telesign", items=[BELGIAN])
     order = get(desk, "order-0")
-    own, spare = ("po-1", "po-2") if place_again else (None, "po-1")
-    assert (order.provider_order_id, order.spares) == (own, (spare,))
+    own, duplicate = ("po-1", "po-2") if place_again else (None, "po-1")
+    assert (order.provider_order_id, order.duplicates) == (own, (duplicate,))
     assert order.state is (OrderState.PENDING if place_again else OrderState.CANCELLED)
-    assert desk.store.order_of("telesign", "default", spare) == "order-0", "nobody else adopts it"
+    assert desk.store.order_of("telesign", "default", duplicate) == "order-0", "nobody else adopts it"
     wake(desk, "order-0")
-    assert desk.carrier.named("cancel") == [None], "the spare is cancelled"
-    errand = get(desk, "order-0").errands[0]
-    assert (errand.spare_id, errand.open) == (spare, False)
+    assert desk.carrier.named("cancel") == [None], "the duplicate is cancelled"
+    operation = get(desk, "order-0").operations[0]
+    assert (operation.duplicate_id, operation.open) == (duplicate, False)
 
 
 def test_a_cancellation_waits_until_a_second_attempt_is_ruled_out(desk: ADesk) -> None:
@@ -385,11 +385,11 @@ def test_what_may_have_been_bought_before_a_restore_is_looked_for_before_it_is_c
     # In the table that this one is a copy of, both were released and bought.
     desk.carrier.bought = [(get(desk, f"order-{index}").reference, f"po-{index}") for index in range(2)]
     desk.store.table = "table-2"
-    assert desk.clerk.refuse("order-0", "too many", "ada").state is OrderState.RECEIVED
+    assert desk.clerk.reject("order-0", "too many", "ada").state is OrderState.RECEIVED
     assert desk.clerk.cancel("order-1", "ada").state is OrderState.RECEIVED
     gate = desk.store.gate()
     desk.store.switch = gate.model_copy(update={"table_id": "table-2", "confirmed_at": desk.time})
-    desk.clerk.release("order-1", "ada")
+    desk.clerk.approve("order-1", "ada")
     for name in ("order-0", "order-1"):
         assert wake(desk, name).state is OrderState.PENDING
         wake(desk, name)
@@ -408,7 +408,7 @@ def test_a_purchase_of_equal_content_is_nobodys_while_the_table_has_forgotten_wh
     desk.store.switch = desk.store.gate().model_copy(update={"table_id": "table-2", "confirmed_at": desk.time})
     desk.time += 5 * MINUTE
     assert wake(desk, "order-0").state is OrderState.UNKNOWN
-    told = [it for it in desk.told(ChangeKind.ORDER_UNKNOWN) if it.people]
+    told = [it for it in desk.told(ChangeKind.ORDER_UNKNOWN) if it.notify]
     assert "Candidates: 987" in told[-1].message
     assert desk.clerk.resolve_placed_as("order-0", "987", "ada").state is OrderState.PENDING
     with pytest.raises(ProblemError) as found:

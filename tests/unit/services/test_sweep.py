@@ -231,7 +231,7 @@ def test_an_order_whose_runs_die_takes_little_and_a_person_is_asked(call: str) -
     assert lambdas.runs[-1] > desk.time - timedelta(hours=7), "it is tried all the same"
     assert lambdas.dead == 0
     [told] = desk.told(ChangeKind.ORDER_STUCK)
-    assert told.people
+    assert told.notify
     assert told.at < first + timedelta(minutes=30)
     assert "stuck" in attention(desk.order)
     # What was wrong is over.

@@ -338,17 +338,19 @@ def test_group_attached_later_shows_each_requirement(client: httpx.Client) -> No
 def test_document_is_deleted_unless_linked_in_half_an_hour(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     simulator.configure(check_values=True)
     created = german_order(client, 1)
-    papers = [client.post("/documents", json={"file": "QUJD", "filename": "id.pdf"}).json()["data"] for _ in range(2)]
+    submissions = [
+        client.post("/documents", json={"file": "QUJD", "filename": "id.pdf"}).json()["data"] for _ in range(2)
+    ]
     requirement = next(
         r for r in created["phone_numbers"][0]["regulatory_requirements"] if r["field_type"] == "document"
     )
     item = {"requirement_id": requirement["requirement_id"], "field_value": "not an id"}
     path = f"/number_orders/{created['id']}"
     assert error_code(client.patch(path, json={"regulatory_requirements": [item]})) == "10027"
-    item["field_value"] = papers[0]["id"]
+    item["field_value"] = submissions[0]["id"]
     client.patch(path, json={"regulatory_requirements": [item]}).raise_for_status()
     simulator.advance(30 * 60)
-    assert [client.get(f"/documents/{p['id']}").status_code for p in papers] == [200, 404]
+    assert [client.get(f"/documents/{p['id']}").status_code for p in submissions] == [200, 404]
 
 
 def test_requirements_can_be_read_before_ordering(client: httpx.Client) -> None:

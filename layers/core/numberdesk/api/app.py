@@ -169,13 +169,13 @@ def responses(route: Route) -> dict[int, Any]:
             described[200] = _of("The same message under the same id was taken before: the order.", models.OrderView)
         case "supply_values", _:
             described[202] = _of(
-                "It is going to be submitted; the order's errands show what comes of it.", models.OrderView
+                "It is going to be submitted; the order's operations show what comes of it.", models.OrderView
             )
             described[200] = _of("It was ticked off.", models.OrderView)
         case _, 204:
             described[204] = {"description": "Deleted.", "content": {}}
         case _, 202:
-            described[202]["description"] = "It is going to be done; the order's errands show what comes of it."
+            described[202]["description"] = "It is going to be done; the order's operations show what comes of it."
     kinds: dict[int, list[str]] = {}
     for problem in problems.of(route):
         kinds.setdefault(problems.STATUSES[problem][0], []).append(f"`{problem.value}`")

@@ -32,14 +32,14 @@ from numberdesk.domain.market import Offer, Owned, Registration
 from numberdesk.domain.model import GivenInstant, Instant
 from numberdesk.domain.order import (
     Acknowledgement,
+    Approval,
     AssetRequirement,
     Attempt,
     Cost,
     Deadline,
-    Errand,
     Hold,
+    Operation,
     Order,
-    Release,
     Requirement,
     Reservation,
     SubOrder,
@@ -174,7 +174,7 @@ Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 Amount = Annotated[Decimal, Field(ge=0, le=10**12, max_digits=21, decimal_places=8)]
 
 
-class Approval(_In):
+class ApprovalTerms(_In):
     """That a held order may go on. Beyond a limit that holds for what its hold shows, with the tolerance of `SpendingLimits`."""
 
     most: Annotated[dict[Currency, Amount], Field(min_length=1, max_length=20)] | None = Field(
@@ -186,7 +186,7 @@ class Approval(_In):
     since: GivenInstant | None = Field(default=None, description=_SINCE)
 
 
-class Refusal(_In):
+class Rejection(_In):
     """Why a held order is not to be placed."""
 
     since: GivenInstant | None = Field(default=None, description=_SINCE)
@@ -499,15 +499,15 @@ class OrderView(_Out):
     pending_since: Instant | None = Field(description="Since when its provider leaves it pending without progress.")
     pending_until: Instant | None = Field(description="Until when that is usual; null while it is not pending.")
     ended_at: Instant | None
-    forgotten_at: Instant | None = Field(description="When what is personal of it was erased.")
+    erased_at: Instant | None = Field(description="When its personal data was erased.")
     waiting_for: str | None = Field(description="Why a received order is not placed yet.")
     waiting_since: Instant | None
     hold: Hold | None = Field(description="The hold that it waits for, if that is what it waits for.")
-    releases: list[Release] = Field(description="What people let it go on in spite of.")
+    approvals: list[Approval] = Field(description="What people let it go on in spite of.")
     reserved: Reservation | None = Field(description="What it takes of the limits on spending.")
     provider_order_id: str | None
     provider_word: str | None
-    spares: list[str] = Field(description="Further purchases of this order, by the provider's ids.")
+    duplicates: list[str] = Field(description="Further purchases of this order, by the provider's ids.")
     total_cost: str | None = Field(description="What the provider says that the order costs in all, as it writes it.")
     total_cost_currency: str | None
     costs: list[Cost] = Field(description="What its numbers cost, by currency, as far as that is known.")
@@ -521,7 +521,7 @@ class OrderView(_Out):
     sub_orders: list[SubOrder]
     requirements: list[Requirement]
     deadlines: list[Deadline]
-    errands: list[Errand] = Field(
+    operations: list[Operation] = Field(
         description="What was asked to be done: all that is open, and the latest that is not."
     )
     acknowledged: Acknowledgement | None

@@ -20,7 +20,7 @@ _Order = Annotated[OrderId, Path()]
 _Limit = Annotated[Limit, Query()]
 _Next = Annotated[Token | None, Query(alias="next", description="The token that came with the page before.")]
 _NOTHING_ELSE = models.Cancel()
-_AS_SHOWN = models.Approval()
+_AS_SHOWN = models.ApprovalTerms()
 _OUR_WORDS = models.MoreTime()
 
 
@@ -173,12 +173,12 @@ def _requirement_writers(services: Services, caller: Callable[[], Caller]) -> li
 def _deciders(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
     view = _view(services)
 
-    def release_order(order_id: _Order, approval: Annotated[models.Approval, Body()] = _AS_SHOWN) -> OrderView:
+    def approve_order(order_id: _Order, approval: Annotated[models.ApprovalTerms, Body()] = _AS_SHOWN) -> OrderView:
         by = caller().by
-        return view(services.clerk.release(order_id, by, most=approval.most, since=approval.since))
+        return view(services.clerk.approve(order_id, by, most=approval.most, since=approval.since))
 
-    def refuse_order(order_id: _Order, refusal: Annotated[models.Refusal, Body()]) -> OrderView:
-        return view(services.clerk.refuse(order_id, refusal.reason, caller().by, since=refusal.since))
+    def reject_order(order_id: _Order, refusal: Annotated[models.Rejection, Body()]) -> OrderView:
+        return view(services.clerk.reject(order_id, refusal.reason, caller().by, since=refusal.since))
 
     def resolve_purchase(order_id: _Order, resolution: Annotated[models.Resolution, Body()]) -> OrderView:
         by, nothing, attempt = caller().by, resolution.not_placed, resolution.attempt
@@ -194,7 +194,7 @@ def _deciders(services: Services, caller: Callable[[], Caller]) -> list[Callable
     ) -> OrderView:
         return view(services.clerk.release_number(order_id, given.confirmed(value), caller().by))
 
-    def forget_order(order_id: _Order) -> OrderView:
-        return view(services.clerk.forget(order_id, caller().by))
+    def erase_order(order_id: _Order) -> OrderView:
+        return view(services.clerk.erase(order_id, caller().by))
 
-    return [release_order, refuse_order, resolve_purchase, release_number, forget_order]
+    return [approve_order, reject_order, resolve_purchase, release_number, erase_order]

@@ -58,7 +58,7 @@ STATUSES: dict[Problem | HttpProblem, tuple[int, str]] = {
     Problem.NOT_PLACED: (409, "The order is not at its provider yet"),
     Problem.ALREADY_SUPPLIED: (409, "There is a value already"),
     Problem.BEING_SUPPLIED: (409, "A value is on its way"),
-    Problem.TOO_MANY_ERRANDS: (409, "Too much is asked for already"),
+    Problem.TOO_MANY_OPERATIONS: (409, "Too much is asked for already"),
     Problem.NOT_ABLE: (409, "The provider cannot do this"),
     Problem.CANNOT_CANCEL: (409, "It cannot be cancelled"),
     Problem.CHANGED_MEANWHILE: (409, "It was changed meanwhile"),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import catalogue, errands, messages, parts
+from numberdesk.domain import catalogue, messages, operations, parts
 from numberdesk.domain.faults import Fault
-from numberdesk.domain.order import Change, Errand
+from numberdesk.domain.order import Change, Operation
 from numberdesk.domain.profile import answer_for
 from numberdesk.domain.values import FileValue, Kept
-from numberdesk.domain.words import ChangeKind, ErrandKind, RequirementState
+from numberdesk.domain.words import ChangeKind, OperationKind, RequirementState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,14 +44,17 @@ def check(answers: Sequence[Answer], specifications: Sequence[Specification]) ->
 def unanswered(order: Order) -> list[Requirement]:
     """The requirements that nobody has supplied a value for. One that was rejected needs a person."""
     covered = {
-        (it.sub_order_id, it.id) for errand in order.errands if errand.open for it in errands.answered(order, errand)
+        (it.sub_order_id, it.id)
+        for operation in order.operations
+        if operation.open
+        for it in operations.answered(order, operation)
     }
     return [
         requirement
         for requirement in order.requirements
         if requirement.state is RequirementState.AWAITING_VALUE
         and not requirement.own
-        and requirement.errand_id is None
+        and requirement.operation_id is None
         and not requirement.applied
         and (requirement.sub_order_id, requirement.id) not in covered
         and not parts.over(order, requirement.sub_order_id)
@@ -60,7 +63,7 @@ def unanswered(order: Order) -> list[Requirement]:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """An order with errands for what is known, what lies with them, and the changes."""
+    """An order with operations for what is known, what lies with them, and the changes."""
 
     order: Order
     kept: dict[str, Kept] = field(default_factory=dict)
@@ -97,7 +100,7 @@ def apply(
                 order = _give(order, sub_order_id, profile.answers, profile, kept, more, now)
     left = {requirement.sub_order_id for requirement in unanswered(order)}
     told = [
-        _without(change, order, kept, people=change.data["sub_order_id"] in left)
+        _without(change, order, kept, notify=change.data["sub_order_id"] in left)
         if kept and change.kind is ChangeKind.REQUIREMENT_REQUESTED
         else change
         for change in changes
@@ -105,21 +108,21 @@ def apply(
     return Applied(order, kept, (*told, *more))
 
 
-def _without(change: Change, order: Order, kept: Mapping[str, Kept], *, people: bool) -> Change:
+def _without(change: Change, order: Order, kept: Mapping[str, Kept], *, notify: bool) -> Change:
     """Say in a request which of its requirements are answered already, and tell people only of what is left."""
     sub_order_id = change.data["sub_order_id"]
     ids = {
         it
-        for errand in order.errands
-        if errand.id in kept and errand.sub_order_id == sub_order_id
-        for it in errand.requirement_ids
+        for operation in order.operations
+        if operation.id in kept and operation.sub_order_id == sub_order_id
+        for it in operation.requirement_ids
     }
     answered = [it for it in order.requirements if it.sub_order_id == sub_order_id and it.id in ids]
     if not answered:
         return change
     text = f"{change.message} Values on file are being submitted for {messages.listed(it.label for it in answered)}."
     data = {**change.data, "answered": [it.id for it in answered][:20]}
-    return change.model_copy(update={"people": people, "data": data, "message": text})
+    return change.model_copy(update={"notify": notify, "data": data, "message": text})
 
 
 def _give(
@@ -137,11 +140,11 @@ def _give(
         if requirement.sub_order_id == sub_order_id
         and (value := answer_for(answers, requirement.id, requirement.name)) is not None
     }
-    if not values or sum(errand.open for errand in order.errands) >= errands.MOST_OPEN:
+    if not values or sum(operation.open for operation in order.operations) >= operations.MOST_OPEN:
         return order
-    errand = Errand(
-        id=errands.next_id(order),
-        kind=ErrandKind.SUPPLY,
+    operation = Operation(
+        id=operations.next_id(order),
+        kind=OperationKind.SUPPLY,
         by="profile" if profile else "order",
         asked_at=now,
         sub_order_id=sub_order_id,
@@ -149,8 +152,8 @@ def _give(
     )
     files = {value.file_id for value in values.values() if isinstance(value, FileValue)}
     stored = {file_id: it for file_id, it in profile.files.items() if file_id in files} if profile else {}
-    kept[errand.id] = Kept(values=values, files=stored)
-    order, asked = errands.ask(order, errand)
+    kept[operation.id] = Kept(values=values, files=stored)
+    order, asked = operations.ask(order, operation)
     changes += asked
     # Refused or given up, it would be put under way again at every look.
     order = order.with_(
@@ -160,6 +163,10 @@ def _give(
         )
     )
     if profile:
-        data = {**errands.describe(order, errand), "profile": profile.key.text, "profile_version": profile.version}
+        data = {
+            **operations.describe(order, operation),
+            "profile": profile.key.text,
+            "profile_version": profile.version,
+        }
         changes.append(Change.model_validate({"kind": ChangeKind.PROFILE_APPLIED, "data": data}))
     return order

@@ -193,7 +193,7 @@ def _check_requirements(message: OrderMessage, capabilities: Capabilities) -> li
     ]
     if message.extension is not None:
         before = parse_duration(message.extension.before)
-        if not any(parse_duration(rung) <= before for rung in message.reminders):
+        if not any(parse_duration(reminder) <= before for reminder in message.reminders):
             text = "no reminder of the order fires so near to the deadline; add one, or ask earlier"
             faults.append(Fault("extension.before", "never_fires", text))
     if message.deadline is not None and not message.requirements:

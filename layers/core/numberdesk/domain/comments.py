@@ -68,7 +68,7 @@ def _tell(order: Order, due: Sequence[WaitingComment]) -> list[Change]:
             kind=ChangeKind.COMMENT_RECEIVED,
             data={"sub_order_id": sub_order_id, "comments": list(ids[:MOST_REASONS])},
             message=messages.comments_received(order, sub_order_id, len(ids)),
-            people=True,
+            notify=True,
             comment_ids=tuple(ids[:MOST_REASONS]),
         )
         for sub_order_id, ids in by_sub_order.items()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from numberdesk.domain.order import Asset, Order, Release
+    from numberdesk.domain.order import Approval, Asset, Order
     from numberdesk.domain.snapshot import AssetSeen
 
 _GONE = frozenset({AssetState.FAILED, AssetState.CANCELLED, AssetState.DELETED})
@@ -109,7 +109,7 @@ def quote(chosen: Sequence[AssetSeen], count: int) -> Quote:
     )
 
 
-def covers(approval: Release, now: Quote, tolerance_percent: Decimal) -> bool:
+def covers(approval: Approval, now: Quote, tolerance_percent: Decimal) -> bool:
     """Whether what a person approved is still what would be bought: as many numbers, as dear, and no less known of it.
 
     What was known of the cost then holds now with the tolerance, or up to the most that the person named. A cost that was not

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain import errands, messages, parts, steady
+from numberdesk.domain import messages, operations, parts, steady
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import OWN, Change, Deadline, Errand
+from numberdesk.domain.order import OWN, Change, Deadline, Operation
 from numberdesk.domain.request import parse_duration
 from numberdesk.domain.steady import Turn
-from numberdesk.domain.words import ChangeKind, ErrandKind, RequirementState
+from numberdesk.domain.words import ChangeKind, OperationKind, RequirementState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -298,7 +298,7 @@ def _compare(
                 extensions=was.extensions,
             )
             text = messages.deadline_moved(order, deadline, was.value, zone)
-            changes.append(_change(ChangeKind.DEADLINE_MOVED, deadline, text, people=True, was=instant_text(was.value)))
+            changes.append(_change(ChangeKind.DEADLINE_MOVED, deadline, text, notify=True, was=instant_text(was.value)))
         else:
             total += 1
             deadline = Deadline(
@@ -328,13 +328,13 @@ def _miss(order: Order, deadline: Deadline, now: datetime, zone: ZoneInfo, chang
         return deadline
     if MISSED in deadline.fired:
         return deadline.model_copy(update={"missed": True})
-    told = _change(ChangeKind.DEADLINE_MISSED, deadline, messages.deadline_missed(order, deadline, zone), people=True)
+    told = _change(ChangeKind.DEADLINE_MISSED, deadline, messages.deadline_missed(order, deadline, zone), notify=True)
     changes.append(told.model_copy(update={"key": f"deadline/{deadline.id}/{deadline.version}/missed"}))
     return deadline.model_copy(update={"missed": True})
 
 
-def rungs(order: Order, deadline: Deadline) -> Iterator[tuple[str, timedelta, datetime]]:
-    """Give each rung of a deadline that is not done with: its text, how long before, and when it is due."""
+def reminders(order: Order, deadline: Deadline) -> Iterator[tuple[str, timedelta, datetime]]:
+    """Give each reminder of a deadline that is not done with: its text, how long before, and when it is due."""
     if deadline.missed:
         return
     for text in order.request.reminders:
@@ -344,28 +344,28 @@ def rungs(order: Order, deadline: Deadline) -> Iterator[tuple[str, timedelta, da
 
 
 def unconfirmed_from(deadline: Deadline, unread_since: datetime, timings: Timings) -> datetime:
-    """Say from when a rung fires for a deadline that cannot be read.
+    """Say from when a reminder fires for a deadline that cannot be read.
 
-    Never later than halfway to the deadline: a rung shorter than the grace would be overtaken by it and never fire.
+    Never later than halfway to the deadline: a reminder shorter than the grace would be overtaken by it and never fire.
     """
     return unread_since + min(timings.unreadable_grace, (deadline.value - unread_since) / 2)
 
 
-def _ask_for_more(order: Order, deadline: Deadline, before: timedelta, now: datetime) -> Errand | None:
-    """Ask for more time where the order's policy says so: at this rung, something owed, and not too often."""
+def _ask_for_more(order: Order, deadline: Deadline, before: timedelta, now: datetime) -> Operation | None:
+    """Ask for more time where the order's policy says so: at this reminder, something owed, and not too often."""
     policy = order.request.extension
     if policy is None or deadline.own or before > parse_duration(policy.before):
         return None
     # Orders of before the count by sub order have the deadline's alone.
     if max(order.extensions.get(deadline.sub_order_id, 0), deadline.extensions) >= policy.most:
         return None
-    if not owed_for(order, deadline) or len([it for it in order.errands if it.open]) >= errands.MOST_OPEN:
+    if not owed_for(order, deadline) or len([it for it in order.operations if it.open]) >= operations.MOST_OPEN:
         return None
     if being_extended(order, deadline.sub_order_id):
         return None
-    return Errand(
-        id=errands.next_id(order),
-        kind=ErrandKind.EXTENSION,
+    return Operation(
+        id=operations.next_id(order),
+        kind=OperationKind.EXTENSION,
         by="policy",
         asked_at=now,
         sub_order_id=deadline.sub_order_id,
@@ -380,7 +380,9 @@ def count_extensions(order: Order, sub_order_ids: Collection[str]) -> Order:
 
 def being_extended(order: Order, sub_order_id: str) -> bool:
     """Whether a request for more time for a sub order is on its way."""
-    return any(it.open and it.kind is ErrandKind.EXTENSION and it.sub_order_id == sub_order_id for it in order.errands)
+    return any(
+        it.open and it.kind is OperationKind.EXTENSION and it.sub_order_id == sub_order_id for it in order.operations
+    )
 
 
 def owed_for(order: Order, deadline: Deadline) -> list[Requirement]:
@@ -394,27 +396,27 @@ def owed_for(order: Order, deadline: Deadline) -> list[Requirement]:
 
 
 def remind(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tuple[Order, list[Change]]:
-    """Fire what is due: per deadline the most urgent rung gone by, for a value that still stands.
+    """Fire what is due: per deadline the most urgent reminder gone by, for a value that still stands.
 
     A deadline that this look did not read waits; from `unconfirmed_from` on it fires and says since when it is not confirmed.
     """
     changes: list[Change] = []
     standing = []
     for deadline in order.deadlines:
-        due = [(before, text) for text, before, at in rungs(order, deadline) if at <= now]
+        due = [(before, text) for text, before, at in reminders(order, deadline) if at <= now]
         waits = deadline.unread_since is not None and now < unconfirmed_from(deadline, deadline.unread_since, timings)
         if not due or waits or deadline.value <= now:
             standing.append(deadline)
             continue
         before, text = min(due)
-        errand = _ask_for_more(order, deadline, before, now)
-        asking = errand is not None or being_extended(order, deadline.sub_order_id)
+        operation = _ask_for_more(order, deadline, before, now)
+        asking = operation is not None or being_extended(order, deadline.sub_order_id)
         changes.append(
             Change(
                 kind=ChangeKind.DEADLINE_APPROACHING,
                 data={
                     **_data(deadline),
-                    "rung": text,
+                    "reminder": text,
                     "unconfirmed_since": instant_text(deadline.unread_since) if deadline.unread_since else None,
                     "owed": [requirement.label for requirement in owed_for(order, deadline)][:20],
                     "acknowledged_by": order.acknowledged.by if order.acknowledged else None,
@@ -431,7 +433,7 @@ def remind(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tup
                     zone,
                     asking=asking,
                 ),
-                people=True,
+                notify=True,
                 comment_ids=tuple(
                     dict.fromkeys(
                         comment_id
@@ -444,10 +446,10 @@ def remind(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tup
             )
         )
         fired = (*deadline.fired, *(text for _, text in due))
-        if errand is not None:
-            order, asked = errands.ask(count_extensions(order, [deadline.sub_order_id]), errand)
+        if operation is not None:
+            order, asked = operations.ask(count_extensions(order, [deadline.sub_order_id]), operation)
             changes += asked
-        asked_for = deadline.extensions + (errand is not None)
+        asked_for = deadline.extensions + (operation is not None)
         standing.append(deadline.model_copy(update={"fired": fired, "extensions": asked_for}))
     return order.with_(deadlines=tuple(standing)), changes
 
@@ -463,6 +465,6 @@ def _data(deadline: Deadline) -> dict[str, str | int | None]:
 
 
 def _change(
-    kind: ChangeKind, deadline: Deadline, message: str, *, people: bool = False, was: str | None = None
+    kind: ChangeKind, deadline: Deadline, message: str, *, notify: bool = False, was: str | None = None
 ) -> Change:
-    return Change(kind=kind, data={**_data(deadline), **({"was": was} if was else {})}, message=message, people=people)
+    return Change(kind=kind, data={**_data(deadline), **({"was": was} if was else {})}, message=message, notify=notify)

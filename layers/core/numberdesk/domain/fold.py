@@ -15,8 +15,8 @@ from numberdesk.domain import (
     comments,
     costs,
     deadlines,
-    errands,
     messages,
+    operations,
     parts,
     pending,
     requirements,
@@ -149,7 +149,7 @@ def fold(
     quiet |= {requirement.sub_order_id for requirement in asked.requirements if not requirement.told}
     changes += told
     changes += [
-        change.model_copy(update={"people": False})
+        change.model_copy(update={"notify": False})
         if change.kind is ChangeKind.DEADLINE_MOVED and change.data["sub_order_id"] in quiet
         else change
         for change in deadlines.judge(more, asked, quiet, silent=silent)
@@ -167,7 +167,7 @@ def fold(
     asked, more = _move(asked, state, snapshot, missed=missed, now=now, silent=silent)
     changes += more
     if asked.ended:
-        asked, closed = errands.close(asked, now)
+        asked, closed = operations.close(asked, now)
         asked, heard = comments.close(asked)
         changes += [*closed, *heard]
     asked, reminders = deadlines.remind(asked, now, rules.timings, rules.zone)
@@ -205,7 +205,7 @@ def end_with(order: Order, values: Sequence[str], by: str, now: datetime, rules:
     snapshot = Snapshot(order.provider_order_id or "", Phase.ENDED, order.provider_word or "")
     state, missed = _derive(told, snapshot, now)
     ended, more = _move(costs.settle(told), state, snapshot, missed=missed, now=now)
-    ended, closed = errands.close(ended, now)
+    ended, closed = operations.close(ended, now)
     ended, heard = comments.close(ended)
     return schedule(ended, now, rules.timings, rules.cadence), [*changes, *more, *closed, *heard]
 
@@ -407,7 +407,7 @@ def _tell_words(order: Order, snapshot: Snapshot) -> tuple[Order, list[Change]]:
             ChangeKind.UNKNOWN_PROVIDER_WORD,
             {"field": field, "word": words[0], **({"words": list(words[:_FIRST])} if len(words) > 1 else {})},
             messages.unknown_words(order, field, words),
-            people=True,
+            notify=True,
         )
         for field, words in new.items()
     ]
@@ -423,7 +423,7 @@ def _hold_state(order: Order, state: OrderState, now: datetime) -> tuple[Order, 
         state = OrderState.ACTION_REQUIRED
     states = [it.value for it in sorted(FOLLOWED)]
     text = messages.unstable(order, "its state", states)
-    return order, state, steady.told(turn, "state", {"values": [*states]}, text, people=False)
+    return order, state, steady.told(turn, "state", {"values": [*states]}, text, notify=False)
 
 
 def _hold_unread(
@@ -450,7 +450,7 @@ def _hold_unread(
             "unread": [{"field": word.field, "word": word.word[:200]} for word in words[:_FIRST]],
         }
         text = messages.delivery_unread(order, len(_delivered(order.assets)), words)
-        changes.append(_change(ChangeKind.DELIVERY_UNREAD, data, text, people=True))
+        changes.append(_change(ChangeKind.DELIVERY_UNREAD, data, text, notify=True))
     return order.with_(delivery_unread=unread), OrderState.ACTION_REQUIRED if unread else state, changes
 
 
@@ -487,7 +487,7 @@ def _fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> tuple[Order,
         kind=ChangeKind.PROVIDER_CONTRADICTION,
         data={"recorded": order.state.value, "shown": state.value, "word": snapshot.word},
         message=messages.contradiction(order, shown),
-        people=True,
+        notify=True,
     )
     return order.with_(contradiction=state.value), [*changes, change]
 
@@ -587,7 +587,7 @@ def _move(
 ) -> tuple[Order, list[Change]]:
     if state is order.state:
         return order, []
-    asked_for = errands.cancelled_by(order)
+    asked_for = operations.cancelled_by(order)
     moved = order.with_(
         state=state,
         ended_at=(order.ended_at or now) if state in ENDED else None,
@@ -609,15 +609,15 @@ def _move(
         case OrderState.COMPLETED:
             text = messages.completed(moved, len(delivered))
             left = any(it.own and it.state is not RequirementState.APPROVED for it in order.requirements)
-            changes.append(_change(ChangeKind.ORDER_COMPLETED, data, text, people=left))
+            changes.append(_change(ChangeKind.ORDER_COMPLETED, data, text, notify=left))
         case OrderState.PARTIALLY_COMPLETED:
             absent = missing(order) or ""
             text = messages.partially_completed(moved, len(delivered), absent)
-            changes.append(_change(ChangeKind.ORDER_PARTIALLY_COMPLETED, data | {"missing": absent}, text, people=True))
+            changes.append(_change(ChangeKind.ORDER_PARTIALLY_COMPLETED, data | {"missing": absent}, text, notify=True))
             if order.request.partial is Partial.REFUSE:
                 shown = {"recorded": "all or nothing", "shown": f"{len(delivered)} of {order.request.count}"}
                 told = messages.not_all_or_nothing(moved, len(delivered))
-                changes.append(_change(ChangeKind.PROVIDER_CONTRADICTION, {**shown}, told, people=True))
+                changes.append(_change(ChangeKind.PROVIDER_CONTRADICTION, {**shown}, told, notify=True))
         case OrderState.FAILED:
             reason = f"the provider ended it ({snapshot.word})"
             changes.append(
@@ -625,7 +625,7 @@ def _move(
                     ChangeKind.ORDER_FAILED,
                     data | {"reason": "ended_by_provider"},
                     messages.failed(moved, reason),
-                    people=True,
+                    notify=True,
                 )
             )
         case OrderState.CANCELLED:
@@ -635,9 +635,9 @@ def _move(
                 "silent": silent and not missed and not asked_for,
             }
             text = messages.cancelled(moved, missed=missed, asked_for=asked_for, silent=bool(data["silent"]))
-            changes.append(_change(ChangeKind.ORDER_CANCELLED, data, text, people=True))
+            changes.append(_change(ChangeKind.ORDER_CANCELLED, data, text, notify=True))
         case OrderState.DELETED:
-            changes.append(_change(ChangeKind.ORDER_DELETED, data, messages.deleted(moved), people=True))
+            changes.append(_change(ChangeKind.ORDER_DELETED, data, messages.deleted(moved), notify=True))
         case _:
             changes.append(_change(ChangeKind.ORDER_MOVED, data, ""))
     return moved, changes
@@ -648,5 +648,5 @@ def _close(asset: Asset) -> Asset:
     return asset.model_copy(update={"state": AssetState.FAILED}) if asset.state in OPEN_ASSETS else asset
 
 
-def _change(kind: ChangeKind, data: dict[str, object], message: str, *, people: bool = False) -> Change:
-    return Change.model_validate({"kind": kind, "data": data, "message": message, "people": people})
+def _change(kind: ChangeKind, data: dict[str, object], message: str, *, notify: bool = False) -> Change:
+    return Change.model_validate({"kind": kind, "data": data, "message": message, "notify": notify})

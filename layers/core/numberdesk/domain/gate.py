@@ -72,7 +72,7 @@ def doubted(gate: Gate, order: Order, now: datetime) -> bool:
     if gate.confirmed_at is None:
         return False
     # What was sent, said or let go before that says nothing of what was bought after the copy was made.
-    let_go = (it.at for it in order.releases if it.kind is HoldKind.RESTORED)
+    let_go = (it.at for it in order.approvals if it.kind is HoldKind.RESTORED)
     known = (order.attempt.began_at if order.attempt else None, order.surely_new_at, *let_go)
     if any(at is not None and at > gate.confirmed_at for at in known):
         return False

@@ -56,7 +56,7 @@ class Entry(Record):
         default_factory=dict
     )
     message: Annotated[str, AfterValidator(lambda it: paragraph(it, MOST_MESSAGE))] = ""
-    people: bool = False
+    notify: bool = False
     comment_ids: Annotated[tuple[str, ...], AfterValidator(lambda it: it[:MOST_COMMENTS])] = ()
 
     @property
@@ -87,7 +87,7 @@ def merged(changes: Sequence[Change]) -> list[Change]:
                 kind=kind,
                 data={"count": len(same), "first": [change.data for change in same[:_FIRST]]},
                 message=messages + more,
-                people=any(change.people for change in same),
+                notify=any(change.notify for change in same),
                 comment_ids=tuple(dict.fromkeys(id_ for change in same for id_ in change.comment_ids))[:_FIRST],
             )
         )
@@ -132,7 +132,7 @@ def entries(order: Order, changes: Sequence[Change], now: datetime, actor: str) 
             state=order.state,
             data=change.data,
             message=change.message,
-            people=change.people,
+            notify=change.notify,
             comment_ids=change.comment_ids,
         )
         for index, change in enumerate(merged(changes))
@@ -159,7 +159,7 @@ def event_detail(entry: Entry, comments: Sequence[str] = ()) -> dict[str, JsonVa
             "provider_order_id",
             "state",
             "correlation_id",
-            "people",
+            "notify",
             "data",
         },
     )

@@ -12,7 +12,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import errands, parts, pending
+from numberdesk.domain import operations, parts, pending
 from numberdesk.domain.model import Instant, Record, instant_text
 from numberdesk.domain.order import earliest
 from numberdesk.domain.request import CriteriaItem
@@ -61,7 +61,7 @@ def attention(order: Order) -> tuple[str, ...]:
             for requirement in order.requirements
         ),
         "pending_too_long": pending.told_until(order) is not None,
-        "operation_waiting": any(errand.open and errand.told for errand in order.errands),
+        "operation_waiting": any(operation.open and operation.told for operation in order.operations),
         "deadline_missed": any(deadline.missed for deadline in order.deadlines),
         "stuck": order.stuck is not None,
         "contradiction": order.contradiction is not None,
@@ -79,7 +79,7 @@ def waits(order: Order) -> dict[str, datetime]:
         "held": order.waiting_since if order.state is OrderState.RECEIVED else None,
         "unknown": order.unknown_since if order.state is OrderState.UNKNOWN else None,
         "unreadable": order.unreadable_since,
-        "operation": earliest(*(errand.asked_at for errand in order.errands if errand.open)),
+        "operation": earliest(*(operation.asked_at for operation in order.operations if operation.open)),
         "pending": pending.told_until(order),
         "not_understood": None if order.ended else order.not_understood_since,
     }
@@ -87,13 +87,13 @@ def waits(order: Order) -> dict[str, datetime]:
 
 
 def owed(order: Order) -> tuple[tuple[str, str], ...]:
-    """The requirements (sub order, id) that wait for a value which no errand is bringing."""
+    """The requirements (sub order, id) that wait for a value which no operation is bringing."""
     # A value for one number leaves the others of its sub order without.
     coming = {
         (it.sub_order_id, it.id)
-        for errand in order.errands
-        if errand.open and errand.number is None
-        for it in errands.answered(order, errand)
+        for operation in order.operations
+        if operation.open and operation.number is None
+        for it in operations.answered(order, operation)
     }
     return tuple(
         (requirement.sub_order_id, requirement.id)

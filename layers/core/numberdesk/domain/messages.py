@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from zoneinfo import ZoneInfo
 
-    from numberdesk.domain.order import Deadline, Errand, Order, Quote, Release, Requirement
+    from numberdesk.domain.order import Approval, Deadline, Operation, Order, Quote, Requirement
     from numberdesk.domain.snapshot import UnknownWord
 
 _ID = re.compile("[A-Za-z0-9._:-]{1,64}", re.ASCII)
@@ -27,7 +27,7 @@ _LONG = 1000
 """Characters of a reason that a person gives."""
 _MOST_OF_A_NAME = 200
 _MOST_TOLD = 4000
-"""Bytes of what another part of numberdesk says of it: why an order waits, what an errand came to."""
+"""Bytes of what another part of numberdesk says of it: why an order waits, what an operation came to."""
 _NAMES = {"telnyx": "Telnyx", "telesign": "TeleSign", "callfire": "CallFire"}
 
 
@@ -142,7 +142,7 @@ def who(by: str) -> str:
         "order": "the order itself",
         "profile": "a profile",
         "policy": "the order's policy",
-        "restore": "whoever forgot it before the table was restored",
+        "restore": "whoever erased it before the table was restored",
     }
     session = re.fullmatch(r"arn:[^:]*:sts::[^:]*:assumed-role/([^/]+)/([^/]+)", by)
     if session:
@@ -150,42 +150,42 @@ def who(by: str) -> str:
     return named.get(by) or quoted(by.rpartition("/")[2] or by)
 
 
-def submitted(order: Order, errand: Errand, labels: list[str]) -> str:
+def submitted(order: Order, operation: Operation, labels: list[str]) -> str:
     """Tell what was submitted."""
-    what = f"requirement group {quoted(errand.group_id)}" if errand.group_id else f"values for {listed(labels)}"
-    return f"{subject(order)}: {what} submitted for {_scope(order, errand)}, supplied by {who(errand.by)}."
+    what = f"requirement group {quoted(operation.group_id)}" if operation.group_id else f"values for {listed(labels)}"
+    return f"{subject(order)}: {what} submitted for {_scope(order, operation)}, supplied by {who(operation.by)}."
 
 
-def _what(errand: Errand, labels: list[str]) -> str:
+def _what(operation: Operation, labels: list[str]) -> str:
     return {
         "supply": f"The values for {listed(labels) or 'requirements'}",
-        "group": f"The requirement group {quoted(errand.group_id or '')}",
+        "group": f"The requirement group {quoted(operation.group_id or '')}",
         "comment": "The comment",
         "extension": "The request for more time",
         "read": "The mark on a comment as read",
         "cancel": "The cancellation",
-        "cancel_spare": f"The cancellation of the spare purchase {quoted(errand.spare_id or '')}",
-        "release": f"Giving back {quoted(errand.number or '')}",
-    }[errand.kind.value]
+        "cancel_duplicate": f"The cancellation of the duplicate purchase {quoted(operation.duplicate_id or '')}",
+        "release": f"Giving back {quoted(operation.number or '')}",
+    }[operation.kind.value]
 
 
-def errand_refused(order: Order, errand: Errand, labels: list[str]) -> str:
+def operation_rejected(order: Order, operation: Operation, labels: list[str]) -> str:
     """Tell what was not done."""
     todo = {
         "supply": "Correct them and supply them again.",
         "group": "See the group at the provider, and name a fulfilled one.",
         "cancel": "The order goes on; see it at the provider.",
-        "cancel_spare": "See at the provider what can be given back.",
+        "cancel_duplicate": "See at the provider what can be given back.",
         "release": "It is still yours and costs on; see it at the provider.",
-    }.get(errand.kind.value, "See the order at the provider.")
+    }.get(operation.kind.value, "See the order at the provider.")
     return (
-        f"{subject(order)}: {_what(errand, labels)} for {_scope(order, errand)}, asked for by {who(errand.by)}, was not taken: "
-        f"{_told(errand.outcome)}. {todo}"
+        f"{subject(order)}: {_what(operation, labels)} for {_scope(order, operation)}, asked for by {who(operation.by)}, was not taken: "
+        f"{_told(operation.outcome)}. {todo}"
     )
 
 
-def errand_waiting(
-    order: Order, errand: Errand, labels: list[str], until: datetime | None, zone: ZoneInfo, *, permitted: bool
+def operation_waiting(
+    order: Order, operation: Operation, labels: list[str], until: datetime | None, zone: ZoneInfo, *, permitted: bool
 ) -> str:
     """Tell what is still to be done, why it waits, and by when somebody must act; `permitted` where nothing forbids it."""
     provider = provider_name(order.provider)
@@ -197,18 +197,18 @@ def errand_waiting(
             f"Have it permitted to the account {quoted(order.account)} at {provider} (its level, a verification, what its key may do), or do "
             f"it there yourself{by_when}"
         )
-    why = _told(errand.outcome) or "it was not tried yet"
+    why = _told(operation.outcome) or "it was not tried yet"
     return (
-        f"{subject(order)}: {_what(errand, labels)} for {_scope(order, errand)}, asked for by {who(errand.by)} on "
-        f"{instant(errand.asked_at, zone)}, waits: {why}. {todo}. It is tried again by itself, less often the longer it waits, and "
+        f"{subject(order)}: {_what(operation, labels)} for {_scope(order, operation)}, asked for by {who(operation.by)} on "
+        f"{instant(operation.asked_at, zone)}, waits: {why}. {todo}. It is tried again by itself, less often the longer it waits, and "
         "at once when the order is synced through numberdesk's API; other orders go on."
     )
 
 
-def extension_requested(order: Order, errand: Errand) -> str:
+def extension_requested(order: Order, operation: Operation) -> str:
     """Tell that more time was asked for."""
     return (
-        f"{subject(order)}: more time was asked for in a comment on {_scope(order, errand)}, by {who(errand.by)}. The provider "
+        f"{subject(order)}: more time was asked for in a comment on {_scope(order, operation)}, by {who(operation.by)}. The provider "
         "may grant it without a word; numberdesk looks."
     )
 
@@ -229,16 +229,16 @@ def comments_received(order: Order, sub_order_id: str, number: int) -> str:
     )
 
 
-def _scope(order: Order, errand: Errand) -> str:
-    if errand.number:
-        return f"number {quoted(errand.number)}"
-    return _where(order, errand.sub_order_id) if errand.sub_order_id else "the whole order"
+def _scope(order: Order, operation: Operation) -> str:
+    if operation.number:
+        return f"number {quoted(operation.number)}"
+    return _where(order, operation.sub_order_id) if operation.sub_order_id else "the whole order"
 
 
 def held(order: Order, why: str) -> str:
     """Tell an order that a person must decide on."""
     return (
-        f"{subject(order)} is held, and is not sent to its provider: {_told(why)}. Release it or refuse it through numberdesk's API; until "
+        f"{subject(order)} is held, and is not sent to its provider: {_told(why)}. Approve or reject it through numberdesk's API; until "
         "then it stays received."
     )
 
@@ -258,7 +258,7 @@ def priced(quote: Quote) -> str:
     return f"{said}; not known: the {' and the '.join(unknown)}"
 
 
-def beyond_limit(why: str, quote: Quote, approval: Release | None) -> str:
+def beyond_limit(why: str, quote: Quote, approval: Approval | None) -> str:
     """Say why a limit holds an order: with what the purchase takes now, and what was approved where somebody approved another."""
     said = f"a limit on spending: {_told(why)}; the purchase is now {priced(quote)}"
     if approval is None or approval.quote is None:
@@ -288,12 +288,12 @@ def no_account(order: Order, why: str) -> str:
     )
 
 
-def duplicate_found(order: Order, spare_id: str, *, cancelling: bool) -> str:
+def duplicate_found(order: Order, duplicate_id: str, *, cancelling: bool) -> str:
     """Tell a purchase too many."""
     what = (
-        f"was bought a second time as {quoted(spare_id)}; its own purchase is {quoted(order.provider_order_id)}"
+        f"was bought a second time as {quoted(duplicate_id)}; its own purchase is {quoted(order.provider_order_id)}"
         if order.provider_order_id
-        else f"is over ({order.state.value}), and a purchase of it was found all the same: {quoted(spare_id)}"
+        else f"is over ({order.state.value}), and a purchase of it was found all the same: {quoted(duplicate_id)}"
     )
     todo = (
         "numberdesk is cancelling that; see at the provider whether it was in time."
@@ -303,10 +303,10 @@ def duplicate_found(order: Order, spare_id: str, *, cancelling: bool) -> str:
     return f"{subject(order)} {what}. {todo}"
 
 
-def forgotten(order: Order, by: str) -> str:
+def erased(order: Order, by: str) -> str:
     """Tell that what is personal was erased."""
     return (
-        f"{subject(order)}: what is personal of it was erased, as {who(by)} asked. Events and e-mails that went out, dead letters and the "
+        f"{subject(order)}: its personal data was erased, as {who(by)} asked. Events and e-mails that went out, dead letters and the "
         "provider's own records are not reached by that."
     )
 
@@ -363,10 +363,10 @@ def row_unreadable(pk: str, sk: str) -> str:
     )
 
 
-def cancelled_before(order: Order, by: str, refused_because: str | None = None) -> str:
+def cancelled_before(order: Order, by: str, rejected_because: str | None = None) -> str:
     """Tell a cancellation before anything was bought."""
-    if refused_because is not None:
-        return f"{subject(order)} was refused by {who(by)} before anything was bought{_because(refused_because)}."
+    if rejected_because is not None:
+        return f"{subject(order)} was rejected by {who(by)} before anything was bought{_because(rejected_because)}."
     return f"{subject(order)} was cancelled before anything was bought, as {who(by)} asked."
 
 
@@ -551,7 +551,7 @@ def deadline_approaching(
     order: Order,
     deadline: Deadline,
     owed: list[Requirement],
-    rung: timedelta,
+    reminder: timedelta,
     unconfirmed_since: datetime | None,
     now: datetime,
     zone: ZoneInfo,
@@ -568,7 +568,7 @@ def deadline_approaching(
     )
     if deadline.unstable:
         doubt += " The provider answers with different deadlines in turn; this is the earliest of them."
-    left = f"{subject(order)}: {time_left(deadline.value - now)} left ({duration_text(rung)} reminder) until {instant(deadline.value, zone)}"
+    left = f"{subject(order)}: {time_left(deadline.value - now)} left ({duration_text(reminder)} reminder) until {instant(deadline.value, zone)}"
     if deadline.own:
         return (
             f"{left}, the order's own deadline. Still to do: {what}. {_before_purchase(order)}Tick it off through numberdesk's API."
@@ -590,7 +590,7 @@ def _before_purchase(order: Order) -> str:
     why = f": {order.waiting_for}" if order.waiting_for else ""
     match order.state.value:
         case "received" if order.hold is not None and order.hold.kind.value in ("limit", "restored"):
-            return f"The order is held and not placed{why}. Release it or refuse it through numberdesk's API. "
+            return f"The order is held and not placed{why}. Approve or reject it through numberdesk's API. "
         case "received":
             return (
                 f"The order is not placed yet{why}. It is tried again by itself; mend what holds it up, or cancel it. "

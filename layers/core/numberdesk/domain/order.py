@@ -13,9 +13,9 @@ from numberdesk.domain.words import (
     AssetKind,
     AssetState,
     ChangeKind,
-    ErrandKind,
-    ErrandState,
     HoldKind,
+    OperationKind,
+    OperationState,
     OrderState,
     RequirementState,
 )
@@ -89,8 +89,8 @@ class Requirement(Record):
     """The comments that may hold the reason of the last rejection."""
     own: bool = False
     """Of the order's own list, at a provider that has no requirements in its API: people tick it off here."""
-    errand_id: str | None = None
-    """The last errand that supplied a value for it."""
+    operation_id: str | None = None
+    """The last operation that supplied a value for it."""
     applied: bool = False
     """A value that was on file was put under way for it once, whatever came of that: from here on it is for people."""
 
@@ -103,7 +103,7 @@ class Requirement(Record):
 class Deadline(Record):
     """One value of one sub order's deadline.
 
-    `version` counts the values that this deadline has had, from 1. A rung fires once per version. An erased deadline
+    `version` counts the values that this deadline has had, from 1. A reminder fires once per version. An erased deadline
     is no longer on the record: the ledger keeps it.
     """
 
@@ -117,7 +117,7 @@ class Deadline(Record):
     unread_since: Instant | None = None
     """First look since then that could not read it."""
     fired: tuple[str, ...] = ()
-    """Rungs of this version that are done with, as ISO durations: fired, or overtaken by a more urgent one."""
+    """Reminders of this version that are done with, as ISO durations: fired, or overtaken by a more urgent one."""
     missed: bool = False
     """Told as missed."""
     own: bool = False
@@ -201,7 +201,7 @@ class Hold(Record):
     """Of a limit: what was shown to whoever decides."""
 
 
-class Release(Record):
+class Approval(Record):
     """That a person let a held order go on. It holds for one kind of hold."""
 
     kind: HoldKind
@@ -213,15 +213,15 @@ class Release(Record):
     """By currency, the most that may be due at once, where the person said so; it holds in place of the tolerance."""
 
 
-class Errand(Record):
+class Operation(Record):
     """Something asked to be done at the provider for an order. Recorded before it is done; carried out by sync_order."""
 
     id: str
-    kind: ErrandKind
+    kind: OperationKind
     by: str
     """Who asked: an IAM principal, `order` (it came with the order), `profile` or `policy`."""
     asked_at: Instant
-    state: ErrandState = ErrandState.WAITING
+    state: OperationState = OperationState.WAITING
     sub_order_id: str | None = None
     number: str | None = None
     """E.164, where it is for one number only. Neither this nor a sub order: for the whole order."""
@@ -230,7 +230,7 @@ class Errand(Record):
     group_id: str | None = None
     comment_id: str | None = None
     """Of a read: the provider's id of the comment."""
-    spare_id: str | None = None
+    duplicate_id: str | None = None
     """Of a cancellation of a second purchase: the provider's id of that."""
     tries: int = 0
     """Tries that came to nothing, whatever the reason."""
@@ -249,7 +249,7 @@ class Errand(Record):
     @property
     def open(self) -> bool:
         """Whether it is still to be done."""
-        return self.state in (ErrandState.WAITING, ErrandState.SENT)
+        return self.state in (OperationState.WAITING, OperationState.SENT)
 
 
 class WaitingComment(Record):
@@ -318,7 +318,7 @@ class Order(Record):
     """When its account was last found to be blocked by it: the next time others probe first."""
     hold: Hold | None = None
     """The hold that it waits for, if that is what it waits for."""
-    releases: tuple[Release, ...] = ()
+    approvals: tuple[Approval, ...] = ()
     """What people let it go on in spite of; at most one of each kind."""
     reserved: Reservation | None = None
     """What it takes of its account's limits, from the intent on; none where nothing was bought."""
@@ -328,7 +328,7 @@ class Order(Record):
     """The next attempt orders the numbers of the last one again, and no others."""
     surely_new_at: Instant | None = None
     """When a person said that nothing had been bought. A restore that is confirmed later makes it doubtful again."""
-    spares: tuple[str, ...] = ()
+    duplicates: tuple[str, ...] = ()
     """Further purchases of this order, by the provider's ids: told, and cancelled where the provider can."""
 
     provider_order_id: str | None = None
@@ -376,7 +376,7 @@ class Order(Record):
     words_told: tuple[str, ...] = ()
     contradiction: str | None = None
     """The last contradiction told, so that it is told once."""
-    errands: tuple[Errand, ...] = ()
+    operations: tuple[Operation, ...] = ()
     """All that are open, and the latest that are not."""
     own_deadline: Instant | None = None
     """The deadline that the order brought with it, standing or met."""
@@ -384,9 +384,9 @@ class Order(Record):
     """The last acknowledgement of a reminder."""
     metadata_key: str | None = None
     """SHA-256 of the value under the stack's listed metadata key: orders are listed by it, and it tells nothing."""
-    forgotten_at: Instant | None = None
-    """When what is personal of it was erased. From then on nothing personal is kept with it."""
-    erase_at: tuple[Instant, ...] = ()
+    erased_at: Instant | None = None
+    """When its personal data was erased. From then on nothing personal is kept with it."""
+    erasures_due: tuple[Instant, ...] = ()
     """When its personal data is erased (again), once it is over."""
 
     ended_at: Instant | None = None
@@ -427,15 +427,15 @@ class Change(Record):
     """One thing that happened to an order, for the ledger and, where it is an event, for the bus.
 
     `data` is JSON, impersonal, and holds what a program needs; `message` is one paragraph that a person can act on;
-    `people` sends it to the people's topic. `comment_ids` name reviewers' comments, which are stored apart: the
+    `notify` sends it to the people's topic. `comment_ids` name reviewers' comments, which are stored apart: the
     publisher appends their text. `key` stands in the event id for the place in the ledger, where the same may be told
-    from elsewhere (a reminder: deadline, version and rung); `data` is part of the id always.
+    from elsewhere (a reminder: deadline, version and reminder); `data` is part of the id always.
     """
 
     kind: ChangeKind
     data: dict[str, JsonValue] = Field(default_factory=dict)
     message: str = ""
-    people: bool = False
+    notify: bool = False
     comment_ids: tuple[str, ...] = ()
     key: str | None = None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from numberdesk.domain import messages, steady
 from numberdesk.domain.order import Change
 from numberdesk.domain.steady import Turn
-from numberdesk.domain.words import OPEN_ASSETS, AssetState, ChangeKind, ErrandKind, ErrandState, OrderState
+from numberdesk.domain.words import OPEN_ASSETS, AssetState, ChangeKind, OperationKind, OperationState, OrderState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,9 +105,9 @@ def _ended(order: Order, sub_order_id: str, now: datetime, *, silent: bool) -> C
     asked_by = next(
         (
             it.by
-            for it in reversed(order.errands)
-            if it.kind is ErrandKind.CANCEL
-            and it.state is not ErrandState.REFUSED
+            for it in reversed(order.operations)
+            if it.kind is OperationKind.CANCEL
+            and it.state is not OperationState.REJECTED
             and it.sub_order_id in (None, sub_order_id)
         ),
         None,
@@ -130,5 +130,5 @@ def _ended(order: Order, sub_order_id: str, now: datetime, *, silent: bool) -> C
         message=messages.sub_order_ended(
             order, sub_order_id, state.value, len(gone), missed=missed, asked_for=asked_by, silent=unannounced
         ),
-        people=True,
+        notify=True,
     )

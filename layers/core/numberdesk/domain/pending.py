@@ -17,8 +17,8 @@ from numberdesk.domain.request import CriteriaItem
 from numberdesk.domain.words import (
     OPEN_ASSETS,
     ChangeKind,
-    ErrandKind,
-    ErrandState,
+    OperationKind,
+    OperationState,
     OrderState,
     RequirementState,
 )
@@ -90,7 +90,7 @@ def follow(order: Order, now: datetime, limits: Mapping[str, timedelta], zone: Z
         "word": order.provider_word,
     }
     text = messages.still_pending(order, since, limit, now, zone)
-    told = {"kind": ChangeKind.ORDER_STILL_PENDING, "data": data, "message": text, "people": True}
+    told = {"kind": ChangeKind.ORDER_STILL_PENDING, "data": data, "message": text, "notify": True}
     return order.with_(pending_told=True), [Change.model_validate(told)]
 
 
@@ -116,11 +116,11 @@ def _came_back(order: Order, now: datetime) -> bool:
     if left_at is None or order.pending_until is not None:
         return False
     supplied = any(
-        it.kind in (ErrandKind.SUPPLY, ErrandKind.GROUP)
-        and it.state is ErrandState.DONE
+        it.kind in (OperationKind.SUPPLY, OperationKind.GROUP)
+        and it.state is OperationState.DONE
         and it.ended_at is not None
         and it.ended_at >= left_at
-        for it in order.errands
+        for it in order.operations
     )
     return order.pending_since is None or supplied or now - left_at >= _AWAY
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
-from numberdesk.domain import costs, deadlines, errands, messages
+from numberdesk.domain import costs, deadlines, messages, operations
 from numberdesk.domain.bounds import MOST_ADOPTED
 from numberdesk.domain.lists import metadata_key
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import OWN, Asset, Attempt, Change, Errand, Hold, Order, Release, Requirement, earliest
+from numberdesk.domain.order import OWN, Approval, Asset, Attempt, Change, Hold, Operation, Order, Requirement, earliest
 from numberdesk.domain.request import CriteriaItem, Request
 from numberdesk.domain.schedule import own_due, schedule, try_at
 from numberdesk.domain.words import (
@@ -25,8 +25,8 @@ from numberdesk.domain.words import (
     TOLD_HOLDS,
     AssetState,
     ChangeKind,
-    ErrandKind,
     HoldKind,
+    OperationKind,
     OrderState,
     RequirementState,
 )
@@ -121,8 +121,8 @@ def receive(
     return order, changes
 
 
-def cancel(order: Order, by: str, now: datetime, *, refused_because: str | None = None) -> Step:
-    """Cancel an order for which nothing was bought: nothing will be. `refused_because` is given where a person refused a held one."""
+def cancel(order: Order, by: str, now: datetime, *, rejected_because: str | None = None) -> Step:
+    """Cancel an order for which nothing was bought: nothing will be. `rejected_because` is given where a person refused a held one."""
     over = _nothing_bought(order).with_(
         state=OrderState.CANCELLED,
         ended_at=now,
@@ -131,7 +131,7 @@ def cancel(order: Order, by: str, now: datetime, *, refused_because: str | None 
         deadlines=(),
         assets=(),
     )
-    over, closed = errands.close(over, now)
+    over, closed = operations.close(over, now)
     data: dict[str, object] = {
         "from": order.state.value,
         "to": "cancelled",
@@ -141,9 +141,9 @@ def cancel(order: Order, by: str, now: datetime, *, refused_because: str | None 
         "delivered": 0,
         "asked": order.request.count,
     }
-    if refused_because is not None:
-        data["refused_because"] = refused_because
-    text = messages.cancelled_before(over, by, refused_because)
+    if rejected_because is not None:
+        data["rejected_because"] = rejected_because
+    text = messages.cancelled_before(over, by, rejected_because)
     change = {"kind": ChangeKind.ORDER_CANCELLED, "data": data, "message": text}
     return over, [Change.model_validate(change), *closed]
 
@@ -179,7 +179,7 @@ def hold(order: Order, kind: HoldKind, why: str, now: datetime, until: datetime,
     if known or kind is HoldKind.SAME_CONTENT:
         # The unclear order tells people itself; mostly it is settled within seconds.
         return held, []
-    people = kind in TOLD_HOLDS
+    notify = kind in TOLD_HOLDS
     data: dict[str, object] = {
         "hold": kind.value,
         "why": why,
@@ -188,7 +188,7 @@ def hold(order: Order, kind: HoldKind, why: str, now: datetime, until: datetime,
     }
     text = _HOLD_TEXTS.get(kind, messages.held)(held, why)
     return held, [
-        Change.model_validate({"kind": ChangeKind.ORDER_HELD, "data": data, "message": text, "people": people})
+        Change.model_validate({"kind": ChangeKind.ORDER_HELD, "data": data, "message": text, "notify": notify})
     ]
 
 
@@ -210,24 +210,24 @@ def not_permitted(order: Order, why: str, now: datetime, until: datetime) -> Ste
     return order, [*changes, *told]
 
 
-def approval(order: Order) -> Release | None:
+def approval(order: Order) -> Approval | None:
     """Give what a person approved beyond the limits on spending; none where nobody did."""
-    return next((it for it in order.releases if it.kind is HoldKind.LIMIT), None)
+    return next((it for it in order.approvals if it.kind is HoldKind.LIMIT), None)
 
 
-def release(order: Order, by: str, now: datetime, *, most: Mapping[str, Decimal] | None = None) -> Step:
+def approve(order: Order, by: str, now: datetime, *, most: Mapping[str, Decimal] | None = None) -> Step:
     """A person lets a held order go on: with what was shown by the hold, and for no more than `most`, by currency, if that is given."""
     if order.hold is None:
         return order, []
-    let = Release(
+    let = Approval(
         kind=order.hold.kind,
         by=by,
         at=now,
         quote=order.hold.quote,
         most={currency: str(value) for currency, value in most.items()} if most is not None else None,
     )
-    others = tuple(it for it in order.releases if it.kind is not let.kind)
-    free = try_at(order.with_(releases=(*others, let), hold=None, waiting_for="it was released"), now)
+    others = tuple(it for it in order.approvals if it.kind is not let.kind)
+    free = try_at(order.with_(approvals=(*others, let), hold=None, waiting_for="it was approved"), now)
     data: dict[str, object] = {
         "hold": let.kind.value,
         "by": by,
@@ -235,7 +235,7 @@ def release(order: Order, by: str, now: datetime, *, most: Mapping[str, Decimal]
         "quote": let.quote.model_dump(mode="json") if let.quote else None,
         "most": let.most,
     }
-    return free, [Change.model_validate({"kind": ChangeKind.ORDER_RELEASED, "data": data})]
+    return free, [Change.model_validate({"kind": ChangeKind.ORDER_APPROVED, "data": data})]
 
 
 def begin(
@@ -309,13 +309,13 @@ def placed(
     """A definite yes, now or late, or a purchase found by looking. The order is due for a look at once.
 
     Whatever the order became meanwhile, it is bought. An order that already has this purchase stays as it is. Another
-    purchase of the same order, or one of an order that is over, is a spare: it is told, and cancelled where the provider can
+    purchase of the same order, or one of an order that is over, is a duplicate: it is told, and cancelled where the provider can
     (`can_cancel`).
     """
-    if provider_order_id == order.provider_order_id or provider_order_id in order.spares:
+    if provider_order_id == order.provider_order_id or provider_order_id in order.duplicates:
         return order, []
     if order.provider_order_id is not None or order.ended:
-        return _spare(order, provider_order_id, now, can_cancel=can_cancel)
+        return _duplicate(order, provider_order_id, now, can_cancel=can_cancel)
     bought = order.with_(
         state=OrderState.PENDING,
         # One that was not sent from here has reserved nothing: it counts for the day on which it turns up.
@@ -341,7 +341,7 @@ def placed(
     }
     text = messages.placed(bought, found=found)
     return bought, [
-        Change.model_validate({"kind": ChangeKind.ORDER_PLACED, "data": data, "message": text, "people": found})
+        Change.model_validate({"kind": ChangeKind.ORDER_PLACED, "data": data, "message": text, "notify": found})
     ]
 
 
@@ -362,9 +362,9 @@ class Purchase(Protocol):
 
 
 def adopt(order: Order, found: Sequence[Purchase], now: datetime, *, can_cancel: bool) -> Step:
-    """Take what was found by looking for an order's own: one is followed, the others are spares.
+    """Take what was found by looking for an order's own: one is followed, the others are duplicates.
 
-    One that came to nothing is followed only where there is no other, and a spare that did needs no cancelling.
+    One that came to nothing is followed only where there is no other, and a duplicate that did needs no cancelling.
     """
     changes: list[Change] = []
     # Each takes a write of one transaction. The inventory finds the others, one by one.
@@ -375,18 +375,20 @@ def adopt(order: Order, found: Sequence[Purchase], now: datetime, *, can_cancel:
     return order, changes
 
 
-def _spare(order: Order, spare_id: str, now: datetime, *, can_cancel: bool) -> Step:
-    data: dict[str, object] = {"recorded": order.provider_order_id, "spare": spare_id, "cancelling": can_cancel}
-    text = messages.duplicate_found(order, spare_id, cancelling=can_cancel)
-    told = {"kind": ChangeKind.DUPLICATE_PURCHASE_FOUND, "data": data, "message": text, "people": True}
-    spared = order.with_(spares=(*order.spares, spare_id))
+def _duplicate(order: Order, duplicate_id: str, now: datetime, *, can_cancel: bool) -> Step:
+    data: dict[str, object] = {"recorded": order.provider_order_id, "duplicate": duplicate_id, "cancelling": can_cancel}
+    text = messages.duplicate_found(order, duplicate_id, cancelling=can_cancel)
+    told = {"kind": ChangeKind.DUPLICATE_PURCHASE_FOUND, "data": data, "message": text, "notify": True}
+    found_twice = order.with_(duplicates=(*order.duplicates, duplicate_id))
     changes = [Change.model_validate(told)]
     if can_cancel:
-        errand_id = errands.next_id(spared)
-        errand = Errand(id=errand_id, kind=ErrandKind.CANCEL_SPARE, by="policy", asked_at=now, spare_id=spare_id)
-        spared, asked = errands.ask(spared, errand)
-        spared, changes = spared.with_(wake_at=now), changes + asked
-    return spared, changes
+        operation_id = operations.next_id(found_twice)
+        operation = Operation(
+            id=operation_id, kind=OperationKind.CANCEL_DUPLICATE, by="policy", asked_at=now, duplicate_id=duplicate_id
+        )
+        found_twice, asked = operations.ask(found_twice, operation)
+        found_twice, changes = found_twice.with_(wake_at=now), changes + asked
+    return found_twice, changes
 
 
 def _nothing_bought(order: Order) -> Order:
@@ -469,7 +471,7 @@ def refused(
         )
         data: dict[str, object] = {"choice": choices_gone, "reason": "numbers_gone", "code": code}
         return again, [Change.model_validate({"kind": ChangeKind.PLACING_ABANDONED, "data": data})]
-    order, closed = errands.close(order, now)
+    order, closed = operations.close(order, now)
     failed = _nothing_bought(order).with_(
         state=OrderState.FAILED,
         deadlines=(),
@@ -490,7 +492,7 @@ def refused(
     }
     return failed, [
         Change.model_validate(
-            {"kind": ChangeKind.ORDER_FAILED, "data": data, "message": messages.failed(failed, reason), "people": True}
+            {"kind": ChangeKind.ORDER_FAILED, "data": data, "message": messages.failed(failed, reason), "notify": True}
         ),
         *closed,
     ]
@@ -535,7 +537,7 @@ def unclear(order: Order, why: str, now: datetime, rules: Rules, *, can_look: bo
     data: dict[str, object] = {"from": order.state.value, "why": why, "looking": can_look}
     text = messages.unknown(lost, looking=can_look, look_for=look_for)
     return lost, [
-        Change.model_validate({"kind": ChangeKind.ORDER_UNKNOWN, "data": data, "message": text, "people": not can_look})
+        Change.model_validate({"kind": ChangeKind.ORDER_UNKNOWN, "data": data, "message": text, "notify": not can_look})
     ]
 
 
@@ -562,7 +564,7 @@ def _searched(order: Order, now: datetime, rules: Rules, look_for: str, why: str
         text = messages.unknown(order, looking=False, look_for=look_for)
         data: dict[str, object] = {"from": order.state.value, "why": why, "looking": False}
         changes = [
-            Change.model_validate({"kind": ChangeKind.ORDER_UNKNOWN, "data": data, "message": text, "people": True})
+            Change.model_validate({"kind": ChangeKind.ORDER_UNKNOWN, "data": data, "message": text, "notify": True})
         ]
     return schedule(searched, now, rules.timings, rules.cadence), changes
 

@@ -61,7 +61,7 @@ def parse_duration(text: str) -> timedelta:
     except OverflowError:
         duration = timedelta.max
     if duration <= timedelta(0) or duration > timedelta(days=366):
-        message = "a rung must be longer than zero and at most 366 days before the deadline"
+        message = "a reminder must be longer than zero and at most 366 days before the deadline"
         raise ValueError(message)
     return duration
 
@@ -71,12 +71,12 @@ def _one_duration(text: str) -> str:
     return text
 
 
-def _ladder(rungs: list[str]) -> list[str]:
-    durations = [parse_duration(rung) for rung in rungs]
+def _ladder(reminders: list[str]) -> list[str]:
+    durations = [parse_duration(reminder) for reminder in reminders]
     if len(set(durations)) != len(durations):
-        message = "two rungs are equally long; name each once"
+        message = "two reminders are equally long; name each once"
         raise ValueError(message)
-    return rungs
+    return reminders
 
 
 E164 = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$", examples=["+4930901820"])]
@@ -229,7 +229,7 @@ def _distinct_ids(requirements: list[OwnRequirement]) -> list[OwnRequirement]:
 
 _FIELD = re.compile("[a-z][a-z0-9_]{0,63}", re.ASCII)
 """What looks like a field's name."""
-DEFAULT_LADDER = ("P7D", "P3D", "P1D", "PT4H", "PT1H")
+DEFAULT_REMINDERS = ("P7D", "P3D", "P1D", "PT4H", "PT1H")
 
 _MOST = 2**53 - 1
 # A number beyond this is not the same one to every reader of JSON, and one of more than 38 digits no table holds.
@@ -255,7 +255,7 @@ class OrderMessage(_Message):
     )
     contact: Contact = Field(default_factory=Contact)
     reminders: Annotated[list[str], Field(max_length=20), AfterValidator(_ladder)] = Field(
-        default_factory=lambda: list(DEFAULT_LADDER),
+        default_factory=lambda: list(DEFAULT_REMINDERS),
         description="How long before a deadline to remind people, as ISO 8601 durations.",
     )
     answers: Annotated[list[Answer], Field(max_length=50), AfterValidator(short_enough)] = Field(

@@ -137,7 +137,7 @@ def _merge(known: Requirement | None, seen: RequirementSeen, now: datetime) -> R
         rejected_at=now if anew else (known.rejected_at if known and rejected else None),
         told=False if anew else (known.told if known and rejected else True),
         comment_ids=known.comment_ids if known and rejected and not anew else (),
-        errand_id=known.errand_id if known else None,
+        operation_id=known.operation_id if known else None,
         applied=known.applied if known else False,
     )
 
@@ -168,7 +168,7 @@ def _tell(
     requested = entered(RequirementState.AWAITING_VALUE)
     if requested and not parts.over(order, sub_order_id):
         text = messages.requirements_requested(order, requested, standing, zone, read=read)
-        changes.append(_change(ChangeKind.REQUIREMENT_REQUESTED, sub_order_id, requested, text, people=True))
+        changes.append(_change(ChangeKind.REQUIREMENT_REQUESTED, sub_order_id, requested, text, notify=True))
     if approved := entered(RequirementState.APPROVED):
         text = messages.requirements_approved(order, approved)
         changes.append(_change(ChangeKind.REQUIREMENT_APPROVED, sub_order_id, approved, text))
@@ -182,7 +182,7 @@ def _tell(
         looks = {*order.hint_looks, *(now + pause for pause in timings.hint_looks if now + pause > now)}
         return order.with_(hint_looks=tuple(sorted(looks))[:MOST_HINT_LOOKS]), changes
     text = messages.requirements_rejected(order, untold, standing, len(reasons), zone, read=read)
-    rejected = _change(ChangeKind.REQUIREMENT_REJECTED, sub_order_id, untold, text, people=True)
+    rejected = _change(ChangeKind.REQUIREMENT_REJECTED, sub_order_id, untold, text, notify=True)
     changes.append(
         rejected.model_copy(
             update={
@@ -209,7 +209,7 @@ def _tell(
 
 
 def _change(
-    kind: ChangeKind, sub_order_id: str, requirements: list[Requirement], message: str, *, people: bool = False
+    kind: ChangeKind, sub_order_id: str, requirements: list[Requirement], message: str, *, notify: bool = False
 ) -> Change:
     return Change(
         kind=kind,
@@ -227,5 +227,5 @@ def _change(
             ],
         },
         message=message,
-        people=people,
+        notify=notify,
     )

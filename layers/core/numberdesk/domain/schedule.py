@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import pending
-from numberdesk.domain.deadlines import MISSED, rungs, unconfirmed_from
-from numberdesk.domain.errands import due_at, late_at
+from numberdesk.domain.deadlines import MISSED, reminders, unconfirmed_from
+from numberdesk.domain.operations import due_at, late_at
 from numberdesk.domain.order import earliest
 from numberdesk.domain.words import FOLLOWED, FOR_A_PERSON, OPEN_ASSETS, VETTED_ASSETS, OrderState
 
@@ -30,7 +30,7 @@ def schedule(
     """Set when the order is looked at next, and `wake_at`, the least of all that is due.
 
     Looks come on the provider's cadence, never further apart than a tenth of the time to the next deadline (nor for its sake
-    closer than 2 s), nor than it takes to read every number that may have a deadline by itself once a day. Rungs and deadlines wake the order at their instant. A rung that is due and could not fire, because
+    closer than 2 s), nor than it takes to read every number that may have a deadline by itself once a day. Reminders and deadlines wake the order at their instant. A reminder that is due and could not fire, because
     the provider could not be read, wakes it again when it fires all the same. An ended order is looked at a few times more; one
     of these looks that failed is made good on the cadence, gone through once at most. `keep_next_look` keeps the one set,
     where the provider said how long to wait. In every state the order's own deadline wakes it, too.
@@ -46,16 +46,16 @@ def schedule(
             due += [
                 max(at, now)
                 for deadline in theirs
-                for _, _, at in rungs(order, deadline)
+                for _, _, at in reminders(order, deadline)
                 if at > now or deadline.unread_since is None
             ]
             due += [
                 at
                 for deadline in order.deadlines
-                if deadline.unread_since is not None and any(at <= now for _, _, at in rungs(order, deadline))
+                if deadline.unread_since is not None and any(at <= now for _, _, at in reminders(order, deadline))
                 if (at := unconfirmed_from(deadline, deadline.unread_since, timings)) > now
             ]
-            due += _errands_due(order, now, timings)
+            due += _operations_due(order, now, timings)
             due += [at for at in [pending.tells_at(order)] if at is not None and at > now]
             wake_at = earliest(next_look_at, *order.hint_looks, *due)
         case OrderState.PLACING:
@@ -71,22 +71,22 @@ def schedule(
             next_look_at = order.next_look_at if keep_next_look else _look_after_end(order, now, timings, cadence)
             # Of deadlines only the order's own outlast its end.
             due = own_due(order)
-            due += _errands_due(order, now, timings)
+            due += _operations_due(order, now, timings)
             wake_at = earliest(next_look_at, *order.hint_looks, *due)
     return order.with_(next_look_at=next_look_at, wake_at=wake_at)
 
 
-def _errands_due(order: Order, now: datetime, timings: Timings) -> list[datetime]:
-    """When open errands are to be done, and when people are to be told that one waits."""
-    still_open = [errand for errand in order.errands if errand.open]
-    late = [at for errand in still_open if not errand.told and (at := late_at(errand, timings)) > now]
-    return [*(due_at(errand) for errand in still_open), *late]
+def _operations_due(order: Order, now: datetime, timings: Timings) -> list[datetime]:
+    """When open operations are to be done, and when people are to be told that one waits."""
+    still_open = [operation for operation in order.operations if operation.open]
+    late = [at for operation in still_open if not operation.told and (at := late_at(operation, timings)) > now]
+    return [*(due_at(operation) for operation in still_open), *late]
 
 
 def own_due(order: Order) -> list[datetime]:
-    """Give when an order's own deadline is to be told of: its rungs and the deadline itself, also those gone by untold."""
+    """Give when an order's own deadline is to be told of: its reminders and the deadline itself, also those gone by untold."""
     standing = [deadline for deadline in order.deadlines if deadline.own and not deadline.missed]
-    return [at for deadline in standing for at in (*_rungs_at(order, deadline), deadline.value)]
+    return [at for deadline in standing for at in (*_reminders_at(order, deadline), deadline.value)]
 
 
 class WakeKind(StrEnum):
@@ -107,13 +107,13 @@ def wake_kind(order: Order) -> WakeKind:
     at = order.wake_at
     for deadline in order.deadlines:
         standing = not deadline.missed and (deadline.own or not order.ended)
-        if standing and at is not None and any(it <= at for it in (*_rungs_at(order, deadline), deadline.value)):
+        if standing and at is not None and any(it <= at for it in (*_reminders_at(order, deadline), deadline.value)):
             return WakeKind.DEADLINE
     return WakeKind.PLACE if order.state is OrderState.RECEIVED else WakeKind.LOOK
 
 
-def _rungs_at(order: Order, deadline: Deadline) -> list[datetime]:
-    return [at for _, _, at in rungs(order, deadline)]
+def _reminders_at(order: Order, deadline: Deadline) -> list[datetime]:
+    return [at for _, _, at in reminders(order, deadline)]
 
 
 def try_at(order: Order, at: datetime | None) -> Order:

@@ -120,12 +120,12 @@ def begin_looks(order: Order, now: datetime) -> tuple[Order, bool]:
     return order.with_(watched={**order.watched, _LOOKS: noted}), True
 
 
-def told(turn: Turn, what: str, data: dict[str, JsonValue], message: str, *, people: bool = True) -> list[Change]:
+def told(turn: Turn, what: str, data: dict[str, JsonValue], message: str, *, notify: bool = True) -> list[Change]:
     """Tell that something is unstable, with the message for people, or in the ledger that it is steady again."""
     match turn:
         case Turn.UNSTABLE:
             kind = ChangeKind.VALUE_UNSTABLE
-            return [Change(kind=kind, data={"what": what, **data}, message=message, people=people)]
+            return [Change(kind=kind, data={"what": what, **data}, message=message, notify=notify)]
         case Turn.STEADY:
             return [Change(kind=ChangeKind.VALUE_STEADY, data={"what": what, **data})]
     return []

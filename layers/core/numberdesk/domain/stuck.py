@@ -38,7 +38,7 @@ def count(order: Order, now: datetime) -> tuple[Order, list[Change]]:
         kind=ChangeKind.ORDER_STUCK,
         data={"failed_runs": order.failed_runs},
         message=messages.stuck(order, order.failed_runs),
-        people=True,
+        notify=True,
     )
     rested = order.with_(stuck=Stuck(since=since, rests_until=until), wake_at=until)
     return rested, [] if order.stuck else [told]

@@ -179,7 +179,7 @@ class StoredFile(_Value):
 
 
 class Kept(_Value):
-    """What lies with one errand: values by requirement id, the text of a comment, files, and what was made of values.
+    """What lies with one operation: values by requirement id, the text of a comment, files, and what was made of values.
 
     `made` holds ids at the provider (an address that was created) so that a second try does not create it again.
     """

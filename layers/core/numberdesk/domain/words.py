@@ -133,7 +133,7 @@ class ValueKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-class ErrandKind(StrEnum):
+class OperationKind(StrEnum):
     """What can be asked to be done at a provider for an order."""
 
     SUPPLY = "supply"
@@ -142,14 +142,14 @@ class ErrandKind(StrEnum):
     EXTENSION = "extension"
     READ = "read"
     CANCEL = "cancel"
-    CANCEL_SPARE = "cancel_spare"  # a second purchase of the same order
+    CANCEL_DUPLICATE = "cancel_duplicate"  # a second purchase of the same order
     RELEASE = "release"  # a number given back
 
 
 class HoldKind(StrEnum):
     """Why a received order is held although its account is well."""
 
-    LIMIT = "limit"  # beyond a limit on spending: a person releases or refuses it
+    LIMIT = "limit"  # beyond a limit on spending: a person approves or rejects it
     RESTORED = "restored"  # it may have been bought before the table was restored: a person says
     SWITCH = "switch"  # placing is switched off, or waits for a restore to be confirmed: until it goes on
     SAME_CONTENT = "same_content"  # another order of the same content is unclear: until that one is settled
@@ -165,13 +165,13 @@ TOLD_HOLDS = FOR_A_PERSON | LASTING_HOLDS
 """Holds that ask people for something, here or at the provider."""
 
 
-class ErrandState(StrEnum):
-    """Where an errand stands."""
+class OperationState(StrEnum):
+    """Where an operation stands."""
 
     WAITING = "waiting"
     SENT = "sent"  # a call may have left; what came of it is not recorded yet
     DONE = "done"
-    REFUSED = "refused"
+    REJECTED = "rejected"
 
 
 class ChangeKind(StrEnum):
@@ -202,12 +202,12 @@ class ChangeKind(StrEnum):
     DEADLINE_MISSED = "DeadlineMissed"
     VALUE_UNSTABLE = "ValueUnstable"
     REQUIREMENT_SUBMITTED = "RequirementSubmitted"
-    ERRAND_REFUSED = "ErrandRefused"
-    ERRAND_WAITING = "ErrandWaiting"
+    OPERATION_REJECTED = "OperationRejected"
+    OPERATION_WAITING = "OperationWaiting"
     COMMENT_RECEIVED = "CommentReceived"
     EXTENSION_REQUESTED = "ExtensionRequested"
     ORDER_HELD = "OrderHeld"
-    ORDER_FORGOTTEN = "OrderForgotten"
+    PERSONAL_DATA_ERASED = "PersonalDataErased"
     DUPLICATE_PURCHASE_FOUND = "DuplicatePurchaseFound"
     NUMBER_RELEASED = "NumberReleased"
     PLACING_STOPPED = "PlacingStopped"
@@ -226,12 +226,12 @@ class ChangeKind(StrEnum):
     ACCOUNT_UNBLOCKED = "AccountUnblocked"
     ACCOUNT_RETIRED = "AccountRetired"
     ACCOUNT_REINSTATED = "AccountReinstated"
-    ERRAND_ASKED = "ErrandAsked"
-    ERRAND_DONE = "ErrandDone"
+    OPERATION_ASKED = "OperationAsked"
+    OPERATION_DONE = "OperationDone"
     PROFILE_APPLIED = "ProfileApplied"
     REQUIREMENT_TICKED = "RequirementTicked"
     REMINDER_ACKNOWLEDGED = "ReminderAcknowledged"
-    ORDER_RELEASED = "OrderReleased"
+    ORDER_APPROVED = "OrderApproved"
     PURCHASE_RESOLVED = "PurchaseResolved"
     RESTORE_CONFIRMED = "RestoreConfirmed"
 
@@ -247,12 +247,12 @@ LEDGER_ONLY = frozenset(
         ChangeKind.ACCOUNT_UNBLOCKED,
         ChangeKind.ACCOUNT_RETIRED,
         ChangeKind.ACCOUNT_REINSTATED,
-        ChangeKind.ERRAND_ASKED,
-        ChangeKind.ERRAND_DONE,
+        ChangeKind.OPERATION_ASKED,
+        ChangeKind.OPERATION_DONE,
         ChangeKind.PROFILE_APPLIED,
         ChangeKind.REQUIREMENT_TICKED,
         ChangeKind.REMINDER_ACKNOWLEDGED,
-        ChangeKind.ORDER_RELEASED,
+        ChangeKind.ORDER_APPROVED,
         ChangeKind.PURCHASE_RESOLVED,
         ChangeKind.RESTORE_CONFIRMED,
     }

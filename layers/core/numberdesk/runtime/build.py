@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numberdesk.api.app import Api
     from numberdesk.domain.clock import Clock
     from numberdesk.services.erasing import Reminder
-    from numberdesk.services.inventory import Stocktaker
+    from numberdesk.services.inventory import InventoryReconciler
     from numberdesk.services.notify import Notifier, Subscriptions
     from numberdesk.services.place import Placer
     from numberdesk.services.publish import Publisher
@@ -46,11 +46,11 @@ def sync_failures() -> Failures:
     return Failures(dead_letters, SqsReceived(sqs, env("SYNC_QUEUE_URL")), {env("ORDERS_API_ROLE_ID")})
 
 
-def people_failures() -> Failures:
+def notification_failures() -> Failures:
     """Build what holds events for people in hand, and puts those aside that they could not be told of."""
     sqs = aws.sqs()
-    dead_letters = SqsDeadLetters(sqs, env("PEOPLE_DEAD_LETTER_QUEUE_URL"))
-    return Failures(dead_letters, SqsReceived(sqs, env("PEOPLE_QUEUE_URL")))
+    dead_letters = SqsDeadLetters(sqs, env("NOTIFICATION_DEAD_LETTER_QUEUE_URL"))
+    return Failures(dead_letters, SqsReceived(sqs, env("NOTIFICATION_QUEUE_URL")))
 
 
 def api_role() -> str:
@@ -138,13 +138,13 @@ def placer() -> Placer:
 
 def syncer() -> Syncer:
     """Build what looks at orders."""
-    from numberdesk.services.errands import Errands  # noqa: PLC0415 - each function imports its own service only
+    from numberdesk.services.operations import Operations  # noqa: PLC0415 - each function imports its own service only
     from numberdesk.services.sync import Syncer  # noqa: PLC0415
     from numberdesk.storage.files import Bucket  # noqa: PLC0415
 
     desk = _desk()
-    errands = Errands(desk, Bucket(aws.s3(), env("FILES_BUCKET")))
-    return Syncer(desk, errands, timedelta(days=int(env("EVENT_RETENTION_DAYS"))))
+    operations = Operations(desk, Bucket(aws.s3(), env("FILES_BUCKET")))
+    return Syncer(desk, operations, timedelta(days=int(env("EVENT_RETENTION_DAYS"))))
 
 
 def desk_api() -> Api:
@@ -231,18 +231,18 @@ def subscriptions() -> Subscriptions:
 
 
 def _people() -> SnsTopic:
-    return SnsTopic(aws.sns(), env("PEOPLE_TOPIC_ARN"))
+    return SnsTopic(aws.sns(), env("NOTIFICATION_TOPIC_ARN"))
 
 
-def stocktaker() -> Stocktaker:
+def inventory_reconciler() -> InventoryReconciler:
     """Build what compares accounts with the records."""
-    from numberdesk.services.inventory import Stocktaker  # noqa: PLC0415 - each function imports its own service only
+    from numberdesk.services.inventory import InventoryReconciler  # noqa: PLC0415 - each function imports its own service only
 
-    return Stocktaker(_desk())
+    return InventoryReconciler(_desk())
 
 
 def reminder() -> Reminder:
-    """Build what reminds a restored table of what was forgotten."""
+    """Build what reminds a restored table of what was erased."""
     from numberdesk.services.erasing import Eraser, Reminder  # noqa: PLC0415 - each function imports its own service only
     from numberdesk.storage.files import Bucket  # noqa: PLC0415
 

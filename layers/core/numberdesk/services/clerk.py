@@ -13,13 +13,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import answers as answering
-from numberdesk.domain import catalogue, costs, deadlines, errands, gate, messages, parts, placing
+from numberdesk.domain import catalogue, costs, deadlines, gate, messages, operations, parts, placing
 from numberdesk.domain.capabilities import Ability, check
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.fold import end_with
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import Acknowledgement, Change, Errand
+from numberdesk.domain.order import Acknowledgement, Change, Operation
 from numberdesk.domain.request import CriteriaItem, InvalidMessageError, read_message
 from numberdesk.domain.schedule import schedule, try_at
 from numberdesk.domain.values import DoneValue, FileValue, Kept
@@ -30,9 +30,9 @@ from numberdesk.domain.words import (
     FOR_A_PERSON,
     AssetState,
     ChangeKind,
-    ErrandKind,
-    ErrandState,
     HoldKind,
+    OperationKind,
+    OperationState,
     OrderState,
     RequirementState,
     ValueKind,
@@ -166,10 +166,11 @@ class Clerk:
             if sub_order_id is not None:
                 _require_sub_order(order, sub_order_id)
             if any(
-                it.open and it.kind is ErrandKind.CANCEL and it.sub_order_id == sub_order_id for it in order.errands
+                it.open and it.kind is OperationKind.CANCEL and it.sub_order_id == sub_order_id
+                for it in order.operations
             ):
                 return Asked(order, (), {})
-            return self._ask(order, [_errand(order, ErrandKind.CANCEL, by, now, sub_order_id=sub_order_id)], {})
+            return self._ask(order, [_operation(order, OperationKind.CANCEL, by, now, sub_order_id=sub_order_id)], {})
 
         return self._write(order_id, by, wish)
 
@@ -187,10 +188,10 @@ class Clerk:
                 return Asked(try_at(order, now), (), {})
             # What waits to be carried out is tried, too: somebody may have mended what held it up.
             tried = tuple(
-                it.model_copy(update={"not_before": None}) if it.state is ErrandState.WAITING else it
-                for it in order.errands
+                it.model_copy(update={"not_before": None}) if it.state is OperationState.WAITING else it
+                for it in order.operations
             )
-            return Asked(order.with_(next_look_at=now, wake_at=now, errands=tried), (), {})
+            return Asked(order.with_(next_look_at=now, wake_at=now, operations=tried), (), {})
 
         return self._write(order_id, by, wish, ended_too=True)
 
@@ -210,7 +211,7 @@ class Clerk:
 
     # Money
 
-    def release(
+    def approve(
         self,
         order_id: str,
         by: str,
@@ -218,7 +219,7 @@ class Clerk:
         most: Mapping[str, Decimal] | None = None,
         since: datetime | None = None,
     ) -> Order:
-        """Let an order go on that is held for a person. Beyond a limit that is an approval of what its hold shows.
+        """Approve a held order for a person. Beyond a limit that is an approval of what its hold shows.
 
         Args:
             order_id: whose.
@@ -230,22 +231,22 @@ class Clerk:
         def wish(order: Order, now: datetime) -> Asked:
             _require_held(order, since)
             if most is not None and (faults := _wrong_most(order, most)):
-                raise ProblemError(Problem.INVALID, "the order was not released", faults)
-            return Asked(*placing.release(order, by, now, most=most), {})
+                raise ProblemError(Problem.INVALID, "the order was not approved", faults)
+            return Asked(*placing.approve(order, by, now, most=most), {})
 
         return self._write(order_id, by, wish)
 
-    def refuse(self, order_id: str, reason: str, by: str, *, since: datetime | None = None) -> Order:
-        """Cancel an order that is held for a person. `since` is when the hold began that was decided on."""
+    def reject(self, order_id: str, reason: str, by: str, *, since: datetime | None = None) -> Order:
+        """Reject a held order: cancel it for a person. `since` is when the hold began that was decided on."""
 
         def wish(order: Order, now: datetime) -> Asked:
             _require_held(order, since)
             if order.hold is not None and order.hold.kind is HoldKind.LIMIT and self._doubtful(order, now):
                 # It may have been released and bought after the copy was made: it is looked for first, then cancelled.
-                why = f"it was refused ({reason}), and is looked for before it is cancelled"
+                why = f"it was rejected ({reason}), and is looked for before it is cancelled"
                 free = try_at(order.with_(hold=None, waiting_for=why), now)
-                return self._ask(free, [_errand(order, ErrandKind.CANCEL, by, now)], {})
-            return Asked(*placing.cancel(order, by, now, refused_because=reason), {})
+                return self._ask(free, [_operation(order, OperationKind.CANCEL, by, now)], {})
+            return Asked(*placing.cancel(order, by, now, rejected_because=reason), {})
 
         return self._write(order_id, by, wish)
 
@@ -304,15 +305,15 @@ class Clerk:
             found = next((it for it in order.assets if it.value == value), None)
             if found is None or found.state is not AssetState.ACTIVE or found.released_at is not None:
                 raise ProblemError(Problem.NOT_FOUND, "the order holds no such number")
-            if any(it.open and it.kind is ErrandKind.RELEASE and it.number == value for it in order.errands):
+            if any(it.open and it.kind is OperationKind.RELEASE and it.number == value for it in order.operations):
                 return Asked(order, (), {})
-            return self._ask(order, [_errand(order, ErrandKind.RELEASE, by, now, number=value)], {})
+            return self._ask(order, [_operation(order, OperationKind.RELEASE, by, now, number=value)], {})
 
         return self._write(order_id, by, wish, ended_too=True)
 
     # People's data
 
-    def forget(self, order_id: str, by: str) -> Order:
+    def erase(self, order_id: str, by: str) -> Order:
         """Erase everything personal of an order that is over: its message, values, comments, notifications, files.
 
         The ledger stays and still replays: it never held any of it. Copies on the bus, in e-mails, in dead-letter queues and at the
@@ -324,14 +325,14 @@ class Clerk:
                 raise ProblemError(
                     Problem.ORDER_OPEN, "what is personal is needed until the order is over; cancel it first"
                 )
-            if order.forgotten_at is not None:
+            if order.erased_at is not None:
                 return Asked(order, (), {})
-            after, change = erasing.forget(order, by, now)
+            after, change = erasing.mark_erased(order, by, now)
             return Asked(after, (change,), {})
 
         eraser = erasing.Eraser(self.desk.store, self.uploads.files)
         order = self._write(order_id, by, wish, ended_too=True)
-        # By then it is forgotten, and the erasure repeated, whatever becomes of this request.
+        # By then it is erased, and the erasure repeated, whatever becomes of this request.
         eraser.mark(order_id)
         eraser.erase(order_id)
         return order
@@ -386,16 +387,16 @@ class Clerk:
             kept = Kept(values=values, files=files)
             if not again and self._on_its_way(order, found, kept, number):
                 return Asked(order, (), {})
-            errand = _errand(
+            operation = _operation(
                 order,
-                ErrandKind.SUPPLY,
+                OperationKind.SUPPLY,
                 by,
                 now,
                 sub_order_id=sub_order_id,
                 number=number,
                 requirement_ids=tuple(values),
             )
-            return self._ask(order, [errand], {errand.id: kept})
+            return self._ask(order, [operation], {operation.id: kept})
 
         return self._write(order_id, by, wish, ended_too=True)
 
@@ -414,15 +415,15 @@ class Clerk:
         def wish(order: Order, now: datetime) -> Asked:
             _require_placed(order)
             _require_ability(order, Ability.VALUES)
-            errand = _errand(
-                order, ErrandKind.GROUP, by, now, sub_order_id=sub_order_id, number=number, group_id=group_id
+            operation = _operation(
+                order, OperationKind.GROUP, by, now, sub_order_id=sub_order_id, number=number, group_id=group_id
             )
             concerned = _of_scope(order, sub_order_id, number)
             if not concerned:
                 raise ProblemError(Problem.INVALID, "the order has no requirements there")
-            for other in order.errands:
+            for other in order.operations:
                 elsewhere = number is not None and other.number not in (None, number)
-                theirs = set(_keys(errands.answered(order, other))) if other.open and not elsewhere else set()
+                theirs = set(_keys(operations.answered(order, other))) if other.open and not elsewhere else set()
                 if theirs & set(_keys(concerned)):
                     if (
                         other.group_id == group_id
@@ -431,12 +432,12 @@ class Clerk:
                     ):
                         return Asked(order, (), {})
                     raise _being_supplied(other)
-            wanted = (ErrandKind.GROUP, ErrandState.DONE, group_id, sub_order_id, number)
-            done = {(it.kind, it.state, it.group_id, it.sub_order_id, it.number) for it in order.errands}
+            wanted = (OperationKind.GROUP, OperationState.DONE, group_id, sub_order_id, number)
+            done = {(it.kind, it.state, it.group_id, it.sub_order_id, it.number) for it in order.operations}
             if not again and wanted in done:
                 detail = "this group was attached already; say again to attach it as it is now"
                 raise ProblemError(Problem.ALREADY_SUPPLIED, detail)
-            return self._ask(order, [errand], {})
+            return self._ask(order, [operation], {})
 
         return self._write(order_id, by, wish)
 
@@ -449,13 +450,13 @@ class Clerk:
             _require_placed(order)
             _require_ability(order, Ability.COMMENTS)
             there = _one_sub_order(order, sub_order_id)
-            for other in order.errands:
-                if other.open and (other.kind, other.sub_order_id) == (ErrandKind.COMMENT, there):
+            for other in order.operations:
+                if other.open and (other.kind, other.sub_order_id) == (OperationKind.COMMENT, there):
                     on_its_way = self.desk.store.kept(order_id, other.id)
                     if on_its_way is not None and on_its_way.text == text:
                         return Asked(order, (), {})
-            errand = _errand(order, ErrandKind.COMMENT, by, now, sub_order_id=there)
-            return self._ask(order, [errand], {errand.id: Kept(text=text)})
+            operation = _operation(order, OperationKind.COMMENT, by, now, sub_order_id=there)
+            return self._ask(order, [operation], {operation.id: Kept(text=text)})
 
         return self._write(order_id, by, wish)
 
@@ -467,10 +468,10 @@ class Clerk:
             _require_ability(order, Ability.COMMENTS)
             if comment_id not in order.comments_seen:
                 raise ProblemError(Problem.NOT_FOUND, "the order has no such comment")
-            if any(it.open and it.comment_id == comment_id for it in order.errands):
+            if any(it.open and it.comment_id == comment_id for it in order.operations):
                 return Asked(order, (), {})
-            errand = _errand(order, ErrandKind.READ, by, now, comment_id=comment_id)
-            return self._ask(order, [errand], {})
+            operation = _operation(order, OperationKind.READ, by, now, comment_id=comment_id)
+            return self._ask(order, [operation], {})
 
         return self._write(order_id, by, wish)
 
@@ -488,7 +489,7 @@ class Clerk:
                 if not it.own and it.value > now and sub_order_id in (None, it.sub_order_id)
             ]
             concerned = dict.fromkeys(it.sub_order_id for it in standing)
-            asking = {it.sub_order_id for it in order.errands if it.open and it.kind is ErrandKind.EXTENSION}
+            asking = {it.sub_order_id for it in order.operations if it.open and it.kind is OperationKind.EXTENSION}
             if not concerned:
                 raise ProblemError(Problem.INVALID, "no deadline stands there that could be extended")
             if concerned.keys() <= asking:
@@ -497,10 +498,10 @@ class Clerk:
             new = []
             for each in concerned:
                 if each not in asking:
-                    errand = _errand(asked, ErrandKind.EXTENSION, by, now, sub_order_id=each)
-                    new.append(errand)
-                    kept[errand.id] = Kept(text=text or messages.extension_text(order))
-                    asked = asked.with_(errands=(*asked.errands, errand))
+                    operation = _operation(asked, OperationKind.EXTENSION, by, now, sub_order_id=each)
+                    new.append(operation)
+                    kept[operation.id] = Kept(text=text or messages.extension_text(order))
+                    asked = asked.with_(operations=(*asked.operations, operation))
             counted = tuple(
                 it.model_copy(update={"extensions": it.extensions + 1})
                 if not it.own and it.sub_order_id in concerned and it.sub_order_id not in asking
@@ -537,13 +538,13 @@ class Clerk:
         detail = "others write this order again and again; try once more"
         raise ProblemError(Problem.CHANGED_MEANWHILE, detail)
 
-    def _ask(self, order: Order, new: Sequence[Errand], kept: Mapping[str, Kept]) -> Asked:
-        if sum(it.open for it in order.errands) + len(new) > errands.MOST_OPEN:
-            detail = f"{errands.MOST_OPEN} things are being done for this order already; wait for them"
-            raise ProblemError(Problem.TOO_MANY_ERRANDS, detail)
+    def _ask(self, order: Order, new: Sequence[Operation], kept: Mapping[str, Kept]) -> Asked:
+        if sum(it.open for it in order.operations) + len(new) > operations.MOST_OPEN:
+            detail = f"{operations.MOST_OPEN} things are being done for this order already; wait for them"
+            raise ProblemError(Problem.TOO_MANY_OPERATIONS, detail)
         changes: list[Change] = []
-        for errand in new:
-            order, more = errands.ask(order, errand)
+        for operation in new:
+            order, more = operations.ask(order, operation)
             changes += more
         rules = self.desk.rules(order)
         now = self.desk.clock.now()
@@ -576,7 +577,7 @@ class Clerk:
 
     def _on_its_way(self, order: Order, found: Sequence[_Found], kept: Kept, number: str | None) -> bool:
         """Hold values against those on their way and those supplied before; says whether all of them are on their way."""
-        others = [errands.covering(order, requirement, number) for requirement, _ in found]
+        others = [operations.covering(order, requirement, number) for requirement, _ in found]
         differing = []
         for (requirement, (index, _)), other in zip(found, others, strict=True):
             if other is None:
@@ -609,8 +610,8 @@ class Clerk:
         # For the whole, the last value of each number counts, too: it may have been supplied for that one alone.
         there = [it.value for it in order.assets if it.sub_order_id == requirement.sub_order_id]
         places = (number,) if number else (None, *there)
-        before = {errand_id for it in places if (errand_id := _last_supply(order, requirement, it)) is not None}
-        values = [self.desk.store.kept(order.order_id, errand_id) for errand_id in sorted(before)]
+        before = {operation_id for it in places if (operation_id := _last_supply(order, requirement, it)) is not None}
+        values = [self.desk.store.kept(order.order_id, operation_id) for operation_id in sorted(before)]
         if any(it is not None and it.values.get(requirement.id) == kept.values[requirement.id] for it in values):
             return f"the same value for {requirement.label} was submitted before; correct it, or say again"
         return None
@@ -652,9 +653,9 @@ def _ended(order: Order) -> ProblemError:
     return ProblemError(Problem.ORDER_ENDED, f"the order is over: it is {order.state.value}")
 
 
-def _errand(
+def _operation(
     order: Order,
-    kind: ErrandKind,
+    kind: OperationKind,
     by: str,
     now: datetime,
     *,
@@ -663,9 +664,9 @@ def _errand(
     requirement_ids: tuple[str, ...] = (),
     group_id: str | None = None,
     comment_id: str | None = None,
-) -> Errand:
-    return Errand(
-        id=errands.next_id(order),
+) -> Operation:
+    return Operation(
+        id=operations.next_id(order),
         kind=kind,
         by=by,
         asked_at=now,
@@ -683,7 +684,7 @@ def _as_shown(requirement: Requirement) -> Specification:
     return Specification(id=requirement.id, name=requirement.label, kind=kind)
 
 
-def _being_supplied(other: Errand, faults: Sequence[Fault] = ()) -> ProblemError:
+def _being_supplied(other: Operation, faults: Sequence[Fault] = ()) -> ProblemError:
     detail = f"other values, supplied by {other.by}, are on their way for this; see what comes of them first"
     return ProblemError(Problem.BEING_SUPPLIED, detail, faults)
 
@@ -697,19 +698,19 @@ def _state(order: Order, requirement: Requirement, number: str | None) -> Requir
 
 
 def _last_supply(order: Order, requirement: Requirement, number: str | None) -> str | None:
-    """The errand that submitted the last value for a requirement as a whole, or for one number's."""
-    known = {it.id for it in order.errands}
+    """The operation that submitted the last value for a requirement as a whole, or for one number's."""
+    known = {it.id for it in order.operations}
     supplied = [
         it.id
-        for it in order.errands
-        if it.state is ErrandState.DONE
-        and it.kind is ErrandKind.SUPPLY
+        for it in order.operations
+        if it.state is OperationState.DONE
+        and it.kind is OperationKind.SUPPLY
         and it.number in (None, number)
-        and requirement in errands.answered(order, it)
+        and requirement in operations.answered(order, it)
     ]
-    if not supplied and requirement.errand_id and requirement.errand_id not in known:
+    if not supplied and requirement.operation_id and requirement.operation_id not in known:
         # So long ago that the ledger alone still has it.
-        return requirement.errand_id
+        return requirement.operation_id
     return supplied[-1] if supplied else None
 
 
@@ -728,7 +729,7 @@ def _require_held(order: Order, since: datetime | None) -> None:
 def _wrong_most(order: Order, most: Mapping[str, Decimal]) -> list[Fault]:
     """Say what is wrong with the most that an order may cost: below what is shown it would only be held again."""
     if order.hold is None or order.hold.quote is None or order.hold.kind is not HoldKind.LIMIT:
-        return [Fault("most", "no_cost", "this hold shows no cost; release it without")]
+        return [Fault("most", "no_cost", "this hold shows no cost; approve it without")]
     shown = costs.at_once(order.hold.quote.costs)
     return [
         Fault(f"most.{currency}", "too_low", f"the purchase is shown at {cost} {currency} at once; give that or more")

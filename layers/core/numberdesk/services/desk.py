@@ -162,7 +162,7 @@ class Desk:
             actor: who did it.
             receipts: of the notifications that led to it.
             comments: new ones, to be kept.
-            kept: what lies with new errands.
+            kept: what lies with new operations.
             limits: hold what it reserves against these.
             gate: only through the gate as it was read.
             in_hand_until: the caller goes on with the order, or it is to be left alone: no wake is sent before.
@@ -174,8 +174,8 @@ class Desk:
         if after.state is not before.state and after.state not in MOVES[before.state]:
             message = f"an order does not move from {before.state.value} to {after.state.value}"
             raise AssertionError(message)
-        if after.ended and after.erase_at:
-            after = after.with_(wake_at=earliest(after.wake_at, *after.erase_at))
+        if after.ended and after.erasures_due:
+            after = after.with_(wake_at=earliest(after.wake_at, *after.erasures_due))
         if is_outcome:
             after = after.with_(failed_runs=0, stuck=None)
         sends, sweep_at = self._wake(before, after, now, in_hand_until)
@@ -342,5 +342,5 @@ class Desk:
             account=order.account,
             data=data or {},
             message=message,
-            people=bool(message),
+            notify=bool(message),
         )

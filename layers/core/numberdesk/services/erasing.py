@@ -1,8 +1,8 @@
 """Erase the personal data of orders, and erase again what may come back.
 
-What was under way while somebody forgot an order may still write: a form that was given out before, a look, a notification, the check of
+What was under way while somebody erased an order may still write: a form that was given out before, a look, a notification, the check of
 a file. All of it is over after a while, so the erasure is repeated (`AGAIN`): the order itself is due for it. A backup brings back what
-was forgotten since it was made, and that it was forgotten, too: a mark in the bucket outlives the table.
+was erased since it was made, and that it was erased, too: a mark in the bucket outlives the table.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ AGAIN = (VALID + timedelta(minutes=5), timedelta(hours=2))
 """When an erasure is repeated, counted from the first. The last form has run out by the first of these, and no run takes so long; an
 upload that began while its form was good may take longer, and the second one is for it."""
 RESTORE = "restore"
-"""Who forgets an order whose table was restored from a time before it was forgotten."""
-_MARKS = "forgotten/"
-ACTOR = "take_inventory"
+"""Who erases an order whose table was restored from a time before it was erased."""
+_MARKS = "erased/"
+ACTOR = "reconcile_inventory"
 
 
-def forget(order: Order, by: str, now: datetime) -> tuple[Order, Change]:
-    """Mark an order that is over as forgotten, so that nothing personal is kept with it from now on."""
-    told = {"kind": ChangeKind.ORDER_FORGOTTEN, "data": {"by": by}, "message": messages.forgotten(order, by)}
+def mark_erased(order: Order, by: str, now: datetime) -> tuple[Order, Change]:
+    """Mark an order that is over as erased, so that nothing personal is kept with it from now on."""
+    told = {"kind": ChangeKind.PERSONAL_DATA_ERASED, "data": {"by": by}, "message": messages.erased(order, by)}
     again = tuple(now + later for later in AGAIN)
-    return order.with_(forgotten_at=now, metadata_key=None, erase_at=again), Change.model_validate(told)
+    return order.with_(erased_at=now, metadata_key=None, erasures_due=again), Change.model_validate(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Eraser:
     files: Files
 
     def mark(self, order_id: str) -> None:
-        """Write down outside of the table that an order is to be forgotten."""
+        """Write down outside of the table that an order is to be erased."""
         self.files.mark(f"{_MARKS}{quote(order_id, safe='')}")
 
     def erase(self, order_id: str) -> None:
@@ -58,19 +58,19 @@ class Eraser:
         self.store.erase(order_id)
 
     def marked(self) -> list[str]:
-        """Read which orders were ever forgotten."""
+        """Read which orders were ever erased."""
         return [unquote(key.removeprefix(_MARKS)) for key in self.files.marks(_MARKS)]
 
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """Reminds a restored table of what was forgotten."""
+    """Reminds a restored table of what was erased."""
 
     desk: Desk
     eraser: Eraser
 
     def run(self) -> int:
-        """While a restored table is not confirmed: let each order be forgotten that was, once it is over; says how many are new."""
+        """While a restored table is not confirmed: let each order be erased that was, once it is over; says how many are new."""
         store = self.desk.store
         if not gate.restored(store.gate(), store.table_id()):
             return 0
@@ -78,12 +78,12 @@ class Reminder:
         for order_id in self.eraser.marked():
             try:
                 order = store.get(order_id)
-                if order is None or order.forgotten_at is not None or order.erase_at:
+                if order is None or order.erased_at is not None or order.erasures_due:
                     continue
                 now = self.desk.clock.now()
-                self.desk.commit(order, order.with_(erase_at=(now,)), (), now, ACTOR)
+                self.desk.commit(order, order.with_(erasures_due=(now,)), (), now, ACTOR)
             except Exception as error:  # noqa: BLE001 - the others are not to wait for it; the next run tries it again
-                self.desk.log.error("not forgotten again", extra={"order_id": order_id, **what_broke(error)})  # noqa: TRY400
+                self.desk.log.error("not erased again", extra={"order_id": order_id, **what_broke(error)})  # noqa: TRY400
             else:
                 reminded += 1
         return reminded

@@ -1,7 +1,7 @@
 """Compare what providers say that we own and have on order with our records, both ways, a day at a time.
 
 What differs is told once, and no more while it differs; nothing is changed at a provider by that. An order there that carries
-our reference is the one exception: it is adopted by the order whose reference it is, or told and cancelled as a spare. What a
+our reference is the one exception: it is adopted by the order whose reference it is, or told and cancelled as a duplicate. What a
 provider tells of a number that an order holds (features, cost) is kept with the number. A table that was restored is compared
 at once, whatever the day: placing waits for it.
 """
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-ACTOR = "take_inventory"
+ACTOR = "reconcile_inventory"
 _LEASE = timedelta(minutes=15)
 """How long an account is one run's: as long as a run may take."""
 _JUST_NOW = timedelta(hours=1)
@@ -92,7 +92,7 @@ class _Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Stocktaker:
+class InventoryReconciler:
     """Compares accounts with the records."""
 
     desk: Desk
@@ -114,7 +114,7 @@ class Stocktaker:
             oldest = min(oldest, last.finished_at or last.failing_since or there.read_at or now)
             if not self._is_due(last, table_id, now) or time_left() < _LEASE / 5:
                 continue
-            taken = store.take_inventory(provider, account, now, now + _LEASE)
+            taken = store.reconcile_inventory(provider, account, now, now + _LEASE)
             if taken is None:
                 continue
             try:
@@ -332,7 +332,7 @@ class Stocktaker:
     def _adopted(self, provider: str, account: str, theirs: OnOrder) -> bool:
         """Give an order that carries our reference to the order whose reference it is, and say whether there is one.
 
-        A restored table may have forgotten it; where the order has another purchase, this one is a spare.
+        A restored table may have forgotten it; where the order has another purchase, this one is a duplicate.
         """
         capabilities = registry.capabilities(provider)
         order_id = self.desk.store.order_of_reference(theirs.reference) if theirs.reference else None
@@ -392,7 +392,7 @@ class Stocktaker:
             account=account,
             data=data,
             message=messages.inventory_differs(provider, account, kinds),
-            people=True,
+            notify=True,
         )
 
 

@@ -75,7 +75,7 @@ class Notifier:
             return
         mail = notices.sum_up(held)
         self.topic.publish(mail.subject, mail.text)
-        self.meter.count("MessagesToPeople")
+        self.meter.count("NotificationsSent")
         self.store.drop_held_back(held)
         self.log.info("people told in a sum", extra={"events": len(held)})
 
@@ -110,7 +110,7 @@ class Notifier:
         finally:
             # A lost answer may have been a message, too.
             self.clock.sleep(PAUSE)
-        self.meter.count("MessagesToPeople")
+        self.meter.count("NotificationsSent")
         self.log.info("people told", extra={"event": told[0].kind, "event_ids": [notice.id for notice in told]})
 
 

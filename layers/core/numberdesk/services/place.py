@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain import answers, costs, errands, gate, ledger, messages, placing, stuck
+from numberdesk.domain import answers, costs, gate, ledger, messages, operations, placing, stuck
 from numberdesk.domain.capabilities import Ability, Findability, check
 from numberdesk.domain.faults import Fault
 from numberdesk.domain.ledger import Entry
@@ -195,7 +195,7 @@ class Placer:
             order_id=order_id,
             data=data,
             message=f"{whose} was refused: {reason}. It lies in the order dead-letter queue. {what}.",
-            people=True,
+            notify=True,
         )
         self.desk.store.record(entry)
         self.dead_letters.refuse(body, reason=reason, order_id=order_id, correlation_id=correlation_id)
@@ -301,7 +301,7 @@ class _Attempt:
         return None
 
     def _is_over(self, order: Order) -> bool:
-        wish = errands.cancelled_by(order)
+        wish = operations.cancelled_by(order)
         if wish is None:
             return False
         now = self.desk.clock.now()

@@ -132,5 +132,5 @@ def entry(
         correlation_id=f"placing-{instant_text(now)}",
         data=data,
         message=text,
-        people=bool(text),
+        notify=bool(text),
     )

@@ -221,10 +221,10 @@ class Store(Protocol):
     ) -> Order:
         """Write an order and all that belongs to the change in one transaction, and give it as it is stored.
 
-        That is its ledger entries, receipts, comments, what lies with its new errands (by errand id), and its lists.
+        That is its ledger entries, receipts, comments, what lies with its new operations (by operation id), and its lists.
         `after.version` is `before.version` + 1; which pages hold its numbers is the store's own matter. Follow from the
         difference between the two, in the same transaction: the claim of a provider order id that is new on the order, also
-        as a spare; the sums of the account's day, where what the order reserved differs; the lock on its content. What the
+        as a duplicate; the sums of the account's day, where what the order reserved differs; the lock on its content. What the
         order holds (`holdings`) follows a little ahead of the transaction or after it.
 
         Args:
@@ -233,7 +233,7 @@ class Store(Protocol):
             entries: its ledger entries.
             receipts: of notifications.
             comments: to be kept.
-            kept: what lies with new errands.
+            kept: what lies with new operations.
             limits: what the sums of the account's day may not go beyond by what is newly reserved; none checks nothing.
             gate: placing must still be open in this very version of it; none checks nothing.
 
@@ -278,11 +278,11 @@ class Store(Protocol):
     def ledger(self, order_id: str, *, after: str | None, limit: int) -> Page[Entry]:
         """Read an order's ledger in the order in which things happened; refusals of messages come last. `after` is a position."""
 
-    def kept(self, order_id: str, errand_id: str) -> Kept | None:
-        """Read what lies with an errand; none where it was erased or never was."""
+    def kept(self, order_id: str, operation_id: str) -> Kept | None:
+        """Read what lies with an operation; none where it was erased or never was."""
 
-    def keep(self, order_id: str, errand_id: str, kept: Kept) -> None:
-        """Write again what lies with an errand, where it has not been erased."""
+    def keep(self, order_id: str, operation_id: str, kept: Kept) -> None:
+        """Write again what lies with an operation, where it has not been erased."""
 
     def list_orders(
         self,
@@ -346,7 +346,7 @@ class Store(Protocol):
     def holdings(self, provider: str, account: str) -> Iterator[Holding]:
         """Everything that orders hold at an account, by the records; the same value twice where two orders hold it."""
 
-    def take_inventory(self, provider: str, account: str, now: datetime, until: datetime) -> Inventory | None:
+    def reconcile_inventory(self, provider: str, account: str, now: datetime, until: datetime) -> Inventory | None:
         """Become the one who compares an account until then; the last comparison, or none where somebody else does it now."""
 
     def inventory(self, provider: str, account: str) -> Inventory:

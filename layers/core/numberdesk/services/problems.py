@@ -27,7 +27,7 @@ class Problem(StrEnum):
     NOT_PLACED = "not-placed"  # the order is not at its provider yet
     ALREADY_SUPPLIED = "already-supplied"  # there is a value already; say `again` to supply another
     BEING_SUPPLIED = "being-supplied"  # somebody's value is on its way
-    TOO_MANY_ERRANDS = "too-many-errands"
+    TOO_MANY_OPERATIONS = "too-many-operations"
     NOT_ABLE = "not-able"  # the provider has nothing of the kind
     CANNOT_CANCEL = "cannot-cancel"
     CHANGED_MEANWHILE = "changed-meanwhile"  # somebody else wrote it; read it again

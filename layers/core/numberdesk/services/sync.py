@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from numberdesk.domain import answers, errands, gate, messages, placing, stuck
+from numberdesk.domain import answers, gate, messages, operations, placing, stuck
 from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.fold import Folded, fold, fold_unreadable, hint_due_at, put_off
 from numberdesk.domain.market import OnOrder, Owned
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.values import Kept
     from numberdesk.providers.base import Provider
     from numberdesk.services.desk import Desk
-    from numberdesk.services.errands import Errands
+    from numberdesk.services.operations import Operations
 
 ACTOR = "sync_order"
 _MOST_CONFLICTS = 5
@@ -61,7 +61,7 @@ class Syncer:
     """Looks at orders."""
 
     desk: Desk
-    errands: Errands
+    operations: Operations
     retention: timedelta
 
     def handle(self, message: Message, *, again: bool = False) -> None:
@@ -108,7 +108,7 @@ class Syncer:
             named = RawEvent(**{**_fields(kept), "event_id": hint.event_id})
             order_id = self._order_of(provider, account, hint)
             order = self.desk.store.get(order_id) if order_id else None
-            if order is not None and order.forgotten_at is not None:
+            if order is not None and order.erased_at is not None:
                 # What was erased does not come back with the next notification.
                 named = RawEvent(**{**_fields(named), "body": None})
             if order_id is None or self.desk.store.receipt(order_id, hint.event_id) is None:
@@ -206,8 +206,8 @@ class Syncer:
         without an end.
         """
         store, receipt, now = self.desk.store, notification.receipt, self.desk.clock.now()
-        if order.forgotten_at is not None:
-            # Kept while somebody forgot: what was being erased does not come back.
+        if order.erased_at is not None:
+            # Kept while somebody erased: what was being erased does not come back.
             store.erase(order.order_id)
         unclear = order.state is OrderState.UNKNOWN or placing.overdue(order, now)
         if not unclear and (order.provider_order_id is None or _is_seen_since(order, notification)):
@@ -234,7 +234,7 @@ class Syncer:
         receipts = [notification.receipt] if notification else []
         if notification is not None:
             order = order.with_(hinted_at=self.desk.clock.now())
-        if order.forgotten_at is not None or order.erase_at:
+        if order.erased_at is not None or order.erasures_due:
             order, is_all = self._erase(order)
             if is_all and notification is None:
                 return
@@ -251,9 +251,9 @@ class Syncer:
         if order.state is OrderState.UNKNOWN or placing.overdue(order, self.desk.clock.now()):
             self._find(order, receipts)
             return
-        if errands.due(order, self.desk.clock.now()) and (order.state in FOLLOWED or order.ended):
-            # Also of an order that is over: a spare purchase is cancelled, a number given back.
-            order = self.errands.run(order, ACTOR)
+        if operations.due(order, self.desk.clock.now()) and (order.state in FOLLOWED or order.ended):
+            # Also of an order that is over: a duplicate purchase is cancelled, a number given back.
+            order = self.operations.run(order, ACTOR)
         if order.provider_order_id is None:
             # Nothing to look at yet.
             self._commit(order, Folded(order, ()), receipts)
@@ -261,21 +261,21 @@ class Syncer:
         self._observe(order, notification, receipts)
 
     def _erase(self, order: Order) -> tuple[Order, bool]:
-        """Erase what may have come back of a forgotten order; says whether nothing else is due of it.
+        """Erase what may have come back of a erased order; says whether nothing else is due of it.
 
-        A restored table may have to be told first that it was forgotten: an order is that once it is over.
+        A restored table may have to be told first that it was erased: an order is that once it is over.
         """
         now = self.desk.clock.now()
-        if order.forgotten_at is None:
-            if not order.ended or order.erase_at[0] > now:
+        if order.erased_at is None:
+            if not order.ended or order.erasures_due[0] > now:
                 return order, False
-            after, change = erasing.forget(order, erasing.RESTORE, now)
-            order = self._commit(order, Folded(after.with_(erase_at=(now, *after.erase_at)), (change,)), ())
-        erasing.Eraser(self.desk.store, self.errands.files).erase(order.order_id)
-        if order.erase_at[:1] > (now,) or not order.erase_at:
+            after, change = erasing.mark_erased(order, erasing.RESTORE, now)
+            order = self._commit(order, Folded(after.with_(erasures_due=(now, *after.erasures_due)), (change,)), ())
+        erasing.Eraser(self.desk.store, self.operations.files).erase(order.order_id)
+        if order.erasures_due[:1] > (now,) or not order.erasures_due:
             return order, False
         rules = self.desk.rules(order)
-        rest = order.with_(erase_at=tuple(at for at in order.erase_at if at > now))
+        rest = order.with_(erasures_due=tuple(at for at in order.erasures_due if at > now))
         done = schedule(rest, now, rules.timings, rules.cadence, keep_next_look=True)
         order = self._commit(order, Folded(done, ()), ())
         return order, order.wake_at is None or order.wake_at > now
@@ -368,7 +368,7 @@ class Syncer:
         if not ours or not (capabilities.match_is_proof or is_alone):
             settled = now - (order.unknown_since or now) >= rules.timings.settling
             exact = capabilities.findability is Findability.EXACT
-            if settled and exact and order.assets and not order.frozen and errands.cancelled_by(order) is None:
+            if settled and exact and order.assets and not order.frozen and operations.cancelled_by(order) is None:
                 step = placing.try_again(order, now)
             else:
                 # Where nobody can look people were told at once, and there may be candidates since.
@@ -387,7 +387,7 @@ class Syncer:
     def _nobody_elses(self, order: Order) -> bool:
         """Whether a purchase of its very numbers since this order's attempt can only be its own: the table knows all others of ours.
 
-        One that was restored since then does not: what it finds may be the purchase of an order that it has forgotten.
+        One that was restored since then does not: what it finds may be the purchase of an order that it has erased.
         """
         through = self.desk.store.gate()
         if gate.restored(through, self.desk.store.table_id()):
@@ -443,7 +443,7 @@ class Syncer:
         self, before: Order, folded: Folded, receipts: Sequence[Receipt], kept: Mapping[str, Kept] | None = None
     ) -> Order:
         now, rules = self.desk.clock.now(), self.desk.rules(before)
-        order, late = errands.follow(folded.order, now, rules.timings, rules.zone)
+        order, late = operations.follow(folded.order, now, rules.timings, rules.zone)
         return self.desk.commit(
             before,
             order,
@@ -452,7 +452,7 @@ class Syncer:
             ACTOR,
             receipts=receipts,
             # What was erased does not come back with the next look.
-            comments=folded.comments if before.forgotten_at is None else (),
+            comments=folded.comments if before.erased_at is None else (),
             kept=kept,
         )
 

@@ -62,5 +62,5 @@ class Unreadable:
             correlation_id=f"row-{digest}",
             data={"pk": key[0], "sk": key[1]},
             message=messages.row_unreadable(*key),
-            people=True,
+            notify=True,
         )

@@ -61,7 +61,7 @@ _MOST_PACKED = 150_000
 SUMS_KEPT = timedelta(days=40)
 """How long what was reserved on a day is kept."""
 
-HELD_BACK = "PEOPLE#HELD"
+HELD_BACK = "NOTIFIED#HELD"
 """Where what is left to a sum lies. People are told little: it is one partition."""
 _LONGEST_WHOM = 512
 
@@ -300,9 +300,9 @@ def list_items(before: Order | None, after: Order) -> tuple[list[Item], list[Key
 
 
 def new_claims(before: Order, after: Order) -> list[Item]:
-    """Make the claims of purchases that are new on an order: its own, and spares."""
-    purchases = dict.fromkeys((after.provider_order_id, *after.spares))
-    claimed = {None, before.provider_order_id, *before.spares}
+    """Make the claims of purchases that are new on an order: its own, and duplicates."""
+    purchases = dict.fromkeys((after.provider_order_id, *after.duplicates))
+    claimed = {None, before.provider_order_id, *before.duplicates}
     return [
         {"pk": pk, "sk": sk, "order_id": after.order_id}
         for pk, sk in (
@@ -585,19 +585,19 @@ def comment_of_item(item: Item) -> KeptComment:
     )
 
 
-def kept_key(order_id: str, errand_id: str) -> Key:
-    """Say where what lies with an errand is."""
-    return f"ORDER#{order_id}", f"PERSONAL#ERRAND#{errand_id}"
+def kept_key(order_id: str, operation_id: str) -> Key:
+    """Say where what lies with an operation is."""
+    return f"ORDER#{order_id}", f"PERSONAL#OPERATION#{operation_id}"
 
 
-def kept_item(order_id: str, errand_id: str, kept: Kept) -> Item:
-    """Make what lies with an errand."""
-    pk, sk = kept_key(order_id, errand_id)
+def kept_item(order_id: str, operation_id: str, kept: Kept) -> Item:
+    """Make what lies with an operation."""
+    pk, sk = kept_key(order_id, operation_id)
     return {"pk": pk, "sk": sk, "kept": _pack(kept.model_dump_json().encode())}
 
 
 def kept_of_item(item: Item) -> Kept:
-    """Read what lies with an errand."""
+    """Read what lies with an operation."""
     return Kept.model_validate_json(_unpack(item["kept"]))
 
 
@@ -640,7 +640,7 @@ def upload_of_item(item: Item) -> Upload:
 
 def count_key(whom: str, since: datetime) -> Key:
     """Say where messages are counted."""
-    return f"PEOPLE#{instant_text(since)}", f"COUNT#{whom[:_LONGEST_WHOM]}"
+    return f"NOTIFIED#{instant_text(since)}", f"COUNT#{whom[:_LONGEST_WHOM]}"
 
 
 def held_back_key(held: HeldBack) -> Key:

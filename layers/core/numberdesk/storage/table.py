@@ -11,7 +11,7 @@
     its being on a list       ORDER#<order id>                     LIST#<list's short name>
     order message             ORDER#<order id>                     PERSONAL#MESSAGE
     reviewer's comment        ORDER#<order id>                     PERSONAL#COMMENT#<provider's comment id>
-    what lies with an errand  ORDER#<order id>                     PERSONAL#ERRAND#<errand id>
+    what lies with an operation  ORDER#<order id>                     PERSONAL#OPERATION#<operation id>
     file of an order          ORDER#<order id>                     PERSONAL#UPLOAD#<file id>
     raw event                 ORDER#<order id>                     PERSONAL#EVENT#<when it came>#<event id>    expires
     raw event of no order     UNMATCHED#<day it came>              PERSONAL#EVENT#<when it came>#<event id>    expires
@@ -32,8 +32,8 @@
     ledger of placing         DESK#placing                         LEDGER#<position>
     key of paging tokens      DESK#paging                          KEY
     refusal without order id  MESSAGE#<queue message id>           LEDGER#refused.<queue message id>
-    messages told to people   PEOPLE#<since when>                  COUNT#<whose>                               expires
-    left to a sum of them     PEOPLE#HELD                          <when it is due>#<event id>
+    messages told to people   NOTIFIED#<since when>                  COUNT#<whose>                               expires
+    left to a sum of them     NOTIFIED#HELD                          <when it is due>#<event id>
 
 What is personal lies under `PERSONAL#` and nowhere else, so that it can be erased by itself.
 
@@ -322,9 +322,9 @@ class Table:
     ) -> Order:
         """Write an order and all that belongs to the change in one transaction, and give it as it is stored.
 
-        That holds 100 writes. The most that can come together: the row, the gate, the claims of a purchase and of a spare, the
+        That holds 100 writes. The most that can come together: the row, the gate, the claims of a purchase and of a duplicate, the
         sums of two days and a lock (7), ledger entries (`ledger.MOST_ENTRIES`, 40), countries entered and left
-        (`lists.MOST_COUNTRIES`, 10 each), other lists (8), and what lies with new errands (`errands.MOST_OPEN`, 20). It leaves 5
+        (`lists.MOST_COUNTRIES`, 10 each), other lists (8), and what lies with new operations (`operations.MOST_OPEN`, 20). It leaves 5
         for receipts, of which a look brings one, and for pages.
 
         Few pages that differ go into the transaction where there is room, and those that they replace are deleted by it. More are
@@ -357,7 +357,7 @@ class Table:
         writes += [self._put(entry_item(entry), "attribute_not_exists(pk)") for entry in entries]
         once = {receipt.event_id: receipt for receipt in receipts}.values()
         writes += [self._put(receipt_item(order_id, receipt)) for receipt in once]
-        writes += [self._put(kept_item(order_id, errand_id, each)) for errand_id, each in (kept or {}).items()]
+        writes += [self._put(kept_item(order_id, operation_id, each)) for operation_id, each in (kept or {}).items()]
         writes += self._list_writes(before, after)
         together = len(paged.new) + len(paged.replaced)
         new_pages = [self._put(item) for item in paged.new]
@@ -588,14 +588,14 @@ class Table:
         """Read an order's comments, by id."""
         return self._page((f"ORDER#{order_id}", "PERSONAL#COMMENT#"), after, limit, comment_of_item)
 
-    def kept(self, order_id: str, errand_id: str) -> Kept | None:
-        """Read what lies with an errand."""
-        item = self._get(kept_key(order_id, errand_id))
+    def kept(self, order_id: str, operation_id: str) -> Kept | None:
+        """Read what lies with an operation."""
+        item = self._get(kept_key(order_id, operation_id))
         return self._read_item(item, kept_of_item) if item else None
 
-    def keep(self, order_id: str, errand_id: str, kept: Kept) -> None:
-        """Write again what lies with an errand; nothing where it was erased."""
-        self._put_if(kept_item(order_id, errand_id, kept), "attribute_exists(pk)")
+    def keep(self, order_id: str, operation_id: str, kept: Kept) -> None:
+        """Write again what lies with an operation; nothing where it was erased."""
+        self._put_if(kept_item(order_id, operation_id, kept), "attribute_exists(pk)")
 
     # Lists
 
@@ -846,7 +846,7 @@ class Table:
                 with suppress(UnreadableRowError):
                     yield self._read_item(item, holding_of_item)
 
-    def take_inventory(self, provider: str, account: str, now: datetime, until: datetime) -> Inventory | None:
+    def reconcile_inventory(self, provider: str, account: str, now: datetime, until: datetime) -> Inventory | None:
         """Become the one who compares an account until then."""
         taken = self._update(
             inventory_key(provider, account),

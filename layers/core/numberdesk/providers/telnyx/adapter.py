@@ -15,7 +15,7 @@ from numberdesk.providers.base import (
     UnreadableError,
 )
 from numberdesk.providers.lenient import identifier, text
-from numberdesk.providers.telnyx import market, papers, registrations
+from numberdesk.providers.telnyx import market, registrations, submissions
 from numberdesk.providers.telnyx.again import Again
 from numberdesk.providers.telnyx.api import Api
 from numberdesk.providers.telnyx.cancelling import cancel
@@ -143,7 +143,7 @@ class Telnyx(NotAble):
             for kind in kinds:
                 key = (item.requirement_group_id, *kind)
                 if key not in checked:
-                    checked[key] = papers.check_group(self._api, *key)
+                    checked[key] = submissions.check_group(self._api, *key)
                 found |= dict.fromkeys(checked[key])
             faults += [f"item {position}: {fault}" for fault in found]
         if faults:
@@ -208,39 +208,39 @@ class Telnyx(NotAble):
 
     def check_group(self, group_id: str, *, country: str | None, number_type: str | None) -> list[str]:
         """See `Vetting.check_group`."""
-        return papers.check_group(self._api, group_id, country, number_type)
+        return submissions.check_group(self._api, group_id, country, number_type)
 
     def create_address(self, address: Address, reference: str) -> str:
         """See `Vetting.create_address`."""
-        return papers.create_address(self._api, address, reference, self._of_addresses)
+        return submissions.create_address(self._api, address, reference, self._of_addresses)
 
     def upload_document(self, content: bytes, filename: str, content_type: str, reference: str) -> str:  # noqa: ARG002
         """See `Vetting.upload_document`. Telnyx is told no content type: it goes by name and content."""
-        return papers.upload_document(self._api, content, filename, reference)
+        return submissions.upload_document(self._api, content, filename, reference)
 
     def supply(
         self, order: Order, values: Mapping[str, str], *, sub_order_id: str | None = None, number: str | None = None
     ) -> str:
         """See `Vetting.supply`."""
-        return papers.supply(self._api, order, values, sub_order_id=sub_order_id, number=number)
+        return submissions.supply(self._api, order, values, sub_order_id=sub_order_id, number=number)
 
     def attach_group(
         self, order: Order, group_id: str, *, sub_order_id: str | None = None, number: str | None = None
     ) -> str:
         """See `Vetting.attach_group`."""
-        return papers.attach_group(self._api, order, group_id, sub_order_id=sub_order_id, number=number)
+        return submissions.attach_group(self._api, order, group_id, sub_order_id=sub_order_id, number=number)
 
     def comments(self, sub_order_id: str) -> list[CommentSeen]:
         """See `Vetting.comments`."""
-        return papers.comments(self._api, sub_order_id)
+        return submissions.comments(self._api, sub_order_id)
 
     def comment(self, sub_order_id: str, text: str) -> str:
         """See `Vetting.comment`."""
-        return papers.comment(self._api, sub_order_id, text)
+        return submissions.comment(self._api, sub_order_id, text)
 
     def mark_read(self, comment_id: str) -> None:
         """See `Vetting.mark_read`."""
-        papers.mark_read(self._api, comment_id)
+        submissions.mark_read(self._api, comment_id)
 
     def search_numbers(self, query: Query) -> list[Offer]:
         """See `Market.search_numbers`."""

@@ -39,7 +39,7 @@ from numberdesk.providers.lenient import Fields, fields, identifier, instant, pr
 from numberdesk.providers.reader import Reader
 from numberdesk.providers.telnyx.api import BadRequestError, NotFoundError, resource
 from numberdesk.providers.telnyx.deadlines import Deadlines, OpenNumber, Shown
-from numberdesk.providers.telnyx.papers import about, comments_shown
+from numberdesk.providers.telnyx.submissions import about, comments_shown
 from numberdesk.providers.telnyx.words import value_kind
 
 if TYPE_CHECKING:

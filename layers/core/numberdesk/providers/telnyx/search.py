@@ -38,7 +38,7 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _HIDDEN = re.compile(r"\+[1-9][0-9]*(?:[-*xX_#.•]){2,14}[0-9]*")
 """A number of which the account is shown a part only, e.g. `+14375------`."""
 _MOST_NAMED = 5
-_SPARE = 10
+_DUPLICATE = 10
 """Results asked for beyond those needed, to choose among."""
 _MOST_RESULTS = 10_000
 """What a search is asked for at most: orders of more numbers are published nowhere."""
@@ -174,7 +174,7 @@ class Search:
             NotPermittedError: the account may not search for them.
         """
         # So many more that enough remain when those that may not be chosen are among the results.
-        limit = min(quantity + len(self._exclude) + len(self.chosen) + _SPARE, _MOST_RESULTS)
+        limit = min(quantity + len(self._exclude) + len(self.chosen) + _DUPLICATE, _MOST_RESULTS)
         seen: set[str] = set()
         found = results(self._api, *filters(criteria, limit))
         hidden = found.not_shown() if found.hidden else None

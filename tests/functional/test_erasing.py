@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 GERMAN = {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}
 NAME = "Erika Mustermann"
-PAPER = b"%PDF-1.4\nErika Mustermann\n%%EOF\n"
+SUBMISSION = b"%PDF-1.4\nErika Mustermann\n%%EOF\n"
 METADATA = {"team": "Mustermann & Co"}
 
 
@@ -33,8 +33,8 @@ def personal(world: World) -> list[str]:
     return sorted({item["sk"].split("#")[1] for item in world.items("ORDER#order-1", "PERSONAL#")})
 
 
-def forget(world: World) -> tuple[int, dict[str, Any]]:
-    return world.api("POST", "/orders/order-1/forget")
+def erase(world: World) -> tuple[int, dict[str, Any]]:
+    return world.api("POST", "/orders/order-1/erase")
 
 
 def replay(entries: list[Entry]) -> OrderState:
@@ -55,7 +55,7 @@ def opened(world: World) -> World:
     world.send(body("order-1", GERMAN, metadata=METADATA))
     world.pass_time(3)
     form = world.api("POST", "/orders/order-1/files", {"filename": "lease.pdf", "content_type": "application/pdf"})[1]
-    world.upload(form["upload"], PAPER)
+    world.upload(form["upload"], SUBMISSION)
     values = [
         {"requirement": "Business Name", "value": {"kind": "text", "text": NAME}},
         {"requirement": "Identity Document", "value": {"kind": "file", "file_id": form["file_id"]}},
@@ -81,16 +81,16 @@ def over(opened: World) -> World:
 
 def test_what_is_personal_is_gone_and_the_ledger_replays(over: World) -> None:
     world = over
-    assert personal(world) == ["COMMENT", "ERRAND", "EVENT", "MESSAGE", "UPLOAD"]
+    assert personal(world) == ["COMMENT", "EVENT", "MESSAGE", "OPERATION", "UPLOAD"]
     assert world.objects() != []
     before = world.ledger()
-    assert forget(world)[0] == 200
+    assert erase(world)[0] == 200
     assert personal(world) == []
-    # That it is forgotten outlives the table, and says no more than that.
-    assert world.objects() == ["forgotten/order-1"]
+    # That it is erased outlives the table, and says no more than that.
+    assert world.objects() == ["erased/order-1"]
     after = world.ledger()
     assert after[:-1] == before
-    assert after[-1].kind is ChangeKind.ORDER_FORGOTTEN
+    assert after[-1].kind is ChangeKind.PERSONAL_DATA_ERASED
     assert replay(after) is world.order().state
     left = repr(world.items("ORDER#order-1"))
     assert NAME not in left
@@ -103,14 +103,14 @@ def test_what_is_personal_is_gone_and_the_ledger_replays(over: World) -> None:
 
 def test_nothing_comes_back_by_looks_or_notifications(over: World) -> None:
     world = over
-    forget(world)
+    erase(world)
     order_id = world.order().provider_order_id or ""
     world.telnyx.comment(order_id, body=f"{NAME}, once more")
     world.telnyx.send_webhook(order_id, payload={"id": order_id, "customer": NAME})
     world.pass_time(8 * 86_400, steps=2, sweep=True)
     assert world.order().look_began_at is not None
     assert NAME not in repr(world.everything())
-    assert not set(personal(world)) & {"COMMENT", "ERRAND", "MESSAGE", "UPLOAD"}
+    assert not set(personal(world)) & {"COMMENT", "OPERATION", "MESSAGE", "UPLOAD"}
     # That there was a notification is kept, and not what it said.
     assert world.items("ORDER#order-1", "RECEIPT#") != []
     assert not any(item.get("body") for item in world.items("ORDER#order-1", "PERSONAL#EVENT"))
@@ -126,17 +126,17 @@ def test_run_that_broke_off_is_asked_again(
         raise TimeoutError
 
     once(monkeypatch, owner, name, fail)
-    assert forget(world)[0] == 500
+    assert erase(world)[0] == 500
     assert personal(world) != []
-    status, order = forget(world)
+    status, order = erase(world)
     assert status == 200
-    assert order["forgotten_at"] is not None
-    assert (personal(world), world.objects()) == ([], ["forgotten/order-1"])
-    assert world.kinds().count(ChangeKind.ORDER_FORGOTTEN) == 1
+    assert order["erased_at"] is not None
+    assert (personal(world), world.objects()) == ([], ["erased/order-1"])
+    assert world.kinds().count(ChangeKind.PERSONAL_DATA_ERASED) == 1
 
 
 def test_look_under_way_leaves_nothing_behind(opened: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has new comments to keep; in between the order ends, and somebody forgets it."""
+    """It has new comments to keep; in between the order ends, and somebody erased it."""
     world, observe, other = opened, Telnyx.observe, opened.cold("sync_order")
     order_id = world.order().provider_order_id or ""
     world.telnyx.comment(order_id, body=f"{NAME}, once more")
@@ -149,13 +149,13 @@ def test_look_under_way_leaves_nothing_behind(opened: World, monkeypatch: pytest
         world.api("POST", "/orders/order-1/sync")
         while world.deliver("sync_order", function=other):
             pass
-        assert forget(world)[0] == 200
+        assert erase(world)[0] == 200
         return shown
 
     monkeypatch.setattr(Telnyx, "observe", look)
     world.api("POST", "/orders/order-1/sync")
     world.settle()
-    assert world.order().forgotten_at is not None
+    assert world.order().erased_at is not None
     assert personal(world) == []
     assert NAME not in repr(world.items("ORDER#order-1"))
 
@@ -176,25 +176,25 @@ def test_a_form_that_was_given_out_before_brings_nothing_back(opened: World) -> 
     form = world.api("POST", "/orders/order-1/files", asked)[1]
     world.api("POST", "/orders/order-1/cancel")
     world.pass_time(60, steps=2)
-    assert forget(world)[0] == 200
+    assert erase(world)[0] == 200
     world.clock.advance(14 * 60)
-    world.upload(form["upload"], PAPER)
+    world.upload(form["upload"], SUBMISSION)
     assert any(key.startswith("orders/") for key in world.objects())
     world.pass_time(HOURS, steps=18, sweep=True)
     assert (personal(world), [key for key in world.objects() if key.startswith("orders/")]) == ([], [])
-    assert world.kinds().count(ChangeKind.ORDER_FORGOTTEN) == 1
+    assert world.kinds().count(ChangeKind.PERSONAL_DATA_ERASED) == 1
 
 
 def test_an_upload_that_takes_longer_than_its_form_is_good_brings_nothing_back(over: World) -> None:
     world = over
-    forget(world)
+    erase(world)
     world.pass_time(3600, steps=6, sweep=True)
-    world.s3.put_object(Bucket=world.stack.outputs["FilesBucketName"], Key="orders/order-1/late", Body=PAPER)
+    world.s3.put_object(Bucket=world.stack.outputs["FilesBucketName"], Key="orders/order-1/late", Body=SUBMISSION)
     world.pass_time(HOURS, steps=18, sweep=True)
     assert not [key for key in world.objects() if key.startswith("orders/")]
 
 
-def test_a_form_that_is_made_while_somebody_forgets_brings_nothing_back(
+def test_a_form_that_is_made_while_somebody_erases_brings_nothing_back(
     opened: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = opened
@@ -204,11 +204,11 @@ def test_a_form_that_is_made_while_somebody_forgets_brings_nothing_back(
         monkeypatch.setitem(world._functions, "orders_api", api)
         world.api("POST", "/orders/order-1/cancel")
         world.pass_time(60, steps=2)
-        assert forget(world)[0] == 200
+        assert erase(world)[0] == 200
 
     once(monkeypatch, Table, "put_upload", meanwhile)
     form = world.api("POST", "/orders/order-1/files", {"filename": "x.pdf", "content_type": "application/pdf"})[1]
-    world.upload(form["upload"], PAPER)
+    world.upload(form["upload"], SUBMISSION)
     assert personal(world) == ["UPLOAD"]
     world.pass_time(HOURS, steps=18, sweep=True)
     assert (personal(world), "orders/" in left(world)) == ([], False)
@@ -218,13 +218,13 @@ def test_the_check_of_a_file_brings_nothing_back(opened: World, monkeypatch: pyt
     world = opened
     api = world.cold("orders_api")
     form = world.api("POST", "/orders/order-1/files", {"filename": "x.pdf", "content_type": "application/pdf"})[1]
-    world.upload(form["upload"], PAPER)
+    world.upload(form["upload"], SUBMISSION)
 
     def meanwhile(*_: object) -> None:
         monkeypatch.setitem(world._functions, "orders_api", api)
         world.api("POST", "/orders/order-1/cancel")
         world.pass_time(60, steps=2)
-        assert forget(world)[0] == 200
+        assert erase(world)[0] == 200
 
     once(monkeypatch, Table, "pin_upload", meanwhile)
     value = {"requirement": "Identity Document", "value": {"kind": "file", "file_id": form["file_id"]}}
@@ -237,7 +237,7 @@ def test_the_check_of_a_file_brings_nothing_back(opened: World, monkeypatch: pyt
 def test_whatever_a_look_was_about_to_write_is_gone_after_a_while(
     opened: World, monkeypatch: pytest.MonkeyPatch, point: int, dies: bool
 ) -> None:
-    """A notification is handled, with new comments; at one of its calls the order ends and is forgotten, and the Lambda may die."""
+    """A notification is handled, with new comments; at one of its calls the order ends and is erased, and the Lambda may die."""
     world = opened
     order_id = world.order().provider_order_id or ""
     make = world.dynamodb._make_api_call  # type: ignore[attr-defined]
@@ -257,7 +257,7 @@ def test_whatever_a_look_was_about_to_write_is_gone_after_a_while(
         world.api("POST", "/orders/order-1/sync")
         while world.deliver("sync_order", function=others["sync_order"]):
             pass
-        assert forget(world)[0] == 200
+        assert erase(world)[0] == 200
         answer = make(operation, request)
         if dies:
             raise KilledError
@@ -268,68 +268,68 @@ def test_whatever_a_look_was_about_to_write_is_gone_after_a_while(
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(vars(world.dynamodb), "_make_api_call", call)
         world.deliver("sync_order")
-    assert world.order().forgotten_at is not None
+    assert world.order().erased_at is not None
     world.pass_time(HOURS, steps=18, sweep=True)
     world.events()
     assert NAME not in left(world)
-    assert not set(personal(world)) & {"COMMENT", "ERRAND", "MESSAGE", "UPLOAD"}
+    assert not set(personal(world)) & {"COMMENT", "OPERATION", "MESSAGE", "UPLOAD"}
     world.publish()
     assert NAME not in repr(world.events())
 
 
-def test_a_restored_table_is_reminded_of_what_was_forgotten(over: World) -> None:
+def test_a_restored_table_is_reminded_of_what_was_erased(over: World) -> None:
     world = over
     copy = world.copy()
-    forget(world)
+    erase(world)
     for version in world.s3.list_object_versions(Bucket=world.stack.outputs["FilesBucketName"]).get("Versions", []):
-        assert version["Key"] == "forgotten/order-1"
+        assert version["Key"] == "erased/order-1"
     world.restore(copy)
     assert NAME in left(world)
-    world.take_inventory()
+    world.reconcile_inventory()
     world.pass_time(60, sweep=True)
     assert personal(world) == []
     assert NAME not in left(world)
-    assert world.order().forgotten_at is not None
-    assert world.kinds().count(ChangeKind.ORDER_FORGOTTEN) == 1
-    world.take_inventory()
-    assert world.kinds().count(ChangeKind.ORDER_FORGOTTEN) == 1
+    assert world.order().erased_at is not None
+    assert world.kinds().count(ChangeKind.PERSONAL_DATA_ERASED) == 1
+    world.reconcile_inventory()
+    assert world.kinds().count(ChangeKind.PERSONAL_DATA_ERASED) == 1
 
 
-def test_an_order_that_was_open_when_the_backup_was_made_is_forgotten_once_it_is_over(opened: World) -> None:
+def test_an_order_that_was_open_when_the_backup_was_made_is_erased_once_it_is_over(opened: World) -> None:
     world = opened
     copy = world.copy()
     world.api("POST", "/orders/order-1/cancel")
     world.pass_time(60, steps=2)
-    forget(world)
+    erase(world)
     world.restore(copy)
-    world.function("take_inventory")({}, remaining_ms=900_000)
-    assert (world.order().forgotten_at, world.order().state) == (None, OrderState.ACTION_REQUIRED)
+    world.function("reconcile_inventory")({}, remaining_ms=900_000)
+    assert (world.order().erased_at, world.order().state) == (None, OrderState.ACTION_REQUIRED)
     world.pass_time(3600, steps=4, sweep=True)
-    assert world.order().forgotten_at is not None
+    assert world.order().erased_at is not None
     assert personal(world) == []
 
 
 def test_a_table_that_was_not_restored_is_reminded_of_nothing(over: World) -> None:
-    over.s3.put_object(Bucket=over.stack.outputs["FilesBucketName"], Key="forgotten/order-1", Body=b"")
-    over.take_inventory()
+    over.s3.put_object(Bucket=over.stack.outputs["FilesBucketName"], Key="erased/order-1", Body=b"")
+    over.reconcile_inventory()
     over.pass_time(60, sweep=True)
-    assert over.order().forgotten_at is None
+    assert over.order().erased_at is None
 
 
 def test_erasing_again_looks_at_no_provider(over: World) -> None:
     world = over
-    forget(world)
+    erase(world)
     calls = world.calls()
     world.pass_time(HOURS, steps=18, sweep=True)
-    assert world.order().erase_at == ()
+    assert world.order().erasures_due == ()
     assert world.calls() == calls
 
 
-def test_no_look_keeps_comments_of_what_was_forgotten_though_it_shows_them(
+def test_no_look_keeps_comments_of_what_was_erased_though_it_shows_them(
     over: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, observe = over, Telnyx.observe
-    forget(world)
+    erase(world)
     world.pass_time(HOURS, steps=18, sweep=True)
     late = CommentSeen(id="late", sub_order_id="s", by_provider=True, body=f"{NAME}, once more", at=world.clock.now())
     monkeypatch.setattr(Telnyx, "observe", lambda self, order: replace(observe(self, order), comments=(late,)))
@@ -339,11 +339,11 @@ def test_no_look_keeps_comments_of_what_was_forgotten_though_it_shows_them(
     assert NAME not in left(world)
 
 
-def test_what_a_notification_says_of_a_forgotten_order_is_not_even_kept_for_a_moment(
+def test_what_a_notification_says_of_an_erased_order_is_not_even_kept_for_a_moment(
     over: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = over
-    forget(world)
+    erase(world)
     world.pass_time(HOURS, steps=18, sweep=True)
 
     def die(*_: object, **__: object) -> None:
@@ -361,6 +361,6 @@ def test_what_a_notification_says_of_a_forgotten_order_is_not_even_kept_for_a_mo
 
 def test_open_order_keeps_what_it_needs(opened: World) -> None:
     before = personal(opened)
-    status, problem = forget(opened)
+    status, problem = erase(opened)
     assert (status, problem["type"]) == (409, "urn:numberdesk:problem:order-open")
     assert personal(opened) == before

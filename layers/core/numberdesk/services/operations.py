@@ -1,4 +1,4 @@
-"""Carry out errands: one call or a few at the provider, and what came of it onto the record."""
+"""Carry out operations: one call or a few at the provider, and what came of it onto the record."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import errands, messages
+from numberdesk.domain import messages, operations
 from numberdesk.domain.values import (
     AddressIdValue,
     AddressValue,
@@ -17,7 +17,7 @@ from numberdesk.domain.values import (
     Kept,
     TextValue,
 )
-from numberdesk.domain.words import AssetKind, ErrandKind, ErrandState
+from numberdesk.domain.words import AssetKind, OperationKind, OperationState
 from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchThingError,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from numberdesk.domain.order import Change, Errand, Order
+    from numberdesk.domain.order import Change, Operation, Order
     from numberdesk.domain.values import StoredFile, Value
     from numberdesk.providers.base import Provider
     from numberdesk.services.desk import Desk
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 _SKEW = timedelta(minutes=5)
 """How far a provider's clock may be behind ours."""
 _MOST_TIME = timedelta(seconds=20)
-"""Time after which no further errand is begun: a Lambda has two minutes, and the look after them needs most of it."""
+"""Time after which no further operation is begun: a Lambda has two minutes, and the look after them needs most of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Errands:
+class Operations:
     """Carries out what is asked to be done at providers."""
 
     desk: Desk
@@ -64,13 +64,13 @@ class Errands:
             ConflictError: somebody else wrote the order; what was sent is sent again, or found, in the next run.
         """
         now = self.desk.clock.now()
-        for errand in errands.due(order, now):
+        for operation in operations.due(order, now):
             if self.desk.clock.now() - now >= _MOST_TIME:
                 break
-            order = self._one(order, errand, actor)
+            order = self._one(order, operation, actor)
         return order
 
-    def _one(self, order: Order, errand: Errand, actor: str) -> Order:
+    def _one(self, order: Order, operation: Operation, actor: str) -> Order:
         send_before: datetime | None = None
 
         def guard() -> None:
@@ -81,73 +81,75 @@ class Errands:
 
         try:
             provider = self.desk.providers.connect(order.provider, order.account, guard=guard)
-            kept = self.desk.store.kept(order.order_id, errand.id)
-            if errand.kind in (ErrandKind.COMMENT, ErrandKind.EXTENSION):
+            kept = self.desk.store.kept(order.order_id, operation.id)
+            if operation.kind in (OperationKind.COMMENT, OperationKind.EXTENSION):
                 send_before = self.desk.clock.now() + self.desk.timings.send_window
-                order = self._announce(order, errand, send_before, actor)
-            # The errand as it was before: what is looked for is a call of an earlier run.
-            outcome = self._do(order, errand, kept, provider)
+                order = self._announce(order, operation, send_before, actor)
+            # The operation as it was before: what is looked for is a call of an earlier run.
+            outcome = self._do(order, operation, kept, provider)
         except (RefusedError, NotAbleError) as error:
-            return self._commit(order, *errands.refused(order, errand, str(error), self.desk.clock.now()), actor)
+            return self._commit(order, *operations.refused(order, operation, str(error), self.desk.clock.now()), actor)
         except ProviderError as error:
-            return self._postpone(order, errand, error, actor)
+            return self._postpone(order, operation, error, actor)
         except ConflictError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the order's looks and reminders must not wait for it
-            self.desk.log.error("errand broke", extra=what_broke(error))  # noqa: TRY400 - without its text
-            return self._postpone(order, errand, UnclearError(type(error).__name__), actor)
-        return self._commit(order, *errands.done(order, errand, outcome, self.desk.clock.now()), actor)
+            self.desk.log.error("operation broke", extra=what_broke(error))  # noqa: TRY400 - without its text
+            return self._postpone(order, operation, UnclearError(type(error).__name__), actor)
+        return self._commit(order, *operations.done(order, operation, outcome, self.desk.clock.now()), actor)
 
-    def _announce(self, order: Order, errand: Errand, send_before: datetime, actor: str) -> Order:
+    def _announce(self, order: Order, operation: Operation, send_before: datetime, actor: str) -> Order:
         """Record that a comment is about to be sent: after a crash it is looked for before it is sent again.
 
         Of two runs at the same moment one writes this; the other leaves the comment alone until the first must be done.
         """
         timings = self.desk.timings
         until = send_before + timings.connect_timeout + timings.read_timeout + timings.write_margin
-        return self._commit(order, errands.send(order, errand, until, self.desk.clock.now()), [], actor)
+        return self._commit(order, operations.send(order, operation, until, self.desk.clock.now()), [], actor)
 
-    def _do(self, order: Order, errand: Errand, kept: Kept | None, provider: Provider) -> str:
-        match errand.kind:
-            case ErrandKind.CANCEL:
-                return provider.cancel(order, sub_order_id=errand.sub_order_id)
-            case ErrandKind.CANCEL_SPARE:
-                return provider.cancel(order.with_(provider_order_id=errand.spare_id, sub_orders=()))
-            case ErrandKind.RELEASE:
-                return self._release(order, errand, provider)
-            case ErrandKind.GROUP:
-                group_id = errand.group_id or ""
-                return provider.attach_group(order, group_id, sub_order_id=errand.sub_order_id, number=errand.number)
-            case ErrandKind.READ:
-                provider.mark_read(errand.comment_id or "")
+    def _do(self, order: Order, operation: Operation, kept: Kept | None, provider: Provider) -> str:
+        match operation.kind:
+            case OperationKind.CANCEL:
+                return provider.cancel(order, sub_order_id=operation.sub_order_id)
+            case OperationKind.CANCEL_DUPLICATE:
+                return provider.cancel(order.with_(provider_order_id=operation.duplicate_id, sub_orders=()))
+            case OperationKind.RELEASE:
+                return self._release(order, operation, provider)
+            case OperationKind.GROUP:
+                group_id = operation.group_id or ""
+                return provider.attach_group(
+                    order, group_id, sub_order_id=operation.sub_order_id, number=operation.number
+                )
+            case OperationKind.READ:
+                provider.mark_read(operation.comment_id or "")
                 return ""
-        return self._say(order, errand, kept, provider)
+        return self._say(order, operation, kept, provider)
 
-    def _say(self, order: Order, errand: Errand, kept: Kept | None, provider: Provider) -> str:
-        """Hand on what lies with an errand: values, or the words of a comment."""
-        if kept is None and errand.by == "policy":
+    def _say(self, order: Order, operation: Operation, kept: Kept | None, provider: Provider) -> str:
+        """Hand on what lies with an operation: values, or the words of a comment."""
+        if kept is None and operation.by == "policy":
             # It brings no words of its own.
             kept = Kept(text=messages.extension_text(order))
         if kept is None:
             raise RefusedError("what was supplied has been erased", code="erased")
-        if errand.kind is ErrandKind.SUPPLY:
-            values = self._ready(order, errand, kept, provider)
-            return provider.supply(order, values, sub_order_id=errand.sub_order_id, number=errand.number)
-        return self._comment(order, errand, kept.text or "", provider)
+        if operation.kind is OperationKind.SUPPLY:
+            values = self._ready(order, operation, kept, provider)
+            return provider.supply(order, values, sub_order_id=operation.sub_order_id, number=operation.number)
+        return self._comment(order, operation, kept.text or "", provider)
 
-    def _release(self, order: Order, errand: Errand, provider: Provider) -> str:
-        kind = next((it.kind for it in order.assets if it.value == errand.number), AssetKind.NUMBER)
+    def _release(self, order: Order, operation: Operation, provider: Provider) -> str:
+        kind = next((it.kind for it in order.assets if it.value == operation.number), AssetKind.NUMBER)
         try:
-            return provider.release(errand.number or "", kind)
+            return provider.release(operation.number or "", kind)
         except NoSuchThingError:
             return "not in the account any more"
 
-    def _comment(self, order: Order, errand: Errand, text: str, provider: Provider) -> str:
-        sub_order_id = errand.sub_order_id or ""
-        if errand.state is ErrandState.SENT and errand.sent_at is not None:
-            since = errand.sent_at - _SKEW
-            # One of the same words may be another errand's.
-            others = {it.outcome for it in order.errands if it.state is ErrandState.DONE}
+    def _comment(self, order: Order, operation: Operation, text: str, provider: Provider) -> str:
+        sub_order_id = operation.sub_order_id or ""
+        if operation.state is OperationState.SENT and operation.sent_at is not None:
+            since = operation.sent_at - _SKEW
+            # One of the same words may be another operation's.
+            others = {it.outcome for it in order.operations if it.state is OperationState.DONE}
             for comment in provider.comments(sub_order_id):
                 if comment.by_provider or comment.id in others or comment.at < since:
                     continue
@@ -157,7 +159,7 @@ class Errands:
 
     # Values
 
-    def _ready(self, order: Order, errand: Errand, kept: Kept, provider: Provider) -> dict[str, str]:
+    def _ready(self, order: Order, operation: Operation, kept: Kept, provider: Provider) -> dict[str, str]:
         """Turn values into what the provider takes: text, or ids of addresses and documents, which are made now."""
         ready = {}
         for requirement_id, value in kept.values.items():
@@ -167,7 +169,7 @@ class Errands:
                     made = provider.create_address(value.address, order.reference)
                     kept = kept.model_copy(update={"made": {**kept.made, requirement_id: made}})
                     # A second try must not create it again.
-                    self.desk.store.keep(order.order_id, errand.id, kept)
+                    self.desk.store.keep(order.order_id, operation.id, kept)
                 ready[requirement_id] = made
             else:
                 ready[requirement_id] = self._field(order, kept, value, provider)
@@ -196,22 +198,22 @@ class Errands:
 
     # The record
 
-    def _postpone(self, order: Order, errand: Errand, error: ProviderError, actor: str) -> Order:
+    def _postpone(self, order: Order, operation: Operation, error: ProviderError, actor: str) -> Order:
         now, cadence = self.desk.clock.now(), self.desk.timings.unclear_cadence
         own = not isinstance(error, AccountFaultError | NotPermittedError | SlotBusyError)
-        until = now + errands.pause(order, errand, now, cadence, own=own)
+        until = now + operations.pause(order, operation, now, cadence, own=own)
         if isinstance(error, AccountFaultError):
             until = self._after_fault(order, error, until)
         elif isinstance(error, SlotBusyError):
             until = now + error.retry_after
         # A comment whose call left and was not answered is looked for first, the next time.
-        left = errand.state is ErrandState.SENT or (own and not isinstance(error, NotSentError))
-        errand = next((it for it in order.errands if it.id == errand.id), errand) if left else errand
+        left = operation.state is OperationState.SENT or (own and not isinstance(error, NotSentError))
+        operation = next((it for it in order.operations if it.id == operation.id), operation) if left else operation
         if isinstance(error, NotPermittedError):
             reason, zone = error.code or error.detail, self.desk.zone
-            step = errands.not_permitted(order, errand, str(error), reason, until, now, zone)
+            step = operations.not_permitted(order, operation, str(error), reason, until, now, zone)
         else:
-            step = errands.postpone(order, errand, str(error), until, now, own=own)
+            step = operations.postpone(order, operation, str(error), until, now, own=own)
         return self._commit(order, *step, actor)
 
     def _after_fault(self, order: Order, error: AccountFaultError, until: datetime) -> datetime:
@@ -227,9 +229,9 @@ class Errands:
         return until
 
     def _commit(self, before: Order, after: Order, changes: Sequence[Change], actor: str) -> Order:
-        """Write what came of an errand. The look that follows goes on with the order, and says when it is due next."""
+        """Write what came of an operation. The look that follows goes on with the order, and says when it is due next."""
         now = self.desk.clock.now()
         rules = self.desk.rules(before)
-        after, late = errands.follow(after, now, rules.timings, rules.zone)
+        after, late = operations.follow(after, now, rules.timings, rules.zone)
         until = now + self.desk.timings.wake_patience
         return self.desk.commit(before, after, [*changes, *late], now, actor, in_hand_until=until, is_outcome=False)

@@ -1,6 +1,6 @@
-"""Take inventory: compare what providers say that we own and have on order with the records, each account once a day.
+"""Reconcile inventory: compare what providers say that we own and have on order with the records, each account once a day.
 
-A restored table is reminded of what was forgotten.
+A restored table is reminded of what was erased.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numberdesk.runtime.observe import logger, metrics
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-stocktaker = build.stocktaker()
+inventory_reconciler = build.inventory_reconciler()
 reminder = build.reminder()
 
 
@@ -23,6 +23,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  #
     """Compare the accounts that are due, and say how many were."""
     invocation.began(context)
     try:
-        return {"compared": stocktaker.run(invocation.left)}
+        return {"compared": inventory_reconciler.run(invocation.left)}
     finally:
         reminder.run()

@@ -1,4 +1,4 @@
-"""Errands are carried out once, or repeated without harm, whatever dies in between; what does not work is told."""
+"""Operations are carried out once, or repeated without harm, whatever dies in between; what does not work is told."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from numberdesk.domain.errands import MOST_TRIES
+from numberdesk.domain.operations import MOST_TRIES
 from numberdesk.domain.values import Answer
-from numberdesk.domain.words import ChangeKind, ErrandKind, ErrandState, OrderState, RequirementState
+from numberdesk.domain.words import ChangeKind, OperationKind, OperationState, OrderState, RequirementState
 from numberdesk.providers import base
 from numberdesk.services.ports import ConflictError
 from tests.support.desks import ADesk, CrashError
@@ -41,9 +41,9 @@ def desk() -> ADesk:
     return desk
 
 
-def outcome(desk: ADesk) -> tuple[ErrandState, str]:
-    [errand] = desk.order.errands
-    return errand.state, errand.outcome
+def outcome(desk: ADesk) -> tuple[OperationState, str]:
+    [operation] = desk.order.operations
+    return operation.state, operation.outcome
 
 
 def test_a_value_is_submitted_once_and_told(desk: ADesk) -> None:
@@ -51,11 +51,11 @@ def test_a_value_is_submitted_once_and_told(desk: ADesk) -> None:
     desk.wake()
     desk.wake()
     assert desk.carrier.named("supply") == [{"r-1": SECRET}]
-    assert outcome(desk) == (ErrandState.DONE, "requirement-info-under-review")
+    assert outcome(desk) == (OperationState.DONE, "requirement-info-under-review")
     [told] = desk.told(ChangeKind.REQUIREMENT_SUBMITTED)
     assert told.data["requirements"] == [{"id": "r-1", "name": "Proof of address"}]
     assert "supplied by ada" in told.message
-    assert desk.order.requirements[0].errand_id == desk.order.errands[0].id
+    assert desk.order.requirements[0].operation_id == desk.order.operations[0].id
     assert SECRET not in desk.texts()
 
 
@@ -117,9 +117,9 @@ def test_a_crash_at_any_point_loses_nothing_and_repeats_nothing_harmful(ask: Any
     assert points >= 4
     for point in range(1, points + 1):
         desk = crashed(ask, point)
-        [errand] = desk.order.errands
-        assert errand.state is ErrandState.DONE, f"point {point}"
-        ended = [*desk.told(ChangeKind.ERRAND_DONE), *desk.told(ChangeKind.REQUIREMENT_SUBMITTED)]
+        [operation] = desk.order.operations
+        assert operation.state is OperationState.DONE, f"point {point}"
+        ended = [*desk.told(ChangeKind.OPERATION_DONE), *desk.told(ChangeKind.REQUIREMENT_SUBMITTED)]
         ended += desk.told(ChangeKind.EXTENSION_REQUESTED)
         assert len(ended) == 1, f"point {point}"
         if ask in (post_comment, ask_for_time):
@@ -145,9 +145,9 @@ def test_a_lost_answer_to_a_comment_is_looked_for_and_not_sent_again(desk: ADesk
     post_comment(desk)
     desk.carrier.loses["comment"] = 1
     desk.wake()
-    assert outcome(desk)[0] is ErrandState.SENT
+    assert outcome(desk)[0] is OperationState.SENT
     desk.wake()
-    assert outcome(desk) == (ErrandState.DONE, "ours-0")
+    assert outcome(desk) == (OperationState.DONE, "ours-0")
     assert len(desk.carrier.written) == 1
 
 
@@ -155,7 +155,7 @@ def test_a_comment_that_never_left_is_sent_without_looking(desk: ADesk) -> None:
     post_comment(desk)
     desk.carrier.fails["comment"] = [base.NotSentError("ConnectError")]
     desk.wake()
-    assert outcome(desk)[0] is ErrandState.WAITING
+    assert outcome(desk)[0] is OperationState.WAITING
     desk.wake()
     assert desk.carrier.named("comments") == []
     assert len(desk.carrier.written) == 1
@@ -170,7 +170,7 @@ def test_a_comment_that_left_and_was_not_worked_on_is_sent_after_looking(desk: A
     assert len(desk.carrier.written) == 1
 
 
-def test_the_same_words_of_another_errand_are_not_taken_for_this_ones(desk: ADesk) -> None:
+def test_the_same_words_of_another_operation_are_not_taken_for_this_ones(desk: ADesk) -> None:
     """Two requests for more time may say the same within minutes."""
     post_comment(desk)
     desk.wake()
@@ -179,7 +179,7 @@ def test_the_same_words_of_another_errand_are_not_taken_for_this_ones(desk: ADes
     desk.wake()
     desk.wake()
     assert len(desk.carrier.written) == 2
-    assert {errand.outcome for errand in desk.order.errands} == {"ours-0", "ours-1"}
+    assert {operation.outcome for operation in desk.order.operations} == {"ours-0", "ours-1"}
 
 
 def test_a_reviewers_comment_of_the_same_words_is_not_ours(desk: ADesk) -> None:
@@ -196,9 +196,9 @@ def test_what_the_provider_refuses_is_told_to_people_and_not_tried_again(desk: A
     desk.carrier.fails["supply"] = [base.RefusedError("value too long", code="85002")]
     desk.wake()
     desk.wake()
-    assert outcome(desk) == (ErrandState.REFUSED, "85002: value too long")
-    [told] = desk.told(ChangeKind.ERRAND_REFUSED)
-    assert told.people
+    assert outcome(desk) == (OperationState.REJECTED, "85002: value too long")
+    [told] = desk.told(ChangeKind.OPERATION_REJECTED)
+    assert told.notify
     assert "Proof of address" in told.message
     assert SECRET not in desk.texts()
 
@@ -208,10 +208,10 @@ def test_what_goes_wrong_again_and_again_is_given_up_and_told(desk: ADesk) -> No
     desk.carrier.fails["supply"] = [base.NotSentError("ConnectError")] * 50
     for _ in range(60):
         desk.wake()
-    assert outcome(desk) == (ErrandState.REFUSED, f"given up after {MOST_TRIES} tries: ConnectError")
+    assert outcome(desk) == (OperationState.REJECTED, f"given up after {MOST_TRIES} tries: ConnectError")
     assert len(desk.carrier.fails["supply"]) == 50 - MOST_TRIES
-    [told] = desk.told(ChangeKind.ERRAND_REFUSED)
-    assert told.people
+    [told] = desk.told(ChangeKind.OPERATION_REJECTED)
+    assert told.notify
 
 
 def test_each_try_comes_later_than_the_one_before(desk: ADesk) -> None:
@@ -221,9 +221,9 @@ def test_each_try_comes_later_than_the_one_before(desk: ADesk) -> None:
     for _ in range(4):
         while len(desk.carrier.fails["supply"]) == 50 - len(pauses):
             desk.wake()
-        [errand] = desk.order.errands
-        assert errand.not_before is not None
-        pauses.append(errand.not_before - desk.time)
+        [operation] = desk.order.operations
+        assert operation.not_before is not None
+        pauses.append(operation.not_before - desk.time)
     assert pauses == [timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=60), timedelta(minutes=5)]
 
 
@@ -240,14 +240,14 @@ def test_a_fault_of_the_account_postpones_and_gives_nothing_up(desk: ADesk, faul
     desk.carrier.fails["supply"] = [fault] * 20
     while desk.carrier.fails["supply"]:
         desk.wake()
-        [errand] = desk.order.errands
-        assert errand.failures == 0
-        assert errand.open
-        assert errand.not_before is not None
-        assert errand.not_before > desk.time
+        [operation] = desk.order.operations
+        assert operation.failures == 0
+        assert operation.open
+        assert operation.not_before is not None
+        assert operation.not_before > desk.time
     desk.time += timedelta(minutes=2)
     desk.wake()
-    assert outcome(desk)[0] is ErrandState.DONE
+    assert outcome(desk)[0] is OperationState.DONE
 
 
 def test_good_credentials_that_came_meanwhile_are_used_soon(desk: ADesk) -> None:
@@ -265,15 +265,15 @@ def test_satisfied_already_is_done(desk: ADesk, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(desk.carrier, "supply", lambda *_, **__: "already satisfied")
     supply_text(desk)
     desk.wake()
-    assert outcome(desk) == (ErrandState.DONE, "already satisfied")
+    assert outcome(desk) == (OperationState.DONE, "already satisfied")
     assert desk.told(ChangeKind.REQUIREMENT_SUBMITTED)
 
 
 def test_a_value_that_was_erased_is_not_submitted(desk: ADesk) -> None:
     supply_text(desk)
-    desk.store.errands.clear()
+    desk.store.operations.clear()
     desk.wake()
-    assert outcome(desk) == (ErrandState.REFUSED, "erased: what was supplied has been erased")
+    assert outcome(desk) == (OperationState.REJECTED, "erased: what was supplied has been erased")
     assert desk.carrier.named("supply") == []
 
 
@@ -291,7 +291,7 @@ def test_somebody_elses_write_in_between_repeats_what_may_be_repeated(desk: ADes
         desk.time += timedelta(minutes=1)
         desk.wake()
     assert len(desk.carrier.written) == 1
-    assert outcome(desk)[0] is ErrandState.DONE
+    assert outcome(desk)[0] is OperationState.DONE
 
 
 def test_conflicts_without_end_are_for_the_queue(desk: ADesk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,20 +304,20 @@ def test_conflicts_without_end_are_for_the_queue(desk: ADesk, monkeypatch: pytes
         desk.wake()
 
 
-def test_several_errands_are_done_in_the_order_in_which_they_were_asked_for(desk: ADesk) -> None:
+def test_several_operations_are_done_in_the_order_in_which_they_were_asked_for(desk: ADesk) -> None:
     post_comment(desk)
     supply_text(desk)
     desk.clerk.extend("order-1", "ada")
     desk.wake()
     names = [name for name, _ in desk.carrier.calls if name in ("comment", "supply")]
     assert names == ["comment", "supply", "comment"]
-    assert [errand.kind for errand in desk.order.errands] == [
-        ErrandKind.COMMENT,
-        ErrandKind.SUPPLY,
-        ErrandKind.EXTENSION,
+    assert [operation.kind for operation in desk.order.operations] == [
+        OperationKind.COMMENT,
+        OperationKind.SUPPLY,
+        OperationKind.EXTENSION,
     ]
-    assert not any(errand.open for errand in desk.order.errands)
-    assert len({errand.id for errand in desk.order.errands}) == 3
+    assert not any(operation.open for operation in desk.order.operations)
+    assert len({operation.id for operation in desk.order.operations}) == 3
 
 
 def test_one_that_fails_does_not_hold_up_the_next(desk: ADesk) -> None:
@@ -325,7 +325,7 @@ def test_one_that_fails_does_not_hold_up_the_next(desk: ADesk) -> None:
     supply_text(desk)
     desk.carrier.fails["comment"] = [base.RefusedError("no comments here", code="10015")]
     desk.wake()
-    assert [errand.state for errand in desk.order.errands] == [ErrandState.REFUSED, ErrandState.DONE]
+    assert [operation.state for operation in desk.order.operations] == [OperationState.REJECTED, OperationState.DONE]
 
 
 def test_what_nobody_thought_of_holds_up_neither_looks_nor_reminders(desk: ADesk) -> None:
@@ -334,10 +334,10 @@ def test_what_nobody_thought_of_holds_up_neither_looks_nor_reminders(desk: ADesk
     looks = len(desk.carrier.named("observe"))
     desk.wake()
     assert len(desk.carrier.named("observe")) == looks + 1
-    assert outcome(desk) == (ErrandState.WAITING, "RuntimeError")
+    assert outcome(desk) == (OperationState.WAITING, "RuntimeError")
     for _ in range(60):
         desk.wake()
-    assert outcome(desk) == (ErrandState.REFUSED, f"given up after {MOST_TRIES} tries: RuntimeError")
+    assert outcome(desk) == (OperationState.REJECTED, f"given up after {MOST_TRIES} tries: RuntimeError")
     while desk.time < DEADLINE - timedelta(days=1):
         desk.wake()
     assert desk.told(ChangeKind.DEADLINE_APPROACHING)

@@ -1,11 +1,11 @@
-"""More time, from the policy's rung to the silent grant: asked once, told as what it is, and counted."""
+"""More time, from the policy's reminder to the silent grant: asked once, told as what it is, and counted."""
 
 from __future__ import annotations
 
 import json
 from datetime import timedelta
 
-from numberdesk.domain.words import ChangeKind, ErrandState
+from numberdesk.domain.words import ChangeKind, OperationState
 from numberdesk.providers import base
 from numberdesk.services.receive import message
 from tests.support.desks import ADesk
@@ -15,8 +15,8 @@ DEADLINE = NOW + timedelta(days=2)
 FIELDS = {"reminders": ["P1D", "PT4H"], "extension": {"before": "P1D"}}
 
 
-def at_the_rung() -> ADesk:
-    """A desk at the moment at which the policy's rung is due."""
+def at_the_reminder() -> ADesk:
+    """A desk at the moment at which the policy's reminder is due."""
     desk = ADesk()
     desk.vetted(owing(DEADLINE), **FIELDS)
     while desk.order.wake_at is not None and desk.order.wake_at < DEADLINE - timedelta(days=1):
@@ -25,11 +25,11 @@ def at_the_rung() -> ADesk:
 
 
 def test_the_policy_asks_in_our_own_words_and_a_silent_grant_is_told_and_counted() -> None:
-    desk = at_the_rung()
+    desk = at_the_reminder()
     desk.wake()
     desk.wake()
-    [errand] = desk.order.errands
-    assert (errand.by, errand.state) == ("policy", ErrandState.DONE)
+    [operation] = desk.order.operations
+    assert (operation.by, operation.state) == ("policy", OperationState.DONE)
     [comment] = desk.carrier.written
     assert desk.order.reference in comment.body
     [requested] = desk.told(ChangeKind.EXTENSION_REQUESTED)
@@ -43,7 +43,7 @@ def test_the_policy_asks_in_our_own_words_and_a_silent_grant_is_told_and_counted
         "asked_for": True,
         "silent": True,
     }
-    assert moved.people
+    assert moved.notify
     assert desk.counted["DriftFound", "telnyx"] == 1
     for _ in range(20):
         desk.wake()
@@ -51,11 +51,11 @@ def test_the_policy_asks_in_our_own_words_and_a_silent_grant_is_told_and_counted
 
 
 def test_a_request_that_is_refused_is_told_and_counts() -> None:
-    desk = at_the_rung()
+    desk = at_the_reminder()
     desk.carrier.fails["comment"] = [base.RefusedError("no", code="10015")]
     desk.wake()
     desk.wake()
-    [refused] = desk.told(ChangeKind.ERRAND_REFUSED)
+    [refused] = desk.told(ChangeKind.OPERATION_REJECTED)
     assert "The request for more time" in refused.message
     while desk.time < DEADLINE - timedelta(hours=2):
         desk.wake()
@@ -64,7 +64,7 @@ def test_a_request_that_is_refused_is_told_and_counts() -> None:
 
 
 def test_a_grant_that_a_notification_announced_is_not_counted() -> None:
-    desk = at_the_rung()
+    desk = at_the_reminder()
     desk.carrier.snapshot = owing(DEADLINE + timedelta(days=7))
     payload = {"id": "po-1", "status": "pending", "record_type": "number_order"}
     data = {"event_type": "number_order.complete", "id": "e-1", "payload": payload, "record_type": "event"}

@@ -71,7 +71,7 @@ class Group:
 
 
 @dataclass
-class Papers:
+class Submissions:
     """All groups, documents (JSON bodies by id) and addresses (JSON bodies by id)."""
 
     settings: TelnyxSettings

@@ -1,4 +1,4 @@
-"""Notify people: SQS PeopleQueue (the bus's events for people) -> their topic, those of one kind as one message.
+"""Notify people: SQS NotificationQueue (the bus's events for people) -> their topic, those of one kind as one message.
 
 Gets SQS events, gathered for some seconds, and answers with partial batch failures; any other event is the schedule's tick, which
 sums up what was too much.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 notifier = build.notifier()
-failures = build.people_failures()
+failures = build.notification_failures()
 
 
 @logger.inject_lambda_context(clear_state=True)

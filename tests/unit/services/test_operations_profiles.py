@@ -13,7 +13,7 @@ from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.profile import Profile, ProfileKey
 from numberdesk.domain.snapshot import RequirementSeen, SubOrderSeen
 from numberdesk.domain.values import Answer, StoredFile
-from numberdesk.domain.words import ChangeKind, ErrandState, RequirementState, ValueKind
+from numberdesk.domain.words import ChangeKind, OperationState, RequirementState, ValueKind
 from numberdesk.providers import base
 from tests.support.desks import ADesk
 from tests.support.orders import NOW, owing
@@ -42,7 +42,7 @@ def test_a_profile_answers_without_anybodys_help_and_the_ledger_says_so() -> Non
     assert applied.data["profile"] == "telnyx/default/DE/local"
     assert applied.data["profile_version"] == 1
     [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
-    assert not requested.people
+    assert not requested.notify
     desk.wake()
     assert desk.carrier.named("supply") == [{"r-1": SECRET}]
     [submitted] = desk.told(ChangeKind.REQUIREMENT_SUBMITTED)
@@ -68,8 +68,8 @@ def test_its_file_is_uploaded_when_it_is_submitted_if_it_is_still_what_was_check
     desk.store.put_profile(a_profile(answers=(answer,), files={"f-1": stored}))
     desk.vetted(asking("r-1"))
     desk.wake()
-    [errand] = desk.order.errands
-    assert errand.state is (ErrandState.DONE if good else ErrandState.REFUSED)
+    [operation] = desk.order.operations
+    assert operation.state is (OperationState.DONE if good else OperationState.REJECTED)
     assert desk.carrier.named("upload_document") == ([content] if good else [])
     assert desk.carrier.named("supply") == ([{"r-1": "document-1"}] if good else [])
 
@@ -88,9 +88,9 @@ def test_one_that_is_not_to_be_used_is_not(profile: Profile, fields: dict[str, A
     desk = ADesk()
     desk.store.put_profile(profile)
     desk.vetted(asking("r-1"), **fields)
-    assert desk.order.errands == ()
+    assert desk.order.operations == ()
     [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
-    assert requested.people
+    assert requested.notify
     assert "answered" not in requested.data
 
 
@@ -104,7 +104,7 @@ def test_values_of_the_order_come_before_those_of_a_profile() -> None:
     desk.wake()
     assert desk.carrier.named("supply") == [{"r-1": "the order's"}, {"r-2": SECRET}]
     [requested] = desk.told(ChangeKind.REQUIREMENT_REQUESTED)
-    assert not requested.people
+    assert not requested.notify
 
 
 def test_it_is_applied_once_and_never_after_a_rejection() -> None:
@@ -124,7 +124,7 @@ def test_one_that_is_rejected_before_any_value_was_given_is_for_people() -> None
     desk = ADesk()
     desk.store.put_profile(a_profile("r-1"))
     desk.vetted(asking("r-1", state=REJECTED))
-    assert desk.order.errands == ()
+    assert desk.order.operations == ()
 
 
 @pytest.mark.parametrize("fault", [base.RefusedError("no", code="85002"), base.UnclearError("ReadTimeout")])
@@ -136,20 +136,20 @@ def test_one_that_is_not_taken_is_not_applied_again_at_every_look(fault: Excepti
     for _ in range(60):
         desk.wake()
     assert len(desk.told(ChangeKind.PROFILE_APPLIED)) == 1
-    [refused] = desk.told(ChangeKind.ERRAND_REFUSED)
-    assert refused.people
+    [refused] = desk.told(ChangeKind.OPERATION_REJECTED)
+    assert refused.notify
     desk.clerk.supply(
         "order-1", [Answer.model_validate({"requirement": "r-1", "value": {"kind": "text", "text": "x"}})], "ada"
     )
     desk.carrier.fails.clear()
     desk.wake()
-    assert desk.order.errands[-1].state is ErrandState.DONE
+    assert desk.order.operations[-1].state is OperationState.DONE
 
 
 def test_a_profile_made_later_answers_an_order_that_waits() -> None:
     desk = ADesk()
     desk.vetted(asking("r-1"))
-    assert desk.order.errands == ()
+    assert desk.order.operations == ()
     desk.store.put_profile(a_profile("r-1"))
     desk.wake()
     desk.wake()

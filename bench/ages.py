@@ -30,9 +30,9 @@ to be read out of a log.
 
 {ours}
 
-An age goes off later than at its threshold by the minute of the sweep, and where something must first be looked at, by the time to
-that. `OldestUnreadableSeconds` is over when the order is looked at again with success, in quiet times within the hour; so is
-`OldestNotUnderstoodSeconds`, once all can be read. `DriftFound` and what is counted once are over when that has left the alarm's period.
+An age goes off later than at its threshold by the minute of the sweep, and where something must first be polled, by the time to
+that. `OldestUnreadableSeconds` is over when the order is polled again with success, in quiet times within the hour; so is
+`OldestNotUnderstoodSeconds`, once all can be read. `UnannouncedChanges` and what is counted once are over when that has left the alarm's period.
 
 ## AWS's
 

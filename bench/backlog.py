@@ -2,7 +2,7 @@
 
 `make backlog` (or `.venv/bin/python -m bench.backlog --orders 1000`) plays place_order, sync_order and the sweep in memory, at
 the CallFire simulator, in virtual time: five Lambdas a queue, a sweep each minute. First the orders arrive at once, and are followed
-until they are completed; then the looks at all of them are overdue at once, as after an outage. It prints a table; `--write`
+until they are completed; then the polls of all of them are overdue at once, as after an outage. It prints a table; `--write`
 puts it into docs/backlog.md. It ends with 1 if a bound of that page is broken.
 `tests/functional/test_call_slots.py::test_a_backlog_costs_few_messages_for_each_call` plays the same with 150 orders.
 """
@@ -18,15 +18,15 @@ from statistics import median
 from unittest import mock
 
 from local.environment import ROOT
-from numberdesk.domain.words import OrderState
-from numberdesk.services.wake import MOST_WAITING
-from tests.support.backlog import MOST_MESSAGES, SECOND, Office, callfire_office, keywords
+from numberdesk.domain.statuses import OrderState
+from numberdesk.services.wake import MAX_WAITING
+from tests.support.backlog import MAX_MESSAGES, SECOND, Office, callfire_office, keywords
 
 PAGE = ROOT / "docs" / "backlog.md"
 BEGIN, END = "<!-- printed by `make backlog` -->\n", "<!-- end -->\n"
 ORDERS = 10_000
 _STEP = 10
-"""Minutes between two looks at whether all is done."""
+"""Minutes between two polls whether all is done."""
 
 
 @dataclass(frozen=True)
@@ -52,22 +52,22 @@ def arriving(office: Office, count: int) -> Course:
     """Let orders arrive at once, and follow them until all are completed."""
     began = office.now()
     keywords(office, count)
-    while [it.state for it in office.store.orders.values()].count(OrderState.COMPLETED) < count:
+    while [order.state for order in office.store.orders.values()].count(OrderState.COMPLETED) < count:
         office.sweep_for(_STEP)
-    waited = [(it.placed_at - began).total_seconds() for it in office.store.orders.values() if it.placed_at]
+    waited = [(order.placed_at - began).total_seconds() for order in office.store.orders.values() if order.placed_at]
     return _course("arrive", office, Course("", 0, 0, 0, 0, (0, 0)), waited)
 
 
 def overdue(office: Office, before: Course) -> Course:
-    """Let a look at each order be overdue at once."""
+    """Let a poll of each order be overdue at once."""
     due = office.now() - SECOND
     for order_id, order in office.store.orders.items():
-        office.store.orders[order_id] = order.with_(next_look_at=due, wake_at=due, sweep_at=None)
+        office.store.orders[order_id] = order.with_(next_poll_at=due, wake_at=due, sweep_at=None)
     office.sqs.longest.clear()
-    while any(it.look_began_at is None or it.look_began_at <= due for it in office.store.orders.values()):
+    while any(each.poll_began_at is None or each.poll_began_at <= due for each in office.store.orders.values()):
         office.sweep_for(_STEP)
-    waited = [(it.look_began_at - due).total_seconds() for it in office.store.orders.values() if it.look_began_at]
-    return _course("looks overdue", office, before, waited)
+    waited = [(each.poll_began_at - due).total_seconds() for each in office.store.orders.values() if each.poll_began_at]
+    return _course("polls overdue", office, before, waited)
 
 
 def _course(name: str, office: Office, before: Course, waited: list[float]) -> Course:
@@ -85,10 +85,10 @@ def table(courses: list[Course]) -> str:
     """Print what was counted."""
     rows = ["| | orders | calls | messages | messages per call | longest queue | half are done after | all after |"]
     rows.append("|---|---:|---:|---:|---:|---:|---:|---:|")
-    for it in courses:
-        half, last = (timedelta(seconds=round(seconds)) for seconds in it.late)
+    for course in courses:
+        half, last = (timedelta(seconds=round(seconds)) for seconds in course.late)
         rows.append(
-            f"| {it.name} | {it.orders:,} | {it.calls:,} | {it.messages:,} | {it.messages_per_call:.2f} | {it.longest:,} | {half} | {last} |"
+            f"| {course.name} | {course.orders:,} | {course.calls:,} | {course.messages:,} | {course.messages_per_call:.2f} | {course.longest:,} | {half} | {last} |"
         )
     return "\n".join(rows) + "\n"
 
@@ -96,11 +96,11 @@ def table(courses: list[Course]) -> str:
 def broken(courses: list[Course], office: Office) -> list[str]:
     """Say which bounds do not hold."""
     wrong = [
-        f"{it.name}: {it.messages_per_call:.2f} messages for a call"
-        for it in courses
-        if it.messages_per_call >= MOST_MESSAGES
+        f"{course.name}: {course.messages_per_call:.2f} messages for a call"
+        for course in courses
+        if course.messages_per_call >= MAX_MESSAGES
     ]
-    if courses[-1].longest > 2 * MOST_WAITING:
+    if courses[-1].longest > 2 * MAX_WAITING:
         wrong.append(f"{courses[-1].longest} messages on a queue")
     if office.sqs.stopped or office.callfire.too_fast():
         wrong.append("a chain was stopped, or calls came too fast")

@@ -295,7 +295,7 @@ class Orders:
         deadline = time.monotonic() + PATIENCE
         while (missing := self._sent.keys() - self.seconds.keys()) and time.monotonic() < deadline:
             for order_id in sorted(missing):
-                self._look(order_id)
+                self._poll(order_id)
             time.sleep(0.2)
         return [f"{order_id} was not placed" for order_id in sorted(missing)]
 
@@ -305,7 +305,7 @@ class Orders:
         measured = f"{percentile(times, 50):.1f} | {max(times):.1f}" if times else "- | -"
         return f"| {when} | {len(self._sent)} | {len(times)} | {measured} |"
 
-    def _look(self, order_id: str) -> None:
+    def _poll(self, order_id: str) -> None:
         record = self._stage.records.read(order_id)
         placed = [entry.at for entry in record.ledger if entry.kind.value == "OrderPlaced"] if record else []
         if record and placed:
@@ -398,10 +398,10 @@ def main(arguments: Sequence[str]) -> int:
     if asked.write:
         head, _, rest = PAGE.read_text().partition(BEGIN)
         PAGE.write_text(head + BEGIN + page + END + rest.partition(END)[2])
-    for fault in found.faults:
-        print(f"LOST OR WRONG: {fault}")
-    say("something was lost or wrong" if found.faults else "nothing was lost, nothing forged was taken")
-    return 1 if found.faults else 0
+    for issue in found.issues:
+        print(f"LOST OR WRONG: {issue}")
+    say("something was lost or wrong" if found.issues else "nothing was lost, nothing forged was taken")
+    return 1 if found.issues else 0
 
 
 class Flood:
@@ -409,7 +409,7 @@ class Flood:
 
     def __init__(self, world: World, say: Callable[[str], None]) -> None:
         self.lines: list[str] = []
-        self.faults: list[str] = []
+        self.issues: list[str] = []
         self._world = world
         self._stack = world.stack
         self._keys = world.keys
@@ -435,12 +435,12 @@ class Flood:
         sent = Counter(hit.status for hit in [*alone, *flood, *throttled])
         expected = {"event received": sent[OK], "event refused": sent[UNAUTHENTICATED] + sent[TOO_LARGE]}
         if dict(found) != expected:
-            self.faults.append(f"the receiver logged {dict(found)}, the answers say {expected}")
+            self.issues.append(f"the receiver logged {dict(found)}, the answers say {expected}")
         letters = self._stage.sqs.get_queue_attributes(
             QueueUrl=self._stage.outputs["SyncDeadLetterQueueUrl"], AttributeNames=["ApproximateNumberOfMessages"]
         )["Attributes"]["ApproximateNumberOfMessages"]
         if letters != "0":
-            self.faults.append(f"{letters} dead letters")
+            self.issues.append(f"{letters} dead letters")
         return self
 
     def _gun(self, senders: int, again: float | None = None) -> Gun:
@@ -451,10 +451,10 @@ class Flood:
         calm = Orders(self._stage, "calm")
         for _ in range(4):
             calm.send()
-            self.faults += calm.wait()
+            self.issues += calm.wait()
         few = genuine(self._keys, self._chance, max(1, genuines // 4), calm.theirs)
         alone = self._gun(2).fire(few)
-        self.faults += settle(self._stack, few)
+        self.issues += settle(self._stack, few)
         self._say(f"alone: {len(calm.seconds)} orders placed, {len(alone)} genuine webhooks answered and kept")
 
         many = genuine(self._keys, self._chance, genuines, calm.theirs)
@@ -472,7 +472,7 @@ class Flood:
         flood = gun.fire(deck, order_now_and_then)
         took = time.monotonic() - began
         self._say(f"the flood: {len(deck):,} requests in {took:.0f} s")
-        self.faults += orders.wait() + settle(self._stack, [*few, *many]) + misanswered([*alone, *flood])
+        self.issues += orders.wait() + settle(self._stack, [*few, *many]) + misanswered([*alone, *flood])
         self._say(f"{len(orders.seconds)} orders placed meanwhile, {len(many)} genuine webhooks kept")
         self._genuine = [*few, *many]
         self.lines += [
@@ -498,19 +498,19 @@ class Flood:
         asked: list[int] = []
         with ThreadPoolExecutor(3) as pool:
             running = [pool.submit(gun.fire, shots) for gun, shots in zip(guns, (flood, mine, theirs), strict=True)]
-            while not all(it.done() for it in running):
+            while not all(each.done() for each in running):
                 asked.append(self._world.api.call("GET", "/providers").status_code)
                 time.sleep(0.2)
-        stopped, repeated, postback = [it.result() for it in running]
+        stopped, repeated, postback = [each.result() for each in running]
         set_limits(self._stack)
         refused = [hit for hit in stopped if hit.status != THROTTLED]
-        self.faults += misanswered([*refused, *repeated, *postback])
+        self.issues += misanswered([*refused, *repeated, *postback])
         if len(refused) == len(stopped):
-            self.faults.append("no forged webhook was throttled")
+            self.issues.append("no forged webhook was throttled")
         if set(asked) != {OK}:
-            self.faults.append(f"the API answered {Counter(asked)}")
+            self.issues.append(f"the API answered {Counter(asked)}")
         self._say("past the throttle: sent")
-        self.faults += settle(self._stack, [*self._genuine, *mine, *theirs])
+        self.issues += settle(self._stack, [*self._genuine, *mine, *theirs])
         most = max(hit.attempts for hit in repeated)
         self.lines += [
             "",

@@ -36,7 +36,7 @@ from numberdesk.domain import placing
 from numberdesk.domain.lists import memberships, metadata_key
 from numberdesk.domain.order import Deadline, Order, Requirement
 from numberdesk.domain.request import OrderMessage
-from numberdesk.domain.words import OrderState, RequirementState
+from numberdesk.domain.statuses import OrderState, RequirementState
 from numberdesk.storage.items import list_items, marshal, request_item, row_item
 from numberdesk.storage.table import Table
 from tests.support.stack import order_table
@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 NAME = "orders"
 PAGE = 100
 """Orders on a page: the most that may be asked for."""
-MOST_CALLS = 3
-MOST_ITEMS = 5_000
+MAX_CALLS = 3
+MAX_ITEMS = 5_000
 """In one partition of the index."""
 LAST = datetime(2026, 11, 22, 8, tzinfo=UTC)
 """When the latest order came."""
@@ -125,14 +125,14 @@ def orders(count: int, *, days: int = DAYS_OF_A_YEAR, customers: int = CUSTOMERS
 def _open(order: Order, state: OrderState, chance: random.Random) -> Order:
     owing = state is OrderState.ACTION_REQUIRED
     if state is OrderState.UNKNOWN:
-        return order.with_(state=state, people_told=True)
+        return order.with_(state=state, not_found_notified=True)
     if not owing and (state is not OrderState.PENDING or chance.randrange(3)):
         return order.with_(state=state)
     kind = RequirementState.AWAITING_VALUE if owing else RequirementState.UNDER_REVIEW
     value = LAST + timedelta(minutes=chance.randrange(14 * 24 * 60))
     return order.with_(
         state=state,
-        requirements=(Requirement(id="r-1", sub_order_id="s-1", state=kind, word=kind.value, numbers=2),),
+        requirements=(Requirement(id="r-1", sub_order_id="s-1", state=kind, provider_status=kind.value, numbers=2),),
         deadlines=(Deadline(id="1", sub_order_id="s-1", version=1, value=value, numbers=2, confirmed_at=LAST),),
     )
 
@@ -217,7 +217,7 @@ class Report:
 
     walks: dict[str, Walk] = field(default_factory=dict)
     operations: Counter[str] = field(default_factory=Counter)
-    faults: list[str] = field(default_factory=list)
+    issues: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """Write it as a Markdown table."""
@@ -252,7 +252,7 @@ def walk(client: DynamoDBClient, expected: dict[str, list[tuple[str, str]]], *, 
         of_sort = report.walks.get(name.partition("/")[0])
         if of_sort is not None:
             of_sort.partition = max(of_sort.partition, size)
-    report.faults += list(_broken(report, calls.filters, limit))
+    report.issues += list(_broken(report, calls.filters, limit))
     return report
 
 
@@ -280,7 +280,7 @@ def _walk_list(
             break
     one.orders += len(found)
     if found != [order_id for _, order_id in sorted(places, reverse=newest_first)]:
-        report.faults.append(f"{partition}: not every order exactly once and in its place")
+        report.issues.append(f"{partition}: not every order exactly once and in its place")
 
 
 def _sizes(client: DynamoDBClient) -> Counter[str]:
@@ -291,11 +291,11 @@ def _sizes(client: DynamoDBClient) -> Counter[str]:
 
 def _broken(report: Report, filters: int, limit: int) -> Iterator[str]:
     for sort, one in report.walks.items():
-        if one.calls > MOST_CALLS:
+        if one.calls > MAX_CALLS:
             yield f"{sort}: {one.calls} calls for a page"
         if one.evaluated > limit + 1:
             yield f"{sort}: {one.evaluated} items evaluated by a call"
-        if one.partition > MOST_ITEMS:
+        if one.partition > MAX_ITEMS:
             yield f"{sort}: {one.partition} items in a partition"
     if others := report.operations.keys() - {"Query", "BatchGetItem"}:
         yield f"other calls than queries and batches of rows: {', '.join(sorted(others))}"
@@ -335,9 +335,9 @@ def main(arguments: Sequence[str]) -> int:
         report = walk(client, walked)
     print(*report.lines(), sep="\n")
     print(f"Walked in {time.monotonic() - began:.0f} s, {PAGE} orders a page.")
-    for fault in report.faults:
-        print(f"BROKEN {fault}")
-    return 1 if report.faults else 0
+    for issue in report.issues:
+        print(f"BROKEN {issue}")
+    return 1 if report.issues else 0
 
 
 if __name__ == "__main__":

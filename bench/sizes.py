@@ -47,10 +47,10 @@ VETTING = timedelta(hours=1)
 NEVER = 10**9
 """Seconds after which the simulator would activate a number by itself."""
 
-MOST_CALLS = 25
-"""Of the provider, at a look."""
-MOST_ITEM = 100_000
-MOST_EVENT = 20_000
+MAX_CALLS = 25
+"""Of the provider, at a poll."""
+MAX_ITEM = 100_000
+MAX_EVENT = 20_000
 """Bytes: far below what DynamoDB and the bus take, 400 KB and 256 KB."""
 PAGE_NAME = 32
 """Bytes, at most, by which a row grows with each page: its name and what a list's element takes."""
@@ -58,14 +58,14 @@ BATCH = 25
 """Items of one BatchWriteItem."""
 
 PLACED = "taken in and placed"
-FIRST = "first look"
-NOTHING = "look that changes nothing"
-ONE = "look: one number changed"
-PART = "look: the other country's sub order changed, one number"
+FIRST = "first poll"
+NOTHING = "poll that changes nothing"
+ONE = "poll: one number changed"
+PART = "poll: the other country's sub order changed, one number"
 SUPPLIED = "values supplied, and the look after it: every number changed"
-APPROVED = "look: every number changed"
-DONE = "look: complete"
-ENDED = "look a day after the end"
+APPROVED = "poll: every number changed"
+DONE = "poll: complete"
+ENDED = "poll a day after the end"
 
 CHANGED = {NOTHING: 0, ENDED: 0, ONE: 1, PART: 1}
 """How many pages some steps write, at any size; all others write every page."""
@@ -230,8 +230,8 @@ class Step:
     """Of the function, the simulator's and moto's own in them."""
 
     @property
-    def is_look(self) -> bool:
-        """Whether it was a look and nothing else."""
+    def is_poll(self) -> bool:
+        """Whether it was a poll and nothing else."""
         return self.name not in (PLACED, SUPPLIED)
 
     @property
@@ -242,14 +242,14 @@ class Step:
     @property
     def largest_event(self) -> int:
         """Bytes of the largest event; zero where there was none."""
-        return max((it.size for it in self.published.events), default=0)
+        return max((event.size for event in self.published.events), default=0)
 
 
 # Playing
 
 
 class Play:
-    """One order of so many numbers. Webhooks are off: every look comes from a wake."""
+    """One order of so many numbers. Webhooks are off: every poll comes from a wake."""
 
     def __init__(self, quantity: int, made: World, meter: Meter) -> None:
         self._quantity = quantity
@@ -384,7 +384,7 @@ def play(sizes: Mapping[int, str], *, vetted: bool) -> Iterator[Step]:
         stack.enter_context(mock.patch.object(Table, "__deepcopy__", lambda table, _memo: table, create=True))
         meter = Meter([boto3.client(name, region_name=REGION) for name in CLIENTS])  # type: ignore[call-overload]
         stack.enter_context(meter.hearing())
-        # The order shows where each number stands. Where it does not, looks find what changed number by number.
+        # The order shows where each number stands. Where it does not, polls find what changed number by number.
         made.telnyx.configure(
             activation_seconds=NEVER, vetting_seconds=VETTING.total_seconds(), sparse_numbers=False, page_size=250
         )
@@ -411,7 +411,7 @@ def broken(steps: Sequence[Step]) -> Iterator[str]:
 
 
 def _calls(step: Step, small: Step) -> Iterator[str]:
-    if step.reads > MOST_CALLS or (step.is_look and step.reads + step.orders > MOST_CALLS):
+    if step.reads > MAX_CALLS or (step.is_poll and step.reads + step.orders > MAX_CALLS):
         yield f"{step.reads + step.orders} calls at the provider"
     if step.orders != small.orders:
         yield f"{step.orders} calls at the provider that do something"
@@ -433,14 +433,14 @@ def _written(step: Step, small: Step) -> Iterator[str]:
         yield f"{asked.items} items and {asked.written} bytes written: more than the row"
     if asked.row > small.asked.row + PAGE_NAME * step.pages:
         yield f"a row of {asked.row} bytes"
-    if asked.largest > MOST_ITEM:
+    if asked.largest > MAX_ITEM:
         yield f"an item of {asked.largest} bytes"
 
 
 def _told(step: Step, small: Step) -> Iterator[str]:
-    if step.largest_event > MOST_EVENT:
+    if step.largest_event > MAX_EVENT:
         yield f"an event of {step.largest_event} bytes"
-    if [it.kind for it in step.published.events] != [it.kind for it in small.published.events]:
+    if [event.kind for event in step.published.events] != [event.kind for event in small.published.events]:
         yield "other events than of few numbers"
     if step.published.calls != small.published.calls:
         yield f"{step.published.calls.total()} AWS calls to publish"

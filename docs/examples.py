@@ -24,9 +24,9 @@ from numberdesk.domain.snapshot import (
     RequirementSeen,
     Snapshot,
     SubOrderSeen,
-    UnknownWord,
+    UnknownValue,
 )
-from numberdesk.domain.words import AssetKind, AssetState, Phase, RequirementState, ValueKind
+from numberdesk.domain.statuses import AssetKind, AssetState, Phase, RequirementState, ValueKind
 from numberdesk.messaging.events import EventBus
 from numberdesk.providers import registry
 from numberdesk.providers.base import (
@@ -35,11 +35,11 @@ from numberdesk.providers.base import (
     NotAble,
     NotPermittedError,
     OrdersPage,
+    OutcomeUnknownError,
     OwnedPage,
     Placed,
     Plan,
     RefusedError,
-    UnclearError,
 )
 from numberdesk.services.clerk import Clerk
 from numberdesk.services.desk import Desk
@@ -165,7 +165,7 @@ class _Carrier(NotAble):
         message: OrderMessage,
         *,
         exclude: frozenset[str] = frozenset(),  # noqa: ARG002
-        frozen: Sequence[Asset] = (),  # noqa: ARG002
+        reuse: Sequence[Asset] = (),  # noqa: ARG002
     ) -> Plan:
         if not message.answers:
             return Plan({})
@@ -250,7 +250,7 @@ class Scene:
         self.forbidden: Exception | None = None
         self.snapshot = Snapshot("", Phase.OPEN, "")
         self.dies = False
-        """Whether looks end without an outcome."""
+        """Whether polls end without an outcome."""
         self.events: list[Event] = []
         desk = Desk(
             store=self.store,
@@ -290,13 +290,15 @@ class Scene:
         )
         self._publish()
 
-    def look(self, order_id: str, after: timedelta, *, again: bool = False) -> None:
-        """Look at an order, as a wake does; `again` where the look before it died, as this one does."""
+    def poll(self, order_id: str, after: timedelta, *, redelivered: bool = False) -> None:
+        """Look at an order, as a wake does; `again` where the poll before it died, as this one does."""
         self.time += after
         wake_at = self.store.orders[order_id].wake_at or self.time
-        self.dies = again
+        self.dies = redelivered
         with suppress(TimeoutError):
-            self._syncer.handle({"wake": {"order_id": order_id, "wake_at": instant_text(wake_at)}}, again=again)
+            self._syncer.handle(
+                {"wake": {"order_id": order_id, "wake_at": instant_text(wake_at)}}, redelivered=redelivered
+            )
         self._publish()
 
     def attach_group(self, order_id: str, group_id: str, after: timedelta) -> None:
@@ -379,7 +381,7 @@ class Scene:
         return False
 
     def send(self, *_: object, **__: object) -> bool:
-        """The queues: what is to be looked at, and when, is the history's to say."""
+        """The queues: what is to be polled, and when, is the history's to say."""
         return True
 
     def waiting(self) -> int:
@@ -474,7 +476,7 @@ def _desk_work(scene: Scene) -> None:
     reviewed = (RequirementState.UNDER_REVIEW, "pending-approval")
     scene.order("hamburg-hotline", Placed(number_order, "pending"))
     scene.snapshot = snapshot([waiting, waiting])
-    scene.look("hamburg-hotline", 2 * MINUTE)
+    scene.poll("hamburg-hotline", 2 * MINUTE)
     comment = CommentSeen(
         "6a7b8c9d-0e1f-4a2b-8c3d-4e5f6a7b8c9d",
         sub_order,
@@ -483,17 +485,17 @@ def _desk_work(scene: Scene) -> None:
         at=scene.time,
     )
     scene.snapshot = snapshot([reviewed, waiting], comments=(comment,))
-    scene.look("hamburg-hotline", MINUTE)
-    scene.look("hamburg-hotline", 2 * MINUTE)
-    scene.look("hamburg-hotline", deadline - DAY - scene.time)
-    scene.look("hamburg-hotline", MINUTE)
+    scene.poll("hamburg-hotline", MINUTE)
+    scene.poll("hamburg-hotline", 2 * MINUTE)
+    scene.poll("hamburg-hotline", deadline - DAY - scene.time)
+    scene.poll("hamburg-hotline", MINUTE)
     deadline += 7 * DAY
     scene.snapshot = snapshot([reviewed, waiting], comments=(comment,))
-    scene.look("hamburg-hotline", HOUR)
+    scene.poll("hamburg-hotline", HOUR)
     scene.attach_group("hamburg-hotline", "dbbd94ee-9079-488f-80ba-f566b247fd79", HOUR)
-    scene.look("hamburg-hotline", MINUTE)
+    scene.poll("hamburg-hotline", MINUTE)
     scene.cancel("hamburg-hotline", HOUR)
-    scene.look("hamburg-hotline", MINUTE)
+    scene.poll("hamburg-hotline", MINUTE)
 
 
 def _money(scene: Scene) -> None:
@@ -503,9 +505,9 @@ def _money(scene: Scene) -> None:
     scene.turn(is_open=False, reason="the invoices are being looked through", after=DAY)
     scene.turn(is_open=True, reason="they are right", after=HOUR)
     first, second = "1c8d7e6f-5a4b-4c3d-8e2f-1a0b9c8d7e6f", "8f7e6d5c-4b3a-4291-8a7b-6c5d4e3f2a1b"
-    scene.order("boston-5", UnclearError("ReadTimeout"))
+    scene.order("boston-5", OutcomeUnknownError("ReadTimeout"))
     scene.found = [Placed(first, "pending"), Placed(second, "pending")]
-    scene.look("boston-5", MINUTE)
+    scene.poll("boston-5", MINUTE)
     scene.snapshot = Snapshot(
         first,
         Phase.ENDED,
@@ -513,34 +515,40 @@ def _money(scene: Scene) -> None:
         assets=(_number("+16175550142", AssetState.ACTIVE, "success"),),
         lists_every_asset=True,
     )
-    scene.look("boston-5", MINUTE)
+    scene.poll("boston-5", MINUTE)
     scene.give_back("boston-5", "+16175550142", 40 * DAY)
-    scene.look("boston-5", MINUTE)
+    scene.poll("boston-5", MINUTE)
 
 
 def _waits(scene: Scene) -> None:
-    """An order that its provider leaves pending, looks that end without an outcome, and a number that may not be given back."""
+    """An order that its provider leaves pending, polls that end without an outcome, and a number that may not be given back."""
     number_order = "6f5e4d3c-2b1a-4098-8f7e-6d5c4b3a2918"
     scene.order("austin-4", Placed(number_order, "pending"))
-    for phase, state, word, after in (
+    for phase, state, provider_status, after in (
         (Phase.OPEN, AssetState.PENDING, "pending", MINUTE),
         (Phase.OPEN, AssetState.PENDING, "pending", 2 * DAY),
         (Phase.ENDED, AssetState.ACTIVE, "success", HOUR),
     ):
-        assets = (_number("+15125550133", state, word),)
-        scene.snapshot = Snapshot(number_order, phase, word, assets=assets, lists_every_asset=True)
-        scene.look("austin-4", after)
+        assets = (_number("+15125550133", state, provider_status),)
+        scene.snapshot = Snapshot(number_order, phase, provider_status, assets=assets, lists_every_asset=True)
+        scene.poll("austin-4", after)
     for _ in range(3):
-        scene.look("austin-4", HOUR, again=True)
+        scene.poll("austin-4", HOUR, redelivered=True)
     scene.forbidden = NotPermittedError("Not permitted at this account level (HTTP 403)", code="10038")
     scene.give_back("austin-4", "+15125550133", DAY)
-    scene.look("austin-4", MINUTE)
+    scene.poll("austin-4", MINUTE)
 
 
-def _number(value: str, state: AssetState, word: str, sub_order_id: str | None = None) -> AssetSeen:
+def _number(value: str, state: AssetState, provider_status: str, sub_order_id: str | None = None) -> AssetSeen:
     country, number_type = ("DE", "local") if value.startswith("+49") else (None, None)
     return AssetSeen(
-        AssetKind.NUMBER, value, state, word, sub_order_id=sub_order_id, country=country, number_type=number_type
+        AssetKind.NUMBER,
+        value,
+        state,
+        provider_status,
+        sub_order_id=sub_order_id,
+        country=country,
+        number_type=number_type,
     )
 
 
@@ -553,7 +561,7 @@ def _germany(scene: Scene) -> None:
 
     def snapshot(
         phase: Phase,
-        word: str,
+        provider_status: str,
         state: AssetState,
         asset_word: str,
         requirement: tuple[RequirementState, str],
@@ -563,10 +571,10 @@ def _germany(scene: Scene) -> None:
         return Snapshot(
             number_order,
             phase,
-            word,
+            provider_status,
             assets=tuple(_number(value, state, asset_word, sub_order) for value in numbers),
             lists_every_asset=True,
-            sub_orders=(SubOrderSeen(sub_order, word, "DE", "local"),),
+            sub_orders=(SubOrderSeen(sub_order, provider_status, "DE", "local"),),
             requirements=(
                 RequirementSeen(address, sub_order, *requirement, 2, "End user address", "address"),
                 RequirementSeen(document, sub_order, *requirement, 2, "Proof of address", "document"),
@@ -576,20 +584,22 @@ def _germany(scene: Scene) -> None:
         )
 
     def asked(due: datetime, **more: Any) -> Snapshot:
-        word = "requirement-info-pending"
-        state = (RequirementState.AWAITING_VALUE, word)
-        return snapshot(Phase.OPEN, "pending", AssetState.ACTION_REQUIRED, f"pending/{word}", state, due, **more)
+        provider_status = "requirement-info-pending"
+        state = (RequirementState.AWAITING_VALUE, provider_status)
+        return snapshot(
+            Phase.OPEN, "pending", AssetState.ACTION_REQUIRED, f"pending/{provider_status}", state, due, **more
+        )
 
-    def ended(state: AssetState, word: str) -> Snapshot:
-        return snapshot(Phase.ENDED, "success", state, word, (RequirementState.APPROVED, "approved"), None)
+    def ended(state: AssetState, provider_status: str) -> Snapshot:
+        return snapshot(Phase.ENDED, "success", state, provider_status, (RequirementState.APPROVED, "approved"), None)
 
     scene.order("berlin-office-7", Placed(number_order, "pending"))
     scene.snapshot = asked(deadline)
-    scene.look("berlin-office-7", 2 * MINUTE)
-    scene.look("berlin-office-7", deadline - 7 * DAY - scene.time)
+    scene.poll("berlin-office-7", 2 * MINUTE)
+    scene.poll("berlin-office-7", deadline - 7 * DAY - scene.time)
     deadline += 4 * DAY
     scene.snapshot = asked(deadline)
-    scene.look("berlin-office-7", 6 * HOUR)
+    scene.poll("berlin-office-7", 6 * HOUR)
     scene.snapshot = snapshot(
         Phase.OPEN,
         "pending",
@@ -597,9 +607,9 @@ def _germany(scene: Scene) -> None:
         "pending/requirement-info-under-review",
         (RequirementState.UNDER_REVIEW, "requirement-info-under-review"),
         deadline,
-        unknown_words=(UnknownWord("sub_number_order.status", "on-hold"),),
+        unknown_values=(UnknownValue("sub_number_order.status", "on-hold"),),
     )
-    scene.look("berlin-office-7", DAY)
+    scene.poll("berlin-office-7", DAY)
     comment = CommentSeen(
         "0b9c6a52-5c3e-4b7e-9a5c-2f4f0a3c9d01",
         sub_order,
@@ -617,17 +627,17 @@ def _germany(scene: Scene) -> None:
         deadline,
         comments=(comment,),
     )
-    scene.look("berlin-office-7", DAY)
+    scene.poll("berlin-office-7", DAY)
     scene.snapshot = snapshot(
         Phase.OPEN, "pending", AssetState.PENDING, "pending/approved", (RequirementState.APPROVED, "approved"), None
     )
-    scene.look("berlin-office-7", 2 * DAY)
+    scene.poll("berlin-office-7", 2 * DAY)
     scene.snapshot = ended(AssetState.ACTIVE, "success/approved")
-    scene.look("berlin-office-7", HOUR)
+    scene.poll("berlin-office-7", HOUR)
     scene.snapshot = ended(AssetState.DELETED, "deleted")
-    scene.look("berlin-office-7", 7 * DAY)
+    scene.poll("berlin-office-7", 7 * DAY)
     scene.snapshot = ended(AssetState.ACTIVE, "success/approved")
-    scene.look("berlin-office-7", 23 * DAY)
+    scene.poll("berlin-office-7", 23 * DAY)
 
 
 def _part_ended(scene: Scene) -> None:
@@ -664,15 +674,15 @@ def _part_ended(scene: Scene) -> None:
 
     scene.order("london-dublin", Placed(number_order, "pending"))
     scene.snapshot = snapshot(GB=AssetState.PENDING, IE=AssetState.PENDING)
-    scene.look("london-dublin", 2 * MINUTE)
+    scene.poll("london-dublin", 2 * MINUTE)
     scene.snapshot = snapshot(GB=AssetState.PENDING, IE=AssetState.CANCELLED)
-    scene.look("london-dublin", HOUR)
+    scene.poll("london-dublin", HOUR)
     # Two replicas of the provider answer in turn.
     deadlines = [scene.time + days * DAY for days in (12, 10)]
-    for look in range(8):
-        due = (DeadlinesSeen(parts["GB"], ((deadlines[look % 2], 1),)),)
+    for poll in range(8):
+        due = (DeadlinesSeen(parts["GB"], ((deadlines[poll % 2], 1),)),)
         scene.snapshot = replace(snapshot(GB=AssetState.PENDING, IE=AssetState.CANCELLED), deadlines=due)
-        scene.look("london-dublin", MINUTE)
+        scene.poll("london-dublin", MINUTE)
 
 
 def _missed(scene: Scene) -> None:
@@ -689,7 +699,7 @@ def _missed(scene: Scene) -> None:
         sub_orders=(SubOrderSeen(sub_order, "pending", "DE", "local"),),
         deadlines=(DeadlinesSeen(sub_order, ((deadline, 1),)),),
     )
-    scene.look("munich-office-2", 2 * MINUTE)
+    scene.poll("munich-office-2", 2 * MINUTE)
     scene.snapshot = Snapshot(
         number_order,
         Phase.FAILED,
@@ -699,7 +709,7 @@ def _missed(scene: Scene) -> None:
         sub_orders=(SubOrderSeen(sub_order, "failure", "DE", "local"),),
         deadlines=(DeadlinesSeen(sub_order, ()),),
     )
-    scene.look("munich-office-2", DAY)
+    scene.poll("munich-office-2", DAY)
 
 
 def _ends(scene: Scene) -> None:
@@ -715,7 +725,7 @@ def _ends(scene: Scene) -> None:
             "Resolved",
             assets=tuple(_number(value, AssetState.ACTIVE, "Resolved") for value in values),
         )
-        scene.look(order_id, 3 * HOUR)
+        scene.poll(order_id, 3 * HOUR)
     scene.order("chicago-vanity", RefusedError("Number is no longer available (HTTP 422)", code="85001"))
     number_order = "9d2f6a1e-4b7c-4c1d-9e0f-6a5b4c3d2e1f"
     scene.order("dallas-3", Placed(number_order, "pending"))
@@ -726,16 +736,16 @@ def _ends(scene: Scene) -> None:
         assets=(_number("+12145550111", AssetState.FAILED, "failure"),),
         lists_every_asset=True,
     )
-    scene.look("dallas-3", MINUTE)
+    scene.poll("dallas-3", MINUTE)
 
 
 def _unclear(scene: Scene) -> None:
     """An answer that was lost: looked for, told to people after the settling time, and found in the end, twice."""
-    scene.order("seattle-campaign", UnclearError("ReadTimeout"))
-    scene.look("seattle-campaign", MINUTE)
-    scene.look("seattle-campaign", 5 * MINUTE)
+    scene.order("seattle-campaign", OutcomeUnknownError("ReadTimeout"))
+    scene.poll("seattle-campaign", MINUTE)
+    scene.poll("seattle-campaign", 5 * MINUTE)
     scene.found = [Placed("176234001", "PROCESSING")]
-    scene.look("seattle-campaign", HOUR)
+    scene.poll("seattle-campaign", HOUR)
 
 
 def _unread(scene: Scene) -> None:
@@ -746,6 +756,8 @@ def _unread(scene: Scene) -> None:
         "176234117",
         Phase.ENDED,
         "FINISHED",
-        unknown_words=tuple(UnknownWord(field, word, of_asset=True) for word in ("918-555-01**", "918-555-02**")),
+        unknown_values=tuple(
+            UnknownValue(field, provider_status, of_asset=True) for provider_status in ("918-555-01**", "918-555-02**")
+        ),
     )
-    scene.look("tulsa-2", HOUR)
+    scene.poll("tulsa-2", HOUR)

@@ -19,7 +19,7 @@ from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.order import duration_text
 from numberdesk.domain.request import OrderMessage
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.words import ENDED, EVENTS, MOVES, ChangeKind, OrderState
+from numberdesk.domain.statuses import ENDED, EVENTS, MOVES, ChangeKind, OrderState
 from numberdesk.providers import registry
 from tests.support.stack import template
 
@@ -49,7 +49,7 @@ STATES: dict[OrderState, str] = {
 WHEN: dict[ChangeKind, str] = {
     ChangeKind.ORDER_PLACED: "The provider said yes, or a purchase whose answer was lost was found there. People are told of one that was found.",
     ChangeKind.ORDER_REFUSED: "A message on the order queue is no order, asks for what its provider does not take, or reuses an order id for another request. It lies in the order dead-letter queue.",
-    ChangeKind.ORDER_COMPLETED: "Everything was delivered; also when a later look corrects a partially completed order.",
+    ChangeKind.ORDER_COMPLETED: "Everything was delivered; also when a later poll corrects a partially completed order.",
     ChangeKind.ORDER_PARTIALLY_COMPLETED: "The order is over and something is missing.",
     ChangeKind.ORDER_FAILED: "The provider refused the order (`reason`: `refused`), or ended it with nothing delivered (`ended_by_provider`).",
     ChangeKind.ORDER_CANCELLED: "The order was cancelled at the provider, or by it at a missed deadline, with nothing delivered.",
@@ -58,15 +58,15 @@ WHEN: dict[ChangeKind, str] = {
     ChangeKind.ORDER_UNKNOWN: "The order was sent and no clear answer came back. People are told, with what to look for, once it was not found within the settling time, or at once where the provider cannot be searched.",
     ChangeKind.ORDER_STILL_PENDING: "The provider leaves the order pending for longer than is usual for its numbers (the setting `pending`), and nothing moves. Told once, and again only after progress: a number delivered, a requirement approved, another state.",
     ChangeKind.ORDER_STUCK: "Three runs in a row for the order ended by a time-out, a crash or an error. It is tried again less and less often, and needs a person (`stuck`). Told once, until a run has an outcome.",
-    ChangeKind.DELIVERY_UNREAD: "The provider calls the order over, and what it delivered could not all be read: it may be more than is recorded, so that nobody should order again before somebody has looked. The order stays open, `action_required`, until it can be read or a person says what was delivered. Told once.",
+    ChangeKind.DELIVERY_UNREAD: "The provider calls the order over, and what it delivered could not all be read: it may be more than is recorded, so that nobody should order again before somebody has checked. The order stays open, `action_required`, until it can be read or a person says what was delivered. Told once.",
     ChangeKind.PROVIDER_ACCOUNT_BLOCKED: "A provider refuses the account itself: its key, permissions, funds or verification. Once a block, however many orders wait. It is about an account, not about an order.",
     ChangeKind.PROVIDER_CONTRADICTION: "The provider shows what cannot follow from the record, or delivers less of an order that was all or nothing.",
-    ChangeKind.UNKNOWN_PROVIDER_WORD: "The provider shows something that numberdesk cannot read: a word that it does not know, or a value in a strange notation. Once for each word and order; those of one field in one look are one event, and after fifty it is only said that there are more.",
+    ChangeKind.UNKNOWN_PROVIDER_VALUE: "The provider shows something that numberdesk cannot read: a word that it does not know, or a value in a strange notation. Once for each word and order; those of one field in one poll are one event, and after fifty it is only said that there are more.",
     ChangeKind.REQUIREMENT_REQUESTED: "The provider asks for values or documents. One event for a sub order, whatever the number of requirements.",
     ChangeKind.REQUIREMENT_REJECTED: "A reviewer rejected what was supplied. It waits up to the rejection grace for the comment that says why and for the new deadline, so that one message says it all.",
     ChangeKind.REQUIREMENT_APPROVED: "What was supplied was approved.",
     ChangeKind.DEADLINE_SET: "A sub order has a deadline that it did not have before. People hear of it with the requirements.",
-    ChangeKind.DEADLINE_MOVED: "A deadline has another value; its reminders start anew. People are not told apart where a rejection of the same look tells it.",
+    ChangeKind.DEADLINE_MOVED: "A deadline has another value; its reminders start anew. People are not told apart where a rejection of the same poll tells it.",
     ChangeKind.DEADLINE_ERASED: "A deadline is gone: nothing is owed, or its part of the order is over; its reminders are gone with it.",
     ChangeKind.DEADLINE_APPROACHING: "A reminder of the reminder ladder is due and the deadline still stands. Once for each deadline, version and reminder; seen late, only the most urgent reminder.",
     ChangeKind.DEADLINE_MISSED: "A deadline passed and was not met.",
@@ -137,7 +137,7 @@ DATA = {
     "extended": "Whether the new value is later.",
     "group_id": "The requirement group.",
     "outcome": "What the provider said: its code and title, or its id of what it made.",
-    "silent": "Whether no notification led to the look that found it.",
+    "unannounced": "Whether no notification led to the poll that found it.",
     "asked": "How many numbers and keywords the order asks for.",
     "code": "The provider's own code.",
     "comment_ids": "The comments quoted in `message`.",
@@ -147,13 +147,13 @@ DATA = {
     "deadline_version": "Which value of this deadline, counted from 1.",
     "delivered": "How many were delivered.",
     "detail": "What happened, in the provider's title for it or in ours.",
-    "faults": "Everything that is wrong, at most 50: `field`, a stable `code`, and `message`. Never a value of the message.",
+    "issues": "Everything that is wrong, at most 50: `field`, a stable `code`, and `message`. Never a value of the message.",
     "field": "Where the word stood.",
     "first_delivered": "The first twenty of what was delivered.",
     "first_numbers": "The first twenty of them.",
-    "found": "Whether it was found by looking.",
+    "found": "Whether it was found by polling.",
     "from": "The state before.",
-    "looking": "Whether it is still being looked for.",
+    "searching": "Whether it is still being looked for.",
     "message_id": "The queue's id of the message.",
     "missing": "What was not delivered, for people.",
     "numbers": "How many numbers it concerns.",
@@ -171,13 +171,13 @@ DATA = {
     "sub_order_id": "The provider's sub order.",
     "to": "The state after.",
     "unconfirmed_since": "Since when the provider could not be read; else null.",
-    "values": "What is shown in turn; of deadlines the instants, UTC.",
+    "values": "The first twenty of several values; of a deadline the instants shown in turn, UTC.",
     "was": "The value before, UTC.",
     "what": "`deadline`, `requirements`, `state`, `sub_order`, `delivery` or `outcome`.",
     "why": "What happened instead of a clear answer; of an order that is held, what holds it.",
     "unread": "What could not be read, at most twenty: the `field` that it stood in, and the `word`.",
-    "word": "The provider's own word.",
-    "words": "All of them, where there are several; at most twenty.",
+    "provider_status": "The provider's own status, as it writes it.",
+    "value": "What could not be read.",
 }
 
 
@@ -271,10 +271,10 @@ MAKES_UP: list[tuple[str, Callable[[Capabilities], bool], str]] = [
     (
         "Tells by webhook what became of an order",
         lambda it: it.sends_webhooks,
-        "numberdesk polls on a cadence, at least every tenth of the time to a deadline; a postback that comes is a hint to look.",
+        "numberdesk polls on a cadence, at least every tenth of the time to a deadline; a postback that comes is a hint to poll.",
     ),
     (
-        "Finds an unclear purchase by our reference",
+        "Finds a purchase with an unknown outcome by our reference",
         lambda it: it.findability is Findability.EXACT,
         "Orders are listed and compared where that is possible; what is not found stays `unknown`, people are told what to look for, and a person says what became of it. Of equal orders only one is on its way at a time.",
     ),
@@ -341,7 +341,7 @@ MAKES_UP: list[tuple[str, Callable[[Capabilities], bool], str]] = [
     (
         "Lists an account's orders (CallFire: where `v2_find` is on)",
         lambda it: Ability.ORDERS in it.abilities,
-        "The daily comparison looks at what is owned alone: a second order shows by the numbers that it brought.",
+        "The daily comparison reads what is owned alone: a second order shows by the numbers that it brought.",
     ),
     (
         "Takes numbers and keywords back",
@@ -353,7 +353,7 @@ MAKES_UP: list[tuple[str, Callable[[Capabilities], bool], str]] = [
 
 ABILITIES: dict[str, tuple[str, Callable[[Capabilities], str]]] = {
     "sends_webhooks": ("Sends webhooks for number orders", lambda it: _yes(it.sends_webhooks)),
-    "findability": ("An unclear purchase is found", lambda it: f"`{it.findability.value}`"),
+    "findability": ("A purchase with an unknown outcome is found", lambda it: f"`{it.findability.value}`"),
     "match_is_proof": ("A match is surely ours", lambda it: _yes(it.match_is_proof)),
     "pending": (
         "Pending for longer than this is told",
@@ -369,15 +369,15 @@ ABILITIES: dict[str, tuple[str, Callable[[Capabilities], str]]] = {
         "Promises all or nothing (`partial: refuse`)",
         lambda it: _yes(it.promises_all_or_nothing),
     ),
-    "most_items": (
+    "max_items": (
         "Items in one order, at most",
-        lambda it: _listed(f"{most} `{kind}`" for kind, most in it.most_items.items()),
+        lambda it: _listed(f"{most} `{kind}`" for kind, most in it.max_items.items()),
     ),
-    "most_items_in_all": ("Items in all, at most", lambda it: str(it.most_items_in_all or "")),
-    "most_assets": ("Numbers and keywords in one order, at most", lambda it: str(it.most_assets)),
-    "most_named_numbers": (
+    "max_total_items": ("Items in all, at most", lambda it: str(it.max_total_items or "")),
+    "max_assets": ("Numbers and keywords in one order, at most", lambda it: str(it.max_assets)),
+    "max_named_numbers": (
         "Numbers by name in one order, at most",
-        lambda it: str(it.most_named_numbers or it.most_assets) if "numbers" in it.most_items else "",
+        lambda it: str(it.max_named_numbers or it.max_assets) if "numbers" in it.max_items else "",
     ),
     "criteria_fields": (
         "Criteria",
@@ -392,7 +392,7 @@ ABILITIES: dict[str, tuple[str, Callable[[Capabilities], str]]] = {
         "A fulfilled requirement group is a must for numbers in",
         lambda it: _listed(sorted(it.group_countries)),
     ),
-    "cadence": ("Pauses between looks; the last goes on", lambda it: _listed(_iso(pause) for pause in it.cadence)),
+    "cadence": ("Pauses between polls; the last goes on", lambda it: _listed(_iso(pause) for pause in it.cadence)),
     "call_interval": (
         "Least time between two calls with one account",
         lambda it: _iso(it.call_interval) if it.call_interval else "",
@@ -408,7 +408,7 @@ ABILITIES: dict[str, tuple[str, Callable[[Capabilities], str]]] = {
 def providers() -> str:
     """Print what each provider can do."""
     able = [registry.capabilities(name) for name in registry.NAMES]
-    rows = [[title, *(say(it) or "none" for it in able)] for title, say in ABILITIES.values()]
+    rows = [[title, *(say(each) or "none" for each in able)] for title, say in ABILITIES.values()]
     rows.append(["Hosts", *(_codes(registry.HOSTS[name]) for name in registry.NAMES)])
     rows.append(
         ["Base URL unless the account's secret says otherwise"]
@@ -421,14 +421,14 @@ def providers() -> str:
         "## What each can do, and how numberdesk makes up for what it cannot",
         _table(
             ["", *registry.NAMES, "Where it cannot"],
-            [[title, *(_yes(can(it)) for it in able), instead] for title, can, instead in MAKES_UP],
+            [[title, *(_yes(can(each)) for each in able), instead] for title, can, instead in MAKES_UP],
         ),
         "## What each takes",
         _table(["", *registry.NAMES], rows),
-        "An unclear purchase is found `exact`ly where the provider echoes our reference and can be searched by it, so that "
+        "A purchase with an unknown outcome is found `exact`ly where the provider echoes our reference and can be searched by it, so that "
         "absence is proof; `by_content` where orders are listed and compared, so that only a match says something.",
         "## What is not sure",
-        "\n".join(f"- {it}" for each in able for it in each.not_sure),
+        "\n".join(f"- {one}" for each in able for one in each.not_sure),
     )
 
 
@@ -472,8 +472,8 @@ def _limit(row: limits.Limit) -> list[str]:
     return [
         row.what,
         row.text(),
-        ", ".join(f"`{it}`" for it in row.set_in()),
-        ", ".join(f"`{it}`" for it in row.held_by),
+        ", ".join(f"`{each}`" for each in row.set_in()),
+        ", ".join(f"`{each}`" for each in row.held_by),
     ]
 
 

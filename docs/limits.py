@@ -21,7 +21,7 @@ class Limit:
 
     what: str
     value: str
-    """`{domain.patterns.LONGEST_PATTERN} characters`: what stands in braces is read from the code."""
+    """`{domain.patterns.MAX_PATTERN} characters`: what stands in braces is read from the code."""
     held_by: tuple[str, ...]
     """Tests (`tests/unit/domain/test_patterns.py::test_...`) and targets (`make sizes`)."""
 
@@ -79,7 +79,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         _limit(
             "A pattern of a provider's acceptance criteria, and the text that it is held against. What is longer, or not read alike "
             "by all dialects, is left to the provider and told as unread",
-            "{domain.patterns.LONGEST_PATTERN} and {domain.patterns.LONGEST_TEXT} characters, {domain.patterns.MOST_POSITIONS} "
+            "{domain.patterns.MAX_PATTERN} and {domain.patterns.MAX_TEXT} characters, {domain.patterns.MAX_POSITIONS} "
             "positions with all repetitions written out",
             f"{_PATTERNS}::test_what_is_matched_is_bounded_with_its_repetitions_written_out",
             f"{_PATTERNS}::test_no_pattern_and_no_text_take_long",
@@ -91,46 +91,46 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         ),
         _limit(
             "A name, id or word of others in a message",
-            "{domain.text.LONGEST_QUOTE} characters, one line, marked as quoted, no link",
+            "{domain.text.MAX_QUOTE} characters, one line, marked as quoted, no link",
             f"{_TEXT}::test_a_quotation_is_one_harmless_marked_line_of_bounded_length",
         ),
         _limit(
             "A ledger entry: its message, its data, and the comments told with it",
-            "{domain.ledger.MOST_MESSAGE} bytes, {domain.ledger.MOST_DATA} bytes, {domain.ledger.MOST_COMMENTS} comments",
+            "{domain.ledger.MAX_MESSAGE} bytes, {domain.ledger.MAX_DATA} bytes, {domain.ledger.MAX_COMMENTS} comments",
             f"{_TEXT}::test_entries_events_and_comments_are_filled_to_the_brim",
             f"{_TEXT}::test_an_entry_fits_its_item_and_its_event_the_bus",
         ),
         _limit(
             "An event, and the comments in it",
-            "{messaging.events.MOST_BYTES} and {domain.ledger.MOST_QUOTED} bytes",
+            "{messaging.events.MAX_BYTES} and {domain.ledger.MAX_QUOTED} bytes",
             f"{_TEXT}::test_entries_events_and_comments_are_filled_to_the_brim",
         ),
         _limit(
             "Faults of one message or call, and each of them",
-            "{domain.faults.MOST_FAULTS} faults of {domain.faults.MOST_BYTES} bytes",
+            "{domain.issues.MAX_ISSUES} faults of {domain.issues.MAX_BYTES} bytes",
             f"{_TEXT}::test_a_problem_is_harmless_and_bounded",
             f"{_TEXT}::test_twenty_faults_that_list_four_hundred_names_each_are_recorded_and_told",
         ),
         _limit(
             "What a provider says of an error, and its code",
-            "{providers.base._MOST_DETAIL} and {providers.base._MOST_CODE} bytes, one line",
+            "{providers.base._MAX_DETAIL} and {providers.base._MAX_CODE} bytes, one line",
             f"{_TEXT}::test_what_a_provider_says_is_one_harmless_line",
         ),
         _limit(
             "The detail of an API's problem",
-            "{services.problems.MOST_DETAIL} bytes",
+            "{services.problems.MAX_DETAIL} bytes",
             f"{_TEXT}::test_a_problem_is_harmless_and_bounded",
         ),
         _limit(
             "One message to people",
-            "{domain.notices.MOST_BYTES} bytes (SNS takes 262,144)",
+            "{domain.notices.MAX_BYTES} bytes (SNS takes 262,144)",
             f"{_TEXT}::test_a_mail_is_harmless_and_fits_the_topic",
         ),
     ),
     "Orders and their items": (
         _limit(
             "The row of the largest order, and any other item (DynamoDB takes 400 KB); the metric `LargestRowBytes` has an alarm",
-            "{tests.contract.test_store_rows.MOST_OF_A_ROW} and {tests.contract.test_store_rows.MOST_OF_AN_ITEM} bytes",
+            "{tests.contract.test_store_rows.MAX_OF_A_ROW} and {tests.contract.test_store_rows.MAX_OF_AN_ITEM} bytes",
             f"{_ROWS}::test_the_largest_order_is_written_read_and_written_on",
             f"{_ROWS}::test_any_order_is_read_as_it_was_written",
             f"{_ROWS}::test_a_large_item_is_measured",
@@ -143,37 +143,37 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         ),
         _limit(
             "A transaction (DynamoDB takes 4 MB and 100 writes)",
-            "{storage.table._MOST_BYTES} bytes where it has pages, {storage.table._MOST_WRITES} writes",
+            "{storage.table._MAX_BYTES} bytes where it has pages, {storage.table._MAX_WRITES} writes",
             f"{_ROWS}::test_the_largest_order_is_written_read_and_written_on",
             f"{_ROWS}::test_what_people_supply_fits_into_one_transaction",
         ),
         _limit(
             "Numbers, sub orders, requirements, comments of one order",
-            "{domain.bounds.MOST_ASSETS}, {domain.bounds.MOST_SUB_ORDERS}, {domain.bounds.MOST_REQUIREMENTS}, "
-            "{domain.bounds.MOST_COMMENTS}",
-            f"{_BOUNDS}::test_whatever_looks_see_the_record_stays_within_bounds",
+            "{domain.bounds.MAX_ASSETS}, {domain.bounds.MAX_SUB_ORDERS}, {domain.bounds.MAX_REQUIREMENTS}, "
+            "{domain.bounds.MAX_COMMENTS}",
+            f"{_BOUNDS}::test_whatever_polls_see_the_record_stays_within_bounds",
             f"{_BOUNDS}::test_more_than_fits_is_told_once_and_what_is_known_is_followed",
             f"{_BOUNDS}::test_folding_the_largest_order_takes_a_moment",
         ),
         _limit(
             "Different deadlines of one sub order; those due last are told with the first of them",
-            "{domain.bounds.MOST_DEADLINES}",
+            "{domain.bounds.MAX_DEADLINES}",
             f"{_BOUNDS}::test_deadlines_beyond_the_bound_are_told_with_the_first_of_them",
         ),
         _limit(
             "Requirements and features of one number",
-            "{domain.bounds.MOST_OF_AN_ASSET}",
+            "{domain.bounds.MAX_OF_AN_ASSET}",
             f"{_ROWS}::test_numbers_that_tell_very_much_lie_fewer_on_a_page",
         ),
         _limit(
-            "Comments given as one rejection's reason, and kept anew at one look since they were read",
-            "{domain.bounds.MOST_REASONS}, {domain.bounds.MOST_TURNED}",
+            "Comments given as one rejection's reason, and kept anew at one poll since they were read",
+            "{domain.bounds.MAX_REASONS}, {domain.bounds.MAX_TURNED}",
             f"{_BOUNDS}::test_a_rejection_gives_the_latest_comments_and_the_others_are_told_by_themselves",
-            f"{_BOUNDS}::test_many_comments_that_were_read_are_kept_anew_over_several_looks",
+            f"{_BOUNDS}::test_many_comments_that_were_read_are_kept_anew_over_several_polls",
         ),
         _limit(
             "Values that people supply in one call",
-            "{domain.values.MOST_BYTES_OF_ANSWERS} bytes",
+            "{domain.values.MAX_BYTES_OF_ANSWERS} bytes",
             f"{_ROWS}::test_what_people_supply_fits_into_one_transaction",
         ),
         _limit(
@@ -188,29 +188,29 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             "make sizes",
         ),
     ),
-    "Webhooks and looks": (
+    "Webhooks and polls": (
         _limit(
             "Looks at one order that webhooks ask for",
-            "{Timings.hint_distance} between two; further ones after {Timings.hint_looks} where a webhook says that it is over",
-            f"{_WEBHOOKS}::test_whatever_webhooks_come_looks_keep_their_distance_and_the_last_one_is_looked_after",
-            f"{_WEBHOOKS}::test_a_thousand_different_webhooks_in_a_minute_are_few_looks_and_few_versions",
+            "{Timings.hint_distance} between two; further ones after {Timings.hint_polls} where a webhook says that it is over",
+            f"{_WEBHOOKS}::test_whatever_webhooks_come_polls_keep_their_distance_and_the_last_one_is_looked_after",
+            f"{_WEBHOOKS}::test_a_thousand_different_webhooks_in_a_minute_are_few_polls_and_few_versions",
         ),
         _limit(
             "One webhook, however often it comes",
-            "one look, one version of the order, one copy kept",
-            f"{_WEBHOOKS}::test_one_webhook_sent_200_times_within_five_minutes_is_one_look_and_one_version",
+            "one poll, one version of the order, one copy kept",
+            f"{_WEBHOOKS}::test_one_webhook_sent_200_times_within_five_minutes_is_one_poll_and_one_version",
             f"{_WEBHOOKS}::test_webhook_of_no_order_is_kept_once_however_often_it_comes",
         ),
         _limit(
             "Notices of one kind about one thing that flickers; then it is told as unstable, and held at what is safest",
-            "{domain.steady.MOST_MOVES} in {domain.steady.WINDOW}, and again after {domain.steady.CALM} and "
-            "{domain.steady.CALM_READS} looks without a change",
+            "{domain.steady.MAX_MOVES} in {domain.steady.WINDOW}, and again after {domain.steady.CALM} and "
+            "{domain.steady.CALM_READS} polls without a change",
             f"{_STEADY}::test_whatever_is_read_notices_and_wakes_of_a_day_have_a_bound",
-            f"{_STEADY}::test_whatever_flaps_for_a_day_is_told_a_few_times_and_looked_at_as_usual",
+            f"{_STEADY}::test_whatever_flaps_for_a_day_is_told_a_few_times_and_polled_as_usual",
         ),
         _limit(
-            "How often changes begin the cadence of looks anew",
-            "{domain.steady.MOST_STARTS} times in {domain.steady.WINDOW}",
+            "How often changes begin the cadence of polls anew",
+            "{domain.steady.MAX_STARTS} times in {domain.steady.WINDOW}",
             f"{_STEADY}::test_changes_begin_the_cadence_anew_a_bounded_number_of_times_a_day",
         ),
         _limit(
@@ -235,7 +235,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         ),
         _limit(
             "Sums of what was left out, and the events in one",
-            "one in {domain.notices.SUM_EVERY}, {services.notify.MOST_SUMMED} events",
+            "one in {domain.notices.SUM_EVERY}, {services.notify.MAX_SUMMED} events",
             f"{_MAILS}::test_messages_of_an_hour_are_bounded_and_everything_is_told_in_full_or_in_a_sum",
             "tests/functional/test_notifying.py::test_two_ticks_at_once_are_one_sum",
         ),
@@ -243,13 +243,13 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
     "What waits": (
         _limit(
             "An operation that waits, until people are told; and how many of its reasons they are told",
-            "{Timings.operation_patience}, {domain.operations.MOST_TOLD}",
+            "{Timings.operation_patience}, {domain.operations.MAX_TOLD}",
             f"{_WAIT}::test_whatever_it_waits_for_it_is_told_after_the_patience",
             f"{_WAIT}::test_another_reason_is_told_and_no_more_than_a_few",
         ),
         _limit(
             "Tries of an operation whose own calls fail, after which it is given up and told",
-            "{domain.operations.MOST_TRIES}",
+            "{domain.operations.MAX_TRIES}",
             f"{_WAIT}::test_one_that_only_fails_is_given_up_and_told_by_that_alone",
         ),
         _limit(
@@ -259,7 +259,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         ),
         _limit(
             "The pause of an order whose account has no secret",
-            "{services.place._LONGEST_WITHOUT}",
+            "{services.place._MAX_WITHOUT}",
             "tests/functional/test_accounts.py::test_it_goes_on_by_itself_once_the_secret_is_there",
         ),
         _limit(
@@ -271,19 +271,19 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         _limit(
             "When what was erased is erased again",
             "after {services.erasing.AGAIN}",
-            "tests/functional/test_erasing.py::test_whatever_a_look_was_about_to_write_is_gone_after_a_while",
+            "tests/functional/test_erasing.py::test_whatever_a_poll_was_about_to_write_is_gone_after_a_while",
         ),
     ),
     "Backlogs": (
         _limit(
             "Messages on a queue up to which the sweep hands out more; deadlines go first, and do not wait for room",
-            "{services.wake.MOST_WAITING}",
+            "{services.wake.MAX_WAITING}",
             f"{_SWEEP}::test_no_more_is_handed_out_than_the_queue_has_room_for",
             f"{_SWEEP}::test_a_deadline_comes_before_any_number_of_others",
         ),
         _limit(
             "Wakes of one order on their way: the next one is sent when this is over, and ever later where that is lost, too",
-            "1 in {Timings.wake_patience}, up to {services.wake.LONGEST_PATIENCE}",
+            "1 in {Timings.wake_patience}, up to {services.wake.MAX_PATIENCE}",
             f"{_SWEEP}::test_each_order_is_handed_out_once_while_its_wake_is_on_its_way",
         ),
         _limit(
@@ -293,13 +293,13 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         ),
         _limit(
             "Runs for one order that end by a time-out, a crash or an error; then people are told, and it rests before each further one",
-            "{domain.stuck.MOST_FAILED_RUNS}; a rest of {domain.stuck.SHORTEST_REST}, then ever longer up to {domain.stuck.LONGEST_REST}",
+            "{domain.stuck.MAX_FAILED_RUNS}; a rest of {domain.stuck.MIN_REST}, then ever longer up to {domain.stuck.MAX_REST}",
             f"{_SWEEP}::test_an_order_whose_runs_die_takes_little_and_a_person_is_asked",
             "tests/unit/domain/test_stuck.py::test_rests_double_and_never_end_for_good",
         ),
         _limit(
             "Messages handled for each call at a provider that spaces calls, however many orders wait for their turn",
-            "{tests.support.backlog.MOST_MESSAGES}",
+            "{tests.support.backlog.MAX_MESSAGES}",
             "tests/functional/test_call_slots.py::test_a_backlog_costs_few_messages_for_each_call",
             "make backlog",
         ),
@@ -313,7 +313,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         ),
         _limit(
             "Purchases that an order takes as its own at once, each proven number by number or keyword by keyword",
-            "{domain.bounds.MOST_ADOPTED}",
+            "{domain.bounds.MAX_ADOPTED}",
             "tests/unit/providers/test_callfire_adapter.py::"
             "test_no_order_is_proven_that_does_not_hold_every_number_by_name_and_no_more_than_was_asked_for",
             "tests/functional/test_strangers.py::test_what_somebody_else_bought_is_not_ours_and_ends_no_order_of_ours",

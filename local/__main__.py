@@ -174,8 +174,8 @@ def orders() -> int:
     )
     table = Table(client, name)
     found = [table.get(unmarshal(item)["order_id"]) for page in pages for item in page["Items"]]
-    for it in sorted((it for it in found if it is not None), key=lambda it: it.received_at):
-        print(line(it))
+    for each in sorted((each for each in found if each is not None), key=lambda it: it.received_at):
+        print(line(each))
     return 0
 
 

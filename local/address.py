@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-MOST_A_SECOND = 10
+MAX_PER_SECOND = 10
 SECOND = timedelta(seconds=1)
 
 
@@ -27,7 +27,7 @@ class Address:
         self._lately.append(at)
         while at - self._lately[0] >= SECOND:
             self._lately.popleft()
-        if self.live and len(self._lately) > MOST_A_SECOND:
+        if self.live and len(self._lately) > MAX_PER_SECOND:
             self.confirmed = False
         return self.confirmed
 

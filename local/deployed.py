@@ -146,7 +146,7 @@ class DeployedStage:
         return httpx.post(url, data=form["fields"], files=files, timeout=30, trust_env=False).status_code
 
     def read_notifications(self) -> list[str]:
-        mails = [(int(it["Attributes"]["SentTimestamp"]), it["Body"]) for it in self._take(self._people)]
+        mails = [(int(each["Attributes"]["SentTimestamp"]), each["Body"]) for each in self._take(self._people)]
         heard = [mail for at, mail in sorted(mails) if self._address.takes(datetime.fromtimestamp(at / 1000, UTC))]
         return [paragraph for mail in heard for paragraph in paragraphs(mail)]
 
@@ -200,7 +200,7 @@ class DeployedStage:
             )
             for page in pages:
                 for event in page["events"]:
-                    if any(word in event["message"] for word in REFUSED):
+                    if any(provider_status in event["message"] for provider_status in REFUSED):
                         raise PermissionMissingError(f"{function}: {event['message'].strip()}")
         # Some overlap: a line may be written later than it says.
         self._log_read_until = until - 10_000

@@ -34,6 +34,6 @@ def listens_elsewhere(pid: int) -> list[str]:
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     # Words of 32 bits, each in the machine's own byte order.
     words = [int(text[start : start + 8], 16) for start in range(0, len(text), 8)]
-    packed = b"".join(word.to_bytes(4, sys.byteorder) for word in words)
+    packed = b"".join(provider_status.to_bytes(4, sys.byteorder) for provider_status in words)
     address = ipaddress.ip_address(packed)
     return getattr(address, "ipv4_mapped", None) or address

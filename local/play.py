@@ -1,6 +1,6 @@
 """Plays stories side by side: sends orders, looks again and again, and says what it sees.
 
-A story is a generator: it yields the text of what it waits for, and goes on when it is looked at again. It sees what
+A story is a generator: it yields the text of what it waits for, and goes on when it is asked again. It sees what
 anybody may see (the order table, what people and applications are told, the simulators, the queues, the API) and has no
 other way in.
 """
@@ -17,10 +17,10 @@ from local.records import Record
 from local.stage import Answer, Call, Stage
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.placing import reference_of
-from numberdesk.domain.words import FOLLOWED
+from numberdesk.domain.statuses import FOLLOWED
 
 TICK = 0.3
-"""Seconds between two looks of the stories."""
+"""Seconds between two polls of the stories."""
 FAR = 15.0
 """Seconds to the next poll that leave time enough for a notification to be first."""
 LIMIT = 600.0
@@ -180,9 +180,9 @@ class PlayedOrder:
 
         def far() -> bool:
             order = self.record.order if self.record else None
-            if order is None or order.state not in FOLLOWED or order.next_look_at is None:
+            if order is None or order.state not in FOLLOWED or order.next_poll_at is None:
                 return False
-            return (order.next_look_at - self.play.now()).total_seconds() > FAR
+            return (order.next_poll_at - self.play.now()).total_seconds() > FAR
 
         return self.play.until(far, f"the polls of {self.order_id} to thin out")
 
@@ -202,11 +202,15 @@ class PlayedOrder:
         # Nothing of ours is on CallFire's orders: counted by the first thing that is asked for, without those that are known
         # to be another order's.
         item = self.message["items"][0]
-        others = {it.record.order.provider_order_id for it in self.play.orders if it.record and it is not self}
+        others = {
+            order.record.order.provider_order_id for order in self.play.orders if order.record and order is not self
+        }
         if "criteria" in item:
             sales = self.play.ask("callfire", "sales")
             wanted = (item["criteria"].get("city"), str(item["quantity"]))
-            fitting = [it for it in sales if (it["content"].get("City"), it["content"].get("localCount")) == wanted]
+            fitting = [
+                sale for sale in sales if (sale["content"].get("City"), sale["content"].get("localCount")) == wanted
+            ]
         else:
             name = item["numbers"][0].removeprefix("+") if "numbers" in item else item["keywords"][0].upper()
             fitting = self.play.ask("callfire", "sales", number=name)
@@ -371,7 +375,7 @@ class Play:
             for number, (story, steps) in list(running.items()):
                 if self._step(story, steps, waiting_for):
                     del running[number]
-            self.look()
+            self.poll()
             if (self.now() - began).total_seconds() > LIMIT:
                 for story in [*(story for story, _ in running.values()), *to_begin]:
                     story.why_not = f"waited in vain for {waiting_for.get(story.number, 'its beginning')}"
@@ -393,7 +397,7 @@ class Play:
             return False
         return True
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Read what changed, and say which orders moved."""
         self.people += self.stage.read_notifications()
         self.events += self.stage.hear_bus()
@@ -416,7 +420,7 @@ class Play:
         self._versions[order.order_id] = record.order.version
         order.record = record
         if not record.order.ended:
-            order.poll_due = record.order.next_look_at
+            order.poll_due = record.order.next_poll_at
 
 
 def parts(value: Any) -> Iterator[str]:

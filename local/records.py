@@ -13,7 +13,7 @@ from numberdesk.storage.table import entry_of_item, marshal, order_of_items, unm
 Item = dict[str, Any]
 
 
-_MOST_KEYS = 100
+_MAX_KEYS = 100
 """Of one batch that DynamoDB reads."""
 
 
@@ -47,8 +47,8 @@ class Records:
         keys = [marshal({"pk": f"ORDER#{order_id}", "sk": "ORDER"}) for order_id in order_ids]
         found: dict[str, int] = {}
         while keys:
-            asked = {"Keys": keys[:_MOST_KEYS], "ProjectionExpression": "order_id, version", "ConsistentRead": True}
-            keys = keys[_MOST_KEYS:]
+            asked = {"Keys": keys[:_MAX_KEYS], "ProjectionExpression": "order_id, version", "ConsistentRead": True}
+            keys = keys[_MAX_KEYS:]
             answer = self._client.batch_get_item(RequestItems={self._name: asked})
             found |= {row["order_id"]: row["version"] for row in map(unmarshal, answer["Responses"][self._name])}
         return found

@@ -8,7 +8,7 @@ from typing import Any
 
 from local.play import DEAD_LETTERS, Play, PlayedOrder, attribute
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.words import ChangeKind
+from numberdesk.domain.statuses import ChangeKind
 from numberdesk.providers import registry
 
 PATIENCE = 15.0
@@ -20,7 +20,7 @@ def settle(play: Play) -> None:
     began = play.now()
     while (play.now() - began).total_seconds() < PATIENCE and any(faults_of_order(order) for order in play.orders):
         play.stage.rest(0.5)
-        play.look()
+        play.poll()
 
 
 def faults_of_order(order: PlayedOrder) -> list[str]:
@@ -45,10 +45,10 @@ def faults_of_order(order: PlayedOrder) -> list[str]:
     told = [entry for entry in (*order.wiped, *order.ledger) if entry.is_event]
     promised = {entry.id: entry for entry in told}
     came = Counter(event["detail"]["id"] for event in order.events())
-    found += [f"{promised[it].kind.value} never came on the bus" for it in promised.keys() - came.keys()]
-    found += [f"event {it} came on the bus and is not in the ledger" for it in came.keys() - promised.keys()]
+    found += [f"{promised[each].kind.value} never came on the bus" for each in promised.keys() - came.keys()]
+    found += [f"event {each} came on the bus and is not in the ledger" for each in came.keys() - promised.keys()]
     for entry in told:
-        heard = bool(entry.message) and any(it.startswith(entry.message) for it in order.play.people)
+        heard = bool(entry.message) and any(person.startswith(entry.message) for person in order.play.people)
         if heard != entry.notify:
             found.append(f"{entry.kind.value}: people {'were' if heard else 'were not'} told")
     # The refusal of another message under the same id has that message's.
@@ -87,7 +87,9 @@ def leaks(play: Play) -> list[str]:
             [letter.get("MessageAttributes", {}) for letter in play.letters]
         ),
     }
-    places |= {f"what is impersonal of {it.order_id}": it.record.impersonal for it in play.orders if it.record}
+    places |= {
+        f"what is impersonal of {order.order_id}": order.record.impersonal for order in play.orders if order.record
+    }
     logs = {f"the log {name}": text for name, text in play.stage.logs().items()}
     private = {**play.stage.private, **play.private}
     return [*_found(play.personal, places), *_found(private | play.personal, logs)]

@@ -20,14 +20,14 @@ from local.simulators import Simulators
 TIMINGS: dict[str, Any] = {
     "read_timeout": "PT4S",
     "settling": "PT10S",
-    "unclear_cadence": ["PT1S", "PT2S", "PT3S", "PT5S"],
+    "search_cadence": ["PT1S", "PT2S", "PT3S", "PT5S"],
     # The last pause is long, so that a run shows who was first: a notification or the next poll.
     "cadence": {
         "telnyx": ["PT1S", "PT3S", "PT30S"],
         "telesign": ["PT1S", "PT2S", "PT5S"],
         "callfire": ["PT1S", "PT2S", "PT45S"],
     },
-    "hint_looks": ["PT1S", "PT3S", "PT10S"],
+    "hint_polls": ["PT1S", "PT3S", "PT10S"],
     "probe_interval": "PT3S",
     "throttle_pause": "PT2S",
     "retry_pause": "PT2S",

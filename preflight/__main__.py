@@ -109,7 +109,7 @@ def check_stack(made: Deployment, cloudformation: Any) -> None:
         made.wrong.append(f"The stack {made.stack} is {status}. See `aws cloudformation continue-update-rollback`.")
     elif made.exists and status.endswith("_IN_PROGRESS"):
         made.wrong.append(f"The stack {made.stack} is {status}; wait until that is over.")
-    made.had = {it["ParameterKey"]: it.get("ParameterValue", "") for it in found.get("Parameters", [])}
+    made.had = {each["ParameterKey"]: each.get("ParameterValue", "") for each in found.get("Parameters", [])}
 
 
 def check_concurrency(made: Deployment, aws_lambda: Any) -> None:
@@ -119,18 +119,18 @@ def check_concurrency(made: Deployment, aws_lambda: Any) -> None:
     free = limit["UnreservedConcurrentExecutions"] + own
     wanted = made.parameter("ReceiverConcurrency")
     reserved = 0 if wanted == "none" else int(wanted)
-    orders, looks = int(made.parameter("OrderConcurrency")), int(made.parameter("SyncConcurrency"))
+    orders, polls = int(made.parameter("OrderConcurrency")), int(made.parameter("SyncConcurrency"))
     refused = reserved > own and free - reserved < KEPT_FREE
     # What runs already ran with it.
-    starved = made.exists is False and free - (0 if refused else reserved) < orders + looks + OTHERS
+    starved = made.exists is False and free - (0 if refused else reserved) < orders + polls + OTHERS
     if not (refused or starved):
         return
     told = f"Lambda may run {quota} functions at once in this account and Region (quota L-B99A9384, Concurrent executions), {free} of them not reserved elsewhere. "
     if refused:
         told += f"ReceiverConcurrency={reserved} reserves {reserved}, and AWS wants {KEPT_FREE} left for all other functions: CloudFormation would fail at receive_webhook. "
     if starved:
-        told += f"OrderConcurrency={orders} and SyncConcurrency={looks} would leave less than {OTHERS} for webhooks, API and schedules. "
-    made.wrong.append(f"{told}{_what_fits(free, reserved, orders, looks)}")
+        told += f"OrderConcurrency={orders} and SyncConcurrency={polls} would leave less than {OTHERS} for webhooks, API and schedules. "
+    made.wrong.append(f"{told}{_what_fits(free, reserved, orders, polls)}")
 
 
 def _own_reservation(made: Deployment, aws_lambda: Any) -> int:
@@ -142,8 +142,8 @@ def _own_reservation(made: Deployment, aws_lambda: Any) -> int:
     return int(found.get("ReservedConcurrentExecutions", 0))
 
 
-def _what_fits(free: int, reserved: int, orders: int, looks: int) -> str:
-    least = max(reserved + KEPT_FREE if reserved else 0, reserved + orders + looks + OTHERS)
+def _what_fits(free: int, reserved: int, orders: int, polls: int) -> str:
+    least = max(reserved + KEPT_FREE if reserved else 0, reserved + orders + polls + OTHERS)
     raised = f"have the quota raised until {least} are free (new accounts begin low, AWS's default is 1000)"
     # A smaller reservation would be a limit below what the API lets through at one moment.
     kept = reserved if reserved and free - reserved >= KEPT_FREE else 0
@@ -151,9 +151,9 @@ def _what_fits(free: int, reserved: int, orders: int, looks: int) -> str:
     if duplicate < 2 * LEAST:
         return f"Even the least that numberdesk needs does not fit: {raised}."
     orders = min(orders, max(LEAST, duplicate // 3))
-    looks = min(looks, duplicate - orders)
+    polls = min(polls, duplicate - orders)
     return (
-        f"Set ReceiverConcurrency={kept or 'none'} OrderConcurrency={orders} SyncConcurrency={looks} (parameter_overrides in "
+        f"Set ReceiverConcurrency={kept or 'none'} OrderConcurrency={orders} SyncConcurrency={polls} (parameter_overrides in "
         f"samconfig.toml), or {raised}."
     )
 
@@ -207,8 +207,10 @@ def check_environments(made: Deployment) -> None:
 
 def _functions() -> dict[str, dict[str, Any]]:
     """Give each function's properties by its name, `${AWS::StackName}-place_order`."""
-    made = [it["Properties"] for it in template()["Resources"].values() if it["Type"] == "AWS::Serverless::Function"]
-    return {it["FunctionName"]["Fn::Sub"]: it for it in made}
+    made = [
+        each["Properties"] for each in template()["Resources"].values() if each["Type"] == "AWS::Serverless::Function"
+    ]
+    return {each["FunctionName"]["Fn::Sub"]: each for each in made}
 
 
 def _referred(value: Any) -> str:

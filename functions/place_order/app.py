@@ -38,7 +38,7 @@ def place(record: SQSRecord) -> None:
             correlation_id=correlation_id,
             submitted_by=submitted_by and submitted_by[:512],
             time_left=invocation.left,
-            again=hand.again,
+            redelivered=hand.redelivered,
         )
 
 

@@ -33,7 +33,7 @@ def sync(record: SQSRecord) -> None:
         if any(hand.sender not in roles for kind, roles in senders.items() if kind in message):
             failures.refuse(record, f"sent by {hand.sender}, whose word on this does not count")
         else:
-            syncer.handle(message, again=hand.again)
+            syncer.handle(message, redelivered=hand.redelivered)
 
 
 @logger.inject_lambda_context(clear_state=True)

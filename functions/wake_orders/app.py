@@ -1,4 +1,4 @@
-"""Wake orders: every minute, whatever is due goes to its queue, and the way to people is looked at."""
+"""Wake orders: every minute, whatever is due goes to its queue, and the way to people is checked."""
 
 from __future__ import annotations
 

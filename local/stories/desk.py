@@ -30,7 +30,7 @@ PROFILE = "/profiles/telnyx/default/DE/mobile"
 
 def requirements_of(entry_data: Any) -> list[str]:
     """Which requirements an entry names."""
-    return sorted(it["name"] for it in entry_data["requirements"])
+    return sorted(each["name"] for each in entry_data["requirements"])
 
 
 def upload(play: Play, path: str, filename: str, content_type: str, content: bytes) -> Generator[str, None, str]:
@@ -45,7 +45,7 @@ def upload(play: Play, path: str, filename: str, content_type: str, content: byt
 
 
 def a_pdf(play: Play, words: str) -> bytes:
-    """A file that is a PDF as far as anybody looks, with words that nobody may repeat."""
+    """A file that is a PDF as far as anybody sees, with words that nobody may repeat."""
     play.personal[f"what the file says, {words[:3]}..."] = words
     return b"%PDF-1.7\n" + words.encode() + bytes(range(256)) * 40
 
@@ -59,7 +59,7 @@ def documents_of(order: PlayedOrder) -> list[str]:
 
 def values_at_telnyx(order: PlayedOrder) -> list[str]:
     """Every value that Telnyx got for an order, in the order in which they came."""
-    sub_orders = [it.id for it in order.record.order.sub_orders] if order.record else []
+    sub_orders = [sub_order.id for sub_order in order.record.order.sub_orders] if order.record else []
     calls = order.play.ask("telnyx", "requests", operation="update_sub_order")
     ours = [call["json"] for call in calls if call["path"].rpartition("/")[2] in sub_orders]
     return [item["field_value"] for content in ours for item in content["regulatory_requirements"]]
@@ -70,7 +70,7 @@ def expect_cancelled_as_asked(order: PlayedOrder) -> Steps:
     [entry] = order.entries("OrderCancelled")
     asked, operator = entry.data["asked_by"], order.play.stage.operator
     expect(asked == operator, f"{order.order_id} was cancelled as {asked} asked")
-    expect(not entry.data["silent"] and not entry.data["deadline_missed"], f"cancelled how? {entry.data}")
+    expect(not entry.data["unannounced"] and not entry.data["deadline_missed"], f"cancelled how? {entry.data}")
     expect(operator.rpartition("/")[2] in entry.message, f"who asked is not in: {entry.message}")
     [wish] = order.entries("OperationAsked")
     expect(wish.data["operation"] == "cancel" and wish.actor == operator, f"asked: {wish.actor} {wish.data}")
@@ -117,7 +117,7 @@ def a_profile(play: Play) -> Steps:
 @story(
     14,
     "A reminder fires, something is still missing: more time is asked for by the order's policy, granted without a word, "
-    "found by a look and told as such; reminders follow the new deadline; then supplied and completed.",
+    "found by a poll and told as such; reminders follow the new deadline; then supplied and completed.",
     has_deadlines=True,
 )
 def an_extension(play: Play) -> Steps:
@@ -131,7 +131,7 @@ def an_extension(play: Play) -> Steps:
     yield from order.until_recorded("ExtensionRequested")
     yield from until_notified(order, "DeadlineMoved")
     [moved] = order.entries("DeadlineMoved")
-    said = {name: moved.data[name] for name in ("extended", "asked_for", "silent")}
+    said = {name: moved.data[name] for name in ("extended", "asked_for", "unannounced")}
     expect(all(said.values()), f"the new deadline was told as {said}")
     yield from until_notified(order, "DeadlineApproaching", times=2)
     yield from supply(order, GERMAN)
@@ -140,9 +140,9 @@ def an_extension(play: Play) -> Steps:
     expect_reminders(order, (1, "PT20S"), (2, "PT20S"))
     asked = [entry.data["by"] for entry in order.entries("ExtensionRequested")]
     expect(asked == ["policy"], f"more time was asked for by {asked}")
-    sub_orders = [it.id for it in order.record.order.sub_orders] if order.record else []
+    sub_orders = [sub_order.id for sub_order in order.record.order.sub_orders] if order.record else []
     comments = [call["json"] for call in play.ask("telnyx", "requests", operation="create_comment")]
-    posted = [it for it in comments if it["comment_record_id"] in sub_orders]
+    posted = [comment for comment in comments if comment["comment_record_id"] in sub_orders]
     expect(len(posted) == 1, f"{len(posted)} comments were posted")
 
 
@@ -225,7 +225,7 @@ def cancelled_at_telnyx(play: Play) -> Steps:
     yield from order.until("cancelled")
     yield from until_notified(order, "OrderCancelled")
     yield from expect_cancelled_as_asked(order)
-    [theirs] = [it for it in play.ask("telnyx", "orders") if it["order_id"] == order.theirs]
+    [theirs] = [each for each in play.ask("telnyx", "orders") if each["order_id"] == order.theirs]
     expect(theirs["status"] == "cancelled", f"at Telnyx it is {theirs['status']}")
     expect_problem((yield from order.call("POST", "/requirements", supplied(order, GERMAN))), 409, "order-ended")
 
@@ -251,7 +251,7 @@ def cancelled_at_telesign(play: Play) -> Steps:
     yield from until_notified(late, "OperationRejected")
     play.ask("telesign", "set_status", status="resolved", order=late.reference)
     yield from late.until("completed")
-    states = {it["reference"]: it["status"] for it in play.ask("telesign", "orders")}
+    states = {each["reference"]: each["status"] for each in play.ask("telesign", "orders")}
     [theirs] = [status for reference, status in states.items() if early.reference in (reference or "")]
     expect(theirs == "cancelled", f"at TeleSign it is {theirs}")
 
@@ -277,7 +277,7 @@ def own_list(play: Play) -> Steps:
     deadline = play.now() + timedelta(seconds=50)
     order = play.order("20-own-list-at-telesign", ends="completed", reminders=2, deadline=deadline.isoformat())
     play.ask("telesign", "pace", progress_seconds=1, resolve_seconds=3600, order=order.reference)
-    letter, identity = (it["name"] for it in order.message["requirements"])
+    letter, identity = (each["name"] for each in order.message["requirements"])
     order.send()
     yield from order.until("action_required")
     expect(deadline_of(order) == deadline, f"the deadline is {deadline_of(order)}")
@@ -371,8 +371,11 @@ def check_first(play: Play) -> Steps:
     taken = expect_answer((yield from play.call("GET", "/providers/telnyx/requirements", query=query)), 200)["items"]
     wrong = play.order("23-values-that-break-criteria", ends="failed", purchases=0)
     right = play.order("23-values-that-fit", ends="completed")
-    expect({it["name"] for it in taken} == {it["requirement"] for it in right.message["answers"]}, f"asked: {taken}")
-    [number] = [it["criteria"] for it in taken if it["name"] == "Trade Register Number"]
+    expect(
+        {each["name"] for each in taken} == {each["requirement"] for each in right.message["answers"]},
+        f"asked: {taken}",
+    )
+    [number] = [each["criteria"] for each in taken if each["name"] == "Trade Register Number"]
     expect((number["min_length"], number["max_length"]) == (8, 8), f"how long it may be: {number}")
 
     fields = expect_problem((yield from wrong.submit()), 400, "invalid")

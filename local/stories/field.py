@@ -17,7 +17,7 @@ def stock_runs_out(play: Play) -> Steps:
     nothing = play.order("31-nothing-left", ends="failed", purchases=0)
     there, goes, never = order.message["items"][0]["numbers"]
     stock = [there, goes, *(f"+64930013{index:02}" for index in range(12))]
-    local = [{"phone_number": it, "country_code": "NZ", "phone_number_type": "local"} for it in stock]
+    local = [{"phone_number": one, "country_code": "NZ", "phone_number_type": "local"} for one in stock]
     play.ask("telnyx", "add_inventory", numbers=local)
     play.ask("telnyx", "snatch", reference=order.reference, numbers=[goes], others=1)
     for each in (order, nothing):
@@ -30,8 +30,8 @@ def stock_runs_out(play: Play) -> Steps:
 
     yield from order.until("partially_completed")
     [again] = order.entries("PlacingAbandoned")
-    expect(again.data["reason"] == "numbers_gone", f"a new choice was made because of {again.data}")
-    [sale] = [it for it in play.ask("telnyx", "sales") if it["reference"] == order.reference]
+    expect(again.data["reason"] == "numbers_unavailable", f"a new choice was made because of {again.data}")
+    [sale] = [one for one in play.ask("telnyx", "sales") if one["reference"] == order.reference]
     chosen = set(sale["numbers"]) - {there}
     expect(there in sale["numbers"] and len(chosen) == 3 and chosen <= set(stock[2:]), f"bought: {sale['numbers']}")
     first, second = (set(cast("list[str]", entry.data["chosen"])) for entry in order.entries("PlacingBegun"))

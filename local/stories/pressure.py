@@ -66,13 +66,13 @@ def a_backlog(play: Play) -> Steps:
     yield from order.until_recorded("DeadlineSet")
     for each in backlog:
         each.send()
-    [deadline] = [it.value for it in order.record.order.deadlines] if order.record else []
+    [deadline] = [one.value for one in order.record.order.deadlines] if order.record else []
     for times, reminder in enumerate(order.message["reminders"], 1):
         yield from until_notified(order, "DeadlineApproaching", times)
         expect_on_time(play, "a reminder", deadline - parse_duration(reminder))
     yield from until_notified(order, "DeadlineMissed")
     expect_on_time(play, "the missed deadline", deadline)
-    expect([it for it in backlog if it.state in ("", "received")], "the backlog was over before the deadline")
+    expect([one for one in backlog if one.state in ("", "received")], "the backlog was over before the deadline")
     yield from order.until("cancelled")
     expect_reminders(order, *((1, reminder) for reminder in order.message["reminders"]))
 

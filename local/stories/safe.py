@@ -14,12 +14,12 @@ from local.stories.telling import (
     supply,
     until_notified,
 )
-from numberdesk.domain.words import MOVES, OrderState
+from numberdesk.domain.statuses import MOVES, OrderState
 from numberdesk.providers import registry
 
 OK = 200
-MOST_CALLS = 25
-"""Calls of one look at a Telnyx order."""
+MAX_CALLS = 25
+"""Calls of one poll of a Telnyx order."""
 
 # --- what several of them tell ---
 
@@ -116,7 +116,7 @@ def a_limit(play: Play) -> Steps:
     expected = [{"currency": "USD", "upfront": "120.00", "monthly": "120.00", "numbers": 120}]
     expect(costs == expected, f"its costs are {costs}")
     numbers = yield from all_of(play, f"/orders/{released.order_id}/numbers", 100)
-    each = {(it["upfront_cost"], it["monthly_cost"], it["currency"]) for it in numbers}
+    each = {(number["upfront_cost"], number["monthly_cost"], number["currency"]) for number in numbers}
     expect(len(numbers) == 120 and each == {("1.00", "1.00", "USD")}, f"{len(numbers)} numbers cost {each}")
 
 
@@ -171,7 +171,7 @@ def resolved_by_a_person(play: Play) -> Steps:
     second.send()
     [bought] = at_callfire(play, lost)
     play.ask("callfire", "set_status", status="FINISHED", order=bought)
-    [sold] = [it["numbers"] for it in play.ask("callfire", "orders") if it["order_id"] == bought]
+    [sold] = [each["numbers"] for each in play.ask("callfire", "orders") if each["order_id"] == bought]
 
     expect_answer((yield from never.call("POST", "/resolve", {"not_placed": {"place_again": True}})), 200)
     yield from finish_at_callfire(never)
@@ -189,7 +189,7 @@ def resolved_by_a_person(play: Play) -> Steps:
     yield from lost.until("completed")
     yield from finish_at_callfire(second)
 
-    by = [(it.actor, it.data["answer"]) for order in (lost, never) for it in order.entries("PurchaseResolved")]
+    by = [(entry.actor, entry.data["answer"]) for order in (lost, never) for entry in order.entries("PurchaseResolved")]
     expect(by == [(play.stage.operator, "placed_as"), (play.stage.operator, "not_placed")], f"resolved by {by}")
     expect(len(at_callfire(play, lost)) == 2, f"Chicago was bought {len(at_callfire(play, lost))} times by two orders")
     expect_problem((yield from lost.call("POST", "/resolve", {"placed_as": bought})), 409, "not-unknown")
@@ -198,7 +198,7 @@ def resolved_by_a_person(play: Play) -> Steps:
 @story(
     27,
     "2,500 numbers in one order, released by a person: one order at Telnyx, one event when it is complete, and few calls for "
-    "each look.",
+    "each poll.",
 )
 def a_large_order(play: Play) -> Steps:
     order = play.order("27-two-thousand-five-hundred", ends="completed")
@@ -207,35 +207,39 @@ def a_large_order(play: Play) -> Steps:
     expect_answer((yield from order.call("POST", "/approve")), 200)
     yield from order.until("completed")
     asked = order.message["items"][0]["quantity"]
-    [sale] = [it for it in play.ask("telnyx", "sales") if it["reference"] == order.reference]
+    [sale] = [each for each in play.ask("telnyx", "sales") if each["reference"] == order.reference]
     expect(len(sale["numbers"]) == asked, f"{len(sale['numbers'])} numbers were bought")
 
-    looks = _looks(order)
-    expect(looks and max(looks) <= MOST_CALLS, f"looks of {looks} calls")
+    polls = _polls(order)
+    expect(polls and max(polls) <= MAX_CALLS, f"polls of {polls} calls")
     yield from play.until(
-        lambda: [it for it in order.events() if it["detail-type"] == "OrderCompleted"],
+        lambda: [each for each in order.events() if each["detail-type"] == "OrderCompleted"],
         "OrderCompleted to reach the bus",
     )
-    [event] = [it for it in order.events() if it["detail-type"] == "OrderCompleted"]
+    [event] = [each for each in order.events() if each["detail-type"] == "OrderCompleted"]
     data = event["detail"]["data"]
     expect((data["delivered"], data["asked"]) == (asked, asked), f"delivered: {data['delivered']} of {data['asked']}")
     expect(len(data["first_delivered"]) == 20, f"{len(data['first_delivered'])} numbers are in the event")
-    largest = max(len(json.dumps(it)) for it in order.events())
+    largest = max(len(json.dumps(each)) for each in order.events())
     expect(largest < 10_000, f"an event of it has {largest} characters")
     expect(order.record and order.record.row_bytes < 20_000, f"its row has {order.record and order.record.row_bytes}")
 
     answer = yield from shown(order)
     expect(answer["asset_count"] == asked and len(answer["assets"]) == 100, f"{len(answer['assets'])} numbers shown")
     numbers = yield from all_of(play, f"/orders/{order.order_id}/numbers", 100)
-    expect(sorted(it["value"] for it in numbers) == sorted(sale["numbers"]), f"{len(numbers)} numbers listed")
-    expect({it["state"] for it in numbers} == {"active"}, "not all numbers are active")
+    expect(sorted(number["value"] for number in numbers) == sorted(sale["numbers"]), f"{len(numbers)} numbers listed")
+    expect({number["state"] for number in numbers} == {"active"}, "not all numbers are active")
 
 
-def _looks(order: PlayedOrder) -> list[int]:
-    """How many calls each look at an order took. A look begins by reading the order itself."""
+def _polls(order: PlayedOrder) -> list[int]:
+    """How many calls each poll of an order took. A poll begins by reading the order itself."""
     record = order.record.order if order.record else None
     ours = (
-        {order.theirs, *(it.id for it in record.sub_orders), *(it.provider_id for it in record.assets)}
+        {
+            order.theirs,
+            *(sub_order.id for sub_order in record.sub_orders),
+            *(asset.provider_id for asset in record.assets),
+        }
         if record
         else {}
     )
@@ -291,7 +295,7 @@ def a_restore(play: Play) -> Steps:
 
     def compared() -> bool:
         told = " ".join(heard(play, "CallFire, account default: what the provider says")).casefold()
-        return any(it in told for it in known)
+        return any(each in told for each in known)
 
     yield from play.until(compared, "people to hear what the account has and the restored table knows nothing of")
     expect_answer((yield from callfire.call("POST", "/resolve", {"placed_as": theirs[callfire.order_id]})), 200)
@@ -345,7 +349,7 @@ def _buy(play: Play, which: str) -> Generator[str, None, list[PlayedOrder]]:
     for order in orders:
         promised = {entry.id for entry in order.ledger if entry.is_event}
         yield from play.until(
-            lambda order=order, ids=promised: ids <= {it["detail"]["id"] for it in order.events()},  # type: ignore[misc]
+            lambda order=order, ids=promised: ids <= {event["detail"]["id"] for event in order.events()},  # type: ignore[misc]
             f"the events of {order.order_id} to reach the bus",
         )
     return orders
@@ -377,8 +381,8 @@ def erased(play: Play) -> Steps:
     yield from order.until_recorded("CommentReceived")
     yield from play.until(lambda: order.record and order.record.events, f"a webhook about {order.order_id} to be kept")
     comments = yield from all_of(play, f"{path}/comments")
-    expect({remark, ours} <= {it["body"] for it in comments}, f"{len(comments)} comments, and not those")
-    expect([it for it in play.stage.files() if order.order_id in it], "the file is nowhere")
+    expect({remark, ours} <= {comment["body"] for comment in comments}, f"{len(comments)} comments, and not those")
+    expect([file for file in play.stage.files() if order.order_id in file], "the file is nowhere")
 
     over = expect_answer((yield from order.call("POST", "/erase")), 200)
     expect(over["erased_at"], "when it was erased is not known")
@@ -386,7 +390,8 @@ def erased(play: Play) -> Steps:
     play.read_again(order)
     yield from play.until(lambda: order.record and not order.record.personal, "nothing personal to be left")
     expect(
-        not [it for it in play.stage.files() if it.startswith(f"orders/{order.order_id}/")], "the file is still there"
+        not [file for file in play.stage.files() if file.startswith(f"orders/{order.order_id}/")],
+        "the file is still there",
     )
     for name in ("comments", "events"):
         left = yield from all_of(play, f"{path}/{name}")
@@ -406,11 +411,13 @@ def erased(play: Play) -> Steps:
         return bool(order.record and set(order.record.receipts) - before)
 
     yield from play.until(came, f"the late webhook about {order.order_id} to be taken in")
-    yield from play.pause(3, "the order to be looked at")
+    yield from play.pause(3, "the order to be polled")
     play.read_again(order)
     yield from play.until(lambda: order.record, "the order to be read")
     kept = order.record.personal if order.record else ()
-    expect(not [it for it in kept if "body" in it or not it["sk"].startswith("PERSONAL#EVENT#")], "it came back")
+    expect(
+        not [each for each in kept if "body" in each or not each["sk"].startswith("PERSONAL#EVENT#")], "it came back"
+    )
     expect(not (yield from all_of(play, f"{path}/comments")), "the comments came back")
     _expect_replay(order)
 
@@ -431,7 +438,7 @@ def given_back(play: Play) -> Steps:
     order.send()
     yield from order.until("completed")
     listed = yield from all_of(play, f"/orders/{order.order_id}/numbers")
-    number, kept = (it["value"] for it in listed)
+    number, kept = (each["value"] for each in listed)
     path = f"/numbers/{number.removeprefix('+')}/release"
     fields = expect_problem((yield from order.call("POST", path, {"confirm": kept})), 400, "invalid")
     expect(fields == ["confirm"], f"the API found fault with {fields}")
@@ -439,10 +446,12 @@ def given_back(play: Play) -> Steps:
     yield from order.until_recorded("NumberReleased")
     [entry] = order.entries("NumberReleased")
     expect(number in entry.message and kept not in entry.message, f"what was given back is not in: {entry.message}")
-    owned = {it["value"] for it in (yield from all_of(play, "/providers/telesign/numbers"))}
+    owned = {each["value"] for each in (yield from all_of(play, "/providers/telesign/numbers"))}
     expect(kept in owned and number not in owned, f"of {number} and {kept} the account owns {owned & {number, kept}}")
     expect(not play.ask("telesign", "owns", value=number), "TeleSign still leases it to us")
-    given = {it["value"] for it in (yield from all_of(play, f"/orders/{order.order_id}/numbers")) if it["released_at"]}
+    given = {
+        each["value"] for each in (yield from all_of(play, f"/orders/{order.order_id}/numbers")) if each["released_at"]
+    }
     expect(given == {number}, f"given back by the order: {given}")
     expect_problem((yield from order.call("POST", path, {"confirm": number})), 404, "not-found")
 

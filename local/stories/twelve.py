@@ -32,7 +32,7 @@ def two_us_locals(play: Play) -> Steps:
     order.expect_known_before_poll()
     expect_webhook(order)
     delivered = [asset.value for asset in order.record.order.assets] if order.record else []
-    [shown] = [it for it in play.ask("telnyx", "orders") if it["order_id"] == order.theirs]
+    [shown] = [each for each in play.ask("telnyx", "orders") if each["order_id"] == order.theirs]
     expect(sorted(delivered) == sorted(shown["numbers"]), f"recorded {delivered}, bought {shown['numbers']}")
     expect(len(delivered) == 2, f"{len(delivered)} numbers delivered")
 
@@ -217,7 +217,7 @@ def lost_answers(play: Play) -> Steps:
     for order in orders:
         yield from order.until_recorded("OrderUnknown")
     # What it got proves whose it is: as many of the same sort would not.
-    [bought] = [it for it in play.ask("callfire", "sales") if it["content"].get("Keywords") == "HARVEST"]
+    [bought] = [each for each in play.ask("callfire", "sales") if each["content"].get("Keywords") == "HARVEST"]
     play.ask("callfire", "set_status", status="FINISHED", order=bought["order_id"])
     for order in (telnyx, telesign, callfire):
         yield from order.until_recorded("OrderPlaced")

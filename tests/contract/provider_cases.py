@@ -19,8 +19,8 @@ from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.order import Asset, Attempt, Order
 from numberdesk.domain.request import Request
 from numberdesk.domain.settings import Timings
+from numberdesk.domain.statuses import AssetKind, AssetState, OrderState, Phase
 from numberdesk.domain.values import Address
-from numberdesk.domain.words import AssetKind, AssetState, OrderState, Phase
 from numberdesk.providers import registry
 from numberdesk.providers.base import (
     AccountFaultError,
@@ -30,11 +30,11 @@ from numberdesk.providers.base import (
     NotAble,
     NotAbleError,
     NotSentError,
+    OutcomeUnknownError,
     ProviderError,
     Query,
     RefusedError,
     SlotBusyError,
-    UnclearError,
     UnreadableError,
 )
 from tests.support.simulators.base import SimulatorTransport
@@ -99,7 +99,7 @@ class Bench:
     """What `simulator.revoke` takes."""
     purchase: str
     """The simulator's name for the operation that buys."""
-    look: str
+    poll: str
     """Its name for the operation that reads an order."""
     listing: str
     """Its name for the operation that `find` reads."""
@@ -174,7 +174,7 @@ class Bench:
         """Buy, let it be delivered, and give a number of it in E.164."""
         order = self.order(self.buy().provider_order_id)
         self.deliver()
-        return next(it.value for it in self.adapter().observe(order).assets if it.kind is AssetKind.NUMBER)
+        return next(asset.value for asset in self.adapter().observe(order).assets if asset.kind is AssetKind.NUMBER)
 
     def sold(self) -> int:
         """Count what the simulator sold in all."""
@@ -198,20 +198,20 @@ class ProviderContract:
         snapshot = bench.adapter().observe(bench.order(placed.provider_order_id))
         assert snapshot.provider_order_id == placed.provider_order_id
         assert snapshot.phase is Phase.OPEN
-        assert snapshot.word
-        assert snapshot.unknown_words == ()
+        assert snapshot.provider_status
+        assert snapshot.unknown_values == ()
         assert bench.sold() == bench.requests(bench.purchase) == 1
         assert bench.simulator.purchases() == 1
 
     def test_lost_answer_is_unclear_and_sold_once(self, bench: Bench) -> None:
         bench.simulator.fault(bench.purchase, "lose_answer")
-        with pytest.raises(UnclearError):
+        with pytest.raises(OutcomeUnknownError):
             bench.buy()
         assert bench.sold() == bench.requests(bench.purchase) == 1
 
     def test_answer_after_the_time_out_is_unclear_and_sold_once(self, bench: Bench) -> None:
         bench.simulator.fault(bench.purchase, "slow", seconds=Timings().read_timeout.total_seconds())
-        with pytest.raises(UnclearError):
+        with pytest.raises(OutcomeUnknownError):
             bench.buy()
         assert bench.sold() == bench.requests(bench.purchase) == 1
 
@@ -225,21 +225,21 @@ class ProviderContract:
     @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
     def test_failure_after_the_work_is_unclear_and_sold_once(self, bench: Bench, status: int) -> None:
         bench.simulator.fault(bench.purchase, "status_after", status=status)
-        with pytest.raises(UnclearError):
+        with pytest.raises(OutcomeUnknownError):
             bench.buy()
         assert bench.sold() == bench.requests(bench.purchase) == 1
 
     @pytest.mark.parametrize("status", [302, 503])
     def test_failure_that_may_have_come_after_the_work_is_unclear(self, bench: Bench, status: int) -> None:
         bench.simulator.fault(bench.purchase, "status", status=status)
-        with pytest.raises(UnclearError):
+        with pytest.raises(OutcomeUnknownError):
             bench.buy()
         assert bench.requests(bench.purchase) == 1
 
     @pytest.mark.parametrize("kind", ["nonsense", "truncated"])
     def test_success_that_cannot_be_read_is_unclear(self, bench: Bench, kind: str) -> None:
         bench.simulator.fault(bench.purchase, kind)  # type: ignore[arg-type]
-        with pytest.raises(UnclearError):
+        with pytest.raises(OutcomeUnknownError):
             bench.buy()
         assert bench.sold() == 1
 
@@ -252,14 +252,14 @@ class ProviderContract:
         assert bench.sold() == 0
         assert bench.requests(bench.purchase) == 1
 
-    def test_throttled_look_is_a_pause_of_the_account(self, bench: Bench) -> None:
+    def test_throttled_poll_is_a_pause_of_the_account(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
-        bench.simulator.fault(bench.look, "throttle", times=None, retry_after="3600")
+        bench.simulator.fault(bench.poll, "throttle", times=None, retry_after="3600")
         with pytest.raises(AccountFaultError) as caught:
             bench.adapter().observe(order)
         assert caught.value.throttled
         assert caught.value.retry_after == timedelta(hours=1)
-        assert bench.requests(bench.look) == 1
+        assert bench.requests(bench.poll) == 1
 
     def test_revoked_credentials_are_a_fault_of_the_account_when_placing(self, bench: Bench) -> None:
         adapter = bench.adapter()
@@ -270,7 +270,7 @@ class ProviderContract:
         assert not caught.value.throttled
         assert bench.sold() == 0
 
-    def test_revoked_credentials_are_a_fault_of_the_account_when_looking(self, bench: Bench) -> None:
+    def test_revoked_credentials_are_a_fault_of_the_account_when_polling(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
         bench.simulator.revoke(bench.login)
         with pytest.raises(AccountFaultError) as caught:
@@ -291,7 +291,7 @@ class ProviderContract:
     def test_unclear_purchase_is_found(self, bench: Bench) -> None:
         order = bench.order()
         bench.simulator.fault(bench.purchase, "lose_answer")
-        with pytest.raises(UnclearError):
+        with pytest.raises(OutcomeUnknownError):
             bench.buy()
         adapter = bench.adapter()
         assert adapter.can_find
@@ -314,7 +314,7 @@ class ProviderContract:
         with pytest.raises(UnreadableError):
             bench.adapter().find(bench.order(), bench.message)
 
-    def test_look_converges_to_what_was_delivered(self, bench: Bench) -> None:
+    def test_poll_converges_to_what_was_delivered(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
         bench.deliver()
         snapshot = bench.adapter().observe(order)
@@ -324,7 +324,7 @@ class ProviderContract:
         numbers = [asset.value for asset in snapshot.assets if asset.kind is AssetKind.NUMBER]
         assert numbers
         assert all(re.fullmatch(r"\+[1-9][0-9]{6,14}", number) for number in numbers)
-        assert snapshot.unknown_words == ()
+        assert snapshot.unknown_values == ()
 
     def test_unknown_word_is_kept_and_told(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
@@ -332,18 +332,18 @@ class ProviderContract:
         bench.show_word(order.provider_order_id, _WORD)
         snapshot = bench.adapter().observe(order)
         assert snapshot.phase is Phase.UNKNOWN
-        assert snapshot.word.casefold() == _WORD
-        assert _WORD in {unknown.word.casefold() for unknown in snapshot.unknown_words}
+        assert snapshot.provider_status.casefold() == _WORD
+        assert _WORD in {unknown.value.casefold() for unknown in snapshot.unknown_values}
 
     def test_order_that_is_not_there_is_told_as_such(self, bench: Bench) -> None:
         with pytest.raises(NoSuchOrderError):
             bench.adapter().observe(bench.order("4040404040"))
 
-    def test_look_survives_short_failures(self, bench: Bench) -> None:
+    def test_poll_survives_short_failures(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
-        bench.simulator.fault(bench.look, "status", times=2, status=503)
+        bench.simulator.fault(bench.poll, "status", times=2, status=503)
         assert bench.adapter().observe(order).phase is Phase.OPEN
-        assert bench.requests(bench.look) == 3
+        assert bench.requests(bench.poll) == 3
 
     @pytest.mark.parametrize(
         ("kind", "options"),
@@ -356,12 +356,12 @@ class ProviderContract:
             ("truncated", {}),
         ],
     )
-    def test_look_that_cannot_be_read_is_told_as_such(self, bench: Bench, kind: str, options: dict[str, int]) -> None:
+    def test_poll_that_cannot_be_read_is_told_as_such(self, bench: Bench, kind: str, options: dict[str, int]) -> None:
         order = bench.order(bench.buy().provider_order_id)
-        bench.simulator.fault(bench.look, kind, times=None, **options)  # type: ignore[arg-type]
+        bench.simulator.fault(bench.poll, kind, times=None, **options)  # type: ignore[arg-type]
         with pytest.raises(UnreadableError):
             bench.adapter().observe(order)
-        assert 1 <= bench.requests(bench.look) <= 3
+        assert 1 <= bench.requests(bench.poll) <= 3
 
     def test_no_secret_shows_in_a_failure(self, bench: Bench) -> None:
         assert bench.secrets
@@ -382,7 +382,7 @@ class ProviderContract:
     def test_every_call_takes_its_turn(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
         adapter = bench.adapter()
-        bench.simulator.fault(bench.look, "status", status=503)
+        bench.simulator.fault(bench.poll, "status", status=503)
         adapter.observe(order)
         adapter.find(order, bench.message)
         assert bench.calls == bench.requests() > 3
@@ -414,11 +414,11 @@ class ProviderContract:
     def test_orders_are_listed_with_our_reference_where_it_shows(self, bench: Bench) -> None:
         placed = bench.buy()
         bench.buy(FOREIGN_REFERENCE, bench.foreign)
-        listed = {it.provider_order_id: it for it in _all(bench.adapter().orders)}
+        listed = {each.provider_order_id: each for each in _all(bench.adapter().orders)}
         assert len(listed) == 2
         ours = listed[placed.provider_order_id]
         assert ours.reference == (REFERENCE if registry.capabilities(bench.message.provider).match_is_proof else None)
-        assert ours.word
+        assert ours.provider_status
         assert ours.created_at is not None
         assert abs(ours.created_at - bench.now()) < timedelta(minutes=1)
 
@@ -465,7 +465,7 @@ class ProviderContract:
     def test_release_whose_answer_is_lost_is_unclear_and_a_repeat_does_no_harm(self, bench: Bench, kind: str) -> None:
         number = bench.delivered_number()
         bench.simulator.fault(bench.release, kind, **({"status": 502} if kind == "status_after" else {}))  # type: ignore[arg-type]
-        with pytest.raises(UnclearError):
+        with pytest.raises(OutcomeUnknownError):
             bench.adapter().release(number, AssetKind.NUMBER)
         assert bench.requests(bench.release) == 1
         with suppress(NoSuchThingError):
@@ -477,7 +477,7 @@ class ProviderContract:
         ("kind", "options", "error"),
         [
             ("drop_before", {}, NotSentError),
-            ("status", {"status": 503}, UnclearError),
+            ("status", {"status": 503}, OutcomeUnknownError),
             ("throttle", {}, AccountFaultError),
         ],
     )
@@ -513,20 +513,20 @@ class ProviderContract:
     def test_numbers_of_an_earlier_attempt_are_planned_again(self, bench: Bench) -> None:
         adapter = bench.adapter()
         plan = adapter.plan(bench.message)
-        frozen = tuple(
+        reuse = tuple(
             Asset(
-                kind=it.kind,
-                value=it.value,
-                state=it.state,
-                word=it.word,
-                country=it.country,
-                number_type=it.number_type,
+                kind=each.kind,
+                value=each.value,
+                state=each.state,
+                provider_status=each.provider_status,
+                country=each.country,
+                number_type=each.number_type,
             )
-            for it in plan.chosen
+            for each in plan.chosen
         )
-        again = adapter.plan(bench.message, frozen=frozen)
+        again = adapter.plan(bench.message, reuse=reuse)
         assert again.payload == plan.payload
-        assert [it.value for it in again.chosen] == [it.value for it in plan.chosen]
+        assert [each.value for each in again.chosen] == [each.value for each in plan.chosen]
 
     def test_people_are_told_what_to_look_for(self, bench: Bench) -> None:
         text = bench.adapter().what_to_look_for(bench.order())
@@ -550,7 +550,7 @@ def _kept(adapter: Provider) -> set[str]:
     while page.cursor is not None:
         page = adapter.owned(page.cursor)
         items += page.items
-    return {it.value for it in items if not it.given_back}
+    return {item.value for item in items if not item.given_back}
 
 
 def _failure(call: Callable[[], object]) -> str:

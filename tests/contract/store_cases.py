@@ -15,7 +15,7 @@ import pytest
 from numberdesk.domain import gate, lists, operations
 from numberdesk.domain.costs import Limits, Spent
 from numberdesk.domain.gate import Gate
-from numberdesk.domain.ledger import MOST_ENTRIES, Entry
+from numberdesk.domain.ledger import MAX_ENTRIES, Entry
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.notices import HeldBack
 from numberdesk.domain.order import Asset, Attempt, Change, Deadline, Reservation
@@ -23,6 +23,7 @@ from numberdesk.domain.profile import Profile, ProfileKey, Upload
 from numberdesk.domain.request import NumbersItem
 from numberdesk.domain.schedule import WakeKind
 from numberdesk.domain.snapshot import CommentSeen
+from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, OrderState
 from numberdesk.domain.values import (
     Address,
     AddressIdValue,
@@ -32,11 +33,10 @@ from numberdesk.domain.values import (
     DocumentIdValue,
     DoneValue,
     FileValue,
-    Kept,
+    Payload,
     StoredFile,
     TextValue,
 )
-from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, OrderState
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import (
     Account,
@@ -91,7 +91,7 @@ def changed(order: Order, *changes: Change, store: Store, **fields: object) -> O
 
 
 def number(value: str, state: AssetState = AssetState.PENDING) -> Asset:
-    return Asset(value=value, state=state, word=state.value)
+    return Asset(value=value, state=state, provider_status=state.value)
 
 
 def numbers(count: int, state: AssetState = AssetState.PENDING, first: int = 0) -> tuple[Asset, ...]:
@@ -230,13 +230,16 @@ class StoreContract:
             store=store,
             state=OrderState.PLACING,
             attempt=Attempt(number=1, began_at=odd, send_before=odd, resolve_at=odd),
-            gone=("+13125550100",),
-            people_told=True,
+            unavailable_numbers=("+13125550100",),
+            not_found_notified=True,
             deadlines=(
                 Deadline(id="1", sub_order_id="s", version=2, value=odd, numbers=3, confirmed_at=odd, fired=("P1D",)),
             ),
-            hint_looks=(odd, odd + SECOND),
-            assets=(number("+13125550100"), Asset(kind=AssetKind.KEYWORD, value="PIE", state="unknown", word="")),
+            hint_polls=(odd, odd + SECOND),
+            assets=(
+                number("+13125550100"),
+                Asset(kind=AssetKind.KEYWORD, value="PIE", state="unknown", provider_status=""),
+            ),
             wake_at=odd,
             total_cost="3.0",
         )
@@ -538,7 +541,7 @@ class StoreContract:
         assert store.put_gate(later, gate_entry(later)) is False
         assert store.gate() == off
         assert published(store) == [ChangeKind.PLACING_STOPPED]
-        on = switched(off, store, open=True, confirmed_at=START, doubt_until=START + HOUR)
+        on = switched(off, store, open=True, confirmed_at=START, search_until=START + HOUR)
         assert store.gate() == on
 
     def test_nothing_is_placed_by_a_gate_that_was_turned_since(self, store: Store) -> None:
@@ -630,7 +633,7 @@ class StoreContract:
         two = (number("+4930111", AssetState.ACTIVE), number("+4930222"))
         order = changed(create(store), store=store, assets=two, updated_at=START)
         assert list(store.holdings("telnyx", "default")) == [Holding("+4930111", "order-1", START)]
-        keyword = Asset(kind=AssetKind.KEYWORD, value="PIE", state=AssetState.ACTIVE, word="ok")
+        keyword = Asset(kind=AssetKind.KEYWORD, value="PIE", state=AssetState.ACTIVE, provider_status="ok")
         order = changed(
             order,
             store=store,
@@ -645,7 +648,7 @@ class StoreContract:
         ]
         released = two[0].model_copy(update={"released_at": START})
         order = changed(order, store=store, assets=(released, number("+4930222", AssetState.DELETED), keyword))
-        assert [it.value for it in store.holdings("telnyx", "default")] == ["PIE"]
+        assert [holding.value for holding in store.holdings("telnyx", "default")] == ["PIE"]
         changed(order, store=store, assets=())
         assert list(store.holdings("telnyx", "default")) == []
 
@@ -654,11 +657,11 @@ class StoreContract:
         first = changed(create(store), store=store, assets=active)
         changed(create(store, "order-2"), store=store, assets=active[:1])
         changed(create(store, "order-3", account="second"), store=store, assets=active[:1])
-        found = {(it.value, it.order_id) for it in store.holdings("telnyx", "default")}
+        found = {(holding.value, holding.order_id) for holding in store.holdings("telnyx", "default")}
         assert found == {*((asset.value, "order-1") for asset in active), (active[0].value, "order-2")}
         changed(first, store=store, assets=())
-        assert [it.order_id for it in store.holdings("telnyx", "default")] == ["order-2"]
-        assert [it.order_id for it in store.holdings("telnyx", "second")] == ["order-3"]
+        assert [holding.order_id for holding in store.holdings("telnyx", "default")] == ["order-2"]
+        assert [holding.order_id for holding in store.holdings("telnyx", "second")] == ["order-3"]
 
     def test_account_is_compared_by_one(self, store: Store) -> None:
         key = ("telnyx", "default")
@@ -693,7 +696,9 @@ class StoreContract:
             order = create(store, order_id)
             comment = CommentSeen(id="c-1", sub_order_id="s", body="Erika", by_provider=True, at=START)
             after = order.with_(version=2, comments_seen=("c-1",), assets=numbers(3))
-            store.commit(order, after, [], comments=[comment], kept={"1": Kept(text="Erika"), "2": Kept(text="x")})
+            store.commit(
+                order, after, [], comments=[comment], kept={"1": Payload(text="Erika"), "2": Payload(text="x")}
+            )
             store.put_upload(upload("f-1", f"order/{order_id}"))
             event = RawEvent("e-1", "telnyx", "default", START, "00ff")
             store.keep_event(event, order_id, expires_at=START + timedelta(days=90))
@@ -709,7 +714,7 @@ class StoreContract:
         assert len(store.ledger("order-1", after=None, limit=9).items) == 1
         assert store.message("order-2") == other is not None
         assert store.comment("order-2", "c-1") == "Erika"
-        assert store.kept("order-2", "2") == Kept(text="x")
+        assert store.kept("order-2", "2") == Payload(text="x")
         assert store.uploads("order-2") == [upload("f-1", "order/order-2")]
         assert len(store.kept_events("order-2", DAY, after=None, limit=9).items) == 1
 
@@ -760,7 +765,7 @@ class StoreContract:
         event = RawEvent("e-1", "telnyx", "default", START, "00ff", "k-1", "why", b"\x00\xff not UTF-8 \xc3\x28")
         for _ in range(2):
             store.keep_event(event, order_id, expires_at=START + timedelta(days=90))
-        assert [it.event for it in store.kept_events(order_id, DAY, after=None, limit=9).items] == [event]
+        assert [item.event for item in store.kept_events(order_id, DAY, after=None, limit=9).items] == [event]
 
     def test_event_of_no_order_is_kept_once_a_day_however_often_it_comes(self, store: Store) -> None:
         def keep(came: datetime, account: str = "default") -> None:
@@ -769,7 +774,7 @@ class StoreContract:
 
         def kept(day: str) -> list[tuple[str, datetime]]:
             page = store.kept_events(None, day, after=None, limit=9)
-            return [(it.event.account, it.event.received_at) for it in page.items]
+            return [(item.event.account, item.event.received_at) for item in page.items]
 
         for minutes in (0, 0, 1, 2):
             keep(START + timedelta(minutes=minutes))
@@ -781,7 +786,7 @@ class StoreContract:
 
     def test_receipt_is_read_as_it_was_written_first(self, store: Store) -> None:
         order = create(store)
-        first, again = (Receipt("e-1", "number_order.complete", START + timedelta(minutes=it)) for it in (0, 1))
+        first, again = (Receipt("e-1", "number_order.complete", START + timedelta(minutes=each)) for each in (0, 1))
         assert store.receipt("order-1", "e-1") is None
         store.put_receipt("order-1", first)
         store.put_receipt("order-1", again)
@@ -794,7 +799,7 @@ class StoreContract:
     def test_event_without_its_body_is_kept_too(self, store: Store) -> None:
         event = RawEvent("e-1", "callfire", "default", START, "00ff")
         store.keep_event(event, None, expires_at=START + timedelta(days=90))
-        assert [it.event for it in store.kept_events(None, DAY, after=None, limit=9).items] == [event]
+        assert [item.event for item in store.kept_events(None, DAY, after=None, limit=9).items] == [event]
 
     def test_events_are_read_as_they_came_and_from_one_place_only(self, store: Store) -> None:
         for index in (2, 0, 1):
@@ -804,12 +809,15 @@ class StoreContract:
         late = RawEvent("e-9", "telnyx", "default", START + 24 * HOUR, "next day")
         store.keep_event(late, None, expires_at=START + timedelta(days=90))
         pages = paged(lambda after: store.kept_events("order-1", DAY, after=after, limit=2))
-        assert [[it.event.body_sha256 for it in page] for page in pages] == [["order-1-0", "order-1-1"], ["order-1-2"]]
+        assert [[each.event.body_sha256 for each in page] for page in pages] == [
+            ["order-1-0", "order-1-1"],
+            ["order-1-2"],
+        ]
         [unmatched] = paged(lambda after: store.kept_events(None, DAY, after=after, limit=3))
-        assert [it.event.body_sha256 for it in unmatched] == ["None-0", "None-1", "None-2"]
-        [place] = [it.place for it in unmatched if it.event.event_id == "e-1"]
+        assert [each.event.body_sha256 for each in unmatched] == ["None-0", "None-1", "None-2"]
+        [place] = [each.place for each in unmatched if each.event.event_id == "e-1"]
         rest = store.kept_events(None, DAY, after=place, limit=3)
-        assert [it.event.event_id for it in rest.items] == ["e-2"]
+        assert [item.event.event_id for item in rest.items] == ["e-2"]
 
     def test_comments_are_read_by_id(self, store: Store) -> None:
         orders = [create(store, order_id) for order_id in ("order-1", "order-2")]
@@ -844,7 +852,7 @@ class StoreContract:
             sha256="0",
             filename="a",
         )
-        kept = Kept(
+        kept = Payload(
             values={
                 "text": TextValue(kind="text", text="Erika"),
                 "date": DateValue(kind="date", date=date(1990, 2, 28)),
@@ -858,34 +866,36 @@ class StoreContract:
             text="Please give us a week.",
             made={"address": "a-2"},
         )
-        store.commit(order, order.with_(version=2), [], kept={"1": kept, "2": Kept(text="")})
+        store.commit(order, order.with_(version=2), [], kept={"1": kept, "2": Payload(text="")})
         assert store.kept("order-1", "1") == kept
-        assert store.kept("order-1", "2") == Kept(text="")
+        assert store.kept("order-1", "2") == Payload(text="")
         assert store.kept("order-1", "3") is None
         assert store.kept("order-2", "1") is None
         assert "Erika" not in repr(store.get("order-1"))
 
     def test_of_two_at_the_same_moment_one_keeps_something(self, store: Store) -> None:
         order = create(store)
-        store.commit(order, order.with_(version=2), [], kept={"1": Kept(text="first")})
+        store.commit(order, order.with_(version=2), [], kept={"1": Payload(text="first")})
         with pytest.raises(ConflictError):
-            store.commit(order, order.with_(version=2), [], kept={"1": Kept(text="second"), "2": Kept(text="second")})
-        assert store.kept("order-1", "1") == Kept(text="first")
+            store.commit(
+                order, order.with_(version=2), [], kept={"1": Payload(text="second"), "2": Payload(text="second")}
+            )
+        assert store.kept("order-1", "1") == Payload(text="first")
         assert store.kept("order-1", "2") is None
 
     def test_who_may_not_claim_keeps_nothing(self, store: Store) -> None:
         changed(create(store), store=store, provider_order_id="T-1")
         other = create(store, "order-2")
         with pytest.raises(ClaimedError):
-            store.commit(other, other.with_(version=2, provider_order_id="T-1"), [], kept={"1": Kept(text="x")})
+            store.commit(other, other.with_(version=2, provider_order_id="T-1"), [], kept={"1": Payload(text="x")})
         assert store.kept("order-2", "1") is None
 
     def test_it_is_written_again_only_where_it_is(self, store: Store) -> None:
         order = create(store)
-        store.commit(order, order.with_(version=2), [], kept={"1": Kept(text="x")})
-        store.keep("order-1", "1", Kept(text="x", made={"r": "a-1"}))
-        store.keep("order-1", "2", Kept(text="x"))
-        assert store.kept("order-1", "1") == Kept(text="x", made={"r": "a-1"})
+        store.commit(order, order.with_(version=2), [], kept={"1": Payload(text="x")})
+        store.keep("order-1", "1", Payload(text="x", made={"r": "a-1"}))
+        store.keep("order-1", "2", Payload(text="x"))
+        assert store.kept("order-1", "1") == Payload(text="x", made={"r": "a-1"})
         assert store.kept("order-1", "2") is None
 
     # Lists
@@ -906,7 +916,7 @@ class StoreContract:
             assert listed(store, partition) == [], partition
 
     def test_order_moves_from_list_to_list(self, store: Store) -> None:
-        order = changed(create(store), store=store, state=OrderState.UNKNOWN, people_told=True)
+        order = changed(create(store), store=store, state=OrderState.UNKNOWN, not_found_notified=True)
         assert listed(store, f"state/received/{MONTH}") == []
         assert (
             listed(store, f"state/unknown/{MONTH}")
@@ -946,12 +956,12 @@ class StoreContract:
                     "deadline", after=after, until=until, newest_first=False, limit=limit
                 )
             )
-            assert [it.order_id for page in pages for it in page] == ["order-0", "order-1"]
+            assert [each.order_id for page in pages for each in page] == ["order-0", "order-1"]
         at = f"{until}#order-2"
         assert listed(store, "deadline", newest_first=False, until=at) == ["order-0", "order-1"]
         first = store.list_orders("deadline", after=None, until=at, newest_first=False, limit=1)
         rest = store.list_orders("deadline", after=first.after, until=at, newest_first=False, limit=1)
-        assert ([it.order_id for it in rest.items], rest.after) == (["order-1"], None)
+        assert ([item.order_id for item in rest.items], rest.after) == (["order-1"], None)
         for after in (until, at, "2027"):
             beyond = store.list_orders("deadline", after=after, until=until, newest_first=False, limit=1)
             assert (beyond.items, beyond.after) == ((), None)
@@ -991,7 +1001,7 @@ class StoreContract:
         for index, name in enumerate(names):
             create(store, name, START + index // 2 * HOUR)
         pages = paged(lambda after: store.list_orders("open", after=after, newest_first=newest_first, limit=limit))
-        assert [it.order_id for page in pages for it in page] == (names[::-1] if newest_first else names)
+        assert [each.order_id for page in pages for each in page] == (names[::-1] if newest_first else names)
         assert len(pages) == -(-len(names) // limit)
 
     def test_list_shows_an_order_as_it_is_now(self, store: Store) -> None:
@@ -1000,7 +1010,7 @@ class StoreContract:
             store=store,
             state=OrderState.ACTION_REQUIRED,
             provider_order_id="T-1",
-            provider_word="pending",
+            provider_status="pending",
             deadlines=(deadline(START + HOUR), deadline(START, missed=True)),
             updated_at=START + SECOND,
         )
@@ -1011,7 +1021,7 @@ class StoreContract:
             account="default",
             state=OrderState.ACTION_REQUIRED,
             provider_order_id="T-1",
-            provider_word="pending",
+            provider_status="pending",
             received_at=START,
             updated_at=START + SECOND,
             next_deadline=START + HOUR,
@@ -1035,7 +1045,7 @@ class StoreContract:
     def test_the_most_that_comes_together_is_one_commit(self, store: Store) -> None:
         some = [f"A{letter}" for letter in "ABCDEFGHIJ"]
         others = [f"B{letter}" for letter in "ABCDEFGHIJ"]
-        assert len(some) == lists.MOST_COUNTRIES
+        assert len(some) == lists.MAX_COUNTRIES
         order = create(store, "order-1", START, metadata={"customer": 7})
         order = changed(
             order,
@@ -1051,7 +1061,7 @@ class StoreContract:
             state=OrderState.UNKNOWN,
             unknown_since=START,
             unreadable_since=START,
-            people_told=True,
+            not_found_notified=True,
             assets=(*abroad(*others), *numbers(600, AssetState.UNKNOWN)),
             metadata_key="1",
             deadlines=(deadline(START, missed=True),),
@@ -1063,9 +1073,9 @@ class StoreContract:
         stored = store.commit(
             order,
             after,
-            entries(after, *[UNKNOWN] * MOST_ENTRIES),
+            entries(after, *[UNKNOWN] * MAX_ENTRIES),
             receipts=[Receipt("e-1", "number_order.complete", START)],
-            kept={f"{index}": Kept(text="x") for index in range(operations.MOST_OPEN)},
+            kept={f"{index}": Payload(text="x") for index in range(operations.MAX_OPEN)},
             limits=Limits(numbers_per_day=1),
             gate=store.gate(),
         )
@@ -1075,7 +1085,7 @@ class StoreContract:
             assert listed(store, entered) == ["order-1"], entered
         for left in (f"metadata/0/{MONTH}", "held", "deadline"):
             assert listed(store, left) == [], left
-        assert store.kept("order-1", "19") == Kept(text="x")
+        assert store.kept("order-1", "19") == Payload(text="x")
 
     # Profiles and files
 
@@ -1106,7 +1116,7 @@ class StoreContract:
                 store.put_profile(profile(number_type=number_type, account=account))
         store.put_profile(profile(provider="telesign"))
         pages = paged(lambda after: store.profiles("telnyx", after=after, limit=4))
-        keys = [[(it.key.account, it.key.number_type) for it in page] for page in pages]
+        keys = [[(each.key.account, each.key.number_type) for each in page] for page in pages]
         assert keys == [
             [("default", "local"), ("default", "mobile"), ("default", "national"), ("second", "local")],
             [("second", "mobile"), ("second", "national")],
@@ -1224,7 +1234,7 @@ class StoreContract:
         assert [item.order_id for item in store.due(WakeKind.PLACE, START, 1)] == ["late"]
 
     def test_an_order_is_due_among_those_of_its_kind(self, store: Store) -> None:
-        changed(create(store, "look"), store=store, wake_at=START, state=OrderState.PENDING)
+        changed(create(store, "poll"), store=store, wake_at=START, state=OrderState.PENDING)
         waits = changed(create(store, "place"), store=store, wake_at=START)
         deadline = Deadline(id="1", sub_order_id="", version=1, value=START, numbers=0, confirmed_at=START, own=True)
         changed(create(store, "deadline"), store=store, wake_at=START, deadlines=(deadline,))
@@ -1232,7 +1242,7 @@ class StoreContract:
         for kind in WakeKind:
             assert [item.order_id for item in store.due(kind, START, 800)] == [kind.value]
         changed(waits, store=store, wake_at=START, state=OrderState.UNKNOWN)
-        assert [item.order_id for item in store.due(WakeKind.LOOK, START, 800)] == ["look", "place"]
+        assert {item.order_id for item in store.due(WakeKind.POLL, START, 800)} == {"poll", "place"}
         assert store.due(WakeKind.PLACE, START, 800) == []
 
     def test_an_order_that_is_handed_out_is_on_its_way(self, store: Store) -> None:

@@ -4,13 +4,13 @@ import pytest
 
 from numberdesk.domain.market import OnOrder, Owned
 from numberdesk.domain.request import Criteria, OrderMessage
-from numberdesk.domain.words import AssetKind, Phase
+from numberdesk.domain.statuses import AssetKind, Phase
 from numberdesk.providers.base import (
     NoSuchOrderError,
     NotAbleError,
+    OutcomeUnknownError,
     Query,
     RefusedError,
-    UnclearError,
 )
 from numberdesk.providers.callfire.hints import read_hints
 from tests.contract.provider_cases import Bench, ProviderContract
@@ -59,12 +59,12 @@ class TestCallFire(ProviderContract):
             secrets=(_PASSWORD,),
             login=_LOGIN,
             purchase="create_order",
-            look="get_order",
+            poll="get_order",
             listing="v2_list_orders",
             release="release",
             refuse=lambda: simulator.fault("create_order", "status", status=400, body=_BAD_REQUEST),
             deliver=lambda: simulator.clock.set(simulator.clock.now() + timedelta(minutes=1)),
-            show_word=lambda order_id, word: simulator.set_status(word.upper(), order_id),
+            show_word=lambda order_id, provider_status: simulator.set_status(provider_status.upper(), order_id),
             foreign=_message({"criteria": {"city": "Seattle"}, "quantity": 3}),
         )
 
@@ -73,13 +73,13 @@ class TestCallFire(ProviderContract):
         order = bench.order(bench.buy().provider_order_id)
         bench.deliver()
         snapshot = bench.adapter().observe(order)
-        assert (snapshot.phase, snapshot.word, snapshot.total_cost) == (Phase.ENDED, "FINISHED", "5.0")
+        assert (snapshot.phase, snapshot.provider_status, snapshot.total_cost) == (Phase.ENDED, "FINISHED", "5.0")
         # As it was ordered, not as CallFire spells it.
         assert [asset.value for asset in snapshot.assets if asset.kind is AssetKind.KEYWORD] == ["Chocolate"]
         types = sorted(str(asset.number_type) for asset in snapshot.assets if asset.kind is AssetKind.NUMBER)
         assert types == ["local", "local", "local", "toll_free"]
 
-    def test_keyword_is_one_asset_in_plan_and_look(self, bench: Bench) -> None:
+    def test_keyword_is_one_asset_in_plan_and_poll(self, bench: Bench) -> None:
         chosen = {asset.value for asset in bench.adapter().plan(bench.message).chosen}
         order = bench.order(bench.buy().provider_order_id)
         bench.deliver()
@@ -129,7 +129,7 @@ class TestCallFire(ProviderContract):
         bench.deliver()
         adapter = bench.adapter()
         snapshot = adapter.observe(order)
-        assert (snapshot.phase, snapshot.unknown_words) == (Phase.ENDED, ())
+        assert (snapshot.phase, snapshot.unknown_values) == (Phase.ENDED, ())
         got = {asset.value for asset in snapshot.assets if asset.kind is AssetKind.NUMBER}
         assert got == {f"+{number}" for number in bench.simulator.orders()[0]["numbers"]}
         assert len(got) == 4
@@ -141,14 +141,14 @@ class TestCallFire(ProviderContract):
         _simulator(bench).set_status("WAIT_FOR_PAYMENT")
         adapter = bench.adapter()
         assert adapter.find(order, None) == []
-        named = [it for it in adapter.candidates(order) if isinstance(it, OnOrder)]
-        assert [(it.provider_order_id, it.word) for it in named] == [(bought, "WAIT_FOR_PAYMENT")]
+        named = [candidate for candidate in adapter.candidates(order) if isinstance(candidate, OnOrder)]
+        assert [(each.provider_order_id, each.provider_status) for each in named] == [(bought, "WAIT_FOR_PAYMENT")]
 
     def test_keyword_that_renews_all_the_same_is_not_told_as_released(self, bench: Bench) -> None:
         bench.simulator.configure(keeps_keywords=True)
         bench.buy()
         bench.deliver()
-        with pytest.raises(UnclearError):
+        with pytest.raises(OutcomeUnknownError):
             bench.adapter().release("Chocolate", AssetKind.KEYWORD)
         bench.simulator.configure(keeps_keywords=False)
         assert bench.adapter().release("Chocolate", AssetKind.KEYWORD).startswith("released")
@@ -231,7 +231,7 @@ class TestCallFire(ProviderContract):
             (AssetKind.NUMBER, "toll_free", ("sms", "voice")),
             (AssetKind.KEYWORD, None, None),
         }
-        assert {(item.word, item.since, item.until) for item in owned} == {
+        assert {(item.provider_status, item.since, item.until) for item in owned} == {
             ("ACTIVE", datetime(2026, 11, 22, tzinfo=UTC), datetime(2026, 12, 22, tzinfo=UTC))
         }
 
@@ -241,7 +241,7 @@ class TestCallFire(ProviderContract):
         order = bench.order(bench.buy().provider_order_id)
         bench.deliver()
         assets = bench.adapter().observe(order).assets
-        assert {(it.number_type, it.upfront_cost, it.monthly_cost, it.currency) for it in assets} == {
+        assert {(asset.number_type, asset.upfront_cost, asset.monthly_cost, asset.currency) for asset in assets} == {
             ("local", "1.5", None, "CAD"),
             ("toll_free", "2.0", None, "CAD"),
             (None, "5.5", None, "CAD"),
@@ -257,7 +257,7 @@ class TestCallFire(ProviderContract):
         assert "CHOCOLATE" not in {item.value for item in _owned(bench)}
 
     def test_release_is_known_by_its_renewal_where_its_status_does_not_say_it(self, bench: Bench) -> None:
-        bench.simulator.configure(released_word="ACTIVE")
+        bench.simulator.configure(released_status="ACTIVE")
         number = bench.delivered_number()
         for _ in range(2):
             assert bench.adapter().release(number, AssetKind.NUMBER) == "released; leased until 2026-12-22"
@@ -274,7 +274,7 @@ class TestCallFire(ProviderContract):
         bench.simulator.clock.advance(timedelta(days=2).total_seconds())
         order = bench.order()
         bench.simulator.fault("create_order", "lose_answer")
-        with pytest.raises(UnclearError):
+        with pytest.raises(OutcomeUnknownError):
             bench.buy()
         bench.deliver()
         # Of the same sort and day: nobody can tell it from ours.
@@ -283,7 +283,7 @@ class TestCallFire(ProviderContract):
         adapter = bench.adapter()
         assert not adapter.can_find
         assert adapter.find(order, None) == []
-        named = {it.value for it in adapter.candidates(order) if isinstance(it, Owned)}
+        named = {candidate.value for candidate in adapter.candidates(order) if isinstance(candidate, Owned)}
         assert {"+12065550143", "Chocolate", "VANILLA", twin} < named
         assert {before, other, "CHOCOLATE"}.isdisjoint(named)
         assert len(named) == order.request.count + 1
@@ -320,7 +320,7 @@ class TestCallFire(ProviderContract):
     def test_lost_answer_to_a_subscription_is_unclear_and_a_repeat_makes_no_second_one(self, bench: Bench) -> None:
         adapter = bench.adapter()
         bench.simulator.fault("create_subscription", "lose_answer")
-        with pytest.raises(UnclearError):
+        with pytest.raises(OutcomeUnknownError):
             adapter.register(_URL, "CAMPAIGN_FINISHED")
         again = adapter.register(_URL, "CAMPAIGN_FINISHED")
         assert adapter.registrations() == [again]

@@ -63,16 +63,16 @@ class TestBucket:
             s3.delete_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
 
     def post(self, bucket: Files, content: bytes = b"%PDF-1", **fields: str) -> int:
-        url, form = bucket.form(upload(), most_bytes=MOST, valid_for=timedelta(minutes=10))
+        url, form = bucket.form(upload(), max_bytes=MOST, valid_for=timedelta(minutes=10))
         return requests.post(url, data=form | fields, files={"file": ("scan.pdf", content)}, timeout=9).status_code
 
     def test_form_goes_to_the_regions_own_address(self, bucket: Files, client: tuple[S3Client, str]) -> None:
-        url, _ = bucket.form(upload(), most_bytes=MOST, valid_for=timedelta(minutes=10))
+        url, _ = bucket.form(upload(), max_bytes=MOST, valid_for=timedelta(minutes=10))
         assert url == f"https://{client[1]}.s3.{REGION}.amazonaws.com/"
 
     def test_form_is_for_one_file(self, bucket: Files, client: tuple[S3Client, str]) -> None:
         """Every field that a form has is bound by a condition, and the length besides."""
-        _, fields = bucket.form(upload(), most_bytes=MOST, valid_for=timedelta(minutes=10))
+        _, fields = bucket.form(upload(), max_bytes=MOST, valid_for=timedelta(minutes=10))
         policy = json.loads(base64.b64decode(fields["policy"]))
         exact: dict[str, Any] = {}
         for condition in policy["conditions"]:
@@ -86,7 +86,7 @@ class TestBucket:
 
     def test_what_was_uploaded_is_read_back(self, bucket: Files) -> None:
         assert self.post(bucket) == 204
-        found = bucket.read("orders/order-1/f-1", None, most_bytes=MOST)
+        found = bucket.read("orders/order-1/f-1", None, max_bytes=MOST)
         assert found is not None
         content, version_id = found
         assert content == b"%PDF-1"
@@ -94,31 +94,31 @@ class TestBucket:
 
     def test_version_that_was_checked_stays_what_it_is(self, bucket: Files) -> None:
         self.post(bucket, b"first")
-        found = bucket.read("orders/order-1/f-1", None, most_bytes=MOST)
+        found = bucket.read("orders/order-1/f-1", None, max_bytes=MOST)
         assert found is not None
         self.post(bucket, b"second")
-        assert bucket.read("orders/order-1/f-1", found[1], most_bytes=MOST) == (b"first", found[1])
-        latest = bucket.read("orders/order-1/f-1", None, most_bytes=MOST)
+        assert bucket.read("orders/order-1/f-1", found[1], max_bytes=MOST) == (b"first", found[1])
+        latest = bucket.read("orders/order-1/f-1", None, max_bytes=MOST)
         assert latest is not None
         assert latest[0] == b"second"
 
     def test_file_that_is_not_there_is_none(self, bucket: Files) -> None:
-        assert bucket.read("orders/order-1/f-1", None, most_bytes=MOST) is None
+        assert bucket.read("orders/order-1/f-1", None, max_bytes=MOST) is None
         self.post(bucket)
-        assert bucket.read("orders/order-1/f-1", "0" * 32, most_bytes=MOST) is None
-        assert bucket.read("orders/order-1/f-2", None, most_bytes=MOST) is None
+        assert bucket.read("orders/order-1/f-1", "0" * 32, max_bytes=MOST) is None
+        assert bucket.read("orders/order-1/f-2", None, max_bytes=MOST) is None
         assert bucket.size("orders/order-1/f-2") is None
 
     def test_file_that_is_longer_is_none(self, bucket: Files) -> None:
         self.post(bucket, bytes(MOST))
-        assert bucket.read("orders/order-1/f-1", None, most_bytes=MOST - 1) is None
+        assert bucket.read("orders/order-1/f-1", None, max_bytes=MOST - 1) is None
         assert bucket.size("orders/order-1/f-1") == MOST
-        assert bucket.read("orders/order-1/f-1", None, most_bytes=MOST) is not None
+        assert bucket.read("orders/order-1/f-1", None, max_bytes=MOST) is not None
 
     def test_fault_is_not_taken_for_a_missing_file(self, bucket: Files) -> None:
         assert isinstance(bucket, Bucket)
         with pytest.raises(ClientError, match="NoSuchBucket"):
-            Bucket(bucket._client, "another").read("k", None, most_bytes=MOST)
+            Bucket(bucket._client, "another").read("k", None, max_bytes=MOST)
 
     def test_half_a_file_is_no_file(self) -> None:
         class Broken:
@@ -127,7 +127,7 @@ class TestBucket:
 
         broken: Any = Broken()
         with pytest.raises(IncompleteReadError):
-            Bucket(broken, "bucket").read("k", None, most_bytes=MOST)
+            Bucket(broken, "bucket").read("k", None, max_bytes=MOST)
 
     def test_delete_leaves_no_version_and_no_other_file(self, bucket: Files, client: tuple[S3Client, str]) -> None:
         s3, name = client

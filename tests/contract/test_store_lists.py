@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from bench import lists
-from numberdesk.domain.words import OrderState
+from numberdesk.domain.statuses import OrderState
 from numberdesk.storage.table import Table, marshal
 from tests.contract.store_cases import MONTH, deadline
 from tests.support.builders import START, message, received
@@ -149,7 +149,7 @@ def loaded(count: int) -> Iterator[tuple[DynamoDBClient, dict[str, list[tuple[st
 def test_lists_are_bounded() -> None:
     with loaded(120) as (client, expected):
         report = lists.walk(client, expected, limit=20)
-    assert report.faults == []
+    assert report.issues == []
     assert report.operations.keys() == {"Query", "BatchGetItem"}
     walked = {sort: (one.orders, one.calls) for sort, one in report.walks.items()}
     assert walked.keys() == {"attention", "country", "deadline", "metadata", "open", "provider", "state"}
@@ -163,9 +163,9 @@ def test_list_that_is_not_bounded_is_told() -> None:
     """The walk is no witness if it never tells anything."""
     with loaded(100) as (client, expected):
         client.delete_item(TableName="orders", Key=marshal({"pk": "ORDER#order-000099", "sk": "LIST#open"}))
-        with mock.patch.object(lists, "MOST_ITEMS", 1), mock.patch.object(lists, "MOST_CALLS", 2):
+        with mock.patch.object(lists, "MAX_ITEMS", 1), mock.patch.object(lists, "MAX_CALLS", 2):
             report = lists.walk(client, {"open": expected["open"]}, limit=2)
-    assert report.faults == [
+    assert report.issues == [
         "open: not every order exactly once and in its place",
         "open: 3 calls for a page",
         f"open: {report.walks['open'].partition} items in a partition",

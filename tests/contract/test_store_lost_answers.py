@@ -12,7 +12,7 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from moto import mock_aws
 
 from numberdesk.domain.order import Change
-from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.services.ports import ConflictError
 from numberdesk.storage.table import Table
 from tests.contract.store_cases import BLOCKED, HOUR, UNBLOCKED, begun, changed, create, gate_entry, profile

@@ -90,7 +90,7 @@ def test_an_empty_table_in_place_of_a_lost_one_is_shut_and_knows_the_accounts(aw
     assert not aws.is_open()
     table = aws.table()
     assert gate.restored(table.gate(), table.table_id())
-    assert [it.name for it in table.accounts()] == ["default", "second"]
+    assert [account.name for account in table.accounts()] == ["default", "second"]
     # Whatever comes meanwhile opens nothing, and so does another loss.
     create(aws.table(), "order-3")
     assert not aws.is_open()
@@ -191,4 +191,4 @@ def test_a_backup_learns_of_accounts_that_came_after_it(aws: Aws) -> None:
     for item in copy:
         aws.dynamodb.put_item(TableName="orders", Item=item)
     assert not aws.is_open()
-    assert [it.name for it in aws.table().accounts()] == ["default", "second"]
+    assert [account.name for account in aws.table().accounts()] == ["default", "second"]

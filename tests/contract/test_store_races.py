@@ -15,7 +15,7 @@ from numberdesk.domain.costs import Limits, Spent
 from numberdesk.domain.gate import Gate, restored
 from numberdesk.domain.order import Reservation
 from numberdesk.domain.request import NumbersItem
-from numberdesk.domain.words import AssetState, OrderState
+from numberdesk.domain.statuses import AssetState, OrderState
 from numberdesk.services.ports import ConflictError, LimitError
 from numberdesk.storage.items import pages
 from numberdesk.storage.table import Table, marshal, unmarshal
@@ -273,7 +273,9 @@ def test_what_is_held_is_cleared_after_a_commit_that_counts(store: Table, betwee
 def test_what_is_new_is_held_before_it_counts(store: Table, between: Between) -> None:
     before = create(store)
     seen: list[str] = []
-    between.before("TransactWriteItems", lambda: seen.extend(it.value for it in store.holdings("telnyx", "default")))
+    between.before(
+        "TransactWriteItems", lambda: seen.extend(holding.value for holding in store.holdings("telnyx", "default"))
+    )
     changed(before, store=store, assets=numbers(2, AssetState.ACTIVE))
     assert sorted(seen) == ["+13120000000", "+13120000001"]
 
@@ -298,7 +300,7 @@ def test_writes_that_were_held_back_are_written_again(store: Table, monkeypatch:
     order = changed(create(store), store=patient, assets=numbers(30, AssetState.ACTIVE))
     assert sizes == [25, 5, 5]
     assert len(waited) == 1
-    assert {it.value for it in store.holdings("telnyx", "default")} == {asset.value for asset in order.assets}
+    assert {holding.value for holding in store.holdings("telnyx", "default")} == {asset.value for asset in order.assets}
 
 
 def test_claims_that_were_held_back_are_asked_for_again(store: Table, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -485,7 +487,7 @@ def test_account_of_an_order_that_was_there_already_is_not_registered(store: Tab
     sent = message("order-1", account="misspelt")
     order, changes = received(sent)
     assert store.create(order, sent, entries(order, *changes)) is False
-    assert [it.name for it in store.accounts()] == ["default"]
+    assert [account.name for account in store.accounts()] == ["default"]
 
 
 def test_new_order_has_no_numbers(store: Table) -> None:

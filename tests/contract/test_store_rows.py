@@ -14,7 +14,7 @@ from moto import mock_aws
 from numberdesk.domain import bounds, operations
 from numberdesk.domain.order import Order
 from numberdesk.domain.snapshot import CommentSeen
-from numberdesk.domain.values import MOST_BYTES_OF_ANSWERS, Kept, TextValue
+from numberdesk.domain.values import MAX_BYTES_OF_ANSWERS, Payload, TextValue
 from numberdesk.storage.items import FIELD_BYTES, GROWING, item_size, marshal, row_item
 from numberdesk.storage.table import LARGE, Table, unmarshal
 from tests.contract.store_cases import create, number
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
 
-MOST_OF_A_ROW = 150_000
-MOST_OF_AN_ITEM = 200_000
+MAX_OF_A_ROW = 150_000
+MAX_OF_AN_ITEM = 200_000
 """Half of what DynamoDB takes."""
-MOST_OF_A_TRANSACTION = 4 * 1024 * 1024
+MAX_OF_A_TRANSACTION = 4 * 1024 * 1024
 
 
 class Written:
@@ -110,9 +110,9 @@ def test_the_largest_order_is_written_read_and_written_on(store: Table, written:
     changed = {place.split("#")[2] for place in had.symmetric_difference(places(store))}
     assert changed == {"comments_seen", "requirements"}
     assert len(set(places(store)) - had) == 2
-    assert written.items["ORDER"] < MOST_OF_A_ROW
-    assert max(written.items.values()) < MOST_OF_AN_ITEM
-    assert written.most < MOST_OF_A_TRANSACTION
+    assert written.items["ORDER"] < MAX_OF_A_ROW
+    assert max(written.items.values()) < MAX_OF_AN_ITEM
+    assert written.most < MAX_OF_A_TRANSACTION
     # What was long and is not any more lies on the row again.
     empty = {field: type(getattr(order, field))() for field in GROWING if field != "extensions"}
     order = committed(store, order, order.with_(**empty))
@@ -122,14 +122,21 @@ def test_the_largest_order_is_written_read_and_written_on(store: Table, written:
 
 def test_numbers_that_tell_very_much_lie_fewer_on_a_page(store: Table, written: Written) -> None:
     before = create(store)
-    many = bounds.MOST_OF_AN_ASSET
+    many = bounds.MAX_OF_AN_ASSET
     large = grown(
-        before, sub_orders=1, requirements=0, deadlines=0, comments=0, gone=0, numbers=40, requirements_a_number=many
+        before,
+        sub_orders=1,
+        requirements=0,
+        deadlines=0,
+        comments=0,
+        unavailable_numbers=0,
+        numbers=40,
+        requirements_a_number=many,
     )
     order = committed(store, before, large)
     assert store.get("order-1") == order
     assert len(order.pages) > 1
-    assert max(written.items.values()) < MOST_OF_AN_ITEM
+    assert max(written.items.values()) < MAX_OF_AN_ITEM
     changed = order.with_(assets=(number("+12065550100"), *order.assets[1:]))
     order = committed(store, order, changed)
     assert store.get("order-1") == order
@@ -140,13 +147,13 @@ def test_numbers_that_tell_very_much_lie_fewer_on_a_page(store: Table, written: 
 
 def test_what_people_supply_fits_into_one_transaction(store: Table, written: Written) -> None:
     fill, before = Filler(), create(store)
-    values = {f"r-{index}": TextValue(kind="text", text=fill.text(MOST_BYTES_OF_ANSWERS // 50)) for index in range(50)}
+    values = {f"r-{index}": TextValue(kind="text", text=fill.text(MAX_BYTES_OF_ANSWERS // 50)) for index in range(50)}
     both = {**values, **{f"p-{name}": value for name, value in values.items()}}
-    kept = {f"{index}": Kept(values=both, text=fill.text(4_000)) for index in range(operations.MOST_OPEN)}
+    kept = {f"{index}": Payload(values=both, text=fill.text(4_000)) for index in range(operations.MAX_OPEN)}
     committed(store, before, before, kept=kept)
     assert store.kept("order-1", "0") == kept["0"]
-    assert max(written.items.values()) < MOST_OF_AN_ITEM
-    assert written.most < MOST_OF_A_TRANSACTION
+    assert max(written.items.values()) < MAX_OF_AN_ITEM
+    assert written.most < MAX_OF_A_TRANSACTION
 
 
 def test_3000_comments_take_few_calls(store: Table, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,16 +171,16 @@ def test_3000_comments_take_few_calls(store: Table, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setitem(vars(store._client), "_make_api_call", call)
     # The same one may be listed twice.
-    committed(store, before, before.with_(comments_seen=tuple(it.id for it in seen)), comments=[*seen, seen[0]])
+    committed(store, before, before.with_(comments_seen=tuple(each.id for each in seen)), comments=[*seen, seen[0]])
     assert len(calls) == 3_000 // 25 + 1
     assert len(store.kept_comments("order-1", after=None, limit=100).items) == 100
 
 
 def test_an_order_of_few_has_no_pages_but_its_numbers(store: Table) -> None:
     before = create(store)
-    small = grown(before, sub_orders=2, requirements=6, deadlines=1, comments=5, gone=0, numbers=100, text=20).with_(
-        operations=(), words_told=(), duplicates=(), costs=()
-    )
+    small = grown(
+        before, sub_orders=2, requirements=6, deadlines=1, comments=5, unavailable_numbers=0, numbers=100, text=20
+    ).with_(operations=(), unknown_values_notified=(), duplicates=(), costs=())
     order = committed(store, before, small)
     assert order.field_pages == {}
     assert "field_pages" not in row_item(order)
@@ -196,9 +203,9 @@ def test_a_large_item_is_measured(client: DynamoDBClient, store: Table) -> None:
     before = create(store)
     order = committed(table, before, before)
     assert sizes == []
-    committed(table, order, order, kept={"1": Kept(text=Filler().text(100_000))})
+    committed(table, order, order, kept={"1": Payload(text=Filler().text(100_000))})
     assert len(sizes) == 1
-    assert LARGE < sizes[0] < MOST_OF_AN_ITEM
+    assert LARGE < sizes[0] < MAX_OF_AN_ITEM
 
 
 COUNTS = st.fixed_dictionaries(
@@ -209,7 +216,7 @@ COUNTS = st.fixed_dictionaries(
         "comments": st.integers(0, 500),
         "numbers": st.integers(0, 300),
         "requirements_a_number": st.integers(0, 8),
-        "gone": st.integers(0, 1_000),
+        "unavailable_numbers": st.integers(0, 1_000),
         "text": st.integers(0, 256),
         "seed": st.integers(0, 9),
     }
@@ -227,7 +234,7 @@ def test_any_order_is_read_as_it_was_written(client: DynamoDBClient, grow: list[
             order = committed(store, order, grown(order, **counts))
             assert Table(client, "any").get("order-1") == order
             row = marshal(row_item(order))
-            assert item_size(row) < MOST_OF_A_ROW
+            assert item_size(row) < MAX_OF_A_ROW
             sizes = [len(str(unmarshal(row).get(field, "")).encode()) for field in GROWING]
             assert max(sizes) < 2 * FIELD_BYTES
         named = len(order.pages) + sum(map(len, order.field_pages.values()))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from numberdesk.domain.values import Kept, TextValue
-from numberdesk.domain.words import OrderState
+from numberdesk.domain.statuses import OrderState
+from numberdesk.domain.values import Payload, TextValue
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import ConflictError, RawEvent, Receipt
 from numberdesk.storage.table import Table, marshal, unmarshal
@@ -88,7 +88,7 @@ class TestTable(StoreContract):
         store._client.delete_item(TableName=store._name, Key=marshal({"pk": "ACCOUNTS", "sk": "telnyx#default"}))
         wall[0] += 31
         create(store, "order-2")
-        assert [it.name for it in store.accounts()] == ["default"]
+        assert [account.name for account in store.accounts()] == ["default"]
         assert (store.table_id(), len(reads)) == ("the second", 2)
         assert store.paging_key() != key
         # A clock that was put back says nothing of how long ago it was.
@@ -155,7 +155,7 @@ class TestTable(StoreContract):
             create(store, name)
         store._client.delete_item(TableName=store._name, Key=marshal({"pk": "ORDER#b", "sk": "ORDER"}))
         pages = paged(lambda after: store.list_orders("open", after=after, newest_first=False, limit=1))
-        assert [[it.order_id for it in page] for page in pages] == [["a"], [], ["c"]]
+        assert [[each.order_id for each in page] for page in pages] == [["a"], [], ["c"]]
 
     def test_rows_that_were_held_back_are_asked_for_again(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         assert isinstance(store, Table)
@@ -200,11 +200,11 @@ class TestTable(StoreContract):
             store.keep_event(event, "order-1", expires_at=START + timedelta(days=90))
         pages = paged(lambda after: store.kept_events("order-1", "", after=after, limit=10))
         assert len(pages) > 1
-        assert [it.event.event_id for page in pages for it in page] == ["e-0", "e-1", "e-2", "e-3"]
+        assert [each.event.event_id for page in pages for each in page] == ["e-0", "e-1", "e-2", "e-3"]
 
     def test_what_people_supply_lies_apart(self, store: Store) -> None:
         order = create(store)
-        kept = Kept(values={"r-1": TextValue(kind="text", text="Mustermann")}, text="Mustermann")
+        kept = Payload(values={"r-1": TextValue(kind="text", text="Mustermann")}, text="Mustermann")
         store.commit(order, order.with_(version=2), [], kept={"1": kept})
         store.put_profile(profile())
         items = self.items(store, "ORDER#order-1").items()

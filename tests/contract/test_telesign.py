@@ -4,8 +4,8 @@ import pytest
 
 from numberdesk.domain.market import OnOrder
 from numberdesk.domain.request import Criteria, OrderMessage
-from numberdesk.domain.words import Phase
-from numberdesk.providers.base import AccountFaultError, Query, RefusedError, UnclearError
+from numberdesk.domain.statuses import Phase
+from numberdesk.providers.base import AccountFaultError, OutcomeUnknownError, Query, RefusedError
 from tests.contract.provider_cases import Bench, ProviderContract
 from tests.support.simulators.clock import Clock
 from tests.support.simulators.telesign import NOTATIONS, TeleSignSimulator
@@ -36,13 +36,13 @@ class TestTeleSign(ProviderContract):
             secrets=(_API_KEY, "Ms Health", "orders@example.com"),
             login=_CUSTOMER_ID,
             purchase="create_order",
-            look="get_order",
+            poll="get_order",
             listing="list_orders",
             release="cancel_lease",
             # A parameter that the simulator does not know is -10001, invalid parameter.
             refuse=lambda: simulator.configure(fields=("country_iso2", "quantity")) and None,
             deliver=lambda: simulator.clock.set(simulator.clock.now() + timedelta(minutes=1)),
-            show_word=lambda order_id, word: simulator.set_status(word, order_id),
+            show_word=lambda order_id, provider_status: simulator.set_status(provider_status, order_id),
         )
 
     def test_partial_match_shows_what_was_had(self, bench: Bench) -> None:
@@ -51,7 +51,7 @@ class TestTeleSign(ProviderContract):
         order = bench.order(bench.buy().provider_order_id)
         bench.deliver()
         snapshot = bench.adapter().observe(order)
-        assert (snapshot.phase, snapshot.word) == (Phase.ENDED, "resolved")
+        assert (snapshot.phase, snapshot.provider_status) == (Phase.ENDED, "resolved")
         assert len(snapshot.assets) == 3
         assert all(asset.value.startswith("+324") for asset in snapshot.assets)
         assert {(asset.country, asset.number_type) for asset in snapshot.assets} == {("BE", "mobile")}
@@ -70,8 +70,10 @@ class TestTeleSign(ProviderContract):
         order = bench.order(bench.buy().provider_order_id)
         bench.deliver()
         snapshot = bench.adapter().observe(order)
-        assert (snapshot.phase, snapshot.unknown_words) == (Phase.ENDED, ())
-        assert {asset.value for asset in snapshot.assets} == {f"+{it}" for it in bench.simulator.orders()[0]["numbers"]}
+        assert (snapshot.phase, snapshot.unknown_values) == (Phase.ENDED, ())
+        assert {asset.value for asset in snapshot.assets} == {
+            f"+{each}" for each in bench.simulator.orders()[0]["numbers"]
+        }
         assert snapshot.assets
 
     def test_order_in_a_list_without_descriptions_is_a_candidate(self, bench: Bench) -> None:
@@ -80,7 +82,9 @@ class TestTeleSign(ProviderContract):
         bought = bench.buy().provider_order_id
         adapter = bench.adapter()
         assert adapter.find(order, None) == []
-        named = [it.provider_order_id for it in adapter.candidates(order) if isinstance(it, OnOrder)]
+        named = [
+            candidate.provider_order_id for candidate in adapter.candidates(order) if isinstance(candidate, OnOrder)
+        ]
         assert named == [bought]
 
     @pytest.mark.parametrize("status", [200, 400, 404])
@@ -97,7 +101,7 @@ class TestTeleSign(ProviderContract):
         order = bench.order(bench.buy().provider_order_id)
         bench.simulator.clock.advance(3)
         snapshot = bench.adapter().observe(order)
-        assert (snapshot.phase, snapshot.word) == (Phase.OPEN, "in progress")
+        assert (snapshot.phase, snapshot.provider_status) == (Phase.OPEN, "in progress")
 
     def test_purchase_is_found_beyond_the_first_page(self, bench: Bench) -> None:
         bought = bench.buy()
@@ -137,7 +141,7 @@ class TestTeleSign(ProviderContract):
     def test_lost_answer_to_a_cancellation_is_unclear_and_a_repeat_tells(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
         bench.simulator.fault("cancel_order", "lose_answer")
-        with pytest.raises(UnclearError):
+        with pytest.raises(OutcomeUnknownError):
             bench.adapter().cancel(order)
         assert bench.adapter().cancel(order) == "cancelled"
 

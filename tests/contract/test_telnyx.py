@@ -29,10 +29,10 @@ class TestTelnyx(ProviderContract):
             secrets=(_KEY,),
             login=_KEY,
             purchase="create_order",
-            look="get_order",
+            poll="get_order",
             listing="list_orders",
             release="delete_owned",
             refuse=lambda: simulator.sell_out("US"),
             deliver=lambda: simulator.advance(60),
-            show_word=lambda order_id, word: simulator.cancel(order_id, status=word),
+            show_word=lambda order_id, provider_status: simulator.cancel(order_id, status=provider_status),
         )

@@ -28,8 +28,8 @@ from numberdesk.domain.fold import Rules, fold
 from numberdesk.domain.order import Order
 from numberdesk.domain.request import Criteria, OrderMessage, Request
 from numberdesk.domain.settings import Timings
+from numberdesk.domain.statuses import AssetKind, OrderState
 from numberdesk.domain.values import Address
-from numberdesk.domain.words import AssetKind, OrderState
 from numberdesk.providers.base import Credentials, NotAble, Query
 from numberdesk.providers.telnyx.adapter import Telnyx, build
 from numberdesk.providers.telnyx.capabilities import CAPABILITIES
@@ -159,7 +159,7 @@ class Desk:
         return OrderMessage.model_validate({"order_id": "order-1", "provider": "telnyx", "items": items})
 
     def order(self, *countries: str) -> Order:
-        """Buy two numbers of each country, and look at them; those requests do not count."""
+        """Buy two numbers of each country, and poll them; those requests do not count."""
         message = self.message(*countries)
         placed = self.adapter.place(self.adapter.plan(message), _REFERENCE)
         now = self.now()
@@ -379,7 +379,7 @@ class Reading:
 
     wire: bool
     """Whether everything is text, as in a query."""
-    faults: list[str] = field(default_factory=list)
+    issues: list[str] = field(default_factory=list)
 
     def read(self, kind: Any, value: Any, where: str) -> Any:
         origin, arguments = typing.get_origin(kind), typing.get_args(kind)
@@ -397,12 +397,12 @@ class Reading:
             written = self.wire and kind in (int, bool)
             return plain.validate_json(value, strict=True) if written else plain.validate_python(value, strict=True)
         except ValidationError:
-            self.faults.append(f"{where} is not of type {kind}")
+            self.issues.append(f"{where} is not of type {kind}")
         return None
 
     def _object(self, kind: Any, value: Any, where: str) -> dict[str, Any]:
         if not isinstance(value, dict):
-            self.faults.append(f"{where} is no object")
+            self.issues.append(f"{where} is no object")
             return {}
         read, rest = {}, dict(value)
         for name, hint in typing.get_type_hints(kind, include_extras=True).items():
@@ -410,8 +410,8 @@ class Reading:
             if alias in rest:
                 read[name] = self.read(hint, rest.pop(alias), f"{kind.__name__}.{name}")
             elif typing.get_origin(hint) is typing.Required:
-                self.faults.append(f"{kind.__name__}.{name} is missing")
-        self.faults += [f"{kind.__name__} has no {name}" for name in rest]
+                self.issues.append(f"{kind.__name__}.{name} is missing")
+        self.issues += [f"{kind.__name__} has no {name}" for name in rest]
         return read
 
 
@@ -447,7 +447,7 @@ def _parameters(module: ModuleType, call: Call, request: httpx.Request) -> tuple
         value = {"document": value}  # which the SDK sends bare
     if call.params is None:
         return {}, [f"{call.path} takes no {name}" for name in value]
-    return reading.read(getattr(module.types, call.params), value, call.params), reading.faults
+    return reading.read(getattr(module.types, call.params), value, call.params), reading.issues
 
 
 def _form(request: httpx.Request) -> tuple[Any, ...]:
@@ -476,14 +476,14 @@ def test_requests_are_those_of_the_sdk(telnyx: ModuleType, operation: str) -> No
         client = telnyx.Telnyx(api_key=_KEY, base_url=_BASE_URL, http_client=http_client, max_retries=0)
         for request in requests:
             call, ids = _call(request)
-            parameters, faults = _parameters(telnyx, call, request)
+            parameters, issues = _parameters(telnyx, call, request)
             if (
-                faults == ["RequirementTypeListParams has no page[number]"]
+                issues == ["RequirementTypeListParams has no page[number]"]
                 and request.url.params["page[number]"] != "1"
             ):
                 # The rest of a list that is cut although it declares no pages: only an answer's own figures lead there.
                 continue
-            assert faults == []
+            assert issues == []
             attrgetter(call.sdk)(client)(*ids, **parameters)
             assert _form(request) == _form(sent[-1])
             assert request.headers["Authorization"] == sent[-1].headers["Authorization"]
@@ -537,7 +537,7 @@ class TestReading:
     """The reading itself finds what it is there to find."""
 
     @pytest.mark.parametrize(
-        ("params", "value", "faults"),
+        ("params", "value", "issues"),
         [
             ("NumberOrderCreateParams", {"phone_numbers": [{"phone_number": "+13125551234"}]}, []),
             ("NumberOrderCreateParams", {"phone_numbers": [{}]}, ["PhoneNumber.phone_number is missing"]),
@@ -566,13 +566,13 @@ class TestReading:
             ),
         ],
     )
-    def test_bodies(self, telnyx: ModuleType, params: str, value: object, faults: list[str]) -> None:
+    def test_bodies(self, telnyx: ModuleType, params: str, value: object, issues: list[str]) -> None:
         reading = Reading(wire=False)
         reading.read(getattr(telnyx.types, params), value, params)
-        assert reading.faults == faults
+        assert reading.issues == issues
 
     @pytest.mark.parametrize(
-        ("query", "value", "faults"),
+        ("query", "value", "issues"),
         [
             (
                 "filter[features]=sms,voice&filter[limit]=3&filter[best_effort]=true&filter[phone_number][contains]=42",
@@ -596,6 +596,6 @@ class TestReading:
             ("page[number]=1", {}, ["AvailablePhoneNumberListParams has no page[number]"]),
         ],
     )
-    def test_queries(self, telnyx: ModuleType, query: str, value: dict[str, object], faults: list[str]) -> None:
+    def test_queries(self, telnyx: ModuleType, query: str, value: dict[str, object], issues: list[str]) -> None:
         request = httpx.Request("GET", f"{_BASE_URL}/available_phone_numbers?{query}")
-        assert _parameters(telnyx, _call(request)[0], request) == (value, faults)
+        assert _parameters(telnyx, _call(request)[0], request) == (value, issues)

@@ -342,7 +342,9 @@ class TestOrders:
         )
         assert sdk.query()["filter[include_phone_numbers]"] == "true"
         assert [sub_order.id for sub_order in listed.data or []] == order.sub_number_orders_ids
-        assert [(it.country_code, it.phone_number_type, len(it.phone_numbers or [])) for it in listed.data or []] == [
+        assert [
+            (each.country_code, each.phone_number_type, len(each.phone_numbers or [])) for each in listed.data or []
+        ] == [
             ("DE", "local", 2),
             ("US", "local", 2),
             ("DE", "mobile", 2),
@@ -358,7 +360,11 @@ class TestOrders:
         bare = sdk.check(sdk.client.sub_number_orders.retrieve(sub_order.id)).data
         assert bare
         assert bare.phone_numbers is None
-        assert {it.field_type for it in bare.regulatory_requirements or []} == {"address", "document", "textual"}
+        assert {requirement.field_type for requirement in bare.regulatory_requirements or []} == {
+            "address",
+            "document",
+            "textual",
+        }
 
     def test_numbers_of_orders_show_deadlines(self, sdk: Sdk) -> None:
         order, sub_order = sdk.german_order()
@@ -417,7 +423,9 @@ class TestValues:
         sdk.simulator.advance(600)
         rejected = sdk.sub_order(sub_order.id)
         assert _requirement_statuses(rejected) == {"address": "approved", "document": "approved", "textual": "declined"}
-        assert {it.requirements_status for it in rejected.phone_numbers or []} == {"requirement-info-exception"}
+        assert {phone_number.requirements_status for phone_number in rejected.phone_numbers or []} == {
+            "requirement-info-exception"
+        }
         [comment] = (
             sdk.check(
                 sdk.client.comments.list(
@@ -493,7 +501,7 @@ class TestGroups:
         sdk.simulator.advance(3600)
         approved = sdk.check(sdk.client.requirement_groups.retrieve(group.id or ""))
         assert approved.status == "approved"
-        assert {it.status for it in approved.regulatory_requirements or []} == {"approved"}
+        assert {requirement.status for requirement in approved.regulatory_requirements or []} == {"approved"}
 
     def test_group_answers_for_a_sub_order(self, sdk: Sdk) -> None:
         _, sub_order = sdk.german_order()
@@ -505,7 +513,7 @@ class TestGroups:
         assert answered
         for number in answered.phone_numbers or []:
             assert number.requirements_status == "requirement-info-under-review"
-            assert {it.status for it in number.regulatory_requirements or []} == {"pending-approval"}
+            assert {requirement.status for requirement in number.regulatory_requirements or []} == {"pending-approval"}
 
     def test_group_answers_for_a_number(self, sdk: Sdk) -> None:
         order, _ = sdk.german_order()
@@ -703,15 +711,23 @@ class TestCatalogue:
             ).data
             or []
         )
-        told = {it.name: it.acceptance_criteria for it in needed.regulatory_requirements or []}
+        told = {
+            requirement.name: requirement.acceptance_criteria for requirement in needed.regulatory_requirements or []
+        }
         register = told["Trade Register Number"]
         assert register
         assert (register.min_length, register.max_length, register.regex) == ("8", "8", "[0-9]{8}")
         order = sdk.order(*sdk.search("NL"))
         sub_order = sdk.sub_order((order.sub_number_orders_ids or [])[0])
-        assert {it.field_type for it in sub_order.regulatory_requirements or []} == {"address", "textual", "datetime"}
+        assert {requirement.field_type for requirement in sub_order.regulatory_requirements or []} == {
+            "address",
+            "textual",
+            "datetime",
+        }
         [requirement_id] = [
-            it.id or "" for it in needed.regulatory_requirements or [] if it.name == "Trade Register Number"
+            requirement.id or ""
+            for requirement in needed.regulatory_requirements or []
+            if requirement.name == "Trade Register Number"
         ]
         for value, accepted in (("1234", False), ("1234567a", False), ("12345678", True)):
             values: list[Any] = [{"requirement_id": requirement_id, "field_value": value}]

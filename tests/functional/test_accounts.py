@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.words import ChangeKind, HoldKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, HoldKind, OrderState
 from tests.support.builders import body
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ def test_order_for_a_name_with_a_typing_error_is_held_listed_and_told_once_with_
     assert world.table.account_state("telnyx", "defualt") is None, "there is nothing to block"
     assert world.kinds("ACCOUNT#telnyx#defualt") == []
     _, listed = world.api("GET", "/orders", attention="true")
-    assert [it["order_id"] for it in listed["items"]] == ["order-2"]
+    assert [each["order_id"] for each in listed["items"]] == ["order-2"]
     assert world.table.oldest("held") == order.waiting_since, "it has an age"
     _, accounts = world.api("GET", "/accounts")
-    assert [(it["provider"], it["account"]) for it in accounts["items"]] == [("telnyx", "default")]
+    assert [(account["provider"], account["account"]) for account in accounts["items"]] == [("telnyx", "default")]
     world.api("POST", "/orders/order-2/cancel")
     world.settle()
     assert world.table.oldest("held") is None

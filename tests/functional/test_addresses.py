@@ -72,9 +72,9 @@ STRANGE = [
 def test_what_no_path_takes_is_refused_at_the_door_with_the_reason(order_id: str, field: str) -> None:
     with pytest.raises(InvalidMessageError) as caught:
         read_message(json.dumps(body() | {field: order_id}))
-    [fault] = caught.value.faults
-    assert fault.field == field
-    assert "not dots alone" in fault.message
+    [issue] = caught.value.issues
+    assert issue.field == field
+    assert "not dots alone" in issue.message
 
 
 @given(order_id=st.one_of(st.text(max_size=70), st.text("ab._:-/%;?#+ ", max_size=70), st.sampled_from(STRANGE)))
@@ -124,7 +124,7 @@ def test_dots_alone_are_no_id(desk: World, path: str) -> None:
 )
 def test_no_other_id_is_of_dots_alone(desk: World, method: str, path: str, sent: object, field: str) -> None:
     status, answer = desk.api(method, path, sent)
-    assert (status, [it["field"] for it in answer["errors"]]) == (400, [field])
+    assert (status, [each["field"] for each in answer["errors"]]) == (400, [field])
 
 
 # Tokens
@@ -174,7 +174,7 @@ def test_a_token_is_good_for_its_list_alone(desk: World) -> None:
     ):
         status, answer = desk.api("GET", path, next=token, **query)
         assert status == 400, (path, query)
-        assert [(it["field"], it["code"]) for it in answer["errors"]] == [("next", "not_a_token")]
+        assert [(each["field"], each["code"]) for each in answer["errors"]] == [("next", "not_a_token")]
 
 
 @pytest.mark.parametrize("place", ["9" * 1_400, "-1", "x", "1e9", "\u0661", "0x10", "2026-11"])
@@ -226,7 +226,7 @@ def test_no_token_id_or_query_is_a_fault_of_ours(desk: World) -> None:
     @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(
         route=st.sampled_from(LISTS),
-        order_id=st.one_of(st.just("order-1"), st.sampled_from([quote(it, safe="") for it in STRANGE if it])),
+        order_id=st.one_of(st.just("order-1"), st.sampled_from([quote(each, safe="") for each in STRANGE if each])),
         query=queries,
         token=st.one_of(st.none(), mutated(real_tokens(desk))),
     )
@@ -238,7 +238,7 @@ def test_no_token_id_or_query_is_a_fault_of_ours(desk: World) -> None:
         assert status in (200, 400, 404, 409, 503), answer
         if status == 400:
             assert answer["errors"]
-            assert all(it["code"] and it["message"] for it in answer["errors"])
+            assert all(each["code"] and each["message"] for each in answer["errors"])
 
     asks()
     assert statuses >= {200, 400}

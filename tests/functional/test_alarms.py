@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.ages import PAGE, row
-from numberdesk.domain.words import OrderState
+from numberdesk.domain.statuses import OrderState
 from numberdesk.providers import registry
 from tests.support.ages import TROUBLES, ordered, play
 from tests.support.alarms import MINUTE, NAMESPACE, Point, Watch, alarms
@@ -90,7 +90,9 @@ def test_an_ordinary_day_is_quiet(world: World) -> None:
     assert world.order("telnyx-1").state is OrderState.ACTION_REQUIRED
     # What is measured at every run is there when nothing is wrong: an alarm on it is quiet because it is well.
     always = {name for name, alarm in alarms().items() if alarm.metric in watch.points}
-    assert always >= {name for name in alarms() if name.startswith(("Oldest", "Sweeps", "InventoryRuns", "DriftFound"))}
+    assert always >= {
+        name for name in alarms() if name.startswith(("Oldest", "Sweeps", "InventoryRuns", "UnannouncedChanges"))
+    }
     assert watch.latest("Sweeps") == [1] * 12
     assert watch.latest("InventoryRuns") == [1] * 12
 
@@ -102,10 +104,10 @@ def test_each_alarm_has_its_trouble() -> None:
 def test_drift_is_watched_where_notifications_come_and_differences_everywhere() -> None:
     watched = {
         metric: {dict(alarm.metric[2]).get("provider") for alarm in alarms().values() if alarm.metric[1] == metric}
-        for metric in ("DriftFound", "InventoryDifferences")
+        for metric in ("UnannouncedChanges", "InventoryDifferences")
     }
     telling = {name for name in registry.NAMES if registry.capabilities(name).sends_webhooks}
-    assert watched == {"DriftFound": telling, "InventoryDifferences": set(registry.NAMES)}
+    assert watched == {"UnannouncedChanges": telling, "InventoryDifferences": set(registry.NAMES)}
     assert {dict(alarm.metric[2])["service"] for alarm in alarms().values()} == {STACK}
     assert {alarm.metric[0] for alarm in alarms().values()} == {NAMESPACE}
 
@@ -141,27 +143,27 @@ def test_what_was_due_while_no_sweep_ran_is_woken_by_the_next(world: World) -> N
     assert woken > due
 
 
-def test_one_look_that_fails_is_no_alarm(world: World) -> None:
-    """An order in quiet times is looked at once an hour."""
+def test_one_poll_that_fails_is_no_alarm(world: World) -> None:
+    """An order in quiet times is polled once an hour."""
     watch = Watch(world)
     ordered(watch)
     watch.minutes(3)
 
-    def until_looked_at() -> Order:
+    def until_polled_at() -> Order:
         wake_at = world.order("telesign-1").wake_at
         assert wake_at is not None
         watch.skip(wake_at - world.clock.now() + 2 * MINUTE)
         return world.order("telesign-1")
 
-    while (until_looked_at().wake_at or START) - world.clock.now() < timedelta(minutes=50):
+    while (until_polled_at().wake_at or START) - world.clock.now() < timedelta(minutes=50):
         pass
     world.telesign.fault("*", "status", status=503, times=None)
-    assert until_looked_at().unreadable_since is not None
+    assert until_polled_at().unreadable_since is not None
     world.telesign.clear_faults()
     watch.skip(timedelta(minutes=30))
     watch.minute()
     assert watch.rang == set()
-    assert until_looked_at().unreadable_since is None
+    assert until_polled_at().unreadable_since is None
     watch.minute()
     assert watch.rang == set()
     assert 3000 < max(watch.latest("OldestUnreadableSeconds")) < 5400

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from numberdesk.domain.words import ChangeKind
+from numberdesk.domain.statuses import ChangeKind
 from tests.support.aws import world as deploy
 from tests.support.builders import US_LOCAL, body
 
@@ -116,7 +116,7 @@ def test_it_is_put_aside_with_the_reason(shared: World, name: str) -> None:
     assert len(where) == 1
     [entry] = [e for e in shared.ledger(where[0]) if e.position == f"refused.{message_id}"]
     assert (entry.kind, entry.notify) == (ChangeKind.ORDER_REFUSED, True)
-    assert field in {fault["field"] for fault in cast("list[dict[str, str]]", entry.data["faults"])}
+    assert field in {issue["field"] for issue in cast("list[dict[str, str]]", entry.data["issues"])}
     if order_id:
         assert attributes["order_id"] == entry.order_id == order_id
     [(kind, detail)] = shared.events()

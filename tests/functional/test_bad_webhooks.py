@@ -335,7 +335,7 @@ def test_queue_that_cannot_be_reached_makes_the_provider_try_again(
 
 
 def test_forged_postback_cannot_make_an_order_anything(shared: World) -> None:
-    """It has the token and the order's id: the desk looks, and believes what it sees."""
+    """It has the token and the order's id: the desk polls, and believes what it sees."""
     shared.callfire.postbacks(off=True)
     shared.send(body("order-1", {"keywords": ["CAKE"]}, provider="callfire"))
     shared.deliver("place_order")

@@ -18,16 +18,16 @@ from hypothesis import strategies as st
 from numberdesk.domain.request import Criteria
 from numberdesk.domain.schedule import WakeKind
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.words import AssetState, OrderState, Phase
+from numberdesk.domain.statuses import AssetState, OrderState, Phase
 from numberdesk.providers import registry
 from numberdesk.providers.base import AccountFaultError, Query, SlotBusyError, UnreadableError
 from numberdesk.services.desk import next_turn
 from numberdesk.services.wake import Waker
 from numberdesk.storage.items import row_item
 from numberdesk.storage.table import Table
-from tests.functional.test_looks import wake
+from tests.functional.test_polls import wake
 from tests.support.aws import moto_stack
-from tests.support.backlog import MOST_MESSAGES, SECOND, TIMINGS, Office, accounts, callfire_office, keywords
+from tests.support.backlog import MAX_MESSAGES, SECOND, TIMINGS, Office, accounts, callfire_office, keywords
 from tests.support.builders import START, body
 from tests.support.desks import ADesk
 from tests.support.memory_store import MemoryStore
@@ -254,7 +254,7 @@ def office() -> Iterator[Office]:
         yield made
 
 
-def test_many_orders_at_callfire_are_read_once_a_second_and_all_get_their_looks(office: Office) -> None:
+def test_many_orders_at_callfire_are_read_once_a_second_and_all_get_their_polls(office: Office) -> None:
     keywords(office, 40)
     # Tries of one read come as far apart as reads of different orders do.
     office.callfire.fault("get_order", "status", status=503, times=15, after=20)
@@ -262,11 +262,11 @@ def test_many_orders_at_callfire_are_read_once_a_second_and_all_get_their_looks(
     made = [request.at for request in office.callfire.requests()]
     assert all(later - earlier >= SECOND for earlier, later in pairwise(made))
     assert office.callfire.too_fast() == 0
-    looks = Counter(
+    polls = Counter(
         request.path.rpartition("/")[2] for request in office.callfire.requests("get_order") if request.status == 200
     )
-    assert len(looks) == 40
-    assert min(looks.values()) >= 3
+    assert len(polls) == 40
+    assert min(polls.values()) >= 3
     assert {order.state for order in office.store.orders.values()} == {OrderState.COMPLETED}
     assert len(office.callfire.sales()) == 40
     # Whoever is put back stands in line: coming back all at once, 40 orders would come 800 times. Some come in vain: what CallFire's list
@@ -277,7 +277,7 @@ def test_many_orders_at_callfire_are_read_once_a_second_and_all_get_their_looks(
 
 
 def test_a_backlog_costs_few_messages_for_each_call(office: Office) -> None:
-    """Orders arrive at once, and what one look shows holds up all others; later their looks are overdue at once."""
+    """Orders arrive at once, and what one poll shows holds up all others; later their polls are overdue at once."""
     count = 150
     office.callfire.configure(finish_seconds=20)
     keywords(office, count)
@@ -285,13 +285,13 @@ def test_a_backlog_costs_few_messages_for_each_call(office: Office) -> None:
     assert len(office.callfire.sales()) == count
     assert {order.state for order in office.store.orders.values()} == {OrderState.COMPLETED}
     arrived, calls = sum(office.handled.values()), len(office.callfire.requests())
-    assert arrived < MOST_MESSAGES * calls
+    assert arrived < MAX_MESSAGES * calls
     overdue = office.now() - SECOND
     for order_id, order in office.store.orders.items():
-        office.store.orders[order_id] = order.with_(next_look_at=overdue, wake_at=overdue, sweep_at=None)
+        office.store.orders[order_id] = order.with_(next_poll_at=overdue, wake_at=overdue, sweep_at=None)
     office.sweep_for(10)
     assert len(office.callfire.requests()) >= calls + count
-    assert sum(office.handled.values()) - arrived < MOST_MESSAGES * (len(office.callfire.requests()) - calls)
+    assert sum(office.handled.values()) - arrived < MAX_MESSAGES * (len(office.callfire.requests()) - calls)
     assert (office.sqs.stopped, office.callfire.too_fast()) == (0, 0)
 
 
@@ -328,7 +328,7 @@ def test_429_of_one_order_holds_back_all_of_the_account(world: World) -> None:
         assert world.order(other).state is OrderState.PENDING, "another account is not held back"
         # By themselves all go on.
         world.pass_time(pause - 1, sweep=True)
-        assert not [it for it in world.telnyx.requests()[calls:] if it.account == "default"]
+        assert not [request for request in world.telnyx.requests()[calls:] if request.account == "default"]
         world.pass_time(1, sweep=True)
         world.pass_time(90, steps=2, sweep=True)
         later = [request.at for request in world.telnyx.requests()[calls:] if request.account == "default"]
@@ -341,10 +341,10 @@ def test_429_that_ends_well_or_is_a_persons_holds_back_all_as_well(office: Offic
     office.sweep_for(1)
     office.callfire.fault("get_order", "throttle", retry_after="5")
     office.callfire.fault("search", "throttle", retry_after="90")
-    looked = len(office.callfire.requests("get_order"))
-    while len(office.callfire.requests("get_order")) < looked + 2:
+    polled = len(office.callfire.requests("get_order"))
+    while len(office.callfire.requests("get_order")) < polled + 2:
         office.sweep_for(1)
-    throttled, again = office.callfire.requests("get_order")[looked:]
+    throttled, again = office.callfire.requests("get_order")[polled:]
     assert (throttled.status, again.status, again.at - throttled.at) == (429, 200, 5 * SECOND)
     assert office.store.slots["callfire", "default"] == again.at + SECOND, "nobody came in between"
     now = office.now()
@@ -358,16 +358,16 @@ def test_429_that_ends_well_or_is_a_persons_holds_back_all_as_well(office: Offic
 
 def ended(desk: ADesk) -> datetime:
     """Let an order end, and say when."""
-    desk.vetted(a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE, phase=Phase.ENDED, word="success"))
+    desk.vetted(a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE, phase=Phase.ENDED, provider_status="success"))
     assert desk.order.ended_at is not None
     desk.carrier.calls.clear()
     return desk.order.ended_at
 
 
 def let_pass(desk: ADesk, days: float) -> list[timedelta]:
-    """Let time pass, with a sweep each hour; gives the times of the looks, counted from the order's end."""
+    """Let time pass, with a sweep each hour; gives the times of the polls, counted from the order's end."""
     waker = Waker(desk.store, desk.order_queue, desk.sync_queue, desk, desk, TIMINGS)
-    looks = []
+    polls = []
     end = desk.time + timedelta(days=days)
     while desk.time < end:
         desk.time += timedelta(hours=1)
@@ -377,8 +377,8 @@ def let_pass(desk: ADesk, days: float) -> list[timedelta]:
             if not delay:
                 desk.syncer.handle(json.loads(json.dumps(message)))
         desk.sync_queue.messages.clear()
-        looks += [desk.time - (desk.order.ended_at or START)] * len(desk.carrier.named("observe"))
-    return looks
+        polls += [desk.time - (desk.order.ended_at or START)] * len(desk.carrier.named("observe"))
+    return polls
 
 
 def notification(desk: ADesk, event_id: str) -> dict[str, Any]:
@@ -388,16 +388,16 @@ def notification(desk: ADesk, event_id: str) -> dict[str, Any]:
     return {"event": event | {"body_sha256": event_id, "hints": [hint | {"says_ended": True, "reference": None}]}}
 
 
-def test_ended_order_is_looked_at_three_times_and_then_never_again() -> None:
+def test_ended_order_is_polled_three_times_and_then_never_again() -> None:
     desk = ADesk()
     ended(desk)
-    looks = let_pass(desk, 2)
-    # A notification has its receipt and its look, and the other looks come when they would have come.
+    polls = let_pass(desk, 2)
+    # A notification has its receipt and its poll, and the other polls come when they would have come.
     desk.syncer.handle(notification(desk, "e-1"))
     assert desk.carrier.named("observe")
-    looks += let_pass(desk, 38)
-    assert [round(look / timedelta(days=1), 1) for look in looks] == [1, 7, 30]
-    assert (desk.order.wake_at, desk.order.next_look_at) == (None, None)
+    polls += let_pass(desk, 38)
+    assert [round(poll / timedelta(days=1), 1) for poll in polls] == [1, 7, 30]
+    assert (desk.order.wake_at, desk.order.next_poll_at) == (None, None)
     assert not {"wake_at", "wake_shard"} & row_item(desk.order).keys()
     assert let_pass(desk, 1) == []
     desk.carrier.calls.clear()
@@ -407,7 +407,7 @@ def test_ended_order_is_looked_at_three_times_and_then_never_again() -> None:
     assert (desk.order.wake_at, desk.sync_queue.messages) == (None, [])
 
 
-def test_last_look_after_the_end_that_was_held_back_is_made_good() -> None:
+def test_last_poll_after_the_end_that_was_held_back_is_made_good() -> None:
     desk = ADesk()
     ended(desk)
     let_pass(desk, 29)
@@ -419,18 +419,20 @@ def test_last_look_after_the_end_that_was_held_back_is_made_good() -> None:
     assert not desk.carrier.fails["observe"]
     assert desk.store.slots["telnyx", "default"] >= held_at + timedelta(hours=3)
     assert desk.order.wake_at == desk.store.slots["telnyx", "default"]
-    desk.carrier.snapshot = a_snapshot(AssetState.DELETED, AssetState.DELETED, phase=Phase.DELETED, word="deleted")
+    desk.carrier.snapshot = a_snapshot(
+        AssetState.DELETED, AssetState.DELETED, phase=Phase.DELETED, provider_status="deleted"
+    )
     assert len(let_pass(desk, 2)) == 1
     assert desk.stands() is OrderState.DELETED
     assert desk.order.model_dump()["wake_at"] is None
 
 
-def test_looks_after_the_end_that_fail_for_ever_are_given_up() -> None:
+def test_polls_after_the_end_that_fail_for_ever_are_given_up() -> None:
     desk = ADesk()
     ended(desk)
     desk.carrier.fails["observe"] = [UnreadableError("503") for _ in range(100)]
     tried = 100
     let_pass(desk, 41)
     tried -= len(desk.carrier.fails["observe"])
-    assert tried == len(TIMINGS.ended_looks) + len(CADENCE)
+    assert tried == len(TIMINGS.ended_polls) + len(CADENCE)
     assert (desk.order.wake_at, desk.order.state) == (None, OrderState.COMPLETED)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from numberdesk.domain.words import AssetState, OperationState, OrderState
+from numberdesk.domain.statuses import AssetState, OperationState, OrderState
 
 if TYPE_CHECKING:
     from tests.support.aws import World
@@ -30,7 +30,7 @@ def test_order_that_waits_for_payment_is_named_to_the_person_who_must_say_what_b
     world.callfire.set_status("WAIT_FOR_PAYMENT")
     world.pass_time(6 * HOURS, steps=4, sweep=True)
     assert (world.order().state, world.bought("callfire")) == (OrderState.UNKNOWN, 1)
-    [theirs] = [it["order_id"] for it in world.callfire.orders()]
+    [theirs] = [order["order_id"] for order in world.callfire.orders()]
     told = people(world)
     assert f"Orders of that time that may be it: {theirs} (WAIT_FOR_PAYMENT)." in told[-1]
     assert world.api("POST", "/orders/order-1/resolve", {"placed_as": theirs})[0] == 200
@@ -47,8 +47,8 @@ def test_order_of_another_order_of_ours_is_no_candidate(world: World) -> None:
     world.callfire.set_status("WAIT_FOR_PAYMENT", order="*")
     world.pass_time(6 * HOURS, steps=4, sweep=True)
     assert world.order("order-2").state is OrderState.UNKNOWN
-    theirs = [it["order_id"] for it in world.callfire.orders()]
-    [told] = [it for it in people(world) if "may be it" in it]
+    theirs = [order["order_id"] for order in world.callfire.orders()]
+    [told] = [person for person in people(world) if "may be it" in person]
     assert theirs[1] in told
     assert theirs[0] not in told
 
@@ -75,7 +75,7 @@ def test_keyword_is_given_back(world: World, live: bool) -> None:
     world.pass_time(60, steps=4, sweep=True)
     assert world.callfire.is_released("CHOCOLATE")
     [asset] = world.order().assets
-    assert (asset.state, asset.word) == (AssetState.DELETED, "released")
+    assert (asset.state, asset.provider_status) == (AssetState.DELETED, "released")
 
 
 def test_keyword_that_goes_on_renewing_is_not_taken_for_given_back(world: World) -> None:
@@ -91,7 +91,7 @@ def test_keyword_that_goes_on_renewing_is_not_taken_for_given_back(world: World)
     assert operation.state is OperationState.REJECTED
     [told] = people(world)
     assert "goes on renewing" in told
-    # What is renewed all the same, though it once looked as given back, is told by the next comparison.
+    # What is renewed all the same, though it once polled as given back, is told by the next comparison.
     world.callfire.configure(keeps_keywords=False)
     assert world.api("POST", "/orders/order-1/numbers/Chocolate/release", {"confirm": "Chocolate"})[0] == 202
     world.pass_time(60, steps=4, sweep=True)

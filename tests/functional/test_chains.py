@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from numberdesk.domain.words import OrderState
+from numberdesk.domain.statuses import OrderState
 from numberdesk.messaging import sqs
-from numberdesk.messaging.sqs import MOST_HOPS
-from tests.functional.test_looks import send_webhook
+from numberdesk.messaging.sqs import MAX_HOPS
+from tests.functional.test_polls import send_webhook
 from tests.support import recursion
 from tests.support.builders import START, body
 
@@ -70,20 +70,20 @@ def test_order_that_waits_for_long_is_never_stopped(
     world.live(minutes)
     assert world.order().state is OrderState.RECEIVED
     assert (world.stopped, world.dead_letters(), world.bought()) == ([], [], 0)
-    assert 2 <= world.longest_chain <= MOST_HOPS + 1
+    assert 2 <= world.max_chain <= MAX_HOPS + 1
     over()
     world.live(2)
     assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
 
 
 def test_vetted_order_is_followed_to_its_deadline_and_every_reminder_is_on_time(world: World) -> None:
-    """In its last 45 minutes looks come a tenth of what is left apart, down to 2 s."""
+    """In its last 45 minutes polls come a tenth of what is left apart, down to 2 s."""
     world.telnyx.configure(deadline_seconds=45 * 60)
     world.send(body("order-1", GERMAN, reminders=["PT30M", "PT10M", "PT2M"]))
     world.live(47)
     assert world.order().state is OrderState.CANCELLED
     assert (world.stopped, world.dead_letters("SyncDeadLetterQueue")) == ([], [])
-    assert world.longest_chain == MOST_HOPS + 1
+    assert world.max_chain == MAX_HOPS + 1
     kinds = [entry.kind.value for entry in world.ledger()]
     told = [entry.at for entry in world.ledger() if entry.kind.value == "DeadlineApproaching"]
     [deadline] = [entry.at for entry in world.ledger() if entry.kind.value == "DeadlineMissed"]
@@ -126,11 +126,11 @@ def test_notification_while_an_account_is_throttled_does_not_go_round(world: Wor
 def test_without_a_bound_lambda_stops_the_chain_and_says_no_reason(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqs, "MOST_HOPS", 10**6)
+    monkeypatch.setattr(sqs, "MAX_HOPS", 10**6)
     world.telnyx.fault("create_order", "status", status=401, times=None)
     world.send(body())
     world.live(26)
-    assert (world.stopped, world.longest_chain) == (["place_order"], recursion.MOST)
+    assert (world.stopped, world.max_chain) == (["place_order"], recursion.MOST)
     [(_, attributes)] = world.dead_letters()
     assert "reason" not in attributes
     world.stopped.clear()

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from numberdesk.domain.words import OrderState
+from numberdesk.domain.statuses import OrderState
 from numberdesk.messaging.sqs import SqsReceived
-from numberdesk.runtime.failures import MARGIN, MOST_RECEIVES, PAUSES
-from tests.functional.test_looks import send_webhook
+from numberdesk.runtime.failures import MARGIN, MAX_RECEIVES, PAUSES
+from tests.functional.test_polls import send_webhook
 from tests.support.aws import SOURCES
 from tests.support.builders import body
 from tests.support.desks import CrashError
@@ -139,7 +139,7 @@ def test_message_that_failed_comes_back_after_a_pause_and_at_last_is_put_aside(
         assert world.deliver(name) == 1
     assert world.peek_raw(queue) == []
     [(_, attributes)] = world.dead_letters(queue.replace("Queue", "DeadLetterQueue"))
-    assert attributes["reason"].startswith(f"failed {MOST_RECEIVES} times, at last with ConnectionError at ")
+    assert attributes["reason"].startswith(f"failed {MAX_RECEIVES} times, at last with ConnectionError at ")
 
 
 def test_a_passing_fault_delays_an_order_by_half_a_minute(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,5 +180,5 @@ def test_visibility_that_cannot_be_changed_stops_no_work(
         world.deliver("place_order")
     assert world.bought() == 1
     assert world.peek_raw("OrderQueue") == []
-    [line] = [json.loads(it) for it in world.output.getvalue().splitlines() if "visibility not changed" in it]
+    [line] = [json.loads(line) for line in world.output.getvalue().splitlines() if "visibility not changed" in line]
     assert (line["level"], line["error"]) == ("WARNING", type(error).__name__)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from numberdesk.domain.words import HoldKind, OrderState
+from numberdesk.domain.statuses import HoldKind, OrderState
 from tests.support.aws import SECRETS
 from tests.support.builders import body
 
@@ -33,8 +33,8 @@ def never_arrives(world: World, order_id: str, item: dict[str, Any]) -> None:
 
 def resolve(world: World, order_id: str) -> None:
     """Say which purchase is an order's: as many of the same sort may be somebody else's."""
-    [theirs] = [it["order_id"] for it in world.callfire.orders()]
-    assert (world.order(order_id).state, world.order(order_id).people_told) == (OrderState.UNKNOWN, True)
+    [theirs] = [order["order_id"] for order in world.callfire.orders()]
+    assert (world.order(order_id).state, world.order(order_id).not_found_notified) == (OrderState.UNKNOWN, True)
     assert any(theirs in entry.message for entry in world.ledger(f"ORDER#{order_id}"))
     assert world.api("POST", f"/orders/{order_id}/resolve", {"placed_as": theirs})[0] == 200
     world.pass_time(60, steps=4, sweep=True)

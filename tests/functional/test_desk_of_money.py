@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.services.placing_gate import entry
 from numberdesk.services.ports import Inventory
 from tests.support import aws
@@ -53,11 +53,11 @@ def test_an_order_beyond_a_limit_goes_on_when_a_person_approves_it(limited: Worl
     assert order["waiting_since"] is not None
     status, released = world.api("POST", "/orders/order-1/approve")
     assert (status, released["hold"], released["waiting_for"]) == (200, None, "it was approved")
-    assert [(it["kind"], it["by"]) for it in released["approvals"]] == [("limit", ALICE)]
+    assert [(each["kind"], each["by"]) for each in released["approvals"]] == [("limit", ALICE)]
     world.pass_time(3)
     order = world.api("GET", "/orders/order-1")[1]
     assert (order["state"], order["reserved"]["numbers"], world.bought()) == ("completed", 2, 1)
-    assert [(it["currency"], it["numbers"]) for it in order["costs"]] == [("USD", 2)]
+    assert [(each["currency"], each["numbers"]) for each in order["costs"]] == [("USD", 2)]
     assert (order["asset_count"], order["assets_by_state"]) == (2, {"active": 2})
     assert "apart" not in order["assets"][0]
     assert kind(world.api("POST", "/orders/order-1/approve")) == (409, "order-ended")
@@ -71,7 +71,7 @@ def test_an_order_beyond_a_limit_is_over_when_a_person_rejects_it(limited: World
     assert world.api("POST", "/orders/order-1/reject", {"reason": ""})[0] == 400
     status, order = world.api("POST", "/orders/order-1/reject", {"reason": "two are too many"})
     assert (status, order["state"], order["hold"], world.bought()) == (200, "cancelled", None, 0)
-    [cancelled] = [it for it in world.ledger() if it.kind is ChangeKind.ORDER_CANCELLED]
+    [cancelled] = [each for each in world.ledger() if each.kind is ChangeKind.ORDER_CANCELLED]
     assert cancelled.data["rejected_because"] == "two are too many"
     assert "two are too many" not in world.output.getvalue()
     again = world.api("POST", "/orders/order-1/reject", {"reason": "two are too many"})
@@ -159,11 +159,14 @@ def test_an_orders_numbers_are_listed_by_page_and_state(world: World) -> None:
     values = [asset.value for asset in world.order().assets]
     first = world.api("GET", "/orders/order-1/numbers", limit="2")[1]
     rest = world.api("GET", "/orders/order-1/numbers", limit="2", next=first["next"])[1]
-    assert ([it["value"] for it in first["items"]], [it["value"] for it in rest["items"]]) == (values[:2], values[2:])
+    assert ([each["value"] for each in first["items"]], [each["value"] for each in rest["items"]]) == (
+        values[:2],
+        values[2:],
+    )
     assert rest["next"] is None
     assert first["items"][0]["since"] is not None
     active = world.api("GET", "/orders/order-1/numbers", state="active")[1]
-    assert [it["value"] for it in active["items"]] == values
+    assert [each["value"] for each in active["items"]] == values
     assert world.api("GET", "/orders/order-1/numbers", state="failed") == (200, {"items": [], "next": None})
     status, problem = world.api("GET", "/orders/order-1/numbers", state="active", next=first["next"])
     assert (status, fields(problem)) == (400, [("next", "not_a_token")])
@@ -184,12 +187,15 @@ def test_a_number_is_given_back_once_it_was_confirmed(world: World) -> None:
     assert kind(world.api("POST", path, {"confirm": given[1:]})) == (404, "not-found")
     assert world.order().operations == ()
     status, order = world.api("POST", path, {"confirm": given})
-    assert (status, [(it["kind"], it["number"]) for it in order["operations"]]) == (202, [("release", given)])
+    assert (status, [(each["kind"], each["number"]) for each in order["operations"]]) == (202, [("release", given)])
     world.pass_time(60, steps=2, sweep=True)
     numbers = world.api("GET", "/orders/order-1/numbers")[1]["items"]
-    assert [(it["value"], it["released_at"] is not None) for it in numbers] == [(given, True), (kept, False)]
+    assert [(number["value"], number["released_at"] is not None) for number in numbers] == [
+        (given, True),
+        (kept, False),
+    ]
     owned = world.api("GET", "/providers/telnyx/numbers")[1]["items"]
-    assert [it["value"] for it in owned if not it["given_back"]] == [kept]
+    assert [each["value"] for each in owned if not each["given_back"]] == [kept]
     assert kind(world.api("POST", path, {"confirm": given})) == (404, "not-found")
     logged = [line for line in world.output.getvalue().splitlines() if '"release_number"' in line]
     assert [json.loads(line)["order_id"] for line in logged] == ["order-1"] * len(logged)
@@ -219,7 +225,7 @@ def test_what_is_personal_is_erased_once_the_order_is_over(world: World) -> None
     assert order["erased_at"] is not None
     assert world.api("GET", "/orders/order-1/comments")[1]["items"] == []
     after = world.api("GET", "/orders/order-1/ledger")[1]["items"]
-    assert [it["kind"] for it in after] == [*(it["kind"] for it in before), "PersonalDataErased"]
+    assert [each["kind"] for each in after] == [*(each["kind"] for each in before), "PersonalDataErased"]
     assert "Erika" not in repr(world.items("ORDER#order-1"))
     # Again does no harm, and is told once.
     assert world.api("POST", "/orders/order-1/erase") == (200, order)
@@ -291,10 +297,10 @@ def test_a_restore_is_confirmed_once_every_account_was_compared(world: World) ->
     assert "telnyx/default" in problem["detail"]
     compared = Inventory(finished_at=world.clock.now(), table_id=world.table.table_id())
     world.table.put_inventory("telnyx", "default", compared, None)
-    status, problem = world.api("POST", "/placing/confirm-restore", {"doubt_until": "2026-01-01T00:00:00Z"})
-    assert (status, fields(problem)) == (400, [("doubt_until", "in_the_past")])
+    status, problem = world.api("POST", "/placing/confirm-restore", {"search_until": "2026-01-01T00:00:00Z"})
+    assert (status, fields(problem)) == (400, [("search_until", "in_the_past")])
     until = "2026-12-01T00:00:00.000000Z"
-    status, placing = world.api("POST", "/placing/confirm-restore", {"doubt_until": until})
-    assert (status, placing["placing"], placing["restored"], placing["doubt_until"]) == (200, True, False, until)
+    status, placing = world.api("POST", "/placing/confirm-restore", {"search_until": until})
+    assert (status, placing["placing"], placing["restored"], placing["search_until"]) == (200, True, False, until)
     # There is nothing to be confirmed any more.
     assert world.api("POST", "/placing/confirm-restore") == (200, placing)

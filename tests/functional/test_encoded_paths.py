@@ -78,4 +78,4 @@ def test_query_is_decoded_by_the_gateway_and_not_once_more(world: World) -> None
     """API Gateway (REST) hands a query on decoded: a percent sign in it is one."""
     assert world.api("GET", "/providers/telnyx/requirements", number=" 4930901820")[0] == 200
     status, answer = world.api("GET", "/providers/telnyx/requirements", number="%2B4930901820")
-    assert (status, [it["field"] for it in answer["errors"]]) == (400, ["number"])
+    assert (status, [each["field"] for each in answer["errors"]]) == (400, ["number"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from numberdesk.domain.snapshot import CommentSeen
-from numberdesk.domain.words import MOVES, ChangeKind, OrderState
+from numberdesk.domain.statuses import MOVES, ChangeKind, OrderState
 from numberdesk.providers.telnyx.adapter import Telnyx
 from numberdesk.storage.files import Bucket
 from numberdesk.storage.table import Table
@@ -101,14 +101,14 @@ def test_what_is_personal_is_gone_and_the_ledger_replays(over: World) -> None:
     assert NAME not in world.output.getvalue()
 
 
-def test_nothing_comes_back_by_looks_or_notifications(over: World) -> None:
+def test_nothing_comes_back_by_polls_or_notifications(over: World) -> None:
     world = over
     erase(world)
     order_id = world.order().provider_order_id or ""
     world.telnyx.comment(order_id, body=f"{NAME}, once more")
     world.telnyx.send_webhook(order_id, payload={"id": order_id, "customer": NAME})
     world.pass_time(8 * 86_400, steps=2, sweep=True)
-    assert world.order().look_began_at is not None
+    assert world.order().poll_began_at is not None
     assert NAME not in repr(world.everything())
     assert not set(personal(world)) & {"COMMENT", "OPERATION", "MESSAGE", "UPLOAD"}
     # That there was a notification is kept, and not what it said.
@@ -135,13 +135,13 @@ def test_run_that_broke_off_is_asked_again(
     assert world.kinds().count(ChangeKind.PERSONAL_DATA_ERASED) == 1
 
 
-def test_look_under_way_leaves_nothing_behind(opened: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_poll_under_way_leaves_nothing_behind(opened: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has new comments to keep; in between the order ends, and somebody erased it."""
     world, observe, other = opened, Telnyx.observe, opened.cold("sync_order")
     order_id = world.order().provider_order_id or ""
     world.telnyx.comment(order_id, body=f"{NAME}, once more")
 
-    def look(self: Telnyx, order: Order) -> Snapshot:
+    def poll(self: Telnyx, order: Order) -> Snapshot:
         monkeypatch.setattr(Telnyx, "observe", observe)
         shown = observe(self, order)
         assert any("once more" in comment.body for comment in shown.comments)
@@ -152,7 +152,7 @@ def test_look_under_way_leaves_nothing_behind(opened: World, monkeypatch: pytest
         assert erase(world)[0] == 200
         return shown
 
-    monkeypatch.setattr(Telnyx, "observe", look)
+    monkeypatch.setattr(Telnyx, "observe", poll)
     world.api("POST", "/orders/order-1/sync")
     world.settle()
     assert world.order().erased_at is not None
@@ -234,7 +234,7 @@ def test_the_check_of_a_file_brings_nothing_back(opened: World, monkeypatch: pyt
 
 @pytest.mark.parametrize("dies", [True, False])
 @pytest.mark.parametrize("point", range(8))
-def test_whatever_a_look_was_about_to_write_is_gone_after_a_while(
+def test_whatever_a_poll_was_about_to_write_is_gone_after_a_while(
     opened: World, monkeypatch: pytest.MonkeyPatch, point: int, dies: bool
 ) -> None:
     """A notification is handled, with new comments; at one of its calls the order ends and is erased, and the Lambda may die."""
@@ -316,7 +316,7 @@ def test_a_table_that_was_not_restored_is_reminded_of_nothing(over: World) -> No
     assert over.order().erased_at is None
 
 
-def test_erasing_again_looks_at_no_provider(over: World) -> None:
+def test_erasing_again_polls_no_provider(over: World) -> None:
     world = over
     erase(world)
     calls = world.calls()
@@ -325,7 +325,7 @@ def test_erasing_again_looks_at_no_provider(over: World) -> None:
     assert world.calls() == calls
 
 
-def test_no_look_keeps_comments_of_what_was_erased_though_it_shows_them(
+def test_no_poll_keeps_comments_of_what_was_erased_though_it_shows_them(
     over: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, observe = over, Telnyx.observe
@@ -333,7 +333,7 @@ def test_no_look_keeps_comments_of_what_was_erased_though_it_shows_them(
     world.pass_time(HOURS, steps=18, sweep=True)
     late = CommentSeen(id="late", sub_order_id="s", by_provider=True, body=f"{NAME}, once more", at=world.clock.now())
     monkeypatch.setattr(Telnyx, "observe", lambda self, order: replace(observe(self, order), comments=(late,)))
-    # One look, and no erasing after it.
+    # One poll, and no erasing after it.
     world.pass_time(86_400, sweep=True)
     assert "late" in world.order().comments_seen
     assert NAME not in left(world)
@@ -354,7 +354,7 @@ def test_what_a_notification_says_of_an_erased_order_is_not_even_kept_for_a_mome
     for simulator in world.simulators.values():
         simulator.pump()
     syncer = world.function("sync_order").module.syncer
-    monkeypatch.setattr(type(syncer), "_look", die)
+    monkeypatch.setattr(type(syncer), "_poll", die)
     world.deliver("sync_order")
     assert NAME not in left(world)
 

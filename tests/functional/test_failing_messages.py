@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.words import OrderState
+from numberdesk.domain.statuses import OrderState
 from tests.support.builders import body
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.words import ChangeKind, HoldKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, HoldKind, OrderState
 from numberdesk.providers.base import Placed, RefusedError
 from numberdesk.providers.telnyx.adapter import Telnyx
 from numberdesk.runtime import invocation

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import Credentials
 from tests.support.aws import SECRETS
@@ -68,7 +68,7 @@ def test_number_that_nobody_ordered_and_one_that_is_gone_are_told_once(world: Wo
     world.pass_time(DAY + HOURS)
     assert world.reconcile_inventory() == 1
     # At Telnyx what is bought by hand is an order, too.
-    on_order = {"orphan_order": [it["order_id"] for it in simulator.orders()[1:]]} if provider == "telnyx" else {}
+    on_order = {"orphan_order": [order["order_id"] for order in simulator.orders()[1:]]} if provider == "telnyx" else {}
     assert told(world) == [{"orphan": [mine], "vanished": [gone], **on_order}]
     assert "Give back what nobody needs" in world.ledger(f"ACCOUNT#{provider}#default")[-1].message
     # Not again the next day, nor within a day.
@@ -76,7 +76,7 @@ def test_number_that_nobody_ordered_and_one_that_is_gone_are_told_once(world: Wo
     world.pass_time(DAY)
     assert world.reconcile_inventory() == 1
     assert told(world) == []
-    # Nothing was changed at the provider, and the order's record is left to its looks.
+    # Nothing was changed at the provider, and the order's record is left to its polls.
     assert simulator.owns(mine)
     assert world.bought(provider) == 1
 
@@ -155,7 +155,7 @@ def test_what_an_unclear_purchase_may_have_brought_is_nobodys_loss(world: World)
     world.pass_time(DAY)
     world.reconcile_inventory()
     numbers = sorted(f"+{number}" for number in bought["numbers"])
-    assert [sorted(it["orphan"]) for it in told(world)] == [numbers], "nobody owns up to it"
+    assert [sorted(each["orphan"]) for each in told(world)] == [numbers], "nobody owns up to it"
 
 
 def test_provider_that_is_down_does_not_keep_the_others_from_being_compared(world: World) -> None:
@@ -166,12 +166,12 @@ def test_provider_that_is_down_does_not_keep_the_others_from_being_compared(worl
     world.telesign.fault("*", "status", times=None, status=503)
     world.pass_time(DAY)
     assert world.reconcile_inventory() == 2
-    assert [it["orphan"] for it in told(world)] == [[hands["callfire"]], [hands["telnyx"]]]
+    assert [each["orphan"] for each in told(world)] == [[hands["callfire"]], [hands["telnyx"]]]
     assert world.table.inventory("telesign", "default").finished_at is None
     world.telesign.clear_faults()
     world.clock.advance(60)
     assert world.reconcile_inventory() == 1
-    assert [it["orphan"] for it in told(world)] == [[hands["telesign"]]]
+    assert [each["orphan"] for each in told(world)] == [[hands["telesign"]]]
     assert world.callfire.too_fast() == 0
 
 

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from numberdesk.domain.order import Change
 from numberdesk.domain.snapshot import CommentSeen
-from numberdesk.domain.words import ChangeKind, OrderState
-from numberdesk.messaging.sqs import MOST_HOPS
+from numberdesk.domain.statuses import ChangeKind, OrderState
+from numberdesk.messaging.sqs import MAX_HOPS
 from numberdesk.providers.base import SlotBusyError
 from tests.support.aws import TOKEN
 from tests.support.builders import START, body, entries
@@ -30,7 +30,7 @@ def test_message_with_more_faults_than_an_item_holds_is_refused(world: World) ->
     [(kind, detail)] = world.events()
     assert kind == "OrderRefused"
     assert "; and 8980 more." in detail["message"]
-    assert len(detail["data"]["faults"]) == 20
+    assert len(detail["data"]["issues"]) == 20
 
 
 def test_place_on_earth_is_kept_to_what_the_table_holds(world: World) -> None:
@@ -97,7 +97,7 @@ def test_postback_of_several_orders_whose_turn_it_is_not_makes_each_due_and_mult
             assert {world.order(order_id).wake_at for order_id in ids} == turns
         assert ["wake" in message for message in world.peek("SyncQueue")] == [True] * 3
         # Each comes back as one, and at last not at all: the sweep begins anew.
-        for _ in range(MOST_HOPS + 2):
+        for _ in range(MAX_HOPS + 2):
             world.clock.advance(60)
             while world.deliver("sync_order"):
                 pass
@@ -107,8 +107,8 @@ def test_postback_of_several_orders_whose_turn_it_is_not_makes_each_due_and_mult
     assert world.calls("callfire") == calls
     assert world.sweep() == 3
     world.pass_time(3, steps=3)
-    looked = {request.path.rpartition("/")[2] for request in world.callfire.requests("get_order")[-3:]}
-    assert looked == {world.order(order_id).provider_order_id for order_id in ids}
+    polled = {request.path.rpartition("/")[2] for request in world.callfire.requests("get_order")[-3:]}
+    assert polled == {world.order(order_id).provider_order_id for order_id in ids}
 
 
 def test_event_that_the_bus_never_takes_holds_back_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from numberdesk.domain.words import ChangeKind, HoldKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, HoldKind, OrderState
 from tests.support.aws import SECRETS
 from tests.support.builders import body
 
@@ -27,13 +27,13 @@ def metric(world: World, name: str) -> float:
     """What a metric adds up to, as the log brings it to CloudWatch."""
     lines = [json.loads(line) for line in world.output.getvalue().splitlines() if f'"{name}"' in line]
     values = (line[name] for line in lines if name in line)
-    return sum(sum(it) if isinstance(it, list) else it for it in values)
+    return sum(sum(value) if isinstance(value, list) else value for value in values)
 
 
 def put_up(world: World, *numbers: str) -> None:
     world.telnyx.sell_out("US")
     local = {"country_code": "US", "phone_number_type": "local"}
-    world.telnyx.add_inventory([{"phone_number": it, **local} for it in numbers])
+    world.telnyx.add_inventory([{"phone_number": number, **local} for number in numbers])
 
 
 @pytest.mark.parametrize("live", [True, False])
@@ -57,7 +57,7 @@ def test_numbers_that_go_between_search_and_purchase_are_chosen_again_within_the
     world.send(body())
     world.telnyx.refuse("create_order", code, 422, times=2)
     world.pass_time(20, steps=4, sweep=True)
-    assert (world.order().state, world.bought(), world.order().choices_gone) == (OrderState.COMPLETED, 1, 2)
+    assert (world.order().state, world.bought(), world.order().unavailable_choices) == (OrderState.COMPLETED, 1, 2)
     world.telnyx.refuse("create_order", code, 422, times=None)
     world.send(body("order-2"))
     world.pass_time(20, steps=4, sweep=True)
@@ -82,7 +82,7 @@ def test_failure_for_now_of_a_read_ends_no_order(world: World, operation: str, c
     assert told(world, "OrderFailed") == []
 
 
-def test_unknown_code_at_the_purchase_is_looked_for_and_never_sent_blindly(world: World) -> None:
+def test_unknown_code_at_the_purchase_is_polled_for_and_never_sent_blindly(world: World) -> None:
     world.telnyx.fault(
         "create_order",
         "status_after",
@@ -153,7 +153,7 @@ def test_order_that_is_not_permitted_can_be_cancelled_and_is_in_the_list_of_what
     world.send(body("order-0", TOLL_FREE))
     world.settle()
     _, listed = world.api("GET", "/orders", attention="true")
-    assert [it["order_id"] for it in listed["items"]] == ["order-0"]
+    assert [each["order_id"] for each in listed["items"]] == ["order-0"]
     world.api("POST", "/orders/order-0/cancel")
     world.settle()
     assert world.order("order-0").state is OrderState.CANCELLED
@@ -166,14 +166,14 @@ def test_orders_of_one_account_take_turns_at_its_probe(world: World) -> None:
     for name in names:
         world.send(body(name, CHICAGO))
     world.pass_time(12 * 60, steps=72)
-    probed = [str(it.json["customer_reference"]) for it in world.telnyx.requests("create_order")]
+    probed = [str(request.json["customer_reference"]) for request in world.telnyx.requests("create_order")]
     assert len(probed) >= 9
     # Each knows its place in the next round: strictly by who probed last, whatever order they are woken in.
     rounds = []
     for _ in range(6):
         world.pass_time(10)
         waiting = sorted((world.order(name) for name in names), key=lambda it: it.probed_at or it.received_at)
-        rounds.append([it.wake_at for it in waiting])
+        rounds.append([each.wake_at for each in waiting])
     assert any(len(set(wakes)) == 4 and wakes == sorted(wakes, key=str) for wakes in rounds)
     # In any four probes one after the other nobody has two.
     assert all(len(set(probed[start : start + 4])) == 4 for start in range(len(probed) - 3))

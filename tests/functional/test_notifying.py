@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 
 from numberdesk.domain.notices import Bounds
-from numberdesk.domain.words import EVENTS
+from numberdesk.domain.statuses import EVENTS
 from numberdesk.services.notify import PAUSE
 from numberdesk.storage.table import Table
 from tests.support.alarms import alarms
@@ -62,7 +62,7 @@ def told(world: World) -> list[Mail]:
     return mails
 
 
-def most_a_second(mails: list[Mail]) -> int:
+def max_per_second(mails: list[Mail]) -> int:
     """Count the most mails within a second."""
     return max(sum(first.at <= mail.at < first.at + SECOND for mail in mails) for first in mails)
 
@@ -160,7 +160,7 @@ def test_whatever_happens_at_once_no_subscription_is_suspended(world: World) -> 
     mails = told(world)
     assert len(mails) == 5 * (len(URGENT) + Bounds().per_order)
     # Two at a time may run (`test_what_goes_out_to_people_goes_out_slowly`), and alarms come beside them.
-    assert most_a_second(mails) == SECOND / PAUSE == 2
+    assert max_per_second(mails) == SECOND / PAUSE == 2
     assert world.mailbox.address.confirmed
 
 

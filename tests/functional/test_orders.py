@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, OrderState
 from tests.support.builders import body
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def test_telnyx_order_is_completed_by_its_webhook(world: World) -> None:
     assert len(world.items("ORDER#order-1", "RECEIPT#")) == 1
     [kept] = world.items("ORDER#order-1", "PERSONAL#EVENT#")
     assert kept["body"] == world.telnyx.deliveries()[0].body
-    # Followed on: the next look is a day off.
+    # Followed on: the next poll is a day off.
     assert order.wake_at is not None
     assert (order.wake_at - world.clock.now()).days == 1
 

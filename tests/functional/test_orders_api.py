@@ -56,7 +56,7 @@ def uploaded(world: World, path: str, content: bytes = PDF, content_type: str = 
     """Upload a file for an order or a profile."""
     extension = content_type.partition("/")[2]
     status, made = world.api("POST", path, {"filename": f"proof.{extension}", "content_type": content_type})
-    assert (status, made["most_bytes"]) == (201, 10 * 1024 * 1024)
+    assert (status, made["max_bytes"]) == (201, 10 * 1024 * 1024)
     if content:
         world.upload(made["upload"], content)
     return str(made["file_id"])
@@ -153,7 +153,7 @@ def test_ledger_events_and_comments_of_an_order(world: World) -> None:
     world.pass_time(60, steps=2, sweep=True)
     first = world.api("GET", "/orders/order-1/ledger", limit="2")[1]
     rest = world.api("GET", "/orders/order-1/ledger", next=first["next"])[1]
-    assert [entry["kind"] for entry in first["items"] + rest["items"]] == [it.value for it in world.kinds()]
+    assert [entry["kind"] for entry in first["items"] + rest["items"]] == [each.value for each in world.kinds()]
     [comment] = world.api("GET", "/orders/order-1/comments")[1]["items"]
     assert (comment["body"], comment["by_provider"], comment["read"]) == ("It cannot be read.", True, False)
     assert world.api("POST", f"/orders/order-1/comments/{comment['id']}/read")[0] == 202
@@ -200,7 +200,7 @@ def test_what_it_takes_is_told_before_buying_and_beside_where_it_stands(world: W
     vetted(world)
     [part] = world.api("GET", "/orders/order-1/requirements")[1]["items"]
     assert (part["about"]["country"], part["read"]) == ("DE", True)
-    stands = [(it["specification"]["name"], it["requirement"]["state"]) for it in part["requirements"]]
+    stands = [(each["specification"]["name"], each["requirement"]["state"]) for each in part["requirements"]]
     assert stands == [(name, "awaiting_value") for name in names]
     status, problem = world.api("GET", "/providers/telnyx/requirements", country="DE")
     assert (status, fields(problem)) == (400, [("", "one_question")])
@@ -221,7 +221,7 @@ def test_values_a_file_and_a_comment_reach_the_provider(world: World) -> None:
     assert "Unter den Linden" not in repr(order)
     world.pass_time(120, steps=4, sweep=True)
     order = world.api("GET", "/orders/order-1")[1]
-    assert {it["state"] for it in order["requirements"]} == {"approved"}
+    assert {each["state"] for each in order["requirements"]} == {"approved"}
     assert order["state"] == "completed"
     actors = {entry["data"].get("by") for entry in world.api("GET", "/orders/order-1/ledger")[1]["items"]}
     assert ALICE in actors
@@ -281,7 +281,7 @@ def test_an_order_is_cancelled_where_that_can_be(world: World) -> None:
     assert (status, kind(problem)) == (409, "cannot-cancel")
 
 
-def test_somebody_is_on_it_more_time_is_asked_for_and_a_look_is_taken(world: World) -> None:
+def test_somebody_is_on_it_more_time_is_asked_for_and_a_poll_is_taken(world: World) -> None:
     vetted(world)
     status, order = world.api("POST", "/orders/order-1/acknowledgements", {"until": "2026-11-24T08:00:00+01:00"})
     assert (status, order["acknowledged"]["by"]) == (200, ALICE)
@@ -344,14 +344,17 @@ def test_what_can_be_had_and_what_is_owned(world: World) -> None:
     status, found = world.api("POST", "/providers/telnyx/search", wanted)
     assert (status, len(found["items"]), found["items"][0]["currency"]) == (200, 3, "USD")
     words = {"what": "keywords", "keywords": ["CAKE", "TEA"]}
-    assert [it["value"] for it in world.api("POST", "/providers/callfire/search", words)[1]["items"]] == ["CAKE", "TEA"]
+    assert [each["value"] for each in world.api("POST", "/providers/callfire/search", words)[1]["items"]] == [
+        "CAKE",
+        "TEA",
+    ]
     assert kind(world.api("POST", "/providers/telnyx/search", words)[1]) == "not-able"
     mixed = world.api("POST", "/providers/callfire/search", {**words, "what": "numbers"})
     assert fields(mixed[1]) == [("keywords", "not_taken"), ("criteria", "missing")]
     world.send(body())
     world.pass_time(3)
     owned = world.api("GET", "/providers/telnyx/numbers")[1]["items"]
-    assert {it["value"] for it in owned} == {asset.value for asset in world.order().assets}
+    assert {each["value"] for each in owned} == {asset.value for asset in world.order().assets}
     assert world.bought() == 1
 
 
@@ -372,7 +375,7 @@ def test_webhooks_are_registered_at_this_stack_only(world: World) -> None:
     host = "https://abc.execute-api.eu-central-1.amazonaws.com/v1"
     status, made = world.api("POST", "/providers/telnyx/webhooks", {})
     assert (status, made["url"]) == (201, f"{host}/webhooks/telnyx")
-    assert [it["id"] for it in world.api("GET", "/providers/telnyx/webhooks")[1]["items"]] == [made["id"]]
+    assert [each["id"] for each in world.api("GET", "/providers/telnyx/webhooks")[1]["items"]] == [made["id"]]
     assert world.api("DELETE", f"/providers/telnyx/webhooks/{made['id']}") == (204, None)
     new = {"event": "INBOUND_CALL_FINISHED", "token": TOKEN}
     status, made = world.api("POST", "/providers/callfire/webhooks", new)
@@ -384,21 +387,21 @@ def test_webhooks_are_registered_at_this_stack_only(world: World) -> None:
     assert kind(world.api("POST", "/providers/telesign/webhooks", {})[1]) == "not-able"
 
 
-def test_dead_letters_are_looked_at_and_put_back(world: World) -> None:
+def test_dead_letters_are_polled_and_put_back(world: World) -> None:
     world.send({"order_id": "order-1", "provider": "telnyx"})
     world.send(body("order-2"), queue="OrderDeadLetterQueue", correlation_id="c-2")
     world.settle()
     assert world.api("GET", "/dead-letters") == (200, {"orders": 2, "sync": 0})
-    for _ in range(2):  # looking changes nothing
+    for _ in range(2):  # polling changes nothing
         world.clock.advance(1)  # what was put back is seen again from the next instant on
-        letters = {it["order_id"]: it for it in world.api("GET", "/dead-letters/orders")[1]["items"]}
+        letters = {each["order_id"]: each for each in world.api("GET", "/dead-letters/orders")[1]["items"]}
         assert letters.keys() == {"order-1", None}
     assert letters["order-1"]["reason"] == "items: Field required"
     wanted = {"message_ids": [letters[None]["message_id"], "x"]}
     world.clock.advance(1)
     dry = world.api("POST", "/dead-letters/orders/redrive", {**wanted, "dry_run": True})[1]
     world.clock.advance(1)
-    assert ([it["message_id"] for it in dry["items"]], dry["not_found"]) == (wanted["message_ids"][:1], ["x"])
+    assert ([each["message_id"] for each in dry["items"]], dry["not_found"]) == (wanted["message_ids"][:1], ["x"])
     assert world.peek("OrderQueue") == []
     done = world.api("POST", "/dead-letters/orders/redrive", {**wanted, "dry_run": False})[1]
     assert done == {**dry, "dry_run": False}
@@ -542,4 +545,4 @@ def test_half_of_a_character_is_a_fault_of_its_field(world: World, half: str, fi
     """It cannot be written in UTF-8 anywhere."""
     written = json.dumps(body() | fields).replace("?", f"\\u{ord(half):04x}").encode()
     status, answer = world.api("POST", "/orders", written)
-    assert (status, {it["field"] for it in answer["errors"]}) == (400, set(fields))
+    assert (status, {each["field"] for each in answer["errors"]}) == (400, set(fields))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.services import aws_errors
 from tests.support.aws_errors import BROKEN, cancelled, told
 from tests.support.builders import body
@@ -155,7 +155,7 @@ def test_slot_that_cannot_be_taken_before_a_purchase_is_no_purchase(
 
 
 def test_word_of_a_purchase_of_nobody_is_told_and_done_with(world: World) -> None:
-    said = {"order_id": "nobody", "attempt": 1, "provider_order_id": "T-1", "word": None}
+    said = {"order_id": "nobody", "attempt": 1, "provider_order_id": "T-1", "provider_status": None}
     world.send({"bought": said}, queue="SyncQueue", by="PlaceOrderRole")
     world.settle()
     assert "a purchase of no order of ours" in world.output.getvalue()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.providers.base import RefusedError
 from numberdesk.providers.callfire.adapter import CallFire
 from numberdesk.providers.telesign.adapter import TeleSign
@@ -144,8 +144,8 @@ def test_numbers_that_were_gone_are_replaced_by_a_new_choice(world: World, monke
     world.pass_time(3)
     order = world.order()
     assert (order.state, world.bought()) == (OrderState.COMPLETED, 1)
-    assert len(order.gone) == 2
-    assert not set(order.gone) & {asset.value for asset in order.assets}
+    assert len(order.unavailable_numbers) == 2
+    assert not set(order.unavailable_numbers) & {asset.value for asset in order.assets}
 
 
 def test_nothing_is_bought_where_nothing_is_found(world: World) -> None:
@@ -203,7 +203,7 @@ def test_callfire_order_stays_unknown_without_v2_and_people_are_told_what_to_loo
 def ordered(world: World) -> list[set[str]]:
     """Give the numbers of each purchase that reached Telnyx."""
     calls = world.telnyx.requests("create_order")
-    return [{it["phone_number"] for it in request.json["phone_numbers"]} for request in calls]
+    return [{each["phone_number"] for each in request.json["phone_numbers"]} for request in calls]
 
 
 def test_people_are_told_of_a_purchase_that_is_not_found_and_it_is_adopted_when_it_shows(world: World) -> None:
@@ -263,12 +263,12 @@ def test_second_purchase_of_an_order_is_told_and_cancelled(world: World) -> None
         assert client.post("/number_orders", json=sent).is_success
     world.pass_time(60, steps=4)
     order = world.order()
-    first, second = (it["order_id"] for it in world.telnyx.orders())
+    first, second = (each["order_id"] for each in world.telnyx.orders())
     assert {order.provider_order_id, *order.duplicates} == {first, second}
     assert len(order.duplicates) == 1
     assert {world.table.order_of("telnyx", "default", each) for each in (first, second)} == {"order-1"}
     assert "DuplicatePurchaseFound" in people(world)
-    status = {it["order_id"]: it["status"] for it in world.telnyx.orders()}
+    status = {each["order_id"]: each["status"] for each in world.telnyx.orders()}
     assert (status[order.duplicates[0]], status[order.provider_order_id or ""]) == ("cancelled", "pending")
 
 
@@ -381,7 +381,7 @@ def test_refusal_that_comes_after_the_order_was_given_up_proves_nothing(
     def refuse_slowly(*_args: object) -> Placed:
         world.clock.advance(120)
         world.sweep()
-        raise RefusedError("too late", code="85001", numbers_gone=True)
+        raise RefusedError("too late", code="85001", numbers_unavailable=True)
 
     monkeypatch.setattr(Telnyx, "place", refuse_slowly)
     world.send(body())

@@ -9,7 +9,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from numberdesk.domain.order import Change
 from numberdesk.domain.snapshot import CommentSeen
-from numberdesk.domain.words import ChangeKind
+from numberdesk.domain.statuses import ChangeKind
 from tests.support.builders import START, body, entries
 
 if TYPE_CHECKING:

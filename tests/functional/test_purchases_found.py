@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, OrderState
 from tests.support.aws import SECRETS
 from tests.support.builders import body
 from tests.support.simulators.base import SimulatorTransport
@@ -48,7 +48,7 @@ def cancelled_by_hand(telnyx: httpx.Client, order_id: str) -> None:
 
 
 def statuses(telnyx: httpx.Client) -> dict[str, str]:
-    return {it["id"]: it["status"] for it in telnyx.get("/number_orders").json()["data"]}
+    return {each["id"]: each["status"] for each in telnyx.get("/number_orders").json()["data"]}
 
 
 def test_of_two_purchases_the_living_one_is_found_and_nothing_is_cancelled(world: World, telnyx: httpx.Client) -> None:
@@ -66,7 +66,7 @@ def test_of_two_purchases_the_living_one_is_found_and_nothing_is_cancelled(world
     assert (order.provider_order_id, order.duplicates, order.operations) == (living, (dead,), ())
     assert world.calls("telnyx", "cancel_sub_order") == 1, "the one by hand"
     assert statuses(telnyx)[living] != "cancelled"
-    [told] = [it for it in world.ledger() if it.kind is ChangeKind.DUPLICATE_PURCHASE_FOUND]
+    [told] = [each for each in world.ledger() if each.kind is ChangeKind.DUPLICATE_PURCHASE_FOUND]
     assert told.data == {"recorded": living, "duplicate": dead, "cancelling": False}
 
 
@@ -92,7 +92,7 @@ def run(world: World) -> float:
 
 
 def _values(shown: Any) -> list[float]:
-    return [float(it) for it in (shown if isinstance(shown, list) else [shown])]
+    return [float(each) for each in (shown if isinstance(shown, list) else [shown])]
 
 
 def test_an_account_that_nobody_can_read_ages_and_is_left_out_of_a_confirmation(world: World) -> None:
@@ -118,7 +118,7 @@ def test_an_account_that_nobody_can_read_ages_and_is_left_out_of_a_confirmation(
     assert world.api("POST", "/placing/confirm-restore", {"without": ["callfire/default"]})[0] == 409
     status, placing = world.api("POST", "/placing/confirm-restore", {"without": ["callfire/lost"]})
     assert (status, placing["placing"], placing["restored"], placing["not_compared"]) == (200, True, False, [])
-    [told] = [it for it in world.ledger("DESK#placing") if it.kind is ChangeKind.RESTORE_CONFIRMED]
+    [told] = [each for each in world.ledger("DESK#placing") if each.kind is ChangeKind.RESTORE_CONFIRMED]
     assert told.data["without"] == ["callfire/lost"]
 
 

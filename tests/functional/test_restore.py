@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.providers.telnyx.adapter import Telnyx
 from numberdesk.storage.table import Table, marshal
 from tests.support.builders import body
@@ -51,7 +51,7 @@ def sold(world: World) -> dict[str, int]:
 def purchase(world: World, order_id: str) -> str:
     """Look at CallFire's own pages for what an order asked for."""
     [keyword] = message(order_id)["items"][0]["keywords"]
-    [found] = [it["order_id"] for it in world.callfire.orders() if keyword in repr(it)]
+    [found] = [order["order_id"] for order in world.callfire.orders() if keyword in repr(order)]
     return str(found)
 
 
@@ -91,7 +91,7 @@ def test_each_order_of_a_restored_table_is_bought_once(restored: World) -> None:
     since = [order_id for order_ids in SINCE.values() for order_id in order_ids]
     # Nothing is bought before a person has confirmed, and that takes a comparison.
     assert states(world, *since) == {"received"}
-    assert {world.order(it).hold.kind.value for it in since} == {"switch"}  # type: ignore[union-attr]
+    assert {world.order(each).hold.kind.value for each in since} == {"switch"}  # type: ignore[union-attr]
     assert (placing(world)["placing"], placing(world)["restored"]) == (False, True)
     status, problem = confirm(world)
     assert (status, problem["type"]) == (409, "urn:numberdesk:problem:not-reconciled")
@@ -107,7 +107,7 @@ def test_each_order_of_a_restored_table_is_bought_once(restored: World) -> None:
     assert sold(world) == everything
     # At CallFire nothing of ours is on an order: a person looks.
     held = [world.order(order_id) for order_id in SINCE["callfire"]]
-    assert {it.hold.kind.value for it in held if it.hold} == {"restored"}
+    assert {each.hold.kind.value for each in held if each.hold} == {"restored"}
     by_person = [detail for kind, detail in world.events() if kind == "OrderHeld" and detail["notify"]]
     assert {detail["order_id"] for detail in by_person} == set(SINCE["callfire"])
     for order_id in SINCE["callfire"]:
@@ -117,7 +117,7 @@ def test_each_order_of_a_restored_table_is_bought_once(restored: World) -> None:
     new = ["telnyx-new", "telesign-new", "callfire-new"]
     send(world, *new)
     world.pass_time(20)
-    assert [world.order(it).state.value for it in new] == ["completed", "received", "received"]
+    assert [world.order(each).state.value for each in new] == ["completed", "received", "received"]
     for order_id in new[1:]:
         assert world.api("POST", f"/orders/{order_id}/approve")[0] == 200
     world.pass_time(40, steps=2)
@@ -125,11 +125,11 @@ def test_each_order_of_a_restored_table_is_bought_once(restored: World) -> None:
     assert sold(world) == {provider: times + 1 for provider, times in everything.items()}
     references = [sale.reference for provider in ("telnyx", "telesign") for sale in world.simulators[provider].sales()]
     assert len(set(references)) == len(references)
-    owners = {world.order(it).provider_order_id for it in (*since, *new)}
+    owners = {world.order(each).provider_order_id for each in (*since, *new)}
     assert len(owners) == len(since) + len(new), "each has a purchase of its own"
 
 
-def test_messages_that_come_back_after_the_confirmation_are_looked_for_first(world: World) -> None:
+def test_messages_that_come_back_after_the_confirmation_are_polled_for_first(world: World) -> None:
     send(world, "telnyx-before", "telesign-before", "callfire-before")
     world.pass_time(40, steps=2)
     copy = world.copy()
@@ -147,7 +147,7 @@ def test_messages_that_come_back_after_the_confirmation_are_looked_for_first(wor
     world.clock.advance(13 * 86_400)
     send(world, *since)
     world.pass_time(120, steps=2)
-    assert [world.order(it).state.value for it in since] == ["completed", "completed", "received"]
+    assert [world.order(each).state.value for each in since] == ["completed", "completed", "received"]
     assert sold(world) == everything
     hold = world.order("callfire-0").hold
     assert hold is not None
@@ -173,7 +173,7 @@ def test_what_waited_in_the_copy_and_was_bought_since_is_not_bought_again(world:
     world.api("PUT", "/placing", {"open": True})
     assert confirm(world)[0] == 200
     world.pass_time(120, steps=2)
-    assert [world.order(it).state.value for it in waiting] == ["completed", "completed", "received"]
+    assert [world.order(each).state.value for each in waiting] == ["completed", "completed", "received"]
     assert sold(world) == everything
 
 
@@ -270,7 +270,7 @@ def test_an_empty_table_in_place_of_a_lost_one_buys_nothing_again(world: World) 
     world.pass_time(120, steps=2, sweep=True)
     assert sold(world) == everything
     # One that comes again later, and was never known to this table, is looked for first.
-    assert [world.order(it).state.value for it in before] == ["completed", "completed", "received"]
+    assert [world.order(each).state.value for each in before] == ["completed", "completed", "received"]
     hold = world.order("callfire-0").hold
     assert hold is not None
     assert hold.kind.value == "restored"

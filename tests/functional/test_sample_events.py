@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from numberdesk.domain import placing
-from numberdesk.domain.words import OrderState
+from numberdesk.domain.statuses import OrderState
 from tests.support.aws import SOURCES, TOKEN, api_event, proxy_event, sqs_record
 from tests.support.builders import SCOPE, START, body
 from tests.support.stack import ROOT, functions
@@ -75,7 +75,7 @@ def test_order_is_placed_woken_and_completed(world: World) -> None:
     assert (order.state, order.correlation_id, world.bought()) == (OrderState.PENDING, "shop-4711", 1)
     assert order.wake_at == START
     assert world.function("sync_order")(sample("sync_order-wake")) == NO_FAILURES
-    assert world.order().look_began_at == START
+    assert world.order().poll_began_at == START
 
 
 def test_notification_of_an_order_that_is_not_there_is_kept(world: World) -> None:

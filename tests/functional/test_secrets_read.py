@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, OrderState
 from tests.support.aws import SECRETS
 from tests.support.aws_errors import BROKEN, told
 from tests.support.builders import body
@@ -125,7 +125,7 @@ def test_refusal_by_the_provider_stays_one_where_the_secret_cannot_be_read_again
     assert is_blocked(world)
 
 
-def test_looks_fail_for_now_and_the_order_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_polls_fail_for_now_and_the_order_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     failing = fail(world, monkeypatch, PASSING["throttled"])
     failing.clear()
     world.send(body())

@@ -37,16 +37,16 @@ def test_an_order_costs_what_changes_and_not_what_it_holds() -> None:
     assert told.size < 2_000
 
 
-def test_vetting_costs_25_calls_a_look_and_one_message_of_a_kind() -> None:
+def test_vetting_costs_25_calls_a_poll_and_one_message_of_a_kind() -> None:
     steps = list(play({3: DONE, 250: DONE, 2_500: PART}, vetted=True))
     assert list(broken(steps)) == []
     assert {size: step.reads for size, step in of(steps, FIRST).items()} == {3: 7, 250: 25, 2_500: 25}
-    told = {step.name: [it.kind for it in step.published.events] for step in steps if step.numbers == 250}
+    told = {step.name: [event.kind for event in step.published.events] for step in steps if step.numbers == 250}
     assert told[FIRST] == ["RequirementRequested", "DeadlineSet"]
     assert told[SUPPLIED] == ["RequirementSubmitted", "DeadlineErased"]
     assert told[DONE] == ["OrderCompleted"]
     assert of(steps, PART)[2_500].asked.pages == 1
-    # An address, a document, and what is supplied: beside the look's own calls.
+    # An address, a document, and what is supplied: beside the poll's own calls.
     assert {step.orders for step in of(steps, SUPPLIED).values()} == {3}
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from numberdesk.domain.words import OrderState
+from numberdesk.domain.statuses import OrderState
 from tests.support.builders import body
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def test_what_somebody_else_bought_is_not_ours_and_ends_no_order_of_ours(
     assert (order.state, order.provider_order_id, order.duplicates) == (OrderState.UNKNOWN, None, ())
     assert world.table.order_of("callfire", "default", theirs) is None
     assert world.bought("callfire") == 0
-    assert order.people_told
+    assert order.not_found_notified
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_ours_is_found_beside_it_where_its_numbers_prove_it(world: World, item: 
     send(world, item, arrives=True)
     world.pass_time(600, steps=8, sweep=True)
     order = world.order()
-    [ours] = [it["order_id"] for it in world.callfire.orders() if it["order_id"] != theirs]
+    [ours] = [each["order_id"] for each in world.callfire.orders() if each["order_id"] != theirs]
     assert (order.state, order.provider_order_id) == (OrderState.COMPLETED, ours)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from numberdesk.domain.order import Change
-from numberdesk.domain.words import ChangeKind
+from numberdesk.domain.statuses import ChangeKind
 from numberdesk.messaging.sqs import SqsLetters
 from numberdesk.services.ports import UnreadableRowError
 from tests.support.builders import body, entries
@@ -172,4 +172,4 @@ def test_letter_that_the_queue_does_not_take_stays_and_the_others_go(
 
     monkeypatch.setitem(vars(letters._client), "send_message", picky)
     moved, _ = letters.redrive(None, 10, dry_run=False)
-    assert sorted(it.body for it in moved) == ["no JSON 0", "no JSON 2"]
+    assert sorted(each.body for each in moved) == ["no JSON 0", "no JSON 2"]

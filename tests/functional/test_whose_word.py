@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, OrderState
 from tests.support.aws import ALICE
 from tests.support.builders import START, body
 from tests.support.senders import SOMEBODY
@@ -22,7 +22,7 @@ CFO = "user/alice-the-cfo"
 
 
 def bought(order_id: str, provider_order_id: str) -> dict[str, Any]:
-    said = {"order_id": order_id, "attempt": 1, "provider_order_id": provider_order_id, "word": "success"}
+    said = {"order_id": order_id, "attempt": 1, "provider_order_id": provider_order_id, "provider_status": "success"}
     return {"bought": said}
 
 

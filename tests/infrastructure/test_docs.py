@@ -14,7 +14,7 @@ from numberdesk.domain.capabilities import Ability, Capabilities, check
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.request import InvalidMessageError, read_message
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.words import EVENTS, ChangeKind, OrderState
+from numberdesk.domain.statuses import EVENTS, ChangeKind, OrderState
 from numberdesk.providers import registry
 from tests.support.stack import template
 
@@ -130,7 +130,7 @@ def test_the_examples_are_the_same_each_time() -> None:
 def test_every_ability_is_told() -> None:
     # What is not sure has its own list below the table.
     assert set(generate.ABILITIES) == {field.name for field in fields(Capabilities)} - {"provider", "not_sure"}
-    assert all(it in generate.providers() for name in registry.NAMES for it in registry.capabilities(name).not_sure)
+    assert all(each in generate.providers() for name in registry.NAMES for each in registry.capabilities(name).not_sure)
 
 
 def test_every_ability_has_its_line_and_says_what_makes_up_for_it() -> None:

@@ -107,7 +107,7 @@ def processes_under(home: Path) -> list[str]:
     return found
 
 
-@pytest.mark.skipif(not Path("/proc").exists(), reason="looks at processes where Linux shows them")
+@pytest.mark.skipif(not Path("/proc").exists(), reason="polls processes where Linux shows them")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_no_process(tmp_path: Path, ending: signal.Signals) -> None:
     code = (

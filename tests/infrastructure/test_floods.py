@@ -48,7 +48,7 @@ def receiver_timeouts() -> dict[str, Any]:
     (config,) = (
         node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Config")
     )
-    return {str(word.arg): ast.literal_eval(word.value) for word in config.keywords}
+    return {str(provider_status.arg): ast.literal_eval(provider_status.value) for provider_status in config.keywords}
 
 
 # --- The door ---

@@ -1,4 +1,4 @@
-"""`make deploy` looks at the account first: what would fail half-way is said before anything is made, and what to do."""
+"""`make deploy` polls the account first: what would fail half-way is said before anything is made, and what to do."""
 
 from __future__ import annotations
 

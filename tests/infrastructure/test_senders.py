@@ -155,7 +155,7 @@ def test_a_sender_is_known_by_its_roles_id_and_on_the_emulator_by_the_accounts(f
     ids = {name: value for name, value in variables.items() if name.endswith("_ROLE_ID")}
     assert ids
     for name, value in ids.items():
-        logical = "".join(word.title() for word in name.removesuffix("_ID").split("_"))
+        logical = "".join(provider_status.title() for provider_status in name.removesuffix("_ID").split("_"))
         assert value == {"Fn::If": ["OnAws", {"Fn::GetAtt": [logical, "RoleId"]}, {"Ref": "AWS::AccountId"}]}
 
 

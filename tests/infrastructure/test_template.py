@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from numberdesk.domain.words import EVENTS, HoldKind
-from numberdesk.runtime.failures import MOST_RECEIVES
+from numberdesk.domain.statuses import EVENTS, HoldKind
+from numberdesk.runtime.failures import MAX_RECEIVES
 from numberdesk.services.notify import ENOUGH_TIME, PAUSE
 from tests.support.stack import ROOT, expanded, functions, resolved, resources, template
 
@@ -264,7 +264,7 @@ def test_every_queue_is_a_dead_letter_queue_or_has_one(queue: str) -> None:
     else:
         assert properties["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] in dead_letter_queues()
         # The functions put a message aside with its reason at the last receive; a redrive carries none.
-        assert properties["RedrivePolicy"]["maxReceiveCount"] == MOST_RECEIVES == 5
+        assert properties["RedrivePolicy"]["maxReceiveCount"] == MAX_RECEIVES == 5
         assert properties["MessageRetentionPeriod"] < 14 * DAY
 
 
@@ -308,9 +308,9 @@ def test_queue_sources_leave_time_report_single_failures_and_cap_concurrency() -
 def test_messages_to_people_are_gathered() -> None:
     """A batch of more than ten needs a window, and SQS knows none but of whole seconds (CreateEventSourceMapping)."""
     (mapping,) = (
-        it["Properties"]
-        for it in queue_mappings()
-        if it["Properties"]["EventSourceArn"] == attribute("NotificationQueue")
+        queue_mapping["Properties"]
+        for queue_mapping in queue_mappings()
+        if queue_mapping["Properties"]["EventSourceArn"] == attribute("NotificationQueue")
     )
     assert mapping["BatchSize"] >= 100
     assert mapping["MaximumBatchingWindowInSeconds"] == {"Ref": "NotificationWindowSeconds"}
@@ -320,9 +320,9 @@ def test_messages_to_people_are_gathered() -> None:
 def test_what_goes_out_to_people_goes_out_slowly() -> None:
     """SNS suspends an e-mail subscription that gets more than ten messages a second; alarms come beside these."""
     (mapping,) = (
-        it["Properties"]
-        for it in queue_mappings()
-        if it["Properties"]["EventSourceArn"] == attribute("NotificationQueue")
+        queue_mapping["Properties"]
+        for queue_mapping in queue_mappings()
+        if queue_mapping["Properties"]["EventSourceArn"] == attribute("NotificationQueue")
     )
     assert mapping["ScalingConfig"]["MaximumConcurrency"] / PAUSE.total_seconds() <= 5
     # One message of each kind and reason in a batch, and its time-out is not near.
@@ -571,7 +571,7 @@ def test_the_dashboard_shows_every_alarm_and_the_ages() -> None:
     assert sorted(shown) == sorted(resources("AWS::CloudWatch::Alarm"))
     assert len(shown) <= 100  # of one widget, says CloudWatch
     metrics = {metric[1] for widget in widgets for metric in widget.get("metrics", ())}
-    ours = {it["Properties"]["MetricName"] for it in resources("AWS::CloudWatch::Alarm").values()}
+    ours = {resource["Properties"]["MetricName"] for resource in resources("AWS::CloudWatch::Alarm").values()}
     assert metrics >= {"ConfirmedSubscriptions"} | {name for name in ours if name.startswith("Oldest")}
 
 
@@ -582,7 +582,7 @@ def test_every_function_counts_in_the_namespace_and_under_the_service_that_alarm
         assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
 
 
-def test_no_alarm_looks_at_more_than_cloudwatch_takes() -> None:
+def test_no_alarm_polls_more_than_cloudwatch_takes() -> None:
     """A day in all, or seven of periods of an hour and more (PutMetricAlarm, Period)."""
     for alarm in resources("AWS::CloudWatch::Alarm").values():
         period, periods = alarm["Properties"]["Period"], alarm["Properties"]["EvaluationPeriods"]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain import lists
 from numberdesk.domain.request import parse_duration
-from numberdesk.domain.words import FOLLOWED, ChangeKind
-from numberdesk.services.wake import LONGEST_PATIENCE
+from numberdesk.domain.statuses import FOLLOWED, ChangeKind
+from numberdesk.services.wake import MAX_PATIENCE
 from numberdesk.storage import items
 
 if TYPE_CHECKING:
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Order
     from tests.simulation.world import World
 
-MOST_MESSAGES_A_CALL = 1.5
+MAX_MESSAGES_PER_CALL = 1.5
 """Messages handled for a call to a provider,"""
 ENOUGH_MESSAGES = 40
 """where there are so many that it says something."""
-MOST_HOPS = 9
-MOST_LOOKS = 150
-"""At one order in an hour. Before a deadline looks come ever closer."""
-REPLAYED, MOST_LOOKS_IN_REPLAY = timedelta(minutes=5), 15
-"""Looks while one webhook comes again and again: those that there are without it."""
-MOST_MOVES = 8
+MAX_HOPS = 9
+MAX_POLLS = 150
+"""At one order in an hour. Before a deadline polls come ever closer."""
+REPLAYED, MAX_POLLS_IN_REPLAY = timedelta(minutes=5), 15
+"""Polls while one webhook comes again and again: those that there are without it."""
+MAX_MOVES = 8
 """Told of the deadline of one sub order in a day."""
-MOST_MAILS = 30
+MAX_MAILS = 30
 """About one order in an hour."""
-MOST_BYTES, MOST_BYTES_LIVE = 6_000, 12_000
-"""Of an item, and where the real adapters read it."""
-MOST_HANGING_RUNS, ENOUGH_HANGING_RUNS = 40, 8
+MAX_BYTES, MAX_BYTES_LIVE = 9_000, 12_000
+"""Of an item, and where the real adapters read it. The twenty last operations of an order are 5,000 of it."""
+MAX_HANGING_RUNS, ENOUGH_HANGING_RUNS = 40, 8
 """For one order, over days; and so many of them that people must have been told."""
 LATEST = timedelta(minutes=3)
 """After which a reminder is late."""
@@ -47,7 +47,7 @@ NOT_PERMITTED = "10038"
 def check(world: World) -> None:
     """All of them."""
     messages_lead_to_calls(world)
-    looks_keep_their_distance(world)
+    polls_keep_their_distance(world)
     what_is_known_asks_for_nothing(world)
     people_are_not_flooded(world)
     what_flickers_is_told_a_few_times(world)
@@ -65,7 +65,7 @@ def within(times: Iterable[datetime], duration: timedelta) -> int:
     """Count the most instants that lie within so long a time."""
     most, window = 0, list[datetime]()
     for at in sorted(times):
-        window = [it for it in window if at - it < duration] + [at]
+        window = [each for each in window if at - each < duration] + [at]
         most = max(most, len(window))
     return most
 
@@ -78,28 +78,30 @@ def entries(world: World) -> Iterator[Entry]:
 def messages_lead_to_calls(world: World) -> None:
     """No message leads to the next without an end, nor do many come for one call."""
     seen = world.seen
-    assert seen.hops <= MOST_HOPS, f"a chain of {seen.hops} messages"
+    assert seen.hops <= MAX_HOPS, f"a chain of {seen.hops} messages"
     handled = seen.handled - seen.left
     few = handled < ENOUGH_MESSAGES
-    assert few or handled <= MOST_MESSAGES_A_CALL * seen.calls, f"{handled} messages for {seen.calls} calls"
+    assert few or handled <= MAX_MESSAGES_PER_CALL * seen.calls, f"{handled} messages for {seen.calls} calls"
 
 
-def looks_keep_their_distance(world: World) -> None:
+def polls_keep_their_distance(world: World) -> None:
     times = defaultdict(list)
-    for order_id, at in world.seen.looks:
+    for order_id, at in world.seen.polls:
         times[order_id].append(at)
     for order_id, those in times.items():
-        assert within(those, HOUR) <= MOST_LOOKS, f"{within(those, HOUR)} looks at {order_id} in an hour"
+        assert within(those, HOUR) <= MAX_POLLS, f"{within(those, HOUR)} polls {order_id} in an hour"
 
 
 def what_is_known_asks_for_nothing(world: World) -> None:
-    """However often a notification comes, it brings one look."""
-    for event_id, looks in world.seen.asked.items():
-        assert looks <= 1, f"{looks} looks for one notification that came {world.seen.repeats[event_id]} times"
+    """However often a notification comes, it brings one poll."""
+    for event_id, polls in world.seen.asked.items():
+        assert polls <= 1, f"{polls} polls for one notification that came {world.seen.repeats[event_id]} times"
     for provider_order_id, since in world.seen.replayed:
-        owners = [it.order_id for it in world.store.orders.values() if it.provider_order_id == provider_order_id]
-        looks = sum(name in owners and since <= at < since + REPLAYED for name, at in world.seen.looks)
-        assert looks <= MOST_LOOKS_IN_REPLAY, f"{looks} looks at {owners} while one webhook came again and again"
+        owners = [
+            order.order_id for order in world.store.orders.values() if order.provider_order_id == provider_order_id
+        ]
+        polls = sum(name in owners and since <= at < since + REPLAYED for name, at in world.seen.polls)
+        assert polls <= MAX_POLLS_IN_REPLAY, f"{polls} polls {owners} while one webhook came again and again"
 
 
 def people_are_not_flooded(world: World) -> None:
@@ -110,7 +112,7 @@ def people_are_not_flooded(world: World) -> None:
         for order_id in {orders[event_id] for event_id in ids} - {None}:
             about[order_id].append(at)
     for order_id, times in about.items():
-        assert within(times, HOUR) <= MOST_MAILS, f"{within(times, HOUR)} mails about {order_id} in an hour"
+        assert within(times, HOUR) <= MAX_MAILS, f"{within(times, HOUR)} mails about {order_id} in an hour"
     if not world.restores:
         assert not world.store.left_to_a_sum
         told = {event_id for _, ids in world.post.mails for event_id in ids}
@@ -124,12 +126,12 @@ def what_flickers_is_told_a_few_times(world: World) -> None:
         if entry.kind is ChangeKind.DEADLINE_MOVED:
             moved[entry.order_id, entry.data["sub_order_id"]].append(entry.at)
     for (order_id, _), times in moved.items():
-        assert within(times, DAY) <= MOST_MOVES, f"{within(times, DAY)} times a deadline of {order_id} moved in a day"
+        assert within(times, DAY) <= MAX_MOVES, f"{within(times, DAY)} times a deadline of {order_id} moved in a day"
 
 
 def items_are_small(world: World) -> None:
     """No item of the table grows with what others do."""
-    most = MOST_BYTES_LIVE if world.is_live else MOST_BYTES
+    most = MAX_BYTES_LIVE if world.is_live else MAX_BYTES
     for item in every_item(world):
         size = items.item_size(items.marshal(item))
         assert size <= most, f"{item['pk']} {item['sk']} has {size} bytes"
@@ -148,7 +150,7 @@ def every_item(world: World) -> Iterator[dict[str, Any]]:
     yield from (items.receipt_item(order_id, it) for (order_id, _), it in store.receipts.items())
     yield from (items.comment_item(order_id, it) for (order_id, _), it in store.comments.items())
     yield from (
-        items.kept_item(order_id, operation_id, it) for (order_id, operation_id), it in store.operations.items()
+        items.payload_item(order_id, operation_id, it) for (order_id, operation_id), it in store.operations.items()
     )
     yield from (items.event_item(it, order_id, it.received_at + DAY) for order_id, it in store.events)
     yield from (items.inventory_item(*account, it) for account, it in store.inventories.items())
@@ -217,13 +219,13 @@ def reminders_come_on_time(world: World) -> None:
 def none_is_left_out(world: World, order: Order) -> None:
     """Whatever deadline stood when a reminder of it came was reminded of then."""
     ledger = sorted(
-        (it for it in world.store.entries.values() if it.subject == f"order/{order.order_id}"),
+        (each for each in world.store.entries.values() if each.subject == f"order/{order.order_id}"),
         key=lambda it: it.position,
     )
     told = {
-        (it.data["deadline_id"], it.data["deadline_version"], it.data["reminder"]): it.at
-        for it in ledger
-        if it.kind is ChangeKind.DEADLINE_APPROACHING
+        (each.data["deadline_id"], each.data["deadline_version"], each.data["reminder"]): each.at
+        for each in ledger
+        if each.kind is ChangeKind.DEADLINE_APPROACHING
     }
     steps: dict[str, list[Entry]] = defaultdict(list)
     for entry in ledger:
@@ -231,11 +233,11 @@ def none_is_left_out(world: World, order: Order) -> None:
             steps[str(entry.data["deadline_id"])].append(entry)
     for known in steps.values():
         over = order.ended_at or world.time
-        for entry, until in zip(known, [*(it.at for it in known[1:]), over], strict=True):
+        for entry, until in zip(known, [*(each.at for each in known[1:]), over], strict=True):
             if entry.kind is ChangeKind.DEADLINE_ERASED:
                 continue
             value = datetime.fromisoformat(str(entry.data["deadline"]))
-            since = max(entry.at, (world.calm_since or world.time) + LONGEST_PATIENCE)
+            since = max(entry.at, (world.calm_since or world.time) + MAX_PATIENCE)
             for reminder in order.request.reminders:
                 due = value - parse_duration(reminder)
                 if since + LATEST < due < min(until, over) - LATEST:
@@ -248,7 +250,7 @@ def runs_that_hang_are_few_and_told(world: World) -> None:
     """An order whose runs end without an outcome rests, and people are told, whatever else happens to it."""
     told = {entry.order_id for entry in entries(world) if entry.kind is ChangeKind.ORDER_STUCK}
     for order_id, runs in world.seen.swallowed.items():
-        assert runs <= MOST_HANGING_RUNS, f"{runs} runs for {order_id} hung"
+        assert runs <= MAX_HANGING_RUNS, f"{runs} runs for {order_id} hung"
         assert runs < ENOUGH_HANGING_RUNS or order_id in told, f"{runs} runs for {order_id} hung, and nobody was told"
 
 

@@ -18,7 +18,7 @@ from numberdesk.domain.snapshot import (
     Snapshot,
     SubOrderSeen,
 )
-from numberdesk.domain.words import AssetKind, AssetState, Phase, RequirementState, ValueKind
+from numberdesk.domain.statuses import AssetKind, AssetState, Phase, RequirementState, ValueKind
 from numberdesk.providers import base
 from numberdesk.services.receive import message
 from tests.simulation.sides import CrashError, Truth
@@ -70,7 +70,7 @@ class StandIn:
         self.truths: dict[str, Purchase] = {}
         self.account_good = True
         self.flickers = world.random.choice(["replicas", "anew"])
-        """How the deadline that is shown differs from look to look, where there is that trouble: two replicas, or made anew."""
+        """How the deadline that is shown differs from poll to poll, where there is that trouble: two replicas, or made anew."""
         self.forbidden = world.random.sample(["a value", "a comment", "a mark", "a cancellation"], 3)
         """Calls that a 403 answers where there is that trouble."""
         self.hanging = world.random.choice(["order-0", "pressed-0"])
@@ -174,7 +174,7 @@ class StandIn:
                 truth.set_deadline(truth.deadline + self.world.some_time(), self.world.time)
 
     def shown_deadline(self, truth: Purchase) -> datetime | None:
-        """Give the deadline as a look is shown it."""
+        """Give the deadline as a poll is shown it."""
         now, shown = self.world.time, truth.deadline
         if shown is None or "flickering" not in self.world.troubles:
             return shown
@@ -189,8 +189,8 @@ class StandIn:
     def expire(self, truth: Purchase) -> None:
         if truth.deadline and truth.deadline <= self.world.time and not truth.over:
             truth.before = Carrier(self, lambda: None).snapshot(truth)
-            word = self.random.choice([AssetState.CANCELLED, AssetState.FAILED])
-            truth.numbers = dict.fromkeys(truth.numbers, word)
+            provider_status = self.random.choice([AssetState.CANCELLED, AssetState.FAILED])
+            truth.numbers = dict.fromkeys(truth.numbers, provider_status)
 
     def webhook(self, truth: Purchase) -> None:
         if self.world.happens("no_webhook") or self.world.provider != "telnyx":
@@ -243,7 +243,7 @@ class Carrier(base.NotAble):
             raise base.AccountFaultError("authentication failed", code="10009")
 
     def plan(
-        self, message: OrderMessage, *, exclude: frozenset[str] = frozenset(), frozen: Sequence[Asset] = ()
+        self, message: OrderMessage, *, exclude: frozenset[str] = frozenset(), reuse: Sequence[Asset] = ()
     ) -> base.Plan:
         self._call()
         if "hanging" in self.world.troubles and message.order_id == self.side.hanging:
@@ -253,7 +253,7 @@ class Carrier(base.NotAble):
             raise base.UnreadableError("503")
         if self.world.provider != "telnyx":
             return base.Plan({"quantity": message.count})
-        values = [asset.value for asset in frozen] or [self.new_number() for _ in range(message.count)]
+        values = [asset.value for asset in reuse] or [self.new_number() for _ in range(message.count)]
         assert not exclude & set(values)
         chosen = (
             AssetSeen(
@@ -283,19 +283,19 @@ class Carrier(base.NotAble):
         if world.happens("account"):
             raise base.AccountFaultError("insufficient funds", code="20100")
         if world.happens("refused"):
-            raise base.RefusedError("gone", code="85001", numbers_gone=world.random.random() < 0.5)
+            raise base.RefusedError("gone", code="85001", numbers_unavailable=world.random.random() < 0.5)
         if "strangers" in world.troubles and world.random.random() < 0.5:
             self.buy_elsewhere(plan)
-            raise base.UnclearError("ReadTimeout")
+            raise base.OutcomeUnknownError("ReadTimeout")
         if world.happens("lost_answer") and world.random.random() < 0.3:
             if world.random.random() < 0.5:
                 self.buy_elsewhere(plan)
-            raise base.UnclearError("ReadTimeout")  # it left, and was never worked on
+            raise base.OutcomeUnknownError("ReadTimeout")  # it left, and was never worked on
         values = [asset.value for asset in plan.chosen] or [self.new_number() for _ in range(plan.payload["quantity"])]  # type: ignore[call-overload]
         sold = {value for truth in self.side.truths.values() for value in truth.numbers}
         if sold & set(values):
             world.asked["sold already"] += 1
-            raise base.RefusedError("gone", code="85001", numbers_gone=True)
+            raise base.RefusedError("gone", code="85001", numbers_unavailable=True)
         pause = world.random.choice([timedelta(minutes=1), timedelta(minutes=30), timedelta(hours=4)])
         truth = Purchase(
             f"po-{len(self.side.truths)}",
@@ -312,7 +312,7 @@ class Carrier(base.NotAble):
         world.point()
         if world.happens("lost_answer"):
             world.time += timedelta(seconds=20)
-            raise base.UnclearError("ReadTimeout")
+            raise base.OutcomeUnknownError("ReadTimeout")
         return base.Placed(truth.id, "pending")
 
     def buy_elsewhere(self, plan: base.Plan) -> None:
@@ -351,12 +351,12 @@ class Carrier(base.NotAble):
         return base.OrdersPage(
             tuple(
                 OnOrder(
-                    provider_order_id=it.id,
-                    word="pending",
-                    reference=it.reference if shown else None,
-                    created_at=it.bought_at,
+                    provider_order_id=each.id,
+                    provider_status="pending",
+                    reference=each.reference if shown else None,
+                    created_at=each.bought_at,
                 )
-                for it in self.listed()
+                for each in self.listed()
             )
         )
 
@@ -381,12 +381,12 @@ class Carrier(base.NotAble):
     def observe(self, order: Order) -> Snapshot:
         self._call()
         world = self.world
-        world.seen.looks.append((order.order_id, world.time))
+        world.seen.polls.append((order.order_id, world.time))
         if world.happens("unreadable"):
             raise world.random.choice([base.UnreadableError("503"), base.NoSuchOrderError("404")])
         truth = self.side.truths[order.provider_order_id or ""]
         snapshot = truth.before if truth.before and world.happens("stale") else self.snapshot(truth)
-        # Several reads are one look at Telnyx alone. What an order was found to be after a restore, its own count of numbers tells.
+        # Several reads are one poll Telnyx alone. What an order was found to be after a restore, its own count of numbers tells.
         if world.provider == "telnyx" and order.assets and world.happens("torn"):
             kept = tuple(asset for asset in snapshot.assets if world.random.random() < 0.7)
             snapshot = replace(snapshot, assets=kept, deadlines=(), comments=())
@@ -400,7 +400,7 @@ class Carrier(base.NotAble):
         return Snapshot(
             provider_order_id=truth.id,
             phase=Phase.ENDED if truth.over else Phase.OPEN,
-            word="success" if truth.over else "pending",
+            provider_status="success" if truth.over else "pending",
             lists_every_asset=True,
             assets=tuple(
                 AssetSeen(AssetKind.NUMBER, value, state, state.value, f"id-{value}", sub_order, "US", "local")
@@ -442,15 +442,15 @@ class Carrier(base.NotAble):
         if self.world.happens("refused"):
             raise base.RefusedError(f"{name} is not taken", code="10015")
         if self.world.happens("lost_answer") and self.world.random.random() < 0.3:
-            raise base.UnclearError("ReadTimeout")  # it left, and was never worked on
+            raise base.OutcomeUnknownError("ReadTimeout")  # it left, and was never worked on
 
-    def _answer(self, word: str) -> str:
+    def _answer(self, provider_status: str) -> str:
         """What comes after it."""
         self.world.point()
         if self.world.happens("lost_answer"):
             self.world.time += timedelta(seconds=20)
-            raise base.UnclearError("ReadTimeout")
-        return word
+            raise base.OutcomeUnknownError("ReadTimeout")
+        return provider_status
 
     def _take(self, order: Order, values: Sequence[str]) -> str:
         self._write("a value")
@@ -503,5 +503,7 @@ class Carrier(base.NotAble):
     def mark_read(self, comment_id: str) -> None:
         self._write("a mark")
         truth = self.side.truths[comment_id.partition("-")[2]]
-        truth.comments = [replace(it, read=True) if it.id == comment_id else it for it in truth.comments]
+        truth.comments = [
+            replace(comment, read=True) if comment.id == comment_id else comment for comment in truth.comments
+        ]
         self._answer("")

@@ -1,4 +1,4 @@
-"""What a history keeps of itself, so that its bounds can be checked: calls, messages, looks, mails, and how late reminders were."""
+"""What a history keeps of itself, so that its bounds can be checked: calls, messages, polls, mails, and how late reminders were."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain.words import ChangeKind
+from numberdesk.domain.statuses import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,10 +29,10 @@ class Seen:
     """and messages that were handled, while no mishap strikes and the troubles last;"""
     left: int = 0
     """those among them that were on the queues before."""
-    looks: list[tuple[str, datetime]] = field(default_factory=list)
-    """Each look at an order, with when."""
+    polls: list[tuple[str, datetime]] = field(default_factory=list)
+    """Each poll an order, with when."""
     asked: Counter[str] = field(default_factory=Counter)
-    """Looks that a message brought itself, by the notification that it is."""
+    """Polls that a message brought itself, by the notification that it is."""
     replayed: list[tuple[str, datetime]] = field(default_factory=list)
     """When a webhook of a purchase began to come again and again, for five minutes."""
     repeats: Counter[str] = field(default_factory=Counter)
@@ -95,8 +95,8 @@ class Bucket:
         self.coming: list[tuple[datetime, str]] = []
         """Files that somebody is uploading, with when they are there."""
 
-    def form(self, upload: Upload, *, most_bytes: int, valid_for: timedelta) -> tuple[str, dict[str, str]]:
-        assert most_bytes
+    def form(self, upload: Upload, *, max_bytes: int, valid_for: timedelta) -> tuple[str, dict[str, str]]:
+        assert max_bytes
         # It is used within its time, and a large file over a bad line takes longer to come.
         takes = valid_for * self._world.random.random() * self._world.random.choice([1, 7])
         self.coming.append((self._world.time + takes, upload.key))
@@ -105,9 +105,9 @@ class Bucket:
     def take_in(self) -> None:
         """Let the files be there whose time has come."""
         self.keys |= {key for at, key in self.coming if at <= self._world.time}
-        self.coming = [it for it in self.coming if it[0] > self._world.time]
+        self.coming = [each for each in self.coming if each[0] > self._world.time]
 
-    def read(self, key: str, version_id: str | None, *, most_bytes: int) -> tuple[bytes, str | None] | None:
+    def read(self, key: str, version_id: str | None, *, max_bytes: int) -> tuple[bytes, str | None] | None:
         raise NotImplementedError
 
     def size(self, key: str) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from numberdesk.domain.words import AssetState, OrderState
+from numberdesk.domain.statuses import AssetState, OrderState
 from numberdesk.services.ports import Providers
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ import httpx
 from numberdesk.domain.profile import ProfileKey
 from numberdesk.domain.request import CriteriaItem, KeywordsItem
 from numberdesk.domain.snapshot import CommentSeen
-from numberdesk.domain.words import AssetState
+from numberdesk.domain.statuses import AssetState
 from numberdesk.providers import registry
 from numberdesk.runtime.accounts import Accounts
 from numberdesk.services.receive import CALLFIRE, TELNYX, NotTakenError, Receiver
@@ -174,7 +174,7 @@ class Simulated:
             mixed_status=dice.choice(["failure", "success"]),
             fuzzy_reference=dice.random() < 0.3,
             requirement_status_everywhere=dice.random() < 0.5,
-            most_search_results=dice.choice([None, None, 10]),
+            max_search_results=dice.choice([None, None, 10]),
             numbers_error_status=dice.choice([409, 422]),
             vetting_seconds=dice.choice([60, 3600]),
             activation_seconds=dice.choice([2, 600]),
@@ -230,9 +230,11 @@ class Simulated:
 
     @property
     def truths(self) -> Mapping[str, Truth]:
-        found: list[Truth] = [self._of_telnyx(it) for it in self.telnyx.life.orders.values() if it.customer_reference]
-        found += (self._of_telesign(it) for it in self.telesign._orders.values())
-        found += (self._of_callfire(it) for it in self.callfire._orders.values())
+        found: list[Truth] = [
+            self._of_telnyx(order) for order in self.telnyx.life.orders.values() if order.customer_reference
+        ]
+        found += (self._of_telesign(order) for order in self.telesign._orders.values())
+        found += (self._of_callfire(order) for order in self.callfire._orders.values())
         return {truth.id: truth for truth in found}
 
     def _wanted(self, reference: str, bought: int) -> int:
@@ -259,9 +261,15 @@ class Simulated:
             is_owing=any(_owes(sub) for sub in order.subs),
             is_moving=life._next(order) is not None or (order.stale is not None and now < order.stale[0]),
             comments=[
-                CommentSeen(it.id, it.record_id, it.body, by_provider=it.commenter_type == "admin", at=it.created_at)
-                for it in life.comments.values()
-                if it.record_id in subs
+                CommentSeen(
+                    comment.id,
+                    comment.record_id,
+                    comment.body,
+                    by_provider=comment.commenter_type == "admin",
+                    at=comment.created_at,
+                )
+                for comment in life.comments.values()
+                if comment.record_id in subs
             ],
             given=self.given[order.id],
             history=self.history[order.id],
@@ -311,7 +319,11 @@ class Simulated:
                 shown = number.deadline and number.deadline.replace(microsecond=0)
                 if shown is not None and all(shown != value for _, value in history):
                     history.append((now, shown))
-                given += (it.value for it in number.requirements if it.value is not None and it.value not in given)
+                given += (
+                    requirement.value
+                    for requirement in number.requirements
+                    if requirement.value is not None and requirement.value not in given
+                )
 
     def take(self, path: str, body: bytes) -> None:
         """Keep what was given where an order took it, and where all of it was satisfied already."""
@@ -367,8 +379,12 @@ class Simulated:
         return {"provider": "callfire", "items": items}
 
     def answer(self, order: Order | None = None) -> dict[str, Any]:
-        owed = [it for it in order.requirements if not it.own] if order else []
-        types = {it.id: it for country in PLANS for it in requirement_types(country[0])}
+        owed = [requirement for requirement in order.requirements if not requirement.own] if order else []
+        types = {
+            requirement_type.id: requirement_type
+            for country in PLANS
+            for requirement_type in requirement_types(country[0])
+        }
         chosen = self.random.choice(owed).id if owed else self.random.choice(requirement_types("DE")).id
         wanted = types[chosen]
         text = self.world.secret()
@@ -383,7 +399,7 @@ class Simulated:
     def group(self, order: Order) -> str:
         if self.random.random() < 0.1:
             return self.world.secret()
-        countries = [it.country for it in order.sub_orders if it.country in _VETTED]
+        countries = [sub_order.country for sub_order in order.sub_orders if sub_order.country in _VETTED]
         content = {
             "country_code": self.random.choice(countries or _VETTED),
             "phone_number_type": "local",
@@ -422,7 +438,7 @@ class Simulated:
             simulator.pump()
 
     def due(self) -> list[datetime]:
-        return [it.due for simulator in self.simulators.values() for it in simulator.outbox.waiting]
+        return [each.due for simulator in self.simulators.values() for each in simulator.outbox.waiting]
 
     def show_everything(self) -> None:
         self.telnyx.configure(list_lag_seconds=0)
@@ -447,7 +463,7 @@ class Simulated:
 
     def progress(self) -> None:
         self.pass_time()
-        providers = {self.world.store.orders[it].provider for it in sorted(self.world.store.orders)}
+        providers = {self.world.store.orders[order].provider for order in sorted(self.world.store.orders)}
         happen = {
             "telnyx": self._telnyx_goes_on,
             "telesign": self._telesign_goes_on,
@@ -462,7 +478,7 @@ class Simulated:
         market: list[Callable[[], object]] = [
             lambda: sim.sell_out(country, "local"),
             lambda: sim.sell_out(country, "local", sold_out=False),
-            lambda: sim.sell_elsewhere([it.phone_number for it in sim.inventory.find(Wanted(country, "local"), 5)]),
+            lambda: sim.sell_elsewhere([each.phone_number for each in sim.inventory.find(Wanted(country, "local"), 5)]),
             lambda: sim.forbid(country, code=dice.choice(["10038", None])),
             lambda: sim.hide(country),
             lambda: sim.hide(country, hidden=False),
@@ -505,7 +521,7 @@ class Simulated:
         return (self.world.time + self.world.some_time()).replace(microsecond=0).isoformat()
 
     def _delete(self, order: TelnyxOrder) -> None:
-        if all(it.status == "success" and it.requirements_status != "deleted" for it in order.numbers()):
+        if all(number.status == "success" and number.requirements_status != "deleted" for number in order.numbers()):
             self.telnyx.delete_numbers(order.id)
 
     def _forge(self, order_id: str) -> None:
@@ -542,12 +558,12 @@ class Simulated:
     def _callfire_goes_on(self) -> None:
         sim, dice = self.callfire, self.random
         ids = [str(order_id) for order_id in sim._orders] or ["*"]
-        waiting = [str(it.id) for it in sim._orders.values() if it.status in ("NEW", "PROCESSING")]
+        waiting = [str(order.id) for order in sim._orders.values() if order.status in ("NEW", "PROCESSING")]
         happen: list[tuple[float, Callable[[], object]]] = [
             (2, lambda: sim.end_as(dice.choice(_CALLFIRE_ENDS), dice.choice(ids))),
             (1, lambda: sim.limit_bulk(local=dice.randint(0, 3), toll_free=dice.randint(0, 3))),
             (1, sim._limits.clear),
-            (1, lambda: [sim.set_status(dice.choice(["WAIT_FOR_PAYMENT", "ON_HOLD"]), it) for it in waiting[:1]]),
+            (1, lambda: [sim.set_status(dice.choice(["WAIT_FOR_PAYMENT", "ON_HOLD"]), each) for each in waiting[:1]]),
             (1, lambda: sim.postbacks(dice.choice(ids), copies=2, delay_seconds=dice.choice([0, 600]))),
             (0.5, sim.buy_by_hand),
             (2, self._callfire_bought_elsewhere),
@@ -557,7 +573,7 @@ class Simulated:
 
     def _callfire_bought_elsewhere(self) -> None:
         """Another system orders as much of the same as some order of ours does."""
-        asked = [it.request for it in self.world.store.orders.values() if it.provider == "callfire"]
+        asked = [order.request for order in self.world.store.orders.values() if order.provider == "callfire"]
         if not asked:
             return
         form: dict[str, str] = {}
@@ -590,7 +606,7 @@ class Simulated:
             kinds = ["lose_answer", "status_after", "nonsense", "truncated", "slow", "status"]
             kind = dice.choice([*kinds, *(["code"] if passing else [])])
         elif provider == "telnyx" and request.url.path.endswith("/number_orders") and world.happens("refused"):
-            wanted = [it["phone_number"] for it in json.loads(request.content)["phone_numbers"]]
+            wanted = [load["phone_number"] for load in json.loads(request.content)["phone_numbers"]]
             self.telnyx.sell_elsewhere(wanted[:1])
             return
         else:
@@ -641,7 +657,7 @@ class _Noted:
         return getattr(self._connection, name)
 
     def observe(self, order: Order) -> Snapshot:
-        self._side.world.seen.looks.append((order.order_id, self._side.world.time))
+        self._side.world.seen.polls.append((order.order_id, self._side.world.time))
         return self._connection.observe(order)
 
     def place(self, plan: Plan, reference: str) -> Placed:
@@ -698,7 +714,7 @@ def _owes(sub: SubOrder) -> bool:
         and sub.ended is None
         and (
             number.requirements_status in (INFO_PENDING, EXCEPTION)
-            or any(it.status in (AWAITING, DECLINED) for it in number.requirements)
+            or any(requirement.status in (AWAITING, DECLINED) for requirement in number.requirements)
         )
         for number in sub.numbers
     )

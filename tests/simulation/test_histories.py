@@ -24,7 +24,7 @@ import pytest
 from numberdesk.domain import lists, operations, placing
 from numberdesk.domain.costs import Limits
 from numberdesk.domain.request import CriteriaItem
-from numberdesk.domain.words import ENDED, FOR_A_PERSON, MOVES, ChangeKind, HoldKind, OrderState
+from numberdesk.domain.statuses import ENDED, FOR_A_PERSON, MOVES, ChangeKind, HoldKind, OrderState
 from tests.simulation import bounds
 from tests.simulation.simulated import Simulated
 from tests.simulation.world import START, Faults, World
@@ -52,7 +52,7 @@ pytestmark = pytest.mark.xdist_group("histories")
 
 FIRST, LAST = (int(part) for part in os.environ.get("NUMBERDESK_SEEDS", "0:200").split(":"))
 CHUNK = 50
-# A live look is many calls, and each of them has two points at which something may happen.
+# A live poll is many calls, and each of them has two points at which something may happen.
 LIVE_FAULTS = Faults(crash=0.005, interleave=0.02, unreadable=0.05, lost_answer=0.1, not_sent=0.06, refused=0.1)
 NO_NO = frozenset({"10007", "10008", "10031", "10035", "10036", "10037", "10038", "10039"})
 """Codes of Telnyx that are no answer to an order: for now, nothing found, or not with this call."""
@@ -107,7 +107,7 @@ def begin(seed: int, dice: random.Random) -> World:
     troubles = dice.sample(TROUBLES, dice.choice([0, 0, 0, 0, 1, 2]))
     if is_live(seed):
         # Their providers neither flicker nor hang, and answer with a 403 by themselves.
-        troubles = [it for it in troubles if it in ("replayed", "torn", "restored")]
+        troubles = [trouble for trouble in troubles if trouble in ("replayed", "torn", "restored")]
         world = World(seed, LIVE_FAULTS, limits=limits, live=True, troubles=troubles)
     else:
         if "strangers" in troubles:
@@ -179,7 +179,9 @@ def nothing_is_stuck(world: World) -> None:
 
 def one_of_a_content_is_unclear(world: World) -> None:
     """Where a search is not exact, of equal orders only one is on its way."""
-    on_the_way = [it for it in world.store.orders.values() if it.state in (OrderState.PLACING, OrderState.UNKNOWN)]
+    on_the_way = [
+        order for order in world.store.orders.values() if order.state in (OrderState.PLACING, OrderState.UNKNOWN)
+    ]
     contents = [
         (order.provider, order.request.content_hash(by_counts=False))
         for order in on_the_way
@@ -235,15 +237,15 @@ def limits_hold(world: World) -> None:
             days[order.provider, order.account, order.reserved.day].append(order)
         assert order.reserved is not None or order.provider_order_id is None, "what is bought counts"
     for key, day in world.store.sums.items():
-        assert world.store.spent(*key).numbers == sum(it.reserved.numbers for it in days[key] if it.reserved)
+        assert world.store.spent(*key).numbers == sum(each.reserved.numbers for each in days[key] if each.reserved)
         assert set(day) == set(day) | {None}
     for (provider, _, _), day_orders in days.items() if not world.restores else ():
-        checked = [it.reserved for it in day_orders if it.reserved and placing.approval(it) is None]
-        assert not limits.numbers_per_order or all(it.numbers <= limits.numbers_per_order for it in checked)
-        assert not limits.numbers_per_day or sum(it.numbers for it in checked) <= limits.numbers_per_day
+        checked = [order.reserved for order in day_orders if order.reserved and placing.approval(order) is None]
+        assert not limits.numbers_per_order or all(each.numbers <= limits.numbers_per_order for each in checked)
+        assert not limits.numbers_per_day or sum(each.numbers for each in checked) <= limits.numbers_per_day
         # What the others cost is told once it is bought.
         for currency, most in limits.cost_per_day.items() if provider == "telnyx" else ():
-            assert sum(Decimal(it.cost.get(currency, "0")) for it in checked) <= most
+            assert sum(Decimal(each.cost.get(currency, "0")) for each in checked) <= most
 
 
 def at_most_one_purchase(world: World) -> None:
@@ -272,7 +274,7 @@ def converged(world: World) -> None:
         if order.ended and order.state is not truth.state():
             # The one way to differ: it was over in a way that allows no further move, and that was told.
             nothing = {OrderState.FAILED, OrderState.CANCELLED}
-            unseen = truth.state() in MOVES[order.state]  # the carrier changed it after the last look
+            unseen = truth.state() in MOVES[order.state]  # the carrier changed it after the last poll
             assert order.contradiction or unseen or {order.state, truth.state()} <= nothing, (
                 order.state,
                 truth.state(),
@@ -395,7 +397,7 @@ def operations_are_carried_out(world: World) -> None:
                 if kept is None and order.erased_at is not None:
                     continue
                 group = entry.data.get("group_id")
-                values = [group] if group else [written(it) for it in kept.values.values()]  # type: ignore[union-attr]
+                values = [group] if group else [written(value) for value in kept.values.values()]  # type: ignore[union-attr]
                 assert set(values) <= set(truth.given), "what is told as submitted is there"
             is_comment = entry.kind is ChangeKind.OPERATION_DONE and entry.data["operation"] == "comment"
             if is_comment and order.erased_at is None:
@@ -449,7 +451,7 @@ def what_is_on_file_is_applied_once(world: World) -> None:
         answered: Counter[tuple[object, object]] = Counter()
         for entry in applied:
             given: Any = entry.data["requirements"]
-            answered.update((entry.data["sub_order_id"], it["id"]) for it in given)
+            answered.update((entry.data["sub_order_id"], each["id"]) for each in given)
         assert all(times == 1 for times in answered.values()), "a requirement is answered once from what is on file"
         assert not applied or order.request.profiles
 
@@ -538,7 +540,7 @@ def total(seeds: Iterable[int]) -> Counter[str]:
 
 def what_happened(world: World) -> Counter[str]:
     """Count what a history held."""
-    seen = Counter(f"{it.operation} {it.fault}" for it in requests_of(world) if it.fault)
+    seen = Counter(f"{each.operation} {each.fault}" for each in requests_of(world) if each.fault)
     seen["histories"] += 1
     seen["restores"] += world.restores
     seen["a run hung"] += sum(world.seen.swallowed.values())
@@ -552,7 +554,7 @@ def what_happened(world: World) -> Counter[str]:
     ends = (entry for entry in world.store.entries.values() if entry.kind in ENDS)
     seen.update(f"{entry.kind.value} {entry.data['operation']}" for entry in ends)
     if world.is_live:
-        seen.update(f"bought at {it.provider}" for it in world.store.orders.values() if it.provider_order_id)
+        seen.update(f"bought at {order.provider}" for order in world.store.orders.values() if order.provider_order_id)
     return seen
 
 
@@ -570,7 +572,7 @@ def test_the_world_is_rough() -> None:
         "OrderCompleted",
         "OrderCancelled",
         "PlacingAbandoned",
-        "LooksFailed",
+        "PollsFailed",
         "RequirementSubmitted supply",
         "RequirementSubmitted group",
         "OperationDone comment",
@@ -608,7 +610,7 @@ def test_the_world_is_rough() -> None:
 def test_the_live_world_is_rough() -> None:
     """Those that go through the real adapters hold mishaps of every sort, before the provider's work and after it."""
     seen = total(range(0, 400, 10))
-    faults = [kind for kind in get_args(FaultKind) if not any(it.endswith(f" {kind}") for it in seen)]
+    faults = [kind for kind in get_args(FaultKind) if not any(each.endswith(f" {kind}") for each in seen)]
     assert not faults, f"never: {faults}"
     for kind in (
         "OrderUnknown",
@@ -625,11 +627,11 @@ def test_the_live_world_is_rough() -> None:
         "RequirementSubmitted group",
         "CommentReceived",
         "ExtensionRequested",
-        "UnknownProviderWord",
+        "UnknownProviderValue",
         "ProviderAccountBlocked",
         "InventoryDiffers",
         "TableRestored",
-        "LooksFailed",
+        "PollsFailed",
         "webhooks taken",
         "postbacks taken",
         "notifications refused",

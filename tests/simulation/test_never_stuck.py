@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from numberdesk.domain.schedule import WakeKind
-from numberdesk.domain.words import ChangeKind, OrderState, RequirementState
+from numberdesk.domain.statuses import ChangeKind, OrderState, RequirementState
 from numberdesk.providers import base
 from tests.simulation.carrier import Carrier, Purchase, StandIn
 from tests.simulation.sides import CrashError
@@ -72,7 +72,7 @@ def test_reminders_fire_while_the_provider_holds_everybody_back(world: World, mo
         if entry.kind is ChangeKind.DEADLINE_APPROACHING
     ]
     assert fired == ["PT4H", "PT1H"]
-    assert world.store.due(WakeKind.LOOK, world.time, 10) == [], "what is held back does not stand before what is due"
+    assert world.store.due(WakeKind.POLL, world.time, 10) == [], "what is held back does not stand before what is due"
     assert world.visible() == []
 
 
@@ -94,7 +94,7 @@ def test_people_are_told_of_a_purchase_that_cannot_even_be_looked_for(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lose(*_: object) -> base.Placed:
-        raise base.UnclearError("ReadTimeout")
+        raise base.OutcomeUnknownError("ReadTimeout")
 
     def fail(*_: object) -> list[base.Placed]:
         raise base.UnreadableError("503")

@@ -26,8 +26,8 @@ from numberdesk.domain.notices import Bounds
 from numberdesk.domain.profile import Profile
 from numberdesk.domain.request import read_message
 from numberdesk.domain.settings import Timings
+from numberdesk.domain.statuses import FOLLOWED, HoldKind, OrderState
 from numberdesk.domain.values import Answer
-from numberdesk.domain.words import FOLLOWED, HoldKind, OrderState
 from numberdesk.providers import base
 from numberdesk.services.clerk import Clerk
 from numberdesk.services.desk import Desk
@@ -43,7 +43,7 @@ from numberdesk.services.publish import Publisher
 from numberdesk.services.sync import Syncer
 from numberdesk.services.unreadable import Unreadable
 from numberdesk.services.uploads import Uploads
-from numberdesk.services.wake import LONGEST_PATIENCE, Waker
+from numberdesk.services.wake import MAX_PATIENCE, Waker
 from tests.simulation.carrier import StandIn
 from tests.simulation.seen import Bucket, Post, Seen
 from tests.simulation.sides import CrashError
@@ -61,8 +61,8 @@ START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 VISIBILITY = timedelta(minutes=12)
 A_TURN = timedelta(minutes=3)
 """After which an order was turned to that is due: a sweep, and what stands before it on the queue."""
-MOST_RECEIVES = 5
-MOST_HOPS = 8
+MAX_RECEIVES = 5
+MAX_HOPS = 8
 """Messages of a chain, one leading to the next: beyond these one that the sweep sees to as well is not sent."""
 
 
@@ -302,7 +302,7 @@ class World:
         """Somebody asks for something, sensible or not."""
         if not self.store.orders:
             return
-        at_the_carrier = [it.order_id for it in self.store.orders.values() if it.state in FOLLOWED]
+        at_the_carrier = [order.order_id for order in self.store.orders.values() if order.state in FOLLOWED]
         sensible = bool(at_the_carrier) and self.random.random() < 0.8
         order_id = self.random.choice(sorted(at_the_carrier if sensible else self.store.orders))
         by = self.random.choice(["ada", "bob"])
@@ -312,10 +312,14 @@ class World:
         comment_id = self.random.choice(comments or ["none"])
         again = self.random.random() < 0.2
         wishes: list[tuple[float, str, Callable[[], object]]] = [
-            (6, "supply", lambda: self.clerk.supply(order_id, answers, by, again=again)),
+            (6, "supply", lambda: self.clerk.supply(order_id, answers, by, resubmit=again)),
             (2, "comment", lambda: self.clerk.comment(order_id, self.secret(), by)),
             (3, "extend", lambda: self.clerk.extend(order_id, by)),
-            (6 if self.is_live else 3, "group", lambda: self.clerk.attach_group(order_id, group_id, by, again=again)),
+            (
+                6 if self.is_live else 3,
+                "group",
+                lambda: self.clerk.attach_group(order_id, group_id, by, resubmit=again),
+            ),
             (0.2 if self.is_live else 0.4, "cancel", lambda: self.clerk.cancel(order_id, by)),
             (1, "sync", lambda: self.clerk.sync(order_id, by)),
             (1, "on it", lambda: self.clerk.acknowledge(order_id, self.time + timedelta(hours=3), by)),
@@ -325,7 +329,7 @@ class World:
             (1, "erase", lambda: self.clerk.erase(order_id, by)),
             (2, "answer", self.answer_what_is_asked),
             (3 if not self.store.gate().open else 0 if self.calm_since else 0.3, "switch", self.turn_the_switch),
-            (2 if self.restores else 0, "confirm", lambda: self.gate_desk.confirm(doubt_until=None, by=by)),
+            (2 if self.restores else 0, "confirm", lambda: self.gate_desk.confirm(search_until=None, by=by)),
         ]
         [(_, name, wish)] = self.random.choices(wishes, [weight for weight, _, _ in wishes])
         try:
@@ -343,11 +347,11 @@ class World:
         self.gate_desk.turn(is_open=not self.store.gate().open, reason="the budget", by="ada")
 
     def answer_what_is_asked(self) -> None:
-        """Decide what waits for a person. Whoever says what was bought has looked at the carrier and knows."""
+        """Decide what waits for a person. Whoever says what was bought has polled the carrier and knows."""
         for order in sorted(self.store.orders.values(), key=lambda order: order.order_id):
             if order.order_id in self.store.torn:
                 continue
-            if order.state is OrderState.UNKNOWN and order.people_told:
+            if order.state is OrderState.UNKNOWN and order.not_found_notified:
                 self.tell_what_was_bought(order)
             elif order.state is OrderState.RECEIVED and order.hold is not None:
                 if order.hold.kind is HoldKind.RESTORED:
@@ -376,12 +380,12 @@ class World:
 
     def deliver(self, name: str, message: Message) -> None:
         message.receives += 1
-        if message.receives > MOST_RECEIVES:
+        if message.receives > MAX_RECEIVES:
             self.queues[name].remove(message)
             self.dead.append((name, message))
             return
         message.visible_at = self.time + VISIBILITY
-        began, looks = self.time, len(self.seen.looks)
+        began, polls = self.time, len(self.seen.polls)
         outer, self.in_hand = self.in_hand, message
         self.seen.hops = max(self.seen.hops, message.hops)
         goes_on = self.pressing and self.goes_on(message)
@@ -393,10 +397,10 @@ class World:
                     message_id=message.id,
                     correlation_id=message.id,
                     time_left=lambda: timedelta(seconds=seconds) - (self.time - began),
-                    again=message.receives > 1,
+                    redelivered=message.receives > 1,
                 )
             else:
-                self.syncer.handle(json.loads(message.body), again=message.receives > 1)
+                self.syncer.handle(json.loads(message.body), redelivered=message.receives > 1)
         except CrashError:
             return
         except Exception as error:
@@ -407,7 +411,7 @@ class World:
         finally:
             self.in_hand = outer
             self.seen.handled += goes_on and self.goes_on(message)
-            self.note_looks(message, len(self.seen.looks) - looks)
+            self.note_polls(message, len(self.seen.polls) - polls)
         if message in self.queues[name]:
             self.queues[name].remove(message)
         if self.happens("duplicate"):
@@ -424,13 +428,13 @@ class World:
             return False
         return not (order.waiting_for or "").startswith("the account is blocked")
 
-    def note_looks(self, message: Message, looks: int) -> None:
-        """Keep how many looks a notification brought."""
+    def note_polls(self, message: Message, polls: int) -> None:
+        """Keep how many polls a notification brought."""
         body = json.loads(message.body)
         if "event" in body and self.calm_since:
             event_id = body["event"]["body_sha256"]
             self.seen.repeats[event_id] += 1
-            self.seen.asked[event_id] += looks
+            self.seen.asked[event_id] += polls
 
     # Time
 
@@ -516,7 +520,7 @@ class World:
                 self.random.choice([self.people, self.answer_what_is_asked, self.side.progress, self.side.repeat])()
                 continue
             self.nothing_waits_its_turn()
-            due = [max(it.wake_at, self.next_sweep) for it in self.store.orders.values() if it.wake_at]
+            due = [max(order.wake_at, self.next_sweep) for order in self.store.orders.values() if order.wake_at]
             coming = [message.visible_at for queue in self.queues.values() for message in queue]
             pause = min([*coming, *due, *self.side.due(), act_at, end]) - self.time
             self.tick(max(pause, timedelta(milliseconds=1)))
@@ -566,7 +570,7 @@ class World:
                 left = self.gate_desk.view().not_compared
                 if not left or comparisons > 5:
                     # An account that can no longer be read is left out by name.
-                    self.gate_desk.confirm(doubt_until=None, by="ada", without=left)
+                    self.gate_desk.confirm(search_until=None, by="ada", without=left)
                 continue
             due = [order.wake_at for order in self.store.orders.values() if order.wake_at and not self.resting(order)]
             due += [at for at, _ in self.bucket.coming]
@@ -586,7 +590,9 @@ class World:
         """Whether nothing can change for this order any more: it is over, or it waits for people or for the carrier."""
         if order.state is OrderState.UNKNOWN:
             # People are told of a search that fails, too, and it goes on: what was bought is still found.
-            return order.people_told and all(truth.reference != order.reference for truth in self.truths.values())
+            return order.not_found_notified and all(
+                truth.reference != order.reference for truth in self.truths.values()
+            )
         if any(operation.open for operation in order.operations):
             return False
         if order.ended:
@@ -600,7 +606,7 @@ def lost_until(order: Order, calm_since: datetime) -> datetime:
     """Until when a mishap of before may last: it lost a wake, or killed who had the order in hand, and the sweep sends another."""
     if order.sweep_at is None or order.updated_at >= calm_since:
         return calm_since
-    return max(calm_since, min(order.sweep_at, calm_since + LONGEST_PATIENCE))
+    return max(calm_since, min(order.sweep_at, calm_since + MAX_PATIENCE))
 
 
 def copied(store: MemoryStore) -> MemoryStore:
@@ -626,7 +632,7 @@ class _Queue:
     ) -> bool:
         self.world.point()
         sender = self.world.in_hand
-        if may_drop and sender is not None and sender.hops >= MOST_HOPS:
+        if may_drop and sender is not None and sender.hops >= MAX_HOPS:
             return False
         self.world.put(self.name, json.dumps(message), max(delay or timedelta(0), timedelta(0)))
         return True

@@ -132,7 +132,7 @@ class MotoStage:
         return self.world.webhook("/webhooks/telnyx", dict(headers), body.encode())
 
     def upload(self, form: Mapping[str, Any], content: bytes) -> int:
-        # moto takes a form in without a look at its policy; what the form allows is tested where it is made.
+        # moto takes a form in without a poll of its policy; what the form allows is tested where it is made.
         fields = form["fields"]
         boto3.client("s3").put_object(
             Bucket=self.outputs["FilesBucketName"], Key=fields["key"], Body=content, ContentType=fields["Content-Type"]

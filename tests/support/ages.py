@@ -20,7 +20,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 BERLIN = {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}
 BRUSSELS = {"criteria": {"country": "BE", "number_type": "mobile"}, "quantity": 1}
 SEATTLE = {"criteria": {"city": "Seattle", "state": "WA"}, "quantity": 1}
-MOST_MINUTES = 45
+MAX_MINUTES = 45
 """An alarm that takes longer than this beyond what was skipped does not go off, or does not recover."""
 
 Act = Callable[[Watch], object]
@@ -94,7 +94,7 @@ def play(alarm: str, trouble: Trouble) -> Played:
 
 def until(watch: Watch, alarm: str, *, rings: bool) -> None:
     """Let minutes pass until an alarm goes off, or is over with all others."""
-    for _ in range(MOST_MINUTES):
+    for _ in range(MAX_MINUTES):
         if (alarm in watch.ringing) if rings else not watch.ringing:
             return
         watch.minute()
@@ -280,7 +280,7 @@ def outgrow(watch: Watch) -> None:
     _PAGING.start()
     made = watch.world
     order = made.order("telnyx-1")
-    grown = order.with_(gone=tuple(f"+4930{index:08}" for index in range(17_000)))
+    grown = order.with_(unavailable_numbers=tuple(f"+4930{index:08}" for index in range(17_000)))
     made.dynamodb.put_item(TableName=made.table._name, Item=marshal(row_item(grown)))
 
 
@@ -374,8 +374,8 @@ TROUBLES: dict[str, Trouble] = {
         lasting=HOUR,
         parameters={"Timings": '{"pending": {"telesign": "PT1H"}}'},
     ),
-    "DriftFoundTelnyxAlarm": Trouble(
-        "Changes that looks found and no notification had told",
+    "UnannouncedChangesTelnyxAlarm": Trouble(
+        "Changes that polls found and no notification had told",
         cancel_unheard,
         itself,
         before=each(*(order(f"order-{index}", BERLIN, provider="telnyx") for index in range(3))),

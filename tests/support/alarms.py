@@ -6,7 +6,7 @@ CloudWatch alarms treat missing data"):
 
 - the points of a metric are those of its very name and dimensions, summed up by period; one of the last `EvaluationPeriods`
   periods breaches where its statistic compares so with the threshold, and `DatapointsToAlarm` (by default all) of them ring;
-- where periods are without data, some further ones are looked at, and the newest that have data count; only where those are
+- where periods are without data, some further ones are polled, and the newest that have data count; only where those are
   too few, what is missing is taken for what `TreatMissingData` says. How many further ones AWS does not promise; in its
   examples it is two.
 
@@ -40,7 +40,7 @@ MINUTE = timedelta(minutes=1)
 _STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {"Maximum": max, "Sum": sum}
 _FURTHER = 2
 _PUBLISHED_EVERY = 5
-_MOST_ROUNDS = 200
+_MAX_ROUNDS = 200
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def alarms() -> dict[str, Alarm]:
             continue
         found[name] = Alarm(
             name,
-            (NAMESPACE, alarm["MetricName"], frozenset((it["Name"], it["Value"]) for it in alarm["Dimensions"])),
+            (NAMESPACE, alarm["MetricName"], frozenset((each["Name"], each["Value"]) for each in alarm["Dimensions"])),
             alarm["Statistic"],
             timedelta(seconds=alarm["Period"]),
             alarm["EvaluationPeriods"],
@@ -188,7 +188,7 @@ class Watch:
     def _settle(self) -> None:
         """Let everything happen that is due, but what is stopped."""
         world = self.world
-        for _ in range(_MOST_ROUNDS):
+        for _ in range(_MAX_ROUNDS):
             done = sum(len(simulator.pump()) for simulator in world.simulators.values())
             done += sum(world.deliver(name) for name in ("place_order", "sync_order") if name not in self.stopped)
             if "stream" in self.stopped:
@@ -197,5 +197,5 @@ class Watch:
                 done += world.publish()
             if not done:
                 return
-        message = f"not at rest after {_MOST_ROUNDS} rounds"
+        message = f"not at rest after {_MAX_ROUNDS} rounds"
         raise AssertionError(message)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from numberdesk.api.document import document
-from numberdesk.domain.words import OrderState
+from numberdesk.domain.statuses import OrderState
 from tests.support.aws import ALICE, SECRETS, proxy_event
 from tests.support.builders import body
 
@@ -110,7 +110,7 @@ def seed(world: World) -> dict[str, list[str]]:
         "number": [asset.value for asset in order.assets],
         "value": numbers,
         "confirm": numbers,
-        "placed_as": [str(it["order_id"]) for it in world.callfire.orders()],
+        "placed_as": [str(each["order_id"]) for each in world.callfire.orders()],
         "requirement": [requirement.id for requirement in order.requirements] + ["letter"],
         "file_id": files,
         "event_ids": [item["event_id"] for item in world.api("GET", f"/orders/{DONE}/events")[1]["items"]],

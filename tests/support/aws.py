@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.order import Order
-    from numberdesk.domain.words import ChangeKind
+    from numberdesk.domain.statuses import ChangeKind
     from numberdesk.providers.base import Provider
     from tests.support.mailbox import Mailbox
     from tests.support.stack import Stack
@@ -59,7 +59,7 @@ SECRETS: dict[str, dict[str, Any]] = {
     "telesign": {"customer_id": "FFFFFFFF-EEEE-DDDD-1234-AB1234567890", "api_key": "c2ltdWxhdG9yLXRlbGVzaWdu"},
     "callfire": {"login": "LOGIN-callfire", "password": "PASSWORD-callfire-secret", "settings": {"v2_find": True}},
 }
-_MOST_ROUNDS = 200
+_MAX_ROUNDS = 200
 
 
 @contextmanager
@@ -121,7 +121,7 @@ class World:
         self.s3 = boto3.client("s3", region_name=REGION)
         self.secrets = boto3.client("secretsmanager", region_name=REGION)
         # Clients are shared by all tests. One that was given back changed would let a function do what its role does not allow.
-        changed = [it for it in (self.dynamodb, self.sqs, self.s3, self.secrets) if "_make_api_call" in vars(it)]
+        changed = [each for each in (self.dynamodb, self.sqs, self.s3, self.secrets) if "_make_api_call" in vars(each)]
         assert not changed, (
             "a test before this one gave an AWS client back changed: use monkeypatch.setitem(vars(client), ...)"
         )
@@ -130,7 +130,7 @@ class World:
         """References of orders whose function dies once the provider took them, before anything of it is written."""
         self.stopped: list[str] = []
         """Of each invocation that Lambda's recursive loop detection stopped, its function. `world` lets no test end with one."""
-        self.longest_chain = 0
+        self.max_chain = 0
         """Most invocations of one function in one chain."""
         self._functions: dict[str, Function] = {}
         self._bus_queue = self._listen_to_the_bus()
@@ -265,7 +265,7 @@ class World:
         if trace is None:
             self._stop(name, queue, event, handles)
             return len(handles)
-        self.longest_chain = max(self.longest_chain, *recursion.lineage(trace).values())
+        self.max_chain = max(self.max_chain, *recursion.lineage(trace).values())
         try:
             answer = (function or self.function(name))(event, remaining_ms=remaining_ms, trace=trace)
         except KilledError:
@@ -301,11 +301,11 @@ class World:
 
     def settle(self) -> None:
         """Let everything happen that is due now: queues, webhooks, publishing."""
-        for _ in range(_MOST_ROUNDS):
+        for _ in range(_MAX_ROUNDS):
             sent = sum(len(simulator.pump()) for simulator in self.simulators.values())
             if not (sent + self.deliver("place_order") + self.deliver("sync_order") + self.publish()):
                 return
-        message = f"not at rest after {_MOST_ROUNDS} rounds"
+        message = f"not at rest after {_MAX_ROUNDS} rounds"
         raise AssertionError(message)
 
     def sweep(self) -> int:
@@ -404,7 +404,7 @@ class World:
     def objects(self) -> list[str]:
         """Name the files that lie in the bucket."""
         found = self.s3.list_objects_v2(Bucket=self.stack.outputs["FilesBucketName"])
-        return [it["Key"] for it in found.get("Contents", [])]
+        return [each["Key"] for each in found.get("Contents", [])]
 
     # What came of it
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 SECOND = timedelta(seconds=1)
 TIMINGS = Timings()
 A_SWEEP = timedelta(minutes=1)
-MOST_MESSAGES = 3
+MAX_MESSAGES = 3
 """Handled for each call at the provider, however long the backlog is."""
 LAMBDAS = 5
 """At work on one queue at once: `OrderConcurrency`, `SyncConcurrency`."""
@@ -119,8 +119,8 @@ class Office(ADesk):
         super().__init__()
         self.sqs = Sqs(self.turns, self._handle, lambdas)
         client: Any = self.sqs
-        orders, looks = SqsQueue(client, "place_order"), SqsQueue(client, "sync_order")
-        self.desk = replace(self.desk, order_queue=orders, sync_queue=looks)
+        orders, polls = SqsQueue(client, "place_order"), SqsQueue(client, "sync_order")
+        self.desk = replace(self.desk, order_queue=orders, sync_queue=polls)
         self.syncer = replace(self.syncer, desk=self.desk, operations=Operations(self.desk, self.bucket))
         self.placer = replace(self.placer, desk=self.desk)
         self.callfire = CallFireSimulator(
@@ -130,7 +130,7 @@ class Office(ADesk):
         )
         self.callfire.configure(finish_seconds=400, refuse_too_fast=True)
         self.accounts = accounts(self.store, self, **SECRETS["callfire"])
-        self.waker = Waker(self.store, orders, looks, self, self, TIMINGS)
+        self.waker = Waker(self.store, orders, polls, self, self, TIMINGS)
         self.handled: Counter[str] = Counter()
 
     def now(self) -> datetime:

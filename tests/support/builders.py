@@ -14,7 +14,7 @@ from numberdesk.domain.request import read_message
 if TYPE_CHECKING:
     from numberdesk.domain.order import Change, Order
     from numberdesk.domain.request import OrderMessage
-    from numberdesk.domain.words import ChangeKind
+    from numberdesk.domain.statuses import ChangeKind
 
 START = datetime(2026, 11, 22, 8, tzinfo=UTC)
 CORRELATION_ID = "correlation-1"

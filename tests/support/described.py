@@ -28,7 +28,7 @@ def _validator(path: str, method: str, status: int, content_type: str) -> Valida
 def check(method: str, path: str, answer: dict[str, Any], body: Any) -> None:
     """Fail where the document does not describe an answer: its status, its type, every field of its body.
 
-    Paths and methods that the API has not are described nowhere, and not looked at here.
+    Paths and methods that the API has not are described nowhere, and not polled here.
     """
     route = next((route for route in ROUTES if route.method == method and route.matches(path)), None)
     if route is None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from numberdesk.domain.costs import Limits
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.snapshot import CommentSeen, Snapshot
-from numberdesk.domain.words import AssetState, ChangeKind, OrderState
+from numberdesk.domain.statuses import AssetState, ChangeKind, OrderState
 from numberdesk.providers import base
 from numberdesk.services.clerk import Clerk
 from numberdesk.services.desk import Desk
@@ -68,17 +68,17 @@ class Carrier(base.NotAble):
         self.desk.point()
         if self.loses[name]:
             self.loses[name] -= 1
-            raise base.UnclearError("ReadTimeout")
+            raise base.OutcomeUnknownError("ReadTimeout")
 
     def named(self, name: str) -> list[Any]:
         """What arrived by this call."""
         return [said for called, said in self.calls if called == name]
 
     def plan(
-        self, message: OrderMessage, *, exclude: frozenset[str] = frozenset(), frozen: Sequence[Asset] = ()
+        self, message: OrderMessage, *, exclude: frozenset[str] = frozenset(), reuse: Sequence[Asset] = ()
     ) -> base.Plan:
         self._call("plan")
-        return base.Plan({}, chosen(*(asset.value for asset in frozen)) if frozen else chosen("+4930111", "+4930222"))
+        return base.Plan({}, chosen(*(asset.value for asset in reuse)) if reuse else chosen("+4930111", "+4930222"))
 
     def place(self, plan: base.Plan, reference: str) -> base.Placed:
         self._call("place", reference)
@@ -173,12 +173,12 @@ class _Bucket:
     def __init__(self) -> None:
         self.content: dict[str, bytes] = {}
 
-    def form(self, upload: Upload, *, most_bytes: int, valid_for: timedelta) -> tuple[str, dict[str, str]]:
+    def form(self, upload: Upload, *, max_bytes: int, valid_for: timedelta) -> tuple[str, dict[str, str]]:
         return "https://bucket.test", {"key": upload.key}
 
-    def read(self, key: str, version_id: str | None, *, most_bytes: int) -> tuple[bytes, str | None] | None:
+    def read(self, key: str, version_id: str | None, *, max_bytes: int) -> tuple[bytes, str | None] | None:
         content = self.content.get(key)
-        return None if content is None or len(content) > most_bytes else (content, "v1")
+        return None if content is None or len(content) > max_bytes else (content, "v1")
 
     def size(self, key: str) -> int | None:
         return len(self.content[key]) if key in self.content else None
@@ -317,7 +317,7 @@ class ADesk:
         return self.order
 
     def vetted(self, snapshot: Snapshot, **fields: Any) -> Order:
-        """Place an order that the carrier then shows so, and look at it."""
+        """Place an order that the carrier then shows so, and poll it."""
         self.carrier.snapshot = snapshot
         self.place(**fields)
         return self.wake()

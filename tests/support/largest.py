@@ -18,7 +18,7 @@ from numberdesk.domain.order import (
     SubOrder,
     WaitingComment,
 )
-from numberdesk.domain.words import AssetState, HoldKind, OperationKind, RequirementState
+from numberdesk.domain.statuses import AssetState, HoldKind, OperationKind, RequirementState
 from tests.support.builders import START
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ class Filler:
     def __init__(self, seed: int = 0) -> None:
         self._random = random.Random(seed)
 
-    def text(self, most_bytes: int = 256) -> str:
+    def text(self, max_bytes: int = 256) -> str:
         """Give a text of so many bytes, as a provider may send it."""
-        return "".join(self._random.choices(_LETTERS, k=most_bytes)).encode()[:most_bytes].decode(errors="ignore")
+        return "".join(self._random.choices(_LETTERS, k=max_bytes)).encode()[:max_bytes].decode(errors="ignore")
 
     def id(self, length: int = 36) -> str:
         """Give an id."""
@@ -47,13 +47,13 @@ class Filler:
 def grown(
     order: Order,
     *,
-    sub_orders: int = bounds.MOST_SUB_ORDERS,
-    requirements: int = bounds.MOST_REQUIREMENTS,
-    deadlines: int = bounds.MOST_DEADLINES,
-    comments: int = bounds.MOST_COMMENTS,
+    sub_orders: int = bounds.MAX_SUB_ORDERS,
+    requirements: int = bounds.MAX_REQUIREMENTS,
+    deadlines: int = bounds.MAX_DEADLINES,
+    comments: int = bounds.MAX_COMMENTS,
     numbers: int = 250,
     requirements_a_number: int = 0,
-    gone: int = bounds.MOST_ASSETS,
+    unavailable_numbers: int = bounds.MAX_ASSETS,
     text: int = 256,
     seed: int = 0,
 ) -> Order:
@@ -62,18 +62,20 @@ def grown(
     parts = [fill.id() for _ in range(sub_orders)]
     seen = tuple(fill.id() for _ in range(comments))
     fields: dict[str, Any] = {
-        "sub_orders": tuple(SubOrder(id=it, word=fill.text(text), country="DE", number_type="local") for it in parts),
+        "sub_orders": tuple(
+            SubOrder(id=part, provider_status=fill.text(text), country="DE", number_type="local") for part in parts
+        ),
         "requirements": tuple(
             Requirement(
                 id=fill.id(),
                 sub_order_id=parts[index % sub_orders],
                 state=RequirementState.REJECTED,
-                word=fill.text(text),
+                provider_status=fill.text(text),
                 name=fill.text(text),
                 kind="document",
                 numbers=10_000,
                 rejected_at=START,
-                comment_ids=seen[: bounds.MOST_REASONS],
+                comment_ids=seen[: bounds.MAX_REASONS],
             )
             for index in range(requirements)
         ),
@@ -92,8 +94,8 @@ def grown(
         ),
         "comments_seen": seen,
         "comments_unread": seen,
-        "comments_told": seen,
-        "comments_waiting": tuple(WaitingComment(id=it, sub_order_id=fill.id(), since=START) for it in seen),
+        "comments_notified": seen,
+        "comments_waiting": tuple(WaitingComment(id=each, sub_order_id=fill.id(), since=START) for each in seen),
         "operations": tuple(
             Operation(
                 id=f"{index:06}-0",
@@ -103,23 +105,25 @@ def grown(
                 requirement_ids=tuple(fill.id(128) for _ in range(50)),
                 outcome=fill.text(2_000),
             )
-            for index in range(operations.MOST_OPEN * 2)
+            for index in range(operations.MAX_OPEN * 2)
         ),
-        "words_told": tuple(fill.text(200) for _ in range(51)),
-        "gone": tuple(f"+4930{fill.id(10)}" for _ in range(gone)),
+        "unknown_values_notified": tuple(fill.text(200) for _ in range(51)),
+        "unavailable_numbers": tuple(f"+4930{fill.id(10)}" for _ in range(unavailable_numbers)),
         "approvals": tuple(Approval(kind=kind, by=fill.text(text), at=START) for kind in HoldKind),
-        "duplicates": tuple(fill.id() for _ in range(bounds.MOST_ADOPTED)),
+        "duplicates": tuple(fill.id() for _ in range(bounds.MAX_ADOPTED)),
         "extensions": dict.fromkeys(parts, 5),
         "costs": tuple(Cost(currency=fill.id(3), upfront="1.00", monthly="1.00", numbers=1) for _ in range(50)),
-        "hint_looks": (START,) * bounds.MOST_HINT_LOOKS,
-        "provider_word": fill.text(text),
+        "hint_polls": (START,) * bounds.MAX_HINT_POLLS,
+        "provider_status": fill.text(text),
         "assets": tuple(
             Asset(
                 value=f"+4930{index:08}",
                 state=AssetState.PENDING,
-                word=fill.text(text),
+                provider_status=fill.text(text),
                 requirements=tuple(
-                    AssetRequirement(id=fill.text(text), state=RequirementState.UNKNOWN, word=fill.text(text))
+                    AssetRequirement(
+                        id=fill.text(text), state=RequirementState.UNKNOWN, provider_status=fill.text(text)
+                    )
                     for _ in range(requirements_a_number)
                 ),
             )

@@ -13,7 +13,7 @@ from numberdesk.domain.gate import Gate, closed_because
 from numberdesk.domain.lists import SHARDS, Summary, attention, memberships, next_deadline
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.schedule import WakeKind, wake_kind
-from numberdesk.domain.words import AssetState
+from numberdesk.domain.statuses import AssetState
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import (
     Account,
@@ -46,10 +46,10 @@ if TYPE_CHECKING:
     from numberdesk.domain.profile import Profile, ProfileKey, Upload
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.snapshot import CommentSeen
-    from numberdesk.domain.values import Kept
+    from numberdesk.domain.values import Payload
 
 T = TypeVar("T")
-_MOST_WRITES = 100
+_MAX_WRITES = 100
 """In one transaction."""
 
 
@@ -66,7 +66,7 @@ class MemoryStore:
         self.receipts: dict[tuple[str, str], Receipt] = {}
         self.comments: dict[tuple[str, str], CommentSeen] = {}
         self.events: list[tuple[str | None, RawEvent]] = []
-        self.operations: dict[tuple[str, str], Kept] = {}
+        self.operations: dict[tuple[str, str], Payload] = {}
         self.answers: dict[ProfileKey, Profile] = {}
         self.files: dict[tuple[str, str], Upload] = {}
         self.states: dict[tuple[str, str], AccountState] = {}
@@ -123,7 +123,7 @@ class MemoryStore:
         *,
         receipts: Sequence[Receipt] = (),
         comments: Sequence[CommentSeen] = (),
-        kept: Mapping[str, Kept] | None = None,
+        kept: Mapping[str, Payload] | None = None,
         limits: Limits | None = None,
         gate: Gate | None = None,
     ) -> Order:
@@ -140,7 +140,7 @@ class MemoryStore:
         listed = sum(was.get(name) != now.get(name) for name in was.keys() | now.keys())
         others = (gate is not None) + len(claims) + len(sums) + len(given) + len(taken)
         writes = 1 + others + len(entries) + len(receipts) + len(kept or {}) + listed
-        assert writes <= _MOST_WRITES, "a transaction holds no more"
+        assert writes <= _MAX_WRITES, "a transaction holds no more"
         self.orders[after.order_id] = after
         self.claims |= dict.fromkeys(claims, after.order_id)
         self.sums |= sums
@@ -272,10 +272,10 @@ class MemoryStore:
         subject = f"order/{order_id}"
         return _page(((place, entry) for (of, place), entry in self.entries.items() if of == subject), after, limit)
 
-    def kept(self, order_id: str, operation_id: str) -> Kept | None:
+    def kept(self, order_id: str, operation_id: str) -> Payload | None:
         return self.operations.get((order_id, operation_id))
 
-    def keep(self, order_id: str, operation_id: str, kept: Kept) -> None:
+    def keep(self, order_id: str, operation_id: str, kept: Payload) -> None:
         if (order_id, operation_id) in self.operations:
             self.operations[order_id, operation_id] = kept
 
@@ -347,7 +347,7 @@ class MemoryStore:
         ]
 
     def account(self, provider: str, account: str) -> Account | None:
-        return next((it for it in self.accounts() if (it.provider, it.name) == (provider, account)), None)
+        return next((each for each in self.accounts() if (each.provider, each.name) == (provider, account)), None)
 
     def account_read(self, provider: str, account: str, now: datetime) -> None:
         self.read.setdefault((provider, account), Account(provider, account, read_at=now))
@@ -513,14 +513,14 @@ class MemoryStore:
         return True
 
     def hold_back(self, held: Sequence[HeldBack]) -> None:
-        self.left_to_a_sum |= {(it.due, it.id): it for it in held}
+        self.left_to_a_sum |= {(each.due, each.id): each for each in held}
 
     def held_back(self, now: datetime, limit: int) -> list[HeldBack]:
         return [self.left_to_a_sum[key] for key in sorted(self.left_to_a_sum) if key[0] <= now][:limit]
 
     def drop_held_back(self, held: Sequence[HeldBack]) -> None:
-        for it in held:
-            self.left_to_a_sum.pop((it.due, it.id), None)
+        for each in held:
+            self.left_to_a_sum.pop((each.due, each.id), None)
 
     def unpublished(self, before: datetime, limit: int) -> list[Unpublished]:
         rows = [Unpublished(key, self.entries[key]) for key in self.marked if self.entries[key].at < before]

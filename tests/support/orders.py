@@ -11,11 +11,11 @@ from numberdesk.domain.fold import Folded, Rules, fold
 from numberdesk.domain.request import OrderMessage
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.snapshot import AssetSeen, CommentSeen, DeadlinesSeen, RequirementSeen, Snapshot, SubOrderSeen
-from numberdesk.domain.words import AssetKind, AssetState, Phase, RequirementState
+from numberdesk.domain.statuses import AssetKind, AssetState, Phase, RequirementState
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Change, Order
-    from numberdesk.domain.words import ChangeKind
+    from numberdesk.domain.statuses import ChangeKind
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CADENCE = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 15, 60, 300, 900, 3600))
@@ -72,7 +72,7 @@ def a_snapshot(*states: AssetState, **changes: Any) -> Snapshot:
     fields: dict[str, Any] = {
         "provider_order_id": "po-1",
         "phase": Phase.OPEN,
-        "word": "pending",
+        "provider_status": "pending",
         "assets": numbers(*states),
         "lists_every_asset": True,
         "sub_orders": (SubOrderSeen("s-1", "pending", "DE", "local"),),
@@ -97,11 +97,11 @@ def a_comment(comment_id: str = "c-1", body: str = "The document cannot be read.
     return CommentSeen(comment_id, "s-1", body, by_provider=True, at=at)
 
 
-def look(
-    order: Order, snapshot: Snapshot, at: datetime = NOW, *, told_ended: bool = False, silent: bool = False
+def poll(
+    order: Order, snapshot: Snapshot, at: datetime = NOW, *, told_ended: bool = False, unannounced: bool = False
 ) -> Folded:
-    """Fold a look that began and ended at one instant."""
-    return fold(order, snapshot, began_at=at, now=at, rules=RULES, told_ended=told_ended, silent=silent)
+    """Fold a poll that began and ended at one instant."""
+    return fold(order, snapshot, began_at=at, now=at, rules=RULES, told_ended=told_ended, unannounced=unannounced)
 
 
 def only(folded: Folded, kind: ChangeKind) -> Change:

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from moto.core.model import Shape
     from moto.core.responses import ActionResult, BaseResponse
 
-_MOST_BYTES = 405_000
+_MAX_BYTES = 405_000
 """Of an item; moto's."""
 _HANDLERS: dict[str, type[BaseResponse]] = {
     "dynamodb": DynamoHandler,
@@ -385,7 +385,7 @@ def _set_attribute(attributes: LimitedSizeDict, name: str, value: Any) -> None:
     # As moto does, with the value that this one is to replace.
     for other in attributes.keys() - sizes.keys():
         sizes[other] = _size(other, attributes[other])
-    if size + sum(sizes[other] for other in attributes) > _MOST_BYTES:
+    if size + sum(sizes[other] for other in attributes) > _MAX_BYTES:
         raise ItemSizeTooLarge
     sizes[name] = size
     dict.__setitem__(attributes, name, value)
@@ -418,7 +418,7 @@ def _copy_of_table(table: Table, memo: dict[int, object]) -> Table:
     """Copy a table with its stream and what a transaction writes. Nothing else of it changes, and no record of a stream ever."""
     made = copy.copy(table)
     made.items = table.items.copy()
-    for hash_key in {DynamoType((it.get("Item") or it["Key"])[table.hash_key_attr]) for it in _writes.get()}:
+    for hash_key in {DynamoType((each.get("Item") or each["Key"])[table.hash_key_attr]) for each in _writes.get()}:
         if hash_key in made.items:
             made.items[hash_key] = {key: _copy_of_item(item, memo) for key, item in made.items[hash_key].items()}
     if table.stream_shard is not None:

@@ -64,7 +64,7 @@ def held_to_its_role(folder: str, call: Call) -> Call:
 
 
 def _may_run_behind(operation: str, params: dict[str, Any]) -> bool:
-    """Whether a read of the table is not strongly consistent. Of an index none can be: whoever reads one looks at the rows then."""
+    """Whether a read of the table is not strongly consistent. Of an index none can be: whoever reads one polls the rows then."""
     if operation == "BatchGetItem":
         return not all(wanted.get("ConsistentRead") for wanted in params["RequestItems"].values())
     return operation in ("GetItem", "Query") and "IndexName" not in params and not params.get("ConsistentRead")

@@ -354,7 +354,7 @@ class Simulator:
     @control
     def sales(self, number: str | None = None) -> list[Sale]:
         """The orders that were accepted, oldest first: those that asked for this number or keyword, or all."""
-        return [it for it in self._ledger.sales if number is None or number in it.numbers]
+        return [sale for sale in self._ledger.sales if number is None or number in sale.numbers]
 
     @control
     def purchases(self, reference: str | None = None, number: str | None = None, **content: Any) -> int:

@@ -3,7 +3,7 @@
 Chosen here where no source says it: a create answers 201, 429 is "Rate Limit Reached", what cannot be had is left out
 of ``Fulfilled`` and the order still ends FINISHED, the regions are the cities of ``inventory.AREAS``, what is owned can
 call and text, a lease of 30 days that renews itself, what releasing shows (RELEASED and no renewal until the lease ends;
-setting ``released_word``) and answers for what is not there (404), a subscription's RequestId is erased with it (setting ``request_ids_outlive``), and the order postback
+setting ``released_status``) and answers for what is not there (404), a subscription's RequestId is erased with it (setting ``request_ids_outlive``), and the order postback
 (our own guess at its shape: the WSDL recommends a postback and names no trigger for it, so that no subscription brings one).
 
 Live (setting ``live``): JSON for whoever says nothing of what he takes; v2 shows no groups of an order that waits for
@@ -104,7 +104,7 @@ class CallFireSettings(Settings):
     toll_free_cost: float = 1.0
     keyword_cost: float = 1.0
     """UnitCost of orders made from now on."""
-    released_word: str = "RELEASED"
+    released_status: str = "RELEASED"
     """The status of what was released, until its lease ends."""
     block_status: int = 403
     notation: str = "eleven"
@@ -547,7 +547,7 @@ class CallFireSimulator(Simulator):
     def _lease_info(self, owned: Owned) -> str:
         xml = self._xml()
         begin, end = owned.begun_at, owned.ends_at(self.clock.now())
-        status = "ACTIVE" if owned.released_at is None else self.settings.released_word
+        status = "ACTIVE" if owned.released_at is None else self.settings.released_status
         inner = xml.text(DATA, "LeaseBegin", f"{begin:%Y-%m-%dZ}") + xml.text(DATA, "LeaseEnd", f"{end:%Y-%m-%dZ}")
         inner += xml.text(DATA, "AutoRenew", str(owned.released_at is None).lower())
         return xml.text(DATA, "Status", status) + xml.element(DATA, "LeaseInfo", inner)

@@ -14,7 +14,7 @@ FEATURES = ("sms", "mms", "voice", "fax", "emergency")
 
 @dataclass(frozen=True)
 class Plan:
-    """How numbers of one country and type look: calling code, usual area code, length of the national number."""
+    """How numbers of one country and type poll: calling code, usual area code, length of the national number."""
 
     calling_code: str
     ndc: str

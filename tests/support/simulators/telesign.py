@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 FORM = "application/x-www-form-urlencoded"
 DATE_WINDOW = timedelta(minutes=15)
-LONGEST_NONCE = 64
+MAX_NONCE = 64
 DESCRIPTIONS = {
     -10001: "Invalid parameter passed",
     -10030: "Insufficient prepaid funds",
@@ -258,7 +258,7 @@ class TeleSignSimulator(Simulator):
         return credential.account
 
     def _digest_fault(self, digest: Digest, now: datetime) -> int | None:
-        """The error code of what is wrong with a digest's headers, before its signature is looked at."""
+        """The error code of what is wrong with a digest's headers, before its signature is polled."""
         if not digest.date:
             return -30007
         if digest.auth_method != "HMAC-SHA256":
@@ -271,7 +271,7 @@ class TeleSignSimulator(Simulator):
         dated = dated.replace(tzinfo=UTC) if dated.tzinfo is None else dated
         if abs(now - dated) > DATE_WINDOW:
             return -30010
-        if not digest.nonce or len(digest.nonce) > LONGEST_NONCE:
+        if not digest.nonce or len(digest.nonce) > MAX_NONCE:
             return -30011
         return -30012 if digest.nonce in self._nonces else None
 
@@ -338,7 +338,7 @@ class TeleSignSimulator(Simulator):
         return self.inventory.find(Wanted(order.country_iso2, kind, starts_with=prefix), count)
 
     def _opaque_id(self) -> str:
-        """Looks like a UUID and is none: TeleSign's ids hold letters beyond f."""
+        """Polls like a UUID and is none: TeleSign's ids hold letters beyond f."""
         letters = string.ascii_lowercase + string.digits
         return "-".join("".join(self.random.choices(letters, k=n)) for n in (8, 4, 4, 4, 12))
 

@@ -166,7 +166,7 @@ class TelnyxSimulator(TelnyxAccount):
             ends_with=ends_with,
             features=frozenset(f for item in features for f in item.split(",")),
         )
-        most = self.settings.most_search_results
+        most = self.settings.max_search_results
         found = self.inventory.find(wanted, int(limit) if most is None else min(int(limit), most))
         for stock in found:
             self._searched[g.account, stock.phone_number] = self.clock.now()
@@ -230,7 +230,9 @@ class TelnyxSimulator(TelnyxAccount):
     def _snatch(self, reference: str, numbers: list[str]) -> None:
         if scripted := self.snatched.get(reference):
             named, others = scripted.pop(0)
-            self.inventory.take([*named, *[it for it in numbers if it not in named][-others or len(numbers) :]])
+            self.inventory.take(
+                [*named, *[number for number in numbers if number not in named][-others or len(numbers) :]]
+            )
 
     def _orderable(self, number: str) -> Stock:
         stock = self.inventory.get(number)
@@ -514,10 +516,12 @@ class TelnyxSimulator(TelnyxAccount):
         kinds = [(c, k) for c, k in PLANS if country in (None, c) and kind in (None, k)]
         if number := filters.get("phone_number"):
             stock = self.inventory.recognise(number)
-            kinds = [it for it in kinds if stock is not None and it == (stock.country_code, stock.phone_number_type)]
+            kinds = [
+                each for each in kinds if stock is not None and each == (stock.country_code, stock.phone_number_type)
+            ]
         if group_id := filters.get("requirement_group_id"):
             group = self._group(group_id)
-            kinds = [it for it in kinds if it == (group.country_code, group.phone_number_type)]
+            kinds = [each for each in kinds if each == (group.country_code, group.phone_number_type)]
         data = [
             {
                 "country_code": c,

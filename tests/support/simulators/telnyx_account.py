@@ -165,14 +165,14 @@ class TelnyxAccount(TelnyxHttp):
         return json_response({"data": made}, 201 if made.get("status") == "enable-received" else 200)
 
     def _check_setting(self, body: dict[str, Any]) -> None:
-        condition = next((it for it in conditions() if it["id"] == body["notification_event_condition_id"]), None)
+        condition = next((each for each in conditions() if each["id"] == body["notification_event_condition_id"]), None)
         if condition is None:
             raise refusal(422, "10027", "no such condition", "/notification_event_condition_id")
         channel = self.notifications.made["channel"][g.account, body["notification_channel_id"]]
         if channel["channel_type_id"] not in condition["supported_channels"]:
             raise refusal(422, "10027", "this is not told by such channels", "/notification_channel_id")
-        given = {it.get("name") for it in body.get("parameters") or []}
-        if {it["name"] for it in condition["parameters"]} - given:
+        given = {each.get("name") for each in body.get("parameters") or []}
+        if {each["name"] for each in condition["parameters"]} - given:
             raise refusal(422, "10027", "a parameter is missing", "/parameters")
 
     def _get_made(self, kind: str, made_id: str) -> Response:

@@ -292,9 +292,9 @@ class TelnyxDesk(Simulator):
     def set_number_deadline(self, number: str, deadline: str | None) -> None:
         """Set (ISO 8601) or erase the deadline of one number (E.164), apart from the others', and tell nobody."""
         for order in self.life.orders.values():
-            for it in order.numbers():
-                if it.phone_number == number:
-                    it.deadline = datetime.fromisoformat(deadline) if deadline else None
+            for each in order.numbers():
+                if each.phone_number == number:
+                    each.deadline = datetime.fromisoformat(deadline) if deadline else None
 
     @control
     def grant_extension(

@@ -61,7 +61,7 @@ def conditions() -> list[Body]:
             "enabled": True,
             "allow_multiple_channels": True,
             "supported_channels": channels,
-            "parameters": [{"name": it, "data_type": "string", "optional": False} for it in parameters],
+            "parameters": [{"name": parameter, "data_type": "string", "optional": False} for parameter in parameters],
             "created_at": _MADE,
             "updated_at": _MADE,
         }

@@ -102,7 +102,7 @@ class TelnyxSettings(Settings):
     rate_limit: int = 2000
     """Calls a second and account; more are 429."""
     default_search_limit: int = 50
-    most_search_results: int | None = None
+    max_search_results: int | None = None
     """Most results of one search, whatever its limit, and nothing says so."""
     upfront_cost: str = "1.00"
     monthly_cost: str = "1.00"
@@ -540,7 +540,7 @@ class Lifecycle:
 
     def asked(self, order: Order, sub: SubOrder, at: datetime) -> None:
         """A customer commented: the first script that fits grants more time, later and without a word."""
-        grant = next((it for it in self.grants if it.selector.fits_sub(order, sub)), None)
+        grant = next((each for each in self.grants if each.selector.fits_sub(order, sub)), None)
         if grant is not None:
             sub.extensions.append((at + timedelta(seconds=grant.after_seconds), grant.seconds))
             grant.times -= 1

@@ -6,8 +6,8 @@ import pytest
 
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.order import Asset, Requirement, SubOrder
-from numberdesk.domain.words import AssetState, RequirementState, ValueKind
-from numberdesk.services.catalogue import MOST_READS, About, Catalogue
+from numberdesk.domain.statuses import AssetState, RequirementState, ValueKind
+from numberdesk.services.catalogue import MAX_READS, About, Catalogue
 from numberdesk.services.problems import ProblemError
 from tests.support.builders import entries, message, received
 from tests.support.memory_store import MemoryStore
@@ -48,26 +48,29 @@ def catalogue(order: Order | None = None, **changes: Any) -> tuple[Catalogue, As
 
 def requirement(sub_order_id: str, id_: str, **more: Any) -> Requirement:
     state = RequirementState.AWAITING_VALUE
-    return Requirement(id=id_, sub_order_id=sub_order_id, state=state, word=state.value, numbers=1, **more)
+    return Requirement(id=id_, sub_order_id=sub_order_id, state=state, provider_status=state.value, numbers=1, **more)
 
 
 def test_sub_orders_of_one_sort_are_asked_about_once_and_each_has_its_own_states() -> None:
     subs = (
-        SubOrder(id="s-1", word="", country="DE", number_type="local"),
-        SubOrder(id="s-2", word="", country="DE", number_type="local"),
+        SubOrder(id="s-1", provider_status="", country="DE", number_type="local"),
+        SubOrder(id="s-2", provider_status="", country="DE", number_type="local"),
     )
     wanted = (requirement("s-1", "r-1"), requirement("s-2", "r-9"))
     desk, asked = catalogue(sub_orders=subs, requirements=wanted)
     first, second = desk.of_order("order-1")
     assert asked.calls == [About("DE", "local")]
-    assert [(it.specification, it.requirement) for it in first.requirements] == [(ADDRESS, wanted[0])]
+    assert [(each.specification, each.requirement) for each in first.requirements] == [(ADDRESS, wanted[0])]
     # What the catalogue does not name is told all the same.
-    assert [(it.specification, it.requirement) for it in second.requirements] == [(ADDRESS, None), (None, wanted[1])]
+    assert [(each.specification, each.requirement) for each in second.requirements] == [
+        (ADDRESS, None),
+        (None, wanted[1]),
+    ]
 
 
 def test_a_sub_order_of_no_known_sort_is_asked_about_by_its_number() -> None:
-    number = Asset(value="+4930901820", state=AssetState.PENDING, word="", sub_order_id="s-1")
-    desk, asked = catalogue(sub_orders=(SubOrder(id="s-1", word=""),), assets=(number,))
+    number = Asset(value="+4930901820", state=AssetState.PENDING, provider_status="", sub_order_id="s-1")
+    desk, asked = catalogue(sub_orders=(SubOrder(id="s-1", provider_status=""),), assets=(number,))
     desk.of_order("order-1")
     assert asked.calls == [About(None, None, "+4930901820")]
 
@@ -80,11 +83,13 @@ def test_an_order_that_was_not_placed_yet_is_asked_about_by_what_it_wants() -> N
 
 
 def test_no_more_is_read_than_one_request_has_time_for() -> None:
-    subs = tuple(SubOrder(id=f"s-{n}", word="", country=f"A{chr(65 + n)}", number_type="local") for n in range(12))
+    subs = tuple(
+        SubOrder(id=f"s-{n}", provider_status="", country=f"A{chr(65 + n)}", number_type="local") for n in range(12)
+    )
     desk, asked = catalogue(sub_orders=subs)
     parts = desk.of_order("order-1")
-    assert len(asked.calls) == MOST_READS
-    assert [part.read for part in parts] == [True] * MOST_READS + [False] * 2
+    assert len(asked.calls) == MAX_READS
+    assert [part.read for part in parts] == [True] * MAX_READS + [False] * 2
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,16 @@ from datetime import timedelta
 import pytest
 
 from numberdesk.api.problems import told
-from numberdesk.domain.faults import Fault
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchThingError,
     NotAbleError,
     NotSentError,
+    OutcomeUnknownError,
     ProviderError,
     RefusedError,
     SlotBusyError,
-    UnclearError,
     UnreadableError,
 )
 from numberdesk.services.ports import ConflictError
@@ -32,7 +32,7 @@ from numberdesk.services.problems import Problem, ProblemError
         (AccountFaultError("slow down", throttled=True), Problem.PROVIDER_UNAVAILABLE, 503),
         (SlotBusyError(timedelta(seconds=5)), Problem.PROVIDER_UNAVAILABLE, 503),
         (UnreadableError("time-out"), Problem.PROVIDER_UNAVAILABLE, 503),
-        (UnclearError("time-out"), Problem.PROVIDER_UNAVAILABLE, 503),
+        (OutcomeUnknownError("time-out"), Problem.PROVIDER_UNAVAILABLE, 503),
         (NotSentError("refused"), Problem.PROVIDER_UNAVAILABLE, 503),
         (ProblemError(Problem.FILE_NOT_TAKEN, "it is empty"), Problem.FILE_NOT_TAKEN, 422),
     ],
@@ -60,7 +60,11 @@ def test_when_to_try_again_is_told_in_whole_seconds(wait: timedelta | None, head
 
 
 def test_the_document_names_every_field() -> None:
-    found = told(ProblemError(Problem.INVALID, "not valid", [Fault("a.0", "missing", "name it"), Fault("b", "x", "y")]))
+    found = told(
+        ProblemError(
+            Problem.INVALID, "not valid", [ValidationIssue("a.0", "missing", "name it"), ValidationIssue("b", "x", "y")]
+        )
+    )
     assert found is not None
     assert found.document("r-1") == {
         "type": "urn:numberdesk:problem:invalid",

@@ -14,7 +14,7 @@ from numberdesk.api.models import EventView, GiveBack, OrderView, PathNumber
 from numberdesk.domain.gate import Gate
 from numberdesk.domain.lists import metadata_key
 from numberdesk.domain.order import Asset, Hold
-from numberdesk.domain.words import AssetState, HoldKind
+from numberdesk.domain.statuses import AssetState, HoldKind
 from numberdesk.services.paging import Tokens
 from numberdesk.services.ports import KeptEvent, RawEvent
 from numberdesk.services.problems import Problem, ProblemError
@@ -63,7 +63,7 @@ def test_a_token_fits_the_list_that_it_was_made_for(place: str, listing: str) ->
     for other in (Tokens(lambda: b"another key"), TOKENS):
         with pytest.raises(ProblemError) as caught:
             other.place(listing + "x" if other is TOKENS else listing, token)
-        assert (caught.value.problem, caught.value.faults[0].field) == (Problem.INVALID, "next")
+        assert (caught.value.problem, caught.value.issues[0].field) == (Problem.INVALID, "next")
 
 
 @given(st.text())
@@ -120,7 +120,8 @@ def many(store: MemoryStore, *states: AssetState) -> None:
     """Have an order of so many numbers."""
     order = store.orders["order-1"]
     numbers = tuple(
-        Asset(value=f"+1312555{place:04}", state=state, word=state.value) for place, state in enumerate(states)
+        Asset(value=f"+1312555{place:04}", state=state, provider_status=state.value)
+        for place, state in enumerate(states)
     )
     store.commit(order, order.with_(version=order.version + 1, assets=numbers), ())
 
@@ -129,7 +130,7 @@ def test_an_order_of_ten_thousand_numbers_shows_the_first_and_counts_all(desk: D
     desk.receive("order-1", metadata={"team": 7})
     many(desk.store, *[AssetState.ACTIVE] * 9_990, *[AssetState.FAILED] * 10)
     view = OrderView.of(desk.reading.order("order-1"))
-    assert [it.value for it in view.assets] == [f"+1312555{place:04}" for place in range(100)]
+    assert [asset.value for asset in view.assets] == [f"+1312555{place:04}" for place in range(100)]
     assert view.asset_count == 10_000
     assert view.model_dump(mode="json")["assets_by_state"] == {"active": 9_990, "failed": 10}
 
@@ -140,12 +141,12 @@ def test_numbers_that_change_their_state_between_pages_move_no_others(desk: Desk
     seen, token = [], None
     for _ in range(3):
         page = desk.reading.numbers("order-1", AssetState.PENDING, limit=2, token=token)
-        seen += [it.value[-1] for it in page.items]
+        seen += [item.value[-1] for item in page.items]
         token = page.after
         many(desk.store, *[AssetState.ACTIVE] * 2, *[AssetState.PENDING] * 5)
     assert (seen, token) == (["0", "1", "2", "3", "4", "5"], page.after)
     rest = desk.reading.numbers("order-1", AssetState.PENDING, limit=2, token=token)
-    assert ([it.value[-1] for it in rest.items], rest.after) == (["6"], None)
+    assert ([item.value[-1] for item in rest.items], rest.after) == (["6"], None)
 
 
 def test_an_order_held_for_the_switch_says_why_it_is_off_now_and_once(desk: Desk) -> None:
@@ -158,7 +159,7 @@ def test_an_order_held_for_the_switch_says_why_it_is_off_now_and_once(desk: Desk
     by = "arn:aws:sts::123456789012:assumed-role/desk/bob"
     desk.store.switch = Gate(version=2, open=False, reason="this time", by=by, table_id=desk.store.table)
     assert desk.reading.order("order-1").waiting_for == "placing is switched off by bob: this time"
-    # What a look writes is never what is shown.
+    # What a poll writes is never what is shown.
     assert desk.store.orders["order-1"].waiting_for == why
 
 

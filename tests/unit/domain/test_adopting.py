@@ -10,11 +10,11 @@ import pytest
 
 from numberdesk.domain import placing
 from numberdesk.domain.order import Cost, Reservation
-from numberdesk.domain.words import AssetState, ChangeKind, OrderState, Phase
+from numberdesk.domain.statuses import AssetState, ChangeKind, OrderState, Phase
 from numberdesk.providers.base import Placed
 from tests.support.builders import message
 from tests.support.desks import of_kind
-from tests.support.orders import NOW, a_message, a_snapshot, in_placing, kinds, look, numbers, pending, received
+from tests.support.orders import NOW, a_message, a_snapshot, in_placing, kinds, numbers, pending, poll, received
 
 DEAD, LIVING, SECOND = (
     Placed("po-dead", "cancelled", over=True),
@@ -26,9 +26,9 @@ DEAD, LIVING, SECOND = (
 @pytest.mark.parametrize("found", [[DEAD, LIVING], [LIVING, DEAD]])
 def test_the_living_purchase_is_followed_and_the_dead_one_is_told_and_left(found: list[Placed]) -> None:
     order, changes = placing.adopt(received(), found, NOW, can_cancel=True)
-    assert (order.provider_order_id, order.provider_word, order.duplicates) == ("po-living", "pending", ("po-dead",))
+    assert (order.provider_order_id, order.provider_status, order.duplicates) == ("po-living", "pending", ("po-dead",))
     assert order.operations == ()
-    assert [(it.kind, it.notify) for it in changes] == [
+    assert [(change.kind, change.notify) for change in changes] == [
         (ChangeKind.ORDER_PLACED, True),
         (ChangeKind.DUPLICATE_PURCHASE_FOUND, True),
     ]
@@ -37,7 +37,7 @@ def test_the_living_purchase_is_followed_and_the_dead_one_is_told_and_left(found
 
 def test_a_dead_purchase_is_followed_where_there_is_no_other() -> None:
     order, _ = placing.adopt(received(), [DEAD], NOW, can_cancel=True)
-    assert (order.provider_order_id, order.provider_word, order.duplicates) == ("po-dead", "cancelled", ())
+    assert (order.provider_order_id, order.provider_status, order.duplicates) == ("po-dead", "cancelled", ())
 
 
 def test_a_second_living_purchase_is_cancelled() -> None:
@@ -45,7 +45,10 @@ def test_a_second_living_purchase_is_cancelled() -> None:
     assert (order.provider_order_id, order.duplicates) == ("po-second", ("po-living", "po-dead"))
     assert [operation.duplicate_id for operation in order.operations] == ["po-living"]
     told = of_kind(changes, ChangeKind.DUPLICATE_PURCHASE_FOUND)
-    assert [(it.data["duplicate"], it.data["cancelling"]) for it in told] == [("po-living", True), ("po-dead", False)]
+    assert [(each.data["duplicate"], each.data["cancelling"]) for each in told] == [
+        ("po-living", True),
+        ("po-dead", False),
+    ]
 
 
 def test_what_is_found_again_changes_nothing() -> None:
@@ -63,10 +66,10 @@ def test_what_turns_up_counts_for_the_day_on_which_it_does() -> None:
     found, _ = placing.adopt(order, [LIVING], late, can_cancel=False)
     assert found.reserved == Reservation(day="2026-03-03", numbers=2, cost={})
     priced = tuple(
-        replace(it, upfront_cost="1.00", monthly_cost="0.50", currency="EUR")
-        for it in numbers(AssetState.ACTIVE, AssetState.ACTIVE)
+        replace(number, upfront_cost="1.00", monthly_cost="0.50", currency="EUR")
+        for number in numbers(AssetState.ACTIVE, AssetState.ACTIVE)
     )
-    seen = look(found, a_snapshot(assets=priced, provider_order_id="po-living"), late).order
+    seen = poll(found, a_snapshot(assets=priced, provider_order_id="po-living"), late).order
     assert seen.reserved == Reservation(day="2026-03-03", numbers=2, cost={"EUR": "3.00"})
     assert seen.costs == (Cost(currency="EUR", upfront="2.00", monthly="1.00", numbers=2),)
 
@@ -82,36 +85,42 @@ def test_what_was_sent_from_here_counts_for_the_day_of_its_intent() -> None:
 
 def gone(**changes: Any) -> Any:
     """What Telnyx shows of an order that failed, and lists no number of."""
-    return a_snapshot(**{"phase": Phase.FAILED, "word": "failure", "sub_orders": (), **changes})
+    return a_snapshot(**{"phase": Phase.FAILED, "provider_status": "failure", "sub_orders": (), **changes})
 
 
-def test_an_order_that_is_over_in_two_looks_and_lists_no_numbers_has_failed() -> None:
-    first = look(pending(), gone())
-    assert (first.order.state, {it.state for it in first.order.assets}) == (OrderState.PENDING, {AssetState.PENDING})
-    second = look(first.order, gone())
-    assert (second.order.state, {it.state for it in second.order.assets}) == (OrderState.FAILED, {AssetState.FAILED})
+def test_an_order_that_is_over_in_two_polls_and_lists_no_numbers_has_failed() -> None:
+    first = poll(pending(), gone())
+    assert (first.order.state, {asset.state for asset in first.order.assets}) == (
+        OrderState.PENDING,
+        {AssetState.PENDING},
+    )
+    second = poll(first.order, gone())
+    assert (second.order.state, {asset.state for asset in second.order.assets}) == (
+        OrderState.FAILED,
+        {AssetState.FAILED},
+    )
     assert "OrderFailed" in kinds(second)
 
 
 def test_numbers_that_were_listed_before_are_lost_with_the_whole() -> None:
-    order = look(pending(), a_snapshot(AssetState.PENDING, AssetState.PENDING)).order
+    order = poll(pending(), a_snapshot(AssetState.PENDING, AssetState.PENDING)).order
     assert all(asset.provider_id for asset in order.assets)
-    first = look(order, gone(phase=Phase.CANCELLED, word="cancelled")).order
+    first = poll(order, gone(phase=Phase.CANCELLED, provider_status="cancelled")).order
     assert first.state is OrderState.PENDING
-    assert look(first, gone(phase=Phase.CANCELLED, word="cancelled")).order.state is OrderState.CANCELLED
+    assert poll(first, gone(phase=Phase.CANCELLED, provider_status="cancelled")).order.state is OrderState.CANCELLED
 
 
 def test_a_torn_answer_between_two_whole_ones_ends_nothing() -> None:
-    order = look(pending(), a_snapshot(AssetState.PENDING, AssetState.PENDING)).order
+    order = poll(pending(), a_snapshot(AssetState.PENDING, AssetState.PENDING)).order
     for snapshot in (gone(), a_snapshot(AssetState.PENDING, AssetState.PENDING), gone()):
-        order = look(order, snapshot).order
-        assert (order.state, {it.state for it in order.assets}) == (OrderState.PENDING, {AssetState.PENDING})
+        order = poll(order, snapshot).order
+        assert (order.state, {asset.state for asset in order.assets}) == (OrderState.PENDING, {AssetState.PENDING})
 
 
 def test_what_was_delivered_is_not_lost_with_the_whole() -> None:
-    order = look(pending(), a_snapshot(AssetState.ACTIVE, AssetState.PENDING)).order
+    order = poll(pending(), a_snapshot(AssetState.ACTIVE, AssetState.PENDING)).order
     for _ in range(2):
-        order = look(order, gone()).order
+        order = poll(order, gone()).order
     assert [asset.state for asset in order.assets] == [AssetState.ACTIVE, AssetState.FAILED]
     assert order.state is OrderState.PARTIALLY_COMPLETED
 
@@ -119,14 +128,14 @@ def test_what_was_delivered_is_not_lost_with_the_whole() -> None:
 def test_success_without_a_number_is_torn_however_often_it_comes() -> None:
     order = pending()
     for _ in range(3):
-        order = look(order, gone(phase=Phase.ENDED, word="success")).order
+        order = poll(order, gone(phase=Phase.ENDED, provider_status="success")).order
         assert order.state is OrderState.PENDING
 
 
 def test_a_purchase_that_was_found_dead_and_lists_no_numbers_has_failed() -> None:
     """Nobody ever knew a number of it: no look after this one could tell more."""
     order = placing.adopt(received(), [DEAD], NOW, can_cancel=True)[0]
-    folded = look(order, gone(phase=Phase.CANCELLED, word="cancelled", provider_order_id="po-dead"))
+    folded = poll(order, gone(phase=Phase.CANCELLED, provider_status="cancelled", provider_order_id="po-dead"))
     assert (folded.order.state, folded.order.assets) == (OrderState.CANCELLED, ())
 
 

@@ -13,9 +13,9 @@ from numberdesk.domain.catalogue import Criteria, Specification
 from numberdesk.domain.order import Operation
 from numberdesk.domain.profile import Profile, ProfileKey
 from numberdesk.domain.snapshot import RequirementSeen, SubOrderSeen
+from numberdesk.domain.statuses import ChangeKind, OperationKind, RequirementState, ValueKind
 from numberdesk.domain.values import Answer
-from numberdesk.domain.words import ChangeKind, OperationKind, RequirementState, ValueKind
-from tests.support.orders import NOW, look, only, owing, pending
+from tests.support.orders import NOW, only, owing, pending, poll
 
 DEADLINE = NOW + timedelta(days=10)
 WAITING = RequirementState.AWAITING_VALUE
@@ -28,7 +28,7 @@ def answer(requirement: str, text: str = "x") -> Answer:
 
 def a_profile(*ids: str, country: str = "DE", enabled: bool = True) -> Profile:
     key = ProfileKey(provider="telnyx", account="default", country=country, number_type="local")
-    given_ = tuple(answer(it) for it in ids)
+    given_ = tuple(answer(each) for each in ids)
     return Profile(key=key, answers=given_, enabled=enabled, updated_at=NOW, updated_by="ada")
 
 
@@ -38,13 +38,13 @@ def asking(*ids: str, sub_orders: dict[str, str] | None = None) -> Any:
         DEADLINE,
         sub_orders=tuple(SubOrderSeen(it, "pending", country, "local") for it, country in parts.items()),
         requirements=tuple(
-            RequirementSeen(it, part, WAITING, "x", 1, f"Submission {it}") for part in parts for it in ids
+            RequirementSeen(each, part, WAITING, "x", 1, f"Submission {each}") for part in parts for each in ids
         ),
     )
 
 
 def apply(shown: Any, given_: list[Answer], *profiles: Profile) -> answers.Applied:
-    folded = look(pending(), shown)
+    folded = poll(pending(), shown)
     by_country = {profile.key.country: profile for profile in profiles}
     return answers.apply(
         folded.order, given_, lambda country, number_type: by_country.get(country), folded.changes, NOW
@@ -67,13 +67,15 @@ def test_every_fault_of_every_answer_is_told_once() -> None:
 def test_each_sub_order_gets_its_own_operation_from_what_is_for_it() -> None:
     shown = asking("r-1", "r-2", sub_orders={"s-1": "DE", "s-2": "FR"})
     applied = apply(shown, [answer("r-1")], a_profile("r-1", "r-2"), a_profile("r-2", country="FR"))
-    assert [(it.sub_order_id, it.by, it.requirement_ids) for it in applied.order.operations] == [
+    assert [
+        (operation.sub_order_id, operation.by, operation.requirement_ids) for operation in applied.order.operations
+    ] == [
         ("s-1", "order", ("r-1",)),
         ("s-1", "profile", ("r-2",)),
         ("s-2", "order", ("r-1",)),
         ("s-2", "profile", ("r-2",)),
     ]
-    assert set(applied.kept) == {it.id for it in applied.order.operations}
+    assert set(applied.kept) == {operation.id for operation in applied.order.operations}
     assert answers.unanswered(applied.order) == []
 
 
@@ -92,7 +94,7 @@ def test_people_are_told_of_what_is_left_only() -> None:
 
 
 def test_nothing_on_file_changes_nothing() -> None:
-    folded = look(pending(), asking("r-1"))
+    folded = poll(pending(), asking("r-1"))
     applied = apply(asking("r-1"), [answer("r-7")], a_profile("r-1", enabled=False))
     assert applied.order == folded.order
     assert applied.kept == {}
@@ -100,8 +102,8 @@ def test_nothing_on_file_changes_nothing() -> None:
 
 
 def test_an_order_with_too_much_under_way_gets_no_more() -> None:
-    order = look(pending(), asking("r-1")).order
-    for _ in range(operations.MOST_OPEN):
+    order = poll(pending(), asking("r-1")).order
+    for _ in range(operations.MAX_OPEN):
         it = Operation(id=operations.next_id(order), kind=OperationKind.COMMENT, by="ada", asked_at=NOW)
         order, _ = operations.ask(order, it)
     assert answers.apply(order, [answer("r-1")], lambda *_: None, (), NOW).kept == {}
@@ -110,7 +112,7 @@ def test_an_order_with_too_much_under_way_gets_no_more() -> None:
 def test_what_was_put_under_way_once_is_never_put_again_by_itself() -> None:
     applied = apply(asking("r-1"), [answer("r-1")])
     order, _ = operations.refused(applied.order, applied.order.operations[0], "no", NOW)
-    order = look(order, asking("r-1"), NOW + timedelta(minutes=1)).order
+    order = poll(order, asking("r-1"), NOW + timedelta(minutes=1)).order
     assert answers.unanswered(order) == []
 
 
@@ -132,26 +134,32 @@ def test_whatever_becomes_of_them_requirements_are_answered_once_and_never_after
             DEADLINE,
             requirements=tuple(RequirementSeen(f"r-{i}", "s-1", state, "x", 1) for i, state in enumerate(pair)),
         )
-        folded = look(order, shown, NOW + timedelta(minutes=step))
+        folded = poll(order, shown, NOW + timedelta(minutes=step))
         order = folded.order.with_(version=folded.order.version + 1)
-        applied = answers.apply(order, [answer(it) for it in sorted(first)], lambda *_: profile, folded.changes, NOW)
+        applied = answers.apply(
+            order, [answer(each) for each in sorted(first)], lambda *_: profile, folded.changes, NOW
+        )
         order = applied.order
         for operation_id, kept in applied.kept.items():
             assert not rejected & set(kept.values)
             given_ += kept.values
             fate = fates.pop()
-            operation = next(it for it in order.operations if it.id == operation_id)
+            operation = next(each for each in order.operations if each.id == operation_id)
             if fate == "done":
                 order, _ = operations.done(order, operation, "", NOW)
             elif fate == "refused":
                 order, _ = operations.refused(order, operation, "no", NOW)
-        rejected |= {it.id for it in order.requirements if it.state is RequirementState.REJECTED and it.id in given_}
+        rejected |= {
+            requirement.id
+            for requirement in order.requirements
+            if requirement.state is RequirementState.REJECTED and requirement.id in given_
+        }
     assert len(given_) == len(set(given_))
 
 
 def test_the_ledger_names_the_profile_and_its_version() -> None:
     applied = apply(asking("r-1"), [], a_profile("r-1"))
-    folded = look(pending(), asking("r-1"))
+    folded = poll(pending(), asking("r-1"))
     assert only(folded, ChangeKind.REQUIREMENT_REQUESTED).notify
     [change] = [change for change in applied.changes if change.kind is ChangeKind.PROFILE_APPLIED]
     assert change.data["profile"] == "telnyx/default/DE/local"

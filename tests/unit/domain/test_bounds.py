@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numberdesk.domain import bounds
-from numberdesk.domain.ledger import MOST_ENTRIES, merged
+from numberdesk.domain.ledger import MAX_ENTRIES, merged
 from numberdesk.domain.snapshot import (
     AssetRequirementSeen,
     AssetSeen,
@@ -21,8 +21,8 @@ from numberdesk.domain.snapshot import (
     Snapshot,
     SubOrderSeen,
 )
-from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, Phase, RequirementState
-from tests.support.orders import NOW, a_snapshot, kinds, look, only, pending
+from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, Phase, RequirementState
+from tests.support.orders import NOW, a_snapshot, kinds, only, pending, poll
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Order
@@ -54,13 +54,17 @@ def shown(
                 AssetState.ACTION_REQUIRED,
                 "pending",
                 sub_order_id=part,
-                requirements=tuple(AssetRequirementSeen(f"r-{at}", state, "word") for at in range(of_a_number)),
+                requirements=tuple(
+                    AssetRequirementSeen(f"r-{at}", state, "provider_status") for at in range(of_a_number)
+                ),
             )
             for index, part in enumerate(parts)
         ),
         sub_orders=tuple(SubOrderSeen(part, "pending", "DE", "local") for part in parts),
         requirements=tuple(
-            RequirementSeen(f"r-{at}", part, state, "word", 1) for part in parts for at in range(requirements)
+            RequirementSeen(f"r-{at}", part, state, "provider_status", 1)
+            for part in parts
+            for at in range(requirements)
         ),
         deadlines=tuple(
             DeadlinesSeen(part, tuple((NOW + timedelta(days=9, minutes=at), 1) for at in range(deadlines)))
@@ -76,24 +80,27 @@ def shown(
 
 
 def is_within(order: Order) -> bool:
-    theirs = [it for it in order.deadlines if not it.own]
-    of_each = [sum(it.sub_order_id == part for it in theirs) for part in {it.sub_order_id for it in theirs}]
+    theirs = [deadline for deadline in order.deadlines if not deadline.own]
+    of_each = [
+        sum(deadline.sub_order_id == part for deadline in theirs)
+        for part in {deadline.sub_order_id for deadline in theirs}
+    ]
     return (
-        len(order.assets) <= bounds.MOST_ASSETS
-        and len(order.sub_orders) <= bounds.MOST_SUB_ORDERS
-        and len(order.requirements) <= bounds.MOST_REQUIREMENTS
-        and len(of_each) <= bounds.MOST_SUB_ORDERS
-        and max(of_each, default=0) <= bounds.MOST_DEADLINES
-        and max(map(len, (order.comments_seen, order.comments_unread, order.comments_waiting))) <= bounds.MOST_COMMENTS
-        and all(len(it.comment_ids) <= bounds.MOST_REASONS for it in order.requirements)
-        and all(len(it.requirements) <= bounds.MOST_OF_AN_ASSET for it in order.assets)
-        and len(order.hint_looks) <= bounds.MOST_HINT_LOOKS
+        len(order.assets) <= bounds.MAX_ASSETS
+        and len(order.sub_orders) <= bounds.MAX_SUB_ORDERS
+        and len(order.requirements) <= bounds.MAX_REQUIREMENTS
+        and len(of_each) <= bounds.MAX_SUB_ORDERS
+        and max(of_each, default=0) <= bounds.MAX_DEADLINES
+        and max(map(len, (order.comments_seen, order.comments_unread, order.comments_waiting))) <= bounds.MAX_COMMENTS
+        and all(len(requirement.comment_ids) <= bounds.MAX_REASONS for requirement in order.requirements)
+        and all(len(asset.requirements) <= bounds.MAX_OF_AN_ASSET for asset in order.assets)
+        and len(order.hint_polls) <= bounds.MAX_HINT_POLLS
     )
 
 
 @settings(max_examples=25, deadline=None)
 @given(
-    looks=st.lists(
+    polls=st.lists(
         st.fixed_dictionaries(
             {
                 "sub_orders": st.sampled_from([0, 1, 2, 50, 250]),
@@ -109,70 +116,72 @@ def is_within(order: Order) -> bool:
         max_size=3,
     )
 )
-def test_whatever_looks_see_the_record_stays_within_bounds(looks: list[dict[str, Any]]) -> None:
+def test_whatever_polls_see_the_record_stays_within_bounds(polls: list[dict[str, Any]]) -> None:
     order = pending()
-    for index, seen in enumerate(looks):
+    for index, seen in enumerate(polls):
         told_ended = seen.pop("told_ended")
-        folded = look(order, shown(**seen), NOW + index * GRACE, told_ended=told_ended)
+        folded = poll(order, shown(**seen), NOW + index * GRACE, told_ended=told_ended)
         order = folded.order
         assert is_within(order)
-        assert len(merged(folded.changes)) <= MOST_ENTRIES
-        assert all(len(change.comment_ids) <= bounds.MOST_REASONS for change in folded.changes)
+        assert len(merged(folded.changes)) <= MAX_ENTRIES
+        assert all(len(change.comment_ids) <= bounds.MAX_REASONS for change in folded.changes)
 
 
 def test_more_than_fits_is_told_once_and_what_is_known_is_followed() -> None:
-    first = look(pending(), shown(comments=bounds.MOST_COMMENTS + 1))
-    assert len(first.comments) == len(first.order.comments_seen) == bounds.MOST_COMMENTS
-    told = only(first, ChangeKind.UNKNOWN_PROVIDER_WORD)
+    first = poll(pending(), shown(comments=bounds.MAX_COMMENTS + 1))
+    assert len(first.comments) == len(first.order.comments_seen) == bounds.MAX_COMMENTS
+    told = only(first, ChangeKind.UNKNOWN_PROVIDER_VALUE)
     assert told.notify
     assert told.data["field"] == "comments"
-    assert "more than 5,000" in str(told.data["word"])
+    assert "more than 5,000" in str(told.data["value"])
     assert first.order.not_understood_since == NOW
     # New ones are left out, wherever they stand; the others are followed.
-    other = shown(comments=bounds.MOST_COMMENTS + 1, sub_orders=2, requirements=0)
-    again = look(first.order, other, NOW + timedelta(seconds=1))
+    other = shown(comments=bounds.MAX_COMMENTS + 1, sub_orders=2, requirements=0)
+    again = poll(first.order, other, NOW + timedelta(seconds=1))
     assert again.comments == ()
-    assert ChangeKind.UNKNOWN_PROVIDER_WORD not in kinds(again)
-    less = look(again.order, shown(comments=bounds.MOST_COMMENTS), NOW + timedelta(seconds=2))
+    assert ChangeKind.UNKNOWN_PROVIDER_VALUE not in kinds(again)
+    less = poll(again.order, shown(comments=bounds.MAX_COMMENTS), NOW + timedelta(seconds=2))
     assert less.order.not_understood_since is None
 
 
 def test_numbers_that_do_not_fit_keep_an_order_from_ending() -> None:
     seen = tuple(
         AssetSeen(AssetKind.NUMBER, f"+4930{index:07}", AssetState.ACTIVE, "success", sub_order_id="s-1")
-        for index in range(bounds.MOST_ASSETS + 1)
+        for index in range(bounds.MAX_ASSETS + 1)
     )
-    folded = look(pending(), a_snapshot(phase=Phase.ENDED, lists_every_asset=True, assets=seen))
-    assert len(folded.order.assets) == bounds.MOST_ASSETS
+    folded = poll(pending(), a_snapshot(phase=Phase.ENDED, lists_every_asset=True, assets=seen))
+    assert len(folded.order.assets) == bounds.MAX_ASSETS
     assert folded.order.delivery_unread
 
 
 def test_deadlines_beyond_the_bound_are_told_with_the_first_of_them() -> None:
-    folded = look(pending(), shown(deadlines=bounds.MOST_DEADLINES + 10))
-    assert len(folded.order.deadlines) == bounds.MOST_DEADLINES
-    assert sum(it.numbers for it in folded.order.deadlines) == bounds.MOST_DEADLINES + 10
-    assert max(it.value for it in folded.order.deadlines) == NOW + timedelta(days=9, minutes=bounds.MOST_DEADLINES - 1)
+    folded = poll(pending(), shown(deadlines=bounds.MAX_DEADLINES + 10))
+    assert len(folded.order.deadlines) == bounds.MAX_DEADLINES
+    assert sum(deadline.numbers for deadline in folded.order.deadlines) == bounds.MAX_DEADLINES + 10
+    assert max(deadline.value for deadline in folded.order.deadlines) == NOW + timedelta(
+        days=9, minutes=bounds.MAX_DEADLINES - 1
+    )
 
 
 def test_a_rejection_gives_the_latest_comments_and_the_others_are_told_by_themselves() -> None:
-    folded = look(pending(), shown(requirements=2, comments=50, state=RequirementState.REJECTED))
+    folded = poll(pending(), shown(requirements=2, comments=50, state=RequirementState.REJECTED))
     rejected = only(folded, ChangeKind.REQUIREMENT_REJECTED)
     assert rejected.comment_ids == tuple(f"s-0-c-{at}" for at in range(30, 50))
-    assert {it.comment_ids for it in folded.order.requirements} == {rejected.comment_ids}
-    assert [it.id for it in folded.order.comments_waiting] == [f"s-0-c-{at}" for at in range(30)]
-    later = look(folded.order, shown(requirements=2, comments=50, state=RequirementState.REJECTED), NOW + GRACE)
+    assert {requirement.comment_ids for requirement in folded.order.requirements} == {rejected.comment_ids}
+    assert [each.id for each in folded.order.comments_waiting] == [f"s-0-c-{at}" for at in range(30)]
+    later = poll(folded.order, shown(requirements=2, comments=50, state=RequirementState.REJECTED), NOW + GRACE)
     told = only(later, ChangeKind.COMMENT_RECEIVED)
     assert told.comment_ids == tuple(f"s-0-c-{at}" for at in range(20))
     assert "30 comments" in told.message
 
 
-def test_many_comments_that_were_read_are_kept_anew_over_several_looks() -> None:
+def test_many_comments_that_were_read_are_kept_anew_over_several_polls() -> None:
     unread = shown(comments=250)
-    order = look(pending(), unread).order
-    read = tuple(replace(it, read=True) for it in unread.comments)
+    order = poll(pending(), unread).order
+    read = tuple(replace(comment, read=True) for comment in unread.comments)
     kept: list[int] = []
     for index in range(4):
-        folded = look(order, replace(unread, comments=read), NOW + index * GRACE)
+        folded = poll(order, replace(unread, comments=read), NOW + index * GRACE)
         order, kept = folded.order, [*kept, len(folded.comments)]
     assert kept == [100, 100, 50, 0]
     assert order.comments_unread == ()
@@ -181,9 +190,9 @@ def test_many_comments_that_were_read_are_kept_anew_over_several_looks() -> None
 def test_folding_the_largest_order_takes_a_moment() -> None:
     seen = shown(sub_orders=50, requirements=8, deadlines=20, comments=100, state=RequirementState.REJECTED)
     began = time.process_time()
-    first = look(pending(), seen)
-    told = look(first.order, seen, NOW + GRACE)
-    nothing = look(told.order, seen, NOW + 2 * GRACE)
+    first = poll(pending(), seen)
+    told = poll(first.order, seen, NOW + GRACE)
+    nothing = poll(told.order, seen, NOW + 2 * GRACE)
     assert time.process_time() - began < SECONDS
     assert len(first.order.deadlines) == 1_000
     assert len(first.order.comments_seen) == 5_000

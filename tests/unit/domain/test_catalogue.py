@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numberdesk.domain.catalogue import Criteria, Specification, character_class, check
+from numberdesk.domain.statuses import ValueKind
 from numberdesk.domain.values import VALUE, TextValue
-from numberdesk.domain.words import ValueKind
 
 VALUES: dict[str, dict[str, Any]] = {
     "text": {"text": "Geheim"},

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain.order import WaitingComment
-from numberdesk.domain.words import AssetState, ChangeKind, Phase, RequirementState
-from tests.support.orders import NOW, a_comment, a_snapshot, kinds, look, only, owing, pending
+from numberdesk.domain.statuses import AssetState, ChangeKind, Phase, RequirementState
+from tests.support.orders import NOW, a_comment, a_snapshot, kinds, only, owing, pending, poll
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,73 +26,73 @@ def comment(comment_id: str = "c-1", at: datetime = NOW, **changes: Any) -> Any:
 
 
 def test_an_unread_comment_is_told_once_after_the_grace() -> None:
-    first = look(pending(), with_comments(comment()))
+    first = poll(pending(), with_comments(comment()))
     assert "CommentReceived" not in kinds(first)
     assert first.order.comments_waiting == (WaitingComment(id="c-1", sub_order_id="s-1", since=NOW),)
-    assert NOW + GRACE in first.order.hint_looks, "a look is asked for when it is due"
-    assert [it.id for it in first.comments] == ["c-1"]
-    early = look(first.order, with_comments(comment()), NOW + GRACE - timedelta(seconds=1))
+    assert NOW + GRACE in first.order.hint_polls, "a poll is asked for when it is due"
+    assert [each.id for each in first.comments] == ["c-1"]
+    early = poll(first.order, with_comments(comment()), NOW + GRACE - timedelta(seconds=1))
     assert kinds(early) == []
-    told = look(early.order, with_comments(comment()), NOW + GRACE)
+    told = poll(early.order, with_comments(comment()), NOW + GRACE)
     change = only(told, ChangeKind.COMMENT_RECEIVED)
     assert change.notify
     assert change.comment_ids == ("c-1",)
     assert "1 comment on DE local" in change.message
     assert "cannot be read" not in change.model_dump_json(), "its text is appended by the publisher"
-    again = look(told.order, with_comments(comment()), NOW + 3 * GRACE)
+    again = poll(told.order, with_comments(comment()), NOW + 3 * GRACE)
     assert kinds(again) == []
 
 
 def test_one_that_somebody_read_meanwhile_is_not_told() -> None:
-    first = look(pending(), with_comments(comment()))
-    read = look(first.order, with_comments(comment(read=True)), NOW + GRACE)
+    first = poll(pending(), with_comments(comment()))
+    read = poll(first.order, with_comments(comment(read=True)), NOW + GRACE)
     assert kinds(read) == []
     assert read.order.comments_waiting == ()
 
 
 def test_one_that_was_read_meanwhile_is_kept_anew_once() -> None:
-    first = look(pending(), with_comments(comment("c-1"), comment("c-2", read=True)))
-    same = look(first.order, with_comments(comment("c-1"), comment("c-2", read=True)), NOW + GRACE)
+    first = poll(pending(), with_comments(comment("c-1"), comment("c-2", read=True)))
+    same = poll(first.order, with_comments(comment("c-1"), comment("c-2", read=True)), NOW + GRACE)
     assert same.comments == ()
-    torn = look(same.order, with_comments(), NOW + GRACE)
-    read = look(torn.order, with_comments(comment("c-1", read=True)), NOW + GRACE)
-    assert [(it.id, it.read) for it in read.comments] == [("c-1", True)]
-    assert look(read.order, with_comments(comment("c-1", read=True)), NOW + GRACE).comments == ()
+    torn = poll(same.order, with_comments(), NOW + GRACE)
+    read = poll(torn.order, with_comments(comment("c-1", read=True)), NOW + GRACE)
+    assert [(each.id, each.read) for each in read.comments] == [("c-1", True)]
+    assert poll(read.order, with_comments(comment("c-1", read=True)), NOW + GRACE).comments == ()
 
 
 def test_one_that_was_read_before_we_saw_it_and_our_own_are_not_told() -> None:
-    first = look(pending(), with_comments(comment("c-1", read=True), comment("c-2", by_provider=False)))
+    first = poll(pending(), with_comments(comment("c-1", read=True), comment("c-2", by_provider=False)))
     assert first.order.comments_waiting == ()
-    assert {it.id for it in first.comments} == {"c-1", "c-2"}, "they are kept all the same"
+    assert {each.id for each in first.comments} == {"c-1", "c-2"}, "they are kept all the same"
 
 
 def test_a_torn_answer_without_comments_forgets_none() -> None:
-    first = look(pending(), with_comments(comment()))
-    torn = look(first.order, with_comments(), NOW + GRACE)
+    first = poll(pending(), with_comments(comment()))
+    torn = poll(first.order, with_comments(), NOW + GRACE)
     assert only(torn, ChangeKind.COMMENT_RECEIVED).comment_ids == ("c-1",)
 
 
 def test_one_that_gives_the_reason_of_a_rejection_is_told_with_it_only() -> None:
-    first = look(pending(), with_comments(comment()))
+    first = poll(pending(), with_comments(comment()))
     rejected = owing(DEADLINE, RequirementState.REJECTED, comments=(comment(),))
-    told = look(first.order, rejected, NOW + timedelta(seconds=30))
+    told = poll(first.order, rejected, NOW + timedelta(seconds=30))
     assert only(told, ChangeKind.REQUIREMENT_REJECTED).comment_ids == ("c-1",)
-    later = look(told.order, rejected, NOW + 5 * GRACE)
+    later = poll(told.order, rejected, NOW + 5 * GRACE)
     assert kinds(later) == []
     assert later.order.comments_waiting == ()
 
 
 def test_one_waits_for_as_long_as_a_rejection_of_its_sub_order_does() -> None:
-    first = look(pending(), with_comments(comment()))
+    first = poll(pending(), with_comments(comment()))
     at = NOW + timedelta(seconds=50)
     # The rejection shows, its deadline not yet: it waits, and the comment with it beyond its own grace.
-    waiting = look(first.order, owing(None, RequirementState.REJECTED, comments=(comment(),)), at)
+    waiting = poll(first.order, owing(None, RequirementState.REJECTED, comments=(comment(),)), at)
     assert kinds(waiting) == ["DeadlineErased"]
-    still = look(
+    still = poll(
         waiting.order, owing(None, RequirementState.REJECTED, comments=(comment(),)), at + timedelta(seconds=20)
     )
     assert kinds(still) == []
-    told = look(
+    told = poll(
         still.order, owing(DEADLINE, RequirementState.REJECTED, comments=(comment(),)), at + timedelta(seconds=30)
     )
     assert set(kinds(told)) == {"DeadlineSet", "RequirementRejected"}
@@ -101,27 +101,27 @@ def test_one_waits_for_as_long_as_a_rejection_of_its_sub_order_does() -> None:
 
 def test_several_of_one_sub_order_are_one_message_and_each_sub_order_has_its_own() -> None:
     comments = (comment("c-1"), comment("c-2"), comment("c-3", sub_order_id="s-2"))
-    first = look(pending(), with_comments(*comments))
-    told = look(first.order, with_comments(*comments), NOW + GRACE)
+    first = poll(pending(), with_comments(*comments))
+    told = poll(first.order, with_comments(*comments), NOW + GRACE)
     received = [change for change in told.changes if change.kind is ChangeKind.COMMENT_RECEIVED]
     assert [change.comment_ids for change in received] == [("c-1", "c-2"), ("c-3",)]
 
 
 def test_what_still_waits_when_the_order_ends_is_told_then() -> None:
-    first = look(pending(), with_comments(comment()))
+    first = poll(pending(), with_comments(comment()))
     ended = a_snapshot(
         AssetState.CANCELLED, AssetState.CANCELLED, phase=Phase.CANCELLED, comments=(comment(), comment("c-2"))
     )
-    folded = look(first.order, ended, NOW + timedelta(seconds=5))
+    folded = poll(first.order, ended, NOW + timedelta(seconds=5))
     assert only(folded, ChangeKind.COMMENT_RECEIVED).comment_ids == ("c-1", "c-2")
     assert folded.order.comments_waiting == ()
-    assert folded.order.hint_looks == ()
+    assert folded.order.hint_polls == ()
 
 
 def test_several_candidates_for_a_reason_are_all_given_and_called_uncertain() -> None:
-    first = look(pending(), owing(DEADLINE))
+    first = poll(pending(), owing(DEADLINE))
     comments = (comment("c-1", NOW - timedelta(minutes=9)), comment("c-2"), comment("c-0", NOW - timedelta(hours=9)))
-    told = look(first.order, owing(DEADLINE, RequirementState.REJECTED, comments=comments))
+    told = poll(first.order, owing(DEADLINE, RequirementState.REJECTED, comments=comments))
     change = only(told, ChangeKind.REQUIREMENT_REJECTED)
     assert change.comment_ids == ("c-1", "c-2"), "by time; one of long before is no candidate"
     assert change.data["reason_is_certain"] is False
@@ -129,11 +129,11 @@ def test_several_candidates_for_a_reason_are_all_given_and_called_uncertain() ->
 
 
 def test_a_moved_deadline_of_a_rejection_that_waits_is_neither_silent_nor_a_message_of_its_own() -> None:
-    first = look(pending(), owing(DEADLINE))
+    first = poll(pending(), owing(DEADLINE))
     moved = owing(DEADLINE + timedelta(days=3), RequirementState.REJECTED)
-    waiting = look(first.order, moved, NOW + timedelta(seconds=5), silent=True)
+    waiting = poll(first.order, moved, NOW + timedelta(seconds=5), unannounced=True)
     change = only(waiting, ChangeKind.DEADLINE_MOVED)
     assert not change.notify
-    assert change.data["silent"] is False
-    told = look(waiting.order, replace(moved, comments=(comment(),)), NOW + timedelta(seconds=9), silent=True)
+    assert change.data["unannounced"] is False
+    told = poll(waiting.order, replace(moved, comments=(comment(),)), NOW + timedelta(seconds=9), unannounced=True)
     assert only(told, ChangeKind.REQUIREMENT_REJECTED).data["deadline"] == "2026-03-14T12:00:00.000000Z"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numberdesk.domain import costs
 from numberdesk.domain.costs import Limits, Spent
 from numberdesk.domain.order import Asset, Reservation
-from numberdesk.domain.words import AssetState
+from numberdesk.domain.statuses import AssetState
 from tests.support.orders import NOW, received
 
 AMOUNTS = st.decimals(min_value=0, max_value=10_000, places=4, allow_nan=False).map(str)
@@ -20,7 +20,7 @@ CURRENCIES = st.sampled_from(["USD", "EUR"])
 MOST = st.none() | st.integers(1, 20)
 ASSETS = st.builds(
     lambda state, upfront, monthly, currency: Asset(
-        value="+4930111", state=state, word="", upfront_cost=upfront, monthly_cost=monthly, currency=currency
+        value="+4930111", state=state, provider_status="", upfront_cost=upfront, monthly_cost=monthly, currency=currency
     ),
     st.sampled_from(AssetState),
     st.none() | AMOUNTS | st.sampled_from(["", "free", "-1", "NaN", "Infinity"]),
@@ -46,14 +46,16 @@ def test_sums_hold_what_is_known_of_what_is_not_lost(assets: list[Asset]) -> Non
     gone = (AssetState.FAILED, AssetState.CANCELLED, AssetState.DELETED)
     found = {cost.currency: cost for cost in costs.add_up(assets)}
     for currency in ("USD", "EUR"):
-        there = [it for it in assets if it.currency == currency and it.state not in gone]
-        known = [it for it in there if (costs.amount(it.upfront_cost), costs.amount(it.monthly_cost)) != (None, None)]
+        there = [asset for asset in assets if asset.currency == currency and asset.state not in gone]
+        known = [
+            each for each in there if (costs.amount(each.upfront_cost), costs.amount(each.monthly_cost)) != (None, None)
+        ]
         assert (currency in found) is bool(known)
         if known:
             cost = found[currency]
             assert cost.numbers == len(known)
-            assert Decimal(cost.upfront) == sum(costs.amount(it.upfront_cost) or 0 for it in known)
-            assert Decimal(cost.monthly) == sum(costs.amount(it.monthly_cost) or 0 for it in known)
+            assert Decimal(cost.upfront) == sum(costs.amount(each.upfront_cost) or 0 for each in known)
+            assert Decimal(cost.monthly) == sum(costs.amount(each.monthly_cost) or 0 for each in known)
     assert list(found) == sorted(found)
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from numberdesk.domain.fold import fold_unreadable
 from numberdesk.domain.snapshot import DeadlinesSeen
-from numberdesk.domain.words import AssetState, OrderState, Phase, RequirementState
-from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, look, owing, pending
+from numberdesk.domain.statuses import AssetState, OrderState, Phase, RequirementState
+from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, owing, pending, poll
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Order
@@ -22,26 +22,26 @@ A = AssetState
 
 
 def owes(deadline: datetime = DEADLINE) -> Order:
-    return look(pending(), owing(deadline)).order
+    return poll(pending(), owing(deadline)).order
 
 
 def test_set_moved_erased_and_set_again_are_each_told_with_their_version() -> None:
     order = owes()
     assert [(d.id, d.version, d.value) for d in order.deadlines] == [("1", 1, DEADLINE)]
-    moved = look(order, owing(DEADLINE + timedelta(days=5)))
+    moved = poll(order, owing(DEADLINE + timedelta(days=5)))
     assert kinds(moved) == ["DeadlineMoved"]
     assert moved.order.deadlines[0].version == 2
-    erased = look(moved.order, owing(None, RequirementState.UNDER_REVIEW))
+    erased = poll(moved.order, owing(None, RequirementState.UNDER_REVIEW))
     assert kinds(erased) == ["DeadlineErased", "OrderMoved"]
     assert erased.order.deadlines == ()
-    again = look(erased.order, owing(DEADLINE))
+    again = poll(erased.order, owing(DEADLINE))
     assert "DeadlineSet" in kinds(again)
     assert [(d.id, d.version) for d in again.order.deadlines] == [("2", 1)]
 
 
 def test_a_sub_order_that_was_not_read_keeps_its_deadline() -> None:
     order = owes()
-    unread = look(order, owing(None, deadlines=()))
+    unread = poll(order, owing(None, deadlines=()))
     assert kinds(unread) == []
     assert unread.order.deadlines[0].value == DEADLINE
     assert unread.order.deadlines[0].unread_since == NOW
@@ -50,24 +50,24 @@ def test_a_sub_order_that_was_not_read_keeps_its_deadline() -> None:
 def test_two_values_in_one_sub_order_are_two_facts() -> None:
     later = DEADLINE + timedelta(days=3)
     order = owes()
-    both = look(order, owing(None, deadlines=(DeadlinesSeen("s-1", ((DEADLINE, 1), (later, 1))),)))
+    both = poll(order, owing(None, deadlines=(DeadlinesSeen("s-1", ((DEADLINE, 1), (later, 1))),)))
     assert kinds(both) == ["DeadlineSet"]
     assert [(d.value, d.numbers) for d in both.order.deadlines] == [(DEADLINE, 1), (later, 1)]
-    one = look(both.order, owing(None, deadlines=(DeadlinesSeen("s-1", ((later, 2),)),)))
+    one = poll(both.order, owing(None, deadlines=(DeadlinesSeen("s-1", ((later, 2),)),)))
     assert kinds(one) == ["DeadlineErased"]
 
 
 def test_each_reminder_wakes_the_order_and_fires_once() -> None:
     order, fired = owes(), []
     while order.wake_at is not None and order.wake_at < DEADLINE:
-        folded = look(order, owing(DEADLINE), order.wake_at)
+        folded = poll(order, owing(DEADLINE), order.wake_at)
         fired += [(change.data["reminder"], DEADLINE - order.wake_at) for change in folded.changes]
         order = folded.order
     assert fired == [("P3D", timedelta(days=3)), ("P1D", timedelta(days=1)), ("PT1H", timedelta(hours=1))]
 
 
 def test_a_deadline_first_seen_late_fires_only_the_most_urgent_reminder() -> None:
-    folded = look(pending(), owing(NOW + timedelta(minutes=30)))
+    folded = poll(pending(), owing(NOW + timedelta(minutes=30)))
     assert [change.data["reminder"] for change in folded.changes if change.kind.value == "DeadlineApproaching"] == [
         "PT1H"
     ]
@@ -75,30 +75,30 @@ def test_a_deadline_first_seen_late_fires_only_the_most_urgent_reminder() -> Non
 
 
 def test_a_deadline_past_when_first_seen_is_missed_and_fires_no_reminder() -> None:
-    folded = look(pending(), owing(NOW - timedelta(minutes=1)))
+    folded = poll(pending(), owing(NOW - timedelta(minutes=1)))
     assert "DeadlineMissed" in kinds(folded)
     assert "DeadlineApproaching" not in kinds(folded)
-    assert kinds(look(folded.order, owing(NOW - timedelta(minutes=1)))) == []
+    assert kinds(poll(folded.order, owing(NOW - timedelta(minutes=1)))) == []
 
 
 def test_an_extension_arms_the_ladder_again() -> None:
     at = DEADLINE - timedelta(days=1)
-    order = look(owes(), owing(DEADLINE), at).order
+    order = poll(owes(), owing(DEADLINE), at).order
     assert set(order.deadlines[0].fired) == {"P3D", "P1D"}
-    extended = look(order, owing(DEADLINE + timedelta(days=9)), at)
+    extended = poll(order, owing(DEADLINE + timedelta(days=9)), at)
     assert kinds(extended) == ["DeadlineMoved"]
     assert extended.order.deadlines[0].fired == ()
 
 
 def test_erased_just_before_a_reminder_nothing_fires() -> None:
     at = DEADLINE - timedelta(days=3)
-    folded = look(owes(), owing(None, RequirementState.UNDER_REVIEW), at)
+    folded = poll(owes(), owing(None, RequirementState.UNDER_REVIEW), at)
     assert "DeadlineApproaching" not in kinds(folded)
 
 
 def test_an_unreadable_provider_holds_a_reminder_back_for_15_minutes() -> None:
     at = DEADLINE - timedelta(days=1)
-    order = look(owes(), owing(DEADLINE), at - timedelta(minutes=1)).order
+    order = poll(owes(), owing(DEADLINE), at - timedelta(minutes=1)).order
     first = fold_unreadable(order, began_at=at, now=at, rules=RULES)
     assert kinds(first) == []
     assert first.order.wake_at is not None
@@ -108,13 +108,13 @@ def test_an_unreadable_provider_holds_a_reminder_back_for_15_minutes() -> None:
     )
     assert kinds(later) == ["DeadlineApproaching"]
     assert "cannot be read" in later.changes[0].message
-    back = look(later.order, owing(DEADLINE), at + timedelta(minutes=20))
+    back = poll(later.order, owing(DEADLINE), at + timedelta(minutes=20))
     assert kinds(back) == [], "fired once, confirmed or not"
 
 
-def test_an_unreadable_provider_holds_a_reminder_back_no_longer_than_that_between_far_looks() -> None:
+def test_an_unreadable_provider_holds_a_reminder_back_no_longer_than_that_between_far_polls() -> None:
     at = DEADLINE - timedelta(days=3)
-    order = look(owes(), owing(DEADLINE), at - timedelta(minutes=1)).order.with_(look_step=99)
+    order = poll(owes(), owing(DEADLINE), at - timedelta(minutes=1)).order.with_(poll_step=99)
     held = fold_unreadable(order, began_at=at, now=at, rules=RULES).order
     assert held.wake_at == at + RULES.timings.unreadable_grace
     assert kinds(fold_unreadable(held, began_at=held.wake_at, now=held.wake_at, rules=RULES)) == ["DeadlineApproaching"]
@@ -122,7 +122,7 @@ def test_an_unreadable_provider_holds_a_reminder_back_no_longer_than_that_betwee
 
 def test_a_reminder_shorter_than_the_grace_fires_before_its_deadline() -> None:
     at = DEADLINE - timedelta(minutes=5)
-    order = look(pending(a_message(reminders=["PT5M"])), owing(DEADLINE)).order
+    order = poll(pending(a_message(reminders=["PT5M"])), owing(DEADLINE)).order
     held = fold_unreadable(order, began_at=at, now=at, rules=RULES).order
     half = at + timedelta(seconds=150)
     assert held.wake_at is not None
@@ -133,8 +133,8 @@ def test_a_reminder_shorter_than_the_grace_fires_before_its_deadline() -> None:
 def test_a_missed_deadline_is_told_also_where_a_rejection_is() -> None:
     soon = NOW + timedelta(seconds=50)
     rejected = owing(soon, RequirementState.REJECTED)
-    order = look(look(pending(), owing(soon)).order, rejected, NOW + timedelta(seconds=1)).order
-    late = look(order, rejected, NOW + timedelta(seconds=100))
+    order = poll(poll(pending(), owing(soon)).order, rejected, NOW + timedelta(seconds=1)).order
+    late = poll(order, rejected, NOW + timedelta(seconds=100))
     assert [(change.kind.value, change.notify) for change in late.changes] == [
         ("RequirementRejected", True),
         ("DeadlineMissed", True),
@@ -142,35 +142,37 @@ def test_a_missed_deadline_is_told_also_where_a_rejection_is() -> None:
 
 
 def test_a_missed_deadline_and_a_failure_are_a_cancellation() -> None:
-    gone = a_snapshot(A.FAILED, A.FAILED, phase=Phase.FAILED, word="failure", deadlines=(DeadlinesSeen("s-1", ()),))
-    folded = look(owes(), gone, DEADLINE + timedelta(seconds=5))
+    gone = a_snapshot(
+        A.FAILED, A.FAILED, phase=Phase.FAILED, provider_status="failure", deadlines=(DeadlinesSeen("s-1", ()),)
+    )
+    folded = poll(owes(), gone, DEADLINE + timedelta(seconds=5))
     assert kinds(folded) == ["DeadlineMissed", "OrderCancelled"]
     assert folded.order.state is OrderState.CANCELLED
     assert folded.changes[1].data["deadline_missed"] is True
 
 
 def test_missed_is_told_while_the_provider_still_shows_the_order_open() -> None:
-    late = look(owes(), owing(DEADLINE), DEADLINE)
+    late = poll(owes(), owing(DEADLINE), DEADLINE)
     assert kinds(late) == ["DeadlineMissed"]
-    cancelled = look(
+    cancelled = poll(
         late.order, a_snapshot(A.CANCELLED, A.CANCELLED, phase=Phase.CANCELLED), DEADLINE + timedelta(minutes=1)
     )
     assert kinds(cancelled) == ["OrderCancelled"]
 
 
 def test_a_failure_before_the_deadline_is_a_failure() -> None:
-    folded = look(owes(), a_snapshot(A.FAILED, A.FAILED, phase=Phase.FAILED))
+    folded = poll(owes(), a_snapshot(A.FAILED, A.FAILED, phase=Phase.FAILED))
     assert kinds(folded) == ["OrderFailed"]
 
 
-def test_looks_are_never_further_apart_than_a_tenth_of_the_time_left() -> None:
-    order = owes(NOW + timedelta(hours=5)).with_(look_step=99)
-    looked = look(order, owing(NOW + timedelta(hours=5))).order
-    assert (looked.next_look_at or NOW) - NOW == timedelta(minutes=30)
+def test_polls_are_never_further_apart_than_a_tenth_of_the_time_left() -> None:
+    order = owes(NOW + timedelta(hours=5)).with_(poll_step=99)
+    polled = poll(order, owing(NOW + timedelta(hours=5))).order
+    assert (polled.next_poll_at or NOW) - NOW == timedelta(minutes=30)
 
 
 def test_a_reminder_says_what_is_owed_until_when_in_both_zones() -> None:
-    folded = look(owes(), owing(DEADLINE), DEADLINE - timedelta(days=1))
+    folded = poll(owes(), owing(DEADLINE), DEADLINE - timedelta(days=1))
     message = folded.changes[-1].message
     for part in (
         "order-1",
@@ -191,9 +193,9 @@ def test_a_reminder_says_what_is_owed_until_when_in_both_zones() -> None:
         st.tuples(
             st.one_of(
                 st.none(), st.integers(1, 400)
-            ),  # the deadline that a look shows, in hours from the start; none is erased
-            st.integers(0, 48),  # hours until the next look
-            st.booleans(),  # the look fails
+            ),  # the deadline that a poll shows, in hours from the start; none is erased
+            st.integers(0, 48),  # hours until the next poll
+            st.booleans(),  # the poll fails
         ),
         max_size=30,
     )
@@ -207,7 +209,7 @@ def test_whatever_a_deadline_does_each_reminder_fires_once_per_version_and_never
     for hours, pause, fails in shown:
         at += timedelta(hours=pause)
         value = None if hours is None else NOW + timedelta(hours=hours)
-        folded = fold_unreadable(order, began_at=at, now=at, rules=RULES) if fails else look(order, owing(value), at)
+        folded = fold_unreadable(order, began_at=at, now=at, rules=RULES) if fails else poll(order, owing(value), at)
         for change in folded.changes:
             if change.kind.value == "DeadlineApproaching":
                 reminder = (change.data["deadline_id"], change.data["deadline_version"], change.data["reminder"])

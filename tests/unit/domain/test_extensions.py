@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from numberdesk.domain import operations
 from numberdesk.domain.order import Acknowledgement
-from numberdesk.domain.words import AssetState, ChangeKind, OperationKind, OrderState, Phase, RequirementState
-from tests.support.orders import NOW, a_comment, a_message, a_snapshot, kinds, look, only, owing, pending
+from numberdesk.domain.statuses import AssetState, ChangeKind, OperationKind, OrderState, Phase, RequirementState
+from tests.support.orders import NOW, a_comment, a_message, a_snapshot, kinds, only, owing, pending, poll
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Operation
@@ -24,7 +24,7 @@ DEADLINE = NOW + timedelta(days=5)
 
 def an_order(deadline: Any = DEADLINE, **policy: Any) -> Any:
     order = pending(a_message(reminders=REMINDERS, extension=policy))
-    return look(order, owing(deadline)).order
+    return poll(order, owing(deadline)).order
 
 
 def extensions(order: Any) -> list[Operation]:
@@ -39,9 +39,9 @@ def carried_out(order: Any, at: Any = NOW) -> Any:
 
 
 def test_the_policy_asks_as_its_reminder_fires_and_the_reminder_says_so() -> None:
-    order = look(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
+    order = poll(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
     assert extensions(order) == [], "a reminder before the policy's"
-    folded = look(order, owing(DEADLINE), DEADLINE - DAY)
+    folded = poll(order, owing(DEADLINE), DEADLINE - DAY)
     [operation] = extensions(folded.order)
     assert (operation.by, operation.sub_order_id, operation.asked_at) == ("policy", "s-1", DEADLINE - DAY)
     assert folded.order.wake_at == DEADLINE - DAY, "it is carried out at once"
@@ -52,35 +52,35 @@ def test_the_policy_asks_as_its_reminder_fires_and_the_reminder_says_so() -> Non
 
 
 def test_a_reminder_that_came_late_is_at_the_policys_or_after() -> None:
-    folded = look(pending(a_message(reminders=REMINDERS, extension={"before": "P1D"})), owing(NOW + 2 * HOUR))
+    folded = poll(pending(a_message(reminders=REMINDERS, extension={"before": "P1D"})), owing(NOW + 2 * HOUR))
     assert len(extensions(folded.order)) == 1
 
 
 @pytest.mark.parametrize("state", [RequirementState.UNDER_REVIEW, RequirementState.APPROVED])
 def test_nothing_is_asked_for_where_nothing_is_owed(state: RequirementState) -> None:
     order = an_order()
-    folded = look(order, owing(DEADLINE, state), DEADLINE - DAY)
+    folded = poll(order, owing(DEADLINE, state), DEADLINE - DAY)
     assert extensions(folded.order) == []
     assert only(folded, ChangeKind.DEADLINE_APPROACHING).data["asking_for_more_time"] is False
 
 
 def test_nothing_is_asked_for_without_a_policy() -> None:
-    order = look(pending(a_message(reminders=REMINDERS)), owing(DEADLINE)).order
-    assert extensions(look(order, owing(DEADLINE), DEADLINE - DAY).order) == []
+    order = poll(pending(a_message(reminders=REMINDERS)), owing(DEADLINE)).order
+    assert extensions(poll(order, owing(DEADLINE), DEADLINE - DAY).order) == []
 
 
 def test_what_people_asked_for_counts() -> None:
     order = an_order(most=1)
     order = order.with_(deadlines=(order.deadlines[0].model_copy(update={"extensions": 1}),))
-    assert extensions(look(order, owing(DEADLINE), DEADLINE - DAY).order) == []
+    assert extensions(poll(order, owing(DEADLINE), DEADLINE - DAY).order) == []
 
 
 def test_a_request_on_its_way_is_not_made_a_second_time() -> None:
-    order = look(an_order(most=5), owing(DEADLINE), DEADLINE - DAY).order
-    folded = look(order, owing(DEADLINE), DEADLINE - 4 * HOUR)
+    order = poll(an_order(most=5), owing(DEADLINE), DEADLINE - DAY).order
+    folded = poll(order, owing(DEADLINE), DEADLINE - 4 * HOUR)
     assert len(extensions(folded.order)) == 1
     assert only(folded, ChangeKind.DEADLINE_APPROACHING).data["asking_for_more_time"] is True
-    after = look(carried_out(folded.order), owing(DEADLINE), DEADLINE - HOUR)
+    after = poll(carried_out(folded.order), owing(DEADLINE), DEADLINE - HOUR)
     assert len(extensions(after.order)) == 2, "the one before was carried out, and it is still owed"
 
 
@@ -104,11 +104,11 @@ def test_never_more_requests_for_one_deadline_than_the_policy_allows(
             value = at + timedelta(days=2)
         if step == "people" and order.deadlines:
             order = order.with_(
-                deadlines=tuple(it.model_copy(update={"extensions": it.extensions + 1}) for it in order.deadlines)
+                deadlines=tuple(each.model_copy(update={"extensions": each.extensions + 1}) for each in order.deadlines)
             )
         seen = {deadline.id: deadline.extensions for deadline in order.deadlines}
         shown = owing(None, RequirementState.UNDER_REVIEW) if step == "erase" else owing(value)
-        folded = look(order, shown, at)
+        folded = poll(order, shown, at)
         asked = [c for c in folded.changes if c.kind is ChangeKind.OPERATION_ASKED]
         fired = [c for c in folded.changes if c.kind is ChangeKind.DEADLINE_APPROACHING]
         assert len(asked) <= len(fired)
@@ -123,61 +123,61 @@ def test_never_more_requests_for_one_deadline_than_the_policy_allows(
 
 
 def test_a_silent_grant_is_told_as_silent_asked_for_and_extended() -> None:
-    order = carried_out(look(an_order(), owing(DEADLINE), DEADLINE - DAY).order)
-    folded = look(order, owing(DEADLINE + 7 * DAY), DEADLINE - HOUR, silent=True)
+    order = carried_out(poll(an_order(), owing(DEADLINE), DEADLINE - DAY).order)
+    folded = poll(order, owing(DEADLINE + 7 * DAY), DEADLINE - HOUR, unannounced=True)
     moved = only(folded, ChangeKind.DEADLINE_MOVED)
-    assert {name: moved.data[name] for name in ("silent", "asked_for", "extended")} == {
-        "silent": True,
+    assert {name: moved.data[name] for name in ("unannounced", "asked_for", "extended")} == {
+        "unannounced": True,
         "asked_for": True,
         "extended": True,
     }
     assert moved.notify
-    assert "Nobody told so: a look found it. More time had been asked for." in moved.message
+    assert "Polling found this; no notification was sent. More time had been asked for." in moved.message
     assert folded.order.deadlines[0].extensions == 1, "asked once, over all its values"
     assert folded.order.deadlines[0].fired == (), "an extension re-arms the reminders"
 
 
 def test_a_deadline_moved_forward_is_no_extension_and_one_that_was_announced_is_not_silent() -> None:
     order = an_order()
-    earlier = only(look(order, owing(DEADLINE - DAY), NOW + HOUR, silent=True), ChangeKind.DEADLINE_MOVED)
-    assert (earlier.data["extended"], earlier.data["asked_for"], earlier.data["silent"]) == (False, False, True)
+    earlier = only(poll(order, owing(DEADLINE - DAY), NOW + HOUR, unannounced=True), ChangeKind.DEADLINE_MOVED)
+    assert (earlier.data["extended"], earlier.data["asked_for"], earlier.data["unannounced"]) == (False, False, True)
     assert "More time had been asked for" not in earlier.message
-    announced = only(look(order, owing(DEADLINE + DAY), NOW + HOUR), ChangeKind.DEADLINE_MOVED)
-    assert (announced.data["extended"], announced.data["silent"]) == (True, False)
+    announced = only(poll(order, owing(DEADLINE + DAY), NOW + HOUR), ChangeKind.DEADLINE_MOVED)
+    assert (announced.data["extended"], announced.data["unannounced"]) == (True, False)
 
 
 def test_a_deadline_moved_by_a_rejection_is_not_silent() -> None:
     shown = owing(DEADLINE + DAY, RequirementState.REJECTED, comments=(a_comment(),))
-    folded = look(an_order(), shown, NOW + HOUR, silent=True)
+    folded = poll(an_order(), shown, NOW + HOUR, unannounced=True)
     moved = only(folded, ChangeKind.DEADLINE_MOVED)
-    assert moved.data["silent"] is False
+    assert moved.data["unannounced"] is False
     assert not moved.notify
     assert "RequirementRejected" in kinds(folded)
 
 
 def test_a_cancellation_that_was_announced_before_it_showed_is_not_silent() -> None:
-    """The notification came first and the look after it showed less: the looks that it asked for find what it told."""
-    early = look(an_order(), owing(DEADLINE), NOW + HOUR, told_ended=True)
+    """The notification came first and the look after it showed less: the polls that it asked for find what it told."""
+    early = poll(an_order(), owing(DEADLINE), NOW + HOUR, told_ended=True)
     gone = a_snapshot(AssetState.CANCELLED, AssetState.CANCELLED, phase=Phase.CANCELLED)
-    found = look(early.order, gone, NOW + HOUR + timedelta(seconds=2), silent=True)
+    found = poll(early.order, gone, NOW + HOUR + timedelta(seconds=2), unannounced=True)
     assert found.order.state is OrderState.CANCELLED
-    assert only(found, ChangeKind.ORDER_CANCELLED).data["silent"] is False
-    alone = look(an_order(), gone, NOW + HOUR, silent=True)
-    assert only(alone, ChangeKind.ORDER_CANCELLED).data["silent"] is True
+    assert only(found, ChangeKind.ORDER_CANCELLED).data["unannounced"] is False
+    alone = poll(an_order(), gone, NOW + HOUR, unannounced=True)
+    assert only(alone, ChangeKind.ORDER_CANCELLED).data["unannounced"] is True
 
 
 def test_a_cancellation_at_a_missed_deadline_is_not_silent() -> None:
     gone = a_snapshot(AssetState.CANCELLED, AssetState.CANCELLED, phase=Phase.CANCELLED)
-    folded = look(an_order(), gone, DEADLINE + HOUR, silent=True)
+    folded = poll(an_order(), gone, DEADLINE + HOUR, unannounced=True)
     cancelled = only(folded, ChangeKind.ORDER_CANCELLED)
-    assert (cancelled.data["silent"], cancelled.data["deadline_missed"]) == (False, True)
+    assert (cancelled.data["unannounced"], cancelled.data["deadline_missed"]) == (False, True)
 
 
 # Acknowledgements
 
 
 def reminder(order: Any, at: Any) -> Any:
-    return only(look(order, owing(DEADLINE), at), ChangeKind.DEADLINE_APPROACHING)
+    return only(poll(order, owing(DEADLINE), at), ChangeKind.DEADLINE_APPROACHING)
 
 
 def acknowledged(order: Any, until: Any) -> Any:
@@ -186,7 +186,7 @@ def acknowledged(order: Any, until: Any) -> Any:
 
 
 def test_the_next_reminder_says_who_is_on_it() -> None:
-    order = look(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
+    order = poll(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
     until = DEADLINE - HOUR
     told = reminder(acknowledged(order, until), DEADLINE - DAY)
     assert (
@@ -198,14 +198,14 @@ def test_the_next_reminder_says_who_is_on_it() -> None:
 
 
 def test_it_says_that_an_acknowledgement_is_over() -> None:
-    order = look(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
+    order = poll(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
     told = reminder(acknowledged(order, DEADLINE - 2 * DAY), DEADLINE - DAY)
     assert "the role desk (session ada) was on it until 2026-03-04 12:00:00 UTC" in told.message
     assert "which is over." in told.message
 
 
 def test_that_nobody_acknowledged_is_said_from_the_second_reminder_on() -> None:
-    first = look(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY)
+    first = poll(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY)
     assert "acknowledged" not in only(first, ChangeKind.DEADLINE_APPROACHING).message
     second = reminder(first.order, DEADLINE - DAY)
     assert "Nobody has acknowledged the reminder before this one." in second.message

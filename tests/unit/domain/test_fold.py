@@ -1,4 +1,4 @@
-"""Folding looks into an order: states derived from the numbers, ended orders protected, absence never believed."""
+"""Folding polls into an order: states derived from the numbers, ended orders protected, absence never believed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numberdesk.domain.fold import fold_unreadable, missing, put_off
-from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownWord
-from numberdesk.domain.words import AssetKind, AssetState, OrderState, Phase
-from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, look, numbers, pending
+from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownValue
+from numberdesk.domain.statuses import AssetKind, AssetState, OrderState, Phase
+from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, numbers, pending, poll
 
 A = AssetState
 
@@ -37,7 +37,7 @@ A = AssetState
     ],
 )
 def test_the_state_follows_from_the_numbers(states: tuple[AssetState, ...], phase: Phase, expected: OrderState) -> None:
-    assert look(pending(), a_snapshot(*states, phase=phase)).order.state is expected
+    assert poll(pending(), a_snapshot(*states, phase=phase)).order.state is expected
 
 
 @pytest.mark.parametrize(
@@ -58,50 +58,50 @@ def test_a_provider_that_lists_what_it_delivered(
 ) -> None:
     snapshot = Snapshot("po-1", phase, phase.value, assets=numbers(*delivered))
     order = pending().with_(assets=())
-    assert look(order, snapshot).order.state is expected
+    assert poll(order, snapshot).order.state is expected
 
 
 def test_absence_from_one_answer_is_no_deletion() -> None:
-    order = look(pending(), a_snapshot(A.PENDING, A.PENDING)).order
-    torn = look(order, a_snapshot(A.ACTIVE))
+    order = poll(pending(), a_snapshot(A.PENDING, A.PENDING)).order
+    torn = poll(order, a_snapshot(A.ACTIVE))
     assert [asset.state for asset in torn.order.assets] == [A.ACTIVE, A.PENDING]
     assert torn.order.state is OrderState.PENDING
 
 
 def test_over_with_no_number_shown_is_torn() -> None:
     order = pending().with_(assets=())
-    assert look(order, a_snapshot(phase=Phase.ENDED, word="success")).order.state is OrderState.PENDING
+    assert poll(order, a_snapshot(phase=Phase.ENDED, provider_status="success")).order.state is OrderState.PENDING
 
 
 @pytest.mark.parametrize("state", [A.PENDING, A.ACTION_REQUIRED, A.FAILED, A.CANCELLED])
 def test_an_ended_order_is_not_moved_by_what_does_not_fit_and_it_is_told_once(state: AssetState) -> None:
-    done = look(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
-    again = look(done, a_snapshot(state, state))
+    done = poll(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
+    again = poll(done, a_snapshot(state, state))
     assert again.order.state is OrderState.COMPLETED
     assert again.order.assets == done.assets
     assert kinds(again) == ["ProviderContradiction"]
-    assert kinds(look(again.order, a_snapshot(state, state))) == []
+    assert kinds(poll(again.order, a_snapshot(state, state))) == []
 
 
 def test_a_completed_order_may_still_be_deleted_or_corrected() -> None:
-    done = look(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
-    assert kinds(look(done, a_snapshot(A.DELETED, A.DELETED, phase=Phase.DELETED))) == ["OrderDeleted"]
-    corrected = look(done, a_snapshot(A.ACTIVE, A.FAILED))
+    done = poll(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
+    assert kinds(poll(done, a_snapshot(A.DELETED, A.DELETED, phase=Phase.DELETED))) == ["OrderDeleted"]
+    corrected = poll(done, a_snapshot(A.ACTIVE, A.FAILED))
     assert kinds(corrected) == ["OrderPartiallyCompleted"]
-    assert kinds(look(corrected.order, a_snapshot(A.ACTIVE, A.ACTIVE))) == ["OrderCompleted"]
+    assert kinds(poll(corrected.order, a_snapshot(A.ACTIVE, A.ACTIVE))) == ["OrderCompleted"]
 
 
 def test_a_number_that_was_given_back_had_been_delivered_all_the_same() -> None:
-    done = look(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
+    done = poll(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
     given = done.assets[0].model_copy(update={"state": A.DELETED, "released_at": NOW})
-    again = look(done.with_(assets=(given, *done.assets[1:])), a_snapshot(A.ACTIVE, A.ACTIVE))
+    again = poll(done.with_(assets=(given, *done.assets[1:])), a_snapshot(A.ACTIVE, A.ACTIVE))
     assert (again.order.state, kinds(again)) == (OrderState.COMPLETED, [])
     assert again.order.assets[0] == given
 
 
 def test_which_numbers_were_delivered_is_corrected_in_the_ledger() -> None:
-    done = look(pending(), a_snapshot(A.ACTIVE, A.FAILED)).order
-    other = look(done, a_snapshot(A.FAILED, A.ACTIVE))
+    done = poll(pending(), a_snapshot(A.ACTIVE, A.FAILED)).order
+    other = poll(done, a_snapshot(A.FAILED, A.ACTIVE))
     assert kinds(other) == ["NumbersCorrected"]
     assert other.changes[0].data == {
         "numbers_added": 1,
@@ -112,51 +112,58 @@ def test_which_numbers_were_delivered_is_corrected_in_the_ledger() -> None:
 
 
 def test_failed_and_cancelled_do_not_contradict_each_other() -> None:
-    failed = look(pending(), a_snapshot(A.FAILED, A.FAILED)).order
-    assert kinds(look(failed, a_snapshot(A.CANCELLED, A.CANCELLED))) == []
+    failed = poll(pending(), a_snapshot(A.FAILED, A.FAILED)).order
+    assert kinds(poll(failed, a_snapshot(A.CANCELLED, A.CANCELLED))) == []
 
 
 def test_unknown_words_are_kept_and_told_once() -> None:
-    word = UnknownWord("number_order.status", "paused")
-    first = look(
-        pending(), a_snapshot(A.PENDING, A.PENDING, word="paused", phase=Phase.UNKNOWN, unknown_words=(word, word))
+    provider_status = UnknownValue("number_order.status", "paused")
+    first = poll(
+        pending(),
+        a_snapshot(
+            A.PENDING,
+            A.PENDING,
+            provider_status="paused",
+            phase=Phase.UNKNOWN,
+            unknown_values=(provider_status, provider_status),
+        ),
     )
-    assert kinds(first) == ["UnknownProviderWord"]
-    assert first.order.provider_word == "paused"
-    assert kinds(look(first.order, a_snapshot(A.PENDING, A.PENDING, unknown_words=(word,)))) == []
+    assert kinds(first) == ["UnknownProviderValue"]
+    assert first.order.provider_status == "paused"
+    assert kinds(poll(first.order, a_snapshot(A.PENDING, A.PENDING, unknown_values=(provider_status,)))) == []
 
 
 def test_all_or_nothing_that_was_not_kept_is_told() -> None:
     message = a_message(provider="telesign", partial="refuse")
     order = pending(message).with_(assets=())
     snapshot = Snapshot("po-1", Phase.ENDED, "resolved", assets=numbers(A.ACTIVE))
-    assert kinds(look(order, snapshot)) == ["OrderPartiallyCompleted", "ProviderContradiction"]
+    assert kinds(poll(order, snapshot)) == ["OrderPartiallyCompleted", "ProviderContradiction"]
 
 
-def test_a_hint_that_says_more_than_the_look_shows_asks_for_more_looks() -> None:
-    looked = look(pending(), a_snapshot(A.PENDING, A.PENDING), told_ended=True).order
-    assert [at - NOW for at in looked.hint_looks] == [timedelta(seconds=seconds) for seconds in (2, 10, 60)]
-    later = look(looked, a_snapshot(A.PENDING, A.PENDING), NOW + timedelta(seconds=10)).order
-    assert [at - NOW for at in later.hint_looks] == [timedelta(seconds=60)]
-    assert look(looked, a_snapshot(A.ACTIVE, A.ACTIVE), NOW + timedelta(seconds=10)).order.hint_looks == ()
+def test_a_hint_that_says_more_than_the_poll_shows_asks_for_more_polls() -> None:
+    polled = poll(pending(), a_snapshot(A.PENDING, A.PENDING), told_ended=True).order
+    assert [at - NOW for at in polled.hint_polls] == [timedelta(seconds=seconds) for seconds in (2, 10, 60)]
+    later = poll(polled, a_snapshot(A.PENDING, A.PENDING), NOW + timedelta(seconds=10)).order
+    assert [at - NOW for at in later.hint_polls] == [timedelta(seconds=60)]
+    assert poll(polled, a_snapshot(A.ACTIVE, A.ACTIVE), NOW + timedelta(seconds=10)).order.hint_polls == ()
 
 
 def test_the_cadence_slows_down_and_starts_anew_with_a_change() -> None:
-    order = look(pending(), a_snapshot(A.PENDING, A.PENDING)).order
+    order = poll(pending(), a_snapshot(A.PENDING, A.PENDING)).order
     pauses = []
     for _ in range(7):
-        order = look(order, a_snapshot(A.PENDING, A.PENDING)).order
-        pauses.append((order.next_look_at or NOW) - NOW)
+        order = poll(order, a_snapshot(A.PENDING, A.PENDING)).order
+        pauses.append((order.next_poll_at or NOW) - NOW)
     assert pauses == [*(timedelta(seconds=s) for s in (15, 60, 300, 900, 3600, 3600, 3600))]
-    changed = look(order, a_snapshot(A.ACTION_REQUIRED, A.PENDING)).order
-    assert (changed.next_look_at or NOW) - NOW == timedelta(seconds=2)
+    changed = poll(order, a_snapshot(A.ACTION_REQUIRED, A.PENDING)).order
+    assert (changed.next_poll_at or NOW) - NOW == timedelta(seconds=2)
 
 
-def test_an_ended_order_is_looked_at_after_1_7_and_30_days_and_then_no_more() -> None:
-    order = look(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
+def test_an_ended_order_is_polled_after_1_7_and_30_days_and_then_no_more() -> None:
+    order = poll(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
     for days in (1, 7, 30):
         assert order.wake_at == NOW + timedelta(days=days)
-        order = look(order, a_snapshot(A.ACTIVE, A.ACTIVE), order.wake_at).order
+        order = poll(order, a_snapshot(A.ACTIVE, A.ACTIVE), order.wake_at).order
     assert order.wake_at is None
 
 
@@ -181,7 +188,7 @@ def test_what_is_missing_is_told_item_by_item() -> None:
         AssetSeen(AssetKind.KEYWORD, "MOON", A.ACTIVE, "FINISHED"),
         AssetSeen(AssetKind.NUMBER, "+18005550100", A.ACTIVE, "FINISHED", number_type="toll_free"),
     )
-    order = look(pending(message).with_(assets=()), Snapshot("po-1", Phase.ENDED, "FINISHED", assets=delivered)).order
+    order = poll(pending(message).with_(assets=()), Snapshot("po-1", Phase.ENDED, "FINISHED", assets=delivered)).order
     assert order.state is OrderState.PARTIALLY_COMPLETED
     assert missing(order) == "+12065550101; keyword SUN; 1 local number"
 
@@ -193,7 +200,7 @@ def test_a_surplus_of_one_kind_does_not_make_up_for_another() -> None:
     delivered = tuple(
         AssetSeen(AssetKind.NUMBER, f"+1206555010{n}", A.ACTIVE, "FINISHED", number_type="local") for n in (0, 1)
     )
-    order = look(pending(message).with_(assets=()), Snapshot("po-1", Phase.ENDED, "FINISHED", assets=delivered)).order
+    order = poll(pending(message).with_(assets=()), Snapshot("po-1", Phase.ENDED, "FINISHED", assets=delivered)).order
     assert order.state is OrderState.PARTIALLY_COMPLETED
 
 
@@ -205,7 +212,7 @@ def test_every_event_message_names_the_order_and_is_one_paragraph() -> None:
         (A.CANCELLED, A.CANCELLED),
         (A.DELETED, A.DELETED),
     ):
-        for change in look(pending(), a_snapshot(*states)).changes:
+        for change in poll(pending(), a_snapshot(*states)).changes:
             assert "order-1" in change.message
             assert "\n" not in change.message
 
@@ -214,40 +221,40 @@ HISTORY = [(A.PENDING, A.PENDING), (A.ACTION_REQUIRED, A.PENDING), (A.ACTIVE, A.
 
 
 @pytest.mark.parametrize("order_of_arrival", list(permutations(range(4))))
-def test_any_order_of_looks_ends_where_the_provider_is(order_of_arrival: tuple[int, ...]) -> None:
-    """Looks are fresh reads, so the last one counts, whatever came before: the provider ends at the last of its history."""
+def test_any_order_of_polls_ends_where_the_provider_is(order_of_arrival: tuple[int, ...]) -> None:
+    """Polls are fresh reads, so the last one counts, whatever came before: the provider ends at the last of its history."""
     order = pending()
     for index in (*order_of_arrival, 3, 3):
-        order = look(order, a_snapshot(*HISTORY[index])).order
+        order = poll(order, a_snapshot(*HISTORY[index])).order
     assert order.state is OrderState.PARTIALLY_COMPLETED
 
 
 @given(st.lists(st.sampled_from(list(A)), min_size=2, max_size=2), st.sampled_from(list(Phase)))
-def test_the_same_look_twice_changes_nothing_more(states: list[AssetState], phase: Phase) -> None:
-    once = look(pending(), a_snapshot(*states, phase=phase))
-    assert kinds(look(once.order, a_snapshot(*states, phase=phase))) == []
+def test_the_same_poll_twice_changes_nothing_more(states: list[AssetState], phase: Phase) -> None:
+    once = poll(pending(), a_snapshot(*states, phase=phase))
+    assert kinds(poll(once.order, a_snapshot(*states, phase=phase))) == []
 
 
-def test_a_number_that_was_never_listed_is_given_up_at_the_second_look() -> None:
-    over = a_snapshot(A.ACTIVE, phase=Phase.ENDED, word="success")
-    first = look(pending(), over)
+def test_a_number_that_was_never_listed_is_given_up_at_the_second_poll() -> None:
+    over = a_snapshot(A.ACTIVE, phase=Phase.ENDED, provider_status="success")
+    first = poll(pending(), over)
     assert first.order.state is OrderState.PENDING, "one answer may be torn"
-    second = look(first.order, over)
+    second = poll(first.order, over)
     assert kinds(second) == ["OrderPartiallyCompleted"]
-    assert second.order.assets[1].word == "never listed"
+    assert second.order.assets[1].provider_status == "never listed"
 
 
-def test_the_word_that_came_with_a_purchase_is_no_look_at_it() -> None:
-    """Found when it is over already: the first look may be torn like any other, and gives up no number."""
-    torn = a_snapshot(AssetState.DELETED, phase=Phase.ENDED, word="success")
-    found = pending().with_(provider_word="success")
-    once = look(found, torn).order
-    assert (once.state, [it.state for it in once.assets]) == (
+def test_the_word_that_came_with_a_purchase_is_no_poll_it() -> None:
+    """Found when it is over already: the first poll may be torn like any other, and gives up no number."""
+    torn = a_snapshot(AssetState.DELETED, phase=Phase.ENDED, provider_status="success")
+    found = pending().with_(provider_status="success")
+    once = poll(found, torn).order
+    assert (once.state, [asset.state for asset in once.assets]) == (
         OrderState.PENDING,
         [AssetState.DELETED, AssetState.PENDING],
     )
-    whole = a_snapshot(AssetState.DELETED, AssetState.DELETED, phase=Phase.ENDED, word="success")
-    assert look(once, whole).order.state is OrderState.DELETED
+    whole = a_snapshot(AssetState.DELETED, AssetState.DELETED, phase=Phase.ENDED, provider_status="success")
+    assert poll(once, whole).order.state is OrderState.DELETED
 
 
 @pytest.mark.parametrize("lists_every_asset", [True, False])
@@ -255,26 +262,26 @@ def test_a_delivered_number_that_is_not_what_was_asked_for_does_not_count_as_it(
     message = a_message(items=[{"criteria": {"country": "US", "area_code": "312"}, "quantity": 2}])
     order = pending(message).with_(assets=())
     shown = tuple(AssetSeen(AssetKind.NUMBER, value, A.ACTIVE, "success") for value in ("+13125550100", "+19295550100"))
-    folded = look(order, Snapshot("po-1", Phase.ENDED, "success", shown, lists_every_asset))
+    folded = poll(order, Snapshot("po-1", Phase.ENDED, "success", shown, lists_every_asset))
     assert folded.order.state is OrderState.PARTIALLY_COMPLETED
     told = folded.changes[-1]
     assert told.data["missing"] == "1 local number in US; delivered, and not what was asked for: +19295550100"
     right = tuple(AssetSeen(AssetKind.NUMBER, value, A.ACTIVE, "success") for value in ("+13125550100", "+13125550101"))
-    assert look(order, Snapshot("po-1", Phase.ENDED, "success", right)).order.state is OrderState.COMPLETED
+    assert poll(order, Snapshot("po-1", Phase.ENDED, "success", right)).order.state is OrderState.COMPLETED
 
 
 def test_near_matches_that_were_asked_for_count() -> None:
     criteria = {"country": "US", "area_code": "312", "best_effort": True}
     order = pending(a_message(items=[{"criteria": criteria, "quantity": 1}])).with_(assets=())
     shown = (AssetSeen(AssetKind.NUMBER, "+19295550100", A.ACTIVE, "success"),)
-    assert look(order, Snapshot("po-1", Phase.ENDED, "success", shown)).order.state is OrderState.COMPLETED
+    assert poll(order, Snapshot("po-1", Phase.ENDED, "success", shown)).order.state is OrderState.COMPLETED
 
 
 @given(st.lists(st.tuples(st.integers(1, 3600), st.booleans()), min_size=1, max_size=12))
-def test_look_that_is_put_off_is_due_when_asked_for_and_nothing_else_is_due_later(
+def test_poll_that_is_put_off_is_due_when_asked_for_and_nothing_else_is_due_later(
     asked: list[tuple[int, bool]],
 ) -> None:
-    order = look(pending(), a_snapshot(A.PENDING, A.PENDING)).order
+    order = poll(pending(), a_snapshot(A.PENDING, A.PENDING)).order
     due = order.wake_at
     assert due is not None
     for seconds, told_ended in asked:
@@ -282,11 +289,11 @@ def test_look_that_is_put_off_is_due_when_asked_for_and_nothing_else_is_due_late
         order = put_off(order, at, NOW, RULES.timings, told_ended=told_ended)
         due = min(due, at)
         assert order.wake_at == due
-        assert min(order.hint_looks) <= at
+        assert min(order.hint_polls) <= at
     # However many ask: one look for all, and the few that follow where an end was told of.
-    assert len(order.hint_looks) <= 10
-    apart = [two - one for one, two in pairwise(order.hint_looks)]
-    assert all(it >= RULES.timings.hint_distance for it in apart)
+    assert len(order.hint_polls) <= 10
+    apart = [two - one for one, two in pairwise(order.hint_polls)]
+    assert all(each >= RULES.timings.hint_distance for each in apart)
     at = NOW + timedelta(hours=2)
     once = put_off(order, at, NOW, RULES.timings, told_ended=True)
     assert put_off(once, at, NOW, RULES.timings, told_ended=True) is once

@@ -9,11 +9,11 @@ import pytest
 from numberdesk.domain import gate, placing
 from numberdesk.domain.gate import Gate
 from numberdesk.domain.order import Approval, Order
-from numberdesk.domain.words import HoldKind
+from numberdesk.domain.statuses import HoldKind
 from tests.support.orders import NOW, RULES, a_message, chosen, received
 
 HOUR = timedelta(hours=1)
-CONFIRMED = Gate(table_id="t-2", confirmed_at=NOW + HOUR, doubt_until=NOW + 10 * HOUR)
+CONFIRMED = Gate(table_id="t-2", confirmed_at=NOW + HOUR, search_until=NOW + 10 * HOUR)
 
 
 def received_at(hours: int) -> Order:
@@ -45,15 +45,15 @@ def test_a_gate_is_closed_by_the_switch_and_by_a_restore() -> None:
         (received_at(2), 11, False),
         (attempted(received_at(0), 0), 2, True),  # what was sent before says nothing of what was sent after the copy
         (attempted(received_at(0), 2), 3, False),  # sent from this very table
-        (received_at(0).with_(surely_new_at=NOW), 2, True),  # said of another table
-        (received_at(0).with_(surely_new_at=NOW + 2 * HOUR), 3, False),
+        (received_at(0).with_(confirmed_not_purchased_at=NOW), 2, True),  # said of another table
+        (received_at(0).with_(confirmed_not_purchased_at=NOW + 2 * HOUR), 3, False),
         (received_at(0).with_(approvals=(Approval(kind=HoldKind.RESTORED, by="a", at=NOW),)), 2, True),
         (received_at(0).with_(approvals=(Approval(kind=HoldKind.RESTORED, by="a", at=NOW + 2 * HOUR),)), 3, False),
         (received_at(0).with_(approvals=(Approval(kind=HoldKind.LIMIT, by="a", at=NOW + 2 * HOUR),)), 3, True),
     ],
 )
 def test_what_may_have_been_bought_before_the_restore_is_doubted(order: Order, hours: int, *, is_doubted: bool) -> None:
-    assert gate.doubted(CONFIRMED, order, NOW + hours * HOUR) is is_doubted
-    assert gate.doubtful(CONFIRMED, "t-2", order, NOW + hours * HOUR) is is_doubted
-    assert gate.doubtful(CONFIRMED, "t-3", order, NOW + hours * HOUR), "restored once more"
-    assert not gate.doubted(Gate(table_id="t-2"), order, NOW + hours * HOUR), "nothing was ever restored"
+    assert gate.bought_before_restore(CONFIRMED, order, NOW + hours * HOUR) is is_doubted
+    assert gate.possibly_purchased(CONFIRMED, "t-2", order, NOW + hours * HOUR) is is_doubted
+    assert gate.possibly_purchased(CONFIRMED, "t-3", order, NOW + hours * HOUR), "restored once more"
+    assert not gate.bought_before_restore(Gate(table_id="t-2"), order, NOW + hours * HOUR), "nothing was ever restored"

@@ -25,7 +25,7 @@ from numberdesk.providers.lenient import instant
 from tests.support.orders import CADENCE, NOW, SCOPE, a_message, owing, pending
 
 if TYPE_CHECKING:
-    from numberdesk.domain.faults import Fault
+    from numberdesk.domain.issues import ValidationIssue
 
 _ZONES = sorted(available_timezones())
 _EDGES = [
@@ -88,13 +88,13 @@ def test_whatever_a_sender_may_give_can_be_counted_with(written: object, zone: s
         "requirements": [{"id": "r", "name": "Submission"}],
         "deadline": written,
     }
-    faults: list[Fault] = []
+    issues: list[ValidationIssue] = []
     try:
         taken = read_message(json.dumps(message))
     except InvalidMessageError as error:
-        faults = error.faults
-    assert {fault.field for fault in faults} <= {"deadline"}
-    if faults or taken.deadline is None:
+        issues = error.issues
+    assert {issue.field for issue in issues} <= {"deadline"}
+    if issues or taken.deadline is None:
         return
     order, _ = placing.receive(
         taken, reference=placing.reference_of(SCOPE, "order-1"), correlation_id="c", now=NOW, zone=ZoneInfo(zone)
@@ -109,12 +109,12 @@ def test_an_instant_beyond_the_bounds_is_none_and_a_fault_that_names_its_field(w
     message = {"order_id": "a", "provider": "callfire", "items": [{"keywords": ["SUN"]}], "deadline": written}
     with pytest.raises(InvalidMessageError) as caught:
         read_message(json.dumps(message))
-    [fault] = caught.value.faults
-    assert fault.field == "deadline"
-    assert "year" in fault.message
+    [issue] = caught.value.issues
+    assert issue.field == "deadline"
+    assert "year" in issue.message
 
 
-@pytest.mark.parametrize(("wish", "name"), [(OnIt, "until"), (ConfirmRestore, "doubt_until")])
+@pytest.mark.parametrize(("wish", "name"), [(OnIt, "until"), (ConfirmRestore, "search_until")])
 @pytest.mark.parametrize("written", _EDGES)
 def test_so_is_one_in_a_wish(wish: type[BaseModel], name: str, written: str) -> None:
     with pytest.raises(ValidationError) as caught:

@@ -21,8 +21,8 @@ from numberdesk.domain.snapshot import (
     Snapshot,
     SubOrderSeen,
 )
-from numberdesk.domain.words import AssetKind, AssetState, OperationKind, OrderState, Phase, RequirementState
-from tests.support.orders import CADENCE, NOW, RULES, a_message, a_snapshot, kinds, look, numbers, pending, received
+from numberdesk.domain.statuses import AssetKind, AssetState, OperationKind, OrderState, Phase, RequirementState
+from tests.support.orders import CADENCE, NOW, RULES, a_message, a_snapshot, kinds, numbers, pending, poll, received
 
 if TYPE_CHECKING:
     from numberdesk.domain.fold import Folded
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 A, R = AssetState, RequirementState
 MANY = 10_000
 SECONDS = 5
-"""Of work, generous: a look takes some tenths of that, and whatever grows with the square of the numbers takes minutes."""
+"""Of work, generous: a poll takes some tenths of that, and whatever grows with the square of the numbers takes minutes."""
 LONGEST = 4_000
 """Characters of a ledger entry."""
 DUE = NOW + timedelta(days=14)
@@ -44,7 +44,7 @@ def shown(state: AssetState, requirement: RequirementState, *, parts: int = 1, *
     fields: dict[str, Any] = {
         "provider_order_id": "po-1",
         "phase": Phase.OPEN if state not in (A.ACTIVE, A.DELETED, A.CANCELLED) else Phase.ENDED,
-        "word": "pending",
+        "provider_status": "pending",
         "assets": tuple(
             AssetSeen(
                 AssetKind.NUMBER,
@@ -65,9 +65,11 @@ def shown(state: AssetState, requirement: RequirementState, *, parts: int = 1, *
         "lists_every_asset": True,
         "sub_orders": tuple(SubOrderSeen(name, "pending", "DE", "local") for name in names),
         "requirements": tuple(
-            RequirementSeen(it.id, name, it.state, it.word, MANY // parts, f"Submission {it.id}", "document")
+            RequirementSeen(
+                each.id, name, each.state, each.provider_status, MANY // parts, f"Submission {each.id}", "document"
+            )
             for name in names
-            for it in owed
+            for each in owed
         ),
         "deadlines": tuple(
             DeadlinesSeen(name, ((DUE, MANY // parts),) if requirement in (R.AWAITING_VALUE, R.REJECTED) else ())
@@ -80,24 +82,24 @@ def shown(state: AssetState, requirement: RequirementState, *, parts: int = 1, *
 def bought() -> Order:
     """An order of 10,000 numbers, all of them chosen by us."""
     message = a_message(items=[{"criteria": {"country": "DE"}, "quantity": MANY}])
-    chosen = [replace(asset, word="chosen") for asset in shown(A.PENDING, R.AWAITING_VALUE).assets]
+    chosen = [replace(asset, provider_status="chosen") for asset in shown(A.PENDING, R.AWAITING_VALUE).assets]
     begun = placing.begin(received(message), chosen, None, NOW, RULES.timings, content_lock=None)[0]
     return placing.placed(begun, "po-1", "pending", NOW)[0]
 
 
 @cache
 def owing(parts: int = 1) -> Folded:
-    return look(bought(), shown(A.ACTION_REQUIRED, R.AWAITING_VALUE, parts=parts))
+    return poll(bought(), shown(A.ACTION_REQUIRED, R.AWAITING_VALUE, parts=parts))
 
 
 def longest(folded: Folded) -> int:
     entries = ledger.entries(folded.order, folded.changes, NOW, "test")
-    assert len(entries) <= ledger.MOST_ENTRIES
+    assert len(entries) <= ledger.MAX_ENTRIES
     return max(len(entry.model_dump_json()) for entry in entries)
 
 
 EXTENDED = (DeadlinesSeen("s-0", ((DUE + timedelta(1), MANY),)),)
-LOOKS: dict[str, tuple[AssetState, RequirementState, dict[str, Any], list[str]]] = {
+POLLS: dict[str, tuple[AssetState, RequirementState, dict[str, Any], list[str]]] = {
     "nothing new": (A.ACTION_REQUIRED, R.AWAITING_VALUE, {}, []),
     "rejected": (A.ACTION_REQUIRED, R.REJECTED, {}, []),  # it waits for the comment that says why
     "under review": (A.UNDER_REVIEW, R.UNDER_REVIEW, {}, ["DeadlineErased", "OrderMoved"]),
@@ -107,12 +109,12 @@ LOOKS: dict[str, tuple[AssetState, RequirementState, dict[str, Any], list[str]]]
 }
 
 
-@pytest.mark.parametrize("name", LOOKS)
-def test_a_look_at_10000_numbers_is_folded_in_a_moment_and_told_briefly(name: str) -> None:
-    state, requirement, more, told = LOOKS[name]
+@pytest.mark.parametrize("name", POLLS)
+def test_a_poll_10000_numbers_is_folded_in_a_moment_and_told_briefly(name: str) -> None:
+    state, requirement, more, told = POLLS[name]
     order, snapshot = owing().order, shown(state, requirement, **more)
     begun = time.process_time()
-    folded = look(order, snapshot)
+    folded = poll(order, snapshot)
     assert time.process_time() - begun < SECONDS
     assert sorted(kinds(folded)) == sorted(told)
     assert len(folded.order.assets) == MANY
@@ -128,7 +130,7 @@ def test_what_is_first_asked_of_10000_numbers_is_one_event_of_each_kind() -> Non
 
 def test_what_did_not_change_is_the_very_same_record() -> None:
     before = owing().order
-    after = look(before, shown(A.ACTION_REQUIRED, R.AWAITING_VALUE)).order
+    after = poll(before, shown(A.ACTION_REQUIRED, R.AWAITING_VALUE)).order
     assert all(one is other for one, other in zip(before.assets, after.assets, strict=True))
 
 
@@ -137,10 +139,10 @@ def test_an_order_of_many_parts_takes_no_longer() -> None:
     asked = Operation(
         id="1", kind=OperationKind.SUPPLY, by="ada", asked_at=NOW, number="+49300009999", requirement_ids=("r-0", "r-1")
     )
-    for _ in range(operations.MOST_OPEN):
+    for _ in range(operations.MAX_OPEN):
         order = operations.ask(order, asked)[0]
     begun = time.process_time()
-    folded = look(order, shown(A.ACTION_REQUIRED, R.REJECTED, parts=250))
+    folded = poll(order, shown(A.ACTION_REQUIRED, R.REJECTED, parts=250))
     lists.memberships(folded.order)
     answers.unanswered(folded.order)
     lists.owed(folded.order)
@@ -153,7 +155,7 @@ def test_many_parts_that_end_are_one_event_with_the_first_twenty() -> None:
         replace(asset, state=A.CANCELLED) if index % 100 < 60 else asset
         for index, asset in enumerate(shown(A.ACTION_REQUIRED, R.AWAITING_VALUE, parts=100).assets)
     )
-    folded = look(owing(100).order, shown(A.ACTION_REQUIRED, R.AWAITING_VALUE, parts=100, assets=half))
+    folded = poll(owing(100).order, shown(A.ACTION_REQUIRED, R.AWAITING_VALUE, parts=100, assets=half))
     entries = {entry.kind.value: entry for entry in ledger.entries(folded.order, folded.changes, NOW, "test")}
     ended = entries["SubOrderEnded"].data
     assert ended["count"] == 60
@@ -165,7 +167,7 @@ def test_many_parts_that_end_are_one_event_with_the_first_twenty() -> None:
         "state": "cancelled",
         "numbers": 100,
         "first_numbers": [f"+4930{index:07}" for index in range(0, 2_000, 100)],
-        "silent": False,
+        "unannounced": False,
         "deadline_missed": False,
         "asked_by": None,
     }
@@ -176,10 +178,10 @@ def test_10000_numbers_that_turn_out_otherwise_are_told_by_count_and_the_first_t
         replace(asset, state=A.ACTIVE if index % 2 else A.FAILED)
         for index, asset in enumerate(shown(A.ACTIVE, R.APPROVED).assets)
     )
-    done = look(owing().order, shown(A.ACTIVE, R.APPROVED, assets=swapped)).order
+    done = poll(owing().order, shown(A.ACTIVE, R.APPROVED, assets=swapped)).order
     assert done.state is OrderState.PARTIALLY_COMPLETED
     other = tuple(replace(asset, state=A.FAILED if asset.state is A.ACTIVE else A.ACTIVE) for asset in swapped)
-    [told] = look(done, shown(A.ACTIVE, R.APPROVED, assets=other)).changes
+    [told] = poll(done, shown(A.ACTIVE, R.APPROVED, assets=other)).changes
     assert told.kind.value == "NumbersCorrected"
     assert told.data == {
         "numbers_added": MANY // 2,
@@ -190,31 +192,31 @@ def test_10000_numbers_that_turn_out_otherwise_are_told_by_count_and_the_first_t
 
 
 def test_deleted_numbers_are_told_once() -> None:
-    done = look(owing().order, shown(A.ACTIVE, R.APPROVED)).order
-    folded = look(done, shown(A.DELETED, R.APPROVED))
+    done = poll(owing().order, shown(A.ACTIVE, R.APPROVED)).order
+    folded = poll(done, shown(A.DELETED, R.APPROVED))
     assert kinds(folded) == ["OrderDeleted"]
     assert longest(folded) < LONGEST
 
 
-# When a large order is looked at
+# When a large order is polled
 
 
 @pytest.mark.parametrize(("reads", "pause"), [(20, 144), (2, 14.4), (0, 3600)])
-def test_an_order_is_looked_at_often_enough_for_the_rota_to_go_round(reads: int, pause: float) -> None:
-    """20 hours, not a day: looks take their time."""
-    order = owing().order.with_(rota_reads=reads, look_step=99)
-    assert schedule(order, NOW, RULES.timings, CADENCE).next_look_at == NOW + timedelta(seconds=pause)
+def test_an_order_is_polled_often_enough_for_the_rota_to_go_round(reads: int, pause: float) -> None:
+    """20 hours, not a day: polls take their time."""
+    order = owing().order.with_(numbers_read=reads, poll_step=99)
+    assert schedule(order, NOW, RULES.timings, CADENCE).next_poll_at == NOW + timedelta(seconds=pause)
 
 
-def test_the_rota_never_asks_for_more_looks_than_the_cadence_begins_with() -> None:
-    order = owing().order.with_(rota_reads=1, look_step=99)
+def test_the_rota_never_asks_for_more_polls_than_the_cadence_begins_with() -> None:
+    order = owing().order.with_(numbers_read=1, poll_step=99)
     cadence = (timedelta(seconds=30), timedelta(hours=1))
-    assert schedule(order, NOW, RULES.timings, cadence).next_look_at == NOW + timedelta(seconds=30)
+    assert schedule(order, NOW, RULES.timings, cadence).next_poll_at == NOW + timedelta(seconds=30)
 
 
-def test_where_a_look_stopped_the_next_one_goes_on() -> None:
-    order = look(pending(), a_snapshot(A.PENDING, A.PENDING, rota=7, rota_reads=3)).order
-    assert (order.rota, order.rota_reads) == (7, 3)
+def test_where_a_poll_stopped_the_next_one_goes_on() -> None:
+    order = poll(pending(), a_snapshot(A.PENDING, A.PENDING, number_cursor=7, numbers_read=3)).order
+    assert (order.number_cursor, order.numbers_read) == (7, 3)
 
 
 # What is kept of a number
@@ -222,39 +224,39 @@ def test_where_a_look_stopped_the_next_one_goes_on() -> None:
 
 def test_a_deadline_apart_is_kept_until_it_is_read_again_or_the_status_changes() -> None:
     first, second = "+4930111", "+4930222"
-    order = look(pending(), a_snapshot(A.ACTION_REQUIRED, A.ACTION_REQUIRED, apart={first: DUE, second: DUE})).order
+    order = poll(pending(), a_snapshot(A.ACTION_REQUIRED, A.ACTION_REQUIRED, apart={first: DUE, second: DUE})).order
     assert [asset.apart for asset in order.assets] == [DUE, DUE]
-    order = look(order, a_snapshot(A.ACTION_REQUIRED, A.ACTION_REQUIRED, apart={second: None})).order
+    order = poll(order, a_snapshot(A.ACTION_REQUIRED, A.ACTION_REQUIRED, apart={second: None})).order
     assert [asset.apart for asset in order.assets] == [DUE, None], "the first was not read"
-    moved = look(order, a_snapshot(A.ACTION_REQUIRED, A.ACTION_REQUIRED, apart={first: DUE + timedelta(1)})).order
+    moved = poll(order, a_snapshot(A.ACTION_REQUIRED, A.ACTION_REQUIRED, apart={first: DUE + timedelta(1)})).order
     assert [asset.apart for asset in moved.assets] == [DUE + timedelta(1), None]
-    assert not any(asset.apart for asset in look(moved, a_snapshot(A.UNDER_REVIEW, A.ACTION_REQUIRED)).order.assets), (
+    assert not any(asset.apart for asset in poll(moved, a_snapshot(A.UNDER_REVIEW, A.ACTION_REQUIRED)).order.assets), (
         "another status: another group"
     )
-    over = look(moved, a_snapshot(A.ACTIVE, A.ACTION_REQUIRED, apart={first: DUE})).order
+    over = poll(moved, a_snapshot(A.ACTIVE, A.ACTION_REQUIRED, apart={first: DUE})).order
     assert not any(asset.apart for asset in over.assets)
 
 
-def test_a_number_is_ours_since_a_look_first_saw_it_delivered_unless_the_provider_says() -> None:
+def test_a_number_is_ours_since_a_poll_first_saw_it_delivered_unless_the_provider_says() -> None:
     told = tuple(
         replace(asset, since=since)
         for asset, since in zip(numbers(A.ACTIVE, A.ACTIVE), (NOW - timedelta(1), None), strict=True)
     )
-    order = look(pending(), a_snapshot(A.ACTIVE, A.PENDING)).order
+    order = poll(pending(), a_snapshot(A.ACTIVE, A.PENDING)).order
     assert [asset.since for asset in order.assets] == [NOW, None]
-    later = look(order, a_snapshot(assets=told), NOW + timedelta(hours=1)).order
+    later = poll(order, a_snapshot(assets=told), NOW + timedelta(hours=1)).order
     assert [asset.since for asset in later.assets] == [NOW - timedelta(1), NOW + timedelta(hours=1)]
-    again = look(later, a_snapshot(A.ACTIVE, A.ACTIVE), NOW + timedelta(2)).order
+    again = poll(later, a_snapshot(A.ACTIVE, A.ACTIVE), NOW + timedelta(2)).order
     assert [asset.since for asset in again.assets] == [asset.since for asset in later.assets]
 
 
-def test_costs_and_features_that_a_look_leaves_out_stay_and_add_up() -> None:
+def test_costs_and_features_that_a_poll_leaves_out_stay_and_add_up() -> None:
     priced = tuple(
-        replace(it, features=("sms",), upfront_cost="1.50", monthly_cost="2", currency="USD")
-        for it in numbers(A.PENDING, A.PENDING)
+        replace(number, features=("sms",), upfront_cost="1.50", monthly_cost="2", currency="USD")
+        for number in numbers(A.PENDING, A.PENDING)
     )
-    order = look(pending(), a_snapshot(assets=priced)).order
-    order = look(order, a_snapshot(A.ACTIVE, A.FAILED)).order
+    order = poll(pending(), a_snapshot(assets=priced)).order
+    order = poll(order, a_snapshot(A.ACTIVE, A.FAILED)).order
     assert {asset.features for asset in order.assets} == {("sms",)}
     [cost] = order.costs
     assert (cost.currency, cost.upfront, cost.monthly, cost.numbers) == ("USD", "1.50", "2", 1)
@@ -271,17 +273,20 @@ def released(order: Order, *values: str) -> Order:
 
 
 def test_a_released_number_stays_so_whatever_the_order_shows_and_the_last_one_ends_it() -> None:
-    done = look(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
-    one = look(released(done, "+4930111"), a_snapshot(A.ACTIVE, A.ACTIVE)).order
-    assert [(asset.state, asset.word) for asset in one.assets] == [(A.DELETED, "released"), (A.ACTIVE, "active")]
+    done = poll(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
+    one = poll(released(done, "+4930111"), a_snapshot(A.ACTIVE, A.ACTIVE)).order
+    assert [(asset.state, asset.provider_status) for asset in one.assets] == [
+        (A.DELETED, "released"),
+        (A.ACTIVE, "active"),
+    ]
     # It was delivered; that somebody gave it back makes nothing missing.
     assert one.state is OrderState.COMPLETED
-    folded = look(released(one, "+4930222"), a_snapshot(A.ACTIVE, A.ACTIVE))
+    folded = poll(released(one, "+4930222"), a_snapshot(A.ACTIVE, A.ACTIVE))
     assert folded.order.state is OrderState.DELETED
     assert kinds(folded) == ["OrderDeleted"]
 
 
 def test_an_order_is_deleted_when_all_that_was_delivered_is_gone() -> None:
-    done = look(pending(), a_snapshot(A.ACTIVE, A.FAILED)).order
+    done = poll(pending(), a_snapshot(A.ACTIVE, A.FAILED)).order
     assert done.state is OrderState.PARTIALLY_COMPLETED
-    assert look(released(done, "+4930111"), a_snapshot(A.ACTIVE, A.FAILED)).order.state is OrderState.DELETED
+    assert poll(released(done, "+4930111"), a_snapshot(A.ACTIVE, A.FAILED)).order.state is OrderState.DELETED

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numberdesk.domain.ledger import MOST_ENTRIES, entries, merged
+from numberdesk.domain.ledger import MAX_ENTRIES, entries, merged
 from numberdesk.domain.order import Change
-from numberdesk.domain.words import ChangeKind
-from tests.support.orders import NOW, look, owing, pending
+from numberdesk.domain.statuses import ChangeKind
+from tests.support.orders import NOW, owing, pending, poll
 
 if TYPE_CHECKING:
     from numberdesk.domain.ledger import Entry
@@ -33,7 +33,7 @@ def some_changes(count: int) -> list[Change]:
 
 
 def test_what_fits_is_left_as_it_is() -> None:
-    changes = some_changes(MOST_ENTRIES - 1)
+    changes = some_changes(MAX_ENTRIES - 1)
     assert merged(changes) == changes
 
 
@@ -54,12 +54,12 @@ def test_the_ids_of_a_commit_are_fixed_and_distinct() -> None:
     assert len({entry.id for entry in first}) == 4
 
 
-def looked(order: Order, deadlines: list[int]) -> tuple[Order, list[Entry]]:
+def polled(order: Order, deadlines: list[int]) -> tuple[Order, list[Entry]]:
     """Look at an order once an hour, with a deadline so many hours from the start, and give the ledger of it."""
     told: list[Entry] = []
     for index, hours in enumerate(deadlines):
         at = NOW + timedelta(hours=index)
-        folded = look(order, owing(NOW + timedelta(hours=hours)), at)
+        folded = poll(order, owing(NOW + timedelta(hours=hours)), at)
         order = folded.order.with_(version=order.version + 1)
         told += entries(order, folded.changes, at, "test")
     return order, told
@@ -67,18 +67,18 @@ def looked(order: Order, deadlines: list[int]) -> tuple[Order, list[Entry]]:
 
 @given(st.data())
 def test_after_a_restore_only_what_is_the_same_in_all_has_an_id_again(data: st.DataObject) -> None:
-    """The copy of the table is looked at at the very instants at which the lost one was, and sees other deadlines."""
+    """The copy of the table is polled at the very instants at which the lost one was, and sees other deadlines."""
     hours = st.lists(st.integers(1, 100), min_size=1, max_size=6)
-    order, _ = looked(pending(), data.draw(hours))
-    (_, lost), (_, told) = looked(order, data.draw(hours)), looked(order, data.draw(hours))
+    order, _ = polled(pending(), data.draw(hours))
+    (_, lost), (_, told) = polled(order, data.draw(hours)), polled(order, data.draw(hours))
     content = {entry.id: (entry.kind, entry.data) for entry in lost}
     assert all(content.get(entry.id, (entry.kind, entry.data)) == (entry.kind, entry.data) for entry in told)
     assert len({entry.id for entry in told}) == len(told)
 
 
 def test_a_reminder_of_the_same_deadline_after_a_restore_is_a_repeat_and_of_another_one_is_not() -> None:
-    order, _ = looked(pending(), [100])
-    (_, lost), (_, same), (_, other) = looked(order, [20]), looked(order, [20]), looked(order, [21])
+    order, _ = polled(pending(), [100])
+    (_, lost), (_, same), (_, other) = polled(order, [20]), polled(order, [20]), polled(order, [21])
 
     def reminders(told: list[Entry]) -> set[str]:
         return {entry.id for entry in told if entry.kind is ChangeKind.DEADLINE_APPROACHING}

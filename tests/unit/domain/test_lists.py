@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numberdesk.domain import operations, placing
-from numberdesk.domain.lists import MOST_COUNTRIES, SHARDS, attention, countries, memberships, metadata_key, owed
+from numberdesk.domain.lists import MAX_COUNTRIES, SHARDS, attention, countries, memberships, metadata_key, owed
 from numberdesk.domain.order import Operation
-from numberdesk.domain.words import ENDED, AssetState, OperationKind, OrderState, Phase, RequirementState
-from tests.support.orders import NOW, RULES, SCOPE, a_message, a_snapshot, look, owing, pending, received
+from numberdesk.domain.statuses import ENDED, AssetState, OperationKind, OrderState, Phase, RequirementState
+from tests.support.orders import NOW, RULES, SCOPE, a_message, a_snapshot, owing, pending, poll, received
 
 DEADLINE = NOW + timedelta(days=10)
 PARTITION = re.compile(
@@ -29,7 +29,7 @@ def with_operation(order: Any, kind: OperationKind, **fields: Any) -> Any:
 
 
 def owing_order() -> Any:
-    return look(pending(), owing(DEADLINE)).order
+    return poll(pending(), owing(DEADLINE)).order
 
 
 def test_what_is_owed_needs_a_person_until_a_value_is_on_its_way() -> None:
@@ -56,17 +56,17 @@ def test_each_reason_for_needing_a_person() -> None:
     blocked, _ = placing.wait(received(), NOW, "the account is blocked: no funds", NOW)
     assert attention(blocked) == ("account_blocked",)
     assert attention(placing.wait(received(), NOW, "slow down", NOW)[0]) == ()
-    unknown, _ = placing.unclear(pending(), "x", NOW, RULES, can_look=False, look_for="")
+    unknown, _ = placing.outcome_unknown(pending(), "x", NOW, RULES, can_search=False, look_for="")
     assert attention(unknown) == ("purchase_unknown",)
-    looking, _ = placing.unclear(pending(), "x", NOW, RULES, can_look=True, look_for="")
-    assert attention(looking) == ()
-    waiting = look(pending(), a_snapshot(AssetState.ACTION_REQUIRED, AssetState.PENDING)).order
+    polling, _ = placing.outcome_unknown(pending(), "x", NOW, RULES, can_search=True, look_for="")
+    assert attention(polling) == ()
+    waiting = poll(pending(), a_snapshot(AssetState.ACTION_REQUIRED, AssetState.PENDING)).order
     assert attention(waiting) == ("waiting_at_provider",)
-    missed = look(owing_order(), owing(DEADLINE), DEADLINE).order
+    missed = poll(owing_order(), owing(DEADLINE), DEADLINE).order
     assert attention(missed) == ("requirements_owed", "deadline_missed")
-    ended = look(pending(), a_snapshot(AssetState.FAILED, AssetState.FAILED, phase=Phase.FAILED)).order
+    ended = poll(pending(), a_snapshot(AssetState.FAILED, AssetState.FAILED, phase=Phase.FAILED)).order
     assert attention(ended) == ()
-    contradicted = look(ended, a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE, phase=Phase.ENDED)).order
+    contradicted = poll(ended, a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE, phase=Phase.ENDED)).order
     assert attention(contradicted) == ("contradiction",)
 
 
@@ -101,7 +101,7 @@ def test_the_countries_of_an_order_are_those_asked_for_and_those_had() -> None:
     assert countries(pending(a_message(items=[{"numbers": ["+4930111", "+4930222"]}]))) == ("DE",)
     letters = "ABCDEFGHIJKLMNOPQRST"
     many = [{"criteria": {"country": f"A{letter}"}, "quantity": 1} for letter in letters]
-    assert len(countries(received(a_message(items=many)))) == MOST_COUNTRIES
+    assert len(countries(received(a_message(items=many)))) == MAX_COUNTRIES
 
 
 SNAPSHOTS = [
@@ -137,7 +137,7 @@ def test_partitions_and_places_are_stable_and_ended_orders_leave_what_is_for_ope
     at = NOW
     for shown, hours in steps:
         at += timedelta(hours=hours)
-        order = look(order, shown, at).order
+        order = poll(order, shown, at).order
         listed = memberships(order)
         assert all(PARTITION.fullmatch(partition) for partition, _ in listed.values())
         assert len({partition.rpartition("/")[2] for partition, _ in listed.values()}) == 1, "one shard an order"
@@ -159,7 +159,7 @@ def test_partitions_and_places_are_stable_and_ended_orders_leave_what_is_for_ope
 
 
 def test_places_are_in_the_order_of_time() -> None:
-    early, late = owing_order(), look(pending(), owing(DEADLINE + timedelta(seconds=1))).order
+    early, late = owing_order(), poll(pending(), owing(DEADLINE + timedelta(seconds=1))).order
     assert memberships(early)["deadline"][1] < memberships(late)["deadline"][1]
     assert memberships(early)["open"][1] == "2026-03-01T12:00:00.000000Z#order-1"
 

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numberdesk.domain import notices
-from numberdesk.domain.words import EVENTS, HoldKind
+from numberdesk.domain.statuses import EVENTS, HoldKind
 from tests.support.builders import START
 
-MOST_SNS_TAKES = 262_144
+MAX_SNS_TAKES = 262_144
 TEXTS = st.one_of(
     st.text(max_size=80), st.just("a \ud800"), st.integers(0, 120_000).map(lambda size: "\N{SNOWMAN}" * size)
 )
@@ -45,17 +45,17 @@ def events(draw: st.DrawFn) -> str:
 def test_every_event_is_told_once_in_messages_that_sns_takes(texts: list[str]) -> None:
     read = [notices.read(text) for text in texts]
     mails = list(notices.mails(read))
-    assert Counter(it.id for mail in mails for it in mail.notices) == Counter({it.id for it in read})
+    assert Counter(each.id for mail in mails for each in mail.notices) == Counter({each.id for each in read})
     for mail in mails:
         assert re.fullmatch(r"[A-Z][ -~]{0,98}", mail.subject)
-        assert 0 < len(mail.text.encode()) <= MOST_SNS_TAKES
+        assert 0 < len(mail.text.encode()) <= MAX_SNS_TAKES
         assert mail.text.strip()
-        assert len({(it.kind, it.part) for it in mail.notices}) == 1
+        assert len({(each.kind, each.part) for each in mail.notices}) == 1
         for notice in mail.notices:
             assert notice.text in mail.text
             assert len(mail.notices) == 1 or notice.about in mail.text
     kinds = Counter((mail.notices[0].kind, mail.notices[0].part) for mail in mails)
-    if sum(len(it.text.encode()) + len(it.about) for it in read) < notices.MOST_BYTES // 2:
+    if sum(len(each.text.encode()) + len(each.about) for each in read) < notices.MAX_BYTES // 2:
         assert max(kinds.values()) == 1
 
 
@@ -81,16 +81,16 @@ def an_event(kind: str, message: str = "It is so.", **detail: Any) -> notices.No
             "Comment received: a, 2 messages",
         ),
         (
-            [an_event("CommentReceived", order_id=it, id=it + n) for it in "ab" for n in "12"],
+            [an_event("CommentReceived", order_id=each, id=each + n) for each in "ab" for n in "12"],
             "Comment received: 2 orders, 4 messages",
         ),
         ([an_event("InventoryDiffers", provider="telnyx", account="x")], "Inventory differs: telnyx/x"),
         (
-            [an_event("ProviderAccountBlocked", provider="telnyx", account=it) for it in "ab"],
+            [an_event("ProviderAccountBlocked", provider="telnyx", account=each) for each in "ab"],
             "Provider account blocked: 2 accounts",
         ),
         ([an_event("OrderRefused")], "Order refused"),
-        ([an_event("OrderRefused", id=it) for it in "abc"], "Order refused: 3 messages"),
+        ([an_event("OrderRefused", id=each) for each in "abc"], "Order refused: 3 messages"),
         ([an_event("OrderFailed", order_id="\u00fc\n" * 70)], "Order failed: " + "??" * 42 + "?"),
     ],
 )
@@ -110,4 +110,4 @@ def test_a_thousand_orders_are_as_few_messages_as_sns_takes() -> None:
     mails = list(notices.mails(read))
     assert len(mails) == 3
     named = [name for mail in mails for name in mail.text.split("\n\n")[1].split(", ")]
-    assert named == [it.about for it in read]
+    assert named == [each.about for each in read]

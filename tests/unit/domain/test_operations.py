@@ -14,7 +14,7 @@ from numberdesk.domain.messages import operation_rejected
 from numberdesk.domain.order import Operation
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.snapshot import RequirementSeen, SubOrderSeen
-from numberdesk.domain.words import (
+from numberdesk.domain.statuses import (
     AssetState,
     ChangeKind,
     OperationKind,
@@ -23,7 +23,7 @@ from numberdesk.domain.words import (
     Phase,
     RequirementState,
 )
-from tests.support.orders import NOW, RULES, a_snapshot, in_placing, look, owing, pending, received
+from tests.support.orders import NOW, RULES, a_snapshot, in_placing, owing, pending, poll, received
 
 DEADLINE = NOW + timedelta(days=10)
 SECOND = timedelta(seconds=1)
@@ -41,7 +41,7 @@ def asked(order: Any, kind: OperationKind = OperationKind.SUPPLY, **fields: Any)
 
 
 def owed() -> Any:
-    return look(pending(), owing(DEADLINE)).order
+    return poll(pending(), owing(DEADLINE)).order
 
 
 def test_ids_are_unique_within_and_over_versions() -> None:
@@ -50,8 +50,8 @@ def test_ids_are_unique_within_and_over_versions() -> None:
         order = order.with_(version=version)
         for _ in range(3):
             order = asked(order)
-    assert len({it.id for it in order.operations}) == 9
-    assert sorted(it.id for it in order.operations) == [it.id for it in order.operations], (
+    assert len({each.id for each in order.operations}) == 9
+    assert sorted(each.id for each in order.operations) == [each.id for each in order.operations], (
         "text order is the order of asking"
     )
 
@@ -76,9 +76,9 @@ def test_a_supply_that_is_done_is_remembered_with_its_requirements() -> None:
     assert change.kind is ChangeKind.REQUIREMENT_SUBMITTED
     assert change.data["requirements"] == [{"id": "r-1", "name": "Proof of address"}]
     assert order.requirements[0].operation_id == order.operations[0].id
-    assert order.look_step == 0, "what it led to should be seen soon"
-    # It outlives the looks that follow.
-    assert look(order, owing(DEADLINE, RequirementState.REJECTED)).order.requirements[0].operation_id
+    assert order.poll_step == 0, "what it led to should be seen soon"
+    # It outlives the polls that follow.
+    assert poll(order, owing(DEADLINE, RequirementState.REJECTED)).order.requirements[0].operation_id
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,9 @@ def test_an_operation_answers_the_requirements_of_its_scope(
             RequirementSeen(name, sub_order, waiting, "x", 1) for sub_order in ("s-1", "s-2") for name in ("r-1", "r-2")
         ),
     )
-    order = look(pending(), shown).order
+    order = poll(pending(), shown).order
     supply = operation(order, **scope)
-    assert {(it.sub_order_id, it.id) for it in operations.answered(order, supply)} == expected
+    assert {(each.sub_order_id, each.id) for each in operations.answered(order, supply)} == expected
     group = operation(order, OperationKind.GROUP, group_id="g-1", **scope)
     assert len(operations.answered(order, group)) == 2 * len(expected), "a group answers all there is"
     order = asked(order, **scope)
@@ -113,7 +113,7 @@ def test_an_operation_answers_the_requirements_of_its_scope(
 
 def test_postponing_counts_what_counts_and_gives_up_in_the_end() -> None:
     order = asked(owed())
-    for tries in range(1, operations.MOST_TRIES):
+    for tries in range(1, operations.MAX_TRIES):
         order, changes = operations.postpone(order, order.operations[0], "503", NOW + SECOND, NOW, own=True)
         assert (order.operations[0].failures, changes) == (tries, [])
         order, changes = operations.postpone(order, order.operations[0], "busy", NOW + SECOND, NOW, own=False)
@@ -121,7 +121,7 @@ def test_postponing_counts_what_counts_and_gives_up_in_the_end() -> None:
     order, [change] = operations.postpone(order, order.operations[0], "503", NOW + SECOND, NOW, own=True)
     assert order.operations[0].state is OperationState.REJECTED
     assert change.notify
-    assert f"given up after {operations.MOST_TRIES} tries: 503" in change.message
+    assert f"given up after {operations.MAX_TRIES} tries: 503" in change.message
 
 
 def test_it_is_due_when_it_was_asked_for_and_after_a_pause() -> None:
@@ -159,14 +159,14 @@ def test_the_record_keeps_all_that_are_open_and_the_latest_that_are_not(what: li
             order, _ = operations.refused(order, it, "no", NOW)
         else:
             opened.append(it.id)
-    assert [it.id for it in order.operations if it.open] == opened
-    assert len([it for it in order.operations if not it.open]) <= 20
+    assert [each.id for each in order.operations if each.open] == opened
+    assert len([each for each in order.operations if not each.open]) <= 20
 
 
 @pytest.mark.parametrize("state", [AssetState.ACTIVE, AssetState.FAILED, AssetState.CANCELLED])
 def test_an_ended_order_has_nothing_left_to_be_done(state: AssetState) -> None:
     order = asked(asked(owed()), OperationKind.CANCEL)
-    folded = look(order, a_snapshot(state, state, phase=Phase.ENDED), NOW + SECOND)
+    folded = poll(order, a_snapshot(state, state, phase=Phase.ENDED), NOW + SECOND)
     assert folded.order.ended
     supply, cancel = folded.order.operations
     assert (supply.state, supply.outcome) == (OperationState.REJECTED, "the order ended")
@@ -183,7 +183,7 @@ def test_a_received_order_that_is_cancelled_has_nothing_left_either() -> None:
     assert operations.cancelled_by(order) == "ada"
     order, changes = placing.cancel(order, "ada", NOW)
     assert order.state is OrderState.CANCELLED
-    assert [it.state for it in order.operations] == [OperationState.DONE]
+    assert [each.state for each in order.operations] == [OperationState.DONE]
     assert [change.kind for change in changes] == [ChangeKind.ORDER_CANCELLED, ChangeKind.OPERATION_DONE]
     assert (order.wake_at, order.deadlines, order.assets) == (None, (), ())
 
@@ -196,7 +196,7 @@ def test_a_refused_wish_to_cancel_is_nobodys_cancellation() -> None:
 
 def test_a_cancelled_part_is_no_cancellation_of_the_whole() -> None:
     parts = (SubOrderSeen("s-1", "pending", "DE", "local"), SubOrderSeen("s-2", "pending", "FR", "local"))
-    order = look(pending(), a_snapshot(AssetState.PENDING, AssetState.PENDING, sub_orders=parts)).order
+    order = poll(pending(), a_snapshot(AssetState.PENDING, AssetState.PENDING, sub_orders=parts)).order
     order = asked(order, OperationKind.CANCEL, sub_order_id="s-1")
     assert operations.cancelled_by(order) is None
     order = asked(order, OperationKind.CANCEL, sub_order_id="s-2", by="bob")

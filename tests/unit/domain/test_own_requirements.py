@@ -11,9 +11,9 @@ from numberdesk.domain import deadlines
 from numberdesk.domain.capabilities import check
 from numberdesk.domain.fold import fold_unreadable
 from numberdesk.domain.lists import attention, memberships
-from numberdesk.domain.words import AssetState, ChangeKind, OrderState, Phase
+from numberdesk.domain.statuses import AssetState, ChangeKind, OrderState, Phase
 from numberdesk.providers import registry
-from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, look, only, owing, pending, received
+from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, only, owing, pending, poll, received
 
 DEADLINE = NOW + timedelta(days=5)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -32,7 +32,7 @@ def an_order(provider: str = "telesign", **fields: Any) -> Any:
 
 
 def seen(order: Any | None = None, at: Any = NOW) -> Any:
-    return look(order or an_order(), SHOWN, at)
+    return poll(order or an_order(), SHOWN, at)
 
 
 def ticked(order: Any, *ids: str, at: Any = NOW, done: bool = True) -> tuple[Any, list[Any]]:
@@ -41,7 +41,10 @@ def ticked(order: Any, *ids: str, at: Any = NOW, done: bool = True) -> tuple[Any
 
 def test_the_list_and_its_deadline_are_on_the_record_from_the_start() -> None:
     order = received(a_message(requirements=LIST, deadline=DEADLINE.isoformat()))
-    assert [(it.id, it.own, it.sub_order_id) for it in order.requirements] == [("loa", True, ""), ("kyc", True, "")]
+    assert [(requirement.id, requirement.own, requirement.sub_order_id) for requirement in order.requirements] == [
+        ("loa", True, ""),
+        ("kyc", True, ""),
+    ]
     [deadline] = order.deadlines
     assert (deadline.value, deadline.own, deadline.version) == (DEADLINE, True, 1)
 
@@ -124,7 +127,7 @@ def test_missed_is_told_once_and_nothing_is_cancelled() -> None:
     assert "DeadlineMissed" not in kinds(seen(folded.order, DEADLINE + DAY))
     order, changes = ticked(folded.order, "loa", "kyc", at=DEADLINE + DAY)
     assert "was missed" in changes[1].message
-    assert attention(order) == ("waiting_at_provider",), "until a look folds what follows"
+    assert attention(order) == ("waiting_at_provider",), "until a poll folds what follows"
     assert attention(seen(order, DEADLINE + DAY).order) == ()
 
 
@@ -133,15 +136,15 @@ def test_missed_is_told_once_and_nothing_is_cancelled() -> None:
 )
 def test_an_end_after_an_own_deadline_has_nothing_to_do_with_it(phase: Phase, state: OrderState) -> None:
     order = seen(seen().order, DEADLINE).order
-    over = a_snapshot(phase=phase, word="x", lists_every_asset=False, sub_orders=())
-    folded = look(order, over, DEADLINE + DAY)
+    over = a_snapshot(phase=phase, provider_status="x", lists_every_asset=False, sub_orders=())
+    folded = poll(order, over, DEADLINE + DAY)
     assert folded.order.state is state
     told = " ".join(change.message for change in folded.changes)
     assert "deadline for its requirements was missed" not in told
 
 
 def test_the_carriers_requirements_are_no_ones_to_tick() -> None:
-    order = look(pending(), owing(DEADLINE)).order
+    order = poll(pending(), owing(DEADLINE)).order
     assert ticked(order, "r-1") == (order, [])
 
 
@@ -168,7 +171,7 @@ def test_who_takes_what_is_checked_before_anything_is_bought(
 
 def delivered(order: Any, at: Any = NOW) -> Any:
     shown = a_snapshot(AssetState.ACTIVE, phase=Phase.ENDED, lists_every_asset=False, sub_orders=())
-    return look(order, shown, at)
+    return poll(order, shown, at)
 
 
 def test_the_list_goes_on_after_the_numbers_are_there() -> None:
@@ -177,7 +180,7 @@ def test_the_list_goes_on_after_the_numbers_are_there() -> None:
     assert told.notify
     assert "Still to do on its own list: “Letter of authorisation”, Identity." in told.message
     order = folded.order
-    assert order.wake_at == min(DEADLINE - 3 * DAY, order.next_look_at)
+    assert order.wake_at == min(DEADLINE - 3 * DAY, order.next_poll_at)
     assert "deadline" in memberships(order)
     reminded = delivered(order, DEADLINE - 3 * DAY)
     assert only(reminded, ChangeKind.DEADLINE_APPROACHING).notify
@@ -190,9 +193,9 @@ def test_the_list_goes_on_after_the_numbers_are_there() -> None:
 
 def test_a_reminder_wakes_an_order_that_is_over() -> None:
     order = delivered(seen(at=DEADLINE - HOUR * 30).order, DEADLINE - HOUR * 29).order
-    assert order.wake_at == min(DEADLINE - HOUR, order.next_look_at)
+    assert order.wake_at == min(DEADLINE - HOUR, order.next_poll_at)
 
 
 def test_an_order_that_brought_nothing_has_nothing_left_to_do() -> None:
     shown = a_snapshot(AssetState.CANCELLED, phase=Phase.CANCELLED, lists_every_asset=False, sub_orders=())
-    assert look(seen().order, shown, NOW).order.deadlines == ()
+    assert poll(seen().order, shown, NOW).order.deadlines == ()

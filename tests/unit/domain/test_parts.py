@@ -11,8 +11,8 @@ from numberdesk.domain import answers, operations
 from numberdesk.domain.lists import attention
 from numberdesk.domain.order import Operation
 from numberdesk.domain.snapshot import AssetSeen, DeadlinesSeen, RequirementSeen, SubOrderSeen
-from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, OperationKind, RequirementState
-from tests.support.orders import NOW, a_message, a_snapshot, kinds, look, only, pending
+from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, OperationKind, RequirementState
+from tests.support.orders import NOW, a_message, a_snapshot, kinds, only, pending, poll
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,7 +34,7 @@ def shown(
             AssetSeen(AssetKind.NUMBER, value, asset, "x", f"id-{value}", sub_order, "DE", "local")
             for value, sub_order, asset in (("+4930111", "s-1", first), ("+4930222", "s-2", second))
         ),
-        sub_orders=tuple(SubOrderSeen(it, "pending", "DE", "local") for it in ("s-1", "s-2")),
+        sub_orders=tuple(SubOrderSeen(each, "pending", "DE", "local") for each in ("s-1", "s-2")),
         requirements=(RequirementSeen("r-1", "s-1", state, "x", 1, "Submission 1", "text"),),
         deadlines=(DeadlinesSeen("s-1", ((due, 1),)),),
     )
@@ -44,39 +44,39 @@ OPEN = shown(A.ACTION_REQUIRED, A.PENDING)
 
 
 def owing_order(**message: Any) -> Any:
-    return look(pending(a_message(**message)), OPEN).order
+    return poll(pending(a_message(**message)), OPEN).order
 
 
-@pytest.mark.parametrize(("state", "word"), [(A.CANCELLED, "cancelled"), (A.FAILED, "failed")])
-def test_the_end_of_a_part_is_told_once_and_its_debts_and_reminders_go(state: AssetState, word: str) -> None:
+@pytest.mark.parametrize(("state", "provider_status"), [(A.CANCELLED, "cancelled"), (A.FAILED, "failed")])
+def test_the_end_of_a_part_is_told_once_and_its_debts_and_reminders_go(state: AssetState, provider_status: str) -> None:
     order = owing_order(extension={"before": "P1D"})
     assert attention(order) == ("requirements_owed",)
-    gone = look(order, shown(state, A.PENDING), NOW + DAY, silent=True)
+    gone = poll(order, shown(state, A.PENDING), NOW + DAY, unannounced=True)
     assert kinds(gone) == ["DeadlineErased", "SubOrderEnded", "OrderMoved"]
     told = only(gone, ChangeKind.SUB_ORDER_ENDED)
     assert told.notify
     assert told.data == {
         "sub_order_id": "s-1",
-        "state": word,
+        "state": provider_status,
         "numbers": 1,
         "first_numbers": ["+4930111"],
-        "silent": True,
+        "unannounced": True,
         "deadline_missed": False,
         "asked_by": None,
     }
-    assert "1 number of it will not be delivered. Nobody told so" in told.message
+    assert "1 number of it will not be delivered. Polling found this" in told.message
     assert gone.order.deadlines == ()
     assert attention(gone.order) == ()
     for at in (DEADLINE - 3 * DAY, DEADLINE - DAY, DEADLINE + DAY):
-        assert kinds(look(gone.order, shown(state, A.PENDING), at)) == []
+        assert kinds(poll(gone.order, shown(state, A.PENDING), at)) == []
 
 
 def test_a_part_that_ended_at_its_deadline_missed_it() -> None:
-    gone = look(owing_order(), shown(A.FAILED, A.PENDING), DEADLINE + DAY, silent=True)
+    gone = poll(owing_order(), shown(A.FAILED, A.PENDING), DEADLINE + DAY, unannounced=True)
     assert [kind for kind in kinds(gone) if kind != "OrderMoved"] == ["DeadlineMissed", "SubOrderEnded"]
     told = only(gone, ChangeKind.SUB_ORDER_ENDED)
-    assert (told.data["state"], told.data["deadline_missed"], told.data["silent"]) == ("cancelled", True, False)
-    assert kinds(look(gone.order, shown(A.FAILED, A.PENDING), DEADLINE + 2 * DAY)) == []
+    assert (told.data["state"], told.data["deadline_missed"], told.data["unannounced"]) == ("cancelled", True, False)
+    assert kinds(poll(gone.order, shown(A.FAILED, A.PENDING), DEADLINE + 2 * DAY)) == []
 
 
 def test_the_end_of_a_part_that_somebody_asked_for_says_who() -> None:
@@ -85,36 +85,36 @@ def test_the_end_of_a_part_that_somebody_asked_for_says_who() -> None:
         id="1-0", kind=OperationKind.CANCEL, by="arn:aws:iam::1:user/ada", asked_at=NOW, sub_order_id="s-1"
     )
     order, _ = operations.done(*operations.ask(order, wish)[:1], wish, "", NOW)
-    told = only(look(order, shown(A.CANCELLED, A.PENDING), NOW, silent=True), ChangeKind.SUB_ORDER_ENDED)
-    assert (told.data["asked_by"], told.data["silent"]) == ("arn:aws:iam::1:user/ada", False)
+    told = only(poll(order, shown(A.CANCELLED, A.PENDING), NOW, unannounced=True), ChangeKind.SUB_ORDER_ENDED)
+    assert (told.data["asked_by"], told.data["unannounced"]) == ("arn:aws:iam::1:user/ada", False)
     assert "as ada asked" in told.message
 
 
 def test_a_part_that_was_delivered_is_no_loss_and_the_end_of_the_whole_tells_its_parts() -> None:
-    delivered = look(owing_order(), shown(A.ACTIVE, A.PENDING))
+    delivered = poll(owing_order(), shown(A.ACTIVE, A.PENDING))
     assert kinds(delivered) == ["DeadlineErased", "OrderMoved"]
-    assert "SubOrderEnded" not in kinds(look(owing_order(), shown(A.CANCELLED, A.CANCELLED)))
-    assert "SubOrderEnded" not in kinds(look(delivered.order, shown(A.ACTIVE, A.CANCELLED)))
+    assert "SubOrderEnded" not in kinds(poll(owing_order(), shown(A.CANCELLED, A.CANCELLED)))
+    assert "SubOrderEnded" not in kinds(poll(delivered.order, shown(A.ACTIVE, A.CANCELLED)))
 
 
 @pytest.mark.parametrize("state", [R.AWAITING_VALUE, R.REJECTED])
 def test_nothing_is_asked_for_in_a_part_that_was_over_when_it_was_first_seen(state: RequirementState) -> None:
-    first = look(pending(), shown(A.CANCELLED, A.PENDING, state))
+    first = poll(pending(), shown(A.CANCELLED, A.PENDING, state))
     assert kinds(first) == ["SubOrderEnded"]
     assert answers.unanswered(first.order) == [], "what is on file is not submitted there"
-    assert kinds(look(first.order, shown(A.CANCELLED, A.PENDING, state), NOW + DAY)) == []
+    assert kinds(poll(first.order, shown(A.CANCELLED, A.PENDING, state), NOW + DAY)) == []
 
 
 def test_the_policys_count_goes_on_after_an_erased_deadline() -> None:
     """A value that is under review erases the deadline, and its rejection sets another one."""
-    order = look(owing_order(extension={"before": "P1D", "most": 1}), OPEN, DEADLINE - DAY).order
+    order = poll(owing_order(extension={"before": "P1D", "most": 1}), OPEN, DEADLINE - DAY).order
     assert order.extensions == {"s-1": 1}
     [operation] = order.operations
     order, _ = operations.done(order, operation, "c-1", DEADLINE - DAY)
     reviewed = a_snapshot(assets=OPEN.assets, sub_orders=OPEN.sub_orders, deadlines=(DeadlinesSeen("s-1", ()),))
-    order = look(order, reviewed, DEADLINE - DAY).order
+    order = poll(order, reviewed, DEADLINE - DAY).order
     assert order.deadlines == ()
     later = DEADLINE + 5 * DAY
-    folded = look(order, shown(A.ACTION_REQUIRED, A.PENDING, due=later), later - DAY)
+    folded = poll(order, shown(A.ACTION_REQUIRED, A.PENDING, due=later), later - DAY)
     assert "DeadlineApproaching" in kinds(folded)
     assert "OperationAsked" not in kinds(folded)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from numberdesk.domain import patterns
 from numberdesk.domain.catalogue import Criteria, Specification, check
+from numberdesk.domain.statuses import ValueKind
 from numberdesk.domain.values import TextValue
-from numberdesk.domain.words import ValueKind
 from numberdesk.providers.telnyx.catalogue import criteria
 
 ATOMS = st.sampled_from(
@@ -61,7 +61,7 @@ def test_no_pattern_and_no_text_take_long(pattern: str, text: str) -> None:
 @given(pattern=PATTERNS)
 def test_what_is_matched_is_bounded_with_its_repetitions_written_out(pattern: str) -> None:
     if patterns.readable(pattern):
-        assert _written_out(pattern) <= patterns.MOST_POSITIONS
+        assert _written_out(pattern) <= patterns.MAX_POSITIONS
 
 
 def _written_out(pattern: str) -> int:

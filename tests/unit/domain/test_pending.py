@@ -16,7 +16,7 @@ from numberdesk.domain.fold import Rules, fold, fold_unreadable
 from numberdesk.domain.lists import attention, waits
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.words import AssetState, ChangeKind, OrderState, RequirementState
+from numberdesk.domain.statuses import AssetState, ChangeKind, OrderState, RequirementState
 from numberdesk.providers import registry
 from tests.support.orders import NOW, RULES, a_snapshot, owing
 from tests.support.orders import pending as an_order
@@ -38,13 +38,13 @@ FLAPPING = {"in review": IN_REVIEW, "reviewed": REVIEWED, "owing": OWING}
 
 @dataclass
 class History:
-    """An order that is looked at."""
+    """An order that is polled."""
 
     order: Order = field(default_factory=an_order)
     at: timedelta = timedelta(0)
     told: list[Change] = field(default_factory=list)
 
-    def look(self, after: timedelta, snapshot: Any = None) -> Order:
+    def poll(self, after: timedelta, snapshot: Any = None) -> Order:
         """Look at it later; without a snapshot the provider cannot be read."""
         self.at += after
         now = NOW + self.at
@@ -53,26 +53,26 @@ class History:
         else:
             folded = fold(self.order, snapshot, began_at=now, now=now, rules=LIMITED)
         self.order = folded.order
-        self.told += [it for it in folded.changes if it.kind is ChangeKind.ORDER_STILL_PENDING]
+        self.told += [change for change in folded.changes if change.kind is ChangeKind.ORDER_STILL_PENDING]
         return self.order
 
 
 def test_it_is_told_once_when_it_is_longer_than_usual() -> None:
     history = History()
-    order = history.look(HOUR, OPEN)
+    order = history.poll(HOUR, OPEN)
     assert order.state is OrderState.PENDING
     assert order.pending_until == (order.placed_at or NOW) + USUAL
     assert not history.told
     far = schedule(order, NOW + HOUR, LIMITED.timings, (900 * DAY,))
     assert far.wake_at == order.pending_until, "it is woken for it"
     for _ in range(200):
-        order = history.look(HOUR, OPEN)
+        order = history.poll(HOUR, OPEN)
     [told] = history.told
     assert told.notify
     assert "3 days are usual" in told.message
     assert "pending_too_long" in attention(order)
     assert waits(order)["pending"] == order.pending_until
-    order = history.look(HOUR, DONE)
+    order = history.poll(HOUR, DONE)
     assert order.state is OrderState.COMPLETED
     assert "pending_too_long" not in attention(order)
     assert "pending" not in waits(order)
@@ -80,35 +80,35 @@ def test_it_is_told_once_when_it_is_longer_than_usual() -> None:
 
 def test_it_is_told_too_while_the_provider_cannot_be_read() -> None:
     history = History()
-    history.look(HOUR, OPEN)
-    history.look(4 * DAY)
+    history.poll(HOUR, OPEN)
+    history.poll(4 * DAY)
     assert len(history.told) == 1
 
 
 @pytest.mark.parametrize("snapshot", [OPEN, REVIEWED, None])
 def test_what_is_no_progress_begins_nothing_anew(snapshot: Any) -> None:
     history = History()
-    history.look(HOUR, OPEN)
+    history.poll(HOUR, OPEN)
     began = history.order.pending_since
-    history.look(DAY, snapshot)
+    history.poll(DAY, snapshot)
     assert history.order.pending_since == began
 
 
 @pytest.mark.parametrize("snapshot", [ONE_THERE, OWING])
 def test_progress_begins_it_anew(snapshot: Any) -> None:
     history = History()
-    history.look(HOUR, OPEN)
-    history.look(4 * DAY, OPEN)
+    history.poll(HOUR, OPEN)
+    history.poll(4 * DAY, OPEN)
     assert len(history.told) == 1
-    history.look(HOUR, snapshot)
-    history.look(HOUR, ONE_THERE if snapshot is ONE_THERE else IN_REVIEW)
+    history.poll(HOUR, snapshot)
+    history.poll(HOUR, ONE_THERE if snapshot is ONE_THERE else IN_REVIEW)
     assert history.order.state is OrderState.PENDING
     assert "pending_too_long" not in attention(history.order)
-    history.look(4 * DAY, OPEN if snapshot is ONE_THERE else IN_REVIEW)
+    history.poll(4 * DAY, OPEN if snapshot is ONE_THERE else IN_REVIEW)
     assert len(history.told) == 2
 
 
-_LOOKS = st.lists(
+_POLLS = st.lists(
     st.tuples(
         st.sampled_from([timedelta(minutes=1), HOUR, 6 * HOUR]),
         st.sampled_from([OPEN, REVIEWED, ONE_THERE, OWING, IN_REVIEW, None]),
@@ -117,21 +117,21 @@ _LOOKS = st.lists(
 )
 
 
-@given(_LOOKS)
+@given(_POLLS)
 def test_whatever_flaps_the_time_is_begun_anew_no_more_often_than_there_was_progress(
-    looks: list[tuple[timedelta, Any]],
+    polls: list[tuple[timedelta, Any]],
 ) -> None:
     history = History()
     begun = set()
-    for after, snapshot in looks:
+    for after, snapshot in polls:
         before = history.order
-        order = history.look(after, snapshot)
+        order = history.poll(after, snapshot)
         if order.state is OrderState.PENDING:
             begun.add(order.pending_since)
             assert order.pending_since is not None
             assert order.pending_until == order.pending_since + USUAL
             late = order.pending_until <= NOW + history.at
-            assert order.pending_told is late
+            assert order.pending_notified is late
             assert ("pending" in waits(order)) is late
             if before.state is OrderState.PENDING and order.progress == before.progress:
                 assert order.pending_since in (before.pending_since, order.placed_at)
@@ -145,11 +145,11 @@ def test_whatever_flaps_the_time_is_begun_anew_no_more_often_than_there_was_prog
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.sampled_from(sorted(FLAPPING)), min_size=150, max_size=200))
-def test_no_flapping_hides_an_order_for_ever(looks: list[str]) -> None:
+def test_no_flapping_hides_an_order_for_ever(polls: list[str]) -> None:
     history = History()
     away, since = timedelta(0), timedelta(0)
-    for name in looks:
-        away = away + HOUR if history.look(HOUR, FLAPPING[name]).state is not OrderState.PENDING else timedelta(0)
+    for name in polls:
+        away = away + HOUR if history.poll(HOUR, FLAPPING[name]).state is not OrderState.PENDING else timedelta(0)
         if away >= DAY:
             # What flickers is held at what asks for people, and for so long that is no flicker.
             since = history.at
@@ -171,14 +171,14 @@ def test_no_flapping_hides_an_order_for_ever(looks: list[str]) -> None:
     ],
 )
 def test_the_most_specific_limit_counts(limits: dict[str, int], days: int | None) -> None:
-    order = History().look(HOUR, OPEN)
-    assert {(it.country, it.number_type) for it in order.assets} == {("DE", "local")}
+    order = History().poll(HOUR, OPEN)
+    assert {(asset.country, asset.number_type) for asset in order.assets} == {("DE", "local")}
     found = pending.usual(order, {key: limit * DAY for key, limit in limits.items()})
     assert found == (None if days is None else days * DAY)
 
 
 def test_where_numbers_are_of_several_kinds_the_slowest_counts() -> None:
-    order = History().look(HOUR, OPEN)
+    order = History().poll(HOUR, OPEN)
     other = order.assets[0].model_copy(update={"value": "+15550100", "country": "US", "number_type": "toll_free"})
     limits = {"telnyx": DAY, "telnyx/*/toll_free": 4 * DAY}
     assert pending.usual(order, limits) == DAY

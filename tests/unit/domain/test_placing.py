@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from numberdesk.domain import placing
-from numberdesk.domain.words import MOVES, ChangeKind, HoldKind, OperationKind, OrderState
+from numberdesk.domain.statuses import MOVES, ChangeKind, HoldKind, OperationKind, OrderState
 from tests.support.orders import NOW, RULES, a_message, chosen, in_placing, pending, received
 
 MINUTE = timedelta(minutes=1)
@@ -42,7 +42,7 @@ def test_the_intent_names_the_numbers_and_wakes_when_its_sender_must_have_given_
     assert placing.overdue(order, order.attempt.resolve_at)
 
 
-def test_a_definite_yes_is_due_for_a_look_at_once() -> None:
+def test_a_definite_yes_is_due_for_a_poll_once() -> None:
     order, changes = placing.placed(in_placing(), "po-1", "pending", NOW)
     assert (order.state, order.wake_at) == (OrderState.PENDING, NOW)
     assert [change.kind.value for change in changes] == ["OrderPlaced"]
@@ -59,7 +59,7 @@ def test_a_second_purchase_of_one_order_is_told_claimed_and_cancelled_where_that
     assert kinds == [ChangeKind.DUPLICATE_PURCHASE_FOUND, ChangeKind.OPERATION_ASKED][: 1 + can_cancel]
     assert changes[0].notify
     assert "po-2" in changes[0].message
-    assert [(it.kind, it.duplicate_id) for it in found_twice.operations] == [
+    assert [(operation.kind, operation.duplicate_id) for operation in found_twice.operations] == [
         (OperationKind.CANCEL_DUPLICATE, "po-2")
     ] * can_cancel
     assert placing.placed(found_twice, "po-2", None, NOW, can_cancel=can_cancel) == (found_twice, []), "told once"
@@ -71,7 +71,7 @@ def test_a_definite_no_fails_the_order_only_where_no_attempt_was_ever_unclear() 
     assert failed.wake_at is None
     assert changes[0].data["code"] == "85004"
     proves_nothing, changes = placing.refused(
-        in_placing().with_(ever_unclear=True), "85001", "gone", NOW, RULES, numbers_gone=True
+        in_placing().with_(had_unknown_outcome=True), "85001", "gone", NOW, RULES, numbers_unavailable=True
     )
     assert proves_nothing.state is OrderState.UNKNOWN
     assert changes[0].kind.value == "OrderUnknown"
@@ -81,18 +81,18 @@ def test_numbers_that_were_gone_are_chosen_anew_at_most_three_times() -> None:
     order = received()
     for attempt in (1, 2, 3):
         order = placing.begin(order, chosen(f"+493011{attempt}"), None, NOW, RULES.timings, content_lock=None)[0]
-        order, changes = placing.refused(order, "85001", "gone", NOW, RULES, numbers_gone=True)
+        order, changes = placing.refused(order, "85001", "gone", NOW, RULES, numbers_unavailable=True)
         if attempt < 3:
             assert order.state is OrderState.RECEIVED
             assert order.wake_at == NOW
             assert [change.kind.value for change in changes] == ["PlacingAbandoned"]
     assert order.state is OrderState.FAILED
-    assert order.gone == ("+4930111", "+4930112")
+    assert order.unavailable_numbers == ("+4930111", "+4930112")
 
 
 def test_numbers_asked_for_by_name_are_not_replaced_by_others() -> None:
     message = a_message(items=[{"numbers": ["+4930111222"]}])
-    order, _ = placing.refused(in_placing(message), "85001", "gone", NOW, RULES, numbers_gone=True)
+    order, _ = placing.refused(in_placing(message), "85001", "gone", NOW, RULES, numbers_unavailable=True)
     assert order.state is OrderState.FAILED
 
 
@@ -102,18 +102,20 @@ def test_a_fault_of_the_account_fails_no_order() -> None:
     assert [change.kind.value for change in changes] == ["PlacingAbandoned"]
 
 
-@pytest.mark.parametrize("can_look", [True, False])
-def test_unclear_is_told_to_people_at_once_only_where_nobody_can_look(can_look: bool) -> None:
-    order, changes = placing.unclear(in_placing(), "ReadTimeout", NOW, RULES, can_look=can_look, look_for="Look for X.")
+@pytest.mark.parametrize("can_search", [True, False])
+def test_unclear_is_told_to_people_at_once_only_where_nobody_can_poll(can_search: bool) -> None:
+    order, changes = placing.outcome_unknown(
+        in_placing(), "ReadTimeout", NOW, RULES, can_search=can_search, look_for="Look for X."
+    )
     assert order.state is OrderState.UNKNOWN
-    assert order.ever_unclear
+    assert order.had_unknown_outcome
     assert order.wake_at is not None
-    assert changes[0].notify is not can_look
-    assert ("Look for X." in changes[0].message) is not can_look
+    assert changes[0].notify is not can_search
+    assert ("Look for X." in changes[0].message) is not can_search
 
 
 def test_not_found_is_told_once_after_the_settling_time() -> None:
-    order, _ = placing.unclear(in_placing(), "ReadTimeout", NOW, RULES, can_look=True, look_for="")
+    order, _ = placing.outcome_unknown(in_placing(), "ReadTimeout", NOW, RULES, can_search=True, look_for="")
     at, told = NOW, []
     for _ in range(8):
         at += timedelta(seconds=40)
@@ -124,21 +126,23 @@ def test_not_found_is_told_once_after_the_settling_time() -> None:
     assert "Look for X." in told[0][1].message
 
 
-@pytest.mark.parametrize("can_look", [True, False])
-def test_candidates_are_told_once_whether_people_were_told_before_or_not(can_look: bool) -> None:
-    order, _ = placing.unclear(in_placing(), "ReadTimeout", NOW, RULES, can_look=can_look, look_for="Look for X.")
+@pytest.mark.parametrize("can_search", [True, False])
+def test_candidates_are_told_once_whether_people_were_told_before_or_not(can_search: bool) -> None:
+    order, _ = placing.outcome_unknown(
+        in_placing(), "ReadTimeout", NOW, RULES, can_search=can_search, look_for="Look for X."
+    )
     at, told = NOW + RULES.timings.settling, []
-    for candidates in ("", " Begun: +4930111.", " Begun: +4930111.") if not can_look else (" Begun: +4930111.", ""):
+    for candidates in ("", " Begun: +4930111.", " Begun: +4930111.") if not can_search else (" Begun: +4930111.", ""):
         order, changes = placing.not_found(order, at, RULES, "Look for X.", candidates)
         told += changes
     assert [(change.notify, change.message.endswith("Look for X. Begun: +4930111.")) for change in told] == [
         (True, True)
     ]
-    assert order.people_told
+    assert order.not_found_notified
 
 
 def test_found_is_adopted_and_told_to_people() -> None:
-    order, _ = placing.unclear(in_placing(), "ReadTimeout", NOW, RULES, can_look=True, look_for="")
+    order, _ = placing.outcome_unknown(in_placing(), "ReadTimeout", NOW, RULES, can_search=True, look_for="")
     found, changes = placing.placed(order, "po-1", None, NOW, found=True)
     assert found.state is OrderState.PENDING
     assert found.unknown_since is None
@@ -162,7 +166,7 @@ def test_attempts_that_failed_otherwise_do_not_count_as_choices() -> None:
         order = placing.begin(order, chosen("+4930111"), None, NOW, RULES.timings, content_lock=None)[0]
         order, _ = placing.not_bought(order, "429", NOW, NOW)
     order = placing.begin(order, chosen("+4930111"), None, NOW, RULES.timings, content_lock=None)[0]
-    order, _ = placing.refused(order, "85001", "gone", NOW, RULES, numbers_gone=True)
+    order, _ = placing.refused(order, "85001", "gone", NOW, RULES, numbers_unavailable=True)
     assert order.state is OrderState.RECEIVED
 
 
@@ -172,25 +176,28 @@ def test_attempts_that_failed_otherwise_do_not_count_as_choices() -> None:
 def test_a_hold_is_told_when_it_begins_and_ends_only_by_a_person() -> None:
     held, told = placing.hold(received(), HoldKind.LIMIT, "too many", NOW, NOW + MINUTE)
     assert (held.wake_at, held.waiting_since, held.waiting_for) == (None, NOW, "too many")
-    assert [(it.kind, it.notify) for it in told] == [(ChangeKind.ORDER_HELD, True)]
+    assert [(each.kind, each.notify) for each in told] == [(ChangeKind.ORDER_HELD, True)]
     again, told = placing.hold(held, HoldKind.LIMIT, "still too many", NOW + MINUTE, NOW + 2 * MINUTE)
     assert (again.hold, told) == (held.hold, [])
     free, told = placing.approve(again, "ada", NOW + MINUTE)
     assert (free.hold, free.wake_at, free.waiting_since) == (None, NOW + MINUTE, NOW)
-    assert [it.kind for it in free.approvals] == [HoldKind.LIMIT]
+    assert [approval.kind for approval in free.approvals] == [HoldKind.LIMIT]
     assert placing.approval(free) == free.approvals[0]
-    assert [it.data["by"] for it in told] == ["ada"]
+    assert [each.data["by"] for each in told] == ["ada"]
     # Another hold of another kind, and its release: one of each is kept.
     for kind in (HoldKind.RESTORED, HoldKind.LIMIT):
         free, _ = placing.approve(placing.hold(free, kind, "x", NOW, NOW)[0], "bob", NOW)
-    assert [(it.kind, it.by) for it in free.approvals] == [(HoldKind.RESTORED, "bob"), (HoldKind.LIMIT, "bob")]
+    assert [(approval.kind, approval.by) for approval in free.approvals] == [
+        (HoldKind.RESTORED, "bob"),
+        (HoldKind.LIMIT, "bob"),
+    ]
 
 
 @pytest.mark.parametrize(("kind", "told"), [(HoldKind.SWITCH, [False]), (HoldKind.SAME_CONTENT, [])])
 def test_what_ends_by_itself_is_tried_again(kind: HoldKind, told: list[bool]) -> None:
     held, changes = placing.hold(received(), kind, "x", NOW, NOW + MINUTE)
     assert held.wake_at == NOW + MINUTE
-    assert [it.notify for it in changes] == told
+    assert [change.notify for change in changes] == told
     assert placing.hold(held, kind, "x", NOW + MINUTE, NOW + 2 * MINUTE)[1] == []
 
 
@@ -198,7 +205,7 @@ def test_what_ends_by_itself_is_tried_again(kind: HoldKind, told: list[bool]) ->
 def test_what_surely_bought_nothing_gives_back_what_it_took(outcome: str) -> None:
     order, _ = placing.begin(received(), chosen("+4930111"), None, NOW, RULES.timings, content_lock="c")
     assert (order.reserved is not None, order.content_lock) == (True, "c")
-    unclear, _ = placing.unclear(order, "x", NOW, RULES, can_look=True, look_for="")
+    unclear, _ = placing.outcome_unknown(order, "x", NOW, RULES, can_search=True, look_for="")
     assert (unclear.reserved, unclear.content_lock) == (order.reserved, "c"), "what is unclear keeps it"
     after = {
         "refused": lambda: placing.refused(order, "1", "no", NOW, RULES),
@@ -212,41 +219,46 @@ def test_what_surely_bought_nothing_gives_back_what_it_took(outcome: str) -> Non
 
 def test_a_second_attempt_has_the_same_numbers_and_what_was_taken_for_them() -> None:
     begun = in_placing()
-    lost, _ = placing.unclear(begun, "ReadTimeout", NOW, RULES, can_look=True, look_for="")
+    lost, _ = placing.outcome_unknown(begun, "ReadTimeout", NOW, RULES, can_search=True, look_for="")
     again, changes = placing.try_again(lost, NOW + MINUTE)
-    assert (again.state, again.wake_at, again.frozen) == (OrderState.RECEIVED, NOW + MINUTE, True)
-    assert (again.assets, again.reserved, again.ever_unclear) == (begun.assets, begun.reserved, True)
-    assert [it.kind for it in changes] == [ChangeKind.PLACING_ABANDONED]
+    assert (again.state, again.wake_at, again.reuse_numbers) == (OrderState.RECEIVED, NOW + MINUTE, True)
+    assert (again.assets, again.reserved, again.had_unknown_outcome) == (begun.assets, begun.reserved, True)
+    assert [change.kind for change in changes] == [ChangeKind.PLACING_ABANDONED]
     # It did not even leave: the numbers stay the only ones, and what the first may have spent stays taken.
     second, _ = placing.begin(again, chosen("+4930111", "+4930222"), None, NOW, RULES.timings, content_lock=None)
     back, _ = placing.not_bought(second, "429", NOW + MINUTE, NOW)
-    assert ([it.value for it in back.assets], back.frozen) == (["+4930111", "+4930222"], True)
+    assert ([asset.value for asset in back.assets], back.reuse_numbers) == (["+4930111", "+4930222"], True)
     assert back.reserved == second.reserved
     # No answer about it is an end: it may be our own purchase that took the numbers.
-    sold, changes = placing.refused(second, "85001", "gone", NOW, RULES, numbers_gone=True, look_for="Look.")
-    assert (sold.state, [it.kind for it in changes]) == (OrderState.UNKNOWN, [ChangeKind.ORDER_UNKNOWN])
+    sold, changes = placing.refused(second, "85001", "gone", NOW, RULES, numbers_unavailable=True, look_for="Poll.")
+    assert (sold.state, [change.kind for change in changes]) == (OrderState.UNKNOWN, [ChangeKind.ORDER_UNKNOWN])
     early, _ = placing.refused(again, "values", "wrong", NOW, RULES)
     assert (early.state, early.waiting_since, early.waiting_for) == (OrderState.UNKNOWN, None, None)
     assert OrderState.UNKNOWN in MOVES[OrderState.RECEIVED]
 
 
 def test_what_a_person_says_of_an_unclear_purchase_is_taken() -> None:
-    lost, _ = placing.unclear(in_placing(), "ReadTimeout", NOW, RULES, can_look=True, look_for="")
+    lost, _ = placing.outcome_unknown(in_placing(), "ReadTimeout", NOW, RULES, can_search=True, look_for="")
     bought, changes = placing.placed_as(lost, "po-7", "pending", "ada", NOW)
     assert (bought.state, bought.provider_order_id) == (OrderState.PENDING, "po-7")
-    assert [it.kind for it in changes] == [ChangeKind.PURCHASE_RESOLVED, ChangeKind.ORDER_PLACED]
+    assert [change.kind for change in changes] == [ChangeKind.PURCHASE_RESOLVED, ChangeKind.ORDER_PLACED]
     anew, changes = placing.not_placed(lost, "ada", NOW, place_again=True)
     assert (anew.state, anew.assets, anew.wake_at) == (OrderState.RECEIVED, (), NOW)
-    assert (anew.ever_unclear, anew.frozen, anew.people_told, anew.searches) == (False, False, False, 0)
-    assert [it.kind for it in changes] == [ChangeKind.PURCHASE_RESOLVED]
+    assert (anew.had_unknown_outcome, anew.reuse_numbers, anew.not_found_notified, anew.searches) == (
+        False,
+        False,
+        False,
+        0,
+    )
+    assert [change.kind for change in changes] == [ChangeKind.PURCHASE_RESOLVED]
     over, changes = placing.not_placed(lost, "ada", NOW, place_again=False)
     assert (over.state, over.wake_at, over.ended_at) == (OrderState.CANCELLED, None, NOW)
-    assert [it.kind for it in changes] == [ChangeKind.PURCHASE_RESOLVED, ChangeKind.ORDER_CANCELLED]
+    assert [change.kind for change in changes] == [ChangeKind.PURCHASE_RESOLVED, ChangeKind.ORDER_CANCELLED]
 
 
 @pytest.mark.parametrize("place_again", [True, False])
 def test_an_answer_that_comes_after_a_person_said_no_is_not_lost(place_again: bool) -> None:
-    lost, _ = placing.unclear(in_placing(), "x", NOW, RULES, can_look=False, look_for="")
+    lost, _ = placing.outcome_unknown(in_placing(), "x", NOW, RULES, can_search=False, look_for="")
     said, _ = placing.not_placed(lost, "ada", NOW, place_again=place_again)
     after, changes = placing.placed(said, "po-9", "pending", NOW, found=True, can_cancel=True)
     assert after.state in (said.state, *MOVES[said.state])
@@ -254,5 +266,5 @@ def test_an_answer_that_comes_after_a_person_said_no_is_not_lost(place_again: bo
         assert (after.state, after.provider_order_id, after.wake_at) == (OrderState.PENDING, "po-9", NOW)
         return
     assert (after.state, after.duplicates, after.wake_at) == (OrderState.CANCELLED, ("po-9",), NOW)
-    assert [it.kind for it in changes] == [ChangeKind.DUPLICATE_PURCHASE_FOUND, ChangeKind.OPERATION_ASKED]
+    assert [change.kind for change in changes] == [ChangeKind.DUPLICATE_PURCHASE_FOUND, ChangeKind.OPERATION_ASKED]
     assert "is over (cancelled), and a purchase of it was found" in changes[0].message

@@ -22,10 +22,10 @@ GOOD: dict[str, Any] = {
 }
 
 
-def faults_of(document: Any) -> dict[str, str]:
+def issues_of(document: Any) -> dict[str, str]:
     with pytest.raises(InvalidMessageError) as caught:
         read_message(document if isinstance(document, str) else json.dumps(document))
-    return {fault.field: fault.code for fault in caught.value.faults}
+    return {issue.field: issue.code for issue in caught.value.issues}
 
 
 def test_a_good_message_has_its_defaults() -> None:
@@ -66,16 +66,16 @@ def test_a_good_message_has_its_defaults() -> None:
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(change: dict[str, Any], field: str, code: str) -> None:
-    assert faults_of({**GOOD, **change}).get(field) == code
+    assert issues_of({**GOOD, **change}).get(field) == code
 
 
 @pytest.mark.parametrize("body", ["", "no json", "[]", "7", '"text"', "{", '{"order_id": }', "null"])
 def test_what_is_no_object_is_refused(body: str) -> None:
-    assert list(faults_of(body)) == [""]
+    assert list(issues_of(body)) == [""]
 
 
 def test_all_faults_are_told_at_once() -> None:
-    assert set(faults_of({"order_id": "?", "items": [{"numbers": ["1"]}], "extra": 1})) == {
+    assert set(issues_of({"order_id": "?", "items": [{"numbers": ["1"]}], "extra": 1})) == {
         "order_id",
         "provider",
         "items.0.numbers.0",
@@ -107,7 +107,7 @@ def test_no_fault_holds_a_value_of_the_message(document: dict[str, Any]) -> None
     with pytest.raises(InvalidMessageError) as caught:
         read_message(json.dumps(document))
     assert SECRET not in str(caught.value)
-    assert SECRET not in str(caught.value.faults)
+    assert SECRET not in str(caught.value.issues)
 
 
 @given(
@@ -216,9 +216,9 @@ def test_what_a_provider_does_not_take_is_refused_with_a_way_out(
     provider: str, change: dict[str, Any], field: str, code: str, way_out: str
 ) -> None:
     message = OrderMessage.model_validate({**GOOD, "provider": provider, **change})
-    faults = {fault.field: fault for fault in check(message, registry.capabilities(provider))}
-    assert faults[field].code == code
-    assert way_out in faults[field].message
+    issues = {issue.field: issue for issue in check(message, registry.capabilities(provider))}
+    assert issues[field].code == code
+    assert way_out in issues[field].message
 
 
 def test_what_each_provider_takes_is_taken() -> None:

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.snapshot import DeadlinesSeen, RequirementSeen
-from numberdesk.domain.words import RequirementState
-from tests.support.orders import NOW, a_comment, kinds, look, owing, pending
+from numberdesk.domain.statuses import RequirementState
+from tests.support.orders import NOW, a_comment, kinds, owing, pending, poll
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Order
@@ -17,12 +17,12 @@ REJECTED = RequirementState.REJECTED
 
 
 def reviewed() -> Order:
-    order = look(pending(), owing(DEADLINE)).order
-    return look(order, owing(None, RequirementState.UNDER_REVIEW)).order
+    order = poll(pending(), owing(DEADLINE)).order
+    return poll(order, owing(None, RequirementState.UNDER_REVIEW)).order
 
 
 def test_requested_says_what_and_until_when() -> None:
-    folded = look(pending(), owing(DEADLINE))
+    folded = poll(pending(), owing(DEADLINE))
     assert kinds(folded) == ["RequirementRequested", "DeadlineSet", "OrderMoved"]
     requested = folded.changes[0]
     assert requested.notify
@@ -32,7 +32,7 @@ def test_requested_says_what_and_until_when() -> None:
 
 
 def test_a_rejection_with_its_comment_and_deadline_is_one_message() -> None:
-    folded = look(reviewed(), owing(DEADLINE, REJECTED, comments=(a_comment(),)))
+    folded = poll(reviewed(), owing(DEADLINE, REJECTED, comments=(a_comment(),)))
     assert kinds(folded) == ["RequirementRejected", "DeadlineSet", "OrderMoved"]
     rejected = folded.changes[0]
     assert [change.notify for change in folded.changes] == [True, False, False]
@@ -43,48 +43,48 @@ def test_a_rejection_with_its_comment_and_deadline_is_one_message() -> None:
     assert "cannot be read" not in str(folded.changes), "a comment's text is stored apart"
 
 
-def test_a_rejection_waits_for_its_comment_and_looks_again() -> None:
-    first = look(reviewed(), owing(DEADLINE, REJECTED))
+def test_a_rejection_waits_for_its_comment_and_polls_again() -> None:
+    first = poll(reviewed(), owing(DEADLINE, REJECTED))
     assert "RequirementRejected" not in kinds(first)
-    assert first.order.hint_looks
-    second = look(first.order, owing(DEADLINE, REJECTED, comments=(a_comment(),)), NOW + timedelta(seconds=10))
+    assert first.order.hint_polls
+    second = poll(first.order, owing(DEADLINE, REJECTED, comments=(a_comment(),)), NOW + timedelta(seconds=10))
     assert kinds(second) == ["RequirementRejected"]
     assert (
-        kinds(look(second.order, owing(DEADLINE, REJECTED, comments=(a_comment(),)), NOW + timedelta(seconds=60))) == []
+        kinds(poll(second.order, owing(DEADLINE, REJECTED, comments=(a_comment(),)), NOW + timedelta(seconds=60))) == []
     )
 
 
 def test_a_rejection_whose_comment_never_comes_is_told_after_a_minute() -> None:
-    first = look(reviewed(), owing(DEADLINE, REJECTED)).order
-    told = look(first, owing(DEADLINE, REJECTED), NOW + timedelta(seconds=60))
+    first = poll(reviewed(), owing(DEADLINE, REJECTED)).order
+    told = poll(first, owing(DEADLINE, REJECTED), NOW + timedelta(seconds=60))
     assert kinds(told) == ["RequirementRejected"]
     assert "has not said why yet" in told.changes[0].message
 
 
 def test_several_comments_are_all_given_and_the_join_is_called_uncertain() -> None:
     comments = (a_comment("c-1"), a_comment("c-2", "Also: wrong city."))
-    rejected = look(reviewed(), owing(DEADLINE, REJECTED, comments=comments)).changes[0]
+    rejected = poll(reviewed(), owing(DEADLINE, REJECTED, comments=comments)).changes[0]
     assert rejected.comment_ids == ("c-1", "c-2")
     assert rejected.data["reason_is_certain"] is False
     assert "not certain" in rejected.message
 
 
 def test_a_second_rejection_is_joined_with_new_comments_only() -> None:
-    order = look(reviewed(), owing(DEADLINE, REJECTED, comments=(a_comment("c-1"),))).order
-    order = look(order, owing(None, RequirementState.UNDER_REVIEW, comments=(a_comment("c-1"),))).order
+    order = poll(reviewed(), owing(DEADLINE, REJECTED, comments=(a_comment("c-1"),))).order
+    order = poll(order, owing(None, RequirementState.UNDER_REVIEW, comments=(a_comment("c-1"),))).order
     both = (a_comment("c-1"), a_comment("c-2", "Still not."))
-    again = look(order, owing(DEADLINE, REJECTED, comments=both)).changes[0]
+    again = poll(order, owing(DEADLINE, REJECTED, comments=both)).changes[0]
     assert again.comment_ids == ("c-2",)
 
 
 def test_our_own_comments_are_no_reason() -> None:
     ours = a_comment().__class__("c-9", "s-1", "please extend", by_provider=False, at=NOW)
-    assert "RequirementRejected" not in kinds(look(reviewed(), owing(DEADLINE, REJECTED, comments=(ours,))))
+    assert "RequirementRejected" not in kinds(poll(reviewed(), owing(DEADLINE, REJECTED, comments=(ours,))))
 
 
 def test_a_reminder_after_a_rejection_carries_the_reason() -> None:
-    order = look(reviewed(), owing(DEADLINE, REJECTED, comments=(a_comment(),))).order
-    reminder = look(order, owing(DEADLINE, REJECTED), DEADLINE - timedelta(days=1)).changes[-1]
+    order = poll(reviewed(), owing(DEADLINE, REJECTED, comments=(a_comment(),))).order
+    reminder = poll(order, owing(DEADLINE, REJECTED), DEADLINE - timedelta(days=1)).changes[-1]
     assert reminder.kind.value == "DeadlineApproaching"
     assert reminder.comment_ids == ("c-1",)
     assert "“Proof of address” (rejected)" in reminder.message
@@ -95,15 +95,15 @@ def test_equal_changes_of_one_sub_order_are_one_event() -> None:
         RequirementSeen(f"r-{n}", "s-1", RequirementState.AWAITING_VALUE, "awaiting-value", 2, f"Submission {n}")
         for n in range(3)
     )
-    folded = look(pending(), owing(DEADLINE, requirements=requirements))
+    folded = poll(pending(), owing(DEADLINE, requirements=requirements))
     assert kinds(folded).count("RequirementRequested") == 1
     assert "“Submission 0”, “Submission 1”, “Submission 2”" in folded.changes[0].message
 
 
 def test_approved_is_told_and_an_unknown_word_forgets_nothing() -> None:
-    order = look(pending(), owing(DEADLINE)).order
-    unknown = look(order, owing(DEADLINE, RequirementState.UNKNOWN))
+    order = poll(pending(), owing(DEADLINE)).order
+    unknown = poll(order, owing(DEADLINE, RequirementState.UNKNOWN))
     assert kinds(unknown) == []
     assert unknown.order.requirements[0].state is RequirementState.AWAITING_VALUE
-    approved = look(order, owing(None, RequirementState.APPROVED, deadlines=(DeadlinesSeen("s-1", ()),)))
+    approved = poll(order, owing(None, RequirementState.APPROVED, deadlines=(DeadlinesSeen("s-1", ()),)))
     assert "RequirementApproved" in kinds(approved)

@@ -1,4 +1,4 @@
-"""When an order is looked at next."""
+"""When an order is polled next."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.words import AssetState, OrderState, RequirementState
+from numberdesk.domain.statuses import AssetState, OrderState, RequirementState
 from numberdesk.providers import registry
-from tests.support.orders import CADENCE, NOW, a_snapshot, look, owing, pending
+from tests.support.orders import CADENCE, NOW, a_snapshot, owing, pending, poll
 
 SECOND = timedelta(seconds=1)
 cadences = st.lists(st.integers(1, 4000).map(lambda seconds: seconds * SECOND), min_size=1, max_size=7).map(tuple)
@@ -24,53 +24,53 @@ def test_cadence_of_each_provider(provider: str) -> None:
     assert registry.capabilities(provider).cadence == CADENCE
 
 
-def test_looks_come_on_the_cadence_and_the_last_pause_goes_on() -> None:
+def test_polls_come_on_the_cadence_and_the_last_pause_goes_on() -> None:
     order, now, pauses = pending(), NOW, []
     for _ in range(9):
-        order = look(order, a_snapshot(AssetState.PENDING, AssetState.PENDING), now).order
-        assert order.next_look_at is not None
-        pauses.append(order.next_look_at - now)
-        now = order.next_look_at
-    # The first look follows the purchase at once.
+        order = poll(order, a_snapshot(AssetState.PENDING, AssetState.PENDING), now).order
+        assert order.next_poll_at is not None
+        pauses.append(order.next_poll_at - now)
+        now = order.next_poll_at
+    # The first poll follows the purchase at once.
     assert pauses == [*CADENCE[1:], *[CADENCE[-1]] * 3]
-    order = look(order, a_snapshot(AssetState.ACTIVE, AssetState.PENDING), now).order
-    changed = look(order, owing(now + timedelta(days=90)), now).order
-    assert changed.next_look_at == now + CADENCE[0], "what changed changes again soon"
+    order = poll(order, a_snapshot(AssetState.ACTIVE, AssetState.PENDING), now).order
+    changed = poll(order, owing(now + timedelta(days=90)), now).order
+    assert changed.next_poll_at == now + CADENCE[0], "what changed changes again soon"
 
 
 @given(waits, st.integers(0, 9), cadences)
-def test_no_look_is_further_off_than_a_tenth_of_the_time_to_the_deadline(
+def test_no_poll_is_further_off_than_a_tenth_of_the_time_to_the_deadline(
     wait: timedelta, step: int, cadence: tuple[timedelta, ...]
 ) -> None:
-    order = look(pending(), owing(NOW + wait)).order.with_(look_step=step)
+    order = poll(pending(), owing(NOW + wait)).order.with_(poll_step=step)
     scheduled = schedule(order, NOW, Timings(), cadence)
-    assert scheduled.next_look_at is not None
-    pause = scheduled.next_look_at - NOW
+    assert scheduled.next_poll_at is not None
+    pause = scheduled.next_poll_at - NOW
     assert timedelta(0) < pause <= cadence[min(step, len(cadence) - 1)]
     # Nobody asks every few milliseconds before a deadline.
     assert pause <= max(wait / 10, 2 * SECOND)
     assert scheduled.wake_at is not None
-    assert NOW < scheduled.wake_at <= min(scheduled.next_look_at, NOW + wait)
+    assert NOW < scheduled.wake_at <= min(scheduled.next_poll_at, NOW + wait)
 
 
 @settings(max_examples=25)
 @given(st.integers(1, 10**5).map(lambda seconds: seconds * SECOND))
-def test_deadline_is_looked_at_ever_more_often_and_not_without_end(wait: timedelta) -> None:
-    order, now, looks = look(pending(), owing(NOW + wait)).order, NOW, 0
+def test_deadline_is_polled_ever_more_often_and_not_without_end(wait: timedelta) -> None:
+    order, now, polls = poll(pending(), owing(NOW + wait)).order, NOW, 0
     while now < NOW + wait:
         now = order.wake_at or now
-        order = look(order, owing(NOW + wait, RequirementState.UNDER_REVIEW), now).order
-        looks += 1
-    assert looks < 100 + wait / CADENCE[-1]
+        order = poll(order, owing(NOW + wait, RequirementState.UNDER_REVIEW), now).order
+        polls += 1
+    assert polls < 100 + wait / CADENCE[-1]
 
 
 @given(st.lists(st.integers(0, 60 * 86400), max_size=40), st.lists(st.integers(1, 40 * 86400), min_size=1, max_size=5))
-def test_ended_order_is_due_at_the_next_of_its_looks_whenever_it_was_looked_at(
-    looked: list[int], ended_looks: list[int]
+def test_ended_order_is_due_at_the_next_of_its_polls_whenever_it_was_polled_at(
+    polled: list[int], ended_polls: list[int]
 ) -> None:
-    timings = Timings(ended_looks=tuple(seconds * SECOND for seconds in ended_looks))
+    timings = Timings(ended_polls=tuple(seconds * SECOND for seconds in ended_polls))
     ended = pending().with_(state=OrderState.COMPLETED, ended_at=NOW, deadlines=())
-    for seconds in sorted(looked):
+    for seconds in sorted(polled):
         ended = schedule(ended, NOW + seconds * SECOND, timings, CADENCE)
-        ahead = sorted(NOW + after * SECOND for after in ended_looks if after > seconds)
-        assert ended.next_look_at == ended.wake_at == (ahead[0] if ahead else None)
+        ahead = sorted(NOW + after * SECOND for after in ended_polls if after > seconds)
+        assert ended.next_poll_at == ended.wake_at == (ahead[0] if ahead else None)

@@ -20,10 +20,9 @@ from numberdesk.domain.snapshot import (
     RequirementSeen,
     Snapshot,
     SubOrderSeen,
-    UnknownWord,
+    UnknownValue,
 )
-from numberdesk.domain.values import Answer
-from numberdesk.domain.words import (
+from numberdesk.domain.statuses import (
     AssetKind,
     AssetState,
     ChangeKind,
@@ -32,7 +31,8 @@ from numberdesk.domain.words import (
     Phase,
     RequirementState,
 )
-from tests.support.orders import NOW, a_message, kinds, look, pending
+from numberdesk.domain.values import Answer
+from tests.support.orders import NOW, a_message, kinds, pending, poll
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Change, Order
@@ -52,7 +52,7 @@ _DEBT = {
 
 @dataclass(frozen=True)
 class Shown:
-    """What a look shows of one part: `due` in hours from the start, of which none is no deadline; `read` whether it was read."""
+    """What a poll shows of one part: `due` in hours from the start, of which none is no deadline; `read` whether it was read."""
 
     owes: RequirementState | None
     due: int | None
@@ -73,7 +73,7 @@ _SHOWN = st.builds(
     end=st.sampled_from([None, None, None, None, A.CANCELLED, A.FAILED, A.ACTIVE]),
     comment=st.booleans(),
 )
-_LOOKS = st.lists(
+_POLLS = st.lists(
     st.tuples(
         st.sampled_from([timedelta(0), timedelta(seconds=61), HOUR, 20 * HOUR]),
         st.fixed_dictionaries(dict.fromkeys(PARTS, _SHOWN)),
@@ -84,7 +84,7 @@ _LOOKS = st.lists(
 
 
 def seen(parts: dict[str, Shown], at: datetime, index: int) -> Snapshot:
-    """What a look sees of these parts, and of one that always goes on."""
+    """What a poll sees of these parts, and of one that always goes on."""
     return Snapshot(
         "po-1",
         Phase.OPEN,
@@ -124,7 +124,7 @@ def ordered() -> Order:
     message = a_message(reminders=["P3D", "P1D", "PT1H"], extension={"before": "P1D", "most": 2})
     return pending(message).with_(
         assets=tuple(
-            Asset(value=f"+49301{part[-1]}", state=A.PENDING, word="chosen", country=COUNTRIES[part])
+            Asset(value=f"+49301{part[-1]}", state=A.PENDING, provider_status="chosen", country=COUNTRIES[part])
             for part in COUNTRIES
         )
     )
@@ -149,17 +149,25 @@ def standing(order: Order, part: str) -> list[object]:
     """All that is on record of a part."""
     return [
         *(deadline.model_copy(update={"id": ""}) for deadline in order.deadlines if deadline.sub_order_id == part),
-        *(it.model_copy(update={"operation_id": None}) for it in order.requirements if it.sub_order_id == part),
         *(
-            (it.kind, it.state, it.by, it.requirement_ids, it.asked_at)
-            for it in order.operations
-            if it.sub_order_id == part
+            requirement.model_copy(update={"operation_id": None})
+            for requirement in order.requirements
+            if requirement.sub_order_id == part
         ),
-        [it.id for it in order.comments_waiting if it.sub_order_id == part],
-        [it for it in order.comments_seen if f"-{part}-" in it],
-        [it for it in order.comments_told if f"-{part}-" in it],
-        [(it.value, it.state, it.word) for it in order.assets if it.sub_order_id == part],
-        [(it.id, it.word, it.country) for it in order.sub_orders if it.id == part],
+        *(
+            (operation.kind, operation.state, operation.by, operation.requirement_ids, operation.asked_at)
+            for operation in order.operations
+            if operation.sub_order_id == part
+        ),
+        [each.id for each in order.comments_waiting if each.sub_order_id == part],
+        [each for each in order.comments_seen if f"-{part}-" in each],
+        [each for each in order.comments_notified if f"-{part}-" in each],
+        [(asset.value, asset.state, asset.provider_status) for asset in order.assets if asset.sub_order_id == part],
+        [
+            (sub_order.id, sub_order.provider_status, sub_order.country)
+            for sub_order in order.sub_orders
+            if sub_order.id == part
+        ],
         order.extensions.get(part),
     ]
 
@@ -175,25 +183,25 @@ def profile_for(country: str, number_type: str) -> Profile | None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(_LOOKS)
-def test_each_part_is_followed_as_if_it_were_alone(looks: list[tuple[timedelta, dict[str, Shown]]]) -> None:
+@given(_POLLS)
+def test_each_part_is_followed_as_if_it_were_alone(polls: list[tuple[timedelta, dict[str, Shown]]]) -> None:
     together, alone = ordered(), {part: ordered() for part in PARTS}
     at = NOW
-    for index, (pause, shown) in enumerate(looks):
+    for index, (pause, shown) in enumerate(polls):
         at += pause
-        asked_looks = together.hint_looks
-        folded = look(together, seen(shown, at, index), at, silent=True)
+        asked_polls = together.hint_polls
+        folded = poll(together, seen(shown, at, index), at, unannounced=True)
         applied = answers.apply(folded.order, (), profile_for, folded.changes, at)
         together = applied.order.with_(version=together.version + 1)
         for part in PARTS:
-            # Further looks are asked for the whole, by whichever part.
-            one = alone[part].with_(hint_looks=asked_looks)
-            single = look(one, seen({part: shown[part]}, at, index), at, silent=True)
+            # Further polls are asked for the whole, by whichever part.
+            one = alone[part].with_(hint_polls=asked_polls)
+            single = poll(one, seen({part: shown[part]}, at, index), at, unannounced=True)
             kept = answers.apply(single.order, (), profile_for, single.changes, at)
-            alone[part] = kept.order.with_(version=together.version, hint_looks=together.hint_looks)
+            alone[part] = kept.order.with_(version=together.version, hint_polls=together.hint_polls)
             assert told(applied.changes, part) == told(kept.changes, part)
             assert standing(together, part) == standing(alone[part], part)
-        due = [it.value for it in together.deadlines if it.value > at]
+        due = [deadline.value for deadline in together.deadlines if deadline.value > at]
         assert together.wake_at is not None
         assert not due or together.wake_at <= min(due)
 
@@ -208,17 +216,17 @@ def both(first: int | None, second: int | None, end: AssetState | None = None, *
 
 @pytest.mark.parametrize("unread", ["s-1", "s-2"])
 def test_a_part_that_was_read_and_one_that_was_not_both_keep_their_deadlines(unread: str) -> None:
-    order = look(ordered(), seen(both(50, 60), NOW, 0)).order
-    again = look(order, seen(both(51, 61, None, unread), NOW, 1), NOW + HOUR).order
-    values = {it.sub_order_id: (it.value - NOW) // HOUR for it in again.deadlines}
+    order = poll(ordered(), seen(both(50, 60), NOW, 0)).order
+    again = poll(order, seen(both(51, 61, None, unread), NOW, 1), NOW + HOUR).order
+    values = {deadline.sub_order_id: (deadline.value - NOW) // HOUR for deadline in again.deadlines}
     assert values == {"s-1": 50 if unread == "s-1" else 51, "s-2": 60 if unread == "s-2" else 61}
-    assert {it.sub_order_id for it in again.deadlines if it.unread_since} == {unread}
+    assert {deadline.sub_order_id for deadline in again.deadlines if deadline.unread_since} == {unread}
 
 
 def test_two_parts_that_were_not_read_both_keep_their_deadlines() -> None:
-    order = look(ordered(), seen(both(50, 60), NOW, 0)).order
-    again = look(order, seen(both(1, 1, None, "s-1", "s-2"), NOW, 1), NOW + HOUR).order
-    assert [(it.value - NOW) // HOUR for it in again.deadlines] == [50, 60]
+    order = poll(ordered(), seen(both(50, 60), NOW, 0)).order
+    again = poll(order, seen(both(1, 1, None, "s-1", "s-2"), NOW, 1), NOW + HOUR).order
+    assert [(deadline.value - NOW) // HOUR for deadline in again.deadlines] == [50, 60]
 
 
 @pytest.mark.parametrize(("first", "second"), [(2, 60), (60, 2)])
@@ -226,7 +234,7 @@ def test_two_parts_that_were_not_read_both_keep_their_deadlines() -> None:
 def test_an_order_that_is_over_missed_the_deadline_of_any_of_its_parts(
     first: int, second: int, end: AssetState
 ) -> None:
-    order = look(ordered(), seen(both(first, second), NOW, 0)).order
+    order = poll(ordered(), seen(both(first, second), NOW, 0)).order
     at = NOW + 3 * HOUR
     over = seen(both(first, second, end), at, 1)
     over = Snapshot(
@@ -236,11 +244,11 @@ def test_an_order_that_is_over_missed_the_deadline_of_any_of_its_parts(
             "assets": (_number("s-0", A.FAILED), *over.assets[1:]),
         }
     )
-    folded = look(order.with_(assets=order.assets[:3]), over, at)
+    folded = poll(order.with_(assets=order.assets[:3]), over, at)
     assert folded.order.state is OrderState.CANCELLED
-    [ended] = [it for it in folded.changes if it.kind is ChangeKind.ORDER_CANCELLED]
+    [ended] = [change for change in folded.changes if change.kind is ChangeKind.ORDER_CANCELLED]
     assert ended.data["deadline_missed"] is True
-    missed = [it.data["sub_order_id"] for it in folded.changes if it.kind is ChangeKind.DEADLINE_MISSED]
+    missed = [change.data["sub_order_id"] for change in folded.changes if change.kind is ChangeKind.DEADLINE_MISSED]
     assert missed == (["s-1"] if first == 2 else ["s-2"])
 
 
@@ -249,7 +257,7 @@ def wish(part: str | None, by: str) -> Operation:
 
 
 def test_a_cancellation_of_all_parts_is_one_of_the_whole_and_of_some_is_not() -> None:
-    order = look(ordered(), seen(both(50, 60), NOW, 0)).order
+    order = poll(ordered(), seen(both(50, 60), NOW, 0)).order
     some = order.with_(operations=(wish("s-1", "ada"), wish("s-2", "bob")))
     assert operations.cancelled_by(some) is None
     every = order.with_(operations=(wish("s-0", "ada"), wish("s-1", "ada"), wish("s-2", "bob")))
@@ -258,20 +266,24 @@ def test_a_cancellation_of_all_parts_is_one_of_the_whole_and_of_some_is_not() ->
 
 
 def test_each_part_s_end_says_who_asked_for_it() -> None:
-    order = look(ordered(), seen(both(50, 60), NOW, 0)).order
+    order = poll(ordered(), seen(both(50, 60), NOW, 0)).order
     order = order.with_(operations=(wish("s-1", "ada"), wish("s-2", "bob")))
-    folded = look(order, seen(both(50, 60, A.CANCELLED), NOW, 1), NOW + HOUR)
-    ended = {it.data["sub_order_id"]: it.data["asked_by"] for it in folded.changes if "SubOrderEnded" in it.kind}
+    folded = poll(order, seen(both(50, 60, A.CANCELLED), NOW, 1), NOW + HOUR)
+    ended = {
+        change.data["sub_order_id"]: change.data["asked_by"]
+        for change in folded.changes
+        if "SubOrderEnded" in change.kind
+    }
     assert ended == {"s-1": "ada", "s-2": "bob"}
 
 
 def test_words_of_several_parts_are_told_together_once() -> None:
-    words = tuple(UnknownWord("sub_number_order.status", word) for word in ("on-hold", "parked"))
+    words = tuple(UnknownValue("sub_number_order.status", provider_status) for provider_status in ("on-hold", "parked"))
     shown = seen(both(50, 60), NOW, 0)
     shown = Snapshot(
-        **{**{name: getattr(shown, name) for name in Snapshot.__slots__}, "unknown_words": words},
+        **{**{name: getattr(shown, name) for name in Snapshot.__slots__}, "unknown_values": words},
     )
-    folded = look(ordered(), shown)
-    assert kinds(folded).count("UnknownProviderWord") == 1
-    [change] = [it for it in folded.changes if it.kind is ChangeKind.UNKNOWN_PROVIDER_WORD]
-    assert change.data["words"] == ["on-hold", "parked"]
+    folded = poll(ordered(), shown)
+    assert kinds(folded).count("UnknownProviderValue") == 1
+    [change] = [each for each in folded.changes if each.kind is ChangeKind.UNKNOWN_PROVIDER_VALUE]
+    assert change.data["values"] == ["on-hold", "parked"]

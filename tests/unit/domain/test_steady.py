@@ -1,4 +1,4 @@
-"""What a provider shows now so and now otherwise: told once as unstable, the safest value kept, and looks as usual."""
+"""What a provider shows now so and now otherwise: told once as unstable, the safest value kept, and polls as usual."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from numberdesk.domain import steady
 from numberdesk.domain.schedule import schedule
-from numberdesk.domain.snapshot import DeadlinesSeen, UnknownWord
-from numberdesk.domain.words import AssetState, ChangeKind, Phase, RequirementState
-from tests.support.orders import CADENCE, NOW, RULES, a_message, a_snapshot, look, numbers, owing, pending
+from numberdesk.domain.snapshot import DeadlinesSeen, UnknownValue
+from numberdesk.domain.statuses import AssetState, ChangeKind, Phase, RequirementState
+from tests.support.orders import CADENCE, NOW, RULES, a_message, a_snapshot, numbers, owing, pending, poll
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
 
 A, R = AssetState, RequirementState
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-MOST_A_DAY = 4 * steady.MOST_MOVES
+MAX_PER_DAY = 4 * steady.MAX_MOVES
 """Notices of one kind, order and day: a window's moves, those of the next, and what begins anew after hours of calm."""
-MOST_WAKES = 24 * (len(CADENCE) + 1) + 24 + 100
+MAX_WAKES = 24 * (len(CADENCE) + 1) + 24 + 100
 Told = list[tuple[datetime, "Change"]]
 
 
 def watch_over(
     order: Order, shows: Callable[[datetime, int], Snapshot], until: datetime, at: datetime = NOW
 ) -> tuple[Order, Told, list[datetime]]:
-    """Look at an order whenever it is due; gives what was told, and when looks were."""
+    """Look at an order whenever it is due; gives what was told, and when polls were."""
     told: Told = []
-    looks: list[datetime] = []
+    polls: list[datetime] = []
     while at < until:
-        looks.append(at)
-        folded = look(order, shows(at, len(looks)), at)
+        polls.append(at)
+        folded = poll(order, shows(at, len(polls)), at)
         order, told = folded.order, [*told, *((at, change) for change in folded.changes)]
         if order.wake_at is None:
             break
         at = max(order.wake_at, at + timedelta(milliseconds=200))
-        assert len(looks) < 20_000, "looks without an end"
-    return order, told, looks
+        assert len(polls) < 20_000, "polls without an end"
+    return order, told, polls
 
 
 def count(told: Told) -> Counter[str]:
@@ -72,19 +72,19 @@ FLICKERS: dict[str, Callable[[datetime, int], datetime | None]] = {
 
 
 @pytest.mark.parametrize("name", FLICKERS)
-def test_deadline_that_flickers_for_a_day_is_told_a_few_times_and_looked_at_as_usual(name: str) -> None:
+def test_deadline_that_flickers_for_a_day_is_told_a_few_times_and_polled_as_usual(name: str) -> None:
     shows = FLICKERS[name]
-    order, told, looks = watch_over(pending(), lambda at, n: owing(shows(at, n)), NOW + DAY)
+    order, told, polls = watch_over(pending(), lambda at, n: owing(shows(at, n)), NOW + DAY)
     counts = count(told)
     assert counts["ValueUnstable"] == 1
-    assert counts["DeadlineMoved"] < steady.MOST_MOVES
+    assert counts["DeadlineMoved"] < steady.MAX_MOVES
     # Each reminder, and each deadline that passed, as often as reminders may begin anew.
-    assert counts["DeadlineApproaching"] <= 3 * MOST_A_DAY
-    assert counts["DeadlineMissed"] <= MOST_A_DAY
-    assert len(looks) <= MOST_WAKES
+    assert counts["DeadlineApproaching"] <= 3 * MAX_PER_DAY
+    assert counts["DeadlineMissed"] <= MAX_PER_DAY
+    assert len(polls) <= MAX_WAKES
     assert len(order.deadlines) == 1
     assert len(order.deadlines[0].model_dump_json()) < 500
-    assert all(len(it.model_dump_json()) < 2000 for it in order.watched.values())
+    assert all(len(each.model_dump_json()) < 2000 for each in order.watched.values())
 
 
 def test_of_two_values_in_turn_the_earlier_is_the_deadline_and_reminded_of_on_time() -> None:
@@ -139,8 +139,8 @@ FLAPS: dict[str, Callable[[int], Snapshot]] = {
         A.ACTIVE,
         A.FAILED,
         phase=Phase.ENDED,
-        word="success",
-        unknown_words=(UnknownWord("status", "new", of_asset=True),) if n % 2 else (),
+        provider_status="success",
+        unknown_values=(UnknownValue("status", "new", of_asset=True),) if n % 2 else (),
         assets=numbers(A.ACTIVE, A.FAILED if n % 2 else A.PENDING),
     ),
     "all at once": lambda n: owing(
@@ -152,12 +152,12 @@ FLAPS: dict[str, Callable[[int], Snapshot]] = {
 
 
 @pytest.mark.parametrize("name", FLAPS)
-def test_whatever_flaps_for_a_day_is_told_a_few_times_and_looked_at_as_usual(name: str) -> None:
-    order, told, looks = watch_over(pending(), lambda at, n: FLAPS[name](n), NOW + DAY)
+def test_whatever_flaps_for_a_day_is_told_a_few_times_and_polled_as_usual(name: str) -> None:
+    order, told, polls = watch_over(pending(), lambda at, n: FLAPS[name](n), NOW + DAY)
     for kind, times in count(told).items():
-        assert times <= MOST_A_DAY, kind
+        assert times <= MAX_PER_DAY, kind
     assert count(told)["ValueUnstable"] in range(1, 5)
-    assert len(looks) <= MOST_WAKES
+    assert len(polls) <= MAX_WAKES
     assert not order.ended
 
 
@@ -176,23 +176,23 @@ def test_rejection_in_which_a_flicker_ends_is_told() -> None:
     [(A.ACTIVE, A.DELETED), (A.PENDING, A.PENDING), (A.DELETED, A.DELETED)],
 )
 def test_order_that_is_over_and_flickers_is_told_a_few_times(shown: tuple[AssetState, AssetState]) -> None:
-    done = a_snapshot(A.ACTIVE, A.ACTIVE, phase=Phase.ENDED, word="success")
-    order, told = look(pending(), done).order, Counter[str]()
+    done = a_snapshot(A.ACTIVE, A.ACTIVE, phase=Phase.ENDED, provider_status="success")
+    order, told = poll(pending(), done).order, Counter[str]()
     other = a_snapshot(*shown, phase=Phase.OPEN if shown[0] is A.PENDING else Phase.ENDED)
     for minute in range(1, 1440, 5):
-        folded = look(order, done if minute % 2 else other, NOW + timedelta(minutes=minute))
+        folded = poll(order, done if minute % 2 else other, NOW + timedelta(minutes=minute))
         order = folded.order
         told.update(change.kind.value for change in folded.changes)
-        folded = look(order, other, NOW + timedelta(minutes=minute + 1))
+        folded = poll(order, other, NOW + timedelta(minutes=minute + 1))
         order = folded.order
         told.update(change.kind.value for change in folded.changes)
-    assert sum(told.values()) <= MOST_A_DAY
+    assert sum(told.values()) <= MAX_PER_DAY
 
 
 @settings(deadline=None)
 @given(data=st.data())
 def test_whatever_is_read_notices_and_wakes_of_a_day_have_a_bound(data: st.DataObject) -> None:
-    """The reads come as they please; the order is looked at when it is due."""
+    """The reads come as they please; the order is polled when it is due."""
     ahead = st.one_of(st.none(), st.integers(-60, 3 * 1440))
     moving = st.booleans()
     replicas = data.draw(st.lists(st.tuples(ahead, moving, st.sampled_from(list(R)[:4])), min_size=1, max_size=4))
@@ -204,11 +204,11 @@ def test_whatever_is_read_notices_and_wakes_of_a_day_have_a_bound(data: st.DataO
             return owing(None, state)
         return owing((at if moves else NOW) + timedelta(minutes=minutes, microseconds=n * moves), state)
 
-    order, told, looks = watch_over(pending(a_message(reminders=["P1D", "PT1H"])), shows, NOW + DAY)
+    order, told, polls = watch_over(pending(a_message(reminders=["P1D", "PT1H"])), shows, NOW + DAY)
     for kind, times in count(told).items():
-        assert times <= 3 * MOST_A_DAY, kind
+        assert times <= 3 * MAX_PER_DAY, kind
     # A tenth of the time to a deadline that stands still may bring as many again.
-    assert len(looks) <= MOST_WAKES + 24 * 40
+    assert len(polls) <= MAX_WAKES + 24 * 40
     assert len(order.model_dump_json()) < 20_000
 
 
@@ -224,35 +224,35 @@ def test_earliest_of_values_in_turn_is_reminded_of_on_time(values: list[int], tu
     def shows(at: datetime, n: int) -> Snapshot:
         return owing(NOW + timedelta(minutes=values[turns[n % len(turns)] % len(values)]))
 
-    _, told, looks = watch_over(pending(a_message(reminders=["PT1H"])), shows, first)
-    if len(looks) > 40 and first - HOUR > NOW + HOUR:
+    _, told, polls = watch_over(pending(a_message(reminders=["PT1H"])), shows, first)
+    if len(polls) > 40 and first - HOUR > NOW + HOUR:
         value = first.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         [at] = [at for of, _, at in reminders(told) if of == value]
         assert first - HOUR <= at <= first - HOUR + timedelta(minutes=1)
 
 
-def test_unstable_deadline_draws_no_looks_ever_closer() -> None:
+def test_unstable_deadline_draws_no_polls_ever_closer() -> None:
     order, _, _ = watch_over(pending(), lambda at, n: owing(at + timedelta(seconds=20)), NOW + HOUR)
     [deadline] = order.deadlines
     assert deadline.unstable
-    scheduled = schedule(order.with_(look_step=99), NOW + HOUR, RULES.timings, CADENCE)
-    assert scheduled.next_look_at == NOW + HOUR + CADENCE[-1]
+    scheduled = schedule(order.with_(poll_step=99), NOW + HOUR, RULES.timings, CADENCE)
+    assert scheduled.next_poll_at == NOW + HOUR + CADENCE[-1]
 
 
 def test_changes_begin_the_cadence_anew_a_bounded_number_of_times_a_day() -> None:
     order, begun = pending(), 0
     for minute in range(1440):
-        order, anew = steady.begin_looks(order, NOW + timedelta(minutes=minute))
+        order, anew = steady.begin_polls(order, NOW + timedelta(minutes=minute))
         begun += anew
-    assert begun == steady.MOST_STARTS
-    assert steady.begin_looks(order, NOW + DAY)[1]
+    assert begun == steady.MAX_STARTS
+    assert steady.begin_polls(order, NOW + DAY)[1]
 
 
 def test_state_that_goes_on_is_no_flicker() -> None:
     states: list[Any] = [R.AWAITING_VALUE, R.UNDER_REVIEW, R.REJECTED, R.UNDER_REVIEW, R.APPROVED]
     order = pending()
     for index, state in enumerate(states):
-        folded = look(order, owing(NOW + 90 * DAY, state), NOW + index * HOUR)
+        folded = poll(order, owing(NOW + 90 * DAY, state), NOW + index * HOUR)
         order = folded.order
         assert ChangeKind.VALUE_UNSTABLE not in [change.kind for change in folded.changes]
     assert order.requirements[0].state is R.APPROVED

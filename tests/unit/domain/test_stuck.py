@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numberdesk.domain import stuck
 from numberdesk.domain.lists import attention
 from numberdesk.domain.order import Deadline
-from numberdesk.domain.words import ChangeKind
+from numberdesk.domain.statuses import ChangeKind
 from tests.support.orders import NOW, received
 
 
@@ -20,8 +20,8 @@ def test_a_few_runs_without_an_outcome_are_counted_and_then_told_once() -> None:
         order, changes = stuck.count(order, NOW)
         told += changes
         assert order.failed_runs == runs
-        assert (order.stuck is not None) == (runs >= stuck.MOST_FAILED_RUNS)
-        assert ("stuck" in attention(order)) == (runs >= stuck.MOST_FAILED_RUNS)
+        assert (order.stuck is not None) == (runs >= stuck.MAX_FAILED_RUNS)
+        assert ("stuck" in attention(order)) == (runs >= stuck.MAX_FAILED_RUNS)
     [change] = told
     assert (change.kind, change.notify) == (ChangeKind.ORDER_STUCK, True)
     assert "Order order-1 (Telnyx): 3 runs in a row ended" in change.message
@@ -39,19 +39,19 @@ def test_rests_double_and_never_end_for_good(seconds: list[int]) -> None:
         if order.stuck is None:
             continue
         rest = order.stuck.rests_until - now
-        assert stuck.SHORTEST_REST <= rest <= stuck.LONGEST_REST
+        assert stuck.MIN_REST <= rest <= stuck.MAX_REST
         assert stuck.rests(order, now)
         now = order.stuck.rests_until + timedelta(seconds=taken)
         assert not stuck.rests(order, now)
     for first in began:
         within = [at for at in began if first <= at < first + timedelta(hours=1)]
-        assert len(within) <= stuck.MOST_FAILED_RUNS + 4
+        assert len(within) <= stuck.MAX_FAILED_RUNS + 4
 
 
 def test_its_own_deadline_is_told_while_an_order_rests() -> None:
     at = NOW + timedelta(minutes=5)
     deadline = Deadline(id="1", sub_order_id="", version=1, value=at, numbers=0, confirmed_at=NOW, own=True)
-    order = received().with_(deadlines=(deadline,), failed_runs=stuck.MOST_FAILED_RUNS - 1)
+    order = received().with_(deadlines=(deadline,), failed_runs=stuck.MAX_FAILED_RUNS - 1)
     order, _ = stuck.count(order, NOW)
     assert order.stuck is not None
     assert order.stuck.rests_until == at

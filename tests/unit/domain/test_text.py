@@ -14,14 +14,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from numberdesk.api.problems import Told
+from numberdesk.api.problems import ProblemDocument
 from numberdesk.domain import ledger, messages, notices, text
-from numberdesk.domain.faults import Fault
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.order import Approval, Change, Cost, Deadline, Operation, Quote, Requirement, SubOrder
-from numberdesk.domain.snapshot import UnknownWord
-from numberdesk.domain.words import ChangeKind, HoldKind, OperationKind, RequirementState
-from numberdesk.messaging.events import MOST_BYTES, entry_size
+from numberdesk.domain.snapshot import UnknownValue
+from numberdesk.domain.statuses import ChangeKind, HoldKind, OperationKind, RequirementState
+from numberdesk.messaging.events import MAX_BYTES, entry_size
 from numberdesk.messaging.sqs import json_text
 from numberdesk.providers.base import RefusedError
 from numberdesk.services.problems import Problem, ProblemError
@@ -61,7 +61,7 @@ LIVE = re.compile(r"\b[a-z][a-z0-9+.-]*://|\bwww\.|\b(?:mailto|javascript|data|t
 def assert_harmless(line: str) -> None:
     assert line.isprintable()
     assert not set(line) & set(LINE_BREAKS)
-    assert not any(unicodedata.category(it) in ("Cc", "Cf", "Cs") for it in line)
+    assert not any(unicodedata.category(each) in ("Cc", "Cf", "Cs") for each in line)
     assert LIVE.search(line) is None, LIVE.search(line)
     line.encode()
 
@@ -123,11 +123,16 @@ def _all_messages(hostile: str) -> list[str]:
         provider_order_id=hostile,
         account=hostile,
         shortfall=hostile,
-        provider_word=hostile,
-        sub_orders=(SubOrder(id="s-1", word=hostile, country=hostile or "DE", number_type=hostile),),
+        provider_status=hostile,
+        sub_orders=(SubOrder(id="s-1", provider_status=hostile, country=hostile or "DE", number_type=hostile),),
     )
     requirement = Requirement(
-        id=hostile, sub_order_id="s-1", state=RequirementState.REJECTED, word=hostile, numbers=1, name=hostile
+        id=hostile,
+        sub_order_id="s-1",
+        state=RequirementState.REJECTED,
+        provider_status=hostile,
+        numbers=1,
+        name=hostile,
     )
     order = order.with_(requirements=(requirement.model_copy(update={"own": True}),))
     deadline = Deadline(id="1", sub_order_id="s-1", version=1, value=NOW, numbers=2, confirmed_at=NOW)
@@ -148,7 +153,7 @@ def _all_messages(hostile: str) -> list[str]:
     ]
     many = [requirement] * 40
     quote = Quote(numbers=1, costs=(Cost(currency=hostile, upfront="1", monthly="1", numbers=1),))
-    word = UnknownWord(hostile, hostile)
+    provider_status = UnknownValue(hostile, hostile)
     return [
         messages.placed(order, found=True),
         messages.placed(order, found=False),
@@ -156,10 +161,13 @@ def _all_messages(hostile: str) -> list[str]:
         messages.partially_completed(order, 1, hostile),
         messages.failed(order, hostile),
         messages.cancelled(order, missed=False, asked_for=hostile),
-        messages.sub_order_ended(order, hostile, "cancelled", 1, missed=False, asked_for=hostile, silent=True),
-        *(messages.submitted(order, it, [hostile] * 40) for it in operations),
-        *(messages.operation_rejected(order, it, [hostile] * 40) for it in operations),
-        *(messages.operation_waiting(order, it, [hostile] * 40, NOW, ZONE, permitted=False) for it in operations),
+        messages.sub_order_ended(order, hostile, "cancelled", 1, missed=False, asked_for=hostile, unannounced=True),
+        *(messages.submitted(order, operation, [hostile] * 40) for operation in operations),
+        *(messages.operation_rejected(order, operation, [hostile] * 40) for operation in operations),
+        *(
+            messages.operation_waiting(order, operation, [hostile] * 40, NOW, ZONE, permitted=False)
+            for operation in operations
+        ),
         messages.beyond_limit(
             hostile, quote, Approval(kind=HoldKind.LIMIT, by=hostile, at=NOW, quote=quote, most={hostile: "1"})
         ),
@@ -169,7 +177,7 @@ def _all_messages(hostile: str) -> list[str]:
         messages.deadline_unstable(order, deadline, [NOW], ZONE),
         messages.requirements_unstable(order, hostile, [hostile] * 40),
         messages.unstable(order, "its state", [hostile] * 40),
-        *(messages.extension_requested(order, it) for it in operations),
+        *(messages.extension_requested(order, operation) for operation in operations),
         messages.comments_received(order, hostile, 3),
         messages.held(order, hostile),
         messages.held_back(order, hostile),
@@ -184,13 +192,13 @@ def _all_messages(hostile: str) -> list[str]:
         messages.cancelled_before(order, hostile, hostile),
         messages.cancelled_before(order, hostile),
         messages.deleted(order),
-        messages.unknown(order, looking=True, look_for=hostile),
-        messages.unknown(order, looking=False, look_for=hostile),
+        messages.unknown(order, searching=True, look_for=hostile),
+        messages.unknown(order, searching=False, look_for=hostile),
         messages.account_blocked(hostile, hostile, hostile),
         messages.contradiction(order, hostile),
         messages.not_all_or_nothing(order, 1),
-        messages.unknown_words(order, hostile, [hostile] * 40),
-        messages.delivery_unread(order, 1, [word] * 40),
+        messages.unknown_values(order, hostile, [hostile] * 40),
+        messages.delivery_unread(order, 1, [provider_status] * 40),
         messages.requirements_requested(order, many, [deadline], ZONE, read=True),
         messages.requirements_rejected(order, many, [deadline], 2, ZONE, read=False),
         messages.requirements_approved(order, many),
@@ -210,8 +218,8 @@ def _all_messages(hostile: str) -> list[str]:
 def test_no_message_to_people_carries_what_others_wrote_as_it_is(hostile: str) -> None:
     for said in _all_messages(hostile):
         assert_harmless(said)
-        assert len(said.encode()) <= 3 * ledger.MOST_MESSAGE
-        assert len(an_entry(message=said).message.encode()) <= ledger.MOST_MESSAGE
+        assert len(said.encode()) <= 3 * ledger.MAX_MESSAGE
+        assert len(an_entry(message=said).message.encode()) <= ledger.MAX_MESSAGE
 
 
 def test_every_message_is_tried() -> None:
@@ -261,7 +269,7 @@ def test_an_entry_fits_its_item_and_its_event_the_bus(data: dict[str, Any], mess
 
 @pytest.mark.parametrize("filling", ["\u20ac", "\\", '"', "\x00", "\ud800", "\uffff", "a\n", "\N{GRINNING FACE}", "."])
 def test_entries_events_and_comments_are_filled_to_the_brim(filling: str) -> None:
-    assert_fits({"faults": [filling * 5000] * 400}, filling * 100_000, [filling * 50_000] * 50)
+    assert_fits({"issues": [filling * 5000] * 400}, filling * 100_000, [filling * 50_000] * 50)
     assert_fits({f"{filling}{n}": filling * 5000 for n in range(1000)}, filling * 100_000, [filling * 50_000] * 3)
     assert_fits({filling * 50_000: {filling: [[{}] * 5000] * 50}}, filling, [filling])
 
@@ -274,13 +282,13 @@ def assert_fits(data: dict[str, Any], message: str, comments: list[str]) -> None
         correlation_id=message,
         comment_ids=[f"c-{n}" * 60 for n in range(3000)],
     )
-    assert len(json_text(entry.data).encode(errors="replace")) <= ledger.MOST_DATA
+    assert len(json_text(entry.data).encode(errors="replace")) <= ledger.MAX_DATA
     assert Entry.model_validate(entry.model_dump()) == entry
     assert _stored(entry) < 80_000
     detail = dict(ledger.event_detail(entry, comments))
     assert_harmless(str(detail["message"]))
     shown = {"Source": "numberdesk", "DetailType": entry.kind.value, "Detail": json_text(detail)}
-    assert entry_size(shown) < MOST_BYTES  # type: ignore[arg-type]
+    assert entry_size(shown) < MAX_BYTES  # type: ignore[arg-type]
 
 
 @settings(deadline=None, max_examples=60)
@@ -303,31 +311,31 @@ def test_a_mail_is_harmless_and_fits_the_topic(hostile: str) -> None:
 
 def test_twenty_faults_that_list_four_hundred_names_each_are_recorded_and_told() -> None:
     names = [f"{'Nachweis über den Geschäftssitz' * 8} {n}" for n in range(400)]
-    faults = [Fault(f"answers.{n}", "not_asked", f"it asks for: {', '.join(names)}") for n in range(20)]
+    issues = [ValidationIssue(f"answers.{n}", "not_asked", f"it asks for: {', '.join(names)}") for n in range(20)]
     entry = an_entry(
-        message="; ".join(map(str, faults)),
-        data={"faults": [{"field": it.field, "code": it.code, "message": it.message} for it in faults]},
+        message="; ".join(map(str, issues)),
+        data={"issues": [{"field": issue.field, "code": issue.code, "message": issue.message} for issue in issues]},
     )
     assert entry.message.endswith(text.SHORTENED)
     assert _stored(entry) < 80_000
-    assert len(messages.listed(names).encode()) < ledger.MOST_MESSAGE
+    assert len(messages.listed(names).encode()) < ledger.MAX_MESSAGE
 
 
 @settings(deadline=None)
 @given(HOSTILE, st.integers(0, 400))
 def test_a_problem_is_harmless_and_bounded(hostile: str, number: int) -> None:
-    faults = [Fault(hostile, hostile, hostile)] * number
-    error = ProblemError(Problem.INVALID, hostile, faults)
-    document = Told(Problem.INVALID, error.detail, faults).document("r-1")
+    issues = [ValidationIssue(hostile, hostile, hostile)] * number
+    error = ProblemError(Problem.INVALID, hostile, issues)
+    document = ProblemDocument(Problem.INVALID, error.detail, issues).document("r-1")
     assert len(json.dumps(document)) < 512_000
     assert_harmless(str(document["detail"]))
     errors: Any = document["errors"]
     assert len(errors) <= 51
-    for it in errors:
-        assert_harmless(it["message"])
+    for each in errors:
+        assert_harmless(each["message"])
     if number > 50:
         assert errors[-1]["message"] == f"and {number - 50} more; mend these first"
-    told = Told(Problem.PROVIDER_REFUSED, hostile).document("r-1")
+    told = ProblemDocument(Problem.PROVIDER_REFUSED, hostile).document("r-1")
     assert_harmless(str(told["detail"]))
 
 
@@ -344,4 +352,4 @@ def test_changes_are_bounded_in_the_ledger() -> None:
     change = Change(kind=ChangeKind.ORDER_FAILED, data={"reason": "\n" * 20_000}, message="a\nb" * 20_000)
     [entry] = ledger.entries(order, [change], NOW, "sync_order")
     assert_harmless(entry.message)
-    assert len(entry.message.encode()) <= ledger.MOST_MESSAGE
+    assert len(entry.message.encode()) <= ledger.MAX_MESSAGE

@@ -1,4 +1,4 @@
-"""What waits for another look to be told is told all the same where the provider cannot be read any more."""
+"""What waits for another poll to be told is told all the same where the provider cannot be read any more."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from numberdesk.domain.fold import fold_unreadable
-from numberdesk.domain.words import AssetState, ChangeKind, RequirementState
-from tests.support.orders import NOW, RULES, a_comment, a_snapshot, kinds, look, only, owing, pending
+from numberdesk.domain.statuses import AssetState, ChangeKind, RequirementState
+from tests.support.orders import NOW, RULES, a_comment, a_snapshot, kinds, only, owing, pending, poll
 
 MINUTE = timedelta(minutes=1)
 DEADLINE = NOW + timedelta(days=10)
@@ -17,15 +17,15 @@ DEADLINE = NOW + timedelta(days=10)
 
 @pytest.mark.parametrize(("minutes", "told"), [(5, False), (16, True), (600, True)])
 def test_rejection_that_waits_for_its_reason_is_told_though_nothing_can_be_read(minutes: int, told: bool) -> None:
-    order = look(pending(), owing(DEADLINE), NOW).order
-    waiting = look(order, owing(DEADLINE, RequirementState.REJECTED), NOW + MINUTE)
-    assert not [it for it in waiting.order.requirements if it.told]
+    order = poll(pending(), owing(DEADLINE), NOW).order
+    waiting = poll(order, owing(DEADLINE, RequirementState.REJECTED), NOW + MINUTE)
+    assert not [requirement for requirement in waiting.order.requirements if requirement.notified]
     now = NOW + MINUTE + minutes * MINUTE
     unread = fold_unreadable(waiting.order, began_at=now, now=now, rules=RULES)
     assert ("RequirementRejected" in kinds(unread)) is told
     if told:
         assert only(unread, ChangeKind.REQUIREMENT_REJECTED).notify
-        assert all(it.told for it in unread.order.requirements)
+        assert all(requirement.notified for requirement in unread.order.requirements)
         later = now + MINUTE
         again = fold_unreadable(unread.order, began_at=later, now=later, rules=RULES)
         assert "RequirementRejected" not in kinds(again)
@@ -34,7 +34,7 @@ def test_rejection_that_waits_for_its_reason_is_told_though_nothing_can_be_read(
 @pytest.mark.parametrize(("minutes", "told"), [(5, False), (16, True)])
 def test_comment_that_waits_for_a_rejection_is_told_though_nothing_can_be_read(minutes: int, told: bool) -> None:
     shown = replace(a_snapshot(AssetState.PENDING, AssetState.PENDING), comments=(a_comment(at=NOW),))
-    waiting = look(pending(), shown, NOW)
+    waiting = poll(pending(), shown, NOW)
     assert waiting.order.comments_waiting
     now = NOW + minutes * MINUTE
     unread = fold_unreadable(waiting.order, began_at=now, now=now, rules=RULES)

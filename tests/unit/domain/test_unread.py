@@ -1,4 +1,4 @@
-"""What a look read of its provider and could not understand: told once, with an age, and never taken for absent."""
+"""What a poll read of its provider and could not understand: told once, with an age, and never taken for absent."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from hypothesis import strategies as st
 
 from numberdesk.domain.fold import end_with
 from numberdesk.domain.lists import attention, memberships, waits
-from numberdesk.domain.snapshot import Snapshot, UnknownWord
-from numberdesk.domain.words import ENDED, FOLLOWED, AssetState, ChangeKind, OrderState, Phase, RequirementState
-from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, look, numbers, only, owing, pending
+from numberdesk.domain.snapshot import Snapshot, UnknownValue
+from numberdesk.domain.statuses import ENDED, FOLLOWED, AssetState, ChangeKind, OrderState, Phase, RequirementState
+from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, numbers, only, owing, pending, poll
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Order
 
 A = AssetState
 DAY = timedelta(days=1)
-NUMBER = UnknownWord("number_order.LocalNumbers.fulfilled", "2145550100 x", of_asset=True)
+NUMBER = UnknownValue("number_order.LocalNumbers.fulfilled", "2145550100 x", of_asset=True)
 OVER = (Phase.ENDED, Phase.FAILED, Phase.CANCELLED, Phase.DELETED)
 
 
 def delivered(
-    *states: AssetState, phase: Phase = Phase.ENDED, unread: tuple[UnknownWord, ...] = (NUMBER,), **changes: Any
+    *states: AssetState, phase: Phase = Phase.ENDED, unread: tuple[UnknownValue, ...] = (NUMBER,), **changes: Any
 ) -> Snapshot:
     """What a provider shows that lists what it delivered."""
-    return Snapshot("po-1", phase, phase.value, assets=numbers(*states), unknown_words=unread, **changes)
+    return Snapshot("po-1", phase, phase.value, assets=numbers(*states), unknown_values=unread, **changes)
 
 
 def bought() -> Order:
@@ -43,15 +43,15 @@ def bought() -> Order:
 def test_an_order_over_with_something_unread_is_for_a_person_and_told_once(
     phase: Phase, states: tuple[AssetState, ...]
 ) -> None:
-    folded = look(bought(), delivered(*states, phase=phase))
-    assert kinds(folded) == ["UnknownProviderWord", "DeliveryUnread", "OrderMoved"]
+    folded = poll(bought(), delivered(*states, phase=phase))
+    assert kinds(folded) == ["UnknownProviderValue", "DeliveryUnread", "OrderMoved"]
     told = only(folded, ChangeKind.DELIVERY_UNREAD)
     assert told.notify
     assert told.data == {
-        "word": phase.value,
+        "provider_status": phase.value,
         "delivered": len(states),
         "asked": 2,
-        "unread": [{"field": NUMBER.field, "word": NUMBER.word}],
+        "unread": [{"field": NUMBER.field, "value": NUMBER.value}],
     }
     assert "Do not order again" in told.message
     assert "'2145550100 x'" in told.message
@@ -59,8 +59,8 @@ def test_an_order_over_with_something_unread_is_for_a_person_and_told_once(
     assert (order.state, order.delivery_unread) == (OrderState.ACTION_REQUIRED, True)
     assert attention(order) == ("not_understood",)
     assert waits(order)["not_understood"] == NOW
-    assert order.next_look_at is not None
-    again = look(order, delivered(*states, phase=phase), NOW + DAY)
+    assert order.next_poll_at is not None
+    again = poll(order, delivered(*states, phase=phase), NOW + DAY)
     assert kinds(again) == []
     assert waits(again.order)["not_understood"] == NOW
 
@@ -74,8 +74,8 @@ def test_an_order_over_with_something_unread_is_for_a_person_and_told_once(
     ],
 )
 def test_it_ends_by_itself_once_it_can_be_read(states: tuple[AssetState, ...], ends: OrderState) -> None:
-    order = look(bought(), delivered()).order
-    read = look(order, delivered(*states, unread=()), NOW + DAY)
+    order = poll(bought(), delivered()).order
+    read = poll(order, delivered(*states, unread=()), NOW + DAY)
     assert read.order.state is ends
     assert (read.order.delivery_unread, read.order.not_understood_since) == (False, None)
     assert "not_understood" not in memberships(read.order)
@@ -90,20 +90,20 @@ def test_it_ends_by_itself_once_it_can_be_read(states: tuple[AssetState, ...], e
     ],
 )
 def test_a_person_ends_it_by_saying_what_was_delivered(values: tuple[str, ...], ends: OrderState) -> None:
-    order = look(bought(), delivered()).order
+    order = poll(bought(), delivered()).order
     told, changes = end_with(order, values, "ada", NOW + DAY, RULES)
     assert (told.state, told.delivery_unread, attention(told)) == (ends, False, ())
     assert [asset.value for asset in told.assets if asset.state is A.ACTIVE] == list(values)
     assert changes[0].kind is ChangeKind.PURCHASE_RESOLVED
     assert told.ended_at == NOW + DAY
-    # What a later look still cannot read takes nothing back.
-    again = look(told, delivered(), NOW + 2 * DAY)
+    # What a later poll still cannot read takes nothing back.
+    again = poll(told, delivered(), NOW + 2 * DAY)
     assert (again.order.state, kinds(again)) == (ends, [])
 
 
 def test_a_person_adds_to_what_was_read() -> None:
-    unread = a_snapshot(A.ACTIVE, phase=Phase.ENDED, word="success", unknown_words=(NUMBER,))
-    order = look(pending(), unread).order
+    unread = a_snapshot(A.ACTIVE, phase=Phase.ENDED, provider_status="success", unknown_values=(NUMBER,))
+    order = poll(pending(), unread).order
     partly, _ = end_with(order, (), "ada", NOW, RULES)
     assert [asset.state for asset in partly.assets] == [A.ACTIVE, A.FAILED]
     assert partly.state is OrderState.PARTIALLY_COMPLETED
@@ -113,78 +113,80 @@ def test_a_person_adds_to_what_was_read() -> None:
 
 
 def test_all_that_was_asked_for_is_delivered_whatever_else_there_may_be() -> None:
-    folded = look(bought(), delivered(A.ACTIVE, A.ACTIVE))
-    assert kinds(folded) == ["UnknownProviderWord", "OrderCompleted"]
+    folded = poll(bought(), delivered(A.ACTIVE, A.ACTIVE))
+    assert kinds(folded) == ["UnknownProviderValue", "OrderCompleted"]
     assert attention(folded.order) == ()
     assert waits(folded.order) == {}
 
 
 def test_a_number_that_cannot_be_read_is_not_given_up_as_never_listed() -> None:
-    unread = a_snapshot(A.ACTIVE, phase=Phase.ENDED, word="success", unknown_words=(NUMBER,))
+    unread = a_snapshot(A.ACTIVE, phase=Phase.ENDED, provider_status="success", unknown_values=(NUMBER,))
     order = pending()
     for day in range(4):
-        order = look(order, unread, NOW + day * DAY).order
+        order = poll(order, unread, NOW + day * DAY).order
     assert [asset.state for asset in order.assets] == [A.ACTIVE, A.PENDING]
     assert (order.state, order.delivery_unread) == (OrderState.ACTION_REQUIRED, True)
-    read = look(order, a_snapshot(A.ACTIVE, A.ACTIVE, phase=Phase.ENDED, word="success"), NOW + 5 * DAY)
+    read = poll(order, a_snapshot(A.ACTIVE, A.ACTIVE, phase=Phase.ENDED, provider_status="success"), NOW + 5 * DAY)
     assert read.order.state is OrderState.COMPLETED
 
 
 def test_an_order_that_goes_on_is_not_stopped_by_what_is_unread() -> None:
-    folded = look(pending(), a_snapshot(A.PENDING, unknown_words=(NUMBER,)))
-    assert kinds(folded) == ["UnknownProviderWord"]
+    folded = poll(pending(), a_snapshot(A.PENDING, unknown_values=(NUMBER,)))
+    assert kinds(folded) == ["UnknownProviderValue"]
     assert folded.order.state is OrderState.PENDING
     assert attention(folded.order) == ("not_understood",)
 
 
 @pytest.mark.parametrize("states", [(A.ACTIVE, A.UNKNOWN), (A.UNKNOWN, A.UNKNOWN), (A.ACTIVE,), ()])
 def test_nothing_is_taken_back_from_an_ended_order_for_what_is_unread(states: tuple[AssetState, ...]) -> None:
-    done = look(pending(), a_snapshot(A.ACTIVE, A.ACTIVE, phase=Phase.ENDED)).order
-    status = UnknownWord("phone_number.status", "(an object)", of_asset=True)
-    again = look(done, a_snapshot(*states, phase=Phase.ENDED, unknown_words=(status,)), NOW + DAY)
-    assert kinds(again) == ["UnknownProviderWord"]
+    done = poll(pending(), a_snapshot(A.ACTIVE, A.ACTIVE, phase=Phase.ENDED)).order
+    status = UnknownValue("phone_number.status", "(an object)", of_asset=True)
+    again = poll(done, a_snapshot(*states, phase=Phase.ENDED, unknown_values=(status,)), NOW + DAY)
+    assert kinds(again) == ["UnknownProviderValue"]
     assert again.order.state is OrderState.COMPLETED
     assert [asset.state for asset in again.order.assets] == [A.ACTIVE, A.ACTIVE]
     assert attention(again.order) == ()
 
 
 def test_a_failed_order_that_shows_something_unread_stays_and_is_told() -> None:
-    failed = look(bought(), delivered(unread=())).order
+    failed = poll(bought(), delivered(unread=())).order
     assert failed.state is OrderState.FAILED
-    again = look(failed, delivered(), NOW + DAY)
-    assert kinds(again) == ["UnknownProviderWord"]
+    again = poll(failed, delivered(), NOW + DAY)
+    assert kinds(again) == ["UnknownProviderValue"]
     assert again.order.state is OrderState.FAILED
 
 
 def test_words_of_one_field_are_one_message_and_beyond_a_bound_there_are_more() -> None:
-    words = tuple(UnknownWord("phone_number.phone_number", str(index)) for index in range(30))
-    folded = look(pending(), a_snapshot(A.PENDING, A.PENDING, unknown_words=words))
+    words = tuple(UnknownValue("phone_number.phone_number", str(index)) for index in range(30))
+    folded = poll(pending(), a_snapshot(A.PENDING, A.PENDING, unknown_values=words))
     [told] = folded.changes
-    assert (told.data["word"], len(told.data["words"])) == ("0", 20)  # type: ignore[arg-type]
-    more = tuple(UnknownWord("phone_number.phone_number", str(index)) for index in range(100))
-    folded = look(folded.order, a_snapshot(A.PENDING, A.PENDING, unknown_words=more))
+    assert (told.data["value"], len(told.data["values"])) == ("0", 20)  # type: ignore[arg-type]
+    more = tuple(UnknownValue("phone_number.phone_number", str(index)) for index in range(100))
+    folded = poll(folded.order, a_snapshot(A.PENDING, A.PENDING, unknown_values=more))
     assert [change.data["field"] for change in folded.changes] == ["phone_number.phone_number", "(more)"]
-    assert len(folded.order.words_told) == 51
-    assert kinds(look(folded.order, a_snapshot(A.PENDING, A.PENDING, unknown_words=more))) == []
+    assert len(folded.order.unknown_values_notified) == 51
+    assert kinds(poll(folded.order, a_snapshot(A.PENDING, A.PENDING, unknown_values=more))) == []
 
 
-def test_its_age_is_that_of_the_first_look_and_ends_with_one_that_reads_all() -> None:
-    word = (UnknownWord("number_order_phone_number.deadline", "10 Mar 2026"),)
+def test_its_age_is_that_of_the_first_poll_and_ends_with_one_that_reads_all() -> None:
+    provider_status = (UnknownValue("number_order_phone_number.deadline", "10 Mar 2026"),)
     order = pending()
     for hours in range(5):
-        order = look(order, owing(None, deadlines=(), unknown_words=word), NOW + timedelta(hours=hours)).order
+        order = poll(
+            order, owing(None, deadlines=(), unknown_values=provider_status), NOW + timedelta(hours=hours)
+        ).order
         assert waits(order)["not_understood"] == NOW
-    assert "not_understood" not in waits(look(order, owing(NOW + 9 * DAY), NOW + DAY).order)
+    assert "not_understood" not in waits(poll(order, owing(NOW + 9 * DAY), NOW + DAY).order)
 
 
 @pytest.mark.parametrize("state", [RequirementState.AWAITING_VALUE, RequirementState.REJECTED])
 def test_people_do_not_read_that_there_is_no_deadline_where_one_could_not_be_read(state: RequirementState) -> None:
     def told(snapshot: Snapshot) -> str:
-        order = look(pending(), snapshot).order
+        order = poll(pending(), snapshot).order
         [text] = [
             change.message
             for at in (NOW, NOW + RULES.timings.rejection_grace)
-            for change in look(order if at > NOW else pending(), snapshot, at).changes
+            for change in poll(order if at > NOW else pending(), snapshot, at).changes
             if change.kind in (ChangeKind.REQUIREMENT_REQUESTED, ChangeKind.REQUIREMENT_REJECTED)
         ]
         return text
@@ -208,16 +210,16 @@ _STATES = st.sampled_from([A.ACTIVE, A.FAILED, A.CANCELLED, A.DELETED, A.PENDING
     ),
     st.booleans(),
 )
-def test_no_look_with_something_unread_ends_an_order_but_as_completed(
-    looks: list[tuple[list[AssetState], Phase, bool]], lists_every_asset: bool
+def test_no_poll_with_something_unread_ends_an_order_but_as_completed(
+    polls: list[tuple[list[AssetState], Phase, bool]], lists_every_asset: bool
 ) -> None:
     order = pending() if lists_every_asset else bought()
-    for index, (states, phase, is_unread) in enumerate(looks):
+    for index, (states, phase, is_unread) in enumerate(polls):
         before = order
         shown = delivered(
             *states, phase=phase, unread=(NUMBER,) if is_unread else (), lists_every_asset=lists_every_asset
         )
-        folded = look(order, shown, NOW + index * DAY)
+        folded = poll(order, shown, NOW + index * DAY)
         order = folded.order
         told = kinds(folded).count("DeliveryUnread")
         assert told == (order.delivery_unread and not before.delivery_unread)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from numberdesk.domain.values import KINDS, VALUE, Answer, Kept
-from numberdesk.domain.words import ValueKind
+from numberdesk.domain.statuses import ValueKind
+from numberdesk.domain.values import KINDS, VALUE, Answer, Payload
 
 ADDRESS = {"street_address": "Allee 1", "locality": "Berlin", "country_code": "DE"}
 
@@ -78,11 +78,11 @@ def test_an_answer_is_for_a_requirement_by_id_or_name_whatever_the_case(name: st
 
 
 def test_what_lies_with_an_operation_is_read_as_it_was_written() -> None:
-    kept = Kept.model_validate(
+    kept = Payload.model_validate(
         {
             "values": {"r-1": {"kind": "date", "date": "2026-02-03"}, "r-2": {"kind": "file", "file_id": "f"}},
             "made": {"r-3": "a-1"},
             "text": "hello",
         }
     )
-    assert Kept.model_validate(kept.model_dump(mode="json")) == kept
+    assert Payload.model_validate(kept.model_dump(mode="json")) == kept

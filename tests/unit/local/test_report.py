@@ -13,7 +13,7 @@ from local.records import Record
 from local.report import faults_of_order, leaks
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.order import Change
-from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, OrderState
 from tests.support import builders
 
 REMINDER = {"deadline_id": "1", "deadline_version": 1, "reminder": "PT20S"}
@@ -48,7 +48,7 @@ def played() -> PlayedOrder:
 
 
 def bus_event(entry: Entry) -> dict[str, Any]:
-    """What an application gets, as far as it is looked at."""
+    """What an application gets, as far as it is polled."""
     return {"detail-type": entry.kind.value, "detail": {"id": entry.id, "order_id": entry.order_id}}
 
 
@@ -171,7 +171,7 @@ def test_what_json_writes_otherwise_is_found_as_well(escaped: bool) -> None:
     assert leaks(play) == ["a street is in the log of a function"]
 
 
-def test_the_secrets_of_the_stage_are_looked_for_as_they_are_at_the_end() -> None:
+def test_the_secrets_of_the_stage_are_polled_for_as_they_are_at_the_end() -> None:
     play = played().play
     cast("Any", play.stage).private = {"a signature": "is complete"}
     assert leaks(play) == ["a signature is in the log of a function"]

@@ -13,9 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from numberdesk.messaging.events import MOST_BYTES, EventBus, entry_size
+from numberdesk.messaging.events import MAX_BYTES, EventBus, entry_size
 from numberdesk.messaging.sqs import SqsDeadLetters, SqsLetters, SqsQueue, json_text
-from tests.support.aws_limits import MOST_OF_EVENTS, is_taken_by_sqs, limits_of_aws
+from tests.support.aws_limits import MAX_OF_EVENTS, is_taken_by_sqs, limits_of_aws
 from tests.support.functions import LAMBDA
 from tests.support.stack import REGION
 
@@ -66,7 +66,7 @@ def test_letter_is_put_aside_whatever_is_written_on_it(url: str, odd: str) -> No
     [letter] = letters.peek(10)
     assert (letter.reason or "").startswith("because ")
     moved, _ = letters.redrive(None, 10, dry_run=False)
-    assert [it.body for it in moved] == ["body"]
+    assert [each.body for each in moved] == ["body"]
 
 
 def test_letter_without_what_could_be_written_on_it_is_put_aside_too(url: str) -> None:
@@ -104,9 +104,9 @@ def test_events_are_shared_out_by_number_and_by_the_sum_of_their_sizes(url: str)
         assert bus.publish(wanted) == [True] * len(wanted)
         sent = [entry for call in calls for entry in call]
         assert [json.loads(entry["Detail"])["n"] for entry in sent] == list(range(len(wanted)))
-        assert all(len(call) <= 10 and sum(map(entry_size, call)) <= MOST_OF_EVENTS for call in calls)
+        assert all(len(call) <= 10 and sum(map(entry_size, call)) <= MAX_OF_EVENTS for call in calls)
         for call, following in pairwise(calls):
-            assert len(call) == 10 or sum(map(entry_size, call)) + entry_size(following[0]) > MOST_BYTES
+            assert len(call) == 10 or sum(map(entry_size, call)) + entry_size(following[0]) > MAX_BYTES
 
 
 class _Recorder:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from numberdesk.messaging.sqs import MOST_HOPS, SqsQueue, leave, take_in_hand
+from numberdesk.messaging.sqs import MAX_HOPS, SqsQueue, leave, take_in_hand
 from tests.support import recursion
 
 
@@ -38,18 +38,16 @@ def test_a_chain_of_wakes_ends_by_itself_long_before_lambda_ends_it() -> None:
     while sent is not None:
         handled += 1
         sent = hop(client, sent, may_drop=True)
-    assert handled == MOST_HOPS
+    assert handled == MAX_HOPS
     # Also where AWS, which says "approximately", counts a few more.
-    assert 2 * MOST_HOPS <= recursion.MOST
+    assert 2 * MAX_HOPS <= recursion.MOST
 
 
 def test_what_nothing_else_sees_to_is_sent_at_the_end_of_a_chain_too() -> None:
     client = Client()
-    at_the_end = {"hops": {"StringValue": str(MOST_HOPS)}}
+    at_the_end = {"hops": {"StringValue": str(MAX_HOPS)}}
     assert hop(client, at_the_end, may_drop=True) is None
-    assert hop(client, at_the_end, may_drop=False) == {
-        "hops": {"DataType": "String", "StringValue": str(MOST_HOPS + 1)}
-    }
+    assert hop(client, at_the_end, may_drop=False) == {"hops": {"DataType": "String", "StringValue": str(MAX_HOPS + 1)}}
 
 
 def test_what_is_sent_where_no_message_is_handled_begins_a_chain() -> None:

@@ -17,8 +17,8 @@ from numberdesk.domain.market import OnOrder
 from numberdesk.domain.order import Order
 from numberdesk.domain.request import OrderMessage
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownWord
-from numberdesk.domain.words import AssetKind, AssetState, Phase
+from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownValue
+from numberdesk.domain.statuses import AssetKind, AssetState, Phase
 from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
@@ -27,16 +27,16 @@ from numberdesk.providers.base import (
     NotPermittedError,
     NotSentError,
     OrdersPage,
+    OutcomeUnknownError,
     Placed,
     Provider,
     ProviderError,
     RefusedError,
-    UnclearError,
     UnreadableError,
 )
 from numberdesk.providers.callfire.adapter import build
 from numberdesk.providers.callfire.capabilities import CAPABILITIES
-from numberdesk.providers.callfire.words import PHASES
+from numberdesk.providers.callfire.statuses import PHASES
 
 NOW = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
 NOW_MS = 1_795_336_200_000
@@ -267,24 +267,27 @@ def _exception(status: int, message: str, code: int | None = None) -> httpx.Resp
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (httpx.Response(201, content=b"<html>Welcome</html>"), UnclearError),
-        (CREATED[:150], UnclearError),
-        (b"", UnclearError),
-        (CREATED.replace(b"1528630003", b""), UnclearError),
-        (CREATED.replace(b"1528630003", "\u0661".encode()), UnclearError),
-        (b'<!DOCTYPE a [<!ENTITY i "7">]>' + CREATED.partition(b"?>")[2].replace(b"1528630003", b"&i;"), UnclearError),
-        (_exception(401, "Unauthorized", 200), UnclearError),
-        (httpx.Response(302, headers={"location": "https://elsewhere.example"}), UnclearError),
+        (httpx.Response(201, content=b"<html>Welcome</html>"), OutcomeUnknownError),
+        (CREATED[:150], OutcomeUnknownError),
+        (b"", OutcomeUnknownError),
+        (CREATED.replace(b"1528630003", b""), OutcomeUnknownError),
+        (CREATED.replace(b"1528630003", "\u0661".encode()), OutcomeUnknownError),
+        (
+            b'<!DOCTYPE a [<!ENTITY i "7">]>' + CREATED.partition(b"?>")[2].replace(b"1528630003", b"&i;"),
+            OutcomeUnknownError,
+        ),
+        (_exception(401, "Unauthorized", 200), OutcomeUnknownError),
+        (httpx.Response(302, headers={"location": "https://elsewhere.example"}), OutcomeUnknownError),
         # What may come after the work, or speaks of something under way.
-        *((httpx.Response(status), UnclearError) for status in (406, 408, 409, 418, 423, 424, 425, 451, 499)),
-        (_exception(503, "Service Unavailable", 400), UnclearError),
-        (_exception(400, "TIMEOUT"), UnclearError),
-        (_exception(400, "Please try again later"), UnclearError),
-        (httpx.Response(400, json={"ResourceException": {"HttpStatus": 500, "Message": "?"}}), UnclearError),
-        (httpx.Response(500), UnclearError),
-        (_exception(503, "Rate Limit Reached"), UnclearError),
-        (httpx.ReadTimeout("slow"), UnclearError),
-        (httpx.RemoteProtocolError("gone"), UnclearError),
+        *((httpx.Response(status), OutcomeUnknownError) for status in (406, 408, 409, 418, 423, 424, 425, 451, 499)),
+        (_exception(503, "Service Unavailable", 400), OutcomeUnknownError),
+        (_exception(400, "TIMEOUT"), OutcomeUnknownError),
+        (_exception(400, "Please try again later"), OutcomeUnknownError),
+        (httpx.Response(400, json={"ResourceException": {"HttpStatus": 500, "Message": "?"}}), OutcomeUnknownError),
+        (httpx.Response(500), OutcomeUnknownError),
+        (_exception(503, "Rate Limit Reached"), OutcomeUnknownError),
+        (httpx.ReadTimeout("slow"), OutcomeUnknownError),
+        (httpx.RemoteProtocolError("gone"), OutcomeUnknownError),
         (httpx.ConnectError("refused"), NotSentError),
         *((httpx.Response(status), RefusedError) for status in (410, 411, 413, 414, 415, 422, 431)),
         (_exception(400, "Keywords must be 1-64 letters or digits"), RefusedError),
@@ -381,7 +384,7 @@ def test_id_of_a_purchase_is_found_in_whatever_notation(answer: httpx.Response) 
 )
 def test_what_is_not_surely_the_id_is_none(answer: httpx.Response) -> None:
     provider = _provider(_Answers(answer))
-    with pytest.raises(UnclearError):
+    with pytest.raises(OutcomeUnknownError):
         provider.place(provider.plan(_message()), "reference")
 
 
@@ -410,7 +413,7 @@ def test_read_order_as_documented() -> None:
     assert snapshot == Snapshot(
         provider_order_id=ORDER_ID,
         phase=Phase.ENDED,
-        word="FINISHED",
+        provider_status="FINISHED",
         assets=(
             *(
                 AssetSeen(
@@ -451,7 +454,7 @@ def test_namespaces_count_and_prefixes_do_not() -> None:
         b'<Resource xmlns="http://api.callfire.com/resource" xmlns:d="http://api.callfire.com/data">'
         b'<d:NumberOrder id="1428507003"><d:Status>NEW</d:Status></d:NumberOrder></Resource>'
     )
-    assert _observe(swapped).word == "NEW"
+    assert _observe(swapped).provider_status == "NEW"
     with pytest.raises(UnreadableError):
         _observe(swapped.replace(b"http://api.callfire.com/data", b"urn:other"))
 
@@ -465,18 +468,18 @@ def test_bare_order_and_new_elements_are_read_too() -> None:
     assert len(_observe(body).assets) == 3
 
 
-@pytest.mark.parametrize(("word", "phase"), PHASES.items())
-def test_every_status_keeps_what_was_fulfilled(word: str, phase: Phase) -> None:
-    snapshot = _observe(FINISHED.replace(b"FINISHED", word.encode()))
-    assert (snapshot.phase, snapshot.word, snapshot.unknown_words) == (phase, word, ())
+@pytest.mark.parametrize(("provider_status", "phase"), PHASES.items())
+def test_every_status_keeps_what_was_fulfilled(provider_status: str, phase: Phase) -> None:
+    snapshot = _observe(FINISHED.replace(b"FINISHED", provider_status.encode()))
+    assert (snapshot.phase, snapshot.provider_status, snapshot.unknown_values) == (phase, provider_status, ())
     assert [asset.state for asset in snapshot.assets] == [AssetState.ACTIVE] * 3
 
 
-@pytest.mark.parametrize("word", ["MOONED", ""])
-def test_unknown_status_is_kept_and_reported(word: str) -> None:
-    snapshot = _observe(FINISHED.replace(b"FINISHED", word.encode()))
-    assert (snapshot.phase, snapshot.word) == (Phase.UNKNOWN, word)
-    assert snapshot.unknown_words == (UnknownWord("number_order.status", word),)
+@pytest.mark.parametrize("provider_status", ["MOONED", ""])
+def test_unknown_status_is_kept_and_reported(provider_status: str) -> None:
+    snapshot = _observe(FINISHED.replace(b"FINISHED", provider_status.encode()))
+    assert (snapshot.phase, snapshot.provider_status) == (Phase.UNKNOWN, provider_status)
+    assert snapshot.unknown_values == (UnknownValue("number_order.status", provider_status),)
     assert len(snapshot.assets) == 3
 
 
@@ -492,7 +495,7 @@ def test_same_number_in_two_groups_is_one_and_what_is_no_number_is_reported() ->
         ("+18885550100", "toll_free"),
         ("CHOCOLATE", None),
     ]
-    assert snapshot.unknown_words == (UnknownWord("number_order.LocalNumbers.fulfilled", "5550101", of_asset=True),)
+    assert snapshot.unknown_values == (UnknownValue("number_order.LocalNumbers.fulfilled", "5550101", of_asset=True),)
 
 
 @pytest.mark.parametrize(
@@ -515,11 +518,11 @@ def test_every_unambiguous_notation_of_what_was_got_is_read(written: str) -> Non
     told = b"<Fulfilled>12065550100 12065550101</Fulfilled>"
     snapshot = _observe(FINISHED.replace(told, written.encode()))
     numbers = [asset.value for asset in snapshot.assets if asset.kind is AssetKind.NUMBER]
-    assert (numbers, snapshot.unknown_words) == (["+12145550100", "+12145550101"], ())
+    assert (numbers, snapshot.unknown_values) == (["+12145550100", "+12145550101"], ())
 
 
 @pytest.mark.parametrize(
-    ("written", "word"),
+    ("written", "provider_status"),
     [
         ("<Fulfilled>5550100</Fulfilled>", "5550100"),
         ("<Fulfilled>+4930123456</Fulfilled>", "+4930123456"),
@@ -530,16 +533,18 @@ def test_every_unambiguous_notation_of_what_was_got_is_read(written: str) -> Non
         ("<Fulfilled><Number/></Fulfilled>", "(unreadable)"),
     ],
 )
-def test_what_was_got_and_cannot_be_read_is_told(written: str, word: str) -> None:
+def test_what_was_got_and_cannot_be_read_is_told(written: str, provider_status: str) -> None:
     told = b"<Fulfilled>12065550100 12065550101</Fulfilled>"
     snapshot = _observe(FINISHED.replace(told, written.encode()))
-    assert snapshot.unknown_words == (UnknownWord("number_order.LocalNumbers.fulfilled", word, of_asset=True),)
+    assert snapshot.unknown_values == (
+        UnknownValue("number_order.LocalNumbers.fulfilled", provider_status, of_asset=True),
+    )
 
 
 def test_what_was_got_in_a_group_that_nobody_knows_is_told() -> None:
     body = FINISHED.replace(b"<LocalNumbers>", b"<MobileNumbers>").replace(b"</LocalNumbers>", b"</MobileNumbers>")
-    [word] = _observe(body).unknown_words
-    assert word == UnknownWord("number_order.MobileNumbers", "12065550100 12065550101", of_asset=True)
+    [provider_status] = _observe(body).unknown_values
+    assert provider_status == UnknownValue("number_order.MobileNumbers", "12065550100 12065550101", of_asset=True)
 
 
 @pytest.mark.parametrize(
@@ -547,15 +552,15 @@ def test_what_was_got_in_a_group_that_nobody_knows_is_told() -> None:
 )
 def test_end_that_does_not_say_what_was_got_is_told(status: str, is_told: bool) -> None:
     body = f'<NumberOrder xmlns="http://api.callfire.com/data" id="{ORDER_ID}"><Status>{status}</Status></NumberOrder>'
-    told = UnknownWord("number_order", "no groups of numbers or keywords", of_asset=True)
-    assert _observe(body.encode()).unknown_words == ((told,) if is_told else ())
+    told = UnknownValue("number_order", "no groups of numbers or keywords", of_asset=True)
+    assert _observe(body.encode()).unknown_values == ((told,) if is_told else ())
 
 
 def test_costs_and_status_of_another_notation_are_told() -> None:
     body = FINISHED.replace(b"<TotalCost>3.0", b"<TotalCost>three").replace(b"<UnitCost>0.0", b"<UnitCost>NaN")
     snapshot = _observe(body.replace(b"FINISHED", b"<Word>FINISHED</Word>"))
     assert (snapshot.phase, snapshot.total_cost, snapshot.assets[-1].upfront_cost) == (Phase.UNKNOWN, None, None)
-    assert {(it.field, it.word) for it in snapshot.unknown_words} == {
+    assert {(unknown_value.field, unknown_value.value) for unknown_value in snapshot.unknown_values} == {
         ("number_order.status", "(an object)"),
         ("number_order.Keywords.unit_cost", "NaN"),
         ("number_order.total_cost", "three"),
@@ -583,7 +588,7 @@ def test_order_in_json_is_read_all_the_same(numbers: dict[str, Any]) -> None:
     answers = _Answers(httpx.Response(200, json={"Resource": {"NumberOrder": order}}))
     snapshot = _provider(answers).observe(_order())
     assert [asset.value for asset in snapshot.assets] == ["+12065550100", "+12065550101", "ANTLR"]
-    assert (snapshot.phase, snapshot.total_cost, snapshot.unknown_words) == (Phase.ENDED, "7.0", ())
+    assert (snapshot.phase, snapshot.total_cost, snapshot.unknown_values) == (Phase.ENDED, "7.0", ())
     assert answers.requests[0].headers["accept"] == "application/xml"
 
 
@@ -620,7 +625,7 @@ def test_what_an_answer_means_for_a_read(answer: Any, error: type[ProviderError]
 
 def test_read_is_repeated() -> None:
     answers = _Answers(httpx.Response(503), httpx.ReadError("reset"), FINISHED)
-    assert _provider(answers).observe(_order()).word == "FINISHED"
+    assert _provider(answers).observe(_order()).provider_status == "FINISHED"
     assert len(answers.requests) == 3
 
 
@@ -631,7 +636,7 @@ _noise = st.sampled_from([b"", b"x", b" ", b"NaN", b"\xff", "\u202e".encode(), b
 
 
 @given(st.lists(st.tuples(_parts, _noise), max_size=3))
-def test_mutated_order_never_crashes_a_look(changes: list[tuple[bytes, bytes]]) -> None:
+def test_mutated_order_never_crashes_a_poll(changes: list[tuple[bytes, bytes]]) -> None:
     body = FINISHED
     for part, noise in changes:
         body = body.replace(part, noise)
@@ -659,7 +664,7 @@ def _find(answer: Any, *items: dict[str, Any]) -> list[str]:
     return [placed.provider_order_id for placed in provider.find(_order(*items), None)]
 
 
-def test_nothing_is_looked_for_where_v2_is_not_allowed() -> None:
+def test_nothing_is_polled_for_where_v2_is_not_allowed() -> None:
     answers = _Answers(_listing(_v2(localNumbers=_group(3))))
     provider = _provider(answers)
     assert not provider.can_find
@@ -799,7 +804,10 @@ def test_endless_list_is_given_up_and_says_nothing() -> None:
         (httpx.Response(200, text="<html>"), UnreadableError),
         (httpx.Response(200, json={"items": None}), UnreadableError),
         # An order that cannot be read may be ours.
-        *((_listing(_v2(localNumbers=_group(3)) | {"id": it}), UnreadableError) for it in (None, True, "", [10], 1.5)),
+        *(
+            (_listing(_v2(localNumbers=_group(3)) | {"id": each}), UnreadableError)
+            for each in (None, True, "", [10], 1.5)
+        ),
         (httpx.Response(200, json={"items": ["10"], "totalCount": 1}), UnreadableError),
         # v2 alone does not take them: 1.1 does.
         (httpx.Response(401), UnreadableError),
@@ -843,8 +851,14 @@ _WAITING = {"id": 9526143003, "status": "WAIT_FOR_PAYMENT", "created": NOW_MS + 
 )
 def test_order_that_may_be_ours_is_a_candidate(shown: dict[str, Any], is_named: bool) -> None:
     answers = _Answers(lambda request: _listing(shown) if "/v2/" in request.url.path else NO_LEASES)
-    named = [it for it in _provider(answers, v2_find=True).candidates(_order(_local(3))) if isinstance(it, OnOrder)]
-    assert [(it.provider_order_id, it.word) for it in named] == ([("9526143003", "WAIT_FOR_PAYMENT")] * is_named)
+    named = [
+        candidate
+        for candidate in _provider(answers, v2_find=True).candidates(_order(_local(3)))
+        if isinstance(candidate, OnOrder)
+    ]
+    assert [(each.provider_order_id, each.provider_status) for each in named] == (
+        [("9526143003", "WAIT_FOR_PAYMENT")] * is_named
+    )
 
 
 def test_order_that_does_not_tell_leaves_no_equal_one_surely_ours() -> None:
@@ -876,7 +890,11 @@ def test_orders_are_listed_as_v2_tells_them() -> None:
     page = _provider(answers, v2_find=True).orders(None)
     assert page == OrdersPage(
         (
-            OnOrder(provider_order_id="10", word="FINISHED", created_at=datetime(2015, 9, 28, 1, 1, 32, tzinfo=UTC)),
+            OnOrder(
+                provider_order_id="10",
+                provider_status="FINISHED",
+                created_at=datetime(2015, 9, 28, 1, 1, 32, tzinfo=UTC),
+            ),
             OnOrder(provider_order_id="11"),
         ),
         unread=("an order without its id",) * 2,
@@ -899,7 +917,7 @@ def test_orders_are_paged_to_their_end(tell_total: bool) -> None:
     cursors: list[str | None] = []
     while cursor is not None or not cursors:
         page = provider.orders(cursor)
-        ids += [it.provider_order_id for it in page.items]
+        ids += [item.provider_order_id for item in page.items]
         cursors.append(cursor := page.cursor)
     assert ids == [str(number) for number in range(230)]
     assert cursors == ["100", "200", None]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from numberdesk.providers.base import Hint, NotAHintError
 from numberdesk.providers.callfire.hints import read_hints
-from numberdesk.providers.callfire.words import PHASES
+from numberdesk.providers.callfire.statuses import PHASES
 
 EVENTS = Path(__file__).parents[3] / "events" / "callfire"
 NAMESPACES = 'xmlns="http://api.callfire.com/data" xmlns:n="http://api.callfire.com/notification/xsd"'

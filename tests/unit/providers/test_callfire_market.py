@@ -18,19 +18,19 @@ from numberdesk.domain.market import Offer, Owned, Registration
 from numberdesk.domain.order import Order
 from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.words import AssetKind
+from numberdesk.domain.statuses import AssetKind
 from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
     NoSuchThingError,
     NotPermittedError,
     NotSentError,
+    OutcomeUnknownError,
     Provider,
     ProviderError,
     Query,
     RefusedError,
     SlotBusyError,
-    UnclearError,
     UnreadableError,
 )
 from numberdesk.providers.callfire.adapter import build
@@ -83,7 +83,7 @@ CREATED = b"""<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
   <r:Id>123</r:Id><r:Location>https://www.callfire.com/api/1.1/rest/subscription/123</r:Location>
 </r:ResourceReference>"""
 REGISTRATION = Registration(
-    id="123", url=SHOWN_ENDPOINT, event="CAMPAIGN_FINISHED", enabled=True, word="true", note=NOTE
+    id="123", url=SHOWN_ENDPOINT, event="CAMPAIGN_FINISHED", enabled=True, provider_status="true", note=NOTE
 )
 
 Answer = bytes | httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
@@ -257,7 +257,14 @@ def test_search_for_numbers_needs_criteria() -> None:
 
 
 def test_keywords_that_are_taken_are_absent_and_the_others_are_spelled_as_asked() -> None:
-    answers = _Answers(_list(*(f"<Keyword><Keyword>{word}</Keyword></Keyword>" for word in ("SUN", "OTHER", "STAR"))))
+    answers = _Answers(
+        _list(
+            *(
+                f"<Keyword><Keyword>{provider_status}</Keyword></Keyword>"
+                for provider_status in ("SUN", "OTHER", "STAR")
+            )
+        )
+    )
     assert _provider(answers).search_keywords(_keywords("Star", "MOON", "sun")) == [
         Offer(value="Star", kind="keyword"),
         Offer(value="sun", kind="keyword"),
@@ -275,7 +282,9 @@ def test_what_is_no_keyword_is_refused_before_anything_is_sent(keywords: tuple[s
 
 def test_every_keyword_that_can_be_had_is_told_whatever_the_limit() -> None:
     """One that was cut off would read as taken."""
-    answers = _Answers(_list(*(f"<Keyword><Keyword>{word}</Keyword></Keyword>" for word in ("SUN", "MOON"))))
+    answers = _Answers(
+        _list(*(f"<Keyword><Keyword>{provider_status}</Keyword></Keyword>" for provider_status in ("SUN", "MOON")))
+    )
     assert len(_provider(answers).search_keywords(_keywords("SUN", "MOON", limit=1))) == 2
 
 
@@ -379,7 +388,7 @@ def test_owned_number_is_read_with_every_field() -> None:
         Owned(
             value="+13105551212",
             kind=AssetKind.NUMBER,
-            word="ACTIVE",
+            provider_status="ACTIVE",
             country="US",
             number_type="local",
             features=("voice",),
@@ -399,7 +408,7 @@ def test_owned_keyword_is_read_with_every_field() -> None:
         Owned(
             value="CHOCOLATE",
             kind=AssetKind.KEYWORD,
-            word="ACTIVE",
+            provider_status="ACTIVE",
             since=datetime(2016, 8, 20, tzinfo=UTC),
             until=datetime(2016, 9, 20, tzinfo=UTC),
         ),
@@ -497,7 +506,7 @@ def test_lease_that_ends_by_itself_is_given_back(told: str, given_back: bool) ->
 def test_what_is_no_number_in_our_eyes_is_owned_all_the_same() -> None:
     short = "<Number><Number>67076</Number><Status>MOONED</Status></Number>"
     page = _provider(_Answers(_list(short))).owned(None)
-    assert page.items == (Owned(value="67076", kind=AssetKind.NUMBER, word="MOONED"),)
+    assert page.items == (Owned(value="67076", kind=AssetKind.NUMBER, provider_status="MOONED"),)
 
 
 @pytest.mark.parametrize(
@@ -510,18 +519,18 @@ def test_owned_number_in_another_notation_is_the_same_number(written: str) -> No
         f"<Number><NationalFormat>{written}</NationalFormat></Number>",
     ]
     page = _provider(_Answers(_list(*shown))).owned(None)
-    assert [it.value for it in page.items] == ["+12065550100"] * 2
+    assert [item.value for item in page.items] == ["+12065550100"] * 2
 
 
 @pytest.mark.parametrize("odd", ["<Number/>", "<Number><Status>ACTIVE</Status></Number>"])
 def test_owned_number_that_cannot_be_read_is_not_left_out(odd: str) -> None:
     page = _provider(_Answers(_list(NUMBER, odd))).owned(None)
-    assert ([it.value for it in page.items], page.unread) == (["+13105551212"], ("a number without its digits",))
+    assert ([item.value for item in page.items], page.unread) == (["+13105551212"], ("a number without its digits",))
     with pytest.raises(UnreadableError):
         _provider(_Answers(_list(NUMBER, odd))).candidates(_unclear(LOCAL))
     keywords = f"{KEYWORD}{odd.replace('Number', 'Keyword')}"
     page = _provider(_Answers(_list(keywords))).owned("keywords:0")
-    assert ([it.value for it in page.items], page.unread) == (["CHOCOLATE"], ("a keyword without its word",))
+    assert ([item.value for item in page.items], page.unread) == (["CHOCOLATE"], ("a keyword without its word",))
 
 
 def test_list_of_something_else_is_no_list() -> None:
@@ -566,8 +575,8 @@ def test_release_of_a_keyword_names_its_short_code_as_the_schema_wants_it_and_is
     no_number = _exception(404, "Not found")
     answers = _Answers(_list(KEYWORD), no_number, httpx.Response(204), _list(RELEASED_KEYWORD))
     assert _provider(answers).release("Chocolate", AssetKind.KEYWORD) == "released; leased until 2016-09-20"
-    look = "GET /number/keyword"
-    assert answers.asked() == [look, "GET /number/67076", "PUT /number/release", look]
+    poll = "GET /number/keyword"
+    assert answers.asked() == [poll, "GET /number/67076", "PUT /number/release", poll]
     assert _forms(answers) == [{"Number": ["67076"], "Keyword": ["CHOCOLATE"]}]
 
 
@@ -607,7 +616,7 @@ def test_keyword_that_is_refused_in_every_form_is_told_where_to_give_it_back() -
 
 def test_keyword_that_renews_all_the_same_is_not_released() -> None:
     answers = _Answers(_list(KEYWORD), _exception(404, "Not found"), httpx.Response(204), _list(KEYWORD))
-    with pytest.raises(UnclearError, match="goes on renewing"):
+    with pytest.raises(OutcomeUnknownError, match="goes on renewing"):
         _provider(answers).release("CHOCOLATE", AssetKind.KEYWORD)
 
 
@@ -663,15 +672,15 @@ def test_what_is_not_surely_there_is_not_released(
     ("answer", "error"),
     [
         # It was there a moment ago: taken for gone, it would go on costing.
-        (_exception(404, "Not found"), UnclearError),
-        (httpx.Response(200, content=_exception(400, "Number is not yours").content), UnclearError),
+        (_exception(404, "Not found"), OutcomeUnknownError),
+        (httpx.Response(200, content=_exception(400, "Number is not yours").content), OutcomeUnknownError),
         (_exception(400, "Number is invalid"), RefusedError),
         (httpx.Response(403), NotPermittedError),
         (_exception(401, "Unauthorized"), AccountFaultError),
         (_exception(429, "Rate Limit Reached"), AccountFaultError),
-        (_exception(408, "?"), UnclearError),
-        (_exception(500, "?"), UnclearError),
-        (httpx.ReadTimeout("slow"), UnclearError),
+        (_exception(408, "?"), OutcomeUnknownError),
+        (_exception(500, "?"), OutcomeUnknownError),
+        (httpx.ReadTimeout("slow"), OutcomeUnknownError),
         (httpx.ConnectError("no"), NotSentError),
     ],
 )
@@ -699,7 +708,7 @@ def _lease(number: int, begin: str = "2026-11-22Z", *, toll_free: str = "false")
 
 
 def _leases(provider: Provider, order: Order) -> list[Owned]:
-    return [it for it in provider.candidates(order) if isinstance(it, Owned)]
+    return [candidate for candidate in provider.candidates(order) if isinstance(candidate, Owned)]
 
 
 LOCAL: dict[str, Any] = {"criteria": {"country": "US"}, "quantity": 2}
@@ -723,7 +732,7 @@ LOCAL: dict[str, Any] = {"criteria": {"country": "US"}, "quantity": 2}
 )
 def test_lease_that_began_on_the_day_of_the_attempt_or_after_is_named(begin: str, is_named: bool) -> None:
     found = _leases(_provider(_Answers(_list(_lease(13105551212, begin), total=1))), _unclear(LOCAL))
-    assert [it.value for it in found] == (["+13105551212"] if is_named else [])
+    assert [each.value for each in found] == (["+13105551212"] if is_named else [])
 
 
 def test_attempt_just_after_midnight_may_have_been_the_day_before_at_callfire() -> None:
@@ -759,7 +768,7 @@ def test_lease_of_a_sort_that_was_asked_for_is_named(items: list[dict[str, Any]]
 
     answers = _Answers(answer)
     found = _leases(_provider(answers), _unclear(*items))
-    assert [it.value for it in found] == named
+    assert [each.value for each in found] == named
     kinds = {"/number/keyword" if "keywords" in item else "/number" for item in items}
     assert {call.removeprefix("GET ") for call in answers.asked()} == kinds
 
@@ -772,7 +781,7 @@ def test_both_ends_of_a_long_list_are_read_and_no_more(tell_total: bool) -> None
         return httpx.Response(200, content=_list(*numbers, total=2600 if tell_total else None))
 
     answers = _Answers(answer)
-    found = [int(it.value[-4:]) for it in _leases(_provider(answers), _unclear(LOCAL))]
+    found = [int(lease.value[-4:]) for lease in _leases(_provider(answers), _unclear(LOCAL))]
     last = range(2100, 2600) if tell_total else range(500, 1000)
     assert found == [*range(500), *last]
     assert len(answers.requests) == 2
@@ -810,8 +819,10 @@ def test_subscriptions_are_listed_without_the_token() -> None:
     answers = _Answers(_list(SUBSCRIPTION, by_email, '<Subscription id="x"/>', '<Subscription id="125"/>', total=4))
     assert _provider(answers).registrations() == [
         REGISTRATION,
-        Registration(id="124", url="desk@example.com", event="MOONED", enabled=False, word="false", note=NOTE),
-        Registration(id="125", url="", event="", enabled=False, word="", note=NOTE),
+        Registration(
+            id="124", url="desk@example.com", event="MOONED", enabled=False, provider_status="false", note=NOTE
+        ),
+        Registration(id="125", url="", event="", enabled=False, provider_status="", note=NOTE),
     ]
     assert answers.asked() == ["GET /subscription"]
     assert dict(answers.requests[0].url.params) == {"FirstResult": "0", "MaxResults": "1000"}
@@ -937,11 +948,11 @@ _MADE = httpx.Response(201, content=CREATED)
         (httpx.Response(429), b"", AccountFaultError),
         (httpx.Response(403), b"", NotPermittedError),
         (httpx.Response(404), b"", RefusedError),
-        (httpx.Response(500), b"", UnclearError),
-        (httpx.Response(201), b"", UnclearError),
-        (httpx.Response(201, headers={"location": "https://desk.example/subscription/1x"}), b"", UnclearError),
-        (httpx.Response(201, content=CREATED.replace(b"123", b"x")), b"", UnclearError),
-        (httpx.ReadTimeout("slow"), b"", UnclearError),
+        (httpx.Response(500), b"", OutcomeUnknownError),
+        (httpx.Response(201), b"", OutcomeUnknownError),
+        (httpx.Response(201, headers={"location": "https://desk.example/subscription/1x"}), b"", OutcomeUnknownError),
+        (httpx.Response(201, content=CREATED.replace(b"123", b"x")), b"", OutcomeUnknownError),
+        (httpx.ReadTimeout("slow"), b"", OutcomeUnknownError),
         (httpx.ConnectError("refused"), b"", NotSentError),
         # Made, and not to be read: a repeat finds it in the list.
         (_MADE, httpx.Response(503), UnreadableError),
@@ -983,8 +994,8 @@ def test_what_is_no_subscription_s_id_is_refused_before_anything_is_sent(registr
         (_exception(404, "Not found"), NoSuchThingError),
         (_exception(400, "Bad"), RefusedError),
         (httpx.Response(401), AccountFaultError),
-        (httpx.Response(500), UnclearError),
-        (httpx.ReadTimeout("slow"), UnclearError),
+        (httpx.Response(500), OutcomeUnknownError),
+        (httpx.ReadTimeout("slow"), OutcomeUnknownError),
         (httpx.ConnectError("refused"), NotSentError),
     ],
 )

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import numberdesk
 from numberdesk.domain import costs, notices
 from numberdesk.domain.order import Asset
-from numberdesk.domain.words import AssetState
+from numberdesk.domain.statuses import AssetState
 from numberdesk.providers import lenient, numbers
 
 PUMPS = (
@@ -104,7 +104,7 @@ def test_sums_of_whatever_amounts_can_be_stored(amounts: list[str]) -> None:
         Asset(
             value=f"+1206555{i:04}",
             state=AssetState.ACTIVE,
-            word="ok",
+            provider_status="ok",
             upfront_cost=it,
             monthly_cost=it,
             currency="USD",
@@ -123,11 +123,11 @@ def test_a_number_of_many_digits_is_no_count_and_no_id(digits: int) -> None:
     except ValueError:
         return
     assert isinstance(value, list)
-    for it in value:
-        assert (lenient.integer(it) or 0) <= 10**18
-        assert len(lenient.identifier(it) or "") <= 256
-        assert len(lenient.amount(it) or "") <= 256
-        assert lenient.instant(it) is None or digits <= 10
+    for each in value:
+        assert (lenient.integer(each) or 0) <= 10**18
+        assert len(lenient.identifier(each) or "") <= 256
+        assert len(lenient.amount(each) or "") <= 256
+        assert lenient.instant(each) is None or digits <= 10
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5000])

@@ -9,9 +9,9 @@ import pytest
 
 from numberdesk.domain.request import OrderMessage
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.words import AssetKind
+from numberdesk.domain.statuses import AssetKind
 from numberdesk.providers import registry
-from numberdesk.providers.base import Credentials, Plan, Provider, ProviderError, UnclearError
+from numberdesk.providers.base import Credentials, OutcomeUnknownError, Plan, Provider, ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +80,7 @@ def test_id_of_telnyx_s_order_is_found_in_whatever_notation(answer: httpx.Respon
     ],
 )
 def test_what_is_not_surely_the_id_leaves_the_purchase_unclear(answer: httpx.Response) -> None:
-    with pytest.raises(UnclearError):
+    with pytest.raises(OutcomeUnknownError):
         _place(answer)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from numberdesk.domain import placing
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.words import AssetKind
+from numberdesk.domain.statuses import AssetKind
 from numberdesk.providers import registry
 from numberdesk.providers.base import Credentials, NoSuchThingError
 from tests.support.builders import message
@@ -64,20 +64,20 @@ def listed(provider: str, *words: str | None) -> dict[str, Any]:
     """What a provider's list of orders shows of as many purchases of the order, in these states."""
     if provider == "telnyx":
         rows: list[dict[str, Any]] = [
-            {"id": f"po-{index}", "status": word, "customer_reference": "our-reference"}
-            for index, word in enumerate(words)
+            {"id": f"po-{index}", "status": provider_status, "customer_reference": "our-reference"}
+            for index, provider_status in enumerate(words)
         ]
         return {"data": rows, "meta": {"total_pages": 1, "page_number": 1, "total_results": len(rows)}}
     if provider == "telesign":
         rows = [
-            {"order_id": f"po-{index}", "status": word, "description": "[ref our-reference]"}
-            for index, word in enumerate(words)
+            {"order_id": f"po-{index}", "status": provider_status, "description": "[ref our-reference]"}
+            for index, provider_status in enumerate(words)
         ]
         return {"data": rows, "pagination": {"total_pages": 1}}
     created = int(NOW.timestamp() * 1000)
     rows = [
-        {"id": index, "status": word, "created": created, "localNumbers": {"ordered": 1, "fulfilled": []}}
-        for index, word in enumerate(words)
+        {"id": index, "status": provider_status, "created": created, "localNumbers": {"ordered": 1, "fulfilled": []}}
+        for index, provider_status in enumerate(words)
     ]
     return {"items": rows, "totalCount": len(rows)}
 
@@ -96,9 +96,13 @@ def listed(provider: str, *words: str | None) -> dict[str, Any]:
 def test_purchases_that_came_to_nothing_are_told_apart(provider: str, words: list[str | None], *, over: bool) -> None:
     connection = connected(provider, listed(provider, *words))
     found = connection.find(unclear(provider), None)
-    assert [(it.word, it.over) for it in found] == [(word, over) for word in words]
+    assert [(each.provider_status, each.over) for each in found] == [
+        (provider_status, over) for provider_status in words
+    ]
     shown = connection.orders(None).items
-    assert [(it.word, it.over) for it in shown] == [(word or "", over) for word in words]
+    assert [(each.provider_status, each.over) for each in shown] == [
+        (provider_status or "", over) for provider_status in words
+    ]
 
 
 # TeleSign's leases
@@ -112,7 +116,7 @@ def lease(lease_id: int, status: str | None, number: str = "32470000001") -> dic
 def test_a_cancelled_lease_is_given_back(status: str) -> None:
     shown = {"data": [lease(1, status), lease(2, "active", "32470000002"), lease(3, None, "32470000003")]}
     owned = connected("telesign", shown | {"pagination": {"total_pages": 1}}).owned(None).items
-    assert [(it.provider_id, it.given_back) for it in owned] == [("1", True), ("2", False), ("3", False)]
+    assert [(each.provider_id, each.given_back) for each in owned] == [("1", True), ("2", False), ("3", False)]
 
 
 @pytest.mark.parametrize("leases", [[(1, "cancelled"), (2, "active")], [(2, None), (1, "cancelled")]])

@@ -19,19 +19,19 @@ from numberdesk.domain.market import OnOrder
 from numberdesk.domain.order import Order
 from numberdesk.domain.request import OrderMessage
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.snapshot import AssetSeen, UnknownWord
-from numberdesk.domain.words import AssetKind, AssetState, Phase
+from numberdesk.domain.snapshot import AssetSeen, UnknownValue
+from numberdesk.domain.statuses import AssetKind, AssetState, Phase
 from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
     NoSuchOrderError,
     NotPermittedError,
     NotSentError,
+    OutcomeUnknownError,
     Placed,
     Provider,
     ProviderError,
     RefusedError,
-    UnclearError,
     UnreadableError,
 )
 from numberdesk.providers.telesign import answers
@@ -314,26 +314,26 @@ def test_any_success_with_an_order_id_is_placed(status: int, body: dict[str, Any
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (_json({"data": {}}), UnclearError),
-        (_json({"data": {"order_id": None}}), UnclearError),
-        (_json({"data": []}), UnclearError),
-        (_json({"data": [CREATED["data"], CREATED["data"]]}), UnclearError),
-        (_json([]), UnclearError),
-        (_json(_envelope(-30006)), UnclearError),
-        (httpx.Response(200, text="<html>Welcome</html>"), UnclearError),
-        (httpx.Response(200, content=b'{"data": {"order_id": "632a'), UnclearError),
-        (httpx.Response(204), UnclearError),
-        (httpx.Response(302, headers={"location": "https://elsewhere.example"}), UnclearError),
-        (httpx.Response(408), UnclearError),
-        (httpx.Response(500), UnclearError),
-        (_json(_envelope(-30006), 500), UnclearError),
-        (_json(_envelope(-90001), 503), UnclearError),
-        (_json(_envelope(-90001), 400), UnclearError),
-        (httpx.ReadTimeout("slow"), UnclearError),
-        (httpx.RemoteProtocolError("gone"), UnclearError),
+        (_json({"data": {}}), OutcomeUnknownError),
+        (_json({"data": {"order_id": None}}), OutcomeUnknownError),
+        (_json({"data": []}), OutcomeUnknownError),
+        (_json({"data": [CREATED["data"], CREATED["data"]]}), OutcomeUnknownError),
+        (_json([]), OutcomeUnknownError),
+        (_json(_envelope(-30006)), OutcomeUnknownError),
+        (httpx.Response(200, text="<html>Welcome</html>"), OutcomeUnknownError),
+        (httpx.Response(200, content=b'{"data": {"order_id": "632a'), OutcomeUnknownError),
+        (httpx.Response(204), OutcomeUnknownError),
+        (httpx.Response(302, headers={"location": "https://elsewhere.example"}), OutcomeUnknownError),
+        (httpx.Response(408), OutcomeUnknownError),
+        (httpx.Response(500), OutcomeUnknownError),
+        (_json(_envelope(-30006), 500), OutcomeUnknownError),
+        (_json(_envelope(-90001), 503), OutcomeUnknownError),
+        (_json(_envelope(-90001), 400), OutcomeUnknownError),
+        (httpx.ReadTimeout("slow"), OutcomeUnknownError),
+        (httpx.RemoteProtocolError("gone"), OutcomeUnknownError),
         (
             lambda _: httpx.Response(200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(b"no")),
-            UnclearError,
+            OutcomeUnknownError,
         ),
         (httpx.ConnectError("refused"), NotSentError),
         (httpx.ConnectTimeout("slow"), NotSentError),
@@ -344,11 +344,11 @@ def test_any_success_with_an_order_id_is_placed(status: int, body: dict[str, Any
         (_json(_envelope(11003), 400), RefusedError),
         (_json({"errors": [{"code": "-10001"}]}, 400), RefusedError),
         # Nobody's code, and what may come after the work.
-        (_json({"errors": [{"code": -77777}]}, 400), UnclearError),
-        (_json({"errors": [{"code": -60001}]}, 400), UnclearError),
-        (_json({"status": {"code": 599}}, 400), UnclearError),
+        (_json({"errors": [{"code": -77777}]}, 400), OutcomeUnknownError),
+        (_json({"errors": [{"code": -60001}]}, 400), OutcomeUnknownError),
+        (_json({"status": {"code": 599}}, 400), OutcomeUnknownError),
         (_json(_envelope(-77777), 400), RefusedError),  # "Transaction not attempted"
-        *((httpx.Response(status), UnclearError) for status in (406, 409, 418, 423, 424, 425, 499)),
+        *((httpx.Response(status), OutcomeUnknownError) for status in (406, 409, 418, 423, 424, 425, 499)),
         (_json(_envelope(-30006), 401), AccountFaultError),
         (_json(_envelope(-30006), 400), AccountFaultError),
         (_json(_envelope(-30012), 400), AccountFaultError),
@@ -396,9 +396,9 @@ def test_read_order_as_documented() -> None:
     answers = _Answers(_json(RESOLVED))
     snapshot = _provider(answers).observe(_order())
     assert [str(request.url) for request in answers.requests] == [f"{URL}/{ORDER_ID}"]
-    assert (snapshot.provider_order_id, snapshot.phase, snapshot.word) == (ORDER_ID, Phase.ENDED, "resolved")
+    assert (snapshot.provider_order_id, snapshot.phase, snapshot.provider_status) == (ORDER_ID, Phase.ENDED, "resolved")
     assert snapshot.lists_every_asset is False
-    assert snapshot.unknown_words == ()
+    assert snapshot.unknown_values == ()
     assert [asset.value for asset in snapshot.assets] == [
         "+32460213960",
         "+32460200563",
@@ -409,7 +409,7 @@ def test_read_order_as_documented() -> None:
         kind=AssetKind.NUMBER,
         value="+32460213960",
         state=AssetState.ACTIVE,
-        word="resolved",
+        provider_status="resolved",
         country="BE",
         number_type="mobile",
         features=("sms", "voice"),
@@ -421,7 +421,7 @@ def _observe(change: dict[str, Any], **settings: object) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("word", "phase", "state"),
+    ("provider_status", "phase", "state"),
     [
         ("accepted", Phase.OPEN, AssetState.PENDING),
         ("in progress", Phase.OPEN, AssetState.PENDING),
@@ -432,16 +432,16 @@ def _observe(change: dict[str, Any], **settings: object) -> Any:
         ("cancelled", Phase.CANCELLED, AssetState.CANCELLED),
     ],
 )
-def test_every_status(word: str, phase: Phase, state: AssetState) -> None:
-    snapshot = _observe({"status": word})
-    assert (snapshot.phase, snapshot.word, snapshot.unknown_words) == (phase, word, ())
+def test_every_status(provider_status: str, phase: Phase, state: AssetState) -> None:
+    snapshot = _observe({"status": provider_status})
+    assert (snapshot.phase, snapshot.provider_status, snapshot.unknown_values) == (phase, provider_status, ())
     assert {asset.state for asset in snapshot.assets} == {state}
 
 
 def test_unknown_status_is_kept_and_reported() -> None:
     snapshot = _observe({"status": "mooned"})
-    assert (snapshot.phase, snapshot.word) == (Phase.UNKNOWN, "mooned")
-    assert snapshot.unknown_words == (UnknownWord("direct_order.status", "mooned"),)
+    assert (snapshot.phase, snapshot.provider_status) == (Phase.UNKNOWN, "mooned")
+    assert snapshot.unknown_values == (UnknownValue("direct_order.status", "mooned"),)
     assert {asset.state for asset in snapshot.assets} == {AssetState.UNKNOWN}
 
 
@@ -454,7 +454,7 @@ def test_numbers_are_made_e164_once_each_and_what_is_none_is_reported() -> None:
     snapshot = _observe({"numbers": ["32460213960", "+32460213960", 32460200563, "", None, "n/a", {"a": 1}]})
     assert [asset.value for asset in snapshot.assets] == ["+32460213960", "+32460200563"]
     words = ["(empty)", "(null)", "n/a", "(an object)"]
-    assert snapshot.unknown_words == tuple(UnknownWord("direct_order.numbers", it, of_asset=True) for it in words)
+    assert snapshot.unknown_values == tuple(UnknownValue("direct_order.numbers", word, of_asset=True) for word in words)
 
 
 @pytest.mark.parametrize(
@@ -474,7 +474,7 @@ def test_numbers_are_made_e164_once_each_and_what_is_none_is_reported() -> None:
 def test_every_unambiguous_notation_of_numbers_is_read(numbers: object, country: str | None) -> None:
     snapshot = _observe({"numbers": numbers, "country_iso2": country})
     values = [asset.value for asset in snapshot.assets]
-    assert (values, snapshot.unknown_words) == (["+32460213960", "+32460200563"], ())
+    assert (values, snapshot.unknown_values) == (["+32460213960", "+32460200563"], ())
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -522,15 +522,17 @@ def test_country_tells_a_national_number_from_one_with_its_code(
 def test_end_whose_numbers_cannot_be_read_says_so(numbers: object, words: list[str]) -> None:
     snapshot = _observe({"numbers": numbers})
     assert snapshot.phase is Phase.ENDED
-    assert snapshot.unknown_words == tuple(UnknownWord("direct_order.numbers", it, of_asset=True) for it in words)
+    assert snapshot.unknown_values == tuple(UnknownValue("direct_order.numbers", word, of_asset=True) for word in words)
 
 
-@pytest.mark.parametrize(("told", "word"), [({"code": 290}, "(an object)"), (7, "7"), (None, ""), ("mooned", "mooned")])
-def test_status_that_is_no_known_word_is_told(told: object, word: str) -> None:
+@pytest.mark.parametrize(
+    ("told", "provider_status"), [({"code": 290}, "(an object)"), (7, "7"), (None, ""), ("mooned", "mooned")]
+)
+def test_status_that_is_no_known_word_is_told(told: object, provider_status: str) -> None:
     snapshot = _observe({"status": told})
-    assert (snapshot.phase, snapshot.unknown_words) == (
+    assert (snapshot.phase, snapshot.unknown_values) == (
         Phase.UNKNOWN,
-        (UnknownWord("direct_order.status", word),),
+        (UnknownValue("direct_order.status", provider_status),),
     )
 
 
@@ -563,8 +565,11 @@ def test_order_whose_description_is_not_told_is_a_candidate() -> None:
     ]
     provider = _provider(_Answers(_json({"data": listed})))
     assert provider.find(order, None) == []
-    named = [it for it in provider.candidates(order) if isinstance(it, OnOrder)]
-    assert [(it.provider_order_id, it.word) for it in named] == [("b", "in progress"), ("d", "accepted")]
+    named = [candidate for candidate in provider.candidates(order) if isinstance(candidate, OnOrder)]
+    assert [(each.provider_order_id, each.provider_status) for each in named] == [
+        ("b", "in progress"),
+        ("d", "accepted"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -575,9 +580,9 @@ def test_list_with_an_order_that_cannot_be_read_says_nothing_unless_ours_is_foun
     with pytest.raises(UnreadableError):
         _provider(_Answers(_json({"data": [_listed("a", "something else"), odd]}))).find(_order(), None)
     found = _provider(_Answers(_json({"data": [_listed("a", f"[ref {REFERENCE}]"), odd]}))).find(_order(), None)
-    assert [it.provider_order_id for it in found] == ["a"]
+    assert [each.provider_order_id for each in found] == ["a"]
     page = _provider(_Answers(_json({"data": [_listed("a", ""), odd]}))).orders(None)
-    assert ([it.provider_order_id for it in page.items], page.unread) == (["a"], ("an order without its id",))
+    assert ([item.provider_order_id for item in page.items], page.unread) == (["a"], ("an order without its id",))
 
 
 def test_number_type_is_read_back_through_the_setting() -> None:
@@ -616,7 +621,7 @@ def test_what_an_answer_means_for_a_read(answer: Any, error: type[ProviderError]
 
 def test_read_is_repeated() -> None:
     answers = _Answers(httpx.Response(503), httpx.ReadError("reset"), _json(RESOLVED))
-    assert _provider(answers).observe(_order()).word == "resolved"
+    assert _provider(answers).observe(_order()).provider_status == "resolved"
     assert len(answers.requests) == 3
 
 
@@ -724,7 +729,7 @@ _junk = (
 
 
 @given(st.dictionaries(st.sampled_from([*SHOWN]), _junk), st.sets(st.sampled_from([*SHOWN])))
-def test_mutated_order_never_crashes_a_look_or_a_search(changes: dict[str, Any], removed: set[str]) -> None:
+def test_mutated_order_never_crashes_a_poll_or_a_search(changes: dict[str, Any], removed: set[str]) -> None:
     shown = {name: value for name, value in (SHOWN | changes).items() if name not in removed}
     provider = _provider(_Answers(httpx.Response(200, content=json.dumps({"data": [shown]}).encode())))
     with suppress(UnreadableError):
@@ -738,7 +743,7 @@ def test_mutated_order_never_crashes_a_look_or_a_search(changes: dict[str, Any],
     assert all(asset.value.startswith("+") for asset in snapshot.assets)
 
 
-def test_read_that_timed_out_is_left_to_the_next_look() -> None:
+def test_read_that_timed_out_is_left_to_the_next_poll() -> None:
     answers = _Answers(httpx.ReadTimeout("slow"), _json(RESOLVED))
     with pytest.raises(UnreadableError):
         _provider(answers).observe(_order())

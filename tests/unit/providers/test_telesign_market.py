@@ -17,19 +17,19 @@ from numberdesk.domain.market import Offer, OnOrder, Owned
 from numberdesk.domain.order import Order
 from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.words import AssetKind
+from numberdesk.domain.statuses import AssetKind
 from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
     NoSuchThingError,
     NotPermittedError,
     NotSentError,
+    OutcomeUnknownError,
     Provider,
     ProviderError,
     Query,
     RefusedError,
     SlotBusyError,
-    UnclearError,
     UnreadableError,
 )
 from numberdesk.providers.telesign.adapter import build
@@ -175,17 +175,17 @@ def test_cancel_that_was_carried_out_before_is_no_fault() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 409, 422])
-@pytest.mark.parametrize("word", ["in progress", "resolved", "rejected"])
-def test_any_definite_no_is_refused_with_the_state_that_stands_in_the_way(status: int, word: str) -> None:
+@pytest.mark.parametrize("provider_status", ["in progress", "resolved", "rejected"])
+def test_any_definite_no_is_refused_with_the_state_that_stands_in_the_way(status: int, provider_status: str) -> None:
     with pytest.raises(RefusedError) as caught:
-        _provider(_Answers(_json(_refused(), status), _json(_shown(word)))).cancel(_order())
-    assert str(caught.value) == f"-40006: it can be cancelled only while accepted; it is {word}"
+        _provider(_Answers(_json(_refused(), status), _json(_shown(provider_status)))).cancel(_order())
+    assert str(caught.value) == f"-40006: it can be cancelled only while accepted; it is {provider_status}"
 
 
-@pytest.mark.parametrize("word", ["mooned", "", None, 7])
-def test_state_that_nobody_knows_is_not_told_as_the_reason(word: object) -> None:
+@pytest.mark.parametrize("provider_status", ["mooned", "", None, 7])
+def test_state_that_nobody_knows_is_not_told_as_the_reason(provider_status: object) -> None:
     with pytest.raises(RefusedError) as caught:
-        _provider(_Answers(_json({}, 400), _json(_shown(word)))).cancel(_order())
+        _provider(_Answers(_json({}, 400), _json(_shown(provider_status)))).cancel(_order())
     assert str(caught.value) == "it can be cancelled only while accepted"
 
 
@@ -214,7 +214,7 @@ def test_sub_order_is_refused_before_anything_is_sent() -> None:
 )
 def test_success_that_says_nothing_is_asked_after(answer: Answer) -> None:
     answers = _Answers(answer, _json(_shown("in progress")))
-    # What came of it in truth, a look tells; this is TeleSign's word.
+    # What came of it in truth, a poll tells; this is TeleSign's word.
     assert _provider(answers).cancel(_order()) == "in progress"
     assert [method for method, _ in answers.asked()] == ["DELETE", "GET"]
 
@@ -223,11 +223,11 @@ def test_success_that_says_nothing_is_asked_after(answer: Answer) -> None:
     ("answer", "error"),
     [
         (httpx.Response(429, headers={"retry-after": "7"}), AccountFaultError),
-        (httpx.Response(408), UnclearError),
-        (httpx.Response(500), UnclearError),
-        (httpx.Response(302), UnclearError),
-        (_json(_refused(-90001), 400), UnclearError),
-        (httpx.ReadTimeout("slow"), UnclearError),
+        (httpx.Response(408), OutcomeUnknownError),
+        (httpx.Response(500), OutcomeUnknownError),
+        (httpx.Response(302), OutcomeUnknownError),
+        (_json(_refused(-90001), 400), OutcomeUnknownError),
+        (httpx.ReadTimeout("slow"), OutcomeUnknownError),
         (httpx.ConnectError("refused"), NotSentError),
     ],
 )
@@ -267,9 +267,9 @@ def test_cancellation_that_is_forbidden_while_it_could_be_done_is_not_permitted(
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (httpx.Response(503), UnclearError),
-        (httpx.Response(200, text="<html>"), UnclearError),
-        (httpx.ReadTimeout("slow"), UnclearError),
+        (httpx.Response(503), OutcomeUnknownError),
+        (httpx.Response(200, text="<html>"), OutcomeUnknownError),
+        (httpx.ReadTimeout("slow"), OutcomeUnknownError),
         (httpx.Response(401), AccountFaultError),
     ],
 )
@@ -487,12 +487,12 @@ def test_what_has_no_lease_here_is_not_cancelled(
         (_json(_refused(-40004), 400), NoSuchThingError),
         (httpx.Response(404), NoSuchThingError),
         (_json(_refused(), 400), RefusedError),
-        (_json(_refused(-10001), 200), UnclearError),
+        (_json(_refused(-10001), 200), OutcomeUnknownError),
         (httpx.Response(403), NotPermittedError),
         (_json(_refused(-30015), 401), AccountFaultError),
         (httpx.Response(429), AccountFaultError),
-        (httpx.Response(503), UnclearError),
-        (httpx.ReadTimeout("slow"), UnclearError),
+        (httpx.Response(503), OutcomeUnknownError),
+        (httpx.ReadTimeout("slow"), OutcomeUnknownError),
         (httpx.ConnectError("no"), NotSentError),
     ],
 )
@@ -530,14 +530,14 @@ def test_orders_are_listed_with_the_reference_of_their_description() -> None:
     assert page.items == (
         OnOrder(
             provider_order_id=ORDER_ID,
-            word="cancelled",
+            provider_status="cancelled",
             reference="0b0f2f0e-6c1c",
             created_at=datetime(2019, 10, 21, 17, 33, 22, tzinfo=UTC),
             over=True,
         ),
         OnOrder(
             provider_order_id="2",
-            word="cancelled",
+            provider_status="cancelled",
             created_at=datetime(2019, 10, 21, 17, 33, 22, tzinfo=UTC),
             over=True,
         ),
@@ -558,7 +558,7 @@ def test_lease_is_read_with_every_field() -> None:
         Owned(
             value="+32460213960",
             kind=AssetKind.NUMBER,
-            word="active",
+            provider_status="active",
             provider_id="0d6f4a52",
             country="BE",
             number_type="mobile",
@@ -603,7 +603,7 @@ def test_lease_of_something_odd_is_owned_all_the_same() -> None:
 def test_lease_that_cannot_be_read_is_not_left_out(odd: object) -> None:
     provider = _provider(_Answers(_json({"data": [LEASE, odd]})))
     page = provider.owned(None)
-    assert ([it.value for it in page.items], len(page.unread)) == (["+32460213960"], 1)
+    assert ([item.value for item in page.items], len(page.unread)) == (["+32460213960"], 1)
     with pytest.raises(UnreadableError):
         provider.release("+32460213961", AssetKind.NUMBER)
 
@@ -697,5 +697,5 @@ def test_any_answer_is_read_or_told_as_unreadable(body: Any) -> None:
     with suppress(UnreadableError):
         provider.owned(None)
     # Nothing about this order: what came of it is not known.
-    with suppress(UnclearError):
+    with suppress(OutcomeUnknownError):
         provider.cancel(_order())

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from numberdesk.domain.catalogue import Criteria, Specification, check
 from numberdesk.domain.settings import Timings
+from numberdesk.domain.statuses import ValueKind
 from numberdesk.domain.values import TextValue
-from numberdesk.domain.words import ValueKind
 from numberdesk.providers.base import AccountFaultError, Credentials, Provider, RefusedError, UnreadableError
 from numberdesk.providers.telnyx.adapter import build
 from numberdesk.providers.telnyx.catalogue import criteria, specification
@@ -89,13 +89,13 @@ TYPE: dict[str, object] = {
 def test_catalogue_of_a_country_comes_from_the_simulator_whole() -> None:
     simulator = TelnyxSimulator(Clock(NOW))
     found = _adapter(SimulatorTransport(simulator)).catalogue(country="NL", number_type="local")
-    assert [(it.name, it.kind, it.word) for it in found] == [
+    assert [(each.name, each.kind, each.provider_status) for each in found] == [
         ("End User Address", ValueKind.ADDRESS, "address"),
         ("Trade Register Number", ValueKind.TEXT, "textual"),
         ("Legal Form", ValueKind.TEXT, "textual"),
         ("Date of Incorporation", ValueKind.DATE, "datetime"),
     ]
-    assert {(it.country, it.number_type) for it in found} == {("NL", "local")}
+    assert {(each.country, each.number_type) for each in found} == {("NL", "local")}
     register, form = found[1].criteria, found[2].criteria
     assert register == Criteria(
         min_length=8, max_length=8, accepted_characters="numeric", pattern="[0-9]{8}", case_sensitive=False
@@ -103,7 +103,7 @@ def test_catalogue_of_a_country_comes_from_the_simulator_whole() -> None:
     assert form.accepted_values == ("BV", "NV", "VOF")
     # What they say is what the check needs.
     assert check(found[2], TextValue(kind="text", text="bv"), "v") == []
-    assert {it.code for it in check(found[1], TextValue(kind="text", text="1x"), "v")} == {
+    assert {each.code for each in check(found[1], TextValue(kind="text", text="1x"), "v")} == {
         "too_short",
         "characters",
         "pattern",
@@ -154,14 +154,14 @@ def test_what_is_lacking_comes_from_the_type(
     telnyx = _Telnyx([_row({**REQUIREMENT, **lacking})], [TYPE, {"id": "r-2", "name": "Another"}, None])
     [found] = telnyx.catalogue(country="DE", number_type="local")
     assert telnyx.asked[-1].path == "/v2/requirement_types"
-    assert (found.name, found.kind, found.word, found.criteria.max_length) == shown
+    assert (found.name, found.kind, found.provider_status, found.criteria.max_length) == shown
     assert found.description
 
 
 def test_kind_that_nobody_knows_is_kept() -> None:
     telnyx = _Telnyx([_row({"id": "r-1", "field_type": "hologram"})], [{"id": "r-1", "type": "hologram_id"}])
     [found] = telnyx.catalogue(country="DE")
-    assert (found.kind, found.word, found.name) == (ValueKind.UNKNOWN, "hologram", "r-1")
+    assert (found.kind, found.provider_status, found.name) == (ValueKind.UNKNOWN, "hologram", "r-1")
 
 
 def test_other_countries_types_and_actions_are_left_out() -> None:
@@ -177,13 +177,13 @@ def test_other_countries_types_and_actions_are_left_out() -> None:
         ]
     )
     found = telnyx.catalogue(country="DE", number_type="local")
-    assert [it.id for it in found] == ["r-1", "told without them"]
-    assert {(it.country, it.number_type) for it in found} == {("DE", "local")}
+    assert [each.id for each in found] == ["r-1", "told without them"]
+    assert {(each.country, each.number_type) for each in found} == {("DE", "local")}
 
 
 def test_types_that_telnyx_does_not_list_are_done_without() -> None:
     telnyx = _Telnyx([_row({"id": "r-1", "field_type": "address"})], httpx.Response(404))
-    assert [it.kind for it in telnyx.catalogue(country="DE")] == [ValueKind.ADDRESS]
+    assert [each.kind for each in telnyx.catalogue(country="DE")] == [ValueKind.ADDRESS]
 
 
 def test_types_that_cannot_be_read_now_are_asked_again_later() -> None:
@@ -230,7 +230,7 @@ def test_catalogue_of_everything_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "kind"),
+    ("provider_status", "kind"),
     [
         ("textual", ValueKind.TEXT),
         ("string", ValueKind.TEXT),
@@ -245,9 +245,9 @@ def test_catalogue_of_everything_is_refused() -> None:
         ("Textual", ValueKind.TEXT),
     ],
 )
-def test_every_spelling_of_a_kind_is_known(word: str, kind: ValueKind) -> None:
-    found = specification("r-1", {"field_type": word}, {}, None, None)
-    assert (found.kind, found.word) == (kind, word)
+def test_every_spelling_of_a_kind_is_known(provider_status: str, kind: ValueKind) -> None:
+    found = specification("r-1", {"field_type": provider_status}, {}, None, None)
+    assert (found.kind, found.provider_status) == (kind, provider_status)
 
 
 @pytest.mark.parametrize(
@@ -365,7 +365,7 @@ def test_a_catalogue_in_pages_is_read_to_the_last() -> None:
         return _in_pages(request, types if request.url.path.endswith("requirement_types") else requirements)
 
     found = _adapter(httpx.MockTransport(answer)).catalogue(country="DE", number_type="local")
-    assert [(it.id, it.name) for it in found] == [(f"r-{index}", f"Submission {index}") for index in range(3)]
+    assert [(each.id, each.name) for each in found] == [(f"r-{index}", f"Submission {index}") for index in range(3)]
 
 
 def test_a_catalogue_that_cannot_be_read_to_the_end_is_none() -> None:

@@ -14,11 +14,11 @@ from numberdesk.domain.fold import Rules, fold
 from numberdesk.domain.request import OrderMessage
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.snapshot import DeadlinesSeen
-from numberdesk.domain.words import OrderState
+from numberdesk.domain.statuses import OrderState
 from numberdesk.providers.base import Credentials
 from numberdesk.providers.telnyx.adapter import build
 from numberdesk.providers.telnyx.capabilities import CAPABILITIES
-from numberdesk.providers.telnyx.deadlines import MOST_APART, Deadlines, OpenNumber, Shown
+from numberdesk.providers.telnyx.deadlines import MAX_APART, Deadlines, OpenNumber, Shown
 from tests.support.simulators.base import SimulatorTransport
 from tests.support.simulators.clock import Clock
 from tests.support.simulators.telnyx import TelnyxSimulator
@@ -35,7 +35,7 @@ DAY = timedelta(days=1)
 DUE = NOW + 14 * DAY
 """The simulator's deadline."""
 RULES = Rules(Timings(), CAPABILITIES.cadence, ZoneInfo("UTC"))
-MOST_CALLS = 25
+MAX_CALLS = 25
 
 
 def message(quantity: int, country: str = "DE") -> OrderMessage:
@@ -52,7 +52,7 @@ class Waiting(Clock):
 
 
 class Desk:
-    """The adapter at the simulator, and one order that is looked at as it is due."""
+    """The adapter at the simulator, and one order that is polled as it is due."""
 
     def __init__(self, quantity: int, country: str = "DE", **settings: Any) -> None:
         self.clock = Waiting(NOW)
@@ -74,24 +74,24 @@ class Desk:
         received = placing.receive(self.message, reference=reference, correlation_id="c-1", now=NOW, zone=RULES.zone)[0]
         begun = placing.begin(received, plan.chosen, plan.shortfall, NOW, Timings(), content_lock=None)[0]
         bought = self.adapter.place(plan, reference)
-        self.order = placing.placed(begun, bought.provider_order_id, bought.word, NOW)[0]
+        self.order = placing.placed(begun, bought.provider_order_id, bought.provider_status, NOW)[0]
         return self.order
 
-    def look(self) -> Folded:
-        """Look when it is due, and no sooner."""
-        assert self.order.next_look_at is not None
-        self.clock.advance(max((self.order.next_look_at - self.clock.now()).total_seconds(), 0))
+    def poll(self) -> Folded:
+        """Poll when it is due, and no sooner."""
+        assert self.order.next_poll_at is not None
+        self.clock.advance(max((self.order.next_poll_at - self.clock.now()).total_seconds(), 0))
         snapshot = self.adapter.observe(self.order)
         now = self.clock.now()
         folded = fold(self.order, snapshot, began_at=now, now=now, rules=RULES)
         self.order = folded.order.with_(version=self.order.version + 1)
         return folded
 
-    def look_until(self, kind: str) -> list[dict[str, Any]]:
-        """Look until a change of this kind is told; a day at most. Gives what is told of all changes on the way."""
+    def poll_until(self, kind: str) -> list[dict[str, Any]]:
+        """Poll until a change of this kind is told; a day at most. Gives what is told of all changes on the way."""
         end, told = self.clock.now() + DAY, []
         while self.clock.now() < end:
-            changes = self.look().changes
+            changes = self.poll().changes
             told += [{"kind": change.kind.value, **change.data} for change in changes]
             if any(change.kind == kind for change in changes):
                 return told
@@ -106,14 +106,14 @@ def kinds(told: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.mark.parametrize(("quantity", "calls"), [(3, 7), (250, 25), (2_500, 25), (10_000, 25)])
-def test_a_look_takes_25_calls_at_most_whatever_the_size(quantity: int, calls: int) -> None:
+def test_a_poll_takes_25_calls_at_most_whatever_the_size(quantity: int, calls: int) -> None:
     desk = Desk(quantity)
     desk.buy()
     assert desk.calls() == 2, "one search, one purchase"
-    folded = desk.look()
-    assert desk.calls() - 2 == calls <= MOST_CALLS
+    folded = desk.poll()
+    assert desk.calls() - 2 == calls <= MAX_CALLS
     assert folded.order.state is OrderState.ACTION_REQUIRED
-    assert {it.numbers for it in folded.order.requirements} == {quantity}
+    assert {requirement.numbers for requirement in folded.order.requirements} == {quantity}
     assert desk.deadlines() == {DUE: quantity}
     assert len(folded.order.assets) == quantity
     assert all(asset.provider_id for asset in folded.order.assets)
@@ -123,7 +123,7 @@ def test_an_order_of_10000_is_followed_to_its_end() -> None:
     desk = Desk(10_000, "US")
     desk.buy()
     desk.simulator.advance(60)
-    [told] = desk.look().changes
+    [told] = desk.poll().changes
     assert (told.kind.value, told.data["delivered"]) == ("OrderCompleted", 10_000)
     assert len(told.model_dump_json()) < 2_000
 
@@ -144,12 +144,16 @@ def test_every_number_is_read_by_itself_within_a_day() -> None:
     begun, pauses = desk.clock.now(), []
     while desk.clock.now() - begun < DAY:
         before = desk.calls()
-        desk.look()
-        assert desk.calls() - before <= MOST_CALLS
-        assert desk.order.next_look_at is not None
-        pauses.append(desk.order.next_look_at - desk.clock.now())
+        desk.poll()
+        assert desk.calls() - before <= MAX_CALLS
+        assert desk.order.next_poll_at is not None
+        pauses.append(desk.order.next_poll_at - desk.clock.now())
     ids = {number["id"] for number in desk.simulator.orders()[0]["sub_orders"][0]["numbers"]}
-    read = {it.path.rpartition("/")[2] for it in desk.simulator.requests("get_number") if it.at <= begun + DAY}
+    read = {
+        request.path.rpartition("/")[2]
+        for request in desk.simulator.requests("get_number")
+        if request.at <= begun + DAY
+    }
     assert len(ids) == 600
     assert read == ids
     # Often enough for that, and no oftener.
@@ -158,43 +162,43 @@ def test_every_number_is_read_by_itself_within_a_day() -> None:
 
 
 @pytest.mark.parametrize("quantity", [1, 3, 20])
-def test_where_all_is_read_at_each_look_the_cadence_stays(quantity: int) -> None:
+def test_where_all_is_read_at_each_poll_the_cadence_stays(quantity: int) -> None:
     desk = Desk(quantity)
     desk.buy()
     for _ in range(9):
-        desk.look()
-    assert desk.order.rota_reads == quantity - 1
-    assert desk.order.next_look_at == desk.clock.now() + CAPABILITIES.cadence[-1]
+        desk.poll()
+    assert desk.order.numbers_read == quantity - 1
+    assert desk.order.next_poll_at == desk.clock.now() + CAPABILITIES.cadence[-1]
 
 
 def test_numbers_that_nothing_is_asked_of_are_not_read() -> None:
     desk = Desk(60, "US")
     desk.buy()
-    desk.look()
+    desk.poll()
     assert desk.calls("get_number") == 1
-    assert desk.order.rota_reads == 0
+    assert desk.order.numbers_read == 0
 
 
 def test_the_rota_goes_through_an_order_of_many_parts() -> None:
-    """Forty sub orders of five numbers: no look reads all of them, and every number has its turn."""
+    """Forty sub orders of five numbers: no poll reads all of them, and every number has its turn."""
     numbers = [open_number(f"+49{part:03}{index}", f"s-{part:02}") for part in range(40) for index in range(5)]
-    start, read, looks = 0, set[str](), 0
-    while len(read) < len(numbers) and looks < 100:
-        asked, deadlines = look_at(numbers, start=start, calls=18)
-        start = deadlines.rota
+    start, read, polls = 0, set[str](), 0
+    while len(read) < len(numbers) and polls < 100:
+        asked, deadlines = poll_at(numbers, start=start, calls=18)
+        start = deadlines.number_cursor
         read |= set(asked)
-        looks += 1
+        polls += 1
         assert len(asked) <= 18
-        assert deadlines.rota_reads >= 1
+        assert deadlines.numbers_read >= 1
     assert len(read) == 200
 
 
 def test_a_number_that_cannot_be_read_holds_up_no_other() -> None:
     numbers = [open_number(f"+4930{index:02}") for index in range(20)]
-    asked, deadlines = look_at(numbers, calls=10, broken={"+493003"})
+    asked, deadlines = poll_at(numbers, calls=10, broken={"+493003"})
     assert asked == [f"+4930{index:02}" for index in range(10)]
-    assert deadlines.rota == 10
-    assert deadlines.rota_reads == 8
+    assert deadlines.number_cursor == 10
+    assert deadlines.numbers_read == 8
     assert [seen.values for seen in deadlines.seen()] == [((DUE, 20),)]
 
 
@@ -204,23 +208,23 @@ def test_a_number_that_cannot_be_read_holds_up_no_other() -> None:
 def test_a_deadline_of_one_number_is_found_told_and_followed() -> None:
     desk = Desk(100)
     desk.buy()
-    desk.look()
+    desk.poll()
     alone = desk.order.assets[57].value
     desk.simulator.set_number_deadline(alone, (NOW + 3 * DAY).isoformat())
-    told = desk.look_until("DeadlineSet")
+    told = desk.poll_until("DeadlineSet")
     assert kinds(told) == ["DeadlineSet"]
     assert told[0]["numbers"] == 1
     assert desk.deadlines() == {NOW + 3 * DAY: 1, DUE: 99}
     assert {asset.value: asset.apart for asset in desk.order.assets if asset.apart} == {alone: NOW + 3 * DAY}
 
-    # From now on it is read at each look.
+    # From now on it is read at each poll.
     desk.simulator.set_number_deadline(alone, (NOW + 4 * DAY).isoformat())
-    folded = desk.look()
+    folded = desk.poll()
     assert [change.kind.value for change in folded.changes] == ["DeadlineMoved"]
     assert desk.deadlines() == {NOW + 4 * DAY: 1, DUE: 99}
 
     desk.simulator.set_number_deadline(alone, DUE.isoformat())
-    [erased] = desk.look().changes
+    [erased] = desk.poll().changes
     assert erased.kind.value == "DeadlineErased"
     assert "another one stands" in erased.message
     assert desk.deadlines() == {DUE: 100}
@@ -230,16 +234,16 @@ def test_a_deadline_of_one_number_is_found_told_and_followed() -> None:
 def test_numbers_that_were_found_apart_alike_move_together() -> None:
     desk = Desk(100)
     desk.buy()
-    desk.look()
+    desk.poll()
     two = [desk.order.assets[index].value for index in (10, 90)]
     for number in two:
         desk.simulator.set_number_deadline(number, (NOW + 3 * DAY).isoformat())
     while desk.deadlines() != {NOW + 3 * DAY: 2, DUE: 98}:
         assert desk.clock.now() < NOW + DAY
-        desk.look()
+        desk.poll()
     for number in two:
         desk.simulator.set_number_deadline(number, (NOW + 5 * DAY).isoformat())
-    folded = desk.look()
+    folded = desk.poll()
     assert [change.kind.value for change in folded.changes] == ["DeadlineMoved"]
     assert desk.deadlines() == {NOW + 5 * DAY: 2, DUE: 98}
 
@@ -248,10 +252,10 @@ def test_numbers_that_were_found_apart_alike_move_together() -> None:
 def test_the_number_that_is_read_for_all_may_be_the_one_that_moved(moved_to: datetime | None) -> None:
     desk = Desk(100)
     desk.buy()
-    desk.look()
+    desk.poll()
     first = desk.simulator.orders()[0]["sub_orders"][0]["numbers"][0]["phone_number"]
     desk.simulator.set_number_deadline(first, moved_to.isoformat() if moved_to else None)
-    told = [change.kind.value for _ in range(8) for change in desk.look().changes]
+    told = [change.kind.value for _ in range(8) for change in desk.poll().changes]
     assert told == (["DeadlineSet"] if moved_to else [])
     # One that was erased for one number has no value to tell: it counts on with the others.
     assert desk.deadlines() == ({moved_to: 1, DUE: 99} if moved_to else {DUE: 100})
@@ -260,9 +264,9 @@ def test_the_number_that_is_read_for_all_may_be_the_one_that_moved(moved_to: dat
 def test_an_extension_for_all_is_one_moved_deadline() -> None:
     desk = Desk(100)
     desk.buy()
-    desk.look()
+    desk.poll()
     desk.simulator.extend_deadline(86400, "*")
-    assert [change.kind.value for change in desk.look().changes] == ["DeadlineMoved"]
+    assert [change.kind.value for change in desk.poll().changes] == ["DeadlineMoved"]
     assert desk.deadlines() == {DUE + DAY: 100}
     assert not any(asset.apart for asset in desk.order.assets)
 
@@ -270,12 +274,12 @@ def test_an_extension_for_all_is_one_moved_deadline() -> None:
 def test_another_status_ends_what_was_apart() -> None:
     desk = Desk(30)
     desk.buy()
-    desk.look()
+    desk.poll()
     alone = desk.order.assets[3].value
     desk.simulator.set_number_deadline(alone, (NOW + 3 * DAY).isoformat())
-    desk.look_until("DeadlineSet")
+    desk.poll_until("DeadlineSet")
     desk.simulator.supply("*")
-    desk.look()
+    desk.poll()
     assert desk.deadlines() == {}
     assert not any(asset.apart for asset in desk.order.assets)
 
@@ -284,7 +288,7 @@ def open_number(value: str, sub_order: str = "s-1", apart: datetime | None = Non
     return OpenNumber(value, f"id-{value}", sub_order, "requirement-info-pending", vetted=True, apart=apart)
 
 
-def look_at(
+def poll_at(
     numbers: list[OpenNumber],
     *,
     calls: int,
@@ -313,12 +317,12 @@ def look_at(
     return asked, deadlines
 
 
-def test_of_many_deadlines_apart_the_earliest_are_read_at_each_look() -> None:
+def test_of_many_deadlines_apart_the_earliest_are_read_at_each_poll() -> None:
     own = {f"+4930{index:03}": NOW + timedelta(hours=index + 1) for index in range(200)}
     numbers = [open_number("+49301"), *(open_number(value, apart=at) for value, at in own.items())]
-    asked, deadlines = look_at(numbers, calls=1 + MOST_APART + 3, start=150, deadline_of=lambda it: own.get(it, DUE))
-    assert asked[: 1 + MOST_APART] == ["+49301", *list(own)[:MOST_APART]]
-    assert len(asked) == 1 + MOST_APART + 3
+    asked, deadlines = poll_at(numbers, calls=1 + MAX_APART + 3, start=150, deadline_of=lambda it: own.get(it, DUE))
+    assert asked[: 1 + MAX_APART] == ["+49301", *list(own)[:MAX_APART]]
+    assert len(asked) == 1 + MAX_APART + 3
     [seen] = deadlines.seen()
     # As many as the order's row can hold; those after them are told with the first of them.
     assert len(seen.values) == 50
@@ -329,9 +333,9 @@ def test_of_many_deadlines_apart_the_earliest_are_read_at_each_look() -> None:
 def test_a_deadline_apart_that_is_past_and_was_not_read_says_nothing() -> None:
     numbers = [
         open_number("+49301"),
-        *(open_number(f"+4930{index:03}", apart=NOW - timedelta(hours=9 - index)) for index in range(MOST_APART + 1)),
+        *(open_number(f"+4930{index:03}", apart=NOW - timedelta(hours=9 - index)) for index in range(MAX_APART + 1)),
     ]
-    _, deadlines = look_at(numbers, calls=20)
+    _, deadlines = poll_at(numbers, calls=20)
     assert deadlines.seen() == ()
     assert deadlines.apart() == {}
 
@@ -340,7 +344,7 @@ def test_where_all_are_apart_most_of_them_are_the_group() -> None:
     later = DUE + DAY
     numbers = [open_number("+4930001", apart=NOW + DAY), *(open_number(f"+493001{n}", apart=later) for n in range(3))]
     own = {"+4930001": NOW + DAY}
-    asked, deadlines = look_at(numbers, calls=5, deadline_of=lambda it: own.get(it, later))
+    asked, deadlines = poll_at(numbers, calls=5, deadline_of=lambda it: own.get(it, later))
     assert asked[:3] == ["+4930010", "+4930012", "+4930001"]
     assert deadlines.seen() == (DeadlinesSeen("s-1", ((NOW + DAY, 1), (later, 3))),)
     assert deadlines.apart() == {"+4930001": NOW + DAY, **{f"+493001{n}": None for n in range(3)}}
@@ -350,16 +354,16 @@ def test_where_all_are_apart_most_of_them_are_the_group() -> None:
 
 
 def test_a_bound_on_a_searchs_results_that_nobody_tells_is_gone_around() -> None:
-    desk = Desk(1_000, "US", most_search_results=100)
+    desk = Desk(1_000, "US", max_search_results=100)
     plan = desk.plan()
-    assert (len({it.value for it in plan.chosen}), plan.shortfall) == (1_000, None)
+    assert (len({each.value for each in plan.chosen}), plan.shortfall) == (1_000, None)
     assert desk.calls() <= 12
-    endings = [it.query.get("filter[phone_number][ends_with]") for it in desk.simulator.requests()]
+    endings = [request.query.get("filter[phone_number][ends_with]") for request in desk.simulator.requests()]
     assert endings[:4] == [None, "0", "1", "2"]
 
 
 def test_further_searches_are_bounded() -> None:
-    desk = Desk(2_000, "US", most_search_results=10)
+    desk = Desk(2_000, "US", max_search_results=10)
     plan = desk.plan()
     assert desk.calls() == 101
     assert len(plan.chosen) < 2_000

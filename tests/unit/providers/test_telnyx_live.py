@@ -10,7 +10,7 @@ import pytest
 
 from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.words import AssetKind
+from numberdesk.domain.statuses import AssetKind
 from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
@@ -74,7 +74,7 @@ def _stock(simulator: TelnyxSimulator, *numbers: str) -> None:
     for country in ("US", "CA"):
         simulator.sell_out(country)
     simulator.add_inventory(
-        [{"phone_number": it, "country_code": "US", "phone_number_type": "local"} for it in numbers]
+        [{"phone_number": number, "country_code": "US", "phone_number_type": "local"} for number in numbers]
     )
 
 
@@ -113,7 +113,7 @@ def test_ending_without_a_number_does_not_end_the_search(
     simulator: TelnyxSimulator, adapter: Provider, live: bool, ending: int
 ) -> None:
     """All numbers but 12 end in one digit, so that nine endings, one after the other, may have nothing."""
-    simulator.configure(live=live, most_search_results=12)
+    simulator.configure(live=live, max_search_results=12)
     first = [f"+1312555{1000 + 10 * index + ending}" for index in range(12)]
     _stock(simulator, *first, *(f"+1312555{2000 + 10 * index + ending}" for index in range(40)))
     plan = adapter.plan(_message(_wanted(30)))
@@ -133,7 +133,7 @@ def test_nothing_passes_the_filters_is_an_empty_result(status: int, code: object
     assert adapter.registrations() == []
     with pytest.raises(RefusedError, match="none of the numbers is available") as caught:
         adapter.plan(_message(_wanted()))
-    assert caught.value.numbers_gone
+    assert caught.value.numbers_unavailable
 
 
 def test_nothing_passes_is_no_proof_where_money_hangs_on_it() -> None:
@@ -166,7 +166,7 @@ def test_wrong_filter_is_told_apart_by_name(code: str, source: dict[str, str], f
         with pytest.raises(RefusedError) as caught:
             ask()
         assert str(caught.value) == f"{code}: the search was refused: {field} is wrong: Some title (HTTP 400)"
-        assert not caught.value.numbers_gone
+        assert not caught.value.numbers_unavailable
 
 
 def test_what_an_error_says_of_where_it_is_goes_no_further() -> None:
@@ -287,7 +287,7 @@ def test_what_was_not_asked_for_is_never_chosen(
 
 
 def test_what_does_not_fit_is_counted_and_told() -> None:
-    rows = [{"phone_number": it} for it in (IN_STOCK, ELSEWHERE, "+19295550100", "+19295550101", "+19295550101")]
+    rows = [{"phone_number": each} for each in (IN_STOCK, ELSEWHERE, "+19295550100", "+19295550101", "+19295550101")]
     plan = _rows(*rows).plan(_message(_wanted(3, area_code="312")))
     assert sorted(_chosen(plan)) == [IN_STOCK, ELSEWHERE]
     assert plan.shortfall == "item 1: 2 of 3 numbers found (2 results were not what was asked for)"
@@ -344,5 +344,5 @@ def test_hidden_numbers_beside_others_are_told_where_they_are_missed(
     assert "account's level" in (_rows(*rows).plan(_message(_wanted(2))).shortfall or "")
     simulator.hide("US")
     plan = adapter.plan(_message(_wanted(), _wanted(country="DE")))
-    assert [it.country for it in plan.chosen] == ["DE"]
+    assert [each.country for each in plan.chosen] == ["DE"]
     assert "account's level" in (plan.shortfall or "")

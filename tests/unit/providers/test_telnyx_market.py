@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numberdesk.domain.market import Offer, OnOrder, Owned
 from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.words import AssetKind
+from numberdesk.domain.statuses import AssetKind
 from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
@@ -22,12 +22,12 @@ from numberdesk.providers.base import (
     NotPermittedError,
     NotSentError,
     OrdersPage,
+    OutcomeUnknownError,
     OwnedPage,
     Provider,
     ProviderError,
     Query,
     RefusedError,
-    UnclearError,
     UnreadableError,
 )
 from numberdesk.providers.telnyx.adapter import build
@@ -201,7 +201,7 @@ def test_owned_numbers_are_listed_from_the_oldest() -> None:
             Owned(
                 value="+19705555098",
                 kind=AssetKind.NUMBER,
-                word="active",
+                provider_status="active",
                 provider_id="1293384261075731499",
                 country="US",
                 number_type="longcode",
@@ -220,7 +220,7 @@ def test_owned_numbers_are_listed_from_the_oldest() -> None:
 def test_owned_numbers_in_another_notation_are_the_same(shown: object) -> None:
     row = {"phone_number": shown, "country_iso_alpha2": "DE"}
     page = _answering(httpx.Response(200, json={"data": [row]})).owned(None)
-    assert ([it.value for it in page.items], page.unread) == (["+4930901820"], ())
+    assert ([item.value for item in page.items], page.unread) == (["+4930901820"], ())
 
 
 def test_every_page_is_reached(adapter: Provider, simulator: TelnyxSimulator) -> None:
@@ -232,7 +232,7 @@ def test_every_page_is_reached(adapter: Provider, simulator: TelnyxSimulator) ->
     found, cursor, pages = [], None, 0
     while pages == 0 or cursor is not None:
         page = adapter.owned(cursor)
-        found += [it.value for it in page.items]
+        found += [item.value for item in page.items]
         cursor, pages = page.cursor, pages + 1
     assert (len(found), len(set(found)), pages) == (240, 240, 3)
 
@@ -267,12 +267,12 @@ def test_list_that_fails_is_told_apart(answer: httpx.Response, kind: type[Provid
 
 
 @pytest.mark.parametrize(
-    ("word", "given_back"),
+    ("provider_status", "given_back"),
     [("active", [False]), ("deleted", [True]), ("ported-out", [True]), ("purchase-failed", []), ("new-word", [False])],
 )
-def test_what_is_no_more_or_never_was_ours_is_told_as_such(word: str, given_back: list[bool]) -> None:
-    page = _answering(httpx.Response(200, json={"data": [OWNED | {"status": word}]})).owned(None)
-    assert [it.given_back for it in page.items] == given_back
+def test_what_is_no_more_or_never_was_ours_is_told_as_such(provider_status: str, given_back: list[bool]) -> None:
+    page = _answering(httpx.Response(200, json={"data": [OWNED | {"status": provider_status}]})).owned(None)
+    assert [item.given_back for item in page.items] == given_back
 
 
 # What is on order
@@ -298,7 +298,7 @@ def test_orders_are_listed_with_reference_and_date() -> None:
         items=(
             OnOrder(
                 provider_order_id="12ade33a-21c0-473b-b055-b3c836e1c292",
-                word="pending",
+                provider_status="pending",
                 reference="MY REF 001",
                 created_at=datetime(2018, 1, 1, tzinfo=UTC),
             ),
@@ -308,7 +308,7 @@ def test_orders_are_listed_with_reference_and_date() -> None:
         unread=("(null)",),
     )
     assert adapter.orders("3").cursor is None
-    assert [(it.url.path, it.url.params.multi_items()) for it in seen] == [
+    assert [(each.url.path, each.url.params.multi_items()) for each in seen] == [
         ("/v2/number_orders", [("page[number]", page), ("page[size]", "250")]) for page in ("1", "3")
     ]
 
@@ -338,7 +338,7 @@ def test_number_is_deleted_by_the_id_of_its_record() -> None:
     before = OWNED | {"id": "2", "status": "deleted"}
     adapter, seen = _requests(longer, before, OWNED, deleted=DELETED)
     assert adapter.release("+19705555098", AssetKind.NUMBER) == "deleted"
-    assert [(it.method, it.url.path) for it in seen] == [
+    assert [(each.method, each.url.path) for each in seen] == [
         ("GET", "/v2/phone_numbers"),
         ("DELETE", "/v2/phone_numbers/1293384261075731499"),
     ]
@@ -346,10 +346,10 @@ def test_number_is_deleted_by_the_id_of_its_record() -> None:
     assert seen[1].content == b""
 
 
-@pytest.mark.parametrize("word", ["deleted", "ported-out"])
-def test_number_that_is_given_back_already_is_left_alone(word: str) -> None:
-    adapter, seen = _requests(OWNED | {"status": word}, deleted=DELETED)
-    assert adapter.release("+19705555098", AssetKind.NUMBER) == word
+@pytest.mark.parametrize("provider_status", ["deleted", "ported-out"])
+def test_number_that_is_given_back_already_is_left_alone(provider_status: str) -> None:
+    adapter, seen = _requests(OWNED | {"status": provider_status}, deleted=DELETED)
+    assert adapter.release("+19705555098", AssetKind.NUMBER) == provider_status
     assert len(seen) == 1
 
 
@@ -371,7 +371,7 @@ def test_number_that_cannot_be_deleted_is_not(
     with pytest.raises(ProviderError) as caught:
         adapter.release(value, kind)
     assert type(caught.value) is error
-    assert {it.method for it in seen} <= {"GET"}
+    assert {each.method for each in seen} <= {"GET"}
 
 
 @pytest.mark.parametrize(
@@ -383,9 +383,9 @@ def test_number_that_cannot_be_deleted_is_not(
         (_error(403, "10010"), NotPermittedError),
         (_error(401, "10009"), AccountFaultError),
         (_error(429, "10011"), AccountFaultError),
-        (_error(409, "10036"), UnclearError),
-        (_error(503), UnclearError),
-        (httpx.ReadTimeout("slow"), UnclearError),
+        (_error(409, "10036"), OutcomeUnknownError),
+        (_error(503), OutcomeUnknownError),
+        (httpx.ReadTimeout("slow"), OutcomeUnknownError),
         (httpx.ConnectError("no"), NotSentError),
     ],
 )
@@ -396,7 +396,7 @@ def test_deleting_is_never_repeated_and_told_apart(
     with pytest.raises(ProviderError) as caught:
         adapter.release("+19705555098", AssetKind.NUMBER)
     assert type(caught.value) is error
-    assert [it.method for it in seen] == ["GET", "DELETE"]
+    assert [each.method for each in seen] == ["GET", "DELETE"]
 
 
 def test_deletion_that_says_nothing_is_a_deletion() -> None:
@@ -422,7 +422,7 @@ def test_order_whose_numbers_are_all_released_reads_deleted(adapter: Provider, s
 
 def test_webhook_is_registered_once(adapter: Provider, simulator: TelnyxSimulator) -> None:
     made = adapter.register(HOOK, None)
-    assert (made.url, made.event, made.enabled, made.word, made.note) == (
+    assert (made.url, made.event, made.enabled, made.provider_status, made.note) == (
         HOOK,
         "Number Order: All number order notifications",
         True,
@@ -483,7 +483,7 @@ def test_event_that_needs_parameters_is_refused_by_telnyx(adapter: Provider) -> 
 def test_lost_answer_makes_nothing_twice(adapter: Provider, simulator: TelnyxSimulator) -> None:
     for kind in ("profile", "channel", "setting"):
         simulator.fault(f"create_{kind}", "lose_answer")
-        with pytest.raises(UnclearError):
+        with pytest.raises(OutcomeUnknownError):
             adapter.register(HOOK, None)
     made = adapter.register(HOOK, None)
     assert adapter.registrations() == [made]
@@ -493,10 +493,10 @@ def test_lost_answer_makes_nothing_twice(adapter: Provider, simulator: TelnyxSim
 def test_setting_that_takes_effect_later_says_so(adapter: Provider, simulator: TelnyxSimulator) -> None:
     simulator.configure(asynchronous_settings=True)
     made = adapter.register(HOOK, None)
-    assert (made.enabled, made.word) == (False, "enable-received")
+    assert (made.enabled, made.provider_status) == (False, "enable-received")
     assert "later" in made.note
     simulator.advance(1)
-    assert [it.enabled for it in adapter.registrations()] == [True]
+    assert [registration.enabled for registration in adapter.registrations()] == [True]
 
 
 def test_unregistering_takes_along_what_nothing_else_uses(adapter: Provider, simulator: TelnyxSimulator) -> None:
@@ -524,7 +524,7 @@ def test_what_cannot_be_tidied_up_is_left_for_the_next(adapter: Provider, simula
 def test_setting_that_cannot_be_deleted_is_told(adapter: Provider, simulator: TelnyxSimulator) -> None:
     made = adapter.register(HOOK, None)
     simulator.fault("delete_setting", "status", status=503)
-    with pytest.raises(UnclearError):
+    with pytest.raises(OutcomeUnknownError):
         adapter.unregister(made.id)
     assert adapter.registrations() == [made]
 
@@ -593,7 +593,10 @@ def test_what_others_registered_is_listed_without_what_may_be_secret() -> None:
         account.setting("s-4", "c-2", "ch-4"),
         account.setting("s-5", "c-2", status="deleted"),
     ]
-    listed = [(it.id, it.url, it.event, it.enabled, it.word) for it in account.adapter.registrations()]
+    listed = [
+        (registration.id, registration.url, registration.event, registration.enabled, registration.provider_status)
+        for registration in account.adapter.registrations()
+    ]
     assert listed == [
         ("s-1", "https://theirs.example/hook?{token}", "Other", True, "enabled"),
         ("s-2", "https://theirs.example:8443/x", "c-9", False, "delete-pending"),
@@ -693,7 +696,23 @@ def test_notifications_that_cannot_be_read_are_not_written(status: int, kind: ty
 
 
 _ODD: st.SearchStrategy[Any] = st.sampled_from(
-    [None, "", "word", "x" * 300, 7, -1.5, True, [], {}, [None], [[]], [{}], {"id": {}}, "\ud800", "http://["]
+    [
+        None,
+        "",
+        "provider_status",
+        "x" * 300,
+        7,
+        -1.5,
+        True,
+        [],
+        {},
+        [None],
+        [[]],
+        [{}],
+        {"id": {}},
+        "\ud800",
+        "http://[",
+    ]
 )
 
 
@@ -729,8 +748,8 @@ def test_no_answer_crashes_the_market(mutations: list[tuple[int, Any]]) -> None:
         found: list[Any] = [*adapter.search_numbers(Query(Criteria(country="US"))), *adapter.owned(None).items]
     except ProviderError:
         return
-    for it in found:
-        it.model_dump_json().encode()
+    for each in found:
+        each.model_dump_json().encode()
 
 
 @settings(max_examples=100, deadline=None)
@@ -741,7 +760,7 @@ def test_no_answer_crashes_registering(mutations: list[tuple[int, Any]]) -> None
     adapter = account.adapter
     for call in (adapter.registrations, lambda: [adapter.register(HOOK, None)], lambda: adapter.unregister("s-1")):
         try:
-            for it in call() or []:
-                it.model_dump_json().encode()
+            for each in call() or []:
+                each.model_dump_json().encode()
         except ProviderError:
             continue

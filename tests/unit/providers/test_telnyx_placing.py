@@ -12,16 +12,16 @@ import pytest
 from numberdesk.domain.order import Asset, Order
 from numberdesk.domain.request import OrderMessage, Request
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.words import AssetKind, AssetState, OrderState
+from numberdesk.domain.statuses import AssetKind, AssetState, OrderState
 from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
     NotPermittedError,
+    OutcomeUnknownError,
     Placed,
     Plan,
     ProviderError,
     RefusedError,
-    UnclearError,
     UnreadableError,
 )
 from numberdesk.providers.telnyx.adapter import build
@@ -80,7 +80,9 @@ def _group(simulator: TelnyxSimulator, *, filled: bool = True) -> str:
     )
     kind = {"country_code": "DE", "phone_number_type": "local", "action": "ordering"}
     group = client.post("/requirement_groups", json=kind).json()
-    given = [{"requirement_id": it["requirement_id"], "field_value": "x"} for it in group["regulatory_requirements"]]
+    given = [
+        {"requirement_id": each["requirement_id"], "field_value": "x"} for each in group["regulatory_requirements"]
+    ]
     client.patch(f"/requirement_groups/{group['id']}", json={"regulatory_requirements": given if filled else []})
     return str(group["id"])
 
@@ -136,7 +138,7 @@ def test_chosen_numbers_are_what_the_order_will_name() -> None:
     message = _message({"criteria": {"country": "US", "number_type": "toll_free"}, "quantity": 1})
     plan = _adapter(_answering(_found("+18885550100"))).plan(message)
     [asset] = plan.chosen
-    assert (asset.kind, asset.value, asset.state, asset.word) == (
+    assert (asset.kind, asset.value, asset.state, asset.provider_status) == (
         AssetKind.NUMBER,
         "+18885550100",
         AssetState.PENDING,
@@ -175,7 +177,7 @@ def test_number_of_no_country_cannot_be_had(number: str) -> None:
     seen: list[httpx.Request] = []
     with pytest.raises(RefusedError, match="none of the numbers") as caught:
         _adapter(_answering(_found(number), seen=seen)).plan(_message({"numbers": [number]}))
-    assert not caught.value.numbers_gone
+    assert not caught.value.numbers_unavailable
     assert seen == []
 
 
@@ -211,7 +213,7 @@ def test_nothing_found_by_criteria_is_refused_as_gone(simulator: TelnyxSimulator
     simulator.sell_out("US")
     with pytest.raises(RefusedError) as caught:
         _adapter(SimulatorTransport(simulator)).plan(_message({"criteria": {"country": "US"}, "quantity": 2}))
-    assert caught.value.numbers_gone
+    assert caught.value.numbers_unavailable
 
 
 @pytest.mark.parametrize(
@@ -265,7 +267,7 @@ def test_useless_requirement_groups_are_refused_before_anything_is_searched(simu
     assert told.count("the requirement group has no value for") == 1
     assert "item 2: the requirement group has country_code DE, and the numbers CH; item 3: there is no such" in told
     assert told.endswith("; name a requirement group that has every value and is for these numbers")
-    assert not caught.value.numbers_gone
+    assert not caught.value.numbers_unavailable
     # One read for each group and country, and no search.
     assert [request.operation for request in simulator.requests()[4:]] == ["get_group"] * 4
 
@@ -334,7 +336,7 @@ def test_an_id_that_is_a_whole_number_is_one() -> None:
     "body", [None, [], {}, {"data": None}, {"data": []}, {"data": {}}, {"data": {"id": None}}, {"data": {"id": 7.5}}]
 )
 def test_success_without_an_id_is_unclear(body: object) -> None:
-    with pytest.raises(UnclearError):
+    with pytest.raises(OutcomeUnknownError):
         _place(200, body)
 
 
@@ -382,12 +384,12 @@ def test_success_without_an_id_is_unclear(body: object) -> None:
 )
 def test_refusal_is_told_apart(status: int, code: object, meaning: str) -> None:
     kinds: dict[str, tuple[type[ProviderError], Callable[[Any], bool]]] = {
-        "gone": (RefusedError, lambda error: error.numbers_gone),
-        "refused": (RefusedError, lambda error: not error.numbers_gone),
+        "gone": (RefusedError, lambda error: error.numbers_unavailable),
+        "refused": (RefusedError, lambda error: not error.numbers_unavailable),
         "account": (AccountFaultError, lambda error: not error.throttled),
         "throttled": (AccountFaultError, lambda error: error.throttled),
         "not permitted": (NotPermittedError, lambda error: True),
-        "unclear": (UnclearError, lambda error: True),
+        "unclear": (OutcomeUnknownError, lambda error: True),
     }
     kind, holds = kinds[meaning]
     with pytest.raises(ProviderError) as caught:
@@ -451,12 +453,12 @@ def test_number_that_was_sold_meanwhile_is_gone(simulator: TelnyxSimulator, live
     simulator.sell_elsewhere([plan.chosen[0].value])
     with pytest.raises(RefusedError) as caught:
         adapter.place(plan, REFERENCE)
-    assert (caught.value.code, caught.value.numbers_gone) == (code, True)
+    assert (caught.value.code, caught.value.numbers_unavailable) == (code, True)
     again = adapter.plan(
         _message({"criteria": {"country": "US"}, "quantity": 2}), exclude=frozenset(a.value for a in plan.chosen)
     )
     assert not {asset.value for asset in again.chosen} & {asset.value for asset in plan.chosen}
-    assert adapter.place(again, REFERENCE).word == "pending"
+    assert adapter.place(again, REFERENCE).provider_status == "pending"
 
 
 def test_number_asked_for_by_name_is_searched_and_bought(simulator: TelnyxSimulator) -> None:
@@ -483,7 +485,9 @@ def test_account_out_of_funds_is_a_fault_of_the_account(simulator: TelnyxSimulat
 
 def _frozen(*assets: tuple[str, str | None, str | None], **told: Any) -> tuple[Asset, ...]:
     return tuple(
-        Asset(value=value, state=AssetState.PENDING, word="chosen", country=country, number_type=kind, **told)
+        Asset(
+            value=value, state=AssetState.PENDING, provider_status="chosen", country=country, number_type=kind, **told
+        )
         for value, country, kind in assets
     )
 
@@ -496,7 +500,7 @@ def test_frozen_numbers_are_ordered_again_and_nothing_is_read() -> None:
         {"numbers": ["+13125550100", "+13125550101"]},
         {"criteria": {"country": "DE"}, "quantity": 1, "requirement_group_id": "group-1"},
     )
-    frozen = _frozen(
+    reuse = _frozen(
         ("+13125550100", "US", None),
         ("+13125550102", "US", "local"),
         ("+13125550103", "US", "local"),
@@ -506,7 +510,7 @@ def test_frozen_numbers_are_ordered_again_and_nothing_is_read() -> None:
         monthly_cost="2.00",
         currency="USD",
     )
-    plan = adapter.plan(message, exclude=frozenset({"+13125550102"}), frozen=frozen)
+    plan = adapter.plan(message, exclude=frozenset({"+13125550102"}), reuse=reuse)
     assert seen == []
     assert plan.payload == {
         "phone_numbers": [
@@ -517,10 +521,11 @@ def test_frozen_numbers_are_ordered_again_and_nothing_is_read() -> None:
         ],
         "connection_id": "1",
     }
-    assert [asset.value for asset in plan.chosen] == [asset.value for asset in frozen]
-    assert {(it.features, it.upfront_cost, it.monthly_cost, it.currency, it.word) for it in plan.chosen} == {
-        (("sms",), "1.00", "2.00", "USD", "chosen")
-    }
+    assert [asset.value for asset in plan.chosen] == [asset.value for asset in reuse]
+    assert {
+        (each.features, each.upfront_cost, each.monthly_cost, each.currency, each.provider_status)
+        for each in plan.chosen
+    } == {(("sms",), "1.00", "2.00", "USD", "chosen")}
     assert plan.shortfall == "item 2: 1 of 2 numbers found"
 
 
@@ -531,7 +536,7 @@ def test_frozen_numbers_keep_the_groups_of_their_items() -> None:
         {"numbers": ["+4930901"], "requirement_group_id": "group-3"},
         {"criteria": {"country": "DE"}, "quantity": 3, "requirement_group_id": "group-4"},
     )
-    frozen = _frozen(
+    reuse = _frozen(
         ("+4930901", "DE", None),
         ("+49302", "DE", "local"),
         ("+491511", "DE", "mobile"),
@@ -539,7 +544,7 @@ def test_frozen_numbers_keep_the_groups_of_their_items() -> None:
         ("+49304", "DE", "local"),
         ("+331", "FR", "local"),
     )
-    plan = _adapter(_answering(_found())).plan(message, frozen=frozen)
+    plan = _adapter(_answering(_found())).plan(message, reuse=reuse)
     assert plan.payload["phone_numbers"] == [
         {"phone_number": "+4930901", "requirement_group_id": "group-3"},
         {"phone_number": "+49302", "requirement_group_id": "group-1"},
@@ -558,14 +563,14 @@ def test_frozen_numbers_that_were_bought_are_not_sold_again(simulator: TelnyxSim
     message = _message({"criteria": {"country": "US"}, "quantity": 2})
     plan = adapter.plan(message)
     simulator.fault("create_order", "lose_answer")
-    with pytest.raises(UnclearError):
+    with pytest.raises(OutcomeUnknownError):
         adapter.place(plan, REFERENCE)
-    frozen = _frozen(*((it.value, it.country, it.number_type) for it in plan.chosen))
-    again = adapter.plan(message, frozen=frozen)
+    reuse = _frozen(*((each.value, each.country, each.number_type) for each in plan.chosen))
+    again = adapter.plan(message, reuse=reuse)
     assert again.payload == plan.payload
     with pytest.raises(RefusedError) as caught:
         adapter.place(again, REFERENCE)
-    assert (caught.value.code, caught.value.numbers_gone) == (code, True)
+    assert (caught.value.code, caught.value.numbers_unavailable) == (code, True)
     assert len(simulator.sales()) == 1
 
 
@@ -576,7 +581,7 @@ def test_search_of_long_ago_does_not_hold_any_more(simulator: TelnyxSimulator, l
     message = _message({"criteria": {"country": "US"}, "quantity": 1})
     [chosen] = adapter.plan(message).chosen
     simulator.advance(timedelta(hours=25).total_seconds())
-    again = adapter.plan(message, frozen=_frozen((chosen.value, chosen.country, chosen.number_type)))
+    again = adapter.plan(message, reuse=_frozen((chosen.value, chosen.country, chosen.number_type)))
     with pytest.raises(RefusedError) as caught:
         adapter.place(again, REFERENCE)
     assert caught.value.code == code
@@ -591,7 +596,7 @@ def test_chosen_number_brings_its_cost_and_features() -> None:
     }
     answer = httpx.Response(200, json={"data": [row, {"phone_number": "+19705555099", "features": None}]})
     plan = _adapter(_answering(answer)).plan(_message({"criteria": {"country": "US"}, "quantity": 2}))
-    told = {it.value: (it.features, it.upfront_cost, it.monthly_cost, it.currency) for it in plan.chosen}
+    told = {each.value: (each.features, each.upfront_cost, each.monthly_cost, each.currency) for each in plan.chosen}
     assert told == {
         "+19705555098": (("sms", "voice"), "3.21", "6.5", "USD"),
         "+19705555099": (None, None, None, None),

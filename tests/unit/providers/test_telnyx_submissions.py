@@ -14,16 +14,16 @@ from numberdesk.domain.order import Asset, Order, Requirement, SubOrder
 from numberdesk.domain.request import OrderMessage, Request
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.snapshot import CommentSeen
+from numberdesk.domain.statuses import AssetState, OrderState, RequirementState
 from numberdesk.domain.values import Address
-from numberdesk.domain.words import AssetState, OrderState, RequirementState
 from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
     NotPermittedError,
     NotSentError,
+    OutcomeUnknownError,
     ProviderError,
     RefusedError,
-    UnclearError,
     UnreadableError,
 )
 from numberdesk.providers.telnyx.adapter import build
@@ -79,40 +79,54 @@ def _order(**known: Any) -> Order:
 
 def _requirement(requirement_id: str, sub_order_id: str) -> Requirement:
     state = RequirementState.AWAITING_VALUE
-    return Requirement(id=requirement_id, sub_order_id=sub_order_id, state=state, word="awaiting-value", numbers=1)
+    return Requirement(
+        id=requirement_id, sub_order_id=sub_order_id, state=state, provider_status="awaiting-value", numbers=1
+    )
 
 
 class _Bought:
-    """An order bought at the simulator, as its record is after a look."""
+    """An order bought at the simulator, as its record is after a poll."""
 
     def __init__(self, *kinds: tuple[str, str, int]) -> None:
         self.simulator = TelnyxSimulator(Clock(NOW))
         self.adapter = _adapter(SimulatorTransport(self.simulator))
         self.id = self.adapter.place(self.adapter.plan(_message(*kinds)), "reference-1").provider_order_id
 
-    def look(self) -> Snapshot:
+    def poll(self) -> Snapshot:
         return self.adapter.observe(_order(provider_order_id=self.id))
 
     def order(self) -> Order:
-        seen = self.look()
+        seen = self.poll()
         return _order(
             provider_order_id=self.id,
-            sub_orders=tuple(SubOrder(id=it.id, word=it.word) for it in seen.sub_orders),
-            requirements=tuple(_requirement(it.id, it.sub_order_id) for it in seen.requirements),
+            sub_orders=tuple(
+                SubOrder(id=sub_order.id, provider_status=sub_order.provider_status) for sub_order in seen.sub_orders
+            ),
+            requirements=tuple(
+                _requirement(requirement.id, requirement.sub_order_id) for requirement in seen.requirements
+            ),
             assets=tuple(
-                Asset(value=it.value, state=it.state, word=it.word, provider_id=it.provider_id) for it in seen.assets
+                Asset(
+                    value=asset.value,
+                    state=asset.state,
+                    provider_status=asset.provider_status,
+                    provider_id=asset.provider_id,
+                )
+                for asset in seen.assets
             ),
         )
 
     def values(self) -> dict[str, str]:
-        return {it.id: "12345678" for it in self.look().requirements}
+        return {requirement.id: "12345678" for requirement in self.poll().requirements}
 
     def states(self) -> dict[str, set[RequirementState]]:
         """The states of the requirements of each number."""
-        return {it.value: {requirement.state for requirement in it.requirements} for it in self.look().assets}
+        return {asset.value: {requirement.state for requirement in asset.requirements} for asset in self.poll().assets}
 
     def sent(self, *operations: str) -> list[tuple[str, str]]:
-        return [(it.method, it.path) for it in self.simulator.requests() if it.operation in operations]
+        return [
+            (request.method, request.path) for request in self.simulator.requests() if request.operation in operations
+        ]
 
 
 class _Telnyx:
@@ -132,7 +146,7 @@ class _Telnyx:
 
     @property
     def sent(self) -> list[tuple[str, str, Any]]:
-        return [(it.method, it.url.path, json.loads(it.content) if it.content else None) for it in self.seen]
+        return [(each.method, each.url.path, json.loads(each.content) if each.content else None) for each in self.seen]
 
 
 def _data(**data: object) -> httpx.Response:
@@ -158,9 +172,9 @@ def test_values_for_the_whole_order_reach_every_number() -> None:
 def test_each_sub_order_gets_the_values_of_its_requirements() -> None:
     order = _order(
         sub_orders=(
-            SubOrder(id="s-1", word="pending"),
-            SubOrder(id="s-2", word="new"),
-            SubOrder(id="s-3", word="success"),
+            SubOrder(id="s-1", provider_status="pending"),
+            SubOrder(id="s-2", provider_status="new"),
+            SubOrder(id="s-3", provider_status="success"),
         ),
         requirements=(
             _requirement("r-1", "s-1"),
@@ -198,18 +212,22 @@ def test_each_sub_order_gets_the_values_of_its_requirements() -> None:
 
 def test_values_for_one_sub_order_or_number_stay_there() -> None:
     bought = _Bought(("DE", "local", 2), ("FR", "local", 1))
-    order, [german, french, *_] = bought.order(), bought.look().sub_orders
-    of_french = {it.id: "x" for it in bought.look().requirements if it.sub_order_id == french.id}
+    order, [german, french, *_] = bought.order(), bought.poll().sub_orders
+    of_french = {
+        requirement.id: "x" for requirement in bought.poll().requirements if requirement.sub_order_id == french.id
+    }
     assert bought.adapter.supply(order, of_french, sub_order_id=french.id) == "pending"
-    first, second, other = (it.value for it in bought.look().assets)
+    first, second, other = (asset.value for asset in bought.poll().assets)
     assert bought.states() == {
         first: {RequirementState.AWAITING_VALUE},
         second: {RequirementState.AWAITING_VALUE},
         other: {RequirementState.UNDER_REVIEW},
     }
-    of_german = {it.id: "x" for it in bought.look().requirements if it.sub_order_id == german.id}
-    word = bought.adapter.supply(order, of_german, number=second)
-    assert word == "requirement-info-under-review"
+    of_german = {
+        requirement.id: "x" for requirement in bought.poll().requirements if requirement.sub_order_id == german.id
+    }
+    provider_status = bought.adapter.supply(order, of_german, number=second)
+    assert provider_status == "requirement-info-under-review"
     assert bought.states()[first] == {RequirementState.AWAITING_VALUE}
     assert bought.states()[second] == {RequirementState.UNDER_REVIEW}
 
@@ -238,7 +256,7 @@ def test_value_that_breaks_its_criteria_is_refused() -> None:
 
 def test_refusal_of_one_part_does_not_hold_up_the_others() -> None:
     order = _order(
-        sub_orders=tuple(SubOrder(id=f"s-{n}", word="pending") for n in range(3)),
+        sub_orders=tuple(SubOrder(id=f"s-{n}", provider_status="pending") for n in range(3)),
         requirements=tuple(_requirement("r-1", f"s-{n}") for n in range(3)),
     )
     telnyx = _Telnyx(_error(422, "10027"), _data(status="pending"), _error(422, "85003"))
@@ -251,11 +269,11 @@ def test_refusal_of_one_part_does_not_hold_up_the_others() -> None:
 
 def test_trouble_on_the_way_puts_everything_off() -> None:
     order = _order(
-        sub_orders=tuple(SubOrder(id=f"s-{n}", word="pending") for n in range(3)),
+        sub_orders=tuple(SubOrder(id=f"s-{n}", provider_status="pending") for n in range(3)),
         requirements=tuple(_requirement("r-1", f"s-{n}") for n in range(3)),
     )
     telnyx = _Telnyx(_data(status="pending"), httpx.ReadTimeout("slow"))
-    with pytest.raises(UnclearError):
+    with pytest.raises(OutcomeUnknownError):
         telnyx.adapter.supply(order, {"r-1": SECRET})
     assert len(telnyx.seen) == 2
 
@@ -265,13 +283,13 @@ def test_trouble_on_the_way_puts_everything_off() -> None:
     [
         ({"sub_order_id": "s-foreign"}, RefusedError),
         ({"number": "+4930901821"}, RefusedError),
-        # Its record is read by the next look.
+        # Its record is read by the next poll.
         ({"number": "+4930901820"}, NotSentError),
     ],
 )
 def test_what_the_order_does_not_have_is_not_written_to(where: dict[str, str], kind: type[ProviderError]) -> None:
-    asset = Asset(value="+4930901820", state=AssetState.PENDING, word="chosen")
-    order = _order(sub_orders=(SubOrder(id="s-1", word="pending"),), assets=(asset,))
+    asset = Asset(value="+4930901820", state=AssetState.PENDING, provider_status="chosen")
+    order = _order(sub_orders=(SubOrder(id="s-1", provider_status="pending"),), assets=(asset,))
     telnyx = _Telnyx(_data())
     calls: list[Callable[[], str]] = [
         lambda: telnyx.adapter.supply(order, {"r-1": SECRET}, **where),
@@ -298,7 +316,7 @@ _ADDRESS = Address(
 _WRITES: dict[str, Callable[[Provider], object]] = {
     "supply": lambda adapter: adapter.supply(_order(), {"r-1": SECRET}),
     "attach_group": lambda adapter: adapter.attach_group(
-        _order(sub_orders=(SubOrder(id="s-1", word="pending"),)), "g-1"
+        _order(sub_orders=(SubOrder(id="s-1", provider_status="pending"),)), "g-1"
     ),
     "create_address": lambda adapter: adapter.create_address(_ADDRESS, "reference-1"),
     "upload_document": lambda adapter: adapter.upload_document(b"x", "id.pdf", "application/pdf", "reference-1"),
@@ -323,18 +341,18 @@ _WRITES: dict[str, Callable[[Provider], object]] = {
         ),
         *((_error(422, code), NotPermittedError, False) for code in ("10038", "20014", "20016", "20017")),
         (_error(422, "4711"), RefusedError, False),
-        *((_error(*it), AccountFaultError, False) for it in ((403, "10010", "20013"), (401, "10010"), (402,))),
+        *((_error(*each), AccountFaultError, False) for each in ((403, "10010", "20013"), (401, "10010"), (402,))),
         (_error(401), AccountFaultError, False),
         (_error(429), AccountFaultError, True),
         (_error(403, "10011"), AccountFaultError, True),
-        *((_error(422, code), UnclearError, False) for code in ("10007", "10008", "10035", "10036", "10037")),
-        (_error(409, "10036"), UnclearError, False),
-        (_error(409), UnclearError, False),
-        *((_error(status, "10015"), UnclearError, False) for status in (408, 423, 500, 502, 503, 504)),
-        (httpx.Response(302), UnclearError, False),
-        (httpx.Response(200, text="<html>"), UnclearError, False),
-        (httpx.Response(200, json={"data": None}), UnclearError, False),
-        (httpx.ReadTimeout("slow"), UnclearError, False),
+        *((_error(422, code), OutcomeUnknownError, False) for code in ("10007", "10008", "10035", "10036", "10037")),
+        (_error(409, "10036"), OutcomeUnknownError, False),
+        (_error(409), OutcomeUnknownError, False),
+        *((_error(status, "10015"), OutcomeUnknownError, False) for status in (408, 423, 500, 502, 503, 504)),
+        (httpx.Response(302), OutcomeUnknownError, False),
+        (httpx.Response(200, text="<html>"), OutcomeUnknownError, False),
+        (httpx.Response(200, json={"data": None}), OutcomeUnknownError, False),
+        (httpx.ReadTimeout("slow"), OutcomeUnknownError, False),
         (httpx.ConnectError("down"), NotSentError, False),
     ],
 )
@@ -353,7 +371,7 @@ def test_failure_of_a_write_is_told_apart(
 
 @pytest.mark.parametrize("write", ["create_address", "upload_document", "comment"])
 def test_success_without_an_id_is_unclear(write: str) -> None:
-    with pytest.raises(UnclearError):
+    with pytest.raises(OutcomeUnknownError):
         _WRITES[write](_Telnyx(_data(id=None)).adapter)
 
 
@@ -394,7 +412,7 @@ def _values(*values: object) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize(
-    ("changed", "faults"),
+    ("changed", "issues"),
     [
         ({}, []),
         ({"status": "unapproved"}, []),
@@ -417,12 +435,15 @@ def _values(*values: object) -> list[dict[str, object]]:
         # A value of it may be of no use any more although the group as a whole is said to be good.
         *(
             (
-                {"regulatory_requirements": _item(status=word)},
-                [f"the requirement group has a value for r-2 that is {word}"],
+                {"regulatory_requirements": _item(status=provider_status)},
+                [f"the requirement group has a value for r-2 that is {provider_status}"],
             )
-            for word in ("declined", "expired", "rejected", "no-longer-eligible", "cancelled")
+            for provider_status in ("declined", "expired", "rejected", "no-longer-eligible", "cancelled")
         ),
-        *(({"regulatory_requirements": _item(status=word)}, []) for word in ("approved", "unapproved", "new", None)),
+        *(
+            ({"regulatory_requirements": _item(status=provider_status)}, [])
+            for provider_status in ("approved", "unapproved", "new", None)
+        ),
         ({"regulatory_requirements": _item(status={})}, []),
         *(
             (
@@ -449,9 +470,9 @@ def _values(*values: object) -> list[dict[str, object]]:
         ),
     ],
 )
-def test_faults_of_a_requirement_group_are_all_told(changed: dict[str, Any], faults: list[str]) -> None:
+def test_faults_of_a_requirement_group_are_all_told(changed: dict[str, Any], issues: list[str]) -> None:
     telnyx = _Telnyx(_group(**changed))
-    assert telnyx.adapter.check_group("g-1", country="CH", number_type="local") == faults
+    assert telnyx.adapter.check_group("g-1", country="CH", number_type="local") == issues
     assert telnyx.sent == [("GET", "/v2/requirement_groups/g-1", None)]
 
 
@@ -514,22 +535,22 @@ def _filled_group(bought: _Bought) -> str:
 def test_requirement_group_answers_for_the_whole_order() -> None:
     bought = _Bought(("DE", "local", 2))
     assert bought.adapter.attach_group(bought.order(), _filled_group(bought)) == "pending"
-    assert {it.state for it in bought.look().assets} == {AssetState.UNDER_REVIEW}
+    assert {asset.state for asset in bought.poll().assets} == {AssetState.UNDER_REVIEW}
     assert len(bought.sent("sub_order_group")) == 1
 
 
 def test_requirement_group_answers_for_one_number() -> None:
     bought = _Bought(("DE", "local", 2))
-    first, second = (it.value for it in bought.look().assets)
-    word = bought.adapter.attach_group(bought.order(), _filled_group(bought), number=second)
-    assert word == "requirement-info-under-review"
+    first, second = (asset.value for asset in bought.poll().assets)
+    provider_status = bought.adapter.attach_group(bought.order(), _filled_group(bought), number=second)
+    assert provider_status == "requirement-info-under-review"
     assert bought.states() == {first: {RequirementState.AWAITING_VALUE}, second: {RequirementState.UNDER_REVIEW}}
 
 
 def test_requirement_group_goes_to_open_sub_orders_that_ask_for_something() -> None:
     parts = (("s-1", "pending"), ("s-2", "success"), ("s-3", "pending"))
     order = _order(
-        sub_orders=tuple(SubOrder(id=it, word=word) for it, word in parts),
+        sub_orders=tuple(SubOrder(id=it, provider_status=provider_status) for it, provider_status in parts),
         requirements=(_requirement("r-1", "s-2"), _requirement("r-1", "s-3")),
     )
     telnyx = _Telnyx(_data(status="pending"))
@@ -550,7 +571,7 @@ def test_requirement_group_needs_something_open() -> None:
     with pytest.raises(NotSentError):
         telnyx.adapter.attach_group(_order(), "g-1")
     with pytest.raises(RefusedError, match="nothing of the order is open"):
-        telnyx.adapter.attach_group(_order(sub_orders=(SubOrder(id="s-1", word="cancelled"),)), "g-1")
+        telnyx.adapter.attach_group(_order(sub_orders=(SubOrder(id="s-1", provider_status="cancelled"),)), "g-1")
     assert telnyx.seen == []
 
 
@@ -610,9 +631,9 @@ def test_address_and_document_are_taken_as_values() -> None:
     address_id = bought.adapter.create_address(_ADDRESS, "reference-1")
     document_id = bought.adapter.upload_document(b"%PDF-1.7", "id.pdf", "application/pdf", "reference-1")
     made = {"address": address_id, "document": document_id, "text": "Example GmbH"}
-    values = {it.id: made[it.kind or ""] for it in bought.look().requirements}
+    values = {requirement.id: made[requirement.kind or ""] for requirement in bought.poll().requirements}
     assert bought.adapter.supply(bought.order(), values) == "pending"
-    assert {it.state for it in bought.look().assets} == {AssetState.UNDER_REVIEW}
+    assert {asset.state for asset in bought.poll().assets} == {AssetState.UNDER_REVIEW}
 
 
 def test_document_is_uploaded_as_the_sdk_does() -> None:
@@ -628,7 +649,7 @@ def test_document_is_uploaded_as_the_sdk_does() -> None:
 
 def test_comments_are_posted_read_and_marked() -> None:
     bought = _Bought(("DE", "local", 1))
-    [sub_order] = bought.look().sub_orders
+    [sub_order] = bought.poll().sub_orders
     comment_id = bought.adapter.comment(sub_order.id, "More time, please: ß\nThanks")
     bought.simulator.comment(bought.id, "Granted.")
     mine, theirs = bought.adapter.comments(sub_order.id)
@@ -642,9 +663,9 @@ def test_comments_are_posted_read_and_marked() -> None:
     )
     assert (theirs.body, theirs.by_provider, theirs.read) == ("Granted.", True, False)
     bought.adapter.mark_read(theirs.id)
-    assert [it.read for it in bought.adapter.comments(sub_order.id)] == [False, True]
-    # A look shows the same.
-    assert bought.look().comments == tuple(bought.adapter.comments(sub_order.id))
+    assert [comment.read for comment in bought.adapter.comments(sub_order.id)] == [False, True]
+    # A poll shows the same.
+    assert bought.poll().comments == tuple(bought.adapter.comments(sub_order.id))
 
 
 @pytest.mark.parametrize(("answer", "kind"), [(_error(503), UnreadableError), (_error(401), AccountFaultError)])
@@ -667,7 +688,11 @@ def test_pending_sub_orders_are_cancelled() -> None:
     bought = _Bought(("US", "local", 1), ("DE", "local", 1), ("FR", "local", 1))
     bought.simulator.advance(5)  # the American one is delivered
     assert bought.adapter.cancel(bought.order()) == "2 of 3 sub orders cancelled"
-    assert [it.state for it in bought.look().assets] == [AssetState.ACTIVE, AssetState.CANCELLED, AssetState.CANCELLED]
+    assert [asset.state for asset in bought.poll().assets] == [
+        AssetState.ACTIVE,
+        AssetState.CANCELLED,
+        AssetState.CANCELLED,
+    ]
     # A repeat says the same and sends nothing.
     before = len(bought.sent("cancel_sub_order"))
     assert bought.adapter.cancel(bought.order()) == "2 of 3 sub orders cancelled"
@@ -678,7 +703,7 @@ def test_one_sub_order_is_cancelled() -> None:
     bought = _Bought(("DE", "local", 1), ("FR", "local", 1))
     order = bought.order()
     assert bought.adapter.cancel(order, sub_order_id=order.sub_orders[1].id) == "1 of 1 sub orders cancelled"
-    assert [it.word for it in bought.look().sub_orders] == ["pending", "cancelled"]
+    assert [sub_order.provider_status for sub_order in bought.poll().sub_orders] == ["pending", "cancelled"]
 
 
 def test_what_is_delivered_is_not_cancelled() -> None:
@@ -689,22 +714,22 @@ def test_what_is_delivered_is_not_cancelled() -> None:
     assert bought.sent("cancel_sub_order") == []
 
 
-def test_cancelling_works_before_the_first_look() -> None:
+def test_cancelling_works_before_the_first_poll() -> None:
     bought = _Bought(("DE", "local", 1))
     assert bought.adapter.cancel(_order(provider_order_id=bought.id)) == "1 of 1 sub orders cancelled"
 
 
 def _listed(*parts: tuple[str, str], order_id: str = "o-1") -> httpx.Response:
-    rows = [{"id": it, "status": word, "order_request_id": order_id} for it, word in parts]
+    rows = [{"id": it, "status": provider_status, "order_request_id": order_id} for it, provider_status in parts]
     return httpx.Response(
         200, json={"data": [*rows, {"id": "foreign", "order_request_id": "o-2", "status": "pending"}]}
     )
 
 
-_PENDING = tuple(SubOrder(id=it, word="pending") for it in ("s-1", "s-2"))
+_PENDING = tuple(SubOrder(id=each, provider_status="pending") for each in ("s-1", "s-2"))
 
 
-def test_before_the_first_look_the_order_itself_names_its_sub_orders() -> None:
+def test_before_the_first_poll_the_order_itself_names_its_sub_orders() -> None:
     """The list of sub orders declares no paging, and may be late: what it leaves out must not be left alone."""
     telnyx = _Telnyx(_data(sub_number_orders_ids=["s-1", "s-2"]), _listed(("s-1", "pending")), _data(status="pending"))
     assert telnyx.adapter.cancel(_order()) == "2 of 2 sub orders cancelled"
@@ -727,7 +752,7 @@ def test_cancelling_says_exactly_this() -> None:
 
 
 def test_sub_orders_that_the_list_leaves_out_are_read() -> None:
-    order = _order(sub_orders=tuple(SubOrder(id=it, word="pending") for it in ("s-1", "s-2", "s-3")))
+    order = _order(sub_orders=tuple(SubOrder(id=each, provider_status="pending") for each in ("s-1", "s-2", "s-3")))
     telnyx = _Telnyx(_listed(("s-1", "success")), _data(status="pending"), _error(404, "10005"), _data())
     assert telnyx.adapter.cancel(order) == "1 of 3 sub orders cancelled"
     assert [path for _, path, _ in telnyx.sent[1:]] == [
@@ -750,8 +775,8 @@ def test_sub_order_that_ended_in_the_meantime_is_no_longer_cancelled() -> None:
     [
         ([_error(503)], NotSentError),
         ([_error(401)], AccountFaultError),
-        ([_listed(("s-1", "pending")), httpx.ReadTimeout("slow")], UnclearError),
-        ([_listed(("s-1", "pending")), _error(422, "10036")], UnclearError),
+        ([_listed(("s-1", "pending")), httpx.ReadTimeout("slow")], OutcomeUnknownError),
+        ([_listed(("s-1", "pending")), _error(422, "10036")], OutcomeUnknownError),
         ([_listed(("s-1", "something-new"))], RefusedError),
         ([_listed(("s-1", "failure"))], RefusedError),
     ],
@@ -776,5 +801,5 @@ def test_foreign_sub_order_is_not_cancelled() -> None:
     with pytest.raises(NotSentError):
         telnyx.adapter.cancel(_order(provider_order_id=None))
     with pytest.raises(RefusedError, match="no such sub order"):
-        telnyx.adapter.cancel(_order(sub_orders=(SubOrder(id="s-1", word="pending"),)), sub_order_id="s-2")
+        telnyx.adapter.cancel(_order(sub_orders=(SubOrder(id="s-1", provider_status="pending"),)), sub_order_id="s-2")
     assert telnyx.seen == []

@@ -15,7 +15,7 @@ from numberdesk.domain import costs
 from numberdesk.domain.costs import Limits
 from numberdesk.domain.order import Approval, Order, Quote
 from numberdesk.domain.snapshot import AssetSeen
-from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, HoldKind, OrderState
+from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, HoldKind, OrderState
 from numberdesk.providers import base
 from numberdesk.services.problems import Problem, ProblemError
 from tests.support.desks import ADesk
@@ -47,7 +47,7 @@ def priced(*prices: Price) -> tuple[AssetSeen, ...]:
 def offer(desk: ADesk, *prices: Price, shortfall: str | None = None) -> None:
     """Let the next searches find numbers at these prices."""
 
-    def plan(*_: Any, frozen: Sequence[Any] = (), **__: Any) -> base.Plan:
+    def plan(*_: Any, reuse: Sequence[Any] = (), **__: Any) -> base.Plan:
         desk.carrier._call("plan")
         return base.Plan({}, priced(*prices), shortfall)
 
@@ -93,7 +93,7 @@ def test_an_approval_of_twelve_dollars_buys_nothing_for_nine_thousand() -> None:
     assert "now 1 number or keyword at 9000.00 USD at once" in desk.order.hold.why
     assert "ada approved 1 number or keyword at 12.00 USD at once" in desk.order.hold.why
     told = desk.told(ChangeKind.ORDER_HELD)
-    assert [it.notify for it in told] == [True, True]
+    assert [each.notify for each in told] == [True, True]
     assert "9000.00 USD" in told[-1].message
     # This, too, is something that a person can approve.
     desk.clerk.approve("order-1", "ada")
@@ -183,7 +183,7 @@ def test_a_most_below_what_is_shown_is_a_mistake(most: dict[str, Decimal]) -> No
     desk = held_at(TWELVE)
     with pytest.raises(ProblemError) as caught:
         desk.clerk.approve("order-1", "ada", most=most)
-    assert [it.field for it in caught.value.faults] == ["most.USD"]
+    assert [issue.field for issue in caught.value.issues] == ["most.USD"]
     assert desk.order.hold is not None
 
 
@@ -210,7 +210,7 @@ def test_a_decision_is_about_the_hold_that_was_shown() -> None:
 def test_an_answer_about_one_attempt_is_none_about_the_next() -> None:
     """Nothing was bought, place it again: said twice, because the first answer was lost, it must not buy a third time."""
     desk = ADesk()
-    desk.carrier.fails["place"] = [base.UnclearError("ReadTimeout")] * 2
+    desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")] * 2
     desk.place(provider="telesign", items=[{"criteria": {"country": "BE", "number_type": "mobile"}, "quantity": 1}])
     assert desk.stands() is OrderState.UNKNOWN
     desk.clerk.resolve_not_placed("order-1", "ada", place_again=True, attempt=1)
@@ -238,9 +238,9 @@ def test_what_was_approved_before_there_were_quotes_is_shown_once_more() -> None
 def test_numbers_of_an_earlier_attempt_keep_what_was_approved_for_them() -> None:
     desk = held_at(TWELVE)
     desk.clerk.approve("order-1", "ada")
-    desk.carrier.fails["place"] = [base.UnclearError("ReadTimeout")]
+    desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")]
     assert outcome(desk) is OrderState.UNKNOWN
-    while not desk.order.frozen:
+    while not desk.order.reuse_numbers:
         desk.wake()
     offer(desk, ("9000.00", "2.00", "USD"))
     assert outcome(desk) is OrderState.PENDING
@@ -252,9 +252,9 @@ def test_the_switch_counts_for_what_is_bought_beyond_a_limit_and_for_a_second_at
     desk = held_at(TWELVE)
     desk.clerk.approve("order-1", "ada")
     if frozen:
-        desk.carrier.fails["place"] = [base.UnclearError("ReadTimeout")]
+        desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")]
         outcome(desk)
-        while not desk.order.frozen:
+        while not desk.order.reuse_numbers:
             desk.wake()
     plan = desk.carrier.plan
 
@@ -284,7 +284,8 @@ STEPS = st.lists(
         st.tuples(st.just("wake"), st.none()),
         st.tuples(st.just("release"), st.none() | st.dictionaries(st.sampled_from(["USD", "EUR"]), st.integers(1, 80))),
         st.tuples(
-            st.just("fail"), st.sampled_from([base.RefusedError("gone", numbers_gone=True), base.UnclearError("lost")])
+            st.just("fail"),
+            st.sampled_from([base.RefusedError("gone", numbers_unavailable=True), base.OutcomeUnknownError("lost")]),
         ),
     ),
     max_size=15,
@@ -371,7 +372,7 @@ def test_what_is_bought_costs_what_the_limits_leave_or_what_was_approved(
         history.happen(what, given_)
     for sent in history.sent:
         is_within = numbers_per_order is None and all(value <= limit for value in at_once(sent).values())
-        assert is_within or any(is_covered(sent, it, percent) for it in history.approved)
+        assert is_within or any(is_covered(sent, each, percent) for each in history.approved)
 
 
 def test_order_and_quote_survive_being_stored() -> None:

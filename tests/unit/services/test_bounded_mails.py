@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from numberdesk.domain import notices
 from numberdesk.domain.notices import Bounds
-from numberdesk.domain.words import EVENTS
+from numberdesk.domain.statuses import EVENTS
 from numberdesk.services.notify import Notifier
 from numberdesk.services.ports import UndeliverableError
 from tests.support.builders import START
@@ -179,8 +179,8 @@ def test_a_reminder_waits_for_nothing_but_its_own_orders_reminders(
         reminded.update((hour, order) for order, _ in {(event.order, event.kind) for event in reminders})
         for event in reminders:
             assert event.id in told or reminded[hour, event.order] > per_order
-        held = [it for it in store.left_to_a_sum.values() if it.deadline]
-        assert all(it.due <= clock.at for it in held), "and what is too much of them is told by the very next sum"
+        held = [each for each in store.left_to_a_sum.values() if each.deadline]
+        assert all(each.due <= clock.at for each in held), "and what is too much of them is told by the very next sum"
 
 
 @given(streams())
@@ -211,10 +211,10 @@ def test_what_is_sent_in_parts_counts_by_the_part() -> None:
     assert notifier.tell({event.id: event.text for event in batch}, lambda: ENOUGH).keys() == {"0"}
     assert len(topic.mails) <= 1
     told = {each for _, _, text in topic.mails for each in ids(text)}
-    assert told | {it.id for it in store.left_to_a_sum.values()} == {"1", "2", "3"}
+    assert told | {each.id for each in store.left_to_a_sum.values()} == {"1", "2", "3"}
 
 
-def test_a_sum_names_kinds_and_orders_and_where_to_look() -> None:
+def test_a_sum_names_kinds_and_orders_and_where_to_poll() -> None:
     now = START
     read = [notices.read(Event(f"h{number}", "OrderHeld", f"order-{number}", "one").text) for number in range(12)]
     read += [notices.read(Event("d1", "DeadlineMissed", "order-7", "one").text)]

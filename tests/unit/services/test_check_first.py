@@ -11,7 +11,7 @@ import pytest
 
 from numberdesk.domain.catalogue import Criteria, Specification
 from numberdesk.domain.snapshot import RequirementSeen
-from numberdesk.domain.words import AssetState, ChangeKind, OperationState, OrderState, RequirementState, ValueKind
+from numberdesk.domain.statuses import AssetState, ChangeKind, OperationState, OrderState, RequirementState, ValueKind
 from numberdesk.providers import base
 from numberdesk.services.problems import Problem, ProblemError
 from tests.support.desks import ADesk
@@ -32,7 +32,7 @@ def answers(**values: Any) -> list[dict[str, Any]]:
 
 def asking(*ids: str, state: RequirementState = RequirementState.AWAITING_VALUE) -> Any:
     shown = owing(DEADLINE, state)
-    return replace(shown, requirements=tuple(RequirementSeen(it, "s-1", state, state.value, 2, it) for it in ids))
+    return replace(shown, requirements=tuple(RequirementSeen(each, "s-1", state, state.value, 2, each) for each in ids))
 
 
 def test_wrong_values_fail_the_order_before_the_purchase_with_every_fault_and_without_the_values() -> None:
@@ -64,8 +64,8 @@ def refused_fields(desk: ADesk, text: str) -> list[str]:
     with pytest.raises(ProblemError) as caught:
         desk.clerk.submit(text, "ada")
     assert (caught.value.problem, desk.order_queue.messages) == (Problem.INVALID, [])
-    assert SECRET not in f"{caught.value.detail} {caught.value.faults}"
-    return [fault.field for fault in caught.value.faults]
+    assert SECRET not in f"{caught.value.detail} {caught.value.issues}"
+    return [issue.field for issue in caught.value.issues]
 
 
 def test_wrong_values_are_told_to_whoever_submits_the_order() -> None:
@@ -163,7 +163,7 @@ def test_a_rejected_value_of_the_order_is_for_people() -> None:
     assert len(desk.carrier.named("supply")) == 1
 
 
-def test_a_value_of_the_order_that_the_carrier_refuses_is_not_submitted_again_at_every_look() -> None:
+def test_a_value_of_the_order_that_the_carrier_refuses_is_not_submitted_again_at_every_poll() -> None:
     desk = ADesk()
     desk.carrier.specifications = [SHORT]
     desk.carrier.fails["supply"] = [base.RefusedError("not taken", code="85002")] * 9

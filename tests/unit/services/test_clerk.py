@@ -11,8 +11,7 @@ import pytest
 
 from numberdesk.domain.catalogue import Criteria, Specification
 from numberdesk.domain.snapshot import AssetSeen, DeadlinesSeen, RequirementSeen, SubOrderSeen
-from numberdesk.domain.values import Answer
-from numberdesk.domain.words import (
+from numberdesk.domain.statuses import (
     AssetKind,
     AssetState,
     ChangeKind,
@@ -23,6 +22,7 @@ from numberdesk.domain.words import (
     RequirementState,
     ValueKind,
 )
+from numberdesk.domain.values import Answer
 from numberdesk.providers import base
 from numberdesk.services.problems import Problem, ProblemError
 from tests.support.desks import ADesk
@@ -57,13 +57,13 @@ def shown(*states: RequirementState, sub_orders: tuple[str, ...] = ("s-1",)) -> 
             )
             for i, value in enumerate(values)
         ),
-        sub_orders=tuple(SubOrderSeen(it, "pending", "DE", "local") for it in sub_orders),
+        sub_orders=tuple(SubOrderSeen(sub_order, "pending", "DE", "local") for sub_order in sub_orders),
         requirements=tuple(
             RequirementSeen(f"r-{number}", sub_order, state, state.value, 1, f"Submission {number}")
             for sub_order in sub_orders
             for number, state in enumerate(states, 1)
         ),
-        deadlines=tuple(DeadlinesSeen(it, ((DEADLINE, 1),)) for it in sub_orders),
+        deadlines=tuple(DeadlinesSeen(sub_order, ((DEADLINE, 1),)) for sub_order in sub_orders),
     )
 
 
@@ -81,12 +81,12 @@ def refused(wish: Callable[[], object]) -> ProblemError:
     with pytest.raises(ProblemError) as caught:
         wish()
     assert SECRET not in str(caught.value)
-    assert not any(SECRET in str(fault) for fault in caught.value.faults)
+    assert not any(SECRET in str(issue) for issue in caught.value.issues)
     return caught.value
 
 
 def codes(error: ProblemError) -> set[tuple[str, str]]:
-    return {(fault.field, fault.code) for fault in error.faults}
+    return {(issue.field, issue.code) for issue in error.issues}
 
 
 def open_operations(order: Order) -> list[OperationKind]:
@@ -122,7 +122,7 @@ def test_requirements_that_the_order_does_not_have_or_that_are_answered_twice_ar
     answers = [text("a", "r-9"), text("b", "r-1"), text("c", "submission 1")]
     error = refused(lambda: desk.clerk.supply("order-1", answers, "ada"))
     assert codes(error) == {("values.0.requirement", "unknown"), ("values.2.requirement", "twice")}
-    assert "“Submission 1”, “Submission 2”" in error.faults[0].message
+    assert "“Submission 1”, “Submission 2”" in error.issues[0].message
 
 
 @pytest.mark.parametrize("value", [{"kind": "done", "done": True}, {"kind": "file", "file_id": "nope"}])
@@ -213,7 +213,7 @@ def test_the_same_value_twice_is_refused_unless_somebody_says_again(desk: ADesk)
     desk.carrier.snapshot = shown(REJECTED, WAITING)
     desk.wake()
     assert refused(lambda: desk.clerk.supply("order-1", [text(SECRET)], "bob")).problem is Problem.ALREADY_SUPPLIED
-    desk.clerk.supply("order-1", [text(SECRET)], "bob", again=True)
+    desk.clerk.supply("order-1", [text(SECRET)], "bob", resubmit=True)
     desk.wake()
     desk.clerk.supply("order-1", [text("corrected")], "bob")
     desk.wake()
@@ -236,7 +236,7 @@ def test_what_is_under_review_or_approved_takes_no_value_unless_somebody_says_ag
     desk = ADesk()
     desk.vetted(shown(state))
     assert refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada")).problem is Problem.ALREADY_SUPPLIED
-    desk.clerk.supply("order-1", [text("a")], "ada", again=True)
+    desk.clerk.supply("order-1", [text("a")], "ada", resubmit=True)
     assert open_operations(desk.order) == [OperationKind.SUPPLY]
 
 
@@ -289,7 +289,7 @@ def test_a_group_answers_everything_and_excludes_values(desk: ADesk) -> None:
     desk.wake()
     assert desk.carrier.named("attach_group") == ["g-1"]
     assert refused(lambda: desk.clerk.attach_group("order-1", "g-1", "bob")).problem is Problem.ALREADY_SUPPLIED
-    desk.clerk.attach_group("order-1", "g-1", "bob", again=True)
+    desk.clerk.attach_group("order-1", "g-1", "bob", resubmit=True)
     desk.wake()
     assert desk.carrier.named("attach_group") == ["g-1", "g-1"]
 
@@ -427,11 +427,11 @@ def test_an_order_that_nobody_knows_is_not_found(desk: ADesk) -> None:
 
 def test_syncing_now_makes_the_order_due_and_changes_nothing_else(desk: ADesk) -> None:
     desk.time += timedelta(seconds=1)
-    looks = len(desk.carrier.named("observe"))
+    polls = len(desk.carrier.named("observe"))
     order = desk.clerk.sync("order-1", "ada")
     assert order.wake_at == desk.time
     desk.wake()
-    assert len(desk.carrier.named("observe")) == looks + 1
+    assert len(desk.carrier.named("observe")) == polls + 1
 
 
 def test_writes_that_always_meet_others_are_given_back() -> None:
@@ -507,8 +507,8 @@ def test_an_own_deadline_that_has_passed_and_a_policy_that_never_fires_are_refus
     item = [{"criteria": {"country": "DE"}, "quantity": 1}]
     with pytest.raises(ProblemError) as error:
         desk.clerk.submit(json.dumps({"order_id": "a", "provider": "telesign", "items": item, **own}), "ada")
-    assert [(it.field, it.code) for it in error.value.faults] == [("deadline", "in_the_past")]
+    assert [(issue.field, issue.code) for issue in error.value.issues] == [("deadline", "in_the_past")]
     policy: dict[str, Any] = {"reminders": ["P7D"], "extension": {"before": "P1D"}}
     with pytest.raises(ProblemError) as error:
         desk.clerk.submit(json.dumps({"order_id": "a", "provider": "telnyx", "items": item, **policy}), "ada")
-    assert [(it.field, it.code) for it in error.value.faults] == [("extension.before", "never_fires")]
+    assert [(issue.field, issue.code) for issue in error.value.issues] == [("extension.before", "never_fires")]

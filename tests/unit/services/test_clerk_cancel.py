@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from numberdesk.domain.words import AssetState, ChangeKind, OperationKind, OperationState, OrderState, Phase
+from numberdesk.domain.statuses import AssetState, ChangeKind, OperationKind, OperationState, OrderState, Phase
 from numberdesk.providers import base
 from numberdesk.services.problems import Problem, ProblemError
 from tests.support.desks import ADesk, CrashError
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Operation
 
 PENDING = a_snapshot(AssetState.PENDING, AssetState.PENDING)
-CANCELLED = a_snapshot(AssetState.CANCELLED, AssetState.CANCELLED, phase=Phase.CANCELLED, word="cancelled")
+CANCELLED = a_snapshot(AssetState.CANCELLED, AssetState.CANCELLED, phase=Phase.CANCELLED, provider_status="cancelled")
 CALLFIRE: dict[str, Any] = {"provider": "callfire", "items": [{"criteria": {"prefix": "1206"}, "quantity": 2}]}
 
 
 def wish(desk: ADesk) -> Operation:
-    [operation] = [it for it in desk.order.operations if it.kind is OperationKind.CANCEL]
+    [operation] = [each for each in desk.order.operations if each.kind is OperationKind.CANCEL]
     return operation
 
 
@@ -61,9 +61,9 @@ def test_a_pending_order_is_cancelled_at_its_provider_and_follows_what_that_show
     assert desk.stands() is OrderState.CANCELLED
     [told] = desk.told(ChangeKind.ORDER_CANCELLED)
     assert told.data["asked_by"] == "ada"
-    assert not told.data["silent"]
+    assert not told.data["unannounced"]
     assert "as ada asked" in told.message
-    assert desk.counted["DriftFound", "telnyx"] == 0
+    assert desk.counted["UnannouncedChanges", "telnyx"] == 0
     assert desk.carrier.named("cancel") == [None]
 
 
@@ -73,9 +73,9 @@ def test_a_silent_cancellation_is_told_as_such_and_counted() -> None:
     desk.carrier.snapshot = CANCELLED
     desk.wake()
     [told] = desk.told(ChangeKind.ORDER_CANCELLED)
-    assert told.data["silent"]
-    assert "Nobody told so" in told.message
-    assert desk.counted["DriftFound", "telnyx"] == 1
+    assert told.data["unannounced"]
+    assert "Polling found this" in told.message
+    assert desk.counted["UnannouncedChanges", "telnyx"] == 1
 
 
 def test_asked_twice_is_one_wish_and_a_sub_order_is_one_of_its_own() -> None:
@@ -157,7 +157,7 @@ def test_while_it_is_being_placed_the_wish_is_recorded_and_carried_out_once_the_
 def test_while_it_is_unknown_the_wish_waits_for_as_long_as_that_takes() -> None:
     desk = ADesk()
     desk.carrier.snapshot = PENDING
-    desk.carrier.fails["place"] = [base.UnclearError("ReadTimeout")]
+    desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")]
     assert desk.place().state is OrderState.UNKNOWN
     desk.clerk.cancel("order-1", "ada")
     for _ in range(5):
@@ -214,7 +214,7 @@ def test_the_wishes_of_an_order_that_ended_are_closed(state: AssetState) -> None
     desk.vetted(PENDING)
     desk.clerk.cancel("order-1", "ada")
     desk.clerk.comment("order-1", "hello", "ada")
-    desk.carrier.fails["cancel"] = [base.UnclearError("ReadTimeout")]
+    desk.carrier.fails["cancel"] = [base.OutcomeUnknownError("ReadTimeout")]
     desk.carrier.fails["comment"] = [base.NotSentError("ConnectError")]
     desk.carrier.snapshot = a_snapshot(state, state, phase=Phase.ENDED)
     order = desk.wake()

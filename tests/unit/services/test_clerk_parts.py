@@ -17,8 +17,8 @@ from numberdesk.domain.snapshot import (
     Snapshot,
     SubOrderSeen,
 )
+from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, RequirementState
 from numberdesk.domain.values import Answer
-from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, RequirementState
 from numberdesk.providers import base
 from numberdesk.services.problems import Problem, ProblemError
 from tests.support.desks import ADesk
@@ -43,11 +43,12 @@ def shown(*states: AssetState) -> Snapshot:
             AssetSeen(AssetKind.NUMBER, value, state, "x", f"id-{value}", sub_order, "DE", "local")
             for value, (sub_order, state) in zip(VALUES, there.items(), strict=True)
         ),
-        sub_orders=tuple(SubOrderSeen(it, "pending", "DE", "local") for it in there),
+        sub_orders=tuple(SubOrderSeen(each, "pending", "DE", "local") for each in there),
         requirements=tuple(
-            RequirementSeen("r-1", it, RequirementState.AWAITING_VALUE, "x", 1, "Submission 1", "text") for it in there
+            RequirementSeen("r-1", each, RequirementState.AWAITING_VALUE, "x", 1, "Submission 1", "text")
+            for each in there
         ),
-        deadlines=tuple(DeadlinesSeen(it, ((DEADLINE, 1),)) for it in there),
+        deadlines=tuple(DeadlinesSeen(each, ((DEADLINE, 1),)) for each in there),
     )
 
 
@@ -95,7 +96,7 @@ def test_for_the_whole_order_the_parts_that_go_on_count(desk: ADesk) -> None:
     desk.clerk.supply("order-1", [text("a")], "ada", sub_order_id="s-2")
     assert attention(desk.order) == ()
     desk.clerk.supply("order-1", [text("a")], "ada")
-    assert [(it.kind.value, it.sub_order_id) for it in desk.order.operations] == [
+    assert [(operation.kind.value, operation.sub_order_id) for operation in desk.order.operations] == [
         ("comment", "s-2"),
         ("extension", "s-2"),
         ("supply", "s-2"),
@@ -104,8 +105,8 @@ def test_for_the_whole_order_the_parts_that_go_on_count(desk: ADesk) -> None:
 
 def test_the_silent_end_of_a_part_is_told_and_counted(desk: ADesk) -> None:
     [told] = desk.told(ChangeKind.SUB_ORDER_ENDED)
-    assert told.data["silent"] is True
-    assert desk.counted["DriftFound", "telnyx"] == 1
+    assert told.data["unannounced"] is True
+    assert desk.counted["UnannouncedChanges", "telnyx"] == 1
 
 
 # What was supplied before
@@ -118,7 +119,7 @@ def test_a_value_that_one_number_had_is_not_given_to_all_again() -> None:
     desk.carrier.snapshot = numbers_in(RequirementState.REJECTED, RequirementState.AWAITING_VALUE)
     desk.wake()
     assert refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada")).problem is Problem.ALREADY_SUPPLIED
-    desk.clerk.supply("order-1", [text("a")], "ada", again=True)
+    desk.clerk.supply("order-1", [text("a")], "ada", resubmit=True)
 
 
 def numbers_in(*states: RequirementState) -> Snapshot:
@@ -139,9 +140,9 @@ def test_a_value_of_one_number_that_is_under_review_is_left_alone_unless_somebod
     desk.vetted(numbers_in(RequirementState.UNDER_REVIEW, RequirementState.REJECTED))
     error = refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada", number="+4930111"))
     assert error.problem is Problem.ALREADY_SUPPLIED
-    assert [(fault.field, fault.code) for fault in error.faults] == [("values.0.requirement", "already_supplied")]
+    assert [(issue.field, issue.code) for issue in error.issues] == [("values.0.requirement", "already_supplied")]
     desk.clerk.supply("order-1", [text("a")], "ada", number="+4930222")
-    desk.clerk.supply("order-1", [text("a")], "ada", number="+4930111", again=True)
+    desk.clerk.supply("order-1", [text("a")], "ada", number="+4930111", resubmit=True)
     assert len(desk.order.operations) == 2
 
 
@@ -164,11 +165,11 @@ def test_every_file_that_cannot_be_used_is_named() -> None:
     ]
     error = refused(lambda: desk.clerk.supply("order-1", [text("a"), *answers], "ada"))
     assert error.problem is Problem.FILE_MISSING
-    assert [fault.field for fault in error.faults] == ["values.1.value.file_id", "values.2.value.file_id"]
+    assert [issue.field for issue in error.issues] == ["values.1.value.file_id", "values.2.value.file_id"]
 
 
 def test_the_values_that_are_on_their_way_already_are_named(desk: ADesk) -> None:
     desk.clerk.supply("order-1", [text("a")], "ada")
     error = refused(lambda: desk.clerk.supply("order-1", [text("b", "Submission 1")], "bob"))
     assert error.problem is Problem.BEING_SUPPLIED
-    assert [(fault.field, fault.code) for fault in error.faults] == [("values.0.requirement", "being_supplied")]
+    assert [(issue.field, issue.code) for issue in error.issues] == [("values.0.requirement", "being_supplied")]

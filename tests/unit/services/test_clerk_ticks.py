@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from numberdesk.domain.statuses import AssetState, ChangeKind, OrderState, Phase
 from numberdesk.domain.values import Answer
-from numberdesk.domain.words import AssetState, ChangeKind, OrderState, Phase
 from numberdesk.services.problems import Problem, ProblemError
 from tests.support.desks import ADesk
 from tests.support.orders import NOW, a_snapshot
@@ -34,7 +34,10 @@ def desk_of(provider: str) -> ADesk:
 
 
 def tick(*requirements: str, done: bool = True) -> list[Answer]:
-    return [Answer.model_validate({"requirement": it, "value": {"kind": "done", "done": done}}) for it in requirements]
+    return [
+        Answer.model_validate({"requirement": requirement, "value": {"kind": "done", "done": done}})
+        for requirement in requirements
+    ]
 
 
 @pytest.mark.parametrize("provider", ["telesign", "callfire"])
@@ -68,7 +71,7 @@ def test_values_are_no_ticks_and_unknown_names_are_told() -> None:
     answers = [*tick("loa"), Answer.model_validate({"requirement": "kyc", "value": {"kind": "text", "text": "x"}})]
     with pytest.raises(ProblemError) as caught:
         desk.clerk.supply("order-1", answers, "ada")
-    assert [(fault.field, fault.code) for fault in caught.value.faults] == [("values.1.value", "wrong_kind")]
+    assert [(issue.field, issue.code) for issue in caught.value.issues] == [("values.1.value", "wrong_kind")]
     with pytest.raises(ProblemError) as caught:
         desk.clerk.supply("order-1", tick("passport"), "ada")
     assert caught.value.problem is Problem.INVALID

@@ -13,7 +13,7 @@ import pytest
 from numberdesk.domain.gate import Gate
 from numberdesk.domain.market import OnOrder, Owned
 from numberdesk.domain.order import Asset
-from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, OrderState
+from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, OrderState
 from numberdesk.providers import base
 from numberdesk.services.inventory import InventoryReconciler
 from numberdesk.services.ports import Inventory
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ACCOUNT = ("telnyx", "default")
-MOST_BYTES = 400 * 1024
+MAX_BYTES = 400 * 1024
 """Of an item (DynamoDB)."""
 LONG_AGO = NOW - timedelta(days=30)
 
@@ -100,7 +100,7 @@ def holding(account: Account, count: int, orders: int = 1) -> None:
         order = received(sent)
         store.create(order, sent, [])
         assets = tuple(
-            Asset(value=f"+49{index:03}{number:06}", state=AssetState.ACTIVE, word="active", since=NOW)
+            Asset(value=f"+49{index:03}{number:06}", state=AssetState.ACTIVE, provider_status="active", since=NOW)
             for number in range(count)
         )
         bought = order.with_(
@@ -134,8 +134,14 @@ def test_what_cannot_be_read_there_is_told_and_nothing_is_called_gone(account: A
 def test_the_living_purchase_is_adopted_whatever_is_listed_first(account: Account, order: tuple[int, int]) -> None:
     reference = account.desk.order.reference
     both = (
-        OnOrder(provider_order_id="po-dead", word="cancelled", reference=reference, created_at=LONG_AGO, over=True),
-        OnOrder(provider_order_id="po-living", word="success", reference=reference, created_at=LONG_AGO),
+        OnOrder(
+            provider_order_id="po-dead",
+            provider_status="cancelled",
+            reference=reference,
+            created_at=LONG_AGO,
+            over=True,
+        ),
+        OnOrder(provider_order_id="po-living", provider_status="success", reference=reference, created_at=LONG_AGO),
     )
     account.shop.sold = [both[index] for index in order]
     assert account.compare() == (f"double_order/{reference}",)
@@ -163,7 +169,7 @@ def test_the_living_purchase_is_followed_by_an_unclear_order() -> None:
 
 def test_the_living_purchase_is_followed_by_an_order_of_a_restored_table() -> None:
     desk = ADesk()
-    desk.store.switch = Gate(table_id=desk.store.table, confirmed_at=NOW, doubt_until=NOW + timedelta(days=14))
+    desk.store.switch = Gate(table_id=desk.store.table, confirmed_at=NOW, search_until=NOW + timedelta(days=14))
     found = [base.Placed("po-dead", "failure", over=True), base.Placed("po-living", "success")]
     desk.carrier.find = lambda order, message: found  # type: ignore[method-assign]
     order = desk.place()
@@ -186,7 +192,9 @@ def test_nothing_is_young_in_a_restored_table(account: Account, *, was_compared:
         # Some providers tell the day and no more.
         Owned(value="+4930666", kind=AssetKind.NUMBER, since=just_now.replace(hour=0, minute=0)),
     ]
-    account.shop.sold = [OnOrder(provider_order_id="po-9", word="pending", reference="another", created_at=just_now)]
+    account.shop.sold = [
+        OnOrder(provider_order_id="po-9", provider_status="pending", reference="another", created_at=just_now)
+    ]
     restored(account)
     assert account.compare() == ("orphan/+4930555", "orphan/+4930666", "orphan_order/po-9")
     assert account.desk.store.inventory(*ACCOUNT).table_id == "table-2"
@@ -198,7 +206,9 @@ def test_what_was_bought_just_now_may_be_on_its_way_into_the_records(account: Ac
         assert account.compare() == ()
     just_now = account.desk.time + timedelta(days=2) - timedelta(minutes=10)
     account.shop.has = [Owned(value="+4930555", kind=AssetKind.NUMBER, since=just_now)]
-    account.shop.sold = [OnOrder(provider_order_id="po-9", word="pending", reference="another", created_at=just_now)]
+    account.shop.sold = [
+        OnOrder(provider_order_id="po-9", provider_status="pending", reference="another", created_at=just_now)
+    ]
     assert account.compare() == ()
     assert account.compare() == ("orphan/+4930555", "orphan_order/po-9")
 
@@ -289,7 +299,7 @@ def test_differences_fit_their_item_whatever_they_are(account: Account) -> None:
     found = account.compare()
     assert len(found) > 5_000
     item = inventory_item(*ACCOUNT, account.desk.store.inventory(*ACCOUNT))
-    assert len(item["differences"]) < MOST_BYTES - 1024
+    assert len(item["differences"]) < MAX_BYTES - 1024
 
 
 # Leases
@@ -299,7 +309,7 @@ def test_differences_fit_their_item_whatever_they_are(account: Account) -> None:
 def test_a_number_that_was_given_back_and_got_again_is_there(account: Account, *, over_first: bool) -> None:
     holding(account, 1)
     [value] = [holding.value for holding in account.desk.store.holdings(*ACCOUNT)]
-    over = Owned(value=value, kind=AssetKind.NUMBER, word="cancelled", since=LONG_AGO, given_back=True)
+    over = Owned(value=value, kind=AssetKind.NUMBER, provider_status="cancelled", since=LONG_AGO, given_back=True)
     account.shop.has = [over, *owned([value])] if over_first else [*owned([value]), over]
     assert account.compare() == ()
     account.shop.has = [over]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, OrderState
 from tests.support.desks import ADesk
 
 

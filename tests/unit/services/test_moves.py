@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from numberdesk.domain.words import MOVES, OrderState
+from numberdesk.domain.statuses import MOVES, OrderState
 from tests.support.desks import ADesk
 
 FORBIDDEN = [(one, other) for one in OrderState for other in OrderState if other not in {one, *MOVES[one]}]

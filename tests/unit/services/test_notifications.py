@@ -1,4 +1,4 @@
-"""Notifications: one that is known asks for nothing, and those of an order ask for looks that keep their distance."""
+"""Notifications: one that is known asks for nothing, and those of an order ask for polls that keep their distance."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numberdesk.domain.words import AssetState, OrderState, Phase
+from numberdesk.domain.statuses import AssetState, OrderState, Phase
 from numberdesk.providers.base import SlotBusyError, UnreadableError
 from tests.support.desks import ADesk, CrashError
 from tests.support.orders import a_snapshot
 
 SECOND = timedelta(seconds=1)
-ENDED = a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE, phase=Phase.ENDED, word="success")
+ENDED = a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE, phase=Phase.ENDED, provider_status="success")
 OPEN = a_snapshot(AssetState.PENDING, AssetState.PENDING)
 
 
 def bought() -> ADesk:
-    """An order that its carrier works on, some minutes after its last look."""
+    """An order that its carrier works on, some minutes after its last poll."""
     desk = ADesk()
     desk.vetted(OPEN)
     for _ in range(8):
@@ -41,31 +41,31 @@ def notify(desk: ADesk, event_id: str, *, ended: bool = False, order_id: str = "
     desk.syncer.handle({"event": event | {"body_sha256": body, "hints": hints}})
 
 
-def polls(desk: ADesk) -> int:
+def count_polls(desk: ADesk) -> int:
     return len(desk.carrier.named("observe"))
 
 
-def run_until(desk: ADesk, until: datetime, looks: list[datetime]) -> None:
+def run_until(desk: ADesk, until: datetime, polls: list[datetime]) -> None:
     """Let all happen that is due until then."""
     while desk.order.wake_at is not None and desk.order.wake_at <= until:
-        before = polls(desk)
+        before = count_polls(desk)
         desk.wake()
-        looks += [desk.time] * (polls(desk) - before)
+        polls += [desk.time] * (count_polls(desk) - before)
     desk.time = max(desk.time, until)
 
 
 @pytest.mark.parametrize("ended", [False, True])
-def test_one_webhook_sent_200_times_within_five_minutes_is_one_look_and_one_version(*, ended: bool) -> None:
+def test_one_webhook_sent_200_times_within_five_minutes_is_one_poll_and_one_version(*, ended: bool) -> None:
     desk = bought()
     versions = set()
     for _ in range(200):
         notify(desk, "e-1", ended=ended)
         versions.add(desk.order.version)
         desk.time += 1.5 * SECOND
-    assert (polls(desk), len(versions), len(desk.store.events)) == (1, 1, 1)
+    assert (count_polls(desk), len(versions), len(desk.store.events)) == (1, 1, 1)
 
 
-def test_known_webhook_of_an_order_that_is_over_is_no_look() -> None:
+def test_known_webhook_of_an_order_that_is_over_is_no_poll() -> None:
     desk = bought()
     desk.carrier.snapshot = ENDED
     notify(desk, "e-1", ended=True)
@@ -74,7 +74,7 @@ def test_known_webhook_of_an_order_that_is_over_is_no_look() -> None:
     for _ in range(20):
         desk.time += 20 * SECOND
         notify(desk, "e-1", ended=True)
-    assert (polls(desk), desk.order.version, len(desk.store.events)) == (1, version, 1)
+    assert (count_polls(desk), desk.order.version, len(desk.store.events)) == (1, version, 1)
 
 
 def test_webhook_of_no_order_is_kept_once_however_often_it_comes() -> None:
@@ -82,23 +82,23 @@ def test_webhook_of_no_order_is_kept_once_however_often_it_comes() -> None:
     for _ in range(200):
         notify(desk, "e-1", order_id="po-9")
         desk.time += SECOND
-    assert (polls(desk), len(desk.store.events)) == (0, 1)
+    assert (count_polls(desk), len(desk.store.events)) == (0, 1)
 
 
-def test_known_webhook_whose_look_failed_asks_for_another() -> None:
+def test_known_webhook_whose_poll_failed_asks_for_another() -> None:
     desk = bought()
     desk.carrier.fails["observe"] = [UnreadableError("HTTP 503")]
     notify(desk, "e-1")
-    assert polls(desk) == 0
+    assert count_polls(desk) == 0
     desk.time += desk.desk.timings.hint_distance
     notify(desk, "e-1")
-    assert polls(desk) == 1
+    assert count_polls(desk) == 1
     desk.time += desk.desk.timings.hint_distance
     notify(desk, "e-1")
-    assert polls(desk) == 1
+    assert count_polls(desk) == 1
 
 
-def test_webhook_whose_lambda_died_before_the_look_was_written_is_looked_after_when_it_comes_again() -> None:
+def test_webhook_whose_lambda_died_before_the_poll_was_written_is_polled_after_when_it_comes_again() -> None:
     for point in range(1, 5):
         desk = bought()
         came = desk.time
@@ -108,7 +108,7 @@ def test_webhook_whose_lambda_died_before_the_look_was_written_is_looked_after_w
         except CrashError:
             desk.time += 60 * SECOND
             notify(desk, "e-1", came=came)
-        assert (desk.order.look_began_at or came) >= came
+        assert (desk.order.poll_began_at or came) >= came
         assert ("order-1", "e-1") in desk.store.receipts
         assert len(desk.store.events) == 1
 
@@ -147,47 +147,47 @@ def test_webhook_before_the_purchase_is_recorded_changes_nothing_of_the_row() ->
         max_size=40,
     )
 )
-def test_whatever_webhooks_come_looks_keep_their_distance_and_the_last_one_is_looked_after(
+def test_whatever_webhooks_come_polls_keep_their_distance_and_the_last_one_is_looked_after(
     webhooks: list[tuple[int, int, bool, str]],
 ) -> None:
     desk = bought()
     timings, began = desk.desk.timings, desk.time
     asked_for: list[datetime] = []
-    looks: list[datetime] = []
+    polls: list[datetime] = []
     first: dict[str, datetime] = {}
     last, says_ended = desk.time, False
     for pause, which, ended, mishap in webhooks:
-        run_until(desk, desk.time + timedelta(milliseconds=pause), looks)
+        run_until(desk, desk.time + timedelta(milliseconds=pause), polls)
         failures = {"unreadable": UnreadableError("HTTP 503"), "its turn is 7 s off": SlotBusyError(7 * SECOND)}
         desk.carrier.fails["observe"] = [failures[mishap]] if mishap else []
-        event_id, before, version = f"e-{which}-{ended}", polls(desk), desk.order.version
-        served = desk.order.look_began_at is not None and first.get(event_id, desk.time) < desk.order.look_began_at
+        event_id, before, version = f"e-{which}-{ended}", count_polls(desk), desk.order.version
+        served = desk.order.poll_began_at is not None and first.get(event_id, desk.time) < desk.order.poll_began_at
         notify(desk, event_id, ended=ended)
-        asked_for += [desk.time] * (polls(desk) - before)
+        asked_for += [desk.time] * (count_polls(desk) - before)
         if served:
-            assert (polls(desk), desk.order.version) == (before, version), "known, and looked after"
+            assert (count_polls(desk), desk.order.version) == (before, version), "known, and looked after"
         if event_id not in first:
             last, says_ended = desk.time, ended
         first.setdefault(event_id, desk.time)
         desk.carrier.fails["observe"] = []
-    run_until(desk, last + timings.hint_distance + 8 * SECOND, looks)
-    assert desk.order.look_began_at is not None
-    assert desk.order.look_began_at >= last
+    run_until(desk, last + timings.hint_distance + 8 * SECOND, polls)
+    assert desk.order.poll_began_at is not None
+    assert desk.order.poll_began_at >= last
     if says_ended:
-        run_until(desk, last + 75 * SECOND, looks)
-        assert desk.order.look_began_at >= last + 50 * SECOND, "what it says may show late"
+        run_until(desk, last + 75 * SECOND, polls)
+        assert desk.order.poll_began_at >= last + 50 * SECOND, "what it says may show late"
     assert all(two - one >= timings.hint_distance for one, two in pairwise(asked_for))
-    assert len(looks) + len(asked_for) <= (desk.time - began) / timings.hint_distance + 4
+    assert len(polls) + len(asked_for) <= (desk.time - began) / timings.hint_distance + 4
     assert len(desk.store.events) <= len(first)
 
 
-def test_a_thousand_different_webhooks_in_a_minute_are_few_looks_and_few_versions() -> None:
+def test_a_thousand_different_webhooks_in_a_minute_are_few_polls_and_few_versions() -> None:
     desk = bought()
-    version, looks = desk.order.version, list[datetime]()
+    version, polls = desk.order.version, list[datetime]()
     for number in range(1000):
-        run_until(desk, desk.time + 60 * SECOND / 1000, looks)
+        run_until(desk, desk.time + 60 * SECOND / 1000, polls)
         notify(desk, f"e-{number}", ended=number % 2 == 0)
     # One for each distance; and those that follow where an end was told of.
     most = 60 * SECOND / desk.desk.timings.hint_distance
-    assert polls(desk) <= most + 4
+    assert count_polls(desk) <= most + 4
     assert desk.order.version - version <= 3 * most

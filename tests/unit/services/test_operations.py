@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from numberdesk.domain.operations import MOST_TRIES
+from numberdesk.domain.operations import MAX_TRIES
+from numberdesk.domain.statuses import ChangeKind, OperationKind, OperationState, OrderState, RequirementState
 from numberdesk.domain.values import Answer
-from numberdesk.domain.words import ChangeKind, OperationKind, OperationState, OrderState, RequirementState
 from numberdesk.providers import base
 from numberdesk.services.ports import ConflictError
 from tests.support.desks import ADesk, CrashError
@@ -31,7 +31,7 @@ def address() -> Answer:
 
 def textual(state: RequirementState = RequirementState.AWAITING_VALUE) -> Any:
     shown = owing(DEADLINE, state)
-    return replace(shown, requirements=tuple(replace(it, kind=None) for it in shown.requirements))
+    return replace(shown, requirements=tuple(replace(requirement, kind=None) for requirement in shown.requirements))
 
 
 @pytest.fixture
@@ -134,14 +134,14 @@ def test_a_crash_at_any_point_loses_nothing_and_repeats_nothing_harmful(ask: Any
 
 def test_an_address_that_was_made_is_not_made_again(desk: ADesk) -> None:
     supply_address(desk)
-    desk.carrier.fails["supply"] = [base.UnclearError("ReadTimeout")]
+    desk.carrier.fails["supply"] = [base.OutcomeUnknownError("ReadTimeout")]
     desk.wake()
     desk.wake()
     assert len(desk.carrier.named("create_address")) == 1
     assert desk.carrier.named("supply") == [{"r-1": "address-1"}]
 
 
-def test_a_lost_answer_to_a_comment_is_looked_for_and_not_sent_again(desk: ADesk) -> None:
+def test_a_lost_answer_to_a_comment_is_polled_for_and_not_sent_again(desk: ADesk) -> None:
     post_comment(desk)
     desk.carrier.loses["comment"] = 1
     desk.wake()
@@ -151,7 +151,7 @@ def test_a_lost_answer_to_a_comment_is_looked_for_and_not_sent_again(desk: ADesk
     assert len(desk.carrier.written) == 1
 
 
-def test_a_comment_that_never_left_is_sent_without_looking(desk: ADesk) -> None:
+def test_a_comment_that_never_left_is_sent_without_polling(desk: ADesk) -> None:
     post_comment(desk)
     desk.carrier.fails["comment"] = [base.NotSentError("ConnectError")]
     desk.wake()
@@ -161,9 +161,9 @@ def test_a_comment_that_never_left_is_sent_without_looking(desk: ADesk) -> None:
     assert len(desk.carrier.written) == 1
 
 
-def test_a_comment_that_left_and_was_not_worked_on_is_sent_after_looking(desk: ADesk) -> None:
+def test_a_comment_that_left_and_was_not_worked_on_is_sent_after_polling(desk: ADesk) -> None:
     post_comment(desk)
-    desk.carrier.fails["comment"] = [base.UnclearError("ReadTimeout")]
+    desk.carrier.fails["comment"] = [base.OutcomeUnknownError("ReadTimeout")]
     desk.wake()
     desk.wake()
     assert desk.carrier.named("comments") == ["s-1"]
@@ -175,7 +175,7 @@ def test_the_same_words_of_another_operation_are_not_taken_for_this_ones(desk: A
     post_comment(desk)
     desk.wake()
     post_comment(desk)
-    desk.carrier.fails["comment"] = [base.UnclearError("ReadTimeout")]
+    desk.carrier.fails["comment"] = [base.OutcomeUnknownError("ReadTimeout")]
     desk.wake()
     desk.wake()
     assert len(desk.carrier.written) == 2
@@ -185,7 +185,7 @@ def test_the_same_words_of_another_operation_are_not_taken_for_this_ones(desk: A
 def test_a_reviewers_comment_of_the_same_words_is_not_ours(desk: ADesk) -> None:
     post_comment(desk)
     desk.carrier.written.append(a_comment("theirs", f"please: {SECRET}", at=NOW))
-    desk.carrier.fails["comment"] = [base.UnclearError("ReadTimeout")]
+    desk.carrier.fails["comment"] = [base.OutcomeUnknownError("ReadTimeout")]
     desk.wake()
     desk.wake()
     assert [comment.by_provider for comment in desk.carrier.written] == [True, False]
@@ -208,8 +208,8 @@ def test_what_goes_wrong_again_and_again_is_given_up_and_told(desk: ADesk) -> No
     desk.carrier.fails["supply"] = [base.NotSentError("ConnectError")] * 50
     for _ in range(60):
         desk.wake()
-    assert outcome(desk) == (OperationState.REJECTED, f"given up after {MOST_TRIES} tries: ConnectError")
-    assert len(desk.carrier.fails["supply"]) == 50 - MOST_TRIES
+    assert outcome(desk) == (OperationState.REJECTED, f"given up after {MAX_TRIES} tries: ConnectError")
+    assert len(desk.carrier.fails["supply"]) == 50 - MAX_TRIES
     [told] = desk.told(ChangeKind.OPERATION_REJECTED)
     assert told.notify
 
@@ -328,23 +328,23 @@ def test_one_that_fails_does_not_hold_up_the_next(desk: ADesk) -> None:
     assert [operation.state for operation in desk.order.operations] == [OperationState.REJECTED, OperationState.DONE]
 
 
-def test_what_nobody_thought_of_holds_up_neither_looks_nor_reminders(desk: ADesk) -> None:
+def test_what_nobody_thought_of_holds_up_neither_polls_nor_reminders(desk: ADesk) -> None:
     supply_text(desk)
     desk.carrier.fails["supply"] = [RuntimeError(SECRET)] * 50
-    looks = len(desk.carrier.named("observe"))
+    polls = len(desk.carrier.named("observe"))
     desk.wake()
-    assert len(desk.carrier.named("observe")) == looks + 1
+    assert len(desk.carrier.named("observe")) == polls + 1
     assert outcome(desk) == (OperationState.WAITING, "RuntimeError")
     for _ in range(60):
         desk.wake()
-    assert outcome(desk) == (OperationState.REJECTED, f"given up after {MOST_TRIES} tries: RuntimeError")
+    assert outcome(desk) == (OperationState.REJECTED, f"given up after {MAX_TRIES} tries: RuntimeError")
     while desk.time < DEADLINE - timedelta(days=1):
         desk.wake()
     assert desk.told(ChangeKind.DEADLINE_APPROACHING)
     assert SECRET not in desk.texts()
 
 
-def test_a_comment_that_broke_is_looked_for_before_it_is_sent_again(desk: ADesk) -> None:
+def test_a_comment_that_broke_is_polled_for_before_it_is_sent_again(desk: ADesk) -> None:
     post_comment(desk)
     desk.carrier.fails["comment"] = [RuntimeError("?")]
     desk.wake()
@@ -353,7 +353,7 @@ def test_a_comment_that_broke_is_looked_for_before_it_is_sent_again(desk: ADesk)
     assert len(desk.carrier.written) == 1
 
 
-def test_a_slow_provider_leaves_time_for_the_look(desk: ADesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_provider_leaves_time_for_the_poll(desk: ADesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Eighteen time-outs of 20 s would be three times the time that a Lambda has."""
     for number in range(18):
         desk.clerk.comment("order-1", f"comment {number}", "ada")
@@ -362,16 +362,16 @@ def test_a_slow_provider_leaves_time_for_the_look(desk: ADesk, monkeypatch: pyte
     def hang(_: str, text: str) -> str:
         tried.append(text)
         desk.time += timedelta(seconds=20)
-        raise base.UnclearError("ReadTimeout")
+        raise base.OutcomeUnknownError("ReadTimeout")
 
     monkeypatch.setattr(desk.carrier, "comment", hang)
     for _ in range(18):
-        looks = len(desk.carrier.named("observe"))
+        polls = len(desk.carrier.named("observe"))
         assert desk.order.wake_at is not None
         began = max(desk.time, desk.order.wake_at)
         desk.wake()
         assert desk.time - began <= timedelta(seconds=40)
-        assert len(desk.carrier.named("observe")) == looks + 1
+        assert len(desk.carrier.named("observe")) == polls + 1
     for _ in range(100):
         desk.wake()
     assert {f"comment {number}" for number in range(18)} <= set(tried), "each has its turn"

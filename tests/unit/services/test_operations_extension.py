@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-from numberdesk.domain.words import ChangeKind, OperationState
+from numberdesk.domain.statuses import ChangeKind, OperationState
 from numberdesk.providers import base
 from numberdesk.services.receive import message
 from tests.support.desks import ADesk
@@ -34,17 +34,17 @@ def test_the_policy_asks_in_our_own_words_and_a_silent_grant_is_told_and_counted
     assert desk.order.reference in comment.body
     [requested] = desk.told(ChangeKind.EXTENSION_REQUESTED)
     assert "by the order's policy" in requested.message
-    assert desk.counted["DriftFound", "telnyx"] == 0
+    assert desk.counted["UnannouncedChanges", "telnyx"] == 0
     desk.carrier.snapshot = owing(DEADLINE + timedelta(days=7))
     desk.wake()
     [moved] = desk.told(ChangeKind.DEADLINE_MOVED)
-    assert {name: moved.data[name] for name in ("extended", "asked_for", "silent")} == {
+    assert {name: moved.data[name] for name in ("extended", "asked_for", "unannounced")} == {
         "extended": True,
         "asked_for": True,
-        "silent": True,
+        "unannounced": True,
     }
     assert moved.notify
-    assert desk.counted["DriftFound", "telnyx"] == 1
+    assert desk.counted["UnannouncedChanges", "telnyx"] == 1
     for _ in range(20):
         desk.wake()
     assert len(desk.carrier.written) == 1
@@ -72,8 +72,8 @@ def test_a_grant_that_a_notification_announced_is_not_counted() -> None:
     event = json.loads(json.dumps(message("telnyx", "default", body, desk.time, key="k"), default=str))
     desk.syncer.handle(event)
     [moved] = desk.told(ChangeKind.DEADLINE_MOVED)
-    assert moved.data["silent"] is False
-    assert desk.counted["DriftFound", "telnyx"] == 0
+    assert moved.data["unannounced"] is False
+    assert desk.counted["UnannouncedChanges", "telnyx"] == 0
 
 
 def test_what_people_asked_for_counts_for_the_policy() -> None:

@@ -12,8 +12,8 @@ import pytest
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.profile import Profile, ProfileKey
 from numberdesk.domain.snapshot import RequirementSeen, SubOrderSeen
+from numberdesk.domain.statuses import ChangeKind, OperationState, RequirementState, ValueKind
 from numberdesk.domain.values import Answer, StoredFile
-from numberdesk.domain.words import ChangeKind, OperationState, RequirementState, ValueKind
 from numberdesk.providers import base
 from tests.support.desks import ADesk
 from tests.support.orders import NOW, owing
@@ -25,12 +25,14 @@ WAITING, REJECTED = RequirementState.AWAITING_VALUE, RequirementState.REJECTED
 
 def asking(*ids: str, state: RequirementState = WAITING) -> Any:
     shown = owing(DEADLINE, state)
-    return replace(shown, requirements=tuple(RequirementSeen(it, "s-1", state, state.value, 2, it) for it in ids))
+    return replace(shown, requirements=tuple(RequirementSeen(each, "s-1", state, state.value, 2, each) for each in ids))
 
 
 def a_profile(*ids: str, country: str = "DE", account: str = "default", **fields: Any) -> Profile:
     key = ProfileKey(provider="telnyx", account=account, country=country, number_type="local")
-    answers = tuple(Answer.model_validate({"requirement": it, "value": {"kind": "text", "text": SECRET}}) for it in ids)
+    answers = tuple(
+        Answer.model_validate({"requirement": each, "value": {"kind": "text", "text": SECRET}}) for each in ids
+    )
     return Profile(key=key, updated_at=NOW, updated_by="ada", **{"answers": answers, **fields})
 
 
@@ -127,8 +129,8 @@ def test_one_that_is_rejected_before_any_value_was_given_is_for_people() -> None
     assert desk.order.operations == ()
 
 
-@pytest.mark.parametrize("fault", [base.RefusedError("no", code="85002"), base.UnclearError("ReadTimeout")])
-def test_one_that_is_not_taken_is_not_applied_again_at_every_look(fault: Exception) -> None:
+@pytest.mark.parametrize("fault", [base.RefusedError("no", code="85002"), base.OutcomeUnknownError("ReadTimeout")])
+def test_one_that_is_not_taken_is_not_applied_again_at_every_poll(fault: Exception) -> None:
     desk = ADesk()
     desk.store.put_profile(a_profile("r-1"))
     desk.carrier.fails["supply"] = [fault] * 99

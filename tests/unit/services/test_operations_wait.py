@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numberdesk.domain import operations
 from numberdesk.domain.lists import attention, waits
 from numberdesk.domain.order import Operation
-from numberdesk.domain.words import ChangeKind, OperationKind, OperationState
+from numberdesk.domain.statuses import ChangeKind, OperationKind, OperationState
 from numberdesk.providers import base
 from tests.support.desks import ADesk
 from tests.unit.services.test_operations import DEADLINE, cancel, outcome, post_comment, supply_text, textual
@@ -70,7 +70,7 @@ def test_another_reason_is_told_and_no_more_than_a_few() -> None:
     desk.carrier.fails["supply"] = [*faults, *faults]
     while desk.carrier.fails["supply"]:
         desk.wake()
-    assert len(desk.told(ChangeKind.OPERATION_WAITING)) == operations.MOST_TOLD
+    assert len(desk.told(ChangeKind.OPERATION_WAITING)) == operations.MAX_TOLD
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_one_that_is_never_tried_is_told_all_the_same() -> None:
 )
 def test_pauses_are_bounded(waited: timedelta, left: timedelta, failures: int, own: bool) -> None:
     desk = _VETTED
-    cadence = desk.desk.timings.unclear_cadence
-    deadlines = tuple(it.model_copy(update={"value": desk.time + left}) for it in desk.order.deadlines)
+    cadence = desk.desk.timings.search_cadence
+    deadlines = tuple(deadline.model_copy(update={"value": desk.time + left}) for deadline in desk.order.deadlines)
     asked = Operation(id="e", kind=OperationKind.CANCEL, by="ada", asked_at=desk.time - waited, failures=failures)
     pause = operations.pause(desk.order.with_(deadlines=deadlines), asked, desk.time, cadence, own=own)
     assert cadence[0] <= pause <= cadence[-1]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numberdesk.domain.costs import Limits
-from numberdesk.domain.words import ChangeKind, HoldKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, HoldKind, OrderState
 from numberdesk.providers.base import AccountFaultError, RefusedError, SlotBusyError, UnreadableError
 from tests.support.desks import ADesk
 from tests.support.orders import NOW
@@ -141,7 +141,7 @@ MISHAPS: dict[str, dict[str, list[Exception]]] = {
     "blocked": {name: [BLOCKED] * 50 for name in READS},
     "unreadable": {name: [UnreadableError("HTTP 503")] * 50 for name in READS},
     "its turn is far off": {name: [SlotBusyError(timedelta(seconds=50))] * 50 for name in READS},
-    "gone": {"place": [RefusedError("taken", numbers_gone=True)]},
+    "gone": {"place": [RefusedError("taken", numbers_unavailable=True)]},
 }
 
 

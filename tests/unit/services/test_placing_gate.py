@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.words import ChangeKind
+from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.placing_gate import GateDesk
 from numberdesk.services.ports import Inventory
 from numberdesk.services.problems import Problem, ProblemError
@@ -37,16 +37,16 @@ def gate(desk: ADesk) -> GateDesk:
 @pytest.mark.parametrize("without", [[], ["telnyx/default"], ["typo"], ["callfire/typo"]])
 def test_an_account_that_was_not_compared_and_is_not_left_out_holds_it_back(desk: ADesk, without: list[str]) -> None:
     with pytest.raises(ProblemError, match="telnyx/typo") as caught:
-        gate(desk).confirm(doubt_until=None, without=without, by=BY)
+        gate(desk).confirm(search_until=None, without=without, by=BY)
     assert caught.value.problem is Problem.NOT_RECONCILED
     assert "telnyx/default" not in caught.value.detail
     assert gate(desk).view().restored
 
 
 def test_an_account_that_cannot_be_read_is_left_out_by_name(desk: ADesk) -> None:
-    there = gate(desk).confirm(doubt_until=None, without=["telnyx/typo", "telnyx/default", "nobodys/account"], by=BY)
+    there = gate(desk).confirm(search_until=None, without=["telnyx/typo", "telnyx/default", "nobodys/account"], by=BY)
     assert (there.restored, there.closed_because, there.gate.confirmed_at) == (False, None, NOW)
-    assert there.gate.doubt_until == NOW + Timings().doubt
+    assert there.gate.search_until == NOW + Timings().restore_search
     [told] = desk.told(ChangeKind.RESTORE_CONFIRMED)
     # What was compared was not left out.
     assert told.data["without"] == ["telnyx/typo"]
@@ -54,6 +54,6 @@ def test_an_account_that_cannot_be_read_is_left_out_by_name(desk: ADesk) -> None
 
 def test_what_is_left_out_is_told_where_nothing_is_too(desk: ADesk) -> None:
     desk.store.put_inventory("telnyx", "typo", Inventory(finished_at=NOW, table_id="table-2"), None)
-    gate(desk).confirm(doubt_until=NOW + timedelta(days=1), by=BY)
+    gate(desk).confirm(search_until=NOW + timedelta(days=1), by=BY)
     [told] = desk.told(ChangeKind.RESTORE_CONFIRMED)
     assert told.data["without"] == []

@@ -6,8 +6,8 @@ import pytest
 
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.profile import ProfileKey
+from numberdesk.domain.statuses import ValueKind
 from numberdesk.domain.values import Answer
-from numberdesk.domain.words import ValueKind
 from numberdesk.services.paging import Tokens
 from numberdesk.services.problems import Problem, ProblemError
 from numberdesk.services.profiles import Profiles
@@ -61,7 +61,7 @@ def test_a_file_that_went_with_its_profile_cannot_be_named_again(desk: ADesk, pr
     with pytest.raises(ProblemError) as caught:
         put(profiles, answers)
     assert caught.value.problem is Problem.FILE_MISSING
-    assert [fault.field for fault in caught.value.faults] == ["answers.0.value.file_id"]
+    assert [issue.field for issue in caught.value.issues] == ["answers.0.value.file_id"]
 
 
 def test_a_file_that_was_uploaded_for_one_profile_is_none_of_another(desk: ADesk, profiles: Profiles) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numberdesk.domain.costs import Limits
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.snapshot import AssetSeen
-from numberdesk.domain.words import AssetKind, AssetState, ChangeKind, HoldKind, OrderState
+from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, HoldKind, OrderState
 from numberdesk.providers import base
 from numberdesk.services.ports import ConflictError
 from numberdesk.services.problems import Problem, ProblemError
@@ -116,10 +116,10 @@ def ask(count: int) -> dict[str, Any]:
 
 def limits_are_kept(desk: ADesk, counts: Sequence[int], most: int) -> None:
     orders = [get(desk, f"order-{index}") for index in range(len(counts))]
-    bought = [it for it in orders if it.state is OrderState.PENDING]
-    held = [it for it in orders if it.state is OrderState.RECEIVED]
+    bought = [each for each in orders if each.state is OrderState.PENDING]
+    held = [each for each in orders if each.state is OrderState.RECEIVED]
     assert len(bought) + len(held) == len(counts), "none is lost"
-    spent = sum(it.request.count for it in bought)
+    spent = sum(each.request.count for each in bought)
     assert spent <= most
     assert desk.store.spent("telnyx", "default", TODAY).numbers == spent
     assert len(desk.carrier.bought) == len(bought)
@@ -155,7 +155,7 @@ def test_who_checked_the_sums_before_another_wrote_them_is_held_all_the_same(
     transact, others = Table._transact, iter(["order-1", "order-2"])
 
     def write(self: Table, writes: list[Any]) -> list[str]:
-        spends = any("SPENT#" in repr(it) for it in writes)
+        spends = any("SPENT#" in repr(write) for write in writes)
         if spends and (other := next(others, None)) is not None:
             place(desk, other, **ask(3))
         return transact(self, writes)
@@ -187,8 +187,8 @@ def test_cost_is_limited_by_currency(desk: ADesk) -> None:
 
     desk.carrier.plan = priced  # type: ignore[method-assign]
     at_once(desk, [lambda i=i: place(desk, f"order-{i}", **ask(1)) for i in range(3)])  # type: ignore[misc]
-    held = [it for it in (get(desk, f"order-{i}") for i in range(3)) if it.hold]
-    assert [it.hold.kind for it in held if it.hold] == [HoldKind.LIMIT]
+    held = [each for each in (get(desk, f"order-{i}") for i in range(3)) if each.hold]
+    assert [each.hold.kind for each in held if each.hold] == [HoldKind.LIMIT]
     assert desk.store.spent("telnyx", "default", TODAY).cost == {"USD": "4"}
     assert "it costs 2.00 USD at once" in (held[0].waiting_for or "")
 
@@ -198,7 +198,7 @@ def test_what_bought_nothing_makes_room_and_what_is_unclear_does_not(desk: ADesk
     desk.carrier.fails["place"] = [
         base.RefusedError("no", code="1"),
         base.AccountFaultError("slow down", throttled=True, retry_after=MINUTE),
-        base.UnclearError("ReadTimeout"),
+        base.OutcomeUnknownError("ReadTimeout"),
     ]
     for order_id in ("order-0", "order-1", "order-2"):
         place(desk, order_id, **ask(2))
@@ -238,7 +238,7 @@ def test_a_release_in_the_very_moment_of_another_hold_stands(desk: ADesk) -> Non
     assert wake(desk, "order-0").state is OrderState.PENDING
 
 
-def test_who_is_held_for_a_person_is_not_woken_by_a_wish_to_look(desk: ADesk) -> None:
+def test_who_is_held_for_a_person_is_not_woken_by_a_wish_to_poll(desk: ADesk) -> None:
     limit(desk, numbers_per_order=1)
     place(desk, "order-0", **ask(2))
     assert desk.clerk.sync("order-0", "ada").wake_at is None
@@ -252,13 +252,13 @@ def callfire(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def unclear(desk: ADesk, *order_ids: str) -> list[str]:
-    return [it for it in order_ids if get(desk, it).state in (OrderState.PLACING, OrderState.UNKNOWN)]
+    return [order_id for order_id in order_ids if get(desk, order_id).state in (OrderState.PLACING, OrderState.UNKNOWN)]
 
 
 @pytest.mark.parametrize("provider", ["callfire", "telesign"])
 def test_of_equal_orders_one_is_unclear_at_a_time(desk: ADesk, provider: str) -> None:
     fields = callfire(SEATTLE) if provider == "callfire" else {"provider": "telesign", "items": [BELGIAN]}
-    desk.carrier.fails["place"] = [base.UnclearError("ReadTimeout")]
+    desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")]
     names = ["order-0", "order-1", "order-2"]
     at_once(desk, [lambda name=name: place(desk, name, **fields) for name in names])  # type: ignore[misc]
     [first] = unclear(desk, *names)
@@ -275,7 +275,7 @@ def test_of_equal_orders_one_is_unclear_at_a_time(desk: ADesk, provider: str) ->
     )
     place(desk, "order-3", **other)
     place(desk, "order-4", **fields, account="second")
-    assert [get(desk, it).state for it in ("order-3", "order-4")] == [OrderState.PENDING] * 2
+    assert [get(desk, each).state for each in ("order-3", "order-4")] == [OrderState.PENDING] * 2
     # While that lasts, it lasts; then one after the other goes on.
     assert wake(desk, others[0]).state is OrderState.RECEIVED
     desk.clerk.resolve_not_placed(first, "ada", place_again=False)
@@ -297,7 +297,7 @@ def crash(point: int) -> ADesk | None:
 
 
 def go_on(desk: ADesk, names: Sequence[str]) -> None:
-    """Let what is due happen; where an order stays unclear, somebody who has looked says what it is."""
+    """Let what is due happen; where an order stays unclear, somebody who has polled says what it is."""
     for _ in range(6):
         for name in names:
             if get(desk, name).wake_at is not None:
@@ -315,7 +315,7 @@ def test_whatever_crashes_of_equal_orders_one_is_unclear_at_a_time() -> None:
     for point in range(1, 40):
         if (desk := crash(point)) is None:
             break
-        crashed |= {it.state for it in desk.store.orders.values()}
+        crashed |= {order.state for order in desk.store.orders.values()}
         for _ in range(3):
             place(desk, "order-1", **callfire(SEATTLE))
             names = sorted(desk.store.orders)
@@ -364,7 +364,7 @@ def test_an_answer_that_comes_after_a_person_said_no_is_told_and_nothing_is_lost
 
 def test_a_cancellation_waits_until_a_second_attempt_is_ruled_out(desk: ADesk) -> None:
     """A first attempt may have bought: between it and the second a wish to cancel makes the order no cancelled one."""
-    desk.carrier.fails["place"] = [base.UnclearError("ReadTimeout")]
+    desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")]
     place(desk, "order-0")
     desk.time += 3 * MINUTE
     assert wake(desk, "order-0").state is OrderState.RECEIVED, "it is to be tried once more"
@@ -377,7 +377,7 @@ def test_a_cancellation_waits_until_a_second_attempt_is_ruled_out(desk: ADesk) -
     assert desk.carrier.named("cancel") == [None]
 
 
-def test_what_may_have_been_bought_before_a_restore_is_looked_for_before_it_is_cancelled_or_refused() -> None:
+def test_what_may_have_been_bought_before_a_restore_is_polled_for_before_it_is_cancelled_or_refused() -> None:
     desk = ADesk()
     limit(desk, numbers_per_order=1)
     for name in ("order-0", "order-1"):
@@ -400,7 +400,7 @@ def test_what_may_have_been_bought_before_a_restore_is_looked_for_before_it_is_c
 def test_a_purchase_of_equal_content_is_nobodys_while_the_table_has_forgotten_whose() -> None:
     """At CallFire what is found shows no reference: after a restore it may be the purchase of an order that is not known."""
     desk = ADesk()
-    desk.carrier.fails["place"] = [base.UnclearError("ReadTimeout")]
+    desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")]
     place(desk, "order-0", **callfire(SEATTLE))
     desk.store.table = "table-2"
     desk.carrier.bought = [(get(desk, "order-0").reference, "987")]
@@ -408,7 +408,7 @@ def test_a_purchase_of_equal_content_is_nobodys_while_the_table_has_forgotten_wh
     desk.store.switch = desk.store.gate().model_copy(update={"table_id": "table-2", "confirmed_at": desk.time})
     desk.time += 5 * MINUTE
     assert wake(desk, "order-0").state is OrderState.UNKNOWN
-    told = [it for it in desk.told(ChangeKind.ORDER_UNKNOWN) if it.notify]
+    told = [each for each in desk.told(ChangeKind.ORDER_UNKNOWN) if each.notify]
     assert "Candidates: 987" in told[-1].message
     assert desk.clerk.resolve_placed_as("order-0", "987", "ada").state is OrderState.PENDING
     with pytest.raises(ProblemError) as found:

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from numberdesk.domain.lists import attention
 from numberdesk.domain.order import Deadline
-from numberdesk.domain.stuck import MOST_FAILED_RUNS
-from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, OrderState
+from numberdesk.domain.stuck import MAX_FAILED_RUNS
 from numberdesk.providers.base import AccountFaultError, UnreadableError
 from numberdesk.services.ports import UnreadableRowError
-from numberdesk.services.wake import LONGEST_PATIENCE, MOST_WAITING, UNREAD_PAUSE, Waker
+from numberdesk.services.wake import MAX_PATIENCE, MAX_WAITING, UNREAD_PAUSE, Waker
 from tests.support.desks import ADesk, CrashError
 from tests.support.orders import NOW, a_message, pending, received
 
@@ -84,28 +84,28 @@ def test_each_order_is_handed_out_once_while_its_wake_is_on_its_way(
 @pytest.mark.parametrize("waiting", [False, True])
 def test_no_more_is_handed_out_than_the_queue_has_room_for(waiting: bool) -> None:
     desk = ADesk()
-    for index in range(3 * MOST_WAITING):
-        due(desk, f"order-{index:04}", NOW - timedelta(seconds=3 * MOST_WAITING - index), waiting=waiting)
+    for index in range(3 * MAX_WAITING):
+        due(desk, f"order-{index:04}", NOW - timedelta(seconds=3 * MAX_WAITING - index), waiting=waiting)
     queue = desk.order_queue if waiting else desk.sync_queue
-    assert waker(desk).sweep() == MOST_WAITING
-    assert desk.counted["OldestOverdueWakeSeconds", None] == 3 * MOST_WAITING
+    assert waker(desk).sweep() == MAX_WAITING
+    assert desk.counted["OldestOverdueWakeSeconds", None] == 3 * MAX_WAITING
     desk.time += MINUTE
     assert waker(desk).sweep() == 0
     del queue.messages[:100]
     desk.time += MINUTE
     assert waker(desk).sweep() == 100
     # The longest overdue come first, and none twice.
-    assert woken(desk) == [f"order-{index:04}" for index in range(100, MOST_WAITING + 100)]
+    assert woken(desk) == [f"order-{index:04}" for index in range(100, MAX_WAITING + 100)]
 
 
 def test_a_deadline_comes_before_any_number_of_others() -> None:
     desk = ADesk()
-    for index in range(2 * MOST_WAITING):
-        due(desk, f"look-{index}", NOW - timedelta(hours=2))
+    for index in range(2 * MAX_WAITING):
+        due(desk, f"poll-{index}", NOW - timedelta(hours=2))
         due(desk, f"place-{index}", NOW - timedelta(hours=2), waiting=True)
     waker(desk).sweep()
-    assert len(woken(desk)) == 2 * MOST_WAITING
-    desk.sync_queue.messages += [({"wake": {"order_id": "another"}}, None, None)] * MOST_WAITING
+    assert len(woken(desk)) == 2 * MAX_WAITING
+    desk.sync_queue.messages += [({"wake": {"order_id": "another"}}, None, None)] * MAX_WAITING
     at = NOW + 3 * MINUTE / 2
     due(desk, "german", at, deadlines=(deadline(at + timedelta(days=3)),))
     due(desk, "own", NOW, waiting=True, deadlines=(deadline(NOW).model_copy(update={"own": True}),))
@@ -113,13 +113,13 @@ def test_a_deadline_comes_before_any_number_of_others() -> None:
     waker(desk).sweep()
     assert desk.sync_queue.messages[-1][1] == MINUTE / 2, "to the second"
     found = woken(desk)
-    assert found[: MOST_WAITING + 1] == ["another"] * MOST_WAITING + ["german"]
-    assert found[MOST_WAITING + 1] == "own"
+    assert found[: MAX_WAITING + 1] == ["another"] * MAX_WAITING + ["german"]
+    assert found[MAX_WAITING + 1] == "own"
 
 
 def test_rows_that_cannot_be_read_leave_the_way_free(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = ADesk()
-    for index in range(MOST_WAITING):
+    for index in range(MAX_WAITING):
         due(desk, f"torn-{index:04}", NOW - timedelta(hours=1))
     due(desk, "healthy", NOW)
     get, read = desk.store.get, Counter[str]()
@@ -196,24 +196,28 @@ class Lambdas:
                 self.waiting.append([self.desk.time + (delay or timedelta(0)), 0, message, queue])
             queue.messages.clear()
         self.desk.time += MINUTE
-        for it in [it for it in self.waiting if it[0] <= self.desk.time]:
-            self.waiting.remove(it)
-            it[1] += 1
-            if it[1] > 5:
+        for each in [each for each in self.waiting if each[0] <= self.desk.time]:
+            self.waiting.remove(each)
+            each[1] += 1
+            if each[1] > 5:
                 self.dead += 1
                 continue
-            again, body = it[1] > 1, it[2]
+            again, body = each[1] > 1, each[2]
             try:
-                if it[3] is self.desk.order_queue:
+                if each[3] is self.desk.order_queue:
                     self.desk.placer.handle(
-                        json.dumps(body), message_id="m", correlation_id="c", time_left=lambda: 3 * MINUTE, again=again
+                        json.dumps(body),
+                        message_id="m",
+                        correlation_id="c",
+                        time_left=lambda: 3 * MINUTE,
+                        redelivered=again,
                     )
                 else:
-                    self.desk.syncer.handle(body, again=again)
+                    self.desk.syncer.handle(body, redelivered=again)
             except CrashError:
                 self.runs.append(self.desk.time)
-                it[0] = self.desk.time + 3 * MINUTE
-                self.waiting.append(it)
+                each[0] = self.desk.time + 3 * MINUTE
+                self.waiting.append(each)
 
 
 @pytest.mark.parametrize("call", ["plan", "observe"])
@@ -226,7 +230,7 @@ def test_an_order_whose_runs_die_takes_little_and_a_person_is_asked(call: str) -
     for _ in range(24 * 60):
         lambdas.minute()
     first = lambdas.runs[0]
-    assert sum(at < first + timedelta(hours=1) for at in lambdas.runs) <= MOST_FAILED_RUNS + 3
+    assert sum(at < first + timedelta(hours=1) for at in lambdas.runs) <= MAX_FAILED_RUNS + 3
     assert len(lambdas.runs) <= 16
     assert lambdas.runs[-1] > desk.time - timedelta(hours=7), "it is tried all the same"
     assert lambdas.dead == 0
@@ -239,13 +243,13 @@ def test_an_order_whose_runs_die_takes_little_and_a_person_is_asked(call: str) -
     for _ in range(7 * 60):
         lambdas.minute()
     assert desk.order.state is OrderState.PENDING
-    assert desk.order.look_began_at is not None
+    assert desk.order.poll_began_at is not None
     assert (desk.order.failed_runs, desk.order.stuck) == (0, None)
     assert "stuck" not in attention(desk.order)
 
 
 def test_a_run_that_dies_counts_for_the_order_that_it_died_of() -> None:
-    """One notification tells of two orders, and the look at the second dies."""
+    """One notification tells of two orders, and the poll of the second dies."""
     desk = ADesk()
     for order_id in ("order-1", "order-2"):
         desk.place(order_id=order_id)
@@ -255,11 +259,11 @@ def test_a_run_that_dies_counts_for_the_order_that_it_died_of() -> None:
         {
             "event_id": "e-1",
             "event_type": "x",
-            "provider_order_id": it.provider_order_id,
+            "provider_order_id": each.provider_order_id,
             "reference": None,
             "says_ended": False,
         }
-        for it in (first, second)
+        for each in (first, second)
     ]
     event = {"provider": "telnyx", "account": "default", "received_at": desk.time.isoformat(), "key": "k"}
     message = {"event": event | {"body_sha256": "e-1", "hints": hints}}
@@ -272,8 +276,8 @@ def test_a_run_that_dies_counts_for_the_order_that_it_died_of() -> None:
 
     desk.carrier.observe = dies  # type: ignore[method-assign]
     for receives in range(5):
-        with pytest.raises(CrashError) if receives < MOST_FAILED_RUNS else nullcontext():
-            desk.syncer.handle(message, again=receives > 0)
+        with pytest.raises(CrashError) if receives < MAX_FAILED_RUNS else nullcontext():
+            desk.syncer.handle(message, redelivered=receives > 0)
         desk.time += 3 * MINUTE
     assert len(desk.carrier.named("observe")) == 1
     assert [entry.order_id for entry in desk.told(ChangeKind.ORDER_STUCK)] == ["order-2"]
@@ -288,7 +292,7 @@ def test_a_message_that_comes_again_for_an_order_that_waits_changes_nothing() ->
     assert before.wake_at is not None
     assert before.wake_at > desk.time
     body = json.dumps(a_message().model_dump(mode="json", exclude_unset=True))
-    desk.placer.handle(body, message_id="m-1", correlation_id="c-1", time_left=lambda: 3 * MINUTE, again=True)
+    desk.placer.handle(body, message_id="m-1", correlation_id="c-1", time_left=lambda: 3 * MINUTE, redelivered=True)
     assert desk.order == before
 
 
@@ -300,7 +304,7 @@ def test_messages_that_wait_for_long_say_nothing_of_their_orders() -> None:
         waker(desk).sweep()
         desk.time += MINUTE
     messages = [message for message, _, _ in desk.sync_queue.messages]
-    assert 3 <= len(messages) <= 600 * MINUTE / LONGEST_PATIENCE + 3
+    assert 3 <= len(messages) <= 600 * MINUTE / MAX_PATIENCE + 3
     for message in messages:
         desk.syncer.handle(json.loads(json.dumps(message)))
     assert len(desk.carrier.named("observe")) == 1, "the first is followed, and the others are over by that"

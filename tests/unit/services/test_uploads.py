@@ -31,8 +31,8 @@ def test_a_name_that_denies_the_type_is_not_taken(filename: str, content_type: s
         desk.uploads.for_profile(KEY, filename, content_type, "ada")
     for told in (of_order.value, of_profile.value):
         assert told.problem is Problem.INVALID
-        assert [(fault.field, fault.code) for fault in told.faults] == [("filename", "not_of_type")]
-        assert filename not in f"{told.detail} {told.faults}"
+        assert [(issue.field, issue.code) for issue in told.issues] == [("filename", "not_of_type")]
+        assert filename not in f"{told.detail} {told.issues}"
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_a_file_over_the_limit_is_told_apart_from_none() -> None:
     with pytest.raises(ProblemError) as none:
         desk.uploads.take(uploading.of_profile(KEY), form.file_id)
     assert none.value.problem is Problem.FILE_MISSING
-    desk.bucket.content[form.fields["key"]] = b"%PDF-1.7" + b"x" * form.most_bytes
+    desk.bucket.content[form.fields["key"]] = b"%PDF-1.7" + b"x" * form.max_bytes
     with pytest.raises(ProblemError) as large:
         desk.uploads.take(uploading.of_profile(KEY), form.file_id)
     assert large.value.problem is Problem.FILE_NOT_TAKEN
-    assert str(form.most_bytes) in large.value.detail
+    assert str(form.max_bytes) in large.value.detail

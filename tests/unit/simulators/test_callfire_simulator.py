@@ -239,7 +239,7 @@ def test_who_says_nothing_of_what_he_takes_gets_json_of_live_systems(simulator: 
     simulator.advance(4)
     listed = anything.get(BASE)
     refused = anything.get(f"{BASE}/order/1")
-    assert {it.headers["content-type"] for it in (made, listed, refused)} == {
+    assert {each.headers["content-type"] for each in (made, listed, refused)} == {
         f"application/{'json' if live else 'xml'}"
     }
     if live:

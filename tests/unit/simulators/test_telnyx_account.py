@@ -49,7 +49,7 @@ def made(client: httpx.Client, path: str, **content: Any) -> dict[str, Any]:
 
 def condition(client: httpx.Client, name: str) -> str:
     listed = client.get("/notification_event_conditions").json()["data"]
-    return str(next(it["id"] for it in listed if name in it["name"]))
+    return str(next(each["id"] for each in listed if name in each["name"]))
 
 
 def test_numbers_are_owned_once_active_and_until_deleted(simulator: TelnyxSimulator, client: httpx.Client) -> None:
@@ -62,7 +62,7 @@ def test_numbers_are_owned_once_active_and_until_deleted(simulator: TelnyxSimula
     page = client.get("/phone_numbers", params={"page[size]": "2", "page[number]": "2", "sort": "phone_number"}).json()
     assert page["meta"] == {"page_number": 2, "page_size": 2, "total_pages": 2, "total_results": 3}
     [last] = page["data"]
-    assert last["phone_number"] == max(it["phone_number"] for it in bought["phone_numbers"])
+    assert last["phone_number"] == max(each["phone_number"] for each in bought["phone_numbers"])
     assert last["id"].isdigit()
     assert client.get("/phone_numbers", params={"filter[country_iso_alpha2]": "DE"}).json()["data"] == []
     simulator.delete_numbers(bought["id"])
@@ -141,7 +141,7 @@ def test_values_are_held_against_their_criteria(client: httpx.Client, name: str,
     bought = order(client, "NL")
     params = {"filter[phone_number]": bought["phone_numbers"][0]["phone_number"]}
     [row] = client.get("/regulatory_requirements", params=params).json()["data"]
-    [requirement] = [it for it in row["regulatory_requirements"] if it["name"] == name]
+    [requirement] = [each for each in row["regulatory_requirements"] if each["name"] == name]
     item = {"requirement_id": requirement["id"], "field_value": value}
     answer = client.patch(f"/number_orders/{bought['id']}", json={"regulatory_requirements": [item]})
     assert (answer.status_code == 200) is taken
@@ -243,14 +243,14 @@ def test_comment_gets_more_time_later_and_silently(simulator: TelnyxSimulator, c
     simulator.advance(60)
     assert client.get(number).json()["data"]["deadline"] == "2026-03-02T12:00:00Z"
     comments = client.get("/comments").json()["data"]
-    assert {it["commenter_type"] for it in comments} == {"user"}
+    assert {comment["commenter_type"] for comment in comments} == {"user"}
 
 
 def test_numbers_come_and_go_behind_the_desk_s_back(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     number = simulator.buy_by_hand()
     [listed] = client.get("/number_orders").json()["data"]
     assert (listed["status"], listed["customer_reference"]) == ("success", None)
-    assert [it["phone_number"] for it in client.get("/phone_numbers").json()["data"]] == [number]
+    assert [each["phone_number"] for each in client.get("/phone_numbers").json()["data"]] == [number]
     assert simulator.sales() == []
     assert simulator.owns(number)
     assert not simulator.owns(number, "other")
@@ -269,7 +269,7 @@ def test_one_number_of_several_is_deleted(simulator: TelnyxSimulator, client: ht
     assert client.delete(f"/phone_numbers/{first['id']}").status_code == 404
     assert client.delete(f"/phone_numbers/{bought['phone_numbers'][0]['id']}").status_code == 404
     shown = client.get(f"/number_orders/{bought['id']}").json()["data"]
-    statuses = {it["phone_number"]: it["requirements_status"] for it in shown["phone_numbers"]}
+    statuses = {each["phone_number"]: each["requirements_status"] for each in shown["phone_numbers"]}
     assert statuses == {first["phone_number"]: "deleted", second["phone_number"]: "approved"}
     assert shown["status"] == "success"
 

@@ -225,15 +225,15 @@ def test_requirement_status_and_deadline_are_only_where_telnyx_shows_them(client
     assert sub["regulatory_requirements"][0].keys() == {"record_type", "requirement_id", "field_type"}
 
 
-@pytest.mark.parametrize("word", ["cancelled", "failure"])
-def test_missed_deadline_cancels(simulator: TelnyxSimulator, client: httpx.Client, word: str) -> None:
-    simulator.configure(deadline_seconds=20, auto_cancel_status=word)
+@pytest.mark.parametrize("provider_status", ["cancelled", "failure"])
+def test_missed_deadline_cancels(simulator: TelnyxSimulator, client: httpx.Client, provider_status: str) -> None:
+    simulator.configure(deadline_seconds=20, auto_cancel_status=provider_status)
     created = german_order(client)
     simulator.advance(19)
     assert read(client, f"/number_orders/{created['id']}")["status"] == "pending"
     simulator.advance(1)
     ended = read(client, f"/number_orders/{created['id']}")
-    assert ended["status"] == word
+    assert ended["status"] == provider_status
     assert {(n["status"], n["requirements_status"]) for n in ended["phone_numbers"]} == {("failure", "cancelled")}
     assert deadlines(client, created) == {"2026-03-02T09:00:20Z"}
 

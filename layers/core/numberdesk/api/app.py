@@ -12,9 +12,9 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from numberdesk.api import desk, models, orders, problems
 from numberdesk.api.caller import Caller
-from numberdesk.api.problems import HttpProblem, Told
+from numberdesk.api.problems import HttpProblem, ProblemDocument
 from numberdesk.api.routes import ROUTES, decoded
-from numberdesk.domain.faults import Fault
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.request import is_order_id, read_json
 from numberdesk.services.desk import what_broke
 from numberdesk.services.problems import Problem
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numberdesk.services.desk import Log
 
 _WITH_BODY = ("POST", "PUT")
-_NOBODY = Told(HttpProblem.NOT_AUTHENTICATED, "sign the request with an IAM principal's credentials")
+_NOBODY = ProblemDocument(HttpProblem.NOT_AUTHENTICATED, "sign the request with an IAM principal's credentials")
 
 
 class Api:
@@ -93,7 +93,7 @@ class Api:
         told = error.told if isinstance(error, _RefusedError) else problems.told(error)
         if told is None:
             self._log.error("request failed", extra=what_broke(error))
-            told = Told(HttpProblem.INTERNAL_ERROR, "the error is in the log, under the id of this request")
+            told = ProblemDocument(HttpProblem.INTERNAL_ERROR, "the error is in the log, under the id of this request")
         else:
             self._log.info("request refused", extra={"problem": told.problem.value, "status": told.status})
         return self._answer(told)
@@ -103,12 +103,14 @@ class Api:
         methods = sorted({route.method for route in ROUTES if route.matches(event.path)})
         # A path whose form and method are right has a character in it that Powertools takes in no path.
         if not methods or event.http_method in methods:
-            return self._answer(Told(HttpProblem.NO_SUCH_PATH, "see the API's document for its paths"))
-        response = self._answer(Told(HttpProblem.METHOD_NOT_ALLOWED, f"this path takes {', '.join(methods)}"))
+            return self._answer(ProblemDocument(HttpProblem.NO_SUCH_PATH, "see the API's document for its paths"))
+        response = self._answer(
+            ProblemDocument(HttpProblem.METHOD_NOT_ALLOWED, f"this path takes {', '.join(methods)}")
+        )
         response.headers["Allow"] = ", ".join(methods)
         return response
 
-    def _answer(self, told: Told) -> Response[str]:
+    def _answer(self, told: ProblemDocument) -> Response[str]:
         body = json.dumps(told.document(self.caller().request_id))
         return Response(told.status, problems.CONTENT_TYPE, body, headers=told.headers)
 
@@ -124,7 +126,7 @@ def _asked(event: Mapping[str, Any]) -> dict[str, object]:
 
 
 class _RefusedError(Exception):
-    def __init__(self, told: Told) -> None:
+    def __init__(self, told: ProblemDocument) -> None:
         super().__init__(told.problem.value)
         self.told = told
 
@@ -140,7 +142,7 @@ def readable(event: Mapping[str, Any]) -> dict[str, Any]:
     declared = headers.pop("content-type", "").partition(";")[0].strip().lower()
     if text and event["httpMethod"] in _WITH_BODY and declared not in ("", "application/json"):
         detail = "send JSON, as application/json"
-        raise _RefusedError(Told(HttpProblem.UNSUPPORTED_MEDIA_TYPE, detail))
+        raise _RefusedError(ProblemDocument(HttpProblem.UNSUPPORTED_MEDIA_TYPE, detail))
     if event.get("isBase64Encoded"):
         try:
             text = base64.b64decode(text, validate=True).decode()
@@ -156,8 +158,10 @@ def _json(text: str) -> Any:
         raise _RefusedError(_not_json()) from None
 
 
-def _not_json() -> Told:
-    return Told(Problem.INVALID, "the request is not valid", [Fault("", "not_json", "the body is not JSON in UTF-8")])
+def _not_json() -> ProblemDocument:
+    return ProblemDocument(
+        Problem.INVALID, "the request is not valid", [ValidationIssue("", "not_json", "the body is not JSON in UTF-8")]
+    )
 
 
 def responses(route: Route) -> dict[int, Any]:
@@ -196,7 +200,7 @@ def _of(description: str, model: type[BaseModel]) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"model": model}}}
 
 
-def _proxy(told: Told, request_id: str) -> dict[str, Any]:
+def _proxy(told: ProblemDocument, request_id: str) -> dict[str, Any]:
     """Make the answer to a request that does not come as far as a route."""
     headers = {"Content-Type": problems.CONTENT_TYPE, **told.headers}
     return {

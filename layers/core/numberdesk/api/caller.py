@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numberdesk.services.reading import Reading
     from numberdesk.services.uploads import Uploads
 
-_LONGEST_PRINCIPAL = 512
+_MAX_PRINCIPAL = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Caller:
         root = asked.removesuffix(path) if asked.endswith(path) else f"/{context.get('stage')}"
         principal = (context.get("identity") or {}).get("userArn")
         return cls(
-            by=str(principal or "")[:_LONGEST_PRINCIPAL],
+            by=str(principal or "")[:_MAX_PRINCIPAL],
             request_id=str(context.get("requestId") or ""),
             base_url=f"https://{host}{root.rstrip('/')}",
             body=event.get("body") or "",

@@ -41,7 +41,7 @@ def handlers(services: Services, caller: Callable[[], Caller]) -> list[Callable[
 
 def _accounts(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
     def list_accounts() -> models.AccountList:
-        return models.AccountList(items=[models.AccountView.of(it) for it in services.accounts.listed()])
+        return models.AccountList(items=[models.AccountView.of(each) for each in services.accounts.listed()])
 
     def retire_account(
         provider: _Provider, account: _Account, wish: Annotated[models.Retire, Body()] = _NOT_FORCED
@@ -163,7 +163,7 @@ def _placing(services: Services, caller: Callable[[], Caller]) -> list[Callable[
 
     def confirm_restore(confirmed: Annotated[models.ConfirmRestore, Body()] = _BY_DEFAULT) -> models.PlacingView:
         by = caller().by
-        placing = services.gate.confirm(doubt_until=confirmed.doubt_until, without=confirmed.without, by=by)
+        placing = services.gate.confirm(search_until=confirmed.search_until, without=confirmed.without, by=by)
         return models.PlacingView.of(placing)
 
     return [get_placing, turn_placing, confirm_restore]

@@ -25,7 +25,7 @@ from pydantic import (
 
 from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.catalogue import Specification
-from numberdesk.domain.faults import Fault
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.lists import Summary, attention
 from numberdesk.domain.market import Offer, Owned, Registration
@@ -46,8 +46,8 @@ from numberdesk.domain.order import (
 )
 from numberdesk.domain.profile import Profile
 from numberdesk.domain.request import E164, Criteria, Keyword, Request
+from numberdesk.domain.statuses import AssetKind, AssetState, OrderState
 from numberdesk.domain.values import Account, Answer, DoneValue, Id, short_enough
-from numberdesk.domain.words import AssetKind, AssetState, OrderState
 from numberdesk.services import dead_letters
 from numberdesk.services.placing_gate import Placing
 from numberdesk.services.ports import Account as KnownAccount
@@ -83,12 +83,12 @@ PathNumber = Annotated[str, Field(pattern=_NUMBER, examples=["4930901820", "CHOC
 QueryNumber = Annotated[E164, BeforeValidator(_with_plus)]
 """A number in a query, where a plus that is not encoded stands for a space."""
 Count = Annotated[int, Field(ge=0)]
-_LONGEST_BODY = 6_000
+_MAX_BODY = 6_000
 """Characters of a dead letter that are shown: fifty of them must fit into one answer."""
 
-_MOST_SHOWN = 100
+_MAX_SHOWN = 100
 """Numbers that an order shows with itself; it may have ten thousand."""
-_MOST_KEYWORDS = 250
+_MAX_KEYWORDS = 250
 """Keywords of one search: no source names a limit."""
 
 
@@ -106,7 +106,7 @@ class _Out(BaseModel):
 class _Scoped(_In):
     sub_order_id: Id | None = Field(default=None, description="For this sub order only.")
     number: E164 | None = Field(default=None, description="For this number only; not together with sub_order_id.")
-    again: Switch = Field(default=False, description="Also where a value was supplied already, even the same one.")
+    resubmit: Switch = Field(default=False, description="Also where a value was supplied already, even the same one.")
 
     @model_validator(mode="after")
     def _one_scope(self) -> Self:
@@ -203,12 +203,12 @@ class NotPlaced(_In):
 
 
 class Resolution(_In):
-    """What became of an unclear purchase: exactly one of these."""
+    """What became of a purchase with an unknown outcome: exactly one of these."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 2})
 
     placed_as: Id | None = Field(
-        default=None, description="The provider's id of the order that is the purchase. It is looked at there first."
+        default=None, description="The provider's id of the order that is the purchase. It is looked up there first."
     )
     not_placed: NotPlaced | None = None
     delivered: Annotated[list[Annotated[str, Field(pattern=_DELIVERED)]], Field(max_length=1000)] | None = Field(
@@ -247,8 +247,10 @@ class GiveBack(_In):
             ProblemError: they name different ones.
         """
         if self.confirm.removeprefix("+") != value:
-            fault = Fault("confirm", "differs", "this is not the number or keyword in the path; repeat that one")
-            raise ProblemError(Problem.INVALID, "nothing was given back", [fault])
+            issue = ValidationIssue(
+                "confirm", "differs", "this is not the number or keyword in the path; repeat that one"
+            )
+            raise ProblemError(Problem.INVALID, "nothing was given back", [issue])
         return self.confirm
 
 
@@ -274,7 +276,7 @@ class Retire(_In):
 class ConfirmRestore(_In):
     """That placing may go on from a restored table."""
 
-    doubt_until: GivenInstant | None = Field(
+    search_until: GivenInstant | None = Field(
         default=None,
         description="Until then an order that the table does not know is looked for before it is placed; by default as long as a queue keeps messages.",
     )
@@ -313,7 +315,7 @@ class Search(_In):
     account: Account = "default"
     what: Literal["numbers", "keywords", "regions"]
     criteria: Criteria | None = Field(default=None, description="Of numbers or regions.")
-    keywords: Annotated[list[Keyword], Field(max_length=_MOST_KEYWORDS)] = Field(
+    keywords: Annotated[list[Keyword], Field(max_length=_MAX_KEYWORDS)] = Field(
         default_factory=list, description="Which of these can be had."
     )
     limit: Annotated[int, Field(ge=1, le=100, strict=True)] = 20
@@ -346,7 +348,7 @@ class NewProfile(_In):
 # Out
 
 
-class FaultView(_Out):
+class IssueView(_Out):
     """One thing that is wrong."""
 
     field: str = Field(description="A dotted path; empty for the whole.")
@@ -362,7 +364,7 @@ class ProblemView(_Out):
     status: int
     detail: str
     instance: str = Field(description="The id of the request, as in the log.")
-    errors: list[FaultView] = Field(description="Every field that is wrong.")
+    errors: list[IssueView] = Field(description="Every field that is wrong.")
 
 
 class Listing(_Out, Generic[T]):
@@ -463,7 +465,7 @@ class NumberView(_Out):
     kind: AssetKind
     value: str
     state: AssetState
-    word: str = Field(description="The provider's own status.")
+    provider_status: str = Field(description="The provider's own status.")
     provider_id: str | None
     sub_order_id: str | None
     country: str | None
@@ -506,14 +508,14 @@ class OrderView(_Out):
     approvals: list[Approval] = Field(description="What people let it go on in spite of.")
     reserved: Reservation | None = Field(description="What it takes of the limits on spending.")
     provider_order_id: str | None
-    provider_word: str | None
+    provider_status: str | None
     duplicates: list[str] = Field(description="Further purchases of this order, by the provider's ids.")
     total_cost: str | None = Field(description="What the provider says that the order costs in all, as it writes it.")
     total_cost_currency: str | None
     costs: list[Cost] = Field(description="What its numbers cost, by currency, as far as that is known.")
     shortfall: str | None
     attempt: Attempt | None
-    assets: Annotated[list[NumberView], Field(max_length=_MOST_SHOWN)] = Field(
+    assets: Annotated[list[NumberView], Field(max_length=_MAX_SHOWN)] = Field(
         description="Its first numbers and keywords; all of them are listed at the path `numbers`."
     )
     asset_count: int = Field(description="How many there are.")
@@ -531,16 +533,16 @@ class OrderView(_Out):
         description="Since when something of the provider's answers could not be read; see the events."
     )
     delivery_unread: bool = Field(
-        description="Over at its provider, with something delivered that could not be read: do not order again before somebody has looked."
+        description="Over at its provider, with something delivered that could not be read: do not order again before somebody has checked."
     )
-    next_look_at: Instant | None
+    next_poll_at: Instant | None
 
     @classmethod
     def of(cls, order: Order) -> Self:
         """Show an order."""
         made = {
             "attention": list(attention(order)),
-            "assets": [NumberView.model_validate(asset) for asset in order.assets[:_MOST_SHOWN]],
+            "assets": [NumberView.model_validate(asset) for asset in order.assets[:_MAX_SHOWN]],
             "asset_count": len(order.assets),
             "assets_by_state": Counter(asset.state for asset in order.assets),
         }
@@ -604,13 +606,13 @@ class NewUpload(_Out):
     file_id: str
     upload: UploadForm
     expires_at: Instant
-    most_bytes: int
+    max_bytes: int
 
     @classmethod
     def of(cls, form: Form) -> Self:
         """Show a form."""
         upload = UploadForm(url=form.url, fields=form.fields)
-        return cls(file_id=form.file_id, upload=upload, expires_at=form.expires_at, most_bytes=form.most_bytes)
+        return cls(file_id=form.file_id, upload=upload, expires_at=form.expires_at, max_bytes=form.max_bytes)
 
 
 def _sorted(values: Iterable[Any]) -> list[Any]:
@@ -634,10 +636,10 @@ class ProviderView(_Out):
     match_is_proof: bool
     knows_deadlines: bool
     promises_all_or_nothing: bool
-    most_items: Annotated[dict[str, int], BeforeValidator(_plain)]
-    most_items_in_all: int | None
-    most_assets: int = Field(description="Most numbers and keywords in one order.")
-    most_named_numbers: int | None = Field(description="Most numbers by name in one order, where those are fewer.")
+    max_items: Annotated[dict[str, int], BeforeValidator(_plain)]
+    max_total_items: int | None
+    max_assets: int = Field(description="Most numbers and keywords in one order.")
+    max_named_numbers: int | None = Field(description="Most numbers by name in one order, where those are fewer.")
     criteria_fields: Names
     required_criteria_fields: Names
     number_types: Names
@@ -691,7 +693,7 @@ class PlacingView(_Out):
         description="Accounts (`provider/account`) that were not compared with the records of this table yet."
     )
     confirmed_at: Instant | None = Field(description="When a restored table was confirmed last.")
-    doubt_until: Instant | None = Field(description="Until when orders are looked for before they are placed.")
+    search_until: Instant | None = Field(description="Until when orders are looked for before they are placed.")
 
     @classmethod
     def of(cls, placing: Placing) -> Self:
@@ -707,7 +709,7 @@ class PlacingView(_Out):
             restored=placing.restored,
             not_compared=list(placing.not_compared),
             confirmed_at=gate.confirmed_at,
-            doubt_until=gate.doubt_until,
+            search_until=gate.search_until,
         )
 
 
@@ -767,7 +769,7 @@ class LetterView(_Out):
             reason=letter.reason,
             order_id=letter.order_id,
             correlation_id=letter.correlation_id,
-            body=letter.body[:_LONGEST_BODY],
+            body=letter.body[:_MAX_BODY],
             body_characters=len(letter.body),
         )
 

@@ -12,8 +12,8 @@ from numberdesk.api.models import Limit, Month, OrderView, PathNumber, Provider,
 from numberdesk.domain.model import GivenInstant
 from numberdesk.domain.order import Order
 from numberdesk.domain.request import OrderId, OrderMessage
+from numberdesk.domain.statuses import AssetState, OrderState
 from numberdesk.domain.values import Country, Id
-from numberdesk.domain.words import AssetState, OrderState
 from numberdesk.services.reading import Wanted
 
 _Order = Annotated[OrderId, Path()]
@@ -147,7 +147,7 @@ def _requirement_writers(services: Services, caller: Callable[[], Caller]) -> li
             caller().by,
             sub_order_id=supplied.sub_order_id,
             number=supplied.number,
-            again=supplied.again,
+            resubmit=supplied.resubmit,
         )
         # What is ticked off here is done; a value has still to go to the provider.
         return view(order), 200 if supplied.only_ticks else 202
@@ -159,7 +159,7 @@ def _requirement_writers(services: Services, caller: Callable[[], Caller]) -> li
             caller().by,
             sub_order_id=group.sub_order_id,
             number=group.number,
-            again=group.again,
+            resubmit=group.resubmit,
         )
         return view(order)
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from numberdesk.domain.faults import MOST_FAULTS, Fault
-from numberdesk.domain.request import InvalidMessageError, faults_of
+from numberdesk.domain.issues import MAX_ISSUES, ValidationIssue
+from numberdesk.domain.request import InvalidMessageError, issues_of
 from numberdesk.domain.text import paragraph
 from numberdesk.providers.base import (
     AccountFaultError,
@@ -26,7 +26,7 @@ from numberdesk.providers.base import (
     SlotBusyError,
 )
 from numberdesk.services.ports import ConflictError, UnreadableRowError
-from numberdesk.services.problems import MOST_DETAIL, Problem, ProblemError
+from numberdesk.services.problems import MAX_DETAIL, Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,12 +92,12 @@ def of(route: Route) -> list[Problem | HttpProblem]:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ProblemDocument:
     """A problem, ready to be told."""
 
     problem: Problem | HttpProblem
     detail: str
-    faults: Sequence[Fault] = ()
+    issues: Sequence[ValidationIssue] = ()
     retry_after: timedelta | None = None
 
     @property
@@ -114,61 +114,63 @@ class Told:
 
     def document(self, request_id: str) -> dict[str, object]:
         """Make the problem document. It stays below 200 KB, whatever is wrong."""
-        shown = list(self.faults[:MOST_FAULTS])
-        if more := len(self.faults) - len(shown):
-            shown.append(Fault("", "more", f"and {more} more; mend these first"))
+        shown = list(self.issues[:MAX_ISSUES])
+        if more := len(self.issues) - len(shown):
+            shown.append(ValidationIssue("", "more", f"and {more} more; mend these first"))
         return {
             "type": f"urn:numberdesk:problem:{self.problem.value}",
             "title": STATUSES[self.problem][1],
             "status": self.status,
-            "detail": paragraph(self.detail, MOST_DETAIL),
+            "detail": paragraph(self.detail, MAX_DETAIL),
             "instance": f"urn:numberdesk:request:{request_id}",
-            "errors": [{"field": it.field, "code": it.code, "message": it.message} for it in shown],
+            "errors": [{"field": each.field, "code": each.code, "message": each.message} for each in shown],
         }
 
 
-def told(error: Exception) -> Told | None:  # noqa: PLR0911 - one for each kind
+def told(error: Exception) -> ProblemDocument | None:  # noqa: PLR0911 - one for each kind
     """Say which problem an error is; none where it is unexpected."""
     match error:
         case ProblemError():
-            return Told(error.problem, error.detail, error.faults)
+            return ProblemDocument(error.problem, error.detail, error.issues)
         case InvalidMessageError():
-            return Told(Problem.INVALID, "the order message is not valid", error.faults)
+            return ProblemDocument(Problem.INVALID, "the order message is not valid", error.issues)
         case RequestValidationError():
-            return Told(Problem.INVALID, "the request is not valid", _faults(error))
+            return ProblemDocument(Problem.INVALID, "the request is not valid", _issues(error))
         case ConflictError():
-            return Told(Problem.CHANGED_MEANWHILE, "the order is being written by others again and again; try again")
+            return ProblemDocument(
+                Problem.CHANGED_MEANWHILE, "the order is being written by others again and again; try again"
+            )
         case ProviderError():
             return _of_provider(error)
         case UnreadableRowError():
             text = (
                 "its record cannot be read; people were told which row of the table it is: restore or repair it there"
             )
-            return Told(HttpProblem.INTERNAL_ERROR, text)
+            return ProblemDocument(HttpProblem.INTERNAL_ERROR, text)
         case _:
             return None
 
 
-def _of_provider(error: ProviderError) -> Told:
+def _of_provider(error: ProviderError) -> ProblemDocument:
     text = str(error)
     match error:
         case NotAbleError():
-            return Told(Problem.NOT_ABLE, f"the provider cannot do this: {text}")
+            return ProblemDocument(Problem.NOT_ABLE, f"the provider cannot do this: {text}")
         case NoSuchThingError():
-            return Told(Problem.NOT_FOUND, text)
+            return ProblemDocument(Problem.NOT_FOUND, text)
         case RefusedError() | NotPermittedError():
-            return Told(Problem.PROVIDER_REFUSED, text)
+            return ProblemDocument(Problem.PROVIDER_REFUSED, text)
         case AccountFaultError(throttled=False):
-            return Told(Problem.ACCOUNT_UNUSABLE, text)
+            return ProblemDocument(Problem.ACCOUNT_UNUSABLE, text)
         case AccountFaultError() | SlotBusyError():
-            return Told(Problem.PROVIDER_UNAVAILABLE, text, retry_after=error.retry_after)
+            return ProblemDocument(Problem.PROVIDER_UNAVAILABLE, text, retry_after=error.retry_after)
         case _:
-            return Told(Problem.PROVIDER_UNAVAILABLE, text)
+            return ProblemDocument(Problem.PROVIDER_UNAVAILABLE, text)
 
 
-def _faults(error: RequestValidationError) -> list[Fault]:
+def _issues(error: RequestValidationError) -> list[ValidationIssue]:
     # Of where a value was looked for only the place of parameters is left out: names are unique over them.
-    return faults_of({**detail, **_plainer(detail["type"]), "loc": detail["loc"][1:]} for detail in error.errors())
+    return issues_of({**detail, **_plainer(detail["type"]), "loc": detail["loc"][1:]} for detail in error.errors())
 
 
 def _plainer(kind: str) -> dict[str, str]:

@@ -81,7 +81,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/orders/{order_id}/replay", "operate", "replay_events", "Take an order's notifications in once more", 200, (Problem.NOT_FOUND,)),
     Route("POST", "/orders/{order_id}/approve", "spend", "approve_order", "Approve a held order", 200, (*_DECIDES, Problem.NOT_HELD)),
     Route("POST", "/orders/{order_id}/reject", "spend", "reject_order", "Reject a held order: cancel it", 200, (*_DECIDES, Problem.NOT_HELD)),
-    Route("POST", "/orders/{order_id}/resolve", "spend", "resolve_purchase", "Say what became of an unclear purchase", 200, (*_DECIDES, *_ASKS, Problem.NOT_UNKNOWN, Problem.CLAIMED)),
+    Route("POST", "/orders/{order_id}/resolve", "spend", "resolve_purchase", "Say what became of a purchase with an unknown outcome", 200, (*_DECIDES, *_ASKS, Problem.NOT_UNKNOWN, Problem.CLAIMED)),
     Route("POST", "/orders/{order_id}/numbers/{value}/release", "spend", "release_number", "Give a number or keyword back", 202, (Problem.NOT_FOUND, Problem.NOT_ABLE, Problem.TOO_MANY_OPERATIONS, Problem.CHANGED_MEANWHILE)),
     Route("POST", "/orders/{order_id}/erase", "operate", "erase_order", "Erase the personal data of an order", 200, (Problem.NOT_FOUND, Problem.ORDER_OPEN, Problem.CHANGED_MEANWHILE)),
     Route("GET", "/placing", "read", "get_placing", "Say whether orders are placed, and if not, why"),

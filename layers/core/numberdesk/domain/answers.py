@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import catalogue, messages, operations, parts
-from numberdesk.domain.faults import Fault
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.order import Change, Operation
 from numberdesk.domain.profile import answer_for
-from numberdesk.domain.values import FileValue, Kept
-from numberdesk.domain.words import ChangeKind, OperationKind, RequirementState
+from numberdesk.domain.statuses import ChangeKind, OperationKind, RequirementState
+from numberdesk.domain.values import FileValue, Payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,32 +22,36 @@ if TYPE_CHECKING:
     from numberdesk.domain.values import Answer
 
 
-def check(answers: Sequence[Answer], specifications: Sequence[Specification]) -> list[Fault]:
+def check(answers: Sequence[Answer], specifications: Sequence[Specification]) -> list[ValidationIssue]:
     """Say everything that is wrong with an order's values, given all that its numbers take."""
-    faults: list[Fault] = []
+    issues: list[ValidationIssue] = []
     answered: set[str] = set()
     for index, answer in enumerate(answers):
         where = f"answers.{index}"
-        asked = [it for it in specifications if answer.is_for(it.id, it.name)]
-        if answered & {it.id for it in asked}:
-            faults.append(Fault(f"{where}.requirement", "twice", "it is answered twice; answer it once"))
-        answered |= {it.id for it in asked}
+        asked = [
+            specification for specification in specifications if answer.is_for(specification.id, specification.name)
+        ]
+        if answered & {each.id for each in asked}:
+            issues.append(ValidationIssue(f"{where}.requirement", "twice", "it is answered twice; answer it once"))
+        answered |= {each.id for each in asked}
         if not asked:
-            known = messages.listed(dict.fromkeys(it.name for it in specifications)) or "nothing"
-            faults.append(
-                Fault(f"{where}.requirement", "not_asked", f"the provider asks for no such thing; it asks for: {known}")
+            known = messages.listed(dict.fromkeys(specification.name for specification in specifications)) or "nothing"
+            issues.append(
+                ValidationIssue(
+                    f"{where}.requirement", "not_asked", f"the provider asks for no such thing; it asks for: {known}"
+                )
             )
-        faults += [fault for it in asked for fault in catalogue.check(it, answer.value, f"{where}.value")]
-    return list(dict.fromkeys(faults))
+        issues += [issue for each in asked for issue in catalogue.check(each, answer.value, f"{where}.value")]
+    return list(dict.fromkeys(issues))
 
 
 def unanswered(order: Order) -> list[Requirement]:
     """The requirements that nobody has supplied a value for. One that was rejected needs a person."""
     covered = {
-        (it.sub_order_id, it.id)
+        (each.sub_order_id, each.id)
         for operation in order.operations
         if operation.open
-        for it in operations.answered(order, operation)
+        for each in operations.answered(order, operation)
     }
     return [
         requirement
@@ -66,7 +70,7 @@ class Applied:
     """An order with operations for what is known, what lies with them, and the changes."""
 
     order: Order
-    kept: dict[str, Kept] = field(default_factory=dict)
+    kept: dict[str, Payload] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
 
 
@@ -80,19 +84,19 @@ def apply(
     """Answer what an order is asked: first with the values that came with it, then from the profile of its sub order.
 
     Args:
-        order: as a look left it.
+        order: as a poll left it.
         answers: those of its message.
         profile_for: gives the profile of a country and number type, if it is to be used.
-        changes: those of the look. People are not asked for what is answered here.
+        changes: those of the poll. People are not asked for what is answered here.
         now: the present.
     """
-    kept: dict[str, Kept] = {}
+    kept: dict[str, Payload] = {}
     more: list[Change] = []
     asked_of = {sub_order.id: sub_order for sub_order in order.sub_orders}
     for sub_order_id in dict.fromkeys(requirement.sub_order_id for requirement in unanswered(order)):
         order = _give(order, sub_order_id, answers, None, kept, more, now)
         sub_order = asked_of.get(sub_order_id)
-        if not any(it.sub_order_id == sub_order_id for it in unanswered(order)):
+        if not any(each.sub_order_id == sub_order_id for each in unanswered(order)):
             continue
         if sub_order and sub_order.country and sub_order.number_type:
             profile = profile_for(sub_order.country, sub_order.number_type)
@@ -108,20 +112,26 @@ def apply(
     return Applied(order, kept, (*told, *more))
 
 
-def _without(change: Change, order: Order, kept: Mapping[str, Kept], *, notify: bool) -> Change:
+def _without(change: Change, order: Order, kept: Mapping[str, Payload], *, notify: bool) -> Change:
     """Say in a request which of its requirements are answered already, and tell people only of what is left."""
     sub_order_id = change.data["sub_order_id"]
     ids = {
-        it
+        requirement_id
         for operation in order.operations
         if operation.id in kept and operation.sub_order_id == sub_order_id
-        for it in operation.requirement_ids
+        for requirement_id in operation.requirement_ids
     }
-    answered = [it for it in order.requirements if it.sub_order_id == sub_order_id and it.id in ids]
+    answered = [
+        requirement
+        for requirement in order.requirements
+        if requirement.sub_order_id == sub_order_id and requirement.id in ids
+    ]
     if not answered:
         return change
-    text = f"{change.message} Values on file are being submitted for {messages.listed(it.label for it in answered)}."
-    data = {**change.data, "answered": [it.id for it in answered][:20]}
+    text = (
+        f"{change.message} Values on file are being submitted for {messages.listed(each.label for each in answered)}."
+    )
+    data = {**change.data, "answered": [each.id for each in answered][:20]}
     return change.model_copy(update={"notify": notify, "data": data, "message": text})
 
 
@@ -130,7 +140,7 @@ def _give(
     sub_order_id: str,
     answers: Sequence[Answer],
     profile: Profile | None,
-    kept: dict[str, Kept],
+    kept: dict[str, Payload],
     changes: list[Change],
     now: datetime,
 ) -> Order:
@@ -140,7 +150,7 @@ def _give(
         if requirement.sub_order_id == sub_order_id
         and (value := answer_for(answers, requirement.id, requirement.name)) is not None
     }
-    if not values or sum(operation.open for operation in order.operations) >= operations.MOST_OPEN:
+    if not values or sum(operation.open for operation in order.operations) >= operations.MAX_OPEN:
         return order
     operation = Operation(
         id=operations.next_id(order),
@@ -152,14 +162,16 @@ def _give(
     )
     files = {value.file_id for value in values.values() if isinstance(value, FileValue)}
     stored = {file_id: it for file_id, it in profile.files.items() if file_id in files} if profile else {}
-    kept[operation.id] = Kept(values=values, files=stored)
+    kept[operation.id] = Payload(values=values, files=stored)
     order, asked = operations.ask(order, operation)
     changes += asked
-    # Refused or given up, it would be put under way again at every look.
+    # Refused or given up, it would be put under way again at every poll.
     order = order.with_(
         requirements=tuple(
-            it.model_copy(update={"applied": True}) if it.sub_order_id == sub_order_id and it.id in values else it
-            for it in order.requirements
+            requirement.model_copy(update={"applied": True})
+            if requirement.sub_order_id == sub_order_id and requirement.id in values
+            else requirement
+            for requirement in order.requirements
         )
     )
     if profile:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.faults import Fault
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.request import (
     Contact,
     Criteria,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Findability(StrEnum):
-    """How surely an unclear purchase can be found again."""
+    """How surely a purchase with an unknown outcome can be found again."""
 
     EXACT = "exact"  # our reference is echoed and can be searched: absence is proof
     BY_CONTENT = "by_content"  # list and compare: a match is proof, absence is none
@@ -61,13 +61,13 @@ class Capabilities:
     knows_deadlines: bool
     """Whether requirements and their deadlines are in its API; where not, an order may bring its own."""
     promises_all_or_nothing: bool
-    most_items: Mapping[str, int]
+    max_items: Mapping[str, int]
     """Most items of each kind in one order: `numbers`, `keywords`, and `criteria` or `criteria.<number type>`."""
-    most_items_in_all: int | None
-    most_assets: int
+    max_total_items: int | None
+    max_assets: int
     """Most numbers and keywords in one order."""
     criteria_fields: frozenset[str]
-    most_named_numbers: int | None = None
+    max_named_numbers: int | None = None
     """Most numbers by name in one order, where those are fewer."""
     required_criteria_fields: frozenset[str] = frozenset()
     number_types: frozenset[str] = frozenset()
@@ -85,7 +85,7 @@ class Capabilities:
         timedelta(minutes=15),
         timedelta(hours=1),
     )
-    """Pauses between looks at an open order; the last one goes on for ever."""
+    """Pauses between polls an open order; the last one goes on for ever."""
     pending: Mapping[str, timedelta] = field(default_factory=dict)
     """How long an order may be pending before people are told, by kind of number (see `pending.usual`)."""
     finds_by_counts: bool = False
@@ -98,59 +98,61 @@ class Capabilities:
     """What its documentation leaves open or contradicts, and what numberdesk does about it: for people."""
 
 
-def check(message: OrderMessage, capabilities: Capabilities) -> list[Fault]:
+def check(message: OrderMessage, capabilities: Capabilities) -> list[ValidationIssue]:
     """Say everything that this provider cannot take of an order. Pure; an empty list means that all is well."""
     name = capabilities.provider
-    faults = _check_sizes(message, capabilities)
-    most = capabilities.most_items_in_all
+    issues = _check_sizes(message, capabilities)
+    most = capabilities.max_total_items
     seen: dict[str, int] = {}
     for index, item in enumerate(message.items):
         where = f"items.{index}"
         kind = _kind(item, capabilities)
-        limit = capabilities.most_items.get(kind)
+        limit = capabilities.max_items.get(kind)
         if limit is None:
             way_out = capabilities.ways_out.get(kind.partition(".")[0], "use another provider for it")
-            faults.append(
-                Fault(where, "item_not_taken", f"{name} does not take {kind.replace('.', ' of type ')}; {way_out}")
+            issues.append(
+                ValidationIssue(
+                    where, "item_not_taken", f"{name} does not take {kind.replace('.', ' of type ')}; {way_out}"
+                )
             )
             continue
         seen[kind] = seen.get(kind, 0) + 1
         if seen[kind] == limit + 1 and (most is None or len(message.items) <= most):
-            faults.append(
-                Fault(
+            issues.append(
+                ValidationIssue(
                     where,
                     "too_many_items",
                     f"{name} takes at most {limit} item of {kind} in one order; join them or send several orders",
                 )
             )
         if isinstance(item, CriteriaItem):
-            faults.extend(check_criteria(item.criteria, f"{where}.criteria", capabilities))
+            issues.extend(check_criteria(item.criteria, f"{where}.criteria", capabilities))
         if (
             not isinstance(item, KeywordsItem)
             and item.requirement_group_id
             and not capabilities.takes_requirement_groups
         ):
-            faults.append(
-                Fault(
+            issues.append(
+                ValidationIssue(
                     f"{where}.requirement_group_id", "field_not_taken", f"{name} has no requirement groups; remove it"
                 )
             )
     if message.partial is Partial.REFUSE and not capabilities.promises_all_or_nothing:
-        faults.append(
-            Fault(
+        issues.append(
+            ValidationIssue(
                 "partial",
                 "not_promised",
                 f"{name} does not promise all or nothing; use accept, or order each number by itself",
             )
         )
     if message.contact != Contact() and not capabilities.takes_contact:
-        faults.append(Fault("contact", "field_not_taken", f"{name} takes no contact fields; remove them"))
-    return faults + _check_requirements(message, capabilities)
+        issues.append(ValidationIssue("contact", "field_not_taken", f"{name} takes no contact fields; remove them"))
+    return issues + _check_requirements(message, capabilities)
 
 
-def _check_requirements(message: OrderMessage, capabilities: Capabilities) -> list[Fault]:
+def _check_requirements(message: OrderMessage, capabilities: Capabilities) -> list[ValidationIssue]:
     name = capabilities.provider
-    faults: list[Fault] = []
+    issues: list[ValidationIssue] = []
     for index, item in enumerate(message.items):
         if isinstance(item, KeywordsItem) or item.requirement_group_id:
             continue
@@ -158,9 +160,11 @@ def _check_requirements(message: OrderMessage, capabilities: Capabilities) -> li
             needing = {item.criteria.country or ""} & set(capabilities.group_countries)
         else:
             codes = capabilities.group_countries.items()
-            needing = {country for country, code in codes if any(it.startswith(f"+{code}") for it in item.numbers)}
-        faults += [
-            Fault(
+            needing = {
+                country for country, code in codes if any(number.startswith(f"+{code}") for number in item.numbers)
+            }
+        issues += [
+            ValidationIssue(
                 f"items.{index}.requirement_group_id",
                 "group_needed",
                 f"{name} sells numbers in {country} only with a fulfilled requirement group; make one there and name it here",
@@ -177,8 +181,8 @@ def _check_requirements(message: OrderMessage, capabilities: Capabilities) -> li
         True: f"{name} says itself what is required and until when; remove it",
         False: f"{name} has no requirements in its API; list the order's own under requirements and deadline",
     }
-    faults += [
-        Fault(field_, "field_not_taken", ways_out[capabilities.knows_deadlines])
+    issues += [
+        ValidationIssue(field_, "field_not_taken", ways_out[capabilities.knows_deadlines])
         for field_, is_given, taken in given
         if is_given and not taken
     ]
@@ -186,8 +190,8 @@ def _check_requirements(message: OrderMessage, capabilities: Capabilities) -> li
         "a file is uploaded to an order that is there; put it into a profile, name a document, or supply it later"
     )
     no_tick = "this ticks off what is on an order's own list; supply a value"
-    faults += [
-        Fault(f"answers.{index}.value", "not_taken", no_order if answer.value.kind == "file" else no_tick)
+    issues += [
+        ValidationIssue(f"answers.{index}.value", "not_taken", no_order if answer.value.kind == "file" else no_tick)
         for index, answer in enumerate(message.answers)
         if answer.value.kind in ("file", "done")
     ]
@@ -195,29 +199,29 @@ def _check_requirements(message: OrderMessage, capabilities: Capabilities) -> li
         before = parse_duration(message.extension.before)
         if not any(parse_duration(reminder) <= before for reminder in message.reminders):
             text = "no reminder of the order fires so near to the deadline; add one, or ask earlier"
-            faults.append(Fault("extension.before", "never_fires", text))
+            issues.append(ValidationIssue("extension.before", "never_fires", text))
     if message.deadline is not None and not message.requirements:
-        faults.append(Fault("requirements", "missing", "a deadline needs a list of what is due by then"))
-    return faults
+        issues.append(ValidationIssue("requirements", "missing", "a deadline needs a list of what is due by then"))
+    return issues
 
 
-def _check_sizes(message: OrderMessage, capabilities: Capabilities) -> list[Fault]:
+def _check_sizes(message: OrderMessage, capabilities: Capabilities) -> list[ValidationIssue]:
     name = capabilities.provider
-    faults: list[Fault] = []
-    if message.count > capabilities.most_assets:
-        text = f"one {name} order takes at most {capabilities.most_assets} numbers and keywords; split it into several orders"
-        faults.append(Fault("items", "too_many", text))
+    issues: list[ValidationIssue] = []
+    if message.count > capabilities.max_assets:
+        text = f"one {name} order takes at most {capabilities.max_assets} numbers and keywords; split it into several orders"
+        issues.append(ValidationIssue("items", "too_many", text))
     named = sum(item.count for item in message.items if isinstance(item, NumbersItem))
-    most_named = capabilities.most_named_numbers
-    if most_named is not None and most_named < named <= capabilities.most_assets:
+    max_named = capabilities.max_named_numbers
+    if max_named is not None and max_named < named <= capabilities.max_assets:
         way_out = "each is searched for first; split it into several orders, or use criteria"
-        text = f"{name} orders take at most {most_named} numbers by name: {way_out}"
-        faults.append(Fault("items", "too_many_named", text))
-    most = capabilities.most_items_in_all
+        text = f"{name} orders take at most {max_named} numbers by name: {way_out}"
+        issues.append(ValidationIssue("items", "too_many_named", text))
+    most = capabilities.max_total_items
     if most is not None and len(message.items) > most:
         text = f"{name} takes {most} item in one order; send one order for each"
-        faults.append(Fault("items", "too_many_items", text))
-    return faults
+        issues.append(ValidationIssue("items", "too_many_items", text))
+    return issues
 
 
 def _kind(item: NumbersItem | CriteriaItem | KeywordsItem, capabilities: Capabilities) -> str:
@@ -225,28 +229,28 @@ def _kind(item: NumbersItem | CriteriaItem | KeywordsItem, capabilities: Capabil
         return "numbers"
     if isinstance(item, KeywordsItem):
         return "keywords"
-    if "criteria" in capabilities.most_items:
+    if "criteria" in capabilities.max_items:
         return "criteria"
     return f"criteria.{item.criteria.number_type}"
 
 
-def check_criteria(criteria: Criteria, where: str, capabilities: Capabilities) -> list[Fault]:
+def check_criteria(criteria: Criteria, where: str, capabilities: Capabilities) -> list[ValidationIssue]:
     """Say everything that this provider cannot take of criteria, which stand at `where`. Pure."""
     name = capabilities.provider
-    faults = [
-        Fault(f"{where}.{used}", "field_not_taken", f"{name} cannot search by {used}; remove it")
+    issues = [
+        ValidationIssue(f"{where}.{used}", "field_not_taken", f"{name} cannot search by {used}; remove it")
         for used in sorted(criteria.fields_used() - capabilities.criteria_fields - {"number_type"})
     ]
-    faults += [
-        Fault(f"{where}.{missing}", "missing", f"{name} needs {missing}")
+    issues += [
+        ValidationIssue(f"{where}.{missing}", "missing", f"{name} needs {missing}")
         for missing in sorted(capabilities.required_criteria_fields - criteria.fields_used())
     ]
     if capabilities.number_types and criteria.number_type not in capabilities.number_types:
         known = ", ".join(sorted(capabilities.number_types))
-        faults.append(Fault(f"{where}.number_type", "not_taken", f"{name} takes these types: {known}"))
-    faults += [
-        Fault(f"{where}.features", "not_taken", f"{name} cannot ask for {feature}; remove it")
+        issues.append(ValidationIssue(f"{where}.number_type", "not_taken", f"{name} takes these types: {known}"))
+    issues += [
+        ValidationIssue(f"{where}.features", "not_taken", f"{name} cannot ask for {feature}; remove it")
         for feature in criteria.features
         if "features" in capabilities.criteria_fields and feature not in capabilities.features
     ]
-    return faults
+    return issues

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from numberdesk.domain import patterns
-from numberdesk.domain.faults import Fault
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.model import Record
+from numberdesk.domain.statuses import ValueKind
 from numberdesk.domain.text import harmless, listed, quoted
 from numberdesk.domain.values import KINDS, DateValue, TextValue
-from numberdesk.domain.words import ValueKind
 
 if TYPE_CHECKING:
     from numberdesk.domain.values import Value
@@ -44,7 +44,7 @@ class Specification(Record):
     id: str
     name: str
     kind: ValueKind
-    word: str = ""
+    provider_status: str = ""
     """The provider's own word for the kind."""
     description: str = ""
     example: str = ""
@@ -65,18 +65,18 @@ _CLASSES = {
 
 def character_class(text: str) -> str | None:
     """Read a statement of accepted characters as a class of a regular expression; none if it is a sentence for people."""
-    if len(text) <= patterns.LONGEST_PATTERN and re.fullmatch(r"\[[^\[\]]+\]", text):
+    if len(text) <= patterns.MAX_PATTERN and re.fullmatch(r"\[[^\[\]]+\]", text):
         return text if patterns.readable(f"{text}*") else None
     return _CLASSES.get(re.sub(r"[^a-z]", "", text.lower()))
 
 
-def check(specification: Specification, value: Value, where: str) -> list[Fault]:
+def check(specification: Specification, value: Value, where: str) -> list[ValidationIssue]:
     """Say everything that is wrong with a value for a requirement. Faults never hold the value."""
     wanted = specification.kind
     kind = KINDS[value.kind]
     if kind is None:
         return [
-            Fault(
+            ValidationIssue(
                 where, "not_own", f"{quoted(specification.name)} is the provider's requirement; supply a value for it"
             )
         ]
@@ -84,9 +84,11 @@ def check(specification: Specification, value: Value, where: str) -> list[Fault]
         text = (
             f"{quoted(specification.name)} is done outside: {harmless(specification.description) or 'see the provider'}"
         )
-        return [Fault(where, "action", text)]
+        return [ValidationIssue(where, "action", text)]
     if wanted is not ValueKind.UNKNOWN and kind is not wanted:
-        return [Fault(where, "wrong_kind", f"{quoted(specification.name)} takes a value of kind {_kinds(wanted)}")]
+        return [
+            ValidationIssue(where, "wrong_kind", f"{quoted(specification.name)} takes a value of kind {_kinds(wanted)}")
+        ]
     if isinstance(value, TextValue):
         return _check_text(specification, value.text, where)
     if isinstance(value, DateValue):
@@ -98,25 +100,27 @@ def _kinds(kind: ValueKind) -> str:
     return " or ".join(name for name, of in KINDS.items() if of is kind)
 
 
-def _check_text(specification: Specification, text: str, where: str) -> list[Fault]:
+def _check_text(specification: Specification, text: str, where: str) -> list[ValidationIssue]:
     name, criteria = quoted(specification.name), specification.criteria
-    faults = []
+    issues = []
     if criteria.min_length is not None and len(text) < criteria.min_length:
-        faults.append(Fault(where, "too_short", f"{name} takes at least {criteria.min_length} characters"))
+        issues.append(ValidationIssue(where, "too_short", f"{name} takes at least {criteria.min_length} characters"))
     if criteria.max_length is not None and len(text) > criteria.max_length:
-        faults.append(Fault(where, "too_long", f"{name} takes at most {criteria.max_length} characters"))
+        issues.append(ValidationIssue(where, "too_long", f"{name} takes at most {criteria.max_length} characters"))
     if criteria.accepted_values:
         accepted = criteria.accepted_values
-        known = text in accepted if criteria.case_sensitive else text.casefold() in {it.casefold() for it in accepted}
+        known = (
+            text in accepted if criteria.case_sensitive else text.casefold() in {each.casefold() for each in accepted}
+        )
         if not known:
-            faults.append(Fault(where, "not_accepted", f"{name} takes one of: {listed(accepted)}"))
+            issues.append(ValidationIssue(where, "not_accepted", f"{name} takes one of: {listed(accepted)}"))
     characters = character_class(criteria.accepted_characters) if criteria.accepted_characters else None
     if characters and patterns.matches(f"{characters}*", text) is False:
-        faults.append(
-            Fault(
+        issues.append(
+            ValidationIssue(
                 where, "characters", f"{name} takes only these characters: {quoted(criteria.accepted_characters or '')}"
             )
         )
     if criteria.pattern and patterns.matches(criteria.pattern, text) is False:
-        faults.append(Fault(where, "pattern", f"{name} must match {quoted(criteria.pattern)}"))
-    return faults
+        issues.append(ValidationIssue(where, "pattern", f"{name} must match {quoted(criteria.pattern)}"))
+    return issues

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import messages
-from numberdesk.domain.bounds import MOST_HINT_LOOKS, MOST_REASONS
+from numberdesk.domain.bounds import MAX_HINT_POLLS, MAX_REASONS
 from numberdesk.domain.order import Change, WaitingComment
-from numberdesk.domain.words import ChangeKind
+from numberdesk.domain.statuses import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def fold(
     order: Order, snapshot: Snapshot, new: Sequence[CommentSeen], now: datetime, timings: Timings
 ) -> tuple[Order, list[Change]]:
-    """Fold the comments that a look saw. `order` already holds the look's requirements; `new` were never seen before."""
+    """Fold the comments that a poll saw. `order` already holds the poll's requirements; `new` were never seen before."""
     read = {comment.id for comment in snapshot.comments if comment.read}
     waiting = [
         *order.comments_waiting,
@@ -34,21 +34,21 @@ def fold(
             if comment.by_provider
         ),
     ]
-    told = set(order.comments_told)
+    told = set(order.comments_notified)
     waiting = [comment for comment in waiting if comment.id not in told and comment.id not in read]
-    untold = {requirement.sub_order_id for requirement in order.requirements if not requirement.told}
+    untold = {requirement.sub_order_id for requirement in order.requirements if not requirement.notified}
     due: list[WaitingComment] = []
     left: list[WaitingComment] = []
     for comment in waiting:
         is_due = comment.sub_order_id not in untold and now - comment.since >= timings.rejection_grace
         (due if is_due else left).append(comment)
-    looks = {*order.hint_looks, *(at for it in left if (at := it.since + timings.rejection_grace) > now)}
-    hint_looks = tuple(sorted(looks))[:MOST_HINT_LOOKS]
-    return order.with_(comments_waiting=tuple(left), hint_looks=hint_looks), _tell(order, due)
+    polls = {*order.hint_polls, *(at for each in left if (at := each.since + timings.rejection_grace) > now)}
+    hint_polls = tuple(sorted(polls))[:MAX_HINT_POLLS]
+    return order.with_(comments_waiting=tuple(left), hint_polls=hint_polls), _tell(order, due)
 
 
 def overdue(order: Order, now: datetime, patience: timedelta) -> tuple[Order, list[Change]]:
-    """Tell what has waited for so long, though the provider cannot be read: no look may ever show the rejection."""
+    """Tell what has waited for so long, though the provider cannot be read: no poll may ever show the rejection."""
     due = [comment for comment in order.comments_waiting if now - comment.since >= patience]
     left = tuple(comment for comment in order.comments_waiting if comment not in due)
     return order.with_(comments_waiting=left), _tell(order, due)
@@ -66,10 +66,10 @@ def _tell(order: Order, due: Sequence[WaitingComment]) -> list[Change]:
     return [
         Change(
             kind=ChangeKind.COMMENT_RECEIVED,
-            data={"sub_order_id": sub_order_id, "comments": list(ids[:MOST_REASONS])},
+            data={"sub_order_id": sub_order_id, "comments": list(ids[:MAX_REASONS])},
             message=messages.comments_received(order, sub_order_id, len(ids)),
             notify=True,
-            comment_ids=tuple(ids[:MOST_REASONS]),
+            comment_ids=tuple(ids[:MAX_REASONS]),
         )
         for sub_order_id, ids in by_sub_order.items()
     ]

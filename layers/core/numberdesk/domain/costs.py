@@ -12,7 +12,7 @@ from pydantic import Field
 
 from numberdesk.domain.model import Record
 from numberdesk.domain.order import Cost, Quote, Reservation
-from numberdesk.domain.words import AssetState
+from numberdesk.domain.statuses import AssetState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -100,12 +100,12 @@ def quote(chosen: Sequence[AssetSeen], count: int) -> Quote:
         chosen: what it names, with what is known of its cost.
         count: how many numbers and keywords it is for; more than it names where its provider chooses.
     """
-    priced = [it for it in chosen if it.currency is not None]
+    priced = [each for each in chosen if each.currency is not None]
     return Quote(
         numbers=count,
         costs=add_up(chosen),
-        without_upfront=count - sum(amount(it.upfront_cost) is not None for it in priced),
-        without_monthly=count - sum(amount(it.monthly_cost) is not None for it in priced),
+        without_upfront=count - sum(amount(each.upfront_cost) is not None for each in priced),
+        without_monthly=count - sum(amount(each.monthly_cost) is not None for each in priced),
     )
 
 
@@ -123,7 +123,7 @@ def covers(approval: Approval, now: Quote, tolerance_percent: Decimal) -> bool:
     if approval.most is not None:
         return all(Decimal(cost) <= Decimal(approval.most.get(it, "0")) for it, cost in at_once(now.costs).items())
     factor = 1 + tolerance_percent / 100
-    shown = {it.currency: it for it in then.costs}
+    shown = {each.currency: each for each in then.costs}
     for cost in now.costs:
         before = shown.get(cost.currency)
         if before is None:

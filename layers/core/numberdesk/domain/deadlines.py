@@ -9,8 +9,8 @@ from numberdesk.domain import messages, operations, parts, steady
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import OWN, Change, Deadline, Operation
 from numberdesk.domain.request import parse_duration
+from numberdesk.domain.statuses import ChangeKind, OperationKind, RequirementState
 from numberdesk.domain.steady import Turn
-from numberdesk.domain.words import ChangeKind, OperationKind, RequirementState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -29,7 +29,7 @@ MISSED = "missed"
 
 
 def fold(order: Order, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> tuple[Order, list[Change]]:
-    """Fold the deadlines that a look saw. `order` already holds the look's numbers.
+    """Fold the deadlines that a poll saw. `order` already holds the poll's numbers.
 
     A sub order whose deadlines were not read keeps what was known. One that is over owes nothing any more: its
     deadline was missed if it passed without the numbers being delivered, and else goes.
@@ -92,7 +92,7 @@ def _steadied(
     changes: list[Change],
 ) -> tuple[Order, int, list[Deadline] | None]:
     """Note the deadlines that a sub order is shown with. Where they flicker, give the one that is kept; else none."""
-    shown, was = [instant_text(value) for value in due], [instant_text(it.value) for it in known]
+    shown, was = [instant_text(value) for value in due], [instant_text(each.value) for each in known]
     order, watch, turn = steady.read(order, _thing(sub_order_id), was, shown, now)
     if turn is Turn.STEADY:
         changes += steady.told(turn, "deadline", {"sub_order_id": sub_order_id, "values": [*shown]}, "")
@@ -136,8 +136,8 @@ def _become_unstable(
             again = {"value": value, "version": first.version + 1, "fired": (), "missed": False}
             held = held.model_copy(update=again | {"numbers": numbers or first.numbers})
         changes += [
-            _change(ChangeKind.DEADLINE_ERASED, it, messages.deadline_erased(order, it, zone, others=True))
-            for it in others
+            _change(ChangeKind.DEADLINE_ERASED, other, messages.deadline_erased(order, other, zone, others=True))
+            for other in others
         ]
     else:
         held = Deadline(
@@ -151,7 +151,7 @@ def _become_unstable(
         )
         changes.append(_change(ChangeKind.DEADLINE_SET, held, messages.deadline_set(order, held, zone)))
     told = messages.deadline_unstable(order, held, values, zone)
-    data: dict[str, JsonValue] = {**_data(held), "values": [instant_text(it) for it in values]}
+    data: dict[str, JsonValue] = {**_data(held), "values": [instant_text(each) for each in values]}
     changes += steady.told(Turn.UNSTABLE, "deadline", data, told)
     return held
 
@@ -200,13 +200,20 @@ def tick(
 ) -> tuple[Order, list[Change]]:
     """Tick requirements of the order's own list off, or take the ticks away."""
     state = RequirementState.APPROVED if done else RequirementState.AWAITING_VALUE
-    ticked = [it for it in order.requirements if it.own and it.id in requirement_ids and it.state is not state]
+    ticked = [
+        requirement
+        for requirement in order.requirements
+        if requirement.own and requirement.id in requirement_ids and requirement.state is not state
+    ]
     if not ticked:
         return order, []
     order = order.with_(
-        requirements=tuple(it.model_copy(update={"state": state}) if it in ticked else it for it in order.requirements)
+        requirements=tuple(
+            requirement.model_copy(update={"state": state}) if requirement in ticked else requirement
+            for requirement in order.requirements
+        )
     )
-    data = {"requirements": [{"id": it.id, "name": it.name} for it in ticked[:20]], "done": done}
+    data = {"requirements": [{"id": each.id, "name": each.name} for each in ticked[:20]], "done": done}
     changes = [Change.model_validate({"kind": ChangeKind.REQUIREMENT_TICKED, "data": data})]
     if not done and order.own_deadline is not None and not any(deadline.own for deadline in order.deadlines):
         # It was met and is not: it stands again.
@@ -219,7 +226,9 @@ def tick(
 def follow_own(order: Order, now: datetime, zone: ZoneInfo) -> tuple[Order, list[Change]]:
     """Follow the order's own deadlines: met once everything on its list is ticked off, missed when they pass."""
     changes: list[Change] = []
-    owes = any(it.own and it.state is not RequirementState.APPROVED for it in order.requirements)
+    owes = any(
+        requirement.own and requirement.state is not RequirementState.APPROVED for requirement in order.requirements
+    )
     standing = []
     for deadline in order.deadlines:
         if not deadline.own:
@@ -235,7 +244,7 @@ def follow_own(order: Order, now: datetime, zone: ZoneInfo) -> tuple[Order, list
 
 
 def tell_own(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tuple[Order, list[Change]]:
-    """Tell what of the order's own deadlines is due: reminders, and that they were missed. This needs no look, in any state."""
+    """Tell what of the order's own deadlines is due: reminders, and that they were missed. This needs no poll, in any state."""
     theirs = tuple(deadline for deadline in order.deadlines if not deadline.own)
     own = tuple(deadline for deadline in order.deadlines if deadline.own)
     told, changes = follow_own(order.with_(deadlines=own), now, zone)
@@ -243,23 +252,25 @@ def tell_own(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> t
     return told.with_(deadlines=(*theirs, *told.deadlines)), [*changes, *reminders]
 
 
-def judge(changes: list[Change], order: Order, told: set[Any], *, silent: bool) -> list[Change]:
+def judge(changes: list[Change], order: Order, told: set[Any], *, unannounced: bool) -> list[Change]:
     """Say of each moved deadline whether it was extended, asked for, and told by nobody.
 
     Args:
-        changes: what became of deadlines in a look.
-        order: as it is after the look.
+        changes: what became of deadlines in a poll.
+        order: as it is after the poll.
         told: sub orders whose new deadline comes of a rejection.
-        silent: no notification asked for this look.
+        unannounced: no notification asked for this poll.
     """
     judged = []
     for change in changes:
         if change.kind is ChangeKind.DEADLINE_MOVED:
             extended = str(change.data["deadline"]) > str(change.data["was"])
-            asked = any(it.id == change.data["deadline_id"] and it.extensions for it in order.deadlines)
-            unannounced = silent and change.data["sub_order_id"] not in told
-            data = {**change.data, "extended": extended, "asked_for": asked, "silent": unannounced}
-            text = change.message + (" Nobody told so: a look found it." if unannounced else "")
+            asked = any(
+                deadline.id == change.data["deadline_id"] and deadline.extensions for deadline in order.deadlines
+            )
+            unannounced = unannounced and change.data["sub_order_id"] not in told
+            data = {**change.data, "extended": extended, "asked_for": asked, "unannounced": unannounced}
+            text = change.message + (" Polling found this; no notification was sent." if unannounced else "")
             text += " More time had been asked for." if extended and asked else ""
             judged.append(change.model_copy(update={"data": data, "message": text}))
         else:
@@ -319,7 +330,7 @@ def _compare(
 
 
 def _miss(order: Order, deadline: Deadline, now: datetime, zone: ZoneInfo, changes: list[Change]) -> Deadline:
-    # Past, and this look either saw it standing or saw the numbers gone. Unread, it may have been extended: wait.
+    # Past, and this poll either saw it standing or saw the numbers gone. Unread, it may have been extended: wait.
     if (
         deadline.missed
         or deadline.value > now
@@ -359,7 +370,10 @@ def _ask_for_more(order: Order, deadline: Deadline, before: timedelta, now: date
     # Orders of before the count by sub order have the deadline's alone.
     if max(order.extensions.get(deadline.sub_order_id, 0), deadline.extensions) >= policy.most:
         return None
-    if not owed_for(order, deadline) or len([it for it in order.operations if it.open]) >= operations.MOST_OPEN:
+    if (
+        not owed_for(order, deadline)
+        or len([operation for operation in order.operations if operation.open]) >= operations.MAX_OPEN
+    ):
         return None
     if being_extended(order, deadline.sub_order_id):
         return None
@@ -374,14 +388,15 @@ def _ask_for_more(order: Order, deadline: Deadline, before: timedelta, now: date
 
 def count_extensions(order: Order, sub_order_ids: Collection[str]) -> Order:
     """Count that more time is asked for in sub orders."""
-    counted = {it: order.extensions.get(it, 0) + 1 for it in sub_order_ids}
+    counted = {sub_order_id: order.extensions.get(sub_order_id, 0) + 1 for sub_order_id in sub_order_ids}
     return order.with_(extensions={**order.extensions, **counted})
 
 
 def being_extended(order: Order, sub_order_id: str) -> bool:
     """Whether a request for more time for a sub order is on its way."""
     return any(
-        it.open and it.kind is OperationKind.EXTENSION and it.sub_order_id == sub_order_id for it in order.operations
+        operation.open and operation.kind is OperationKind.EXTENSION and operation.sub_order_id == sub_order_id
+        for operation in order.operations
     )
 
 
@@ -389,16 +404,18 @@ def owed_for(order: Order, deadline: Deadline) -> list[Requirement]:
     """What a deadline waits for."""
     owed = (RequirementState.AWAITING_VALUE, RequirementState.REJECTED)
     return [
-        it
-        for it in order.requirements
-        if it.sub_order_id == deadline.sub_order_id and it.own == deadline.own and it.state in owed
+        requirement
+        for requirement in order.requirements
+        if requirement.sub_order_id == deadline.sub_order_id
+        and requirement.own == deadline.own
+        and requirement.state in owed
     ]
 
 
 def remind(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tuple[Order, list[Change]]:
     """Fire what is due: per deadline the most urgent reminder gone by, for a value that still stands.
 
-    A deadline that this look did not read waits; from `unconfirmed_from` on it fires and says since when it is not confirmed.
+    A deadline that this poll did not read waits; from `unconfirmed_from` on it fires and says since when it is not confirmed.
     """
     changes: list[Change] = []
     standing = []

@@ -120,7 +120,7 @@ def _of_type(asked: str, told: str | None, number: PhoneNumber | None) -> bool:
 
 
 def _can(asked: Sequence[str], told: tuple[str, ...] | None) -> bool:
-    return told is None or {it.casefold() for it in asked} <= {it.casefold() for it in told}
+    return told is None or {each.casefold() for each in asked} <= {each.casefold() for each in told}
 
 
 def _area(asked: str | None, number: PhoneNumber) -> str | None:
@@ -147,5 +147,5 @@ def _rest(criteria: Criteria, number: PhoneNumber | None, found: Found) -> str:
 
 
 def _in_state(asked: str | None, told: str | None) -> bool:
-    both = [it for it in (asked, told) if it and _STATE.fullmatch(it)]
+    both = [each for each in (asked, told) if each and _STATE.fullmatch(each)]
     return len(both) < 2 or both[0].casefold() == both[1].casefold()  # noqa: PLR2004 - asked and told

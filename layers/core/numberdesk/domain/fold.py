@@ -1,6 +1,6 @@
-"""Fold what a look saw into an order's record. Pure: the same order, snapshot and instant give the same result.
+"""Fold what a poll saw into an order's record. Pure: the same order, snapshot and instant give the same result.
 
-There is one way for every provider and every reason to look. Numbers are folded one by one, the order's state is
+There is one way for every provider and every reason to poll. Numbers are folded one by one, the order's state is
 derived from them, and absence from one answer never means deletion.
 """
 
@@ -27,8 +27,7 @@ from numberdesk.domain.order import Asset, AssetRequirement, Change, SubOrder, e
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.snapshot import Snapshot
-from numberdesk.domain.text import joined
-from numberdesk.domain.words import (
+from numberdesk.domain.statuses import (
     DELIVERED,
     ENDED,
     FOLLOWED,
@@ -41,6 +40,7 @@ from numberdesk.domain.words import (
     Phase,
     RequirementState,
 )
+from numberdesk.domain.text import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import AssetRequirementSeen, AssetSeen, CommentSeen
 
-_MOST_WORDS_TOLD = 50
-_MORE_WORDS = "(more)"
+_MAX_VALUES_NOTIFIED = 50
+_MORE_VALUES = "(more)"
 """The field under which is told that there are more words than are told."""
 _FIRST = 20
 _READ = ("read", "unread")
@@ -88,47 +88,49 @@ def fold(
     now: datetime,
     rules: Rules,
     told_ended: bool = False,
-    silent: bool = False,
+    unannounced: bool = False,
 ) -> Folded:
     """Fold one look into an order.
 
     Args:
-        order: the record as it was before the look began; `pending`, `action_required` or ended.
-        snapshot: what the look saw.
-        began_at: when the look began: what came before it needs no further look.
+        order: the record as it was before the poll began; `pending`, `action_required` or ended.
+        snapshot: what the poll saw.
+        began_at: when the poll began: what came before it needs no further poll.
         now: the present.
         rules: times and time zone.
-        told_ended: a notification claims that the order is over. Not believed; it asks for further looks.
-        silent: the provider sends notifications and none asked for this look: an extension or a cancellation that it finds
+        told_ended: a notification claims that the order is over. Not believed; it asks for further polls.
+        unannounced: the provider sends notifications and none asked for this poll: an extension or a cancellation that it finds
             was not told by anybody.
     """
-    # A look that was put off is asked for by a notification, too.
-    silent = silent and not order.hint_looks
+    # A poll that was put off is asked for by a notification, too.
+    unannounced = unannounced and not order.hint_polls
     snapshot = bounds.bounded(order, snapshot)
     known, unread = set(order.comments_seen), set(order.comments_unread)
     new_comments = tuple({comment.id: comment for comment in snapshot.comments if comment.id not in known}.values())
-    # Kept anew, too: those that were read meanwhile. Many at once have their turn at later looks.
+    # Kept anew, too: those that were read meanwhile. Many at once have their turn at later polls.
     turned = tuple(
         comment for comment in snapshot.comments if comment.id in known and comment.read == (comment.id in unread)
-    )[: bounds.MOST_TURNED]
+    )[: bounds.MAX_TURNED]
     kept = (*new_comments, *turned)
     read = {comment.id for comment in kept if comment.read}
     now_unread = (comment.id for comment in kept if not comment.read)
     seen = order.with_(
-        look_began_at=began_at,
+        poll_began_at=began_at,
         unreadable_since=None,
-        not_understood_since=(order.not_understood_since or began_at) if snapshot.unknown_words else None,
-        # One that came due while this look was under way may stand for a notification that came after it began.
-        hint_looks=tuple(at for at in order.hint_looks if at > began_at),
+        not_understood_since=(order.not_understood_since or began_at) if snapshot.unknown_values else None,
+        # One that came due while this poll was under way may stand for a notification that came after it began.
+        hint_polls=tuple(at for at in order.hint_polls if at > began_at),
         comments_seen=(*order.comments_seen, *(comment.id for comment in new_comments)),
-        comments_unread=tuple(it for it in dict.fromkeys((*order.comments_unread, *now_unread)) if it not in read),
+        comments_unread=tuple(
+            comment_id for comment_id in dict.fromkeys((*order.comments_unread, *now_unread)) if comment_id not in read
+        ),
         sub_orders=_merge_sub_orders(order, snapshot),
         total_cost=snapshot.total_cost or order.total_cost,
         total_cost_currency=snapshot.total_cost_currency or order.total_cost_currency,
-        rota=snapshot.rota,
-        rota_reads=snapshot.rota_reads,
+        number_cursor=snapshot.number_cursor,
+        numbers_read=snapshot.numbers_read,
     )
-    seen, changes = _tell_words(seen, snapshot)
+    seen, changes = _tell_unknown(seen, snapshot)
     if order.ended:
         seen, more = _fold_ended(seen, snapshot, now)
         changes += more
@@ -140,21 +142,21 @@ def fold(
         return Folded(schedule(seen, now, rules.timings, rules.cadence), tuple(changes), kept)
 
     assets = _merge_assets(_settle(order, snapshot), snapshot, now)
-    seen = costs.settle(seen.with_(assets=assets, provider_word=snapshot.word))
+    seen = costs.settle(seen.with_(assets=assets, provider_status=snapshot.provider_status))
     seen, more = deadlines.fold(seen, snapshot, now, rules.zone)
     asked, told = requirements.fold(seen, snapshot, now, rules.timings, rules.zone)
     # A rejection tells its new deadline itself: one message, not two. It does not tell one that was missed.
     quiet = {change.data["sub_order_id"] for change in told if change.kind is not ChangeKind.REQUIREMENT_APPROVED}
     # One that still waits for its comment tells it, too.
-    quiet |= {requirement.sub_order_id for requirement in asked.requirements if not requirement.told}
+    quiet |= {requirement.sub_order_id for requirement in asked.requirements if not requirement.notified}
     changes += told
     changes += [
         change.model_copy(update={"notify": False})
         if change.kind is ChangeKind.DEADLINE_MOVED and change.data["sub_order_id"] in quiet
         else change
-        for change in deadlines.judge(more, asked, quiet, silent=silent)
+        for change in deadlines.judge(more, asked, quiet, unannounced=unannounced)
     ]
-    asked, more = parts.fold(order, asked, now, silent=silent)
+    asked, more = parts.fold(order, asked, now, unannounced=unannounced)
     changes += more
     asked, heard = comments.fold(asked, snapshot, new_comments, now, rules.timings)
     changes += heard
@@ -163,8 +165,8 @@ def fold(
     changes += more
     asked, state, more = _hold_state(asked, state, now)
     changes += more
-    # A notification of the end may be ahead of what the provider shows: the looks that it asked for find nothing untold.
-    asked, more = _move(asked, state, snapshot, missed=missed, now=now, silent=silent)
+    # A notification of the end may be ahead of what the provider shows: the polls that it asked for find nothing untold.
+    asked, more = _move(asked, state, snapshot, missed=missed, now=now, unannounced=unannounced)
     changes += more
     if asked.ended:
         asked, closed = operations.close(asked, now)
@@ -172,27 +174,27 @@ def fold(
         changes += [*closed, *heard]
     asked, reminders = deadlines.remind(asked, now, rules.timings, rules.zone)
     changes += reminders
-    asked, anew = steady.begin_looks(asked, now) if changes else (asked, False)
-    asked = asked.with_(look_step=0 if anew else order.look_step + 1)
+    asked, anew = steady.begin_polls(asked, now) if changes else (asked, False)
+    asked = asked.with_(poll_step=0 if anew else order.poll_step + 1)
     asked, more = pending.follow(asked, now, rules.pending, rules.zone)
     changes += more
     if told_ended and not asked.ended:
-        looks = (*asked.hint_looks, *(now + pause for pause in rules.timings.hint_looks))
-        asked = asked.with_(hint_looks=_spaced(looks, rules.timings))
+        polls = (*asked.hint_polls, *(now + pause for pause in rules.timings.hint_polls))
+        asked = asked.with_(hint_polls=_spaced(polls, rules.timings))
     return Folded(schedule(asked, now, rules.timings, rules.cadence), tuple(changes), kept)
 
 
 def end_with(order: Order, values: Sequence[str], by: str, now: datetime, rules: Rules) -> tuple[Order, list[Change]]:
-    """A person says what was delivered beside what looks could read, of an order that is over: it ends with that."""
+    """A person says what was delivered beside what polls could read, of an order that is over: it ends with that."""
     merged = {asset.value: asset for asset in order.assets}
     for value in values:
         known = merged.get(value)
         if known is None:
             kind = AssetKind.NUMBER if value.startswith("+") else AssetKind.KEYWORD
-            merged[value] = Asset(kind=kind, value=value, state=AssetState.ACTIVE, word="told", since=now)
+            merged[value] = Asset(kind=kind, value=value, state=AssetState.ACTIVE, provider_status="told", since=now)
         elif known.state is not AssetState.ACTIVE and known.released_at is None:
             merged[value] = known.model_copy(
-                update={"state": AssetState.ACTIVE, "word": "told", "since": known.since or now}
+                update={"state": AssetState.ACTIVE, "provider_status": "told", "since": known.since or now}
             )
     told = order.with_(assets=tuple(merged.values()), delivery_unread=False, not_understood_since=None)
     data: dict[str, object] = {
@@ -202,7 +204,7 @@ def end_with(order: Order, values: Sequence[str], by: str, now: datetime, rules:
         "first_numbers": list(values[:_FIRST]),
     }
     changes = [_change(ChangeKind.PURCHASE_RESOLVED, data, "")]
-    snapshot = Snapshot(order.provider_order_id or "", Phase.ENDED, order.provider_word or "")
+    snapshot = Snapshot(order.provider_order_id or "", Phase.ENDED, order.provider_status or "")
     state, missed = _derive(told, snapshot, now)
     ended, more = _move(costs.settle(told), state, snapshot, missed=missed, now=now)
     ended, closed = operations.close(ended, now)
@@ -220,22 +222,22 @@ def fold_unreadable(
     hinted: bool = False,
     turn: datetime | None = None,
 ) -> Folded:
-    """Fold a look that could not read the provider: nothing is known anew, and a reminder may be due all the same.
+    """Fold a poll that could not read the provider: nothing is known anew, and a reminder may be due all the same.
 
-    What a notification asked for (`hinted`) is made good soon, whatever the pause between looks has grown to. A look that only
+    What a notification asked for (`hinted`) is made good soon, whatever the pause between polls has grown to. A poll that only
     waits for its `turn` says nothing of the provider, and is made then.
     """
-    soon = [now + pause for pause in rules.timings.hint_looks] if hinted and not order.ended else []
+    soon = [now + pause for pause in rules.timings.hint_polls] if hinted and not order.ended else []
     seen = order.with_(
         unreadable_since=order.unreadable_since if turn else order.unreadable_since or began_at,
-        hint_looks=_spaced((*(at for at in order.hint_looks if at > now), *soon), rules.timings),
+        hint_polls=_spaced((*(at for at in order.hint_polls if at > now), *soon), rules.timings),
         deadlines=tuple(
             deadline
             if deadline.own
             else deadline.model_copy(update={"unread_since": deadline.unread_since or began_at})
             for deadline in order.deadlines
         ),
-        look_step=order.look_step if turn else order.look_step + 1,
+        poll_step=order.poll_step if turn else order.poll_step + 1,
     )
     seen, changes = deadlines.follow_own(seen, now, rules.zone)
     seen, reminders = deadlines.remind(seen, now, rules.timings, rules.zone)
@@ -249,43 +251,43 @@ def fold_unreadable(
         changes += more
     seen = schedule(seen, now, rules.timings, rules.cadence)
     held = now + retry_after if retry_after is not None else None
-    next_look_at = turn or (held and seen.next_look_at and max(held, seen.next_look_at))
-    if next_look_at is not None and next_look_at != seen.next_look_at:
-        seen = schedule(seen.with_(next_look_at=next_look_at), now, rules.timings, rules.cadence, keep_next_look=True)
+    next_poll_at = turn or (held and seen.next_poll_at and max(held, seen.next_poll_at))
+    if next_poll_at is not None and next_poll_at != seen.next_poll_at:
+        seen = schedule(seen.with_(next_poll_at=next_poll_at), now, rules.timings, rules.cadence, keep_next_poll=True)
     return Folded(seen, tuple(changes))
 
 
 def hint_due_at(order: Order, now: datetime, timings: Timings) -> datetime:
-    """Say when the look is due that a notification asks for: now, or when the last one such is long enough ago."""
+    """Say when the poll is due that a notification asks for: now, or when the last one such is long enough ago."""
     if order.hinted_at is None:
         return now
     return max(now, order.hinted_at + timings.hint_distance)
 
 
 def put_off(order: Order, at: datetime, now: datetime, timings: Timings, *, told_ended: bool) -> Order:
-    """Let the look that a notification asks for be due later, or with another that is still to come. What was due stays due.
+    """Let the poll that a notification asks for be due later, or with another that is still to come. What was due stays due.
 
-    The very same order where nothing changes by that: looks to come are all that it asks for.
+    The very same order where nothing changes by that: polls to come are all that it asks for.
     """
     # One that is due already may be under way: it need not have begun since the notification came. `wake_at` keeps it.
-    ahead = [look for look in order.hint_looks if look > now]
+    ahead = [poll for poll in order.hint_polls if poll > now]
     first = min((at, *ahead))
-    more = timings.hint_looks if told_ended and not order.ended else ()
-    looks = _spaced((*ahead, first, *(first + pause for pause in more)), timings)
+    more = timings.hint_polls if told_ended and not order.ended else ()
+    polls = _spaced((*ahead, first, *(first + pause for pause in more)), timings)
     wake_at = earliest(order.wake_at, first)
-    if (looks, wake_at) == (order.hint_looks, order.wake_at):
+    if (polls, wake_at) == (order.hint_polls, order.wake_at):
         return order
     hinted_at = max(first, order.hinted_at) if order.hinted_at else first
-    return order.with_(hint_looks=looks, hinted_at=hinted_at, wake_at=wake_at)
+    return order.with_(hint_polls=polls, hinted_at=hinted_at, wake_at=wake_at)
 
 
-def _spaced(looks: Iterable[datetime], timings: Timings) -> tuple[datetime, ...]:
-    """Leave out looks that notifications ask for where another comes shortly before."""
+def _spaced(polls: Iterable[datetime], timings: Timings) -> tuple[datetime, ...]:
+    """Leave out polls that notifications ask for where another comes shortly before."""
     kept: list[datetime] = []
-    for at in sorted(set(looks)):
+    for at in sorted(set(polls)):
         if not kept or at - kept[-1] >= timings.hint_distance:
             kept.append(at)
-    return tuple(kept[: bounds.MOST_HINT_LOOKS])
+    return tuple(kept[: bounds.MAX_HINT_POLLS])
 
 
 def _merge_sub_orders(order: Order, snapshot: Snapshot) -> tuple[SubOrder, ...]:
@@ -294,7 +296,7 @@ def _merge_sub_orders(order: Order, snapshot: Snapshot) -> tuple[SubOrder, ...]:
         known = merged.get(seen.id)
         merged[seen.id] = SubOrder(
             id=seen.id,
-            word=seen.word,
+            provider_status=seen.provider_status,
             country=seen.country or (known.country if known else None),
             number_type=seen.number_type or (known.number_type if known else None),
         )
@@ -304,20 +306,20 @@ def _merge_sub_orders(order: Order, snapshot: Snapshot) -> tuple[SubOrder, ...]:
 def _settle(order: Order, snapshot: Snapshot) -> tuple[Asset, ...]:
     """Give up numbers that a provider which lists every number never listed, in an order that it calls over.
 
-    One answer may be torn. A look before that saw the same word for the whole makes two; the word that came with the purchase,
-    or that a person's answer was checked by, is no look.
+    One answer may be torn. A poll before that saw the same word for the whole makes two; the word that came with the purchase,
+    or that a person's answer was checked by, is no poll.
     """
     lost = snapshot.phase in _LOST
     over = lost or (snapshot.phase is Phase.ENDED and bool(snapshot.assets))
     # One that could not be read may be any of them.
-    looked_at = order.look_began_at is not None and not snapshot.assets_unread
-    if not (looked_at and snapshot.lists_every_asset and over and order.provider_word == snapshot.word):
+    polled_at = order.poll_began_at is not None and not snapshot.assets_unread
+    if not (polled_at and snapshot.lists_every_asset and over and order.provider_status == snapshot.provider_status):
         return order.assets
     listed = {(asset.kind, asset.value) for asset in snapshot.assets}
     # Where no number is listed at all, and the whole is lost, those that were listed before are lost with it.
     with_it = lost and not snapshot.assets
     return tuple(
-        asset.model_copy(update={"state": AssetState.FAILED, "word": "never listed"})
+        asset.model_copy(update={"state": AssetState.FAILED, "provider_status": "never listed"})
         if (asset.provider_id is None or with_it)
         and asset.state in OPEN_ASSETS
         and (asset.kind, asset.value) not in listed
@@ -337,7 +339,10 @@ def _merge_assets(assets: tuple[Asset, ...], snapshot: Snapshot, now: datetime) 
             continue
         if seen.requirements not in requirements_seen:
             requirements_seen[seen.requirements] = tuple(
-                AssetRequirement(id=it.id, state=it.state, word=it.word) for it in seen.requirements
+                AssetRequirement(
+                    id=requirement.id, state=requirement.state, provider_status=requirement.provider_status
+                )
+                for requirement in seen.requirements
             )
         merged[seen.kind, seen.value] = _merge_asset(known, seen, requirements_seen[seen.requirements], snapshot, now)
     return tuple(merged.values())
@@ -356,7 +361,7 @@ def _merge_asset(
         "kind": seen.kind,
         "value": seen.value,
         "state": known.state if known is not None and settled else seen.state,
-        "word": seen.word,
+        "provider_status": seen.provider_status,
         # A torn answer may leave these out; what was known stays.
         "provider_id": seen.provider_id or (known.provider_id if known else None),
         "sub_order_id": seen.sub_order_id or (known.sub_order_id if known else None),
@@ -379,39 +384,39 @@ def _merge_asset(
 def _apart(known: Asset | None, seen: AssetSeen, snapshot: Snapshot) -> datetime | None:
     """Give a number's own deadline, where it differs from that of the others in its status.
 
-    What this look read of it counts, else what was known. Over, or in another status, it has none: there it is one of others.
+    What this poll read of it counts, else what was known. Over, or in another status, it has none: there it is one of others.
     """
     if seen.state not in OPEN_ASSETS:
         return None
     if seen.value in snapshot.apart:
         return snapshot.apart[seen.value]
-    return known.apart if known is not None and known.word == seen.word else None
+    return known.apart if known is not None and known.provider_status == seen.provider_status else None
 
 
-def _tell_words(order: Order, snapshot: Snapshot) -> tuple[Order, list[Change]]:
-    """Tell what a look could not read: each word once, those of a field together, and from a bound on that there are more."""
-    told = dict.fromkeys(order.words_told)
+def _tell_unknown(order: Order, snapshot: Snapshot) -> tuple[Order, list[Change]]:
+    """Tell what a poll could not read: each word once, those of a field together, and from a bound on that there are more."""
+    told = dict.fromkeys(order.unknown_values_notified)
     new: dict[str, list[str]] = {}
-    for word in snapshot.unknown_words:
-        key = f"{word.field}={word.word}"[:200]
-        if key in told or _MORE_WORDS in told:
+    for provider_status in snapshot.unknown_values:
+        key = f"{provider_status.field}={provider_status.value}"[:200]
+        if key in told or _MORE_VALUES in told:
             continue
-        if len(told) >= _MOST_WORDS_TOLD:
-            told[_MORE_WORDS] = None
-            new[_MORE_WORDS] = ["and more"]
+        if len(told) >= _MAX_VALUES_NOTIFIED:
+            told[_MORE_VALUES] = None
+            new[_MORE_VALUES] = ["and more"]
             break
         told[key] = None
-        new.setdefault(word.field, []).append(word.word[:200])
+        new.setdefault(provider_status.field, []).append(provider_status.value[:200])
     changes = [
         _change(
-            ChangeKind.UNKNOWN_PROVIDER_WORD,
-            {"field": field, "word": words[0], **({"words": list(words[:_FIRST])} if len(words) > 1 else {})},
-            messages.unknown_words(order, field, words),
+            ChangeKind.UNKNOWN_PROVIDER_VALUE,
+            {"field": field, "value": words[0], **({"values": list(words[:_FIRST])} if len(words) > 1 else {})},
+            messages.unknown_values(order, field, words),
             notify=True,
         )
         for field, words in new.items()
     ]
-    return order.with_(words_told=tuple(told)), changes
+    return order.with_(unknown_values_notified=tuple(told)), changes
 
 
 def _hold_state(order: Order, state: OrderState, now: datetime) -> tuple[Order, OrderState, list[Change]]:
@@ -421,7 +426,7 @@ def _hold_state(order: Order, state: OrderState, now: datetime) -> tuple[Order, 
     order, watch, turn = steady.read(order, "state", [order.state.value], [state.value], now)
     if watch is not None and watch.unstable:
         state = OrderState.ACTION_REQUIRED
-    states = [it.value for it in sorted(FOLLOWED)]
+    states = [each.value for each in sorted(FOLLOWED)]
     text = messages.unstable(order, "its state", states)
     return order, state, steady.told(turn, "state", {"values": [*states]}, text, notify=False)
 
@@ -429,9 +434,9 @@ def _hold_state(order: Order, state: OrderState, now: datetime) -> tuple[Order, 
 def _hold_unread(
     order: Order, snapshot: Snapshot, state: OrderState, now: datetime
 ) -> tuple[Order, OrderState, list[Change]]:
-    """Keep an order from ending by what is only unread: what was bought may be more than what the look could read.
+    """Keep an order from ending by what is only unread: what was bought may be more than what the poll could read.
 
-    Told once. It stays open until a later look can read it, or a person says what was delivered. All that was asked for is
+    Told once. It stays open until a later poll can read it, or a person says what was delivered. All that was asked for is
     delivered, whatever else there may be.
     """
     over = state in ENDED or snapshot.over
@@ -442,12 +447,15 @@ def _hold_unread(
     changes = steady.told(turn, "delivery", {"values": [*_READ]}, text)
     unread = unread or (watch is not None and watch.unstable and over and state is not OrderState.COMPLETED)
     if unread and not was:
-        words = [word for word in snapshot.unknown_words if word.of_asset]
+        words = [provider_status for provider_status in snapshot.unknown_values if provider_status.of_asset]
         data: dict[str, object] = {
-            "word": snapshot.word,
+            "provider_status": snapshot.provider_status,
             "delivered": len(_delivered(order.assets)),
             "asked": order.request.count,
-            "unread": [{"field": word.field, "word": word.word[:200]} for word in words[:_FIRST]],
+            "unread": [
+                {"field": provider_status.field, "value": provider_status.value[:200]}
+                for provider_status in words[:_FIRST]
+            ],
         }
         text = messages.delivery_unread(order, len(_delivered(order.assets)), words)
         changes.append(_change(ChangeKind.DELIVERY_UNREAD, data, text, notify=True))
@@ -456,12 +464,14 @@ def _hold_unread(
 
 def _fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> tuple[Order, list[Change]]:
     assets = _merge_assets(order.assets, snapshot, now)
-    fresh = costs.settle(order.with_(assets=assets, provider_word=snapshot.word))
+    fresh = costs.settle(order.with_(assets=assets, provider_status=snapshot.provider_status))
     now_delivered, was_delivered = _delivered(assets), _delivered(order.assets)
     state, _ = _derive(fresh, snapshot, order.ended_at or order.updated_at)
     was, shown = _outcome(order.state, was_delivered), _outcome(state, now_delivered)
     watched, watch, turn = steady.read(order, "outcome", [was], [shown], now)
-    text = messages.unstable(order, "what became of it", [it.partition(" ")[0] for it in watch.recent] if watch else [])
+    text = messages.unstable(
+        order, "what became of it", [each.partition(" ")[0] for each in watch.recent] if watch else []
+    )
     changes = steady.told(turn, "outcome", {"recorded": order.state.value, "shown": state.value}, text)
     if watch is not None and watch.unstable:
         return watched, changes
@@ -480,12 +490,12 @@ def _fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> tuple[Order,
     if state in MOVES[order.state]:
         moved, more = _move(fresh, state, snapshot, missed=False, now=order.ended_at or order.updated_at)
         return moved.with_(contradiction=None), [*changes, *more]
-    shown = f"{state.value} (its own word: {snapshot.word})"
+    shown = f"{state.value} (its own word: {snapshot.provider_status})"
     if order.contradiction == state.value:
         return order, changes
     change = Change(
         kind=ChangeKind.PROVIDER_CONTRADICTION,
-        data={"recorded": order.state.value, "shown": state.value, "word": snapshot.word},
+        data={"recorded": order.state.value, "shown": state.value, "provider_status": snapshot.provider_status},
         message=messages.contradiction(order, shown),
         notify=True,
     )
@@ -522,7 +532,7 @@ def _open_state(order: Order, snapshot: Snapshot) -> OrderState | None:
     """Say in which way an order is still open, or none if it is over."""
     any_open = any(asset.state in OPEN_ASSETS for asset in order.assets)
     if snapshot.lists_every_asset:
-        # The numbers are the truth. Over with no number shown at all is a torn answer; the next look will tell.
+        # The numbers are the truth. Over with no number shown at all is a torn answer; the next poll will tell.
         if any_open or (not order.assets and snapshot.phase not in _LOST):
             return OrderState.ACTION_REQUIRED if _owes(order) else OrderState.PENDING
         return None
@@ -558,7 +568,13 @@ def missing(order: Order) -> str | None:
         if isinstance(item, NumbersItem):
             said += _absent([number for number in item.numbers if numbers.pop(number, None) is None])
         elif isinstance(item, KeywordsItem):
-            said += _absent([f"keyword {word}" for word in item.keywords if word.casefold() not in keywords])
+            said += _absent(
+                [
+                    f"keyword {provider_status}"
+                    for provider_status in item.keywords
+                    if provider_status.casefold() not in keywords
+                ]
+            )
     for item in order.request.items:
         if isinstance(item, CriteriaItem):
             fitting = [value for value, asset in numbers.items() if _fits(asset, item)][: item.quantity]
@@ -583,7 +599,7 @@ def _fits(asset: Asset, item: CriteriaItem) -> bool:
 
 
 def _move(
-    order: Order, state: OrderState, snapshot: Snapshot, *, missed: bool, now: datetime, silent: bool = False
+    order: Order, state: OrderState, snapshot: Snapshot, *, missed: bool, now: datetime, unannounced: bool = False
 ) -> tuple[Order, list[Change]]:
     if state is order.state:
         return order, []
@@ -591,24 +607,31 @@ def _move(
     moved = order.with_(
         state=state,
         ended_at=(order.ended_at or now) if state in ENDED else None,
-        look_step=0,
+        poll_step=0,
     )
     if state in ENDED:
         moved = moved.with_(
-            deadlines=tuple(it for it in order.deadlines if it.own and state in DELIVERED),
-            hint_looks=(),
+            deadlines=tuple(deadline for deadline in order.deadlines if deadline.own and state in DELIVERED),
+            hint_polls=(),
             watched=order.watched if order.ended else {},
             assets=tuple(_close(asset) for asset in order.assets),
         )
     delivered = [asset.value for asset in order.assets if asset.state is AssetState.ACTIVE]
-    data: dict[str, object] = {"from": order.state.value, "to": state.value, "word": snapshot.word}
+    data: dict[str, object] = {
+        "from": order.state.value,
+        "to": state.value,
+        "provider_status": snapshot.provider_status,
+    }
     if state in ENDED:
         data |= {"delivered": len(delivered), "asked": order.request.count, "first_delivered": delivered[:_FIRST]}
     changes: list[Change] = []
     match state:
         case OrderState.COMPLETED:
             text = messages.completed(moved, len(delivered))
-            left = any(it.own and it.state is not RequirementState.APPROVED for it in order.requirements)
+            left = any(
+                requirement.own and requirement.state is not RequirementState.APPROVED
+                for requirement in order.requirements
+            )
             changes.append(_change(ChangeKind.ORDER_COMPLETED, data, text, notify=left))
         case OrderState.PARTIALLY_COMPLETED:
             absent = missing(order) or ""
@@ -619,7 +642,7 @@ def _move(
                 told = messages.not_all_or_nothing(moved, len(delivered))
                 changes.append(_change(ChangeKind.PROVIDER_CONTRADICTION, {**shown}, told, notify=True))
         case OrderState.FAILED:
-            reason = f"the provider ended it ({snapshot.word})"
+            reason = f"the provider ended it ({snapshot.provider_status})"
             changes.append(
                 _change(
                     ChangeKind.ORDER_FAILED,
@@ -632,9 +655,9 @@ def _move(
             data |= {
                 "deadline_missed": missed,
                 "asked_by": asked_for,
-                "silent": silent and not missed and not asked_for,
+                "unannounced": unannounced and not missed and not asked_for,
             }
-            text = messages.cancelled(moved, missed=missed, asked_for=asked_for, silent=bool(data["silent"]))
+            text = messages.cancelled(moved, missed=missed, asked_for=asked_for, unannounced=bool(data["unannounced"]))
             changes.append(_change(ChangeKind.ORDER_CANCELLED, data, text, notify=True))
         case OrderState.DELETED:
             changes.append(_change(ChangeKind.ORDER_DELETED, data, messages.deleted(moved), notify=True))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.model import Instant, Record
-from numberdesk.domain.words import HoldKind
+from numberdesk.domain.statuses import HoldKind
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,7 +36,7 @@ class Gate(Record):
     """The table that placing is allowed from."""
     confirmed_at: Instant | None = None
     """When a person last confirmed a restored table."""
-    doubt_until: Instant | None = None
+    search_until: Instant | None = None
     """Until when an order that this table does not know may have been bought before the restore."""
 
 
@@ -58,12 +58,12 @@ def closed_because(gate: Gate, table_id: str) -> str | None:
     return None
 
 
-def doubtful(gate: Gate, table_id: str, order: Order, now: datetime) -> bool:
-    """Whether a received order may have been bought: by a table that this one was restored from (see `doubted`)."""
-    return restored(gate, table_id) or doubted(gate, order, now)
+def possibly_purchased(gate: Gate, table_id: str, order: Order, now: datetime) -> bool:
+    """Whether a received order may have been bought: by a table that this one was restored from (see `bought_before_restore`)."""
+    return restored(gate, table_id) or bought_before_restore(gate, order, now)
 
 
-def doubted(gate: Gate, order: Order, now: datetime) -> bool:
+def bought_before_restore(gate: Gate, order: Order, now: datetime) -> bool:
     """Whether an order that is about to be placed for the first time may have been bought before a restore.
 
     That is one which was waiting as the restore was confirmed, and one that came for the first time while messages from before
@@ -72,8 +72,8 @@ def doubted(gate: Gate, order: Order, now: datetime) -> bool:
     if gate.confirmed_at is None:
         return False
     # What was sent, said or let go before that says nothing of what was bought after the copy was made.
-    let_go = (it.at for it in order.approvals if it.kind is HoldKind.RESTORED)
-    known = (order.attempt.began_at if order.attempt else None, order.surely_new_at, *let_go)
+    let_go = (approval.at for approval in order.approvals if approval.kind is HoldKind.RESTORED)
+    known = (order.attempt.began_at if order.attempt else None, order.confirmed_not_purchased_at, *let_go)
     if any(at is not None and at > gate.confirmed_at for at in known):
         return False
-    return order.received_at <= gate.confirmed_at or (gate.doubt_until is not None and now < gate.doubt_until)
+    return order.received_at <= gate.confirmed_at or (gate.search_until is not None and now < gate.search_until)

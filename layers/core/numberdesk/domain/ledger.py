@@ -10,8 +10,8 @@ from pydantic import AfterValidator, Field, JsonValue
 
 from numberdesk.domain.model import Instant, Record, instant_text
 from numberdesk.domain.order import Change
+from numberdesk.domain.statuses import EVENTS, ChangeKind, OrderState
 from numberdesk.domain.text import cut, fitting, paragraph, quoted_lines
-from numberdesk.domain.words import EVENTS, ChangeKind, OrderState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Order
 
 
-MOST_MESSAGE = 16_000
+MAX_MESSAGE = 16_000
 """Bytes of an entry's message."""
-MOST_DATA = 40_000
+MAX_DATA = 40_000
 """Bytes of an entry's data, as JSON. Forty entries of a commit stay below the 4 MB of a transaction, beside all else."""
-MOST_COMMENTS = 40
+MAX_COMMENTS = 40
 """Comments of one entry that are told with it."""
-MOST_QUOTED = 60_000
+MAX_QUOTED = 60_000
 """Bytes of all comments of one event, evenly shared."""
 
 
@@ -34,7 +34,7 @@ class Entry(Record):
     """One ledger entry. `id` is fixed: delivered twice, an event carries the same id.
 
     Its texts and its data are cut to what one item of the table and one event can hold, and say so. Make it anew to change
-    it: `model_copy(update=...)` would not look at what is put in.
+    it: `model_copy(update=...)` would not check what is put in.
     """
 
     id: str
@@ -52,12 +52,12 @@ class Entry(Record):
     account: str | None = None
     provider_order_id: str | None = None
     state: OrderState | None = None
-    data: Annotated[dict[str, JsonValue], AfterValidator(lambda it: fitting(it, MOST_DATA))] = Field(
+    data: Annotated[dict[str, JsonValue], AfterValidator(lambda it: fitting(it, MAX_DATA))] = Field(
         default_factory=dict
     )
-    message: Annotated[str, AfterValidator(lambda it: paragraph(it, MOST_MESSAGE))] = ""
+    message: Annotated[str, AfterValidator(lambda it: paragraph(it, MAX_MESSAGE))] = ""
     notify: bool = False
-    comment_ids: Annotated[tuple[str, ...], AfterValidator(lambda it: it[:MOST_COMMENTS])] = ()
+    comment_ids: Annotated[tuple[str, ...], AfterValidator(lambda it: it[:MAX_COMMENTS])] = ()
 
     @property
     def is_event(self) -> bool:
@@ -65,14 +65,14 @@ class Entry(Record):
         return self.kind in EVENTS
 
 
-MOST_ENTRIES = 40
+MAX_ENTRIES = 40
 """Most ledger entries of one commit: a transaction holds 100 writes, and some of them are others."""
 _FIRST = 20
 
 
 def merged(changes: Sequence[Change]) -> list[Change]:
     """Join changes of one kind where there are more than one commit can hold: counts, and the first twenty."""
-    if len(changes) <= MOST_ENTRIES:
+    if len(changes) <= MAX_ENTRIES:
         return list(changes)
     joined = []
     for kind in dict.fromkeys(change.kind for change in changes):
@@ -145,8 +145,8 @@ def event_detail(entry: Entry, comments: Sequence[str] = ()) -> dict[str, JsonVa
     It stays below what the bus takes (256 KB), whatever is in it.
     """
     message = entry.message
-    share = MOST_QUOTED // max(len(comments), 5)
-    for comment in comments[:MOST_COMMENTS]:
+    share = MAX_QUOTED // max(len(comments), 5)
+    for comment in comments[:MAX_COMMENTS]:
         message += f" Comment: {cut(quoted_lines(comment, share), share)}"
     detail: dict[str, JsonValue] = entry.model_dump(
         mode="json",

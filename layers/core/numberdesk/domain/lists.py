@@ -16,7 +16,7 @@ from numberdesk.domain import operations, parts, pending
 from numberdesk.domain.model import Instant, Record, instant_text
 from numberdesk.domain.order import earliest
 from numberdesk.domain.request import CriteriaItem
-from numberdesk.domain.words import TOLD_HOLDS, OrderState, RequirementState
+from numberdesk.domain.statuses import TOLD_HOLDS, OrderState, RequirementState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SHARDS = 2
 """Partitions of one list. A page reads all of them and the orders' rows: three calls to the table."""
-MOST_COUNTRIES = 10
+MAX_COUNTRIES = 10
 """Countries of one order that it is listed under: entering and leaving them is part of one transaction."""
 
 
@@ -37,7 +37,7 @@ class Summary(Record):
     account: str
     state: OrderState
     provider_order_id: str | None = None
-    provider_word: str | None = None
+    provider_status: str | None = None
     received_at: Instant
     updated_at: Instant
     ended_at: Instant | None = None
@@ -51,7 +51,7 @@ def attention(order: Order) -> tuple[str, ...]:
         "account_blocked": order.state is OrderState.RECEIVED
         and (order.waiting_for or "").startswith("the account is blocked"),
         "held": order.state is OrderState.RECEIVED and order.hold is not None and order.hold.kind in TOLD_HOLDS,
-        "purchase_unknown": order.state is OrderState.UNKNOWN and order.people_told,
+        "purchase_unknown": order.state is OrderState.UNKNOWN and order.not_found_notified,
         "requirements_owed": not order.ended and bool(owed(order)),
         "waiting_at_provider": order.state is OrderState.ACTION_REQUIRED
         and not order.delivery_unread
@@ -61,7 +61,7 @@ def attention(order: Order) -> tuple[str, ...]:
             for requirement in order.requirements
         ),
         "pending_too_long": pending.told_until(order) is not None,
-        "operation_waiting": any(operation.open and operation.told for operation in order.operations),
+        "operation_waiting": any(operation.open and operation.notified for operation in order.operations),
         "deadline_missed": any(deadline.missed for deadline in order.deadlines),
         "stuck": order.stuck is not None,
         "contradiction": order.contradiction is not None,
@@ -90,10 +90,10 @@ def owed(order: Order) -> tuple[tuple[str, str], ...]:
     """The requirements (sub order, id) that wait for a value which no operation is bringing."""
     # A value for one number leaves the others of its sub order without.
     coming = {
-        (it.sub_order_id, it.id)
+        (each.sub_order_id, each.id)
         for operation in order.operations
         if operation.open and operation.number is None
-        for it in operations.answered(order, operation)
+        for each in operations.answered(order, operation)
     }
     return tuple(
         (requirement.sub_order_id, requirement.id)
@@ -108,7 +108,7 @@ def countries(order: Order) -> tuple[str, ...]:
     """The countries of an order's numbers, asked for or chosen."""
     asked = (item.criteria.country for item in order.request.items if isinstance(item, CriteriaItem))
     had = (asset.country for asset in order.assets)
-    return tuple(sorted({country for country in (*asked, *had) if country})[:MOST_COUNTRIES])
+    return tuple(sorted({country for country in (*asked, *had) if country})[:MAX_COUNTRIES])
 
 
 def next_deadline(order: Order) -> datetime | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from numberdesk.domain.model import Instant, Record
-from numberdesk.domain.words import AssetKind
+from numberdesk.domain.statuses import AssetKind
 
 
 class Offer(Record):
@@ -34,7 +34,7 @@ class Owned(Record):
 
     value: str
     kind: AssetKind
-    word: str = ""
+    provider_status: str = ""
     """The provider's own status."""
     provider_id: str | None = None
     country: str | None = None
@@ -55,7 +55,7 @@ class OnOrder(Record):
     """A number order as a provider lists it."""
 
     provider_order_id: str
-    word: str = ""
+    provider_status: str = ""
     """The provider's own status."""
     reference: str | None = None
     """Our reference on it, where the provider shows one."""
@@ -74,7 +74,7 @@ class Registration(Record):
     """Where it goes; a token in it is written as `{token}`."""
     event: str
     enabled: bool
-    word: str = ""
+    provider_status: str = ""
     """The provider's own status."""
     note: str = ""
     """What should be known about it."""

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from numberdesk.domain.order import Approval, Deadline, Operation, Order, Quote, Requirement
-    from numberdesk.domain.snapshot import UnknownWord
+    from numberdesk.domain.snapshot import UnknownValue
 
 _ID = re.compile("[A-Za-z0-9._:-]{1,64}", re.ASCII)
 _LONG = 1000
 """Characters of a reason that a person gives."""
-_MOST_OF_A_NAME = 200
-_MOST_TOLD = 4000
+_MAX_OF_A_NAME = 200
+_MAX_TOLD = 4000
 """Bytes of what another part of numberdesk says of it: why an order waits, what an operation came to."""
 _NAMES = {"telnyx": "Telnyx", "telesign": "TeleSign", "callfire": "CallFire"}
 
@@ -56,7 +56,7 @@ def listed(values: Iterable[str], most: int = 20) -> str:
 
 def _name(name: str) -> str:
     """Write an id whose characters are known (`request.ORDER_ID_PATTERN`) as it is, and anything else as quoted."""
-    return text.paragraph(name, _MOST_OF_A_NAME) if _ID.fullmatch(name) else quoted(name)
+    return text.paragraph(name, _MAX_OF_A_NAME) if _ID.fullmatch(name) else quoted(name)
 
 
 def count(number: int, noun: str) -> str:
@@ -88,7 +88,11 @@ def placed(order: Order, *, found: bool) -> str:
 
 def completed(order: Order, delivered: int) -> str:
     """Tell that all is there."""
-    left = [it.label for it in order.requirements if it.own and it.state.value != "approved"]
+    left = [
+        requirement.label
+        for requirement in order.requirements
+        if requirement.own and requirement.state.value != "approved"
+    ]
     todo = f" Still to do on its own list: {listed(left)}. Tick it off through numberdesk's API." if left else ""
     return f"{subject(order)} is complete: {delivered} of {order.request.count} delivered.{todo}"
 
@@ -106,12 +110,12 @@ def failed(order: Order, reason: str) -> str:
     return f"{subject(order)} failed: {_told(reason)}. Nothing was delivered. Correct it and order again under another order id."
 
 
-def cancelled(order: Order, *, missed: bool, asked_for: str | None = None, silent: bool = False) -> str:
+def cancelled(order: Order, *, missed: bool, asked_for: str | None = None, unannounced: bool = False) -> str:
     """Tell a cancellation."""
     why = "because a deadline for its requirements was missed" if missed else "at the provider"
     if asked_for and not missed:
         why = f"as {who(asked_for)} asked"
-    told = " Nobody told so: a look found it." if silent else ""
+    told = " Polling found this; no notification was sent." if unannounced else ""
     return (
         f"{subject(order)} was cancelled {why}; nothing was delivered.{told} Order again under another order id if you still "
         "need it."
@@ -119,13 +123,13 @@ def cancelled(order: Order, *, missed: bool, asked_for: str | None = None, silen
 
 
 def sub_order_ended(
-    order: Order, sub_order_id: str, state: str, numbers: int, *, missed: bool, asked_for: str | None, silent: bool
+    order: Order, sub_order_id: str, state: str, numbers: int, *, missed: bool, asked_for: str | None, unannounced: bool
 ) -> str:
     """Tell the end of a part."""
     why = "because a deadline for its requirements was missed" if missed else "at the provider"
     if asked_for and not missed:
         why = f"as {who(asked_for)} asked"
-    told = " Nobody told so: a look found it." if silent else ""
+    told = " Polling found this; no notification was sent." if unannounced else ""
     return (
         f"{subject(order)}: {_where(order, sub_order_id)} {'was ' if state == 'cancelled' else ''}{state} {why}; "
         f"{count(numbers, 'number')} of it will not be delivered.{told} The rest of the order goes on. Order again under another "
@@ -191,7 +195,7 @@ def operation_waiting(
     provider = provider_name(order.provider)
     by_when = f" by {instant(until, zone)}, the order's next deadline" if until is not None else ""
     if permitted:
-        todo = f"Look what holds it up, or do it at {provider} yourself{by_when}"
+        todo = f"See what holds it up, or do it at {provider} yourself{by_when}"
     else:
         todo = (
             f"Have it permitted to the account {quoted(order.account)} at {provider} (its level, a verification, what its key may do), or do "
@@ -209,7 +213,7 @@ def extension_requested(order: Order, operation: Operation) -> str:
     """Tell that more time was asked for."""
     return (
         f"{subject(order)}: more time was asked for in a comment on {_scope(order, operation)}, by {who(operation.by)}. The provider "
-        "may grant it without a word; numberdesk looks."
+        "may grant it without a word; numberdesk polls."
     )
 
 
@@ -247,8 +251,8 @@ def priced(quote: Quote) -> str:
     """Say what a purchase takes: `2 numbers or keywords at 12.00 USD at once (2.00 USD of it every month)`; and what is not known."""
     what = "1 number or keyword" if quote.numbers == 1 else f"{quote.numbers} numbers or keywords"
     known = [
-        f"{Decimal(it.upfront) + Decimal(it.monthly)} {quoted(it.currency)} at once ({it.monthly} {quoted(it.currency)} of it every month)"
-        for it in quote.costs
+        f"{Decimal(cost.upfront) + Decimal(cost.monthly)} {quoted(cost.currency)} at once ({cost.monthly} {quoted(cost.currency)} of it every month)"
+        for cost in quote.costs
     ]
     lacking = {"upfront cost": quote.without_upfront, "monthly cost": quote.without_monthly}
     unknown = [f"{name} of {number}" for name, number in lacking.items() if number]
@@ -339,7 +343,7 @@ def inventory_differs(provider: str, account: str, kinds: Mapping[str, Sequence[
 
 def placing_stopped(by: str, reason: str) -> str:
     """Tell the switch."""
-    return f"Placing was switched off by {who(by)}{_because(reason)}. Orders are taken in and wait as received; looks and reminders go on."
+    return f"Placing was switched off by {who(by)}{_because(reason)}. Orders are taken in and wait as received; polls and reminders go on."
 
 
 def placing_resumed(by: str, reason: str) -> str:
@@ -351,7 +355,7 @@ def table_restored() -> str:
     """Tell a restored table."""
     return (
         "The order table was restored from a backup: it does not know what was bought since. Placing is off. Every account is being "
-        "compared with the records; see what differs, then confirm the restore through numberdesk's API. Looks and reminders go on."
+        "compared with the records; see what differs, then confirm the restore through numberdesk's API. Polls and reminders go on."
     )
 
 
@@ -359,7 +363,7 @@ def row_unreadable(pk: str, sk: str) -> str:
     """Tell a row of the table that cannot be read."""
     return (
         f"A row of the order table cannot be read: pk {quoted(pk)}, sk {quoted(sk)}. It is left out and everything else goes on; this is "
-        "told once. If it is an order's, look at the order at its provider, and restore the row from a backup of the table."
+        "told once. If it is an order's, check the order at its provider, and restore the row from a backup of the table."
     )
 
 
@@ -379,15 +383,15 @@ def deleted(order: Order) -> str:
     )
 
 
-def unknown(order: Order, *, looking: bool, look_for: str) -> str:
-    """Tell an unclear purchase."""
-    if looking:
+def unknown(order: Order, *, searching: bool, look_for: str) -> str:
+    """Tell a purchase with an unknown outcome."""
+    if searching:
         return (
             f"{subject(order)} was sent, and no clear answer came back. It may have been bought; it is not sent again blindly. "
             "numberdesk is looking for it at the provider and will say what it finds."
         )
     return (
-        f"{subject(order)} was sent, no clear answer came back, and it could not be found by looking. It may have been bought; it is not "
+        f"{subject(order)} was sent, no clear answer came back, and it could not be found by searching. It may have been bought; it is not "
         f"sent again, and stays unknown until a person finds out. {_told(look_for)}"
     )
 
@@ -412,9 +416,9 @@ def stuck(order: Order, runs: int) -> str:
 def still_pending(order: Order, since: datetime, usual: timedelta, now: datetime, zone: ZoneInfo) -> str:
     """Tell an order that its provider leaves pending."""
     provider = provider_name(order.provider)
-    word = f", which calls it {quoted(order.provider_word)}" if order.provider_word else ""
+    provider_status = f", which calls it {quoted(order.provider_status)}" if order.provider_status else ""
     return (
-        f"{subject(order)} has been pending at {provider}{word}, without progress since {instant(since, zone)} "
+        f"{subject(order)} has been pending at {provider}{provider_status}, without progress since {instant(since, zone)} "
         f"({time_left(now - since)}). Up to {time_left(usual)} are usual for numbers of this kind. Ask {provider} what it waits "
         "for, or cancel it if you no longer need it. It is followed on; this is told once while nothing moves."
     )
@@ -424,7 +428,7 @@ def contradiction(order: Order, shown: str) -> str:
     """Tell what does not fit."""
     return (
         f"{subject(order)} is recorded as {order.state.value}, but the provider now shows {_told(shown)}. The record was left as it is; please "
-        "look at the order at the provider and decide which is right."
+        "check the order at the provider and decide which is right."
     )
 
 
@@ -436,29 +440,29 @@ def not_all_or_nothing(order: Order, delivered: int) -> str:
     )
 
 
-def unknown_words(order: Order, field: str, words: Sequence[str]) -> str:
+def unknown_values(order: Order, field: str, values: Sequence[str]) -> str:
     """Tell what of a provider's answers could not be read."""
-    what = f"{text.joined(_word(word) for word in words)} in {text.paragraph(field, _MOST_OF_A_NAME)}"
+    what = f"{text.joined(map(_shown, values))} in {text.paragraph(field, _MAX_OF_A_NAME)}"
     return (
         f"{subject(order)}: {provider_name(order.provider)} shows something that numberdesk cannot read: {what}. The order is followed "
         "on; look there what it says, and whether it changes what is to be done."
     )
 
 
-def delivery_unread(order: Order, delivered: int, words: Sequence[UnknownWord]) -> str:
+def delivery_unread(order: Order, delivered: int, values: Sequence[UnknownValue]) -> str:
     """Tell an order that is over with something delivered that could not be read."""
-    what = text.joined(f"{_word(word.word)} in {text.paragraph(word.field, _MOST_OF_A_NAME)}" for word in words)
+    what = text.joined(f"{_shown(value.value)} in {text.paragraph(value.field, _MAX_OF_A_NAME)}" for value in values)
     return (
         f"{subject(order)} is over at {provider_name(order.provider)}, and what it delivered could not all be read: {what}. "
-        f"{delivered} of {order.request.count} are recorded as delivered; it may be more. Do not order again: look at the order there "
-        "first. It stays open and is looked at on; say through numberdesk's API what was delivered, or wait until it can be read."
+        f"{delivered} of {order.request.count} are recorded as delivered; it may be more. Do not order again: check the order there "
+        "first. It stays open and is polled on; say through numberdesk's API what was delivered, or wait until it can be read."
     )
 
 
 def requirements_requested(
     order: Order, requirements: list[Requirement], deadlines: list[Deadline], zone: ZoneInfo, *, read: bool | None
 ) -> str:
-    """Tell what must be supplied; `read` says what became of the deadlines in this look (see `_until`)."""
+    """Tell what must be supplied; `read` says what became of the deadlines in this poll (see `_until`)."""
     return (
         f"{subject(order)} needs {count(len(requirements), 'requirement')} for {_where(order, requirements[0].sub_order_id)}: "
         f"{listed(r.label for r in requirements)}. {_until(deadlines, zone, read=read)} Supply the values through numberdesk's API or at the provider."
@@ -646,15 +650,15 @@ def _because(reason: str) -> str:
     return f": {quoted(reason, _LONG)}" if reason else ""
 
 
-def _word(word: str) -> str:
-    """Quote a provider's word, always with marks: which letters are its own is what people look for there."""
-    inside = harmless(word).replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
+def _shown(value: str) -> str:
+    """Quote a provider's value, always with marks: which letters are its own is what people look for there."""
+    inside = harmless(value).replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
     return f"'{inside}'"
 
 
 def _told(said: str) -> str:
     """Take in what another part says, which has quoted what it took from others."""
-    return text.paragraph(said, _MOST_TOLD)
+    return text.paragraph(said, _MAX_TOLD)
 
 
 def _where(order: Order, sub_order_id: str) -> str:

@@ -18,22 +18,22 @@ from pydantic import Field
 from numberdesk.domain.messages import count
 from numberdesk.domain.model import Instant, Record
 from numberdesk.domain.request import read_json
+from numberdesk.domain.statuses import ChangeKind
 from numberdesk.domain.text import paragraph
-from numberdesk.domain.words import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-MOST_BYTES = 200_000
+MAX_BYTES = 200_000
 """Of one message. SNS takes 262,144 (Publish, Message)."""
 HOUR = timedelta(hours=1)
 SUM_EVERY = timedelta(minutes=5)
 """A sum goes out at most once in this time. What was left out of reminders waits no longer for it."""
-_MOST_SUBJECT = 99
-_MOST_NAME = 300
-_LONGEST_ID = 256
-_MOST_NAMED = 10
+_MAX_SUBJECT = 99
+_MAX_NAME = 300
+_MAX_ID = 256
+_MAX_NAMED = 10
 """Orders of a kind that a sum names."""
 _URGENT = (ChangeKind.DEADLINE_MISSED, ChangeKind.DEADLINE_APPROACHING)
 """They go out first, and those whose deadline is nearest stand first."""
@@ -134,7 +134,7 @@ def read(text: str) -> Notice:
                     "account": _plain(owner),
                     "at": detail.get("at"),
                     "deadline": data.get("deadline") or "",
-                    "text": paragraph(told, 10 * MOST_BYTES),
+                    "text": paragraph(told, 10 * MAX_BYTES),
                 }
             )
             return notice.model_copy(update={"text": _cut(notice.text or _headline([notice]))})
@@ -157,8 +157,8 @@ def mail(notices: Sequence[Notice]) -> Mail:
     headline = _headline(notices)
     text = notices[0].text
     if len(notices) > 1:
-        named = ", ".join(dict.fromkeys(it.about for it in notices if it.about))
-        text = "\n\n".join(filter(None, [f"{headline}. Each follows.", named, *(it.text for it in notices)]))
+        named = ", ".join(dict.fromkeys(notice.about for notice in notices if notice.about))
+        text = "\n\n".join(filter(None, [f"{headline}. Each follows.", named, *(notice.text for notice in notices)]))
     return Mail(subject=_subject(headline), text=text, notices=tuple(notices))
 
 
@@ -175,7 +175,7 @@ def sum_slot(now: datetime) -> datetime:
 def hold_back(notice: Notice, now: datetime) -> HeldBack:
     """Leave an event to a sum: of a deadline to the very next one, of anything else to the one when the hour is over."""
     return HeldBack(
-        id=notice.id[:_LONGEST_ID],
+        id=notice.id[:_MAX_ID],
         due=now if notice.urgent else hour_of(now) + HOUR,
         title=_plain(notice.title),
         about=notice.about,
@@ -186,19 +186,21 @@ def hold_back(notice: Notice, now: datetime) -> HeldBack:
 
 def sum_up(held: Sequence[HeldBack]) -> Mail:
     """Make the one message that tells what was left out: of each kind how many, and the first orders; deadlines first."""
-    once = sorted({it.id: it for it in held}.values(), key=lambda it: (not it.deadline, it.deadline, it.due))
+    once = sorted({each.id: each for each in held}.values(), key=lambda it: (not it.deadline, it.deadline, it.due))
     kinds: dict[str, list[HeldBack]] = {}
-    for it in once:
-        kinds.setdefault(it.title, []).append(it)
+    for each in once:
+        kinds.setdefault(each.title, []).append(each)
     told = []
     for title, those in kinds.items():
-        about = {it.about: f"{it.about} ({it.deadline})" if it.deadline else it.about for it in reversed(those)}
-        named = [about[name] for name in dict.fromkeys(it.about for it in those) if name]
-        more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
-        who = f", {count(len(named), those[0].noun)}: {', '.join(named[:_MOST_NAMED])}{more}" if named else ""
+        about = {
+            each.about: f"{each.about} ({each.deadline})" if each.deadline else each.about for each in reversed(those)
+        }
+        named = [about[name] for name in dict.fromkeys(each.about for each in those) if name]
+        more = f" and {len(named) - _MAX_NAMED} more" if len(named) > _MAX_NAMED else ""
+        who = f", {count(len(named), those[0].noun)}: {', '.join(named[:_MAX_NAMED])}{more}" if named else ""
         told.append(f"{title}: {count(len(those), 'message')}{who}")
     subject = f"Summed up: {count(len(once), 'message')}"
-    deadlines = sum(bool(it.deadline) for it in once)
+    deadlines = sum(bool(each.deadline) for each in once)
     if deadlines:
         subject += f", {deadlines} of deadlines"
     text = "\n\n".join(
@@ -213,7 +215,7 @@ def sum_up(held: Sequence[HeldBack]) -> Mail:
 
 def _headline(notices: Sequence[Notice]) -> str:
     """Say what and how many: `Order held (limit): 60 orders`."""
-    about = list(dict.fromkeys(it.about for it in notices if it.about))
+    about = list(dict.fromkeys(notice.about for notice in notices if notice.about))
     what = count(len(about), notices[0].noun) if len(about) > 1 else "".join(about)
     more = count(len(notices), "message") if len(notices) > max(len(about), 1) else ""
     told = ", ".join(filter(None, [what, more]))
@@ -226,7 +228,7 @@ def _parts(notices: Sequence[Notice]) -> Iterator[list[Notice]]:
     size = 0
     for notice in notices:
         more = len(f"{notice.about}, \n\n{notice.text}".encode())
-        if part and size + more > MOST_BYTES:
+        if part and size + more > MAX_BYTES:
             yield part
             part, size = [], 0
         part.append(notice)
@@ -237,17 +239,17 @@ def _parts(notices: Sequence[Notice]) -> Iterator[list[Notice]]:
 def _cut(text: str) -> str:
     """Cut what alone is too long, and say so."""
     whole = text.encode(errors="replace")
-    return whole.decode() if len(whole) <= MOST_BYTES else whole[:MOST_BYTES].decode(errors="ignore") + _CUT
+    return whole.decode() if len(whole) <= MAX_BYTES else whole[:MAX_BYTES].decode(errors="ignore") + _CUT
 
 
 def _subject(line: str) -> str:
     """Cut a line to what a subject takes. The cut must not make a link of what was none."""
-    line = line[:_MOST_SUBJECT]
-    while paragraph(line, _MOST_SUBJECT) != line:
+    line = line[:_MAX_SUBJECT]
+    while paragraph(line, _MAX_SUBJECT) != line:
         line = line[:-1]
     return line
 
 
 def _plain(text: str) -> str:
     """Write a name in one line of ASCII."""
-    return re.sub(r"[^ -~]", "?", paragraph(re.sub(r"[^ -~]", "?", text), _MOST_NAME))
+    return re.sub(r"[^ -~]", "?", paragraph(re.sub(r"[^ -~]", "?", text), _MAX_NAME))

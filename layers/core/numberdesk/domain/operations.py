@@ -1,7 +1,7 @@
 """Operations: what people, orders, profiles and policies ask to be done at a provider. Pure.
 
 An operation is recorded before anything is sent, and carried out by sync_order, so that a crash loses none. What it led to at
-the provider is told by the look that follows it.
+the provider is told by the poll that follows it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from numberdesk.domain import costs, messages
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Change, Operation, earliest
-from numberdesk.domain.words import AssetState, ChangeKind, OperationKind, OperationState, OrderState
+from numberdesk.domain.statuses import AssetState, ChangeKind, OperationKind, OperationState, OrderState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Asset, Order, Requirement
     from numberdesk.domain.settings import Timings
 
-MOST_OPEN = 20
+MAX_OPEN = 20
 """Open operations of one order."""
 _KEPT = 20
 """Operations that are over and stay on the record; the ledger has them all."""
-MOST_TRIES = 8
+MAX_TRIES = 8
 """Tries that fail for the call's own sake, after which an operation is given up and people are told."""
-MOST_TOLD = 3
+MAX_TOLD = 3
 """Reasons for which people are told that one operation waits."""
 _LATE = "late"
-_LONGEST_REASON = 100
+_MAX_REASON = 100
 
 Step = tuple["Order", list[Change]]
 
@@ -58,26 +58,26 @@ def done(order: Order, operation: Operation, outcome: str, now: datetime) -> Ste
     over = operation.model_copy(update={"state": OperationState.DONE, "outcome": outcome, "ended_at": now})
     order = _replace(order, over)
     # What it led to should be seen soon.
-    order = order.with_(look_step=0)
+    order = order.with_(poll_step=0)
     data = {**describe(order, over), "outcome": outcome}
     kind, text = ChangeKind.OPERATION_DONE, ""
     match operation.kind:
         case OperationKind.SUPPLY | OperationKind.GROUP:
             kind = ChangeKind.REQUIREMENT_SUBMITTED
-            concerned = {(it.sub_order_id, it.id) for it in answered(order, operation)}
+            concerned = {(each.sub_order_id, each.id) for each in answered(order, operation)}
             order = order.with_(
                 requirements=tuple(
-                    it.model_copy(update={"operation_id": operation.id})
-                    if (it.sub_order_id, it.id) in concerned
-                    else it
-                    for it in order.requirements
+                    requirement.model_copy(update={"operation_id": operation.id})
+                    if (requirement.sub_order_id, requirement.id) in concerned
+                    else requirement
+                    for requirement in order.requirements
                 )
             )
-            text = messages.submitted(order, over, [it.label for it in answered(order, operation)])
+            text = messages.submitted(order, over, [each.label for each in answered(order, operation)])
         case OperationKind.EXTENSION:
             kind, text = ChangeKind.EXTENSION_REQUESTED, messages.extension_requested(order, over)
         case OperationKind.RELEASE:
-            order = order.with_(assets=tuple(_released(it, operation, now) for it in order.assets))
+            order = order.with_(assets=tuple(_released(asset, operation, now) for asset in order.assets))
             order = order.with_(costs=costs.add_up(order.assets))
             kind, text = (
                 ChangeKind.NUMBER_RELEASED,
@@ -89,14 +89,14 @@ def done(order: Order, operation: Operation, outcome: str, now: datetime) -> Ste
 def _released(asset: Asset, operation: Operation, now: datetime) -> Asset:
     if asset.value != operation.number:
         return asset
-    return asset.model_copy(update={"state": AssetState.DELETED, "word": "released", "released_at": now})
+    return asset.model_copy(update={"state": AssetState.DELETED, "provider_status": "released", "released_at": now})
 
 
 def refused(order: Order, operation: Operation, outcome: str, now: datetime, *, notify: bool = True) -> Step:
     """It was not done, and will not be."""
     over = operation.model_copy(update={"state": OperationState.REJECTED, "outcome": outcome, "ended_at": now})
     data = {**describe(order, over), "outcome": outcome}
-    text = messages.operation_rejected(order, over, [it.label for it in answered(order, operation)])
+    text = messages.operation_rejected(order, over, [each.label for each in answered(order, operation)])
     change = Change.model_validate(
         {"kind": ChangeKind.OPERATION_REJECTED, "data": data, "message": text, "notify": notify}
     )
@@ -109,7 +109,7 @@ def postpone(order: Order, operation: Operation, why: str, until: datetime, now:
     What waits for a turn, for the account or for a permission is never given up: its age is told (see `follow`).
     """
     failures = operation.failures + own
-    if failures >= MOST_TRIES:
+    if failures >= MAX_TRIES:
         return refused(order, operation, f"given up after {failures} tries: {why}", now)
     update = {"tries": operation.tries + 1, "failures": failures, "not_before": until, "outcome": why}
     return _replace(order, operation.model_copy(update=update)), []
@@ -120,8 +120,8 @@ def not_permitted(
 ) -> Step:
     """The account may not make this very call. It is tried again, and people are told once for each `reason`."""
     order, _ = postpone(order, operation, why, until, now, own=False)
-    operation = next(it for it in order.operations if it.id == operation.id)
-    return _tell(order, operation, f"not permitted: {reason}"[:_LONGEST_REASON], zone, permitted=False)
+    operation = next(each for each in order.operations if each.id == operation.id)
+    return _tell(order, operation, f"not permitted: {reason}"[:_MAX_REASON], zone, permitted=False)
 
 
 def follow(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> Step:
@@ -142,15 +142,15 @@ def late_at(operation: Operation, timings: Timings) -> datetime:
 def _may_be_late(operation: Operation) -> bool:
     # One whose calls fail is given up after so many of them, and told then: one message, not two.
     only_fails = 0 < operation.tries == operation.failures
-    return operation.open and not operation.told and not only_fails
+    return operation.open and not operation.notified and not only_fails
 
 
 def _tell(order: Order, operation: Operation, reason: str, zone: ZoneInfo, *, permitted: bool) -> Step:
     """Tell that an operation waits. Each reason is told once, and only so many of them: a provider may find ever new words."""
-    if reason in operation.told or len(operation.told) >= MOST_TOLD:
+    if reason in operation.notified or len(operation.notified) >= MAX_TOLD:
         return order, []
-    told = operation.model_copy(update={"told": (*operation.told, reason)})
-    until = earliest(*(it.value for it in order.deadlines if not it.missed))
+    told = operation.model_copy(update={"notified": (*operation.notified, reason)})
+    until = earliest(*(deadline.value for deadline in order.deadlines if not deadline.missed))
     data = {
         **describe(order, operation),
         "outcome": operation.outcome,
@@ -159,7 +159,7 @@ def _tell(order: Order, operation: Operation, reason: str, zone: ZoneInfo, *, pe
         "permitted": permitted,
         "deadline": instant_text(until) if until is not None else None,
     }
-    labels = [it.label for it in answered(order, operation)]
+    labels = [each.label for each in answered(order, operation)]
     text = messages.operation_waiting(order, operation, labels, until, zone, permitted=permitted)
     change = Change.model_validate(
         {"kind": ChangeKind.OPERATION_WAITING, "data": data, "message": text, "notify": True}
@@ -177,7 +177,7 @@ def pause(
     longest = cadence[min(operation.failures, len(cadence) - 1)]
     if not own:
         longest = min(max(now - operation.asked_at, cadence[0]), cadence[-1])
-    until = earliest(*(it.value for it in order.deadlines if it.value > now))
+    until = earliest(*(deadline.value for deadline in order.deadlines if deadline.value > now))
     return longest if until is None else min(longest, max((until - now) / 10, cadence[0]))
 
 
@@ -194,9 +194,9 @@ def due_at(operation: Operation) -> datetime:
 def cancelled_by(order: Order) -> str | None:
     """Say who asked for the cancellation of an order, as a whole or of all its parts."""
     asked = {
-        it.sub_order_id: it.by
-        for it in reversed(order.operations)
-        if it.kind is OperationKind.CANCEL and it.state is not OperationState.REJECTED
+        operation.sub_order_id: operation.by
+        for operation in reversed(order.operations)
+        if operation.kind is OperationKind.CANCEL and operation.state is not OperationState.REJECTED
     }
     parts = [asked.get(sub_order.id) for sub_order in order.sub_orders]
     return asked.get(None) or (parts[0] if parts and all(parts) else None)
@@ -220,7 +220,7 @@ def answered(order: Order, operation: Operation) -> list[Requirement]:
     """The order's requirements that an operation answers. A group answers all of them."""
     sub_order_id = operation.sub_order_id
     if sub_order_id is None and operation.number is not None:
-        sub_order_id = next((it.sub_order_id for it in order.assets if it.value == operation.number), None)
+        sub_order_id = next((asset.sub_order_id for asset in order.assets if asset.value == operation.number), None)
     return [
         requirement
         for requirement in order.requirements
@@ -250,13 +250,14 @@ def describe(order: Order, operation: Operation) -> dict[str, object]:
             said[name] = value
     if operation.requirement_ids:
         said["requirements"] = [
-            {"id": it, "name": _name(order.requirements, it)} for it in operation.requirement_ids[:20]
+            {"id": requirement_id, "name": _name(order.requirements, requirement_id)}
+            for requirement_id in operation.requirement_ids[:20]
         ]
     return said
 
 
 def _name(requirements: Iterable[Requirement], requirement_id: str) -> str | None:
-    return next((it.name for it in requirements if it.id == requirement_id), None)
+    return next((requirement.name for requirement in requirements if requirement.id == requirement_id), None)
 
 
 def _replace(order: Order, operation: Operation) -> Order:

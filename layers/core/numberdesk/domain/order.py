@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 
 from numberdesk.domain.model import Instant, Record
 from numberdesk.domain.request import Request
-from numberdesk.domain.words import (
+from numberdesk.domain.statuses import (
     ENDED,
     AssetKind,
     AssetState,
@@ -29,7 +29,7 @@ class AssetRequirement(Record):
 
     id: str
     state: RequirementState
-    word: str
+    provider_status: str
 
 
 class Asset(Record):
@@ -38,7 +38,7 @@ class Asset(Record):
     kind: AssetKind = AssetKind.NUMBER
     value: str
     state: AssetState
-    word: str
+    provider_status: str
     provider_id: str | None = None
     sub_order_id: str | None = None
     country: str | None = None
@@ -51,7 +51,7 @@ class Asset(Record):
     monthly_cost: str | None = None
     currency: str | None = None
     since: Instant | None = None
-    """Since when we have it: as the provider tells, else when a look first saw it delivered."""
+    """Since when we have it: as the provider tells, else when a poll first saw it delivered."""
     released_at: Instant | None = None
     """When it was given back through the desk; what its order still shows of it counts no more."""
     apart: Instant | None = None
@@ -62,7 +62,7 @@ class SubOrder(Record):
     """A part of an order that its provider processes on its own."""
 
     id: str
-    word: str
+    provider_status: str
     country: str | None = None
     number_type: str | None = None
 
@@ -77,13 +77,13 @@ class Requirement(Record):
     id: str
     sub_order_id: str
     state: RequirementState
-    word: str
+    provider_status: str
     numbers: int
     name: str | None = None
     kind: str | None = None
     rejected_at: Instant | None = None
     """When we first saw the present rejection."""
-    told: bool = True
+    notified: bool = True
     """False while a rejection waits for its comment and deadline, so that people get one message."""
     comment_ids: tuple[str, ...] = ()
     """The comments that may hold the reason of the last rejection."""
@@ -115,7 +115,7 @@ class Deadline(Record):
     confirmed_at: Instant
     """When the provider was last seen to hold this value."""
     unread_since: Instant | None = None
-    """First look since then that could not read it."""
+    """First poll since then that could not read it."""
     fired: tuple[str, ...] = ()
     """Reminders of this version that are done with, as ISO durations: fired, or overtaken by a more urgent one."""
     missed: bool = False
@@ -129,7 +129,7 @@ class Deadline(Record):
 
 
 class Watch(Record):
-    """What looks read lately of something that changed: see `numberdesk.domain.steady`."""
+    """What polls read lately of something that changed: see `numberdesk.domain.steady`."""
 
     shown: tuple[str, ...] = ()
     """What was read last."""
@@ -236,7 +236,7 @@ class Operation(Record):
     """Tries that came to nothing, whatever the reason."""
     failures: int = 0
     """Those of them that failed for the call's own sake: not for a turn, a fault of the account or a permission."""
-    told: tuple[str, ...] = ()
+    notified: tuple[str, ...] = ()
     """For which reasons people were told that it waits."""
     not_before: Instant | None = None
     """When to try again."""
@@ -293,20 +293,20 @@ class Order(Record):
     updated_at: Instant
 
     attempt: Attempt | None = None
-    ever_unclear: bool = False
+    had_unknown_outcome: bool = False
     """An attempt of this order once had no clear outcome: from then on a refusal proves nothing."""
-    gone: tuple[str, ...] = ()
+    unavailable_numbers: tuple[str, ...] = ()
     """Chosen numbers that the provider no longer had."""
-    choices_gone: int = 0
+    unavailable_choices: int = 0
     """How many choices of numbers were refused for that reason."""
     shortfall: str | None = None
     """What was left out when the purchase was prepared."""
     unknown_since: Instant | None = None
     searches: int = 0
-    """How often an unclear purchase was looked for."""
-    people_told: bool = False
-    """People were told that an unclear purchase was not found."""
-    candidates_told: bool = False
+    """How often a purchase with an unknown outcome was looked for."""
+    not_found_notified: bool = False
+    """People were told that a purchase with an unknown outcome was not found."""
+    candidates_notified: bool = False
     """And what it may have become."""
     next_try_at: Instant | None = None
     """When a received order is tried next; none while it waits for a person. `wake_at` may be earlier, for its own deadline."""
@@ -324,15 +324,15 @@ class Order(Record):
     """What it takes of its account's limits, from the intent on; none where nothing was bought."""
     content_lock: str | None = None
     """SHA-256 of what it asks for, while no other order of its account with the same content may be sent."""
-    frozen: bool = False
+    reuse_numbers: bool = False
     """The next attempt orders the numbers of the last one again, and no others."""
-    surely_new_at: Instant | None = None
+    confirmed_not_purchased_at: Instant | None = None
     """When a person said that nothing had been bought. A restore that is confirmed later makes it doubtful again."""
     duplicates: tuple[str, ...] = ()
     """Further purchases of this order, by the provider's ids: told, and cancelled where the provider can."""
 
     provider_order_id: str | None = None
-    provider_word: str | None = None
+    provider_status: str | None = None
     total_cost: str | None = None
     """What the provider says that the order costs in all, as it writes it."""
     total_cost_currency: str | None = None
@@ -343,7 +343,7 @@ class Order(Record):
     """Since when its provider leaves it pending, as of the last progress."""
     pending_until: Instant | None = None
     """Until when that is usual; none while it is not pending."""
-    pending_told: bool = False
+    pending_notified: bool = False
     """People were told that it is pending for longer."""
     pending_left_at: Instant | None = None
     """When it was last found to be pending no more."""
@@ -354,10 +354,10 @@ class Order(Record):
     """For each page of numbers which version of it is this order's. The store's own."""
     field_pages: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """The same for each other field that is too long for the order's row. The store's own."""
-    rota: int = 0
-    """Where the next look goes on reading numbers one by one."""
-    rota_reads: int = 0
-    """How many numbers the last look read so; zero where it had no need to."""
+    number_cursor: int = 0
+    """Where the next poll goes on reading numbers one by one."""
+    numbers_read: int = 0
+    """How many numbers the last poll read so; zero where it had no need to."""
     sub_orders: tuple[SubOrder, ...] = ()
     requirements: tuple[Requirement, ...] = ()
     deadlines: tuple[Deadline, ...] = ()
@@ -370,10 +370,10 @@ class Order(Record):
     comments_seen: tuple[str, ...] = ()
     comments_unread: tuple[str, ...] = ()
     """Those seen that the provider did not count as read when they were kept last."""
-    comments_told: tuple[str, ...] = ()
+    comments_notified: tuple[str, ...] = ()
     """Those given as the reason of a rejection."""
     comments_waiting: tuple[WaitingComment, ...] = ()
-    words_told: tuple[str, ...] = ()
+    unknown_values_notified: tuple[str, ...] = ()
     contradiction: str | None = None
     """The last contradiction told, so that it is told once."""
     operations: tuple[Operation, ...] = ()
@@ -390,20 +390,20 @@ class Order(Record):
     """When its personal data is erased (again), once it is over."""
 
     ended_at: Instant | None = None
-    look_step: int = 0
-    look_began_at: Instant | None = None
-    """When the last committed look began."""
+    poll_step: int = 0
+    poll_began_at: Instant | None = None
+    """When the last committed poll began."""
     unreadable_since: Instant | None = None
     """Since when its provider could not be read."""
     not_understood_since: Instant | None = None
-    """Since when looks read its provider and something of the answers not: a new word, a value in a strange notation."""
+    """Since when polls read its provider and something of the answers not: a new word, a value in a strange notation."""
     delivery_unread: bool = False
     """Its provider calls it over, and what it delivered could not all be read: it may be more than is recorded."""
-    next_look_at: Instant | None = None
-    hint_looks: tuple[Instant, ...] = ()
-    """Further looks that a notification asked for."""
+    next_poll_at: Instant | None = None
+    hint_polls: tuple[Instant, ...] = ()
+    """Further polls that a notification asked for."""
     hinted_at: Instant | None = None
-    """When a notification last led to a look, or will."""
+    """When a notification last led to a poll, or will."""
     wake_at: Instant | None = None
     """The least of all that is due; none while nothing is."""
     sweep_at: Instant | None = None

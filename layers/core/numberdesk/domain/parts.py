@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from numberdesk.domain import messages, steady
 from numberdesk.domain.order import Change
+from numberdesk.domain.statuses import OPEN_ASSETS, AssetState, ChangeKind, OperationKind, OperationState, OrderState
 from numberdesk.domain.steady import Turn
-from numberdesk.domain.words import OPEN_ASSETS, AssetState, ChangeKind, OperationKind, OperationState, OrderState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,8 +32,8 @@ class _Tally:
 _Tallies: TypeAlias = "Mapping[str | None, _Tally]"
 
 _known: tuple[tuple[tuple[Asset, ...], _Tallies], ...] = ()
-"""The last tallies made, each with the very numbers that it is of: an order of 10,000 is asked about hundreds of times in a look."""
-_MOST_KNOWN = 4
+"""The last tallies made, each with the very numbers that it is of: an order of 10,000 is asked about hundreds of times in a poll."""
+_MAX_KNOWN = 4
 
 
 def _tallies(order: Order) -> _Tallies:
@@ -47,7 +47,7 @@ def _tallies(order: Order) -> _Tallies:
         tally = made.setdefault(asset.sub_order_id, _Tally())
         tally.open = tally.open or asset.state in OPEN_ASSETS
         tally.gone = tally.gone or asset.state in _GONE
-    _known = ((assets, made), *_known[: _MOST_KNOWN - 1])
+    _known = ((assets, made), *_known[: _MAX_KNOWN - 1])
     return made
 
 
@@ -74,14 +74,14 @@ def goes_on(order: Order) -> bool:
     return any(tally.open for tally in _tallies(order).values())
 
 
-def fold(before: Order, order: Order, now: datetime, *, silent: bool) -> tuple[Order, list[Change]]:
-    """Tell the sub orders that a look found cancelled or failed while the rest of their order goes on.
+def fold(before: Order, order: Order, now: datetime, *, unannounced: bool) -> tuple[Order, list[Change]]:
+    """Tell the sub orders that a poll found cancelled or failed while the rest of their order goes on.
 
     Args:
-        before: as the look found it.
-        order: with the look's numbers and deadlines.
+        before: as the poll found it.
+        order: with the poll's numbers and deadlines.
         now: the present.
-        silent: no notification asked for this look.
+        unannounced: no notification asked for this poll.
     """
     changes: list[Change] = []
     if not goes_on(order):
@@ -95,27 +95,27 @@ def fold(before: Order, order: Order, now: datetime, *, silent: bool) -> tuple[O
             changes += steady.told(turn, "sub_order", {"sub_order_id": sub_order.id, "values": [*_OVER]}, text)
         unstable = watch is not None and watch.unstable
         if is_over and not unstable and (turn is Turn.STEADY or not over(before, sub_order.id)):
-            changes.append(_ended(order, sub_order.id, now, silent=silent))
+            changes.append(_ended(order, sub_order.id, now, unannounced=unannounced))
     return order, changes
 
 
-def _ended(order: Order, sub_order_id: str, now: datetime, *, silent: bool) -> Change:
+def _ended(order: Order, sub_order_id: str, now: datetime, *, unannounced: bool) -> Change:
     gone = [asset for asset in order.assets if asset.sub_order_id == sub_order_id and asset.state in _GONE]
-    missed = any(it.value <= now for it in order.deadlines if it.sub_order_id == sub_order_id)
+    missed = any(deadline.value <= now for deadline in order.deadlines if deadline.sub_order_id == sub_order_id)
     asked_by = next(
         (
-            it.by
-            for it in reversed(order.operations)
-            if it.kind is OperationKind.CANCEL
-            and it.state is not OperationState.REJECTED
-            and it.sub_order_id in (None, sub_order_id)
+            operation.by
+            for operation in reversed(order.operations)
+            if operation.kind is OperationKind.CANCEL
+            and operation.state is not OperationState.REJECTED
+            and operation.sub_order_id in (None, sub_order_id)
         ),
         None,
     )
     # A deadline that is missed may be called a failure by Telnyx, too.
     was_cancelled = missed or any(asset.state is AssetState.CANCELLED for asset in gone)
     state = OrderState.CANCELLED if was_cancelled else OrderState.FAILED
-    unannounced = silent and not missed and not asked_by
+    unannounced = unannounced and not missed and not asked_by
     return Change(
         kind=ChangeKind.SUB_ORDER_ENDED,
         data={
@@ -123,12 +123,12 @@ def _ended(order: Order, sub_order_id: str, now: datetime, *, silent: bool) -> C
             "state": state.value,
             "numbers": len(gone),
             "first_numbers": [asset.value for asset in gone[:_FIRST]],
-            "silent": unannounced,
+            "unannounced": unannounced,
             "deadline_missed": missed,
             "asked_by": asked_by,
         },
         message=messages.sub_order_ended(
-            order, sub_order_id, state.value, len(gone), missed=missed, asked_for=asked_by, silent=unannounced
+            order, sub_order_id, state.value, len(gone), missed=missed, asked_for=asked_by, unannounced=unannounced
         ),
         notify=True,
     )

@@ -18,11 +18,11 @@ from typing import Annotated
 from pydantic import StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import SchemaError
 
-LONGEST_PATTERN = 500
+MAX_PATTERN = 500
 """Characters."""
-LONGEST_TEXT = 2_000
+MAX_TEXT = 2_000
 """Characters: what a text value holds at most."""
-MOST_POSITIONS = 1_000
+MAX_POSITIONS = 1_000
 """Of a pattern with its repetitions written out. With the length of a text it bounds the steps of a match."""
 _DEEPEST = 20
 _REPEATED = re.compile(r"[*+?]|\{(\d{1,4})(,(\d{1,4})?)?\}", re.ASCII)
@@ -59,9 +59,9 @@ def matches(pattern: str, text: str) -> bool | None:
     It takes at most some 50 ms of CPU time, whatever the pattern and the text.
     """
     compiled = _compiled(pattern)
-    if compiled is None or len(text) > LONGEST_TEXT or (compiled.ascii_only and not text.isascii()):
+    if compiled is None or len(text) > MAX_TEXT or (compiled.ascii_only and not text.isascii()):
         return None
-    if compiled.any_character and any(not it.isprintable() or ord(it) > 0xFFFF for it in text):  # noqa: PLR2004 - beyond 16 bits
+    if compiled.any_character and any(not each.isprintable() or ord(each) > 0xFFFF for each in text):  # noqa: PLR2004 - beyond 16 bits
         return None
     try:
         compiled.adapter.validate_python(text)
@@ -73,7 +73,7 @@ def matches(pattern: str, text: str) -> bool | None:
 
 @lru_cache(maxsize=128)
 def _compiled(pattern: str) -> _Pattern | None:
-    if len(pattern) > LONGEST_PATTERN:
+    if len(pattern) > MAX_PATTERN:
         return None
     reader = _Reader(pattern)
     try:
@@ -268,7 +268,7 @@ class _Reader:
 
 
 def _bounded(size: int) -> int:
-    if size > MOST_POSITIONS:
+    if size > MAX_POSITIONS:
         raise _UnreadError
     return size
 

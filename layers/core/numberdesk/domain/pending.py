@@ -14,7 +14,7 @@ from numberdesk.domain import messages
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Change
 from numberdesk.domain.request import CriteriaItem
-from numberdesk.domain.words import (
+from numberdesk.domain.statuses import (
     OPEN_ASSETS,
     ChangeKind,
     OperationKind,
@@ -44,10 +44,10 @@ def usual(order: Order, limits: Mapping[str, timedelta]) -> timedelta | None:
         order: the order; where its open numbers are of several kinds, the slowest counts.
         limits: by `provider`, `provider/*/type`, `provider/country` or `provider/country/type`; the last that is there counts.
     """
-    by_assets: set[_Kind] = {(it.country, it.number_type) for it in order.assets if it.state in OPEN_ASSETS}
-    by_parts: set[_Kind] = {(it.country, it.number_type) for it in order.sub_orders}
-    asked = (it.criteria for it in order.request.items if isinstance(it, CriteriaItem))
-    by_request: set[_Kind] = {(it.country, it.number_type) for it in asked}
+    by_assets: set[_Kind] = {(asset.country, asset.number_type) for asset in order.assets if asset.state in OPEN_ASSETS}
+    by_parts: set[_Kind] = {(sub_order.country, sub_order.number_type) for sub_order in order.sub_orders}
+    asked = (item.criteria for item in order.request.items if isinstance(item, CriteriaItem))
+    by_request: set[_Kind] = {(each.country, each.number_type) for each in asked}
     known = (told for kinds in (by_assets, by_parts, by_request) if (told := kinds - {_UNTOLD}))
     found = (_of_kind(order.provider, *kind, limits) for kind in next(known, {_UNTOLD}))
     return max((limit for limit in found if limit is not None), default=None)
@@ -72,7 +72,7 @@ def follow(order: Order, now: datetime, limits: Mapping[str, timedelta], zone: Z
     if order.state is not OrderState.PENDING:
         return (_left(order, now) if order.pending_until is not None else order), []
     if moved_on or _came_back(order, now):
-        order = order.with_(pending_since=now, pending_told=False)
+        order = order.with_(pending_since=now, pending_notified=False)
     since = order.pending_since or order.placed_at or now
     limit = usual(order, limits)
     if limit is None:
@@ -81,27 +81,27 @@ def follow(order: Order, now: datetime, limits: Mapping[str, timedelta], zone: Z
     order = order.with_(pending_since=since, pending_until=until)
     if until > now:
         # A limit that was raised since people were told counts, too.
-        return order.with_(pending_told=False), []
-    if order.pending_told:
+        return order.with_(pending_notified=False), []
+    if order.pending_notified:
         return order, []
     data: dict[str, object] = {
         "pending_since": instant_text(since),
         "usual_seconds": limit.total_seconds(),
-        "word": order.provider_word,
+        "provider_status": order.provider_status,
     }
     text = messages.still_pending(order, since, limit, now, zone)
     told = {"kind": ChangeKind.ORDER_STILL_PENDING, "data": data, "message": text, "notify": True}
-    return order.with_(pending_told=True), [Change.model_validate(told)]
+    return order.with_(pending_notified=True), [Change.model_validate(told)]
 
 
 def told_until(order: Order) -> datetime | None:
     """Say since when an order is pending for longer than usual; none where it is not, or people were not told yet."""
-    return order.pending_until if order.state is OrderState.PENDING and order.pending_told else None
+    return order.pending_until if order.state is OrderState.PENDING and order.pending_notified else None
 
 
 def tells_at(order: Order) -> datetime | None:
     """When people are told that an order is pending for longer than usual, should nothing move until then."""
-    return order.pending_until if order.state is OrderState.PENDING and not order.pending_told else None
+    return order.pending_until if order.state is OrderState.PENDING and not order.pending_notified else None
 
 
 def _left(order: Order, now: datetime) -> Order:
@@ -116,16 +116,18 @@ def _came_back(order: Order, now: datetime) -> bool:
     if left_at is None or order.pending_until is not None:
         return False
     supplied = any(
-        it.kind in (OperationKind.SUPPLY, OperationKind.GROUP)
-        and it.state is OperationState.DONE
-        and it.ended_at is not None
-        and it.ended_at >= left_at
-        for it in order.operations
+        operation.kind in (OperationKind.SUPPLY, OperationKind.GROUP)
+        and operation.state is OperationState.DONE
+        and operation.ended_at is not None
+        and operation.ended_at >= left_at
+        for operation in order.operations
     )
     return order.pending_since is None or supplied or now - left_at >= _AWAY
 
 
 def _progress(order: Order) -> int:
     """Count what the provider is done with, numbers and requirements: of that, the most so far is kept."""
-    settled = sum(it.state not in OPEN_ASSETS for it in order.assets)
-    return settled + sum(it.state is RequirementState.APPROVED and not it.own for it in order.requirements)
+    settled = sum(asset.state not in OPEN_ASSETS for asset in order.assets)
+    return settled + sum(
+        requirement.state is RequirementState.APPROVED and not requirement.own for requirement in order.requirements
+    )

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
 from numberdesk.domain import costs, deadlines, messages, operations
-from numberdesk.domain.bounds import MOST_ADOPTED
+from numberdesk.domain.bounds import MAX_ADOPTED
 from numberdesk.domain.lists import metadata_key
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import OWN, Approval, Asset, Attempt, Change, Hold, Operation, Order, Requirement, earliest
 from numberdesk.domain.request import CriteriaItem, Request
 from numberdesk.domain.schedule import own_due, schedule, try_at
-from numberdesk.domain.words import (
+from numberdesk.domain.statuses import (
     FOR_A_PERSON,
     LASTING_HOLDS,
     TOLD_HOLDS,
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import AssetSeen
 
-MOST_SEARCHES = 3
+MAX_SEARCHES = 3
 """Choices of numbers for one order, when the chosen ones were gone. Attempts that failed otherwise do not count."""
-_MOST_GONE = 2000
+_MAX_GONE = 2000
 """Numbers that are remembered as gone: the newest ones. A row holds 400 KB."""
 
 Step = tuple[Order, list[Change]]
@@ -99,7 +99,7 @@ def receive(
                 id=requirement.id,
                 sub_order_id=OWN,
                 state=RequirementState.AWAITING_VALUE,
-                word="",
+                provider_status="",
                 numbers=message.count,
                 name=requirement.name,
                 kind=requirement.kind,
@@ -127,7 +127,7 @@ def cancel(order: Order, by: str, now: datetime, *, rejected_because: str | None
         state=OrderState.CANCELLED,
         ended_at=now,
         wake_at=None,
-        next_look_at=None,
+        next_poll_at=None,
         deadlines=(),
         assets=(),
     )
@@ -137,7 +137,7 @@ def cancel(order: Order, by: str, now: datetime, *, rejected_because: str | None
         "to": "cancelled",
         "asked_by": by,
         "deadline_missed": False,
-        "silent": False,
+        "unannounced": False,
         "delivered": 0,
         "asked": order.request.count,
     }
@@ -212,7 +212,7 @@ def not_permitted(order: Order, why: str, now: datetime, until: datetime) -> Ste
 
 def approval(order: Order) -> Approval | None:
     """Give what a person approved beyond the limits on spending; none where nobody did."""
-    return next((it for it in order.approvals if it.kind is HoldKind.LIMIT), None)
+    return next((each for each in order.approvals if each.kind is HoldKind.LIMIT), None)
 
 
 def approve(order: Order, by: str, now: datetime, *, most: Mapping[str, Decimal] | None = None) -> Step:
@@ -226,7 +226,7 @@ def approve(order: Order, by: str, now: datetime, *, most: Mapping[str, Decimal]
         quote=order.hold.quote,
         most={currency: str(value) for currency, value in most.items()} if most is not None else None,
     )
-    others = tuple(it for it in order.approvals if it.kind is not let.kind)
+    others = tuple(each for each in order.approvals if each.kind is not let.kind)
     free = try_at(order.with_(approvals=(*others, let), hold=None, waiting_for="it was approved"), now)
     data: dict[str, object] = {
         "hold": let.kind.value,
@@ -277,7 +277,7 @@ def begin(
                 kind=asset.kind,
                 value=asset.value,
                 state=AssetState.PENDING,
-                word=asset.word,
+                provider_status=asset.provider_status,
                 country=asset.country,
                 number_type=asset.number_type,
                 features=asset.features,
@@ -300,13 +300,13 @@ def begin(
 def placed(
     order: Order,
     provider_order_id: str,
-    word: str | None,
+    provider_status: str | None,
     now: datetime,
     *,
     found: bool = False,
     can_cancel: bool = False,
 ) -> Step:
-    """A definite yes, now or late, or a purchase found by looking. The order is due for a look at once.
+    """A definite yes, now or late, or a purchase found by polling. The order is due for a poll once.
 
     Whatever the order became meanwhile, it is bought. An order that already has this purchase stays as it is. Another
     purchase of the same order, or one of an order that is over, is a duplicate: it is told, and cancelled where the provider can
@@ -325,11 +325,11 @@ def placed(
         waiting_since=None,
         hold=None,
         provider_order_id=provider_order_id,
-        provider_word=word,
+        provider_status=provider_status,
         placed_at=now,
-        next_look_at=now,
+        next_poll_at=now,
         wake_at=now,
-        look_step=0,
+        poll_step=0,
         unknown_since=None,
         ended_at=None,
     )
@@ -353,7 +353,7 @@ class Purchase(Protocol):
         """The provider's id of it."""
 
     @property
-    def word(self) -> str | None:
+    def provider_status(self) -> str | None:
         """The provider's word for its state."""
 
     @property
@@ -368,9 +368,11 @@ def adopt(order: Order, found: Sequence[Purchase], now: datetime, *, can_cancel:
     """
     changes: list[Change] = []
     # Each takes a write of one transaction. The inventory finds the others, one by one.
-    for each in sorted(found, key=lambda it: it.over)[:MOST_ADOPTED]:
+    for each in sorted(found, key=lambda it: it.over)[:MAX_ADOPTED]:
         cancelling = can_cancel and not each.over
-        order, more = placed(order, each.provider_order_id, each.word, now, found=True, can_cancel=cancelling)
+        order, more = placed(
+            order, each.provider_order_id, each.provider_status, now, found=True, can_cancel=cancelling
+        )
         changes += more
     return order, changes
 
@@ -412,11 +414,11 @@ def try_again(order: Order, now: datetime) -> Step:
     """
     again = order.with_(
         state=OrderState.RECEIVED,
-        frozen=True,
+        reuse_numbers=True,
         content_lock=None,
         next_try_at=now,
         wake_at=now,
-        next_look_at=None,
+        next_poll_at=None,
         waiting_for="a second attempt with the same numbers",
         waiting_since=now,
     )
@@ -424,9 +426,9 @@ def try_again(order: Order, now: datetime) -> Step:
     return again, [Change.model_validate({"kind": ChangeKind.PLACING_ABANDONED, "data": data})]
 
 
-def placed_as(order: Order, provider_order_id: str, word: str | None, by: str, now: datetime) -> Step:
+def placed_as(order: Order, provider_order_id: str, provider_status: str | None, by: str, now: datetime) -> Step:
     """A person says which purchase at the provider is this order's."""
-    bought, changes = placed(order, provider_order_id, word, now, found=True)
+    bought, changes = placed(order, provider_order_id, provider_status, now, found=True)
     data = {"answer": "placed_as", "by": by, "provider_order_id": provider_order_id}
     return bought, [Change.model_validate({"kind": ChangeKind.PURCHASE_RESOLVED, "data": data}), *changes]
 
@@ -435,41 +437,59 @@ def not_placed(order: Order, by: str, now: datetime, *, place_again: bool) -> St
     """A person says that nothing was bought: the order is placed anew, or it is over."""
     data = {"answer": "not_placed", "by": by, "place_again": place_again}
     change = Change.model_validate({"kind": ChangeKind.PURCHASE_RESOLVED, "data": data})
-    clear = order.with_(ever_unclear=False, frozen=False, people_told=False, searches=0, surely_new_at=now)
+    clear = order.with_(
+        had_unknown_outcome=False,
+        reuse_numbers=False,
+        not_found_notified=False,
+        searches=0,
+        confirmed_not_purchased_at=now,
+    )
     if not place_again:
         over, changes = cancel(clear, by, now)
         return over, [change, *changes]
     again = _nothing_bought(clear).with_(
-        state=OrderState.RECEIVED, assets=(), next_try_at=now, wake_at=now, next_look_at=None, waiting_since=now
+        state=OrderState.RECEIVED, assets=(), next_try_at=now, wake_at=now, next_poll_at=None, waiting_since=now
     )
     return again, [change]
 
 
 def refused(
-    order: Order, code: str, detail: str, now: datetime, rules: Rules, *, numbers_gone: bool = False, look_for: str = ""
+    order: Order,
+    code: str,
+    detail: str,
+    now: datetime,
+    rules: Rules,
+    *,
+    numbers_unavailable: bool = False,
+    look_for: str = "",
 ) -> Step:
     """A definite no about this order: from the provider, or before any call where nothing fits.
 
     If an earlier attempt was unclear, the no proves nothing: it may be our own purchase that took the numbers.
     """
-    if order.ever_unclear:
-        return unclear(
-            order, f"refused after an unclear attempt ({code})", now, rules, can_look=True, look_for=look_for
+    if order.had_unknown_outcome:
+        return outcome_unknown(
+            order,
+            f"refused after an attempt with an unknown outcome ({code})",
+            now,
+            rules,
+            can_search=True,
+            look_for=look_for,
         )
-    choices_gone = order.choices_gone + 1
+    unavailable_choices = order.unavailable_choices + 1
     by_criteria = any(isinstance(item, CriteriaItem) for item in order.request.items)
-    if numbers_gone and by_criteria and order.state is OrderState.PLACING and choices_gone < MOST_SEARCHES:
+    if numbers_unavailable and by_criteria and order.state is OrderState.PLACING and unavailable_choices < MAX_SEARCHES:
         again = _nothing_bought(order).with_(
             state=OrderState.RECEIVED,
-            gone=(*order.gone, *(asset.value for asset in order.assets))[-_MOST_GONE:],
-            choices_gone=choices_gone,
+            unavailable_numbers=(*order.unavailable_numbers, *(asset.value for asset in order.assets))[-_MAX_GONE:],
+            unavailable_choices=unavailable_choices,
             assets=(),
             next_try_at=now,
             wake_at=now,
             waiting_for="a new choice of numbers",
             waiting_since=order.waiting_since or now,
         )
-        data: dict[str, object] = {"choice": choices_gone, "reason": "numbers_gone", "code": code}
+        data: dict[str, object] = {"choice": unavailable_choices, "reason": "numbers_unavailable", "code": code}
         return again, [Change.model_validate({"kind": ChangeKind.PLACING_ABANDONED, "data": data})]
     order, closed = operations.close(order, now)
     failed = _nothing_bought(order).with_(
@@ -477,7 +497,7 @@ def refused(
         deadlines=(),
         ended_at=now,
         wake_at=None,
-        next_look_at=None,
+        next_poll_at=None,
         assets=tuple(asset.model_copy(update={"state": AssetState.FAILED}) for asset in order.assets),
     )
     reason = f"{detail} ({code})" if code else detail
@@ -501,15 +521,15 @@ def refused(
 def not_bought(order: Order, why: str, until: datetime, now: datetime, *, probed: bool = False) -> Step:
     """This attempt surely bought nothing, and the reason lies not with the order: back to `received`, tried again later.
 
-    A second attempt after an unclear one keeps its numbers: they are still the only ones that it may order.
+    A second attempt after one with an unknown outcome keeps its numbers: they are still the only ones that it may order.
     """
     back = _nothing_bought(order)
-    if order.frozen:
+    if order.reuse_numbers:
         # By this attempt. The one before it may have bought them.
         back = back.with_(reserved=order.reserved, costs=order.costs, unknown_since=order.unknown_since)
     back = back.with_(
         state=OrderState.RECEIVED,
-        assets=order.assets if order.frozen else (),
+        assets=order.assets if order.reuse_numbers else (),
         probed_at=now if probed else order.probed_at,
         waiting_for=why,
         waiting_since=order.waiting_since or now,
@@ -519,50 +539,52 @@ def not_bought(order: Order, why: str, until: datetime, now: datetime, *, probed
     return back, [Change.model_validate({"kind": ChangeKind.PLACING_ABANDONED, "data": data})]
 
 
-def unclear(order: Order, why: str, now: datetime, rules: Rules, *, can_look: bool, look_for: str) -> Step:
+def outcome_unknown(order: Order, why: str, now: datetime, rules: Rules, *, can_search: bool, look_for: str) -> Step:
     """No clear answer: something may have been bought. It is looked for and never sent again.
 
-    Where the provider gives no way to look, people are told at once what to look for.
+    Where the provider gives no way to search, people are told at once what to look for.
     """
     lost = order.with_(
         state=OrderState.UNKNOWN,
-        ever_unclear=True,
+        had_unknown_outcome=True,
         unknown_since=order.unknown_since or now,
-        people_told=order.people_told or not can_look,
+        not_found_notified=order.not_found_notified or not can_search,
         waiting_for=None,
         waiting_since=None,
         hold=None,
     )
     lost = schedule(lost, now, rules.timings, rules.cadence)
-    data: dict[str, object] = {"from": order.state.value, "why": why, "looking": can_look}
-    text = messages.unknown(lost, looking=can_look, look_for=look_for)
+    data: dict[str, object] = {"from": order.state.value, "why": why, "searching": can_search}
+    text = messages.unknown(lost, searching=can_search, look_for=look_for)
     return lost, [
-        Change.model_validate({"kind": ChangeKind.ORDER_UNKNOWN, "data": data, "message": text, "notify": not can_look})
+        Change.model_validate(
+            {"kind": ChangeKind.ORDER_UNKNOWN, "data": data, "message": text, "notify": not can_search}
+        )
     ]
 
 
 def not_found(order: Order, now: datetime, rules: Rules, look_for: str, candidates: str = "") -> Step:
-    """A search for an unclear purchase found nothing. After the settling time people are told, once.
+    """A search for a purchase with an unknown outcome found nothing. After the settling time people are told, once.
 
-    Where nobody can look they were told at once, when it had no `candidates` yet: once there are some, they are told again.
+    Where nobody can search they were told at once, when it had no `candidates` yet: once there are some, they are told again.
     """
-    if candidates and not order.candidates_told:
-        order = order.with_(candidates_told=True, people_told=False)
+    if candidates and not order.candidates_notified:
+        order = order.with_(candidates_notified=True, not_found_notified=False)
     return _searched(order, now, rules, look_for + candidates, "not_found", rules.timings.settling)
 
 
 def not_searched(order: Order, now: datetime, rules: Rules, look_for: str) -> Step:
-    """A search for an unclear purchase failed: it says nothing, and is made again later. People cannot wait for ever."""
+    """A search for a purchase with an unknown outcome failed: it says nothing, and is made again later. People cannot wait for ever."""
     return _searched(order, now, rules, look_for, "not_searched", rules.timings.unreadable_grace)
 
 
 def _searched(order: Order, now: datetime, rules: Rules, look_for: str, why: str, patience: timedelta) -> Step:
     searched = order.with_(searches=order.searches + 1)
     changes = []
-    if not order.people_told and now - (order.unknown_since or now) >= patience:
-        searched = searched.with_(people_told=True)
-        text = messages.unknown(order, looking=False, look_for=look_for)
-        data: dict[str, object] = {"from": order.state.value, "why": why, "looking": False}
+    if not order.not_found_notified and now - (order.unknown_since or now) >= patience:
+        searched = searched.with_(not_found_notified=True)
+        text = messages.unknown(order, searching=False, look_for=look_for)
+        data: dict[str, object] = {"from": order.state.value, "why": why, "searching": False}
         changes = [
             Change.model_validate({"kind": ChangeKind.ORDER_UNKNOWN, "data": data, "message": text, "notify": True})
         ]

@@ -23,7 +23,7 @@ from pydantic import (
     ValidationError,
 )
 
-from numberdesk.domain.faults import Fault
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.model import GivenInstant
 from numberdesk.domain.values import KINDS, NOT_DOTS, Account, Answer, short_enough
 
@@ -42,7 +42,7 @@ def _distinct(values: list[str]) -> list[str]:
 
 
 _DURATION = re.compile(r"P(?=.)(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII)
-_LONGEST_DURATION = 20
+_MAX_DURATION = 20
 
 
 def parse_duration(text: str) -> timedelta:
@@ -51,7 +51,7 @@ def parse_duration(text: str) -> timedelta:
     Raises:
         ValueError: it is not one, or not longer than zero.
     """
-    match = _DURATION.fullmatch(text) if len(text) <= _LONGEST_DURATION else None
+    match = _DURATION.fullmatch(text) if len(text) <= _MAX_DURATION else None
     if match is None:
         message = "not an ISO 8601 duration of days, hours, minutes and seconds, such as P7D, PT4H or PT30S"
         raise ValueError(message)
@@ -355,27 +355,29 @@ def read_message(body: str) -> OrderMessage:
     try:
         document = read_json(body)
     except ValueError:
-        raise InvalidMessageError([Fault("", "not_json", "the message is not JSON; send one JSON object")]) from None
+        raise InvalidMessageError(
+            [ValidationIssue("", "not_json", "the message is not JSON; send one JSON object")]
+        ) from None
     if not isinstance(document, dict):
-        raise InvalidMessageError([Fault("", "not_an_object", "the message must be one JSON object")])
+        raise InvalidMessageError([ValidationIssue("", "not_an_object", "the message must be one JSON object")])
     try:
         return OrderMessage.model_validate(document)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False, include_context=False)
-        raise InvalidMessageError(faults_of(details)) from None
+        raise InvalidMessageError(issues_of(details)) from None
 
 
-def faults_of(details: Iterable[Any]) -> list[Fault]:
+def issues_of(details: Iterable[Any]) -> list[ValidationIssue]:
     """Make faults of what pydantic found: fields are named, values are not."""
-    return list(dict.fromkeys(_fault(detail) for detail in details))
+    return list(dict.fromkeys(_issue(detail) for detail in details))
 
 
-def _fault(detail: Any) -> Fault:
+def _issue(detail: Any) -> ValidationIssue:
     kind = str(detail["type"])
     names = list(detail["loc"])
     if names and names[0] == "metadata":
         # The sender's own key may be anything, a person's name too.
-        return Fault(
+        return ValidationIssue(
             "metadata",
             "metadata_value",
             "at most 50 keys of at most 128 characters; a value is text of at most 1024 characters, a whole number, true, false or null",
@@ -384,18 +386,20 @@ def _fault(detail: Any) -> Fault:
         # So may an unknown field: it is named only if it looks like a field.
         last = str(names[-1])
         names[-1] = last if _FIELD.fullmatch(last) else "?"
-        return Fault(_path(names), "unknown_field", "this field is not known; remove it")
+        return ValidationIssue(_path(names), "unknown_field", "this field is not known; remove it")
     if kind == "union_tag_invalid":
         # Its text would quote what was sent.
-        return Fault(f"{_path(names)}.kind", "unknown_kind", "this kind of value is not known; see the schema for them")
+        return ValidationIssue(
+            f"{_path(names)}.kind", "unknown_kind", "this kind of value is not known; see the schema for them"
+        )
     if kind == "string_pattern_mismatch" and "numbers" in names:
-        return Fault(
+        return ValidationIssue(
             _path(names), "not_e164", "not an E.164 number; write a plus, the country code and the rest, digits only"
         )
     if kind in ("string_pattern_mismatch", "string_too_long") and names and (allowed := _NAMES.get(str(names[-1]))):
         # One code for whatever is wrong with a name.
-        return Fault(_path(names), "string_pattern_mismatch", allowed)
-    return Fault(_path(names), kind, str(detail["msg"]).removeprefix("Value error, "))
+        return ValidationIssue(_path(names), "string_pattern_mismatch", allowed)
+    return ValidationIssue(_path(names), kind, str(detail["msg"]).removeprefix("Value error, "))
 
 
 def _path(parts: list[Any]) -> str:
@@ -440,7 +444,7 @@ _ORDER_ID: TypeAdapter[str] = TypeAdapter(OrderId)
 class InvalidMessageError(ValueError):
     """A message that is no order. `faults` says everything that is wrong with it."""
 
-    def __init__(self, faults: list[Fault]) -> None:
+    def __init__(self, issues: list[ValidationIssue]) -> None:
         """Keep the faults."""
-        super().__init__("; ".join(str(fault) for fault in faults))
-        self.faults = faults
+        super().__init__("; ".join(str(issue) for issue in issues))
+        self.issues = issues

@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import messages, parts, steady
-from numberdesk.domain.bounds import MOST_HINT_LOOKS, MOST_REASONS
+from numberdesk.domain.bounds import MAX_HINT_POLLS, MAX_REASONS
 from numberdesk.domain.order import Change, Requirement
 from numberdesk.domain.snapshot import Snapshot
+from numberdesk.domain.statuses import ChangeKind, Phase, RequirementState
 from numberdesk.domain.steady import Turn
-from numberdesk.domain.words import ChangeKind, Phase, RequirementState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.snapshot import RequirementSeen
 
 _NEAR = timedelta(hours=2)
-"""How long before its rejection was seen a reason may have been written: a look can be an hour late."""
+"""How long before its rejection was seen a reason may have been written: a poll can be an hour late."""
 
 
 _RANK = {
@@ -38,10 +38,10 @@ _RANK = {
 def fold(
     order: Order, snapshot: Snapshot, now: datetime, timings: Timings, zone: ZoneInfo
 ) -> tuple[Order, list[Change]]:
-    """Fold the requirements that a look saw. `order` already holds the look's numbers and deadlines.
+    """Fold the requirements that a poll saw. `order` already holds the poll's numbers and deadlines.
 
     Equal changes of one sub order are one change. A rejection waits up to `rejection_grace` for the comment that says why
-    and for its new deadline, so that people get one message with everything; until then further looks are asked for.
+    and for its new deadline, so that people get one message with everything; until then further polls are asked for.
     """
     known = {(requirement.sub_order_id, requirement.id): requirement for requirement in order.requirements}
     merged = dict(known)
@@ -54,7 +54,7 @@ def fold(
             turned[turn, seen.sub_order_id].append(merged[key].label)
     # Nothing can be supplied where all is over: its end is told, and no rejection.
     merged = {
-        key: it.model_copy(update={"told": True}) if parts.over(order, it.sub_order_id) else it
+        key: it.model_copy(update={"notified": True}) if parts.over(order, it.sub_order_id) else it
         for key, it in merged.items()
     }
     order = order.with_(requirements=tuple(merged.values()))
@@ -76,7 +76,7 @@ def fold(
 def _steadied(
     order: Order, known: Requirement | None, seen: RequirementSeen, now: datetime
 ) -> tuple[Order, RequirementSeen, Turn]:
-    """Give what a look saw of a requirement, or where that flickers the state that asks most of people."""
+    """Give what a poll saw of a requirement, or where that flickers the state that asks most of people."""
     if known is None or seen.state not in _RANK:
         return order, seen, Turn.NONE
     # A flicker goes back at some time; what goes on and on needs no note.
@@ -95,9 +95,15 @@ def overdue(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tu
     The reason is told as a comment once it can be.
     """
     changes: list[Change] = []
-    for sub_order_id in dict.fromkeys(it.sub_order_id for it in order.requirements if not it.told):
-        there = {(it.sub_order_id, it.id): it for it in order.requirements if it.sub_order_id == sub_order_id}
-        first = min(it.rejected_at or now for it in there.values() if not it.told)
+    for sub_order_id in dict.fromkeys(
+        requirement.sub_order_id for requirement in order.requirements if not requirement.notified
+    ):
+        there = {
+            (requirement.sub_order_id, requirement.id): requirement
+            for requirement in order.requirements
+            if requirement.sub_order_id == sub_order_id
+        }
+        first = min(each.rejected_at or now for each in there.values() if not each.notified)
         if now - first >= timings.unreadable_grace:
             nothing = Snapshot(order.provider_order_id or "", Phase.UNKNOWN, "")
             order, more = _tell(order, sub_order_id, there, there, nothing, now, timings, zone)
@@ -111,14 +117,14 @@ def _reasons(order: Order, sub_order_id: str, snapshot: Snapshot, rejected_at: d
     Nothing at the provider joins them to a requirement; those written about when the rejection was first seen come before
     older ones. More than one is a guess, and all of them are given, up to a bound: the latest.
     """
-    told = set(order.comments_told)
+    told = set(order.comments_notified)
     candidates = [
         comment
         for comment in sorted(snapshot.comments, key=lambda comment: comment.at)
         if comment.by_provider and comment.sub_order_id == sub_order_id and comment.id not in told
     ]
     near = [comment for comment in candidates if comment.at >= rejected_at - _NEAR]
-    return tuple(comment.id for comment in (near or candidates)[-MOST_REASONS:])
+    return tuple(comment.id for comment in (near or candidates)[-MAX_REASONS:])
 
 
 def _merge(known: Requirement | None, seen: RequirementSeen, now: datetime) -> Requirement:
@@ -130,12 +136,12 @@ def _merge(known: Requirement | None, seen: RequirementSeen, now: datetime) -> R
         id=seen.id,
         sub_order_id=seen.sub_order_id,
         state=state,
-        word=seen.word,
+        provider_status=seen.provider_status,
         numbers=seen.numbers,
         name=seen.name or (known.name if known else None),
         kind=seen.kind or (known.kind if known else None),
         rejected_at=now if anew else (known.rejected_at if known and rejected else None),
-        told=False if anew else (known.told if known and rejected else True),
+        notified=False if anew else (known.notified if known and rejected else True),
         comment_ids=known.comment_ids if known and rejected and not anew else (),
         operation_id=known.operation_id if known else None,
         applied=known.applied if known else False,
@@ -163,7 +169,7 @@ def _tell(
     standing = [
         deadline for deadline in order.deadlines if deadline.sub_order_id == sub_order_id and not deadline.missed
     ]
-    read = True if any(it.sub_order_id == sub_order_id for it in snapshot.deadlines) else None
+    read = True if any(deadline.sub_order_id == sub_order_id for deadline in snapshot.deadlines) else None
     read = False if sub_order_id in snapshot.unread_deadlines else read
     requested = entered(RequirementState.AWAITING_VALUE)
     if requested and not parts.over(order, sub_order_id):
@@ -172,15 +178,15 @@ def _tell(
     if approved := entered(RequirementState.APPROVED):
         text = messages.requirements_approved(order, approved)
         changes.append(_change(ChangeKind.REQUIREMENT_APPROVED, sub_order_id, approved, text))
-    untold = [requirement for requirement in now_there.values() if not requirement.told]
+    untold = [requirement for requirement in now_there.values() if not requirement.notified]
     if not untold:
         return order, changes
     rejected_at = min(requirement.rejected_at or now for requirement in untold)
     reasons = _reasons(order, sub_order_id, snapshot, rejected_at)
     waited = now - rejected_at
     if not (reasons and standing) and waited < timings.rejection_grace:
-        looks = {*order.hint_looks, *(now + pause for pause in timings.hint_looks if now + pause > now)}
-        return order.with_(hint_looks=tuple(sorted(looks))[:MOST_HINT_LOOKS]), changes
+        polls = {*order.hint_polls, *(now + pause for pause in timings.hint_polls if now + pause > now)}
+        return order.with_(hint_polls=tuple(sorted(polls))[:MAX_HINT_POLLS]), changes
     text = messages.requirements_rejected(order, untold, standing, len(reasons), zone, read=read)
     rejected = _change(ChangeKind.REQUIREMENT_REJECTED, sub_order_id, untold, text, notify=True)
     changes.append(
@@ -199,12 +205,12 @@ def _tell(
     told = {(requirement.sub_order_id, requirement.id) for requirement in untold}
     return order.with_(
         requirements=tuple(
-            requirement.model_copy(update={"told": True, "comment_ids": reasons})
+            requirement.model_copy(update={"notified": True, "comment_ids": reasons})
             if (requirement.sub_order_id, requirement.id) in told
             else requirement
             for requirement in order.requirements
         ),
-        comments_told=(*order.comments_told, *reasons),
+        comments_notified=(*order.comments_notified, *reasons),
     ), changes
 
 
@@ -220,7 +226,7 @@ def _change(
                     "id": requirement.id,
                     "name": requirement.name,
                     "kind": requirement.kind,
-                    "word": requirement.word,
+                    "provider_status": requirement.provider_status,
                     "numbers": requirement.numbers,
                 }
                 for requirement in requirements[:20]

@@ -10,7 +10,7 @@ from numberdesk.domain import pending
 from numberdesk.domain.deadlines import MISSED, reminders, unconfirmed_from
 from numberdesk.domain.operations import due_at, late_at
 from numberdesk.domain.order import earliest
-from numberdesk.domain.words import FOLLOWED, FOR_A_PERSON, OPEN_ASSETS, VETTED_ASSETS, OrderState
+from numberdesk.domain.statuses import FOLLOWED, FOR_A_PERSON, OPEN_ASSETS, VETTED_ASSETS, OrderState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
     from numberdesk.domain.settings import Timings
 
 _ROUND = timedelta(hours=20)
-"""In which the rota goes round: a day is what is promised, and looks take their time and are late sometimes."""
+"""In which the rota goes round: a day is what is promised, and polls take their time and are late sometimes."""
 _CLOSEST = timedelta(seconds=2)
-"""A tenth of the time to a deadline gets ever shorter; looks come no closer than this for it."""
+"""A tenth of the time to a deadline gets ever shorter; polls come no closer than this for it."""
 
 
 def schedule(
-    order: Order, now: datetime, timings: Timings, cadence: tuple[timedelta, ...], *, keep_next_look: bool = False
+    order: Order, now: datetime, timings: Timings, cadence: tuple[timedelta, ...], *, keep_next_poll: bool = False
 ) -> Order:
-    """Set when the order is looked at next, and `wake_at`, the least of all that is due.
+    """Set when the order is polled next, and `wake_at`, the least of all that is due.
 
-    Looks come on the provider's cadence, never further apart than a tenth of the time to the next deadline (nor for its sake
+    Polls come on the provider's cadence, never further apart than a tenth of the time to the next deadline (nor for its sake
     closer than 2 s), nor than it takes to read every number that may have a deadline by itself once a day. Reminders and deadlines wake the order at their instant. A reminder that is due and could not fire, because
-    the provider could not be read, wakes it again when it fires all the same. An ended order is looked at a few times more; one
-    of these looks that failed is made good on the cadence, gone through once at most. `keep_next_look` keeps the one set,
+    the provider could not be read, wakes it again when it fires all the same. An ended order is polled a few times more; one
+    of these polls that failed is made good on the cadence, gone through once at most. `keep_next_poll` keeps the one set,
     where the provider said how long to wait. In every state the order's own deadline wakes it, too.
     """
     match order.state:
         case state if state in FOLLOWED:
-            next_look_at = order.next_look_at if keep_next_look else now + _pause(order, now, cadence)
+            next_poll_at = order.next_poll_at if keep_next_poll else now + _pause(order, now, cadence)
             due = own_due(order)
             theirs = [deadline for deadline in order.deadlines if not deadline.own and deadline.value > now]
             # Of an unstable one whose reminders are used up for the day nothing more is told: it wakes nobody.
-            due += [it.value for it in theirs if not (it.unstable and MISSED in it.fired)]
-            # One gone by that no look came to yet is due at once; a look fires it, or begins to wait for it to be read.
+            due += [deadline.value for deadline in theirs if not (deadline.unstable and MISSED in deadline.fired)]
+            # One gone by that no poll came to yet is due at once; a poll fires it, or begins to wait for it to be read.
             due += [
                 max(at, now)
                 for deadline in theirs
@@ -57,29 +57,29 @@ def schedule(
             ]
             due += _operations_due(order, now, timings)
             due += [at for at in [pending.tells_at(order)] if at is not None and at > now]
-            wake_at = earliest(next_look_at, *order.hint_looks, *due)
+            wake_at = earliest(next_poll_at, *order.hint_polls, *due)
         case OrderState.PLACING:
-            next_look_at = None
+            next_poll_at = None
             wake_at = earliest(order.attempt.resolve_at if order.attempt else now, *own_due(order))
         case OrderState.UNKNOWN:
-            step = min(order.searches, len(timings.unclear_cadence) - 1)
-            next_look_at = order.next_look_at if keep_next_look else now + timings.unclear_cadence[step]
-            wake_at = earliest(next_look_at, *(at for at in order.hint_looks if at > now), *own_due(order))
+            step = min(order.searches, len(timings.search_cadence) - 1)
+            next_poll_at = order.next_poll_at if keep_next_poll else now + timings.search_cadence[step]
+            wake_at = earliest(next_poll_at, *(at for at in order.hint_polls if at > now), *own_due(order))
         case OrderState.RECEIVED:
-            next_look_at, wake_at = None, earliest(try_due_at(order), *own_due(order))
+            next_poll_at, wake_at = None, earliest(try_due_at(order), *own_due(order))
         case _:  # ended
-            next_look_at = order.next_look_at if keep_next_look else _look_after_end(order, now, timings, cadence)
+            next_poll_at = order.next_poll_at if keep_next_poll else _poll_after_end(order, now, timings, cadence)
             # Of deadlines only the order's own outlast its end.
             due = own_due(order)
             due += _operations_due(order, now, timings)
-            wake_at = earliest(next_look_at, *order.hint_looks, *due)
-    return order.with_(next_look_at=next_look_at, wake_at=wake_at)
+            wake_at = earliest(next_poll_at, *order.hint_polls, *due)
+    return order.with_(next_poll_at=next_poll_at, wake_at=wake_at)
 
 
 def _operations_due(order: Order, now: datetime, timings: Timings) -> list[datetime]:
     """When open operations are to be done, and when people are to be told that one waits."""
     still_open = [operation for operation in order.operations if operation.open]
-    late = [at for operation in still_open if not operation.told and (at := late_at(operation, timings)) > now]
+    late = [at for operation in still_open if not operation.notified and (at := late_at(operation, timings)) > now]
     return [*(due_at(operation) for operation in still_open), *late]
 
 
@@ -95,7 +95,7 @@ class WakeKind(StrEnum):
     DEADLINE = "deadline"
     """A deadline, or a reminder of one."""
     PLACE = "place"
-    LOOK = "look"
+    POLL = "poll"
     ON_ITS_WAY = "on_its_way"
     """Whatever it is for: a wake was sent, or somebody has the order in hand."""
 
@@ -107,9 +107,13 @@ def wake_kind(order: Order) -> WakeKind:
     at = order.wake_at
     for deadline in order.deadlines:
         standing = not deadline.missed and (deadline.own or not order.ended)
-        if standing and at is not None and any(it <= at for it in (*_reminders_at(order, deadline), deadline.value)):
+        if (
+            standing
+            and at is not None
+            and any(each <= at for each in (*_reminders_at(order, deadline), deadline.value))
+        ):
             return WakeKind.DEADLINE
-    return WakeKind.PLACE if order.state is OrderState.RECEIVED else WakeKind.LOOK
+    return WakeKind.PLACE if order.state is OrderState.RECEIVED else WakeKind.POLL
 
 
 def _reminders_at(order: Order, deadline: Deadline) -> list[datetime]:
@@ -130,31 +134,33 @@ def try_due_at(order: Order) -> datetime | None:
 
 
 def _pause(order: Order, now: datetime, cadence: tuple[timedelta, ...]) -> timedelta:
-    pause = _within_a_round(order, cadence[min(order.look_step, len(cadence) - 1)], cadence)
-    # One that moves with every read would draw looks ever closer.
-    next_deadline = earliest(*(it.value for it in order.deadlines if it.value > now and not it.unstable))
+    pause = _within_a_round(order, cadence[min(order.poll_step, len(cadence) - 1)], cadence)
+    # One that moves with every read would draw polls ever closer.
+    next_deadline = earliest(
+        *(deadline.value for deadline in order.deadlines if deadline.value > now and not deadline.unstable)
+    )
     if next_deadline is None:
         return pause
     return min(pause, max((next_deadline - now) / 10, min(cadence[0], _CLOSEST)))
 
 
 def _within_a_round(order: Order, pause: timedelta, cadence: tuple[timedelta, ...]) -> timedelta:
-    """Give a pause after which a rota that reads so many numbers at each look still goes round in time."""
-    if not order.rota_reads:
+    """Give a pause after which a rota that reads so many numbers at each poll still goes round in time."""
+    if not order.numbers_read:
         return pause
     with_deadline = {deadline.sub_order_id for deadline in order.deadlines if not deadline.own}
     numbers = sum(
-        it.state in VETTED_ASSETS or (it.state in OPEN_ASSETS and it.sub_order_id in with_deadline)
-        for it in order.assets
+        asset.state in VETTED_ASSETS or (asset.state in OPEN_ASSETS and asset.sub_order_id in with_deadline)
+        for asset in order.assets
     )
-    return min(pause, max(_ROUND * order.rota_reads / max(numbers, 1), cadence[0]))
+    return min(pause, max(_ROUND * order.numbers_read / max(numbers, 1), cadence[0]))
 
 
-def _look_after_end(order: Order, now: datetime, timings: Timings, cadence: tuple[timedelta, ...]) -> datetime | None:
+def _poll_after_end(order: Order, now: datetime, timings: Timings, cadence: tuple[timedelta, ...]) -> datetime | None:
     if order.ended_at is None:
         return None
-    ahead = earliest(*(at for pause in timings.ended_looks if (at := order.ended_at + pause) > now))
-    # Steps were counted since the end by looks that failed, and by no others.
-    if order.unreadable_since is not None and order.look_step <= len(cadence):
-        return earliest(ahead, now + cadence[order.look_step - 1])
+    ahead = earliest(*(at for pause in timings.ended_polls if (at := order.ended_at + pause) > now))
+    # Steps were counted since the end by polls that failed, and by no others.
+    if order.unreadable_since is not None and order.poll_step <= len(cadence):
+        return earliest(ahead, now + cadence[order.poll_step - 1])
     return ahead

@@ -29,23 +29,23 @@ class Timings(Record):
     write_margin: Positive = timedelta(seconds=10)
     """Time to write what came of a purchase, kept free at the end of a Lambda's time."""
     settling: Positive = timedelta(minutes=2)
-    """How long an unclear purchase is looked for before people are told that it was not found."""
-    unclear_cadence: tuple[Positive, ...] = (
+    """How long a purchase with an unknown outcome is looked for before people are told that it was not found."""
+    search_cadence: tuple[Positive, ...] = (
         timedelta(seconds=5),
         timedelta(seconds=15),
         timedelta(seconds=60),
         timedelta(minutes=5),
         timedelta(hours=1),
     )
-    """Pauses between searches for an unclear purchase; the last one goes on."""
+    """Pauses between searches for a purchase with an unknown outcome; the last one goes on."""
     cadence: dict[str, tuple[Positive, ...]] = Field(default_factory=dict)
-    """Pauses between looks, by provider, in place of the provider's own."""
-    hint_looks: tuple[Positive, ...] = (timedelta(seconds=2), timedelta(seconds=10), timedelta(seconds=60))
-    """Further looks after a notification said more than the look showed."""
+    """Pauses between polls, by provider, in place of the provider's own."""
+    hint_polls: tuple[Positive, ...] = (timedelta(seconds=2), timedelta(seconds=10), timedelta(seconds=60))
+    """Further looks after a notification said more than the poll showed."""
     hint_distance: Positive = timedelta(seconds=5)
-    """The least time between two looks at one order that notifications ask for."""
-    ended_looks: tuple[Positive, ...] = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
-    """When an ended order is looked at again, counted from its end."""
+    """The least time between two polls one order that notifications ask for."""
+    ended_polls: tuple[Positive, ...] = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
+    """When an ended order is polled again, counted from its end."""
     unreadable_grace: Positive = timedelta(minutes=15)
     """How long a due reminder waits for a provider that cannot be read."""
     rejection_grace: Positive = timedelta(seconds=60)
@@ -72,5 +72,5 @@ class Timings(Record):
     """How long an order may be pending before people are told, by kind of number (`telnyx/DE/local`): the most specific counts."""
     inventory_interval: Positive = timedelta(days=1)
     """How often an account is compared with the records."""
-    doubt: Positive = timedelta(days=14)
+    restore_search: Positive = timedelta(days=14)
     """How long after a restore an order without a record may have been bought before: as long as a queue keeps a message."""

@@ -1,17 +1,17 @@
-"""What one look at a provider saw, in our words. Adapters make these; `fold` reads them."""
+"""What one poll of a provider saw, in our words. Adapters make these; `fold` reads them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.words import Phase
+from numberdesk.domain.statuses import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from numberdesk.domain.words import AssetKind, AssetState, RequirementState
+    from numberdesk.domain.statuses import AssetKind, AssetState, RequirementState
 
 _OVER = frozenset({Phase.ENDED, Phase.CANCELLED, Phase.FAILED, Phase.DELETED})
 
@@ -22,7 +22,7 @@ class AssetRequirementSeen:
 
     id: str
     state: RequirementState
-    word: str
+    provider_status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class AssetSeen:
     kind: AssetKind
     value: str
     state: AssetState
-    word: str
+    provider_status: str
     provider_id: str | None = None
     sub_order_id: str | None = None
     country: str | None = None
@@ -55,7 +55,7 @@ class SubOrderSeen:
     """A part of an order that its provider processes on its own (Telnyx: one per country and number type)."""
 
     id: str
-    word: str
+    provider_status: str
     country: str | None = None
     number_type: str | None = None
 
@@ -67,7 +67,7 @@ class RequirementSeen:
     id: str
     sub_order_id: str
     state: RequirementState
-    word: str
+    provider_status: str
     numbers: int
     name: str | None = None
     kind: str | None = None  # text, date, address, document, action
@@ -98,14 +98,14 @@ class CommentSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownWord:
-    """What a look could not read: a word that we do not know or a value in a strange notation, and the field that it stood in.
+class UnknownValue:
+    """What a poll could not read: a word that we do not know or a value in a strange notation, and the field that it stood in.
 
     `of_asset` tells that it stands where something bought is named: an order with one of these may have delivered more than we read.
     """
 
     field: str
-    word: str
+    value: str
     of_asset: bool = False
 
 
@@ -115,7 +115,7 @@ class Snapshot:
 
     provider_order_id: str
     phase: Phase
-    word: str
+    provider_status: str
     assets: tuple[AssetSeen, ...] = ()
     lists_every_asset: bool = False
     """True where the provider lists every ordered number with a status (Telnyx), false where it lists what it delivered."""
@@ -123,7 +123,7 @@ class Snapshot:
     requirements: tuple[RequirementSeen, ...] = ()
     deadlines: tuple[DeadlinesSeen, ...] = ()
     comments: tuple[CommentSeen, ...] = ()
-    unknown_words: tuple[UnknownWord, ...] = ()
+    unknown_values: tuple[UnknownValue, ...] = ()
     total_cost: str | None = None
     """What the provider says the order costs, as it wrote it, where it says so."""
     total_cost_currency: str | None = None
@@ -133,9 +133,9 @@ class Snapshot:
     of its sub order, none where it does not."""
     unread_deadlines: frozenset[str] = frozenset()
     """Sub orders with a deadline that could not be read: it stands there, whatever it is."""
-    rota: int = 0
-    """Where the next look goes on reading numbers one by one, and how many this one read so."""
-    rota_reads: int = 0
+    number_cursor: int = 0
+    """Where the next poll goes on reading numbers one by one, and how many this one read so."""
+    numbers_read: int = 0
 
     @property
     def over(self) -> bool:
@@ -145,4 +145,4 @@ class Snapshot:
     @property
     def assets_unread(self) -> bool:
         """Whether something that was bought may be more, or other, than what was read."""
-        return any(word.of_asset for word in self.unknown_words)
+        return any(provider_status.of_asset for provider_status in self.unknown_values)

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.order import Change, Watch
-from numberdesk.domain.words import ChangeKind
+from numberdesk.domain.statuses import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.order import Order
 
-MOST_MOVES = 6
+MAX_MOVES = 6
 """Changes within `WINDOW` from which on something is unstable."""
 WINDOW = timedelta(days=1)
 CALM = timedelta(hours=6)
 """How long the same must be read for an unstable value to be steady again,"""
 CALM_READS = 5
 """and how often at least."""
-MOST_STARTS = 24
-"""How often within `WINDOW` changes begin an order's cadence of looks anew."""
-_MOST_RECENT = 8
-_LOOKS = "looks"
+MAX_STARTS = 24
+"""How often within `WINDOW` changes begin an order's cadence of polls anew."""
+_MAX_RECENT = 8
+_POLLS = "polls"
 
 
 class Turn(Enum):
@@ -46,7 +46,7 @@ class Turn(Enum):
 def read(
     order: Order, thing: str, was: Collection[str], shown: Collection[str], now: datetime, *, begins: bool = True
 ) -> tuple[Order, Watch | None, Turn]:
-    """Note what a look read of one thing.
+    """Note what a poll read of one thing.
 
     A move is something new where something went. What only comes, or only goes, is progress: numbers of a sub order are found
     to have deadlines of their own one by one, and are approved one by one.
@@ -79,14 +79,14 @@ def read(
         fields["reads"] += 1
         if watch.unstable and now - watch.since >= CALM and fields["reads"] >= CALM_READS:
             # One more move within the window, and it is unstable again.
-            fields |= {"unstable": False, "moves": MOST_MOVES - 1, "began": now}
+            fields |= {"unstable": False, "moves": MAX_MOVES - 1, "began": now}
             recent, turn = dict.fromkeys(shown, now), Turn.STEADY
     else:
         lost = watch.lost or bool(last - there)
         if moved := bool(there - last) and lost:
             fields["moves"] += 1
         fields |= {"shown": tuple(sorted(there)), "since": now, "reads": 1, "lost": lost and not moved}
-        if fields["moves"] >= MOST_MOVES and not watch.unstable:
+        if fields["moves"] >= MAX_MOVES and not watch.unstable:
             fields |= {"unstable": True, "armed": (now,)}
             turn = Turn.UNSTABLE
     noted = Watch.model_validate(fields | {"recent": _latest(recent)})
@@ -95,7 +95,7 @@ def read(
 
 def _latest(recent: dict[str, datetime]) -> dict[str, datetime]:
     """Keep the first of the values, and those read last."""
-    latest = sorted(recent, key=lambda value: recent[value])[-(_MOST_RECENT - 1) :]
+    latest = sorted(recent, key=lambda value: recent[value])[-(_MAX_RECENT - 1) :]
     return {value: at for value, at in recent.items() if value in latest or value == min(recent)}
 
 
@@ -103,21 +103,21 @@ def arm(order: Order, thing: str, now: datetime) -> tuple[Order, bool]:
     """Say whether reminders of an unstable deadline may begin anew, and note that they do: a few times a day."""
     watch = order.watched[thing]
     armed = tuple(at for at in watch.armed if at > now - WINDOW)
-    if len(armed) >= MOST_MOVES:
+    if len(armed) >= MAX_MOVES:
         return order, False
     noted = watch.model_copy(update={"armed": (*armed, now)})
     return order.with_(watched={**order.watched, thing: noted}), True
 
 
-def begin_looks(order: Order, now: datetime) -> tuple[Order, bool]:
-    """Say whether a change may begin the cadence of looks anew, and note that it does: a bounded number of times a day."""
-    watch = order.watched.get(_LOOKS)
+def begin_polls(order: Order, now: datetime) -> tuple[Order, bool]:
+    """Say whether a change may begin the cadence of polls anew, and note that it does: a bounded number of times a day."""
+    watch = order.watched.get(_POLLS)
     if watch is None or now - watch.began >= WINDOW:
         watch = Watch(since=now, began=now)
-    if watch.moves >= MOST_STARTS:
+    if watch.moves >= MAX_STARTS:
         return order, False
     noted = watch.model_copy(update={"moves": watch.moves + 1})
-    return order.with_(watched={**order.watched, _LOOKS: noted}), True
+    return order.with_(watched={**order.watched, _POLLS: noted}), True
 
 
 def told(turn: Turn, what: str, data: dict[str, JsonValue], message: str, *, notify: bool = True) -> list[Change]:

@@ -12,26 +12,26 @@ from typing import TYPE_CHECKING
 from numberdesk.domain import messages
 from numberdesk.domain.order import Change, Stuck, earliest
 from numberdesk.domain.schedule import own_due
-from numberdesk.domain.words import ChangeKind
+from numberdesk.domain.statuses import ChangeKind
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from numberdesk.domain.order import Order
 
-MOST_FAILED_RUNS = 3
+MAX_FAILED_RUNS = 3
 """Runs without an outcome after which people are told, and the order rests before each further one."""
-SHORTEST_REST = timedelta(minutes=15)
-LONGEST_REST = timedelta(hours=6)
+MIN_REST = timedelta(minutes=15)
+MAX_REST = timedelta(hours=6)
 
 
 def count(order: Order, now: datetime) -> tuple[Order, list[Change]]:
     """Count a run without an outcome. From the third on the order rests: for as long as it is stuck, within bounds."""
     order = order.with_(failed_runs=order.failed_runs + 1)
-    if order.failed_runs < MOST_FAILED_RUNS:
+    if order.failed_runs < MAX_FAILED_RUNS:
         return order, []
     since = order.stuck.since if order.stuck else now
-    rest = min(max(now - since, SHORTEST_REST), LONGEST_REST)
+    rest = min(max(now - since, MIN_REST), MAX_REST)
     # Its own deadline is told meanwhile.
     until = earliest(now + rest, *(at for at in own_due(order) if at > now)) or now + rest
     told = Change(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-LONGEST_QUOTE = 200
+MAX_QUOTE = 200
 """Characters of one text of others in a message, where nothing else is said."""
 SHORTENED = "\N{HORIZONTAL ELLIPSIS} [shortened]"
 _OPEN, _CLOSE = "\N{LEFT DOUBLE QUOTATION MARK}", "\N{RIGHT DOUBLE QUOTATION MARK}"
@@ -44,7 +44,7 @@ _STEPS = ((1000, 50), (300, 20), (100, 10), (40, 5))
 """How data that is too large is cut: characters of a text and items of a list, until it fits."""
 
 
-def harmless(text: str, most: int = LONGEST_QUOTE) -> str:
+def harmless(text: str, most: int = MAX_QUOTE) -> str:
     """Make a text of others harmless, without marks around it.
 
     It becomes one line of printable characters: no control characters, nothing invisible, nothing that turns the direction of
@@ -60,7 +60,7 @@ def harmless(text: str, most: int = LONGEST_QUOTE) -> str:
     return f"{line[:most]}{SHORTENED}" if len(line) > most or len(text) > 10 * most else line
 
 
-def quoted(text: str, most: int = LONGEST_QUOTE) -> str:
+def quoted(text: str, most: int = MAX_QUOTE) -> str:
     """Make a text of others harmless and mark it as quoted. An id, a code or a single word stands without marks."""
     line = harmless(text, most)
     return line if _PLAIN.fullmatch(line) else f"{_OPEN}{line}{_CLOSE}"
@@ -68,7 +68,7 @@ def quoted(text: str, most: int = LONGEST_QUOTE) -> str:
 
 def quoted_lines(text: str, most: int) -> str:
     """Quote a longer text, such as a reviewer's comment: its lines one behind the other, parted by slashes."""
-    lines = [line for it in text[: 10 * most].splitlines() if (line := harmless(it, most))]
+    lines = [line for raw in text[: 10 * most].splitlines() if (line := harmless(raw, most))]
     joined = " / ".join(lines)
     return f"{_OPEN}{joined[:most]}{SHORTENED if len(joined) > most else ''}{_CLOSE}"
 
@@ -129,7 +129,7 @@ def _shorter(value: JsonValue, text: int, items: int) -> JsonValue:
     if isinstance(value, str):
         return value if len(value) <= text else value[:text] + SHORTENED
     if isinstance(value, list):
-        return [_shorter(it, text, items) for it in value[:items]]
+        return [_shorter(each, text, items) for each in value[:items]]
     if isinstance(value, dict):
         return {name[:text]: _shorter(it, text, items) for name, it in list(value.items())[:items]}
     return value
@@ -139,7 +139,7 @@ def _storable(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
         return _whole(value)
     if isinstance(value, list):
-        return [_storable(it) for it in value]
+        return [_storable(each) for each in value]
     if isinstance(value, dict):
         return {_whole(name): _storable(it) for name, it in value.items()}
     return value
@@ -153,7 +153,7 @@ def _whole(text: str) -> str:
 def _one_line(text: str) -> str:
     whole = _whole(text)
     if not whole.isprintable():
-        whole = "".join(it if it.isprintable() or it.isspace() else "" for it in whole)
+        whole = "".join(each if each.isprintable() or each.isspace() else "" for each in whole)
     return " ".join(whole.split())
 
 

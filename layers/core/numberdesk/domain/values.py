@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
-from numberdesk.domain.words import ValueKind
+from numberdesk.domain.statuses import ValueKind
 
 Line = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 NOT_DOTS = r"^\.*[A-Za-z0-9_:-][A-Za-z0-9._:-]*$"
@@ -148,7 +148,7 @@ class Answer(_Value):
         return wanted in (requirement_id.casefold(), (name or "").casefold())
 
 
-MOST_BYTES_OF_ANSWERS = 100_000
+MAX_BYTES_OF_ANSWERS = 100_000
 """Of all values that come together, as JSON: they lie in one item of the table, and a transaction may write twenty of these."""
 
 
@@ -158,8 +158,8 @@ def short_enough(answers: list[Answer]) -> list[Answer]:
     Raises:
         ValueError: together they are too long.
     """
-    if sum(len(answer.model_dump_json().encode()) for answer in answers) > MOST_BYTES_OF_ANSWERS:
-        message = f"these values take more than {MOST_BYTES_OF_ANSWERS:,} bytes together; shorten them, or supply some by themselves"
+    if sum(len(answer.model_dump_json().encode()) for answer in answers) > MAX_BYTES_OF_ANSWERS:
+        message = f"these values take more than {MAX_BYTES_OF_ANSWERS:,} bytes together; shorten them, or supply some by themselves"
         raise ValueError(message)
     return answers
 
@@ -178,7 +178,7 @@ class StoredFile(_Value):
     filename: str
 
 
-class Kept(_Value):
+class Payload(_Value):
     """What lies with one operation: values by requirement id, the text of a comment, files, and what was made of values.
 
     `made` holds ids at the provider (an address that was created) so that a second try does not create it again.

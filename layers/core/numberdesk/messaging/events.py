@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     Event = tuple[str, dict[str, object]]
 
 SOURCE = "numberdesk"
-MOST_ENTRIES = 10
+MAX_ENTRIES = 10
 """In one PutEvents call."""
-MOST_BYTES = 250_000
+MAX_BYTES = 250_000
 """Of all entries of one PutEvents call together: EventBridge takes 256 KB, and says that an event is larger than its entry."""
-_MOST_OF_A_MESSAGE = 10_000
+_MAX_OF_A_MESSAGE = 10_000
 """Characters of the message of an event that is too large by itself."""
 
 
@@ -55,7 +55,7 @@ class EventBus:
         for event in events:
             entry = self._entry(*event)
             size = entry_size(entry)
-            if call and (len(call) == MOST_ENTRIES or total + size > MOST_BYTES):
+            if call and (len(call) == MAX_ENTRIES or total + size > MAX_BYTES):
                 yield call
                 call, total = [], 0
             call.append(entry)
@@ -70,10 +70,10 @@ class EventBus:
             "Detail": json_text(detail),
             "EventBusName": self._name,
         }
-        if entry_size(entry) > MOST_BYTES:
+        if entry_size(entry) > MAX_BYTES:
             # The bus would never take it, and nobody hear of it. The ledger has all of it.
             message = (
-                f"{str(detail.get('message', ''))[:_MOST_OF_A_MESSAGE]} [Shortened: the order's ledger has the rest.]"
+                f"{str(detail.get('message', ''))[:_MAX_OF_A_MESSAGE]} [Shortened: the order's ledger has the rest.]"
             )
             entry["Detail"] = json_text({**detail, "data": {"shortened": True}, "message": message})
         return entry

@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
     from types_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
 
-MOST_HOPS = 8
+MAX_HOPS = 8
 """Messages in a chain: one is handled, the next is sent meanwhile, and so on. Lambda counts, too, by a header that boto3 carries, and
 moves the message that would start a function "approximately" the 17th time to the dead-letter queue: half of that is safe, also
 where a chain goes to and fro between two functions."""
-_LONGEST_DELAY = timedelta(minutes=15)
-_LONGEST_REASON = 1024
+_MAX_DELAY = timedelta(minutes=15)
+_MAX_REASON = 1024
 """Bytes."""
 _HIDDEN_SECONDS = 30
 """How long a letter that somebody looks at is hidden from others, if it is not put back earlier."""
-_MOST_RECEIVES = 40
-_MOST_EMPTY = 3
+_MAX_RECEIVES = 40
+_MAX_EMPTY = 3
 
 
 _REFUSED = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -87,7 +87,7 @@ class InHand:
     """Who sent it first (see `first_sender`)."""
     submitted_by: str | None
     """For whom, as the sender says."""
-    again: bool = False
+    redelivered: bool = False
     """It was in hand before, and whoever had it ended without an outcome."""
 
 
@@ -109,7 +109,7 @@ def take_in_hand(
         sender=first_sender(sender_id, written.get("sender"), vouching),
         submitted_by=written.get("submitted_by") or None,
         # A function gets one message at a time: none comes back that waited for another.
-        again=receives > 1,
+        redelivered=receives > 1,
     )
     return hand, _in_hand.set(hand)
 
@@ -138,9 +138,9 @@ class SqsQueue:
         """Put a new message on the queue. The delay is rounded up to whole seconds, which is what SQS knows."""
         before = _in_hand.get()
         hops = 0 if before is None else before.hops + 1
-        if may_drop and hops > MOST_HOPS:
+        if may_drop and hops > MAX_HOPS:
             return False
-        seconds = math.ceil(max(min(delay or timedelta(0), _LONGEST_DELAY), timedelta(0)).total_seconds())
+        seconds = math.ceil(max(min(delay or timedelta(0), _MAX_DELAY), timedelta(0)).total_seconds())
         self._client.send_message(
             QueueUrl=self._url,
             MessageBody=json_text(message),
@@ -187,7 +187,7 @@ class SqsDeadLetters:
             # It came by a queue, and so one takes it.
             MessageBody=body,
             MessageAttributes=_attributes(
-                reason=cut(reason, _LONGEST_REASON),
+                reason=cut(reason, _MAX_REASON),
                 correlation_id=correlation_id,
                 order_id=order_id,
                 sender=hand.sender if hand else None,
@@ -234,7 +234,7 @@ class SqsLetters:
                 (wanted if is_wanted else others).append(message)
             if message_ids is not None and len(wanted) == len(message_ids):
                 break
-            more = len(wanted) >= most or receives == _MOST_RECEIVES
+            more = len(wanted) >= most or receives == _MAX_RECEIVES
             if more:
                 break
         moved, left = wanted[:most], wanted[most:]
@@ -247,7 +247,7 @@ class SqsLetters:
         """Receive letters that were not received yet, until the queue shows none. Each stays hidden for a while."""
         seen: set[str] = set()
         empty = 0
-        for _ in range(_MOST_RECEIVES):
+        for _ in range(_MAX_RECEIVES):
             answer = self._client.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=10,
@@ -259,7 +259,7 @@ class SqsLetters:
             seen |= {message["MessageId"] for message in fresh}
             # One answer asks some of the queue's servers only: none in it does not mean none in the queue.
             empty = 0 if fresh else empty + 1
-            if empty == _MOST_EMPTY:
+            if empty == _MAX_EMPTY:
                 return
             yield fresh
 

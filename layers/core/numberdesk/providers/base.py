@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.request import Criteria, OrderMessage
     from numberdesk.domain.snapshot import AssetSeen, CommentSeen, Snapshot
+    from numberdesk.domain.statuses import AssetKind
     from numberdesk.domain.values import Address
-    from numberdesk.domain.words import AssetKind
 
 
-_MOST_DETAIL = 4000
-_MOST_CODE = 200
+_MAX_DETAIL = 4000
+_MAX_CODE = 200
 """Bytes."""
 
 
@@ -34,21 +34,21 @@ class ProviderError(Exception):
 
     def __init__(self, detail: str, *, code: str = "") -> None:
         """Keep what happened and the provider's own code for it, as one harmless line: it goes to people and into logs."""
-        self.detail = paragraph(detail, _MOST_DETAIL)
-        self.code = paragraph(code, _MOST_CODE)
+        self.detail = paragraph(detail, _MAX_DETAIL)
+        self.code = paragraph(code, _MAX_CODE)
         super().__init__(f"{self.code}: {self.detail}" if code else self.detail)
 
 
 class RefusedError(ProviderError):
     """A definite no about this order: nothing was bought by this call.
 
-    `numbers_gone` tells that the chosen numbers could not be had, so that a new search may help.
+    `numbers_unavailable` tells that the chosen numbers could not be had, so that a new search may help.
     """
 
-    def __init__(self, detail: str, *, code: str = "", numbers_gone: bool = False, not_fitting: int = 0) -> None:
+    def __init__(self, detail: str, *, code: str = "", numbers_unavailable: bool = False, not_fitting: int = 0) -> None:
         """Keep whether another choice of numbers could help, and how many were found that were not what was asked for."""
         super().__init__(detail, code=code)
-        self.numbers_gone = numbers_gone
+        self.numbers_unavailable = numbers_unavailable
         self.not_fitting = not_fitting
 
 
@@ -83,7 +83,7 @@ class NotSentError(ProviderError):
     """The call never left (connection refused, name not found, or too late to send): nothing was bought."""
 
 
-class UnclearError(ProviderError):
+class OutcomeUnknownError(ProviderError):
     """The call left and no clear answer came: something may have been bought. Never repeated blindly."""
 
 
@@ -136,7 +136,7 @@ class Placed:
     """A definite yes: the provider's id of the order, and its own word for its state where it gave one."""
 
     provider_order_id: str
-    word: str | None = None
+    provider_status: str | None = None
     over: bool = False
     """It came to nothing, by the provider's own word: of several that were found, this is not the one to follow."""
     proven: bool = field(default=True, compare=False)
@@ -220,7 +220,7 @@ class Vetting(Protocol):
 
         Raises:
             RefusedError: it was not taken.
-            AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later.
+            AccountFaultError, NotSentError, OutcomeUnknownError, SlotBusyError: try again later.
         """
 
     def upload_document(self, content: bytes, filename: str, content_type: str, reference: str) -> str:
@@ -285,7 +285,7 @@ class Market(Protocol):
         Raises:
             NoSuchThingError: the account does not have it.
             RefusedError: it is not taken back.
-            AccountFaultError, NotSentError, UnclearError, UnreadableError, SlotBusyError: try again later.
+            AccountFaultError, NotSentError, OutcomeUnknownError, UnreadableError, SlotBusyError: try again later.
         """
 
     def registrations(self) -> list[Registration]:
@@ -296,7 +296,7 @@ class Market(Protocol):
 
         Raises:
             RefusedError: not taken, or the provider has no such event.
-            AccountFaultError, NotSentError, UnclearError, UnreadableError, SlotBusyError: try again later.
+            AccountFaultError, NotSentError, OutcomeUnknownError, UnreadableError, SlotBusyError: try again later.
         """
 
     def unregister(self, registration_id: str) -> None:
@@ -400,17 +400,17 @@ class Provider(Vetting, Market, Protocol):
     """One provider, spoken to with one account."""
 
     can_find: bool
-    """Whether `find` can look at all with this account's settings."""
+    """Whether `find` can search all with this account's settings."""
 
     def plan(
-        self, message: OrderMessage, *, exclude: frozenset[str] = frozenset(), frozen: Sequence[Asset] = ()
+        self, message: OrderMessage, *, exclude: frozenset[str] = frozenset(), reuse: Sequence[Asset] = ()
     ) -> Plan:
         """Prepare the purchase, reading what must be read first (Telnyx: search). Buys nothing.
 
         Args:
             message: the order.
             exclude: values of assets that an earlier attempt found gone.
-            frozen: the numbers of an earlier attempt whose outcome never became clear: these very ones are ordered again and no
+            reuse: the numbers of an earlier attempt whose outcome never became clear: these very ones are ordered again and no
                 others, so that the provider refuses a second sale. Only where numbers are chosen before the purchase.
 
         Raises:
@@ -423,16 +423,16 @@ class Provider(Vetting, Market, Protocol):
 
         Raises:
             RefusedError, NotPermittedError, AccountFaultError, NotSentError: nothing was bought.
-            UnclearError: something may have been bought.
+            OutcomeUnknownError: something may have been bought.
         """
 
     def find(self, order: Order, message: OrderMessage | None) -> list[Placed]:
-        """Look for the purchase of an order whose outcome is unclear: what bears our reference, or else fits it (see `Placed.proven`).
+        """Look for the purchase of an order whose outcome is unknown: what bears our reference, or else fits it (see `Placed.proven`).
 
         `message` is None where the personal part was erased; the order's own `reference` and `request` remain.
 
         Raises:
-            UnreadableError, AccountFaultError, SlotBusyError: not looked; says nothing.
+            UnreadableError, AccountFaultError, SlotBusyError: not read; says nothing.
         """
 
     def observe(self, order: Order) -> Snapshot:
@@ -448,27 +448,27 @@ class Provider(Vetting, Market, Protocol):
         Nothing is adopted by it; a person decides. Empty where `find` is as good as it gets.
 
         Raises:
-            UnreadableError, AccountFaultError, SlotBusyError: not looked.
+            UnreadableError, AccountFaultError, SlotBusyError: not read.
         """
 
     def cancel(self, order: Order, *, sub_order_id: str | None = None) -> str:
-        """Ask to cancel the order, or one sub order of it: the provider's word for what came of it. What it became, a look tells.
+        """Ask to cancel the order, or one sub order of it: the provider's word for what came of it. What it became, a poll tells.
 
         Raises:
             RefusedError: it can no longer be cancelled.
-            AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later; a repeat does no harm.
+            AccountFaultError, NotSentError, OutcomeUnknownError, SlotBusyError: try again later; a repeat does no harm.
             NotAbleError: the provider has no way to.
         """
 
     def what_to_look_for(self, order: Order) -> str:
-        """Tell a person, in a sentence or two, how to find an unclear purchase by hand at this provider."""
+        """Tell a person, in a sentence or two, how to find a purchase with an unknown outcome by hand at this provider."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What a notification claims. Nothing in it is believed; it says where to look.
+    """What a notification claims. Nothing in it is believed; it says where to poll.
 
-    `says_ended` tells that it claims an end, so that a look that shows less is followed by more looks.
+    `says_ended` tells that it claims an end, so that a poll that shows less is followed by more polls.
     """
 
     event_id: str

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from numberdesk.providers.base import NotSentError, UnclearError, UnreadableError
+from numberdesk.providers.base import NotSentError, OutcomeUnknownError, UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ Response = httpx.Response
 Transport = httpx.BaseTransport
 
 _READ_ATTEMPTS = 3
-_LONGEST_PAUSE = timedelta(seconds=5)
+_MAX_PAUSE = timedelta(seconds=5)
 DEFINITE_STATUSES = frozenset({400, 401, 402, 403, 404, 405, 410, 411, 413, 414, 415, 417, 422, 429, 431})
 """Statuses that say of a call that it was not carried out. Of the others some may come after the work: 406 and 408 speak of the
 answer and the connection, 409, 423, 424 and 425 of something that is under way, and 499 is a proxy's word."""
@@ -130,7 +130,7 @@ class Http:
             try:
                 response = self._send("GET", path, params=params, content=b"", content_type="", headers=headers)
             except httpx.RequestError as error:
-                # Whoever did not answer in time would hold the Lambda again; the next look asks again.
+                # Whoever did not answer in time would hold the Lambda again; the next poll asks again.
                 if last or isinstance(error, httpx.TimeoutException):
                     raise UnreadableError(type(error).__name__) from error
                 pause = _backoff(attempt)
@@ -139,7 +139,7 @@ class Http:
                     return response
                 told = retry_after(response)
                 pause = told or _backoff(attempt)
-                if pause > _LONGEST_PAUSE or (response.status_code == HTTPStatus.TOO_MANY_REQUESTS and not told):
+                if pause > _MAX_PAUSE or (response.status_code == HTTPStatus.TOO_MANY_REQUESTS and not told):
                     return response
             self._clock.sleep(pause)
         raise AssertionError  # pragma: no cover - the loop returns or raises
@@ -154,7 +154,7 @@ class Http:
 
         Raises:
             NotSentError: the call never left.
-            UnclearError: it left, and no answer came.
+            OutcomeUnknownError: it left, and no answer came.
             SlotBusyError: it is not this account's turn; nothing was sent.
         """
         self._before_call()
@@ -164,7 +164,7 @@ class Http:
             raise NotSentError(type(error).__name__) from error
         # RequestError, not TransportError: an answer whose compression is broken came after the purchase, too.
         except httpx.RequestError as error:
-            raise UnclearError(type(error).__name__) from error
+            raise OutcomeUnknownError(type(error).__name__) from error
 
     def _send(
         self,

@@ -17,7 +17,7 @@ _MOST = 10**18
 """More than anything can be counted to here; a number has as many digits as its writer likes, and no table takes them all."""
 _EPOCH = re.compile("[0-9]{9,10}|[0-9]{12,13}", re.ASCII)
 """Digits alone that are seconds or milliseconds since 1970. A date without hyphens has eight."""
-_MOST_SECONDS = LATEST.timestamp()
+_MAX_SECONDS = LATEST.timestamp()
 
 Fields = dict[str, object]
 
@@ -98,7 +98,7 @@ def instant(value: object) -> datetime | None:
             read = datetime.fromisoformat(value.strip().removesuffix(" UTC"))
             read = (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            read = datetime.fromtimestamp(value / 1000 if value > _MOST_SECONDS else value, UTC)
+            read = datetime.fromtimestamp(value / 1000 if value > _MAX_SECONDS else value, UTC)
         else:
             return None
     except (ValueError, OverflowError, OSError):

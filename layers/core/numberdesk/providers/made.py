@@ -46,10 +46,10 @@ def id_of(response: Response, shape: re.Pattern[str], path: str) -> str | None:
         document = _document(response.content)
         if _is_fault(document):
             return None
-        found = {it for it in map(_id, _candidates(document, locations, 0)) if it and shape.fullmatch(it)}
+        found = {each for each in map(_id, _candidates(document, locations, 0)) if each and shape.fullmatch(each)}
     except (ValueError, RecursionError):
         found = set()
-    found |= {it for it in (_located(location, path) for location in locations) if it and shape.fullmatch(it)}
+    found |= {each for each in (_located(location, path) for location in locations) if each and shape.fullmatch(each)}
     return found.pop() if len(found) == 1 else None
 
 

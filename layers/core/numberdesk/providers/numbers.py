@@ -1,7 +1,7 @@
 """Reading phone numbers as live answers write them: E.164 is documented, and other notations come all the same.
 
 What has one reading is read. What has two (digits that are a number of the country with and without its code) has none:
-a number that is told as unread costs a look, a wrong one costs money.
+a number that is told as unread costs a poll, a wrong one costs money.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _WRITTEN = re.compile(
 _BETWEEN = re.compile(r"[,;|\r\n]+|(?<!\s)\s+(?=\+)")
 _FIELDS = ("phone_number", "phoneNumber", "number", "e164", "value")
 """Where an object that stands for a number holds it."""
-_MOST_DIGITS = 18
-_LONGEST_TOLD = 60
+_MAX_DIGITS = 18
+_MAX_TOLD = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def number(value: object, *countries: str) -> str | None:
     """
     if isinstance(value, dict):
         value = next((it for name in _FIELDS if (it := value.get(name)) not in (None, "")), None)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**_MOST_DIGITS:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**_MAX_DIGITS:
         value = str(value)
     if not isinstance(value, str):
         return None
@@ -60,7 +60,7 @@ def number(value: object, *countries: str) -> str | None:
     if written is None:
         return None
     digits = re.sub("[^0-9]", "", written[1])
-    if len(digits) > _MOST_DIGITS:
+    if len(digits) > _MAX_DIGITS:
         return None
     if written[1].startswith("+"):
         return _only([_parsed(written[1], None)])
@@ -94,9 +94,9 @@ def told(value: object) -> str:
         case bool():
             return "(true or false)"
         case int() | float():
-            return f"{value}"[:_LONGEST_TOLD]
+            return f"{value}"[:_MAX_TOLD]
         case str():
-            return (value[:_LONGEST_TOLD] if value.isprintable() else "(not printable)") if value else "(empty)"
+            return (value[:_MAX_TOLD] if value.isprintable() else "(not printable)") if value else "(empty)"
         case list():
             return "(a list)"
         case _:
@@ -111,8 +111,8 @@ def _several(item: object, countries: tuple[str, ...]) -> list[str]:
     for part in filter(None, map(str.strip, _BETWEEN.split(item))):
         one = number(part, *countries)
         words = part.split()
-        each = [number(word, *countries) for word in words] if len(words) > 1 else []
-        many = [it for it in each if it] if all(each) else []
+        each = [number(provider_status, *countries) for provider_status in words] if len(words) > 1 else []
+        many = [thing for thing in each if thing] if all(each) else []
         if bool(one) == bool(many):
             # Neither one number nor several, or either.
             return []
@@ -142,9 +142,11 @@ def _parsed(written: str, country: str | None) -> phonenumbers.PhoneNumber | Non
 
 def _only(readings: Iterable[phonenumbers.PhoneNumber | None]) -> str | None:
     """Give the one number that is meant: the one in use, else the one that could be; None where there are several."""
-    found = [it for it in readings if it is not None]
-    in_use = [it for it in found if phonenumbers.is_valid_number(it)]
-    possible = [it for it in found if phonenumbers.is_possible_number_with_reason(it) == ValidationResult.IS_POSSIBLE]
-    meant = {phonenumbers.format_number(it, PhoneNumberFormat.E164) for it in in_use or possible}
+    found = [reading for reading in readings if reading is not None]
+    in_use = [each for each in found if phonenumbers.is_valid_number(each)]
+    possible = [
+        each for each in found if phonenumbers.is_possible_number_with_reason(each) == ValidationResult.IS_POSSIBLE
+    ]
+    meant = {phonenumbers.format_number(each, PhoneNumberFormat.E164) for each in in_use or possible}
     value = meant.pop() if len(meant) == 1 else ""
     return value if E164.fullmatch(value) else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.snapshot import UnknownWord
+from numberdesk.domain.snapshot import UnknownValue
 from numberdesk.domain.values import is_id
 from numberdesk.providers import lenient, numbers
 from numberdesk.providers.numbers import told
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 
 class Reader:
-    """Reads the answers of one look. `field` is what to call the place: never a value."""
+    """Reads the answers of one poll. `field` is what to call the place: never a value."""
 
     def __init__(self) -> None:
         """Begin with nothing noted."""
-        self._noted: dict[UnknownWord, None] = {}
+        self._noted: dict[UnknownValue, None] = {}
 
     @property
-    def noted(self) -> tuple[UnknownWord, ...]:
+    def noted(self) -> tuple[UnknownValue, ...]:
         """What could not be read, each once."""
         return tuple(self._noted)
 
     def note(self, field: str, value: object, *, of_asset: bool = False, personal: bool = False) -> None:
         """Note what cannot be read: as it stands there, or of what is personal its type alone."""
-        word = "(text)" if personal and isinstance(value, str) and value else told(value)
-        self._noted[UnknownWord(field, word, of_asset)] = None
+        provider_status = "(text)" if personal and isinstance(value, str) and value else told(value)
+        self._noted[UnknownValue(field, provider_status, of_asset)] = None
 
     def rows(self, field: str, value: object, *, of_asset: bool = False) -> list[Fields]:
         """Give the objects of a list; one object in place of a list is a list of one."""
@@ -63,7 +63,7 @@ class Reader:
             return None
         return found
 
-    def word(self, field: str, value: object, known: Collection[str], *, of_asset: bool = False) -> str | None:
+    def enum(self, field: str, value: object, known: Collection[str], *, of_asset: bool = False) -> str | None:
         """Give a word of an enumeration, however its case and its hyphens are written; one that is not known is noted and given too."""
         found = lenient.text(value)
         if found is None:
@@ -72,7 +72,7 @@ class Reader:
             return None
         if found in known:
             return found
-        same = {_plain(it): it for it in known}
+        same = {_plain(each): each for each in known}
         if _plain(found) in same:
             return same[_plain(found)]
         self.note(field, found, of_asset=of_asset)
@@ -93,5 +93,5 @@ class Reader:
         return found
 
 
-def _plain(word: str) -> str:
-    return word.strip().casefold().replace("_", "-").replace(" ", "-")
+def _plain(provider_status: str) -> str:
+    return provider_status.strip().casefold().replace("_", "-").replace(" ", "-")

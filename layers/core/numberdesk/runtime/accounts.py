@@ -45,7 +45,7 @@ _FAULTS = {
 }
 """Codes of a secret that is missing, denied, about to be deleted or no secret's name. Any other one says nothing about it."""
 _SLOT_SEEN = timedelta(seconds=1)
-"""How long a look at a call slot that is not taken holds: within this a 429 that somebody else got stops a run of calls."""
+"""How long a poll of a call slot that is not taken holds: within this a 429 that somebody else got stops a run of calls."""
 
 
 class Accounts:
@@ -133,7 +133,7 @@ class Accounts:
             patience -= wait
 
     def _slot(self, provider: str, account: str, interval: timedelta, patience: timedelta) -> timedelta:
-        """Take the account's next call slot, or without an interval only look at it, and say how long to wait."""
+        """Take the account's next call slot, or without an interval only look, and say how long to wait."""
         now = self._clock.now()
         try:
             return self._store.take_slot(provider, account, now, interval, patience)
@@ -200,14 +200,14 @@ class Accounts:
     def _no_secret(self, provider: str, account: str, name: str, code: str) -> ProviderError:
         """Tell an account that lost its secret from a name that is none of an account's."""
         try:
-            known = [it for it in self._store.accounts() if it.provider == provider and it.read_at is not None]
+            known = [each for each in self._store.accounts() if each.provider == provider and each.read_at is not None]
         except Exception as error:
             if not aws_errors.is_passing(error):
                 raise
             return UnreadableError("whether there is such an account cannot be read just now")
-        if any(it.name == account for it in known):
+        if any(each.name == account for each in known):
             return AccountFaultError(f"the secret {name} cannot be read as JSON; create it or mend it", code=code)
-        there_are = messages.listed(it.name for it in known if it.retired_at is None) or "none yet"
+        there_are = messages.listed(each.name for each in known if each.retired_at is None) or "none yet"
         return NoSuchAccountError(
             f"there is no account {account}, for its secret {name} cannot be read as JSON; create it or mend it, or name "
             f"another account; there are: {there_are}",

@@ -67,7 +67,7 @@ def sync_senders() -> Mapping[str, frozenset[str]]:
     }
 
 
-_LONGEST_READ = timedelta(seconds=8)
+_MAX_READ = timedelta(seconds=8)
 """How long a provider may take to answer somebody who waits: API Gateway gives the whole request 29 s."""
 
 
@@ -94,7 +94,7 @@ def _reporting(table: Table, clock: Clock) -> Table:
     return table
 
 
-def _desk(longest_read: timedelta = timedelta.max) -> Desk:
+def _desk(max_read: timedelta = timedelta.max) -> Desk:
     from numberdesk.runtime.accounts import Accounts  # noqa: PLC0415 - wake_orders has no accounts
 
     clock, times = SystemClock(), timings()
@@ -105,7 +105,7 @@ def _desk(longest_read: timedelta = timedelta.max) -> Desk:
         aws.secretsmanager(),
         store,
         clock,
-        times.model_copy(update={"read_timeout": min(times.read_timeout, longest_read)}),
+        times.model_copy(update={"read_timeout": min(times.read_timeout, max_read)}),
         stack=env("STACK_NAME"),
         extra_hosts=hosts,
         local_run=is_true("LOCAL_RUN"),
@@ -137,7 +137,7 @@ def placer() -> Placer:
 
 
 def syncer() -> Syncer:
-    """Build what looks at orders."""
+    """Build what polls orders."""
     from numberdesk.services.operations import Operations  # noqa: PLC0415 - each function imports its own service only
     from numberdesk.services.sync import Syncer  # noqa: PLC0415
     from numberdesk.storage.files import Bucket  # noqa: PLC0415
@@ -165,10 +165,10 @@ def desk_api() -> Api:
     from numberdesk.services.uploads import Uploads  # noqa: PLC0415
     from numberdesk.storage.files import Bucket  # noqa: PLC0415
 
-    desk, sqs = _desk(_LONGEST_READ), aws.sqs()
+    desk, sqs = _desk(_MAX_READ), aws.sqs()
     store, tokens = desk.store, Tokens(desk.store.paging_key)
     files = Bucket(aws.s3(), env("FILES_BUCKET"))
-    uploads = Uploads(store, files, desk.clock, int(env("MOST_FILE_BYTES")))
+    uploads = Uploads(store, files, desk.clock, int(env("MAX_FILE_BYTES")))
     letters = {
         "orders": SqsLetters(
             sqs,

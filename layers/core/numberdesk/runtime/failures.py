@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numberdesk.messaging.sqs import InHand
     from numberdesk.services.ports import DeadLetters, Received
 
-MOST_RECEIVES = 5
+MAX_RECEIVES = 5
 """The queues' `maxReceiveCount`. SQS would put the message aside after it too, but without a reason."""
 PAUSES = (timedelta(seconds=30), timedelta(minutes=3), timedelta(minutes=12), timedelta(minutes=12))
 """After each failure but the last. Short at first, and all together longer than most faults of AWS."""
@@ -85,7 +85,7 @@ class _Handling:
         logger.error("message failed", extra=broke)
         PowertoolsMeter().count("MessagesFailed")
         receives = int(self._record.attributes.approximate_receive_count)
-        if receives < MOST_RECEIVES:
+        if receives < MAX_RECEIVES:
             # Lambda only leaves it where it is.
             self._hide(PAUSES[receives - 1])
             return False

@@ -9,14 +9,14 @@ from uuid import NAMESPACE_URL, uuid5
 from numberdesk.domain import messages
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.words import ChangeKind
+from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
     from numberdesk.domain.clock import Clock
     from numberdesk.services.ports import Account, Store
 
-_MOST_NAMED = 20
+_MAX_NAMED = 20
 """Open orders that are named to whoever would retire their account."""
 
 
@@ -84,7 +84,7 @@ class AccountDesk:
             page = self.store.list_orders("open", after=after, newest_first=False, limit=100)
             found += [row.order_id for row in page.items if (row.provider, row.account) == (provider, name)]
             after = page.after
-            if after is None or len(found) > _MOST_NAMED:
+            if after is None or len(found) > _MAX_NAMED:
                 return found
 
     def _entry(self, account: Account, kind: ChangeKind, by: str) -> Entry:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from phonenumbers import SUPPORTED_REGIONS
 
 from numberdesk.domain.capabilities import Ability
-from numberdesk.domain.faults import Fault
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.order import OWN
 from numberdesk.domain.request import CriteriaItem, NumbersItem
 from numberdesk.providers import registry
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Order, Requirement
     from numberdesk.services.ports import Providers, Store
 
-MOST_READS = 10
+MAX_READS = 10
 """Countries and types whose requirements are read for one order: they must fit into the time of one request."""
 
 
@@ -76,9 +76,9 @@ class Catalogue:
             about.number is not None and (about.country or about.number_type)
         ):
             text = "give country and number_type, or number alone"
-            raise ProblemError(Problem.INVALID, "the request is not valid", [Fault("", "one_question", text)])
-        if about.country is not None and (faults := check_country(about.country)):
-            raise ProblemError(Problem.INVALID, "the request is not valid", faults)
+            raise ProblemError(Problem.INVALID, "the request is not valid", [ValidationIssue("", "one_question", text)])
+        if about.country is not None and (issues := check_country(about.country)):
+            raise ProblemError(Problem.INVALID, "the request is not valid", issues)
         if Ability.CATALOGUE not in registry.capabilities(provider).abilities:
             raise ProblemError(Problem.NOT_ABLE, f"{provider} does not say what numbers take")
         return self._read(provider, account, about)
@@ -97,7 +97,7 @@ class Catalogue:
         known: dict[About, list[Specification]] = {}
         found = []
         for sub_order_id, about in _parts(order) if able else ():
-            read = (about in known or len(known) < MOST_READS) and about != About(None, None)
+            read = (about in known or len(known) < MAX_READS) and about != About(None, None)
             if read and about not in known:
                 known[about] = self._read(order.provider, order.account, about)
             stands = _joined(order, sub_order_id, known.get(about, []))
@@ -111,11 +111,11 @@ class Catalogue:
         return connection.catalogue(country=about.country, number_type=about.number_type, number=about.number)
 
 
-def check_country(country: str) -> list[Fault]:
+def check_country(country: str) -> list[ValidationIssue]:
     """Say whether there is no such country: a provider asked about it answers as if its numbers took nothing."""
     if country in SUPPORTED_REGIONS:
         return []
-    return [Fault("country", "no_such_country", "no country with telephone numbers has this code")]
+    return [ValidationIssue("country", "no_such_country", "no country with telephone numbers has this code")]
 
 
 def _parts(order: Order) -> Iterator[tuple[str | None, About]]:

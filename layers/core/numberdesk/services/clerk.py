@@ -16,14 +16,13 @@ from numberdesk.domain import answers as answering
 from numberdesk.domain import catalogue, costs, deadlines, gate, messages, operations, parts, placing
 from numberdesk.domain.capabilities import Ability, check
 from numberdesk.domain.catalogue import Specification
-from numberdesk.domain.faults import Fault
 from numberdesk.domain.fold import end_with
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Acknowledgement, Change, Operation
 from numberdesk.domain.request import CriteriaItem, InvalidMessageError, read_message
 from numberdesk.domain.schedule import schedule, try_at
-from numberdesk.domain.values import DoneValue, FileValue, Kept
-from numberdesk.domain.words import (
+from numberdesk.domain.statuses import (
     DELIVERED,
     ENDED,
     FOLLOWED,
@@ -37,10 +36,11 @@ from numberdesk.domain.words import (
     RequirementState,
     ValueKind,
 )
+from numberdesk.domain.values import DoneValue, FileValue, Payload
 from numberdesk.providers import registry
 from numberdesk.providers.base import NoSuchAccountError, NoSuchOrderError, ProviderError
 from numberdesk.services import erasing
-from numberdesk.services.catalogue import MOST_READS
+from numberdesk.services.catalogue import MAX_READS
 from numberdesk.services.ports import ClaimedError, ConflictError
 from numberdesk.services.problems import Problem, ProblemError
 
@@ -54,10 +54,10 @@ if TYPE_CHECKING:
     from numberdesk.services.desk import Desk
     from numberdesk.services.uploads import Uploads
 
-_MOST_CONFLICTS = 5
-_LONGEST_MESSAGE = 250_000
+_MAX_CONFLICTS = 5
+_MAX_MESSAGE = 250_000
 """Bytes of an order message: what the queue takes (256 KiB), less room for its attributes."""
-_LONGEST_ON_IT = timedelta(days=31)
+_MAX_ON_IT = timedelta(days=31)
 _Found = tuple["Requirement", tuple[int, "Answer"]]
 """A requirement, and the answer that is for it with that one's place."""
 _SUPPLIABLE = frozenset({RequirementState.AWAITING_VALUE, RequirementState.REJECTED})
@@ -69,7 +69,7 @@ class Asked:
 
     order: Order
     changes: Sequence[Change]
-    kept: Mapping[str, Kept]
+    kept: Mapping[str, Payload]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +90,22 @@ class Clerk:
         try:
             message = read_message(body)
         except InvalidMessageError as error:
-            raise ProblemError(Problem.INVALID, "the order is not taken", error.faults) from None
-        if faults := check(message, registry.capabilities(message.provider)):
-            raise ProblemError(Problem.INVALID, "the order is not taken", faults)
+            raise ProblemError(Problem.INVALID, "the order is not taken", error.issues) from None
+        if issues := check(message, registry.capabilities(message.provider)):
+            raise ProblemError(Problem.INVALID, "the order is not taken", issues)
         document = message.model_dump(mode="json", exclude_unset=True)
-        if len(json.dumps(document, ensure_ascii=False).encode()) > _LONGEST_MESSAGE:
-            fault = Fault("", "too_large", f"an order message holds at most {_LONGEST_MESSAGE} bytes")
-            raise ProblemError(Problem.INVALID, "the order is not taken", [fault])
+        if len(json.dumps(document, ensure_ascii=False).encode()) > _MAX_MESSAGE:
+            issue = ValidationIssue("", "too_large", f"an order message holds at most {_MAX_MESSAGE} bytes")
+            raise ProblemError(Problem.INVALID, "the order is not taken", [issue])
         order = self.desk.store.get(message.order_id)
         if order is None:
             if message.deadline is not None and message.deadline <= self.desk.clock.now():
-                fault = Fault("deadline", "in_the_past", "this instant has passed; give one to come")
-                raise ProblemError(Problem.INVALID, "the order is not taken", [fault])
-            if faults := self._no_account(message):
-                raise ProblemError(Problem.INVALID, "the order is not taken", faults)
-            if faults := self._wrong_answers(message):
-                raise ProblemError(Problem.INVALID, "the order is not taken", faults)
+                issue = ValidationIssue("deadline", "in_the_past", "this instant has passed; give one to come")
+                raise ProblemError(Problem.INVALID, "the order is not taken", [issue])
+            if issues := self._no_account(message):
+                raise ProblemError(Problem.INVALID, "the order is not taken", issues)
+            if issues := self._wrong_answers(message):
+                raise ProblemError(Problem.INVALID, "the order is not taken", issues)
             self.desk.order_queue.send(document, submitted_by=by)
             return None, message, True
         if order.request_hash != message.content_hash():
@@ -113,22 +113,22 @@ class Clerk:
             raise ProblemError(Problem.ORDER_ID_REUSED, detail)
         return order, message, False
 
-    def _no_account(self, message: OrderMessage) -> list[Fault]:
+    def _no_account(self, message: OrderMessage) -> list[ValidationIssue]:
         """Say where there is no such account, or it was retired. What cannot be read now holds nobody up."""
         account = self.desk.store.account(message.provider, message.account)
         if account is not None and account.retired_at is not None:
             text = f"this account was retired by {messages.who(account.retired_by)}; name another one, or reinstate it"
-            return [Fault("account", "retired", text)]
+            return [ValidationIssue("account", "retired", text)]
         if account is None or account.read_at is None:
             try:
                 self.desk.providers.connect(message.provider, message.account)
             except NoSuchAccountError as error:
-                return [Fault("account", "no_such_account", error.detail)]
+                return [ValidationIssue("account", "no_such_account", error.detail)]
             except ProviderError:
                 return []
         return []
 
-    def _wrong_answers(self, message: OrderMessage) -> list[Fault]:
+    def _wrong_answers(self, message: OrderMessage) -> list[ValidationIssue]:
         """Check an order's values by what its numbers take, where the message alone says what they are.
 
         They are checked again before the purchase: what cannot be read now, or is too much to read, holds nobody up.
@@ -138,7 +138,7 @@ class Clerk:
             for item in message.items
         }
         able = Ability.CATALOGUE in registry.capabilities(message.provider).abilities
-        if not message.answers or not able or None in wanted or len(wanted) > MOST_READS:
+        if not message.answers or not able or None in wanted or len(wanted) > MAX_READS:
             return []
         try:
             provider = self.desk.providers.connect(message.provider, message.account)
@@ -155,8 +155,12 @@ class Clerk:
         """Cancel an order: at once if it was not sent, at the provider if it was, and where that is not known yet, once it is."""
 
         def wish(order: Order, now: datetime) -> Asked:
-            doubtful = self._doubtful(order, now)
-            if order.state is OrderState.RECEIVED and sub_order_id is None and not (order.ever_unclear or doubtful):
+            possibly_purchased = self._possibly_purchased(order, now)
+            if (
+                order.state is OrderState.RECEIVED
+                and sub_order_id is None
+                and not (order.had_unknown_outcome or possibly_purchased)
+            ):
                 return Asked(*placing.cancel(order, by, now), {})
             able = Ability.CANCEL in registry.capabilities(order.provider).abilities
             if order.state in FOLLOWED and not able:
@@ -166,8 +170,8 @@ class Clerk:
             if sub_order_id is not None:
                 _require_sub_order(order, sub_order_id)
             if any(
-                it.open and it.kind is OperationKind.CANCEL and it.sub_order_id == sub_order_id
-                for it in order.operations
+                operation.open and operation.kind is OperationKind.CANCEL and operation.sub_order_id == sub_order_id
+                for operation in order.operations
             ):
                 return Asked(order, (), {})
             return self._ask(order, [_operation(order, OperationKind.CANCEL, by, now, sub_order_id=sub_order_id)], {})
@@ -179,7 +183,7 @@ class Clerk:
 
         def wish(order: Order, now: datetime) -> Asked:
             if order.state is OrderState.PLACING or (order.ended and order.provider_order_id is None):
-                # Its sender is at work; or nothing was bought, and there is nothing to look at.
+                # Its sender is at work; or nothing was bought, and there is nothing to search for.
                 return Asked(order, (), {})
             if order.hold is not None and order.hold.kind in FOR_A_PERSON:
                 # It waits for an answer, not for its time: woken, it would only stay due.
@@ -188,10 +192,12 @@ class Clerk:
                 return Asked(try_at(order, now), (), {})
             # What waits to be carried out is tried, too: somebody may have mended what held it up.
             tried = tuple(
-                it.model_copy(update={"not_before": None}) if it.state is OperationState.WAITING else it
-                for it in order.operations
+                operation.model_copy(update={"not_before": None})
+                if operation.state is OperationState.WAITING
+                else operation
+                for operation in order.operations
             )
-            return Asked(order.with_(next_look_at=now, wake_at=now, operations=tried), (), {})
+            return Asked(order.with_(next_poll_at=now, wake_at=now, operations=tried), (), {})
 
         return self._write(order_id, by, wish, ended_too=True)
 
@@ -199,9 +205,9 @@ class Clerk:
         """Say that somebody is on it, until an instant."""
 
         def wish(order: Order, now: datetime) -> Asked:
-            if not now < until <= now + _LONGEST_ON_IT:
-                fault = Fault("until", "out_of_range", f"an instant in the next {_LONGEST_ON_IT.days} days")
-                raise ProblemError(Problem.INVALID, "nothing was acknowledged", [fault])
+            if not now < until <= now + _MAX_ON_IT:
+                issue = ValidationIssue("until", "out_of_range", f"an instant in the next {_MAX_ON_IT.days} days")
+                raise ProblemError(Problem.INVALID, "nothing was acknowledged", [issue])
             acknowledged = Acknowledgement(by=by, at=now, until=until)
             data = {"by": by, "until": instant_text(until)}
             change = Change.model_validate({"kind": ChangeKind.REMINDER_ACKNOWLEDGED, "data": data})
@@ -230,8 +236,8 @@ class Clerk:
 
         def wish(order: Order, now: datetime) -> Asked:
             _require_held(order, since)
-            if most is not None and (faults := _wrong_most(order, most)):
-                raise ProblemError(Problem.INVALID, "the order was not approved", faults)
+            if most is not None and (issues := _wrong_most(order, most)):
+                raise ProblemError(Problem.INVALID, "the order was not approved", issues)
             return Asked(*placing.approve(order, by, now, most=most), {})
 
         return self._write(order_id, by, wish)
@@ -241,7 +247,7 @@ class Clerk:
 
         def wish(order: Order, now: datetime) -> Asked:
             _require_held(order, since)
-            if order.hold is not None and order.hold.kind is HoldKind.LIMIT and self._doubtful(order, now):
+            if order.hold is not None and order.hold.kind is HoldKind.LIMIT and self._possibly_purchased(order, now):
                 # It may have been released and bought after the copy was made: it is looked for first, then cancelled.
                 why = f"it was rejected ({reason}), and is looked for before it is cancelled"
                 free = try_at(order.with_(hold=None, waiting_for=why), now)
@@ -250,24 +256,26 @@ class Clerk:
 
         return self._write(order_id, by, wish)
 
-    def _doubtful(self, order: Order, now: datetime) -> bool:
+    def _possibly_purchased(self, order: Order, now: datetime) -> bool:
         """Whether a received order may have been bought, by a table that this one was restored from."""
         store = self.desk.store
-        return order.state is OrderState.RECEIVED and gate.doubtful(store.gate(), store.table_id(), order, now)
+        return order.state is OrderState.RECEIVED and gate.possibly_purchased(
+            store.gate(), store.table_id(), order, now
+        )
 
     def resolve_placed_as(self, order_id: str, provider_order_id: str, by: str, *, attempt: int | None = None) -> Order:
-        """Say which order at the provider is the purchase of one that is unclear. It is looked at there before it is believed."""
-        _require_unclear(order := self._get(order_id), attempt)
+        """Say which order at the provider is the purchase of one whose outcome is unknown. It is looked up there before it is believed."""
+        _require_outcome_unknown(order := self._get(order_id), attempt)
         try:
             provider = self.desk.providers.connect(order.provider, order.account)
             shown = provider.observe(order.with_(provider_order_id=provider_order_id))
         except NoSuchOrderError:
-            fault = Fault("placed_as", "no_such_order", "the provider has no order of this id")
-            raise ProblemError(Problem.INVALID, "nothing was resolved", [fault]) from None
+            issue = ValidationIssue("placed_as", "no_such_order", "the provider has no order of this id")
+            raise ProblemError(Problem.INVALID, "nothing was resolved", [issue]) from None
 
         def wish(order: Order, now: datetime) -> Asked:
-            _require_unclear(order, attempt)
-            return Asked(*placing.placed_as(order, provider_order_id, shown.word, by, now), {})
+            _require_outcome_unknown(order, attempt)
+            return Asked(*placing.placed_as(order, provider_order_id, shown.provider_status, by, now), {})
 
         try:
             return self._write(order_id, by, wish)
@@ -276,13 +284,13 @@ class Clerk:
             raise ProblemError(Problem.CLAIMED, detail) from None
 
     def resolve_not_placed(self, order_id: str, by: str, *, place_again: bool, attempt: int | None = None) -> Order:
-        """Say that nothing was bought for an order that is unclear: it is placed anew, or over.
+        """Say that nothing was bought for an order whose outcome is unknown: it is placed anew, or over.
 
         `attempt` is the number of the attempt that was looked for; none means the present one.
         """
 
         def wish(order: Order, now: datetime) -> Asked:
-            _require_unclear(order, attempt)
+            _require_outcome_unknown(order, attempt)
             return Asked(*placing.not_placed(order, by, now, place_again=place_again), {})
 
         return self._write(order_id, by, wish)
@@ -302,10 +310,13 @@ class Clerk:
 
         def wish(order: Order, now: datetime) -> Asked:
             _require_ability(order, Ability.RELEASE)
-            found = next((it for it in order.assets if it.value == value), None)
+            found = next((asset for asset in order.assets if asset.value == value), None)
             if found is None or found.state is not AssetState.ACTIVE or found.released_at is not None:
                 raise ProblemError(Problem.NOT_FOUND, "the order holds no such number")
-            if any(it.open and it.kind is OperationKind.RELEASE and it.number == value for it in order.operations):
+            if any(
+                operation.open and operation.kind is OperationKind.RELEASE and operation.number == value
+                for operation in order.operations
+            ):
                 return Asked(order, (), {})
             return self._ask(order, [_operation(order, OperationKind.RELEASE, by, now, number=value)], {})
 
@@ -347,7 +358,7 @@ class Clerk:
         *,
         sub_order_id: str | None = None,
         number: str | None = None,
-        again: bool = False,
+        resubmit: bool = False,
     ) -> Order:
         """Supply values for requirements, or tick off what is on the order's own list.
 
@@ -357,7 +368,7 @@ class Clerk:
             by: who supplies them.
             sub_order_id: for this sub order only.
             number: for this number (E.164) only.
-            again: also where a value was supplied already, even the same one.
+            resubmit: also where a value was supplied already, even the same one.
         """
         order = self._get(order_id)
         specifications = self._specifications(order, answers)
@@ -367,25 +378,25 @@ class Clerk:
             ticks = all(isinstance(answer.value, DoneValue) for answer in answers)
             if order.ended and not (ticks and order.state in DELIVERED):
                 raise _ended(order)
-            if not any(it.own for it in order.requirements):
+            if not any(requirement.own for requirement in order.requirements):
                 _require_placed(order)
             found = _match(order, answers, sub_order_id, number)
             if any(it.own for it, _ in found):
                 return self._tick(order, found, now)
             _require_placed(order)
             _require_ability(order, Ability.VALUES)
-            faults = [
-                fault
+            issues = [
+                issue
                 for it, (index, answer) in found
-                for fault in catalogue.check(
+                for issue in catalogue.check(
                     specifications.get((it.sub_order_id, it.id)) or _as_shown(it), answer.value, f"values.{index}.value"
                 )
             ]
-            if faults:
-                raise ProblemError(Problem.INVALID, "nothing was supplied", list(dict.fromkeys(faults)))
+            if issues:
+                raise ProblemError(Problem.INVALID, "nothing was supplied", list(dict.fromkeys(issues)))
             values = {it.id: answer.value for it, (_, answer) in found}
-            kept = Kept(values=values, files=files)
-            if not again and self._on_its_way(order, found, kept, number):
+            kept = Payload(values=values, files=files)
+            if not resubmit and self._on_its_way(order, found, kept, number):
                 return Asked(order, (), {})
             operation = _operation(
                 order,
@@ -408,7 +419,7 @@ class Clerk:
         *,
         sub_order_id: str | None = None,
         number: str | None = None,
-        again: bool = False,
+        resubmit: bool = False,
     ) -> Order:
         """Answer with a requirement group: the whole order, one sub order or one number."""
 
@@ -433,9 +444,9 @@ class Clerk:
                         return Asked(order, (), {})
                     raise _being_supplied(other)
             wanted = (OperationKind.GROUP, OperationState.DONE, group_id, sub_order_id, number)
-            done = {(it.kind, it.state, it.group_id, it.sub_order_id, it.number) for it in order.operations}
-            if not again and wanted in done:
-                detail = "this group was attached already; say again to attach it as it is now"
+            done = {(each.kind, each.state, each.group_id, each.sub_order_id, each.number) for each in order.operations}
+            if not resubmit and wanted in done:
+                detail = "this group was attached already; set resubmit to attach it as it is now"
                 raise ProblemError(Problem.ALREADY_SUPPLIED, detail)
             return self._ask(order, [operation], {})
 
@@ -456,7 +467,7 @@ class Clerk:
                     if on_its_way is not None and on_its_way.text == text:
                         return Asked(order, (), {})
             operation = _operation(order, OperationKind.COMMENT, by, now, sub_order_id=there)
-            return self._ask(order, [operation], {operation.id: Kept(text=text)})
+            return self._ask(order, [operation], {operation.id: Payload(text=text)})
 
         return self._write(order_id, by, wish)
 
@@ -468,7 +479,7 @@ class Clerk:
             _require_ability(order, Ability.COMMENTS)
             if comment_id not in order.comments_seen:
                 raise ProblemError(Problem.NOT_FOUND, "the order has no such comment")
-            if any(it.open and it.comment_id == comment_id for it in order.operations):
+            if any(each.open and each.comment_id == comment_id for each in order.operations):
                 return Asked(order, (), {})
             operation = _operation(order, OperationKind.READ, by, now, comment_id=comment_id)
             return self._ask(order, [operation], {})
@@ -484,12 +495,12 @@ class Clerk:
             if sub_order_id is not None:
                 _require_sub_order(order, sub_order_id)
             standing = [
-                it
-                for it in order.deadlines
-                if not it.own and it.value > now and sub_order_id in (None, it.sub_order_id)
+                deadline
+                for deadline in order.deadlines
+                if not deadline.own and deadline.value > now and sub_order_id in (None, deadline.sub_order_id)
             ]
-            concerned = dict.fromkeys(it.sub_order_id for it in standing)
-            asking = {it.sub_order_id for it in order.operations if it.open and it.kind is OperationKind.EXTENSION}
+            concerned = dict.fromkeys(one.sub_order_id for one in standing)
+            asking = {one.sub_order_id for one in order.operations if one.open and one.kind is OperationKind.EXTENSION}
             if not concerned:
                 raise ProblemError(Problem.INVALID, "no deadline stands there that could be extended")
             if concerned.keys() <= asking:
@@ -500,15 +511,15 @@ class Clerk:
                 if each not in asking:
                     operation = _operation(asked, OperationKind.EXTENSION, by, now, sub_order_id=each)
                     new.append(operation)
-                    kept[operation.id] = Kept(text=text or messages.extension_text(order))
+                    kept[operation.id] = Payload(text=text or messages.extension_text(order))
                     asked = asked.with_(operations=(*asked.operations, operation))
             counted = tuple(
-                it.model_copy(update={"extensions": it.extensions + 1})
-                if not it.own and it.sub_order_id in concerned and it.sub_order_id not in asking
-                else it
-                for it in order.deadlines
+                deadline.model_copy(update={"extensions": deadline.extensions + 1})
+                if not deadline.own and deadline.sub_order_id in concerned and deadline.sub_order_id not in asking
+                else deadline
+                for deadline in order.deadlines
             )
-            new_there = [it for it in concerned if it not in asking]
+            new_there = [one for one in concerned if one not in asking]
             return self._ask(deadlines.count_extensions(order.with_(deadlines=counted), new_there), new, kept)
 
         return self._write(order_id, by, wish)
@@ -524,7 +535,7 @@ class Clerk:
     def _write(
         self, order_id: str, by: str, wish: Callable[[Order, datetime], Asked], *, ended_too: bool = False
     ) -> Order:
-        for _ in range(_MOST_CONFLICTS):
+        for _ in range(_MAX_CONFLICTS):
             order, now = self._get(order_id), self.desk.clock.now()
             if order.state in ENDED and not ended_too:
                 raise _ended(order)
@@ -538,9 +549,9 @@ class Clerk:
         detail = "others write this order again and again; try once more"
         raise ProblemError(Problem.CHANGED_MEANWHILE, detail)
 
-    def _ask(self, order: Order, new: Sequence[Operation], kept: Mapping[str, Kept]) -> Asked:
-        if sum(it.open for it in order.operations) + len(new) > operations.MOST_OPEN:
-            detail = f"{operations.MOST_OPEN} things are being done for this order already; wait for them"
+    def _ask(self, order: Order, new: Sequence[Operation], kept: Mapping[str, Payload]) -> Asked:
+        if sum(each.open for each in order.operations) + len(new) > operations.MAX_OPEN:
+            detail = f"{operations.MAX_OPEN} things are being done for this order already; wait for them"
             raise ProblemError(Problem.TOO_MANY_OPERATIONS, detail)
         changes: list[Change] = []
         for operation in new:
@@ -548,11 +559,11 @@ class Clerk:
             changes += more
         rules = self.desk.rules(order)
         now = self.desk.clock.now()
-        return Asked(schedule(order, now, rules.timings, rules.cadence, keep_next_look=True), changes, kept)
+        return Asked(schedule(order, now, rules.timings, rules.cadence, keep_next_poll=True), changes, kept)
 
     def _tick(self, order: Order, found: Sequence[tuple[Requirement, tuple[int, Answer]]], now: datetime) -> Asked:
         others = [
-            Fault(
+            ValidationIssue(
                 f"values.{index}.value", "wrong_kind", f"{it.label} is on the order's own list: tick it off with done"
             )
             for it, (index, answer) in found
@@ -570,12 +581,12 @@ class Clerk:
         if not changes:
             return Asked(order, (), {})
         if ticked.state in FOLLOWED:
-            # A look folds what follows from it.
-            return Asked(ticked.with_(next_look_at=now, wake_at=now), changes, {})
+            # A poll folds what follows from it.
+            return Asked(ticked.with_(next_poll_at=now, wake_at=now), changes, {})
         rules = self.desk.rules(order)
-        return Asked(schedule(ticked, now, rules.timings, rules.cadence, keep_next_look=True), changes, {})
+        return Asked(schedule(ticked, now, rules.timings, rules.cadence, keep_next_poll=True), changes, {})
 
-    def _on_its_way(self, order: Order, found: Sequence[_Found], kept: Kept, number: str | None) -> bool:
+    def _on_its_way(self, order: Order, found: Sequence[_Found], kept: Payload, number: str | None) -> bool:
         """Hold values against those on their way and those supplied before; says whether all of them are on their way."""
         others = [operations.covering(order, requirement, number) for requirement, _ in found]
         differing = []
@@ -588,8 +599,8 @@ class Clerk:
                 differing.append((index, other))
         if differing:
             text = "other values are on their way for this; see what comes of them first"
-            faults = [Fault(f"values.{index}.requirement", "being_supplied", text) for index, _ in differing]
-            raise _being_supplied(differing[0][1], faults)
+            issues = [ValidationIssue(f"values.{index}.requirement", "being_supplied", text) for index, _ in differing]
+            raise _being_supplied(differing[0][1], issues)
         if others and None not in others:
             return True
         told = [
@@ -598,22 +609,26 @@ class Clerk:
             if (why := self._already(order, requirement, kept, number)) is not None
         ]
         if told:
-            faults = [Fault(f"values.{index}.requirement", "already_supplied", why) for index, why in told]
-            raise ProblemError(Problem.ALREADY_SUPPLIED, told[0][1], list(dict.fromkeys(faults)))
+            issues = [ValidationIssue(f"values.{index}.requirement", "already_supplied", why) for index, why in told]
+            raise ProblemError(Problem.ALREADY_SUPPLIED, told[0][1], list(dict.fromkeys(issues)))
         return False
 
-    def _already(self, order: Order, requirement: Requirement, kept: Kept, number: str | None) -> str | None:
-        """Say why a requirement takes no value unless somebody says again; none where it takes this one."""
+    def _already(self, order: Order, requirement: Requirement, kept: Payload, number: str | None) -> str | None:
+        """Say why a requirement takes no value unless resubmit is set; none where it takes this one."""
         state = _state(order, requirement, number)
         if state not in _SUPPLIABLE:
-            return f"{requirement.label} is {state.value}; say again to supply another value"
+            return f"{requirement.label} is {state.value}; set resubmit to supply another value"
         # For the whole, the last value of each number counts, too: it may have been supplied for that one alone.
-        there = [it.value for it in order.assets if it.sub_order_id == requirement.sub_order_id]
+        there = [asset.value for asset in order.assets if asset.sub_order_id == requirement.sub_order_id]
         places = (number,) if number else (None, *there)
-        before = {operation_id for it in places if (operation_id := _last_supply(order, requirement, it)) is not None}
+        before = {
+            operation_id for place in places if (operation_id := _last_supply(order, requirement, place)) is not None
+        }
         values = [self.desk.store.kept(order.order_id, operation_id) for operation_id in sorted(before)]
-        if any(it is not None and it.values.get(requirement.id) == kept.values[requirement.id] for it in values):
-            return f"the same value for {requirement.label} was submitted before; correct it, or say again"
+        if any(
+            value is not None and value.values.get(requirement.id) == kept.values[requirement.id] for value in values
+        ):
+            return f"the same value for {requirement.label} was submitted before; correct it, or set resubmit"
         return None
 
     def _specifications(self, order: Order, answers: Sequence[Answer]) -> dict[tuple[str, str], Specification]:
@@ -622,30 +637,30 @@ class Clerk:
         if order.state not in FOLLOWED or Ability.CATALOGUE not in abilities:
             return {}
         concerned = {
-            it.sub_order_id
-            for it in order.requirements
-            if not it.own and any(answer.is_for(it.id, it.name) for answer in answers)
+            requirement.sub_order_id
+            for requirement in order.requirements
+            if not requirement.own and any(answer.is_for(requirement.id, requirement.name) for answer in answers)
         }
         found: dict[tuple[str, str], Specification] = {}
         for sub_order in order.sub_orders:
             if sub_order.id in concerned and sub_order.country and sub_order.number_type:
                 provider = self.desk.providers.connect(order.provider, order.account)
                 read = provider.catalogue(country=sub_order.country, number_type=sub_order.number_type)
-                found |= {(sub_order.id, it.id): it for it in read}
+                found |= {(sub_order.id, each.id): each for each in read}
         return found
 
     def _take_files(self, order: Order, answers: Sequence[Answer]) -> dict[str, StoredFile]:
         """Take the files that answers name, and tell all that is wrong with them at once."""
-        files, faults, problem = {}, [], Problem.FILE_MISSING
+        files, issues, problem = {}, [], Problem.FILE_MISSING
         for index, answer in enumerate(answers):
             if isinstance(answer.value, FileValue):
                 try:
                     files[answer.value.file_id] = self.uploads.take(f"order/{order.order_id}", answer.value.file_id)
                 except ProblemError as error:
                     problem = error.problem
-                    faults.append(Fault(f"values.{index}.value.file_id", error.problem.value, error.detail))
-        if faults:
-            raise ProblemError(problem, "a file cannot be used", faults)
+                    issues.append(ValidationIssue(f"values.{index}.value.file_id", error.problem.value, error.detail))
+        if issues:
+            raise ProblemError(problem, "a file cannot be used", issues)
         return files
 
 
@@ -684,29 +699,29 @@ def _as_shown(requirement: Requirement) -> Specification:
     return Specification(id=requirement.id, name=requirement.label, kind=kind)
 
 
-def _being_supplied(other: Operation, faults: Sequence[Fault] = ()) -> ProblemError:
+def _being_supplied(other: Operation, issues: Sequence[ValidationIssue] = ()) -> ProblemError:
     detail = f"other values, supplied by {other.by}, are on their way for this; see what comes of them first"
-    return ProblemError(Problem.BEING_SUPPLIED, detail, faults)
+    return ProblemError(Problem.BEING_SUPPLIED, detail, issues)
 
 
 def _state(order: Order, requirement: Requirement, number: str | None) -> RequirementState:
     """Where a requirement stands: of its sub order, or of one number, whose own state may be another."""
-    of_number = (it for asset in order.assets if number and asset.value == number for it in asset.requirements)
-    state = next((it.state for it in of_number if it.id == requirement.id), RequirementState.UNKNOWN)
+    of_number = (each for asset in order.assets if number and asset.value == number for each in asset.requirements)
+    state = next((each.state for each in of_number if each.id == requirement.id), RequirementState.UNKNOWN)
     # A word that nobody knows says nothing.
     return requirement.state if state is RequirementState.UNKNOWN else state
 
 
 def _last_supply(order: Order, requirement: Requirement, number: str | None) -> str | None:
     """The operation that submitted the last value for a requirement as a whole, or for one number's."""
-    known = {it.id for it in order.operations}
+    known = {operation.id for operation in order.operations}
     supplied = [
-        it.id
-        for it in order.operations
-        if it.state is OperationState.DONE
-        and it.kind is OperationKind.SUPPLY
-        and it.number in (None, number)
-        and requirement in operations.answered(order, it)
+        operation.id
+        for operation in order.operations
+        if operation.state is OperationState.DONE
+        and operation.kind is OperationKind.SUPPLY
+        and operation.number in (None, number)
+        and requirement in operations.answered(order, operation)
     ]
     if not supplied and requirement.operation_id and requirement.operation_id not in known:
         # So long ago that the ledger alone still has it.
@@ -715,7 +730,7 @@ def _last_supply(order: Order, requirement: Requirement, number: str | None) -> 
 
 
 def _keys(requirements: Sequence[Requirement]) -> list[tuple[str, str]]:
-    return [(it.sub_order_id, it.id) for it in requirements]
+    return [(requirement.sub_order_id, requirement.id) for requirement in requirements]
 
 
 def _require_held(order: Order, since: datetime | None) -> None:
@@ -726,19 +741,21 @@ def _require_held(order: Order, since: datetime | None) -> None:
         raise ProblemError(Problem.CHANGED_MEANWHILE, "the order is held anew since then; read it again")
 
 
-def _wrong_most(order: Order, most: Mapping[str, Decimal]) -> list[Fault]:
+def _wrong_most(order: Order, most: Mapping[str, Decimal]) -> list[ValidationIssue]:
     """Say what is wrong with the most that an order may cost: below what is shown it would only be held again."""
     if order.hold is None or order.hold.quote is None or order.hold.kind is not HoldKind.LIMIT:
-        return [Fault("most", "no_cost", "this hold shows no cost; approve it without")]
+        return [ValidationIssue("most", "no_cost", "this hold shows no cost; approve it without")]
     shown = costs.at_once(order.hold.quote.costs)
     return [
-        Fault(f"most.{currency}", "too_low", f"the purchase is shown at {cost} {currency} at once; give that or more")
+        ValidationIssue(
+            f"most.{currency}", "too_low", f"the purchase is shown at {cost} {currency} at once; give that or more"
+        )
         for currency, cost in shown.items()
         if Decimal(cost) > most.get(currency, Decimal(0))
     ]
 
 
-def _require_unclear(order: Order, attempt: int | None) -> None:
+def _require_outcome_unknown(order: Order, attempt: int | None) -> None:
     """Hold an answer to the purchase that it is about: one that was made since may have bought."""
     doubted = order.state is OrderState.RECEIVED and order.hold is not None and order.hold.kind is HoldKind.RESTORED
     if order.state is not OrderState.UNKNOWN and not doubted:
@@ -759,9 +776,9 @@ def _require_ability(order: Order, ability: Ability) -> None:
 
 
 def _require_sub_order(order: Order, sub_order_id: str) -> None:
-    if sub_order_id not in {it.id for it in order.sub_orders}:
-        fault = Fault("sub_order_id", "unknown", "the order has no such sub order")
-        raise ProblemError(Problem.INVALID, "nothing was done", [fault])
+    if sub_order_id not in {sub_order.id for sub_order in order.sub_orders}:
+        issue = ValidationIssue("sub_order_id", "unknown", "the order has no such sub order")
+        raise ProblemError(Problem.INVALID, "nothing was done", [issue])
     if parts.over(order, sub_order_id):
         detail = f"sub order {sub_order_id} is over: none of its numbers is open any more"
         raise ProblemError(Problem.ORDER_ENDED, detail)
@@ -771,31 +788,33 @@ def _one_sub_order(order: Order, sub_order_id: str | None) -> str:
     if sub_order_id is not None:
         _require_sub_order(order, sub_order_id)
         return sub_order_id
-    still_open = [it.id for it in order.sub_orders if not parts.over(order, it.id)]
+    still_open = [sub_order.id for sub_order in order.sub_orders if not parts.over(order, sub_order.id)]
     if len(still_open) != 1:
-        fault = Fault("sub_order_id", "missing", f"the order has {len(still_open)} open sub orders; name one")
-        raise ProblemError(Problem.INVALID, "nothing was done", [fault])
+        issue = ValidationIssue("sub_order_id", "missing", f"the order has {len(still_open)} open sub orders; name one")
+        raise ProblemError(Problem.INVALID, "nothing was done", [issue])
     return still_open[0]
 
 
 def _of_scope(order: Order, sub_order_id: str | None, number: str | None) -> list[Requirement]:
     """The order's requirements that a wish concerns: of all, of one sub order, or of the sub order of a number."""
     if sub_order_id is not None and number is not None:
-        fault = Fault("number", "one_of", "name a sub order or a number, not both")
-        raise ProblemError(Problem.INVALID, "nothing was done", [fault])
+        issue = ValidationIssue("number", "one_of", "name a sub order or a number, not both")
+        raise ProblemError(Problem.INVALID, "nothing was done", [issue])
     if sub_order_id is not None:
         _require_sub_order(order, sub_order_id)
     if number is not None:
-        asset = next((it for it in order.assets if it.value == number), None)
+        asset = next((each for each in order.assets if each.value == number), None)
         if asset is None:
             raise ProblemError(
-                Problem.INVALID, "nothing was done", [Fault("number", "unknown", "the order has no such number")]
+                Problem.INVALID,
+                "nothing was done",
+                [ValidationIssue("number", "unknown", "the order has no such number")],
             )
         if asset.sub_order_id is not None:
             _require_sub_order(order, asset.sub_order_id)
-        return [it for it in order.requirements if it.sub_order_id == asset.sub_order_id]
-    there = [it for it in order.requirements if sub_order_id in (None, it.sub_order_id)]
-    return [it for it in there if not parts.over(order, it.sub_order_id)]
+        return [requirement for requirement in order.requirements if requirement.sub_order_id == asset.sub_order_id]
+    there = [requirement for requirement in order.requirements if sub_order_id in (None, requirement.sub_order_id)]
+    return [each for each in there if not parts.over(order, each.sub_order_id)]
 
 
 def _match(
@@ -803,21 +822,23 @@ def _match(
 ) -> list[tuple[Requirement, tuple[int, Answer]]]:
     """Find the requirements that answers are for, each with its answer and that one's place."""
     there = _of_scope(order, sub_order_id, number)
-    faults: list[Fault] = []
+    issues: list[ValidationIssue] = []
     found: list[tuple[Requirement, tuple[int, Answer]]] = []
     taken: set[tuple[str, str]] = set()
     for index, answer in enumerate(answers):
-        matching = [it for it in there if answer.is_for(it.id, it.name)]
+        matching = [each for each in there if answer.is_for(each.id, each.name)]
         if not matching:
-            known = messages.listed(dict.fromkeys(it.label for it in there)) or "nothing"
-            fault = Fault(
+            known = messages.listed(dict.fromkeys(each.label for each in there)) or "nothing"
+            issue = ValidationIssue(
                 f"values.{index}.requirement", "unknown", f"the order has no such requirement; it has: {known}"
             )
-            faults.append(fault)
+            issues.append(issue)
         if taken & set(_keys(matching)):
-            faults.append(Fault(f"values.{index}.requirement", "twice", "it is answered twice; answer it once"))
+            issues.append(
+                ValidationIssue(f"values.{index}.requirement", "twice", "it is answered twice; answer it once")
+            )
         taken |= set(_keys(matching))
-        found += [(it, (index, answer)) for it in matching]
-    if faults:
-        raise ProblemError(Problem.INVALID, "nothing was supplied", faults)
+        found += [(each, (index, answer)) for each in matching]
+    if issues:
+        raise ProblemError(Problem.INVALID, "nothing was supplied", issues)
     return found

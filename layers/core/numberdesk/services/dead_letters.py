@@ -1,6 +1,6 @@
 """What was put aside: messages in the dead-letter queues, and notifications that can be taken in once more.
 
-Each way back has a dry run, which says what would go. Going twice does no harm: an order id buys once, a look is a look.
+Each way back has a dry run, which says what would go. Going twice does no harm: an order id buys once, a poll is a poll.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from numberdesk.services.ports import KeptEvent, Letter, Letters, Queue, Store
 
-MOST_PEEKED = 50
-MOST_MOVED = 100
+MAX_PEEKED = 50
+MAX_MOVED = 100
 """Most letters, or notifications, of one request: it has less than half a minute."""
 
 
@@ -62,12 +62,12 @@ class DeadLetterDesk:
 
     def peek(self, queue: str) -> list[Letter]:
         """Show letters and leave them there."""
-        return self.letters[queue].peek(MOST_PEEKED)
+        return self.letters[queue].peek(MAX_PEEKED)
 
     def redrive(self, queue: str, message_ids: Collection[str] | None, *, dry_run: bool) -> Redriven:
         """Put letters back on the queue from which they came: these, or all."""
         wanted = None if message_ids is None else frozenset(message_ids)
-        letters, more = self.letters[queue].redrive(wanted, MOST_MOVED, dry_run=dry_run)
+        letters, more = self.letters[queue].redrive(wanted, MAX_MOVED, dry_run=dry_run)
         missing = (wanted or frozenset()) - {letter.message_id for letter in letters}
         return Redriven(tuple(letters), tuple(sorted(missing)), more)
 
@@ -90,8 +90,8 @@ class DeadLetterDesk:
         chosen: list[KeptEvent] = []
         after: str | None = None
         # Those that are wanted by name may lie anywhere; all of them are taken from the beginning.
-        for _ in range(MOST_MOVED):
-            page = self.store.kept_events(order_id, day, after=after, limit=MOST_MOVED)
+        for _ in range(MAX_MOVED):
+            page = self.store.kept_events(order_id, day, after=after, limit=MAX_MOVED)
             chosen += [kept for kept in page.items if wanted is None or kept.event.event_id in wanted]
             after = page.after
             if after is None or wanted is None or wanted <= {kept.event.event_id for kept in chosen}:

@@ -16,7 +16,7 @@ from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import earliest
 from numberdesk.domain.schedule import schedule
-from numberdesk.domain.words import MOVES, ChangeKind, OrderState
+from numberdesk.domain.statuses import MOVES, ChangeKind, OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import NoSuchAccountError
 from numberdesk.services import aws_errors
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Change, Order
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import CommentSeen
-    from numberdesk.domain.values import Kept
+    from numberdesk.domain.values import Payload
     from numberdesk.providers.base import AccountFaultError
     from numberdesk.services.ports import Meter, Providers, Queue, Receipt, Store
 
-_LONGEST_PAUSE = timedelta(seconds=0.2)
-_CALLS_OF_A_PURCHASE, _CALLS_OF_A_LOOK = 2, 1
+_MAX_PAUSE = timedelta(seconds=0.2)
+_CALLS_OF_A_PURCHASE, _CALLS_OF_A_POLL = 2, 1
 """For which a turn is given where calls are spaced: a search and an order, and mostly one call."""
 _STEP = timedelta(seconds=1)
 """Between two turns where they are not."""
-LONGEST_DELAY = timedelta(minutes=15)
+MAX_DELAY = timedelta(minutes=15)
 """The longest delay of a queue message (SQS)."""
 
 
@@ -144,7 +144,7 @@ class Desk:
         *,
         receipts: Sequence[Receipt] = (),
         comments: Sequence[CommentSeen] = (),
-        kept: Mapping[str, Kept] | None = None,
+        kept: Mapping[str, Payload] | None = None,
         limits: Limits | None = None,
         gate: Gate | None = None,
         in_hand_until: datetime | None = None,
@@ -191,9 +191,9 @@ class Desk:
             gate=gate,
         )
         for change in changes:
-            if change.data.get("silent"):
+            if change.data.get("unannounced"):
                 # Neither a notification nor anything of ours led to it.
-                self.meter.count("DriftFound", provider=after.provider)
+                self.meter.count("UnannouncedChanges", provider=after.provider)
             self.log.info("change", extra={"change": change.kind.value, "state": after.state.value})
         if sends:
             self._wake_soon(stored)
@@ -211,7 +211,7 @@ class Desk:
         if at == before.wake_at and at > now:
             # It is on its way, or the sweep sees to it.
             return False, before.sweep_at
-        if at - now > LONGEST_DELAY:
+        if at - now > MAX_DELAY:
             return False, None
         return True, max(at, now) + self.timings.wake_patience
 
@@ -227,7 +227,7 @@ class Desk:
         told, changes = deadlines.tell_own(order, now, rules.timings, rules.zone)
         if not changes:
             return order
-        told = schedule(told, now, rules.timings, rules.cadence, keep_next_look=True)
+        told = schedule(told, now, rules.timings, rules.cadence, keep_next_poll=True)
         return self.commit(order, told, changes, now, actor, is_outcome=False)
 
     def count_failed(self, order: Order, actor: str) -> Order:
@@ -247,7 +247,7 @@ class Desk:
 
     def turn(self, order: Order, line: str, not_before: datetime) -> datetime:
         """Give an order that has to come back the next turn in a line of its account's (see `next_turn`)."""
-        calls = _CALLS_OF_A_PURCHASE if order.state is OrderState.RECEIVED else _CALLS_OF_A_LOOK
+        calls = _CALLS_OF_A_PURCHASE if order.state is OrderState.RECEIVED else _CALLS_OF_A_POLL
         step = registry.call_interval(order.provider, self.timings) * calls or _STEP
         return next_turn(self.store, order.provider, order.account, line, not_before, step)
 
@@ -260,7 +260,7 @@ class Desk:
         give_up_at = self.clock.now() + until
         while True:
             yield
-            pause = _LONGEST_PAUSE * random.random()  # noqa: S311 - spreads those that met
+            pause = _MAX_PAUSE * random.random()  # noqa: S311 - spreads those that met
             if self.clock.now() + pause > give_up_at:
                 raise ConflictError
             self.clock.sleep(pause)

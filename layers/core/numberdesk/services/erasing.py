@@ -1,6 +1,6 @@
 """Erase the personal data of orders, and erase again what may come back.
 
-What was under way while somebody erased an order may still write: a form that was given out before, a look, a notification, the check of
+What was under way while somebody erased an order may still write: a form that was given out before, a poll, a notification, the check of
 a file. All of it is over after a while, so the erasure is repeated (`AGAIN`): the order itself is due for it. A backup brings back what
 was erased since it was made, and that it was erased, too: a mark in the bucket outlives the table.
 """
@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 
 from numberdesk.domain import gate, messages
 from numberdesk.domain.order import Change
-from numberdesk.domain.words import ChangeKind
+from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.desk import what_broke
 from numberdesk.services.uploads import VALID
 

@@ -20,7 +20,7 @@ from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import earliest
-from numberdesk.domain.words import FOLLOWED, AssetState, ChangeKind, OrderState
+from numberdesk.domain.statuses import FOLLOWED, AssetState, ChangeKind, OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import NotAbleError, ProviderError, SlotBusyError, UnreadableError
 from numberdesk.services.desk import what_broke
@@ -48,13 +48,13 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 """Nothing is younger, not even what is told by its day alone."""
 _UNREAD_OWNED, _UNREAD_ORDER = "unread_owned", "unread_order"
 _FIRST = 20
-_MOST_CHARACTERS = 390_000
+_MAX_CHARACTERS = 390_000
 """Of the differences of one account, which lie in one item of the table: even if nothing of them can be packed."""
-_MOST_ENRICHED = 2000
+_MAX_ENRICHED = 2000
 """Orders of one account that a run writes what it learned of their numbers to."""
-_MOST_PAGES = 5000
-_MOST_WAITS = 60
-_LONGEST_WAIT = timedelta(seconds=10)
+_MAX_PAGES = 5000
+_MAX_WAITS = 60
+_MAX_WAIT = timedelta(seconds=10)
 """Turns at a provider that are waited for while a list is read."""
 
 
@@ -171,8 +171,8 @@ class InventoryReconciler:
             *self._vanished(provider, connection, seen, known, began_at),
             *self._doubles(known),
             *self._orders(provider, account, seen, known, began_at, young),
-            *(f"{_UNREAD_OWNED}/{word}" for word in seen.unread_owned),
-            *(f"{_UNREAD_ORDER}/{word}" for word in seen.unread_orders),
+            *(f"{_UNREAD_OWNED}/{provider_status}" for provider_status in seen.unread_owned),
+            *(f"{_UNREAD_ORDER}/{provider_status}" for provider_status in seen.unread_orders),
         }
         self._enrich(seen, known, last.finished_at)
         # The others have their turn when these are settled.
@@ -197,7 +197,7 @@ class InventoryReconciler:
         if Ability.ORDERS in abilities:
             try:
                 on_order = {
-                    it.provider_order_id: it for it in _pages(connection.orders, self.desk.clock, unread_orders)
+                    page.provider_order_id: page for page in _pages(connection.orders, self.desk.clock, unread_orders)
                 }
             except NotAbleError:
                 on_order = None
@@ -205,10 +205,10 @@ class InventoryReconciler:
 
     def _owned(self, connection: Provider, unread: list[str]) -> dict[str, Owned]:
         owned: dict[str, Owned] = {}
-        for it in _pages(connection.owned, self.desk.clock, unread):
+        for page in _pages(connection.owned, self.desk.clock, unread):
             # One that was given back may be listed beside the same one that was got again.
-            if owned.get(_same(it.value), it).given_back or not it.given_back:
-                owned[_same(it.value)] = it
+            if owned.get(_same(page.value), page).given_back or not page.given_back:
+                owned[_same(page.value)] = page
         return owned
 
     def _open_orders(self, provider: str, account: str) -> tuple[list[Order], list[str]]:
@@ -258,7 +258,7 @@ class InventoryReconciler:
         """What an order of ours holds and the account does not own. Asked twice: a page that shifts hides what is on it."""
         if Ability.OWNED not in registry.capabilities(provider).abilities:
             return
-        held = {_same(it.value): it for it in known.holdings if it.since < began_at}
+        held = {_same(holding.value): holding for holding in known.holdings if holding.since < began_at}
         missing = held.keys() - _kept(seen.owned)
         unread = list(seen.unread_owned)
         if missing and not unread:
@@ -266,7 +266,7 @@ class InventoryReconciler:
         if unread:
             return
         sure = self._sure([held[value] for value in missing])
-        yield from (f"vanished/{it.value}" for it in sure)
+        yield from (f"vanished/{each.value}" for each in sure)
 
     def _doubles(self, known: _Known) -> Iterable[str]:
         """What two orders of ours hold."""
@@ -274,7 +274,7 @@ class InventoryReconciler:
         for holding in known.holdings:
             by_value[_same(holding.value)].append(holding)
         twice = {value: holdings for value, holdings in by_value.items() if len(holdings) > 1}
-        sure = self._sure([it for holdings in twice.values() for it in holdings])
+        sure = self._sure([each for holdings in twice.values() for each in holdings])
         yield from (
             f"double/{holdings[0].value}" for holdings in twice.values() if len(sure.intersection(holdings)) > 1
         )
@@ -288,11 +288,11 @@ class InventoryReconciler:
         for order_id, listed in by_order.items():
             order = self._readable(order_id)
             has = {
-                it.value
-                for it in (order.assets if order else ())
-                if it.state is AssetState.ACTIVE and it.released_at is None
+                asset.value
+                for asset in (order.assets if order else ())
+                if asset.state is AssetState.ACTIVE and asset.released_at is None
             }
-            sure |= {it for it in listed if it.value in has}
+            sure |= {each for each in listed if each.value in has}
         return sure
 
     def _readable(self, order_id: str) -> Order | None:
@@ -355,8 +355,12 @@ class InventoryReconciler:
 
     def _enrich(self, seen: _Seen, known: _Known, last: datetime | None) -> None:
         """Keep with numbers what the provider tells of them and their order did not: with those that are new since the last time."""
-        new = (it for it in known.holdings if _same(it.value) in seen.owned and (last is None or it.since >= last))
-        for order_id in list(dict.fromkeys(holding.order_id for holding in new))[:_MOST_ENRICHED]:
+        new = (
+            holding
+            for holding in known.holdings
+            if _same(holding.value) in seen.owned and (last is None or holding.since >= last)
+        )
+        for order_id in list(dict.fromkeys(holding.order_id for holding in new))[:_MAX_ENRICHED]:
             order = self._readable(order_id)
             if order is None:
                 continue
@@ -401,14 +405,14 @@ def _kept(owned: Mapping[str, Owned]) -> set[str]:
 
 
 def _pages(read: Callable[[str | None], _Page[T]], clock: Clock, unread: list[str]) -> Iterator[T]:
-    """Give all items of a list that is read by pages, whatever looks take their turns in between; `unread` takes what is none."""
+    """Give all items of a list that is read by pages, whatever polls take their turns in between; `unread` takes what is none."""
     cursor, waits = None, 0
-    for _ in range(_MOST_PAGES):
+    for _ in range(_MAX_PAGES):
         try:
             page = read(cursor)
         except SlotBusyError as error:
             waits += 1
-            if waits > _MOST_WAITS or error.retry_after > _LONGEST_WAIT:
+            if waits > _MAX_WAITS or error.retry_after > _MAX_WAIT:
                 raise
             clock.sleep(error.retry_after)
             continue
@@ -425,7 +429,7 @@ def _that_fit(found: Iterable[str]) -> list[str]:
     kept, size = [], 0
     for each in sorted(found, key=lambda it: (it.startswith("orphan"), it)):
         size += len(json.dumps(each)) + len(", ")
-        if size > _MOST_CHARACTERS:
+        if size > _MAX_CHARACTERS:
             break
         kept.append(each)
     return kept

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.capabilities import Ability, check_criteria
-from numberdesk.domain.faults import Fault
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.providers import registry
 from numberdesk.providers.base import NOT_TAKEN, RefusedError
 from numberdesk.services import receive
@@ -53,19 +53,19 @@ class Market:
         """
         ability, text = _SEARCHES[what]
         _needs(provider, ability, text)
-        faults = []
+        issues = []
         if what == "keywords" and not query.keywords:
-            faults.append(Fault("keywords", "missing", "name the keywords"))
+            issues.append(ValidationIssue("keywords", "missing", "name the keywords"))
         if what != "keywords" and query.keywords:
-            faults.append(Fault("keywords", "not_taken", f"a search for {what} takes criteria"))
+            issues.append(ValidationIssue("keywords", "not_taken", f"a search for {what} takes criteria"))
         if what == "keywords" and query.criteria is not None:
-            faults.append(Fault("criteria", "not_taken", "a search for keywords takes keywords"))
+            issues.append(ValidationIssue("criteria", "not_taken", "a search for keywords takes keywords"))
         if what == "numbers" and query.criteria is None:
-            faults.append(Fault("criteria", "missing", "say what the numbers must be like"))
+            issues.append(ValidationIssue("criteria", "missing", "say what the numbers must be like"))
         if what != "keywords" and query.criteria is not None:
-            faults += check_criteria(query.criteria, "criteria", registry.capabilities(provider))
-        if faults:
-            raise ProblemError(Problem.INVALID, "the request is not valid", faults)
+            issues += check_criteria(query.criteria, "criteria", registry.capabilities(provider))
+        if issues:
+            raise ProblemError(Problem.INVALID, "the request is not valid", issues)
         connection = self.providers.connect(provider, account)
         searches = {
             "numbers": connection.search_numbers,
@@ -79,7 +79,7 @@ class Market:
                 raise
             # What an order takes, a search need not: that the adapter knows alone.
             raise ProblemError(
-                Problem.INVALID, "the request is not valid", [Fault("criteria", NOT_TAKEN, error.detail)]
+                Problem.INVALID, "the request is not valid", [ValidationIssue("criteria", NOT_TAKEN, error.detail)]
             ) from None
 
     def owned(self, provider: str, account: str, *, token: str | None) -> Page[Owned]:
@@ -109,7 +109,9 @@ class Market:
             url = base_url + receive.CALLFIRE.replace("{token}", self._checked(account, token))
         elif token is not None:
             text = f"{provider} signs what it sends; leave the token out"
-            raise ProblemError(Problem.INVALID, "the request is not valid", [Fault("token", "not_taken", text)])
+            raise ProblemError(
+                Problem.INVALID, "the request is not valid", [ValidationIssue("token", "not_taken", text)]
+            )
         else:
             url = base_url + receive.TELNYX
         return self.providers.connect(provider, account).register(url, event)
@@ -130,7 +132,7 @@ class Market:
             f"give the token whose SHA-256 stands for account {account} in the parameter CallFireTokenDigests: "
             "16 to 128 letters, digits, - and _; make one, set the parameter, deploy, then register"
         )
-        raise ProblemError(Problem.INVALID, "the request is not valid", [Fault("token", "not_known", text)])
+        raise ProblemError(Problem.INVALID, "the request is not valid", [ValidationIssue("token", "not_known", text)])
 
 
 def _needs(provider: str, ability: Ability, text: str) -> None:

@@ -27,7 +27,7 @@ PAUSE = timedelta(seconds=0.5)
 beside them; SNS suspends an e-mail subscription that gets more than ten."""
 ENOUGH_TIME = timedelta(seconds=20)
 """Within which the topic answers or is given up."""
-MOST_SUMMED = 10_000
+MAX_SUMMED = 10_000
 """Events of one sum: to drop them takes a call for each 25. More are left to the next one."""
 
 
@@ -70,7 +70,7 @@ class Notifier:
         Should this die between telling and dropping, the next one tells it again.
         """
         now = self.clock.now()
-        held = self.store.held_back(now, MOST_SUMMED)
+        held = self.store.held_back(now, MAX_SUMMED)
         if not held or not self.store.count_message("sums", notices.sum_slot(now), 1):
             return
         mail = notices.sum_up(held)
@@ -161,7 +161,7 @@ class _Counting:
             return False
         if self._notifier.store.count_message(whom, hour, most):
             return True
-        full.difference_update([it for it in full if it[1] != hour])
+        full.difference_update([each for each in full if each[1] != hour])
         full.add((whom, hour))
         return False
 

@@ -8,26 +8,26 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import messages, operations
+from numberdesk.domain.statuses import AssetKind, OperationKind, OperationState
 from numberdesk.domain.values import (
     AddressIdValue,
     AddressValue,
     DateValue,
     DocumentIdValue,
     FileValue,
-    Kept,
+    Payload,
     TextValue,
 )
-from numberdesk.domain.words import AssetKind, OperationKind, OperationState
 from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchThingError,
     NotAbleError,
     NotPermittedError,
     NotSentError,
+    OutcomeUnknownError,
     ProviderError,
     RefusedError,
     SlotBusyError,
-    UnclearError,
 )
 from numberdesk.services.desk import what_broke
 from numberdesk.services.ports import ConflictError
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 _SKEW = timedelta(minutes=5)
 """How far a provider's clock may be behind ours."""
-_MOST_TIME = timedelta(seconds=20)
+_MAX_TIME = timedelta(seconds=20)
 """Time after which no further operation is begun: a Lambda has two minutes, and the look after them needs most of it."""
 
 
@@ -65,7 +65,7 @@ class Operations:
         """
         now = self.desk.clock.now()
         for operation in operations.due(order, now):
-            if self.desk.clock.now() - now >= _MOST_TIME:
+            if self.desk.clock.now() - now >= _MAX_TIME:
                 break
             order = self._one(order, operation, actor)
         return order
@@ -93,9 +93,9 @@ class Operations:
             return self._postpone(order, operation, error, actor)
         except ConflictError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the order's looks and reminders must not wait for it
+        except Exception as error:  # noqa: BLE001 - whatever it is, the order's polls and reminders must not wait for it
             self.desk.log.error("operation broke", extra=what_broke(error))  # noqa: TRY400 - without its text
-            return self._postpone(order, operation, UnclearError(type(error).__name__), actor)
+            return self._postpone(order, operation, OutcomeUnknownError(type(error).__name__), actor)
         return self._commit(order, *operations.done(order, operation, outcome, self.desk.clock.now()), actor)
 
     def _announce(self, order: Order, operation: Operation, send_before: datetime, actor: str) -> Order:
@@ -107,7 +107,7 @@ class Operations:
         until = send_before + timings.connect_timeout + timings.read_timeout + timings.write_margin
         return self._commit(order, operations.send(order, operation, until, self.desk.clock.now()), [], actor)
 
-    def _do(self, order: Order, operation: Operation, kept: Kept | None, provider: Provider) -> str:
+    def _do(self, order: Order, operation: Operation, kept: Payload | None, provider: Provider) -> str:
         match operation.kind:
             case OperationKind.CANCEL:
                 return provider.cancel(order, sub_order_id=operation.sub_order_id)
@@ -125,11 +125,11 @@ class Operations:
                 return ""
         return self._say(order, operation, kept, provider)
 
-    def _say(self, order: Order, operation: Operation, kept: Kept | None, provider: Provider) -> str:
+    def _say(self, order: Order, operation: Operation, kept: Payload | None, provider: Provider) -> str:
         """Hand on what lies with an operation: values, or the words of a comment."""
         if kept is None and operation.by == "policy":
             # It brings no words of its own.
-            kept = Kept(text=messages.extension_text(order))
+            kept = Payload(text=messages.extension_text(order))
         if kept is None:
             raise RefusedError("what was supplied has been erased", code="erased")
         if operation.kind is OperationKind.SUPPLY:
@@ -138,7 +138,7 @@ class Operations:
         return self._comment(order, operation, kept.text or "", provider)
 
     def _release(self, order: Order, operation: Operation, provider: Provider) -> str:
-        kind = next((it.kind for it in order.assets if it.value == operation.number), AssetKind.NUMBER)
+        kind = next((asset.kind for asset in order.assets if asset.value == operation.number), AssetKind.NUMBER)
         try:
             return provider.release(operation.number or "", kind)
         except NoSuchThingError:
@@ -149,7 +149,7 @@ class Operations:
         if operation.state is OperationState.SENT and operation.sent_at is not None:
             since = operation.sent_at - _SKEW
             # One of the same words may be another operation's.
-            others = {it.outcome for it in order.operations if it.state is OperationState.DONE}
+            others = {each.outcome for each in order.operations if each.state is OperationState.DONE}
             for comment in provider.comments(sub_order_id):
                 if comment.by_provider or comment.id in others or comment.at < since:
                     continue
@@ -159,7 +159,7 @@ class Operations:
 
     # Values
 
-    def _ready(self, order: Order, operation: Operation, kept: Kept, provider: Provider) -> dict[str, str]:
+    def _ready(self, order: Order, operation: Operation, kept: Payload, provider: Provider) -> dict[str, str]:
         """Turn values into what the provider takes: text, or ids of addresses and documents, which are made now."""
         ready = {}
         for requirement_id, value in kept.values.items():
@@ -175,7 +175,7 @@ class Operations:
                 ready[requirement_id] = self._field(order, kept, value, provider)
         return ready
 
-    def _field(self, order: Order, kept: Kept, value: Value, provider: Provider) -> str:
+    def _field(self, order: Order, kept: Payload, value: Value, provider: Provider) -> str:
         match value:
             case TextValue():
                 return value.text
@@ -191,7 +191,7 @@ class Operations:
 
     def _upload(self, order: Order, file: StoredFile, provider: Provider) -> str:
         # At the moment of submission: Telnyx deletes a document that nothing refers to after 30 minutes.
-        found = self.files.read(file.key, file.version_id, most_bytes=file.size)
+        found = self.files.read(file.key, file.version_id, max_bytes=file.size)
         if found is None or hashlib.sha256(found[0]).hexdigest() != file.sha256:
             raise RefusedError("the file is no longer there as it was checked; upload it again", code="file")
         return provider.upload_document(found[0], file.filename, file.content_type, order.reference)
@@ -199,7 +199,7 @@ class Operations:
     # The record
 
     def _postpone(self, order: Order, operation: Operation, error: ProviderError, actor: str) -> Order:
-        now, cadence = self.desk.clock.now(), self.desk.timings.unclear_cadence
+        now, cadence = self.desk.clock.now(), self.desk.timings.search_cadence
         own = not isinstance(error, AccountFaultError | NotPermittedError | SlotBusyError)
         until = now + operations.pause(order, operation, now, cadence, own=own)
         if isinstance(error, AccountFaultError):
@@ -208,7 +208,9 @@ class Operations:
             until = now + error.retry_after
         # A comment whose call left and was not answered is looked for first, the next time.
         left = operation.state is OperationState.SENT or (own and not isinstance(error, NotSentError))
-        operation = next((it for it in order.operations if it.id == operation.id), operation) if left else operation
+        operation = (
+            next((each for each in order.operations if each.id == operation.id), operation) if left else operation
+        )
         if isinstance(error, NotPermittedError):
             reason, zone = error.code or error.detail, self.desk.zone
             step = operations.not_permitted(order, operation, str(error), reason, until, now, zone)
@@ -219,17 +221,17 @@ class Operations:
     def _after_fault(self, order: Order, error: AccountFaultError, until: datetime) -> datetime:
         """Say when to try again what the account could not do.
 
-        That one operation was refused never blocks the account: whether all of its calls are is told by the look that follows.
+        That one operation was refused never blocks the account: whether all of its calls are is told by the poll that follows.
         """
         now = self.desk.clock.now()
         if error.throttled:
-            return max(self.desk.throttled(order, error, now), now + self.desk.timings.unclear_cadence[0])
+            return max(self.desk.throttled(order, error, now), now + self.desk.timings.search_cadence[0])
         if self.desk.providers.refresh(order.provider, order.account):
-            return now + self.desk.timings.unclear_cadence[0]
+            return now + self.desk.timings.search_cadence[0]
         return until
 
     def _commit(self, before: Order, after: Order, changes: Sequence[Change], actor: str) -> Order:
-        """Write what came of an operation. The look that follows goes on with the order, and says when it is due next."""
+        """Write what came of an operation. The poll that follows goes on with the order, and says when it is due next."""
         now = self.desk.clock.now()
         rules = self.desk.rules(before)
         after, late = operations.follow(after, now, rules.timings, rules.zone)

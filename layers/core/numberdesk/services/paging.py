@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from numberdesk.domain.faults import Fault
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.services.ports import Page
 from numberdesk.services.problems import Problem, ProblemError
 
@@ -51,7 +51,9 @@ class Tokens:
         place = peek(token)
         if not place or not hmac.compare_digest(token.encode(), self._token(listing, place).encode()):
             text = "this token belongs to no page of this list; use the one that came with the page before, and the same query, or begin anew"
-            raise ProblemError(Problem.INVALID, "the request is not valid", [Fault("next", "not_a_token", text)])
+            raise ProblemError(
+                Problem.INVALID, "the request is not valid", [ValidationIssue("next", "not_a_token", text)]
+            )
         return place
 
     def _token(self, listing: str, place: str) -> str:

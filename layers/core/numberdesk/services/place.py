@@ -18,23 +18,23 @@ from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain import answers, costs, gate, ledger, messages, operations, placing, stuck
 from numberdesk.domain.capabilities import Ability, Findability, check
-from numberdesk.domain.faults import Fault
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.request import InvalidMessageError, read_json, read_message, readable_order_id
 from numberdesk.domain.schedule import try_due_at
+from numberdesk.domain.statuses import FOR_A_PERSON, ChangeKind, HoldKind, OrderState
 from numberdesk.domain.text import paragraph
-from numberdesk.domain.words import FOR_A_PERSON, ChangeKind, HoldKind, OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchAccountError,
     NotPermittedError,
     NotSentError,
+    OutcomeUnknownError,
     Placed,
     ProviderError,
     RefusedError,
     SlotBusyError,
-    UnclearError,
 )
 from numberdesk.services import purchase
 from numberdesk.services.desk import what_broke
@@ -58,12 +58,14 @@ if TYPE_CHECKING:
     from numberdesk.services.ports import DeadLetters
 
 ACTOR = "place_order"
-_REUSED = Fault("order_id", "reused", "this order id was used for another request; use a new id for another order")
-_LONGEST_REASON = 10_000
+_REUSED = ValidationIssue(
+    "order_id", "reused", "this order id was used for another request; use a new id for another order"
+)
+_MAX_REASON = 10_000
 """Bytes of all that is wrong with a message, for people."""
-_LONGEST_WITHOUT = timedelta(minutes=15)
+_MAX_WITHOUT = timedelta(minutes=15)
 """Pause between tries of an order whose account cannot be used: whoever makes its secret waits for no more than that."""
-_MOST_FAULTS = 20
+_MAX_ISSUES = 20
 """Faults of one message that are told: all of them can be more than an item of the table or an event may hold."""
 
 
@@ -86,7 +88,7 @@ class Placer:
         correlation_id: str,
         time_left: Callable[[], timedelta],
         submitted_by: str | None = None,
-        again: bool = False,
+        redelivered: bool = False,
     ) -> None:
         """Handle one message of the order queue: an order, or the wake of an order that waits.
 
@@ -98,7 +100,7 @@ class Placer:
             correlation_id: goes with the order through logs, ledger and events.
             time_left: how long this Lambda may still run.
             submitted_by: the principal, where the API took the order in.
-            again: the message came before, and the run that it led to ended without an outcome.
+            redelivered: the message came before, and the run that it led to ended without an outcome.
         """
         wake = read_wake(body)
         if wake is not None:
@@ -109,11 +111,11 @@ class Placer:
             try:
                 message = read_message(body)
             except InvalidMessageError as error:
-                self._refuse(body, error.faults, readable_order_id(body), message_id, correlation_id)
+                self._refuse(body, error.issues, readable_order_id(body), message_id, correlation_id)
                 return
-            faults = check(message, registry.capabilities(message.provider))
-            if faults:
-                self._refuse(body, faults, message.order_id, message_id, correlation_id)
+            issues = check(message, registry.capabilities(message.provider))
+            if issues:
+                self._refuse(body, issues, message.order_id, message_id, correlation_id)
                 return
             order = self._receive(message, correlation_id, submitted_by)
             if order.request_hash != message.content_hash():
@@ -122,7 +124,7 @@ class Placer:
         self.desk.log.append_keys(order_id=order.order_id, correlation_id=order.correlation_id)
         try:
             order = self.desk.tell_own(order, ACTOR)
-            if again and self._is_due(order):
+            if redelivered and self._is_due(order):
                 order = self.desk.count_failed(order, ACTOR)
         except ConflictError:
             # Whoever did has it in hand, or sent it on its way.
@@ -166,13 +168,13 @@ class Placer:
         return there
 
     def _refuse(
-        self, body: str, faults: Sequence[Fault], order_id: str | None, message_id: str, correlation_id: str
+        self, body: str, issues: Sequence[ValidationIssue], order_id: str | None, message_id: str, correlation_id: str
     ) -> None:
         now = self.desk.clock.now()
-        shown = faults[:_MOST_FAULTS]
-        more = f"; and {len(faults) - len(shown)} more" if len(faults) > len(shown) else ""
+        shown = issues[:_MAX_ISSUES]
+        more = f"; and {len(issues) - len(shown)} more" if len(issues) > len(shown) else ""
         # Cut apart from what stands around it, which says what is to be done.
-        reason = paragraph("; ".join(str(fault) for fault in shown) + more, _LONGEST_REASON)
+        reason = paragraph("; ".join(str(issue) for issue in shown) + more, _MAX_REASON)
         whose = f"The message for order {order_id}" if order_id else "An order message without a readable order id"
         stands = order_id is not None and self.desk.store.get(order_id) is not None
         what = (
@@ -182,7 +184,7 @@ class Placer:
         )
         data: dict[str, Any] = {
             "message_id": message_id,
-            "faults": [{"field": f.field, "code": f.code, "message": f.message} for f in shown],
+            "issues": [{"field": f.field, "code": f.code, "message": f.message} for f in shown],
         }
         entry = Entry(
             id=ledger.event_id(ChangeKind.ORDER_REFUSED, data, f"numberdesk:refused:{self.stack_scope}:{message_id}"),
@@ -201,7 +203,7 @@ class Placer:
         self.dead_letters.refuse(body, reason=reason, order_id=order_id, correlation_id=correlation_id)
         self.desk.meter.count("OrdersRefused")
         self.desk.log.warning(
-            "message refused", extra={"order_id": order_id, "faults": [f"{f.field}: {f.code}" for f in shown]}
+            "message refused", extra={"order_id": order_id, "issues": [f"{f.field}: {f.code}" for f in shown]}
         )
 
 
@@ -235,12 +237,12 @@ class _Attempt:
 
     def run(self, order: Order) -> None:
         through, now = self.desk.store.gate(), self.desk.clock.now()
-        is_doubtful = gate.doubtful(through, self.desk.store.table_id(), order, now)
-        if (not is_doubtful and self._is_over(order)) or self._is_held(order, through):
+        is_possibly_purchased = gate.possibly_purchased(through, self.desk.store.table_id(), order, now)
+        if (not is_possibly_purchased and self._is_over(order)) or self._is_held(order, through):
             return
         if self._is_retired(order) or self._is_blocked(order, now):
             return
-        ready = self._ready(order, is_doubtful=is_doubtful)
+        ready = self._ready(order, is_possibly_purchased=is_possibly_purchased)
         if ready is None:
             return
         provider, plan = ready
@@ -274,10 +276,10 @@ class _Attempt:
         self._wait(order, until, f"the account is blocked: {state.reason}")
         return True
 
-    def _ready(self, order: Order, *, is_doubtful: bool) -> tuple[Provider, Plan] | None:
+    def _ready(self, order: Order, *, is_possibly_purchased: bool) -> tuple[Provider, Plan] | None:
         """Prepare the purchase; none where it is not to be made, or not now."""
         try:
-            if is_doubtful and (not self._surely_new(order) or self._is_over(order)):
+            if is_possibly_purchased and (not self._confirmed_not_purchased(order) or self._is_over(order)):
                 return None
             provider, plan = self._prepare(order)
         except RefusedError as refusal:
@@ -305,13 +307,13 @@ class _Attempt:
         if wish is None:
             return False
         now = self.desk.clock.now()
-        if not order.ever_unclear:
+        if not order.had_unknown_outcome:
             # Asked for while a purchase was under way that came to nothing.
             self._write(order, lambda it: placing.cancel(it, wish, now))
             return True
         # The first attempt may have bought all the same: no second one is made, and the wish waits until that is known.
         why, rules = "a second attempt is not made: somebody asked to cancel the order", self.desk.rules(order)
-        self._write(order, lambda it: placing.unclear(it, why, now, rules, can_look=True, look_for=""))
+        self._write(order, lambda it: placing.outcome_unknown(it, why, now, rules, can_search=True, look_for=""))
         return True
 
     def _is_held(self, order: Order, through: Gate) -> bool:
@@ -335,7 +337,7 @@ class _Attempt:
         count = len(plan.chosen) if plan.shortfall else order.request.count
         quote, approval = costs.quote(plan.chosen, count), placing.approval(order)
         is_approved = approval is not None and costs.covers(approval, quote, self.limits.approval_tolerance_percent)
-        if approval is not None and approval.most is not None and not is_approved and not order.frozen:
+        if approval is not None and approval.most is not None and not is_approved and not order.reuse_numbers:
             # A person named a most: that holds where the limits would let more pass, too.
             self._hold_beyond(order, "it is beyond what was approved", quote)
             return None
@@ -348,7 +350,7 @@ class _Attempt:
             else:
                 # It met another order of the account: its own message is used up with this try.
                 self._wait(
-                    there, now + self.desk.timings.unclear_cadence[0], "something else was written at that moment"
+                    there, now + self.desk.timings.search_cadence[0], "something else was written at that moment"
                 )
         except LimitError as error:
             self._hold_beyond(order, str(error), quote)
@@ -374,7 +376,7 @@ class _Attempt:
         """
         now = self.desk.clock.now()
         # The same numbers again are the same purchase: it has reserved what it takes.
-        if not order.frozen:
+        if not order.reuse_numbers:
             try:
                 return self.desk.commit(
                     order, begun, changes, now, ACTOR, limits=self.limits, gate=through, in_hand_until=now
@@ -384,7 +386,7 @@ class _Attempt:
                     raise
         return self.desk.commit(order, begun, changes, now, ACTOR, gate=through, in_hand_until=now)
 
-    def _surely_new(self, order: Order) -> bool:
+    def _confirmed_not_purchased(self, order: Order) -> bool:
         """Whether an order may be placed that the table did not know before it was restored: it is looked for first.
 
         Found, it is adopted. Not found, it is new only where the search is exact; elsewhere a person says.
@@ -393,15 +395,15 @@ class _Attempt:
             order.provider, order.account, fresh=self.probe is not None, guard=self._guard
         )
         found = provider.find(order, self.desk.store.message(order.order_id)) if provider.can_find else []
-        owners = self.desk.store.orders_of(order.provider, order.account, [it.provider_order_id for it in found])
-        ours = [it for it in found if owners.get(it.provider_order_id, order.order_id) == order.order_id]
+        owners = self.desk.store.orders_of(order.provider, order.account, [each.provider_order_id for each in found])
+        ours = [each for each in found if owners.get(each.provider_order_id, order.order_id) == order.order_id]
         capabilities = registry.capabilities(order.provider)
         if ours and capabilities.match_is_proof:
             self._adopt(order, ours)
             return False
         if capabilities.findability is Findability.EXACT:
             return True
-        candidates = f" Candidates: {messages.listed(it.provider_order_id for it in ours)}." if ours else ""
+        candidates = f" Candidates: {messages.listed(order.provider_order_id for order in ours)}." if ours else ""
         why = (
             "it may have been bought before the order table was restored, and the provider has no sure way to look for it. "
             f"{provider.what_to_look_for(order)}{candidates} If it is there, say as which order instead"
@@ -421,7 +423,7 @@ class _Attempt:
         now, pause = self.desk.clock.now(), self.desk.timings.hold_pause
         if kind is HoldKind.SAME_CONTENT and now - (order.waiting_since or now) < pause:
             # Mostly the other one is settled within seconds.
-            pause = self.desk.timings.unclear_cadence[0]
+            pause = self.desk.timings.search_cadence[0]
         until = now + pause if kind in FOR_A_PERSON else self.desk.turn(order, "held", now + pause)
         try:
             self.desk.commit(order, *placing.hold(order, kind, why, now, until, quote=quote), now, ACTOR)
@@ -437,7 +439,9 @@ class _Attempt:
         provider = self.desk.providers.connect(
             order.provider, order.account, fresh=self.probe is not None, guard=self._guard
         )
-        plan = provider.plan(message, exclude=frozenset(order.gone), frozen=order.assets if order.frozen else ())
+        plan = provider.plan(
+            message, exclude=frozenset(order.unavailable_numbers), reuse=order.assets if order.reuse_numbers else ()
+        )
         self._check(message, provider, plan)
         return provider, plan
 
@@ -451,14 +455,16 @@ class _Attempt:
         if not message.answers:
             return
         asked: list[Specification] = []
-        for country, number_type in dict.fromkeys((it.country, it.number_type) for it in plan.chosen if it.number_type):
+        for country, number_type in dict.fromkeys(
+            (each.country, each.number_type) for each in plan.chosen if each.number_type
+        ):
             asked += provider.catalogue(country=country, number_type=number_type)
         # One asked for by name does not say its type; those of a country are mostly of one.
-        named: dict[str | None, str] = {it.country: it.value for it in plan.chosen if not it.number_type}
+        named: dict[str | None, str] = {each.country: each.value for each in plan.chosen if not each.number_type}
         for number in named.values():
             asked += provider.catalogue(number=number)
-        if faults := answers.check(message.answers, asked):
-            detail = "values for requirements are wrong: " + "; ".join(map(str, faults[:_MOST_FAULTS]))
+        if issues := answers.check(message.answers, asked):
+            detail = "values for requirements are wrong: " + "; ".join(map(str, issues[:_MAX_ISSUES]))
             raise RefusedError(detail, code="values")
 
     def _guard(self) -> None:
@@ -493,22 +499,22 @@ class _Attempt:
                     error.detail,
                     self.desk.clock.now(),
                     self.desk.rules(it),
-                    numbers_gone=error.numbers_gone,
+                    numbers_unavailable=error.numbers_unavailable,
                     look_for=look_for,
                 ),
             )
             self._reached(order)
         except NotPermittedError as error:
             self._not_permitted(order, error)
-        except UnclearError as error:
-            self._unclear(order, str(error), can_look=provider.can_find, look_for=look_for)
+        except OutcomeUnknownError as error:
+            self._outcome_unknown(order, str(error), can_search=provider.can_find, look_for=look_for)
         except ProviderError as error:
             # Nothing was bought: the account's fault, or the call never left.
             why, (until, vain) = _why(error), self._until(order, error)
             self._write(order, lambda it: placing.not_bought(it, why, until, self.desk.clock.now(), probed=vain))
         except Exception as error:  # noqa: BLE001 - whatever it is, something may have been bought
             self.desk.log.error("placing broke", extra=what_broke(error))  # noqa: TRY400 - without its text
-            self._unclear(order, type(error).__name__, can_look=provider.can_find, look_for=look_for)
+            self._outcome_unknown(order, type(error).__name__, can_search=provider.can_find, look_for=look_for)
         else:
             purchase.keep(self.desk, order, placed, until=self._time_to_write(), actor=ACTOR)
             self._reached(order)
@@ -522,12 +528,12 @@ class _Attempt:
         self.desk.log.info("bought", extra={"provider_order_id": placed.provider_order_id})
         return placed
 
-    def _unclear(self, order: Order, why: str, *, can_look: bool, look_for: str) -> None:
+    def _outcome_unknown(self, order: Order, why: str, *, can_search: bool, look_for: str) -> None:
         self.desk.meter.count("OrdersUnknown")
         self._write(
             order,
-            lambda it: placing.unclear(
-                it, why, self.desk.clock.now(), self.desk.rules(it), can_look=can_look, look_for=look_for
+            lambda it: placing.outcome_unknown(
+                it, why, self.desk.clock.now(), self.desk.rules(it), can_search=can_search, look_for=look_for
             ),
         )
 
@@ -566,13 +572,13 @@ class _Attempt:
     def _no_account(self, order: Order, why: str) -> None:
         """There is no account of this name, or it was retired: the order waits until it can be used, and people are told once."""
         now = self.desk.clock.now()
-        until = now + min(self._lasting_pause(order, HoldKind.NO_ACCOUNT, now), _LONGEST_WITHOUT)
+        until = now + min(self._lasting_pause(order, HoldKind.NO_ACCOUNT, now), _MAX_WITHOUT)
         self._write(order, lambda it: placing.hold(it, HoldKind.NO_ACCOUNT, why, now, until))
 
     def _lasting_pause(self, order: Order, kind: HoldKind, now: datetime) -> timedelta:
         """Say how long a held order waits until the next try: longer the longer it is held."""
         since = order.hold.since if order.hold is not None and order.hold.kind is kind else now
-        return max(self.desk.timings.hold_pause, min(now - since, self.desk.timings.unclear_cadence[-1]))
+        return max(self.desk.timings.hold_pause, min(now - since, self.desk.timings.search_cadence[-1]))
 
     def _count(self, order: Order, not_fitting: int) -> None:
         if not_fitting:

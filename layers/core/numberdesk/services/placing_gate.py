@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain import gate, ledger, messages
-from numberdesk.domain.faults import Fault
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.words import ChangeKind
+from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -64,10 +64,10 @@ class GateDesk:
         text = messages.placing_resumed(by, reason) if is_open else messages.placing_stopped(by, reason)
         return self._put(after, kind, by, now, {"by": by, "reason": reason}, text)
 
-    def confirm(self, *, doubt_until: datetime | None, by: str, without: Sequence[str] = ()) -> Placing:
+    def confirm(self, *, search_until: datetime | None, by: str, without: Sequence[str] = ()) -> Placing:
         """Confirm a restored table: from here on orders are placed from it.
 
-        An order that it does not know is looked for before it is placed, until `doubt_until`; by default as long as a queue
+        An order that it does not know is looked for before it is placed, until `search_until`; by default as long as a queue
         keeps a message. `without` names accounts (`provider/account`) that need not be compared: those that can no longer be read.
 
         Raises:
@@ -77,38 +77,40 @@ class GateDesk:
         view = self._view(before)
         if not view.restored:
             return view
-        left = [it for it in view.not_compared if it not in without]
+        left = [each for each in view.not_compared if each not in without]
         if left:
             detail = (
                 f"not compared with the records yet: {messages.listed(left)}; this happens by itself within minutes. Leave out by name "
                 "what can no longer be read"
             )
             raise ProblemError(Problem.NOT_RECONCILED, detail)
-        if doubt_until is not None and doubt_until <= now:
-            fault = Fault("doubt_until", "in_the_past", "this instant has passed; give one to come")
-            raise ProblemError(Problem.INVALID, "nothing was confirmed", [fault])
-        until = doubt_until or now + self.timings.doubt
+        if search_until is not None and search_until <= now:
+            issue = ValidationIssue("search_until", "in_the_past", "this instant has passed; give one to come")
+            raise ProblemError(Problem.INVALID, "nothing was confirmed", [issue])
+        until = search_until or now + self.timings.restore_search
         after = before.model_copy(
             update={
                 "version": before.version + 1,
                 "table_id": self.store.table_id(),
                 "confirmed_at": now,
-                "doubt_until": until,
+                "search_until": until,
             }
         )
-        data = {"by": by, "doubt_until": instant_text(until), "without": sorted(set(view.not_compared) & set(without))}
+        data = {"by": by, "search_until": instant_text(until), "without": sorted(set(view.not_compared) & set(without))}
         return self._put(after, ChangeKind.RESTORE_CONFIRMED, by, now, data, "")
 
     def _view(self, state: Gate) -> Placing:
         table_id = self.store.table_id()
         is_restored = gate.restored(state, table_id)
-        accounts = [it for it in self.store.accounts() if it.retired_at is None] if is_restored else []
-        missing = [it for it in accounts if self.store.inventory(it.provider, it.name).table_id != table_id]
+        accounts = [account for account in self.store.accounts() if account.retired_at is None] if is_restored else []
+        missing = [
+            account for account in accounts if self.store.inventory(account.provider, account.name).table_id != table_id
+        ]
         return Placing(
             state,
             is_restored,
             gate.closed_because(state, table_id),
-            tuple(f"{it.provider}/{it.name}" for it in missing),
+            tuple(f"{each.provider}/{each.name}" for each in missing),
         )
 
     def _put(self, after: Gate, kind: ChangeKind, by: str, now: datetime, data: dict[str, Any], text: str) -> Placing:

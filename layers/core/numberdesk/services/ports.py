@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.schedule import WakeKind
     from numberdesk.domain.snapshot import CommentSeen
-    from numberdesk.domain.values import Kept
+    from numberdesk.domain.values import Payload
     from numberdesk.providers.base import Provider
 
 
 class ConflictError(Exception):
-    """Somebody else wrote the order since it was read. Read and look again; never write what was held."""
+    """Somebody else wrote the order since it was read. Read it and try again; never write what was held."""
 
 
 class LimitError(Exception):
@@ -68,7 +68,7 @@ class ClaimedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """That a notification was taken in. One that is known asks for no further look, unless its first one came to nothing."""
+    """That a notification was taken in. One that is known asks for no further poll, unless its first one came to nothing."""
 
     event_id: str
     event_type: str
@@ -215,7 +215,7 @@ class Store(Protocol):
         *,
         receipts: Sequence[Receipt] = (),
         comments: Sequence[CommentSeen] = (),
-        kept: Mapping[str, Kept] | None = None,
+        kept: Mapping[str, Payload] | None = None,
         limits: Limits | None = None,
         gate: Gate | None = None,
     ) -> Order:
@@ -278,10 +278,10 @@ class Store(Protocol):
     def ledger(self, order_id: str, *, after: str | None, limit: int) -> Page[Entry]:
         """Read an order's ledger in the order in which things happened; refusals of messages come last. `after` is a position."""
 
-    def kept(self, order_id: str, operation_id: str) -> Kept | None:
+    def kept(self, order_id: str, operation_id: str) -> Payload | None:
         """Read what lies with an operation; none where it was erased or never was."""
 
-    def keep(self, order_id: str, operation_id: str, kept: Kept) -> None:
+    def keep(self, order_id: str, operation_id: str, kept: Payload) -> None:
         """Write again what lies with an operation, where it has not been erased."""
 
     def list_orders(
@@ -456,13 +456,13 @@ class Store(Protocol):
 class Files(Protocol):
     """The bucket with people's files."""
 
-    def form(self, upload: Upload, *, most_bytes: int, valid_for: timedelta) -> tuple[str, dict[str, str]]:
+    def form(self, upload: Upload, *, max_bytes: int, valid_for: timedelta) -> tuple[str, dict[str, str]]:
         """Make a form by which this one file may be uploaded once known: the URL to post to, and its fields.
 
         The bucket refuses another key, another content type and more bytes.
         """
 
-    def read(self, key: str, version_id: str | None, *, most_bytes: int) -> tuple[bytes, str | None] | None:
+    def read(self, key: str, version_id: str | None, *, max_bytes: int) -> tuple[bytes, str | None] | None:
         """Read a file and say which version it is; none where there is none, or it is longer."""
 
     def size(self, key: str) -> int | None:

@@ -10,10 +10,10 @@ from numberdesk.domain.text import paragraph
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numberdesk.domain.faults import Fault
+    from numberdesk.domain.issues import ValidationIssue
 
 
-MOST_DETAIL = 4000
+MAX_DETAIL = 4000
 """Bytes of what a problem says of itself."""
 
 
@@ -47,9 +47,9 @@ class Problem(StrEnum):
 class ProblemError(Exception):
     """Something is not done. Neither the detail nor a fault ever holds a value that was sent."""
 
-    def __init__(self, problem: Problem, detail: str, faults: Sequence[Fault] = ()) -> None:
+    def __init__(self, problem: Problem, detail: str, issues: Sequence[ValidationIssue] = ()) -> None:
         """Keep what is wrong."""
         self.problem = problem
-        self.detail = paragraph(detail, MOST_DETAIL)
+        self.detail = paragraph(detail, MAX_DETAIL)
         super().__init__(f"{problem.value}: {self.detail}")
-        self.faults = tuple(faults)
+        self.issues = tuple(issues)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain import answers as answering
 from numberdesk.domain.capabilities import Ability
-from numberdesk.domain.faults import Fault
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.profile import Profile, ProfileKey
 from numberdesk.domain.values import FileValue
 from numberdesk.providers import registry
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numberdesk.services.ports import Files, Page, Providers, Store
     from numberdesk.services.uploads import Form, Uploads
 
-_MOST_TRIES = 3
+_MAX_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,10 @@ class Profiles:
         _check_twice(answers)
         connection = self.providers.connect(key.provider, key.account)
         specifications = connection.catalogue(country=key.country, number_type=key.number_type)
-        if faults := answering.check(answers, specifications):
-            raise ProblemError(Problem.INVALID, "the answers do not fit what is asked for", faults)
+        if issues := answering.check(answers, specifications):
+            raise ProblemError(Problem.INVALID, "the answers do not fit what is asked for", issues)
         files = self._files(key, answers)
-        for _ in range(_MOST_TRIES):
+        for _ in range(_MAX_TRIES):
             there = self.store.profile(key)
             known = there.version if there else 0
             if version is not None and version != known:
@@ -118,16 +118,16 @@ class Profiles:
 
     def _files(self, key: ProfileKey, answers: Sequence[Answer]) -> dict[str, StoredFile]:
         """Take the files that answers name, and tell all that is wrong with them at once."""
-        files, faults, problem = {}, [], Problem.FILE_MISSING
+        files, issues, problem = {}, [], Problem.FILE_MISSING
         for index, answer in enumerate(answers):
             if isinstance(answer.value, FileValue):
                 try:
                     files[answer.value.file_id] = self.uploads.take(uploading.of_profile(key), answer.value.file_id)
                 except ProblemError as error:
                     problem = error.problem
-                    faults.append(Fault(f"answers.{index}.value.file_id", error.problem.value, error.detail))
-        if faults:
-            raise ProblemError(problem, "a file cannot be used", faults)
+                    issues.append(ValidationIssue(f"answers.{index}.value.file_id", error.problem.value, error.detail))
+        if issues:
+            raise ProblemError(problem, "a file cannot be used", issues)
         return files
 
     def _delete_files(self, files: dict[str, StoredFile], but: dict[str, StoredFile] | None = None) -> None:
@@ -141,21 +141,23 @@ def _check_key(key: ProfileKey) -> None:
     capabilities = registry.capabilities(key.provider)
     if Ability.VALUES not in capabilities.abilities:
         raise ProblemError(Problem.NOT_ABLE, f"{key.provider} takes no values for requirements")
-    faults = check_country(key.country)
+    issues = check_country(key.country)
     if capabilities.number_types and key.number_type not in capabilities.number_types:
         known = ", ".join(sorted(capabilities.number_types))
-        faults.append(Fault("number_type", "not_taken", f"{key.provider} has these types: {known}"))
-    if faults:
-        raise ProblemError(Problem.INVALID, "there can be no such profile", faults)
+        issues.append(ValidationIssue("number_type", "not_taken", f"{key.provider} has these types: {known}"))
+    if issues:
+        raise ProblemError(Problem.INVALID, "there can be no such profile", issues)
 
 
 def _check_twice(answers: Sequence[Answer]) -> None:
     seen: set[str] = set()
-    faults = []
+    issues = []
     for index, answer in enumerate(answers):
         name = answer.requirement.casefold()
         if name in seen:
-            faults.append(Fault(f"answers.{index}.requirement", "twice", "this requirement is answered above already"))
+            issues.append(
+                ValidationIssue(f"answers.{index}.requirement", "twice", "this requirement is answered above already")
+            )
         seen.add(name)
-    if faults:
-        raise ProblemError(Problem.INVALID, "the answers do not fit together", faults)
+    if issues:
+        raise ProblemError(Problem.INVALID, "the answers do not fit together", issues)

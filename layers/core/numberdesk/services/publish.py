@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from numberdesk.services.desk import Log
     from numberdesk.services.ports import Bus, Meter, Store, Unpublished
 
-MOST_A_CALL = 10
+MAX_PER_CALL = 10
 """Most events that are sent before the first of them is marked."""
-MOST_A_SWEEP = 200
+MAX_PER_SWEEP = 200
 GRACE = timedelta(minutes=5)
 """Age at which an entry that the stream left is taken up."""
 
@@ -42,8 +42,8 @@ class Publisher:
             Those that it did not accept; they keep their mark.
         """
         failed: list[Unpublished] = []
-        for start in range(0, len(rows), MOST_A_CALL):
-            chunk = rows[start : start + MOST_A_CALL]
+        for start in range(0, len(rows), MAX_PER_CALL):
+            chunk = rows[start : start + MAX_PER_CALL]
             accepted = self.bus.publish([(row.entry.kind.value, self._detail(row)) for row in chunk])
             for row, is_accepted in zip(chunk, accepted, strict=True):
                 if is_accepted:
@@ -71,7 +71,7 @@ class Publisher:
         """
         before = self.clock.now() - GRACE
         # What cannot be read is left out, keeps its mark, and is reported by the store.
-        rows = sorted(self.store.unpublished(before, MOST_A_SWEEP), key=lambda row: (row.entry.at, row.entry.position))
+        rows = sorted(self.store.unpublished(before, MAX_PER_SWEEP), key=lambda row: (row.entry.at, row.entry.position))
         broken: Exception | None = None
         for row in rows:
             # One by one: an event that the bus takes never must not hold back those behind it, sweep after sweep.
@@ -90,4 +90,4 @@ class Publisher:
             # One that cannot be read is at the provider still; the event is not held back by it.
             with suppress(UnreadableRowError):
                 comments.append(self.store.comment(entry.order_id or "", comment_id))
-        return dict(event_detail(entry, [it for it in comments if it is not None]))
+        return dict(event_detail(entry, [comment for comment in comments if comment is not None]))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain import placing
 from numberdesk.domain.capabilities import Ability
-from numberdesk.domain.words import OrderState
+from numberdesk.domain.statuses import OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import Placed
 from numberdesk.services.desk import what_broke
@@ -41,7 +41,7 @@ def keep(desk: Desk, order: Order, placed: Placed, *, until: timedelta, actor: s
             "order_id": order.order_id,
             "attempt": attempt,
             "provider_order_id": placed.provider_order_id,
-            "word": placed.word,
+            "provider_status": placed.provider_status,
         }
         desk.sync_queue.send({"bought": said})
 
@@ -57,7 +57,7 @@ def take_in(desk: Desk, said: dict[str, Any], *, actor: str) -> None:
         desk.log.error("a purchase of no order of ours", extra={"provider_order_id": said["provider_order_id"]})
         return
     desk.log.append_keys(order_id=order.order_id, correlation_id=order.correlation_id)
-    placed = Placed(said["provider_order_id"], said["word"])
+    placed = Placed(said["provider_order_id"], said["provider_status"])
     record(desk, order, placed, said["attempt"], until=desk.timings.write_margin, actor=actor)
 
 
@@ -71,7 +71,9 @@ def record(desk: Desk, order: Order, placed: Placed, attempt: int, *, until: tim
     for _ in desk.tries(until):
         now = desk.clock.now()
         found = order.state is not OrderState.PLACING or order.attempt is None or order.attempt.number != attempt
-        step = placing.placed(order, placed.provider_order_id, placed.word, now, found=found, can_cancel=can_cancel)
+        step = placing.placed(
+            order, placed.provider_order_id, placed.provider_status, now, found=found, can_cancel=can_cancel
+        )
         if not step[1]:
             return
         try:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import gate
-from numberdesk.domain.faults import Fault
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.lists import metadata_key
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.words import HoldKind, OrderState
+from numberdesk.domain.statuses import HoldKind, OrderState
 from numberdesk.services.paging import Tokens, peek
 from numberdesk.services.problems import Problem, ProblemError
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.lists import Summary
     from numberdesk.domain.order import Asset, Order
-    from numberdesk.domain.words import AssetState
+    from numberdesk.domain.statuses import AssetState
     from numberdesk.services.ports import KeptComment, KeptEvent, Page, Store
 
-_MOST_BODIES = 512 * 1024
+_MAX_BODIES = 512 * 1024
 """Bytes of notifications' bodies on one page: an answer of a Lambda function holds 6 MB, and each is in it twice, escaped."""
 
 
@@ -81,7 +81,7 @@ class Reading:
         size = 0
         for kept in page.items:
             size += len(kept.event.body or b"")
-            if items and size > _MOST_BODIES:
+            if items and size > _MAX_BODIES:
                 return self.tokens.page(listing, items, items[-1].place)
             items.append(kept)
         return self.tokens.page(listing, items, page.after)
@@ -174,4 +174,4 @@ class Reading:
 
 
 def _invalid(field: str, code: str, message: str) -> ProblemError:
-    return ProblemError(Problem.INVALID, "the request is not valid", [Fault(field, code, message)])
+    return ProblemError(Problem.INVALID, "the request is not valid", [ValidationIssue(field, code, message)])

@@ -16,8 +16,8 @@ from numberdesk.domain.fold import Folded, fold, fold_unreadable, hint_due_at, p
 from numberdesk.domain.market import OnOrder, Owned
 from numberdesk.domain.profile import ProfileKey
 from numberdesk.domain.schedule import schedule
+from numberdesk.domain.statuses import FOLLOWED, OrderState
 from numberdesk.domain.text import joined, quoted
-from numberdesk.domain.words import FOLLOWED, OrderState
 from numberdesk.providers import registry
 from numberdesk.providers.base import (
     AccountFaultError,
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.order import Order
     from numberdesk.domain.profile import Profile
-    from numberdesk.domain.values import Kept
+    from numberdesk.domain.values import Payload
     from numberdesk.providers.base import Provider
     from numberdesk.services.desk import Desk
     from numberdesk.services.operations import Operations
 
 ACTOR = "sync_order"
-_MOST_CONFLICTS = 5
+_MAX_CONFLICTS = 5
 
 Message = dict[str, Any]
 P = TypeVar("P", Placed, OnOrder)
@@ -50,7 +50,7 @@ P = TypeVar("P", Placed, OnOrder)
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What a notification asks of a look."""
+    """What a notification asks of a poll."""
 
     receipt: Receipt
     says_ended: bool
@@ -64,26 +64,26 @@ class Syncer:
     operations: Operations
     retention: timedelta
 
-    def handle(self, message: Message, *, again: bool = False) -> None:
+    def handle(self, message: Message, *, redelivered: bool = False) -> None:
         """Handle one message of the sync queue: `{"wake": {...}}`, `{"event": {...}}` or `{"bought": {...}}`.
 
         Args:
             message: what the queue gave.
-            again: it came before, and the run that it led to ended without an outcome.
+            redelivered: it came before, and the run that it led to ended without an outcome.
 
         Raises:
             ConflictError: the order is being written by others again and again; try later.
         """
         if "wake" in message:
             wake_at = datetime.fromisoformat(message["wake"]["wake_at"])
-            self._look(message["wake"]["order_id"], wake_at=wake_at, again=again)
+            self._poll(message["wake"]["order_id"], wake_at=wake_at, redelivered=redelivered)
         elif "bought" in message:
             purchase.take_in(self.desk, message["bought"], actor=ACTOR)
         else:
-            self._take_in(message, again=again)
+            self._take_in(message, redelivered=redelivered)
 
-    def _take_in(self, message: Message, *, again: bool) -> None:
-        """Keep an authenticated notification, and look at the orders that it speaks of."""
+    def _take_in(self, message: Message, *, redelivered: bool) -> None:
+        """Keep an authenticated notification, and poll the orders that it speaks of."""
         event = message["event"]
         provider, account = event["provider"], event["account"]
         received_at = datetime.fromisoformat(event["received_at"])
@@ -116,7 +116,7 @@ class Syncer:
                 self._keep(named, order_id, reason="" if order_id else "no order of ours")
             if order_id is not None:
                 receipt = Receipt(hint.event_id, hint.event_type, received_at)
-                self._look(order_id, notification=Notification(receipt, hint.says_ended), again=again)
+                self._poll(order_id, notification=Notification(receipt, hint.says_ended), redelivered=redelivered)
 
     def _order_of(self, provider: str, account: str, hint: Hint) -> str | None:
         store = self.desk.store
@@ -135,21 +135,21 @@ class Syncer:
         expires_at = event.received_at + self.retention
         self.desk.store.keep_event(RawEvent(**{**_fields(event), "reason": reason}), order_id, expires_at=expires_at)
 
-    def _look(
+    def _poll(
         self,
         order_id: str,
         *,
         wake_at: datetime | None = None,
         notification: Notification | None = None,
-        again: bool = False,
+        redelivered: bool = False,
     ) -> None:
-        """Look once, and again as long as others write in between. Where it is not its turn, the order is due at its turn.
+        """Poll once, and again as long as others write in between. Where it is not its turn, the order is due at its turn.
 
         Raises:
             ConflictError: they do so again and again.
         """
         turn: datetime | None = None
-        for _ in range(_MOST_CONFLICTS):
+        for _ in range(_MAX_CONFLICTS):
             order = self.desk.store.get(order_id)
             if order is None or (wake_at is not None and order.wake_at != wake_at):
                 return
@@ -157,10 +157,10 @@ class Syncer:
             try:
                 if notification is not None and self._is_seen_to(order, notification):
                     return
-                if again:
-                    order, again = self.desk.count_failed(order, ACTOR), False
+                if redelivered:
+                    order, redelivered = self.desk.count_failed(order, ACTOR), False
                 if stuck.rests(order, self.desk.clock.now()):
-                    # The look that is made after its rest sees what a notification tells of, too.
+                    # The poll that is made after its rest sees what a notification tells of, too.
                     self.desk.log.info("the order rests")
                 elif notification is not None:
                     self._notified(order, notification, turn)
@@ -177,32 +177,32 @@ class Syncer:
         raise ConflictError
 
     def _is_seen_to(self, order: Order, notification: Notification) -> bool:
-        """Whether a notification came before, and led to what it asks for: a look, or with nothing to look at its receipt."""
+        """Whether a notification came before, and led to what it asks for: a poll, or with nothing to poll its receipt."""
         known = self.desk.store.receipt(order.order_id, notification.receipt.event_id)
         if known is None:
             return False
         return order.provider_order_id is None or (
-            order.look_began_at is not None and order.look_began_at >= known.received_at
+            order.poll_began_at is not None and order.poll_began_at >= known.received_at
         )
 
     def _put_off(self, order: Order, turn: datetime) -> None:
-        """Let a look be due at its turn. What can be told meanwhile is told."""
+        """Let a poll be due at its turn. What can be told meanwhile is told."""
         now, rules = self.desk.clock.now(), self.desk.rules(order)
         if order.state is OrderState.UNKNOWN:
             look_for = f"Look through the orders of the account at {order.provider}."
             told, changes = placing.not_searched(order, now, rules, look_for)
-            waits = told.with_(next_look_at=turn, searches=order.searches)
-            later = schedule(waits, now, rules.timings, rules.cadence, keep_next_look=True)
+            waits = told.with_(next_poll_at=turn, searches=order.searches)
+            later = schedule(waits, now, rules.timings, rules.cadence, keep_next_poll=True)
             folded = Folded(later, tuple(changes))
         else:
             folded = fold_unreadable(order, began_at=now, now=now, rules=rules, turn=turn)
         self._commit(order, folded, ())
 
     def _notified(self, order: Order, notification: Notification, turn: datetime | None) -> None:
-        """Act on a notification: look now, or have it looked at later, or only record it.
+        """Act on a notification: poll now, or have it polled later, or only record it.
 
-        Looks that notifications ask for come no closer than
-        `hint_distance`: however many come, the last of them is followed by a look. Sent round until then, they would be a chain
+        Polls that notifications ask for come no closer than
+        `hint_distance`: however many come, the last of them is followed by a poll. Sent round until then, they would be a chain
         without an end.
         """
         store, receipt, now = self.desk.store, notification.receipt, self.desk.clock.now()
@@ -211,7 +211,7 @@ class Syncer:
             store.erase(order.order_id)
         unclear = order.state is OrderState.UNKNOWN or placing.overdue(order, now)
         if not unclear and (order.provider_order_id is None or _is_seen_since(order, notification)):
-            # Nothing to look at yet, or looked at since it came.
+            # Nothing to poll yet, or polled since it came.
             store.put_receipt(order.order_id, receipt)
             return
         at = hint_due_at(order, now, self.desk.timings)
@@ -255,7 +255,7 @@ class Syncer:
             # Also of an order that is over: a duplicate purchase is cancelled, a number given back.
             order = self.operations.run(order, ACTOR)
         if order.provider_order_id is None:
-            # Nothing to look at yet.
+            # Nothing to poll yet.
             self._commit(order, Folded(order, ()), receipts)
             return
         self._observe(order, notification, receipts)
@@ -276,14 +276,14 @@ class Syncer:
             return order, False
         rules = self.desk.rules(order)
         rest = order.with_(erasures_due=tuple(at for at in order.erasures_due if at > now))
-        done = schedule(rest, now, rules.timings, rules.cadence, keep_next_look=True)
+        done = schedule(rest, now, rules.timings, rules.cadence, keep_next_poll=True)
         order = self._commit(order, Folded(done, ()), ())
         return order, order.wake_at is None or order.wake_at > now
 
     def _observe(self, order: Order, notification: Notification | None, receipts: Sequence[Receipt]) -> None:
         began_at = self.desk.clock.now()
         rules = self.desk.rules(order)
-        kept: Mapping[str, Kept] = {}
+        kept: Mapping[str, Payload] = {}
         try:
             provider = self.desk.providers.connect(order.provider, order.account)
             snapshot = provider.observe(order)
@@ -291,16 +291,16 @@ class Syncer:
             now = self.desk.clock.now()
             until = self.desk.account_fault(order, error, now, ACTOR)
             if until <= now:
-                # Other credentials are there by now: look again at once.
+                # Other credentials are there by now: poll again at once.
                 raise ConflictError from error
             folded = fold_unreadable(order, began_at=began_at, now=now, rules=rules, retry_after=until - now)
         except (UnreadableError, NoSuchOrderError) as error:
-            self.desk.meter.count("LooksFailed")
-            self.desk.log.warning("look failed", extra={"provider": order.provider, "error": str(error)})
+            self.desk.meter.count("PollsFailed")
+            self.desk.log.warning("poll failed", extra={"provider": order.provider, "error": str(error)})
             now = self.desk.clock.now()
             folded = fold_unreadable(order, began_at=began_at, now=now, rules=rules, hinted=notification is not None)
         else:
-            self.desk.meter.count("Looks")
+            self.desk.meter.count("Polls")
             folded = fold(
                 order,
                 snapshot,
@@ -308,12 +308,12 @@ class Syncer:
                 now=self.desk.clock.now(),
                 rules=rules,
                 told_ended=notification is not None and notification.says_ended,
-                silent=notification is None and registry.capabilities(order.provider).sends_webhooks,
+                unannounced=notification is None and registry.capabilities(order.provider).sends_webhooks,
             )
             folded, kept = self._answer(folded)
         self._commit(order, folded, receipts, kept)
 
-    def _answer(self, folded: Folded) -> tuple[Folded, Mapping[str, Kept]]:
+    def _answer(self, folded: Folded) -> tuple[Folded, Mapping[str, Payload]]:
         """Answer what the order is asked anew with the values that came with it, or from a profile."""
         order, now = folded.order, self.desk.clock.now()
         if order.ended or not answers.unanswered(order):
@@ -330,11 +330,11 @@ class Syncer:
         if not applied.kept:
             return folded, {}
         rules = self.desk.rules(order)
-        scheduled = schedule(applied.order, now, rules.timings, rules.cadence, keep_next_look=True)
+        scheduled = schedule(applied.order, now, rules.timings, rules.cadence, keep_next_poll=True)
         return Folded(scheduled, applied.changes, folded.comments), applied.kept
 
     def _find(self, order: Order, receipts: Sequence[Receipt]) -> None:
-        """Look for a purchase whose outcome is unclear. Adopt what is surely ours; never send again."""
+        """Look for a purchase whose outcome is unknown. Adopt what is surely ours; never send again."""
         rules = self.desk.rules(order)
         provider = self._connect(order)
         look_for = (
@@ -345,9 +345,9 @@ class Syncer:
         if order.state is not OrderState.UNKNOWN:
             self.desk.meter.count("OrdersUnknown")
             now = self.desk.clock.now()
-            can_look = provider is None or provider.can_find
-            step = placing.unclear(
-                order, "no outcome was recorded in time", now, rules, can_look=can_look, look_for=look_for
+            can_search = provider is None or provider.can_find
+            step = placing.outcome_unknown(
+                order, "no outcome was recorded in time", now, rules, can_search=can_search, look_for=look_for
             )
             order = self._commit(order, Folded(step[0], tuple(step[1])), receipts)
             receipts = ()
@@ -368,11 +368,19 @@ class Syncer:
         if not ours or not (capabilities.match_is_proof or is_alone):
             settled = now - (order.unknown_since or now) >= rules.timings.settling
             exact = capabilities.findability is Findability.EXACT
-            if settled and exact and order.assets and not order.frozen and operations.cancelled_by(order) is None:
+            if (
+                settled
+                and exact
+                and order.assets
+                and not order.reuse_numbers
+                and operations.cancelled_by(order) is None
+            ):
                 step = placing.try_again(order, now)
             else:
-                # Where nobody can look people were told at once, and there may be candidates since.
-                asks = not order.people_told or not (order.candidates_told or (provider and provider.can_find))
+                # Where nobody can search people were told at once, and there may be candidates since.
+                asks = not order.not_found_notified or not (
+                    order.candidates_notified or (provider and provider.can_find)
+                )
                 candidates = self._candidates(order, provider, ours) if settled and asks else ""
                 step = placing.not_found(order, now, rules, look_for, candidates)
         else:
@@ -396,7 +404,7 @@ class Syncer:
         return through.confirmed_at is None or began_at > through.confirmed_at
 
     def _candidates(self, order: Order, provider: Provider | None, found: Sequence[Placed]) -> str:
-        """Name what an unclear purchase may have become, for a person: nothing is adopted by it."""
+        """Name what a purchase with an unknown outcome may have become, for a person: nothing is adopted by it."""
         said = f" Candidates: {messages.listed(placed.provider_order_id for placed in found)}." if found else ""
         try:
             seen = provider.candidates(order) if provider else []
@@ -404,15 +412,22 @@ class Syncer:
             self.desk.log.warning("candidates not read", extra={"provider": order.provider, "error": str(error)})
             return f"{said} What began there since then could not be read."
         known = {placed.provider_order_id for placed in found}
-        orders = [it for it in seen if isinstance(it, OnOrder) and it.provider_order_id not in known]
+        orders = [each for each in seen if isinstance(each, OnOrder) and each.provider_order_id not in known]
         unclaimed = self._unclaimed(order, orders)
-        if maybe := [it for it in unclaimed if not it.differs]:
-            named = [f"{quoted(it.provider_order_id)}{f' ({quoted(it.word)})' if it.word else ''}" for it in maybe]
+        if maybe := [each for each in unclaimed if not each.differs]:
+            named = [
+                f"{quoted(each.provider_order_id)}{f' ({quoted(each.provider_status)})' if each.provider_status else ''}"
+                for each in maybe
+            ]
             said += f" Orders of that time that may be it: {joined(named)}."
-        if others := [f"{quoted(it.provider_order_id)} (it holds {it.differs})" for it in unclaimed if it.differs]:
+        if others := [
+            f"{quoted(each.provider_order_id)} (it holds {each.differs})" for each in unclaimed if each.differs
+        ]:
             said += f" Orders of that time that hold something else: {joined(others)}."
-        began = [it.value for it in seen if isinstance(it, Owned)]
-        held = {it.value for it in self.desk.store.holdings(order.provider, order.account)} if began else set()
+        began = [each.value for each in seen if isinstance(each, Owned)]
+        held = (
+            {holding.value for holding in self.desk.store.holdings(order.provider, order.account)} if began else set()
+        )
         free = [value for value in began if value not in held]
         return f"{said} Begun since then, and in no order of ours: {messages.listed(free)}." if free else said
 
@@ -437,10 +452,10 @@ class Syncer:
     def _unclaimed(self, order: Order, found: Sequence[P]) -> list[P]:
         ids = [placed.provider_order_id for placed in found]
         owners = self.desk.store.orders_of(order.provider, order.account, ids)
-        return [it for it in found if owners.get(it.provider_order_id, order.order_id) == order.order_id]
+        return [each for each in found if owners.get(each.provider_order_id, order.order_id) == order.order_id]
 
     def _commit(
-        self, before: Order, folded: Folded, receipts: Sequence[Receipt], kept: Mapping[str, Kept] | None = None
+        self, before: Order, folded: Folded, receipts: Sequence[Receipt], kept: Mapping[str, Payload] | None = None
     ) -> Order:
         now, rules = self.desk.clock.now(), self.desk.rules(before)
         order, late = operations.follow(folded.order, now, rules.timings, rules.zone)
@@ -451,18 +466,18 @@ class Syncer:
             now,
             ACTOR,
             receipts=receipts,
-            # What was erased does not come back with the next look.
+            # What was erased does not come back with the next poll.
             comments=folded.comments if before.erased_at is None else (),
             kept=kept,
         )
 
 
 def _is_seen_since(order: Order, notification: Notification) -> bool:
-    """Whether a look that began since a notification came saw what it tells of."""
+    """Whether a poll that began since a notification came saw what it tells of."""
     return (
-        order.look_began_at is not None
-        and notification.receipt.received_at < order.look_began_at
-        # One that says more than that look showed came before the provider's own answer did.
+        order.poll_began_at is not None
+        and notification.receipt.received_at < order.poll_began_at
+        # One that says more than that poll showed came before the provider's own answer did.
         and (order.ended or not notification.says_ended)
     )
 

@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 from numberdesk.domain import messages
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.words import ChangeKind
+from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.desk import what_broke
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SUBJECT = "desk/rows"
 ACTOR = "numberdesk"
 """Whoever comes upon it."""
-_MOST_REMEMBERED = 10_000
+_MAX_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Unreadable:
         except Exception as failed:  # noqa: BLE001 - the metric has an alarm, and the next one who comes upon it tries again
             self.log.warning("not recorded", extra=what_broke(failed))
         else:
-            if len(self.told) < _MOST_REMEMBERED:
+            if len(self.told) < _MAX_REMEMBERED:
                 self.told.add(error.key)
 
     def _entry(self, key: tuple[str, str]) -> Entry:

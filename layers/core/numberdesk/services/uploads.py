@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from numberdesk.domain.capabilities import Ability
-from numberdesk.domain.faults import Fault
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.profile import Upload
 from numberdesk.domain.values import StoredFile
 from numberdesk.providers import registry
@@ -38,7 +38,7 @@ class Form:
     url: str
     fields: dict[str, str]
     expires_at: datetime
-    most_bytes: int
+    max_bytes: int
 
 
 def of_order(order_id: str) -> str:
@@ -58,7 +58,7 @@ class Uploads:
     store: Store
     files: Files
     clock: Clock
-    most_bytes: int
+    max_bytes: int
 
     def for_order(self, order_id: str, filename: str, content_type: str, by: str) -> Form:
         """Give a form for a file that an order's requirement takes.
@@ -99,13 +99,13 @@ class Uploads:
             raise ProblemError(Problem.FILE_MISSING, text)
         if (stored := upload.stored) is not None:
             # Since then it may have been deleted with its profile, or have reached its age.
-            if self.files.read(stored.key, stored.version_id, most_bytes=stored.size) is None:
+            if self.files.read(stored.key, stored.version_id, max_bytes=stored.size) is None:
                 raise ProblemError(Problem.FILE_MISSING, "the file is no longer kept; upload it anew")
             return stored
-        found = self.files.read(upload.key, None, most_bytes=self.most_bytes)
+        found = self.files.read(upload.key, None, max_bytes=self.max_bytes)
         if found is None:
             if (size := self.files.size(upload.key)) is not None:
-                text = f"the file has {size} bytes, and at most {self.most_bytes} are taken"
+                text = f"the file has {size} bytes, and at most {self.max_bytes} are taken"
                 raise ProblemError(Problem.FILE_NOT_TAKEN, text)
             raise ProblemError(Problem.FILE_MISSING, "nothing was uploaded by this form yet")
         content, version_id = found
@@ -140,8 +140,8 @@ class Uploads:
             created_by=by,
         )
         self.store.put_upload(upload)
-        url, fields = self.files.form(upload, most_bytes=self.most_bytes, valid_for=VALID)
-        return Form(file_id, url, fields, now + VALID, self.most_bytes)
+        url, fields = self.files.form(upload, max_bytes=self.max_bytes, valid_for=VALID)
+        return Form(file_id, url, fields, now + VALID, self.max_bytes)
 
 
 def _check_name(filename: str, content_type: str) -> None:
@@ -149,8 +149,8 @@ def _check_name(filename: str, content_type: str) -> None:
     named, fitting = _EXTENSION.search(filename), _EXTENSIONS[content_type]
     if named and named[1].lower() not in fitting:
         text = f"a file of type {content_type} ends with .{' or .'.join(fitting)}, or with no extension"
-        fault = Fault("filename", "not_of_type", text)
-        raise ProblemError(Problem.INVALID, "the name of the file does not fit its type", [fault])
+        issue = ValidationIssue("filename", "not_of_type", text)
+        raise ProblemError(Problem.INVALID, "the name of the file does not fit its type", [issue])
 
 
 def _needs_values(provider: str) -> None:

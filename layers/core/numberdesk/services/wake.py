@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain import gate, messages
 from numberdesk.domain.schedule import WakeKind
-from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.providers import registry
 from numberdesk.services import aws_errors, placing_gate
 from numberdesk.services.desk import send_wake
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from numberdesk.domain.settings import Timings
     from numberdesk.services.ports import Due, Meter, Queue, Store
 
-MOST_WAITING = 400
+MAX_WAITING = 400
 """Messages on a queue up to which the sweep adds others: what waits longer is better off in the table, where the most urgent goes first."""
 _AHEAD = timedelta(minutes=1)
 """Until the next sweep: what is due by then is sent now, and arrives when it is due."""
-_MOST_TIME = timedelta(seconds=30)
+_MAX_TIME = timedelta(seconds=30)
 """For handing out; the rest of a sweep's time is for telling how old the oldest is."""
-LONGEST_PATIENCE = timedelta(minutes=15)
+MAX_PATIENCE = timedelta(minutes=15)
 """For a wake that seems to be lost again and again."""
 UNREAD_PAUSE = timedelta(hours=1)
 """After which a row is read again that could not be read."""
@@ -78,11 +78,11 @@ class Waker:
         swept = _Swept(oldest=now)
         # A wake is lost only after a while, and what came late is not to be sent again meanwhile.
         late = now - self.timings.wake_patience
-        room = {WakeKind.PLACE: self._room(self.order_queue), WakeKind.LOOK: self._room(self.sync_queue)}
+        room = {WakeKind.PLACE: self._room(self.order_queue), WakeKind.POLL: self._room(self.sync_queue)}
         for kind in WakeKind:
             until = late if kind is WakeKind.ON_ITS_WAY else now + _AHEAD
-            for due in self.store.due(kind, until, MOST_WAITING):
-                if self.clock.now() - now > _MOST_TIME:
+            for due in self.store.due(kind, until, MAX_WAITING):
+                if self.clock.now() - now > _MAX_TIME:
                     break
                 try:
                     self._wake(due, kind, now, room, swept)
@@ -111,12 +111,12 @@ class Waker:
         swept.oldest = min(swept.oldest, order.wake_at)
         if order.sweep_at is not None and order.sweep_at > now:
             return
-        queue = WakeKind.PLACE if order.state is OrderState.RECEIVED else WakeKind.LOOK
+        queue = WakeKind.PLACE if order.state is OrderState.RECEIVED else WakeKind.POLL
         # Deadlines are few, and do not wait for room.
         if kind is not WakeKind.DEADLINE and room[queue] <= 0:
             return
         # For longer where others before it were lost.
-        patience = min(max(now - order.wake_at, self.timings.wake_patience), LONGEST_PATIENCE)
+        patience = min(max(now - order.wake_at, self.timings.wake_patience), MAX_PATIENCE)
         sweep_at = max(order.wake_at, now) + patience
         if self.store.hand_out(order, sweep_at):
             send_wake(self.store, order.with_(sweep_at=sweep_at), self.order_queue, self.sync_queue, now)
@@ -126,12 +126,12 @@ class Waker:
     def _room(self, queue: Queue) -> int:
         """Say how many wakes a queue has room for."""
         try:
-            return MOST_WAITING - queue.waiting()
+            return MAX_WAITING - queue.waiting()
         except Exception as error:
             # Better too many wakes than none.
             if not aws_errors.is_passing(error):
                 raise
-            return MOST_WAITING
+            return MAX_WAITING
 
     def _tell_ages(self, now: datetime) -> None:
         """Emit the age of the oldest of each kind: zero where nothing waits."""
@@ -139,8 +139,8 @@ class Waker:
             self.meter.count(name, _age(self.store.oldest(partition), now))
         self.meter.count("OldestUnpublishedSeconds", _age(self.store.oldest_unpublished(), now))
         for provider in registry.NAMES:
-            # Looks count it up; without a look there is none, which is not the same as not to know.
-            self.meter.count("DriftFound", 0, provider=provider)
+            # Polls count it up; without a poll there is none, which is not the same as not to know.
+            self.meter.count("UnannouncedChanges", 0, provider=provider)
 
     def _tell_restore(self, now: datetime) -> None:
         """Tell once that the table is a restored one."""

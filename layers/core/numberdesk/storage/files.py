@@ -28,7 +28,7 @@ class Bucket:
         self._client = client
         self._name = name
 
-    def form(self, upload: Upload, *, most_bytes: int, valid_for: timedelta) -> tuple[str, dict[str, str]]:
+    def form(self, upload: Upload, *, max_bytes: int, valid_for: timedelta) -> tuple[str, dict[str, str]]:
         """Make a form by which this one file may be uploaded: the URL to post to, and its fields.
 
         The form names its key and content type as conditions, so a form with others is refused, and so are an empty file
@@ -36,7 +36,7 @@ class Bucket:
         """
         conditions: list[Any] = [
             {"Content-Type": upload.content_type},
-            ["content-length-range", 1, most_bytes],
+            ["content-length-range", 1, max_bytes],
         ]
         form = self._client.generate_presigned_post(
             self._name,
@@ -47,7 +47,7 @@ class Bucket:
         )
         return form["url"], form["fields"]
 
-    def read(self, key: str, version_id: str | None, *, most_bytes: int) -> tuple[bytes, str | None] | None:
+    def read(self, key: str, version_id: str | None, *, max_bytes: int) -> tuple[bytes, str | None] | None:
         """Read a file, or one version of it, and say which version it is; none where there is none, or it is longer."""
         which: Any = {"VersionId": version_id} if version_id else {}
         try:
@@ -59,7 +59,7 @@ class Bucket:
         # The length comes before the content, of which nothing is read where it is too much. As a context manager the body
         # would be the bare connection, which takes a broken one for the end of the file.
         with closing(answer["Body"]) as body:
-            if answer["ContentLength"] > most_bytes:
+            if answer["ContentLength"] > max_bytes:
                 return None
             return body.read(), answer.get("VersionId")
 

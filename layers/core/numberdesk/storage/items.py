@@ -24,8 +24,8 @@ from numberdesk.domain.order import Asset, Order
 from numberdesk.domain.profile import Profile, Upload
 from numberdesk.domain.request import OrderMessage, Request
 from numberdesk.domain.schedule import WakeKind, wake_kind
-from numberdesk.domain.values import Kept
-from numberdesk.domain.words import AssetState
+from numberdesk.domain.statuses import AssetState
+from numberdesk.domain.values import Payload
 from numberdesk.services.ports import (
     Account,
     Holding,
@@ -56,14 +56,14 @@ FIELD_BYTES = 8 * 1024
 """JSON of a field that lies on the row; a longer one lies on pages of its own."""
 PAGE_BYTES = 64 * 1024
 """JSON of one page of such a field, unless one element alone is longer."""
-_MOST_PACKED = 150_000
+_MAX_PACKED = 150_000
 """Bytes of one page of numbers, compressed; where numbers tell so much that one is larger, fewer lie on each."""
 SUMS_KEPT = timedelta(days=40)
 """How long what was reserved on a day is kept."""
 
 HELD_BACK = "NOTIFIED#HELD"
 """Where what is left to a sum lies. People are told little: it is one partition."""
-_LONGEST_WHOM = 512
+_MAX_WHOM = 512
 
 Item = dict[str, Any]
 Key = tuple[str, str]
@@ -114,7 +114,7 @@ def wake_shard(order: Order) -> str:
 def wake_shards(kind: WakeKind) -> list[str]:
     """Name the shards of the wake index in which orders of a kind lie."""
     # Rows of all kinds that an earlier version wrote lie in those without a name.
-    name = "" if kind is WakeKind.LOOK else kind.value
+    name = "" if kind is WakeKind.POLL else kind.value
     return [f"{name}{shard}" for shard in range(WAKE_SHARDS)]
 
 
@@ -181,7 +181,7 @@ def _pages_of_numbers(before: Order, after: Order) -> tuple[tuple[str, ...], lis
             name = _page_name(after, packed)
             names.append(name)
             new.append({"pk": pk, "sk": page_place(index, name), "assets": packed})
-        if all(len(page["assets"]) <= _MOST_PACKED for page in new):
+        if all(len(page["assets"]) <= _MAX_PACKED for page in new):
             break
     return tuple(names), new
 
@@ -400,7 +400,7 @@ def cost_attribute(currency: str) -> str:
     return f"cost_{currency}"
 
 
-def most_sums(limits: Limits, reserved: Reservation | None) -> dict[str, Decimal]:
+def max_sums(limits: Limits, reserved: Reservation | None) -> dict[str, Decimal]:
     """Give the most that the sums of a day may be for what is reserved, by attribute."""
     held_to = currencies(limits, reserved) if reserved else ()
     most = {cost_attribute(currency): limits.cost_per_day[currency] for currency in held_to}
@@ -561,7 +561,7 @@ def event_of_item(item: Item) -> KeptEvent:
 
 
 def comment_item(order_id: str, comment: CommentSeen) -> Item:
-    """Make a comment, as a look saw it."""
+    """Make a comment, as a poll saw it."""
     return {
         "pk": f"ORDER#{order_id}",
         "sk": f"PERSONAL#COMMENT#{comment.id}",
@@ -590,15 +590,15 @@ def kept_key(order_id: str, operation_id: str) -> Key:
     return f"ORDER#{order_id}", f"PERSONAL#OPERATION#{operation_id}"
 
 
-def kept_item(order_id: str, operation_id: str, kept: Kept) -> Item:
+def payload_item(order_id: str, operation_id: str, kept: Payload) -> Item:
     """Make what lies with an operation."""
     pk, sk = kept_key(order_id, operation_id)
-    return {"pk": pk, "sk": sk, "kept": _pack(kept.model_dump_json().encode())}
+    return {"pk": pk, "sk": sk, "payload": _pack(kept.model_dump_json().encode())}
 
 
-def kept_of_item(item: Item) -> Kept:
+def payload_of_item(item: Item) -> Payload:
     """Read what lies with an operation."""
-    return Kept.model_validate_json(_unpack(item["kept"]))
+    return Payload.model_validate_json(_unpack(item["payload"]))
 
 
 def profile_key(key: ProfileKey) -> Key:
@@ -640,7 +640,7 @@ def upload_of_item(item: Item) -> Upload:
 
 def count_key(whom: str, since: datetime) -> Key:
     """Say where messages are counted."""
-    return f"NOTIFIED#{instant_text(since)}", f"COUNT#{whom[:_LONGEST_WHOM]}"
+    return f"NOTIFIED#{instant_text(since)}", f"COUNT#{whom[:_MAX_WHOM]}"
 
 
 def held_back_key(held: HeldBack) -> Key:

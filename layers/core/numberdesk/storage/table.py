@@ -116,18 +116,18 @@ from numberdesk.storage.items import (
     inventory_key,
     inventory_of_item,
     item_size,
-    kept_item,
     kept_key,
-    kept_of_item,
     list_items,
     lock_key,
     marshal,
+    max_sums,
     message_item,
     message_of_item,
-    most_sums,
     new_claims,
     order_of_items,
     pages,
+    payload_item,
+    payload_of_item,
     profile_item,
     profile_key,
     profile_of_item,
@@ -165,7 +165,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.schedule import WakeKind
     from numberdesk.domain.snapshot import CommentSeen
-    from numberdesk.domain.values import Kept
+    from numberdesk.domain.values import Payload
     from numberdesk.services.ports import Account, Holding, KeptComment, KeptEvent, RawEvent, Receipt, Unpublished
     from numberdesk.storage.marker import Marker
 
@@ -175,13 +175,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _READS = 5
-_MOST_WRITES = 100
+_MAX_WRITES = 100
 """In one transaction (DynamoDB)."""
-_MOST_OF_PAGES = 8
+_MAX_OF_PAGES = 8
 """Pages put and deleted in one transaction: four that differ."""
-_MOST_PAGES = 20
+_MAX_PAGES = 20
 """Of a list that is read on beyond what cannot be read."""
-_MOST_BYTES = 3_500_000
+_MAX_BYTES = 3_500_000
 """Of a transaction with pages; it holds 4 MB (DynamoDB)."""
 LARGE = 50_000
 """Bytes of a commit's largest item from which it is measured. An item holds 400 KB (DynamoDB)."""
@@ -195,7 +195,7 @@ _TABLE_ID_HOLDS = 30.0
 """Seconds for which the table's id is believed: restoring one takes longer."""
 _PAUSE = 0.02
 """Seconds: the most before the second try of a call, doubled for each further one."""
-_LONGEST_PAUSE = 5.0
+_MAX_PAUSE = 5.0
 PATIENCE = timedelta(seconds=5)
 """For how long a call that fails for now is tried again where nobody says how much time there is."""
 _HELD_BACK = "the table holds back parts of a batch again and again"
@@ -316,16 +316,16 @@ class Table:
         *,
         receipts: Sequence[Receipt] = (),
         comments: Sequence[CommentSeen] = (),
-        kept: Mapping[str, Kept] | None = None,
+        kept: Mapping[str, Payload] | None = None,
         limits: Limits | None = None,
         gate: Gate | None = None,
     ) -> Order:
         """Write an order and all that belongs to the change in one transaction, and give it as it is stored.
 
         That holds 100 writes. The most that can come together: the row, the gate, the claims of a purchase and of a duplicate, the
-        sums of two days and a lock (7), ledger entries (`ledger.MOST_ENTRIES`, 40), countries entered and left
-        (`lists.MOST_COUNTRIES`, 10 each), other lists (8), and what lies with new operations (`operations.MOST_OPEN`, 20). It leaves 5
-        for receipts, of which a look brings one, and for pages.
+        sums of two days and a lock (7), ledger entries (`ledger.MAX_ENTRIES`, 40), countries entered and left
+        (`lists.MAX_COUNTRIES`, 10 each), other lists (8), and what lies with new operations (`operations.MAX_OPEN`, 20). It leaves 5
+        for receipts, of which a poll brings one, and for pages.
 
         Few pages that differ go into the transaction where there is room, and those that they replace are deleted by it. More are
         written ahead of it: they count for nothing until the row names them. Those that they replace are deleted after it, and
@@ -357,14 +357,14 @@ class Table:
         writes += [self._put(entry_item(entry), "attribute_not_exists(pk)") for entry in entries]
         once = {receipt.event_id: receipt for receipt in receipts}.values()
         writes += [self._put(receipt_item(order_id, receipt)) for receipt in once]
-        writes += [self._put(kept_item(order_id, operation_id, each)) for operation_id, each in (kept or {}).items()]
+        writes += [self._put(payload_item(order_id, operation_id, each)) for operation_id, each in (kept or {}).items()]
         writes += self._list_writes(before, after)
         together = len(paged.new) + len(paged.replaced)
         new_pages = [self._put(item) for item in paged.new]
         sizes = [item_size(write["Put"]["Item"]) for write in (*writes, *new_pages) if "Put" in write]
         if max(sizes) > LARGE:
             self._large(max(sizes))
-        ahead = together > min(_MOST_OF_PAGES, _MOST_WRITES - len(writes)) or sum(sizes) > _MOST_BYTES
+        ahead = together > min(_MAX_OF_PAGES, _MAX_WRITES - len(writes)) or sum(sizes) > _MAX_BYTES
         if ahead:
             self._write_batches(_put_request(item) for item in paged.new)
         else:
@@ -434,7 +434,7 @@ class Table:
                 if why := self._beyond(before, after, limits):
                     raise LimitError(why)
                 rooms = {
-                    name: most - added.get(name, _NOTHING) for name, most in most_sums(limits, after.reserved).items()
+                    name: most - added.get(name, _NOTHING) for name, most in max_sums(limits, after.reserved).items()
                 }
 
             def beyond() -> Exception:
@@ -588,14 +588,14 @@ class Table:
         """Read an order's comments, by id."""
         return self._page((f"ORDER#{order_id}", "PERSONAL#COMMENT#"), after, limit, comment_of_item)
 
-    def kept(self, order_id: str, operation_id: str) -> Kept | None:
+    def kept(self, order_id: str, operation_id: str) -> Payload | None:
         """Read what lies with an operation."""
         item = self._get(kept_key(order_id, operation_id))
-        return self._read_item(item, kept_of_item) if item else None
+        return self._read_item(item, payload_of_item) if item else None
 
-    def keep(self, order_id: str, operation_id: str, kept: Kept) -> None:
+    def keep(self, order_id: str, operation_id: str, kept: Payload) -> None:
         """Write again what lies with an operation; nothing where it was erased."""
-        self._put_if(kept_item(order_id, operation_id, kept), "attribute_exists(pk)")
+        self._put_if(payload_item(order_id, operation_id, kept), "attribute_exists(pk)")
 
     # Lists
 
@@ -1077,7 +1077,7 @@ class Table:
     def hold_back(self, held: Sequence[HeldBack]) -> None:
         """Keep what is left to a sum."""
         # Twice the same key in one batch is refused.
-        items = {held_back_key(it): held_back_item(it) for it in held}
+        items = {held_back_key(each): held_back_item(each) for each in held}
         self._write_batches(map(_put_request, items.values()))
 
     def held_back(self, now: datetime, limit: int) -> list[HeldBack]:
@@ -1087,7 +1087,7 @@ class Table:
 
     def drop_held_back(self, held: Sequence[HeldBack]) -> None:
         """Drop what a sum has told."""
-        self._write_batches(map(_delete_request, {held_back_key(it): it for it in held}))
+        self._write_batches(map(_delete_request, {held_back_key(each): each for each in held}))
 
     # Publishing
 
@@ -1106,7 +1106,7 @@ class Table:
             "ExpressionAttributeValues": marshal({":shard": shard, ":before": instant_text(before)}),
             "Limit": most,
         }
-        for _ in range(_MOST_PAGES):
+        for _ in range(_MAX_PAGES):
             answer = self._ask("query", **request)
             for key in map(unmarshal, answer["Items"]):
                 item = self._get((key["pk"], key["sk"]))
@@ -1371,7 +1371,7 @@ def _met_others(error: ClientError | BotoCoreError) -> bool:
 
 def _backoff(tries: int) -> float:
     """Give a pause in seconds, which spreads those that met."""
-    return random.uniform(0, min(_PAUSE * 2**tries, _LONGEST_PAUSE))  # noqa: S311 - not a secret
+    return random.uniform(0, min(_PAUSE * 2**tries, _MAX_PAUSE))  # noqa: S311 - not a secret
 
 
 def _order_id(item: Item) -> str:

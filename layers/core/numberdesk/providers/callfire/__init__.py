@@ -1,1 +1,1 @@
-"""CallFire REST 1.1: number and keyword orders, with v2 for finding an unclear purchase."""
+"""CallFire REST 1.1: number and keyword orders, with v2 for finding a purchase with an unknown outcome."""

@@ -12,22 +12,22 @@ from urllib.parse import urlencode, urlsplit
 
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.domain.snapshot import AssetSeen
-from numberdesk.domain.words import AssetKind, AssetState
+from numberdesk.domain.statuses import AssetKind, AssetState
 from numberdesk.providers import made
 from numberdesk.providers.base import (
     AccountFaultError,
     NotAble,
     NotAbleError,
+    OutcomeUnknownError,
     Placed,
     Plan,
     RefusedError,
-    UnclearError,
     UnreadableError,
 )
 from numberdesk.providers.callfire import market, reading, subscriptions, v2
 from numberdesk.providers.callfire.faults import not_placed, not_read
 from numberdesk.providers.callfire.region import region_fields
-from numberdesk.providers.callfire.words import e164
+from numberdesk.providers.callfire.statuses import e164
 from numberdesk.providers.callfire.xmldoc import DATA, parse
 from numberdesk.providers.http import BasicAuth, Http, segment
 from numberdesk.providers.registry import HOSTS
@@ -124,7 +124,7 @@ class CallFire(NotAble):
         message: OrderMessage,
         *,
         exclude: frozenset[str] = frozenset(),  # noqa: ARG002
-        frozen: Sequence[Asset] = (),  # noqa: ARG002
+        reuse: Sequence[Asset] = (),  # noqa: ARG002
     ) -> Plan:
         """Write the form. Reads nothing: what is not available is left out by CallFire and shows in the order.
 
@@ -152,7 +152,7 @@ class CallFire(NotAble):
 
         Raises:
             RefusedError, AccountFaultError, NotSentError: nothing was bought.
-            UnclearError: something may have been bought.
+            OutcomeUnknownError: something may have been bought.
         """
         content = urlencode(plan.payload).encode()
         response = self._http.send_once("POST", _ORDERS, content=content, content_type=_FORM)
@@ -160,16 +160,16 @@ class CallFire(NotAble):
             raise not_placed(response)
         order_id = made.id_of(response, _ORDER_ID, _ORDERS)
         if order_id is None:
-            raise UnclearError(f"HTTP {response.status_code} without an order id")
+            raise OutcomeUnknownError(f"HTTP {response.status_code} without an order id")
         return Placed(order_id)
 
     def find(self, order: Order, message: OrderMessage | None) -> list[Placed]:  # noqa: ARG002
         """Look through v2's list of orders for those of the right time and content, where the account allows it.
 
-        An account that v2 turns away is one of those for which nobody can look.
+        An account that v2 turns away is one of those for which nobody can search.
 
         Raises:
-            UnreadableError, AccountFaultError, SlotBusyError: not looked; says nothing.
+            UnreadableError, AccountFaultError, SlotBusyError: not read; says nothing.
         """
         try:
             return v2.find(self._http_v2, order) if self._http_v2 else []
@@ -241,7 +241,7 @@ class CallFire(NotAble):
         """Name the orders and leases that the last attempt may have brought: 1.1 echoes nothing of ours.
 
         Raises:
-            UnreadableError, AccountFaultError, SlotBusyError: not looked.
+            UnreadableError, AccountFaultError, SlotBusyError: not read.
         """
         orders = v2.candidates(self._http_v2, order) if self._http_v2 else []
         return [*orders, *market.candidates(self._http, order)]
@@ -259,7 +259,7 @@ class CallFire(NotAble):
         subscriptions.unregister(self._http, registration_id)
 
     def what_to_look_for(self, order: Order) -> str:
-        """Tell a person how to find an unclear purchase in CallFire's own pages."""
+        """Tell a person how to find a purchase with an unknown outcome in CallFire's own pages."""
         content = "; ".join(_described(order))
         since = f", created after {order.attempt.began_at:%Y-%m-%d %H:%M:%S} UTC" if order.attempt else ""
         return (
@@ -289,7 +289,7 @@ def _part(item: NumbersItem | CriteriaItem | KeywordsItem) -> dict[str, str]:
 
 
 def _chosen(kind: AssetKind, value: str) -> AssetSeen:
-    return AssetSeen(kind=kind, value=value, state=AssetState.PENDING, word="chosen")
+    return AssetSeen(kind=kind, value=value, state=AssetState.PENDING, provider_status="chosen")
 
 
 def _described(order: Order) -> Iterator[str]:

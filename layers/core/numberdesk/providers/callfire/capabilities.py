@@ -8,7 +8,7 @@ from numberdesk.domain.capabilities import Ability, Capabilities, Findability
 
 _POSTBACKS = (
     "CallFire recommends a postback to learn that an order is finished (WSDL and pages on CreateNumberOrder), and none of its "
-    "trigger events is about orders: orders are polled, and a postback that comes all the same is a hint to look."
+    "trigger events is about orders: orders are polled, and a postback that comes all the same is a hint to poll."
 )
 _KEYWORDS_BACK = (
     "Whether a keyword can be given back by CallFire's API is not sure: the schema of `Release` has `Number` mandatory, the help "
@@ -17,7 +17,7 @@ _KEYWORDS_BACK = (
     "on renewing, people are told: give it back on CallFire's own pages."
 )
 _SPARSE = (
-    "CallFire's orders that wait for payment do not show in v2's list what they are for: of an unclear purchase they are named to "
+    "CallFire's orders that wait for payment do not show in v2's list what they are for: of a purchase with an unknown outcome they are named to "
     "a person as candidates."
 )
 
@@ -47,10 +47,10 @@ CAPABILITIES = Capabilities(
     knows_deadlines=False,
     promises_all_or_nothing=False,
     # CreateNumberOrder is one flat form: each of these has one place in it.
-    most_items={"numbers": 1, "keywords": 1, "criteria.local": 1, "criteria.toll_free": 1},
+    max_items={"numbers": 1, "keywords": 1, "criteria.local": 1, "criteria.toll_free": 1},
     # No source names a limit; what is larger can be split into several orders.
-    most_assets=250,
-    most_items_in_all=None,
+    max_assets=250,
+    max_total_items=None,
     criteria_fields=frozenset(
         {
             "country",

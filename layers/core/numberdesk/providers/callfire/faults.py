@@ -14,8 +14,8 @@ from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchOrderError,
     NotPermittedError,
+    OutcomeUnknownError,
     RefusedError,
-    UnclearError,
     UnreadableError,
 )
 from numberdesk.providers.callfire.xmldoc import parse
@@ -46,7 +46,7 @@ def not_placed(response: Response) -> ProviderError:
     """Tell what an answer that is no success means for the purchase. What is not surely a no is unclear."""
     status, detail = response.status_code, f"HTTP {response.status_code}"
     if not response.is_client_error or status == 408 or _told_status(response) >= 500:  # noqa: PLR2004
-        return UnclearError(detail)
+        return OutcomeUnknownError(detail)
     if fault := _account_fault(response):
         return fault
     if status == 402 or _NO_FUNDS.search(response.content):  # noqa: PLR2004
@@ -58,7 +58,7 @@ def not_placed(response: Response) -> ProviderError:
         # Not about this order: there is no such resource.
         return AccountFaultError(f"{detail}: check the account's base URL")
     unclear = status not in DEFINITE_STATUSES or _PASSING.search(response.content)
-    return (UnclearError if unclear else RefusedError)(detail)
+    return (OutcomeUnknownError if unclear else RefusedError)(detail)
 
 
 def not_changed(response: Response) -> ProviderError:
@@ -70,7 +70,7 @@ def not_changed(response: Response) -> ProviderError:
 
 
 def not_read(response: Response) -> ProviderError:
-    """Tell what an answer that is no success means for a look at an order. A 403 is about that order."""
+    """Tell what an answer that is no success means for a poll of an order. A 403 is about that order."""
     if response.is_client_error and (fault := _account_fault(response)):
         return fault
     detail = f"HTTP {response.status_code}"
@@ -80,7 +80,7 @@ def not_read(response: Response) -> ProviderError:
 def not_listed(response: Response) -> ProviderError:
     """Tell what an answer that is no success means for a search or a list: it may be the question that is wrong."""
     fault = not_changed(response)
-    return UnreadableError(fault.detail) if isinstance(fault, UnclearError) else fault
+    return UnreadableError(fault.detail) if isinstance(fault, OutcomeUnknownError) else fault
 
 
 def found_nothing(response: Response) -> bool:

@@ -14,15 +14,15 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain.words import Phase
+from numberdesk.domain.statuses import Phase
 from numberdesk.providers.base import Hint, NotAHintError
-from numberdesk.providers.callfire.words import PHASES
+from numberdesk.providers.callfire.statuses import PHASES
 from numberdesk.providers.callfire.xmldoc import DATA, NOTIFICATION, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MOST_ORDERS = 10
+_MAX_ORDERS = 10
 """A postback is about one order; one that names a crowd is not from CallFire."""
 _EVENT_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _ORDER_ID = re.compile(r"[0-9]{1,20}")
@@ -38,7 +38,7 @@ def read_hints(body: bytes) -> list[Hint]:
         NotAHintError: the body is neither XML nor JSON of a notification.
     """
     event_type, orders = _read_json(body) if body.lstrip()[:1] in (b"{", b"[") else _read_xml(body)
-    if len(orders) > _MOST_ORDERS:
+    if len(orders) > _MAX_ORDERS:
         raise NotAHintError("the notification names too many orders")
     event_id = f"sha256:{hashlib.sha256(body).hexdigest()}"
     claimed_end = event_type.endswith("Finished")

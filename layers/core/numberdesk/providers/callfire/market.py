@@ -10,20 +10,20 @@ from urllib.parse import urlencode
 from numberdesk.domain.fitting import misfit
 from numberdesk.domain.market import Offer, Owned
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
-from numberdesk.domain.words import AssetKind
+from numberdesk.domain.statuses import AssetKind
 from numberdesk.providers.base import (
     NoSuchThingError,
     NotPermittedError,
+    OutcomeUnknownError,
     OwnedPage,
     RefusedError,
-    UnclearError,
     UnreadableError,
 )
 from numberdesk.providers.callfire import reading
 from numberdesk.providers.callfire.faults import is_fault, not_changed, not_listed
 from numberdesk.providers.callfire.region import read_region, region_fields
 from numberdesk.providers.callfire.resources import found, page
-from numberdesk.providers.callfire.words import e164
+from numberdesk.providers.callfire.statuses import e164
 from numberdesk.providers.callfire.xmldoc import DATA, parse, value
 from numberdesk.providers.lenient import instant
 
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from numberdesk.providers.base import Query
     from numberdesk.providers.http import Http
 
-_MOST_RESULTS = 1000
+_MAX_RESULTS = 1000
 """MaxResults is "limited to 1000"."""
 _PAGE_SIZE = 100
 _CANDIDATES = 500
 """Leases of each kind read at each end of the list: which end is the newer is published nowhere."""
-_MOST_PAGES = 20
+_MAX_PAGES = 20
 _SKEW = timedelta(seconds=60)
 """How far CallFire's clock may be from ours."""
 _FORM = "application/x-www-form-urlencoded"
@@ -98,7 +98,7 @@ def search_regions(http: Http, query: Query) -> list[Offer]:
     if criteria and criteria.number_type == "toll_free":
         raise RefusedError("toll-free numbers have no region")
     region = region_fields(criteria) if criteria else {}
-    params = [*region.items(), ("MaxResults", str(min(query.limit, _MOST_RESULTS))), ("FirstResult", "0")]
+    params = [*region.items(), ("MaxResults", str(min(query.limit, _MAX_RESULTS))), ("FirstResult", "0")]
     shown = found(http, "/number/regions", "Region", params)
     return [offer for offer in map(_region_offer, shown) if offer][: query.limit]
 
@@ -207,7 +207,7 @@ def release(http: Http, name: str, kind: AssetKind) -> str:
     Raises:
         NoSuchThingError: the account does not have it.
         RefusedError: it was not taken back.
-        AccountFaultError, NotSentError, UnclearError, UnreadableError, SlotBusyError: try again later; a repeat does no harm.
+        AccountFaultError, NotSentError, OutcomeUnknownError, UnreadableError, SlotBusyError: try again later; a repeat does no harm.
     """
     if kind is AssetKind.KEYWORD:
         return _released(_release_keyword(http, name))
@@ -241,7 +241,7 @@ def _release_keyword(http: Http, keyword: str) -> Owned:
     except NoSuchThingError:
         return lease
     if not lease.given_back:
-        raise UnclearError("CallFire took it, and its list shows that the keyword goes on renewing")
+        raise OutcomeUnknownError("CallFire took it, and its list shows that the keyword goes on renewing")
     return lease
 
 
@@ -249,7 +249,7 @@ def _give_back(http: Http, *forms: dict[str, str]) -> None:
     """Send the first of these forms that CallFire does not refuse; it was seen to be there.
 
     Raises:
-        RefusedError, NotPermittedError, AccountFaultError, NotSentError, UnclearError, SlotBusyError: none was taken.
+        RefusedError, NotPermittedError, AccountFaultError, NotSentError, OutcomeUnknownError, SlotBusyError: none was taken.
     """
     refusal: RefusedError | NotPermittedError = RefusedError("nothing to send")
     for form in forms:
@@ -257,13 +257,13 @@ def _give_back(http: Http, *forms: dict[str, str]) -> None:
         # "204, which means that the number has been released successfully".
         if not is_fault(response):
             return
-        fault = not_changed(response)
-        if not isinstance(fault, RefusedError | NotPermittedError):
-            raise fault
+        issue = not_changed(response)
+        if not isinstance(issue, RefusedError | NotPermittedError):
+            raise issue
         if response.status_code == 404:  # noqa: PLR2004
-            # Gone meanwhile, or the wrong words for what is there: the next try looks first.
-            raise UnclearError(f"{fault.detail}, though the account has it")
-        refusal = fault
+            # Gone meanwhile, or the wrong words for what is there: the next try reads first.
+            raise OutcomeUnknownError(f"{issue.detail}, though the account has it")
+        refusal = issue
     if "Keyword" in forms[-1]:
         raise type(refusal)(f"{refusal.detail}; CallFire may take keywords back on its own pages only")
     raise refusal
@@ -272,9 +272,9 @@ def _give_back(http: Http, *forms: dict[str, str]) -> None:
 def _is_leased(http: Http, number: str) -> bool:
     response = http.read(f"/number/{number}")
     if not response.is_success:
-        fault = not_listed(response)
-        if not isinstance(fault, RefusedError):
-            raise fault
+        issue = not_listed(response)
+        if not isinstance(issue, RefusedError):
+            raise issue
         return False
     return True
 
@@ -300,8 +300,8 @@ def _number_lease(http: Http, number: str) -> Owned:
 def _keyword_lease(http: Http, keyword: str) -> tuple[Owned, str | None]:
     """Give the lease of a keyword, and the short code that it is on, where that is told."""
     first: int | None = 0
-    for _ in range(_MOST_PAGES):
-        shown = page(http, "/number/keyword", "Keyword", first or 0, _MOST_RESULTS)
+    for _ in range(_MAX_PAGES):
+        shown = page(http, "/number/keyword", "Keyword", first or 0, _MAX_RESULTS)
         for element in shown.elements:
             lease = _owned_keyword(element)
             if lease.value.casefold() == keyword.casefold():
@@ -310,7 +310,7 @@ def _keyword_lease(http: Http, keyword: str) -> tuple[Owned, str | None]:
         first = shown.next_result
         if first is None:
             raise NoSuchThingError("CallFire has no such keyword in this account")
-    raise UnreadableError(f"not among the first {_MOST_PAGES * _MOST_RESULTS} keywords")
+    raise UnreadableError(f"not among the first {_MAX_PAGES * _MAX_RESULTS} keywords")
 
 
 def _number_offer(element: Element) -> Offer | None:
@@ -339,7 +339,7 @@ def _owned_number(element: Element) -> Owned:
         # What is no number in our eyes is owned all the same.
         value=reading.number(told) or told,
         kind=AssetKind.NUMBER,
-        word=value(element, "Status") or "",
+        provider_status=value(element, "Status") or "",
         country=read_region(element.find(f"{DATA}Region")).get("country"),
         number_type=_number_type(element),
         features=_features(element.find(f"{DATA}NumberConfiguration")),
@@ -357,7 +357,7 @@ def _owned_keyword(element: Element) -> Owned:
     return Owned(
         value=keyword,
         kind=AssetKind.KEYWORD,
-        word=value(element, "Status") or "",
+        provider_status=value(element, "Status") or "",
         since=since,
         until=until,
         given_back=_is_given_back(element),

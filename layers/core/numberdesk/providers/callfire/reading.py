@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain import costs
 from numberdesk.domain.request import KeywordsItem
-from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownWord
-from numberdesk.domain.words import AssetKind, AssetState, Phase
+from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownValue
+from numberdesk.domain.statuses import AssetKind, AssetState, Phase
 from numberdesk.providers import numbers
-from numberdesk.providers.callfire.words import COUNTRIES, phase_of
+from numberdesk.providers.callfire.statuses import COUNTRIES, phase_of
 from numberdesk.providers.lenient import text
 
 if TYPE_CHECKING:
@@ -42,37 +42,37 @@ def snapshot(order: Order, shown: Element, currency: str) -> Snapshot:
 
     Fulfilled is had, whatever the order's status: even ERRORED may come with some.
     """
-    word, unknown = _status(shown)
-    phase = phase_of(word)
+    provider_status, unknown = _status(shown)
+    phase = phase_of(provider_status)
     assets: dict[tuple[AssetKind, str], AssetSeen] = {}
     groups = [(group, name) for name in _GROUPS for group in shown.findall(f"{{*}}{name}")]
     for group, name in groups:
         kind, number_type = _GROUPS[name]
         cost, odd = _cost(group, "UnitCost", f"number_order.{name}.unit_cost")
         values, unread = _fulfilled(order, group, kind)
-        unknown += odd + [UnknownWord(f"number_order.{name}.fulfilled", it, of_asset=True) for it in unread]
+        unknown += odd + [UnknownValue(f"number_order.{name}.fulfilled", each, of_asset=True) for each in unread]
         for value in values:
             asset = AssetSeen(
                 kind=kind,
                 value=value,
                 state=AssetState.ACTIVE,
-                word=word,
+                provider_status=provider_status,
                 number_type=number_type,
                 upfront_cost=cost,
                 currency=currency if cost else None,
             )
             assets.setdefault((kind, value), asset)
     unknown += _strange(shown)
-    if phase is Phase.ENDED and not groups and not any(it.of_asset for it in unknown):
+    if phase is Phase.ENDED and not groups and not any(each.of_asset for each in unknown):
         # A group may be without Fulfilled, which is nothing got. An order without its groups does not say what was got.
-        unknown.append(UnknownWord("number_order", "no groups of numbers or keywords", of_asset=True))
+        unknown.append(UnknownValue("number_order", "no groups of numbers or keywords", of_asset=True))
     total, odd = _cost(shown, "TotalCost", "number_order.total_cost")
     return Snapshot(
         provider_order_id=order.provider_order_id or "",
         phase=phase,
-        word=word,
+        provider_status=provider_status,
         assets=tuple(assets.values()),
-        unknown_words=tuple(unknown + odd),
+        unknown_values=tuple(unknown + odd),
         total_cost=total,
         total_cost_currency=currency if total else None,
     )
@@ -83,20 +83,20 @@ def number(written: object) -> str | None:
     return numbers.number(written, *COUNTRIES)
 
 
-def _status(shown: Element) -> tuple[str, list[UnknownWord]]:
+def _status(shown: Element) -> tuple[str, list[UnknownValue]]:
     element = shown.find("{*}Status")
-    word = text((element.text or "").strip()) or "" if element is not None else ""
-    if phase_of(word) is not Phase.UNKNOWN:
-        return word, []
-    told = "(an object)" if element is not None and len(element) else word
-    return word, [UnknownWord("number_order.status", told)]
+    provider_status = text((element.text or "").strip()) or "" if element is not None else ""
+    if phase_of(provider_status) is not Phase.UNKNOWN:
+        return provider_status, []
+    told = "(an object)" if element is not None and len(element) else provider_status
+    return provider_status, [UnknownValue("number_order.status", told)]
 
 
-def _cost(element: Element, name: str, field: str) -> tuple[str | None, list[UnknownWord]]:
+def _cost(element: Element, name: str, field: str) -> tuple[str | None, list[UnknownValue]]:
     written = (element.findtext(f"{{*}}{name}") or "").strip()
     if costs.amount(written) is not None:
         return text(written), []
-    return None, [UnknownWord(field, numbers.told(written))] if written else []
+    return None, [UnknownValue(field, numbers.told(written))] if written else []
 
 
 def _fulfilled(order: Order, group: Element, kind: AssetKind) -> tuple[list[str], list[str]]:
@@ -114,7 +114,7 @@ def _fulfilled(order: Order, group: Element, kind: AssetKind) -> tuple[list[str]
     # Keywords know no case: what we asked for and what was fulfilled must not become two.
     asked = (item for item in order.request.items if isinstance(item, KeywordsItem))
     spelling = {keyword.casefold(): keyword for item in asked for keyword in item.keywords}
-    return [spelling.get(it.casefold(), it) for it in values], [numbers.told(it) for it in unread]
+    return [spelling.get(value.casefold(), value) for value in values], [numbers.told(each) for each in unread]
 
 
 def numbers_in(written: str) -> tuple[list[str], list[str]]:
@@ -132,7 +132,9 @@ def numbers_in(written: str) -> tuple[list[str], list[str]]:
 def keywords_in(written: str) -> tuple[list[str], list[str]]:
     """Give the keywords that a text holds, and the words of it that are none."""
     words = list(filter(None, _BETWEEN.split(written)))
-    return list(filter(_KEYWORD.fullmatch, words)), [word for word in words if not _KEYWORD.fullmatch(word)]
+    return list(filter(_KEYWORD.fullmatch, words)), [
+        provider_status for provider_status in words if not _KEYWORD.fullmatch(provider_status)
+    ]
 
 
 def _written(group: Element) -> Iterator[str]:
@@ -144,10 +146,10 @@ def _written(group: Element) -> Iterator[str]:
             yield from texts or (["(unreadable)"] if len(element) or element.attrib else [])
 
 
-def _strange(shown: Element) -> list[UnknownWord]:
+def _strange(shown: Element) -> list[UnknownValue]:
     """Tell what was got in a group that is not documented: of which kind it is, nobody knows."""
     return [
-        UnknownWord(
+        UnknownValue(
             f"number_order.{_name(element)}", numbers.told(" ".join("".join(got.itertext()).split())), of_asset=True
         )
         for element in shown

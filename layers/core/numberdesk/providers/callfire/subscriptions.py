@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from numberdesk.domain.market import Registration
 from numberdesk.providers import made
-from numberdesk.providers.base import NoSuchThingError, RefusedError, UnclearError, UnreadableError
+from numberdesk.providers.base import NoSuchThingError, OutcomeUnknownError, RefusedError, UnreadableError
 from numberdesk.providers.callfire.faults import not_changed, not_listed
 from numberdesk.providers.callfire.resources import page
 from numberdesk.providers.callfire.xmldoc import DATA, parse, value
@@ -41,7 +41,7 @@ _EVENTS = (
 _EVENT = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 _PAGE_SIZE = 1000
-_MOST_PAGES = 10
+_MAX_PAGES = 10
 """An account has at most 10,000 subscriptions."""
 _TOKEN = re.compile(r"(?<=/postbacks/callfire/).*", re.IGNORECASE | re.DOTALL)
 _USER = re.compile(r"(?<=//)[^/]*@")
@@ -64,7 +64,7 @@ def register(http: Http, url: str, event: str | None) -> Registration:
 
     Raises:
         RefusedError: not taken, or no event named.
-        AccountFaultError, NotSentError, UnclearError, UnreadableError, SlotBusyError: try again later.
+        AccountFaultError, NotSentError, OutcomeUnknownError, UnreadableError, SlotBusyError: try again later.
     """
     if event is None:
         raise RefusedError(
@@ -89,7 +89,7 @@ def register(http: Http, url: str, event: str | None) -> Registration:
         raise not_changed(response)
     subscription_id = made.id_of(response, _ID, _PATH)
     if subscription_id is None:
-        raise UnclearError(f"HTTP {response.status_code} without a subscription's id")
+        raise OutcomeUnknownError(f"HTTP {response.status_code} without a subscription's id")
     return _read(http, subscription_id)
 
 
@@ -99,7 +99,7 @@ def unregister(http: Http, registration_id: str) -> None:
     Raises:
         NoSuchThingError: there is none of this id.
         RefusedError: it was not taken.
-        AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later.
+        AccountFaultError, NotSentError, OutcomeUnknownError, SlotBusyError: try again later.
     """
     if not _ID.fullmatch(registration_id):
         raise NoSuchThingError("CallFire has no such subscription")
@@ -112,7 +112,7 @@ def unregister(http: Http, registration_id: str) -> None:
 
 def _subscriptions(http: Http) -> Iterator[Element]:
     first = 0
-    for _ in range(_MOST_PAGES):
+    for _ in range(_MAX_PAGES):
         shown = page(http, _PATH, "Subscription", first, _PAGE_SIZE)
         yield from shown.elements
         if shown.next_result is None:
@@ -158,7 +158,7 @@ def _registration(element: Element) -> Registration | None:
         url=without_secrets(_endpoint(element)),
         event=value(element, "TriggerEvent") or "",
         enabled=enabled in ("true", "1"),
-        word=enabled,
+        provider_status=enabled,
         note=_NOTE,
     )
 

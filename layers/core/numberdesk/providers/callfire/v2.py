@@ -18,7 +18,7 @@ from numberdesk.domain.text import quoted
 from numberdesk.providers.base import AccountFaultError, OrdersPage, Placed, RefusedError, UnreadableError
 from numberdesk.providers.callfire.faults import not_read
 from numberdesk.providers.callfire.reading import keywords_in, numbers_in
-from numberdesk.providers.callfire.words import is_over
+from numberdesk.providers.callfire.statuses import is_over
 from numberdesk.providers.lenient import fields, instant, integer, parse, text
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numberdesk.providers.http import Http
 
 _PAGE_SIZE = 100
-_MOST_PAGES = 20
+_MAX_PAGES = 20
 _NUMBERS = {"localNumbers": "local", "tollFreeNumbers": "toll_free"}
 """What its groups of numbers are called, and of which type those are."""
 _KEYWORDS = "keywords"
@@ -52,12 +52,17 @@ def find(http: Http, order: Order) -> list[Placed]:
 
     Raises:
         NoV2Error: nobody can look here.
-        UnreadableError, AccountFaultError, SlotBusyError: not looked; says nothing.
+        UnreadableError, AccountFaultError, SlotBusyError: not read; says nothing.
     """
     likeness = {shown: _likeness(shown, order.request) for shown in _of_the_attempt(http, order)}
     least = _Likeness.UNTOLD if _Likeness.EQUAL in likeness.values() else _Likeness.EQUAL
     return [
-        Placed(shown.id, shown.word or None, over=is_over(shown.word), proven=_is_proven(shown, order.request))
+        Placed(
+            shown.id,
+            shown.provider_status or None,
+            over=is_over(shown.provider_status),
+            proven=_is_proven(shown, order.request),
+        )
         for shown, like in likeness.items()
         if like >= least
     ]
@@ -72,9 +77,9 @@ def candidates(http: Http, order: Order) -> list[OnOrder]:
     return [
         OnOrder(
             provider_order_id=shown.id,
-            word=shown.word,
+            provider_status=shown.provider_status,
             created_at=shown.created,
-            over=is_over(shown.word),
+            over=is_over(shown.provider_status),
             differs=_strange(shown, order.request) or "",
         )
         for shown in _of_the_attempt(http, order)
@@ -95,11 +100,17 @@ def orders(http: Http, cursor: str | None) -> OrdersPage:
     offset = int(cursor or 0)
     items, total = _page(http, [("offset", str(offset))])
     reached = offset + len(items)
-    read = [it for it in map(_shown, items) if it]
+    read = [each for each in map(_shown, items) if each]
     unread = ["an order without its id"] * (len(items) - len(read))
     more = reached > offset and (reached < total if total is not None else len(items) >= _PAGE_SIZE)
     shown = [
-        OnOrder(provider_order_id=it.id, word=it.word, created_at=it.created, over=is_over(it.word)) for it in read
+        OnOrder(
+            provider_order_id=each.id,
+            provider_status=each.provider_status,
+            created_at=each.created,
+            over=is_over(each.provider_status),
+        )
+        for each in read
     ]
     return OrdersPage(tuple(shown), str(reached) if more else None, tuple(unread))
 
@@ -135,7 +146,7 @@ class _Shown:
     """One row of v2's list, with the groups that it shows."""
 
     id: str
-    word: str
+    provider_status: str
     created: datetime | None
     groups: tuple[_Group, ...]
 
@@ -148,18 +159,18 @@ def _of_the_attempt(http: Http, order: Order) -> list[_Shown]:
     window = [("intervalBegin", _milliseconds(begin)), ("intervalEnd", _milliseconds(end))]
     found: dict[str, _Shown] = {}
     offset = 0
-    for _ in range(_MOST_PAGES):
+    for _ in range(_MAX_PAGES):
         items, total = _page(http, [*window, ("offset", str(offset))])
-        for it in map(_shown, items):
-            if it is None:
+        for each in map(_shown, items):
+            if each is None:
                 # It may be any, so that the list says nothing.
                 raise UnreadableError("a list with an order that cannot be read")
-            if it.created is None or begin <= it.created <= end:
-                found[it.id] = it
+            if each.created is None or begin <= each.created <= end:
+                found[each.id] = each
         offset += len(items)
         if not items or (total is not None and offset >= total):
             return list(found.values())
-    raise UnreadableError(f"more than {_MOST_PAGES} pages of orders")
+    raise UnreadableError(f"more than {_MAX_PAGES} pages of orders")
 
 
 def _milliseconds(instant: datetime) -> str:
@@ -172,10 +183,10 @@ def _page(http: Http, params: list[tuple[str, str]]) -> tuple[list[object], int 
     if response.status_code in (403, 405, 410):
         raise NoV2Error(f"HTTP {response.status_code}: v2 is not open to this account")
     if not response.is_success:
-        fault = not_read(response)
+        issue = not_read(response)
         # Credentials that only v2 refuses are no fault of the account: 1.1 takes them.
-        is_passing = isinstance(fault, AccountFaultError) and fault.throttled
-        raise fault if is_passing else UnreadableError(fault.detail)
+        is_passing = isinstance(issue, AccountFaultError) and issue.throttled
+        raise issue if is_passing else UnreadableError(issue.detail)
     try:
         page = fields(parse(response.content))
     except ValueError:
@@ -194,7 +205,7 @@ def _shown(item: object) -> _Shown | None:
         return None
     return _Shown(
         id=order_id,
-        word=text(shown.get("status")) or "",
+        provider_status=text(shown.get("status")) or "",
         created=instant(shown.get("created")),
         groups=tuple(_group(name, shown[name]) for name in _GROUPS if shown.get(name) is not None),
     )
@@ -239,7 +250,7 @@ def _likeness(shown: _Shown, request: Request) -> _Likeness:
         return _Likeness.OTHER
     if _strange(shown, request):
         return _Likeness.MISFIT
-    if not groups or shown.created is None or any(it.ordered is None or it.unread for it in shown.groups):
+    if not groups or shown.created is None or any(group.ordered is None or group.unread for group in shown.groups):
         return _Likeness.UNTOLD
     is_all = numbers == len(named) + local + toll_free and ordered[_KEYWORDS] == len(words)
     return _Likeness.EQUAL if is_all else _Likeness.LESS
@@ -286,5 +297,10 @@ def _is_proven(shown: _Shown, request: Request) -> bool:
 def _by_name(request: Request) -> tuple[set[str], set[str]]:
     """Give the numbers and, in lower case, the keywords that were asked for by name."""
     named = {number for item in request.items if isinstance(item, NumbersItem) for number in item.numbers}
-    words = {word.casefold() for item in request.items if isinstance(item, KeywordsItem) for word in item.keywords}
+    words = {
+        provider_status.casefold()
+        for item in request.items
+        if isinstance(item, KeywordsItem)
+        for provider_status in item.keywords
+    }
     return named, words

@@ -14,9 +14,9 @@ from urllib.parse import urlencode
 
 from numberdesk.domain.market import OnOrder
 from numberdesk.domain.request import CriteriaItem, Partial
-from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownWord
+from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownValue
+from numberdesk.domain.statuses import AssetKind, AssetState, Phase
 from numberdesk.domain.text import harmless
-from numberdesk.domain.words import AssetKind, AssetState, Phase
 from numberdesk.providers import made, numbers
 from numberdesk.providers.base import (
     AccountFaultError,
@@ -25,10 +25,10 @@ from numberdesk.providers.base import (
     NotAble,
     NotPermittedError,
     OrdersPage,
+    OutcomeUnknownError,
     Placed,
     Plan,
     RefusedError,
-    UnclearError,
     UnreadableError,
 )
 from numberdesk.providers.http import BasicAuth, Http, segment
@@ -55,7 +55,7 @@ _FORM = "application/x-www-form-urlencoded; charset=utf-8"
 # Opaque: what looks like a UUID in the examples is none.
 _ORDER_ID = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{7,127}", re.ASCII)
 _PAGE_SIZE = 100
-_MOST_PAGES = 20
+_MAX_PAGES = 20
 _SKEW = timedelta(seconds=60)
 """How far TeleSign's clock may be from ours."""
 _MARK = re.compile(r"\[ref ([^\[\]]{1,256})\]")
@@ -177,7 +177,7 @@ class TeleSign(NotAble):
         message: OrderMessage,
         *,
         exclude: frozenset[str] = frozenset(),  # noqa: ARG002
-        frozen: Sequence[Asset] = (),  # noqa: ARG002
+        reuse: Sequence[Asset] = (),  # noqa: ARG002
     ) -> Plan:
         """Write the form, by our names for its fields and without the reference. Reads nothing: TeleSign searches.
 
@@ -212,7 +212,7 @@ class TeleSign(NotAble):
 
         Raises:
             RefusedError, AccountFaultError, NotSentError: nothing was bought.
-            UnclearError: something may have been bought.
+            OutcomeUnknownError: something may have been bought.
         """
         form = dict(plan.payload)
         if self._reference_in_description:
@@ -225,7 +225,7 @@ class TeleSign(NotAble):
         [shown] = orders if len(orders) == 1 else [{}]
         order_id = identifier(shown.get("order_id")) or made.id_of(response, _ORDER_ID, self._path)
         if order_id is None:
-            raise UnclearError(f"HTTP {response.status_code} without an order id")
+            raise OutcomeUnknownError(f"HTTP {response.status_code} without an order id")
         return Placed(order_id, text(shown.get("status")))
 
     def find(self, order: Order, message: OrderMessage | None) -> list[Placed]:  # noqa: ARG002
@@ -235,7 +235,7 @@ class TeleSign(NotAble):
         are read. Matches come oldest first.
 
         Raises:
-            UnreadableError, AccountFaultError, SlotBusyError: not looked; says nothing.
+            UnreadableError, AccountFaultError, SlotBusyError: not read; says nothing.
         """
         found: dict[str, tuple[datetime, Placed]] = {}
         unread = False
@@ -254,21 +254,21 @@ class TeleSign(NotAble):
         """Name the orders of the last attempt's time whose description the list does not tell: they may be this one.
 
         Raises:
-            UnreadableError, AccountFaultError, SlotBusyError: not looked.
+            UnreadableError, AccountFaultError, SlotBusyError: not read.
         """
         if order.attempt is None or not self.can_find:
             return []
         began_at = order.attempt.began_at - _SKEW
-        untold = [it for it in self._both_ends() if not isinstance(it.get("description"), str)]
-        seen = [_on_order(it) for it in untold]
-        return [it for it in seen if it.created_at is None or it.created_at >= began_at]
+        untold = [end for end in self._both_ends() if not isinstance(end.get("description"), str)]
+        seen = [_on_order(each) for each in untold]
+        return [each for each in seen if each.created_at is None or each.created_at >= began_at]
 
     def _both_ends(self) -> Iterator[Fields]:
         """Give the orders of the list; where it has more than 20 pages, those of its first and last ten."""
         first = self._list(1)
         yield from _orders(first)
         last_page = answers.total_pages(first)
-        half = _MOST_PAGES // 2
+        half = _MAX_PAGES // 2
         pages = {*range(2, min(last_page, half) + 1), *range(max(2, last_page - half + 1), last_page + 1)}
         for page in sorted(pages):
             yield from _orders(self._list(page))
@@ -289,7 +289,7 @@ class TeleSign(NotAble):
 
         Raises:
             RefusedError: it can no longer be cancelled.
-            AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later; a repeat does no harm.
+            AccountFaultError, NotSentError, OutcomeUnknownError, SlotBusyError: try again later; a repeat does no harm.
         """
         if sub_order_id is not None:
             raise RefusedError("TeleSign's orders have no sub orders; cancel the order")
@@ -307,16 +307,16 @@ class TeleSign(NotAble):
         ):
             raise refusal
         try:
-            word = text(self._read(order).get("status")) or ""
+            provider_status = text(self._read(order).get("status")) or ""
         except NoSuchOrderError as error:
             raise RefusedError("TeleSign has no such order", code=error.code) from None
         except UnreadableError as error:
-            raise UnclearError(f"not known what came of it: {error.detail}", code=error.code) from error
-        if refusal is None or _meaning(word)[0] is Phase.CANCELLED:
-            return word
-        if isinstance(refusal, AccountFaultError) and word == _CANCELLABLE:
+            raise OutcomeUnknownError(f"not known what came of it: {error.detail}", code=error.code) from error
+        if refusal is None or _meaning(provider_status)[0] is Phase.CANCELLED:
+            return provider_status
+        if isinstance(refusal, AccountFaultError) and provider_status == _CANCELLABLE:
             raise NotPermittedError(refusal.detail, code=refusal.code)
-        now = f"; it is {harmless(word)}" if _meaning(word)[0] is not Phase.UNKNOWN else ""
+        now = f"; it is {harmless(provider_status)}" if _meaning(provider_status)[0] is not Phase.UNKNOWN else ""
         raise RefusedError(f"it can be cancelled only while accepted{now}", code=refusal.code)
 
     def search_numbers(self, query: Query) -> list[Offer]:
@@ -347,7 +347,7 @@ class TeleSign(NotAble):
         page = market.page_of(cursor)
         body = self._list(page)
         shown = _orders(body)
-        read = [_on_order(it) for it in shown if identifier(it.get("order_id"))]
+        read = [_on_order(each) for each in shown if identifier(each.get("order_id"))]
         unread = ["an order without its id"] * (len(shown) - len(read))
         after = str(page + 1) if page < answers.total_pages(body) else None
         return OrdersPage(tuple(read), after, tuple(unread))
@@ -359,7 +359,7 @@ class TeleSign(NotAble):
         return market.release(self._http, value)
 
     def what_to_look_for(self, order: Order) -> str:
-        """Tell a person how to find an unclear purchase in TeleSign's list of direct orders."""
+        """Tell a person how to find a purchase with an unknown outcome in TeleSign's list of direct orders."""
         sort = "".join(
             f"{item.quantity} {item.criteria.number_type.replace('_', '-')} numbers in {item.criteria.country}"
             for item in order.request.items
@@ -393,9 +393,9 @@ class TeleSign(NotAble):
         raise UnreadableError(f"HTTP {response.status_code} without a list of orders")
 
     def _snapshot(self, order_id: str, asked_country: str | None, shown: Fields) -> Snapshot:
-        word = text(shown.get("status")) or ""
-        phase, state = _meaning(word)
-        unknown = [UnknownWord("direct_order.status", _told(shown, "status"))] if phase is Phase.UNKNOWN else []
+        provider_status = text(shown.get("status")) or ""
+        phase, state = _meaning(provider_status)
+        unknown = [UnknownValue("direct_order.status", _told(shown, "status"))] if phase is Phase.UNKNOWN else []
         told_country, number_type = text(shown.get("country_iso2")), text(shown.get("number_type"))
         country = told_country.upper() if told_country else None
         ours = {theirs.casefold(): our for our, theirs in self._number_types.items()}
@@ -403,13 +403,13 @@ class TeleSign(NotAble):
         if phase is Phase.ENDED and not listed and shown.get("numbers") in (None, "", {}):
             # An empty list is nothing delivered. Without any, the answer does not say what was.
             unread = [numbers.told(shown.get("numbers"))]
-        unknown += [UnknownWord("direct_order.numbers", it, of_asset=True) for it in unread]
+        unknown += [UnknownValue("direct_order.numbers", each, of_asset=True) for each in unread]
         assets = {
             value: AssetSeen(
                 kind=AssetKind.NUMBER,
                 value=value,
                 state=state,
-                word=word,
+                provider_status=provider_status,
                 country=country,
                 number_type=ours.get((number_type or "").casefold()),
                 features=market.features(shown),
@@ -419,9 +419,9 @@ class TeleSign(NotAble):
         return Snapshot(
             provider_order_id=order_id,
             phase=phase,
-            word=word,
+            provider_status=provider_status,
             assets=tuple(assets.values()),
-            unknown_words=tuple(unknown),
+            unknown_values=tuple(unknown),
         )
 
 
@@ -470,16 +470,16 @@ def _id_of(shown: Fields) -> str:
     return order_id
 
 
-def _meaning(word: str) -> tuple[Phase, AssetState]:
-    return _STATUSES.get(re.sub(r"[\s_-]+", "_", word.strip()).lower(), (Phase.UNKNOWN, AssetState.UNKNOWN))
+def _meaning(provider_status: str) -> tuple[Phase, AssetState]:
+    return _STATUSES.get(re.sub(r"[\s_-]+", "_", provider_status.strip()).lower(), (Phase.UNKNOWN, AssetState.UNKNOWN))
 
 
-def _is_over(word: str | None) -> bool:
-    return _meaning(word or "")[0] in (Phase.FAILED, Phase.CANCELLED)
+def _is_over(provider_status: str | None) -> bool:
+    return _meaning(provider_status or "")[0] in (Phase.FAILED, Phase.CANCELLED)
 
 
-def _placed(order_id: str, word: str | None) -> Placed:
-    return Placed(order_id, word, over=_is_over(word))
+def _placed(order_id: str, provider_status: str | None) -> Placed:
+    return Placed(order_id, provider_status, over=_is_over(provider_status))
 
 
 def _mark(reference: str) -> str:
@@ -492,7 +492,7 @@ def _on_order(shown: Fields) -> OnOrder:
     marks = _MARK.findall(description) if isinstance(description, str) else []
     return OnOrder(
         provider_order_id=_id_of(shown),
-        word=text(shown.get("status")) or "",
+        provider_status=text(shown.get("status")) or "",
         reference=marks[-1] if marks else None,
         created_at=answers.date(shown.get("order_accepted_date")),
         over=_is_over(text(shown.get("status"))),
@@ -509,4 +509,4 @@ def _orders(body: Fields) -> list[Fields]:
 
 
 def _this(order: Order, body: Fields) -> list[Fields]:
-    return [it for it in _orders(body) if identifier(it.get("order_id")) in (order.provider_order_id, None)]
+    return [each for each in _orders(body) if identifier(each.get("order_id")) in (order.provider_order_id, None)]

@@ -14,8 +14,8 @@ from numberdesk.providers.base import (
     NoSuchOrderError,
     NoSuchThingError,
     NotPermittedError,
+    OutcomeUnknownError,
     RefusedError,
-    UnclearError,
     UnreadableError,
 )
 from numberdesk.providers.http import DEFINITE_STATUSES, retry_after
@@ -171,11 +171,11 @@ def not_done(response: Response) -> ProviderError:
     status, codes = response.status_code, _codes(response)
     detail, code = f"HTTP {status}", _code(codes)
     if not response.is_client_error or status == 408 or _UNAVAILABLE_CODES.intersection(codes):  # noqa: PLR2004
-        return UnclearError(detail, code=code)
+        return OutcomeUnknownError(detail, code=code)
     if fault := _account_fault(response, codes):
         return fault
     is_no = _NOT_ATTEMPTED in codes or (status in DEFINITE_STATUSES and all(map(_is_no, codes)))
-    return (RefusedError if is_no else UnclearError)(detail, code=code)
+    return (RefusedError if is_no else OutcomeUnknownError)(detail, code=code)
 
 
 def not_released(response: Response) -> ProviderError:
@@ -199,7 +199,7 @@ def not_placed(response: Response) -> ProviderError:
 
 
 def not_read(response: Response) -> ProviderError:
-    """Tell what an answer that is no success means for a look at an order."""
+    """Tell what an answer that is no success means for a poll of an order."""
     status, codes = response.status_code, _codes(response)
     detail, code = f"HTTP {status}", _code(codes)
     if response.is_client_error:
@@ -215,7 +215,7 @@ def not_listed(response: Response) -> ProviderError:
     fault = not_done(response)
     if _is_of_this_call(response, fault):
         return NotPermittedError(fault.detail, code=fault.code)
-    return UnreadableError(fault.detail, code=fault.code) if isinstance(fault, UnclearError) else fault
+    return UnreadableError(fault.detail, code=fault.code) if isinstance(fault, OutcomeUnknownError) else fault
 
 
 def found_nothing(response: Response) -> bool:

@@ -19,10 +19,10 @@ CAPABILITIES = Capabilities(
     knows_deadlines=False,
     # partial_order_match=false delivers the full quantity or nothing (TeleSign docs: create a direct order).
     promises_all_or_nothing=True,
-    most_items={"criteria": 1},
+    max_items={"criteria": 1},
     # No source names a limit; what is larger can be split into several orders.
-    most_assets=250,
-    most_items_in_all=1,
+    max_assets=250,
+    max_total_items=1,
     criteria_fields=frozenset({"country", "features", "prefix", "city", "cities"}),
     required_criteria_fields=frozenset({"country"}),
     number_types=frozenset({"local", "mobile", "toll_free"}),

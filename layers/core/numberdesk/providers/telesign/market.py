@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain.fitting import misfit
 from numberdesk.domain.market import Offer, Owned
-from numberdesk.domain.words import AssetKind
+from numberdesk.domain.statuses import AssetKind
 from numberdesk.providers import numbers
 from numberdesk.providers.base import NOT_TAKEN, NoSuchThingError, OwnedPage, RefusedError, UnreadableError
 from numberdesk.providers.http import segment
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 _NUMBERS = "/v1/phone_numbers/numbers"
 _LEASES = "/v1/phone_numbers/leases"
 _PAGE_SIZE = 100
-_MOST_PAGES = 20
-_MOST_LEASE_PAGES = 100
+_MAX_PAGES = 20
+_MAX_LEASE_PAGES = 100
 _FEATURES = ("sms", "voice")
 _YES_OR_NO = {"true": True, "1": True, "false": False, "0": False}
 _OVER = frozenset({"cancelled", "canceled"})
@@ -50,7 +50,7 @@ def search_numbers(http: Http, query: Query) -> list[Offer]:
     wanted = _parameters(query.criteria)
     size = min(query.limit, _PAGE_SIZE)
     offers: dict[str, Offer] = {}
-    for page in range(1, _MOST_PAGES + 1):
+    for page in range(1, _MAX_PAGES + 1):
         response = http.read(_NUMBERS, params=[*wanted, ("page", str(page)), ("page_size", str(size))])
         if answers.found_nothing(response):
             break
@@ -98,7 +98,7 @@ def release(http: Http, number: str) -> str:
     Raises:
         NoSuchThingError: the account has no lease of it.
         RefusedError: it was not taken back.
-        AccountFaultError, NotSentError, UnclearError, UnreadableError, SlotBusyError: try again later; a repeat does no harm.
+        AccountFaultError, NotSentError, OutcomeUnknownError, UnreadableError, SlotBusyError: try again later; a repeat does no harm.
     """
     lease_id = _lease_id(http, number)
     # DELETE /v1/phone_numbers/leases/3914 (TeleSign docs: cancel a lease).
@@ -106,12 +106,12 @@ def release(http: Http, number: str) -> str:
     if answers.is_fault(response):
         raise answers.not_released(response)
     words = [text(shown.get("status")) for shown in _shown(answers.body(response))]
-    return next((word for word in words if word), "cancelled")
+    return next((provider_status for provider_status in words if provider_status), "cancelled")
 
 
 def _lease_id(http: Http, number: str) -> str:
     unread = False
-    for page in range(1, _MOST_LEASE_PAGES + 1):
+    for page in range(1, _MAX_LEASE_PAGES + 1):
         body = _page(http, _LEASES, [("page", str(page)), ("page_size", str(_PAGE_SIZE))])
         leases, odd = _leases(body, {})
         unread |= bool(odd)
@@ -125,7 +125,7 @@ def _lease_id(http: Http, number: str) -> str:
             if unread:
                 raise UnreadableError("a list with a lease that cannot be read")
             raise NoSuchThingError("TeleSign has no lease of this number in this account")
-    raise UnreadableError(f"not among the first {_MOST_LEASE_PAGES * _PAGE_SIZE} leases")
+    raise UnreadableError(f"not among the first {_MAX_LEASE_PAGES * _PAGE_SIZE} leases")
 
 
 def _parameters(criteria: Criteria) -> list[tuple[str, str]]:
@@ -174,7 +174,7 @@ def _shown(body: Fields) -> list[Fields]:
 def _leases(body: Fields, types: Mapping[str, str]) -> tuple[list[Owned], list[str]]:
     """Give the leases of a page, and what stands among them that names no number: it may be of any."""
     data = body.get("data")
-    odd = [numbers.told(it) for it in data if not isinstance(it, dict)] if isinstance(data, list) else []
+    odd = [numbers.told(each) for each in data if not isinstance(each, dict)] if isinstance(data, list) else []
     shown = _shown(body)
     if isinstance(data, dict) and "phone_number" not in data:
         # It is what is around the list.
@@ -217,8 +217,8 @@ def _lease(shown: Fields, types: Mapping[str, str]) -> Owned | None:
     return Owned(
         value=value,
         kind=AssetKind.NUMBER,
-        word=(word := text(shown.get("status")) or ""),
-        given_back=word.casefold() in _OVER,
+        provider_status=(provider_status := text(shown.get("status")) or ""),
+        given_back=provider_status.casefold() in _OVER,
         provider_id=identifier(lease.get("lease_id")) or identifier(shown.get("lease_id")),
         country=_country(shown),
         number_type=types.get((text(shown.get("number_type")) or "").casefold()),

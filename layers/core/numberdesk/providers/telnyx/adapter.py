@@ -8,21 +8,21 @@ from numberdesk.domain.request import CriteriaItem, KeywordsItem
 from numberdesk.providers.base import (
     AccountFaultError,
     NotAble,
+    OutcomeUnknownError,
     Placed,
     Plan,
     RefusedError,
-    UnclearError,
     UnreadableError,
 )
 from numberdesk.providers.lenient import identifier, text
 from numberdesk.providers.telnyx import market, registrations, submissions
-from numberdesk.providers.telnyx.again import Again
 from numberdesk.providers.telnyx.api import Api
 from numberdesk.providers.telnyx.cancelling import cancel
 from numberdesk.providers.telnyx.catalogue import catalogue
-from numberdesk.providers.telnyx.look import Look
+from numberdesk.providers.telnyx.observe import Poll
+from numberdesk.providers.telnyx.reorder import Again
 from numberdesk.providers.telnyx.search import Search, region
-from numberdesk.providers.telnyx.words import OVER
+from numberdesk.providers.telnyx.statuses import OVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import CommentSeen, Snapshot
+    from numberdesk.domain.statuses import AssetKind
     from numberdesk.domain.values import Address
-    from numberdesk.domain.words import AssetKind
     from numberdesk.providers.base import Credentials, OrdersPage, OwnedPage, Provider, Query
     from numberdesk.providers.http import Transport
 
@@ -95,7 +95,7 @@ class Telnyx(NotAble):
         self._of_addresses = of_addresses
 
     def plan(
-        self, message: OrderMessage, *, exclude: frozenset[str] = frozenset(), frozen: Sequence[Asset] = ()
+        self, message: OrderMessage, *, exclude: frozenset[str] = frozenset(), reuse: Sequence[Asset] = ()
     ) -> Plan:
         """Check requirement groups, search for what is asked, and choose.
 
@@ -107,8 +107,8 @@ class Telnyx(NotAble):
             NotPermittedError: not by this account.
             UnreadableError, AccountFaultError, SlotBusyError: try again later.
         """
-        if frozen:
-            return self._plan(Again(message, frozen))
+        if reuse:
+            return self._plan(Again(message, reuse))
         self._check_groups(message)
         search = Search(self._api, message, exclude)
         search.run()
@@ -155,19 +155,19 @@ class Telnyx(NotAble):
 
         Raises:
             RefusedError, NotPermittedError, AccountFaultError, NotSentError, SlotBusyError: nothing was bought.
-            UnclearError: something may have been bought.
+            OutcomeUnknownError: something may have been bought.
         """
         created = self._api.create_order({**plan.payload, "customer_reference": reference})
         order_id = identifier(created.get("id"))
         if order_id is None:
-            raise UnclearError("a success without an order id")
+            raise OutcomeUnknownError("a success without an order id")
         return Placed(order_id, text(created.get("status")))
 
     def find(self, order: Order, message: OrderMessage | None) -> list[Placed]:  # noqa: ARG002
         """Search the number orders by our reference. Empty means that there is none, so nothing unread may be left.
 
         Raises:
-            UnreadableError, AccountFaultError, SlotBusyError: not looked; says nothing.
+            UnreadableError, AccountFaultError, SlotBusyError: not read; says nothing.
         """
         found: dict[str, Placed] = {}
         for shown in self._api.pages("number_orders", ("filter[customer_reference]", order.reference), strict=True):
@@ -179,24 +179,24 @@ class Telnyx(NotAble):
                 order_id = identifier(shown.get("id"))
                 if order_id is None:
                     raise UnreadableError("an order with our reference and no id")
-                word = text(shown.get("status"))
-                found[order_id] = Placed(order_id, word, over=word in OVER)
+                provider_status = text(shown.get("status"))
+                found[order_id] = Placed(order_id, provider_status, over=provider_status in OVER)
         return list(found.values())
 
     def observe(self, order: Order) -> Snapshot:
-        """Read the order as it is now, in at most 25 calls (see `look`).
+        """Read the order as it is now, in at most 25 calls (see `poll`).
 
         Raises:
             UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
         """
-        return Look(self._api, order).snapshot()
+        return Poll(self._api, order).snapshot()
 
     def cancel(self, order: Order, *, sub_order_id: str | None = None) -> str:
         """Cancel the sub orders that are pending as read now, or the one given, and say how many of how many are.
 
         Raises:
             RefusedError: none is or could be.
-            AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later.
+            AccountFaultError, NotSentError, OutcomeUnknownError, SlotBusyError: try again later.
         """
         return cancel(self._api, order, sub_order_id)
 
@@ -271,6 +271,6 @@ class Telnyx(NotAble):
         registrations.unregister(self._api, registration_id)
 
     def what_to_look_for(self, order: Order) -> str:
-        """Tell a person how to find an unclear purchase among Telnyx's number orders."""
+        """Tell a person how to find a purchase with an unknown outcome among Telnyx's number orders."""
         since = f", created after {order.attempt.began_at:%Y-%m-%d %H:%M:%S} UTC" if order.attempt else ""
         return f"Look among Telnyx's number orders for one with the customer reference {order.reference}{since}."

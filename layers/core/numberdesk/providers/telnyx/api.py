@@ -15,9 +15,9 @@ from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchThingError,
     NotPermittedError,
+    OutcomeUnknownError,
     RefusedError,
     SlotBusyError,
-    UnclearError,
     UnreadableError,
 )
 from numberdesk.providers.http import Http, retry_after, segment
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 250
 """The largest page that the OpenAPI document allows."""
-_MOST_PAGES = 20
+_MAX_PAGES = 20
 _WORD = re.compile("[a-z_]+", re.ASCII)
 _OF_THE_ORDER = frozenset({"85004", "85005"})
 """Invalid connection, invalid messaging profile."""
@@ -198,7 +198,7 @@ class Api:
                 all of it.
         """
         found: list[Fields] = []
-        for page in range(1, _MOST_PAGES + 1):
+        for page in range(1, _MAX_PAGES + 1):
             shown, more = self.page(path, page, *params, strict=strict)
             found += rows(shown)
             if not all(map(fields, shown)):
@@ -206,7 +206,7 @@ class Api:
                 raise UnreadableError("a list with something in it that is no object")
             if not more:
                 return found
-        raise UnreadableError(f"more than {_MOST_PAGES} pages")
+        raise UnreadableError(f"more than {_MAX_PAGES} pages")
 
     def page(
         self, path: str, page: int, *params: tuple[str, str], size: int = PAGE_SIZE, strict: bool = False
@@ -260,7 +260,7 @@ class Api:
         found, is_backwards = list(first), backwards(first)
         following = range(pages, 1, -1) if is_backwards else range(2, pages + 1)
         shown: list[object] | None = None if is_backwards else first
-        for page in following[:_MOST_PAGES]:
+        for page in following[:_MAX_PAGES]:
             if shown is not None and enough(shown):
                 return found, True
             if not may_go_on():
@@ -273,7 +273,7 @@ class Api:
                 # The first page again: it pages by no such parameter.
                 return found, False
             found, shown = found + data, data
-        return found, len(following) <= _MOST_PAGES
+        return found, len(following) <= _MAX_PAGES
 
     def create_order(self, content: dict[str, object]) -> Fields:
         """Create a number order: one call, never repeated. Telnyx declares no idempotency key for it.
@@ -283,7 +283,7 @@ class Api:
 
         Raises:
             RefusedError, NotPermittedError, AccountFaultError, NotSentError, SlotBusyError: nothing was bought.
-            UnclearError: something may have been bought.
+            OutcomeUnknownError: something may have been bought.
         """
         body = json.dumps(content).encode()
         response = self._http.send_once("POST", "number_orders", content=body, content_type="application/json")
@@ -305,7 +305,7 @@ class Api:
             NoSuchThingError: what was to be deleted is not there.
             RefusedError: it was not done.
             NotPermittedError, AccountFaultError, NotSentError, SlotBusyError: it was not done, and may be later.
-            UnclearError: it may have been done.
+            OutcomeUnknownError: it may have been done.
         """
         body = json.dumps(content).encode() if content is not None else b""
         content_type = "application/json" if content is not None else ""
@@ -319,7 +319,7 @@ class Api:
         if not isinstance(data, dict):
             if method == "DELETE":
                 return {}
-            raise UnclearError(f"HTTP {response.status_code} without data")
+            raise OutcomeUnknownError(f"HTTP {response.status_code} without data")
         return data
 
     def _read(self, path: str, params: QueryParams) -> tuple[Fields, int]:
@@ -350,8 +350,8 @@ def _not_placed(response: Response) -> ProviderError:
     # A conflict may be with an earlier call of ours.
     conflict = response.status_code == HTTPStatus.CONFLICT and not gone and error.code not in _OF_THE_ORDER
     if error.meaning is Meaning.UNCLEAR or conflict or (error.meaning is Meaning.UNKNOWN and error.code):
-        return UnclearError(error.title, code=error.code)
-    return RefusedError(error.title, code=error.code, numbers_gone=gone)
+        return OutcomeUnknownError(error.title, code=error.code)
+    return RefusedError(error.title, code=error.code, numbers_unavailable=gone)
 
 
 def _not_done(response: Response) -> ProviderError:
@@ -361,7 +361,7 @@ def _not_done(response: Response) -> ProviderError:
         return SatisfiedError(error.title, code=_SATISFIED)
     if (fault := error.of_account()) is not None:
         return fault
-    return (UnclearError if error.meaning is Meaning.UNCLEAR else RefusedError)(error.title, code=error.code)
+    return (OutcomeUnknownError if error.meaning is Meaning.UNCLEAR else RefusedError)(error.title, code=error.code)
 
 
 def _not_read(response: Response, parameters: Sequence[str]) -> ProviderError:
@@ -414,8 +414,10 @@ class _Error:
 def _error(response: Response) -> _Error:
     errors = rows(_body(response).get("errors"))
     # A string in one schema of the OpenAPI document, an integer in another.
-    codes = [code for it in errors if isinstance(it.get("code"), str | int) and (code := text(str(it["code"])))]
-    titles = [harmless(title) for it in errors if (title := text(it.get("title")))]
+    codes = [
+        code for error in errors if isinstance(error.get("code"), str | int) and (code := text(str(error["code"])))
+    ]
+    titles = [harmless(title) for error in errors if (title := text(error.get("title")))]
     status = f"HTTP {response.status_code}"
     return _Error(
         response=response,
@@ -423,7 +425,7 @@ def _error(response: Response) -> _Error:
         code=codes[0] if codes else "",
         title=f"{titles[0]} ({status})" if titles else status,
         sources=tuple(
-            _words(told) for it in errors for told in fields(it.get("source")).values() if isinstance(told, str)
+            _words(told) for error in errors for told in fields(error.get("source")).values() if isinstance(told, str)
         ),
     )
 

@@ -9,7 +9,7 @@ from numberdesk.providers.base import NotPermittedError, NotSentError, RefusedEr
 from numberdesk.providers.lenient import fields, identifier, rows
 from numberdesk.providers.reader import Reader
 from numberdesk.providers.telnyx.api import NotFoundError, resource
-from numberdesk.providers.telnyx.words import ENDED
+from numberdesk.providers.telnyx.statuses import ENDED
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Order
@@ -30,7 +30,7 @@ def cancel(api: Api, order: Order, sub_order_id: str | None) -> str:
 
     Raises:
         RefusedError: none is, and none could be.
-        NotPermittedError, AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later; a repeat does no harm.
+        NotPermittedError, AccountFaultError, NotSentError, OutcomeUnknownError, SlotBusyError: try again later; a repeat does no harm.
     """
     try:
         words = _words(api, order, sub_order_id)
@@ -38,9 +38,9 @@ def cancel(api: Api, order: Order, sub_order_id: str | None) -> str:
         raise
     except UnreadableError as error:
         raise NotSentError(f"its sub orders could not be read: {error.detail}", code=error.code) from error
-    cancelled = sum(word == "cancelled" for word in words.values())
+    cancelled = sum(provider_status == "cancelled" for provider_status in words.values())
     refused: RefusedError | NotPermittedError | None = None
-    for one in (it for it, word in words.items() if word in _PENDING):
+    for one in (it for it, provider_status in words.items() if provider_status in _PENDING):
         try:
             api.write("PATCH", f"{resource('sub_number_orders', one)}/cancel")
         except (RefusedError, NotPermittedError) as error:  # it ended in the meantime, or this account may not
@@ -51,7 +51,7 @@ def cancel(api: Api, order: Order, sub_order_id: str | None) -> str:
         return f"{cancelled} of {len(words)} sub orders cancelled"
     if refused is not None:
         raise refused
-    seen = listed(sorted({word or "unknown" for word in words.values()}))
+    seen = listed(sorted({provider_status or "unknown" for provider_status in words.values()}))
     raise RefusedError(f"Telnyx cancels sub orders only while they are pending; now: {seen}")
 
 
@@ -59,9 +59,9 @@ def _words(api: Api, order: Order, sub_order_id: str | None) -> dict[str, str | 
     """Read the statuses of the order's sub orders, or of one of them."""
     if order.provider_order_id is None:
         raise NotSentError("the order's id at Telnyx is not known yet")
-    known = {it.id for it in order.sub_orders}
+    known = {sub_order.id for sub_order in order.sub_orders}
     if sub_order_id is None:
-        # Before the first look nothing but the order itself names them all.
+        # Before the first poll nothing but the order itself names them all.
         known = known or _named(api, order.provider_order_id)
         ours = ("filter[order_request_id]", order.provider_order_id)
         listed = rows(api.listed("sub_number_orders", ours)[0])
@@ -71,14 +71,14 @@ def _words(api: Api, order: Order, sub_order_id: str | None) -> dict[str, str | 
         raise RefusedError("the order has no such sub order")
     # Only what is surely this order's: a filter that Telnyx ignored would list everybody's.
     found = {
-        one: _word(row)
+        one: _status_text(row)
         for row in listed
         if (one := identifier(row.get("id"))) and identifier(row.get("order_request_id")) == order.provider_order_id
     }
     # The list answers with paging figures and declares no way to page.
     for one in sorted(known - found.keys()):
         try:
-            found[one] = _word(fields(api.get(resource("sub_number_orders", one))["data"]))
+            found[one] = _status_text(fields(api.get(resource("sub_number_orders", one))["data"]))
         except NotFoundError:
             found[one] = None
     if not order.sub_orders and not any(found.values()):
@@ -91,7 +91,7 @@ def _named(api: Api, provider_order_id: str) -> set[str]:
     return {it for one in (ids if isinstance(ids, list) else [ids]) if (it := identifier(one))}
 
 
-def _word(row: Fields) -> str | None:
+def _status_text(row: Fields) -> str | None:
     """Give a sub order's status. What stands there and cannot be read may be `pending`: to try does no harm."""
     status = row.get("status")
-    return Reader().word("sub_number_order.status", status, {*_PENDING, *ENDED}) or (_UNREAD if status else None)
+    return Reader().enum("sub_number_order.status", status, {*_PENDING, *ENDED}) or (_UNREAD if status else None)

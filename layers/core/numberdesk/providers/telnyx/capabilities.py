@@ -33,14 +33,14 @@ CAPABILITIES = Capabilities(
     # Sub orders are processed independently (guide: number orders), so one may fail while another is delivered.
     promises_all_or_nothing=False,
     # Telnyx publishes no limit of its own; an order message holds 50 items at most.
-    most_items={"numbers": 50, "criteria": 50},
-    most_items_in_all=None,
+    max_items={"numbers": 50, "criteria": 50},
+    max_total_items=None,
     # None is published for `POST /number_orders`. Inexplicit and advanced orders, its siblings, take 10,000 each (OpenAPI, guide:
     # advanced orders).
-    most_assets=10_000,
+    max_assets=10_000,
     # Only numbers that a search returned may be ordered (guide: number orders), and a search finds one number by name: so
     # many searches fit into place_order's time.
-    most_named_numbers=50,
+    max_named_numbers=50,
     criteria_fields=frozenset(
         {
             "country",

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain import patterns
 from numberdesk.domain.catalogue import Criteria, Specification, character_class
-from numberdesk.domain.words import ValueKind
+from numberdesk.domain.statuses import ValueKind
 from numberdesk.providers.base import RefusedError, UnreadableError
 from numberdesk.providers.lenient import Fields, fields, integer, prose, rows, text
 from numberdesk.providers.telnyx.api import BadRequestError, NotFoundError
-from numberdesk.providers.telnyx.words import value_kind
+from numberdesk.providers.telnyx.statuses import value_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numberdesk.providers.telnyx.api import Api
 
-_LONGEST_CRITERION = 500
+_MAX_CRITERION = 500
 _ELSEWHERE = frozenset({"porting", "branded_calling"})
 """Actions that are not ordering."""
 _NOTHING: tuple[object, ...] = (None, "", [], {})
@@ -66,20 +66,26 @@ def specification(
     requirement_id: str, shown: Fields, of_type: Fields, country: str | None, number_type: str | None
 ) -> Specification:
     """Read one requirement, from how `GET /regulatory_requirements` shows it and how its type is described."""
-    words = [word for word in (text(shown.get("field_type")), text(of_type.get("type"))) if word]
-    known = next((word for word in words if value_kind(word) is not ValueKind.UNKNOWN), None)
-    word = known or (words[0] if words else "")
+    words = [
+        provider_status
+        for provider_status in (text(shown.get("field_type")), text(of_type.get("type")))
+        if provider_status
+    ]
+    known = next(
+        (provider_status for provider_status in words if value_kind(provider_status) is not ValueKind.UNKNOWN), None
+    )
+    provider_status = known or (words[0] if words else "")
     sources = (shown, of_type)
     # What is called name here is called label in `GET /phone_numbers_regulatory_requirements`.
-    names = (" ".join(prose(it.get(key), most=256).split()) for it in sources for key in ("name", "label"))
+    names = (" ".join(prose(source.get(key), most=256).split()) for source in sources for key in ("name", "label"))
     told = _told(of_type.get("acceptance_criteria")) | _told(shown.get("acceptance_criteria"))
     return Specification(
         id=requirement_id,
         name=next(filter(None, names), requirement_id),
-        kind=value_kind(word),
-        word=word,
-        description=next(filter(None, (prose(it.get("description")) for it in sources)), ""),
-        example=next(filter(None, (prose(it.get("example")) for it in sources)), ""),
+        kind=value_kind(provider_status),
+        provider_status=provider_status,
+        description=next(filter(None, (prose(source.get("description")) for source in sources)), ""),
+        example=next(filter(None, (prose(source.get("example")) for source in sources)), ""),
         criteria=criteria(told),
         country=country,
         number_type=number_type,
@@ -114,7 +120,7 @@ def _sentence(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     sentence = str(value)
-    return prose(sentence) if len(sentence) <= _LONGEST_CRITERION else None
+    return prose(sentence) if len(sentence) <= _MAX_CRITERION else None
 
 
 def _pattern(value: object) -> str | None:
@@ -149,9 +155,9 @@ _CRITERIA: dict[str, tuple[str, Callable[[object], object]]] = {
 
 def _as_told(value: object) -> str:
     if isinstance(value, str):
-        return prose(value, most=_LONGEST_CRITERION)
+        return prose(value, most=_MAX_CRITERION)
     try:
-        return json.dumps(value)[:_LONGEST_CRITERION]
+        return json.dumps(value)[:_MAX_CRITERION]
     except RecursionError:
         return "(nested too deep)"
 

@@ -1,9 +1,9 @@
 """The deadlines of an order's numbers.
 
 A deadline is on the record of its number alone, and an order can have 10,000 numbers. Numbers of one sub order in the same
-requirements status share a deadline as a rule, so one of them is read for all at each look. That the others still share it
-is seen in turn: a rota reads each number by itself, some at each look. One whose deadline differs from its group's is apart
-from then on; those that were found apart with the same deadline are read by one of them at each look, as a group is.
+requirements status share a deadline as a rule, so one of them is read for all at each poll. That the others still share it
+is seen in turn: a rota reads each number by itself, some at each poll. One whose deadline differs from its group's is apart
+from then on; those that were found apart with the same deadline are read by one of them at each poll, as a group is.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
-MOST_APART = 6
-"""Deadlines apart from their groups' that are read anew at each look, for each group; the earliest. The rota reads the others."""
-_KEPT_FOR_ROTA = 3
-_MOST_VALUES = 50
+MAX_APART = 6
+"""Deadlines apart from their groups' that are read anew at each poll, for each group; the earliest. The rota reads the others."""
+_KEPT_FOR_NUMBERS = 3
+_MAX_VALUES = 50
 """Most deadlines told of one sub order: all of them lie in the order's row."""
 
 
@@ -76,7 +76,7 @@ class _Group:
 
 
 class Deadlines:
-    """What one look learns of deadlines. Every read costs a call; how many are left is asked before each."""
+    """What one poll learns of deadlines. Every read costs a call; how many are left is asked before each."""
 
     def __init__(
         self,
@@ -118,43 +118,43 @@ class Deadlines:
         self._tried: set[str] = set()
         self.representatives: list[str] = []
         """The numbers that were read for their groups."""
-        self.rota = start % len(places) if places else 0
-        """Where the next look goes on."""
-        self.rota_reads = 0
+        self.number_cursor = start % len(places) if places else 0
+        """Where the next poll goes on."""
+        self.numbers_read = 0
 
     @property
     def kept(self) -> int:
-        """Calls that are kept for the rota, so that it goes on in an order of many sub orders, too."""
-        others = (len(group.numbers) - 1 for group in self._groups.values() if self._needs_rota(group.numbers[0]))
-        return min(sum(others), _KEPT_FOR_ROTA)
+        """Calls that are kept for the number_cursor, so that it goes on in an order of many sub orders, too."""
+        others = (len(group.numbers) - 1 for group in self._groups.values() if self._needs_reading(group.numbers[0]))
+        return min(sum(others), _KEPT_FOR_NUMBERS)
 
     def read(self, sub_order_ids: Sequence[str], *, kept: int) -> None:
         """Read for each group one number, and one for each deadline apart from it.
 
-        The sub order that the rota has come to goes first. One that takes more calls than are left is left to a later look.
+        The sub order that the rota has come to goes first. One that takes more calls than are left is left to a later poll.
         """
         for sub_order_id in self._in_turn(sub_order_ids):
             groups = self._of_sub_order[sub_order_id]
-            needed = sum(1 + min(len(group.kinds) - 1, MOST_APART) for group in groups)
+            needed = sum(1 + min(len(group.kinds) - 1, MAX_APART) for group in groups)
             if needed <= self._calls_left() - kept:
                 self._tried.add(sub_order_id)
                 if all(self._read_group(group, kept=kept) for group in groups):
                     self._seen.append(sub_order_id)
 
     def go_round(self) -> None:
-        """Read further numbers by themselves, from where the last look stopped, with all calls that are left."""
-        first = self._next_in_rota()
+        """Read further numbers by themselves, from where the last poll stopped, with all calls that are left."""
+        first = self._next_in_turn()
         for _ in self._places:
-            number = self._numbers.get(self._places[self.rota])
-            if number is not None and self._needs_rota(number):
+            number = self._numbers.get(self._places[self.number_cursor])
+            if number is not None and self._needs_reading(number):
                 if self._calls_left() < 1:
                     return
                 if number.sub_order_id in self._seen:
                     self._read_in_turn(number)
                 elif first is None or number.sub_order_id != first.sub_order_id:
-                    # Nothing to compare it with; the next look begins with its sub order.
+                    # Nothing to compare it with; the next poll begins with its sub order.
                     return
-            self.rota = (self.rota + 1) % len(self._places)
+            self.number_cursor = (self.number_cursor + 1) % len(self._places)
 
     def seen(self) -> tuple[DeadlinesSeen, ...]:
         """Give the deadlines of the sub orders of which all was read."""
@@ -176,9 +176,9 @@ class Deadlines:
             own = Counter(group.apart(number) or group.main for number in group.numbers)
             values.update({value: count for value, count in own.items() if value is not None})
         told = sorted(values.items())
-        if len(told) > _MOST_VALUES:
+        if len(told) > _MAX_VALUES:
             # Those due last are told with the first of them: too early, and not too late.
-            told, last = told[: _MOST_VALUES - 1], told[_MOST_VALUES - 1 :]
+            told, last = told[: _MAX_VALUES - 1], told[_MAX_VALUES - 1 :]
             told.append((last[0][0], sum(count for _, count in last)))
         return tuple(told)
 
@@ -201,7 +201,7 @@ class Deadlines:
         if base is not None:
             group.moved[base] = group.main
         for index, (kind, those) in enumerate(sorted((kind, it) for kind, it in kinds.items() if kind is not None)):
-            if index < MOST_APART:
+            if index < MAX_APART:
                 if not self._read_one(group, those[0]):
                     return False
                 group.moved[kind] = group.read[those[0].value]
@@ -221,21 +221,24 @@ class Deadlines:
         group = self._groups[number.sub_order_id, number.status]
         # One that cannot be read waits for its next turn: it must not hold up the others.
         if number.value not in group.read and self._read_one(group, number):
-            self.rota_reads += 1
+            self.numbers_read += 1
 
-    def _needs_rota(self, number: OpenNumber) -> bool:
+    def _needs_reading(self, number: OpenNumber) -> bool:
         """Whether a number may have a deadline."""
         group = self._groups[number.sub_order_id, number.status]
         owed = group.main is not None or bool(self._standing.get(number.sub_order_id))
         return number.vetted or number.apart is not None or owed
 
-    def _next_in_rota(self) -> OpenNumber | None:
-        turns = (*self._places[self.rota :], *self._places[: self.rota])
+    def _next_in_turn(self) -> OpenNumber | None:
+        turns = (*self._places[self.number_cursor :], *self._places[: self.number_cursor])
         open_numbers = (self._numbers[value] for value in turns if value in self._numbers)
-        return next((number for number in open_numbers if self._needs_rota(number)), None)
+        return next((number for number in open_numbers if self._needs_reading(number)), None)
 
     def _in_turn(self, sub_order_ids: Sequence[str]) -> list[str]:
-        first = self._next_in_rota() if self.kept else None
+        first = self._next_in_turn() if self.kept else None
         if first is None or first.sub_order_id not in sub_order_ids:
             return list(sub_order_ids)
-        return [first.sub_order_id, *(it for it in sub_order_ids if it != first.sub_order_id)]
+        return [
+            first.sub_order_id,
+            *(sub_order_id for sub_order_id in sub_order_ids if sub_order_id != first.sub_order_id),
+        ]

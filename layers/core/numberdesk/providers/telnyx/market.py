@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.market import Offer, OnOrder, Owned
-from numberdesk.domain.words import AssetKind
+from numberdesk.domain.statuses import AssetKind
 from numberdesk.providers.base import NoSuchThingError, OrdersPage, OwnedPage, RefusedError, UnreadableError
 from numberdesk.providers.lenient import Fields, amount, fields, identifier, instant, text
 from numberdesk.providers.numbers import number, told
 from numberdesk.providers.telnyx.api import PAGE_SIZE, BadRequestError, resource
 from numberdesk.providers.telnyx.capabilities import CAPABILITIES
 from numberdesk.providers.telnyx.search import country_shown, e164, features, filters, fits, regions, results
-from numberdesk.providers.telnyx.words import OVER
+from numberdesk.providers.telnyx.statuses import OVER
 
 if TYPE_CHECKING:
     from numberdesk.domain.request import Criteria
@@ -105,7 +105,7 @@ def orders(api: Api, cursor: str | None) -> OrdersPage:
         items.append(
             OnOrder(
                 provider_order_id=order_id,
-                word=text(row.get("status")) or "",
+                provider_status=text(row.get("status")) or "",
                 reference=text(row.get("customer_reference")),
                 created_at=instant(row.get("created_at")),
                 over=text(row.get("status")) in OVER,
@@ -136,7 +136,7 @@ def release(api: Api, value: str, kind: AssetKind) -> str:
     Raises:
         NoSuchThingError: the account does not have it.
         RefusedError: its deletion lock is on, or it was not deleted otherwise.
-        AccountFaultError, NotSentError, UnclearError, UnreadableError, SlotBusyError: try again later; a repeat does no harm.
+        AccountFaultError, NotSentError, OutcomeUnknownError, UnreadableError, SlotBusyError: try again later; a repeat does no harm.
     """
     number = e164(value)
     if kind is not AssetKind.NUMBER or number is None:
@@ -148,9 +148,9 @@ def release(api: Api, value: str, kind: AssetKind) -> str:
     # A number may have been owned before, deleted, and bought again.
     record = next((row for row in records if row.get("status") not in _GIVEN_BACK | _NEVER_OURS), None)
     if record is None:
-        for word in (text(row.get("status")) for row in records):
-            if word in _GIVEN_BACK:
-                return word
+        for provider_status in (text(row.get("status")) for row in records):
+            if provider_status in _GIVEN_BACK:
+                return provider_status
         raise NoSuchThingError("Telnyx has no such number in this account")
     if record.get("deletion_lock_enabled") is True:
         # It "prevents the phone number from being deleted via the API".
@@ -163,15 +163,15 @@ def release(api: Api, value: str, kind: AssetKind) -> str:
 
 
 def _owned(value: str, row: Fields) -> Owned:
-    word = text(row.get("status")) or ""
+    provider_status = text(row.get("status")) or ""
     return Owned(
         value=value,
         kind=AssetKind.NUMBER,
-        word=word,
+        provider_status=provider_status,
         provider_id=text(row.get("id")),
         country=text(row.get("country_iso_alpha2")),
         # As it is told: beside our types there are `landline` and older words such as `longcode`.
         number_type=text(row.get("phone_number_type")),
         since=instant(row.get("purchased_at")),
-        given_back=word in _GIVEN_BACK,
+        given_back=provider_status in _GIVEN_BACK,
     )

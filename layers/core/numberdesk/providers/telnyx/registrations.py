@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from numberdesk.domain.market import Registration
 from numberdesk.domain.text import harmless
-from numberdesk.providers.base import NoSuchThingError, ProviderError, RefusedError, UnclearError
+from numberdesk.providers.base import NoSuchThingError, OutcomeUnknownError, ProviderError, RefusedError
 from numberdesk.providers.lenient import Fields, text
 from numberdesk.providers.telnyx.api import resource
 
@@ -27,7 +27,7 @@ _WEBHOOK = "webhook"
 _DELETED = "deleted"
 _LEAVING = frozenset({"delete-received", "delete-pending", "delete-submitted"})
 _NUMBER_ORDERS = re.compile(r"number[\s_.-]*order", re.IGNORECASE)
-_MOST_NAMED = 20
+_MAX_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def register(api: Api, url: str, event: str | None) -> Registration:
 
     Raises:
         RefusedError: not taken, or there is no such event, or several.
-        AccountFaultError, NotSentError, UnclearError, UnreadableError, SlotBusyError: try again later.
+        AccountFaultError, NotSentError, OutcomeUnknownError, UnreadableError, SlotBusyError: try again later.
     """
     conditions, channels = _conditions(api), _webhooks(api)
     condition = _chosen(conditions, event)
@@ -108,46 +108,48 @@ def unregister(api: Api, registration_id: str) -> None:
     Raises:
         NoSuchThingError: there is no such setting.
         RefusedError: it was not deleted.
-        AccountFaultError, NotSentError, UnclearError, UnreadableError, SlotBusyError: try again later.
+        AccountFaultError, NotSentError, OutcomeUnknownError, UnreadableError, SlotBusyError: try again later.
     """
-    settings = {text(it.get("id")): it for it in api.pages("notification_settings") if it.get("status") != _DELETED}
+    settings = {
+        text(page.get("id")): page for page in api.pages("notification_settings") if page.get("status") != _DELETED
+    }
     setting = settings.pop(registration_id, None)
     if setting is None:
         raise NoSuchThingError("there is no such registration")
     channel_id, profile_id = text(setting.get("notification_channel_id")), text(setting.get("notification_profile_id"))
-    channels = {text(it.get("id")): it for it in api.pages("notification_channels")}
+    channels = {text(page.get("id")): page for page in api.pages("notification_channels")}
     ours = profile_id in _profiles(api)
     api.write("DELETE", resource("notification_settings", registration_id))
     if not ours or channel_id is None or profile_id is None:
         return
-    if any(it.get("notification_channel_id") == channel_id for it in settings.values()):
+    if any(each.get("notification_channel_id") == channel_id for each in settings.values()):
         return
     # What cannot be tidied up is used by the next registration.
     with suppress(ProviderError):
         api.write("DELETE", resource("notification_channels", channel_id))
         channels.pop(channel_id, None)
         used = [*channels.values(), *settings.values()]
-        if all(it.get("notification_profile_id") != profile_id for it in used):
+        if all(each.get("notification_profile_id") != profile_id for each in used):
             api.write("DELETE", resource("notification_profiles", profile_id))
 
 
 def _chosen(conditions: Mapping[str, _Condition], event: str | None) -> _Condition:
-    able = [it for it in conditions.values() if it.webhooks]
+    able = [condition for condition in conditions.values() if condition.webhooks]
     if event is None:
-        fitting = [it for it in able if _NUMBER_ORDERS.search(f"{it.name} {it.event}")]
+        fitting = [each for each in able if _NUMBER_ORDERS.search(f"{each.name} {each.event}")]
     else:
-        fitting = [it for it in able if it.is_called(event)]
+        fitting = [each for each in able if each.is_called(event)]
     if len(fitting) == 1:
         return fitting[0]
-    labels = sorted({it.label for it in fitting or able})
-    told = "; ".join(map(harmless, labels[:_MOST_NAMED])) + ("; ..." if len(labels) > _MOST_NAMED else "")
+    labels = sorted({each.label for each in fitting or able})
+    told = "; ".join(map(harmless, labels[:_MAX_NAMED])) + ("; ..." if len(labels) > _MAX_NAMED else "")
     what = "several events are" if fitting else "no event is"
     which = "called so" if event is not None else "about number orders"
     raise RefusedError(f"{what} {which}; name one of these: {told or 'there are none'}")
 
 
 def _conditions(api: Api) -> dict[str, _Condition]:
-    events = {text(it.get("id")): it for it in api.pages("notification_events")}
+    events = {text(page.get("id")): page for page in api.pages("notification_events")}
     found = {}
     for row in api.pages("notification_event_conditions"):
         condition_id, event_id = text(row.get("id")), text(row.get("notification_event_id"))
@@ -198,7 +200,7 @@ def _is(channel: Fields, profile_id: str, url: str) -> bool:
 def _id(made: Fields) -> str:
     made_id = text(made.get("id"))
     if made_id is None:
-        raise UnclearError("a success without an id")
+        raise OutcomeUnknownError("a success without an id")
     return made_id
 
 
@@ -207,14 +209,18 @@ def _registration(
 ) -> Registration:
     condition_id = text(setting.get("notification_event_condition_id")) or ""
     condition = conditions.get(condition_id)
-    word = text(setting.get("status")) or ""
-    pending = "Telnyx takes this over later: look again in a while" if word.startswith(("enable-", "delete-")) else ""
+    provider_status = text(setting.get("status")) or ""
+    pending = (
+        "Telnyx takes this over later: search again in a while"
+        if provider_status.startswith(("enable-", "delete-"))
+        else ""
+    )
     return Registration(
         id=text(setting.get("id")) or "",
         url=_shown(channels[str(setting["notification_channel_id"])].get("channel_destination")),
         event=condition.label if condition else condition_id,
-        enabled=word == "enabled",
-        word=word,
+        enabled=provider_status == "enabled",
+        provider_status=provider_status,
         note=pending,
     )
 

@@ -23,7 +23,7 @@ from numberdesk.domain.fitting import misfit
 from numberdesk.domain.market import Offer
 from numberdesk.domain.request import CriteriaItem, NumbersItem
 from numberdesk.domain.snapshot import AssetSeen
-from numberdesk.domain.words import AssetKind, AssetState
+from numberdesk.domain.statuses import AssetKind, AssetState
 from numberdesk.providers.base import NotPermittedError, RefusedError
 from numberdesk.providers.lenient import Fields, amount, fields, rows, text
 from numberdesk.providers.telnyx.api import BadRequestError, NothingPassesError
@@ -37,18 +37,18 @@ if TYPE_CHECKING:
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _HIDDEN = re.compile(r"\+[1-9][0-9]*(?:[-*xX_#.•]){2,14}[0-9]*")
 """A number of which the account is shown a part only, e.g. `+14375------`."""
-_MOST_NAMED = 5
+_MAX_NAMED = 5
 _DUPLICATE = 10
 """Results asked for beyond those needed, to choose among."""
-_MOST_RESULTS = 10_000
+_MAX_RESULTS = 10_000
 """What a search is asked for at most: orders of more numbers are published nowhere."""
 _FEWEST = 10
 """Results from which on their number may be a bound of Telnyx's and not of what there is."""
-_MOST_FURTHER = 100
+_MAX_FURTHER = 100
 """Further searches for one order."""
-_MOST_FRUITLESS = 3
+_MAX_FRUITLESS = 3
 """Further searches one after the other that found only what was known: there is no more. Nothing of one ending says nothing of others."""
-_MOST_TIME = timedelta(seconds=60)
+_MAX_TIME = timedelta(seconds=60)
 """For the further searches of one item: place_order has three minutes to search, to buy and to write."""
 _NEARBY = "10"
 """Results of a search for one number: its digits may stand within longer numbers, too."""
@@ -71,7 +71,7 @@ class Search:
         self._api = api
         self._message = message
         self._exclude = exclude
-        self._further = _MOST_FURTHER
+        self._further = _MAX_FURTHER
         self.chosen: dict[str, AssetSeen] = {}
         """What is to be ordered, by number."""
         self.groups: dict[str, str] = {}
@@ -105,7 +105,7 @@ class Search:
             by_criteria = all(isinstance(item, CriteriaItem) for item in self._message.items)
             unfit = f" ({self.not_fitting} results were not what was asked for)" if self.not_fitting else ""
             detail = f"none of the numbers is available{unfit}"
-            raise RefusedError(detail, numbers_gone=by_criteria, not_fitting=self.not_fitting)
+            raise RefusedError(detail, numbers_unavailable=by_criteria, not_fitting=self.not_fitting)
 
     def _choose_named(self, position: int, item: NumbersItem) -> None:
         absent, why = [], None
@@ -120,7 +120,7 @@ class Search:
             else:
                 self._take(found, item)
         if absent:
-            named = ", ".join(absent[:_MOST_NAMED]) + (", ..." if len(absent) > _MOST_NAMED else "")
+            named = ", ".join(absent[:_MAX_NAMED]) + (", ..." if len(absent) > _MAX_NAMED else "")
             because = f"; {why}" if why else ""
             self.lacking.append(
                 f"item {position}: {len(absent)} of {item.count} numbers not available ({named}{because})"
@@ -174,7 +174,7 @@ class Search:
             NotPermittedError: the account may not search for them.
         """
         # So many more that enough remain when those that may not be chosen are among the results.
-        limit = min(quantity + len(self._exclude) + len(self.chosen) + _DUPLICATE, _MOST_RESULTS)
+        limit = min(quantity + len(self._exclude) + len(self.chosen) + _DUPLICATE, _MAX_RESULTS)
         seen: set[str] = set()
         found = results(self._api, *filters(criteria, limit))
         hidden = found.not_shown() if found.hidden else None
@@ -183,9 +183,9 @@ class Search:
         if most < _FEWEST:
             return fitting, hidden
         endings = deque("0123456789")
-        until = self._api.clock.now() + _MOST_TIME
+        until = self._api.clock.now() + _MAX_TIME
         fruitless = 0
-        while endings and len(fitting) < quantity and self._further and fruitless < _MOST_FRUITLESS:
+        while endings and len(fitting) < quantity and self._further and fruitless < _MAX_FRUITLESS:
             if self._api.clock.now() >= until:
                 break
             self._further -= 1
@@ -322,7 +322,7 @@ def _chosen(row: Fields, country: str | None, number_type: str | None) -> AssetS
         kind=AssetKind.NUMBER,
         value=str(row["phone_number"]),
         state=AssetState.PENDING,
-        word="chosen",
+        provider_status="chosen",
         # A result says its type nowhere.
         country=country_shown(row) or country,
         number_type=number_type,
@@ -336,7 +336,7 @@ def _chosen(row: Fields, country: str | None, number_type: str | None) -> AssetS
 def features(row: Fields) -> tuple[str, ...] | None:
     """Give what a number that was found can do, by Telnyx's names; none where it is not told."""
     told = row.get("features")
-    return tuple(name for it in rows(told) if (name := text(it.get("name")))) if isinstance(told, list) else None
+    return tuple(name for each in rows(told) if (name := text(each.get("name")))) if isinstance(told, list) else None
 
 
 def country_shown(row: Fields) -> str | None:
@@ -346,5 +346,7 @@ def country_shown(row: Fields) -> str | None:
 
 def regions(row: Fields) -> dict[str, str]:
     """Give the places of a number that was found, by Telnyx's names of their kinds."""
-    told = ((text(it.get("region_type")), text(it.get("region_name"))) for it in rows(row.get("region_information")))
+    told = (
+        (text(each.get("region_type")), text(each.get("region_name"))) for each in rows(row.get("region_information"))
+    )
     return {kind: name for kind, name in told if kind and name}

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.text import harmless, joined, listed, quoted
-from numberdesk.providers.base import NotPermittedError, NotSentError, RefusedError, UnclearError, UnreadableError
+from numberdesk.providers.base import (
+    NotPermittedError,
+    NotSentError,
+    OutcomeUnknownError,
+    RefusedError,
+    UnreadableError,
+)
 from numberdesk.providers.lenient import Fields, instant, prose, rows, text
 from numberdesk.providers.reader import Reader
 from numberdesk.providers.telnyx.api import NotFoundError, SatisfiedError, resource
-from numberdesk.providers.telnyx.words import ENDED
+from numberdesk.providers.telnyx.statuses import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,8 +32,8 @@ if TYPE_CHECKING:
 _USELESS = frozenset({"declined", "expired", "no-longer-eligible", "rejected", "cancelled"})
 
 _COMMENTERS = frozenset({"admin", "user"})
-_LONGEST_COMMENT = 50_000
-"""Characters. Telnyx publishes no limit; what no item of the table holds would stop every look at its order."""
+_MAX_COMMENT = 50_000
+"""Characters. Telnyx publishes no limit; what no item of the table holds would stop every poll its order."""
 
 _Call = tuple[str, dict[str, object]]
 """Path and content."""
@@ -60,7 +66,7 @@ def upload_document(api: Api, content: bytes, filename: str, reference: str) -> 
 def _id(created: Fields) -> str:
     created_id = text(created.get("id"))
     if created_id is None:
-        raise UnclearError("a success without an id")
+        raise OutcomeUnknownError("a success without an id")
     return created_id
 
 
@@ -81,7 +87,7 @@ def supply(
     left = dict(values)
     calls: list[_Call] = []
     for sub_order in _open(order):
-        asked = {it.id for it in order.requirements if it.sub_order_id == sub_order.id}
+        asked = {requirement.id for requirement in order.requirements if requirement.sub_order_id == sub_order.id}
         if given := {name: value for name, value in values.items() if name in asked}:
             calls.append((resource("sub_number_orders", sub_order.id), _content(given)))
             left = {name: value for name, value in left.items() if name not in given}
@@ -104,26 +110,26 @@ def attach_group(
     else:
         if not order.sub_orders:
             raise NotSentError("the order's parts at Telnyx are not known yet")
-        asking = {it.sub_order_id for it in order.requirements}
+        asking = {requirement.sub_order_id for requirement in order.requirements}
         still_open = _open(order)
-        fitting = [it for it in still_open if it.id in asking] or still_open
-        targets = [resource("sub_number_orders", it.id) for it in fitting]
+        fitting = [each for each in still_open if each.id in asking] or still_open
+        targets = [resource("sub_number_orders", each.id) for each in fitting]
     content: dict[str, object] = {"requirement_group_id": group_id}
     return _each(api, "POST", [(f"{target}/requirement_group", content) for target in targets])
 
 
 def _open(order: Order) -> list[SubOrder]:
-    return [it for it in order.sub_orders if it.word not in ENDED]
+    return [sub_order for sub_order in order.sub_orders if sub_order.provider_status not in ENDED]
 
 
 def _sub_order(order: Order, sub_order_id: str) -> str:
-    if sub_order_id not in {it.id for it in order.sub_orders}:
+    if sub_order_id not in {sub_order.id for sub_order in order.sub_orders}:
         raise RefusedError("the order has no such sub order")
     return resource("sub_number_orders", sub_order_id)
 
 
 def _number(order: Order, number: str) -> str:
-    asset = next((it for it in order.assets if it.value == number), None)
+    asset = next((each for each in order.assets if each.value == number), None)
     if asset is None:
         raise RefusedError("the order has no such number")
     if asset.provider_id is None:
@@ -140,7 +146,7 @@ def _each(api: Api, method: str, calls: Sequence[_Call]) -> str:
 
     Raises:
         RefusedError: one was, or there is none to make.
-        NotPermittedError, AccountFaultError, NotSentError, UnclearError, SlotBusyError: try again later, all of them.
+        NotPermittedError, AccountFaultError, NotSentError, OutcomeUnknownError, SlotBusyError: try again later, all of them.
     """
     words: list[str] = []
     refused: list[RefusedError] = []
@@ -194,16 +200,18 @@ def check_group(api: Api, group_id: str, country: str | None, number_type: str |
     values = rows(group.get("regulatory_requirements"))
     # It may count as good as a whole with a value in it that does not any more.
     bad = {
-        "has no value for {}": [it for it in values if it.get("field_value") in (None, "")],
+        "has no value for {}": [value for value in values if value.get("field_value") in (None, "")],
         **{
-            f"has a value for {{}} that is {word}": [it for it in values if text(it.get("status")) == word]
-            for word in sorted(_USELESS)
+            f"has a value for {{}} that is {provider_status}": [
+                value for value in values if text(value.get("status")) == provider_status
+            ]
+            for provider_status in sorted(_USELESS)
         },
-        "has a value for {} that has expired": [it for it in values if _is_past(it.get("expires_at"), api)],
+        "has a value for {} that has expired": [value for value in values if _is_past(value.get("expires_at"), api)],
     }
     for what, which in bad.items():
         if which:
-            named = listed(text(it.get("requirement_id")) or "?" for it in which)
+            named = listed(text(each.get("requirement_id")) or "?" for each in which)
             faults.append(f"the requirement group {what.format(named)}")
     return faults
 
@@ -246,14 +254,14 @@ def comments_shown(
             reader.note("comment.body", body, personal=True)
         if comment_id is None or not isinstance(body, str):
             continue
-        commenter = reader.word("comment.commenter_type", row.get("commenter_type"), _COMMENTERS)
+        commenter = reader.enum("comment.commenter_type", row.get("commenter_type"), _COMMENTERS)
         at, read_at = reader.instant("comment.created_at", row.get("created_at")), row.get("read_at")
         reader.instant("comment.read_at", read_at)
         found.append(
             CommentSeen(
                 id=comment_id,
                 sub_order_id=sub_order_id,
-                body=prose(body, most=_LONGEST_COMMENT),
+                body=prose(body, most=_MAX_COMMENT),
                 by_provider=commenter != "user" if commenter else untyped_by_provider,
                 at=at or now,
                 read=read_at not in (None, "", False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numberdesk.domain.words import ValueKind
+from numberdesk.domain.statuses import ValueKind
 
 # Field types are spelled differently from place to place: `textual`, `datetime`, `address`, `document` on orders; these and
 # `action` in requirement types; `address_id` in an example of regulatory requirements; `string`, `number_order_document_id`
@@ -24,6 +24,6 @@ OVER = ENDED - {"success"}
 """Those of an order that came to nothing, or to less than it was for: of several it is the last to be followed."""
 
 
-def value_kind(word: str | None) -> ValueKind:
+def value_kind(provider_status: str | None) -> ValueKind:
     """Say what sort of value a field type takes; one that is not known is `UNKNOWN`."""
-    return _KINDS.get((word or "").lower().removesuffix("_id"), ValueKind.UNKNOWN)
+    return _KINDS.get((provider_status or "").lower().removesuffix("_id"), ValueKind.UNKNOWN)

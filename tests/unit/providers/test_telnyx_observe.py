@@ -1,4 +1,4 @@
-"""Looking at a Telnyx order: what each answer means, what a look costs, and what it does without."""
+"""Looking at a Telnyx order: what each answer means, what a poll costs, and what it does without."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from numberdesk.domain.order import Asset, Order, Requirement
 from numberdesk.domain.request import OrderMessage, Request
 from numberdesk.domain.settings import Timings
-from numberdesk.domain.snapshot import DeadlinesSeen, Snapshot, UnknownWord
-from numberdesk.domain.words import AssetState, OrderState, Phase, RequirementState
+from numberdesk.domain.snapshot import DeadlinesSeen, Snapshot, UnknownValue
+from numberdesk.domain.statuses import AssetState, OrderState, Phase, RequirementState
 from numberdesk.providers.base import Credentials, ProviderError, UnreadableError
 from numberdesk.providers.telnyx.adapter import build
 from tests.support.simulators.base import SimulatorTransport
@@ -70,14 +70,14 @@ def _order(provider_order_id: str = ORDER_ID, *, version: int = 0, requirements:
 
 
 class _Bought:
-    """An order bought at the simulator, and looks at it."""
+    """An order bought at the simulator, and polls it."""
 
     def __init__(self, *kinds: tuple[str, str, int]) -> None:
         self.simulator = TelnyxSimulator(Clock(NOW))
         self.adapter = _adapter(SimulatorTransport(self.simulator))
         self.id = self.adapter.place(self.adapter.plan(_message(*kinds)), "reference-1").provider_order_id
 
-    def look(self, *, version: int = 0, requirements: tuple[Requirement, ...] = ()) -> Snapshot:
+    def poll(self, *, version: int = 0, requirements: tuple[Requirement, ...] = ()) -> Snapshot:
         return self.adapter.observe(_order(self.id, version=version, requirements=requirements))
 
     def calls(self, operation: str | None = None) -> int:
@@ -85,7 +85,7 @@ class _Bought:
 
 
 def _states(snapshot: Snapshot) -> dict[str | None, tuple[str, RequirementState, int]]:
-    return {seen.name: (seen.word, seen.state, seen.numbers) for seen in snapshot.requirements}
+    return {seen.name: (seen.provider_status, seen.state, seen.numbers) for seen in snapshot.requirements}
 
 
 # A whole life at the simulator
@@ -93,11 +93,11 @@ def _states(snapshot: Snapshot) -> dict[str | None, tuple[str, RequirementState,
 
 def test_order_with_requirements_shows_what_is_owed_until_when() -> None:
     bought = _Bought(("DE", "local", 3))
-    snapshot = bought.look()
-    assert (snapshot.phase, snapshot.word, snapshot.lists_every_asset) == (Phase.OPEN, "pending", True)
+    snapshot = bought.poll()
+    assert (snapshot.phase, snapshot.provider_status, snapshot.lists_every_asset) == (Phase.OPEN, "pending", True)
     [sub_order] = snapshot.sub_orders
-    assert (sub_order.word, sub_order.country, sub_order.number_type) == ("pending", "DE", "local")
-    assert {(asset.state, asset.word) for asset in snapshot.assets} == {
+    assert (sub_order.provider_status, sub_order.country, sub_order.number_type) == ("pending", "DE", "local")
+    assert {(asset.state, asset.provider_status) for asset in snapshot.assets} == {
         (AssetState.ACTION_REQUIRED, "pending/requirement-info-pending")
     }
     assert {(asset.sub_order_id, asset.country, asset.number_type) for asset in snapshot.assets} == {
@@ -114,7 +114,7 @@ def test_order_with_requirements_shows_what_is_owed_until_when() -> None:
 def test_supplied_values_erase_the_deadline() -> None:
     bought = _Bought(("DE", "local", 2))
     bought.simulator.supply(bought.id)
-    snapshot = bought.look()
+    snapshot = bought.poll()
     assert {asset.state for asset in snapshot.assets} == {AssetState.UNDER_REVIEW}
     assert {seen.state for seen in snapshot.requirements} == {RequirementState.UNDER_REVIEW}
     assert [seen.values for seen in snapshot.deadlines] == [()]
@@ -126,7 +126,7 @@ def test_rejection_comes_with_its_reason_and_new_deadline() -> None:
     bought.simulator.supply(bought.id)
     bought.simulator.advance(130)
     rejected_at = NOW + timedelta(seconds=120)
-    snapshot = bought.look()
+    snapshot = bought.poll()
     assert _states(snapshot) == {
         "End User Address": ("approved", RequirementState.APPROVED, 2),
         "Identity Document": ("declined", RequirementState.REJECTED, 2),
@@ -147,9 +147,11 @@ def test_approval_ends_in_active_numbers() -> None:
     bought = _Bought(("DE", "local", 1))
     bought.simulator.supply(bought.id)
     bought.simulator.advance(600)
-    snapshot = bought.look()
-    assert (snapshot.phase, snapshot.word) == (Phase.ENDED, "success")
-    assert [(asset.state, asset.word) for asset in snapshot.assets] == [(AssetState.ACTIVE, "success/approved")]
+    snapshot = bought.poll()
+    assert (snapshot.phase, snapshot.provider_status) == (Phase.ENDED, "success")
+    assert [(asset.state, asset.provider_status) for asset in snapshot.assets] == [
+        (AssetState.ACTIVE, "success/approved")
+    ]
     assert {seen.state for seen in snapshot.requirements} == {RequirementState.APPROVED}
     assert bought.calls("get_number") == 0
 
@@ -159,7 +161,7 @@ def test_missed_deadline_cancels_whatever_the_order_is_called(status: str, phase
     bought = _Bought(("DE", "local", 1))
     bought.simulator.configure(auto_cancel_status=status)
     bought.simulator.advance(15 * 86400)
-    snapshot = bought.look()
+    snapshot = bought.poll()
     assert snapshot.phase is phase
     assert [asset.state for asset in snapshot.assets] == [AssetState.CANCELLED]
     assert snapshot.requirements == ()
@@ -169,7 +171,7 @@ def test_parts_of_an_order_end_apart() -> None:
     bought = _Bought(("US", "local", 1), ("US", "toll_free", 2), ("CA", "local", 1))
     bought.simulator.fail_sub_order(country_code="CA")
     bought.simulator.advance(60)
-    snapshot = bought.look()
+    snapshot = bought.poll()
     assert len(snapshot.sub_orders) == 3
     assert {(asset.country, asset.number_type): asset.state for asset in snapshot.assets} == {
         ("US", "local"): AssetState.ACTIVE,
@@ -182,20 +184,20 @@ def test_deleted_numbers_are_deleted() -> None:
     bought = _Bought(("US", "local", 2))
     bought.simulator.advance(60)
     bought.simulator.delete_numbers(bought.id)
-    snapshot = bought.look()
+    snapshot = bought.poll()
     assert snapshot.phase is Phase.DELETED
     assert {asset.state for asset in snapshot.assets} == {AssetState.DELETED}
 
 
-# What a look costs
+# What a poll costs
 
 
-def test_look_asks_exactly_this() -> None:
+def test_poll_asks_exactly_this() -> None:
     bought = _Bought(("DE", "local", 3))
     before = bought.calls()
     [number, *others] = bought.simulator.orders()[0]["sub_orders"][0]["numbers"]
     in_turn = sorted(others, key=lambda it: it["phone_number"])
-    snapshot = bought.look()
+    snapshot = bought.poll()
     asked = [(request.path, request.query) for request in bought.simulator.requests()[before:]]
     assert asked == [
         (f"/v2/number_orders/{bought.id}", {}),
@@ -215,12 +217,19 @@ def test_look_asks_exactly_this() -> None:
 
 def test_names_on_record_are_not_asked_again() -> None:
     bought = _Bought(("DE", "local", 1))
-    first = bought.look()
+    first = bought.poll()
     on_record = tuple(
-        Requirement(id=s.id, sub_order_id=s.sub_order_id, state=s.state, word=s.word, numbers=1, name=s.name)
+        Requirement(
+            id=s.id,
+            sub_order_id=s.sub_order_id,
+            state=s.state,
+            provider_status=s.provider_status,
+            numbers=1,
+            name=s.name,
+        )
         for s in first.requirements
     )
-    again = bought.look(requirements=on_record)
+    again = bought.poll(requirements=on_record)
     assert bought.calls("regulatory_requirements") == 1
     assert _states(again) == _states(first)
 
@@ -229,7 +238,7 @@ def test_names_on_record_are_not_asked_again() -> None:
 def test_calls_do_not_grow_with_the_numbers(count: int, calls: int) -> None:
     bought = _Bought(("DE", "local", count))
     before = bought.calls()
-    snapshot = bought.look()
+    snapshot = bought.poll()
     # Those that are left when all has been read go to numbers by themselves, in turn.
     assert bought.calls() - before == calls
     assert len(snapshot.assets) == count
@@ -313,14 +322,14 @@ class _Telnyx:
     def count(self, resource: str) -> int:
         return sum(asked.partition("/")[0] == resource for asked in self.asked)
 
-    def look(self, **order: Any) -> Snapshot:
+    def poll(self, **order: Any) -> Snapshot:
         self.asked.clear()
         return _adapter(httpx.MockTransport(self)).observe(_order(**order))
 
 
-def test_look_never_takes_more_than_25_calls() -> None:
+def test_poll_never_takes_more_than_25_calls() -> None:
     telnyx = _Telnyx([_row(index, "requirement-info-exception") for index in range(40)])
-    snapshot = telnyx.look()
+    snapshot = telnyx.poll()
     assert len(telnyx.asked) == 25
     assert len(snapshot.assets) == 40
     # Where there is more to read than calls, comments and names still have their turn.
@@ -332,7 +341,7 @@ def test_no_part_of_a_large_order_is_left_out_for_ever() -> None:
     telnyx = _Telnyx([_row(index, "requirement-info-exception") for index in range(40)])
     deadlines: set[str] = set()
     for version in range(40):
-        deadlines |= {seen.sub_order_id for seen in telnyx.look(version=version).deadlines}
+        deadlines |= {seen.sub_order_id for seen in telnyx.poll(version=version).deadlines}
     assert deadlines == {f"s-n-{index}" for index in range(40)}
     assert deadlines | {f"C{index}" for index in range(40)} <= telnyx.parts
 
@@ -347,14 +356,14 @@ def test_numbers_in_different_statuses_are_read_apart() -> None:
     telnyx.order["sub_number_orders_ids"] = ["s-n-0"]
     late, soon = "2026-12-06T08:00:00+00:00", "2026-11-30T08:00:00Z"
     telnyx.number = lambda number_id: {"id": number_id, "deadline": late if number_id in ("n-0", "n-1") else soon}
-    [seen] = telnyx.look().deadlines
+    [seen] = telnyx.poll().deadlines
     assert seen.values == ((datetime(2026, 11, 30, 8, tzinfo=UTC), 3), (datetime(2026, 12, 6, 8, tzinfo=UTC), 2))
     telnyx.number = lambda number_id: {"id": number_id, "deadline": soon}
-    [seen] = telnyx.look().deadlines
+    [seen] = telnyx.poll().deadlines
     assert seen.values == ((datetime(2026, 11, 30, 8, tzinfo=UTC), 5),)
 
 
-# What a look does without
+# What a poll does without
 
 
 @pytest.mark.parametrize(
@@ -376,7 +385,7 @@ def test_numbers_in_different_statuses_are_read_apart() -> None:
 def test_deadlines_that_cannot_be_read_are_left_out(answer: httpx.Response | Exception) -> None:
     telnyx = _Telnyx([_row(0)])
     telnyx.failing = {"number_order_phone_numbers": answer}
-    snapshot = telnyx.look()
+    snapshot = telnyx.poll()
     assert snapshot.deadlines == ()
     assert [asset.state for asset in snapshot.assets] == [AssetState.ACTION_REQUIRED]
 
@@ -384,14 +393,14 @@ def test_deadlines_that_cannot_be_read_are_left_out(answer: httpx.Response | Exc
 def test_one_unreadable_number_leaves_the_other_deadlines() -> None:
     telnyx = _Telnyx([_row(0), _row(1)])
     telnyx.failing = {"number_order_phone_numbers/n-0": httpx.Response(500)}
-    assert [seen.sub_order_id for seen in telnyx.look().deadlines] == ["s-n-1"]
+    assert [seen.sub_order_id for seen in telnyx.poll().deadlines] == ["s-n-1"]
 
 
 @pytest.mark.parametrize("answer", [httpx.Response(503), httpx.Response(403), httpx.Response(200, json={"data": 7})])
-def test_comments_and_names_that_cannot_be_read_do_not_fail_the_look(answer: httpx.Response) -> None:
+def test_comments_and_names_that_cannot_be_read_do_not_fail_the_poll(answer: httpx.Response) -> None:
     telnyx = _Telnyx([_row(0, "requirement-info-exception")])
     telnyx.failing = {"comments": answer, "regulatory_requirements": answer}
-    snapshot = telnyx.look()
+    snapshot = telnyx.poll()
     assert (telnyx.count("comments") > 0, snapshot.comments) == (True, ())
     assert [seen.name for seen in snapshot.requirements] == [None]
     assert len(snapshot.deadlines) == 1
@@ -400,19 +409,19 @@ def test_comments_and_names_that_cannot_be_read_do_not_fail_the_look(answer: htt
 @pytest.mark.parametrize(
     ("answer", "most"), [(httpx.Response(429, headers={"Retry-After": "60"}), 1), (httpx.ReadTimeout("slow"), 2)]
 )
-def test_look_does_not_go_on_against_a_wall(answer: httpx.Response | Exception, most: int) -> None:
+def test_poll_does_not_go_on_against_a_wall(answer: httpx.Response | Exception, most: int) -> None:
     telnyx = _Telnyx([_row(index) for index in range(20)])
     telnyx.failing = {"number_order_phone_numbers": answer}
-    telnyx.look()
+    telnyx.poll()
     assert telnyx.count("number_order_phone_numbers") == most
     assert telnyx.count("regulatory_requirements") == 0
 
 
-def test_look_fails_without_its_sub_orders() -> None:
+def test_poll_fails_without_its_sub_orders() -> None:
     telnyx = _Telnyx([_row(0)])
     telnyx.failing = {"sub_number_orders": httpx.Response(503)}
     with pytest.raises(UnreadableError):
-        telnyx.look()
+        telnyx.poll()
 
 
 @pytest.mark.parametrize("order", [None, [], {}, {"id": None}, {"id": "another", "status": "deleted"}])
@@ -420,7 +429,7 @@ def test_answer_that_does_not_show_the_order_is_none(order: object) -> None:
     telnyx = _Telnyx([_row(0)])
     telnyx.order = order
     with pytest.raises(UnreadableError):
-        telnyx.look()
+        telnyx.poll()
 
 
 def test_sub_orders_are_read_where_the_filter_for_numbers_is_not_known() -> None:
@@ -438,7 +447,7 @@ def test_sub_orders_are_read_where_the_filter_for_numbers_is_not_known() -> None
 def test_sub_orders_that_the_list_leaves_out_are_asked_for() -> None:
     telnyx = _Telnyx([_row(0)])
     telnyx.subs = []
-    snapshot = telnyx.look()
+    snapshot = telnyx.poll()
     assert "sub_number_orders/s-n-0" in telnyx.asked
     assert [asset.sub_order_id for asset in snapshot.assets] == ["s-n-0"]
     assert len(snapshot.deadlines) == 1
@@ -447,27 +456,27 @@ def test_sub_orders_that_the_list_leaves_out_are_asked_for() -> None:
 def test_sub_orders_of_another_order_are_not_ours() -> None:
     telnyx = _Telnyx([_row(0)])
     telnyx.subs.append({"id": "s-foreign", "order_request_id": "foreign", "status": "failure"})
-    assert [seen.id for seen in telnyx.look().sub_orders] == ["s-n-0"]
+    assert [seen.id for seen in telnyx.poll().sub_orders] == ["s-n-0"]
 
 
 def test_comments_are_read_wherever_something_is_vetted() -> None:
     bought = _Bought(("DE", "local", 1), ("US", "local", 1), ("FR", "local", 1))
     bought.simulator.comment(bought.id, "Please wait.")
-    german, _, french = (it.id for it in bought.look().sub_orders)
-    assert {it.sub_order_id for it in bought.look().comments} == {german, french}
-    asked = {it.query["filter[comment_record_id]"] for it in bought.simulator.requests("list_comments")}
+    german, _, french = (sub_order.id for sub_order in bought.poll().sub_orders)
+    assert {comment.sub_order_id for comment in bought.poll().comments} == {german, french}
+    asked = {request.query["filter[comment_record_id]"] for request in bought.simulator.requests("list_comments")}
     assert asked == {german, french}
     bought.simulator.cancel(bought.id, country_code="FR")
-    assert {it.sub_order_id for it in bought.look().comments} == {german}
+    assert {comment.sub_order_id for comment in bought.poll().comments} == {german}
 
 
 def test_comments_say_whether_they_were_read() -> None:
     bought = _Bought(("DE", "local", 1))
     bought.simulator.comment(bought.id, "Please wait.")
-    [comment] = bought.look().comments
+    [comment] = bought.poll().comments
     assert not comment.read
     bought.adapter.mark_read(comment.id)
-    assert [it.read for it in bought.look().comments] == [True]
+    assert [each.read for each in bought.poll().comments] == [True]
 
 
 def test_comments_on_rejections_come_first_and_not_alone() -> None:
@@ -476,9 +485,9 @@ def test_comments_on_rejections_come_first_and_not_alone() -> None:
     read: list[str] = []
     for version in range(20):
         telnyx.parts.clear()
-        telnyx.look(version=version)
-        read += [it for it in telnyx.parts if it.startswith("s-n-")]
-        others = [it for it in telnyx.parts if it.startswith("s-n-") and int(it[4:]) >= 20]
+        telnyx.poll(version=version)
+        read += [part for part in telnyx.parts if part.startswith("s-n-")]
+        others = [part for part in telnyx.parts if part.startswith("s-n-") and int(part[4:]) >= 20]
         assert (telnyx.count("comments"), len(others)) == (5, 1)
     assert set(read) == {f"s-n-{n}" for n in range(40)}
 
@@ -502,7 +511,7 @@ def test_comments_are_kept_apart_by_who_wrote_them() -> None:
         {**comment, "id": "c-7", "commenter_type": "robot", "created_at": "10 Mar 2026"},
         None,
     ]
-    snapshot = telnyx.look()
+    snapshot = telnyx.poll()
     text = "Why??\nBecause."
     assert [(seen.id, seen.by_provider, seen.body) for seen in snapshot.comments] == [
         ("c-1", False, text),
@@ -513,12 +522,12 @@ def test_comments_are_kept_apart_by_who_wrote_them() -> None:
         ("c-7", True, text),
     ]
     assert snapshot.comments[-1].at == NOW
-    assert set(snapshot.unknown_words) == {
-        UnknownWord("comment.body", "(null)"),
-        UnknownWord("comment.id", "(null)"),
-        UnknownWord("comment.commenter_type", "robot"),
-        UnknownWord("comment.created_at", "10 Mar 2026"),
-        UnknownWord("comments", "(null)"),
+    assert set(snapshot.unknown_values) == {
+        UnknownValue("comment.body", "(null)"),
+        UnknownValue("comment.id", "(null)"),
+        UnknownValue("comment.commenter_type", "robot"),
+        UnknownValue("comment.created_at", "10 Mar 2026"),
+        UnknownValue("comments", "(null)"),
     }
 
 
@@ -528,24 +537,24 @@ def test_comments_are_kept_apart_by_who_wrote_them() -> None:
 def test_each_number_has_its_own_requirements() -> None:
     bought = _Bought(("DE", "local", 60))
     bought.simulator.configure(sparse_numbers=False)
-    first, *_, last = bought.look().assets
-    requirements = {it.id: it.name for it in bought.look().requirements}
+    first, *_, last = bought.poll().assets
+    requirements = {requirement.id: requirement.name for requirement in bought.poll().requirements}
     bought.adapter.supply(
-        _order(bought.id).with_(assets=tuple(Asset(**_fields(it)) for it in (first, last))),
+        _order(bought.id).with_(assets=tuple(Asset(**_fields(each)) for each in (first, last))),
         dict.fromkeys(requirements, "x"),
         number=last.value,
     )
     bought.simulator.reject("address", "No.", times=1)
     bought.simulator.advance(61)
-    seen = {it.value: it.requirements for it in bought.look().assets}
-    assert {requirements[it.id]: (it.state, it.word) for it in seen[first.value]} == dict.fromkeys(
+    seen = {asset.value: asset.requirements for asset in bought.poll().assets}
+    assert {requirements[each.id]: (each.state, each.provider_status) for each in seen[first.value]} == dict.fromkeys(
         ["End User Address", "Identity Document", "Business Name"], (RequirementState.AWAITING_VALUE, "awaiting-value")
     )
     # Beyond the first fifty that its sub order embeds, and the only one in its status: its own record says little.
-    assert {it.word for it in seen[last.value]} == {"requirement-info-exception"}
+    assert {each.provider_status for each in seen[last.value]} == {"requirement-info-exception"}
     bought.simulator.configure(requirement_status_everywhere=True)
-    seen = {it.value: it.requirements for it in bought.look().assets}
-    assert {requirements[it.id]: it.state for it in seen[last.value]} == {
+    seen = {asset.value: asset.requirements for asset in bought.poll().assets}
+    assert {requirements[each.id]: each.state for each in seen[last.value]} == {
         "End User Address": RequirementState.REJECTED,
         "Identity Document": RequirementState.UNDER_REVIEW,
         "Business Name": RequirementState.UNDER_REVIEW,
@@ -554,13 +563,18 @@ def test_each_number_has_its_own_requirements() -> None:
 
 def test_number_that_is_over_asks_for_nothing() -> None:
     bought = _Bought(("DE", "local", 1))
-    assert [len(it.requirements) for it in bought.look().assets] == [3]
+    assert [len(asset.requirements) for asset in bought.poll().assets] == [3]
     bought.simulator.cancel(bought.id)
-    assert [it.requirements for it in bought.look().assets] == [()]
+    assert [asset.requirements for asset in bought.poll().assets] == [()]
 
 
 def _fields(asset: AssetSeen) -> dict[str, Any]:
-    return {"value": asset.value, "state": asset.state, "word": asset.word, "provider_id": asset.provider_id}
+    return {
+        "value": asset.value,
+        "state": asset.state,
+        "provider_status": asset.provider_status,
+        "provider_id": asset.provider_id,
+    }
 
 
 # Words
@@ -604,15 +618,15 @@ def test_state_of_a_number_comes_from_the_words_around_it(
 ) -> None:
     telnyx = _Telnyx([{**_row(0), "status": status, "requirements_status": requirements_status}], status=order)
     telnyx.subs[0]["status"] = sub_order
-    snapshot = telnyx.look()
+    snapshot = telnyx.poll()
     assert [asset.state for asset in snapshot.assets] == [state]
     new = {"something-new"} & {status, requirements_status}
     # An order that is over and does not say what became of a number: that is no absence like others.
-    assert {unknown.word for unknown in snapshot.unknown_words} == ({"(null)"} if status is None else new)
+    assert {unknown.value for unknown in snapshot.unknown_values} == ({"(null)"} if status is None else new)
 
 
 @pytest.mark.parametrize(
-    ("word", "phase"),
+    ("provider_status", "phase"),
     [
         ("pending", Phase.OPEN),
         ("success", Phase.ENDED),
@@ -622,11 +636,11 @@ def test_state_of_a_number_comes_from_the_words_around_it(
         ("partial_success", Phase.UNKNOWN),
     ],
 )
-def test_phase_is_the_order_s_word(word: str, phase: Phase) -> None:
-    snapshot = _Telnyx([_row(0)], status=word).look()
-    assert (snapshot.phase, snapshot.word) == (phase, word)
-    expected = (UnknownWord("number_order.status", word),) if phase is Phase.UNKNOWN else ()
-    assert snapshot.unknown_words == expected
+def test_phase_is_the_order_s_word(provider_status: str, phase: Phase) -> None:
+    snapshot = _Telnyx([_row(0)], status=provider_status).poll()
+    assert (snapshot.phase, snapshot.provider_status) == (phase, provider_status)
+    expected = (UnknownValue("number_order.status", provider_status),) if phase is Phase.UNKNOWN else ()
+    assert snapshot.unknown_values == expected
 
 
 @pytest.mark.parametrize(
@@ -646,14 +660,14 @@ def test_requirement_without_a_status_has_its_number_s(
 ) -> None:
     row = _row(0, requirements_status)
     row["regulatory_requirements"][0]["field_value"] = "x" if has_value else None
-    [seen] = _Telnyx([row]).look().requirements
-    assert (seen.state, seen.word, seen.numbers) == (state, requirements_status, 1)
+    [seen] = _Telnyx([row]).poll().requirements
+    assert (seen.state, seen.provider_status, seen.numbers) == (state, requirements_status, 1)
 
 
 def test_rejection_is_not_spread_to_requirements_beside_a_shown_one() -> None:
     row = _row(0, "requirement-info-exception")
     row["regulatory_requirements"].append({"requirement_id": "r-x", "field_value": "x", "status": "declined"})
-    assert [(seen.id, seen.state) for seen in _Telnyx([row]).look().requirements] == [
+    assert [(seen.id, seen.state) for seen in _Telnyx([row]).poll().requirements] == [
         ("r-0", RequirementState.UNKNOWN),
         ("r-x", RequirementState.REJECTED),
     ]
@@ -663,8 +677,8 @@ def test_status_shown_on_the_number_s_record_counts() -> None:
     telnyx = _Telnyx([_row(0, "requirement-info-exception")])
     requirement = {"requirement_id": "r-0", "field_type": "address_id", "field_value": "x", "status": "declined"}
     telnyx.number = lambda number_id: {"id": number_id, "regulatory_requirements": [requirement]}
-    [seen] = telnyx.look().requirements
-    assert (seen.state, seen.word, seen.kind) == (RequirementState.REJECTED, "declined", "address")
+    [seen] = telnyx.poll().requirements
+    assert (seen.state, seen.provider_status, seen.kind) == (RequirementState.REJECTED, "declined", "address")
 
 
 def test_least_satisfied_number_speaks_for_its_sub_order() -> None:
@@ -674,10 +688,10 @@ def test_least_satisfied_number_speaks_for_its_sub_order() -> None:
     telnyx = _Telnyx(rows)
     telnyx.subs = telnyx.subs[:1]
     telnyx.order["sub_number_orders_ids"] = ["s-n-0"]
-    snapshot = telnyx.look()
+    snapshot = telnyx.poll()
     [seen] = snapshot.requirements
-    assert (seen.state, seen.word, seen.numbers) == (RequirementState.REJECTED, "declined", 2)
-    assert snapshot.unknown_words == (UnknownWord("regulatory_requirement.status", "expired"),)
+    assert (seen.state, seen.provider_status, seen.numbers) == (RequirementState.REJECTED, "declined", 2)
+    assert snapshot.unknown_values == (UnknownValue("regulatory_requirement.status", "expired"),)
 
 
 @pytest.mark.parametrize(
@@ -698,20 +712,20 @@ def test_least_satisfied_number_speaks_for_its_sub_order() -> None:
 def test_kinds_of_requirements_are_spelled_one_way(field_type: str | None, kind: str | None) -> None:
     row = _row(0)
     row["regulatory_requirements"][0]["field_type"] = field_type
-    assert [seen.kind for seen in _Telnyx([row]).look().requirements] == [kind]
+    assert [seen.kind for seen in _Telnyx([row]).poll().requirements] == [kind]
 
 
 @pytest.mark.parametrize(("shown", "ours"), [("mobile", "mobile"), ("landline", None), ("new", None), (None, None)])
 def test_number_type_is_one_that_can_be_ordered(shown: str | None, ours: str | None) -> None:
     telnyx = _Telnyx([{**_row(0), "phone_number_type": shown}])
-    [asset] = telnyx.look().assets
+    [asset] = telnyx.poll().assets
     assert (asset.number_type, asset.sub_order_id) == (ours, "s-n-0")
 
 
 def test_values_of_requirements_stay_at_the_provider() -> None:
     row = _row(0)
     row["regulatory_requirements"][0]["field_value"] = "Erika Mustermann"
-    assert "Mustermann" not in repr(_Telnyx([row]).look())
+    assert "Mustermann" not in repr(_Telnyx([row]).poll())
 
 
 # Answers that are not as they should be
@@ -733,7 +747,7 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(_mutations(), min_size=1, max_size=4), st.booleans())
-def test_no_answer_crashes_a_look(mutations: list[tuple[int, object]], remove: bool) -> None:
+def test_no_answer_crashes_a_poll(mutations: list[tuple[int, object]], remove: bool) -> None:
     row = _row(0, "requirement-info-exception")
     telnyx = _Telnyx([row, _row(1)])
     telnyx.subs[0]["phone_numbers"] = [copy.deepcopy(row)]
@@ -759,7 +773,7 @@ def test_no_answer_crashes_a_look(mutations: list[tuple[int, object]], remove: b
     telnyx.order, telnyx.subs, telnyx.comments = answers["order"], answers["subs"], answers["comments"]
     telnyx.number = lambda _: answers["number"]
     try:
-        snapshot = telnyx.look()
+        snapshot = telnyx.poll()
     except ProviderError:
         return
     repr(snapshot).encode()
@@ -830,12 +844,14 @@ _PLACES = {
 @pytest.mark.parametrize("odd", _ODD, ids=repr)
 @pytest.mark.parametrize(("place", "field"), _PLACES.items())
 def test_a_value_in_another_notation_is_told(place: str, field: str, odd: object) -> None:
-    told = {word.field: word.word for word in _drifted(place, odd).look().unknown_words}
+    told = {
+        provider_status.field: provider_status.value for provider_status in _drifted(place, odd).poll().unknown_values
+    }
     assert told[field] == _TYPES[type(odd).__name__]
 
 
 def test_an_answer_as_documented_has_nothing_to_tell() -> None:
-    assert _drifted("order.status", "pending").look().unknown_words == ()
+    assert _drifted("order.status", "pending").poll().unknown_values == ()
 
 
 @pytest.mark.parametrize(
@@ -852,10 +868,10 @@ def test_an_answer_as_documented_has_nothing_to_tell() -> None:
     ],
 )
 def test_a_deadline_is_read_or_its_sub_order_has_one_that_is_unread(deadline: object, read: bool) -> None:
-    snapshot = _drifted("record.deadline", deadline).look()
+    snapshot = _drifted("record.deadline", deadline).poll()
     assert snapshot.deadlines == ((DeadlinesSeen("s-n-0", ((NOW + timedelta(days=14), 2),)),) if read else ())
     assert snapshot.unread_deadlines == (frozenset() if read else {"s-n-0"})
-    assert bool(snapshot.unknown_words) is not read
+    assert bool(snapshot.unknown_values) is not read
 
 
 @pytest.mark.parametrize(
@@ -863,16 +879,16 @@ def test_a_deadline_is_read_or_its_sub_order_has_one_that_is_unread(deadline: ob
     [493030901820, "493030901820", "030 30901820", "+49 (30) 309018-20", {"phone_number": "+493030901820"}],
 )
 def test_a_number_in_another_notation_is_the_same_number(shown: object) -> None:
-    snapshot = _drifted("number.phone_number", shown).look()
+    snapshot = _drifted("number.phone_number", shown).poll()
     assert "+493030901820" in {asset.value for asset in snapshot.assets}
-    assert snapshot.unknown_words == ()
+    assert snapshot.unknown_values == ()
 
 
 def test_a_number_that_cannot_be_read_is_known_by_its_id_or_may_be_something_bought() -> None:
     telnyx = _drifted("number.phone_number", "soon")
-    [word] = telnyx.look().unknown_words
-    assert word == UnknownWord("phone_number.phone_number", "soon", of_asset=True)
-    known = Asset(value="+4930111111", state=AssetState.PENDING, word="pending", provider_id="n-0")
+    [provider_status] = telnyx.poll().unknown_values
+    assert provider_status == UnknownValue("phone_number.phone_number", "soon", of_asset=True)
+    known = Asset(value="+4930111111", state=AssetState.PENDING, provider_status="pending", provider_id="n-0")
     snapshot = _adapter(httpx.MockTransport(telnyx)).observe(_order().with_(assets=(known,)))
     assert "+4930111111" in {asset.value for asset in snapshot.assets}
     assert not snapshot.assets_unread
@@ -897,28 +913,32 @@ def test_numbers_that_are_no_list_of_objects(shown: object, values: set[str], un
     order = _order().with_(request=Request.of(_message(("DE", "local", 2))))
     snapshot = _adapter(httpx.MockTransport(telnyx)).observe(order)
     assert {asset.value for asset in snapshot.assets} == values
-    of_numbers = {word.word for word in snapshot.unknown_words if word.field != "phone_number.status"}
+    of_numbers = {
+        provider_status.value
+        for provider_status in snapshot.unknown_values
+        if provider_status.field != "phone_number.status"
+    }
     assert of_numbers == unread
     # Each number that tells no status, in an order that is over, may have been delivered.
     assert snapshot.assets_unread is bool(unread or (values and not isinstance(shown, dict)))
 
 
-@pytest.mark.parametrize("word", ["Pending", "PENDING", " pending "])
-def test_a_word_s_case_is_no_other_word(word: str) -> None:
-    snapshot = _drifted("number.status", word).look()
+@pytest.mark.parametrize("provider_status", ["Pending", "PENDING", " pending "])
+def test_a_word_s_case_is_no_other_word(provider_status: str) -> None:
+    snapshot = _drifted("number.status", provider_status).poll()
     assert {asset.state for asset in snapshot.assets} == {AssetState.ACTION_REQUIRED}
-    assert snapshot.unknown_words == ()
-    snapshot = _drifted("number.requirements_status", "REQUIREMENT_INFO_PENDING").look()
-    assert {asset.word for asset in snapshot.assets} == {"pending/requirement-info-pending"}
+    assert snapshot.unknown_values == ()
+    snapshot = _drifted("number.requirements_status", "REQUIREMENT_INFO_PENDING").poll()
+    assert {asset.provider_status for asset in snapshot.assets} == {"pending/requirement-info-pending"}
 
 
 @pytest.mark.parametrize("torn", [None, 7, {}, {"id": None, "status": "success"}, {"status": "success"}, ["s-n-0"]])
 def test_a_sub_order_that_cannot_be_read_is_told(torn: object) -> None:
     telnyx = _Telnyx([_row(0)])
     telnyx.subs.append(torn)
-    snapshot = telnyx.look()
-    assert [it.id for it in snapshot.sub_orders] == ["s-n-0"]
-    assert [word.field.partition(".")[0] for word in snapshot.unknown_words] in (
+    snapshot = telnyx.poll()
+    assert [sub_order.id for sub_order in snapshot.sub_orders] == ["s-n-0"]
+    assert [provider_status.field.partition(".")[0] for provider_status in snapshot.unknown_values] in (
         ["sub_number_order"],
         ["sub_number_orders"],
     )
@@ -929,19 +949,19 @@ def test_ids_that_are_whole_numbers_are_ids() -> None:
     telnyx.subs[0]["id"] = 22
     telnyx.order["sub_number_orders_ids"] = [22]
     telnyx.number = lambda number_id: {"id": int(number_id), "deadline": "2026-12-06T08:00:00Z"}
-    snapshot = telnyx.look()
-    assert [it.id for it in snapshot.sub_orders] == ["22"]
-    assert [it.provider_id for it in snapshot.assets] == ["11"]
-    assert [it.sub_order_id for it in snapshot.deadlines] == ["22"]
+    snapshot = telnyx.poll()
+    assert [sub_order.id for sub_order in snapshot.sub_orders] == ["22"]
+    assert [asset.provider_id for asset in snapshot.assets] == ["11"]
+    assert [deadline.sub_order_id for deadline in snapshot.deadlines] == ["22"]
 
 
 def test_no_value_of_a_requirement_and_no_comment_is_told_as_a_word() -> None:
     secret = "Erika Mustermann"
     telnyx = _drifted("requirement.field_value", {"name": secret})
     telnyx.comments = [{"id": "c-1", "body": {"text": secret}}, {"id": {"x": 1}, "body": secret}]
-    snapshot = telnyx.look()
+    snapshot = telnyx.poll()
     assert "Mustermann" not in repr(snapshot)
-    assert {word.field for word in snapshot.unknown_words} == {"comment.body", "comment.id"}
+    assert {provider_status.field for provider_status in snapshot.unknown_values} == {"comment.body", "comment.id"}
 
 
 # Answers that show little
@@ -974,11 +994,13 @@ def _sparse(statuses: Mapping[str, str | None], status: str = "pending") -> _Tel
 
 def test_what_an_order_does_not_show_of_its_numbers_their_records_do() -> None:
     telnyx = _sparse(dict.fromkeys((f"n-{index}" for index in range(3)), "requirement-info-pending"))
-    snapshot = telnyx.look()
-    assert {(it.state, it.word) for it in snapshot.assets} == {
+    snapshot = telnyx.poll()
+    assert {(asset.state, asset.provider_status) for asset in snapshot.assets} == {
         (AssetState.ACTION_REQUIRED, "pending/requirement-info-pending")
     }
-    assert [(it.id, it.state) for it in snapshot.requirements] == [("r-0", RequirementState.AWAITING_VALUE)]
+    assert [(requirement.id, requirement.state) for requirement in snapshot.requirements] == [
+        ("r-0", RequirementState.AWAITING_VALUE)
+    ]
     assert snapshot.deadlines == (DeadlinesSeen("s-n-0", ((NOW + timedelta(days=14), 3),)),)
     # Not a call more than where the order shows it: the record is read for its deadline anyway.
     assert telnyx.count("number_order_phone_numbers") == 3
@@ -994,7 +1016,7 @@ def test_a_number_of_a_sub_order_that_is_not_seen_does_not_end_with_another(ids:
         telnyx.failing = {"sub_number_orders": httpx.Response(200, content=json.dumps(cut).encode())}
     else:
         telnyx.subs, telnyx.failing = [failed], {"sub_number_orders/s-n-1": httpx.Response(500)}
-    states = {it.value: it.state for it in telnyx.look().assets}
+    states = {asset.value: asset.state for asset in telnyx.poll().assets}
     assert states == {"+49301000000": AssetState.FAILED, "+49301000001": AssetState.ACTION_REQUIRED}
 
 
@@ -1006,27 +1028,34 @@ def test_a_number_that_stands_apart_does_not_go_to_and_fro() -> None:
     words: list[dict[str, str]] = []
     for _ in range(8):
         snapshot = adapter.observe(order)
-        words.append({it.value: it.word.partition("/")[2] for it in snapshot.assets})
+        words.append({asset.value: asset.provider_status.partition("/")[2] for asset in snapshot.assets})
         order = order.with_(
-            rota=snapshot.rota,
-            assets=tuple(Asset(value=it.value, state=it.state, word=it.word) for it in snapshot.assets),
+            number_cursor=snapshot.number_cursor,
+            assets=tuple(
+                Asset(value=asset.value, state=asset.state, provider_status=asset.provider_status)
+                for asset in snapshot.assets
+            ),
         )
     apart = [shown["+49301000030"] for shown in words]
-    assert apart == sorted(apart), "found once by the rota, it stays"
+    assert apart == sorted(apart), "found once by the number_cursor, it stays"
     assert apart[-1] == "requirement-info-under-review"
     assert {shown["+49301000000"] for shown in words} == {"requirement-info-pending"}
     statuses |= dict.fromkeys(statuses, "requirement-info-under-review")
-    assert {it.word for it in adapter.observe(order).assets} == {"pending/requirement-info-under-review"}
+    assert {asset.provider_status for asset in adapter.observe(order).assets} == {
+        "pending/requirement-info-under-review"
+    }
 
 
 def test_what_was_read_of_a_number_holds_while_its_record_cannot_be_read() -> None:
     telnyx = _sparse({"n-0": "requirement-info-pending"})
     telnyx.failing = {"number_order_phone_numbers": httpx.Response(503)}
-    [first] = telnyx.look().assets
-    assert (first.state, first.word) == (AssetState.PENDING, "pending")
-    known = Asset(value=first.value, state=AssetState.ACTION_REQUIRED, word="pending/requirement-info-pending")
+    [first] = telnyx.poll().assets
+    assert (first.state, first.provider_status) == (AssetState.PENDING, "pending")
+    known = Asset(
+        value=first.value, state=AssetState.ACTION_REQUIRED, provider_status="pending/requirement-info-pending"
+    )
     [again] = _adapter(httpx.MockTransport(telnyx)).observe(_order().with_(assets=(known,))).assets
-    assert (again.state, again.word) == (AssetState.ACTION_REQUIRED, "pending/requirement-info-pending")
+    assert (again.state, again.provider_status) == (AssetState.ACTION_REQUIRED, "pending/requirement-info-pending")
 
 
 @pytest.mark.parametrize("count", [1, 40])
@@ -1034,7 +1063,7 @@ def test_sparse_sub_orders_take_no_more_calls_than_there_are(count: int) -> None
     telnyx = _Telnyx([_row(index) for index in range(count)])
     for row in telnyx.rows:
         del row["requirements_status"]
-    snapshot = telnyx.look()
+    snapshot = telnyx.poll()
     assert len(telnyx.asked) <= 25
     assert len(snapshot.assets) == count
 
@@ -1058,26 +1087,26 @@ class _Paged:
         meta = {"page_number": number, "total_pages": len(self.pages)}
         return httpx.Response(200, json={"data": self.pages[number - 1], "meta": meta})
 
-    def look(self, **changes: Any) -> Snapshot:
+    def poll(self, **changes: Any) -> Snapshot:
         self.telnyx.asked.clear()
         return _adapter(httpx.MockTransport(self)).observe(_order().with_(**changes))
 
 
 def _comments(*ids: int) -> list[dict[str, Any]]:
     return [
-        {"id": f"c-{it}", "body": "x", "commenter_type": "admin", "created_at": f"2026-11-22T07:{it:02}:00Z"}
-        for it in ids
+        {"id": f"c-{each}", "body": "x", "commenter_type": "admin", "created_at": f"2026-11-22T07:{each:02}:00Z"}
+        for each in ids
     ]
 
 
 @pytest.mark.parametrize("pages", [[(1, 2), (3, 4), (5, 6)], [(6, 5), (4, 3), (2, 1)]], ids=["oldest", "newest"])
 def test_comments_are_read_to_the_last_page(pages: list[tuple[int, ...]]) -> None:
     paged = _Paged(_Telnyx([_row(0)]), "comments", [_comments(*page) for page in pages])
-    snapshot = paged.look()
-    assert {it.id for it in snapshot.comments} == {f"c-{it}" for it in range(1, 7)}
-    assert snapshot.unknown_words == ()
+    snapshot = paged.poll()
+    assert {comment.id for comment in snapshot.comments} == {f"c-{each}" for each in range(1, 7)}
+    assert snapshot.unknown_values == ()
     # What is on record already is not read again: one page, or the first and the last.
-    paged.look(comments_seen=tuple(f"c-{it}" for it in range(1, 7)))
+    paged.poll(comments_seen=tuple(f"c-{each}" for each in range(1, 7)))
     assert paged.telnyx.count("comments") == (2 if pages[0] == (1, 2) else 1)
 
 
@@ -1085,32 +1114,32 @@ def test_comments_are_read_to_the_last_page(pages: list[tuple[int, ...]]) -> Non
 def test_of_many_pages_of_comments_the_newest_are_read_and_the_rest_is_told(first: int) -> None:
     ids = list(range(1, 60) if first == 1 else range(59, 0, -1))
     paged = _Paged(_Telnyx([_row(0)]), "comments", [_comments(*ids[at : at + 2]) for at in range(0, 59, 2)])
-    snapshot = paged.look()
+    snapshot = paged.poll()
     assert len(paged.telnyx.asked) <= 25
-    assert {"c-59", "c-58", "c-57"} <= {it.id for it in snapshot.comments}
-    assert [word.field for word in snapshot.unknown_words] == ["comments"]
+    assert {"c-59", "c-58", "c-57"} <= {comment.id for comment in snapshot.comments}
+    assert [provider_status.field for provider_status in snapshot.unknown_values] == ["comments"]
 
 
 def test_a_list_that_has_more_pages_and_no_way_to_them_is_told() -> None:
     paged = _Paged(_Telnyx([_row(0)]), "comments", [_comments(1), []], pages_at_all=False)
-    snapshot = paged.look()
-    assert [it.id for it in snapshot.comments] == ["c-1"]
-    assert snapshot.unknown_words == (UnknownWord("comments", "more pages than were read"),)
+    snapshot = paged.poll()
+    assert [comment.id for comment in snapshot.comments] == ["c-1"]
+    assert snapshot.unknown_values == (UnknownValue("comments", "more pages than were read"),)
 
 
 def test_sub_orders_are_read_to_the_last_page() -> None:
     telnyx = _Telnyx([_row(index) for index in range(9)])
     telnyx.order["sub_number_orders_ids"] = []
     paged = _Paged(telnyx, "sub_number_orders", [telnyx.subs[:3], telnyx.subs[3:6], telnyx.subs[6:]])
-    assert len(paged.look().sub_orders) == 9
+    assert len(paged.poll().sub_orders) == 9
 
 
 def test_names_of_requirements_are_read_to_the_last_page() -> None:
     pages: list[list[Any]] = [
         [{"regulatory_requirements": [{"id": f"r-{index}", "name": f"Submission {index}"}]}] for index in (7, 0)
     ]
-    snapshot = _Paged(_Telnyx([_row(0)]), "regulatory_requirements", pages).look()
-    assert [it.name for it in snapshot.requirements] == ["Submission 0"]
+    snapshot = _Paged(_Telnyx([_row(0)]), "regulatory_requirements", pages).poll()
+    assert [requirement.name for requirement in snapshot.requirements] == ["Submission 0"]
 
 
 # Cancelling

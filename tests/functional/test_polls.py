@@ -1,4 +1,4 @@
-"""Notifications, wakes and the looks that they lead to."""
+"""Notifications, wakes and the polls that they lead to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.words import ChangeKind, OrderState
+from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.providers.telnyx.adapter import Telnyx
 from numberdesk.services.ports import ConflictError
 from numberdesk.storage.table import Table
@@ -76,7 +76,7 @@ def test_wake_is_dropped_where_the_row_has_moved_on(world: World, queue: str, fu
     assert (world.order().version, world.calls(), world.peek(queue)) == (version, calls, [])
 
 
-def test_same_wake_twice_is_one_look(world: World) -> None:
+def test_same_wake_twice_is_one_poll(world: World) -> None:
     place(world)
     for _ in range(2):
         world.send(wake("order-1", world.order().wake_at), queue="SyncQueue")
@@ -145,7 +145,7 @@ def test_replayed_webhook_has_no_second_effect(world: World) -> None:
     assert world.events() == []
 
 
-def test_webhook_older_than_the_last_look_is_only_recorded(world: World) -> None:
+def test_webhook_older_than_the_last_poll_is_only_recorded(world: World) -> None:
     place(world)
     assert send_webhook(world, order="*", payload={"status": "pending"}) == 200
     world.clock.advance(1)
@@ -167,13 +167,13 @@ def test_webhook_that_beats_the_providers_own_answer_is_looked_after(world: Worl
     world.send(body())
     world.pass_time(2.1)
     order = world.order()
-    assert (order.state, len(order.hint_looks)) == (OrderState.PENDING, 3)
+    assert (order.state, len(order.hint_polls)) == (OrderState.PENDING, 3)
     world.pass_time(10.5, steps=2)
     assert world.order().state is OrderState.COMPLETED
 
 
-def test_webhook_that_says_more_than_a_later_look_showed_is_looked_after(world: World) -> None:
-    """The look came after it, and the provider's own answer after both."""
+def test_webhook_that_says_more_than_a_later_poll_showed_is_looked_after(world: World) -> None:
+    """The poll came after it, and the provider's own answer after both."""
     world.telnyx.late_get(5)
     place(world)
     assert send_webhook(world, order="*", payload={"status": "success"}) == 200
@@ -182,10 +182,10 @@ def test_webhook_that_says_more_than_a_later_look_showed_is_looked_after(world: 
     world.clock.advance(1)
     world.send(wake("order-1", world.order().wake_at), queue="SyncQueue")
     world.deliver("sync_order")
-    assert (world.order().state, world.order().hint_looks) == (OrderState.PENDING, ())
+    assert (world.order().state, world.order().hint_polls) == (OrderState.PENDING, ())
     world.send(notification, queue="SyncQueue", by="ReceiveWebhookRole")
     world.deliver("sync_order")
-    assert len(world.order().hint_looks) == 3
+    assert len(world.order().hint_polls) == 3
 
 
 def test_what_a_webhook_says_is_not_believed(world: World) -> None:
@@ -270,7 +270,7 @@ def test_webhook_of_256_kilobytes_is_kept_byte_for_byte(world: World) -> None:
     assert kept["body"] == whole
 
 
-# Looks that fail
+# Polls that fail
 
 
 def test_one_bad_message_does_not_hold_up_the_others(world: World) -> None:
@@ -282,7 +282,7 @@ def test_one_bad_message_does_not_hold_up_the_others(world: World) -> None:
     answer = world.function("sync_order")(event)
     failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
     assert failed == {record["messageId"] for record in event["Records"] if "wake" not in record["body"]}
-    assert world.order().look_began_at is not None
+    assert world.order().poll_began_at is not None
     assert world.output.getvalue().count('"message":"message failed"') == 2
 
 
@@ -294,7 +294,7 @@ def test_message_that_fails_again_and_again_ends_in_the_dead_letter_queue(world:
     assert [letter for letter, _ in world.dead_letters("SyncDeadLetterQueue")] == ["no JSON"]
 
 
-def test_look_that_lost_against_another_writer_looks_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_poll_that_lost_against_another_writer_polls_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     place(world)
     commit, fails = Table.commit, [True]
 
@@ -309,7 +309,7 @@ def test_look_that_lost_against_another_writer_looks_again(world: World, monkeyp
     world.deliver("sync_order")
     # A snapshot that was held is never folded again.
     assert world.calls("telnyx", "get_order") == reads + 2
-    assert world.order().look_began_at is not None
+    assert world.order().poll_began_at is not None
 
 
 def test_provider_that_cannot_be_read_changes_nothing_and_is_asked_again(world: World) -> None:
@@ -323,7 +323,7 @@ def test_provider_that_cannot_be_read_changes_nothing_and_is_asked_again(world: 
     assert (world.order().state, world.order().unreadable_since) == (OrderState.COMPLETED, None)
 
 
-def test_key_that_is_refused_at_a_look_is_told_once_and_the_look_made_good(world: World) -> None:
+def test_key_that_is_refused_at_a_poll_is_told_once_and_the_poll_made_good(world: World) -> None:
     place(world)
     world.telnyx.revoke(SECRETS["telnyx"]["api_key"])
     world.pass_time(300, steps=3, sweep=True)
@@ -335,7 +335,7 @@ def test_key_that_is_refused_at_a_look_is_told_once_and_the_look_made_good(world
     assert world.order().state is OrderState.COMPLETED
 
 
-def test_throttled_look_waits_as_long_as_it_is_asked_to(world: World) -> None:
+def test_throttled_poll_waits_as_long_as_it_is_asked_to(world: World) -> None:
     place(world)
     world.telnyx.fault("get_order", "throttle", retry_after="40")
     world.send(wake("order-1", world.order().wake_at), queue="SyncQueue")
@@ -353,8 +353,8 @@ def test_unknown_word_of_the_provider_is_told_once_and_crashes_nothing(world: Wo
     world.settle()
     world.telesign.set_status("pondering", "*")
     world.pass_time(120, steps=3, sweep=True)
-    assert [kind for kind, detail in world.events() if detail["notify"]] == ["UnknownProviderWord"]
-    assert world.order().provider_word == "pondering"
+    assert [kind for kind, detail in world.events() if detail["notify"]] == ["UnknownProviderValue"]
+    assert world.order().provider_status == "pondering"
     world.telesign.set_status("resolved", "*")
     world.pass_time(600, sweep=True)
     assert world.order().ended
@@ -369,16 +369,16 @@ def test_numbers_deleted_after_the_end_are_found_and_told(world: World) -> None:
     assert world.kinds()[-1] is ChangeKind.ORDER_DELETED
 
 
-def test_ended_order_is_looked_at_three_times_more_and_then_left_alone(world: World) -> None:
+def test_ended_order_is_polled_three_times_more_and_then_left_alone(world: World) -> None:
     world.send(body())
     world.pass_time(3)
-    looks = world.calls("telnyx", "get_order")
+    polls = world.calls("telnyx", "get_order")
     for days in (1.1, 6, 23.1):
         world.pass_time(days * 86400, sweep=True)
-    assert world.calls("telnyx", "get_order") == looks + 3
+    assert world.calls("telnyx", "get_order") == polls + 3
     assert world.order().wake_at is None
     world.pass_time(400 * 86400, sweep=True)
-    assert world.calls("telnyx", "get_order") == looks + 3
+    assert world.calls("telnyx", "get_order") == polls + 3
 
 
 # What a provider shows and cannot be read
@@ -399,7 +399,7 @@ def test_an_order_that_ended_unread_is_told_once_and_ends_when_it_can_be_read(wo
     assert (order.state, order.delivery_unread) == (OrderState.ACTION_REQUIRED, True)
     assert order.not_understood_since is not None
     assert world.kinds().count(ChangeKind.DELIVERY_UNREAD) == 1
-    assert world.kinds().count(ChangeKind.UNKNOWN_PROVIDER_WORD) == 1
+    assert world.kinds().count(ChangeKind.UNKNOWN_PROVIDER_VALUE) == 1
     assert [row["order_id"] for row in world.api("GET", "/orders", attention="true")[1]["items"]] == ["order-1"]
     world.telnyx.configure(number_notation="national")
     world.pass_time(3600 * 2, steps=2, sweep=True)

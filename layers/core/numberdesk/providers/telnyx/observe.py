@@ -1,4 +1,4 @@
-"""One look at a Telnyx number order: the order, its sub orders, deadlines, comments, and the names of requirements.
+"""One poll of a Telnyx number order: the order, its sub orders, deadlines, comments, and the names of requirements.
 
 What is where (OpenAPI document and guides): the order lists every number with its status; sub orders embed their first 50
 numbers, and only there each requirement has a status; the deadline is on the record of a number alone; why something was
@@ -24,7 +24,7 @@ from numberdesk.domain.snapshot import (
     Snapshot,
     SubOrderSeen,
 )
-from numberdesk.domain.words import (
+from numberdesk.domain.statuses import (
     OPEN_ASSETS,
     VETTED_ASSETS,
     AssetKind,
@@ -39,8 +39,8 @@ from numberdesk.providers.lenient import Fields, fields, identifier, instant, pr
 from numberdesk.providers.reader import Reader
 from numberdesk.providers.telnyx.api import BadRequestError, NotFoundError, resource
 from numberdesk.providers.telnyx.deadlines import Deadlines, OpenNumber, Shown
+from numberdesk.providers.telnyx.statuses import value_kind
 from numberdesk.providers.telnyx.submissions import about, comments_shown
-from numberdesk.providers.telnyx.words import value_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -51,17 +51,17 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-MOST_CALLS = 25
-"""Most calls of one look. Where more would be needed, some parts are left to later looks."""
-MOST_TIME = timedelta(seconds=60)
-"""Time after which a look makes do with what it has: a Lambda has two minutes to read and to commit."""
-_MOST_MISSING_SUB_ORDERS = 5
-_MOST_FURTHER_PAGES = 8
-"""Further pages of one list that a look reads."""
+MAX_CALLS = 25
+"""Most calls of one poll. Where more would be needed, some parts are left to later polls."""
+MAX_TIME = timedelta(seconds=60)
+"""Time after which a poll makes do with what it has: a Lambda has two minutes to read and to commit."""
+_MAX_MISSING_SUB_ORDERS = 5
+_MAX_FURTHER_PAGES = 8
+"""Further pages of one list that a poll reads."""
 _KEPT_FOR_COMMENTS = 5
 _KEPT_FOR_NAMES = 2
-_MOST_FAILURES = 2
-"""Failed reads after which a look makes do with what it has: each may have cost three time-outs."""
+_MAX_FAILURES = 2
+"""Failed reads after which a poll makes do with what it has: each may have cost three time-outs."""
 
 # Orders and sub orders alike. `cancelled` and `deleted` are in the guide (number orders) and not in the OpenAPI document.
 _PHASES = {
@@ -117,7 +117,7 @@ class _Requirement:
     id: str
     kind: str | None
     has_value: bool
-    word: str | None
+    provider_status: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,24 +142,26 @@ class _Number:
         return _state(self.status, self.requirements_status, *self.around)
 
     @property
-    def word(self) -> str:
-        return "/".join(word for word in (self.status, self.requirements_status) if word)
+    def provider_status(self) -> str:
+        return "/".join(
+            provider_status for provider_status in (self.status, self.requirements_status) if provider_status
+        )
 
 
-class Look:
-    """One look at one order."""
+class Poll:
+    """One poll of one order."""
 
     def __init__(self, api: Api, order: Order) -> None:
         """Prepare; nothing is read. `order.provider_order_id` is set."""
         self._api = api
         self._order = order
         self._order_id = order.provider_order_id or ""
-        self._last_call = api.calls + MOST_CALLS
-        self._enough_at = api.clock.now() + MOST_TIME
+        self._last_call = api.calls + MAX_CALLS
+        self._enough_at = api.clock.now() + MAX_TIME
         self._failures = 0
         self._reader = Reader()
         self._parts_unseen = False
-        """Whether the order has sub orders that this look did not see."""
+        """Whether the order has sub orders that this poll did not see."""
         self._shown: dict[str, Fields] = {}
         """The records of numbers that were read, by their id."""
         self._records: dict[str, tuple[_Requirement, ...]] = {}
@@ -171,15 +173,15 @@ class Look:
     def snapshot(self) -> Snapshot:
         """Read.
 
-        A failing read of the order or of the list of sub orders fails the look. Any other leaves out what it would have shown.
+        A failing read of the order or of the list of sub orders fails the poll. Any other leaves out what it would have shown.
 
         Raises:
             UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
         """
         shown = self._read_order()
-        order_word = self._reader.word("number_order.status", shown.get("status"), _PHASES)
+        order_word = self._reader.enum("number_order.status", shown.get("status"), _PHASES)
         sub_orders = {
-            sub_order_id: (sub_order, self._reader.word("sub_number_order.status", sub_order.get("status"), _PHASES))
+            sub_order_id: (sub_order, self._reader.enum("sub_number_order.status", sub_order.get("status"), _PHASES))
             for sub_order_id, sub_order in self._read_sub_orders(shown).items()
         }
         numbers = self._filled(self._numbers(shown, order_word, sub_orders))
@@ -189,15 +191,15 @@ class Look:
         # Deadlines come first, but not so that comments, names or the rota never had their turn.
         for_names = min(len(unnamed), _KEPT_FOR_NAMES)
         for_comments = min(len(vetted), _KEPT_FOR_COMMENTS)
-        for_rota = deadlines.kept
+        for_numbers = deadlines.kept
         with_numbers = {number.sub_order_id for number in numbers}
         parts = self._rotated([sub_order_id for sub_order_id in sub_orders if sub_order_id in with_numbers])
-        deadlines.read(parts, kept=for_comments + for_names + for_rota)
-        comments = self._read_comments(vetted, kept=for_names + for_rota)
-        names = self._read_names(unnamed, kept=for_rota)
+        deadlines.read(parts, kept=for_comments + for_names + for_numbers)
+        comments = self._read_comments(vetted, kept=for_names + for_numbers)
+        names = self._read_names(unnamed, kept=for_numbers)
         deadlines.go_round()
         numbers = [self._by_itself(number) for number in numbers]
-        # Not what the rota saw of requirements: it would show at one look and not at the next.
+        # Not what the rota saw of requirements: it would show at one poll and not at the next.
         read = {value: self._records[value] for value in deadlines.representatives if value in self._records}
         numbers = [
             replace(number, requirements=read[number.value]) if number.value in read else number for number in numbers
@@ -206,28 +208,28 @@ class Look:
         return Snapshot(
             provider_order_id=self._order_id,
             phase=_PHASES.get(order_word or "", Phase.UNKNOWN),
-            word=order_word or "",
+            provider_status=order_word or "",
             assets=tuple(_asset(number, states.get(number.value, ())) for number in numbers),
             lists_every_asset=True,
             sub_orders=tuple(
                 SubOrderSeen(
                     id=sub_order_id,
-                    word=word or "",
+                    provider_status=provider_status or "",
                     country=self._reader.text("sub_number_order.country_code", sub_order.get("country_code")),
                     number_type=self._reader.text(
                         "sub_number_order.phone_number_type", sub_order.get("phone_number_type")
                     ),
                 )
-                for sub_order_id, (sub_order, word) in sub_orders.items()
+                for sub_order_id, (sub_order, provider_status) in sub_orders.items()
             ),
             requirements=tuple(self._requirements(numbers, states, names)),
             deadlines=deadlines.seen(),
             comments=tuple(comments),
-            unknown_words=self._reader.noted,
+            unknown_values=self._reader.noted,
             unread_deadlines=frozenset(self._unread_deadlines),
             apart=deadlines.apart(),
-            rota=deadlines.rota,
-            rota_reads=deadlines.rota_reads,
+            number_cursor=deadlines.number_cursor,
+            numbers_read=deadlines.numbers_read,
         )
 
     # The order, its sub orders and numbers
@@ -257,12 +259,12 @@ class Look:
         # The list answers with paging figures and declares no way to page: ask for what it left out one by one.
         ids = order.get("sub_number_orders_ids")
         told = [
-            self._reader.id("number_order.sub_number_orders_ids", it)
-            for it in (ids if isinstance(ids, list) else [ids])
-            if it not in (None, "")
+            self._reader.id("number_order.sub_number_orders_ids", each)
+            for each in (ids if isinstance(ids, list) else [ids])
+            if each not in (None, "")
         ]
         left_out = [one for one in told if one and one not in found]
-        for sub_order_id in self._rotated(left_out)[:_MOST_MISSING_SUB_ORDERS]:
+        for sub_order_id in self._rotated(left_out)[:_MAX_MISSING_SUB_ORDERS]:
             sub_order = fields(self._try(resource("sub_number_orders", sub_order_id), with_numbers))
             if identifier(sub_order.get("id")) == sub_order_id:
                 found[sub_order_id] = sub_order
@@ -298,15 +300,17 @@ class Look:
         self, value: str, shown: Fields, sub_order_id: str | None, around: tuple[str | None, str | None]
     ) -> _Number:
         read = self._reader
-        status = read.word("phone_number.status", shown.get("status"), _NUMBER_STATUSES, of_asset=True)
+        status = read.enum("phone_number.status", shown.get("status"), _NUMBER_STATUSES, of_asset=True)
         if shown.get("status") in (None, "") and around[0] != "pending" and _OVER.intersection(around):
             # Whether it was delivered is what an order that is over must tell.
             read.note("phone_number.status", shown.get("status"), of_asset=True)
-        requirements_status = read.word(
+        requirements_status = read.enum(
             "phone_number.requirements_status", shown.get("requirements_status"), _REQUIREMENTS_STATUSES
         )
         requirements = self._requirements_shown(shown)
-        owes = shown.get("requirements_met") is False or any(it.word != "approved" for it in requirements)
+        owes = shown.get("requirements_met") is False or any(
+            requirement.provider_status != "approved" for requirement in requirements
+        )
         number_type = read.text("phone_number.phone_number_type", shown.get("phone_number_type"))
         return _Number(
             value=value,
@@ -341,7 +345,7 @@ class Look:
         if isinstance(shown, str) and notations.E164.fullmatch(shown):
             return shown
         told = (row.get("country_iso_alpha2"), row.get("country_code"), holder.get("country_code"))
-        country = next((it for it in told if isinstance(it, str) and it), None)
+        country = next((each for each in told if isinstance(each, str) and each), None)
         known = self._by_id.get(identifier(row.get("id")) or "")
         value = notations.number(shown, *([country] if country else self._countries))
         if value is None:
@@ -354,12 +358,12 @@ class Look:
         """Take from the record of a number the requirements status that its order does not show.
 
         One number of a sub order is read for all that show as little. Those that stood as it did move with it; where it is not
-        read in this look, or one of them was seen to stand apart, what is on record holds.
+        read in this poll, or one of them was seen to stand apart, what is on record holds.
         """
         known = {
-            asset.value: asset.word.removeprefix("pending/")
+            asset.value: asset.provider_status.removeprefix("pending/")
             for asset in self._order.assets
-            if asset.word.startswith("pending/")
+            if asset.provider_status.startswith("pending/")
         }
         sparse: dict[str | None, list[_Number]] = defaultdict(list)
         for number in numbers:
@@ -375,7 +379,11 @@ class Look:
                 own = known.get(number.value)
                 stands = status if own is None or (status is not None and own == was) else own
                 # Which requirements there are holds for all of them; where each stands does not.
-                theirs = requirements if number is first else tuple(replace(it, word=None) for it in requirements)
+                theirs = (
+                    requirements
+                    if number is first
+                    else tuple(replace(requirement, provider_status=None) for requirement in requirements)
+                )
                 filled[number.value] = replace(
                     number, requirements_status=stands, requirements=number.requirements or theirs
                 )
@@ -389,10 +397,10 @@ class Look:
     def _own_status(self, number: _Number) -> str | None:
         shown = self._shown.get(number.id or "", {}).get("requirements_status")
         field = "number_order_phone_number.requirements_status"
-        return self._reader.word(field, shown, _REQUIREMENTS_STATUSES)
+        return self._reader.enum(field, shown, _REQUIREMENTS_STATUSES)
 
     def _record(self, number_id: str | None) -> Fields:
-        """Read a number's own record, once in a look; empty where it cannot be read."""
+        """Read a number's own record, once in a poll; empty where it cannot be read."""
         if number_id is None:
             return {}
         if number_id not in self._shown:
@@ -417,7 +425,7 @@ class Look:
                 continue
             known = on_record.get(number.value)
             # In another status it is of another group, and what it had there says nothing.
-            apart = known.apart if known is not None and known.word == number.word else None
+            apart = known.apart if known is not None and known.provider_status == number.provider_status else None
             open_numbers.append(
                 OpenNumber(
                     value=number.value,
@@ -430,8 +438,8 @@ class Look:
             )
         return Deadlines(
             open_numbers,
-            places=[it.value for it in sorted(numbers, key=lambda it: (it.sub_order_id or "", it.value))],
-            start=order.rota,
+            places=[each.value for each in sorted(numbers, key=lambda it: (it.sub_order_id or "", it.value))],
+            start=order.number_cursor,
             standing=standing,
             now=self._api.clock.now(),
             read=self._read_number,
@@ -444,7 +452,7 @@ class Look:
         if not record:
             return None
         shown = self._requirements_shown(record)
-        if any(requirement.word for requirement in shown):
+        if any(requirement.provider_status for requirement in shown):
             self._records[number.value] = shown
         # "At which point the deadline is erased" (guide: number orders): none means that nothing is owed.
         deadline = record.get("deadline")
@@ -463,11 +471,11 @@ class Look:
         numbers of the sub order that are in the same requirements status, else it is derived from that.
         """
         shown: dict[tuple[str | None, str | None, str], tuple[RequirementState, str]] = {}
-        living = [it for it in numbers if it.sub_order_id and it.state in {*OPEN_ASSETS, AssetState.ACTIVE}]
+        living = [each for each in numbers if each.sub_order_id and each.state in {*OPEN_ASSETS, AssetState.ACTIVE}]
         for number in living:
             for requirement in number.requirements:
-                if requirement.word:
-                    seen = (_requirement_state(requirement.word), requirement.word)
+                if requirement.provider_status:
+                    seen = (_requirement_state(requirement.provider_status), requirement.provider_status)
                     key = (number.sub_order_id, number.requirements_status, requirement.id)
                     shown[key] = min(shown.get(key, seen), seen, key=_rank)
         states = {}
@@ -475,8 +483,8 @@ class Look:
             of_number = {}
             for requirement in number.requirements:
                 key = (number.sub_order_id, number.requirements_status, requirement.id)
-                if requirement.word:
-                    seen = (_requirement_state(requirement.word), requirement.word)
+                if requirement.provider_status:
+                    seen = (_requirement_state(requirement.provider_status), requirement.provider_status)
                 else:
                     seen = shown.get(key) or _derived(number, requirement)
                 of_number[requirement.id] = AssetRequirementSeen(requirement.id, *seen)
@@ -495,19 +503,19 @@ class Look:
         found: dict[tuple[str, str], list[tuple[RequirementState, str]]] = defaultdict(list)
         for number in numbers:
             for seen in states.get(number.value, ()):
-                found[number.sub_order_id or "", seen.id].append((seen.state, seen.word))
+                found[number.sub_order_id or "", seen.id].append((seen.state, seen.provider_status))
             for requirement in number.requirements:
                 kinds[requirement.id] = kinds.get(requirement.id) or requirement.kind
         summed = []
         for (sub_order_id, requirement_id), of_numbers in found.items():
-            least, word = min(of_numbers, key=_rank)
+            least, provider_status = min(of_numbers, key=_rank)
             name, kind = names.get(requirement_id, (None, None))
             summed.append(
                 RequirementSeen(
                     id=requirement_id,
                     sub_order_id=sub_order_id,
                     state=least,
-                    word=word,
+                    provider_status=provider_status,
                     numbers=sum(state is least for state, _ in of_numbers),
                     name=name or (known[requirement_id].name if requirement_id in known else None),
                     kind=kinds[requirement_id] or kind,
@@ -545,10 +553,12 @@ class Look:
 
     def _vetted(self, numbers: Sequence[_Number], sub_orders: Iterable[str]) -> list[str]:
         """Name the sub orders that reviewers may have a word on: those with a rejection first, but others among them, too."""
-        asking = {it.sub_order_id for it in numbers if it.state in OPEN_ASSETS and it.requirements}
-        with_rejection = {it.sub_order_id for it in numbers if it.state in OPEN_ASSETS and _is_rejected(it)}
-        rejected = self._rotated([it for it in sub_orders if it in with_rejection])
-        others = self._rotated([it for it in sub_orders if it in asking - with_rejection])
+        asking = {number.sub_order_id for number in numbers if number.state in OPEN_ASSETS and number.requirements}
+        with_rejection = {
+            number.sub_order_id for number in numbers if number.state in OPEN_ASSETS and _is_rejected(number)
+        }
+        rejected = self._rotated([sub_order for sub_order in sub_orders if sub_order in with_rejection])
+        others = self._rotated([sub_order for sub_order in sub_orders if sub_order in asking - with_rejection])
         kept = _KEPT_FOR_COMMENTS - 1
         return [*rejected[:kept], *others[:1], *rejected[kept:], *others[1:]]
 
@@ -581,25 +591,27 @@ class Look:
                     kind=self._kind(row),
                     # Only whether there is one: values are personal.
                     has_value=row.get("field_value") not in (None, ""),
-                    word=self._reader.word("regulatory_requirement.status", row.get("status"), _REQUIREMENTS),
+                    provider_status=self._reader.enum(
+                        "regulatory_requirement.status", row.get("status"), _REQUIREMENTS
+                    ),
                 )
             )
         return tuple(found)
 
     def _kind(self, row: Fields) -> str | None:
-        word = self._reader.text("regulatory_requirement.field_type", row.get("field_type"))
-        kind = value_kind(word)
-        return word if kind is ValueKind.UNKNOWN else kind.value
+        provider_status = self._reader.text("regulatory_requirement.field_type", row.get("field_type"))
+        kind = value_kind(provider_status)
+        return provider_status if kind is ValueKind.UNKNOWN else kind.value
 
     # The budget of calls
 
     def _calls_left(self) -> int:
-        if self._failures >= _MOST_FAILURES or self._api.clock.now() >= self._enough_at:
+        if self._failures >= _MAX_FAILURES or self._api.clock.now() >= self._enough_at:
             return 0
         return self._last_call - self._api.calls
 
     def _try(self, path: str, *params: tuple[str, str]) -> object:
-        """Read `data` of something that the look can do without; None where there is no call left, or it fails."""
+        """Read `data` of something that the poll can do without; None where there is no call left, or it fails."""
         if self._calls_left() < 1:
             return None
         return self._or_none(lambda: self._api.get(path, *params)["data"])
@@ -613,12 +625,12 @@ class Look:
         except UnreadableError:
             self._failures += 1
         except (AccountFaultError, SlotBusyError):
-            # Throttled or blocked: more calls would make it worse. The next look will say so at its first call.
-            self._failures = _MOST_FAILURES
+            # Throttled or blocked: more calls would make it worse. The next poll will say so at its first call.
+            self._failures = _MAX_FAILURES
         return None
 
     def _rotated(self, items: Sequence[_T]) -> list[_T]:
-        """Begin elsewhere at each look, so that none is always the one left out. Each look makes a new version."""
+        """Begin elsewhere at each poll, so that none is always the one left out. Each poll makes a new version."""
         start = self._order.version % len(items) if items else 0
         return [*items[start:], *items[:start]]
 
@@ -632,7 +644,7 @@ class Look:
         strict: bool = False,
     ) -> object:
         """Read `data` of a list, with further pages while there are calls; that there are more is noted."""
-        last = self._api.calls + _MOST_FURTHER_PAGES
+        last = self._api.calls + _MAX_FURTHER_PAGES
         data, whole = self._api.listed(
             path,
             *params,
@@ -681,7 +693,9 @@ def _state(
         case "pending":
             # An order that failed may hold a sub order that did not.
             ending = (requirements_status, sub_order_word, order_word if sub_order_word != "success" else None)
-            ended = next((_ENDED_WITH[word] for word in ending if word in _ENDED_WITH), None)
+            ended = next(
+                (_ENDED_WITH[provider_status] for provider_status in ending if provider_status in _ENDED_WITH), None
+            )
             return ended or _PENDING_NUMBERS.get(requirements_status or "pending", AssetState.UNKNOWN)
         case _:
             return AssetState.UNKNOWN
@@ -701,8 +715,8 @@ def _kind_of(shown: Fields) -> tuple[str | None, str | None]:
 
 def _derived(number: _Number, requirement: _Requirement) -> tuple[RequirementState, str]:
     """Derive a requirement's state from its number's requirements status."""
-    word = number.requirements_status or ""
-    match word:
+    provider_status = number.requirements_status or ""
+    match provider_status:
         case "approved":
             state = RequirementState.APPROVED
         case "requirement-info-under-review":
@@ -711,16 +725,16 @@ def _derived(number: _Number, requirement: _Requirement) -> tuple[RequirementSta
             state = RequirementState.AWAITING_VALUE
         case "requirement-info-pending":
             state = RequirementState.UNDER_REVIEW
-        case "requirement-info-exception" if not any(other.word for other in number.requirements):
+        case "requirement-info-exception" if not any(other.provider_status for other in number.requirements):
             # One of them was rejected and nothing shows which; better all are told than none. The comment says more.
             state = RequirementState.REJECTED
         case _:
             state = RequirementState.UNKNOWN
-    return state, word
+    return state, provider_status
 
 
-def _requirement_state(word: str) -> RequirementState:
-    return _REQUIREMENTS.get(word, RequirementState.UNKNOWN)
+def _requirement_state(provider_status: str) -> RequirementState:
+    return _REQUIREMENTS.get(provider_status, RequirementState.UNKNOWN)
 
 
 def _rank(seen: tuple[RequirementState, str]) -> int:
@@ -729,7 +743,8 @@ def _rank(seen: tuple[RequirementState, str]) -> int:
 
 def _is_rejected(number: _Number) -> bool:
     return number.requirements_status == _EXCEPTION or any(
-        _requirement_state(requirement.word or "") is RequirementState.REJECTED for requirement in number.requirements
+        _requirement_state(requirement.provider_status or "") is RequirementState.REJECTED
+        for requirement in number.requirements
     )
 
 
@@ -738,7 +753,7 @@ def _asset(number: _Number, requirements: tuple[AssetRequirementSeen, ...]) -> A
         kind=AssetKind.NUMBER,
         value=number.value,
         state=number.state,
-        word=number.word,
+        provider_status=number.provider_status,
         provider_id=number.id,
         sub_order_id=number.sub_order_id,
         country=number.country,

@@ -70,7 +70,7 @@ ENDED = frozenset(
 DELIVERED = frozenset({OrderState.COMPLETED, OrderState.PARTIALLY_COMPLETED})
 """Over, with something to keep: the order's own list may go on."""
 FOLLOWED = frozenset({OrderState.PENDING, OrderState.ACTION_REQUIRED})
-"""Bought and open: these are looked at on a cadence."""
+"""Bought and open: these are polled on a cadence."""
 
 
 class Phase(StrEnum):
@@ -191,7 +191,7 @@ class ChangeKind(StrEnum):
     DELIVERY_UNREAD = "DeliveryUnread"
     PROVIDER_ACCOUNT_BLOCKED = "ProviderAccountBlocked"
     PROVIDER_CONTRADICTION = "ProviderContradiction"
-    UNKNOWN_PROVIDER_WORD = "UnknownProviderWord"
+    UNKNOWN_PROVIDER_VALUE = "UnknownProviderValue"
     REQUIREMENT_REQUESTED = "RequirementRequested"
     REQUIREMENT_REJECTED = "RequirementRejected"
     REQUIREMENT_APPROVED = "RequirementApproved"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain.request import CriteriaItem, NumbersItem
 from numberdesk.domain.snapshot import AssetSeen
-from numberdesk.domain.words import AssetKind, AssetState
+from numberdesk.domain.statuses import AssetKind, AssetState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,13 +25,13 @@ class Again:
     that holds is published for v1 alone: 24 hours. Past it they are refused with code 85000, and nothing is bought.
     """
 
-    def __init__(self, message: OrderMessage, frozen: Sequence[Asset]) -> None:
+    def __init__(self, message: OrderMessage, reuse: Sequence[Asset]) -> None:
         """Find the item of each number, for its requirement group and for what is lacking.
 
         A number asked for by name is of that item; any other is of the first criteria of its country and type that do not have
         enough yet, which is how they were chosen.
         """
-        self.chosen = {it.value: _chosen(it) for it in frozen if it.kind is AssetKind.NUMBER}
+        self.chosen = {each.value: _chosen(each) for each in reuse if each.kind is AssetKind.NUMBER}
         """What is to be ordered, by number."""
         self.groups: dict[str, str] = {}
         """The requirement group of a number, where its item names one."""
@@ -67,7 +67,7 @@ def _chosen(asset: Asset) -> AssetSeen:
         kind=asset.kind,
         value=asset.value,
         state=AssetState.PENDING,
-        word="chosen",
+        provider_status="chosen",
         country=asset.country,
         number_type=asset.number_type,
         features=asset.features,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from numberdesk.domain.words import Phase
+from numberdesk.domain.statuses import Phase
 
 # OrderStatus, gathered from every published version of the 1.1 schema and pages and of the v2 schema. CallFire defines
 # none but PROCESSING, FINISHED and ERRORED; the rest goes by its name.
@@ -37,11 +37,11 @@ def e164(number: str) -> str | None:
     return f"+{digits[1]}" if digits else None
 
 
-def phase_of(word: str | None) -> Phase:
+def phase_of(provider_status: str | None) -> Phase:
     """Give what a status means: in whatever case, and with whatever stands between its parts."""
-    return PHASES.get(_BETWEEN.sub("_", (word or "").strip()).upper(), Phase.UNKNOWN)
+    return PHASES.get(_BETWEEN.sub("_", (provider_status or "").strip()).upper(), Phase.UNKNOWN)
 
 
-def is_over(word: str | None) -> bool:
+def is_over(provider_status: str | None) -> bool:
     """Whether an order came to nothing. Even an ERRORED one may come with some numbers: of several it is the last to be followed."""
-    return phase_of(word) is Phase.FAILED
+    return phase_of(provider_status) is Phase.FAILED

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from numberdesk.domain.text import cut, paragraph
 
-MOST_FAULTS = 50
+MAX_ISSUES = 50
 """Faults of one answer of the API; of the others it says how many they are."""
-MOST_BYTES = 1000
+MAX_BYTES = 1000
 """Of a fault's message."""
-_MOST_OF_A_FIELD = 200
+_MAX_OF_A_FIELD = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ValidationIssue:
     """One fault: where it stands (a dotted path, empty for the whole), a stable code, and what to do about it.
 
     None of the three ever holds a value of the message. Each is one line of bounded length: they hold names that others gave.
@@ -26,7 +26,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         """Bound what it says."""
-        for name, most in (("field", _MOST_OF_A_FIELD), ("code", _MOST_OF_A_FIELD), ("message", MOST_BYTES)):
+        for name, most in (("field", _MAX_OF_A_FIELD), ("code", _MAX_OF_A_FIELD), ("message", MAX_BYTES)):
             line = paragraph(getattr(self, name), most) if name == "message" else cut(getattr(self, name), most)
             object.__setattr__(self, name, line)
 

@@ -41,7 +41,7 @@ from numberdesk.providers.base import (
     Plan,
     RefusedError,
 )
-from numberdesk.services.clerk import Clerk
+from numberdesk.services.commands import Commands
 from numberdesk.services.desk import Desk
 from numberdesk.services.inventory import InventoryReconciler
 from numberdesk.services.operations import Operations
@@ -267,7 +267,7 @@ class Scene:
         self._syncer = Syncer(desk, Operations(desk, cast("Files", self)), timedelta(days=90))
         bus = EventBus(cast("EventBridgeClient", self), "numberdesk")
         self._publisher = Publisher(self.store, bus, self, self, self)
-        self._clerk = Clerk(desk, cast("Uploads", self))
+        self._commands = Commands(desk, cast("Uploads", self))
         self._gate = GateDesk(self.store, self, Timings())
         self._waker = Waker(self.store, self, self, self, self, Timings())
         self._inventory_reconciler = InventoryReconciler(desk)
@@ -304,28 +304,28 @@ class Scene:
     def attach_group(self, order_id: str, group_id: str, after: timedelta) -> None:
         """Answer with a requirement group, as through the API."""
         self.time += after
-        self._clerk.attach_group(order_id, group_id, _OPERATOR)
+        self._commands.attach_group(order_id, group_id, _OPERATOR)
 
     def cancel(self, order_id: str, after: timedelta) -> None:
         """Ask for an order's cancellation, as through the API."""
         self.time += after
-        self._clerk.cancel(order_id, _OPERATOR)
+        self._commands.cancel(order_id, _OPERATOR)
 
     def refuse_held(self, order_id: str, reason: str, after: timedelta) -> None:
         """Refuse an order that is held, as through the API."""
         self.time += after
-        self._clerk.reject(order_id, reason, _OPERATOR)
+        self._commands.reject(order_id, reason, _OPERATOR)
         self._publish()
 
     def give_back(self, order_id: str, number: str, after: timedelta) -> None:
         """Give a number back, as through the API."""
         self.time += after
-        self._clerk.release_number(order_id, number, _OPERATOR)
+        self._commands.release_number(order_id, number, _OPERATOR)
 
     def erase(self, order_id: str, after: timedelta) -> None:
         """Erase the personal data of an order, as through the API."""
         self.time += after
-        self._clerk.erase(order_id, _OPERATOR)
+        self._commands.erase(order_id, _OPERATOR)
         self._publish()
 
     def turn(self, *, is_open: bool, reason: str, after: timedelta) -> None:

@@ -94,7 +94,7 @@ def polls_keep_their_distance(world: World) -> None:
 
 def what_is_known_asks_for_nothing(world: World) -> None:
     """However often a notification comes, it brings one poll."""
-    for event_id, polls in world.seen.asked.items():
+    for (event_id, _), polls in world.seen.asked.items():
         assert polls <= 1, f"{polls} polls for one notification that came {world.seen.repeats[event_id]} times"
     for provider_order_id, since in world.seen.replayed:
         owners = [

@@ -31,8 +31,8 @@ class Seen:
     """those among them that were on the queues before."""
     polls: list[tuple[str, datetime]] = field(default_factory=list)
     """Each poll an order, with when."""
-    asked: Counter[str] = field(default_factory=Counter)
-    """Polls that a message brought itself, by the notification that it is."""
+    asked: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """Polls that a message brought itself, by the notification that it is and how often the table was restored."""
     replayed: list[tuple[str, datetime]] = field(default_factory=list)
     """When a webhook of a purchase began to come again and again, for five minutes."""
     repeats: Counter[str] = field(default_factory=Counter)

@@ -29,7 +29,7 @@ from numberdesk.domain.settings import Timings
 from numberdesk.domain.statuses import FOLLOWED, HoldKind, OrderState
 from numberdesk.domain.values import Answer
 from numberdesk.providers import base
-from numberdesk.services.clerk import Clerk
+from numberdesk.services.commands import Commands
 from numberdesk.services.desk import Desk
 from numberdesk.services.erasing import Eraser, Reminder
 from numberdesk.services.inventory import InventoryReconciler
@@ -187,7 +187,7 @@ class World:
         self.placer = Placer(desk, self, "000000000000/eu-central-1/numberdesk", self.limits, metadata_name="")
         self.syncer = Syncer(desk, Operations(desk, self.bucket), timedelta(days=90))
         self.uploads = Uploads(door, self.bucket, self, 1_000)
-        self.clerk = Clerk(desk, self.uploads)
+        self.commands = Commands(desk, self.uploads)
         self.gate_desk = GateDesk(door, self, timings)
         self.inventory_reconciler = InventoryReconciler(desk)
         self.reminder = Reminder(desk, Eraser(door, self.bucket))
@@ -312,21 +312,21 @@ class World:
         comment_id = self.random.choice(comments or ["none"])
         again = self.random.random() < 0.2
         wishes: list[tuple[float, str, Callable[[], object]]] = [
-            (6, "supply", lambda: self.clerk.supply(order_id, answers, by, resubmit=again)),
-            (2, "comment", lambda: self.clerk.comment(order_id, self.secret(), by)),
-            (3, "extend", lambda: self.clerk.extend(order_id, by)),
+            (6, "supply", lambda: self.commands.supply(order_id, answers, by, resubmit=again)),
+            (2, "comment", lambda: self.commands.comment(order_id, self.secret(), by)),
+            (3, "extend", lambda: self.commands.extend(order_id, by)),
             (
                 6 if self.is_live else 3,
                 "group",
-                lambda: self.clerk.attach_group(order_id, group_id, by, resubmit=again),
+                lambda: self.commands.attach_group(order_id, group_id, by, resubmit=again),
             ),
-            (0.2 if self.is_live else 0.4, "cancel", lambda: self.clerk.cancel(order_id, by)),
-            (1, "sync", lambda: self.clerk.sync(order_id, by)),
-            (1, "on it", lambda: self.clerk.acknowledge(order_id, self.time + timedelta(hours=3), by)),
-            (4 if comments else 0.2, "read", lambda: self.clerk.mark_read(order_id, comment_id, by)),
+            (0.2 if self.is_live else 0.4, "cancel", lambda: self.commands.cancel(order_id, by)),
+            (1, "sync", lambda: self.commands.sync(order_id, by)),
+            (1, "on it", lambda: self.commands.acknowledge(order_id, self.time + timedelta(hours=3), by)),
+            (4 if comments else 0.2, "read", lambda: self.commands.mark_read(order_id, comment_id, by)),
             (1, "profile", self.make_profile),
             (2, "form", lambda: self.uploads.for_order(order_id, "id.pdf", "application/pdf", by)),
-            (1, "erase", lambda: self.clerk.erase(order_id, by)),
+            (1, "erase", lambda: self.commands.erase(order_id, by)),
             (2, "answer", self.answer_what_is_asked),
             (3 if not self.store.gate().open else 0 if self.calm_since else 0.3, "switch", self.turn_the_switch),
             (2 if self.restores else 0, "confirm", lambda: self.gate_desk.confirm(search_until=None, by=by)),
@@ -357,18 +357,18 @@ class World:
                 if order.hold.kind is HoldKind.RESTORED:
                     self.tell_what_was_bought(order)
                 elif order.hold.kind is HoldKind.LIMIT and self.random.random() < 0.5:
-                    self.clerk.approve(order.order_id, "bob")
+                    self.commands.approve(order.order_id, "bob")
                 elif order.hold.kind is HoldKind.LIMIT:
-                    self.clerk.reject(order.order_id, "too much", "bob")
+                    self.commands.reject(order.order_id, "too much", "bob")
 
     def tell_what_was_bought(self, order: Order) -> None:
         bought = [truth.id for truth in self.truths.values() if truth.reference == order.reference]
         if bought:
-            self.clerk.resolve_placed_as(order.order_id, bought[0], "bob")
+            self.commands.resolve_placed_as(order.order_id, bought[0], "bob")
         elif order.state is OrderState.RECEIVED and self.random.random() < 0.5:
-            self.clerk.approve(order.order_id, "bob")
+            self.commands.approve(order.order_id, "bob")
         else:
-            self.clerk.resolve_not_placed(order.order_id, "bob", place_again=self.random.random() < 0.7)
+            self.commands.resolve_not_placed(order.order_id, "bob", place_again=self.random.random() < 0.7)
 
     def visible(self) -> list[tuple[str, Message]]:
         return [
@@ -434,7 +434,8 @@ class World:
         if "event" in body and self.calm_since:
             event_id = body["event"]["body_sha256"]
             self.seen.repeats[event_id] += 1
-            self.seen.asked[event_id] += polls
+            # A restored table does not know what came since the copy was made.
+            self.seen.asked[event_id, self.restores] += polls
 
     # Time
 

@@ -14,7 +14,7 @@ from numberdesk.domain.settings import Timings
 from numberdesk.domain.snapshot import CommentSeen, Snapshot
 from numberdesk.domain.statuses import AssetState, ChangeKind, OrderState
 from numberdesk.providers import base
-from numberdesk.services.clerk import Clerk
+from numberdesk.services.commands import Commands
 from numberdesk.services.desk import Desk
 from numberdesk.services.operations import Operations
 from numberdesk.services.place import Placer
@@ -246,7 +246,7 @@ class ADesk:
             zone=ZoneInfo("Europe/Berlin"),
         )
         self.uploads = Uploads(door, self.bucket, self, 10_000_000)
-        self.clerk = Clerk(self.desk, self.uploads)
+        self.commands = Commands(self.desk, self.uploads)
         self.syncer = Syncer(self.desk, Operations(self.desk, self.bucket), timedelta(days=90))
         self.placer = Placer(self.desk, self, SCOPE, limits or Limits(), metadata_name="team")
         self.refused: list[str] = []

@@ -79,13 +79,13 @@ def test_what_was_shown_is_bought_at_that_price() -> None:
     assert hold is not None
     assert hold.quote == costs.quote(priced(TWELVE), 1)
     assert "1 number or keyword at 12.00 USD at once (2.00 USD of it every month)" in hold.why
-    desk.clerk.approve("order-1", "ada")
+    desk.commands.approve("order-1", "ada")
     assert outcome(desk) is OrderState.PENDING
 
 
 def test_an_approval_of_twelve_dollars_buys_nothing_for_nine_thousand() -> None:
     desk = held_at(TWELVE)
-    desk.clerk.approve("order-1", "arn:aws:iam::1:user/ada")
+    desk.commands.approve("order-1", "arn:aws:iam::1:user/ada")
     offer(desk, ("8998.00", "2.00", "USD"))
     assert outcome(desk) is OrderState.RECEIVED
     assert desk.carrier.bought == []
@@ -96,7 +96,7 @@ def test_an_approval_of_twelve_dollars_buys_nothing_for_nine_thousand() -> None:
     assert [each.notify for each in told] == [True, True]
     assert "9000.00 USD" in told[-1].message
     # This, too, is something that a person can approve.
-    desk.clerk.approve("order-1", "ada")
+    desk.commands.approve("order-1", "ada")
     assert outcome(desk) is OrderState.PENDING
     assert desk.store.spent("telnyx", "default", f"{NOW:%Y-%m-%d}").cost == {"USD": "9000"}
 
@@ -129,7 +129,7 @@ def test_an_approval_is_for_cost_currency_count_and_what_was_known(
     desk = a_desk(numbers_per_order=1)
     offer(desk, *shown, shortfall="the rest cannot be had")
     desk.place()
-    desk.clerk.approve("order-1", "ada")
+    desk.commands.approve("order-1", "ada")
     offer(desk, *found, shortfall="the rest cannot be had")
     assert outcome(desk) is (OrderState.PENDING if bought else OrderState.RECEIVED)
     assert len(desk.carrier.bought) == bought
@@ -141,7 +141,7 @@ def test_an_approval_is_for_cost_currency_count_and_what_was_known(
 )
 def test_the_tolerance_is_a_setting(percent: int, price: str, *, bought: bool) -> None:
     desk = held_at(("12.00", "0", "USD"), cost_per_day={"USD": "5"}, approval_tolerance_percent=percent)
-    desk.clerk.approve("order-1", "ada")
+    desk.commands.approve("order-1", "ada")
     offer(desk, (price, "0", "USD"))
     assert (outcome(desk) is OrderState.PENDING) is bought
 
@@ -149,7 +149,7 @@ def test_the_tolerance_is_a_setting(percent: int, price: str, *, bought: bool) -
 def test_what_the_limits_let_pass_needs_no_approval() -> None:
     """Tomorrow the day's limit has room again: the order is bought as any other is."""
     desk = held_at(TWELVE, cost_per_day={"USD": "5"})
-    desk.clerk.approve("order-1", "ada")
+    desk.commands.approve("order-1", "ada")
     offer(desk, ("3.00", "2.00", "USD"), ("0", "0", "USD"))
     assert outcome(desk) is OrderState.PENDING
 
@@ -160,7 +160,7 @@ def test_what_the_limits_let_pass_needs_no_approval() -> None:
 @pytest.mark.parametrize(("price", "bought"), [("20.00", True), ("20.01", False)])
 def test_a_most_holds_in_place_of_the_tolerance(price: str, *, bought: bool) -> None:
     desk = held_at(("12.00", "0", "USD"))
-    desk.clerk.approve("order-1", "ada", most={"USD": Decimal(20)})
+    desk.commands.approve("order-1", "ada", most={"USD": Decimal(20)})
     offer(desk, (price, "0", "USD"))
     assert (outcome(desk) is OrderState.PENDING) is bought
     if not bought:
@@ -171,7 +171,7 @@ def test_a_most_holds_in_place_of_the_tolerance(price: str, *, bought: bool) -> 
 
 def test_a_most_holds_where_the_limits_have_room_as_well() -> None:
     desk = held_at(("12.00", "0", "USD"), count=2, numbers_per_order=1)
-    desk.clerk.approve("order-1", "ada", most={"USD": Decimal(15)})
+    desk.commands.approve("order-1", "ada", most={"USD": Decimal(15)})
     object.__setattr__(desk.placer, "limits", Limits())
     offer(desk, ("16.00", "0", "USD"))
     assert outcome(desk) is OrderState.RECEIVED
@@ -182,7 +182,7 @@ def test_a_most_holds_where_the_limits_have_room_as_well() -> None:
 def test_a_most_below_what_is_shown_is_a_mistake(most: dict[str, Decimal]) -> None:
     desk = held_at(TWELVE)
     with pytest.raises(ProblemError) as caught:
-        desk.clerk.approve("order-1", "ada", most=most)
+        desk.commands.approve("order-1", "ada", most=most)
     assert [issue.field for issue in caught.value.issues] == ["most.USD"]
     assert desk.order.hold is not None
 
@@ -192,18 +192,18 @@ def test_a_decision_is_about_the_hold_that_was_shown() -> None:
     desk = held_at(TWELVE)
     assert desk.order.hold is not None
     since = desk.order.hold.since
-    desk.clerk.approve("order-1", "ada", since=since)
+    desk.commands.approve("order-1", "ada", since=since)
     desk.time += timedelta(seconds=1)
     offer(desk, ("8998.00", "2.00", "USD"))
     outcome(desk)
     with pytest.raises(ProblemError) as caught:
-        desk.clerk.approve("order-1", "ada", since=since)
+        desk.commands.approve("order-1", "ada", since=since)
     assert caught.value.problem is Problem.CHANGED_MEANWHILE
     with pytest.raises(ProblemError) as caught:
-        desk.clerk.reject("order-1", "no", "ada", since=since)
+        desk.commands.reject("order-1", "no", "ada", since=since)
     assert caught.value.problem is Problem.CHANGED_MEANWHILE
     with pytest.raises(ProblemError):
-        desk.clerk.approve("order-1", "ada", most={"USD": Decimal(15)})
+        desk.commands.approve("order-1", "ada", most={"USD": Decimal(15)})
     assert desk.carrier.bought == []
 
 
@@ -213,14 +213,14 @@ def test_an_answer_about_one_attempt_is_none_about_the_next() -> None:
     desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")] * 2
     desk.place(provider="telesign", items=[{"criteria": {"country": "BE", "number_type": "mobile"}, "quantity": 1}])
     assert desk.stands() is OrderState.UNKNOWN
-    desk.clerk.resolve_not_placed("order-1", "ada", place_again=True, attempt=1)
+    desk.commands.resolve_not_placed("order-1", "ada", place_again=True, attempt=1)
     assert outcome(desk) is OrderState.UNKNOWN
     for place_again in (True, False):
         with pytest.raises(ProblemError) as caught:
-            desk.clerk.resolve_not_placed("order-1", "ada", place_again=place_again, attempt=1)
+            desk.commands.resolve_not_placed("order-1", "ada", place_again=place_again, attempt=1)
         assert caught.value.problem is Problem.CHANGED_MEANWHILE
     with pytest.raises(ProblemError):
-        desk.clerk.resolve_placed_as("order-1", "po-1", "ada", attempt=1)
+        desk.commands.resolve_placed_as("order-1", "po-1", "ada", attempt=1)
     assert desk.stands() is OrderState.UNKNOWN
 
 
@@ -231,13 +231,13 @@ def test_what_was_approved_before_there_were_quotes_is_shown_once_more() -> None
     )
     assert outcome(desk) is OrderState.RECEIVED
     assert desk.order.hold is not None
-    desk.clerk.approve("order-1", "ada")
+    desk.commands.approve("order-1", "ada")
     assert outcome(desk) is OrderState.PENDING
 
 
 def test_numbers_of_an_earlier_attempt_keep_what_was_approved_for_them() -> None:
     desk = held_at(TWELVE)
-    desk.clerk.approve("order-1", "ada")
+    desk.commands.approve("order-1", "ada")
     desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")]
     assert outcome(desk) is OrderState.UNKNOWN
     while not desk.order.reuse_numbers:
@@ -250,7 +250,7 @@ def test_numbers_of_an_earlier_attempt_keep_what_was_approved_for_them() -> None
 def test_the_switch_counts_for_what_is_bought_beyond_a_limit_and_for_a_second_attempt_too(*, frozen: bool) -> None:
     """It is turned off and on again while the purchase is prepared: what was read of it no longer holds."""
     desk = held_at(TWELVE)
-    desk.clerk.approve("order-1", "ada")
+    desk.commands.approve("order-1", "ada")
     if frozen:
         desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")]
         outcome(desk)
@@ -321,7 +321,7 @@ class History:
     def happen(self, what: str, given: Any) -> None:
         getattr(self, what)(given)
         if self.desk.stands() is OrderState.UNKNOWN:
-            self.desk.clerk.resolve_not_placed("order-1", "ada", place_again=True)
+            self.desk.commands.resolve_not_placed("order-1", "ada", place_again=True)
 
     def offer(self, prices: list[Price]) -> None:
         offer(self.desk, *prices, shortfall="the rest")
@@ -336,7 +336,7 @@ class History:
             return
         most = {currency: Decimal(value) for currency, value in given.items()} if given else None
         with suppress(ProblemError):
-            self.desk.clerk.approve("order-1", "ada", most=most)
+            self.desk.commands.approve("order-1", "ada", most=most)
             self.approved.append((hold.quote, given))
 
     def fail(self, error: Exception) -> None:
@@ -377,6 +377,6 @@ def test_what_is_bought_costs_what_the_limits_leave_or_what_was_approved(
 
 def test_order_and_quote_survive_being_stored() -> None:
     desk = held_at(TWELVE)
-    desk.clerk.approve("order-1", "ada", most={"USD": Decimal("12.50")})
+    desk.commands.approve("order-1", "ada", most={"USD": Decimal("12.50")})
     assert Order.model_validate(desk.order.model_dump(mode="json")) == desk.order
     assert desk.order.approvals[0].most == {"USD": "12.50"}

@@ -62,7 +62,7 @@ def text_of(**fields: Any) -> str:
 def refused_fields(desk: ADesk, text: str) -> list[str]:
     """Submit an order that is not taken: what is wrong with it."""
     with pytest.raises(ProblemError) as caught:
-        desk.clerk.submit(text, "ada")
+        desk.commands.submit(text, "ada")
     assert (caught.value.problem, desk.order_queue.messages) == (Problem.INVALID, [])
     assert SECRET not in f"{caught.value.detail} {caught.value.issues}"
     return [issue.field for issue in caught.value.issues]
@@ -87,7 +87,7 @@ def test_values_that_cannot_be_checked_yet_are_taken_and_checked_before_the_purc
     desk.carrier.fails["catalogue"] = [base.UnreadableError("503")]
     by_name = {"order_id": "order-2", "items": [{"numbers": ["+4930111"]}]}
     for fields in ({}, by_name):
-        assert desk.clerk.submit(text_of(**fields, answers=answers(r_1=SECRET)), "ada")[2]
+        assert desk.commands.submit(text_of(**fields, answers=answers(r_1=SECRET)), "ada")[2]
     assert len(desk.order_queue.messages) == 2
     assert (desk.carrier.fails["catalogue"], desk.carrier.named("catalogue")) == ([], [])
 

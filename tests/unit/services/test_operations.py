@@ -47,7 +47,7 @@ def outcome(desk: ADesk) -> tuple[OperationState, str]:
 
 
 def test_a_value_is_submitted_once_and_told(desk: ADesk) -> None:
-    desk.clerk.supply("order-1", [text()], "arn:aws:iam::1:user/ada")
+    desk.commands.supply("order-1", [text()], "arn:aws:iam::1:user/ada")
     desk.wake()
     desk.wake()
     assert desk.carrier.named("supply") == [{"r-1": SECRET}]
@@ -60,7 +60,7 @@ def test_a_value_is_submitted_once_and_told(desk: ADesk) -> None:
 
 
 def test_what_it_led_to_is_seen_in_the_same_run(desk: ADesk) -> None:
-    desk.clerk.supply("order-1", [text()], "ada")
+    desk.commands.supply("order-1", [text()], "ada")
     desk.carrier.snapshot = textual(RequirementState.UNDER_REVIEW)
     desk.wake()
     assert desk.order.requirements[0].state is RequirementState.UNDER_REVIEW
@@ -92,23 +92,23 @@ def crashed(ask: Any, point: int) -> ADesk:
 
 
 def supply_text(desk: ADesk) -> None:
-    desk.clerk.supply("order-1", [text()], "ada")
+    desk.commands.supply("order-1", [text()], "ada")
 
 
 def supply_address(desk: ADesk) -> None:
-    desk.clerk.supply("order-1", [address()], "ada")
+    desk.commands.supply("order-1", [address()], "ada")
 
 
 def post_comment(desk: ADesk) -> None:
-    desk.clerk.comment("order-1", f"please: {SECRET}", "ada")
+    desk.commands.comment("order-1", f"please: {SECRET}", "ada")
 
 
 def ask_for_time(desk: ADesk) -> None:
-    desk.clerk.extend("order-1", "ada")
+    desk.commands.extend("order-1", "ada")
 
 
 def cancel(desk: ADesk) -> None:
-    desk.clerk.cancel("order-1", "ada")
+    desk.commands.cancel("order-1", "ada")
 
 
 @pytest.mark.parametrize("ask", [supply_text, supply_address, post_comment, ask_for_time, cancel])
@@ -307,7 +307,7 @@ def test_conflicts_without_end_are_for_the_queue(desk: ADesk, monkeypatch: pytes
 def test_several_operations_are_done_in_the_order_in_which_they_were_asked_for(desk: ADesk) -> None:
     post_comment(desk)
     supply_text(desk)
-    desk.clerk.extend("order-1", "ada")
+    desk.commands.extend("order-1", "ada")
     desk.wake()
     names = [name for name, _ in desk.carrier.calls if name in ("comment", "supply")]
     assert names == ["comment", "supply", "comment"]
@@ -356,7 +356,7 @@ def test_a_comment_that_broke_is_polled_for_before_it_is_sent_again(desk: ADesk)
 def test_a_slow_provider_leaves_time_for_the_poll(desk: ADesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Eighteen time-outs of 20 s would be three times the time that a Lambda has."""
     for number in range(18):
-        desk.clerk.comment("order-1", f"comment {number}", "ada")
+        desk.commands.comment("order-1", f"comment {number}", "ada")
     tried = []
 
     def hang(_: str, text: str) -> str:

@@ -79,7 +79,7 @@ def test_a_grant_that_a_notification_announced_is_not_counted() -> None:
 def test_what_people_asked_for_counts_for_the_policy() -> None:
     desk = ADesk()
     desk.vetted(owing(DEADLINE), **FIELDS)
-    desk.clerk.extend("order-1", "ada", text="please")
+    desk.commands.extend("order-1", "ada", text="please")
     while desk.time < DEADLINE - timedelta(hours=2):
         desk.wake()
     assert [comment.body for comment in desk.carrier.written] == ["please"]

@@ -140,7 +140,7 @@ def test_one_that_is_not_taken_is_not_applied_again_at_every_poll(fault: Excepti
     assert len(desk.told(ChangeKind.PROFILE_APPLIED)) == 1
     [refused] = desk.told(ChangeKind.OPERATION_REJECTED)
     assert refused.notify
-    desk.clerk.supply(
+    desk.commands.supply(
         "order-1", [Answer.model_validate({"requirement": "r-1", "value": {"kind": "text", "text": "x"}})], "ada"
     )
     desk.carrier.fails.clear()
@@ -161,7 +161,7 @@ def test_a_profile_made_later_answers_an_order_that_waits() -> None:
 def test_what_people_are_supplying_is_left_to_them() -> None:
     desk = ADesk()
     desk.vetted(asking("r-1"))
-    desk.clerk.supply(
+    desk.commands.supply(
         "order-1", [Answer.model_validate({"requirement": "r-1", "value": {"kind": "text", "text": "x"}})], "ada"
     )
     desk.store.put_profile(a_profile("r-1"))

@@ -57,7 +57,7 @@ def test_refusal_of_one_operation_is_its_own_and_told_once(ask: Any, call: str, 
     assert "operation_waiting" in attention(desk.order)
     assert waits(desk.order)["operation"] == asked_at
     desk.carrier.fails[call] = []
-    desk.clerk.sync("order-1", "ada")
+    desk.commands.sync("order-1", "ada")
     desk.wake()
     assert outcome(desk)[0] is OperationState.DONE
     assert "operation_waiting" not in attention(desk.order)

@@ -110,7 +110,7 @@ def test_reminder_that_is_due_when_somebody_asks_for_something_comes_at_once() -
     desk.place(**OWN)
     desk.wake()
     desk.time = DEADLINE - REMINDERS["PT1H"]
-    order = desk.clerk.sync("order-1", "ada")
+    order = desk.commands.sync("order-1", "ada")
     assert order.wake_at is not None
     assert order.wake_at <= desk.time
 
@@ -178,9 +178,9 @@ def happens(desk: ADesk, what: str) -> None:
             desk.carrier.loses["place"] = 1
             desk.carrier.fails["find"] = [UnreadableError("HTTP 503")] * 50
         case "released" if order is not None and order.hold is not None and order.hold.kind is HoldKind.LIMIT:
-            desk.clerk.approve("order-1", "ada")
+            desk.commands.approve("order-1", "ada")
         case "not placed" if order is not None and order.state is OrderState.UNKNOWN:
-            desk.clerk.resolve_not_placed("order-1", "ada", place_again=True)
+            desk.commands.resolve_not_placed("order-1", "ada", place_again=True)
 
 
 def test_what_was_recorded_before_there_was_a_time_to_try_is_still_tried() -> None:

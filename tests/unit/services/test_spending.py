@@ -213,7 +213,7 @@ def test_what_bought_nothing_makes_room_and_what_is_unclear_does_not(desk: ADesk
 def test_a_release_goes_beyond_the_limit_and_counts(desk: ADesk) -> None:
     limit(desk, numbers_per_order=1)
     place(desk, "order-0", **ask(2))
-    assert desk.clerk.approve("order-0", "ada").wake_at == desk.time
+    assert desk.commands.approve("order-0", "ada").wake_at == desk.time
     # Woken twice at once, it is bought once.
     at_once(desk, [lambda: wake(desk, "order-0"), lambda: wake(desk, "order-0")])
     assert (get(desk, "order-0").state, len(desk.carrier.bought)) == (OrderState.PENDING, 1)
@@ -224,11 +224,11 @@ def test_a_release_in_the_very_moment_of_another_hold_stands(desk: ADesk) -> Non
     """A second message of a held order is being placed while somebody lets the order go on."""
     limit(desk, numbers_per_order=1)
     place(desk, "order-0", **ask(2))
-    desk.clerk.approve("order-0", "ada")
+    desk.commands.approve("order-0", "ada")
     plan = desk.carrier.plan
 
     def prepare(*args: Any, **kwargs: Any) -> base.Plan:
-        desk.clerk.sync("order-0", "bob")
+        desk.commands.sync("order-0", "bob")
         return plan(*args, **kwargs)
 
     desk.carrier.plan = prepare  # type: ignore[method-assign]
@@ -241,7 +241,7 @@ def test_a_release_in_the_very_moment_of_another_hold_stands(desk: ADesk) -> Non
 def test_who_is_held_for_a_person_is_not_woken_by_a_wish_to_poll(desk: ADesk) -> None:
     limit(desk, numbers_per_order=1)
     place(desk, "order-0", **ask(2))
-    assert desk.clerk.sync("order-0", "ada").wake_at is None
+    assert desk.commands.sync("order-0", "ada").wake_at is None
 
 
 # Equal content
@@ -278,7 +278,7 @@ def test_of_equal_orders_one_is_unclear_at_a_time(desk: ADesk, provider: str) ->
     assert [get(desk, each).state for each in ("order-3", "order-4")] == [OrderState.PENDING] * 2
     # While that lasts, it lasts; then one after the other goes on.
     assert wake(desk, others[0]).state is OrderState.RECEIVED
-    desk.clerk.resolve_not_placed(first, "ada", place_again=False)
+    desk.commands.resolve_not_placed(first, "ada", place_again=False)
     for name in others:
         assert wake(desk, name).state is OrderState.PENDING
     assert unclear(desk, *names) == []
@@ -304,7 +304,7 @@ def go_on(desk: ADesk, names: Sequence[str]) -> None:
                 wake(desk, name)
             assert len(unclear(desk, *names)) <= 1
     for name in unclear(desk, *names):
-        desk.clerk.resolve_not_placed(name, "ada", place_again=True)
+        desk.commands.resolve_not_placed(name, "ada", place_again=True)
     for name in names:
         if get(desk, name).state is OrderState.RECEIVED:
             wake(desk, name)
@@ -344,7 +344,7 @@ def test_an_answer_that_comes_after_a_person_said_no_is_told_and_nothing_is_lost
         desk.carrier.place = buy  # type: ignore[method-assign]
         desk.time += 2 * MINUTE
         assert wake(desk, "order-0").state is OrderState.UNKNOWN
-        desk.clerk.resolve_not_placed("order-0", "ada", place_again=place_again)
+        desk.commands.resolve_not_placed("order-0", "ada", place_again=place_again)
         if place_again:
             assert wake(desk, "order-0").state is OrderState.PENDING
         return buy(plan, reference)
@@ -368,7 +368,7 @@ def test_a_cancellation_waits_until_a_second_attempt_is_ruled_out(desk: ADesk) -
     place(desk, "order-0")
     desk.time += 3 * MINUTE
     assert wake(desk, "order-0").state is OrderState.RECEIVED, "it is to be tried once more"
-    assert desk.clerk.cancel("order-0", "ada").state is OrderState.RECEIVED
+    assert desk.commands.cancel("order-0", "ada").state is OrderState.RECEIVED
     assert wake(desk, "order-0").state is OrderState.UNKNOWN
     assert desk.carrier.bought == []
     desk.carrier.bought.append((get(desk, "order-0").reference, "po-1"))
@@ -385,11 +385,11 @@ def test_what_may_have_been_bought_before_a_restore_is_polled_for_before_it_is_c
     # In the table that this one is a copy of, both were released and bought.
     desk.carrier.bought = [(get(desk, f"order-{index}").reference, f"po-{index}") for index in range(2)]
     desk.store.table = "table-2"
-    assert desk.clerk.reject("order-0", "too many", "ada").state is OrderState.RECEIVED
-    assert desk.clerk.cancel("order-1", "ada").state is OrderState.RECEIVED
+    assert desk.commands.reject("order-0", "too many", "ada").state is OrderState.RECEIVED
+    assert desk.commands.cancel("order-1", "ada").state is OrderState.RECEIVED
     gate = desk.store.gate()
     desk.store.switch = gate.model_copy(update={"table_id": "table-2", "confirmed_at": desk.time})
-    desk.clerk.approve("order-1", "ada")
+    desk.commands.approve("order-1", "ada")
     for name in ("order-0", "order-1"):
         assert wake(desk, name).state is OrderState.PENDING
         wake(desk, name)
@@ -410,9 +410,9 @@ def test_a_purchase_of_equal_content_is_nobodys_while_the_table_has_forgotten_wh
     assert wake(desk, "order-0").state is OrderState.UNKNOWN
     told = [each for each in desk.told(ChangeKind.ORDER_UNKNOWN) if each.notify]
     assert "Candidates: 987" in told[-1].message
-    assert desk.clerk.resolve_placed_as("order-0", "987", "ada").state is OrderState.PENDING
+    assert desk.commands.resolve_placed_as("order-0", "987", "ada").state is OrderState.PENDING
     with pytest.raises(ProblemError) as found:
-        desk.clerk.resolve_placed_as("order-0", "987", "ada")
+        desk.commands.resolve_placed_as("order-0", "987", "ada")
     assert found.value.problem is Problem.NOT_UNKNOWN
 
 

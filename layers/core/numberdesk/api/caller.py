@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from numberdesk.services.accounts import AccountDesk
     from numberdesk.services.catalogue import Catalogue
-    from numberdesk.services.clerk import Clerk
+    from numberdesk.services.commands import Commands
     from numberdesk.services.dead_letters import DeadLetterDesk
     from numberdesk.services.market import Market
     from numberdesk.services.placing_gate import GateDesk
@@ -25,7 +25,7 @@ _MAX_PRINCIPAL = 512
 class Services:
     """What the routes call."""
 
-    clerk: Clerk
+    commands: Commands
     reading: Reading
     catalogue: Catalogue
     market: Market

@@ -95,31 +95,31 @@ def _writers(services: Services, caller: Callable[[], Caller]) -> list[Callable[
     view = _view(services)
 
     def submit_order(message: Annotated[OrderMessage, Body()]) -> tuple[OrderView | models.Submitted, int]:
-        # The clerk reads the body itself, as the queue's reader does.
-        order, _, _ = services.clerk.submit(caller().body, caller().by)
+        # The command reads the body itself, as the queue's reader does.
+        order, _, _ = services.commands.submit(caller().body, caller().by)
         if order is None:
             return models.Submitted(order_id=message.order_id), 202
         return view(order), 200
 
     def post_comment(order_id: _Order, comment: Annotated[models.NewComment, Body()]) -> OrderView:
         by = caller().by
-        return view(services.clerk.comment(order_id, comment.text, by, sub_order_id=comment.sub_order_id))
+        return view(services.commands.comment(order_id, comment.text, by, sub_order_id=comment.sub_order_id))
 
     def mark_comment_read(order_id: _Order, comment_id: Annotated[Id, Path()]) -> OrderView:
-        return view(services.clerk.mark_read(order_id, comment_id, caller().by))
+        return view(services.commands.mark_read(order_id, comment_id, caller().by))
 
     def request_extension(order_id: _Order, wish: Annotated[models.MoreTime, Body()] = _OUR_WORDS) -> OrderView:
         by = caller().by
-        return view(services.clerk.extend(order_id, by, sub_order_id=wish.sub_order_id, text=wish.text))
+        return view(services.commands.extend(order_id, by, sub_order_id=wish.sub_order_id, text=wish.text))
 
     def acknowledge(order_id: _Order, on_it: Annotated[models.OnIt, Body()]) -> OrderView:
-        return view(services.clerk.acknowledge(order_id, on_it.until, caller().by))
+        return view(services.commands.acknowledge(order_id, on_it.until, caller().by))
 
     def cancel_order(order_id: _Order, what: Annotated[models.Cancel, Body()] = _NOTHING_ELSE) -> OrderView:
-        return view(services.clerk.cancel(order_id, caller().by, sub_order_id=what.sub_order_id))
+        return view(services.commands.cancel(order_id, caller().by, sub_order_id=what.sub_order_id))
 
     def sync_order(order_id: _Order) -> OrderView:
-        return view(services.clerk.sync(order_id, caller().by))
+        return view(services.commands.sync(order_id, caller().by))
 
     def replay_events(order_id: _Order, replay: Annotated[models.Replay, Body()]) -> models.Replayed:
         done = services.dead_letters.replay(order_id, replay.event_ids, dry_run=replay.dry_run)
@@ -141,7 +141,7 @@ def _requirement_writers(services: Services, caller: Callable[[], Caller]) -> li
     view = _view(services)
 
     def supply_values(order_id: _Order, supplied: Annotated[models.SupplyValues, Body()]) -> tuple[OrderView, int]:
-        order = services.clerk.supply(
+        order = services.commands.supply(
             order_id,
             supplied.values,
             caller().by,
@@ -153,7 +153,7 @@ def _requirement_writers(services: Services, caller: Callable[[], Caller]) -> li
         return view(order), 200 if supplied.only_ticks else 202
 
     def attach_requirement_group(order_id: _Order, group: Annotated[models.AttachGroup, Body()]) -> OrderView:
-        order = services.clerk.attach_group(
+        order = services.commands.attach_group(
             order_id,
             group.requirement_group_id,
             caller().by,
@@ -175,26 +175,26 @@ def _deciders(services: Services, caller: Callable[[], Caller]) -> list[Callable
 
     def approve_order(order_id: _Order, approval: Annotated[models.ApprovalTerms, Body()] = _AS_SHOWN) -> OrderView:
         by = caller().by
-        return view(services.clerk.approve(order_id, by, most=approval.most, since=approval.since))
+        return view(services.commands.approve(order_id, by, most=approval.most, since=approval.since))
 
     def reject_order(order_id: _Order, refusal: Annotated[models.Rejection, Body()]) -> OrderView:
-        return view(services.clerk.reject(order_id, refusal.reason, caller().by, since=refusal.since))
+        return view(services.commands.reject(order_id, refusal.reason, caller().by, since=refusal.since))
 
     def resolve_purchase(order_id: _Order, resolution: Annotated[models.Resolution, Body()]) -> OrderView:
         by, nothing, attempt = caller().by, resolution.not_placed, resolution.attempt
         if nothing is not None:
-            done = services.clerk.resolve_not_placed(order_id, by, place_again=nothing.place_again, attempt=attempt)
+            done = services.commands.resolve_not_placed(order_id, by, place_again=nothing.place_again, attempt=attempt)
             return view(done)
         if resolution.delivered is not None:
-            return view(services.clerk.resolve_delivered(order_id, resolution.delivered, by))
-        return view(services.clerk.resolve_placed_as(order_id, resolution.placed_as or "", by, attempt=attempt))
+            return view(services.commands.resolve_delivered(order_id, resolution.delivered, by))
+        return view(services.commands.resolve_placed_as(order_id, resolution.placed_as or "", by, attempt=attempt))
 
     def release_number(
         order_id: _Order, value: Annotated[PathNumber, Path()], given: Annotated[models.GiveBack, Body()]
     ) -> OrderView:
-        return view(services.clerk.release_number(order_id, given.confirmed(value), caller().by))
+        return view(services.commands.release_number(order_id, given.confirmed(value), caller().by))
 
     def erase_order(order_id: _Order) -> OrderView:
-        return view(services.clerk.erase(order_id, caller().by))
+        return view(services.commands.erase(order_id, caller().by))
 
     return [approve_order, reject_order, resolve_purchase, release_number, erase_order]

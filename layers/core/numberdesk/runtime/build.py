@@ -154,7 +154,7 @@ def desk_api() -> Api:
     from numberdesk.messaging.sqs import SqsLetters  # noqa: PLC0415
     from numberdesk.services.accounts import AccountDesk  # noqa: PLC0415
     from numberdesk.services.catalogue import Catalogue  # noqa: PLC0415
-    from numberdesk.services.clerk import Clerk  # noqa: PLC0415
+    from numberdesk.services.commands import Commands  # noqa: PLC0415
     from numberdesk.services.dead_letters import DeadLetterDesk  # noqa: PLC0415
     from numberdesk.services.market import Market  # noqa: PLC0415
     from numberdesk.services.paging import Tokens  # noqa: PLC0415
@@ -186,7 +186,7 @@ def desk_api() -> Api:
         ),
     }
     services = Services(
-        clerk=Clerk(desk, uploads),
+        commands=Commands(desk, uploads),
         reading=Reading(store, desk.clock, tokens, env("LISTED_METADATA_KEY")),
         catalogue=Catalogue(store, desk.providers),
         market=Market(desk.providers, tokens, key_list(env("CALLFIRE_TOKEN_DIGESTS"), is_token_digest)),

@@ -74,12 +74,12 @@ def refused(wish: Callable[[], object]) -> ProblemError:
 @pytest.mark.parametrize(
     "wish",
     [
-        lambda desk: desk.clerk.supply("order-1", [text("a")], "ada", sub_order_id="s-1"),
-        lambda desk: desk.clerk.supply("order-1", [text("a")], "ada", number="+4930111"),
-        lambda desk: desk.clerk.attach_group("order-1", "g-1", "ada", sub_order_id="s-1"),
-        lambda desk: desk.clerk.comment("order-1", "hello", "ada", sub_order_id="s-1"),
-        lambda desk: desk.clerk.extend("order-1", "ada", sub_order_id="s-1"),
-        lambda desk: desk.clerk.cancel("order-1", "ada", sub_order_id="s-1"),
+        lambda desk: desk.commands.supply("order-1", [text("a")], "ada", sub_order_id="s-1"),
+        lambda desk: desk.commands.supply("order-1", [text("a")], "ada", number="+4930111"),
+        lambda desk: desk.commands.attach_group("order-1", "g-1", "ada", sub_order_id="s-1"),
+        lambda desk: desk.commands.comment("order-1", "hello", "ada", sub_order_id="s-1"),
+        lambda desk: desk.commands.extend("order-1", "ada", sub_order_id="s-1"),
+        lambda desk: desk.commands.cancel("order-1", "ada", sub_order_id="s-1"),
     ],
 )
 def test_a_part_that_is_over_takes_nothing_more(desk: ADesk, wish: Callable[[ADesk], object]) -> None:
@@ -91,11 +91,11 @@ def test_a_part_that_is_over_takes_nothing_more(desk: ADesk, wish: Callable[[ADe
 
 def test_for_the_whole_order_the_parts_that_go_on_count(desk: ADesk) -> None:
     assert owed(desk.order) == (("s-2", "r-1"),)
-    desk.clerk.comment("order-1", "hello", "ada")
-    desk.clerk.extend("order-1", "ada")
-    desk.clerk.supply("order-1", [text("a")], "ada", sub_order_id="s-2")
+    desk.commands.comment("order-1", "hello", "ada")
+    desk.commands.extend("order-1", "ada")
+    desk.commands.supply("order-1", [text("a")], "ada", sub_order_id="s-2")
     assert attention(desk.order) == ()
-    desk.clerk.supply("order-1", [text("a")], "ada")
+    desk.commands.supply("order-1", [text("a")], "ada")
     assert [(operation.kind.value, operation.sub_order_id) for operation in desk.order.operations] == [
         ("comment", "s-2"),
         ("extension", "s-2"),
@@ -115,11 +115,11 @@ def test_the_silent_end_of_a_part_is_told_and_counted(desk: ADesk) -> None:
 def test_a_value_that_one_number_had_is_not_given_to_all_again() -> None:
     desk = ADesk()
     desk.vetted(numbers_in(RequirementState.AWAITING_VALUE, RequirementState.AWAITING_VALUE))
-    desk.clerk.supply("order-1", [text("a")], "ada", number="+4930111")
+    desk.commands.supply("order-1", [text("a")], "ada", number="+4930111")
     desk.carrier.snapshot = numbers_in(RequirementState.REJECTED, RequirementState.AWAITING_VALUE)
     desk.wake()
-    assert refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada")).problem is Problem.ALREADY_SUPPLIED
-    desk.clerk.supply("order-1", [text("a")], "ada", resubmit=True)
+    assert refused(lambda: desk.commands.supply("order-1", [text("a")], "ada")).problem is Problem.ALREADY_SUPPLIED
+    desk.commands.supply("order-1", [text("a")], "ada", resubmit=True)
 
 
 def numbers_in(*states: RequirementState) -> Snapshot:
@@ -138,11 +138,11 @@ def numbers_in(*states: RequirementState) -> Snapshot:
 def test_a_value_of_one_number_that_is_under_review_is_left_alone_unless_somebody_says_again() -> None:
     desk = ADesk()
     desk.vetted(numbers_in(RequirementState.UNDER_REVIEW, RequirementState.REJECTED))
-    error = refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada", number="+4930111"))
+    error = refused(lambda: desk.commands.supply("order-1", [text("a")], "ada", number="+4930111"))
     assert error.problem is Problem.ALREADY_SUPPLIED
     assert [(issue.field, issue.code) for issue in error.issues] == [("values.0.requirement", "already_supplied")]
-    desk.clerk.supply("order-1", [text("a")], "ada", number="+4930222")
-    desk.clerk.supply("order-1", [text("a")], "ada", number="+4930111", resubmit=True)
+    desk.commands.supply("order-1", [text("a")], "ada", number="+4930222")
+    desk.commands.supply("order-1", [text("a")], "ada", number="+4930111", resubmit=True)
     assert len(desk.order.operations) == 2
 
 
@@ -150,7 +150,7 @@ def test_values_for_an_order_that_is_not_at_its_provider_yet_are_told_so() -> No
     desk = ADesk()
     desk.carrier.fails["place"] = [base.AccountFaultError("no funds", code="20100")]
     desk.place()
-    assert refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada")).problem is Problem.NOT_PLACED
+    assert refused(lambda: desk.commands.supply("order-1", [text("a")], "ada")).problem is Problem.NOT_PLACED
 
 
 # Which of the values it is
@@ -163,13 +163,13 @@ def test_every_file_that_cannot_be_used_is_named() -> None:
         Answer.model_validate({"requirement": name, "value": {"kind": "file", "file_id": f"f-{name}"}})
         for name in ("r-1", "r-2")
     ]
-    error = refused(lambda: desk.clerk.supply("order-1", [text("a"), *answers], "ada"))
+    error = refused(lambda: desk.commands.supply("order-1", [text("a"), *answers], "ada"))
     assert error.problem is Problem.FILE_MISSING
     assert [issue.field for issue in error.issues] == ["values.1.value.file_id", "values.2.value.file_id"]
 
 
 def test_the_values_that_are_on_their_way_already_are_named(desk: ADesk) -> None:
-    desk.clerk.supply("order-1", [text("a")], "ada")
-    error = refused(lambda: desk.clerk.supply("order-1", [text("b", "Submission 1")], "bob"))
+    desk.commands.supply("order-1", [text("a")], "ada")
+    error = refused(lambda: desk.commands.supply("order-1", [text("b", "Submission 1")], "bob"))
     assert error.problem is Problem.BEING_SUPPLIED
     assert [(issue.field, issue.code) for issue in error.issues] == [("values.0.requirement", "being_supplied")]

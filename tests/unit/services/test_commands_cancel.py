@@ -30,7 +30,7 @@ def test_a_received_order_is_cancelled_at_once_and_never_bought() -> None:
     desk = ADesk()
     desk.carrier.fails["place"] = [base.AccountFaultError("no funds", code="20100")]
     desk.place()
-    order = desk.clerk.cancel("order-1", "arn:aws:iam::1:user/ada")
+    order = desk.commands.cancel("order-1", "arn:aws:iam::1:user/ada")
     assert order.state is OrderState.CANCELLED
     assert order.wake_at is None
     [told] = desk.told(ChangeKind.ORDER_CANCELLED)
@@ -42,8 +42,8 @@ def test_a_received_order_is_cancelled_at_once_and_never_bought() -> None:
 
 def test_one_that_is_being_prepared_is_not_sent_any_more() -> None:
     desk = ADesk()
-    # The purchase is being prepared: the clerk is faster than the intent.
-    desk.do_at = {1: lambda: desk.clerk.cancel("order-1", "ada")}
+    # The purchase is being prepared: the command is faster than the intent.
+    desk.do_at = {1: lambda: desk.commands.cancel("order-1", "ada")}
     order = desk.place()
     assert order.state is OrderState.CANCELLED
     assert desk.carrier.named("place") == []
@@ -52,7 +52,7 @@ def test_one_that_is_being_prepared_is_not_sent_any_more() -> None:
 def test_a_pending_order_is_cancelled_at_its_provider_and_follows_what_that_shows() -> None:
     desk = ADesk()
     desk.vetted(PENDING)
-    assert desk.clerk.cancel("order-1", "ada").state is OrderState.PENDING
+    assert desk.commands.cancel("order-1", "ada").state is OrderState.PENDING
     desk.wake()
     assert wish(desk).state is OperationState.DONE
     assert desk.stands() is OrderState.PENDING, "the provider still shows it so"
@@ -81,21 +81,21 @@ def test_a_silent_cancellation_is_told_as_such_and_counted() -> None:
 def test_asked_twice_is_one_wish_and_a_sub_order_is_one_of_its_own() -> None:
     desk = ADesk()
     desk.vetted(PENDING)
-    desk.clerk.cancel("order-1", "ada", sub_order_id="s-1")
-    desk.clerk.cancel("order-1", "bob", sub_order_id="s-1")
-    desk.clerk.cancel("order-1", "ada")
-    desk.clerk.cancel("order-1", "bob")
+    desk.commands.cancel("order-1", "ada", sub_order_id="s-1")
+    desk.commands.cancel("order-1", "bob", sub_order_id="s-1")
+    desk.commands.cancel("order-1", "ada")
+    desk.commands.cancel("order-1", "bob")
     desk.wake()
     assert desk.carrier.named("cancel") == ["s-1", None]
     with pytest.raises(ProblemError) as caught:
-        desk.clerk.cancel("order-1", "ada", sub_order_id="s-9")
+        desk.commands.cancel("order-1", "ada", sub_order_id="s-9")
     assert caught.value.problem is Problem.INVALID
 
 
 def test_what_can_no_longer_be_cancelled_goes_on_and_people_are_told() -> None:
     desk = ADesk()
     desk.vetted(PENDING)
-    desk.clerk.cancel("order-1", "ada")
+    desk.commands.cancel("order-1", "ada")
     desk.carrier.fails["cancel"] = [base.RefusedError("cannot be cancelled any more", code="10015")]
     desk.wake()
     assert wish(desk).state is OperationState.REJECTED
@@ -109,7 +109,7 @@ def test_what_can_no_longer_be_cancelled_goes_on_and_people_are_told() -> None:
 def test_a_cancellation_after_the_wish_was_refused_is_not_what_somebody_asked_for() -> None:
     desk = ADesk()
     desk.vetted(PENDING)
-    desk.clerk.cancel("order-1", "ada")
+    desk.commands.cancel("order-1", "ada")
     desk.carrier.fails["cancel"] = [base.RefusedError("no", code="10015")]
     desk.wake()
     desk.carrier.snapshot = CANCELLED
@@ -123,7 +123,7 @@ def test_a_provider_that_cannot_cancel_gets_a_clear_no() -> None:
     desk.vetted(a_snapshot(AssetState.PENDING, lists_every_asset=False), **CALLFIRE)
     before = desk.order
     with pytest.raises(ProblemError) as caught:
-        desk.clerk.cancel("order-1", "ada")
+        desk.commands.cancel("order-1", "ada")
     assert caught.value.problem is Problem.CANNOT_CANCEL
     assert "CallFire" in caught.value.detail
     assert desk.order == before
@@ -143,7 +143,7 @@ def in_placing(**fields: Any) -> ADesk:
 def test_while_it_is_being_placed_the_wish_is_recorded_and_carried_out_once_the_purchase_is_clear() -> None:
     desk = in_placing()
     assert len(desk.carrier.named("place")) == 1
-    desk.clerk.cancel("order-1", "ada")
+    desk.commands.cancel("order-1", "ada")
     assert desk.stands() is OrderState.PLACING
     assert desk.carrier.named("cancel") == []
     desk.wake()
@@ -159,7 +159,7 @@ def test_while_it_is_unknown_the_wish_waits_for_as_long_as_that_takes() -> None:
     desk.carrier.snapshot = PENDING
     desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")]
     assert desk.place().state is OrderState.UNKNOWN
-    desk.clerk.cancel("order-1", "ada")
+    desk.commands.cancel("order-1", "ada")
     for _ in range(5):
         assert desk.wake().state is OrderState.UNKNOWN
     assert wish(desk).open
@@ -174,7 +174,7 @@ def test_at_a_provider_that_cannot_cancel_the_wish_of_an_unclear_purchase_is_ref
     desk = in_placing(**CALLFIRE)
     desk.carrier.cancels = False
     desk.carrier.snapshot = a_snapshot(AssetState.PENDING, lists_every_asset=False)
-    desk.clerk.cancel("order-1", "ada")
+    desk.commands.cancel("order-1", "ada")
     for _ in range(3):
         desk.wake()
     assert desk.stands() is OrderState.PENDING, "it was found"
@@ -187,7 +187,7 @@ def test_a_purchase_that_came_to_nothing_is_not_tried_again_once_somebody_asked_
     desk = ADesk()
     desk.carrier.fails["place"] = [base.AccountFaultError("no funds", code="20100")]
     # Between the intent and the call.
-    desk.do_at = {4: lambda: desk.clerk.cancel("order-1", "ada")}
+    desk.do_at = {4: lambda: desk.commands.cancel("order-1", "ada")}
     desk.place()
     assert desk.stands() is OrderState.RECEIVED
     assert wish(desk).open
@@ -201,7 +201,7 @@ def test_a_purchase_that_came_to_nothing_is_not_tried_again_once_somebody_asked_
 def test_a_definite_no_while_the_wish_waits_closes_it() -> None:
     desk = ADesk()
     desk.carrier.fails["place"] = [base.RefusedError("no such number", code="85001")]
-    desk.do_at = {4: lambda: desk.clerk.cancel("order-1", "ada")}
+    desk.do_at = {4: lambda: desk.commands.cancel("order-1", "ada")}
     assert desk.place().state is OrderState.FAILED
     assert wish(desk).state is OperationState.REJECTED
     [told] = desk.told(ChangeKind.OPERATION_REJECTED)
@@ -212,8 +212,8 @@ def test_a_definite_no_while_the_wish_waits_closes_it() -> None:
 def test_the_wishes_of_an_order_that_ended_are_closed(state: AssetState) -> None:
     desk = ADesk()
     desk.vetted(PENDING)
-    desk.clerk.cancel("order-1", "ada")
-    desk.clerk.comment("order-1", "hello", "ada")
+    desk.commands.cancel("order-1", "ada")
+    desk.commands.comment("order-1", "hello", "ada")
     desk.carrier.fails["cancel"] = [base.OutcomeUnknownError("ReadTimeout")]
     desk.carrier.fails["comment"] = [base.NotSentError("ConnectError")]
     desk.carrier.snapshot = a_snapshot(state, state, phase=Phase.ENDED)

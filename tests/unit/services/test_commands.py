@@ -107,7 +107,7 @@ def test_all_faults_are_told_at_once_and_nothing_is_recorded(desk: ADesk) -> Non
         Specification(id="r-2", name="Submission 2", kind=ValueKind.DOCUMENT),
     ]
     before = desk.order
-    error = refused(lambda: desk.clerk.supply("order-1", [text(SECRET), text(SECRET, "Submission 2")], "ada"))
+    error = refused(lambda: desk.commands.supply("order-1", [text(SECRET), text(SECRET, "Submission 2")], "ada"))
     assert error.problem is Problem.INVALID
     assert codes(error) == {
         ("values.0.value", "too_short"),
@@ -120,7 +120,7 @@ def test_all_faults_are_told_at_once_and_nothing_is_recorded(desk: ADesk) -> Non
 
 def test_requirements_that_the_order_does_not_have_or_that_are_answered_twice_are_told(desk: ADesk) -> None:
     answers = [text("a", "r-9"), text("b", "r-1"), text("c", "submission 1")]
-    error = refused(lambda: desk.clerk.supply("order-1", answers, "ada"))
+    error = refused(lambda: desk.commands.supply("order-1", answers, "ada"))
     assert codes(error) == {("values.0.requirement", "unknown"), ("values.2.requirement", "twice")}
     assert "“Submission 1”, “Submission 2”" in error.issues[0].message
 
@@ -130,27 +130,27 @@ def test_a_tick_or_a_file_that_nobody_uploaded_is_no_value_for_the_providers_req
     desk: ADesk, value: dict[str, Any]
 ) -> None:
     before = desk.order
-    refused(lambda: desk.clerk.supply("order-1", [answer(**value)], "ada"))
+    refused(lambda: desk.commands.supply("order-1", [answer(**value)], "ada"))
     assert desk.order == before
 
 
 def test_a_value_of_another_kind_than_the_order_shows_is_wrong_even_where_the_catalogue_is_silent() -> None:
     desk = ADesk()
     desk.vetted(owing(DEADLINE))
-    error = refused(lambda: desk.clerk.supply("order-1", [text(SECRET)], "ada"))
+    error = refused(lambda: desk.commands.supply("order-1", [text(SECRET)], "ada"))
     assert codes(error) == {("values.0.value", "wrong_kind")}
 
 
 def test_the_same_value_at_the_same_moment_is_one_wish(desk: ADesk) -> None:
-    one = desk.clerk.supply("order-1", [text("a")], "ada")
-    two = desk.clerk.supply("order-1", [text("a")], "bob")
+    one = desk.commands.supply("order-1", [text("a")], "ada")
+    two = desk.commands.supply("order-1", [text("a")], "bob")
     assert one == two
     assert len(two.operations) == 1
 
 
 def test_a_different_value_at_the_same_moment_is_told(desk: ADesk) -> None:
-    desk.clerk.supply("order-1", [text("a")], "ada")
-    error = refused(lambda: desk.clerk.supply("order-1", [text(SECRET)], "bob"))
+    desk.commands.supply("order-1", [text("a")], "ada")
+    error = refused(lambda: desk.commands.supply("order-1", [text(SECRET)], "bob"))
     assert error.problem is Problem.BEING_SUPPLIED
     assert "ada" in error.detail
     assert len(desk.order.operations) == 1
@@ -159,11 +159,11 @@ def test_a_different_value_at_the_same_moment_is_told(desk: ADesk) -> None:
 @pytest.mark.parametrize("same", [True, False])
 def test_of_two_who_write_at_the_same_moment_one_wins(desk: ADesk, *, same: bool) -> None:
     """The second one's commit finds the first one's: it is held against that."""
-    desk.do_at = {desk.points + 1: lambda: desk.clerk.supply("order-1", [text("a")], "ada")}
+    desk.do_at = {desk.points + 1: lambda: desk.commands.supply("order-1", [text("a")], "ada")}
     if same:
-        desk.clerk.supply("order-1", [text("a")], "bob")
+        desk.commands.supply("order-1", [text("a")], "bob")
     else:
-        error = refused(lambda: desk.clerk.supply("order-1", [text(SECRET)], "bob"))
+        error = refused(lambda: desk.commands.supply("order-1", [text(SECRET)], "bob"))
         assert error.problem is Problem.BEING_SUPPLIED
     [operation] = desk.order.operations
     assert operation.by == "ada"
@@ -172,61 +172,61 @@ def test_of_two_who_write_at_the_same_moment_one_wins(desk: ADesk, *, same: bool
 
 
 def test_a_part_of_what_is_on_its_way_is_the_same_wish_and_more_than_that_is_told(desk: ADesk) -> None:
-    desk.clerk.supply("order-1", [text("a"), text("b", "r-2")], "ada")
-    desk.clerk.supply("order-1", [text("b", "r-2")], "bob")
+    desk.commands.supply("order-1", [text("a"), text("b", "r-2")], "ada")
+    desk.commands.supply("order-1", [text("b", "r-2")], "bob")
     assert len(desk.order.operations) == 1
     desk.wake()
-    desk.clerk.supply("order-1", [text("c")], "ada")
-    error = refused(lambda: desk.clerk.supply("order-1", [text("c"), text("d", "r-2")], "bob"))
+    desk.commands.supply("order-1", [text("c")], "ada")
+    error = refused(lambda: desk.commands.supply("order-1", [text("c"), text("d", "r-2")], "bob"))
     assert error.problem is Problem.BEING_SUPPLIED
 
 
 def test_what_is_on_its_way_to_one_sub_order_or_number_is_not_on_its_way_to_all() -> None:
     desk = ADesk()
     desk.vetted(shown(WAITING, sub_orders=("s-1", "s-2")))
-    desk.clerk.supply("order-1", [text("a")], "ada", sub_order_id="s-1")
-    assert refused(lambda: desk.clerk.supply("order-1", [text("a")], "bob")).problem is Problem.BEING_SUPPLIED
-    desk.clerk.supply("order-1", [text("a")], "bob", sub_order_id="s-2")
+    desk.commands.supply("order-1", [text("a")], "ada", sub_order_id="s-1")
+    assert refused(lambda: desk.commands.supply("order-1", [text("a")], "bob")).problem is Problem.BEING_SUPPLIED
+    desk.commands.supply("order-1", [text("a")], "bob", sub_order_id="s-2")
     desk.wake()
     assert len(desk.carrier.named("supply")) == 2
 
 
 def test_each_number_of_a_sub_order_may_have_its_own_value(desk: ADesk) -> None:
-    desk.clerk.supply("order-1", [text("a")], "ada", number="+4930111")
-    error = refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada"))
+    desk.commands.supply("order-1", [text("a")], "ada", number="+4930111")
+    error = refused(lambda: desk.commands.supply("order-1", [text("a")], "ada"))
     assert error.problem is Problem.BEING_SUPPLIED, "the other number's is not on its way"
-    desk.clerk.supply("order-1", [text("a")], "ada", number="+4930222")
+    desk.commands.supply("order-1", [text("a")], "ada", number="+4930222")
     desk.wake()
     assert len(desk.carrier.named("supply")) == 2
     for wish in ({"number": "+4930111"}, {"number": "+4930222"}):
-        error = refused(lambda wish=wish: desk.clerk.supply("order-1", [text("a")], "ada", **wish))  # type: ignore[misc]
+        error = refused(lambda wish=wish: desk.commands.supply("order-1", [text("a")], "ada", **wish))  # type: ignore[misc]
         assert error.problem is Problem.ALREADY_SUPPLIED
-    error = refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada"))
+    error = refused(lambda: desk.commands.supply("order-1", [text("a")], "ada"))
     assert error.problem is Problem.ALREADY_SUPPLIED, "each of its numbers had it last"
     assert codes(error) == {("values.0.requirement", "already_supplied")}
-    desk.clerk.supply("order-1", [text("b")], "ada")
+    desk.commands.supply("order-1", [text("b")], "ada")
     assert open_operations(desk.order) == [OperationKind.SUPPLY]
 
 
 def test_the_same_value_twice_is_refused_unless_somebody_says_again(desk: ADesk) -> None:
-    desk.clerk.supply("order-1", [text(SECRET)], "ada")
+    desk.commands.supply("order-1", [text(SECRET)], "ada")
     desk.carrier.snapshot = shown(REJECTED, WAITING)
     desk.wake()
-    assert refused(lambda: desk.clerk.supply("order-1", [text(SECRET)], "bob")).problem is Problem.ALREADY_SUPPLIED
-    desk.clerk.supply("order-1", [text(SECRET)], "bob", resubmit=True)
+    assert refused(lambda: desk.commands.supply("order-1", [text(SECRET)], "bob")).problem is Problem.ALREADY_SUPPLIED
+    desk.commands.supply("order-1", [text(SECRET)], "bob", resubmit=True)
     desk.wake()
-    desk.clerk.supply("order-1", [text("corrected")], "bob")
+    desk.commands.supply("order-1", [text("corrected")], "bob")
     desk.wake()
     assert desk.carrier.named("supply") == [{"r-1": SECRET}, {"r-1": SECRET}, {"r-1": "corrected"}]
     # The one before the last may come again: it is another value than the last.
-    desk.clerk.supply("order-1", [text(SECRET)], "bob")
+    desk.commands.supply("order-1", [text(SECRET)], "bob")
 
 
 def test_a_value_that_was_given_up_may_be_supplied_again(desk: ADesk) -> None:
-    desk.clerk.supply("order-1", [text("a")], "ada")
+    desk.commands.supply("order-1", [text("a")], "ada")
     desk.carrier.fails["supply"] = [base.RefusedError("no", code="1")]
     desk.wake()
-    desk.clerk.supply("order-1", [text("a")], "ada")
+    desk.commands.supply("order-1", [text("a")], "ada")
     desk.wake()
     assert desk.carrier.named("supply") == [{"r-1": "a"}]
 
@@ -235,8 +235,8 @@ def test_a_value_that_was_given_up_may_be_supplied_again(desk: ADesk) -> None:
 def test_what_is_under_review_or_approved_takes_no_value_unless_somebody_says_again(state: RequirementState) -> None:
     desk = ADesk()
     desk.vetted(shown(state))
-    assert refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada")).problem is Problem.ALREADY_SUPPLIED
-    desk.clerk.supply("order-1", [text("a")], "ada", resubmit=True)
+    assert refused(lambda: desk.commands.supply("order-1", [text("a")], "ada")).problem is Problem.ALREADY_SUPPLIED
+    desk.commands.supply("order-1", [text("a")], "ada", resubmit=True)
     assert open_operations(desk.order) == [OperationKind.SUPPLY]
 
 
@@ -245,8 +245,8 @@ def test_what_is_under_review_or_approved_takes_no_value_unless_somebody_says_ag
     [{"sub_order_id": "s-9"}, {"number": "+4930999"}, {"sub_order_id": "s-1", "number": "+4930111"}],
 )
 def test_a_place_that_the_order_does_not_have_is_told(desk: ADesk, where: dict[str, Any]) -> None:
-    assert refused(lambda: desk.clerk.supply("order-1", [text("a")], "ada", **where)).problem is Problem.INVALID
-    assert refused(lambda: desk.clerk.attach_group("order-1", "g-1", "ada", **where)).problem is Problem.INVALID
+    assert refused(lambda: desk.commands.supply("order-1", [text("a")], "ada", **where)).problem is Problem.INVALID
+    assert refused(lambda: desk.commands.attach_group("order-1", "g-1", "ada", **where)).problem is Problem.INVALID
 
 
 def test_a_file_is_taken_from_the_bucket_and_uploaded_when_it_is_submitted() -> None:
@@ -254,7 +254,7 @@ def test_a_file_is_taken_from_the_bucket_and_uploaded_when_it_is_submitted() -> 
     desk.vetted(owing(DEADLINE))
     form = desk.uploads.for_order("order-1", "proof.pdf", "application/pdf", "ada")
     desk.bucket.content[form.fields["key"]] = b"%PDF-1.7 Geheim"
-    desk.clerk.supply("order-1", [answer(kind="file", file_id=form.file_id)], "ada")
+    desk.commands.supply("order-1", [answer(kind="file", file_id=form.file_id)], "ada")
     desk.wake()
     assert desk.carrier.named("upload_document") == [b"%PDF-1.7 Geheim"]
     assert desk.carrier.named("supply") == [{"r-1": "document-1"}]
@@ -265,7 +265,7 @@ def test_a_file_that_is_another_by_now_is_not_uploaded() -> None:
     desk.vetted(owing(DEADLINE))
     form = desk.uploads.for_order("order-1", "proof.pdf", "application/pdf", "ada")
     desk.bucket.content[form.fields["key"]] = b"%PDF-1.7 Geheim"
-    desk.clerk.supply("order-1", [answer(kind="file", file_id=form.file_id)], "ada")
+    desk.commands.supply("order-1", [answer(kind="file", file_id=form.file_id)], "ada")
     desk.bucket.content[form.fields["key"]] = b"%PDF-1.7 Anders"
     desk.wake()
     assert desk.carrier.named("upload_document") == []
@@ -278,18 +278,18 @@ def test_a_file_that_is_another_by_now_is_not_uploaded() -> None:
 
 
 def test_a_group_answers_everything_and_excludes_values(desk: ADesk) -> None:
-    desk.clerk.attach_group("order-1", "g-1", "ada")
-    desk.clerk.attach_group("order-1", "g-1", "bob")
+    desk.commands.attach_group("order-1", "g-1", "ada")
+    desk.commands.attach_group("order-1", "g-1", "bob")
     assert len(desk.order.operations) == 1
     for wish in (
-        lambda: desk.clerk.attach_group("order-1", "g-2", "bob"),
-        lambda: desk.clerk.supply("order-1", [text("a")], "bob"),
+        lambda: desk.commands.attach_group("order-1", "g-2", "bob"),
+        lambda: desk.commands.supply("order-1", [text("a")], "bob"),
     ):
         assert refused(wish).problem is Problem.BEING_SUPPLIED
     desk.wake()
     assert desk.carrier.named("attach_group") == ["g-1"]
-    assert refused(lambda: desk.clerk.attach_group("order-1", "g-1", "bob")).problem is Problem.ALREADY_SUPPLIED
-    desk.clerk.attach_group("order-1", "g-1", "bob", resubmit=True)
+    assert refused(lambda: desk.commands.attach_group("order-1", "g-1", "bob")).problem is Problem.ALREADY_SUPPLIED
+    desk.commands.attach_group("order-1", "g-1", "bob", resubmit=True)
     desk.wake()
     assert desk.carrier.named("attach_group") == ["g-1", "g-1"]
 
@@ -297,25 +297,25 @@ def test_a_group_answers_everything_and_excludes_values(desk: ADesk) -> None:
 def test_a_group_on_its_way_to_one_sub_order_is_not_on_its_way_to_all() -> None:
     desk = ADesk()
     desk.vetted(shown(WAITING, sub_orders=("s-1", "s-2")))
-    desk.clerk.attach_group("order-1", "g-1", "ada", sub_order_id="s-1")
-    assert refused(lambda: desk.clerk.attach_group("order-1", "g-1", "bob")).problem is Problem.BEING_SUPPLIED
-    desk.clerk.attach_group("order-1", "g-1", "bob", number="+4930222")
+    desk.commands.attach_group("order-1", "g-1", "ada", sub_order_id="s-1")
+    assert refused(lambda: desk.commands.attach_group("order-1", "g-1", "bob")).problem is Problem.BEING_SUPPLIED
+    desk.commands.attach_group("order-1", "g-1", "bob", number="+4930222")
     assert len(desk.order.operations) == 2
 
 
 def test_an_order_without_requirements_takes_no_group() -> None:
     desk = ADesk()
     desk.vetted(a_snapshot(AssetState.PENDING, AssetState.PENDING))
-    assert refused(lambda: desk.clerk.attach_group("order-1", "g-1", "ada")).problem is Problem.INVALID
+    assert refused(lambda: desk.commands.attach_group("order-1", "g-1", "ada")).problem is Problem.INVALID
 
 
 # Comments, time, acknowledgement
 
 
 def test_a_comment_said_twice_at_once_is_one(desk: ADesk) -> None:
-    desk.clerk.comment("order-1", "hello", "ada")
-    desk.clerk.comment("order-1", "hello", "ada")
-    desk.clerk.comment("order-1", "and this", "ada")
+    desk.commands.comment("order-1", "hello", "ada")
+    desk.commands.comment("order-1", "hello", "ada")
+    desk.commands.comment("order-1", "and this", "ada")
     desk.wake()
     assert desk.carrier.named("comment") == ["hello", "and this"]
 
@@ -323,8 +323,8 @@ def test_a_comment_said_twice_at_once_is_one(desk: ADesk) -> None:
 def test_a_comment_needs_a_sub_order_where_there_are_several() -> None:
     desk = ADesk()
     desk.vetted(shown(WAITING, sub_orders=("s-1", "s-2")))
-    assert codes(refused(lambda: desk.clerk.comment("order-1", SECRET, "ada"))) == {("sub_order_id", "missing")}
-    desk.clerk.comment("order-1", SECRET, "ada", sub_order_id="s-2")
+    assert codes(refused(lambda: desk.commands.comment("order-1", SECRET, "ada"))) == {("sub_order_id", "missing")}
+    desk.commands.comment("order-1", SECRET, "ada", sub_order_id="s-2")
     desk.wake()
     assert desk.carrier.written[0].sub_order_id == "s-2"
     assert SECRET not in desk.texts()
@@ -333,9 +333,9 @@ def test_a_comment_needs_a_sub_order_where_there_are_several() -> None:
 def test_a_comment_is_marked_read_once_and_only_one_of_the_orders(desk: ADesk) -> None:
     desk.carrier.snapshot = replace(desk.carrier.snapshot, comments=(a_comment("c-1"),))
     desk.wake()
-    assert refused(lambda: desk.clerk.mark_read("order-1", "c-9", "ada")).problem is Problem.NOT_FOUND
-    desk.clerk.mark_read("order-1", "c-1", "ada")
-    desk.clerk.mark_read("order-1", "c-1", "bob")
+    assert refused(lambda: desk.commands.mark_read("order-1", "c-9", "ada")).problem is Problem.NOT_FOUND
+    desk.commands.mark_read("order-1", "c-1", "ada")
+    desk.commands.mark_read("order-1", "c-1", "bob")
     desk.wake()
     assert desk.carrier.named("mark_read") == ["c-1"]
 
@@ -343,8 +343,8 @@ def test_a_comment_is_marked_read_once_and_only_one_of_the_orders(desk: ADesk) -
 def test_more_time_is_asked_for_once_in_each_sub_order_that_has_a_deadline() -> None:
     desk = ADesk()
     desk.vetted(shown(WAITING, sub_orders=("s-1", "s-2")))
-    asked = desk.clerk.extend("order-1", "ada")
-    again = desk.clerk.extend("order-1", "bob")
+    asked = desk.commands.extend("order-1", "ada")
+    again = desk.commands.extend("order-1", "bob")
     assert again == asked, "it is being asked for; nothing is written"
     assert [deadline.extensions for deadline in asked.deadlines] == [1, 1]
     desk.wake()
@@ -355,15 +355,15 @@ def test_more_time_is_asked_for_once_in_each_sub_order_that_has_a_deadline() -> 
 def test_more_time_is_asked_for_only_where_a_deadline_stands() -> None:
     desk = ADesk()
     desk.vetted(owing(None))
-    assert refused(lambda: desk.clerk.extend("order-1", "ada")).problem is Problem.INVALID
-    assert refused(lambda: desk.clerk.extend("order-1", "ada", sub_order_id="s-9")).problem is Problem.INVALID
+    assert refused(lambda: desk.commands.extend("order-1", "ada")).problem is Problem.INVALID
+    assert refused(lambda: desk.commands.extend("order-1", "ada", sub_order_id="s-9")).problem is Problem.INVALID
 
 
 @pytest.mark.parametrize("until", [timedelta(0), timedelta(seconds=-1), timedelta(days=32)])
 def test_an_acknowledgement_ends_in_the_next_month(desk: ADesk, until: timedelta) -> None:
-    error = refused(lambda: desk.clerk.acknowledge("order-1", desk.time + until, "ada"))
+    error = refused(lambda: desk.commands.acknowledge("order-1", desk.time + until, "ada"))
     assert codes(error) == {("until", "out_of_range")}
-    desk.clerk.acknowledge("order-1", desk.time + timedelta(days=31), "ada")
+    desk.commands.acknowledge("order-1", desk.time + timedelta(days=31), "ada")
     [told] = desk.told(ChangeKind.REMINDER_ACKNOWLEDGED)
     assert told.data["by"] == "ada"
 
@@ -373,20 +373,20 @@ def test_an_acknowledgement_ends_in_the_next_month(desk: ADesk, until: timedelta
 
 def test_no_more_than_twenty_things_at_once(desk: ADesk) -> None:
     for number in range(20):
-        desk.clerk.comment("order-1", f"number {number}", "ada")
-    assert refused(lambda: desk.clerk.comment("order-1", "one more", "ada")).problem is Problem.TOO_MANY_OPERATIONS
+        desk.commands.comment("order-1", f"number {number}", "ada")
+    assert refused(lambda: desk.commands.comment("order-1", "one more", "ada")).problem is Problem.TOO_MANY_OPERATIONS
     desk.wake()
-    desk.clerk.comment("order-1", "one more", "ada")
+    desk.commands.comment("order-1", "one more", "ada")
     desk.wake()
     assert len(desk.order.operations) == 20, "the ledger has them all; the record keeps the latest"
 
 
 WISHES: list[Callable[[ADesk], object]] = [
-    lambda desk: desk.clerk.supply("order-1", [text("a")], "ada"),
-    lambda desk: desk.clerk.attach_group("order-1", "g-1", "ada"),
-    lambda desk: desk.clerk.comment("order-1", "hello", "ada", sub_order_id="s-1"),
-    lambda desk: desk.clerk.mark_read("order-1", "c-1", "ada"),
-    lambda desk: desk.clerk.extend("order-1", "ada"),
+    lambda desk: desk.commands.supply("order-1", [text("a")], "ada"),
+    lambda desk: desk.commands.attach_group("order-1", "g-1", "ada"),
+    lambda desk: desk.commands.comment("order-1", "hello", "ada", sub_order_id="s-1"),
+    lambda desk: desk.commands.mark_read("order-1", "c-1", "ada"),
+    lambda desk: desk.commands.extend("order-1", "ada"),
 ]
 
 
@@ -394,7 +394,7 @@ WISHES: list[Callable[[ADesk], object]] = [
 def test_an_order_that_is_over_takes_nothing_more(desk: ADesk, wish: Callable[[ADesk], object]) -> None:
     desk.carrier.snapshot = a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE, phase=Phase.ENDED)
     desk.wake()
-    for each in (wish, lambda desk: desk.clerk.cancel("order-1", "ada")):
+    for each in (wish, lambda desk: desk.commands.cancel("order-1", "ada")):
         error = refused(lambda each=each: each(desk))  # type: ignore[misc]
         assert error.problem is Problem.ORDER_ENDED
 
@@ -421,14 +421,14 @@ CALLFIRE = {"criteria": {"prefix": "1206"}, "quantity": 1}
 
 
 def test_an_order_that_nobody_knows_is_not_found(desk: ADesk) -> None:
-    assert refused(lambda: desk.clerk.cancel("order-2", "ada")).problem is Problem.NOT_FOUND
-    assert refused(lambda: desk.clerk.supply("order-2", [text("a")], "ada")).problem is Problem.NOT_FOUND
+    assert refused(lambda: desk.commands.cancel("order-2", "ada")).problem is Problem.NOT_FOUND
+    assert refused(lambda: desk.commands.supply("order-2", [text("a")], "ada")).problem is Problem.NOT_FOUND
 
 
 def test_syncing_now_makes_the_order_due_and_changes_nothing_else(desk: ADesk) -> None:
     desk.time += timedelta(seconds=1)
     polls = len(desk.carrier.named("observe"))
-    order = desk.clerk.sync("order-1", "ada")
+    order = desk.commands.sync("order-1", "ada")
     assert order.wake_at == desk.time
     desk.wake()
     assert len(desk.carrier.named("observe")) == polls + 1
@@ -443,7 +443,7 @@ def test_writes_that_always_meet_others_are_given_back() -> None:
 
     # Each try has one point before its commit.
     desk.do_at = {desk.points + number: interfere for number in range(1, 20)}
-    assert refused(lambda: desk.clerk.extend("order-1", "ada")).problem is Problem.CHANGED_MEANWHILE
+    assert refused(lambda: desk.commands.extend("order-1", "ada")).problem is Problem.CHANGED_MEANWHILE
 
 
 # Submitting
@@ -461,7 +461,7 @@ def test_a_submitted_order_goes_onto_the_queue_as_the_same_request() -> None:
         "metadata": {"team": "sales"},
     }
     desk.carrier.specifications = [Specification(id="r-1", name="Since", kind=ValueKind.DATE)]
-    order, message, put = desk.clerk.submit(body(**fields), "ada")
+    order, message, put = desk.commands.submit(body(**fields), "ada")
     assert (order, put) == (None, True)
     [(sent, _, by)] = desk.order_queue.messages
     assert by == "ada"
@@ -473,9 +473,9 @@ def test_a_submitted_order_goes_onto_the_queue_as_the_same_request() -> None:
         submitted_by=by,
     )
     assert desk.order.request_hash == message.content_hash()
-    again, _, put = desk.clerk.submit(body(**fields), "bob")
+    again, _, put = desk.commands.submit(body(**fields), "bob")
     assert (again, put) == (desk.order, False)
-    assert refused(lambda: desk.clerk.submit(body(), "bob")).problem is Problem.ORDER_ID_REUSED
+    assert refused(lambda: desk.commands.submit(body(), "bob")).problem is Problem.ORDER_ID_REUSED
     [received] = desk.told(ChangeKind.ORDER_RECEIVED)
     assert received.data["submitted_by"] == "ada"
 
@@ -490,14 +490,14 @@ def test_a_submitted_order_is_checked_against_the_provider_before_it_is_queued()
             {"requirement": "b", "value": {"kind": "done"}},
         ],
     }
-    error = refused(lambda: desk.clerk.submit(body(**fields), "ada"))
+    error = refused(lambda: desk.commands.submit(body(**fields), "ada"))
     assert codes(error) >= {
         ("items.0.requirement_group_id", "group_needed"),
         ("deadline", "field_not_taken"),
         ("answers.0.value", "not_taken"),
         ("answers.1.value", "not_taken"),
     }
-    assert refused(lambda: desk.clerk.submit("{", "ada")).problem is Problem.INVALID
+    assert refused(lambda: desk.commands.submit("{", "ada")).problem is Problem.INVALID
     assert desk.order_queue.messages == []
 
 
@@ -506,9 +506,9 @@ def test_an_own_deadline_that_has_passed_and_a_policy_that_never_fires_are_refus
     own = {"requirements": [{"id": "loa", "name": "Letter"}], "deadline": "2020-01-01T00:00:00Z"}
     item = [{"criteria": {"country": "DE"}, "quantity": 1}]
     with pytest.raises(ProblemError) as error:
-        desk.clerk.submit(json.dumps({"order_id": "a", "provider": "telesign", "items": item, **own}), "ada")
+        desk.commands.submit(json.dumps({"order_id": "a", "provider": "telesign", "items": item, **own}), "ada")
     assert [(issue.field, issue.code) for issue in error.value.issues] == [("deadline", "in_the_past")]
     policy: dict[str, Any] = {"reminders": ["P7D"], "extension": {"before": "P1D"}}
     with pytest.raises(ProblemError) as error:
-        desk.clerk.submit(json.dumps({"order_id": "a", "provider": "telnyx", "items": item, **policy}), "ada")
+        desk.commands.submit(json.dumps({"order_id": "a", "provider": "telnyx", "items": item, **policy}), "ada")
     assert [(issue.field, issue.code) for issue in error.value.issues] == [("extension.before", "never_fires")]

@@ -44,9 +44,9 @@ def tick(*requirements: str, done: bool = True) -> list[Answer]:
 def test_the_state_follows_the_ticks_without_a_call_to_anybody(provider: str) -> None:
     desk = desk_of(provider)
     assert desk.order.state is OrderState.ACTION_REQUIRED
-    desk.clerk.supply("order-1", tick("loa"), "ada")
+    desk.commands.supply("order-1", tick("loa"), "ada")
     assert desk.wake().state is OrderState.ACTION_REQUIRED
-    desk.clerk.supply("order-1", tick("IDENTITY"), "bob")
+    desk.commands.supply("order-1", tick("IDENTITY"), "bob")
     assert desk.wake().state is OrderState.PENDING
     assert [entry.actor for entry in desk.told(ChangeKind.REQUIREMENT_TICKED)] == ["ada", "bob"]
     assert [entry.actor for entry in desk.told(ChangeKind.DEADLINE_ERASED)] == ["bob"]
@@ -56,10 +56,10 @@ def test_the_state_follows_the_ticks_without_a_call_to_anybody(provider: str) ->
 
 def test_what_is_ticked_already_writes_nothing_and_a_tick_may_be_taken_away() -> None:
     desk = desk_of("telesign")
-    ticked = desk.clerk.supply("order-1", tick("loa", "kyc"), "ada")
-    assert desk.clerk.supply("order-1", tick("loa"), "bob") == ticked
+    ticked = desk.commands.supply("order-1", tick("loa", "kyc"), "ada")
+    assert desk.commands.supply("order-1", tick("loa"), "bob") == ticked
     desk.wake()
-    desk.clerk.supply("order-1", tick("loa", done=False), "bob")
+    desk.commands.supply("order-1", tick("loa", done=False), "bob")
     assert desk.wake().state is OrderState.ACTION_REQUIRED
     [deadline] = desk.order.deadlines
     assert deadline.value == DEADLINE
@@ -70,17 +70,17 @@ def test_values_are_no_ticks_and_unknown_names_are_told() -> None:
     before = desk.order
     answers = [*tick("loa"), Answer.model_validate({"requirement": "kyc", "value": {"kind": "text", "text": "x"}})]
     with pytest.raises(ProblemError) as caught:
-        desk.clerk.supply("order-1", answers, "ada")
+        desk.commands.supply("order-1", answers, "ada")
     assert [(issue.field, issue.code) for issue in caught.value.issues] == [("values.1.value", "wrong_kind")]
     with pytest.raises(ProblemError) as caught:
-        desk.clerk.supply("order-1", tick("passport"), "ada")
+        desk.commands.supply("order-1", tick("passport"), "ada")
     assert caught.value.problem is Problem.INVALID
     assert desk.order == before
 
 
 def test_reminders_fire_and_a_missed_deadline_is_told_while_the_order_goes_on() -> None:
     desk = desk_of("callfire")
-    desk.clerk.acknowledge("order-1", DEADLINE - timedelta(hours=1), "ada")
+    desk.commands.acknowledge("order-1", DEADLINE - timedelta(hours=1), "ada")
     while desk.time <= DEADLINE:
         desk.wake()
     [reminder] = desk.told(ChangeKind.DEADLINE_APPROACHING)
@@ -100,7 +100,7 @@ def test_ticks_before_the_order_is_at_its_provider_are_kept() -> None:
         "requirements": LIST,
     }
     # While the purchase is prepared: its intent conflicts, and the order is taken up again by the next wake.
-    desk.do_at = {1: lambda: desk.clerk.supply("order-1", tick("loa", "kyc"), "ada")}
+    desk.do_at = {1: lambda: desk.commands.supply("order-1", tick("loa", "kyc"), "ada")}
     desk.place(**fields)
     assert desk.order.state is OrderState.RECEIVED
     desk.wake()
@@ -112,8 +112,8 @@ def test_the_list_is_ticked_off_after_the_numbers_are_there() -> None:
     desk = desk_of("callfire")
     desk.carrier.snapshot = a_snapshot(AssetState.ACTIVE, phase=Phase.ENDED, lists_every_asset=False, sub_orders=())
     assert desk.wake().state is OrderState.COMPLETED
-    order = desk.clerk.supply("order-1", tick("loa", "kyc"), "ada")
+    order = desk.commands.supply("order-1", tick("loa", "kyc"), "ada")
     assert order.deadlines == ()
     with pytest.raises(ProblemError) as error:
-        desk.clerk.supply("order-1", [Answer.model_validate({"requirement": "loa", "value": TEXT})], "ada")
+        desk.commands.supply("order-1", [Answer.model_validate({"requirement": "loa", "value": TEXT})], "ada")
     assert error.value.problem is Problem.ORDER_ENDED

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain.statuses import ChangeKind
+from numberdesk.services.wake import MAX_PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,6 +40,8 @@ class Seen:
     """How often a notification was handled."""
     late: list[tuple[Entry, timedelta]] = field(default_factory=list)
     """Each reminder that was told since no mishap strikes, and how long after its order was due."""
+    due: dict[tuple[str, datetime | None], datetime] = field(default_factory=dict)
+    """When an order was due that is woken then, at the latest: a wake may have been lost before."""
     swallowed: Counter[str] = field(default_factory=Counter)
     """Runs that hung until their time limit ended them, by order."""
     hops: int = 0
@@ -48,10 +51,23 @@ class Seen:
 
     def committed(self, before: Order, entries: Sequence[Entry], calm_since: datetime) -> None:
         """Note the reminders of a commit."""
-        due = max(before.wake_at, calm_since) if before.wake_at else None
+        due = max(before.wake_at, lost_until(before, calm_since)) if before.wake_at else None
+        if due is not None:
+            # A run may write several times before it tells.
+            due = self.due[before.order_id, before.wake_at] = max(
+                due, self.due.get((before.order_id, before.wake_at), due)
+            )
         for entry in entries:
             if entry.kind is ChangeKind.DEADLINE_APPROACHING:
                 self.late.append((entry, max(entry.at - due, timedelta(0)) if due else timedelta(0)))
+
+
+def lost_until(order: Order, calm_since: datetime) -> datetime:
+    """Until when a mishap of before may last: it lost a wake, or killed who had the order in hand, and the sweep sends another."""
+    if order.sweep_at is None or order.updated_at >= calm_since:
+        return calm_since
+    due = max(order.wake_at or calm_since, calm_since)
+    return max(calm_since, min(order.sweep_at, due + MAX_PATIENCE))
 
 
 class Post:

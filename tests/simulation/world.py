@@ -43,9 +43,9 @@ from numberdesk.services.publish import Publisher
 from numberdesk.services.sync import Syncer
 from numberdesk.services.unreadable import Unreadable
 from numberdesk.services.uploads import Uploads
-from numberdesk.services.wake import MAX_PATIENCE, Waker
+from numberdesk.services.wake import Waker
 from tests.simulation.carrier import StandIn
-from tests.simulation.seen import Bucket, Post, Seen
+from tests.simulation.seen import Bucket, Post, Seen, lost_until
 from tests.simulation.sides import CrashError
 from tests.simulation.simulated import Simulated
 from tests.support.memory_store import MemoryStore
@@ -601,13 +601,6 @@ class World:
             return not order.erasures_due
         truth = self.truths.get(order.provider_order_id or "")
         return truth is not None and order.state is truth.state() and not truth.moves
-
-
-def lost_until(order: Order, calm_since: datetime) -> datetime:
-    """Until when a mishap of before may last: it lost a wake, or killed who had the order in hand, and the sweep sends another."""
-    if order.sweep_at is None or order.updated_at >= calm_since:
-        return calm_since
-    return max(calm_since, min(order.sweep_at, calm_since + MAX_PATIENCE))
 
 
 def copied(store: MemoryStore) -> MemoryStore:

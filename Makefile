@@ -50,6 +50,15 @@ down: .venv/ready ## stop what `make up` started
 test: lint .ministack/ready ## lint, validate the template, run every test
 	@$(WITH_UV) .venv/bin/pytest -n 2 --dist loadgroup
 
+.PHONY: unit
+unit: .venv/ready ## run the tests of the domain, the services and the API alone
+	@.venv/bin/pytest -n 2 --dist loadgroup tests/unit/domain tests/unit/services tests/unit/api
+
+.PHONY: format
+format: .venv/ready ## put the code into its form
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
 .PHONY: lint
 lint: .venv/ready .sam/ready ## ruff, mypy, sam validate
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint-python lint-template

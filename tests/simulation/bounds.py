@@ -222,11 +222,11 @@ def none_is_left_out(world: World, order: Order) -> None:
         (each for each in world.store.entries.values() if each.subject == f"order/{order.order_id}"),
         key=lambda it: it.position,
     )
-    told = {
-        (each.data["deadline_id"], each.data["deadline_version"], each.data["reminder"]): each.at
-        for each in ledger
-        if each.kind is ChangeKind.DEADLINE_APPROACHING
-    }
+    # By its value: one that is unstable is held at the earliest, and has another version by that.
+    told: dict[tuple[object, ...], datetime] = {}
+    for each in ledger:
+        if each.kind is ChangeKind.DEADLINE_APPROACHING:
+            told.setdefault((each.data["deadline_id"], each.data["deadline"], each.data["reminder"]), each.at)
     steps: dict[str, list[Entry]] = defaultdict(list)
     for entry in ledger:
         if entry.kind in _MOVES:
@@ -241,7 +241,7 @@ def none_is_left_out(world: World, order: Order) -> None:
             for reminder in order.request.reminders:
                 due = value - parse_duration(reminder)
                 if since + LATEST < due < min(until, over) - LATEST:
-                    at = told.get((entry.data["deadline_id"], entry.data["deadline_version"], reminder))
+                    at = told.get((entry.data["deadline_id"], entry.data["deadline"], reminder))
                     assert at is not None, f"{reminder} before {value} nobody was told of {order.order_id}"
                     assert at - due < LATEST, f"{reminder} before {value} of {order.order_id} was told {at - due} late"
 

@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numberdesk.domain.lists import attention
+from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Deadline
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.domain.stuck import MAX_FAILED_RUNS
 from numberdesk.providers.base import AccountFaultError, UnreadableError
-from numberdesk.services.ports import UnreadableRowError
+from numberdesk.services.ports import AccountState, UnreadableRowError
 from numberdesk.services.wake import MAX_PATIENCE, MAX_WAITING, UNREAD_PAUSE, Waker
 from tests.support.desks import ADesk, CrashError
 from tests.support.orders import NOW, a_message, pending, received
@@ -282,6 +283,42 @@ def test_a_run_that_dies_counts_for_the_order_that_it_died_of() -> None:
     assert len(desk.carrier.named("observe")) == 1
     assert [entry.order_id for entry in desk.told(ChangeKind.ORDER_STUCK)] == ["order-2"]
     assert desk.store.orders["order-1"].failed_runs == 0
+
+
+@pytest.mark.parametrize("why", ["the account is blocked", "placing is off"])
+def test_runs_that_hang_are_counted_though_the_order_waits_in_between(why: str) -> None:
+    """Each run hangs, and the order is woken otherwise before its message comes again: a person hears of it all the same."""
+    desk = ADesk()
+    if why == "the account is blocked":
+        # The first order of a stack opens its gate.
+        desk.place()
+    wake_at = due(desk, "order-2", desk.time, waiting=True).wake_at
+    for _ in range(MAX_FAILED_RUNS):
+        assert not desk.told(ChangeKind.ORDER_STUCK)
+        assert wake_at is not None
+        # Others probe it.
+        state = AccountState(blocked=True, reason="401", since=NOW, probe_at=desk.time + MINUTE)
+        desk.store.states["telnyx", "default"] = state
+        hung = {"wake": {"order_id": "order-2", "wake_at": instant_text(wake_at)}}
+        place(desk, hung)
+        order = desk.store.orders["order-2"]
+        assert (order.waiting_for or "").startswith(why)
+        desk.time += 12 * MINUTE
+        place(desk, hung, redelivered=True)
+        wake_at = desk.store.orders["order-2"].wake_at
+        desk.time = max(desk.time, wake_at or desk.time)
+    assert [entry.order_id for entry in desk.told(ChangeKind.ORDER_STUCK)] == ["order-2"]
+    assert attention(desk.store.orders["order-2"]).count("stuck") == 1
+
+
+def place(desk: ADesk, message: object, *, redelivered: bool = False) -> None:
+    desk.placer.handle(
+        json.dumps(message),
+        message_id="m-1",
+        correlation_id="c-1",
+        time_left=lambda: 3 * MINUTE,
+        redelivered=redelivered,
+    )
 
 
 def test_a_message_that_comes_again_for_an_order_that_waits_changes_nothing() -> None:

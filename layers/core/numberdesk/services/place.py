@@ -12,6 +12,7 @@ the same content. The gate, the limits and the lock are checked once more by the
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -104,23 +105,11 @@ class Placer:
         """
         wake = read_wake(body)
         if wake is not None:
-            order = self.desk.store.get(wake[0])
-            if order is None or order.wake_at != wake[1]:
-                return
+            order = self._woken(*wake, redelivered=redelivered)
         else:
-            try:
-                message = read_message(body)
-            except InvalidMessageError as error:
-                self._refuse(body, error.issues, readable_order_id(body), message_id, correlation_id)
-                return
-            issues = check(message, registry.capabilities(message.provider))
-            if issues:
-                self._refuse(body, issues, message.order_id, message_id, correlation_id)
-                return
-            order = self._receive(message, correlation_id, submitted_by)
-            if order.request_hash != message.content_hash():
-                self._refuse(body, [_REUSED], message.order_id, message_id, correlation_id)
-                return
+            order = self._take_in(body, message_id, correlation_id, submitted_by)
+        if order is None:
+            return
         self.desk.log.append_keys(order_id=order.order_id, correlation_id=order.correlation_id)
         try:
             order = self.desk.tell_own(order, ACTOR)
@@ -135,6 +124,33 @@ class Placer:
             self.desk.log.info("nothing to place", extra={"state": order.state.value})
             return
         _Attempt(self.desk, self.limits, time_left).run(order)
+
+    def _woken(self, order_id: str, wake_at: datetime, *, redelivered: bool) -> Order | None:
+        """Give the order of a wake; none where it was woken otherwise since."""
+        order = self.desk.store.get(order_id)
+        if order is None or order.wake_at == wake_at:
+            return order
+        if redelivered and order.state is OrderState.RECEIVED:
+            # That the run of this wake came to nothing counts all the same.
+            with suppress(ConflictError):
+                self.desk.count_failed(order, ACTOR)
+        return None
+
+    def _take_in(self, body: str, message_id: str, correlation_id: str, submitted_by: str | None) -> Order | None:
+        """Give the order of a message; none where it is refused."""
+        try:
+            message = read_message(body)
+        except InvalidMessageError as error:
+            self._refuse(body, error.issues, readable_order_id(body), message_id, correlation_id)
+            return None
+        if issues := check(message, registry.capabilities(message.provider)):
+            self._refuse(body, issues, message.order_id, message_id, correlation_id)
+            return None
+        order = self._receive(message, correlation_id, submitted_by)
+        if order.request_hash != message.content_hash():
+            self._refuse(body, [_REUSED], message.order_id, message_id, correlation_id)
+            return None
+        return order
 
     def _is_due(self, order: Order) -> bool:
         """Whether the order is to be tried now."""
@@ -273,7 +289,8 @@ class _Attempt:
         # Whoever probes now may change that; this order is tried again at the next probe.
         until = state.probe_at if state.probe_at > now else next_probe_at
         until = self.desk.turn(order, "held", until + self._later(order, now))
-        self._wait(order, until, f"the account is blocked: {state.reason}")
+        # Nothing was tried for it: runs that broke before still count.
+        self._wait(order, until, f"the account is blocked: {state.reason}", is_outcome=False)
         return True
 
     def _ready(self, order: Order, *, is_possibly_purchased: bool) -> tuple[Provider, Plan] | None:
@@ -426,7 +443,9 @@ class _Attempt:
             pause = self.desk.timings.search_cadence[0]
         until = now + pause if kind in FOR_A_PERSON else self.desk.turn(order, "held", now + pause)
         try:
-            self.desk.commit(order, *placing.hold(order, kind, why, now, until, quote=quote), now, ACTOR)
+            held, changes = placing.hold(order, kind, why, now, until, quote=quote)
+            # While placing is off nothing is tried.
+            self.desk.commit(order, held, changes, now, ACTOR, is_outcome=kind is not HoldKind.SWITCH)
         except ConflictError:
             # A person may have let it go on in between: it is tried anew.
             self.desk.log.info("somebody else wrote the order")
@@ -537,7 +556,7 @@ class _Attempt:
             ),
         )
 
-    def _write(self, order: Order, step: Callable[[Order], placing.Step]) -> None:
+    def _write(self, order: Order, step: Callable[[Order], placing.Step], *, is_outcome: bool = True) -> None:
         """Commit a step that is no purchase. A notification recorded meanwhile changes nothing; another state does.
 
         An attempt that somebody read as overdue is `unknown` by now: a definite no that comes so late is not recorded.
@@ -546,7 +565,7 @@ class _Attempt:
         for _ in self.desk.tries(self._time_to_write()):
             now = self.desk.clock.now()
             try:
-                order = self.desk.commit(order, *step(order), now, ACTOR)
+                order = self.desk.commit(order, *step(order), now, ACTOR, is_outcome=is_outcome)
             except ConflictError:
                 order = self.desk.store.get(order.order_id) or order
                 if (order.state, order.attempt) != (state, attempt):
@@ -558,8 +577,8 @@ class _Attempt:
     def _time_to_write(self) -> timedelta:
         return self.time_left() - self.desk.timings.write_margin
 
-    def _wait(self, order: Order, until: datetime, why: str) -> None:
-        self._write(order, lambda it: placing.wait(it, until, why, self.desk.clock.now()))
+    def _wait(self, order: Order, until: datetime, why: str, *, is_outcome: bool = True) -> None:
+        self._write(order, lambda it: placing.wait(it, until, why, self.desk.clock.now()), is_outcome=is_outcome)
 
     def _not_permitted(self, order: Order, error: NotPermittedError) -> None:
         """The account may not do what this order needs: it alone waits, longer the longer it does, and people are told once."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
 from numberdesk.domain.clock import EARLIEST, LATEST
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def _aware_utc(value: datetime) -> datetime:
@@ -50,3 +53,14 @@ class Record(BaseModel):
     """An immutable value of the domain."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False, ser_json_timedelta="iso8601")
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy it with some fields changed.
+
+        Raises:
+            TypeError: a field is none of its own. Pydantic would take it, and lose it when the record is written.
+        """
+        if unknown := sorted((update or {}).keys() - type(self).model_fields.keys()):
+            message = f"{type(self).__name__} has no field {', '.join(unknown)}"
+            raise TypeError(message)
+        return super().model_copy(update=update, deep=deep)

@@ -304,7 +304,13 @@ def test_runs_that_hang_are_counted_though_the_order_waits_in_between(why: str) 
         order = desk.store.orders["order-2"]
         assert (order.waiting_for or "").startswith(why)
         desk.time += 12 * MINUTE
+        before = desk.store.orders["order-2"]
         place(desk, hung, redelivered=True)
+        if not desk.told(ChangeKind.ORDER_STUCK):
+            after = desk.store.orders["order-2"]
+            assert (after.failed_runs, after.sweep_at) == (before.failed_runs + 1, before.sweep_at), (
+                "it is not put off by that"
+            )
         wake_at = desk.store.orders["order-2"].wake_at
         desk.time = max(desk.time, wake_at or desk.time)
     assert [entry.order_id for entry in desk.told(ChangeKind.ORDER_STUCK)] == ["order-2"]

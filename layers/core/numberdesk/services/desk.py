@@ -230,8 +230,13 @@ class Desk:
         told = schedule(told, now, rules.timings, rules.cadence, keep_next_poll=True)
         return self.commit(order, told, changes, now, actor, is_outcome=False)
 
-    def count_failed(self, order: Order, actor: str) -> Order:
+    def count_failed(self, order: Order, actor: str, *, goes_on: bool = True) -> Order:
         """Count that a run for an order ended without an outcome, and give the order as it is then (see `domain.stuck`).
+
+        Args:
+            order: whose run that was.
+            actor: who counts.
+            goes_on: the caller takes the order in hand; else whoever has it keeps it, and the sweep sends its next wake as it would.
 
         Raises:
             ConflictError: somebody else wrote it.
@@ -239,7 +244,7 @@ class Desk:
         now = self.clock.now()
         after, changes = stuck.count(order, now)
         is_due = order.wake_at is not None and order.wake_at <= now
-        until = now + self.timings.wake_patience if is_due else order.sweep_at or now
+        until = now + self.timings.wake_patience if is_due and goes_on else order.sweep_at or now
         if changes:
             self.meter.count("OrdersStuck")
             self.log.error("order stuck", extra={"failed_runs": after.failed_runs})

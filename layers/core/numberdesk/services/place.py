@@ -133,7 +133,7 @@ class Placer:
         if redelivered and order.state is OrderState.RECEIVED:
             # That the run of this wake came to nothing counts all the same.
             with suppress(ConflictError):
-                self.desk.count_failed(order, ACTOR)
+                self.desk.count_failed(order, ACTOR, goes_on=False)
         return None
 
     def _take_in(self, body: str, message_id: str, correlation_id: str, submitted_by: str | None) -> Order | None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain.settings import Timings
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.wake import MAX_PATIENCE
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Order
     from numberdesk.domain.profile import Upload
     from tests.simulation.world import World
-
-PATIENCE = Timings().wake_patience
 
 
 @dataclass
@@ -70,7 +67,7 @@ def lost_until(order: Order, calm_since: datetime) -> datetime:
     if order.sweep_at is None:
         return calm_since
     # What was only counted since leaves the wake as it was.
-    if order.updated_at >= calm_since and order.sweep_at - PATIENCE > calm_since:
+    if order.updated_at >= calm_since and order.sweep_at - MAX_PATIENCE > calm_since:
         return calm_since
     due = max(order.wake_at or calm_since, calm_since)
     return max(calm_since, min(order.sweep_at, due + MAX_PATIENCE))

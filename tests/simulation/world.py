@@ -532,7 +532,8 @@ class World:
         for order in self.store.orders.values():
             if order.wake_at and order.order_id not in self.store.torn and order.order_id not in self.seen.swallowed:
                 calm_since = self.calm_since or self.time
-                since = max(order.wake_at, lost_until(order, calm_since))
+                known = self.seen.due.get((order.order_id, order.wake_at), calm_since)
+                since = max(order.wake_at, lost_until(order, calm_since), known)
                 assert self.time - since < A_TURN, f"{order.order_id} waits since {since}"
 
     def calm_down(self) -> None:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from numberdesk.domain.lists import attention
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import Deadline
-from numberdesk.domain.statuses import ChangeKind, OrderState
+from numberdesk.domain.order import Deadline, Hold
+from numberdesk.domain.statuses import ChangeKind, HoldKind, OrderState
 from numberdesk.domain.stuck import MAX_FAILED_RUNS
 from numberdesk.providers.base import AccountFaultError, UnreadableError
 from numberdesk.services.ports import AccountState, UnreadableRowError
@@ -315,6 +315,17 @@ def test_runs_that_hang_are_counted_though_the_order_waits_in_between(why: str) 
         desk.time = max(desk.time, wake_at or desk.time)
     assert [entry.order_id for entry in desk.told(ChangeKind.ORDER_STUCK)] == ["order-2"]
     assert attention(desk.store.orders["order-2"]).count("stuck") == 1
+
+
+def test_a_stale_run_of_an_order_that_waits_for_a_person_is_not_counted() -> None:
+    desk = ADesk()
+    hold = Hold(kind=HoldKind.LIMIT, why="too much", since=NOW)
+    held = due(desk, "order-1", NOW, waiting=True).with_(hold=hold, next_try_at=None, wake_at=None)
+    desk.store.orders["order-1"] = held
+    wake = {"wake": {"order_id": "order-1", "wake_at": instant_text(NOW)}}
+    for _ in range(MAX_FAILED_RUNS):
+        place(desk, wake, redelivered=True)
+    assert desk.order == held
 
 
 def place(desk: ADesk, message: object, *, redelivered: bool = False) -> None:

@@ -130,8 +130,8 @@ class Placer:
         order = self.desk.store.get(order_id)
         if order is None or order.wake_at == wake_at:
             return order
-        if redelivered and order.state is OrderState.RECEIVED:
-            # That the run of this wake came to nothing counts all the same.
+        if redelivered and order.state is OrderState.RECEIVED and try_due_at(order) is not None:
+            # That the run of this wake came to nothing counts all the same, unless the order waits for a person by now.
             with suppress(ConflictError):
                 self.desk.count_failed(order, ACTOR, goes_on=False)
         return None

@@ -328,6 +328,18 @@ def test_a_stale_run_of_an_order_that_waits_for_a_person_is_not_counted() -> Non
     assert desk.order == held
 
 
+def test_an_order_of_which_nothing_was_bought_is_not_woken_for_what_is_done_with() -> None:
+    """A person erased it while it was due for the erasure that a restored table did not know."""
+    desk = ADesk()
+    later = NOW + 20 * MINUTE
+    over = due(desk, "order-1", NOW, waiting=True).with_(
+        state=OrderState.CANCELLED, ended_at=NOW, erased_at=NOW, erasures_due=(later,)
+    )
+    desk.store.orders["order-1"] = over
+    desk.syncer.handle({"wake": {"order_id": "order-1", "wake_at": instant_text(NOW)}})
+    assert desk.order.wake_at == later
+
+
 def place(desk: ADesk, message: object, *, redelivered: bool = False) -> None:
     desk.placer.handle(
         json.dumps(message),

@@ -255,8 +255,11 @@ class Syncer:
             # Also of an order that is over: a duplicate purchase is cancelled, a number given back.
             order = self.operations.run(order, ACTOR)
         if order.provider_order_id is None:
-            # Nothing to poll yet.
-            self._commit(order, Folded(order, ()), receipts)
+            # Nothing to poll. What woke it is done with: left due, it would be woken without an end.
+            now, rules = self.desk.clock.now(), self.desk.rules(order)
+            order = order.with_(next_poll_at=None, hint_polls=())
+            later = schedule(order, now, rules.timings, rules.cadence, keep_next_poll=True)
+            self._commit(order, Folded(later, ()), receipts)
             return
         self._observe(order, notification, receipts)
 

@@ -68,7 +68,7 @@ WHEN: dict[ChangeKind, str] = {
     ChangeKind.DEADLINE_SET: "A sub order has a deadline that it did not have before. People hear of it with the requirements.",
     ChangeKind.DEADLINE_MOVED: "A deadline has another value; its reminders start anew. People are not told apart where a rejection of the same poll tells it.",
     ChangeKind.DEADLINE_ERASED: "A deadline is gone: nothing is owed, or its part of the order is over; its reminders are gone with it.",
-    ChangeKind.DEADLINE_APPROACHING: "A reminder of the reminder ladder is due and the deadline still stands. Once for each deadline, version and reminder; seen late, only the most urgent reminder.",
+    ChangeKind.DEADLINE_APPROACHING: "A reminder is due and the deadline still stands. Once for each deadline, version and reminder; seen late, only the most urgent reminder.",
     ChangeKind.DEADLINE_MISSED: "A deadline passed and was not met.",
     ChangeKind.VALUE_UNSTABLE: "The provider shows something now so and now otherwise: deadlines, states of requirements, the state of the order or of a part of it, or what became of it. Told once; of a deadline the earliest value is kept, of a state the one that asks for most, and further changes are not told until the same was read for hours.",
     ChangeKind.REQUIREMENT_SUBMITTED: "Values or a requirement group went to the provider, and it took them. The values are in no event.",

@@ -147,11 +147,11 @@ def _what_fits(free: int, reserved: int, orders: int, polls: int) -> str:
     raised = f"have the quota raised until {least} are free (new accounts begin low, AWS's default is 1000)"
     # A smaller reservation would be a limit below what the API lets through at one moment.
     kept = reserved if reserved and free - reserved >= KEPT_FREE else 0
-    duplicate = free - kept - OTHERS
-    if duplicate < 2 * LEAST:
+    unreserved = free - kept - OTHERS
+    if unreserved < 2 * LEAST:
         return f"Even the least that numberdesk needs does not fit: {raised}."
-    orders = min(orders, max(LEAST, duplicate // 3))
-    polls = min(polls, duplicate - orders)
+    orders = min(orders, max(LEAST, unreserved // 3))
+    polls = min(polls, unreserved - orders)
     return (
         f"Set ReceiverConcurrency={kept or 'none'} OrderConcurrency={orders} SyncConcurrency={polls} (parameter_overrides in "
         f"samconfig.toml), or {raised}."

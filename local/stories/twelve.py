@@ -306,7 +306,7 @@ def no_webhook(play: Play) -> Steps:
 @story(
     11,
     "A deadline is erased at the provider with no notification just before a reminder: nothing fires. Another is extended: "
-    "the new ladder is armed.",
+    "the new reminders are armed.",
     has_deadlines=True,
 )
 def erased_and_extended(play: Play) -> Steps:

@@ -85,7 +85,7 @@ class Capabilities:
         timedelta(minutes=15),
         timedelta(hours=1),
     )
-    """Pauses between polls an open order; the last one goes on for ever."""
+    """Pauses between polls of an open order; the last one goes on for ever."""
     pending: Mapping[str, timedelta] = field(default_factory=dict)
     """How long an order may be pending before people are told, by kind of number (see `pending.usual`)."""
     finds_by_counts: bool = False

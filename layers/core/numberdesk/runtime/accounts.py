@@ -45,7 +45,7 @@ _FAULTS = {
 }
 """Codes of a secret that is missing, denied, about to be deleted or no secret's name. Any other one says nothing about it."""
 _SLOT_SEEN = timedelta(seconds=1)
-"""How long a poll of a call slot that is not taken holds: within this a 429 that somebody else got stops a run of calls."""
+"""How long a reading of a call slot that is not taken holds: within this a 429 that somebody else got stops a run of calls."""
 
 
 class Accounts:

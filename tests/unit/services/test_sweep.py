@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -315,6 +315,30 @@ def test_runs_that_hang_are_counted_though_the_order_waits_in_between(why: str) 
         desk.time = max(desk.time, wake_at or desk.time)
     assert [entry.order_id for entry in desk.told(ChangeKind.ORDER_STUCK)] == ["order-2"]
     assert attention(desk.store.orders["order-2"]).count("stuck") == 1
+
+
+def test_runs_that_hang_are_counted_though_people_work_on_the_order_in_between() -> None:
+    """What a person does with an order ends its rest, but says nothing of the runs that hung."""
+    desk = ADesk()
+    desk.place(order_id="order-1")
+
+    def dies(_: Order) -> Snapshot:
+        raise CrashError
+
+    desk.carrier.observe = dies  # type: ignore[method-assign]
+    for _ in range(MAX_FAILED_RUNS):
+        wake_at = desk.order.wake_at
+        assert wake_at is not None
+        assert not desk.told(ChangeKind.ORDER_STUCK)
+        desk.time = max(desk.time, wake_at) + 12 * MINUTE
+        hung = {"wake": {"order_id": "order-1", "wake_at": instant_text(wake_at)}}
+        with suppress(CrashError):
+            desk.syncer.handle(hung, redelivered=True)
+        if not desk.order.stuck:
+            desk.commands.acknowledge("order-1", desk.time + 60 * MINUTE, by="ada")
+    assert [entry.order_id for entry in desk.told(ChangeKind.ORDER_STUCK)] == ["order-1"]
+    desk.commands.acknowledge("order-1", desk.time + 60 * MINUTE, by="ada")
+    assert not desk.order.stuck
 
 
 def test_a_stale_run_of_an_order_that_waits_for_a_person_is_not_counted() -> None:

@@ -166,7 +166,8 @@ class Desk:
             limits: hold what it reserves against these.
             gate: only through the gate as it was read.
             in_hand_until: the caller goes on with the order, or it is to be left alone: no wake is sent before.
-            is_outcome: false where the run goes on and may end without an outcome yet, or nothing was tried (see `domain.stuck`).
+            is_outcome: false where this is not what a run came to: it goes on, nothing was tried, or the write is a person's or
+                the inventory's (see `domain.stuck`).
 
         Raises:
             ConflictError, ClaimedError, LimitError, GateClosedError, SameContentError: see `Store.commit`.

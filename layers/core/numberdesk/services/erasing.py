@@ -81,7 +81,7 @@ class Reminder:
                 if order is None or order.erased_at is not None or order.erasures_due:
                     continue
                 now = self.desk.clock.now()
-                self.desk.commit(order, order.with_(erasures_due=(now,)), (), now, ACTOR)
+                self.desk.commit(order, order.with_(erasures_due=(now,)), (), now, ACTOR, is_outcome=False)
             except Exception as error:  # noqa: BLE001 - the others are not to wait for it; the next run tries it again
                 self.desk.log.error("not erased again", extra={"order_id": order_id, **what_broke(error)})  # noqa: TRY400
             else:

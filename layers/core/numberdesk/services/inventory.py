@@ -347,7 +347,7 @@ class InventoryReconciler:
         now = self.desk.clock.now()
         step = placing.adopt(order, [theirs], now, can_cancel=can_cancel)
         try:
-            self.desk.commit(order, *step, now, ACTOR)
+            self.desk.commit(order, *step, now, ACTOR, is_outcome=False)
         except (ConflictError, ClaimedError):
             # Somebody else is at it in this moment: what is still so is seen the next time.
             return True
@@ -368,7 +368,8 @@ class InventoryReconciler:
             if richer == order.assets:
                 continue
             try:
-                self.desk.commit(order, costs.settle(order.with_(assets=richer)), (), self.desk.clock.now(), ACTOR)
+                after = costs.settle(order.with_(assets=richer))
+                self.desk.commit(order, after, (), self.desk.clock.now(), ACTOR, is_outcome=False)
             except ConflictError:
                 # Somebody else wrote it: what is missing is a convenience, and no money hangs on it.
                 continue

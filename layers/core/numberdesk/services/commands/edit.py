@@ -69,7 +69,9 @@ class Editor:
             if edited.order is order:
                 return order
             try:
-                return self.desk.commit(order, edited.order, edited.changes, now, by, kept=edited.kept)
+                # It ends the order's rest, if it rests. That runs for it came to nothing stays true: people tried nothing.
+                after = edited.order.with_(stuck=None)
+                return self.desk.commit(order, after, edited.changes, now, by, kept=edited.kept, is_outcome=False)
             except ConflictError:
                 continue
         detail = "others write this order again and again; try once more"

@@ -322,8 +322,8 @@ def test_runs_that_hang_are_counted_though_people_work_on_the_order_in_between()
     desk = ADesk()
     desk.place(order_id="order-1")
 
-    def dies(_: Order) -> Snapshot:
-        raise CrashError
+    def dies(order: Order) -> Snapshot:
+        raise CrashError(order.order_id)
 
     desk.carrier.observe = dies  # type: ignore[method-assign]
     for _ in range(MAX_FAILED_RUNS):

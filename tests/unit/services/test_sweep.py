@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from numberdesk.domain.lists import attention
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import Deadline, Hold
+from numberdesk.domain.order import Deadline, Hold, Stuck
 from numberdesk.domain.statuses import ChangeKind, HoldKind, OrderState
 from numberdesk.domain.stuck import MAX_FAILED_RUNS
 from numberdesk.providers.base import AccountFaultError, UnreadableError
@@ -339,6 +339,17 @@ def test_runs_that_hang_are_counted_though_people_work_on_the_order_in_between()
     assert [entry.order_id for entry in desk.told(ChangeKind.ORDER_STUCK)] == ["order-1"]
     desk.commands.acknowledge("order-1", desk.time + 60 * MINUTE, by="ada")
     assert not desk.order.stuck
+
+
+def test_an_order_that_moves_rests_no_more_whoever_moves_it() -> None:
+    desk = ADesk()
+    before = due(desk, "order-1", NOW, waiting=True).with_(
+        failed_runs=4, stuck=Stuck(since=NOW, rests_until=NOW + 60 * MINUTE)
+    )
+    desk.store.orders["order-1"] = before
+    moved = before.with_(state=OrderState.CANCELLED, ended_at=NOW)
+    after = desk.desk.commit(before, moved, (), NOW, "reconcile_inventory", is_outcome=False)
+    assert (after.failed_runs, after.stuck) == (0, None)
 
 
 def test_a_stale_run_of_an_order_that_waits_for_a_person_is_not_counted() -> None:

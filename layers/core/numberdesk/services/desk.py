@@ -177,7 +177,8 @@ class Desk:
             raise AssertionError(message)
         if after.ended and after.erasures_due:
             after = after.with_(wake_at=earliest(after.wake_at, *after.erasures_due))
-        if is_outcome:
+        if is_outcome or after.state is not before.state:
+            # An order that moves begins anew, whoever moves it.
             after = after.with_(failed_runs=0, stuck=None)
         sends, sweep_at = self._wake(before, after, now, in_hand_until)
         after = after.with_(version=before.version + 1, updated_at=now, sweep_at=sweep_at)

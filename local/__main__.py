@@ -24,7 +24,7 @@ from local.deployed import SWEEP, DeployedStage
 from local.environment import CREDENTIALS, HOME, REGION, ROOT, LocalStack
 from local.keys import Keys
 from local.play import Play, Story
-from local.simulators import Simulators
+from local.simulator_process import Simulators
 from local.stage import PermissionMissingError
 from local.stories import STORIES, TWELVE
 from local.world import TIMINGS, World

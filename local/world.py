@@ -15,7 +15,7 @@ import httpx
 from local.environment import HOME, ROOT, LocalStack, require_loopback
 from local.keys import Keys
 from local.signing import Api
-from local.simulators import Simulators
+from local.simulator_process import Simulators
 
 TIMINGS: dict[str, Any] = {
     "read_timeout": "PT4S",

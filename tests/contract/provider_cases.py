@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from local.simulators.base import SimulatorTransport
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.order import Asset, Attempt, Order
 from numberdesk.domain.request import Request
@@ -37,16 +38,15 @@ from numberdesk.providers.base import (
     SlotBusyError,
     UnreadableError,
 )
-from tests.support.simulators.base import SimulatorTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from local.simulators.base import Simulator
     from numberdesk.domain.market import OnOrder
     from numberdesk.domain.request import OrderMessage
     from numberdesk.providers.base import OrdersPage, Placed, Provider
-    from tests.support.simulators.base import Simulator
 
 _ADDRESS = Address(business_name="Example GmbH", street_address="Platz 1", locality="Berlin", country_code="DE")
 # What each ability lets an adapter do; an adapter without it says so at each of these.

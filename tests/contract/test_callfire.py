@@ -2,6 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from local.simulators.callfire import NOTATIONS, CallFireSimulator
+from local.simulators.clock import Clock
 from numberdesk.domain.market import OnOrder, Owned
 from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.statuses import AssetKind, Phase
@@ -14,8 +16,6 @@ from numberdesk.providers.base import (
 )
 from numberdesk.providers.callfire.hints import read_hints
 from tests.contract.provider_cases import Bench, ProviderContract
-from tests.support.simulators.callfire import NOTATIONS, CallFireSimulator
-from tests.support.simulators.clock import Clock
 
 _LOGIN = "LOGIN-callfire"
 _PASSWORD = "PASSWORD-callfire-secret"

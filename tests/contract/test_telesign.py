@@ -2,13 +2,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from local.simulators.clock import Clock
+from local.simulators.telesign import NOTATIONS, TeleSignSimulator
 from numberdesk.domain.market import OnOrder
 from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.statuses import Phase
 from numberdesk.providers.base import AccountFaultError, OutcomeUnknownError, Query, RefusedError
 from tests.contract.provider_cases import Bench, ProviderContract
-from tests.support.simulators.clock import Clock
-from tests.support.simulators.telesign import NOTATIONS, TeleSignSimulator
 
 _CUSTOMER_ID = "CUSTOMER-telesign"
 _API_KEY = "dGVsZXNpZ24gc2VjcmV0"

@@ -2,10 +2,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from local.simulators.clock import Clock
+from local.simulators.telnyx import TelnyxSimulator
 from numberdesk.domain.request import OrderMessage
 from tests.contract.provider_cases import Bench, ProviderContract
-from tests.support.simulators.clock import Clock
-from tests.support.simulators.telnyx import TelnyxSimulator
 
 _KEY = "KEY0199A-telnyx-secret"
 

@@ -24,6 +24,9 @@ import pytest
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import is_typeddict
 
+from local.simulators.base import SimulatorTransport
+from local.simulators.clock import Clock
+from local.simulators.telnyx import TelnyxSimulator
 from numberdesk.domain.fold import Rules, fold
 from numberdesk.domain.order import Order
 from numberdesk.domain.request import Criteria, OrderMessage, Request
@@ -33,9 +36,6 @@ from numberdesk.domain.values import Address
 from numberdesk.providers.base import Credentials, NotAble, Query
 from numberdesk.providers.telnyx.adapter import Telnyx, build
 from numberdesk.providers.telnyx.capabilities import CAPABILITIES
-from tests.support.simulators.base import SimulatorTransport
-from tests.support.simulators.clock import Clock
-from tests.support.simulators.telnyx import TelnyxSimulator
 
 if TYPE_CHECKING:
     from types import ModuleType

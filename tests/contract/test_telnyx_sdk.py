@@ -23,9 +23,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from tests.support.simulators.base import SimulatorTransport
-from tests.support.simulators.clock import Clock
-from tests.support.simulators.telnyx import TelnyxSimulator
+from local.simulators.base import SimulatorTransport
+from local.simulators.clock import Clock
+from local.simulators.telnyx import TelnyxSimulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from local.simulators.base import SimulatorTransport
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.providers.base import RefusedError
 from numberdesk.providers.callfire.adapter import CallFire
@@ -18,7 +19,6 @@ from numberdesk.storage.table import Table
 from tests.support.aws import SECRETS
 from tests.support.builders import body
 from tests.support.hooks import once
-from tests.support.simulators.base import SimulatorTransport
 
 if TYPE_CHECKING:
     from numberdesk.providers.base import Placed, Plan

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local.simulators.telnyx import TelnyxSimulator
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.providers.telnyx.adapter import Telnyx
@@ -15,7 +16,6 @@ from numberdesk.storage.table import Table
 from tests.support.aws import SECRETS
 from tests.support.aws import world as deploy
 from tests.support.builders import START, body
-from tests.support.simulators.telnyx import TelnyxSimulator
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from local.simulators.base import SimulatorTransport
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from tests.support.aws import SECRETS
 from tests.support.builders import body
-from tests.support.simulators.base import SimulatorTransport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

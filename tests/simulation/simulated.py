@@ -19,6 +19,13 @@ from unittest import mock
 
 import httpx
 
+from local.simulators.base import SimulatorTransport
+from local.simulators.callfire import CallFireSimulator
+from local.simulators.clock import Clock
+from local.simulators.inventory import PLANS, Wanted
+from local.simulators.telesign import TeleSignSimulator
+from local.simulators.telnyx import TelnyxSimulator
+from local.simulators.telnyx_orders import AWAITING, DECLINED, EXCEPTION, INFO_PENDING, requirement_types
 from numberdesk.domain.profile import ProfileKey
 from numberdesk.domain.request import CriteriaItem, KeywordsItem
 from numberdesk.domain.snapshot import CommentSeen
@@ -27,27 +34,20 @@ from numberdesk.providers import registry
 from numberdesk.runtime.accounts import Accounts
 from numberdesk.services.receive import CALLFIRE, TELNYX, NotTakenError, Receiver
 from tests.simulation.sides import CrashError, Truth
-from tests.support.simulators.base import SimulatorTransport
-from tests.support.simulators.callfire import CallFireSimulator
-from tests.support.simulators.clock import Clock
-from tests.support.simulators.inventory import PLANS, Wanted
-from tests.support.simulators.telesign import TeleSignSimulator
-from tests.support.simulators.telnyx import TelnyxSimulator
-from tests.support.simulators.telnyx_orders import AWAITING, DECLINED, EXCEPTION, INFO_PENDING, requirement_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from local.simulators.base import Simulator
+    from local.simulators.callfire import NumberOrder
+    from local.simulators.telesign import DirectOrder
+    from local.simulators.telnyx_orders import Number, SubOrder
+    from local.simulators.telnyx_orders import Order as TelnyxOrder
     from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import Snapshot
     from numberdesk.providers.base import Placed, Plan, Provider
     from tests.simulation.world import World
-    from tests.support.simulators.base import Simulator
-    from tests.support.simulators.callfire import NumberOrder
-    from tests.support.simulators.telesign import DirectOrder
-    from tests.support.simulators.telnyx_orders import Number, SubOrder
-    from tests.support.simulators.telnyx_orders import Order as TelnyxOrder
 
 TOKEN = "cG9zdGJhY2stdG9rZW4"
 """In the path of CallFire's postbacks."""

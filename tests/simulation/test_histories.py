@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import phonenumbers
 import pytest
 
+from local.simulators.faults import FaultKind
 from numberdesk.domain import lists, operations, placing
 from numberdesk.domain.costs import Limits
 from numberdesk.domain.request import CriteriaItem
@@ -28,17 +29,16 @@ from numberdesk.domain.statuses import ENDED, FOR_A_PERSON, MOVES, ChangeKind, H
 from tests.simulation import bounds
 from tests.simulation.simulated import Simulated
 from tests.simulation.world import START, Faults, World
-from tests.support.simulators.faults import FaultKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pydantic import BaseModel
 
+    from local.simulators.base import RequestRecord
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.order import Order
     from numberdesk.domain.request import Item
-    from tests.support.simulators.base import RequestRecord
 
 LIMITS = [
     Limits(),

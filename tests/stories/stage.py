@@ -18,12 +18,12 @@ import boto3
 from local.address import paragraphs
 from local.deployed import SWEEP
 from local.records import Item, Records
+from local.simulators.base import plain
 from local.stage import Answer, Call
 from local.world import LIMITS, LISTED_METADATA_KEY, SIMULATED, TELESIGN_RESALE, TIMINGS, UNBOUNDED, WINDOW
 from numberdesk.domain.model import instant_text
 from tests.support.aws import ALICE, SECRETS, TOKEN, World, proxy_event, world
 from tests.support.builders import SCOPE
-from tests.support.simulators.base import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

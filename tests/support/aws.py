@@ -24,6 +24,11 @@ import moto.sqs.models
 from moto import mock_aws
 from moto.events.models import EventPattern
 
+from local.simulators.base import SimulatorTransport
+from local.simulators.callfire import CallFireSimulator
+from local.simulators.clock import Clock
+from local.simulators.telesign import TeleSignSimulator
+from local.simulators.telnyx import TelnyxSimulator
 from numberdesk.providers import registry
 from numberdesk.services import purchase
 from numberdesk.storage.table import Table, entry_of_item, marshal, unmarshal
@@ -33,11 +38,6 @@ from tests.support.builders import START
 from tests.support.functions import LAMBDA, Function
 from tests.support.mailbox import PEOPLE, mailbox
 from tests.support.quick_moto import quick_moto
-from tests.support.simulators.base import SimulatorTransport
-from tests.support.simulators.callfire import CallFireSimulator
-from tests.support.simulators.clock import Clock
-from tests.support.simulators.telesign import TeleSignSimulator
-from tests.support.simulators.telnyx import TelnyxSimulator
 from tests.support.stack import REGION, create_stack, functions, order_table, resources, role_id
 
 if TYPE_CHECKING:

@@ -16,6 +16,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from local.simulators.base import SimulatorTransport
+from local.simulators.callfire import CallFireSimulator
 from numberdesk.domain.settings import Timings
 from numberdesk.messaging.sqs import SqsQueue, take_in_hand
 from numberdesk.providers import registry
@@ -26,8 +28,6 @@ from tests.support import recursion
 from tests.support.aws import SECRETS
 from tests.support.builders import START, body
 from tests.support.desks import ADesk
-from tests.support.simulators.base import SimulatorTransport
-from tests.support.simulators.callfire import CallFireSimulator
 from tests.support.turns import Turns
 
 if TYPE_CHECKING:

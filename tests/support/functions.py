@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import timedelta, tzinfo
     from types import ModuleType
 
-    from tests.support.simulators.clock import Clock
+    from local.simulators.clock import Clock
 
 # What Lambda itself sets and the functions need; nothing else of this machine's environment reaches them.
 LAMBDA = {

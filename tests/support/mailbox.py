@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from tests.support.simulators.clock import Clock
+    from local.simulators.clock import Clock
 
 PEOPLE = "people@example.com"
 

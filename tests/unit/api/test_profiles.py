@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local.simulators.clock import Clock
 from numberdesk.domain.profile import ProfileKey
 from numberdesk.services.paging import Tokens
 from numberdesk.services.problems import Problem, ProblemError
@@ -12,7 +13,6 @@ from numberdesk.services.uploads import Uploads
 from tests.support.builders import START
 from tests.support.functions import DeskClock
 from tests.support.memory_store import MemoryStore
-from tests.support.simulators.clock import Clock
 
 if TYPE_CHECKING:
     from numberdesk.domain.profile import Profile

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from local.simulators.clock import Clock
 from numberdesk.api.models import EventView, GiveBack, OrderView, PathNumber
 from numberdesk.domain.gate import Gate
 from numberdesk.domain.lists import metadata_key
@@ -22,7 +23,6 @@ from numberdesk.services.reading import Reading, Wanted
 from tests.support.builders import START, entries, message, received
 from tests.support.functions import DeskClock
 from tests.support.memory_store import MemoryStore
-from tests.support.simulators.clock import Clock
 
 TOKENS = Tokens(lambda: b"key")
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from local.keys import Keys
-from local.simulators import Simulators
+from local.simulator_process import Simulators
 
 ROOT = Path(__file__).resolve().parents[3]
 REAL = {
@@ -70,7 +70,7 @@ def test_the_simulators_see_nothing_of_the_shell(tmp_path: Path, monkeypatch: py
 
     for name, value in (REAL | {"HTTP_PROXY": "http://proxy.example.com"}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("local.simulators.subprocess.Popen", start)
+    monkeypatch.setattr("local.simulator_process.subprocess.Popen", start)
     Simulators(tmp_path).spawn(Keys.make())
     assert set(seen) == {"PATH", "PYTHONUNBUFFERED"}
 

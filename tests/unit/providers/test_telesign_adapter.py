@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.simulators.inventory import PLANS, Inventory, Wanted
 from numberdesk.domain import placing
 from numberdesk.domain.capabilities import check
 from numberdesk.domain.market import OnOrder
@@ -37,7 +38,6 @@ from numberdesk.providers.base import (
 from numberdesk.providers.telesign import answers
 from numberdesk.providers.telesign.adapter import build
 from numberdesk.providers.telesign.capabilities import CAPABILITIES
-from tests.support.simulators.inventory import PLANS, Inventory, Wanted
 
 REFERENCE = "0d6f4a52-5a0e-5b9e-9df5-0a4f6f1f2f11"
 NOW = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)

@@ -11,6 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from local.simulators.base import SimulatorTransport
+from local.simulators.clock import Clock
+from local.simulators.telnyx import TelnyxSimulator
 from numberdesk.domain.catalogue import Criteria, Specification, check
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.statuses import ValueKind
@@ -18,9 +21,6 @@ from numberdesk.domain.values import TextValue
 from numberdesk.providers.base import AccountFaultError, Credentials, Provider, RefusedError, UnreadableError
 from numberdesk.providers.telnyx.adapter import build
 from numberdesk.providers.telnyx.catalogue import criteria, specification
-from tests.support.simulators.base import SimulatorTransport
-from tests.support.simulators.clock import Clock
-from tests.support.simulators.telnyx import TelnyxSimulator
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 

@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from local.simulators.base import SimulatorTransport
+from local.simulators.clock import Clock
+from local.simulators.telnyx import TelnyxSimulator
 from numberdesk.domain import placing
 from numberdesk.domain.capabilities import check
 from numberdesk.domain.fold import Rules, fold
@@ -19,9 +22,6 @@ from numberdesk.providers.base import Credentials
 from numberdesk.providers.telnyx.adapter import build
 from numberdesk.providers.telnyx.capabilities import CAPABILITIES
 from numberdesk.providers.telnyx.deadlines import MAX_APART, Deadlines, OpenNumber, Shown
-from tests.support.simulators.base import SimulatorTransport
-from tests.support.simulators.clock import Clock
-from tests.support.simulators.telnyx import TelnyxSimulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable

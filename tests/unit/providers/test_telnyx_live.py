@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from local.simulators.base import SimulatorTransport
+from local.simulators.clock import Clock
+from local.simulators.telnyx import TelnyxSimulator
 from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.statuses import AssetKind
@@ -22,9 +25,6 @@ from numberdesk.providers.base import (
 )
 from numberdesk.providers.telnyx.adapter import build
 from tests.support.builders import received
-from tests.support.simulators.base import SimulatorTransport
-from tests.support.simulators.clock import Clock
-from tests.support.simulators.telnyx import TelnyxSimulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,6 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from local.simulators.base import SimulatorTransport
+from local.simulators.clock import Clock
+from local.simulators.telnyx import TelnyxSimulator
 from numberdesk.domain.market import Offer, OnOrder, Owned
 from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.settings import Timings
@@ -31,9 +34,6 @@ from numberdesk.providers.base import (
     UnreadableError,
 )
 from numberdesk.providers.telnyx.adapter import build
-from tests.support.simulators.base import SimulatorTransport
-from tests.support.simulators.clock import Clock
-from tests.support.simulators.telnyx import TelnyxSimulator
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 HOOK = "https://desk.example/v1/webhooks/telnyx"

@@ -12,6 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from local.simulators.base import SimulatorTransport
+from local.simulators.clock import Clock
+from local.simulators.telnyx import TelnyxSimulator
 from numberdesk.domain.order import Asset, Order, Requirement
 from numberdesk.domain.request import OrderMessage, Request
 from numberdesk.domain.settings import Timings
@@ -19,9 +22,6 @@ from numberdesk.domain.snapshot import DeadlinesSeen, Snapshot, UnknownValue
 from numberdesk.domain.statuses import AssetState, OrderState, Phase, RequirementState
 from numberdesk.providers.base import Credentials, ProviderError, UnreadableError
 from numberdesk.providers.telnyx.adapter import build
-from tests.support.simulators.base import SimulatorTransport
-from tests.support.simulators.clock import Clock
-from tests.support.simulators.telnyx import TelnyxSimulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

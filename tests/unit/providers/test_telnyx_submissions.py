@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from local.simulators.base import SimulatorTransport
+from local.simulators.clock import Clock
+from local.simulators.telnyx import TelnyxSimulator
 from numberdesk.domain.order import Asset, Order, Requirement, SubOrder
 from numberdesk.domain.request import OrderMessage, Request
 from numberdesk.domain.settings import Timings
@@ -27,9 +30,6 @@ from numberdesk.providers.base import (
     UnreadableError,
 )
 from numberdesk.providers.telnyx.adapter import build
-from tests.support.simulators.base import SimulatorTransport
-from tests.support.simulators.clock import Clock
-from tests.support.simulators.telnyx import TelnyxSimulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable

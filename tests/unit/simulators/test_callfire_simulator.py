@@ -8,9 +8,9 @@ import httpx
 import pytest
 from defusedxml import ElementTree
 
-from tests.support.simulators.base import SimulatorTransport
-from tests.support.simulators.callfire import CallFireSimulator
-from tests.support.simulators.clock import Clock
+from local.simulators.base import SimulatorTransport
+from local.simulators.callfire import CallFireSimulator
+from local.simulators.clock import Clock
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 D, R, N = (

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.simulators.base import SimulatorTransport
-from tests.support.simulators.clock import Clock
-from tests.support.simulators.telnyx import TelnyxSimulator
+from local.simulators.base import SimulatorTransport
+from local.simulators.clock import Clock
+from local.simulators.telnyx import TelnyxSimulator
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.support.simulators.__main__ import serve
-from tests.support.simulators.telnyx import TelnyxSimulator
+from local.simulators.__main__ import serve
+from local.simulators.telnyx import TelnyxSimulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +85,7 @@ def wait_for(condition: Any, seconds: float = 10) -> Any:
 
 
 def test_command_serves_all_three_and_pumps(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.support.simulators", "--state-dir", str(tmp_path)]
+    command = [sys.executable, "-m", "local.simulators", "--state-dir", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         try:
             path = tmp_path / "simulators.json"

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.simulators.base import SimulatorTransport
-from tests.support.simulators.clock import Clock
-from tests.support.simulators.telesign import Digest, TeleSignSimulator
+from local.simulators.base import SimulatorTransport
+from local.simulators.clock import Clock
+from local.simulators.telesign import Digest, TeleSignSimulator
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 KEY = base64.b64encode(b"key").decode()

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import has_request_context, request
 
-from tests.support.simulators import telnyx_json as shape
-from tests.support.simulators.base import Simulator, control
-from tests.support.simulators.faults import Fault
-from tests.support.simulators.inventory import FEATURES, Inventory, Stock
-from tests.support.simulators.outbox import Delivery, Headers
-from tests.support.simulators.telnyx_notifications import Notifications
-from tests.support.simulators.telnyx_orders import (
+from local.simulators import telnyx_json as shape
+from local.simulators.base import Simulator, control
+from local.simulators.faults import Fault
+from local.simulators.inventory import FEATURES, Inventory, Stock
+from local.simulators.outbox import Delivery, Headers
+from local.simulators.telnyx_notifications import Notifications
+from local.simulators.telnyx_orders import (
     Grant,
     Lifecycle,
     Order,
@@ -26,12 +26,12 @@ from tests.support.simulators.telnyx_orders import (
     SubOrder,
     TelnyxSettings,
 )
-from tests.support.simulators.telnyx_submissions import Submissions
+from local.simulators.telnyx_submissions import Submissions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tests.support.simulators.clock import Clock
+    from local.simulators.clock import Clock
 
 
 def signature_headers(body: bytes, key: Ed25519PrivateKey, timestamp: int) -> Headers:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from flask import g, request
 
-from tests.support.simulators import telnyx_json as shape
-from tests.support.simulators.base import control, json_response
-from tests.support.simulators.inventory import Wanted
-from tests.support.simulators.telnyx_http import TelnyxHttp, refusal
-from tests.support.simulators.telnyx_notifications import KINDS, conditions, events
-from tests.support.simulators.telnyx_orders import Number, Order, SubOrder
+from local.simulators import telnyx_json as shape
+from local.simulators.base import control, json_response
+from local.simulators.inventory import Wanted
+from local.simulators.telnyx_http import TelnyxHttp, refusal
+from local.simulators.telnyx_notifications import KINDS, conditions, events
+from local.simulators.telnyx_orders import Number, Order, SubOrder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

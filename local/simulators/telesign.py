@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, g, request
 
-from tests.support.simulators.base import (
+from local.simulators.base import (
     RefusalError,
     Settings,
     Simulator,
@@ -31,12 +31,12 @@ from tests.support.simulators.base import (
     iso_z,
     json_response,
 )
-from tests.support.simulators.inventory import PLANS, Inventory, Stock, Wanted
+from local.simulators.inventory import PLANS, Inventory, Stock, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from tests.support.simulators.clock import Clock
+    from local.simulators.clock import Clock
 
 FORM = "application/x-www-form-urlencoded"
 DATE_WINDOW = timedelta(minutes=15)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.support.simulators.telnyx_json import micro_z
-from tests.support.simulators.telnyx_orders import APPROVED, Requirement, TelnyxSettings, required
+from local.simulators.telnyx_json import micro_z
+from local.simulators.telnyx_orders import APPROVED, Requirement, TelnyxSettings, required
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.support.simulators.telnyx_orders import RequirementType
+    from local.simulators.telnyx_orders import RequirementType
 
 UNLINKED_FOR = timedelta(minutes=30)
 """A document not linked to a service within this time is deleted (API reference)."""

@@ -25,15 +25,15 @@ from xml.sax.saxutils import escape, quoteattr
 from defusedxml.ElementTree import fromstring
 from flask import Response, g, request
 
-from tests.support.simulators.base import RefusalError, Settings, Simulator, control, iso_z, json_response
-from tests.support.simulators.inventory import AREAS, Inventory, Stock, Wanted
-from tests.support.simulators.outbox import Delivery, Headers
+from local.simulators.base import RefusalError, Settings, Simulator, control, iso_z, json_response
+from local.simulators.inventory import AREAS, Inventory, Stock, Wanted
+from local.simulators.outbox import Delivery, Headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sized
     from xml.etree.ElementTree import Element
 
-    from tests.support.simulators.clock import Clock
+    from local.simulators.clock import Clock
 
 DATA = "http://api.callfire.com/data"
 RESOURCE = "http://api.callfire.com/resource"

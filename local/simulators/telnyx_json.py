@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import phonenumbers
 
-from tests.support.simulators.base import iso_z
+from local.simulators.base import iso_z
 
 if TYPE_CHECKING:
-    from tests.support.simulators.inventory import Stock
-    from tests.support.simulators.telnyx_orders import (
+    from local.simulators.inventory import Stock
+    from local.simulators.telnyx_orders import (
         Comment,
         Lifecycle,
         Number,

@@ -1,4 +1,4 @@
-"""``python -m tests.support.simulators``: the three simulators over HTTP, on loopback, for the local run.
+"""``python -m local.simulators``: the three simulators over HTTP, on loopback, for the local run.
 
 Writes ``simulators.json`` into the state directory once all of them answer (base URLs, control URLs, credentials and
 Telnyx's public key, mode 0600) and runs until it is told to stop by SIGTERM or SIGINT.
@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from tests.support.simulators.base import OVER_HTTP, Simulator
-from tests.support.simulators.callfire import CallFireSimulator
-from tests.support.simulators.telesign import TeleSignSimulator
-from tests.support.simulators.telnyx import TelnyxSimulator
+from local.simulators.base import OVER_HTTP, Simulator
+from local.simulators.callfire import CallFireSimulator
+from local.simulators.telesign import TeleSignSimulator
+from local.simulators.telnyx import TelnyxSimulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,7 +71,7 @@ def write_private(path: Path, text: str) -> None:
 
 def main() -> None:
     """Serve until stopped."""
-    parser = argparse.ArgumentParser(prog="python -m tests.support.simulators", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m local.simulators", description=__doc__)
     for name in API_PATHS:
         parser.add_argument(f"--{name}-port", type=int, default=0, help="0 (default) takes a free port")
     parser.add_argument("--state-dir", type=Path, required=True)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, g, request
 
-from tests.support.simulators import telnyx_json as shape
-from tests.support.simulators.base import json_response
-from tests.support.simulators.inventory import PLANS, Stock, Wanted
-from tests.support.simulators.telnyx_account import TelnyxAccount
-from tests.support.simulators.telnyx_http import TITLES, refusal
-from tests.support.simulators.telnyx_orders import (
+from local.simulators import telnyx_json as shape
+from local.simulators.base import json_response
+from local.simulators.inventory import PLANS, Stock, Wanted
+from local.simulators.telnyx_account import TelnyxAccount
+from local.simulators.telnyx_http import TITLES, refusal
+from local.simulators.telnyx_orders import (
     APPROVED,
     GROUP_REQUIRED,
     REQUIREMENTS,
@@ -35,8 +35,8 @@ from tests.support.simulators.telnyx_orders import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tests.support.simulators.clock import Clock
-    from tests.support.simulators.telnyx_submissions import Group
+    from local.simulators.clock import Clock
+    from local.simulators.telnyx_submissions import Group
 
 SEARCH_VALID = timedelta(hours=24)
 """How long a search lets its numbers be ordered (v1 page; v2 only says "recent")."""

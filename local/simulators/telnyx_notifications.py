@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.support.simulators.base import iso_z
+from local.simulators.base import iso_z
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.support.simulators.telnyx_orders import TelnyxSettings
+    from local.simulators.telnyx_orders import TelnyxSettings
 
 Body = dict[str, Any]
 KINDS = ("profile", "channel", "setting")

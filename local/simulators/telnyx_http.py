@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, g, request
 
-from tests.support.simulators.base import RefusalError, json_response
-from tests.support.simulators.telnyx_desk import TelnyxDesk
+from local.simulators.base import RefusalError, json_response
+from local.simulators.telnyx_desk import TelnyxDesk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from tests.support.simulators.clock import Clock
+    from local.simulators.clock import Clock
 
 TITLES = {
     "10004": "Missing required parameter",

@@ -56,7 +56,7 @@ class Simulators:
         (self._state / "simulators.json").unlink(missing_ok=True)
         with self._log.open("wb") as log, undisturbed():
             process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.simulators", "--state-dir", str(self._state)],
+                [sys.executable, "-m", "local.simulators", "--state-dir", str(self._state)],
                 cwd=ROOT,
                 # Nothing of the caller's environment: no credentials, no proxies.
                 env={"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1"},
@@ -105,7 +105,7 @@ class Simulators:
         return self._about[provider]["control_url"].removesuffix("/_sim")
 
     def ask(self, provider: str, control: str, **arguments: Any) -> Any:
-        """Run one of a simulator's controls (tests/support/simulators/README.md) and give its result.
+        """Run one of a simulator's controls (local/simulators/README.md) and give its result.
 
         Raises:
             LookupError: it refused; the message says why.

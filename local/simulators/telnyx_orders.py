@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from tests.support.simulators.base import Settings
+from local.simulators.base import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -22,9 +22,9 @@ import httpx
 from flask import Flask, Response, g, request
 from werkzeug.routing import Rule
 
-from tests.support.simulators.clock import Clock
-from tests.support.simulators.faults import WORK_NOT_DONE, Fault, FaultKind, FaultScript
-from tests.support.simulators.outbox import Attempt, Outbox
+from local.simulators.clock import Clock
+from local.simulators.faults import WORK_NOT_DONE, Fault, FaultKind, FaultScript
+from local.simulators.outbox import Attempt, Outbox
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 View = Callable[..., Response]

@@ -16,7 +16,7 @@ from numberdesk.domain.request import InvalidMessageError, read_message
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.statuses import EVENTS, ChangeKind, OrderState
 from numberdesk.providers import registry
-from tests.support.stack import template
+from tests.support.stack import resources, template
 
 HISTORY = examples.events()
 TOLD = generate.by_kind(HISTORY)
@@ -158,6 +158,12 @@ def test_every_limit_names_what_holds_it() -> None:
 def test_every_setting_is_described() -> None:
     assert set(generate.timing_docs()) == set(Timings.model_fields)
     assert [name for name, parameter in template()["Parameters"].items() if "Description" not in parameter] == []
+
+
+def test_operations_explains_every_alarm_once() -> None:
+    page = (generate.DOCS / "operations.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| (`\w+Alarm`(?:, `\w+Alarm`)*) \|", page, re.MULTILINE)
+    assert sorted(", ".join(named).replace("`", "").split(", ")) == sorted(resources("AWS::CloudWatch::Alarm"))
 
 
 FIELD_ROWS = [

@@ -6,8 +6,8 @@ SHELL := bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
-# A virtual environment that happens to be active, or a PYTHONPATH, must change nothing. What is not compiled once is compiled by
-# every process anew.
+# An active virtual environment or a PYTHONPATH must change nothing. Without PYTHONDONTWRITEBYTECODE, modules are compiled once and not
+# by every process.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
@@ -25,7 +25,7 @@ LOCK = pip compile --quiet --upgrade --universal --generate-hashes --python-vers
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .PHONY: help
-help: ## say what there is
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 .PHONY: run
@@ -35,27 +35,27 @@ run: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS and play
 LIVE ?= on
 STORIES ?=
 .PHONY: stories
-stories: .venv/ready .sam/ready .ministack/ready ## the same with every story there is (STORIES="33 34": only those; LIVE=off: simulators that answer only as documented)
+stories: .venv/ready .sam/ready .ministack/ready ## play every story (STORIES="33 34": only these; LIVE=off: simulators that answer only as documented)
 	@NUMBERDESK_LIVE=$(LIVE) $(WITH_UV) .venv/bin/python -m local stories $(STORIES)
 
 .PHONY: up
-up: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, leave it running, say how to talk to it
+up: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, leave it running, print how to use it
 	@$(WITH_UV) .venv/bin/python -m local up
 
 .PHONY: down
-down: .venv/ready ## stop what `make up` started
+down: .venv/ready ## stop the run that `make up` started
 	@.venv/bin/python -m local down
 
 .PHONY: test
-test: lint .ministack/ready ## lint, validate the template, run every test
+test: lint .ministack/ready ## lint, validate the template, run all tests
 	@$(WITH_UV) .venv/bin/pytest -n 2 --dist loadgroup
 
 .PHONY: unit
-unit: .venv/ready ## run the tests of the domain, the services and the API alone
+unit: .venv/ready ## run only the tests of the domain, the services and the API
 	@.venv/bin/pytest -n 2 --dist loadgroup tests/unit/domain tests/unit/services tests/unit/api
 
 .PHONY: format
-format: .venv/ready ## put the code into its form
+format: .venv/ready ## format the code
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
@@ -74,27 +74,27 @@ lint-template:
 	AWS_DEFAULT_REGION=eu-central-1 .sam/bin/cfn-lint
 
 .PHONY: bench
-bench: .venv/ready ## measure what the receiver costs against a bare function
+bench: .venv/ready ## compare the cost of the receiver with a bare function
 	@.venv/bin/python -m bench
 
 .PHONY: lists
-lists: .venv/ready .ministack/ready ## load 100,000 orders into a local table, count what the pages of every list cost
+lists: .venv/ready .ministack/ready ## load 100,000 orders into a local table, count the cost of every list's pages
 	@.venv/bin/python -m bench.lists
 
 .PHONY: flood
-flood: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, send 2,000 forged webhooks beside 200 genuine ones, lose none
+flood: .venv/ready .sam/ready .ministack/ready ## deploy onto a local AWS, send 2,000 forged webhooks among 200 genuine ones, lose no genuine one
 	@$(WITH_UV) .venv/bin/python -m bench.flood
 
 .PHONY: sizes
-sizes: .venv/ready ## count what orders of 3, 250, 2,500 and 10,000 numbers cost, step by step
+sizes: .venv/ready ## count the cost of orders of 3, 250, 2,500 and 10,000 numbers, step by step
 	@.venv/bin/python -m bench.sizes
 
 .PHONY: backlog
-backlog: .venv/ready ## put 10,000 orders at once on an account of one call a second, count messages and calls
+backlog: .venv/ready ## send 10,000 orders at once to an account with one call per second, count messages and calls
 	@PYTHONPATH=layers/core .venv/bin/python -m bench.backlog
 
 .PHONY: ages
-ages: .venv/ready ## play each trouble until its alarm goes off and is over, write docs/ages.md
+ages: .venv/ready ## play each failure until its alarm goes off and recovers, write docs/ages.md
 	@PYTHONPATH=layers/core .venv/bin/python -m bench.ages
 
 SEEDS ?= 0:20000
@@ -103,15 +103,15 @@ simulate: .venv/ready ## play many seeded histories (SEEDS=first:last)
 	NUMBERDESK_SEEDS=$(SEEDS) .venv/bin/pytest -q -n 2 tests/simulation
 
 .PHONY: api-check
-api-check: .venv/ready ## ask the API anything at all: no 5xx, and no answer that docs/openapi.json does not describe
+api-check: .venv/ready ## send the API arbitrary requests: no 5xx, and no answer that docs/openapi.json does not describe
 	NUMBERDESK_API_EXAMPLES=50 .venv/bin/pytest -q -n 2 --dist load tests/api_check
 
 .PHONY: audit
-audit: .venv/ready .audit/ready ## look for holes: checkov, cfn-lint, bandit, pip-audit
+audit: .venv/ready .audit/ready ## audit with checkov, cfn-lint, bandit and pip-audit
 	@.venv/bin/python -m audit
 
 .PHONY: docs
-docs: .venv/ready ## write the pages of docs/ that come from the code
+docs: .venv/ready ## generate the pages of docs/ that come from the code
 	@PYTHONPATH=layers/core .venv/bin/python -m docs.generate
 
 .PHONY: deploy
@@ -122,7 +122,7 @@ deploy: .venv/ready .sam/ready ## check, build and deploy into your own AWS acco
 	.sam/bin/sam deploy
 
 .PHONY: lock
-lock: .venv/ready ## renew the locked versions
+lock: .venv/ready ## update the locked versions
 	@$(UV) $(LOCK) --group runtime -o layers/vendor/requirements.txt
 	@$(UV) $(LOCK) --group test -c layers/vendor/requirements.txt -o requirements/test.txt
 	@$(UV) $(LOCK) --group uv -c requirements/test.txt -o requirements/uv.txt
@@ -131,10 +131,10 @@ lock: .venv/ready ## renew the locked versions
 	@$(UV) $(LOCK) --group audit -o requirements/audit.txt
 
 .PHONY: clean
-clean: ## remove everything that make and the runs wrote
+clean: ## remove everything that make and the local runs created
 	rm -rf .venv .sam .ministack .audit .local .aws-sam
 
-# Each environment is one stamp: brought up to date only when its lock has changed.
+# Each environment has one stamp file. It is updated only when its lock has changed.
 .venv/bin/uv: requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "numberdesk needs Python 3.11 or newer")'
 	@echo "setting up .venv"

@@ -1,6 +1,6 @@
-"""The events' examples: what the real services say over a small scripted history, on a clock of its own.
+"""Examples of events, from the real services run over a small scripted history with a clock of its own.
 
-Nothing here is written by hand but what applications order and what providers answer, so no example can go stale.
+Only the orders and the providers' answers are written by hand, so no example can become stale.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from numberdesk.services.uploads import Uploads
 
 Event = dict[str, Any]
-"""An event as a rule's target gets it, without what EventBridge adds (version, id, account, time, region, resources)."""
+"""An event as a rule's target gets it, without the fields that EventBridge adds (version, id, account, time, region, resources)."""
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -138,7 +138,7 @@ ORDERS: dict[str, dict[str, Any]] = {
         "items": [{"criteria": {"country": "US", "city": "Tulsa", "state": "OK"}, "quantity": 2}],
     },
 }
-"""The order messages of the history: they are also the examples of the message's schema."""
+"""The order messages of the history. They are also the examples in the message's schema."""
 REFUSED: dict[str, Any] = {
     "provider": "telnyx",
     "items": [{"criteria": {"country": "PT"}, "quantity": 0}, {"keywords": ["COFFEE"], "numbers": ["+351210000000"]}],
@@ -153,7 +153,7 @@ _SECRETS = {
 
 
 class _Carrier(NotAble):
-    """A provider that answers what the history says; the three answer in the same protocol (`providers.base.Provider`)."""
+    """A provider that answers as the script says. All providers share one protocol (`providers.base.Provider`)."""
 
     can_find = True
 
@@ -239,7 +239,7 @@ class _Carrier(NotAble):
 
 
 class Scene:
-    """The desk with every port but its services played: clock, store, queues, providers, bus, log and meter."""
+    """The real services on simulated ports: clock, store, queues, providers, bus, log and meter."""
 
     def __init__(self) -> None:
         """Open the desk at `START`."""
@@ -272,10 +272,10 @@ class Scene:
         self._waker = Waker(self.store, self, self, self, self, Timings())
         self._inventory_reconciler = InventoryReconciler(desk)
 
-    # What the history is told with
+    # Steps of the history
 
     def order(self, order_id: str, answer: Placed | Exception, after: timedelta = HOUR) -> None:
-        """Put an order on the queue; the provider answers the purchase so."""
+        """Put an order on the queue; the provider gives this answer to the purchase."""
         self.answer = answer
         self.message({"order_id": order_id, **ORDERS[order_id]}, after)
 
@@ -291,7 +291,7 @@ class Scene:
         self._publish()
 
     def poll(self, order_id: str, after: timedelta, *, redelivered: bool = False) -> None:
-        """Look at an order, as a wake does; `again` where the poll before it died, as this one does."""
+        """Poll an order, as a wake does. If `redelivered`, the poll before it died, and so does this one."""
         self.time += after
         wake_at = self.store.orders[order_id].wake_at or self.time
         self.dies = redelivered
@@ -307,18 +307,18 @@ class Scene:
         self._commands.attach_group(order_id, group_id, _OPERATOR)
 
     def cancel(self, order_id: str, after: timedelta) -> None:
-        """Ask for an order's cancellation, as through the API."""
+        """Request an order's cancellation, as through the API."""
         self.time += after
         self._commands.cancel(order_id, _OPERATOR)
 
     def refuse_held(self, order_id: str, reason: str, after: timedelta) -> None:
-        """Refuse an order that is held, as through the API."""
+        """Reject a held order, as through the API."""
         self.time += after
         self._commands.reject(order_id, reason, _OPERATOR)
         self._publish()
 
     def give_back(self, order_id: str, number: str, after: timedelta) -> None:
-        """Give a number back, as through the API."""
+        """Release a number, as through the API."""
         self.time += after
         self._commands.release_number(order_id, number, _OPERATOR)
 
@@ -341,14 +341,14 @@ class Scene:
         self._publish()
 
     def restore(self, after: timedelta) -> None:
-        """Go on with a restored table, and sweep."""
+        """Continue with a restored table, and sweep."""
         self.time += after
         self.store.table = "table-2"
         self._waker.sweep()
         self._publish()
 
     def come_upon(self, pk: str, sk: str, after: timedelta) -> None:
-        """Come upon a row of the table that cannot be read."""
+        """Meet a row of the table that cannot be read."""
         self.time += after
         Unreadable(self.store, self, self, self, set())(UnreadableRowError((pk, sk)))
         self._publish()
@@ -381,11 +381,11 @@ class Scene:
         return False
 
     def send(self, *_: object, **__: object) -> bool:
-        """The queues: what is to be polled, and when, is the history's to say."""
+        """Accept a queue message and drop it: the history decides what is polled, and when."""
         return True
 
     def waiting(self) -> int:
-        """No message lies on them."""
+        """Report empty queues."""
         return 0
 
     def refuse(self, body: str, *, reason: str, order_id: str | None, correlation_id: str) -> None:
@@ -404,7 +404,7 @@ class Scene:
         return 0
 
     def put_events(self, Entries: Sequence[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - EventBridge's own word
-        """EventBridge's client: keeps what a rule's target would get."""
+        """Keep each event as a rule's target would get it (EventBridge's client)."""
         self.events += [
             {"detail-type": entry["DetailType"], "source": entry["Source"], "detail": json.loads(entry["Detail"])}
             for entry in Entries
@@ -424,7 +424,7 @@ class Scene:
 
 
 def events() -> list[Event]:
-    """Play the history and give every event of it, in order. The same each time."""
+    """Play the history and return all its events in order. The result is the same each time."""
     scene = Scene()
     _germany(scene)
     _desk_work(scene)
@@ -499,11 +499,11 @@ def _desk_work(scene: Scene) -> None:
 
 
 def _money(scene: Scene) -> None:
-    """A limit, the switch, a purchase too many, and a number that nobody needs any more."""
+    """A limit, the switch, a duplicate purchase, and a number that nobody needs any more."""
     scene.order("warehouse-move", Placed(""))
-    scene.refuse_held("warehouse-move", "the move was called off", HOUR)
-    scene.turn(is_open=False, reason="the invoices are being looked through", after=DAY)
-    scene.turn(is_open=True, reason="they are right", after=HOUR)
+    scene.refuse_held("warehouse-move", "the move was cancelled", HOUR)
+    scene.turn(is_open=False, reason="we are checking the invoices", after=DAY)
+    scene.turn(is_open=True, reason="the invoices are correct", after=HOUR)
     first, second = "1c8d7e6f-5a4b-4c3d-8e2f-1a0b9c8d7e6f", "8f7e6d5c-4b3a-4291-8a7b-6c5d4e3f2a1b"
     scene.order("boston-5", OutcomeUnknownError("ReadTimeout"))
     scene.found = [Placed(first, "pending"), Placed(second, "pending")]
@@ -521,7 +521,7 @@ def _money(scene: Scene) -> None:
 
 
 def _waits(scene: Scene) -> None:
-    """An order that its provider leaves pending, polls that end without an outcome, and a number that may not be given back."""
+    """An order that stays pending, polls that end without an outcome, and a release that is not permitted."""
     number_order = "6f5e4d3c-2b1a-4098-8f7e-6d5c4b3a2918"
     scene.order("austin-4", Placed(number_order, "pending"))
     for phase, state, provider_status, after in (
@@ -641,7 +641,7 @@ def _germany(scene: Scene) -> None:
 
 
 def _part_ended(scene: Scene) -> None:
-    """One of two parts is cancelled without a word; the other goes on, with a deadline that flickers."""
+    """One of two sub orders is cancelled silently; the other continues, with an unstable deadline."""
     number_order = "f3a1c9d2-5b7e-4e08-9a61-8c2d4b6f7e10"
     parts = {"GB": "0a9b8c7d-1e2f-4a3b-8c4d-5e6f7a8b9c0d", "IE": "4d3c2b1a-9f8e-4d7c-8b6a-5f4e3d2c1b0a"}
 
@@ -686,7 +686,7 @@ def _part_ended(scene: Scene) -> None:
 
 
 def _missed(scene: Scene) -> None:
-    """An order that nobody looks after."""
+    """An order whose deadline is missed."""
     number_order, sub_order = "a7a3b8de-7f0c-4d29-8c5f-7d0c3f7f2e10", "e2f5a8b1-3c4d-4e5f-8a9b-1c2d3e4f5a6b"
     scene.order("munich-office-2", Placed(number_order, "pending"))
     deadline = scene.time + DAY
@@ -713,7 +713,7 @@ def _missed(scene: Scene) -> None:
 
 
 def _ends(scene: Scene) -> None:
-    """The other ends: less than was ordered, though that was asked for or not, nothing at all, and a plain no."""
+    """The other ends: fewer numbers than ordered (with and without `partial: refuse`), none at all, and a refusal."""
     for order_id, direct_order, values in (
         ("otp-belgium", "46A3D1F0B4C84C4D8E9F0A1B2C3D4E5F", ("+32460000001", "+32460000002", "+32460000003")),
         ("otp-latvia", "7C1E9A52D3B64F0A9B8C7D6E5F4A3B2C", ("+37120000001",)),
@@ -740,7 +740,7 @@ def _ends(scene: Scene) -> None:
 
 
 def _unclear(scene: Scene) -> None:
-    """An answer that was lost: looked for, told to people after the settling time, and found in the end, twice."""
+    """A lost answer: the purchase is searched for, reported after the settling time, and found in the end."""
     scene.order("seattle-campaign", OutcomeUnknownError("ReadTimeout"))
     scene.poll("seattle-campaign", MINUTE)
     scene.poll("seattle-campaign", 5 * MINUTE)
@@ -749,7 +749,7 @@ def _unclear(scene: Scene) -> None:
 
 
 def _unread(scene: Scene) -> None:
-    """An order that is over, with numbers in a notation that has no one meaning."""
+    """An ended order with numbers in an ambiguous notation."""
     scene.order("tulsa-2", Placed("176234117"))
     field = "number_order.LocalNumbers.fulfilled"
     scene.snapshot = Snapshot(

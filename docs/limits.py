@@ -1,4 +1,4 @@
-"""What docs/limits.md lists: each bound, where its value stands in the code, and what holds it."""
+"""The bounds that docs/limits.md lists: each with the place of its value in the code, and the tests that hold it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Limit:
 
     what: str
     value: str
-    """`{domain.patterns.MAX_PATTERN} characters`: what stands in braces is read from the code."""
+    """Text with names in braces, which are read from the code: `{domain.patterns.MAX_PATTERN} characters`."""
     held_by: tuple[str, ...]
     """Tests (`tests/unit/domain/test_patterns.py::test_...`) and targets (`make sizes`)."""
 
     def text(self) -> str:
-        """Give the value as it is in the code."""
+        """Return the value, with its names replaced by the values in the code."""
         return "".join(_shown(read(part)) if index % 2 else part for index, part in enumerate(self._parts()))
 
     def set_in(self) -> list[str]:
-        """Name what sets it."""
+        """Return the names that set the value."""
         return list(self._parts()[1::2])
 
     def _parts(self) -> list[str]:
@@ -75,27 +75,27 @@ _PATHS = "tests/functional/test_addresses.py"
 _APPROVALS = "tests/unit/services/test_approvals.py"
 
 LIMITS: dict[str, tuple[Limit, ...]] = {
-    "Text of others": (
+    "Text from providers and senders": (
         _limit(
-            "A pattern of a provider's acceptance criteria, and the text that it is held against. What is longer, or not read alike "
-            "by all dialects, is left to the provider and told as unread",
+            "A pattern in a provider's acceptance criteria, and the text that is matched against it. A longer pattern, or one that "
+            "dialects read differently, is left to the provider and reported under `unread`",
             "{domain.patterns.MAX_PATTERN} and {domain.patterns.MAX_TEXT} characters, {domain.patterns.MAX_POSITIONS} "
-            "positions with all repetitions written out",
+            "positions with all repetitions expanded",
             f"{_PATTERNS}::test_what_is_matched_is_bounded_with_its_repetitions_written_out",
             f"{_PATTERNS}::test_no_pattern_and_no_text_take_long",
         ),
         _limit(
-            "Any regular expression of the code, on what others wrote",
-            "time that grows with the length of the text alone",
+            "Any regular expression in the code, on text from outside",
+            "linear time in the length of the text",
             f"{_HOSTILE}::test_no_expression_takes_more_than_linear_time",
         ),
         _limit(
-            "A name, id or word of others in a message",
+            "A name, id or word from outside, in a message",
             "{domain.text.MAX_QUOTE} characters, one line, marked as quoted, no link",
             f"{_TEXT}::test_a_quotation_is_one_harmless_marked_line_of_bounded_length",
         ),
         _limit(
-            "A ledger entry: its message, its data, and the comments told with it",
+            "A ledger entry: its message, its data, and the comments reported with it",
             "{domain.ledger.MAX_MESSAGE} bytes, {domain.ledger.MAX_DATA} bytes, {domain.ledger.MAX_COMMENTS} comments",
             f"{_TEXT}::test_entries_events_and_comments_are_filled_to_the_brim",
             f"{_TEXT}::test_an_entry_fits_its_item_and_its_event_the_bus",
@@ -106,18 +106,18 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             f"{_TEXT}::test_entries_events_and_comments_are_filled_to_the_brim",
         ),
         _limit(
-            "Faults of one message or call, and each of them",
-            "{domain.issues.MAX_ISSUES} faults of {domain.issues.MAX_BYTES} bytes",
+            "Validation issues of one message or call, and the size of each",
+            "{domain.issues.MAX_ISSUES} issues of {domain.issues.MAX_BYTES} bytes",
             f"{_TEXT}::test_a_problem_is_harmless_and_bounded",
             f"{_TEXT}::test_twenty_faults_that_list_four_hundred_names_each_are_recorded_and_told",
         ),
         _limit(
-            "What a provider says of an error, and its code",
+            "A provider's error text, and its code",
             "{providers.base._MAX_DETAIL} and {providers.base._MAX_CODE} bytes, one line",
             f"{_TEXT}::test_what_a_provider_says_is_one_harmless_line",
         ),
         _limit(
-            "The detail of an API's problem",
+            "The detail of a problem that the API returns",
             "{services.problems.MAX_DETAIL} bytes",
             f"{_TEXT}::test_a_problem_is_harmless_and_bounded",
         ),
@@ -136,7 +136,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             f"{_ROWS}::test_a_large_item_is_measured",
         ),
         _limit(
-            "One field of the row; what is longer lies on pages",
+            "One field of the row; a longer one is stored on pages",
             "{storage.items.FIELD_BYTES} bytes",
             f"{_ROWS}::test_whatever_can_grow_can_lie_on_pages",
             f"{_ROWS}::test_an_order_of_few_has_no_pages_but_its_numbers",
@@ -156,7 +156,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             f"{_BOUNDS}::test_folding_the_largest_order_takes_a_moment",
         ),
         _limit(
-            "Different deadlines of one sub order; those due last are told with the first of them",
+            "Different deadlines of one sub order; the latest ones are reported together with the first of them",
             "{domain.bounds.MAX_DEADLINES}",
             f"{_BOUNDS}::test_deadlines_beyond_the_bound_are_told_with_the_first_of_them",
         ),
@@ -166,7 +166,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             f"{_ROWS}::test_numbers_that_tell_very_much_lie_fewer_on_a_page",
         ),
         _limit(
-            "Comments given as one rejection's reason, and kept anew at one poll since they were read",
+            "Comments given as the reason of one rejection, and comments updated in one poll because they were read",
             "{domain.bounds.MAX_REASONS}, {domain.bounds.MAX_TURNED}",
             f"{_BOUNDS}::test_a_rejection_gives_the_latest_comments_and_the_others_are_told_by_themselves",
             f"{_BOUNDS}::test_many_comments_that_were_read_are_kept_anew_over_several_polls",
@@ -177,21 +177,21 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             f"{_ROWS}::test_what_people_supply_fits_into_one_transaction",
         ),
         _limit(
-            "A paging token; it is good for its own list alone",
+            "A paging token; it is valid for its own list only",
             "2,048 characters",
             f"{_PATHS}::test_a_token_is_bounded",
             f"{_PATHS}::test_a_token_is_good_for_its_list_alone",
         ),
         _limit(
-            "What orders of any size cost, step by step",
+            "The cost of orders of any size, step by step",
             "[sizes.md](sizes.md)",
             "make sizes",
         ),
     ),
     "Webhooks and polls": (
         _limit(
-            "Looks at one order that webhooks ask for",
-            "{Timings.hint_distance} between two; further ones after {Timings.hint_polls} where a webhook says that it is over",
+            "Polls of one order that webhooks cause",
+            "{Timings.hint_distance} between two; further ones after {Timings.hint_polls} if a webhook says that the order has ended",
             f"{_WEBHOOKS}::test_whatever_webhooks_come_polls_keep_their_distance_and_the_last_one_is_looked_after",
             f"{_WEBHOOKS}::test_a_thousand_different_webhooks_in_a_minute_are_few_polls_and_few_versions",
         ),
@@ -202,53 +202,53 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             f"{_WEBHOOKS}::test_webhook_of_no_order_is_kept_once_however_often_it_comes",
         ),
         _limit(
-            "Notices of one kind about one thing that flickers; then it is told as unstable, and held at what is safest",
+            "Notices of one kind about one unstable value; then it is reported as unstable, and held at its safest reading",
             "{domain.steady.MAX_MOVES} in {domain.steady.WINDOW}, and again after {domain.steady.CALM} and "
             "{domain.steady.CALM_READS} polls without a change",
             f"{_STEADY}::test_whatever_is_read_notices_and_wakes_of_a_day_have_a_bound",
             f"{_STEADY}::test_whatever_flaps_for_a_day_is_told_a_few_times_and_polled_as_usual",
         ),
         _limit(
-            "How often changes begin the cadence of polls anew",
+            "How often changes restart the cadence of polls",
             "{domain.steady.MAX_STARTS} times in {domain.steady.WINDOW}",
             f"{_STEADY}::test_changes_begin_the_cadence_anew_a_bounded_number_of_times_a_day",
         ),
         _limit(
-            "How late an order's own deadline is told, whatever state it is in",
+            "How late an order's own deadline is reported, in any state",
             "{tests.unit.services.test_own_deadlines.SWEEP}",
             "tests/unit/services/test_own_deadlines.py::test_whatever_path_an_order_takes_each_reminder_is_told_once_and_on_time",
         ),
-        _limit("Forged webhooks beside genuine ones", "none of the genuine ones is lost", "make flood"),
-        _limit("How soon each trouble rings, and is over", "[ages.md](ages.md)", "make ages"),
+        _limit("Forged webhooks beside genuine ones", "no genuine one is lost", "make flood"),
+        _limit("How soon the alarm of each failure goes off, and recovers", "[ages.md](ages.md)", "make ages"),
     ),
     "Messages to people": (
         _limit(
-            "About one order, one account, all, in an hour",
+            "Per hour, about one order, about one account, in all",
             "{MessageBounds.per_order}, {MessageBounds.per_account}, {MessageBounds.per_hour}",
             f"{_MAILS}::test_messages_of_an_hour_are_bounded_and_everything_is_told_in_full_or_in_a_sum",
         ),
         _limit(
-            "The same of reminders and missed deadlines, which have bounds of their own",
+            "The same for reminders and missed deadlines, which have bounds of their own",
             "{MessageBounds.deadlines_per_order}, {MessageBounds.deadlines_per_account}, {MessageBounds.deadlines_per_hour}",
             f"{_MAILS}::test_a_reminder_waits_for_nothing_but_its_own_orders_reminders",
             "tests/functional/test_notifying.py::test_what_is_too_much_of_reminders_is_told_within_five_minutes",
         ),
         _limit(
-            "Sums of what was left out, and the events in one",
+            "Summaries of events beyond these bounds, and the events in one",
             "one in {domain.notices.SUM_EVERY}, {services.notify.MAX_SUMMED} events",
             f"{_MAILS}::test_messages_of_an_hour_are_bounded_and_everything_is_told_in_full_or_in_a_sum",
             "tests/functional/test_notifying.py::test_two_ticks_at_once_are_one_sum",
         ),
     ),
-    "What waits": (
+    "Waiting work": (
         _limit(
-            "An operation that waits, until people are told; and how many of its reasons they are told",
+            "How long an operation waits until people are notified, and how many of its reasons they hear",
             "{Timings.operation_patience}, {domain.operations.MAX_TOLD}",
             f"{_WAIT}::test_whatever_it_waits_for_it_is_told_after_the_patience",
             f"{_WAIT}::test_another_reason_is_told_and_no_more_than_a_few",
         ),
         _limit(
-            "Tries of an operation whose own calls fail, after which it is given up and told",
+            "Tries of an operation whose own calls fail; then it is given up and reported",
             "{domain.operations.MAX_TRIES}",
             f"{_WAIT}::test_one_that_only_fails_is_given_up_and_told_by_that_alone",
         ),
@@ -263,37 +263,37 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             "tests/functional/test_accounts.py::test_it_goes_on_by_itself_once_the_secret_is_there",
         ),
         _limit(
-            "How often people are told that a provider leaves an order pending",
+            "How often people hear that a provider keeps an order pending",
             "once, and once after each progress",
             f"{_PENDING}::test_it_is_told_once_when_it_is_longer_than_usual",
             f"{_PENDING}::test_whatever_flaps_the_time_is_begun_anew_no_more_often_than_there_was_progress",
         ),
         _limit(
-            "When what was erased is erased again",
+            "When an erasure is repeated",
             "after {services.erasing.AGAIN}",
             "tests/functional/test_erasing.py::test_whatever_a_poll_was_about_to_write_is_gone_after_a_while",
         ),
     ),
     "Backlogs": (
         _limit(
-            "Messages on a queue up to which the sweep hands out more; deadlines go first, and do not wait for room",
+            "Messages on a queue up to which the sweep adds more; deadlines go first, and do not wait for room",
             "{services.wake.MAX_WAITING}",
             f"{_SWEEP}::test_no_more_is_handed_out_than_the_queue_has_room_for",
             f"{_SWEEP}::test_a_deadline_comes_before_any_number_of_others",
         ),
         _limit(
-            "Wakes of one order on their way: the next one is sent when this is over, and ever later where that is lost, too",
+            "Wakes of one order on their way; after a lost wake the next one is sent, later each time",
             "1 in {Timings.wake_patience}, up to {services.wake.MAX_PATIENCE}",
             f"{_SWEEP}::test_each_order_is_handed_out_once_while_its_wake_is_on_its_way",
         ),
         _limit(
-            "A row that cannot be read, in the sweep's way",
+            "How often the sweep tries a row that cannot be read",
             "once in {services.wake.UNREAD_PAUSE}",
             f"{_SWEEP}::test_rows_that_cannot_be_read_leave_the_way_free",
         ),
         _limit(
-            "Runs for one order that end by a time-out, a crash or an error; then people are told, and it rests before each further one",
-            "{domain.stuck.MAX_FAILED_RUNS}; a rest of {domain.stuck.MIN_REST}, then ever longer up to {domain.stuck.MAX_REST}",
+            "Runs of one order that end with a time-out, a crash or an error; then people are notified, and the order rests before each further run",
+            "{domain.stuck.MAX_FAILED_RUNS}; a rest of {domain.stuck.MIN_REST}, then longer each time, up to {domain.stuck.MAX_REST}",
             f"{_SWEEP}::test_an_order_whose_runs_die_takes_little_and_a_person_is_asked",
             "tests/unit/domain/test_stuck.py::test_rests_double_and_never_end_for_good",
         ),
@@ -306,13 +306,13 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
     ),
     "Money": (
         _limit(
-            "By how much a purchase may cost more than what a person approved",
-            "{SpendingLimits.approval_tolerance_percent} %, or up to what the approval names",
+            "How much more a purchase may cost than a person approved",
+            "{SpendingLimits.approval_tolerance_percent} %, or up to the `most` of the approval",
             f"{_APPROVALS}::test_what_is_bought_costs_what_the_limits_leave_or_what_was_approved",
             f"{_APPROVALS}::test_the_tolerance_is_a_setting",
         ),
         _limit(
-            "Purchases that an order takes as its own at once, each proven number by number or keyword by keyword",
+            "Purchases that an order adopts at once, each proven number by number or keyword by keyword",
             "{domain.bounds.MAX_ADOPTED}",
             "tests/unit/providers/test_callfire_adapter.py::"
             "test_no_order_is_proven_that_does_not_hold_every_number_by_name_and_no_more_than_was_asked_for",

@@ -1,11 +1,12 @@
 """The local run: the deployed template on a local AWS, simulated providers, and the stories.
 
 run                 deploy, play the twelve stories, print how every order ended, stop everything
-stories [NUMBER...] the same with every story there is, or with those of these numbers
+stories [NUMBER...] the same with all stories, or with the stories of these numbers
 up                  deploy and leave everything running
-down                stop what `up` left running
-order FILE...       put order messages on the queue of what is running
-orders              list the orders of what is running
+down                stop everything that `up` left running
+order FILE...       send order messages to the running stack
+orders              list the orders of the running stack
+url                 print the URL of the running stack's API
 sign FILE           print the headers that make the file's bytes a genuine Telnyx webhook, for curl -H @-
 """
 
@@ -48,7 +49,7 @@ def run(
     report_name: str = "run.json",
     ready: Callable[[], object] = lambda: None,
 ) -> int:
-    """Play stories on a stack made for them; the exit status. `ready` is called when it is there, before the first story."""
+    """Play stories on a stack made for them and return the exit status. `ready` is called before the first story."""
     with World(home, template, say) as world:
         say(f"times are shortened: {json.dumps(TIMINGS)}")
         say(f"wake_orders runs every {SWEEP:.0f} s here, on AWS every minute")
@@ -66,7 +67,7 @@ def run(
 
 
 def conclude(play: Play, home: Path, report_name: str) -> bool:
-    """Hold everything against what was told, print it and write it down; whether all is as told."""
+    """Check every order and the run against the stories, print and write the report; return whether everything passed."""
     by_order = {order.order_id: report.faults_of_order(order) for order in play.orders}
     beside = report.faults_of_run(play)
     report.write(play, home / report_name)
@@ -79,17 +80,17 @@ def conclude(play: Play, home: Path, report_name: str) -> bool:
     passed = not wrong and all(story.passed for story in play.stories)
     say(f"written: {home / report_name}")
     if passed:
-        say("all stories ended as told")
+        say("all stories passed")
     else:
         say(f"FAILED; logs: {home}/emulator.log (functions included), {home}/simulators.log, {home}/sam-*.log")
     return passed
 
 
 def numbered(numbers: Sequence[str]) -> list[Story]:
-    """The stories of these numbers, or all.
+    """Return the stories of these numbers, or all.
 
     Raises:
-        ValueError: there is none of a number.
+        ValueError: no story has one of the numbers.
     """
     known = {str(story.number): story for story in STORIES}
     if unknown := sorted(set(numbers) - known.keys()):
@@ -98,7 +99,7 @@ def numbered(numbers: Sequence[str]) -> list[Story]:
 
 
 def up() -> int:
-    """Start everything, say how to talk to it, and leave it running."""
+    """Start everything, print how to use it, and leave it running."""
     world = World(say=say)
     try:
         world.start()
@@ -111,7 +112,7 @@ def up() -> int:
 
 
 def how_to_talk(world: World) -> str:
-    """What there is, and commands that can be copied."""
+    """Describe the running stack, with commands to copy."""
     outputs, python = world.stack.outputs, ".venv/bin/python -m local"
     exports = CREDENTIALS | {"AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": world.stack.endpoint}
     lines = [
@@ -128,13 +129,13 @@ def how_to_talk(world: World) -> str:
         "For AWS tools and SDKs (made-up credentials; they work nowhere else):",
         *(f"  export {name}={value}" for name, value in exports.items()),
         "",
-        f"The desk's times are shortened: {json.dumps(TIMINGS)}",
+        f"Times are shortened: {json.dumps(TIMINGS)}",
         "",
-        "Order something, and see what becomes of it:",
+        "Order something and see the result:",
         f"  {python} order events/orders/01-two-us-locals.json",
         f"  {python} orders",
         "",
-        "Send a signed webhook (its order is not ours: taken in, and kept as unmatched):",
+        "Send a signed webhook (for an unknown order: it is accepted and kept as unmatched):",
         f"  {python} sign {SAMPLE_WEBHOOK} | curl -i -H @- --data-binary @{SAMPLE_WEBHOOK} {world.telnyx_url}",
         "",
         "Stop it:",
@@ -144,7 +145,7 @@ def how_to_talk(world: World) -> str:
 
 
 def down() -> int:
-    """Stop what is running; nothing to do where nothing is."""
+    """Stop everything that is running, if anything is."""
     stopped = False
     for part in (LocalStack, Simulators):
         with contextlib.suppress(FileNotFoundError):
@@ -155,7 +156,7 @@ def down() -> int:
 
 
 def order(files: Sequence[str]) -> int:
-    """Put messages on the order queue."""
+    """Send messages to the order queue."""
     stack = LocalStack.attach()
     for name in files:
         sent = stack.client("sqs").send_message(
@@ -180,19 +181,19 @@ def orders() -> int:
 
 
 def line(it: Order) -> str:
-    """An order on one line."""
+    """Describe an order in one line."""
     have = ", ".join(asset.value for asset in it.assets) or "-"
     return f"{it.order_id:<34} {it.provider:<9} {it.state.value:<20} {it.provider_order_id or '-':<37} {have}"
 
 
 def url() -> int:
-    """Print where the API is."""
+    """Print the API's URL."""
     print(LocalStack.attach().api_url)
     return 0
 
 
 def sign(name: str) -> int:
-    """Print headers for a body, one a line."""
+    """Print the headers for a body, one per line."""
     for header, value in Keys.load(HOME / "keys.json").sign(Path(name).read_bytes()).items():
         print(f"{header}: {value}")
     return 0
@@ -229,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
-    # As Ctrl-C does: whatever was started is ended on the way out.
+    # Like Ctrl-C: everything that was started is stopped on the way out.
     raise KeyboardInterrupt
 
 

@@ -14,29 +14,30 @@ from tests.support.alarms import NAMESPACE, alarms
 from tests.support.stack import resolved
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "ages.md"
-_OURS = ("metric", "of what", "the alarm rings at", "it went off after", "and was over after")
-_AWSS = ("metric", "of what", "the alarm rings at")
+_OURS = ("Metric", "Measures", "Alarm threshold", "Went off after", "Recovered after")
+_AWSS = ("Metric", "Measures", "Alarm threshold")
 _TEXT = """# Ages
 
 <!-- Made by `make ages`. Do not edit. -->
 
-Whatever waits has an age, and every age an alarm. The sweep says once a minute how old the oldest of each is; zero where nothing
-waits. `make ages` plays each trouble on a local AWS in memory, with the simulated providers and a clock of their own, evaluates
-the template's alarms by CloudWatch's rules over the metrics that the functions wrote, and prints these tables: how long after
-the trouble began its alarm went off, and how long after its end all was well again. On AWS a metric takes about a minute more
-to be read out of a log.
+Waiting work has an age metric, and each age has an alarm. Once a minute the sweep writes the age of the oldest of each kind, or zero if
+nothing waits. `make ages` plays each failure on an in-memory AWS with the simulated providers and a simulated clock, evaluates the
+template's alarms by CloudWatch's rules over the metrics that the functions wrote, and prints these tables: how long after the failure
+began the alarm went off, and how long after its end the alarm recovered. On AWS a metric takes about a minute more, because it is
+extracted from a log.
 
 ## numberdesk's own
 
 {ours}
 
-An age goes off later than at its threshold by the minute of the sweep, and where something must first be polled, by the time to
-that. `OldestUnreadableSeconds` is over when the order is polled again with success, in quiet times within the hour; so is
-`OldestNotUnderstoodSeconds`, once all can be read. `UnannouncedChanges` and what is counted once are over when that has left the alarm's period.
+An alarm goes off up to a minute after its threshold, because the sweep runs once a minute; if the order must be polled first, that delay
+is added. `OldestUnreadableSeconds` recovers when a poll of the order succeeds again, at quiet times within the hour.
+`OldestNotUnderstoodSeconds` recovers in the same way, once everything can be read. `UnannouncedChanges` and other counters recover when the
+counted events have left the alarm's period.
 
 ## AWS's
 
-Not played: these metrics are AWS's.
+These metrics come from AWS and are not played.
 
 {awss}
 """

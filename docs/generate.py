@@ -189,7 +189,7 @@ def order_message_schema() -> str:
 
 
 def states() -> str:
-    """Print the table of moves."""
+    """Return the table of states and their moves."""
     rows = [
         [
             f"`{state.value}`" + (" (ended)" if state in ENDED else ""),
@@ -238,12 +238,12 @@ def events() -> str:
 
 
 def in_order() -> list[ChangeKind]:
-    """Give the events as the code lists them."""
+    """Return the events in the order of the code."""
     return [kind for kind in ChangeKind if kind in EVENTS]
 
 
 def by_kind(told: Iterable[Event]) -> dict[ChangeKind, list[Event]]:
-    """Sort events by their kind."""
+    """Group events by kind."""
     sorted_events = defaultdict(list)
     for event in told:
         sorted_events[ChangeKind(event["detail-type"])].append(event)
@@ -251,7 +251,7 @@ def by_kind(told: Iterable[Event]) -> dict[ChangeKind, list[Event]]:
 
 
 def data_fields(told: Sequence[Event]) -> list[tuple[str, str]]:
-    """Give the fields of `data` of one kind of event, over all its examples, and what each says."""
+    """Return the fields of `data` over all examples of one kind of event, with their meanings."""
     datas = [event["detail"]["data"] for event in told]
     names = list(dict.fromkeys(name for data in datas for name in data))
     return [

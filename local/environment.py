@@ -395,6 +395,7 @@ class LocalStack:
 
     def _sam(self, *arguments: str) -> None:
         settings = {
+            "SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS": "1",
             "SAM_CLI_TELEMETRY": "0",
             "SAM_CLI_POLL_DELAY": "0.5",
             "NUMBERDESK_RUNTIME": self.parameters["Runtime"],

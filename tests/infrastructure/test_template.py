@@ -4,6 +4,7 @@ import ast
 import base64
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from numberdesk.domain.statuses import EVENTS, HoldKind
 from numberdesk.runtime.failures import MAX_RECEIVES
 from numberdesk.services.notify import ENOUGH_TIME, PAUSE
-from tests.support.stack import ROOT, expanded, functions, resolved, resources, template
+from tests.support.stack import REGION, ROOT, expanded, functions, resolved, resources, template, without_loops, written
 
 FUNCTIONS = sorted(functions())
 DAY = 86400
@@ -124,6 +125,26 @@ def alarms(metric: str, dimension: str, value: Any) -> list[dict[str, Any]]:
 def function_id(folder: str) -> str:
     """The logical id of a function: place_order -> PlaceOrderFunction."""
     return folder.title().replace("_", "") + "Function"
+
+
+# --- Loops ---
+
+
+def test_loops_are_expanded_as_cfn_lint_expands_them() -> None:
+    from cfnlint.template.template import Template  # noqa: PLC0415 - takes seconds
+
+    whole = written()
+    mappings = whole["Mappings"]
+    theirs = Template("template.yaml", whole | {"Transform": "AWS::LanguageExtensions"}, [REGION])
+    assert theirs.transform() == []
+    for section in ("Resources", "Outputs"):
+        # What it leaves to CloudFormation, ours resolves: references to mappings, and their values in texts.
+        assert without_loops(theirs.template[section], {}, mappings) == template()[section]
+
+
+def test_sam_is_told_to_take_loops() -> None:
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]
+    assert [settings[command]["parameters"]["language_extensions"] for command in ("build", "deploy")] == [True, True]
 
 
 # --- Least privilege ---

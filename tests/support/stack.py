@@ -1,4 +1,4 @@
-"""template.yaml as tests see it: parsed, expanded by SAM's own translator, and made in moto.
+"""template.yaml as tests see it: parsed, its loops expanded, then expanded by SAM's own translator, and made in moto.
 
 Nothing about the table or the queues is written down a second time: what tests run on comes from the template.
 """
@@ -51,11 +51,60 @@ def _long_form(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
 _Loader.add_multi_constructor("!", _long_form)
 
 
-@cache
-def template() -> dict[str, Any]:
-    """template.yaml as written, short forms made long. Not to be changed by the caller."""
+def written() -> dict[str, Any]:
+    """template.yaml as written, short forms made long."""
     loaded: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader=_Loader)  # noqa: S506 (a SafeLoader)
     return loaded
+
+
+@cache
+def template() -> dict[str, Any]:
+    """What SAM gets: template.yaml with its loops expanded (AWS::LanguageExtensions). Not to be changed by the caller."""
+    whole = written()
+    whole["Transform"].remove("AWS::LanguageExtensions")
+    mappings = whole.pop("Mappings")
+    return {section: without_loops(value, {}, mappings) for section, value in whole.items()}
+
+
+def without_loops(value: Any, item: dict[str, str], mappings: dict[str, Any]) -> Any:  # noqa: PLR0911 - as _resolve
+    """Expand `Fn::ForEach`, and resolve what refers to a loop's item or to a mapping.
+
+    Args:
+        value: any part of the template.
+        item: of each loop around it, the variable's name and the item that it stands for.
+        mappings: the template's.
+    """
+    match value:
+        case {"Ref": str(name)} if name in item:
+            return item[name]
+        case {"Fn::FindInMap": [name, row, column]}:
+            return mappings[name][without_loops(row, item, mappings)][column]
+        case {"Fn::Sub": [str(text), dict(variables)]}:
+            return without_loops({"Fn::Sub": text}, item | without_loops(variables, item, mappings), mappings)
+        case {"Fn::Sub": str(text)}:
+            filled = _filled(text, item)
+            return {"Fn::Sub": filled} if "${" in filled else filled
+        case dict():
+            members = [_members(name, part, item, mappings) for name, part in value.items()]
+            return {name: part for made in members for name, part in made.items()}
+        case list():
+            return [without_loops(part, item, mappings) for part in value]
+    return value
+
+
+def _members(name: str, part: Any, item: dict[str, str], mappings: dict[str, Any]) -> dict[str, Any]:
+    """What stands for one member of an object: itself, or where it is a loop, all that it makes."""
+    if not name.startswith("Fn::ForEach::"):
+        return {_filled(name, item): without_loops(part, item, mappings)}
+    variable, items, body = part
+    made: dict[str, Any] = {}
+    for each in items:
+        made |= without_loops(body, item | {variable: each}, mappings)
+    return made
+
+
+def _filled(text: str, item: dict[str, str]) -> str:
+    return re.sub(r"\$\{(\w+)\}", lambda found: item.get(found[1], found[0]), text)
 
 
 def _of_its_own_table(value: dict[str, Any]) -> Any:

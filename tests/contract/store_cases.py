@@ -67,7 +67,7 @@ SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
 DAY = "2026-11-22"
 MONTH = "2026-11"
-UNKNOWN = Change(kind=ChangeKind.ORDER_UNKNOWN, data={"why": "lost"}, message="It was lost.", notify=True)
+UNKNOWN = Change(kind=ChangeKind.ORDER_UNKNOWN, data={"why": "lost", "searching": True}, notify=True)
 BLOCKED, UNBLOCKED = ChangeKind.PROVIDER_ACCOUNT_BLOCKED, ChangeKind.ACCOUNT_UNBLOCKED
 
 

@@ -169,7 +169,7 @@ def test_what_others_wrote_since_does_not_hide_ones_own_write(
 
     monkeypatch.setitem(vars(client), "_make_api_call", overtaken)
     after = order.with_(version=2, waiting_for="mine")
-    change = Change(kind=ChangeKind.ORDER_UNKNOWN, data={"why": "lost"}, message="Lost.", notify=True)
+    change = Change(kind=ChangeKind.ORDER_UNKNOWN, data={"why": "lost", "searching": True}, notify=True)
     assert store.commit(order, after, entries(after, change)).version == 2
     there = store.get("order-1")
     assert there is not None

@@ -15,7 +15,7 @@ from numberdesk.domain.profile import Profile, ProfileKey
 from numberdesk.domain.snapshot import RequirementSeen, SubOrderSeen
 from numberdesk.domain.statuses import ChangeKind, OperationKind, RequirementState, ValueKind
 from numberdesk.domain.values import Answer
-from tests.support.orders import NOW, only, owing, pending, poll
+from tests.support.orders import NOW, only, owing, pending, poll, said
 
 DEADLINE = NOW + timedelta(days=10)
 WAITING = RequirementState.AWAITING_VALUE
@@ -90,7 +90,7 @@ def test_people_are_told_of_what_is_left_only() -> None:
     assert {sub_order: change.notify for sub_order, change in requested.items()} == {"s-1": False, "s-2": True}
     assert requested["s-1"].data["answered"] == ["r-1"]
     assert "answered" not in requested["s-2"].data
-    assert "on file" not in requested["s-2"].message
+    assert "on file" not in said(requested["s-2"])
 
 
 def test_nothing_on_file_changes_nothing() -> None:

@@ -6,7 +6,6 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -698,7 +697,7 @@ def test_release_is_never_repeated_and_told_apart(answer: Answer, error: type[Pr
 def _unclear(*items: dict[str, Any]) -> Order:
     """An order whose last attempt began at 08:30 UTC on 22 November."""
     message = OrderMessage.model_validate({"order_id": "order-1", "provider": "callfire", "items": items})
-    order, _ = placing.receive(message, reference="reference", correlation_id="c", now=NOW, zone=ZoneInfo("UTC"))
+    order, _ = placing.receive(message, reference="reference", correlation_id="c", now=NOW)
     return placing.begin(order, (), None, NOW, Timings(), content_lock="a" * 64)[0]
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import catalogue, messages, operations, parts
+from numberdesk.domain import catalogue, operations, parts
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.order import Change, Operation
 from numberdesk.domain.profile import answer_for
 from numberdesk.domain.statuses import ChangeKind, OperationKind, RequirementState
 from numberdesk.domain.values import FileValue, Payload
+from numberdesk.domain.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +36,7 @@ def check(answers: Sequence[Answer], specifications: Sequence[Specification]) ->
             issues.append(ValidationIssue(f"{where}.requirement", "twice", "it is answered twice; answer it once"))
         answered |= {each.id for each in asked}
         if not asked:
-            known = messages.listed(dict.fromkeys(specification.name for specification in specifications)) or "nothing"
+            known = listed(dict.fromkeys(specification.name for specification in specifications)) or "nothing"
             issues.append(
                 ValidationIssue(
                     f"{where}.requirement", "not_asked", f"the provider asks for no such thing; it asks for: {known}"
@@ -128,11 +129,8 @@ def _without(change: Change, order: Order, kept: Mapping[str, Payload], *, notif
     ]
     if not answered:
         return change
-    text = (
-        f"{change.message} Values on file are being submitted for {messages.listed(each.label for each in answered)}."
-    )
-    data = {**change.data, "answered": [each.id for each in answered][:20]}
-    return change.model_copy(update={"notify": notify, "data": data, "message": text})
+    data = {**change.data, "answered": [each.id for each in answered[:20]], "answered_count": len(answered)}
+    return change.model_copy(update={"notify": notify, "data": data})
 
 
 def _give(
@@ -180,5 +178,5 @@ def _give(
             "profile": profile.key.text,
             "profile_version": profile.version,
         }
-        changes.append(Change.model_validate({"kind": ChangeKind.PROFILE_APPLIED, "data": data}))
+        changes.append(Change.of(ChangeKind.PROFILE_APPLIED, data))
     return order

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from numberdesk.domain.messages import count
 from numberdesk.domain.model import Instant, Record
 from numberdesk.domain.request import read_json
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.domain.text import paragraph
+from numberdesk.domain.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

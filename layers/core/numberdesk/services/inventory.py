@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from numberdesk.domain import costs, gate, ledger, messages, placing
+from numberdesk.domain import costs, gate, ledger, placing
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.ledger import Entry
+from numberdesk.domain.messages.desk import inventory_differs
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import earliest
 from numberdesk.domain.statuses import FOLLOWED, AssetState, ChangeKind, OrderState
@@ -396,7 +397,7 @@ class InventoryReconciler:
             provider=provider,
             account=account,
             data=data,
-            message=messages.inventory_differs(provider, account, kinds),
+            message=inventory_differs(provider, account, kinds),
             notify=True,
         )
 

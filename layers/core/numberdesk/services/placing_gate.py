@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain import gate, ledger, messages
+from numberdesk.domain import gate, ledger, wording
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.ledger import Entry
+from numberdesk.domain.messages.desk import placing_resumed, placing_stopped
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.problems import Problem, ProblemError
@@ -61,7 +62,7 @@ class GateDesk:
             update={"version": before.version + 1, "open": is_open, "reason": reason, "by": by, "at": now}
         )
         kind = ChangeKind.PLACING_RESUMED if is_open else ChangeKind.PLACING_STOPPED
-        text = messages.placing_resumed(by, reason) if is_open else messages.placing_stopped(by, reason)
+        text = placing_resumed(by, reason) if is_open else placing_stopped(by, reason)
         return self._put(after, kind, by, now, {"by": by, "reason": reason}, text)
 
     def confirm(self, *, search_until: datetime | None, by: str, without: Sequence[str] = ()) -> Placing:
@@ -80,7 +81,7 @@ class GateDesk:
         left = [each for each in view.not_compared if each not in without]
         if left:
             detail = (
-                f"not compared with the records yet: {messages.listed(left)}; this happens by itself within minutes. Leave out by name "
+                f"not compared with the records yet: {wording.listed(left)}; this happens by itself within minutes. Leave out by name "
                 "what can no longer be read"
             )
             raise ProblemError(Problem.NOT_RECONCILED, detail)

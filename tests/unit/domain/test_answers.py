@@ -52,7 +52,7 @@ def apply(shown: Any, given_: list[Answer], *profiles: Profile) -> answers.Appli
 
 
 def test_every_fault_of_every_answer_is_told_once() -> None:
-    two = [TEXT, TEXT.model_copy(update={"country": "FR"})]
+    two = [TEXT, TEXT.with_(country="FR")]
     faults = answers.check([answer("r-1", "long"), answer("nothing"), answer("registration", "ok")], two)
     assert [(fault.field, fault.code) for fault in faults] == [
         ("answers.0.value", "too_long"),

@@ -71,7 +71,7 @@ def test_nothing_is_asked_for_without_a_policy() -> None:
 
 def test_what_people_asked_for_counts() -> None:
     order = an_order(most=1)
-    order = order.with_(deadlines=(order.deadlines[0].model_copy(update={"extensions": 1}),))
+    order = order.with_(deadlines=(order.deadlines[0].with_(extensions=1),))
     assert extensions(poll(order, owing(DEADLINE), DEADLINE - DAY).order) == []
 
 
@@ -103,9 +103,7 @@ def test_never_more_requests_for_one_deadline_than_the_policy_allows(
         if step == "extend":
             value = at + timedelta(days=2)
         if step == "people" and order.deadlines:
-            order = order.with_(
-                deadlines=tuple(each.model_copy(update={"extensions": each.extensions + 1}) for each in order.deadlines)
-            )
+            order = order.with_(deadlines=tuple(each.with_(extensions=each.extensions + 1) for each in order.deadlines))
         seen = {deadline.id: deadline.extensions for deadline in order.deadlines}
         shown = owing(None, RequirementState.UNDER_REVIEW) if step == "erase" else owing(value)
         folded = poll(order, shown, at)

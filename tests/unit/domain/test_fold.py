@@ -93,7 +93,7 @@ def test_a_completed_order_may_still_be_deleted_or_corrected() -> None:
 
 def test_a_number_that_was_given_back_had_been_delivered_all_the_same() -> None:
     done = poll(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
-    given = done.assets[0].model_copy(update={"state": A.DELETED, "released_at": NOW})
+    given = done.assets[0].with_(state=A.DELETED, released_at=NOW)
     again = poll(done.with_(assets=(given, *done.assets[1:])), a_snapshot(A.ACTIVE, A.ACTIVE))
     assert (again.order.state, kinds(again)) == (OrderState.COMPLETED, [])
     assert again.order.assets[0] == given

@@ -179,7 +179,7 @@ def test_the_most_specific_limit_counts(limits: dict[str, int], days: int | None
 
 def test_where_numbers_are_of_several_kinds_the_slowest_counts() -> None:
     order = History().poll(HOUR, OPEN)
-    other = order.assets[0].model_copy(update={"value": "+15550100", "country": "US", "number_type": "toll_free"})
+    other = order.assets[0].with_(value="+15550100", country="US", number_type="toll_free")
     limits = {"telnyx": DAY, "telnyx/*/toll_free": 4 * DAY}
     assert pending.usual(order, limits) == DAY
     assert pending.usual(order.with_(assets=(*order.assets, other)), limits) == 4 * DAY

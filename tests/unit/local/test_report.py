@@ -106,9 +106,7 @@ def tell_too_much(order: PlayedOrder) -> None:
 
 
 def lose_the_thread(order: PlayedOrder) -> None:
-    change_ledger(
-        order, lambda ledger: (*ledger[:-1], ledger[-1].model_copy(update={"correlation_id": "correlation-2"}))
-    )
+    change_ledger(order, lambda ledger: (*ledger[:-1], ledger[-1].with_(correlation_id="correlation-2")))
 
 
 def test_an_order_as_told_has_no_faults() -> None:

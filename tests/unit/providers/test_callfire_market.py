@@ -738,7 +738,7 @@ def test_attempt_just_after_midnight_may_have_been_the_day_before_at_callfire() 
     order = _unclear(LOCAL)
     assert order.attempt
     began_at = datetime(2026, 11, 22, 0, 0, 30, tzinfo=UTC)
-    order = order.with_(attempt=order.attempt.model_copy(update={"began_at": began_at}))
+    order = order.with_(attempt=order.attempt.with_(began_at=began_at))
     assert len(_provider(_Answers(_list(_lease(13105551212, "2026-11-21Z")))).candidates(order)) == 1
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from pydantic import JsonValue
+
     from numberdesk.domain.catalogue import Specification
     from numberdesk.domain.order import Order, Requirement
     from numberdesk.domain.profile import Profile
@@ -129,8 +131,12 @@ def _without(change: Change, order: Order, kept: Mapping[str, Payload], *, notif
     ]
     if not answered:
         return change
-    data = {**change.data, "answered": [each.id for each in answered[:20]], "answered_count": len(answered)}
-    return change.model_copy(update={"notify": notify, "data": data})
+    data: dict[str, JsonValue] = {
+        **change.data,
+        "answered": [each.id for each in answered[:20]],
+        "answered_count": len(answered),
+    }
+    return change.with_(notify=notify, data=data)
 
 
 def _give(
@@ -166,7 +172,7 @@ def _give(
     # Refused or given up, it would be put under way again at every poll.
     order = order.with_(
         requirements=tuple(
-            requirement.model_copy(update={"applied": True})
+            requirement.with_(applied=True)
             if requirement.sub_order_id == sub_order_id and requirement.id in values
             else requirement
             for requirement in order.requirements

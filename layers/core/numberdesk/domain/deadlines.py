@@ -64,7 +64,7 @@ def fold(order: Order, snapshot: Snapshot, now: datetime) -> tuple[Order, list[C
             standing += [
                 _miss(
                     order,
-                    deadline.model_copy(update={"unread_since": deadline.unread_since or now}),
+                    deadline.with_(unread_since=deadline.unread_since or now),
                     now,
                     changes,
                 )
@@ -124,10 +124,9 @@ def _become_unstable(
     value, numbers = values[0], sum(due.values())
     if known:
         first, *others = sorted(known, key=lambda deadline: deadline.value)
-        held = first.model_copy(update={"unstable": True, "confirmed_at": now, "unread_since": None})
+        held = first.with_(unstable=True, confirmed_at=now, unread_since=None)
         if first.value != value:
-            again = {"value": value, "version": first.version + 1, "fired": (), "missed": False}
-            held = held.model_copy(update=again | {"numbers": numbers or first.numbers})
+            held = _given(held, value, numbers or first.numbers)
         changes += [_change(ChangeKind.DEADLINE_ERASED, other, reason="replaced") for other in others]
     else:
         held = Deadline(
@@ -153,19 +152,22 @@ def _hold(
     Where that is a later one, since the earlier passed or was not read for long, reminders begin anew, a few times a day.
     """
     values = _possible(watch, now)
-    read = {"confirmed_at": now, "unread_since": None, "numbers": sum(due.values()) or held.numbers}
-    fields: dict[str, object] = {}
+    read = held.with_(confirmed_at=now, unread_since=None, numbers=sum(due.values()) or held.numbers)
     passed = held.value <= now and instant_text(held.value) in watch.shown
     if passed and not held.missed and MISSED not in held.fired:
         # It passed, and stands there still: that is told before a later one takes its place.
-        return order, held.model_copy(update=read)
+        return order, read
     if values and values[0] > held.value:
         order, again = steady.arm(order, _thing(held.sub_order_id), now)
-        fired = () if again else tuple(dict.fromkeys((*held.fired, MISSED)))
-        fields = {"value": values[0], "version": held.version + again, "fired": fired, "missed": False}
-    elif values:
-        fields = {"value": values[0]}
-    return order, held.model_copy(update=read | fields)
+        if again:
+            return order, _given(read, values[0], read.numbers)
+        return order, read.with_(value=values[0], fired=tuple(dict.fromkeys((*held.fired, MISSED))), missed=False)
+    return order, read.with_(value=values[0]) if values else read
+
+
+def _given(deadline: Deadline, value: datetime, numbers: int) -> Deadline:
+    """Give a deadline its next value: reminders begin anew."""
+    return deadline.with_(value=value, numbers=numbers, version=deadline.version + 1, fired=(), missed=False)
 
 
 def set_own(order: Order, value: datetime, now: datetime) -> tuple[Order, list[Change]]:
@@ -196,7 +198,7 @@ def tick(order: Order, requirement_ids: Collection[str], *, done: bool, now: dat
         return order, []
     order = order.with_(
         requirements=tuple(
-            requirement.model_copy(update={"state": state}) if requirement in ticked else requirement
+            requirement.with_(state=state) if requirement in ticked else requirement
             for requirement in order.requirements
         )
     )
@@ -221,7 +223,7 @@ def follow_own(order: Order, now: datetime) -> tuple[Order, list[Change]]:
         if not deadline.own:
             standing.append(deadline)
         elif owes:
-            kept = deadline.model_copy(update={"confirmed_at": now})
+            kept = deadline.with_(confirmed_at=now)
             standing.append(_miss(order, kept, now, changes))
         else:
             changes.append(_change(ChangeKind.DEADLINE_ERASED, deadline, reason="missed" if deadline.missed else "met"))
@@ -255,7 +257,7 @@ def judge(changes: list[Change], order: Order, told: set[Any], *, unannounced: b
             )
             unannounced = unannounced and change.data["sub_order_id"] not in told
             data = {**change.data, "extended": extended, "asked_for": asked, "unannounced": unannounced}
-            judged.append(change.model_copy(update={"data": data}))
+            judged.append(change.with_(data=data))
         else:
             judged.append(change)
     return judged
@@ -270,7 +272,7 @@ def _compare(
 ) -> tuple[list[Deadline], int]:
     values = dict(seen.values)
     kept = [
-        deadline.model_copy(update={"numbers": values[deadline.value], "confirmed_at": now, "unread_since": None})
+        deadline.with_(numbers=values[deadline.value], confirmed_at=now, unread_since=None)
         for deadline in known
         if deadline.value in values
     ]
@@ -316,10 +318,10 @@ def _miss(order: Order, deadline: Deadline, now: datetime, changes: list[Change]
     ):
         return deadline
     if MISSED in deadline.fired:
-        return deadline.model_copy(update={"missed": True})
+        return deadline.with_(missed=True)
     key = f"deadline/{deadline.id}/{deadline.version}/missed"
     changes.append(_change(ChangeKind.DEADLINE_MISSED, deadline, notify=True, key=key))
-    return deadline.model_copy(update={"missed": True})
+    return deadline.with_(missed=True)
 
 
 def reminders(order: Order, deadline: Deadline) -> Iterator[tuple[str, timedelta, datetime]]:
@@ -439,7 +441,7 @@ def remind(order: Order, now: datetime, timings: Timings) -> tuple[Order, list[C
             order, asked = operations.ask(count_extensions(order, [deadline.sub_order_id]), operation)
             changes += asked
         asked_for = deadline.extensions + (operation is not None)
-        standing.append(deadline.model_copy(update={"fired": fired, "extensions": asked_for}))
+        standing.append(deadline.with_(fired=fired, extensions=asked_for))
     return order.with_(deadlines=tuple(standing)), changes
 
 

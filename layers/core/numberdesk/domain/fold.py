@@ -149,7 +149,7 @@ def fold(
     quiet |= {requirement.sub_order_id for requirement in asked.requirements if not requirement.notified}
     changes += told
     changes += [
-        change.model_copy(update={"notify": False})
+        change.with_(notify=False)
         if change.kind is ChangeKind.DEADLINE_MOVED and change.data["sub_order_id"] in quiet
         else change
         for change in deadlines.judge(more, asked, quiet, unannounced=unannounced)
@@ -191,9 +191,7 @@ def end_with(order: Order, values: Sequence[str], by: str, now: datetime, rules:
             kind = AssetKind.NUMBER if value.startswith("+") else AssetKind.KEYWORD
             merged[value] = Asset(kind=kind, value=value, state=AssetState.ACTIVE, provider_status="told", since=now)
         elif known.state is not AssetState.ACTIVE and known.released_at is None:
-            merged[value] = known.model_copy(
-                update={"state": AssetState.ACTIVE, "provider_status": "told", "since": known.since or now}
-            )
+            merged[value] = known.with_(state=AssetState.ACTIVE, provider_status="told", since=known.since or now)
     told = order.with_(assets=tuple(merged.values()), delivery_unread=False, not_understood_since=None)
     data: dict[str, object] = {
         "answer": "delivered",
@@ -230,9 +228,7 @@ def fold_unreadable(
         unreadable_since=order.unreadable_since if turn else order.unreadable_since or began_at,
         hint_polls=_spaced((*(at for at in order.hint_polls if at > now), *soon), rules.timings),
         deadlines=tuple(
-            deadline
-            if deadline.own
-            else deadline.model_copy(update={"unread_since": deadline.unread_since or began_at})
+            deadline if deadline.own else deadline.with_(unread_since=deadline.unread_since or began_at)
             for deadline in order.deadlines
         ),
         poll_step=order.poll_step if turn else order.poll_step + 1,
@@ -317,7 +313,7 @@ def _settle(order: Order, snapshot: Snapshot) -> tuple[Asset, ...]:
     # Where no number is listed at all, and the whole is lost, those that were listed before are lost with it.
     with_it = lost and not snapshot.assets
     return tuple(
-        asset.model_copy(update={"state": AssetState.FAILED, "provider_status": "never listed"})
+        asset.with_(state=AssetState.FAILED, provider_status="never listed")
         if (asset.provider_id is None or with_it)
         and asset.state in OPEN_ASSETS
         and (asset.kind, asset.value) not in listed
@@ -645,4 +641,4 @@ def _move(
 
 def _close(asset: Asset) -> Asset:
     # Named in the purchase and never listed as delivered, in an order that is over: it was not had.
-    return asset.model_copy(update={"state": AssetState.FAILED}) if asset.state in OPEN_ASSETS else asset
+    return asset.with_(state=AssetState.FAILED) if asset.state in OPEN_ASSETS else asset

@@ -36,7 +36,7 @@ class Entry(Record):
     """One ledger entry. `id` is fixed: delivered twice, an event carries the same id.
 
     Its texts and its data are cut to what one item of the table and one event can hold, and say so. Make it anew to change
-    it: `model_copy(update=...)` would not check what is put in.
+    it: `with_` would not check what is put in.
     """
 
     id: str

@@ -137,7 +137,7 @@ def read(text: str) -> Notice:
                     "text": paragraph(told, 10 * MAX_BYTES),
                 }
             )
-            return notice.model_copy(update={"text": _cut(notice.text or _headline([notice]))})
+            return notice.with_(text=_cut(notice.text or _headline([notice])))
     message = "no event of the bus"
     raise ValueError(message)
 

@@ -48,13 +48,13 @@ def ask(order: Order, operation: Operation) -> Step:
 
 def send(order: Order, operation: Operation, until: datetime, now: datetime) -> Order:
     """Record that a call which must not be repeated blindly is about to leave; nobody else tries before `until`."""
-    sent = {"state": OperationState.SENT, "sent_at": operation.sent_at or now, "not_before": until}
-    return _replace(order, operation.model_copy(update=sent))
+    sent = operation.with_(state=OperationState.SENT, sent_at=operation.sent_at or now, not_before=until)
+    return _replace(order, sent)
 
 
 def done(order: Order, operation: Operation, outcome: str, now: datetime) -> Step:
     """The provider took it."""
-    over = operation.model_copy(update={"state": OperationState.DONE, "outcome": outcome, "ended_at": now})
+    over = operation.with_(state=OperationState.DONE, outcome=outcome, ended_at=now)
     order = _replace(order, over)
     # What it led to should be seen soon.
     order = order.with_(poll_step=0)
@@ -66,7 +66,7 @@ def done(order: Order, operation: Operation, outcome: str, now: datetime) -> Ste
             concerned = {(each.sub_order_id, each.id) for each in answered(order, operation)}
             order = order.with_(
                 requirements=tuple(
-                    requirement.model_copy(update={"operation_id": operation.id})
+                    requirement.with_(operation_id=operation.id)
                     if (requirement.sub_order_id, requirement.id) in concerned
                     else requirement
                     for requirement in order.requirements
@@ -84,12 +84,12 @@ def done(order: Order, operation: Operation, outcome: str, now: datetime) -> Ste
 def _released(asset: Asset, operation: Operation, now: datetime) -> Asset:
     if asset.value != operation.number:
         return asset
-    return asset.model_copy(update={"state": AssetState.DELETED, "provider_status": "released", "released_at": now})
+    return asset.with_(state=AssetState.DELETED, provider_status="released", released_at=now)
 
 
 def refused(order: Order, operation: Operation, outcome: str, now: datetime, *, notify: bool = True) -> Step:
     """It was not done, and will not be."""
-    over = operation.model_copy(update={"state": OperationState.REJECTED, "outcome": outcome, "ended_at": now})
+    over = operation.with_(state=OperationState.REJECTED, outcome=outcome, ended_at=now)
     data = {**describe(order, over), "outcome": outcome}
     return _replace(order, over), [Change.of(ChangeKind.OPERATION_REJECTED, data, notify=notify)]
 
@@ -102,8 +102,8 @@ def postpone(order: Order, operation: Operation, why: str, until: datetime, now:
     failures = operation.failures + own
     if failures >= MAX_TRIES:
         return refused(order, operation, f"given up after {failures} tries: {why}", now)
-    update = {"tries": operation.tries + 1, "failures": failures, "not_before": until, "outcome": why}
-    return _replace(order, operation.model_copy(update=update)), []
+    later = operation.with_(tries=operation.tries + 1, failures=failures, not_before=until, outcome=why)
+    return _replace(order, later), []
 
 
 def not_permitted(order: Order, operation: Operation, why: str, reason: str, until: datetime, now: datetime) -> Step:
@@ -138,7 +138,7 @@ def _tell(order: Order, operation: Operation, reason: str, *, permitted: bool) -
     """Tell that an operation waits. Each reason is told once, and only so many of them: a provider may find ever new words."""
     if reason in operation.notified or len(operation.notified) >= MAX_TOLD:
         return order, []
-    told = operation.model_copy(update={"notified": (*operation.notified, reason)})
+    told = operation.with_(notified=(*operation.notified, reason))
     until = earliest(*(deadline.value for deadline in order.deadlines if not deadline.missed))
     data = {
         **describe(order, operation),

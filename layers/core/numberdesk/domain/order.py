@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field, JsonValue
 
@@ -418,10 +418,6 @@ class Order(Record):
     def ended(self) -> bool:
         """Whether the order is over."""
         return self.state in ENDED
-
-    def with_(self, **changes: Any) -> Order:
-        """Give this order with some fields changed."""
-        return self.model_copy(update=changes)
 
 
 ALL_OR_NOTHING = "all or nothing"

@@ -477,7 +477,7 @@ def refused(
         ended_at=now,
         wake_at=None,
         next_poll_at=None,
-        assets=tuple(asset.model_copy(update={"state": AssetState.FAILED}) for asset in order.assets),
+        assets=tuple(asset.with_(state=AssetState.FAILED) for asset in order.assets),
     )
     data = {
         "from": order.state.value,

@@ -51,10 +51,7 @@ def fold(order: Order, snapshot: Snapshot, now: datetime, timings: Timings) -> t
         if turn is not Turn.NONE:
             turned[turn, seen.sub_order_id].append(merged[key].label)
     # Nothing can be supplied where all is over: its end is told, and no rejection.
-    merged = {
-        key: it.model_copy(update={"notified": True}) if parts.over(order, it.sub_order_id) else it
-        for key, it in merged.items()
-    }
+    merged = {key: it.with_(notified=True) if parts.over(order, it.sub_order_id) else it for key, it in merged.items()}
     order = order.with_(requirements=tuple(merged.values()))
     changes: list[Change] = []
     for (turn, sub_order_id), labels in turned.items():
@@ -192,7 +189,7 @@ def _tell(
     told = {(requirement.sub_order_id, requirement.id) for requirement in untold}
     return order.with_(
         requirements=tuple(
-            requirement.model_copy(update={"notified": True, "comment_ids": reasons})
+            requirement.with_(notified=True, comment_ids=reasons)
             if (requirement.sub_order_id, requirement.id) in told
             else requirement
             for requirement in order.requirements

@@ -103,7 +103,7 @@ def arm(order: Order, thing: str, now: datetime) -> tuple[Order, bool]:
     armed = tuple(at for at in watch.armed if at > now - WINDOW)
     if len(armed) >= MAX_MOVES:
         return order, False
-    noted = watch.model_copy(update={"armed": (*armed, now)})
+    noted = watch.with_(armed=(*armed, now))
     return order.with_(watched={**order.watched, thing: noted}), True
 
 
@@ -114,7 +114,7 @@ def begin_polls(order: Order, now: datetime) -> tuple[Order, bool]:
         watch = Watch(since=now, began=now)
     if watch.moves >= MAX_STARTS:
         return order, False
-    noted = watch.model_copy(update={"moves": watch.moves + 1})
+    noted = watch.with_(moves=watch.moves + 1)
     return order.with_(watched={**order.watched, _POLLS: noted}), True
 
 

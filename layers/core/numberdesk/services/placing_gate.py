@@ -58,9 +58,7 @@ class GateDesk:
         now, before = self.clock.now(), self.store.gate()
         if before.open is is_open:
             return self._view(before)
-        after = before.model_copy(
-            update={"version": before.version + 1, "open": is_open, "reason": reason, "by": by, "at": now}
-        )
+        after = before.with_(version=before.version + 1, open=is_open, reason=reason, by=by, at=now)
         kind = ChangeKind.PLACING_RESUMED if is_open else ChangeKind.PLACING_STOPPED
         text = placing_resumed(by, reason) if is_open else placing_stopped(by, reason)
         return self._put(after, kind, by, now, {"by": by, "reason": reason}, text)
@@ -89,13 +87,8 @@ class GateDesk:
             issue = ValidationIssue("search_until", "in_the_past", "this instant has passed; give one to come")
             raise ProblemError(Problem.INVALID, "nothing was confirmed", [issue])
         until = search_until or now + self.timings.restore_search
-        after = before.model_copy(
-            update={
-                "version": before.version + 1,
-                "table_id": self.store.table_id(),
-                "confirmed_at": now,
-                "search_until": until,
-            }
+        after = before.with_(
+            version=before.version + 1, table_id=self.store.table_id(), confirmed_at=now, search_until=until
         )
         data = {"by": by, "search_until": instant_text(until), "without": sorted(set(view.not_compared) & set(without))}
         return self._put(after, ChangeKind.RESTORE_CONFIRMED, by, now, data, "")

@@ -158,9 +158,7 @@ class PlacingCommands(Editor):
                 return Edit(try_at(order, now), (), {})
             # What waits to be carried out is tried, too: somebody may have mended what held it up.
             tried = tuple(
-                operation.model_copy(update={"not_before": None})
-                if operation.state is OperationState.WAITING
-                else operation
+                operation.with_(not_before=None) if operation.state is OperationState.WAITING else operation
                 for operation in order.operations
             )
             return Edit(order.with_(next_poll_at=now, wake_at=now, operations=tried), (), {})

@@ -26,7 +26,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import boto3
 from botocore.config import Config
@@ -113,7 +112,6 @@ def orders(count: int, *, days: int = DAYS_OF_A_YEAR, customers: int = CUSTOMERS
             reference=placing.reference_of("lists", message.order_id),
             correlation_id=message.order_id,
             now=received_at,
-            zone=ZoneInfo("UTC"),
         )
         order = order.with_(metadata_key=metadata_key(chance.randrange(customers)))
         if index < count - count * OPEN_PERCENT // 100:

@@ -20,7 +20,7 @@ from local.stories.telling import (
     until_notified,
 )
 from local.world import TELESIGN_RESALE
-from numberdesk.domain.messages import instant
+from numberdesk.domain.wording import instant
 
 
 @story(1, "Telnyx, 2 US local numbers by criteria, no requirements: completed by webhook.")

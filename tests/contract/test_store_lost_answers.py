@@ -97,7 +97,7 @@ def an_intent(store: Table) -> bool:
 
 def a_gate(store: Table) -> bool:
     gate = store.gate()
-    after = gate.model_copy(update={"version": gate.version + 1, "open": False})
+    after = gate.with_(version=gate.version + 1, open=False)
     return store.put_gate(after, gate_entry(after))
 
 
@@ -169,7 +169,7 @@ def test_what_others_wrote_since_does_not_hide_ones_own_write(
 
     monkeypatch.setitem(vars(client), "_make_api_call", overtaken)
     after = order.with_(version=2, waiting_for="mine")
-    change = Change(kind=ChangeKind.ORDER_UNKNOWN, data={"why": "lost"}, message="Lost.", notify=True)
+    change = Change(kind=ChangeKind.ORDER_UNKNOWN, data={"why": "lost", "searching": True}, notify=True)
     assert store.commit(order, after, entries(after, change)).version == 2
     there = store.get("order-1")
     assert there is not None

@@ -168,15 +168,13 @@ def test_row_and_page_of_10000_numbers_are_small(store: Table) -> None:
     order, changes = received(sent)
     assert store.create(order, sent, entries(order, *changes))
     alike = tuple(
-        each.model_copy(
-            update={
-                "provider_id": f"dc8e4d67-33a0-4cbb-af74-{index:012}",
-                "sub_order_id": "c1ea3b6f-b3f8-4d2c-9e7c-0e9e4dd8b3ce",
-                "country": "US",
-                "number_type": "local",
-                "monthly_cost": "1.00",
-                "currency": "USD",
-            }
+        each.with_(
+            provider_id=f"dc8e4d67-33a0-4cbb-af74-{index:012}",
+            sub_order_id="c1ea3b6f-b3f8-4d2c-9e7c-0e9e4dd8b3ce",
+            country="US",
+            number_type="local",
+            monthly_cost="1.00",
+            currency="USD",
         )
         for index, each in enumerate(numbers(10_000))
     )
@@ -444,7 +442,7 @@ def test_table_with_orders_and_without_a_gate_counts_as_restored(store: Table, c
     # It can be written anew.
     confirmed = Gate(version=1, table_id=store.table_id(), confirmed_at=START)
     entry = entries(received(message("order-1"))[0], *received(message("order-1"))[1])[0]
-    entry = entry.model_copy(update={"subject": "desk/placing", "position": "1"})
+    entry = entry.with_(subject="desk/placing", position="1")
     assert store.put_gate(confirmed, entry) is True
     assert store.put_gate(confirmed, entry) is False
     assert store.gate() == confirmed

@@ -102,7 +102,7 @@ def test_the_largest_order_is_written_read_and_written_on(store: Table, written:
     first, *others = order.requirements
     more = order.with_(
         comments_seen=(*order.comments_seen, "one-more"),
-        requirements=(first.model_copy(update={"numbers": 1}), *others),
+        requirements=(first.with_(numbers=1), *others),
     )
     had = set(places(store))
     order = committed(store, order, more)

@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -177,7 +176,7 @@ class Desk:
             updated_at=now,
             provider_order_id=placed.provider_order_id,
         )
-        rules = Rules(Timings(), (timedelta(hours=1),), ZoneInfo("UTC"))
+        rules = Rules(Timings(), (timedelta(hours=1),))
         seen = fold(order, self.adapter.observe(order), began_at=now, now=now, rules=rules).order
         self.recorder.requests.clear()
         return seen

@@ -22,7 +22,8 @@ def write(world: World, *kinds: ChangeKind, **fields: Any) -> None:
     """Commit changes of an order; nothing is published yet."""
     before = world.order()
     after = before.with_(version=before.version + 1)
-    changes = [Change(kind=kind, message=f"This is {kind}.", **fields) for kind in kinds]
+    facts = {"searching": True, "found": False, "shortfall": None, "delivered": 1, "asked": 1}
+    changes = [Change.of(kind, facts | fields.pop("data", {}), **fields) for kind in kinds]
     world.table.commit(before, after, entries(after, *changes, now=world.clock.now()))
 
 

@@ -50,7 +50,7 @@ def write(world: World, order_id: str) -> str:
     """Promise an event of an order, and give its row's sort key."""
     before = world.order(order_id)
     after = before.with_(version=before.version + 1)
-    changes = [Change(kind=ChangeKind.ORDER_UNKNOWN, message="It was lost.")]
+    changes = [Change(kind=ChangeKind.ORDER_UNKNOWN, data={"searching": True})]
     world.table.commit(before, after, entries(after, *changes, now=world.clock.now()))
     return f"LEDGER#{after.version:010}.000"
 

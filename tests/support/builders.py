@@ -36,12 +36,12 @@ def message(order_id: str = "order-1", *items: dict[str, Any], provider: str = "
 def received(sent: OrderMessage, now: datetime = START) -> tuple[Order, list[Change]]:
     """Give the record of an order that was just taken in, and its changes."""
     reference = placing.reference_of(SCOPE, sent.order_id)
-    return placing.receive(sent, reference=reference, correlation_id=CORRELATION_ID, now=now, zone=ZoneInfo("UTC"))
+    return placing.receive(sent, reference=reference, correlation_id=CORRELATION_ID, now=now)
 
 
 def entries(order: Order, *changes: Change, now: datetime = START) -> list[Entry]:
     """Give the ledger entries of a commit."""
-    return ledger.entries(order, changes, now, "test")
+    return ledger.entries(order, changes, now, "test", ZoneInfo("UTC"))
 
 
 def account_entry(

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from numberdesk.domain import placing
+from numberdesk.domain import messages, placing
 from numberdesk.domain.fold import Folded, Rules, fold
+from numberdesk.domain.order import SubOrder
 from numberdesk.domain.request import OrderMessage
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.snapshot import AssetSeen, CommentSeen, DeadlinesSeen, RequirementSeen, Snapshot, SubOrderSeen
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CADENCE = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 15, 60, 300, 900, 3600))
-RULES = Rules(Timings(), CADENCE, ZoneInfo("Europe/Berlin"))
+RULES = Rules(Timings(), CADENCE)
+ZONE = ZoneInfo("Europe/Berlin")
+GERMAN = SubOrder(id="s-1", provider_status="pending", country="DE", number_type="local")
 SCOPE = "000000000000/eu-central-1/numberdesk"
 
 
@@ -38,7 +41,7 @@ def received(message: OrderMessage | None = None) -> Order:
     """An order that was just taken in."""
     message = message or a_message()
     reference = placing.reference_of(SCOPE, message.order_id)
-    return placing.receive(message, reference=reference, correlation_id="c-1", now=NOW, zone=RULES.zone)[0]
+    return placing.receive(message, reference=reference, correlation_id="c-1", now=NOW)[0]
 
 
 def chosen(*values: str) -> tuple[AssetSeen, ...]:
@@ -108,6 +111,11 @@ def only(folded: Folded, kind: ChangeKind) -> Change:
     """The one change of a kind."""
     [change] = [change for change in folded.changes if change.kind is kind]
     return change
+
+
+def said(change: Change, order: Order | None = None, now: datetime = NOW) -> str:
+    """What people are told of a change."""
+    return messages.render(order or pending().with_(sub_orders=(GERMAN,)), change, now, ZONE)
 
 
 def kinds(folded: Folded) -> list[str]:

@@ -30,7 +30,7 @@ class Contested(MemoryStore):
     def put_profile(self, profile: Profile) -> bool:
         if self._left:
             self._left -= 1
-            assert super().put_profile(profile.model_copy(update={"updated_by": "bob"}))
+            assert super().put_profile(profile.with_(updated_by="bob"))
             return False
         return super().put_profile(profile)
 

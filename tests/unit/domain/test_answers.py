@@ -15,7 +15,7 @@ from numberdesk.domain.profile import Profile, ProfileKey
 from numberdesk.domain.snapshot import RequirementSeen, SubOrderSeen
 from numberdesk.domain.statuses import ChangeKind, OperationKind, RequirementState, ValueKind
 from numberdesk.domain.values import Answer
-from tests.support.orders import NOW, only, owing, pending, poll
+from tests.support.orders import NOW, only, owing, pending, poll, said
 
 DEADLINE = NOW + timedelta(days=10)
 WAITING = RequirementState.AWAITING_VALUE
@@ -52,7 +52,7 @@ def apply(shown: Any, given_: list[Answer], *profiles: Profile) -> answers.Appli
 
 
 def test_every_fault_of_every_answer_is_told_once() -> None:
-    two = [TEXT, TEXT.model_copy(update={"country": "FR"})]
+    two = [TEXT, TEXT.with_(country="FR")]
     faults = answers.check([answer("r-1", "long"), answer("nothing"), answer("registration", "ok")], two)
     assert [(fault.field, fault.code) for fault in faults] == [
         ("answers.0.value", "too_long"),
@@ -90,7 +90,7 @@ def test_people_are_told_of_what_is_left_only() -> None:
     assert {sub_order: change.notify for sub_order, change in requested.items()} == {"s-1": False, "s-2": True}
     assert requested["s-1"].data["answered"] == ["r-1"]
     assert "answered" not in requested["s-2"].data
-    assert "on file" not in requested["s-2"].message
+    assert "on file" not in said(requested["s-2"])
 
 
 def test_nothing_on_file_changes_nothing() -> None:

@@ -22,7 +22,7 @@ from numberdesk.domain.snapshot import (
     SubOrderSeen,
 )
 from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, Phase, RequirementState
-from tests.support.orders import NOW, a_snapshot, kinds, only, pending, poll
+from tests.support.orders import NOW, a_snapshot, kinds, only, pending, poll, said
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Order
@@ -123,7 +123,7 @@ def test_whatever_polls_see_the_record_stays_within_bounds(polls: list[dict[str,
         folded = poll(order, shown(**seen), NOW + index * GRACE, told_ended=told_ended)
         order = folded.order
         assert is_within(order)
-        assert len(merged(folded.changes)) <= MAX_ENTRIES
+        assert len(merged(folded.changes, said)) <= MAX_ENTRIES
         assert all(len(change.comment_ids) <= bounds.MAX_REASONS for change in folded.changes)
 
 
@@ -172,7 +172,7 @@ def test_a_rejection_gives_the_latest_comments_and_the_others_are_told_by_themse
     later = poll(folded.order, shown(requirements=2, comments=50, state=RequirementState.REJECTED), NOW + GRACE)
     told = only(later, ChangeKind.COMMENT_RECEIVED)
     assert told.comment_ids == tuple(f"s-0-c-{at}" for at in range(20))
-    assert "30 comments" in told.message
+    assert "30 comments" in said(told)
 
 
 def test_many_comments_that_were_read_are_kept_anew_over_several_polls() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain.order import WaitingComment
 from numberdesk.domain.statuses import AssetState, ChangeKind, Phase, RequirementState
-from tests.support.orders import NOW, a_comment, a_snapshot, kinds, only, owing, pending, poll
+from tests.support.orders import NOW, a_comment, a_snapshot, kinds, only, owing, pending, poll, said
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,7 +37,7 @@ def test_an_unread_comment_is_told_once_after_the_grace() -> None:
     change = only(told, ChangeKind.COMMENT_RECEIVED)
     assert change.notify
     assert change.comment_ids == ("c-1",)
-    assert "1 comment on DE local" in change.message
+    assert "1 comment on DE local" in said(change)
     assert "cannot be read" not in change.model_dump_json(), "its text is appended by the publisher"
     again = poll(told.order, with_comments(comment()), NOW + 3 * GRACE)
     assert kinds(again) == []
@@ -125,7 +125,7 @@ def test_several_candidates_for_a_reason_are_all_given_and_called_uncertain() ->
     change = only(told, ChangeKind.REQUIREMENT_REJECTED)
     assert change.comment_ids == ("c-1", "c-2"), "by time; one of long before is no candidate"
     assert change.data["reason_is_certain"] is False
-    assert "all 2 follow" in change.message
+    assert "all 2 follow" in said(change)
 
 
 def test_a_moved_deadline_of_a_rejection_that_waits_is_neither_silent_nor_a_message_of_its_own() -> None:

@@ -87,7 +87,7 @@ def test_what_just_fits_is_let_through_and_without_limits_everything_is(reserved
     limits = Limits(numbers_per_order=reserved.numbers, numbers_per_day=reserved.numbers, cost_per_day=tight)
     assert costs.beyond(limits, reserved, Spent()) is None
     assert costs.beyond(limits, reserved, Spent(numbers=1)) is not None
-    assert costs.beyond(limits, reserved.model_copy(update={"numbers": reserved.numbers + 1}), Spent()) is not None
+    assert costs.beyond(limits, reserved.with_(numbers=reserved.numbers + 1), Spent()) is not None
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numberdesk.domain.fold import fold_unreadable
 from numberdesk.domain.snapshot import DeadlinesSeen
 from numberdesk.domain.statuses import AssetState, OrderState, Phase, RequirementState
-from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, owing, pending, poll
+from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, owing, pending, poll, said
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Order
@@ -107,7 +107,7 @@ def test_an_unreadable_provider_holds_a_reminder_back_for_15_minutes() -> None:
         first.order, began_at=at + timedelta(minutes=15), now=at + timedelta(minutes=15), rules=RULES
     )
     assert kinds(later) == ["DeadlineApproaching"]
-    assert "cannot be read" in later.changes[0].message
+    assert "cannot be read" in said(later.changes[0])
     back = poll(later.order, owing(DEADLINE), at + timedelta(minutes=20))
     assert kinds(back) == [], "fired once, confirmed or not"
 
@@ -173,7 +173,7 @@ def test_polls_are_never_further_apart_than_a_tenth_of_the_time_left() -> None:
 
 def test_a_reminder_says_what_is_owed_until_when_in_both_zones() -> None:
     folded = poll(owes(), owing(DEADLINE), DEADLINE - timedelta(days=1))
-    message = folded.changes[-1].message
+    message = said(folded.changes[-1], folded.order, DEADLINE - timedelta(days=1))
     for part in (
         "order-1",
         "Telnyx",

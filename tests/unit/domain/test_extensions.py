@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numberdesk.domain import operations
 from numberdesk.domain.order import Acknowledgement
 from numberdesk.domain.statuses import AssetState, ChangeKind, OperationKind, OrderState, Phase, RequirementState
-from tests.support.orders import NOW, a_comment, a_message, a_snapshot, kinds, only, owing, pending, poll
+from tests.support.orders import NOW, a_comment, a_message, a_snapshot, kinds, only, owing, pending, poll, said
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Operation
@@ -47,7 +47,7 @@ def test_the_policy_asks_as_its_reminder_fires_and_the_reminder_says_so() -> Non
     assert folded.order.wake_at == DEADLINE - DAY, "it is carried out at once"
     reminder = only(folded, ChangeKind.DEADLINE_APPROACHING)
     assert reminder.data["asking_for_more_time"] is True
-    assert "More time is being asked for; it is not sure to be granted." in reminder.message
+    assert "More time is being asked for; it is not sure to be granted." in said(reminder)
     assert folded.order.deadlines[0].extensions == 1
 
 
@@ -71,7 +71,7 @@ def test_nothing_is_asked_for_without_a_policy() -> None:
 
 def test_what_people_asked_for_counts() -> None:
     order = an_order(most=1)
-    order = order.with_(deadlines=(order.deadlines[0].model_copy(update={"extensions": 1}),))
+    order = order.with_(deadlines=(order.deadlines[0].with_(extensions=1),))
     assert extensions(poll(order, owing(DEADLINE), DEADLINE - DAY).order) == []
 
 
@@ -103,9 +103,7 @@ def test_never_more_requests_for_one_deadline_than_the_policy_allows(
         if step == "extend":
             value = at + timedelta(days=2)
         if step == "people" and order.deadlines:
-            order = order.with_(
-                deadlines=tuple(each.model_copy(update={"extensions": each.extensions + 1}) for each in order.deadlines)
-            )
+            order = order.with_(deadlines=tuple(each.with_(extensions=each.extensions + 1) for each in order.deadlines))
         seen = {deadline.id: deadline.extensions for deadline in order.deadlines}
         shown = owing(None, RequirementState.UNDER_REVIEW) if step == "erase" else owing(value)
         folded = poll(order, shown, at)
@@ -132,7 +130,7 @@ def test_a_silent_grant_is_told_as_silent_asked_for_and_extended() -> None:
         "extended": True,
     }
     assert moved.notify
-    assert "Polling found this; no notification was sent. More time had been asked for." in moved.message
+    assert "Polling found this; no notification was sent. More time had been asked for." in said(moved)
     assert folded.order.deadlines[0].extensions == 1, "asked once, over all its values"
     assert folded.order.deadlines[0].fired == (), "an extension re-arms the reminders"
 
@@ -141,7 +139,7 @@ def test_a_deadline_moved_forward_is_no_extension_and_one_that_was_announced_is_
     order = an_order()
     earlier = only(poll(order, owing(DEADLINE - DAY), NOW + HOUR, unannounced=True), ChangeKind.DEADLINE_MOVED)
     assert (earlier.data["extended"], earlier.data["asked_for"], earlier.data["unannounced"]) == (False, False, True)
-    assert "More time had been asked for" not in earlier.message
+    assert "More time had been asked for" not in said(earlier)
     announced = only(poll(order, owing(DEADLINE + DAY), NOW + HOUR), ChangeKind.DEADLINE_MOVED)
     assert (announced.data["extended"], announced.data["unannounced"]) == (True, False)
 
@@ -206,7 +204,7 @@ def test_it_says_that_an_acknowledgement_is_over() -> None:
 
 def test_that_nobody_acknowledged_is_said_from_the_second_reminder_on() -> None:
     first = poll(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY)
-    assert "acknowledged" not in only(first, ChangeKind.DEADLINE_APPROACHING).message
+    assert "acknowledged" not in said(only(first, ChangeKind.DEADLINE_APPROACHING))
     second = reminder(first.order, DEADLINE - DAY)
     assert "Nobody has acknowledged the reminder before this one." in second.message
     assert second.data["acknowledged_by"] is None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numberdesk.domain.fold import fold_unreadable, missing, put_off
 from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownValue
 from numberdesk.domain.statuses import AssetKind, AssetState, OrderState, Phase
-from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, numbers, pending, poll
+from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, numbers, pending, poll, said
 
 A = AssetState
 
@@ -93,7 +93,7 @@ def test_a_completed_order_may_still_be_deleted_or_corrected() -> None:
 
 def test_a_number_that_was_given_back_had_been_delivered_all_the_same() -> None:
     done = poll(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
-    given = done.assets[0].model_copy(update={"state": A.DELETED, "released_at": NOW})
+    given = done.assets[0].with_(state=A.DELETED, released_at=NOW)
     again = poll(done.with_(assets=(given, *done.assets[1:])), a_snapshot(A.ACTIVE, A.ACTIVE))
     assert (again.order.state, kinds(again)) == (OrderState.COMPLETED, [])
     assert again.order.assets[0] == given
@@ -213,8 +213,8 @@ def test_every_event_message_names_the_order_and_is_one_paragraph() -> None:
         (A.DELETED, A.DELETED),
     ):
         for change in poll(pending(), a_snapshot(*states)).changes:
-            assert "order-1" in change.message
-            assert "\n" not in change.message
+            assert "order-1" in said(change)
+            assert "\n" not in said(change)
 
 
 HISTORY = [(A.PENDING, A.PENDING), (A.ACTION_REQUIRED, A.PENDING), (A.ACTIVE, A.PENDING), (A.ACTIVE, A.FAILED)]

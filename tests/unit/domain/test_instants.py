@@ -16,6 +16,7 @@ from numberdesk.api.models import ConfirmRestore, OnIt
 from numberdesk.domain import placing
 from numberdesk.domain.clock import EARLIEST, LATEST
 from numberdesk.domain.fold import Rules, fold, fold_unreadable
+from numberdesk.domain.ledger import entries
 from numberdesk.domain.lists import memberships
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Order
@@ -55,11 +56,13 @@ _DURATIONS = st.one_of(
 
 def _lives(order: Order, zone: ZoneInfo, value: datetime) -> None:
     """Take an order with a deadline through everything that counts with instants."""
-    rules = Rules(Timings(), CADENCE, zone)
+    rules = Rules(Timings(), CADENCE)
     for at in (NOW, value - timedelta(days=1), value, value + timedelta(days=1)):
-        folded = fold(order, owing(value), began_at=at, now=at, rules=rules)
-        folded = fold(folded.order, owing(value - timedelta(hours=1)), began_at=at, now=at, rules=rules)
-        folded = fold_unreadable(folded.order, began_at=at, now=at, rules=rules, retry_after=timedelta(days=1))
+        first = fold(order, owing(value), began_at=at, now=at, rules=rules)
+        then = fold(first.order, owing(value - timedelta(hours=1)), began_at=at, now=at, rules=rules)
+        folded = fold_unreadable(then.order, began_at=at, now=at, rules=rules, retry_after=timedelta(days=1))
+        for each in (first, then, folded):
+            entries(each.order, each.changes, at, "test", zone)
         stored = folded.order.model_dump_json()
         assert Order.model_validate_json(stored) == folded.order
         assert len(instant_text(value)) == len(instant_text(NOW))
@@ -96,9 +99,7 @@ def test_whatever_a_sender_may_give_can_be_counted_with(written: object, zone: s
     assert {issue.field for issue in issues} <= {"deadline"}
     if issues or taken.deadline is None:
         return
-    order, _ = placing.receive(
-        taken, reference=placing.reference_of(SCOPE, "order-1"), correlation_id="c", now=NOW, zone=ZoneInfo(zone)
-    )
+    order, _ = placing.receive(taken, reference=placing.reference_of(SCOPE, "order-1"), correlation_id="c", now=NOW)
     order = placing.begin(order, (), None, NOW, Timings(), content_lock=None)[0]
     _lives(placing.placed(order, "po-1", "NEW", NOW)[0], ZoneInfo(zone), taken.deadline)
 

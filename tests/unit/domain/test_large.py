@@ -22,7 +22,19 @@ from numberdesk.domain.snapshot import (
     SubOrderSeen,
 )
 from numberdesk.domain.statuses import AssetKind, AssetState, OperationKind, OrderState, Phase, RequirementState
-from tests.support.orders import CADENCE, NOW, RULES, a_message, a_snapshot, kinds, numbers, pending, poll, received
+from tests.support.orders import (
+    CADENCE,
+    NOW,
+    RULES,
+    ZONE,
+    a_message,
+    a_snapshot,
+    kinds,
+    numbers,
+    pending,
+    poll,
+    received,
+)
 
 if TYPE_CHECKING:
     from numberdesk.domain.fold import Folded
@@ -93,7 +105,7 @@ def owing(parts: int = 1) -> Folded:
 
 
 def longest(folded: Folded) -> int:
-    entries = ledger.entries(folded.order, folded.changes, NOW, "test")
+    entries = ledger.entries(folded.order, folded.changes, NOW, "test", ZONE)
     assert len(entries) <= ledger.MAX_ENTRIES
     return max(len(entry.model_dump_json()) for entry in entries)
 
@@ -156,7 +168,7 @@ def test_many_parts_that_end_are_one_event_with_the_first_twenty() -> None:
         for index, asset in enumerate(shown(A.ACTION_REQUIRED, R.AWAITING_VALUE, parts=100).assets)
     )
     folded = poll(owing(100).order, shown(A.ACTION_REQUIRED, R.AWAITING_VALUE, parts=100, assets=half))
-    entries = {entry.kind.value: entry for entry in ledger.entries(folded.order, folded.changes, NOW, "test")}
+    entries = {entry.kind.value: entry for entry in ledger.entries(folded.order, folded.changes, NOW, "test", ZONE)}
     ended = entries["SubOrderEnded"].data
     assert ended["count"] == 60
     first = ended["first"]

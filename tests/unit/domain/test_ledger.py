@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numberdesk.domain.ledger import MAX_ENTRIES, entries, merged
 from numberdesk.domain.order import Change
 from numberdesk.domain.statuses import ChangeKind
-from tests.support.orders import NOW, owing, pending, poll
+from tests.support.orders import NOW, ZONE, owing, pending, poll
 
 if TYPE_CHECKING:
     from numberdesk.domain.ledger import Entry
@@ -23,7 +23,6 @@ def some_changes(count: int) -> list[Change]:
         Change(
             kind=ChangeKind.REQUIREMENT_REQUESTED,
             data={"n": n},
-            message=f"Asked {n}.",
             notify=True,
             comment_ids=(f"c-{n}",),
         )
@@ -32,24 +31,28 @@ def some_changes(count: int) -> list[Change]:
     return [*asked, Change(kind=ChangeKind.ORDER_MOVED)]
 
 
+def say(change: Change) -> str:
+    return f"Asked {change.data['n']}." if change.data else ""
+
+
 def test_what_fits_is_left_as_it_is() -> None:
     changes = some_changes(MAX_ENTRIES - 1)
-    assert merged(changes) == changes
+    assert merged(changes, say) == [(change, say(change)) for change in changes]
 
 
 def test_more_of_one_kind_than_a_commit_holds_is_one_entry_with_counts() -> None:
-    asked, moved = merged(some_changes(90))
+    (asked, message), (moved, _) = merged(some_changes(90), say)
     assert moved.kind is ChangeKind.ORDER_MOVED
     assert asked.data["count"] == 90
     assert asked.data["first"] == [{"n": n} for n in range(20)]
     assert asked.notify
-    assert asked.message.startswith("Asked 0. Asked 1.")
-    assert asked.message.endswith("And 70 more of the kind.")
+    assert message.startswith("Asked 0. Asked 1.")
+    assert message.endswith("And 70 more of the kind.")
 
 
 def test_the_ids_of_a_commit_are_fixed_and_distinct() -> None:
     order = pending()
-    first, again = (entries(order, some_changes(3), NOW, "test") for _ in range(2))
+    first, again = (entries(order, [Change(kind=ChangeKind.ORDER_MOVED)] * 4, NOW, "test", ZONE) for _ in range(2))
     assert first == again
     assert len({entry.id for entry in first}) == 4
 
@@ -61,7 +64,7 @@ def polled(order: Order, deadlines: list[int]) -> tuple[Order, list[Entry]]:
         at = NOW + timedelta(hours=index)
         folded = poll(order, owing(NOW + timedelta(hours=hours)), at)
         order = folded.order.with_(version=order.version + 1)
-        told += entries(order, folded.changes, at, "test")
+        told += entries(order, folded.changes, at, "test", ZONE)
     return order, told
 
 

@@ -72,16 +72,12 @@ def test_each_reason_for_needing_a_person() -> None:
 
 def test_metadata_is_listed_by_its_hash_only() -> None:
     message = a_message(metadata={"team": "Geheim", "other": "x"})
-    order, _ = placing.receive(
-        message, reference="x", correlation_id="c", now=NOW, zone=RULES.zone, metadata_name="team"
-    )
+    order, _ = placing.receive(message, reference="x", correlation_id="c", now=NOW, metadata_name="team")
     assert order.metadata_key == metadata_key("Geheim")
     assert "Geheim" not in order.model_dump_json()
     partition, _ = memberships(order)["metadata"]
     assert partition.startswith(f"metadata/{metadata_key('Geheim')}/2026-03/")
-    without, _ = placing.receive(
-        message, reference="x", correlation_id="c", now=NOW, zone=RULES.zone, metadata_name="absent"
-    )
+    without, _ = placing.receive(message, reference="x", correlation_id="c", now=NOW, metadata_name="absent")
     assert "metadata" not in memberships(without)
 
 
@@ -129,9 +125,7 @@ def test_partitions_and_places_are_stable_and_ended_orders_leave_what_is_for_ope
 ) -> None:
     message = a_message(order_id=order_id, metadata={"team": metadata})
     reference = placing.reference_of(SCOPE, order_id)
-    order, _ = placing.receive(
-        message, reference=reference, correlation_id="c", now=NOW, zone=RULES.zone, metadata_name="team"
-    )
+    order, _ = placing.receive(message, reference=reference, correlation_id="c", now=NOW, metadata_name="team")
     first = memberships(order)
     order = pending(message).with_(metadata_key=order.metadata_key)
     at = NOW

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from numberdesk.domain.messages import time_left, who
+from numberdesk.domain.wording import time_left, who
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numberdesk.domain import operations, placing
-from numberdesk.domain.messages import operation_rejected
 from numberdesk.domain.order import Operation
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.snapshot import RequirementSeen, SubOrderSeen
@@ -23,7 +22,7 @@ from numberdesk.domain.statuses import (
     Phase,
     RequirementState,
 )
-from tests.support.orders import NOW, RULES, a_snapshot, in_placing, owing, pending, poll, received
+from tests.support.orders import NOW, RULES, a_snapshot, in_placing, owing, pending, poll, received, said
 
 DEADLINE = NOW + timedelta(days=10)
 SECOND = timedelta(seconds=1)
@@ -65,9 +64,8 @@ def test_each_kind_is_told_for_programs_and_for_people_without_any_value(kind: O
     assert change.data["by"] == "ada"
     order, [refused] = operations.refused(order, it, "85002: not taken", NOW)
     assert refused.notify
-    assert "DE local (sub order s-1)" in refused.message
-    assert "asked for by ada, was not taken: 85002: not taken." in refused.message
-    assert operation_rejected(order, it, [])
+    assert "DE local (sub order s-1)" in said(refused)
+    assert "asked for by ada, was not taken: 85002: not taken." in said(refused)
 
 
 def test_a_supply_that_is_done_is_remembered_with_its_requirements() -> None:
@@ -121,7 +119,7 @@ def test_postponing_counts_what_counts_and_gives_up_in_the_end() -> None:
     order, [change] = operations.postpone(order, order.operations[0], "503", NOW + SECOND, NOW, own=True)
     assert order.operations[0].state is OperationState.REJECTED
     assert change.notify
-    assert f"given up after {operations.MAX_TRIES} tries: 503" in change.message
+    assert f"given up after {operations.MAX_TRIES} tries: 503" in said(change)
 
 
 def test_it_is_due_when_it_was_asked_for_and_after_a_pause() -> None:

@@ -13,13 +13,12 @@ from numberdesk.domain.fold import fold_unreadable
 from numberdesk.domain.lists import attention, memberships
 from numberdesk.domain.statuses import AssetState, ChangeKind, OrderState, Phase
 from numberdesk.providers import registry
-from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, only, owing, pending, poll, received
+from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, only, owing, pending, poll, received, said
 
 DEADLINE = NOW + timedelta(days=5)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 LIST = [{"id": "loa", "name": "Letter of authorisation", "kind": "document"}, {"id": "kyc", "name": "Identity"}]
 SHOWN = a_snapshot(AssetState.PENDING, lists_every_asset=False, sub_orders=())
-ZONE = RULES.zone
 
 
 def an_order(provider: str = "telesign", **fields: Any) -> Any:
@@ -36,7 +35,7 @@ def seen(order: Any | None = None, at: Any = NOW) -> Any:
 
 
 def ticked(order: Any, *ids: str, at: Any = NOW, done: bool = True) -> tuple[Any, list[Any]]:
-    return deadlines.tick(order, ids, done=done, now=at, zone=ZONE)
+    return deadlines.tick(order, ids, done=done, now=at)
 
 
 def test_the_list_and_its_deadline_are_on_the_record_from_the_start() -> None:
@@ -68,11 +67,11 @@ def test_reminders_come_and_say_what_is_still_to_do() -> None:
     folded = seen(order, DEADLINE - 3 * DAY)
     told = only(folded, ChangeKind.DEADLINE_APPROACHING)
     assert told.notify
-    assert told.data["owed"] == ["Letter of authorisation"]
-    assert "the order's own deadline. Still to do: “Letter of authorisation” (missing)." in told.message
-    assert "cancels" not in told.message
+    assert told.data["owed"] == [{"id": "loa", "name": "Letter of authorisation", "state": "missing"}]
+    assert "the order's own deadline. Still to do: “Letter of authorisation” (missing)." in said(told)
+    assert "cancels" not in said(told)
     later = seen(folded.order, DEADLINE - HOUR)
-    assert "Nobody has acknowledged" in only(later, ChangeKind.DEADLINE_APPROACHING).message
+    assert "Nobody has acknowledged" in said(only(later, ChangeKind.DEADLINE_APPROACHING))
 
 
 def test_they_come_while_the_provider_cannot_be_read() -> None:
@@ -87,7 +86,7 @@ def test_they_come_while_the_provider_cannot_be_read() -> None:
 def test_ticking_everything_off_erases_the_deadline_and_its_reminders() -> None:
     order, changes = ticked(seen().order, "loa", "kyc")
     assert [change.kind for change in changes] == [ChangeKind.REQUIREMENT_TICKED, ChangeKind.DEADLINE_ERASED]
-    assert "is met" in changes[1].message
+    assert "is met" in said(changes[1])
     assert order.deadlines == ()
     assert "DeadlineApproaching" not in kinds(seen(order, DEADLINE - HOUR))
     assert "deadline" not in memberships(order)
@@ -121,7 +120,7 @@ def test_missed_is_told_once_and_nothing_is_cancelled() -> None:
     folded = seen(seen().order, DEADLINE)
     missed = only(folded, ChangeKind.DEADLINE_MISSED)
     assert missed.notify
-    assert "The provider knows nothing of it and cancels nothing" in missed.message
+    assert "The provider knows nothing of it and cancels nothing" in said(missed)
     assert folded.order.state is OrderState.ACTION_REQUIRED
     assert attention(folded.order) == ("requirements_owed", "deadline_missed")
     assert "DeadlineMissed" not in kinds(seen(folded.order, DEADLINE + DAY))
@@ -139,7 +138,7 @@ def test_an_end_after_an_own_deadline_has_nothing_to_do_with_it(phase: Phase, st
     over = a_snapshot(phase=phase, provider_status="x", lists_every_asset=False, sub_orders=())
     folded = poll(order, over, DEADLINE + DAY)
     assert folded.order.state is state
-    told = " ".join(change.message for change in folded.changes)
+    told = " ".join(said(change) for change in folded.changes)
     assert "deadline for its requirements was missed" not in told
 
 
@@ -178,7 +177,7 @@ def test_the_list_goes_on_after_the_numbers_are_there() -> None:
     folded = delivered(seen().order)
     told = only(folded, ChangeKind.ORDER_COMPLETED)
     assert told.notify
-    assert "Still to do on its own list: “Letter of authorisation”, Identity." in told.message
+    assert "Still to do on its own list: “Letter of authorisation”, Identity." in said(told, folded.order)
     order = folded.order
     assert order.wake_at == min(DEADLINE - 3 * DAY, order.next_poll_at)
     assert "deadline" in memberships(order)

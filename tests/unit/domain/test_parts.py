@@ -12,7 +12,7 @@ from numberdesk.domain.lists import attention
 from numberdesk.domain.order import Operation
 from numberdesk.domain.snapshot import AssetSeen, DeadlinesSeen, RequirementSeen, SubOrderSeen
 from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, OperationKind, RequirementState
-from tests.support.orders import NOW, a_message, a_snapshot, kinds, only, pending, poll
+from tests.support.orders import NOW, a_message, a_snapshot, kinds, only, pending, poll, said
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -64,7 +64,7 @@ def test_the_end_of_a_part_is_told_once_and_its_debts_and_reminders_go(state: As
         "deadline_missed": False,
         "asked_by": None,
     }
-    assert "1 number of it will not be delivered. Polling found this" in told.message
+    assert "1 number of it will not be delivered. Polling found this" in said(told)
     assert gone.order.deadlines == ()
     assert attention(gone.order) == ()
     for at in (DEADLINE - 3 * DAY, DEADLINE - DAY, DEADLINE + DAY):
@@ -87,7 +87,7 @@ def test_the_end_of_a_part_that_somebody_asked_for_says_who() -> None:
     order, _ = operations.done(*operations.ask(order, wish)[:1], wish, "", NOW)
     told = only(poll(order, shown(A.CANCELLED, A.PENDING), NOW, unannounced=True), ChangeKind.SUB_ORDER_ENDED)
     assert (told.data["asked_by"], told.data["unannounced"]) == ("arn:aws:iam::1:user/ada", False)
-    assert "as ada asked" in told.message
+    assert "as ada asked" in said(told)
 
 
 def test_a_part_that_was_delivered_is_no_loss_and_the_end_of_the_whole_tells_its_parts() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from numberdesk.domain import placing
 from numberdesk.domain.statuses import MOVES, ChangeKind, HoldKind, OperationKind, OrderState
-from tests.support.orders import NOW, RULES, a_message, chosen, in_placing, pending, received
+from tests.support.orders import NOW, RULES, a_message, chosen, in_placing, pending, received, said
 
 MINUTE = timedelta(minutes=1)
 
@@ -58,7 +58,7 @@ def test_a_second_purchase_of_one_order_is_told_claimed_and_cancelled_where_that
     kinds = [change.kind for change in changes]
     assert kinds == [ChangeKind.DUPLICATE_PURCHASE_FOUND, ChangeKind.OPERATION_ASKED][: 1 + can_cancel]
     assert changes[0].notify
-    assert "po-2" in changes[0].message
+    assert "po-2" in said(changes[0])
     assert [(operation.kind, operation.duplicate_id) for operation in found_twice.operations] == [
         (OperationKind.CANCEL_DUPLICATE, "po-2")
     ] * can_cancel
@@ -111,7 +111,7 @@ def test_unclear_is_told_to_people_at_once_only_where_nobody_can_poll(can_search
     assert order.had_unknown_outcome
     assert order.wake_at is not None
     assert changes[0].notify is not can_search
-    assert ("Look for X." in changes[0].message) is not can_search
+    assert ("Look for X." in said(changes[0])) is not can_search
 
 
 def test_not_found_is_told_once_after_the_settling_time() -> None:
@@ -123,7 +123,7 @@ def test_not_found_is_told_once_after_the_settling_time() -> None:
         told += [(at - NOW, change) for change in changes]
     assert order.state is OrderState.UNKNOWN
     assert [pause for pause, _ in told] == [RULES.timings.settling]
-    assert "Look for X." in told[0][1].message
+    assert "Look for X." in said(told[0][1])
 
 
 @pytest.mark.parametrize("can_search", [True, False])
@@ -135,9 +135,7 @@ def test_candidates_are_told_once_whether_people_were_told_before_or_not(can_sea
     for candidates in ("", " Begun: +4930111.", " Begun: +4930111.") if not can_search else (" Begun: +4930111.", ""):
         order, changes = placing.not_found(order, at, RULES, "Look for X.", candidates)
         told += changes
-    assert [(change.notify, change.message.endswith("Look for X. Begun: +4930111.")) for change in told] == [
-        (True, True)
-    ]
+    assert [(change.notify, said(change).endswith("Look for X. Begun: +4930111.")) for change in told] == [(True, True)]
     assert order.not_found_notified
 
 
@@ -259,12 +257,14 @@ def test_what_a_person_says_of_an_unclear_purchase_is_taken() -> None:
 @pytest.mark.parametrize("place_again", [True, False])
 def test_an_answer_that_comes_after_a_person_said_no_is_not_lost(place_again: bool) -> None:
     lost, _ = placing.outcome_unknown(in_placing(), "x", NOW, RULES, can_search=False, look_for="")
-    said, _ = placing.not_placed(lost, "ada", NOW, place_again=place_again)
-    after, changes = placing.placed(said, "po-9", "pending", NOW, found=True, can_cancel=True)
-    assert after.state in (said.state, *MOVES[said.state])
+    answered, _ = placing.not_placed(lost, "ada", NOW, place_again=place_again)
+    after, changes = placing.placed(answered, "po-9", "pending", NOW, found=True, can_cancel=True)
+    assert after.state in (answered.state, *MOVES[answered.state])
     if place_again:
         assert (after.state, after.provider_order_id, after.wake_at) == (OrderState.PENDING, "po-9", NOW)
         return
     assert (after.state, after.duplicates, after.wake_at) == (OrderState.CANCELLED, ("po-9",), NOW)
     assert [change.kind for change in changes] == [ChangeKind.DUPLICATE_PURCHASE_FOUND, ChangeKind.OPERATION_ASKED]
-    assert "is over (cancelled), and a purchase of it was found" in changes[0].message
+    assert "is over (cancelled), and a purchase of it was found" in said(
+        changes[0], after.with_(provider_order_id=None)
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain.snapshot import DeadlinesSeen, RequirementSeen
 from numberdesk.domain.statuses import RequirementState
-from tests.support.orders import NOW, a_comment, kinds, owing, pending, poll
+from tests.support.orders import NOW, a_comment, kinds, owing, pending, poll, said
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Order
@@ -26,8 +26,8 @@ def test_requested_says_what_and_until_when() -> None:
     assert kinds(folded) == ["RequirementRequested", "DeadlineSet", "OrderMoved"]
     requested = folded.changes[0]
     assert requested.notify
-    assert "Proof of address" in requested.message
-    assert "2026-03-31 12:00:00 UTC" in requested.message
+    assert "Proof of address" in said(requested)
+    assert "2026-03-31 12:00:00 UTC" in said(requested)
     assert not folded.changes[1].notify, "the deadline is in the first message already"
 
 
@@ -58,7 +58,7 @@ def test_a_rejection_whose_comment_never_comes_is_told_after_a_minute() -> None:
     first = poll(reviewed(), owing(DEADLINE, REJECTED)).order
     told = poll(first, owing(DEADLINE, REJECTED), NOW + timedelta(seconds=60))
     assert kinds(told) == ["RequirementRejected"]
-    assert "has not said why yet" in told.changes[0].message
+    assert "has not said why yet" in said(told.changes[0])
 
 
 def test_several_comments_are_all_given_and_the_join_is_called_uncertain() -> None:
@@ -66,7 +66,7 @@ def test_several_comments_are_all_given_and_the_join_is_called_uncertain() -> No
     rejected = poll(reviewed(), owing(DEADLINE, REJECTED, comments=comments)).changes[0]
     assert rejected.comment_ids == ("c-1", "c-2")
     assert rejected.data["reason_is_certain"] is False
-    assert "not certain" in rejected.message
+    assert "not certain" in said(rejected)
 
 
 def test_a_second_rejection_is_joined_with_new_comments_only() -> None:
@@ -87,7 +87,7 @@ def test_a_reminder_after_a_rejection_carries_the_reason() -> None:
     reminder = poll(order, owing(DEADLINE, REJECTED), DEADLINE - timedelta(days=1)).changes[-1]
     assert reminder.kind.value == "DeadlineApproaching"
     assert reminder.comment_ids == ("c-1",)
-    assert "“Proof of address” (rejected)" in reminder.message
+    assert "“Proof of address” (rejected)" in said(reminder)
 
 
 def test_equal_changes_of_one_sub_order_are_one_event() -> None:
@@ -97,7 +97,7 @@ def test_equal_changes_of_one_sub_order_are_one_event() -> None:
     )
     folded = poll(pending(), owing(DEADLINE, requirements=requirements))
     assert kinds(folded).count("RequirementRequested") == 1
-    assert "“Submission 0”, “Submission 1”, “Submission 2”" in folded.changes[0].message
+    assert "“Submission 0”, “Submission 1”, “Submission 2”" in said(folded.changes[0])
 
 
 def test_approved_is_told_and_an_unknown_word_forgets_nothing() -> None:

@@ -148,9 +148,9 @@ def told(changes: tuple[Change, ...], part: str) -> list[tuple[object, ...]]:
 def standing(order: Order, part: str) -> list[object]:
     """All that is on record of a part."""
     return [
-        *(deadline.model_copy(update={"id": ""}) for deadline in order.deadlines if deadline.sub_order_id == part),
+        *(deadline.with_(id="") for deadline in order.deadlines if deadline.sub_order_id == part),
         *(
-            requirement.model_copy(update={"operation_id": None})
+            requirement.with_(operation_id=None)
             for requirement in order.requirements
             if requirement.sub_order_id == part
         ),

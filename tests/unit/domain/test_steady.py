@@ -14,7 +14,7 @@ from numberdesk.domain import steady
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.snapshot import DeadlinesSeen, UnknownValue
 from numberdesk.domain.statuses import AssetState, ChangeKind, Phase, RequirementState
-from tests.support.orders import CADENCE, NOW, RULES, a_message, a_snapshot, numbers, owing, pending, poll
+from tests.support.orders import CADENCE, NOW, RULES, a_message, a_snapshot, numbers, owing, pending, poll, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +92,7 @@ def test_of_two_values_in_turn_the_earlier_is_the_deadline_and_reminded_of_on_ti
     order, told, _ = watch_over(pending(), lambda at, n: owing(late if n % 2 else early), NOW + 5 * DAY)
     [unstable] = [change for _, change in told if change.kind is ChangeKind.VALUE_UNSTABLE]
     assert unstable.notify
-    assert "different deadlines" in unstable.message
+    assert "different deadlines" in said(unstable)
     for reminder, before in (("P3D", 3 * DAY), ("P1D", DAY), ("PT1H", HOUR)):
         value = early.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         assert [at for of, name, at in reminders(told) if (of, name) == (value, reminder)] == [early - before]

@@ -5,31 +5,33 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from numberdesk.api.problems import ProblemDocument
-from numberdesk.domain import ledger, messages, notices, text
+from numberdesk.domain import ledger, notices, text, wording
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.ledger import Entry
-from numberdesk.domain.order import Approval, Change, Cost, Deadline, Operation, Quote, Requirement, SubOrder
-from numberdesk.domain.snapshot import UnknownValue
+from numberdesk.domain.messages import desk, purchase, vetting
+from numberdesk.domain.model import instant_text
+from numberdesk.domain.order import ALL_OR_NOTHING, Approval, Change, Cost, Quote, Requirement, SubOrder
 from numberdesk.domain.statuses import ChangeKind, HoldKind, OperationKind, RequirementState
 from numberdesk.messaging.events import MAX_BYTES, entry_size
 from numberdesk.messaging.sqs import json_text
 from numberdesk.providers.base import RefusedError
 from numberdesk.services.problems import Problem, ProblemError
 from numberdesk.storage.items import entry_item, marshal
-from tests.support.orders import pending
+from tests.support.orders import ZONE, pending, said
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
-ZONE = ZoneInfo("Europe/Berlin")
 LINE_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 NASTY = (
     "\nSubject: pay now\r\nhttps://evil.example.com/a?b",
@@ -118,14 +120,136 @@ def test_lines_of_a_comment_are_quoted_one_behind_the_other() -> None:
     )
 
 
+def _facts(hostile: str) -> list[tuple[ChangeKind, Mapping[str, object]]]:
+    """Every kind of change that people are told of, in all its forms, with that text wherever somebody else's may stand."""
+    many = [{"id": hostile, "name": hostile, "state": "rejected"}] * 20
+    at = instant_text(NOW)
+    asked = {
+        "sub_order_id": "s-1",
+        "requirements": many,
+        "requirement_count": 40,
+        "answered": [hostile],
+        "answered_count": 3,
+    }
+    due = {"deadline": at, "numbers": 2}
+    ended = {"delivered": 1, "asked": 2, "provider_status": hostile}
+    operations = [
+        {
+            "operation": kind.value,
+            "by": hostile,
+            **asked,
+            **scope,
+            **dict.fromkeys(("group_id", "duplicate_id"), hostile),
+        }
+        for kind in OperationKind
+        for scope in ({"sub_order_id": "s-1"}, {"sub_order_id": hostile}, {"number": hostile})
+    ]
+    facts: list[tuple[ChangeKind, Mapping[str, object]]] = [
+        *((ChangeKind.ORDER_PLACED, {"found": found, "shortfall": hostile}) for found in (True, False)),
+        *((ChangeKind.ORDER_HELD, {"hold": hold.value, "why": hostile}) for hold in HoldKind),
+        *((ChangeKind.ORDER_UNKNOWN, {"searching": searching, "look_for": hostile}) for searching in (True, False)),
+        *(
+            (ChangeKind.DUPLICATE_PURCHASE_FOUND, {"recorded": theirs, "duplicate": hostile, "cancelling": cancelling})
+            for theirs in (hostile, None)
+            for cancelling in (True, False)
+        ),
+        (ChangeKind.ORDER_COMPLETED, ended),
+        (ChangeKind.ORDER_PARTIALLY_COMPLETED, {**ended, "missing": hostile}),
+        (ChangeKind.ORDER_FAILED, {"reason": "refused", "detail": hostile, "code": hostile}),
+        (ChangeKind.ORDER_FAILED, {"reason": "ended_by_provider", "provider_status": hostile}),
+        *(
+            (
+                kind,
+                {
+                    "sub_order_id": hostile,
+                    "state": "cancelled",
+                    "numbers": 1,
+                    "deadline_missed": False,
+                    "asked_by": hostile,
+                    "rejected_because": hostile,
+                    "unannounced": True,
+                },
+            )
+            for kind in (ChangeKind.ORDER_CANCELLED, ChangeKind.SUB_ORDER_ENDED)
+        ),
+        (ChangeKind.ORDER_DELETED, {}),
+        (ChangeKind.ORDER_STILL_PENDING, {"pending_since": at, "usual_seconds": 3600.0, "provider_status": hostile}),
+        (ChangeKind.ORDER_STUCK, {"failed_runs": 3}),
+        (ChangeKind.PERSONAL_DATA_ERASED, {"by": hostile}),
+        (ChangeKind.PROVIDER_CONTRADICTION, {"recorded": "completed", "shown": hostile, "provider_status": hostile}),
+        (ChangeKind.PROVIDER_CONTRADICTION, {"recorded": ALL_OR_NOTHING, "shown": "1 of 2"}),
+        (ChangeKind.UNKNOWN_PROVIDER_VALUE, {"field": hostile, "values": [hostile] * 20, "value_count": 40}),
+        (
+            ChangeKind.DELIVERY_UNREAD,
+            {**ended, "unread": [{"field": hostile, "value": hostile}] * 20, "unread_count": 40},
+        ),
+        (ChangeKind.VALUE_UNSTABLE, {"what": "deadline", "sub_order_id": hostile, "deadline": at, "values": [at]}),
+        (ChangeKind.VALUE_UNSTABLE, {"what": "requirements", "sub_order_id": hostile, "requirements": [hostile] * 20}),
+        *(
+            (ChangeKind.VALUE_UNSTABLE, {"what": what, "sub_order_id": hostile, "values": [hostile] * 40})
+            for what in ("state", "sub_order", "delivery", "outcome")
+        ),
+        *(
+            (ChangeKind.REQUIREMENT_REQUESTED, {**asked, "deadline": until, "deadlines_read": read})
+            for until in (at, None)
+            for read in (True, False, None)
+        ),
+        *(
+            (
+                ChangeKind.REQUIREMENT_REJECTED,
+                {**asked, "deadline": at, "deadlines_read": True, "comment_ids": [hostile] * comments},
+            )
+            for comments in range(3)
+        ),
+        (ChangeKind.REQUIREMENT_APPROVED, asked),
+        *(
+            (kind, {**due, "sub_order_id": sub_order_id, "reason": "over"})
+            for kind in (ChangeKind.DEADLINE_SET, ChangeKind.DEADLINE_ERASED, ChangeKind.DEADLINE_MISSED)
+            for sub_order_id in ("", "s-1", hostile)
+        ),
+        (
+            ChangeKind.DEADLINE_MOVED,
+            {**due, "sub_order_id": hostile, "was": at, "extended": True, "asked_for": True, "unannounced": True},
+        ),
+        *(
+            (
+                ChangeKind.DEADLINE_APPROACHING,
+                {
+                    **due,
+                    "sub_order_id": sub_order_id,
+                    "reminder": "P1D",
+                    "first": False,
+                    "unstable": True,
+                    "confirmed_at": at,
+                    "unconfirmed_since": at,
+                    "owed": many,
+                    "owed_count": 40,
+                    "acknowledged_by": by,
+                    "acknowledged_until": at,
+                    "asking_for_more_time": False,
+                },
+            )
+            for sub_order_id in ("", "s-1", hostile)
+            for by in (hostile, None)
+        ),
+        (ChangeKind.COMMENT_RECEIVED, {"sub_order_id": hostile, "count": 3}),
+    ]
+    for operation in operations:
+        facts += [
+            (kind, operation)
+            for kind in (
+                ChangeKind.REQUIREMENT_SUBMITTED,
+                ChangeKind.EXTENSION_REQUESTED,
+                ChangeKind.NUMBER_RELEASED,
+            )
+        ]
+        facts.append((ChangeKind.OPERATION_REJECTED, {**operation, "outcome": hostile}))
+        waits = {**operation, "outcome": hostile, "asked_at": at, "deadline": at}
+        facts += [(ChangeKind.OPERATION_WAITING, {**waits, "permitted": permitted}) for permitted in (True, False)]
+    return facts
+
+
 def _all_messages(hostile: str) -> list[str]:
-    order = pending().with_(
-        provider_order_id=hostile,
-        account=hostile,
-        shortfall=hostile,
-        provider_status=hostile,
-        sub_orders=(SubOrder(id="s-1", provider_status=hostile, country=hostile or "DE", number_type=hostile),),
-    )
     requirement = Requirement(
         id=hostile,
         sub_order_id="s-1",
@@ -133,104 +257,44 @@ def _all_messages(hostile: str) -> list[str]:
         provider_status=hostile,
         numbers=1,
         name=hostile,
+        own=True,
     )
-    order = order.with_(requirements=(requirement.model_copy(update={"own": True}),))
-    deadline = Deadline(id="1", sub_order_id="s-1", version=1, value=NOW, numbers=2, confirmed_at=NOW)
-    operations = [
-        Operation(
-            id="1",
-            kind=kind,
-            by=hostile,
-            asked_at=NOW,
-            sub_order_id=scope,
-            group_id=hostile,
-            duplicate_id=hostile,
-            number=number,
-            outcome=hostile,
-        )
-        for kind in OperationKind
-        for scope, number in (("s-1", None), (hostile, None), (None, hostile))
-    ]
-    many = [requirement] * 40
+    order = pending().with_(
+        provider_order_id=hostile,
+        account=hostile,
+        sub_orders=(SubOrder(id="s-1", provider_status=hostile, country=hostile or "DE", number_type=hostile),),
+        requirements=(requirement,),
+    )
+    before = order.with_(provider_order_id=None)
     quote = Quote(numbers=1, costs=(Cost(currency=hostile, upfront="1", monthly="1", numbers=1),))
-    provider_status = UnknownValue(hostile, hostile)
+    approval = Approval(kind=HoldKind.LIMIT, by=hostile, at=NOW, quote=quote, most={hostile: "1"})
     return [
-        messages.placed(order, found=True),
-        messages.placed(order, found=False),
-        messages.completed(order, 1),
-        messages.partially_completed(order, 1, hostile),
-        messages.failed(order, hostile),
-        messages.cancelled(order, missed=False, asked_for=hostile),
-        messages.sub_order_ended(order, hostile, "cancelled", 1, missed=False, asked_for=hostile, unannounced=True),
-        *(messages.submitted(order, operation, [hostile] * 40) for operation in operations),
-        *(messages.operation_rejected(order, operation, [hostile] * 40) for operation in operations),
-        *(
-            messages.operation_waiting(order, operation, [hostile] * 40, NOW, ZONE, permitted=False)
-            for operation in operations
-        ),
-        messages.beyond_limit(
-            hostile, quote, Approval(kind=HoldKind.LIMIT, by=hostile, at=NOW, quote=quote, most={hostile: "1"})
-        ),
-        messages.no_account(order, hostile),
-        messages.stuck(order, 3),
-        messages.still_pending(order, NOW, timedelta(days=1), NOW, ZONE),
-        messages.deadline_unstable(order, deadline, [NOW], ZONE),
-        messages.requirements_unstable(order, hostile, [hostile] * 40),
-        messages.unstable(order, "its state", [hostile] * 40),
-        *(messages.extension_requested(order, operation) for operation in operations),
-        messages.comments_received(order, hostile, 3),
-        messages.held(order, hostile),
-        messages.held_back(order, hostile),
-        messages.not_permitted(order, hostile),
-        messages.duplicate_found(order, hostile, cancelling=True),
-        messages.duplicate_found(order.with_(provider_order_id=None), hostile, cancelling=False),
-        messages.erased(order, hostile),
-        messages.number_released(order, hostile, hostile),
-        messages.inventory_differs(hostile, hostile, {"orphan": [hostile] * 40}),
-        messages.placing_stopped(hostile, hostile),
-        messages.placing_resumed(hostile, hostile),
-        messages.cancelled_before(order, hostile, hostile),
-        messages.cancelled_before(order, hostile),
-        messages.deleted(order),
-        messages.unknown(order, searching=True, look_for=hostile),
-        messages.unknown(order, searching=False, look_for=hostile),
-        messages.account_blocked(hostile, hostile, hostile),
-        messages.contradiction(order, hostile),
-        messages.not_all_or_nothing(order, 1),
-        messages.unknown_values(order, hostile, [hostile] * 40),
-        messages.delivery_unread(order, 1, [provider_status] * 40),
-        messages.requirements_requested(order, many, [deadline], ZONE, read=True),
-        messages.requirements_rejected(order, many, [deadline], 2, ZONE, read=False),
-        messages.requirements_approved(order, many),
-        messages.deadline_set(order, deadline, ZONE),
-        messages.deadline_moved(order, deadline, NOW, ZONE),
-        messages.deadline_erased(order, deadline, ZONE),
-        messages.deadline_missed(order, deadline, ZONE),
-        messages.deadline_approaching(order, deadline, many, timedelta(days=1), None, NOW, ZONE, asking=False),
-        messages.listed([hostile] * 40),
-        messages.table_restored(),
-        messages.row_unreadable(hostile, hostile),
+        *(said(Change.of(kind, data), of) for kind, data in _facts(hostile) for of in (order, before)),
+        wording.beyond_limit(hostile, quote, approval),
+        wording.listed([hostile] * 40),
+        desk.inventory_differs(hostile, hostile, {"orphan": [hostile] * 40}),
+        desk.placing_stopped(hostile, hostile),
+        desk.placing_resumed(hostile, hostile),
+        desk.account_blocked(hostile, hostile, hostile),
+        desk.table_restored(),
+        desk.row_unreadable(hostile, hostile),
     ]
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.data_too_large])
 @given(HOSTILE)
 def test_no_message_to_people_carries_what_others_wrote_as_it_is(hostile: str) -> None:
-    for said in _all_messages(hostile):
-        assert_harmless(said)
-        assert len(said.encode()) <= 3 * ledger.MAX_MESSAGE
-        assert len(an_entry(message=said).message.encode()) <= ledger.MAX_MESSAGE
+    for message in _all_messages(hostile):
+        assert_harmless(message)
+        assert len(message.encode()) <= 3 * ledger.MAX_MESSAGE
+        assert len(an_entry(message=message).message.encode()) <= ledger.MAX_MESSAGE
 
 
 def test_every_message_is_tried() -> None:
-    tried = set(re.findall(r"messages\.(\w+)\(", Path(__file__).read_text(encoding="utf-8")))
-    helpers = {"provider_name", "subject", "instant", "count", "time_left", "who", "extension_text", "priced"}
-    made = {
-        name
-        for name, it in vars(messages).items()
-        if callable(it) and not name.startswith("_") and getattr(it, "__module__", "") == messages.__name__
-    }
-    assert made - helpers <= tried
+    told = {kind for kind in ChangeKind if kind in {**purchase.SENTENCES, **vetting.SENTENCES}}
+    assert {kind for kind, _ in _facts("x")} == told
+    tried = set(re.findall(r"desk\.(\w+)\(", Path(__file__).read_text(encoding="utf-8")))
+    assert {name for name, each in vars(desk).items() if getattr(each, "__module__", "") == desk.__name__} == tried
 
 
 def _stored(entry: Entry) -> int:
@@ -318,7 +382,7 @@ def test_twenty_faults_that_list_four_hundred_names_each_are_recorded_and_told()
     )
     assert entry.message.endswith(text.SHORTENED)
     assert _stored(entry) < 80_000
-    assert len(messages.listed(names).encode()) < ledger.MAX_MESSAGE
+    assert len(wording.listed(names).encode()) < ledger.MAX_MESSAGE
 
 
 @settings(deadline=None)
@@ -342,14 +406,14 @@ def test_a_problem_is_harmless_and_bounded(hostile: str, number: int) -> None:
 @given(HOSTILE, HOSTILE)
 def test_what_a_provider_says_is_one_harmless_line(detail: str, code: str) -> None:
     error = RefusedError(detail, code=code)
-    for said in (str(error), error.detail, error.code):
-        assert_harmless(said)
-        assert len(said.encode()) < 5000
+    for text_of in (str(error), error.detail, error.code):
+        assert_harmless(text_of)
+        assert len(text_of.encode()) < 5000
 
 
 def test_changes_are_bounded_in_the_ledger() -> None:
     order = pending()
-    change = Change(kind=ChangeKind.ORDER_FAILED, data={"reason": "\n" * 20_000}, message="a\nb" * 20_000)
-    [entry] = ledger.entries(order, [change], NOW, "sync_order")
+    change = Change(kind=ChangeKind.ORDER_FAILED, data={"reason": "refused", "detail": "a\nb" * 20_000, "code": ""})
+    [entry] = ledger.entries(order, [change], NOW, "sync_order", ZONE)
     assert_harmless(entry.message)
     assert len(entry.message.encode()) <= ledger.MAX_MESSAGE

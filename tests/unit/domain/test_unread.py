@@ -13,7 +13,7 @@ from numberdesk.domain.fold import end_with
 from numberdesk.domain.lists import attention, memberships, waits
 from numberdesk.domain.snapshot import Snapshot, UnknownValue
 from numberdesk.domain.statuses import ENDED, FOLLOWED, AssetState, ChangeKind, OrderState, Phase, RequirementState
-from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, numbers, only, owing, pending, poll
+from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, numbers, only, owing, pending, poll, said
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Order
@@ -52,9 +52,10 @@ def test_an_order_over_with_something_unread_is_for_a_person_and_told_once(
         "delivered": len(states),
         "asked": 2,
         "unread": [{"field": NUMBER.field, "value": NUMBER.value}],
+        "unread_count": 1,
     }
-    assert "Do not order again" in told.message
-    assert "'2145550100 x'" in told.message
+    assert "Do not order again" in said(told)
+    assert "'2145550100 x'" in said(told)
     order = folded.order
     assert (order.state, order.delivery_unread) == (OrderState.ACTION_REQUIRED, True)
     assert attention(order) == ("not_understood",)
@@ -184,7 +185,7 @@ def test_people_do_not_read_that_there_is_no_deadline_where_one_could_not_be_rea
     def told(snapshot: Snapshot) -> str:
         order = poll(pending(), snapshot).order
         [text] = [
-            change.message
+            said(change)
             for at in (NOW, NOW + RULES.timings.rejection_grace)
             for change in poll(order if at > NOW else pending(), snapshot, at).changes
             if change.kind in (ChangeKind.REQUIREMENT_REQUESTED, ChangeKind.REQUIREMENT_REJECTED)

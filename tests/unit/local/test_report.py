@@ -24,11 +24,21 @@ def played() -> PlayedOrder:
     sent = builders.message("order-1")
     order, changes = builders.received(sent)
     ended = order.with_(state=OrderState.COMPLETED, version=2)
-    reminder = Change(
-        kind=ChangeKind.DEADLINE_APPROACHING, data=dict(REMINDER), message="Order order-1: 20 seconds", notify=True
+    reminder = Change(kind=ChangeKind.DEADLINE_APPROACHING, data=dict(REMINDER), notify=True)
+    completed = Change(kind=ChangeKind.ORDER_COMPLETED)
+    moved = Change(kind=ChangeKind.ORDER_MOVED)
+    ledger = (
+        *builders.entries(order, *changes),
+        *(
+            Entry.model_validate({**entry.model_dump(), **change.model_dump(exclude={"key"}), "message": text})
+            for entry, change, text in zip(
+                builders.entries(ended, moved, moved),
+                (reminder, completed),
+                ("Order order-1: 20 seconds", "Order order-1 is complete"),
+                strict=True,
+            )
+        ),
     )
-    completed = Change(kind=ChangeKind.ORDER_COMPLETED, message="Order order-1 is complete")
-    ledger = (*builders.entries(order, *changes), *builders.entries(ended, reminder, completed))
     play = SimpleNamespace(
         people=["Order order-1: 20 seconds"],
         events=[bus_event(entry) for entry in ledger if entry.is_event],
@@ -96,9 +106,7 @@ def tell_too_much(order: PlayedOrder) -> None:
 
 
 def lose_the_thread(order: PlayedOrder) -> None:
-    change_ledger(
-        order, lambda ledger: (*ledger[:-1], ledger[-1].model_copy(update={"correlation_id": "correlation-2"}))
-    )
+    change_ledger(order, lambda ledger: (*ledger[:-1], ledger[-1].with_(correlation_id="correlation-2")))
 
 
 def test_an_order_as_told_has_no_faults() -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -132,9 +131,7 @@ def _message(*items: dict[str, Any]) -> OrderMessage:
 
 
 def _order(*items: dict[str, Any]) -> Order:
-    order, _ = placing.receive(
-        _message(*items), reference="reference", correlation_id="c", now=NOW, zone=ZoneInfo("UTC")
-    )
+    order, _ = placing.receive(_message(*items), reference="reference", correlation_id="c", now=NOW)
     order, _ = placing.begin(order, (), None, NOW, Timings(), content_lock="a" * 64)
     return order.with_(provider_order_id=ORDER_ID)
 

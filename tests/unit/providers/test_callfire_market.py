@@ -6,7 +6,6 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -698,7 +697,7 @@ def test_release_is_never_repeated_and_told_apart(answer: Answer, error: type[Pr
 def _unclear(*items: dict[str, Any]) -> Order:
     """An order whose last attempt began at 08:30 UTC on 22 November."""
     message = OrderMessage.model_validate({"order_id": "order-1", "provider": "callfire", "items": items})
-    order, _ = placing.receive(message, reference="reference", correlation_id="c", now=NOW, zone=ZoneInfo("UTC"))
+    order, _ = placing.receive(message, reference="reference", correlation_id="c", now=NOW)
     return placing.begin(order, (), None, NOW, Timings(), content_lock="a" * 64)[0]
 
 
@@ -739,7 +738,7 @@ def test_attempt_just_after_midnight_may_have_been_the_day_before_at_callfire() 
     order = _unclear(LOCAL)
     assert order.attempt
     began_at = datetime(2026, 11, 22, 0, 0, 30, tzinfo=UTC)
-    order = order.with_(attempt=order.attempt.model_copy(update={"began_at": began_at}))
+    order = order.with_(attempt=order.attempt.with_(began_at=began_at))
     assert len(_provider(_Answers(_list(_lease(13105551212, "2026-11-21Z")))).candidates(order)) == 1
 
 

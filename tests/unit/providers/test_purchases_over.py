@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -56,7 +55,7 @@ def connected(provider: str, answer: Any, asked: list[httpx.Request] | None = No
 def unclear(provider: str) -> Order:
     """An order whose last attempt began just now."""
     sent = message("order-1", {"criteria": {}, "quantity": 1} if provider == "callfire" else ITEM, provider=provider)
-    order, _ = placing.receive(sent, reference="our-reference", correlation_id="c", now=NOW, zone=ZoneInfo("UTC"))
+    order, _ = placing.receive(sent, reference="our-reference", correlation_id="c", now=NOW)
     return placing.begin(order, (), None, NOW, Timings(), content_lock=None)[0]
 
 

@@ -6,7 +6,6 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -129,9 +128,7 @@ def _message(criteria: dict[str, Any] | None = None, **more: Any) -> OrderMessag
 
 
 def _order(message: OrderMessage | None = None) -> Order:
-    order, _ = placing.receive(
-        message or _message(), reference=REFERENCE, correlation_id="c", now=NOW, zone=ZoneInfo("UTC")
-    )
+    order, _ = placing.receive(message or _message(), reference=REFERENCE, correlation_id="c", now=NOW)
     order, _ = placing.begin(order, (), None, NOW, Timings(), content_lock="a" * 64)
     return order.with_(provider_order_id=ORDER_ID)
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -135,7 +134,7 @@ def _order() -> Order:
     message = OrderMessage.model_validate(
         {"order_id": "order-1", "provider": "telesign", "items": [{"criteria": {"country": "BE"}, "quantity": 4}]}
     )
-    order, _ = placing.receive(message, reference="reference", correlation_id="c", now=NOW, zone=ZoneInfo("UTC"))
+    order, _ = placing.receive(message, reference="reference", correlation_id="c", now=NOW)
     return order.with_(provider_order_id=ORDER_ID)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -22,6 +21,7 @@ from numberdesk.providers.base import Credentials
 from numberdesk.providers.telnyx.adapter import build
 from numberdesk.providers.telnyx.capabilities import CAPABILITIES
 from numberdesk.providers.telnyx.deadlines import MAX_APART, Deadlines, OpenNumber, Shown
+from tests.support.orders import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
 DUE = NOW + 14 * DAY
 """The simulator's deadline."""
-RULES = Rules(Timings(), CAPABILITIES.cadence, ZoneInfo("UTC"))
+RULES = Rules(Timings(), CAPABILITIES.cadence)
 MAX_CALLS = 25
 
 
@@ -71,7 +71,7 @@ class Desk:
     def buy(self) -> Order:
         plan = self.plan()
         reference = placing.reference_of("stack", self.message.order_id)
-        received = placing.receive(self.message, reference=reference, correlation_id="c-1", now=NOW, zone=RULES.zone)[0]
+        received = placing.receive(self.message, reference=reference, correlation_id="c-1", now=NOW)[0]
         begun = placing.begin(received, plan.chosen, plan.shortfall, NOW, Timings(), content_lock=None)[0]
         bought = self.adapter.place(plan, reference)
         self.order = placing.placed(begun, bought.provider_order_id, bought.provider_status, NOW)[0]
@@ -226,7 +226,7 @@ def test_a_deadline_of_one_number_is_found_told_and_followed() -> None:
     desk.simulator.set_number_deadline(alone, DUE.isoformat())
     [erased] = desk.poll().changes
     assert erased.kind.value == "DeadlineErased"
-    assert "another one stands" in erased.message
+    assert "another one stands" in said(erased)
     assert desk.deadlines() == {DUE: 100}
     assert not any(asset.apart for asset in desk.order.assets)
 

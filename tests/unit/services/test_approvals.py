@@ -260,7 +260,7 @@ def test_the_switch_counts_for_what_is_bought_beyond_a_limit_and_for_a_second_at
 
     def turn(*args: Any, **kwargs: Any) -> base.Plan:
         there = desk.store.gate()
-        desk.store.switch = there.model_copy(update={"version": there.version + 2})
+        desk.store.switch = there.with_(version=there.version + 2)
         return plan(*args, **kwargs)
 
     desk.carrier.plan = turn  # type: ignore[method-assign]

@@ -123,7 +123,7 @@ def test_one_that_is_never_tried_is_told_all_the_same() -> None:
 def test_pauses_are_bounded(waited: timedelta, left: timedelta, failures: int, own: bool) -> None:
     desk = _VETTED
     cadence = desk.desk.timings.search_cadence
-    deadlines = tuple(deadline.model_copy(update={"value": desk.time + left}) for deadline in desk.order.deadlines)
+    deadlines = tuple(deadline.with_(value=desk.time + left) for deadline in desk.order.deadlines)
     asked = Operation(id="e", kind=OperationKind.CANCEL, by="ada", asked_at=desk.time - waited, failures=failures)
     pause = operations.pause(desk.order.with_(deadlines=deadlines), asked, desk.time, cadence, own=own)
     assert cadence[0] <= pause <= cadence[-1]

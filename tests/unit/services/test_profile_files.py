@@ -66,7 +66,7 @@ def test_a_file_that_went_with_its_profile_cannot_be_named_again(desk: ADesk, pr
 
 def test_a_file_that_was_uploaded_for_one_profile_is_none_of_another(desk: ADesk, profiles: Profiles) -> None:
     answers = uploaded(desk, profiles)
-    other = KEY.model_copy(update={"number_type": "mobile"})
+    other = KEY.with_(number_type="mobile")
     with pytest.raises(ProblemError) as raised:
         profiles.put(other, answers, enabled=True, version=None, by="ada")
     assert raised.value.problem is Problem.FILE_MISSING

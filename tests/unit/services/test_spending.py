@@ -388,7 +388,7 @@ def test_what_may_have_been_bought_before_a_restore_is_polled_for_before_it_is_c
     assert desk.commands.reject("order-0", "too many", "ada").state is OrderState.RECEIVED
     assert desk.commands.cancel("order-1", "ada").state is OrderState.RECEIVED
     gate = desk.store.gate()
-    desk.store.switch = gate.model_copy(update={"table_id": "table-2", "confirmed_at": desk.time})
+    desk.store.switch = gate.with_(table_id="table-2", confirmed_at=desk.time)
     desk.commands.approve("order-1", "ada")
     for name in ("order-0", "order-1"):
         assert wake(desk, name).state is OrderState.PENDING
@@ -405,7 +405,7 @@ def test_a_purchase_of_equal_content_is_nobodys_while_the_table_has_forgotten_wh
     desk.store.table = "table-2"
     desk.carrier.bought = [(get(desk, "order-0").reference, "987")]
     assert wake(desk, "order-0").state is OrderState.UNKNOWN
-    desk.store.switch = desk.store.gate().model_copy(update={"table_id": "table-2", "confirmed_at": desk.time})
+    desk.store.switch = desk.store.gate().with_(table_id="table-2", confirmed_at=desk.time)
     desk.time += 5 * MINUTE
     assert wake(desk, "order-0").state is OrderState.UNKNOWN
     told = [each for each in desk.told(ChangeKind.ORDER_UNKNOWN) if each.notify]

@@ -109,7 +109,7 @@ def test_a_deadline_comes_before_any_number_of_others() -> None:
     desk.sync_queue.messages += [({"wake": {"order_id": "another"}}, None, None)] * MAX_WAITING
     at = NOW + 3 * MINUTE / 2
     due(desk, "german", at, deadlines=(deadline(at + timedelta(days=3)),))
-    due(desk, "own", NOW, waiting=True, deadlines=(deadline(NOW).model_copy(update={"own": True}),))
+    due(desk, "own", NOW, waiting=True, deadlines=(deadline(NOW).with_(own=True),))
     desk.time += MINUTE
     waker(desk).sweep()
     assert desk.sync_queue.messages[-1][1] == MINUTE / 2, "to the second"

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import catalogue, messages, operations, parts
+from numberdesk.domain import catalogue, operations, parts
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.order import Change, Operation
 from numberdesk.domain.profile import answer_for
 from numberdesk.domain.statuses import ChangeKind, OperationKind, RequirementState
 from numberdesk.domain.values import FileValue, Payload
+from numberdesk.domain.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
+
+    from pydantic import JsonValue
 
     from numberdesk.domain.catalogue import Specification
     from numberdesk.domain.order import Order, Requirement
@@ -35,7 +38,7 @@ def check(answers: Sequence[Answer], specifications: Sequence[Specification]) ->
             issues.append(ValidationIssue(f"{where}.requirement", "twice", "it is answered twice; answer it once"))
         answered |= {each.id for each in asked}
         if not asked:
-            known = messages.listed(dict.fromkeys(specification.name for specification in specifications)) or "nothing"
+            known = listed(dict.fromkeys(specification.name for specification in specifications)) or "nothing"
             issues.append(
                 ValidationIssue(
                     f"{where}.requirement", "not_asked", f"the provider asks for no such thing; it asks for: {known}"
@@ -128,11 +131,12 @@ def _without(change: Change, order: Order, kept: Mapping[str, Payload], *, notif
     ]
     if not answered:
         return change
-    text = (
-        f"{change.message} Values on file are being submitted for {messages.listed(each.label for each in answered)}."
-    )
-    data = {**change.data, "answered": [each.id for each in answered][:20]}
-    return change.model_copy(update={"notify": notify, "data": data, "message": text})
+    data: dict[str, JsonValue] = {
+        **change.data,
+        "answered": [each.id for each in answered[:20]],
+        "answered_count": len(answered),
+    }
+    return change.with_(notify=notify, data=data)
 
 
 def _give(
@@ -168,7 +172,7 @@ def _give(
     # Refused or given up, it would be put under way again at every poll.
     order = order.with_(
         requirements=tuple(
-            requirement.model_copy(update={"applied": True})
+            requirement.with_(applied=True)
             if requirement.sub_order_id == sub_order_id and requirement.id in values
             else requirement
             for requirement in order.requirements
@@ -180,5 +184,5 @@ def _give(
             "profile": profile.key.text,
             "profile_version": profile.version,
         }
-        changes.append(Change.model_validate({"kind": ChangeKind.PROFILE_APPLIED, "data": data}))
+        changes.append(Change.of(ChangeKind.PROFILE_APPLIED, data))
     return order

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import messages
 from numberdesk.domain.bounds import MAX_HINT_POLLS, MAX_REASONS
 from numberdesk.domain.order import Change, WaitingComment
 from numberdesk.domain.statuses import ChangeKind
@@ -44,30 +43,29 @@ def fold(
         (due if is_due else left).append(comment)
     polls = {*order.hint_polls, *(at for each in left if (at := each.since + timings.rejection_grace) > now)}
     hint_polls = tuple(sorted(polls))[:MAX_HINT_POLLS]
-    return order.with_(comments_waiting=tuple(left), hint_polls=hint_polls), _tell(order, due)
+    return order.with_(comments_waiting=tuple(left), hint_polls=hint_polls), _tell(due)
 
 
 def overdue(order: Order, now: datetime, patience: timedelta) -> tuple[Order, list[Change]]:
     """Tell what has waited for so long, though the provider cannot be read: no poll may ever show the rejection."""
     due = [comment for comment in order.comments_waiting if now - comment.since >= patience]
     left = tuple(comment for comment in order.comments_waiting if comment not in due)
-    return order.with_(comments_waiting=left), _tell(order, due)
+    return order.with_(comments_waiting=left), _tell(due)
 
 
 def close(order: Order) -> tuple[Order, list[Change]]:
     """The order is over: no rejection will tell what still waits."""
-    return order.with_(comments_waiting=()), _tell(order, order.comments_waiting)
+    return order.with_(comments_waiting=()), _tell(order.comments_waiting)
 
 
-def _tell(order: Order, due: Sequence[WaitingComment]) -> list[Change]:
+def _tell(due: Sequence[WaitingComment]) -> list[Change]:
     by_sub_order: dict[str, list[str]] = {}
     for comment in due:
         by_sub_order.setdefault(comment.sub_order_id, []).append(comment.id)
     return [
-        Change(
-            kind=ChangeKind.COMMENT_RECEIVED,
-            data={"sub_order_id": sub_order_id, "comments": list(ids[:MAX_REASONS])},
-            message=messages.comments_received(order, sub_order_id, len(ids)),
+        Change.of(
+            ChangeKind.COMMENT_RECEIVED,
+            {"sub_order_id": sub_order_id, "comments": ids[:MAX_REASONS], "count": len(ids)},
             notify=True,
             comment_ids=tuple(ids[:MAX_REASONS]),
         )

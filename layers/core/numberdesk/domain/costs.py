@@ -145,7 +145,7 @@ def settle(order: Order) -> Order:
             currency: str(max(Decimal(value), Decimal(reserved.cost.get(currency, "0"))))
             for currency, value in at_once(costs).items()
         }
-        reserved = reserved.model_copy(update={"cost": {**reserved.cost, **known}})
+        reserved = reserved.with_(cost={**reserved.cost, **known})
     return order.with_(costs=costs, reserved=reserved)
 
 

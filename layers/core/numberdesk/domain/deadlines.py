@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain import messages, operations, parts, steady
+from numberdesk.domain import operations, parts, steady
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import OWN, Change, Deadline, Operation
 from numberdesk.domain.request import parse_duration
@@ -15,27 +15,25 @@ from numberdesk.domain.steady import Turn
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import timedelta
-    from zoneinfo import ZoneInfo
-
-    from pydantic import JsonValue
 
     from numberdesk.domain.order import Order, Requirement, Watch
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import DeadlinesSeen, Snapshot
 
 
+_OWED = {RequirementState.AWAITING_VALUE: "missing", RequirementState.REJECTED: "rejected"}
 MISSED = "missed"
 """Among what was fired of an unstable deadline: that it passed need not be told again."""
 
 
-def fold(order: Order, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> tuple[Order, list[Change]]:
+def fold(order: Order, snapshot: Snapshot, now: datetime) -> tuple[Order, list[Change]]:
     """Fold the deadlines that a poll saw. `order` already holds the poll's numbers.
 
     A sub order whose deadlines were not read keeps what was known. One that is over owes nothing any more: its
     deadline was missed if it passed without the numbers being delivered, and else goes.
     """
     seen = {deadlines.sub_order_id: deadlines for deadlines in snapshot.deadlines}
-    order, changes = follow_own(order, now, zone)
+    order, changes = follow_own(order, now)
     standing = [deadline for deadline in order.deadlines if deadline.own]
     theirs = [deadline for deadline in order.deadlines if not deadline.own]
     sub_orders = list(dict.fromkeys([*(deadline.sub_order_id for deadline in theirs), *seen]))
@@ -47,29 +45,27 @@ def fold(order: Order, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> tup
         if parts.goes_on(order) and (sub_order_id in seen or parts.over(order, sub_order_id)):
             # Where nothing is open nothing is due, whatever it is.
             due = () if parts.over(order, sub_order_id) else seen[sub_order_id].values
-            order, total, held = _steadied(order, sub_order_id, known, dict(due), total, now, zone, changes)
+            order, total, held = _steadied(order, sub_order_id, known, dict(due), total, now, changes)
         if held is not None:
-            standing += [_miss(order, deadline, now, zone, changes) for deadline in held]
+            standing += [_miss(order, deadline, now, changes) for deadline in held]
             continue
         if undelivered and not parts.goes_on(order):
-            standing += [_miss(order, deadline, now, zone, changes) for deadline in known]
+            standing += [_miss(order, deadline, now, changes) for deadline in known]
         elif parts.goes_on(order) and parts.over(order, sub_order_id):
             for deadline in known:
                 if undelivered and deadline.value <= now:
-                    standing.append(_miss(order, deadline, now, zone, changes))
+                    standing.append(_miss(order, deadline, now, changes))
                 else:
-                    text = messages.deadline_erased(order, deadline, zone, over=True)
-                    changes.append(_change(ChangeKind.DEADLINE_ERASED, deadline, text))
+                    changes.append(_change(ChangeKind.DEADLINE_ERASED, deadline, reason="over"))
         elif sub_order_id in seen:
-            kept, total = _compare(order, known, seen[sub_order_id], total, now, zone, changes)
-            standing += [_miss(order, deadline, now, zone, changes) for deadline in kept]
+            kept, total = _compare(known, seen[sub_order_id], total, now, changes)
+            standing += [_miss(order, deadline, now, changes) for deadline in kept]
         else:
             standing += [
                 _miss(
                     order,
-                    deadline.model_copy(update={"unread_since": deadline.unread_since or now}),
+                    deadline.with_(unread_since=deadline.unread_since or now),
                     now,
-                    zone,
                     changes,
                 )
                 for deadline in known
@@ -88,19 +84,18 @@ def _steadied(
     due: dict[datetime, int],
     total: int,
     now: datetime,
-    zone: ZoneInfo,
     changes: list[Change],
 ) -> tuple[Order, int, list[Deadline] | None]:
     """Note the deadlines that a sub order is shown with. Where they flicker, give the one that is kept; else none."""
     shown, was = [instant_text(value) for value in due], [instant_text(each.value) for each in known]
     order, watch, turn = steady.read(order, _thing(sub_order_id), was, shown, now)
     if turn is Turn.STEADY:
-        changes += steady.told(turn, "deadline", {"sub_order_id": sub_order_id, "values": [*shown]}, "")
+        changes += steady.told(turn, "deadline", {"sub_order_id": sub_order_id, "values": shown})
     if watch is None or not watch.unstable:
         return order, total, None
     if turn is Turn.UNSTABLE:
         total += not known
-        held = _become_unstable(order, sub_order_id, known, watch, due, str(total), now, zone, changes)
+        held = _become_unstable(sub_order_id, known, watch, due, str(total), now, changes)
     elif known:
         order, held = _hold(order, known[0], watch, due, now)
     else:
@@ -116,14 +111,12 @@ def _possible(watch: Watch, now: datetime) -> list[datetime]:
 
 
 def _become_unstable(
-    order: Order,
     sub_order_id: str,
     known: list[Deadline],
     watch: Watch,
     due: dict[datetime, int],
     new_id: str,
     now: datetime,
-    zone: ZoneInfo,
     changes: list[Change],
 ) -> Deadline:
     """Let one deadline stand for all that a sub order is shown with in turn: the earliest. That is told once."""
@@ -131,14 +124,10 @@ def _become_unstable(
     value, numbers = values[0], sum(due.values())
     if known:
         first, *others = sorted(known, key=lambda deadline: deadline.value)
-        held = first.model_copy(update={"unstable": True, "confirmed_at": now, "unread_since": None})
+        held = first.with_(unstable=True, confirmed_at=now, unread_since=None)
         if first.value != value:
-            again = {"value": value, "version": first.version + 1, "fired": (), "missed": False}
-            held = held.model_copy(update=again | {"numbers": numbers or first.numbers})
-        changes += [
-            _change(ChangeKind.DEADLINE_ERASED, other, messages.deadline_erased(order, other, zone, others=True))
-            for other in others
-        ]
+            held = _given(held, value, numbers or first.numbers)
+        changes += [_change(ChangeKind.DEADLINE_ERASED, other, reason="replaced") for other in others]
     else:
         held = Deadline(
             id=new_id,
@@ -149,10 +138,9 @@ def _become_unstable(
             confirmed_at=now,
             unstable=True,
         )
-        changes.append(_change(ChangeKind.DEADLINE_SET, held, messages.deadline_set(order, held, zone)))
-    told = messages.deadline_unstable(order, held, values, zone)
-    data: dict[str, JsonValue] = {**_data(held), "values": [instant_text(each) for each in values]}
-    changes += steady.told(Turn.UNSTABLE, "deadline", data, told)
+        changes.append(_change(ChangeKind.DEADLINE_SET, held))
+    data = {**_data(held), "values": [instant_text(each) for each in values]}
+    changes += steady.told(Turn.UNSTABLE, "deadline", data)
     return held
 
 
@@ -164,22 +152,25 @@ def _hold(
     Where that is a later one, since the earlier passed or was not read for long, reminders begin anew, a few times a day.
     """
     values = _possible(watch, now)
-    read = {"confirmed_at": now, "unread_since": None, "numbers": sum(due.values()) or held.numbers}
-    fields: dict[str, object] = {}
+    read = held.with_(confirmed_at=now, unread_since=None, numbers=sum(due.values()) or held.numbers)
     passed = held.value <= now and instant_text(held.value) in watch.shown
     if passed and not held.missed and MISSED not in held.fired:
         # It passed, and stands there still: that is told before a later one takes its place.
-        return order, held.model_copy(update=read)
+        return order, read
     if values and values[0] > held.value:
         order, again = steady.arm(order, _thing(held.sub_order_id), now)
-        fired = () if again else tuple(dict.fromkeys((*held.fired, MISSED)))
-        fields = {"value": values[0], "version": held.version + again, "fired": fired, "missed": False}
-    elif values:
-        fields = {"value": values[0]}
-    return order, held.model_copy(update=read | fields)
+        if again:
+            return order, _given(read, values[0], read.numbers)
+        return order, read.with_(value=values[0], fired=tuple(dict.fromkeys((*held.fired, MISSED))), missed=False)
+    return order, read.with_(value=values[0]) if values else read
 
 
-def set_own(order: Order, value: datetime, now: datetime, zone: ZoneInfo) -> tuple[Order, list[Change]]:
+def _given(deadline: Deadline, value: datetime, numbers: int) -> Deadline:
+    """Give a deadline its next value: reminders begin anew."""
+    return deadline.with_(value=value, numbers=numbers, version=deadline.version + 1, fired=(), missed=False)
+
+
+def set_own(order: Order, value: datetime, now: datetime) -> tuple[Order, list[Change]]:
     """Give an order a deadline of its own."""
     total = order.deadline_count + 1
     deadline = Deadline(
@@ -191,13 +182,11 @@ def set_own(order: Order, value: datetime, now: datetime, zone: ZoneInfo) -> tup
         confirmed_at=now,
         own=True,
     )
-    change = _change(ChangeKind.DEADLINE_SET, deadline, messages.deadline_set(order, deadline, zone))
+    change = _change(ChangeKind.DEADLINE_SET, deadline)
     return order.with_(deadlines=(*order.deadlines, deadline), deadline_count=total, own_deadline=value), [change]
 
 
-def tick(
-    order: Order, requirement_ids: Collection[str], *, done: bool, now: datetime, zone: ZoneInfo
-) -> tuple[Order, list[Change]]:
+def tick(order: Order, requirement_ids: Collection[str], *, done: bool, now: datetime) -> tuple[Order, list[Change]]:
     """Tick requirements of the order's own list off, or take the ticks away."""
     state = RequirementState.APPROVED if done else RequirementState.AWAITING_VALUE
     ticked = [
@@ -209,21 +198,21 @@ def tick(
         return order, []
     order = order.with_(
         requirements=tuple(
-            requirement.model_copy(update={"state": state}) if requirement in ticked else requirement
+            requirement.with_(state=state) if requirement in ticked else requirement
             for requirement in order.requirements
         )
     )
     data = {"requirements": [{"id": each.id, "name": each.name} for each in ticked[:20]], "done": done}
-    changes = [Change.model_validate({"kind": ChangeKind.REQUIREMENT_TICKED, "data": data})]
+    changes = [Change.of(ChangeKind.REQUIREMENT_TICKED, data)]
     if not done and order.own_deadline is not None and not any(deadline.own for deadline in order.deadlines):
         # It was met and is not: it stands again.
-        order, more = set_own(order, order.own_deadline, now, zone)
+        order, more = set_own(order, order.own_deadline, now)
         changes += more
-    order, more = follow_own(order, now, zone)
+    order, more = follow_own(order, now)
     return order, [*changes, *more]
 
 
-def follow_own(order: Order, now: datetime, zone: ZoneInfo) -> tuple[Order, list[Change]]:
+def follow_own(order: Order, now: datetime) -> tuple[Order, list[Change]]:
     """Follow the order's own deadlines: met once everything on its list is ticked off, missed when they pass."""
     changes: list[Change] = []
     owes = any(
@@ -234,21 +223,19 @@ def follow_own(order: Order, now: datetime, zone: ZoneInfo) -> tuple[Order, list
         if not deadline.own:
             standing.append(deadline)
         elif owes:
-            kept = deadline.model_copy(update={"confirmed_at": now})
-            standing.append(_miss(order, kept, now, zone, changes))
+            kept = deadline.with_(confirmed_at=now)
+            standing.append(_miss(order, kept, now, changes))
         else:
-            changes.append(
-                _change(ChangeKind.DEADLINE_ERASED, deadline, messages.deadline_erased(order, deadline, zone))
-            )
+            changes.append(_change(ChangeKind.DEADLINE_ERASED, deadline, reason="missed" if deadline.missed else "met"))
     return order.with_(deadlines=tuple(standing)), changes
 
 
-def tell_own(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tuple[Order, list[Change]]:
+def tell_own(order: Order, now: datetime, timings: Timings) -> tuple[Order, list[Change]]:
     """Tell what of the order's own deadlines is due: reminders, and that they were missed. This needs no poll, in any state."""
     theirs = tuple(deadline for deadline in order.deadlines if not deadline.own)
     own = tuple(deadline for deadline in order.deadlines if deadline.own)
-    told, changes = follow_own(order.with_(deadlines=own), now, zone)
-    told, reminders = remind(told, now, timings, zone)
+    told, changes = follow_own(order.with_(deadlines=own), now)
+    told, reminders = remind(told, now, timings)
     return told.with_(deadlines=(*theirs, *told.deadlines)), [*changes, *reminders]
 
 
@@ -270,26 +257,22 @@ def judge(changes: list[Change], order: Order, told: set[Any], *, unannounced: b
             )
             unannounced = unannounced and change.data["sub_order_id"] not in told
             data = {**change.data, "extended": extended, "asked_for": asked, "unannounced": unannounced}
-            text = change.message + (" Polling found this; no notification was sent." if unannounced else "")
-            text += " More time had been asked for." if extended and asked else ""
-            judged.append(change.model_copy(update={"data": data, "message": text}))
+            judged.append(change.with_(data=data))
         else:
             judged.append(change)
     return judged
 
 
 def _compare(
-    order: Order,
     known: list[Deadline],
     seen: DeadlinesSeen,
     total: int,
     now: datetime,
-    zone: ZoneInfo,
     changes: list[Change],
 ) -> tuple[list[Deadline], int]:
     values = dict(seen.values)
     kept = [
-        deadline.model_copy(update={"numbers": values[deadline.value], "confirmed_at": now, "unread_since": None})
+        deadline.with_(numbers=values[deadline.value], confirmed_at=now, unread_since=None)
         for deadline in known
         if deadline.value in values
     ]
@@ -308,8 +291,7 @@ def _compare(
                 confirmed_at=now,
                 extensions=was.extensions,
             )
-            text = messages.deadline_moved(order, deadline, was.value, zone)
-            changes.append(_change(ChangeKind.DEADLINE_MOVED, deadline, text, notify=True, was=instant_text(was.value)))
+            changes.append(_change(ChangeKind.DEADLINE_MOVED, deadline, notify=True, was=instant_text(was.value)))
         else:
             total += 1
             deadline = Deadline(
@@ -320,16 +302,14 @@ def _compare(
                 numbers=values[value],
                 confirmed_at=now,
             )
-            changes.append(_change(ChangeKind.DEADLINE_SET, deadline, messages.deadline_set(order, deadline, zone)))
+            changes.append(_change(ChangeKind.DEADLINE_SET, deadline))
         kept.append(deadline)
-    changes += [
-        _change(ChangeKind.DEADLINE_ERASED, was, messages.deadline_erased(order, was, zone, others=bool(values)))
-        for was in gone[len(new) :]
-    ]
+    reason = "replaced" if values else "nothing_owed"
+    changes += [_change(ChangeKind.DEADLINE_ERASED, was, reason=reason) for was in gone[len(new) :]]
     return kept, total
 
 
-def _miss(order: Order, deadline: Deadline, now: datetime, zone: ZoneInfo, changes: list[Change]) -> Deadline:
+def _miss(order: Order, deadline: Deadline, now: datetime, changes: list[Change]) -> Deadline:
     # Past, and this poll either saw it standing or saw the numbers gone. Unread, it may have been extended: wait.
     if (
         deadline.missed
@@ -338,10 +318,10 @@ def _miss(order: Order, deadline: Deadline, now: datetime, zone: ZoneInfo, chang
     ):
         return deadline
     if MISSED in deadline.fired:
-        return deadline.model_copy(update={"missed": True})
-    told = _change(ChangeKind.DEADLINE_MISSED, deadline, messages.deadline_missed(order, deadline, zone), notify=True)
-    changes.append(told.model_copy(update={"key": f"deadline/{deadline.id}/{deadline.version}/missed"}))
-    return deadline.model_copy(update={"missed": True})
+        return deadline.with_(missed=True)
+    key = f"deadline/{deadline.id}/{deadline.version}/missed"
+    changes.append(_change(ChangeKind.DEADLINE_MISSED, deadline, notify=True, key=key))
+    return deadline.with_(missed=True)
 
 
 def reminders(order: Order, deadline: Deadline) -> Iterator[tuple[str, timedelta, datetime]]:
@@ -402,17 +382,16 @@ def being_extended(order: Order, sub_order_id: str) -> bool:
 
 def owed_for(order: Order, deadline: Deadline) -> list[Requirement]:
     """What a deadline waits for."""
-    owed = (RequirementState.AWAITING_VALUE, RequirementState.REJECTED)
     return [
         requirement
         for requirement in order.requirements
         if requirement.sub_order_id == deadline.sub_order_id
         and requirement.own == deadline.own
-        and requirement.state in owed
+        and requirement.state in _OWED
     ]
 
 
-def remind(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tuple[Order, list[Change]]:
+def remind(order: Order, now: datetime, timings: Timings) -> tuple[Order, list[Change]]:
     """Fire what is due: per deadline the most urgent reminder gone by, for a value that still stands.
 
     A deadline that this poll did not read waits; from `unconfirmed_from` on it fires and says since when it is not confirmed.
@@ -428,28 +407,23 @@ def remind(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tup
         before, text = min(due)
         operation = _ask_for_more(order, deadline, before, now)
         asking = operation is not None or being_extended(order, deadline.sub_order_id)
+        owed = owed_for(order, deadline)
         changes.append(
-            Change(
-                kind=ChangeKind.DEADLINE_APPROACHING,
-                data={
+            Change.of(
+                ChangeKind.DEADLINE_APPROACHING,
+                {
                     **_data(deadline),
                     "reminder": text,
+                    "first": not deadline.fired,
+                    "unstable": deadline.unstable,
+                    "confirmed_at": instant_text(deadline.confirmed_at) if deadline.unread_since else None,
                     "unconfirmed_since": instant_text(deadline.unread_since) if deadline.unread_since else None,
-                    "owed": [requirement.label for requirement in owed_for(order, deadline)][:20],
+                    "owed": [{"id": each.id, "name": each.name, "state": _OWED[each.state]} for each in owed[:20]],
+                    "owed_count": len(owed),
                     "acknowledged_by": order.acknowledged.by if order.acknowledged else None,
                     "acknowledged_until": instant_text(order.acknowledged.until) if order.acknowledged else None,
                     "asking_for_more_time": asking,
                 },
-                message=messages.deadline_approaching(
-                    order,
-                    deadline,
-                    owed_for(order, deadline),
-                    before,
-                    deadline.unread_since,
-                    now,
-                    zone,
-                    asking=asking,
-                ),
                 notify=True,
                 comment_ids=tuple(
                     dict.fromkeys(
@@ -467,11 +441,11 @@ def remind(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tup
             order, asked = operations.ask(count_extensions(order, [deadline.sub_order_id]), operation)
             changes += asked
         asked_for = deadline.extensions + (operation is not None)
-        standing.append(deadline.model_copy(update={"fired": fired, "extensions": asked_for}))
+        standing.append(deadline.with_(fired=fired, extensions=asked_for))
     return order.with_(deadlines=tuple(standing)), changes
 
 
-def _data(deadline: Deadline) -> dict[str, str | int | None]:
+def _data(deadline: Deadline) -> dict[str, object]:
     return {
         "deadline_id": deadline.id,
         "deadline_version": deadline.version,
@@ -482,6 +456,6 @@ def _data(deadline: Deadline) -> dict[str, str | int | None]:
 
 
 def _change(
-    kind: ChangeKind, deadline: Deadline, message: str, *, notify: bool = False, was: str | None = None
+    kind: ChangeKind, deadline: Deadline, *, notify: bool = False, key: str | None = None, **more: object
 ) -> Change:
-    return Change(kind=kind, data={**_data(deadline), **({"was": was} if was else {})}, message=message, notify=notify)
+    return Change.of(kind, {**_data(deadline), **more}, notify=notify, key=key)

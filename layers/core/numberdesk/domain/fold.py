@@ -15,7 +15,6 @@ from numberdesk.domain import (
     comments,
     costs,
     deadlines,
-    messages,
     operations,
     parts,
     pending,
@@ -23,7 +22,7 @@ from numberdesk.domain import (
     steady,
 )
 from numberdesk.domain.fitting import misfit
-from numberdesk.domain.order import Asset, AssetRequirement, Change, SubOrder, earliest
+from numberdesk.domain.order import ALL_OR_NOTHING, Asset, AssetRequirement, Change, SubOrder, earliest
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.snapshot import Snapshot
@@ -41,11 +40,11 @@ from numberdesk.domain.statuses import (
     RequirementState,
 )
 from numberdesk.domain.text import joined
+from numberdesk.domain.wording import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
-    from zoneinfo import ZoneInfo
 
     from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
@@ -62,11 +61,10 @@ _NOTHING_DELIVERED = frozenset({OrderState.FAILED, OrderState.CANCELLED})
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What folding needs to know beside the order: times, cadence, and the user's time zone."""
+    """What folding needs to know beside the order: times and cadence."""
 
     timings: Timings
     cadence: tuple[timedelta, ...]
-    zone: ZoneInfo
     pending: Mapping[str, timedelta] = field(default_factory=dict)
     """How long orders may be pending (see `pending.usual`)."""
 
@@ -97,7 +95,7 @@ def fold(
         snapshot: what the poll saw.
         began_at: when the poll began: what came before it needs no further poll.
         now: the present.
-        rules: times and time zone.
+        rules: times and cadence.
         told_ended: a notification claims that the order is over. Not believed; it asks for further polls.
         unannounced: the provider sends notifications and none asked for this poll: an extension or a cancellation that it finds
             was not told by anybody.
@@ -135,23 +133,23 @@ def fold(
         seen, more = _fold_ended(seen, snapshot, now)
         changes += more
         # The order's own list may outlast the provider's part in it.
-        seen, more = deadlines.follow_own(seen, now, rules.zone)
+        seen, more = deadlines.follow_own(seen, now)
         changes += more
-        seen, more = deadlines.remind(seen, now, rules.timings, rules.zone)
+        seen, more = deadlines.remind(seen, now, rules.timings)
         changes += more
         return Folded(schedule(seen, now, rules.timings, rules.cadence), tuple(changes), kept)
 
     assets = _merge_assets(_settle(order, snapshot), snapshot, now)
     seen = costs.settle(seen.with_(assets=assets, provider_status=snapshot.provider_status))
-    seen, more = deadlines.fold(seen, snapshot, now, rules.zone)
-    asked, told = requirements.fold(seen, snapshot, now, rules.timings, rules.zone)
+    seen, more = deadlines.fold(seen, snapshot, now)
+    asked, told = requirements.fold(seen, snapshot, now, rules.timings)
     # A rejection tells its new deadline itself: one message, not two. It does not tell one that was missed.
     quiet = {change.data["sub_order_id"] for change in told if change.kind is not ChangeKind.REQUIREMENT_APPROVED}
     # One that still waits for its comment tells it, too.
     quiet |= {requirement.sub_order_id for requirement in asked.requirements if not requirement.notified}
     changes += told
     changes += [
-        change.model_copy(update={"notify": False})
+        change.with_(notify=False)
         if change.kind is ChangeKind.DEADLINE_MOVED and change.data["sub_order_id"] in quiet
         else change
         for change in deadlines.judge(more, asked, quiet, unannounced=unannounced)
@@ -172,11 +170,11 @@ def fold(
         asked, closed = operations.close(asked, now)
         asked, heard = comments.close(asked)
         changes += [*closed, *heard]
-    asked, reminders = deadlines.remind(asked, now, rules.timings, rules.zone)
+    asked, reminders = deadlines.remind(asked, now, rules.timings)
     changes += reminders
     asked, anew = steady.begin_polls(asked, now) if changes else (asked, False)
     asked = asked.with_(poll_step=0 if anew else order.poll_step + 1)
-    asked, more = pending.follow(asked, now, rules.pending, rules.zone)
+    asked, more = pending.follow(asked, now, rules.pending)
     changes += more
     if told_ended and not asked.ended:
         polls = (*asked.hint_polls, *(now + pause for pause in rules.timings.hint_polls))
@@ -193,9 +191,7 @@ def end_with(order: Order, values: Sequence[str], by: str, now: datetime, rules:
             kind = AssetKind.NUMBER if value.startswith("+") else AssetKind.KEYWORD
             merged[value] = Asset(kind=kind, value=value, state=AssetState.ACTIVE, provider_status="told", since=now)
         elif known.state is not AssetState.ACTIVE and known.released_at is None:
-            merged[value] = known.model_copy(
-                update={"state": AssetState.ACTIVE, "provider_status": "told", "since": known.since or now}
-            )
+            merged[value] = known.with_(state=AssetState.ACTIVE, provider_status="told", since=known.since or now)
     told = order.with_(assets=tuple(merged.values()), delivery_unread=False, not_understood_since=None)
     data: dict[str, object] = {
         "answer": "delivered",
@@ -203,7 +199,7 @@ def end_with(order: Order, values: Sequence[str], by: str, now: datetime, rules:
         "numbers": len(values),
         "first_numbers": list(values[:_FIRST]),
     }
-    changes = [_change(ChangeKind.PURCHASE_RESOLVED, data, "")]
+    changes = [Change.of(ChangeKind.PURCHASE_RESOLVED, data)]
     snapshot = Snapshot(order.provider_order_id or "", Phase.ENDED, order.provider_status or "")
     state, missed = _derive(told, snapshot, now)
     ended, more = _move(costs.settle(told), state, snapshot, missed=missed, now=now)
@@ -232,22 +228,20 @@ def fold_unreadable(
         unreadable_since=order.unreadable_since if turn else order.unreadable_since or began_at,
         hint_polls=_spaced((*(at for at in order.hint_polls if at > now), *soon), rules.timings),
         deadlines=tuple(
-            deadline
-            if deadline.own
-            else deadline.model_copy(update={"unread_since": deadline.unread_since or began_at})
+            deadline if deadline.own else deadline.with_(unread_since=deadline.unread_since or began_at)
             for deadline in order.deadlines
         ),
         poll_step=order.poll_step if turn else order.poll_step + 1,
     )
-    seen, changes = deadlines.follow_own(seen, now, rules.zone)
-    seen, reminders = deadlines.remind(seen, now, rules.timings, rules.zone)
+    seen, changes = deadlines.follow_own(seen, now)
+    seen, reminders = deadlines.remind(seen, now, rules.timings)
     changes += reminders
     if not seen.ended:
-        seen, more = requirements.overdue(seen, now, rules.timings, rules.zone)
+        seen, more = requirements.overdue(seen, now, rules.timings)
         changes += more
         seen, more = comments.overdue(seen, now, rules.timings.unreadable_grace)
         changes += more
-        seen, more = pending.follow(seen, now, rules.pending, rules.zone)
+        seen, more = pending.follow(seen, now, rules.pending)
         changes += more
     seen = schedule(seen, now, rules.timings, rules.cadence)
     held = now + retry_after if retry_after is not None else None
@@ -319,7 +313,7 @@ def _settle(order: Order, snapshot: Snapshot) -> tuple[Asset, ...]:
     # Where no number is listed at all, and the whole is lost, those that were listed before are lost with it.
     with_it = lost and not snapshot.assets
     return tuple(
-        asset.model_copy(update={"state": AssetState.FAILED, "provider_status": "never listed"})
+        asset.with_(state=AssetState.FAILED, provider_status="never listed")
         if (asset.provider_id is None or with_it)
         and asset.state in OPEN_ASSETS
         and (asset.kind, asset.value) not in listed
@@ -408,10 +402,9 @@ def _tell_unknown(order: Order, snapshot: Snapshot) -> tuple[Order, list[Change]
         told[key] = None
         new.setdefault(provider_status.field, []).append(provider_status.value[:200])
     changes = [
-        _change(
+        Change.of(
             ChangeKind.UNKNOWN_PROVIDER_VALUE,
-            {"field": field, "value": words[0], **({"values": list(words[:_FIRST])} if len(words) > 1 else {})},
-            messages.unknown_values(order, field, words),
+            {"field": field, "value": words[0], "values": words[:_FIRST], "value_count": len(words)},
             notify=True,
         )
         for field, words in new.items()
@@ -427,8 +420,7 @@ def _hold_state(order: Order, state: OrderState, now: datetime) -> tuple[Order, 
     if watch is not None and watch.unstable:
         state = OrderState.ACTION_REQUIRED
     states = [each.value for each in sorted(FOLLOWED)]
-    text = messages.unstable(order, "its state", states)
-    return order, state, steady.told(turn, "state", {"values": [*states]}, text, notify=False)
+    return order, state, steady.told(turn, "state", {"values": states}, notify=False)
 
 
 def _hold_unread(
@@ -443,12 +435,11 @@ def _hold_unread(
     unread = snapshot.assets_unread and over and state is not OrderState.COMPLETED
     was = order.delivery_unread
     order, watch, turn = steady.read(order, "delivery", [_READ[was]], [_READ[unread]], now, begins=was)
-    text = messages.unstable(order, "what it delivered", ("it can be read", "it cannot"))
-    changes = steady.told(turn, "delivery", {"values": [*_READ]}, text)
+    changes = steady.told(turn, "delivery", {"values": [*_READ]})
     unread = unread or (watch is not None and watch.unstable and over and state is not OrderState.COMPLETED)
     if unread and not was:
         words = [provider_status for provider_status in snapshot.unknown_values if provider_status.of_asset]
-        data: dict[str, object] = {
+        data = {
             "provider_status": snapshot.provider_status,
             "delivered": len(_delivered(order.assets)),
             "asked": order.request.count,
@@ -456,9 +447,9 @@ def _hold_unread(
                 {"field": provider_status.field, "value": provider_status.value[:200]}
                 for provider_status in words[:_FIRST]
             ],
+            "unread_count": len(words),
         }
-        text = messages.delivery_unread(order, len(_delivered(order.assets)), words)
-        changes.append(_change(ChangeKind.DELIVERY_UNREAD, data, text, notify=True))
+        changes.append(Change.of(ChangeKind.DELIVERY_UNREAD, data, notify=True))
     return order.with_(delivery_unread=unread), OrderState.ACTION_REQUIRED if unread else state, changes
 
 
@@ -469,37 +460,31 @@ def _fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> tuple[Order,
     state, _ = _derive(fresh, snapshot, order.ended_at or order.updated_at)
     was, shown = _outcome(order.state, was_delivered), _outcome(state, now_delivered)
     watched, watch, turn = steady.read(order, "outcome", [was], [shown], now)
-    text = messages.unstable(
-        order, "what became of it", [each.partition(" ")[0] for each in watch.recent] if watch else []
-    )
-    changes = steady.told(turn, "outcome", {"recorded": order.state.value, "shown": state.value}, text)
+    values = [each.partition(" ")[0] for each in watch.recent] if watch else []
+    data: dict[str, object] = {"recorded": order.state.value, "shown": state.value, "values": values}
+    changes = steady.told(turn, "outcome", data)
     if watch is not None and watch.unstable:
         return watched, changes
     fresh, order = fresh.with_(watched=watched.watched), watched
     if state is order.state or {state, order.state} <= _NOTHING_DELIVERED:
         if now_delivered != was_delivered:
             added, removed = now_delivered - was_delivered, was_delivered - now_delivered
-            data: dict[str, object] = {
+            data = {
                 "numbers_added": len(added),
                 "added": sorted(added)[:_FIRST],
                 "numbers_removed": len(removed),
                 "removed": sorted(removed)[:_FIRST],
             }
-            changes.append(_change(ChangeKind.NUMBERS_CORRECTED, data, ""))
+            changes.append(Change.of(ChangeKind.NUMBERS_CORRECTED, data))
         return fresh.with_(contradiction=None), changes
     if state in MOVES[order.state]:
         moved, more = _move(fresh, state, snapshot, missed=False, now=order.ended_at or order.updated_at)
         return moved.with_(contradiction=None), [*changes, *more]
-    shown = f"{state.value} (its own word: {snapshot.provider_status})"
     if order.contradiction == state.value:
         return order, changes
-    change = Change(
-        kind=ChangeKind.PROVIDER_CONTRADICTION,
-        data={"recorded": order.state.value, "shown": state.value, "provider_status": snapshot.provider_status},
-        message=messages.contradiction(order, shown),
-        notify=True,
-    )
-    return order.with_(contradiction=state.value), [*changes, change]
+    data = {"recorded": order.state.value, "shown": state.value, "provider_status": snapshot.provider_status}
+    told = Change.of(ChangeKind.PROVIDER_CONTRADICTION, data, notify=True)
+    return order.with_(contradiction=state.value), [*changes, told]
 
 
 def _outcome(state: OrderState, delivered: Iterable[str]) -> str:
@@ -583,9 +568,9 @@ def missing(order: Order) -> str | None:
             if len(fitting) < item.quantity:
                 place = f" in {item.criteria.country}" if item.criteria.country else ""
                 kind = item.criteria.number_type.replace("_", "-")
-                said.append(f"{messages.count(item.quantity - len(fitting), f'{kind} number')}{place}")
+                said.append(f"{count(item.quantity - len(fitting), f'{kind} number')}{place}")
     if said and numbers:
-        said.append(f"delivered, and not what was asked for: {messages.listed(numbers)}")
+        said.append(f"delivered, and not what was asked for: {listed(numbers)}")
     return "; ".join(said) or None
 
 
@@ -627,49 +612,33 @@ def _move(
     changes: list[Change] = []
     match state:
         case OrderState.COMPLETED:
-            text = messages.completed(moved, len(delivered))
             left = any(
                 requirement.own and requirement.state is not RequirementState.APPROVED
                 for requirement in order.requirements
             )
-            changes.append(_change(ChangeKind.ORDER_COMPLETED, data, text, notify=left))
+            changes.append(Change.of(ChangeKind.ORDER_COMPLETED, data, notify=left))
         case OrderState.PARTIALLY_COMPLETED:
             absent = missing(order) or ""
-            text = messages.partially_completed(moved, len(delivered), absent)
-            changes.append(_change(ChangeKind.ORDER_PARTIALLY_COMPLETED, data | {"missing": absent}, text, notify=True))
+            changes.append(Change.of(ChangeKind.ORDER_PARTIALLY_COMPLETED, data | {"missing": absent}, notify=True))
             if order.request.partial is Partial.REFUSE:
-                shown = {"recorded": "all or nothing", "shown": f"{len(delivered)} of {order.request.count}"}
-                told = messages.not_all_or_nothing(moved, len(delivered))
-                changes.append(_change(ChangeKind.PROVIDER_CONTRADICTION, {**shown}, told, notify=True))
+                shown = {"recorded": ALL_OR_NOTHING, "shown": f"{len(delivered)} of {order.request.count}"}
+                changes.append(Change.of(ChangeKind.PROVIDER_CONTRADICTION, shown, notify=True))
         case OrderState.FAILED:
-            reason = f"the provider ended it ({snapshot.provider_status})"
-            changes.append(
-                _change(
-                    ChangeKind.ORDER_FAILED,
-                    data | {"reason": "ended_by_provider"},
-                    messages.failed(moved, reason),
-                    notify=True,
-                )
-            )
+            changes.append(Change.of(ChangeKind.ORDER_FAILED, data | {"reason": "ended_by_provider"}, notify=True))
         case OrderState.CANCELLED:
             data |= {
                 "deadline_missed": missed,
                 "asked_by": asked_for,
                 "unannounced": unannounced and not missed and not asked_for,
             }
-            text = messages.cancelled(moved, missed=missed, asked_for=asked_for, unannounced=bool(data["unannounced"]))
-            changes.append(_change(ChangeKind.ORDER_CANCELLED, data, text, notify=True))
+            changes.append(Change.of(ChangeKind.ORDER_CANCELLED, data, notify=True))
         case OrderState.DELETED:
-            changes.append(_change(ChangeKind.ORDER_DELETED, data, messages.deleted(moved), notify=True))
+            changes.append(Change.of(ChangeKind.ORDER_DELETED, data, notify=True))
         case _:
-            changes.append(_change(ChangeKind.ORDER_MOVED, data, ""))
+            changes.append(Change.of(ChangeKind.ORDER_MOVED, data))
     return moved, changes
 
 
 def _close(asset: Asset) -> Asset:
     # Named in the purchase and never listed as delivered, in an order that is over: it was not had.
-    return asset.model_copy(update={"state": AssetState.FAILED}) if asset.state in OPEN_ASSETS else asset
-
-
-def _change(kind: ChangeKind, data: dict[str, object], message: str, *, notify: bool = False) -> Change:
-    return Change.model_validate({"kind": kind, "data": data, "message": message, "notify": notify})
+    return asset.with_(state=AssetState.FAILED) if asset.state in OPEN_ASSETS else asset

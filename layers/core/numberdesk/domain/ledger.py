@@ -8,14 +8,16 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import AfterValidator, Field, JsonValue
 
+from numberdesk.domain.messages import render
 from numberdesk.domain.model import Instant, Record, instant_text
 from numberdesk.domain.order import Change
 from numberdesk.domain.statuses import EVENTS, ChangeKind, OrderState
 from numberdesk.domain.text import cut, fitting, paragraph, quoted_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from numberdesk.domain.order import Order
 
@@ -34,7 +36,7 @@ class Entry(Record):
     """One ledger entry. `id` is fixed: delivered twice, an event carries the same id.
 
     Its texts and its data are cut to what one item of the table and one event can hold, and say so. Make it anew to change
-    it: `model_copy(update=...)` would not check what is put in.
+    it: `with_` would not check what is put in.
     """
 
     id: str
@@ -70,27 +72,29 @@ MAX_ENTRIES = 40
 _FIRST = 20
 
 
-def merged(changes: Sequence[Change]) -> list[Change]:
-    """Join changes of one kind where there are more than one commit can hold: counts, and the first twenty."""
+def merged(changes: Sequence[Change], say: Callable[[Change], str]) -> list[tuple[Change, str]]:
+    """Give changes with their messages; join those of one kind where there are more than one commit can hold.
+
+    What is joined has a count, and the first twenty.
+    """
     if len(changes) <= MAX_ENTRIES:
-        return list(changes)
+        return [(change, say(change)) for change in changes]
     joined = []
     for kind in dict.fromkeys(change.kind for change in changes):
         same = [change for change in changes if change.kind is kind]
         if len(same) == 1:
-            joined += same
+            joined.append((same[0], say(same[0])))
             continue
-        messages = " ".join(change.message for change in same[:_FIRST] if change.message)
-        more = f" And {len(same) - _FIRST} more of the kind." if messages and len(same) > _FIRST else ""
-        joined.append(
-            Change(
-                kind=kind,
-                data={"count": len(same), "first": [change.data for change in same[:_FIRST]]},
-                message=messages + more,
-                notify=any(change.notify for change in same),
-                comment_ids=tuple(dict.fromkeys(id_ for change in same for id_ in change.comment_ids))[:_FIRST],
-            )
+        first = same[:_FIRST]
+        message = " ".join(text for change in first if (text := say(change)))
+        more = f" And {len(same) - _FIRST} more of the kind." if message and len(same) > _FIRST else ""
+        change = Change.of(
+            kind,
+            {"count": len(same), "first": [change.data for change in first]},
+            notify=any(change.notify for change in same),
+            comment_ids=tuple(dict.fromkeys(id_ for change in same for id_ in change.comment_ids))[:_FIRST],
         )
+        joined.append((change, message + more))
     return joined
 
 
@@ -109,8 +113,16 @@ def event_id(kind: ChangeKind, data: Mapping[str, JsonValue], place: str, *, of:
     return str(uuid5(of, json.dumps([kind.value, place, data], sort_keys=True, separators=(",", ":"))))
 
 
-def entries(order: Order, changes: Sequence[Change], now: datetime, actor: str) -> list[Entry]:
-    """Make the ledger entries of one commit. `order` is the new record, with its new version."""
+def entries(order: Order, changes: Sequence[Change], now: datetime, actor: str, zone: ZoneInfo) -> list[Entry]:
+    """Make the ledger entries of one commit, with their messages to people.
+
+    Args:
+        order: the new record, with its new version.
+        changes: what happened.
+        now: the present.
+        actor: who did it.
+        zone: the user's time zone, in which messages write instants beside UTC.
+    """
     return [
         Entry(
             id=event_id(
@@ -131,11 +143,11 @@ def entries(order: Order, changes: Sequence[Change], now: datetime, actor: str) 
             provider_order_id=order.provider_order_id,
             state=order.state,
             data=change.data,
-            message=change.message,
+            message=message,
             notify=change.notify,
             comment_ids=change.comment_ids,
         )
-        for index, change in enumerate(merged(changes))
+        for index, (change, message) in enumerate(merged(changes, lambda each: render(order, each, now, zone)))
     ]
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
 from numberdesk.domain.clock import EARLIEST, LATEST
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def _aware_utc(value: datetime) -> datetime:
@@ -54,13 +51,13 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False, ser_json_timedelta="iso8601")
 
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Copy it with some fields changed.
+    def with_(self, **changes: Any) -> Self:
+        """Copy it with some fields changed. mypy knows the fields and their types (`lint/mypy_records.py`).
 
         Raises:
             TypeError: a field is none of its own. Pydantic would take it, and lose it when the record is written.
         """
-        if unknown := sorted((update or {}).keys() - type(self).model_fields.keys()):
+        if unknown := sorted(changes.keys() - type(self).model_fields.keys()):
             message = f"{type(self).__name__} has no field {', '.join(unknown)}"
             raise TypeError(message)
-        return super().model_copy(update=update, deep=deep)
+        return self.model_copy(update=changes)

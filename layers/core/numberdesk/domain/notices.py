@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from numberdesk.domain.messages import count
 from numberdesk.domain.model import Instant, Record
 from numberdesk.domain.request import read_json
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.domain.text import paragraph
+from numberdesk.domain.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -137,7 +137,7 @@ def read(text: str) -> Notice:
                     "text": paragraph(told, 10 * MAX_BYTES),
                 }
             )
-            return notice.model_copy(update={"text": _cut(notice.text or _headline([notice]))})
+            return notice.with_(text=_cut(notice.text or _headline([notice])))
     message = "no event of the bus"
     raise ValueError(message)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import costs, messages
+from numberdesk.domain import costs
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Change, Operation, earliest
 from numberdesk.domain.statuses import AssetState, ChangeKind, OperationKind, OperationState, OrderState
@@ -16,7 +16,6 @@ from numberdesk.domain.statuses import AssetState, ChangeKind, OperationKind, Op
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime, timedelta
-    from zoneinfo import ZoneInfo
 
     from numberdesk.domain.order import Asset, Order, Requirement
     from numberdesk.domain.settings import Timings
@@ -44,63 +43,55 @@ def next_id(order: Order) -> str:
 def ask(order: Order, operation: Operation) -> Step:
     """Put an operation on the record."""
     asked = order.with_(operations=(*order.operations, operation))
-    return asked, [Change.model_validate({"kind": ChangeKind.OPERATION_ASKED, "data": describe(order, operation)})]
+    return asked, [Change.of(ChangeKind.OPERATION_ASKED, describe(order, operation))]
 
 
 def send(order: Order, operation: Operation, until: datetime, now: datetime) -> Order:
     """Record that a call which must not be repeated blindly is about to leave; nobody else tries before `until`."""
-    sent = {"state": OperationState.SENT, "sent_at": operation.sent_at or now, "not_before": until}
-    return _replace(order, operation.model_copy(update=sent))
+    sent = operation.with_(state=OperationState.SENT, sent_at=operation.sent_at or now, not_before=until)
+    return _replace(order, sent)
 
 
 def done(order: Order, operation: Operation, outcome: str, now: datetime) -> Step:
     """The provider took it."""
-    over = operation.model_copy(update={"state": OperationState.DONE, "outcome": outcome, "ended_at": now})
+    over = operation.with_(state=OperationState.DONE, outcome=outcome, ended_at=now)
     order = _replace(order, over)
     # What it led to should be seen soon.
     order = order.with_(poll_step=0)
     data = {**describe(order, over), "outcome": outcome}
-    kind, text = ChangeKind.OPERATION_DONE, ""
+    kind = ChangeKind.OPERATION_DONE
     match operation.kind:
         case OperationKind.SUPPLY | OperationKind.GROUP:
             kind = ChangeKind.REQUIREMENT_SUBMITTED
             concerned = {(each.sub_order_id, each.id) for each in answered(order, operation)}
             order = order.with_(
                 requirements=tuple(
-                    requirement.model_copy(update={"operation_id": operation.id})
+                    requirement.with_(operation_id=operation.id)
                     if (requirement.sub_order_id, requirement.id) in concerned
                     else requirement
                     for requirement in order.requirements
                 )
             )
-            text = messages.submitted(order, over, [each.label for each in answered(order, operation)])
         case OperationKind.EXTENSION:
-            kind, text = ChangeKind.EXTENSION_REQUESTED, messages.extension_requested(order, over)
+            kind = ChangeKind.EXTENSION_REQUESTED
         case OperationKind.RELEASE:
             order = order.with_(assets=tuple(_released(asset, operation, now) for asset in order.assets))
             order = order.with_(costs=costs.add_up(order.assets))
-            kind, text = (
-                ChangeKind.NUMBER_RELEASED,
-                messages.number_released(order, operation.number or "", operation.by),
-            )
-    return order, [Change.model_validate({"kind": kind, "data": data, "message": text})]
+            kind = ChangeKind.NUMBER_RELEASED
+    return order, [Change.of(kind, data)]
 
 
 def _released(asset: Asset, operation: Operation, now: datetime) -> Asset:
     if asset.value != operation.number:
         return asset
-    return asset.model_copy(update={"state": AssetState.DELETED, "provider_status": "released", "released_at": now})
+    return asset.with_(state=AssetState.DELETED, provider_status="released", released_at=now)
 
 
 def refused(order: Order, operation: Operation, outcome: str, now: datetime, *, notify: bool = True) -> Step:
     """It was not done, and will not be."""
-    over = operation.model_copy(update={"state": OperationState.REJECTED, "outcome": outcome, "ended_at": now})
+    over = operation.with_(state=OperationState.REJECTED, outcome=outcome, ended_at=now)
     data = {**describe(order, over), "outcome": outcome}
-    text = messages.operation_rejected(order, over, [each.label for each in answered(order, operation)])
-    change = Change.model_validate(
-        {"kind": ChangeKind.OPERATION_REJECTED, "data": data, "message": text, "notify": notify}
-    )
-    return _replace(order, over), [change]
+    return _replace(order, over), [Change.of(ChangeKind.OPERATION_REJECTED, data, notify=notify)]
 
 
 def postpone(order: Order, operation: Operation, why: str, until: datetime, now: datetime, *, own: bool) -> Step:
@@ -111,25 +102,23 @@ def postpone(order: Order, operation: Operation, why: str, until: datetime, now:
     failures = operation.failures + own
     if failures >= MAX_TRIES:
         return refused(order, operation, f"given up after {failures} tries: {why}", now)
-    update = {"tries": operation.tries + 1, "failures": failures, "not_before": until, "outcome": why}
-    return _replace(order, operation.model_copy(update=update)), []
+    later = operation.with_(tries=operation.tries + 1, failures=failures, not_before=until, outcome=why)
+    return _replace(order, later), []
 
 
-def not_permitted(
-    order: Order, operation: Operation, why: str, reason: str, until: datetime, now: datetime, zone: ZoneInfo
-) -> Step:
+def not_permitted(order: Order, operation: Operation, why: str, reason: str, until: datetime, now: datetime) -> Step:
     """The account may not make this very call. It is tried again, and people are told once for each `reason`."""
     order, _ = postpone(order, operation, why, until, now, own=False)
     operation = next(each for each in order.operations if each.id == operation.id)
-    return _tell(order, operation, f"not permitted: {reason}"[:_MAX_REASON], zone, permitted=False)
+    return _tell(order, operation, f"not permitted: {reason}"[:_MAX_REASON], permitted=False)
 
 
-def follow(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> Step:
+def follow(order: Order, now: datetime, timings: Timings) -> Step:
     """Tell people, once, of each operation that has waited for longer than it should, whatever it waits for."""
     changes: list[Change] = []
     for operation in order.operations:
         if _may_be_late(operation) and late_at(operation, timings) <= now:
-            order, more = _tell(order, operation, _LATE, zone, permitted=True)
+            order, more = _tell(order, operation, _LATE, permitted=True)
             changes += more
     return order, changes
 
@@ -145,11 +134,11 @@ def _may_be_late(operation: Operation) -> bool:
     return operation.open and not operation.notified and not only_fails
 
 
-def _tell(order: Order, operation: Operation, reason: str, zone: ZoneInfo, *, permitted: bool) -> Step:
+def _tell(order: Order, operation: Operation, reason: str, *, permitted: bool) -> Step:
     """Tell that an operation waits. Each reason is told once, and only so many of them: a provider may find ever new words."""
     if reason in operation.notified or len(operation.notified) >= MAX_TOLD:
         return order, []
-    told = operation.model_copy(update={"notified": (*operation.notified, reason)})
+    told = operation.with_(notified=(*operation.notified, reason))
     until = earliest(*(deadline.value for deadline in order.deadlines if not deadline.missed))
     data = {
         **describe(order, operation),
@@ -159,12 +148,7 @@ def _tell(order: Order, operation: Operation, reason: str, zone: ZoneInfo, *, pe
         "permitted": permitted,
         "deadline": instant_text(until) if until is not None else None,
     }
-    labels = [each.label for each in answered(order, operation)]
-    text = messages.operation_waiting(order, operation, labels, until, zone, permitted=permitted)
-    change = Change.model_validate(
-        {"kind": ChangeKind.OPERATION_WAITING, "data": data, "message": text, "notify": True}
-    )
-    return _replace(order, told), [change]
+    return _replace(order, told), [Change.of(ChangeKind.OPERATION_WAITING, data, notify=True)]
 
 
 def pause(
@@ -253,6 +237,7 @@ def describe(order: Order, operation: Operation) -> dict[str, object]:
             {"id": requirement_id, "name": _name(order.requirements, requirement_id)}
             for requirement_id in operation.requirement_ids[:20]
         ]
+        said["requirement_count"] = len(operation.requirement_ids)
     return said
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field, JsonValue
 
@@ -21,6 +21,7 @@ from numberdesk.domain.statuses import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
 
@@ -418,26 +419,40 @@ class Order(Record):
         """Whether the order is over."""
         return self.state in ENDED
 
-    def with_(self, **changes: Any) -> Order:
-        """Give this order with some fields changed."""
-        return self.model_copy(update=changes)
+
+ALL_OR_NOTHING = "all or nothing"
+"""What is recorded of an order that took nothing in part, where its provider delivered a part."""
 
 
 class Change(Record):
     """One thing that happened to an order, for the ledger and, where it is an event, for the bus.
 
-    `data` is JSON, impersonal, and holds what a program needs; `message` is one paragraph that a person can act on;
-    `notify` sends it to the people's topic. `comment_ids` name reviewers' comments, which are stored apart: the
-    publisher appends their text. `key` stands in the event id for the place in the ledger, where the same may be told
-    from elsewhere (a reminder: deadline, version and reminder); `data` is part of the id always.
+    `data` holds the facts: JSON, impersonal, what a program needs and what `messages.render` makes a sentence of. `notify`
+    sends that to people. `comment_ids` name reviewers' comments, which are stored apart: the publisher appends their text. `key`
+    stands in the event id for the place in the ledger, where the same may be told from elsewhere (a reminder: deadline, version
+    and reminder); `data` is part of the id always.
     """
 
     kind: ChangeKind
     data: dict[str, JsonValue] = Field(default_factory=dict)
-    message: str = ""
     notify: bool = False
     comment_ids: tuple[str, ...] = ()
     key: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        kind: ChangeKind,
+        data: Mapping[str, object],
+        *,
+        notify: bool = False,
+        comment_ids: tuple[str, ...] = (),
+        key: str | None = None,
+    ) -> Change:
+        """Make a change; `data` is checked to be JSON."""
+        return cls.model_validate(
+            {"kind": kind, "data": data, "notify": notify, "comment_ids": comment_ids, "key": key}
+        )
 
 
 def earliest(*instants: datetime | None) -> datetime | None:

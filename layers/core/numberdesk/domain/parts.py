@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from numberdesk.domain import messages, steady
+from numberdesk.domain import steady
 from numberdesk.domain.order import Change
 from numberdesk.domain.statuses import OPEN_ASSETS, AssetState, ChangeKind, OperationKind, OperationState, OrderState
 from numberdesk.domain.steady import Turn
@@ -91,8 +91,7 @@ def fold(before: Order, order: Order, now: datetime, *, unannounced: bool) -> tu
         was, is_over = undelivered(before, sub_order.id), undelivered(order, sub_order.id)
         order, watch, turn = steady.read(order, f"part/{sub_order.id}", [_OVER[was]], [_OVER[is_over]], now, begins=was)
         if turn is not Turn.NONE:
-            text = messages.unstable(order, f"whether sub order {sub_order.id} is over", _OVER)
-            changes += steady.told(turn, "sub_order", {"sub_order_id": sub_order.id, "values": [*_OVER]}, text)
+            changes += steady.told(turn, "sub_order", {"sub_order_id": sub_order.id, "values": [*_OVER]})
         unstable = watch is not None and watch.unstable
         if is_over and not unstable and (turn is Turn.STEADY or not over(before, sub_order.id)):
             changes.append(_ended(order, sub_order.id, now, unannounced=unannounced))
@@ -116,9 +115,9 @@ def _ended(order: Order, sub_order_id: str, now: datetime, *, unannounced: bool)
     was_cancelled = missed or any(asset.state is AssetState.CANCELLED for asset in gone)
     state = OrderState.CANCELLED if was_cancelled else OrderState.FAILED
     unannounced = unannounced and not missed and not asked_by
-    return Change(
-        kind=ChangeKind.SUB_ORDER_ENDED,
-        data={
+    return Change.of(
+        ChangeKind.SUB_ORDER_ENDED,
+        {
             "sub_order_id": sub_order_id,
             "state": state.value,
             "numbers": len(gone),
@@ -127,8 +126,5 @@ def _ended(order: Order, sub_order_id: str, now: datetime, *, unannounced: bool)
             "deadline_missed": missed,
             "asked_by": asked_by,
         },
-        message=messages.sub_order_ended(
-            order, sub_order_id, state.value, len(gone), missed=missed, asked_for=asked_by, unannounced=unannounced
-        ),
         notify=True,
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import messages
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Change
 from numberdesk.domain.request import CriteriaItem
@@ -26,7 +25,6 @@ from numberdesk.domain.statuses import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-    from zoneinfo import ZoneInfo
 
     from numberdesk.domain.order import Order
 
@@ -65,7 +63,7 @@ def _of_kind(
     return next((limits[key] for key in most_specific_first if key in limits), None)
 
 
-def follow(order: Order, now: datetime, limits: Mapping[str, timedelta], zone: ZoneInfo) -> tuple[Order, list[Change]]:
+def follow(order: Order, now: datetime, limits: Mapping[str, timedelta]) -> tuple[Order, list[Change]]:
     """Follow since when an order is pending without progress, and tell people, once, when that is longer than usual."""
     moved_on = _progress(order) > order.progress
     order = order.with_(progress=max(_progress(order), order.progress))
@@ -84,14 +82,12 @@ def follow(order: Order, now: datetime, limits: Mapping[str, timedelta], zone: Z
         return order.with_(pending_notified=False), []
     if order.pending_notified:
         return order, []
-    data: dict[str, object] = {
+    data = {
         "pending_since": instant_text(since),
         "usual_seconds": limit.total_seconds(),
         "provider_status": order.provider_status,
     }
-    text = messages.still_pending(order, since, limit, now, zone)
-    told = {"kind": ChangeKind.ORDER_STILL_PENDING, "data": data, "message": text, "notify": True}
-    return order.with_(pending_notified=True), [Change.model_validate(told)]
+    return order.with_(pending_notified=True), [Change.of(ChangeKind.ORDER_STILL_PENDING, data, notify=True)]
 
 
 def told_until(order: Order) -> datetime | None:

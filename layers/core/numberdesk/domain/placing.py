@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
-from numberdesk.domain import costs, deadlines, messages, operations
+from numberdesk.domain import costs, deadlines, operations
 from numberdesk.domain.bounds import MAX_ADOPTED
 from numberdesk.domain.lists import metadata_key
 from numberdesk.domain.model import instant_text
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
     from decimal import Decimal
-    from zoneinfo import ZoneInfo
 
     from numberdesk.domain.fold import Rules
     from numberdesk.domain.order import Quote
@@ -65,7 +64,6 @@ def receive(
     reference: str,
     correlation_id: str,
     now: datetime,
-    zone: ZoneInfo,
     metadata_name: str = "",
     submitted_by: str | None = None,
 ) -> Step:
@@ -76,7 +74,6 @@ def receive(
         reference: our id as the provider sees it.
         correlation_id: goes with it.
         now: the present.
-        zone: the user's time zone.
         metadata_name: the metadata key by whose values orders are listed; none if empty.
         submitted_by: the principal, where the API took it in.
     """
@@ -114,9 +111,9 @@ def receive(
     data: dict[str, object] = {"asked": message.count, "request_hash": order.request_hash}
     if submitted_by:
         data["submitted_by"] = submitted_by
-    changes = [Change.model_validate({"kind": ChangeKind.ORDER_RECEIVED, "data": data})]
+    changes = [Change.of(ChangeKind.ORDER_RECEIVED, data)]
     if message.deadline is not None:
-        order, own = deadlines.set_own(order, message.deadline, now, zone)
+        order, own = deadlines.set_own(order, message.deadline, now)
         changes += own
     return order, changes
 
@@ -143,9 +140,7 @@ def cancel(order: Order, by: str, now: datetime, *, rejected_because: str | None
     }
     if rejected_because is not None:
         data["rejected_because"] = rejected_because
-    text = messages.cancelled_before(over, by, rejected_because)
-    change = {"kind": ChangeKind.ORDER_CANCELLED, "data": data, "message": text}
-    return over, [Change.model_validate(change), *closed]
+    return over, [Change.of(ChangeKind.ORDER_CANCELLED, data), *closed]
 
 
 def wait(order: Order, until: datetime, why: str, now: datetime, *, probed: bool = False) -> Step:
@@ -179,24 +174,13 @@ def hold(order: Order, kind: HoldKind, why: str, now: datetime, until: datetime,
     if known or kind is HoldKind.SAME_CONTENT:
         # The unclear order tells people itself; mostly it is settled within seconds.
         return held, []
-    notify = kind in TOLD_HOLDS
-    data: dict[str, object] = {
+    data = {
         "hold": kind.value,
         "why": why,
         "asked": order.request.count,
         "quote": quote.model_dump(mode="json") if quote else None,
     }
-    text = _HOLD_TEXTS.get(kind, messages.held)(held, why)
-    return held, [
-        Change.model_validate({"kind": ChangeKind.ORDER_HELD, "data": data, "message": text, "notify": notify})
-    ]
-
-
-_HOLD_TEXTS = {
-    HoldKind.SWITCH: messages.held_back,
-    HoldKind.NOT_PERMITTED: messages.not_permitted,
-    HoldKind.NO_ACCOUNT: messages.no_account,
-}
+    return held, [Change.of(ChangeKind.ORDER_HELD, data, notify=kind in TOLD_HOLDS)]
 
 
 def not_permitted(order: Order, why: str, now: datetime, until: datetime) -> Step:
@@ -228,14 +212,14 @@ def approve(order: Order, by: str, now: datetime, *, most: Mapping[str, Decimal]
     )
     others = tuple(each for each in order.approvals if each.kind is not let.kind)
     free = try_at(order.with_(approvals=(*others, let), hold=None, waiting_for="it was approved"), now)
-    data: dict[str, object] = {
+    data = {
         "hold": let.kind.value,
         "by": by,
         "why": order.hold.why,
         "quote": let.quote.model_dump(mode="json") if let.quote else None,
         "most": let.most,
     }
-    return free, [Change.model_validate({"kind": ChangeKind.ORDER_APPROVED, "data": data})]
+    return free, [Change.of(ChangeKind.ORDER_APPROVED, data)]
 
 
 def begin(
@@ -288,13 +272,13 @@ def begin(
             for asset in chosen
         ),
     )
-    data: dict[str, object] = {
+    data = {
         "attempt": attempt.number,
         "send_before": instant_text(send_before),
         "chosen": [asset.value for asset in chosen][:20],
         "shortfall": shortfall,
     }
-    return placing, [Change.model_validate({"kind": ChangeKind.PLACING_BEGUN, "data": data})]
+    return placing, [Change.of(ChangeKind.PLACING_BEGUN, data)]
 
 
 def placed(
@@ -333,16 +317,13 @@ def placed(
         unknown_since=None,
         ended_at=None,
     )
-    data: dict[str, object] = {
+    data = {
         "from": order.state.value,
         "provider_order_id": provider_order_id,
         "found": found,
         "shortfall": order.shortfall,
     }
-    text = messages.placed(bought, found=found)
-    return bought, [
-        Change.model_validate({"kind": ChangeKind.ORDER_PLACED, "data": data, "message": text, "notify": found})
-    ]
+    return bought, [Change.of(ChangeKind.ORDER_PLACED, data, notify=found)]
 
 
 class Purchase(Protocol):
@@ -378,11 +359,9 @@ def adopt(order: Order, found: Sequence[Purchase], now: datetime, *, can_cancel:
 
 
 def _duplicate(order: Order, duplicate_id: str, now: datetime, *, can_cancel: bool) -> Step:
-    data: dict[str, object] = {"recorded": order.provider_order_id, "duplicate": duplicate_id, "cancelling": can_cancel}
-    text = messages.duplicate_found(order, duplicate_id, cancelling=can_cancel)
-    told = {"kind": ChangeKind.DUPLICATE_PURCHASE_FOUND, "data": data, "message": text, "notify": True}
+    data = {"recorded": order.provider_order_id, "duplicate": duplicate_id, "cancelling": can_cancel}
     found_twice = order.with_(duplicates=(*order.duplicates, duplicate_id))
-    changes = [Change.model_validate(told)]
+    changes = [Change.of(ChangeKind.DUPLICATE_PURCHASE_FOUND, data, notify=True)]
     if can_cancel:
         operation_id = operations.next_id(found_twice)
         operation = Operation(
@@ -423,20 +402,20 @@ def try_again(order: Order, now: datetime) -> Step:
         waiting_since=now,
     )
     data = {"attempt": order.attempt.number if order.attempt else 0, "reason": "not_found"}
-    return again, [Change.model_validate({"kind": ChangeKind.PLACING_ABANDONED, "data": data})]
+    return again, [Change.of(ChangeKind.PLACING_ABANDONED, data)]
 
 
 def placed_as(order: Order, provider_order_id: str, provider_status: str | None, by: str, now: datetime) -> Step:
     """A person says which purchase at the provider is this order's."""
     bought, changes = placed(order, provider_order_id, provider_status, now, found=True)
     data = {"answer": "placed_as", "by": by, "provider_order_id": provider_order_id}
-    return bought, [Change.model_validate({"kind": ChangeKind.PURCHASE_RESOLVED, "data": data}), *changes]
+    return bought, [Change.of(ChangeKind.PURCHASE_RESOLVED, data), *changes]
 
 
 def not_placed(order: Order, by: str, now: datetime, *, place_again: bool) -> Step:
     """A person says that nothing was bought: the order is placed anew, or it is over."""
     data = {"answer": "not_placed", "by": by, "place_again": place_again}
-    change = Change.model_validate({"kind": ChangeKind.PURCHASE_RESOLVED, "data": data})
+    change = Change.of(ChangeKind.PURCHASE_RESOLVED, data)
     clear = order.with_(
         had_unknown_outcome=False,
         reuse_numbers=False,
@@ -490,7 +469,7 @@ def refused(
             waiting_since=order.waiting_since or now,
         )
         data: dict[str, object] = {"choice": unavailable_choices, "reason": "numbers_unavailable", "code": code}
-        return again, [Change.model_validate({"kind": ChangeKind.PLACING_ABANDONED, "data": data})]
+        return again, [Change.of(ChangeKind.PLACING_ABANDONED, data)]
     order, closed = operations.close(order, now)
     failed = _nothing_bought(order).with_(
         state=OrderState.FAILED,
@@ -498,9 +477,8 @@ def refused(
         ended_at=now,
         wake_at=None,
         next_poll_at=None,
-        assets=tuple(asset.model_copy(update={"state": AssetState.FAILED}) for asset in order.assets),
+        assets=tuple(asset.with_(state=AssetState.FAILED) for asset in order.assets),
     )
-    reason = f"{detail} ({code})" if code else detail
     data = {
         "from": order.state.value,
         "to": "failed",
@@ -510,12 +488,7 @@ def refused(
         "delivered": 0,
         "asked": order.request.count,
     }
-    return failed, [
-        Change.model_validate(
-            {"kind": ChangeKind.ORDER_FAILED, "data": data, "message": messages.failed(failed, reason), "notify": True}
-        ),
-        *closed,
-    ]
+    return failed, [Change.of(ChangeKind.ORDER_FAILED, data, notify=True), *closed]
 
 
 def not_bought(order: Order, why: str, until: datetime, now: datetime, *, probed: bool = False) -> Step:
@@ -535,8 +508,8 @@ def not_bought(order: Order, why: str, until: datetime, now: datetime, *, probed
         waiting_since=order.waiting_since or now,
     )
     back = try_at(back, until)
-    data: dict[str, object] = {"attempt": order.attempt.number if order.attempt else 0, "reason": why}
-    return back, [Change.model_validate({"kind": ChangeKind.PLACING_ABANDONED, "data": data})]
+    data = {"attempt": order.attempt.number if order.attempt else 0, "reason": why}
+    return back, [Change.of(ChangeKind.PLACING_ABANDONED, data)]
 
 
 def outcome_unknown(order: Order, why: str, now: datetime, rules: Rules, *, can_search: bool, look_for: str) -> Step:
@@ -554,13 +527,8 @@ def outcome_unknown(order: Order, why: str, now: datetime, rules: Rules, *, can_
         hold=None,
     )
     lost = schedule(lost, now, rules.timings, rules.cadence)
-    data: dict[str, object] = {"from": order.state.value, "why": why, "searching": can_search}
-    text = messages.unknown(lost, searching=can_search, look_for=look_for)
-    return lost, [
-        Change.model_validate(
-            {"kind": ChangeKind.ORDER_UNKNOWN, "data": data, "message": text, "notify": not can_search}
-        )
-    ]
+    data = {"from": order.state.value, "why": why, "searching": can_search, "look_for": look_for}
+    return lost, [Change.of(ChangeKind.ORDER_UNKNOWN, data, notify=not can_search)]
 
 
 def not_found(order: Order, now: datetime, rules: Rules, look_for: str, candidates: str = "") -> Step:
@@ -583,11 +551,8 @@ def _searched(order: Order, now: datetime, rules: Rules, look_for: str, why: str
     changes = []
     if not order.not_found_notified and now - (order.unknown_since or now) >= patience:
         searched = searched.with_(not_found_notified=True)
-        text = messages.unknown(order, searching=False, look_for=look_for)
-        data: dict[str, object] = {"from": order.state.value, "why": why, "searching": False}
-        changes = [
-            Change.model_validate({"kind": ChangeKind.ORDER_UNKNOWN, "data": data, "message": text, "notify": True})
-        ]
+        data = {"from": order.state.value, "why": why, "searching": False, "look_for": look_for}
+        changes = [Change.of(ChangeKind.ORDER_UNKNOWN, data, notify=True)]
     return schedule(searched, now, rules.timings, rules.cadence), changes
 
 

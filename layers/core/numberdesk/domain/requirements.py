@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import messages, parts, steady
+from numberdesk.domain import parts, steady
 from numberdesk.domain.bounds import MAX_HINT_POLLS, MAX_REASONS
+from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Change, Requirement
 from numberdesk.domain.snapshot import Snapshot
 from numberdesk.domain.statuses import ChangeKind, Phase, RequirementState
@@ -16,7 +17,6 @@ from numberdesk.domain.steady import Turn
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from zoneinfo import ZoneInfo
 
     from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
@@ -35,9 +35,7 @@ _RANK = {
 """The lower, the more it asks of people."""
 
 
-def fold(
-    order: Order, snapshot: Snapshot, now: datetime, timings: Timings, zone: ZoneInfo
-) -> tuple[Order, list[Change]]:
+def fold(order: Order, snapshot: Snapshot, now: datetime, timings: Timings) -> tuple[Order, list[Change]]:
     """Fold the requirements that a poll saw. `order` already holds the poll's numbers and deadlines.
 
     Equal changes of one sub order are one change. A rejection waits up to `rejection_grace` for the comment that says why
@@ -53,22 +51,16 @@ def fold(
         if turn is not Turn.NONE:
             turned[turn, seen.sub_order_id].append(merged[key].label)
     # Nothing can be supplied where all is over: its end is told, and no rejection.
-    merged = {
-        key: it.model_copy(update={"notified": True}) if parts.over(order, it.sub_order_id) else it
-        for key, it in merged.items()
-    }
+    merged = {key: it.with_(notified=True) if parts.over(order, it.sub_order_id) else it for key, it in merged.items()}
     order = order.with_(requirements=tuple(merged.values()))
     changes: list[Change] = []
     for (turn, sub_order_id), labels in turned.items():
-        text = messages.requirements_unstable(order, sub_order_id, labels)
-        changes += steady.told(
-            turn, "requirements", {"sub_order_id": sub_order_id, "requirements": [*labels[:20]]}, text
-        )
+        changes += steady.told(turn, "requirements", {"sub_order_id": sub_order_id, "requirements": labels[:20]})
     by_sub_order: dict[str, dict[tuple[str, str], Requirement]] = {}
     for key, requirement in merged.items():
         by_sub_order.setdefault(key[0], {})[key] = requirement
     for sub_order_id, of_sub_order in by_sub_order.items():
-        order, more = _tell(order, sub_order_id, known, of_sub_order, snapshot, now, timings, zone)
+        order, more = _tell(order, sub_order_id, known, of_sub_order, snapshot, now, timings)
         changes += more
     return order, changes
 
@@ -89,7 +81,7 @@ def _steadied(
     return order, seen, turn
 
 
-def overdue(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tuple[Order, list[Change]]:
+def overdue(order: Order, now: datetime, timings: Timings) -> tuple[Order, list[Change]]:
     """Tell rejections that have waited for their reason for too long, though the provider cannot be read.
 
     The reason is told as a comment once it can be.
@@ -106,7 +98,7 @@ def overdue(order: Order, now: datetime, timings: Timings, zone: ZoneInfo) -> tu
         first = min(each.rejected_at or now for each in there.values() if not each.notified)
         if now - first >= timings.unreadable_grace:
             nothing = Snapshot(order.provider_order_id or "", Phase.UNKNOWN, "")
-            order, more = _tell(order, sub_order_id, there, there, nothing, now, timings, zone)
+            order, more = _tell(order, sub_order_id, there, there, nothing, now, timings)
             changes += more
     return order, changes
 
@@ -156,7 +148,6 @@ def _tell(
     snapshot: Snapshot,
     now: datetime,
     timings: Timings,
-    zone: ZoneInfo,
 ) -> tuple[Order, list[Change]]:
     def entered(state: RequirementState) -> list[Requirement]:
         return [
@@ -171,13 +162,14 @@ def _tell(
     ]
     read = True if any(deadline.sub_order_id == sub_order_id for deadline in snapshot.deadlines) else None
     read = False if sub_order_id in snapshot.unread_deadlines else read
+    earliest = min((deadline.value for deadline in standing), default=None)
+    until = {"deadline": instant_text(earliest) if earliest else None, "deadlines_read": read}
     requested = entered(RequirementState.AWAITING_VALUE)
     if requested and not parts.over(order, sub_order_id):
-        text = messages.requirements_requested(order, requested, standing, zone, read=read)
-        changes.append(_change(ChangeKind.REQUIREMENT_REQUESTED, sub_order_id, requested, text, notify=True))
+        asked = {**_described(sub_order_id, requested), **until}
+        changes.append(Change.of(ChangeKind.REQUIREMENT_REQUESTED, asked, notify=True))
     if approved := entered(RequirementState.APPROVED):
-        text = messages.requirements_approved(order, approved)
-        changes.append(_change(ChangeKind.REQUIREMENT_APPROVED, sub_order_id, approved, text))
+        changes.append(Change.of(ChangeKind.REQUIREMENT_APPROVED, _described(sub_order_id, approved)))
     untold = [requirement for requirement in now_there.values() if not requirement.notified]
     if not untold:
         return order, changes
@@ -187,25 +179,17 @@ def _tell(
     if not (reasons and standing) and waited < timings.rejection_grace:
         polls = {*order.hint_polls, *(now + pause for pause in timings.hint_polls if now + pause > now)}
         return order.with_(hint_polls=tuple(sorted(polls))[:MAX_HINT_POLLS]), changes
-    text = messages.requirements_rejected(order, untold, standing, len(reasons), zone, read=read)
-    rejected = _change(ChangeKind.REQUIREMENT_REJECTED, sub_order_id, untold, text, notify=True)
-    changes.append(
-        rejected.model_copy(
-            update={
-                "comment_ids": reasons,
-                "data": {
-                    **rejected.data,
-                    "deadline": min((d.model_dump(mode="json")["value"] for d in standing), default=None),
-                    "comment_ids": list(reasons),
-                    "reason_is_certain": len(reasons) == 1 and len(untold) == 1,
-                },
-            }
-        )
-    )
+    rejected = {
+        **_described(sub_order_id, untold),
+        **until,
+        "comment_ids": list(reasons),
+        "reason_is_certain": len(reasons) == 1 and len(untold) == 1,
+    }
+    changes.append(Change.of(ChangeKind.REQUIREMENT_REJECTED, rejected, notify=True, comment_ids=reasons))
     told = {(requirement.sub_order_id, requirement.id) for requirement in untold}
     return order.with_(
         requirements=tuple(
-            requirement.model_copy(update={"notified": True, "comment_ids": reasons})
+            requirement.with_(notified=True, comment_ids=reasons)
             if (requirement.sub_order_id, requirement.id) in told
             else requirement
             for requirement in order.requirements
@@ -214,24 +198,18 @@ def _tell(
     ), changes
 
 
-def _change(
-    kind: ChangeKind, sub_order_id: str, requirements: list[Requirement], message: str, *, notify: bool = False
-) -> Change:
-    return Change(
-        kind=kind,
-        data={
-            "sub_order_id": sub_order_id,
-            "requirements": [
-                {
-                    "id": requirement.id,
-                    "name": requirement.name,
-                    "kind": requirement.kind,
-                    "provider_status": requirement.provider_status,
-                    "numbers": requirement.numbers,
-                }
-                for requirement in requirements[:20]
-            ],
-        },
-        message=message,
-        notify=notify,
-    )
+def _described(sub_order_id: str, requirements: list[Requirement]) -> dict[str, object]:
+    return {
+        "sub_order_id": sub_order_id,
+        "requirements": [
+            {
+                "id": requirement.id,
+                "name": requirement.name,
+                "kind": requirement.kind,
+                "provider_status": requirement.provider_status,
+                "numbers": requirement.numbers,
+            }
+            for requirement in requirements[:20]
+        ],
+        "requirement_count": len(requirements),
+    }

@@ -15,10 +15,8 @@ from numberdesk.domain.order import Change, Watch
 from numberdesk.domain.statuses import ChangeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from datetime import datetime
-
-    from pydantic import JsonValue
 
     from numberdesk.domain.order import Order
 
@@ -105,7 +103,7 @@ def arm(order: Order, thing: str, now: datetime) -> tuple[Order, bool]:
     armed = tuple(at for at in watch.armed if at > now - WINDOW)
     if len(armed) >= MAX_MOVES:
         return order, False
-    noted = watch.model_copy(update={"armed": (*armed, now)})
+    noted = watch.with_(armed=(*armed, now))
     return order.with_(watched={**order.watched, thing: noted}), True
 
 
@@ -116,16 +114,15 @@ def begin_polls(order: Order, now: datetime) -> tuple[Order, bool]:
         watch = Watch(since=now, began=now)
     if watch.moves >= MAX_STARTS:
         return order, False
-    noted = watch.model_copy(update={"moves": watch.moves + 1})
+    noted = watch.with_(moves=watch.moves + 1)
     return order.with_(watched={**order.watched, _POLLS: noted}), True
 
 
-def told(turn: Turn, what: str, data: dict[str, JsonValue], message: str, *, notify: bool = True) -> list[Change]:
-    """Tell that something is unstable, with the message for people, or in the ledger that it is steady again."""
+def told(turn: Turn, what: str, data: Mapping[str, object], *, notify: bool = True) -> list[Change]:
+    """Tell people that something is unstable, or record that it is steady again."""
     match turn:
         case Turn.UNSTABLE:
-            kind = ChangeKind.VALUE_UNSTABLE
-            return [Change(kind=kind, data={"what": what, **data}, message=message, notify=notify)]
+            return [Change.of(ChangeKind.VALUE_UNSTABLE, {"what": what, **data}, notify=notify)]
         case Turn.STEADY:
-            return [Change(kind=ChangeKind.VALUE_STEADY, data={"what": what, **data})]
+            return [Change.of(ChangeKind.VALUE_STEADY, {"what": what, **data})]
     return []

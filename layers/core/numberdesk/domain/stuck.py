@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import messages
 from numberdesk.domain.order import Change, Stuck, earliest
 from numberdesk.domain.schedule import own_due
 from numberdesk.domain.statuses import ChangeKind
@@ -34,12 +33,7 @@ def count(order: Order, now: datetime) -> tuple[Order, list[Change]]:
     rest = min(max(now - since, MIN_REST), MAX_REST)
     # Its own deadline is told meanwhile.
     until = earliest(now + rest, *(at for at in own_due(order) if at > now)) or now + rest
-    told = Change(
-        kind=ChangeKind.ORDER_STUCK,
-        data={"failed_runs": order.failed_runs},
-        message=messages.stuck(order, order.failed_runs),
-        notify=True,
-    )
+    told = Change.of(ChangeKind.ORDER_STUCK, {"failed_runs": order.failed_runs}, notify=True)
     rested = order.with_(stuck=Stuck(since=since, rests_until=until), wake_at=until)
     return rested, [] if order.stuck else [told]
 

@@ -94,18 +94,22 @@ def cut(text: str, most: int) -> str:
     return whole[:room].decode(errors="ignore") + SHORTENED
 
 
-def joined(parts: Iterable[str], most: int = 20) -> str:
-    """Write a list of texts that are harmless already; a long one is cut and says so."""
+def joined(parts: Iterable[str], most: int = 20, *, total: int | None = None) -> str:
+    """Write a list of texts that are harmless already; a long one is cut and says so.
+
+    Args:
+        parts: the list, or the first of it.
+        most: how many are written.
+        total: how many there are in all, where `parts` are the first of them.
+    """
     parts = list(parts)
-    more = f" and {len(parts) - most} more" if len(parts) > most else ""
-    return ", ".join(parts[:most]) + more
+    left_out = (len(parts) if total is None else total) - len(parts[:most])
+    return ", ".join(parts[:most]) + (f" and {left_out} more" if left_out > 0 else "")
 
 
-def listed(values: Iterable[str], most: int = 20) -> str:
-    """Write a list of names, ids or words of others for people; a long one is cut and says so."""
-    values = list(values)
-    more = f" and {len(values) - most} more" if len(values) > most else ""
-    return ", ".join(map(quoted, values[:most])) + more
+def listed(values: Iterable[str], most: int = 20, *, total: int | None = None) -> str:
+    """Write a list of names, ids or words of others for people; a long one is cut and says so. See `joined`."""
+    return joined(map(quoted, values), most, total=total)
 
 
 def fitting(data: Mapping[str, JsonValue], most: int) -> dict[str, JsonValue]:

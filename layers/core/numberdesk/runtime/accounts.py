@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError, TransformParameterError
 
-from numberdesk.domain import messages
+from numberdesk.domain import wording
 from numberdesk.providers import registry
 from numberdesk.providers.base import (
     AccountFaultError,
@@ -207,7 +207,7 @@ class Accounts:
             return UnreadableError("whether there is such an account cannot be read just now")
         if any(each.name == account for each in known):
             return AccountFaultError(f"the secret {name} cannot be read as JSON; create it or mend it", code=code)
-        there_are = messages.listed(each.name for each in known if each.retired_at is None) or "none yet"
+        there_are = wording.listed(each.name for each in known if each.retired_at is None) or "none yet"
         return NoSuchAccountError(
             f"there is no account {account}, for its secret {name} cannot be read as JSON; create it or mend it, or name "
             f"another account; there are: {there_are}",

@@ -105,7 +105,7 @@ def _desk(max_read: timedelta = timedelta.max) -> Desk:
         aws.secretsmanager(),
         store,
         clock,
-        times.model_copy(update={"read_timeout": min(times.read_timeout, max_read)}),
+        times.with_(read_timeout=min(times.read_timeout, max_read)),
         stack=env("STACK_NAME"),
         extra_hosts=hosts,
         local_run=is_true("LOCAL_RUN"),

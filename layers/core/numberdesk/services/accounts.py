@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
-from numberdesk.domain import messages
+from numberdesk.domain import wording
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.statuses import ChangeKind
@@ -48,7 +48,7 @@ class AccountDesk:
             return account
         if not force and (still_open := self._open_orders(provider, name)):
             detail = (
-                f"orders of this account are open: {messages.listed(still_open)}; let them end or cancel them, or say force: then those "
+                f"orders of this account are open: {wording.listed(still_open)}; let them end or cancel them, or say force: then those "
                 "at the provider are followed on, and those that wait are held"
             )
             raise ProblemError(Problem.ACCOUNT_IN_USE, detail)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
-from numberdesk.domain import deadlines, ledger, messages, stuck
+from numberdesk.domain import deadlines, ledger, stuck
 from numberdesk.domain.fold import Rules
 from numberdesk.domain.ledger import Entry
+from numberdesk.domain.messages.desk import account_blocked
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import earliest
 from numberdesk.domain.schedule import schedule
@@ -132,7 +133,7 @@ class Desk:
         """The times that hold for an order's provider."""
         capabilities = registry.capabilities(order.provider)
         cadence = self.timings.cadence.get(order.provider) or capabilities.cadence
-        return Rules(self.timings, cadence, self.zone, {**capabilities.pending, **self.timings.pending})
+        return Rules(self.timings, cadence, {**capabilities.pending, **self.timings.pending})
 
     def commit(
         self,
@@ -185,7 +186,7 @@ class Desk:
         stored = self.store.commit(
             before,
             after,
-            ledger.entries(after, changes, now, actor),
+            ledger.entries(after, changes, now, actor, self.zone),
             receipts=receipts,
             comments=comments,
             kept=kept,
@@ -226,7 +227,7 @@ class Desk:
             ConflictError: somebody else wrote it. What is due is due still.
         """
         now, rules = self.clock.now(), self.rules(order)
-        told, changes = deadlines.tell_own(order, now, rules.timings, rules.zone)
+        told, changes = deadlines.tell_own(order, now, rules.timings)
         if not changes:
             return order
         told = schedule(told, now, rules.timings, rules.cadence, keep_next_poll=True)
@@ -305,7 +306,7 @@ class Desk:
             now,
             actor,
             data={"code": error.code, "detail": error.detail},
-            message=messages.account_blocked(order.provider, order.account, str(error)),
+            message=account_blocked(order.provider, order.account, str(error)),
         )
         if self.store.block(entry, str(error), probe_at):
             self.meter.count("ProviderAccountBlocked")

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from numberdesk.domain import gate, messages
+from numberdesk.domain import gate
 from numberdesk.domain.order import Change
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.desk import what_broke
@@ -36,9 +36,10 @@ ACTOR = "reconcile_inventory"
 
 def mark_erased(order: Order, by: str, now: datetime) -> tuple[Order, Change]:
     """Mark an order that is over as erased, so that nothing personal is kept with it from now on."""
-    told = {"kind": ChangeKind.PERSONAL_DATA_ERASED, "data": {"by": by}, "message": messages.erased(order, by)}
     again = tuple(now + later for later in AGAIN)
-    return order.with_(erased_at=now, metadata_key=None, erasures_due=again), Change.model_validate(told)
+    return order.with_(erased_at=now, metadata_key=None, erasures_due=again), Change.of(
+        ChangeKind.PERSONAL_DATA_ERASED, {"by": by}
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from numberdesk.domain import costs, gate, ledger, messages, placing
+from numberdesk.domain import costs, gate, ledger, placing
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.ledger import Entry
+from numberdesk.domain.messages.desk import inventory_differs
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import earliest
 from numberdesk.domain.statuses import FOLLOWED, AssetState, ChangeKind, OrderState
@@ -396,7 +397,7 @@ class InventoryReconciler:
             provider=provider,
             account=account,
             data=data,
-            message=messages.inventory_differs(provider, account, kinds),
+            message=inventory_differs(provider, account, kinds),
             notify=True,
         )
 
@@ -455,15 +456,12 @@ def _same(value: str) -> str:
 def _enriched(asset: Asset, owned: Owned | None) -> Asset:
     if owned is None or asset.released_at is not None:
         return asset
-    told = {
-        "features": owned.features,
-        "upfront_cost": owned.upfront_cost,
-        "monthly_cost": owned.monthly_cost,
-        "currency": owned.currency,
-    }
-    new: dict[str, object] = {
-        name: value for name, value in told.items() if value is not None and getattr(asset, name) is None
-    }
-    if owned.since is not None and (asset.since is None or owned.since < asset.since):
-        new["since"] = owned.since
-    return asset.model_copy(update=new) if new else asset
+    is_older = owned.since is not None and (asset.since is None or owned.since < asset.since)
+    richer = asset.with_(
+        features=owned.features if asset.features is None else asset.features,
+        upfront_cost=owned.upfront_cost if asset.upfront_cost is None else asset.upfront_cost,
+        monthly_cost=owned.monthly_cost if asset.monthly_cost is None else asset.monthly_cost,
+        currency=owned.currency if asset.currency is None else asset.currency,
+        since=owned.since if is_older else asset.since,
+    )
+    return asset if richer == asset else richer

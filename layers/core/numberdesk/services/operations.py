@@ -212,8 +212,8 @@ class Operations:
             next((each for each in order.operations if each.id == operation.id), operation) if left else operation
         )
         if isinstance(error, NotPermittedError):
-            reason, zone = error.code or error.detail, self.desk.zone
-            step = operations.not_permitted(order, operation, str(error), reason, until, now, zone)
+            reason = error.code or error.detail
+            step = operations.not_permitted(order, operation, str(error), reason, until, now)
         else:
             step = operations.postpone(order, operation, str(error), until, now, own=own)
         return self._commit(order, *step, actor)
@@ -234,6 +234,6 @@ class Operations:
         """Write what came of an operation. The poll that follows goes on with the order, and says when it is due next."""
         now = self.desk.clock.now()
         rules = self.desk.rules(before)
-        after, late = operations.follow(after, now, rules.timings, rules.zone)
+        after, late = operations.follow(after, now, rules.timings)
         until = now + self.desk.timings.wake_patience
         return self.desk.commit(before, after, [*changes, *late], now, actor, in_hand_until=until, is_outcome=False)

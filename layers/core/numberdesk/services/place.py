@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain import answers, costs, gate, ledger, messages, operations, placing, stuck
+from numberdesk.domain import answers, costs, gate, ledger, operations, placing, stuck, wording
 from numberdesk.domain.capabilities import Ability, Findability, check
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.ledger import Entry
@@ -170,12 +170,11 @@ class Placer:
             reference=reference,
             correlation_id=correlation_id,
             now=now,
-            zone=self.desk.zone,
             metadata_name=self.metadata_name,
             submitted_by=submitted_by,
         )
         order = order.with_(sweep_at=now + self.desk.timings.wake_patience)
-        if self.desk.store.create(order, message, ledger.entries(order, changes, now, ACTOR)):
+        if self.desk.store.create(order, message, ledger.entries(order, changes, now, ACTOR, self.desk.zone)):
             self.desk.meter.count("OrdersReceived")
             return order
         there = self.desk.store.get(message.order_id)
@@ -274,7 +273,7 @@ class _Attempt:
         account = self.desk.store.account(order.provider, order.account)
         if account is None or account.retired_at is None:
             return False
-        self._no_account(order, f"the account {order.account} was retired by {messages.who(account.retired_by)}")
+        self._no_account(order, f"the account {order.account} was retired by {wording.who(account.retired_by)}")
         return True
 
     def _is_blocked(self, order: Order, now: datetime) -> bool:
@@ -381,7 +380,7 @@ class _Attempt:
     def _hold_beyond(self, order: Order, why: str, quote: Quote) -> None:
         self.desk.meter.count("OrdersHeld")
         approval = placing.approval(order)
-        self._hold(order, HoldKind.LIMIT, messages.beyond_limit(why, quote, approval), quote)
+        self._hold(order, HoldKind.LIMIT, wording.beyond_limit(why, quote, approval), quote)
 
     def _write_intent(
         self, order: Order, begun: Order, changes: Sequence[Change], through: Gate, *, is_approved: bool
@@ -420,7 +419,7 @@ class _Attempt:
             return False
         if capabilities.findability is Findability.EXACT:
             return True
-        candidates = f" Candidates: {messages.listed(order.provider_order_id for order in ours)}." if ours else ""
+        candidates = f" Candidates: {wording.listed(order.provider_order_id for order in ours)}." if ours else ""
         why = (
             "it may have been bought before the order table was restored, and the provider has no sure way to look for it. "
             f"{provider.what_to_look_for(order)}{candidates} If it is there, say as which order instead"
@@ -583,7 +582,7 @@ class _Attempt:
     def _not_permitted(self, order: Order, error: NotPermittedError) -> None:
         """The account may not do what this order needs: it alone waits, longer the longer it does, and people are told once."""
         now = self.desk.clock.now()
-        why = f"{messages.provider_name(order.provider)} does not permit this to the account {order.account}: {error}"
+        why = f"{wording.provider_name(order.provider)} does not permit this to the account {order.account}: {error}"
         until = now + self._lasting_pause(order, HoldKind.NOT_PERMITTED, now)
         self._write(order, lambda it: placing.not_permitted(it, why, now, until))
         self._pass_probe(order)

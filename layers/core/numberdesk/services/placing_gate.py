@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain import gate, ledger, messages
+from numberdesk.domain import gate, ledger, wording
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.ledger import Entry
+from numberdesk.domain.messages.desk import placing_resumed, placing_stopped
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.problems import Problem, ProblemError
@@ -57,11 +58,9 @@ class GateDesk:
         now, before = self.clock.now(), self.store.gate()
         if before.open is is_open:
             return self._view(before)
-        after = before.model_copy(
-            update={"version": before.version + 1, "open": is_open, "reason": reason, "by": by, "at": now}
-        )
+        after = before.with_(version=before.version + 1, open=is_open, reason=reason, by=by, at=now)
         kind = ChangeKind.PLACING_RESUMED if is_open else ChangeKind.PLACING_STOPPED
-        text = messages.placing_resumed(by, reason) if is_open else messages.placing_stopped(by, reason)
+        text = placing_resumed(by, reason) if is_open else placing_stopped(by, reason)
         return self._put(after, kind, by, now, {"by": by, "reason": reason}, text)
 
     def confirm(self, *, search_until: datetime | None, by: str, without: Sequence[str] = ()) -> Placing:
@@ -80,7 +79,7 @@ class GateDesk:
         left = [each for each in view.not_compared if each not in without]
         if left:
             detail = (
-                f"not compared with the records yet: {messages.listed(left)}; this happens by itself within minutes. Leave out by name "
+                f"not compared with the records yet: {wording.listed(left)}; this happens by itself within minutes. Leave out by name "
                 "what can no longer be read"
             )
             raise ProblemError(Problem.NOT_RECONCILED, detail)
@@ -88,13 +87,8 @@ class GateDesk:
             issue = ValidationIssue("search_until", "in_the_past", "this instant has passed; give one to come")
             raise ProblemError(Problem.INVALID, "nothing was confirmed", [issue])
         until = search_until or now + self.timings.restore_search
-        after = before.model_copy(
-            update={
-                "version": before.version + 1,
-                "table_id": self.store.table_id(),
-                "confirmed_at": now,
-                "search_until": until,
-            }
+        after = before.with_(
+            version=before.version + 1, table_id=self.store.table_id(), confirmed_at=now, search_until=until
         )
         data = {"by": by, "search_until": instant_text(until), "without": sorted(set(view.not_compared) & set(without))}
         return self._put(after, ChangeKind.RESTORE_CONFIRMED, by, now, data, "")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from numberdesk.domain import answers, gate, messages, operations, placing, stuck
+from numberdesk.domain import answers, gate, operations, placing, stuck, wording
 from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.fold import Folded, fold, fold_unreadable, hint_due_at, put_off
 from numberdesk.domain.market import OnOrder, Owned
@@ -408,7 +408,7 @@ class Syncer:
 
     def _candidates(self, order: Order, provider: Provider | None, found: Sequence[Placed]) -> str:
         """Name what a purchase with an unknown outcome may have become, for a person: nothing is adopted by it."""
-        said = f" Candidates: {messages.listed(placed.provider_order_id for placed in found)}." if found else ""
+        said = f" Candidates: {wording.listed(placed.provider_order_id for placed in found)}." if found else ""
         try:
             seen = provider.candidates(order) if provider else []
         except (AccountFaultError, UnreadableError, SlotBusyError) as error:
@@ -432,7 +432,7 @@ class Syncer:
             {holding.value for holding in self.desk.store.holdings(order.provider, order.account)} if began else set()
         )
         free = [value for value in began if value not in held]
-        return f"{said} Begun since then, and in no order of ours: {messages.listed(free)}." if free else said
+        return f"{said} Begun since then, and in no order of ours: {wording.listed(free)}." if free else said
 
     def _search(self, order: Order, provider: Provider | None) -> list[Placed]:
         if provider is None:
@@ -461,7 +461,7 @@ class Syncer:
         self, before: Order, folded: Folded, receipts: Sequence[Receipt], kept: Mapping[str, Payload] | None = None
     ) -> Order:
         now, rules = self.desk.clock.now(), self.desk.rules(before)
-        order, late = operations.follow(folded.order, now, rules.timings, rules.zone)
+        order, late = operations.follow(folded.order, now, rules.timings)
         return self.desk.commit(
             before,
             order,

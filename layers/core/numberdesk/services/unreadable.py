@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
-from numberdesk.domain import messages
 from numberdesk.domain.ledger import Entry
+from numberdesk.domain.messages.desk import row_unreadable
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.desk import what_broke
@@ -61,6 +61,6 @@ class Unreadable:
             actor=ACTOR,
             correlation_id=f"row-{digest}",
             data={"pk": key[0], "sk": key[1]},
-            message=messages.row_unreadable(*key),
+            message=row_unreadable(*key),
             notify=True,
         )

@@ -123,7 +123,7 @@ class Uploads:
             sha256=hashlib.sha256(content).hexdigest(),
             filename=upload.filename,
         )
-        self.store.pin_upload(upload.model_copy(update={"stored": stored}))
+        self.store.pin_upload(upload.with_(stored=stored))
         return stored
 
     def _form(self, owner: str, filename: str, content_type: str, by: str) -> Form:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import gate, messages
+from numberdesk.domain import gate
+from numberdesk.domain.messages.desk import table_restored
 from numberdesk.domain.schedule import WakeKind
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.providers import registry
@@ -148,9 +149,7 @@ class Waker:
         if gate.restored(self.store.gate(), table_id):
             position = f"restored.{table_id}"
             self.store.record(
-                placing_gate.entry(
-                    table_id, ChangeKind.TABLE_RESTORED, position, ACTOR, now, {}, messages.table_restored()
-                )
+                placing_gate.entry(table_id, ChangeKind.TABLE_RESTORED, position, ACTOR, now, {}, table_restored())
             )
 
 

@@ -749,7 +749,7 @@ class Table:
         if marker.claim(table_id) != table_id:
             self._recall(marker)
             return there
-        opened = gate_item(there.model_copy(update={"table_id": table_id}))
+        opened = gate_item(there.with_(table_id=table_id))
         values = {":read": there.version, ":opening": OPENING}
         self._put_if(opened, "version = :read AND table_id = :opening", values)
         item = self._get(_GATE)

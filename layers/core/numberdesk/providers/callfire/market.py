@@ -187,7 +187,7 @@ class _Asked:
         """Give the lease if it may be of the order, a keyword as the order spells it."""
         if lease.kind is AssetKind.KEYWORD:
             keyword = self._keywords.get(lease.value.casefold())
-            return lease.model_copy(update={"value": keyword}) if keyword else None
+            return lease.with_(value=keyword) if keyword else None
         is_of_type = lease.number_type in self._types or (lease.number_type is None and bool(self._types))
         # What is no number in our eyes may be any of those that were named.
         is_named = lease.value in self._numbers or (bool(self._numbers) and not lease.value.startswith("+"))

@@ -148,7 +148,7 @@ def _fits(criteria: Criteria, offer: Offer) -> bool:
 
     Its search knows no types, so that the type is not held against it.
     """
-    return misfit(criteria, offer.model_copy(update={"number_type": criteria.number_type})) is None
+    return misfit(criteria, offer.with_(number_type=criteria.number_type)) is None
 
 
 def _page(http: Http, path: str, params: QueryParams) -> Fields:

@@ -93,7 +93,7 @@ class CorrespondenceCommands(Editor):
                     kept[operation.id] = Payload(text=text or messages.extension_text(order))
                     asked = asked.with_(operations=(*asked.operations, operation))
             counted = tuple(
-                deadline.model_copy(update={"extensions": deadline.extensions + 1})
+                deadline.with_(extensions=deadline.extensions + 1)
                 if not deadline.own and deadline.sub_order_id in concerned and deadline.sub_order_id not in asking
                 else deadline
                 for deadline in order.deadlines

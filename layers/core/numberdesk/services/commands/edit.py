@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import gate, messages, operations, parts
+from numberdesk.domain import gate, operations, parts, wording
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.order import Change, Operation
 from numberdesk.domain.schedule import schedule
@@ -133,7 +133,7 @@ def require_placed(order: Order) -> None:
 
 def require_ability(order: Order, ability: Ability) -> None:
     if ability not in registry.capabilities(order.provider).abilities:
-        name = messages.provider_name(order.provider)
+        name = wording.provider_name(order.provider)
         raise ProblemError(Problem.NOT_ABLE, f"{name}'s API has no {ability.value}; do it with its people")
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import answers as answering
-from numberdesk.domain import messages, placing
+from numberdesk.domain import placing, wording
 from numberdesk.domain.capabilities import Ability, check
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.model import instant_text
@@ -81,7 +81,7 @@ class PlacingCommands(Editor):
         """Say where there is no such account, or it was retired. What cannot be read now holds nobody up."""
         account = self.desk.store.account(message.provider, message.account)
         if account is not None and account.retired_at is not None:
-            text = f"this account was retired by {messages.who(account.retired_by)}; name another one, or reinstate it"
+            text = f"this account was retired by {wording.who(account.retired_by)}; name another one, or reinstate it"
             return [ValidationIssue("account", "retired", text)]
         if account is None or account.read_at is None:
             try:
@@ -128,7 +128,7 @@ class PlacingCommands(Editor):
                 return Edit(*placing.cancel(order, by, now), {})
             able = Ability.CANCEL in registry.capabilities(order.provider).abilities
             if order.state in FOLLOWED and not able:
-                name = messages.provider_name(order.provider)
+                name = wording.provider_name(order.provider)
                 text = f"{name} has no way to cancel an order; it goes on, and its numbers can be given back once they are there"
                 raise ProblemError(Problem.CANNOT_CANCEL, text)
             if sub_order_id is not None:
@@ -158,9 +158,7 @@ class PlacingCommands(Editor):
                 return Edit(try_at(order, now), (), {})
             # What waits to be carried out is tried, too: somebody may have mended what held it up.
             tried = tuple(
-                operation.model_copy(update={"not_before": None})
-                if operation.state is OperationState.WAITING
-                else operation
+                operation.with_(not_before=None) if operation.state is OperationState.WAITING else operation
                 for operation in order.operations
             )
             return Edit(order.with_(next_poll_at=now, wake_at=now, operations=tried), (), {})
@@ -176,7 +174,7 @@ class PlacingCommands(Editor):
                 raise ProblemError(Problem.INVALID, "nothing was acknowledged", [issue])
             acknowledged = Acknowledgement(by=by, at=now, until=until)
             data = {"by": by, "until": instant_text(until)}
-            change = Change.model_validate({"kind": ChangeKind.REMINDER_ACKNOWLEDGED, "data": data})
+            change = Change.of(ChangeKind.REMINDER_ACKNOWLEDGED, data)
             return Edit(order.with_(acknowledged=acknowledged), (change,), {})
 
         return self._edit(order_id, by, edit)

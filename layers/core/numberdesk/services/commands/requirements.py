@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import catalogue, deadlines, messages, operations, parts
+from numberdesk.domain import catalogue, deadlines, operations, parts, wording
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.issues import ValidationIssue
@@ -164,7 +164,7 @@ class RequirementCommands(Editor):
             ids = {
                 it.id for it, (_, answer) in found if isinstance(answer.value, DoneValue) and answer.value.done is done
             }
-            ticked, more = deadlines.tick(ticked, ids, done=done, now=now, zone=self.desk.zone)
+            ticked, more = deadlines.tick(ticked, ids, done=done, now=now)
             changes += more
         if not changes:
             return Edit(order, (), {})
@@ -325,7 +325,7 @@ def _match(
     for index, answer in enumerate(answers):
         matching = [each for each in there if answer.is_for(each.id, each.name)]
         if not matching:
-            known = messages.listed(dict.fromkeys(each.label for each in there)) or "nothing"
+            known = wording.listed(dict.fromkeys(each.label for each in there)) or "nothing"
             issue = ValidationIssue(
                 f"values.{index}.requirement", "unknown", f"the order has no such requirement; it has: {known}"
             )

@@ -1,0 +1,65 @@
+"""Messages to people about what belongs to no order: accounts, the switch, a restored table, a row that cannot be read. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from numberdesk.domain.text import quoted
+from numberdesk.domain.wording import because, listed, name, provider_name, reason, who
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_DIFFERENCES = {
+    "orphan": "owned there, in no order here",
+    "vanished": "in an order here, not owned there any more",
+    "double": "held by two orders here",
+    "orphan_order": "orders there that are no order's here",
+    "double_order": "references that two orders there carry",
+    "vanished_order": "open orders here that are not listed there",
+    "unread_owned": "owned there, in a notation that cannot be read; nothing is called gone while there are any",
+    "unread_order": "orders there whose id cannot be read",
+}
+
+
+def inventory_differs(provider: str, account: str, kinds: Mapping[str, Sequence[str]]) -> str:
+    """Tell what a comparison of an account with the records found that was not told before."""
+    found = "; ".join(f"{_DIFFERENCES[kind]}: {len(values)} ({listed(values)})" for kind, values in kinds.items())
+    return (
+        f"{provider_name(provider)}, account {name(account)}: what the provider says and what numberdesk has on record differ. {found}. "
+        "Nothing was changed. Give back what nobody needs, ask the provider for what is gone; each is told once."
+    )
+
+
+def placing_stopped(by: str, given: str) -> str:
+    """Tell the switch."""
+    return f"Placing was switched off by {who(by)}{because(given)}. Orders are taken in and wait as received; polls and reminders go on."
+
+
+def placing_resumed(by: str, given: str) -> str:
+    """Tell the switch."""
+    return f"Placing was switched on again by {who(by)}{because(given)}. Orders that wait are placed within minutes."
+
+
+def table_restored() -> str:
+    """Tell a restored table."""
+    return (
+        "The order table was restored from a backup: it does not know what was bought since. Placing is off. Every account is being "
+        "compared with the records; see what differs, then confirm the restore through numberdesk's API. Polls and reminders go on."
+    )
+
+
+def row_unreadable(pk: str, sk: str) -> str:
+    """Tell a row of the table that cannot be read."""
+    return (
+        f"A row of the order table cannot be read: pk {quoted(pk)}, sk {quoted(sk)}. It is left out and everything else goes on; this is "
+        "told once. If it is an order's, check the order at its provider, and restore the row from a backup of the table."
+    )
+
+
+def account_blocked(provider: str, account: str, why: str) -> str:
+    """Tell a blocked account."""
+    return (
+        f"{provider_name(provider)} refuses the account {name(account)}: {reason(why)}. Placing there is paused and no order fails; orders wait as "
+        "received. Fix the account or its secret; numberdesk retries automatically."
+    )

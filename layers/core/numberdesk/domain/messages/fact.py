@@ -1,0 +1,60 @@
+"""What a sentence is made of: one change, and the order that it happened to. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from numberdesk.domain.wording import instant, listed, provider_name, subject, where, who
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from zoneinfo import ZoneInfo
+
+    from numberdesk.domain.order import Order
+
+UNANNOUNCED = " Polling found this; no notification was sent."
+ORDER_AGAIN = "Order again under another order id if you still need "
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One change of an order, and what its sentence needs beside it."""
+
+    order: Order
+    data: Mapping[str, Any]
+    now: datetime
+    zone: ZoneInfo
+
+    @property
+    def who(self) -> str:
+        """The order that this is about."""
+        return subject(self.order)
+
+    @property
+    def provider(self) -> str:
+        """Its provider's name."""
+        return provider_name(self.order.provider)
+
+    @property
+    def where(self) -> str:
+        """The sub order that this is about."""
+        return where(self.order, self.data["sub_order_id"])
+
+    @property
+    def requirements(self) -> str:
+        """The requirements that this is about."""
+        labels = (each["name"] or each["id"] for each in self.data.get("requirements", ()))
+        return listed(labels, self.data.get("requirement_count"))
+
+    def instant(self, name: str) -> str:
+        """One of the fact's instants."""
+        return instant(datetime.fromisoformat(self.data[name]), self.zone)
+
+
+def why_cancelled(fact: Fact) -> str:
+    """Say why an order or a part of it was cancelled."""
+    if fact.data["deadline_missed"]:
+        return "because a deadline for its requirements was missed"
+    return f"as {who(fact.data['asked_by'])} asked" if fact.data["asked_by"] else "at the provider"

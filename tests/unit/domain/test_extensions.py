@@ -189,7 +189,7 @@ def test_the_next_reminder_says_who_is_on_it() -> None:
     told = reminder(acknowledged(order, until), DEADLINE - DAY)
     assert (
         "the role desk (session ada) is on it until 2026-03-06 11:00:00 UTC (2026-03-06 12:00:00 Europe/Berlin)."
-        in told.message
+        in said(told, now=DEADLINE - DAY)
     )
     assert told.data["acknowledged_by"] == "arn:aws:sts::1:assumed-role/desk/ada"
     assert told.data["acknowledged_until"] == "2026-03-06T11:00:00.000000Z"
@@ -198,13 +198,13 @@ def test_the_next_reminder_says_who_is_on_it() -> None:
 def test_it_says_that_an_acknowledgement_is_over() -> None:
     order = poll(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
     told = reminder(acknowledged(order, DEADLINE - 2 * DAY), DEADLINE - DAY)
-    assert "the role desk (session ada) was on it until 2026-03-04 12:00:00 UTC" in told.message
-    assert "which is over." in told.message
+    assert "the role desk (session ada) was on it until 2026-03-04 12:00:00 UTC" in said(told, now=DEADLINE - DAY)
+    assert "which is over." in said(told, now=DEADLINE - DAY)
 
 
 def test_that_nobody_acknowledged_is_said_from_the_second_reminder_on() -> None:
     first = poll(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY)
     assert "acknowledged" not in said(only(first, ChangeKind.DEADLINE_APPROACHING))
     second = reminder(first.order, DEADLINE - DAY)
-    assert "Nobody has acknowledged the reminder before this one." in second.message
+    assert "Nobody has acknowledged the reminder before this one." in said(second)
     assert second.data["acknowledged_by"] is None

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numberdesk.domain.fold import fold_unreadable, missing, put_off
+from numberdesk.domain.fold import fold_unreadable
+from numberdesk.domain.hints import put_off
 from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownValue
+from numberdesk.domain.states import missing
 from numberdesk.domain.statuses import AssetKind, AssetState, OrderState, Phase
 from tests.support.orders import NOW, RULES, a_message, a_snapshot, kinds, numbers, pending, poll, said
 

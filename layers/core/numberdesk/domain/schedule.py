@@ -7,9 +7,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import pending
-from numberdesk.domain.deadlines import MISSED, reminders, unconfirmed_from
+from numberdesk.domain.deadlines import MISSED
 from numberdesk.domain.operations import due_at, late_at
 from numberdesk.domain.order import earliest
+from numberdesk.domain.reminders import reminders, unconfirmed_from
 from numberdesk.domain.statuses import FOLLOWED, FOR_A_PERSON, OPEN_ASSETS, VETTED_ASSETS, OrderState
 
 if TYPE_CHECKING:

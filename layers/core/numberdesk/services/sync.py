@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from numberdesk.domain import answers, gate, operations, placing, stuck, wording
 from numberdesk.domain.capabilities import Ability, Findability
-from numberdesk.domain.fold import Folded, fold, fold_unreadable, hint_due_at, put_off
+from numberdesk.domain.fold import Folded, fold, fold_unreadable
+from numberdesk.domain.hints import due_at, put_off
 from numberdesk.domain.market import OnOrder, Owned
 from numberdesk.domain.profile import ProfileKey
 from numberdesk.domain.schedule import schedule
@@ -214,7 +215,7 @@ class Syncer:
             # Nothing to poll yet, or polled since it came.
             store.put_receipt(order.order_id, receipt)
             return
-        at = hint_due_at(order, now, self.desk.timings)
+        at = due_at(order, now, self.desk.timings)
         if turn is not None:
             at = max(at, turn)
         if at <= now:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import deadlines, messages
+from numberdesk.domain import messages, reminders
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.statuses import (
     OperationKind,
@@ -100,7 +100,7 @@ class CorrespondenceCommands(Editor):
             )
             new_there = [one for one in concerned if one not in asking]
             return self._add_operations(
-                deadlines.count_extensions(order.with_(deadlines=counted), new_there), new, kept
+                reminders.count_extensions(order.with_(deadlines=counted), new_there), new, kept
             )
 
         return self._edit(order_id, by, edit)

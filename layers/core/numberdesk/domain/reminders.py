@@ -1,0 +1,153 @@
+"""Reminders before a deadline: when they are due, what they say is owed, and when more time is asked for. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from numberdesk.domain import operations
+from numberdesk.domain.model import instant_text
+from numberdesk.domain.order import Change, Deadline, Operation
+from numberdesk.domain.request import parse_duration
+from numberdesk.domain.statuses import ChangeKind, OperationKind, RequirementState
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from datetime import datetime, timedelta
+
+    from numberdesk.domain.order import Order, Requirement
+    from numberdesk.domain.settings import Timings
+
+
+_OWED = {RequirementState.AWAITING_VALUE: "missing", RequirementState.REJECTED: "rejected"}
+
+
+def reminders(order: Order, deadline: Deadline) -> Iterator[tuple[str, timedelta, datetime]]:
+    """Give each reminder of a deadline that is not done with: its text, how long before, and when it is due."""
+    if deadline.missed:
+        return
+    for text in order.request.reminders:
+        if text not in deadline.fired:
+            before = parse_duration(text)
+            yield text, before, deadline.value - before
+
+
+def unconfirmed_from(deadline: Deadline, unread_since: datetime, timings: Timings) -> datetime:
+    """Say from when a reminder fires for a deadline that cannot be read.
+
+    Never later than halfway to the deadline: a reminder shorter than the grace would be overtaken by it and never fire.
+    """
+    return unread_since + min(timings.unreadable_grace, (deadline.value - unread_since) / 2)
+
+
+def _ask_for_more(order: Order, deadline: Deadline, before: timedelta, now: datetime) -> Operation | None:
+    """Ask for more time where the order's policy says so: at this reminder, something owed, and not too often."""
+    policy = order.request.extension
+    if policy is None or deadline.own or before > parse_duration(policy.before):
+        return None
+    # Orders of before the count by sub order have the deadline's alone.
+    if max(order.extensions.get(deadline.sub_order_id, 0), deadline.extensions) >= policy.most:
+        return None
+    if (
+        not owed_for(order, deadline)
+        or len([operation for operation in order.operations if operation.open]) >= operations.MAX_OPEN
+    ):
+        return None
+    if being_extended(order, deadline.sub_order_id):
+        return None
+    return Operation(
+        id=operations.next_id(order),
+        kind=OperationKind.EXTENSION,
+        by="policy",
+        asked_at=now,
+        sub_order_id=deadline.sub_order_id,
+    )
+
+
+def count_extensions(order: Order, sub_order_ids: Collection[str]) -> Order:
+    """Count that more time is asked for in sub orders."""
+    counted = {sub_order_id: order.extensions.get(sub_order_id, 0) + 1 for sub_order_id in sub_order_ids}
+    return order.with_(extensions={**order.extensions, **counted})
+
+
+def being_extended(order: Order, sub_order_id: str) -> bool:
+    """Whether a request for more time for a sub order is on its way."""
+    return any(
+        operation.open and operation.kind is OperationKind.EXTENSION and operation.sub_order_id == sub_order_id
+        for operation in order.operations
+    )
+
+
+def owed_for(order: Order, deadline: Deadline) -> list[Requirement]:
+    """What a deadline waits for."""
+    return [
+        requirement
+        for requirement in order.requirements
+        if requirement.sub_order_id == deadline.sub_order_id
+        and requirement.own == deadline.own
+        and requirement.state in _OWED
+    ]
+
+
+def remind(order: Order, now: datetime, timings: Timings) -> tuple[Order, list[Change]]:
+    """Fire what is due: per deadline the most urgent reminder gone by, for a value that still stands.
+
+    A deadline that this poll did not read waits; from `unconfirmed_from` on it fires and says since when it is not confirmed.
+    """
+    changes: list[Change] = []
+    standing = []
+    for deadline in order.deadlines:
+        due = [(before, text) for text, before, at in reminders(order, deadline) if at <= now]
+        waits = deadline.unread_since is not None and now < unconfirmed_from(deadline, deadline.unread_since, timings)
+        if not due or waits or deadline.value <= now:
+            standing.append(deadline)
+            continue
+        before, text = min(due)
+        operation = _ask_for_more(order, deadline, before, now)
+        asking = operation is not None or being_extended(order, deadline.sub_order_id)
+        owed = owed_for(order, deadline)
+        changes.append(
+            Change.of(
+                ChangeKind.DEADLINE_APPROACHING,
+                {
+                    **described(deadline),
+                    "reminder": text,
+                    "first": not deadline.fired,
+                    "unstable": deadline.unstable,
+                    "confirmed_at": instant_text(deadline.confirmed_at) if deadline.unread_since else None,
+                    "unconfirmed_since": instant_text(deadline.unread_since) if deadline.unread_since else None,
+                    "owed": [{"id": each.id, "name": each.name, "state": _OWED[each.state]} for each in owed[:20]],
+                    "owed_count": len(owed),
+                    "acknowledged_by": order.acknowledged.by if order.acknowledged else None,
+                    "acknowledged_until": instant_text(order.acknowledged.until) if order.acknowledged else None,
+                    "asking_for_more_time": asking,
+                },
+                notify=True,
+                comment_ids=tuple(
+                    dict.fromkeys(
+                        comment_id
+                        for requirement in order.requirements
+                        if requirement.sub_order_id == deadline.sub_order_id and requirement.state.value == "rejected"
+                        for comment_id in requirement.comment_ids
+                    )
+                ),
+                key=f"deadline/{deadline.id}/{deadline.version}/{text}",
+            )
+        )
+        fired = (*deadline.fired, *(text for _, text in due))
+        if operation is not None:
+            order, asked = operations.ask(count_extensions(order, [deadline.sub_order_id]), operation)
+            changes += asked
+        asked_for = deadline.extensions + (operation is not None)
+        standing.append(deadline.with_(fired=fired, extensions=asked_for))
+    return order.with_(deadlines=tuple(standing)), changes
+
+
+def described(deadline: Deadline) -> dict[str, object]:
+    """Say which deadline it is, for programs."""
+    return {
+        "deadline_id": deadline.id,
+        "deadline_version": deadline.version,
+        "sub_order_id": deadline.sub_order_id,
+        "deadline": instant_text(deadline.value),
+        "numbers": deadline.numbers,
+    }

@@ -1,0 +1,278 @@
+"""An order's state: derived from its numbers, held where the provider's answers flicker or cannot be read, and moved. Pure."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+from numberdesk.domain import (
+    costs,
+    numbers,
+    operations,
+    parts,
+    steady,
+)
+from numberdesk.domain.fitting import misfit
+from numberdesk.domain.order import ALL_OR_NOTHING, Asset, Change
+from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
+from numberdesk.domain.statuses import (
+    DELIVERED,
+    ENDED,
+    FOLLOWED,
+    MOVES,
+    OPEN_ASSETS,
+    AssetKind,
+    AssetState,
+    ChangeKind,
+    OrderState,
+    Phase,
+    RequirementState,
+)
+from numberdesk.domain.text import joined
+from numberdesk.domain.wording import count, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from numberdesk.domain.order import Order
+    from numberdesk.domain.snapshot import Snapshot
+
+
+_READ = ("read", "unread")
+
+
+_FIRST = 20
+_NOTHING_DELIVERED = frozenset({OrderState.FAILED, OrderState.CANCELLED})
+
+
+def hold_flickering(order: Order, state: OrderState, now: datetime) -> tuple[Order, OrderState, list[Change]]:
+    """Keep an open order that flickers between its states at the one that asks people for something."""
+    if not {state, order.state} <= FOLLOWED:
+        return order, state, []
+    order, watch, turn = steady.read(order, "state", [order.state.value], [state.value], now)
+    if watch is not None and watch.unstable:
+        state = OrderState.ACTION_REQUIRED
+    states = [each.value for each in sorted(FOLLOWED)]
+    return order, state, steady.told(turn, "state", {"values": states}, notify=False)
+
+
+def hold_unread(
+    order: Order, snapshot: Snapshot, state: OrderState, now: datetime
+) -> tuple[Order, OrderState, list[Change]]:
+    """Keep an order from ending by what is only unread: what was bought may be more than what the poll could read.
+
+    Told once. It stays open until a later poll can read it, or a person says what was delivered. All that was asked for is
+    delivered, whatever else there may be.
+    """
+    over = state in ENDED or snapshot.over
+    unread = snapshot.assets_unread and over and state is not OrderState.COMPLETED
+    was = order.delivery_unread
+    order, watch, turn = steady.read(order, "delivery", [_READ[was]], [_READ[unread]], now, begins=was)
+    changes = steady.told(turn, "delivery", {"values": [*_READ]})
+    unread = unread or (watch is not None and watch.unstable and over and state is not OrderState.COMPLETED)
+    if unread and not was:
+        words = [provider_status for provider_status in snapshot.unknown_values if provider_status.of_asset]
+        data = {
+            "provider_status": snapshot.provider_status,
+            "delivered": len(_delivered(order.assets)),
+            "asked": order.request.count,
+            "unread": [
+                {"field": provider_status.field, "value": provider_status.value[:200]}
+                for provider_status in words[:_FIRST]
+            ],
+            "unread_count": len(words),
+        }
+        changes.append(Change.of(ChangeKind.DELIVERY_UNREAD, data, notify=True))
+    return order.with_(delivery_unread=unread), OrderState.ACTION_REQUIRED if unread else state, changes
+
+
+def fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> tuple[Order, list[Change]]:
+    merged = numbers.merge(order.assets, snapshot, now)
+    fresh = costs.settle(order.with_(assets=merged, provider_status=snapshot.provider_status))
+    now_delivered, was_delivered = _delivered(merged), _delivered(order.assets)
+    state, _ = derive(fresh, snapshot, order.ended_at or order.updated_at)
+    was, shown = _outcome(order.state, was_delivered), _outcome(state, now_delivered)
+    watched, watch, turn = steady.read(order, "outcome", [was], [shown], now)
+    values = [each.partition(" ")[0] for each in watch.recent] if watch else []
+    data: dict[str, object] = {"recorded": order.state.value, "shown": state.value, "values": values}
+    changes = steady.told(turn, "outcome", data)
+    if watch is not None and watch.unstable:
+        return watched, changes
+    fresh, order = fresh.with_(watched=watched.watched), watched
+    if state is order.state or {state, order.state} <= _NOTHING_DELIVERED:
+        if now_delivered != was_delivered:
+            added, removed = now_delivered - was_delivered, was_delivered - now_delivered
+            data = {
+                "numbers_added": len(added),
+                "added": sorted(added)[:_FIRST],
+                "numbers_removed": len(removed),
+                "removed": sorted(removed)[:_FIRST],
+            }
+            changes.append(Change.of(ChangeKind.NUMBERS_CORRECTED, data))
+        return fresh.with_(contradiction=None), changes
+    if state in MOVES[order.state]:
+        moved, more = move(fresh, state, snapshot, missed=False, now=order.ended_at or order.updated_at)
+        return moved.with_(contradiction=None), [*changes, *more]
+    if order.contradiction == state.value:
+        return order, changes
+    data = {"recorded": order.state.value, "shown": state.value, "provider_status": snapshot.provider_status}
+    told = Change.of(ChangeKind.PROVIDER_CONTRADICTION, data, notify=True)
+    return order.with_(contradiction=state.value), [*changes, told]
+
+
+def _outcome(state: OrderState, delivered: Iterable[str]) -> str:
+    """Write how an order ended, as short as it can be compared."""
+    return f"{state.value} {zlib.crc32(' '.join(sorted(delivered)).encode()):08x}"
+
+
+def _delivered(assets: Sequence[Asset]) -> set[str]:
+    return {asset.value for asset in assets if asset.state is AssetState.ACTIVE}
+
+
+def derive(order: Order, snapshot: Snapshot, now: datetime) -> tuple[OrderState, bool]:
+    """Derive the order's state from its numbers, and whether a missed deadline ended it."""
+    still_open = _open_state(order, snapshot)
+    if still_open is not None:
+        return still_open, False
+    assets = order.assets
+    if any(asset.state is AssetState.ACTIVE for asset in assets):
+        return (OrderState.PARTIALLY_COMPLETED if missing(order) else OrderState.COMPLETED), False
+    # Of what was delivered nothing is left; the rest was never had.
+    if snapshot.phase is Phase.DELETED or any(asset.state is AssetState.DELETED for asset in assets):
+        return OrderState.DELETED, False
+    # Telnyx may call an order that it cancelled at the deadline `failure` or `cancelled`: the deadline tells.
+    missed = any(deadline.value <= now for deadline in order.deadlines if not deadline.own)
+    was_cancelled = snapshot.phase is Phase.CANCELLED or any(asset.state is AssetState.CANCELLED for asset in assets)
+    return (OrderState.CANCELLED if missed or was_cancelled else OrderState.FAILED), missed
+
+
+def _open_state(order: Order, snapshot: Snapshot) -> OrderState | None:
+    """Say in which way an order is still open, or none if it is over."""
+    any_open = any(asset.state in OPEN_ASSETS for asset in order.assets)
+    if snapshot.lists_every_asset:
+        # The numbers are the truth. Over with no number shown at all is a torn answer; the next poll will tell.
+        if any_open or (not order.assets and snapshot.phase not in numbers.LOST):
+            return OrderState.ACTION_REQUIRED if _owes(order) else OrderState.PENDING
+        return None
+    if snapshot.phase is Phase.WAITING:
+        return OrderState.ACTION_REQUIRED
+    if snapshot.phase not in (Phase.OPEN, Phase.UNKNOWN):
+        return None
+    return OrderState.ACTION_REQUIRED if _owes(order) else OrderState.PENDING
+
+
+def _owes(order: Order) -> bool:
+    return any(asset.state is AssetState.ACTION_REQUIRED for asset in order.assets) or bool(
+        [
+            r
+            for r in order.requirements
+            if r.state.value in ("awaiting_value", "rejected") and (r.own or parts.is_open(order, r.sub_order_id))
+        ]
+    )
+
+
+def missing(order: Order) -> str | None:
+    """Say what was asked for and not delivered, comparing item by item; none when all is there.
+
+    The provider's own count of what was ordered is not believed (CallFire v2 calls `ordered` what it sold). What was given back
+    through the desk was delivered.
+    """
+    active = [asset for asset in order.assets if asset.state is AssetState.ACTIVE or asset.released_at is not None]
+    left = {asset.value: asset for asset in active if asset.kind is AssetKind.NUMBER}
+    keywords = {asset.value.casefold() for asset in active if asset.kind is AssetKind.KEYWORD}
+    said: list[str] = []
+    # Named ones first, so that none of them is counted as one that fits some criteria.
+    for item in order.request.items:
+        if isinstance(item, NumbersItem):
+            said += _absent([number for number in item.numbers if left.pop(number, None) is None])
+        elif isinstance(item, KeywordsItem):
+            said += _absent(
+                [
+                    f"keyword {provider_status}"
+                    for provider_status in item.keywords
+                    if provider_status.casefold() not in keywords
+                ]
+            )
+    for item in order.request.items:
+        if isinstance(item, CriteriaItem):
+            fitting = [value for value, asset in left.items() if _fits(asset, item)][: item.quantity]
+            for value in fitting:
+                del left[value]
+            if len(fitting) < item.quantity:
+                place = f" in {item.criteria.country}" if item.criteria.country else ""
+                kind = item.criteria.number_type.replace("_", "-")
+                said.append(f"{count(item.quantity - len(fitting), f'{kind} number')}{place}")
+    if said and left:
+        said.append(f"delivered, and not what was asked for: {listed(left)}")
+    return "; ".join(said) or None
+
+
+def _absent(names: list[str]) -> list[str]:
+    return [joined(names)] if names else []
+
+
+def _fits(asset: Asset, item: CriteriaItem) -> bool:
+    # Which of them are near matches no order tells: where they were asked for, each may be one.
+    return misfit(item.criteria, asset, near=bool(item.criteria.best_effort)) is None
+
+
+def move(
+    order: Order, state: OrderState, snapshot: Snapshot, *, missed: bool, now: datetime, unannounced: bool = False
+) -> tuple[Order, list[Change]]:
+    if state is order.state:
+        return order, []
+    asked_for = operations.cancelled_by(order)
+    moved = order.with_(
+        state=state,
+        ended_at=(order.ended_at or now) if state in ENDED else None,
+        poll_step=0,
+    )
+    if state in ENDED:
+        moved = moved.with_(
+            deadlines=tuple(deadline for deadline in order.deadlines if deadline.own and state in DELIVERED),
+            hint_polls=(),
+            watched=order.watched if order.ended else {},
+            assets=tuple(_close(asset) for asset in order.assets),
+        )
+    delivered = [asset.value for asset in order.assets if asset.state is AssetState.ACTIVE]
+    data: dict[str, object] = {
+        "from": order.state.value,
+        "to": state.value,
+        "provider_status": snapshot.provider_status,
+    }
+    if state in ENDED:
+        data |= {"delivered": len(delivered), "asked": order.request.count, "first_delivered": delivered[:_FIRST]}
+    changes: list[Change] = []
+    match state:
+        case OrderState.COMPLETED:
+            left = any(
+                requirement.own and requirement.state is not RequirementState.APPROVED
+                for requirement in order.requirements
+            )
+            changes.append(Change.of(ChangeKind.ORDER_COMPLETED, data, notify=left))
+        case OrderState.PARTIALLY_COMPLETED:
+            absent = missing(order) or ""
+            changes.append(Change.of(ChangeKind.ORDER_PARTIALLY_COMPLETED, data | {"missing": absent}, notify=True))
+            if order.request.partial is Partial.REFUSE:
+                shown = {"recorded": ALL_OR_NOTHING, "shown": f"{len(delivered)} of {order.request.count}"}
+                changes.append(Change.of(ChangeKind.PROVIDER_CONTRADICTION, shown, notify=True))
+        case OrderState.FAILED:
+            changes.append(Change.of(ChangeKind.ORDER_FAILED, data | {"reason": "ended_by_provider"}, notify=True))
+        case OrderState.CANCELLED:
+            data |= {
+                "deadline_missed": missed,
+                "asked_by": asked_for,
+                "unannounced": unannounced and not missed and not asked_for,
+            }
+            changes.append(Change.of(ChangeKind.ORDER_CANCELLED, data, notify=True))
+        case OrderState.DELETED:
+            changes.append(Change.of(ChangeKind.ORDER_DELETED, data, notify=True))
+        case _:
+            changes.append(Change.of(ChangeKind.ORDER_MOVED, data))
+    return moved, changes
+
+
+def _close(asset: Asset) -> Asset:
+    # Named in the purchase and never listed as delivered, in an order that is over: it was not had.
+    return asset.with_(state=AssetState.FAILED) if asset.state in OPEN_ASSETS else asset

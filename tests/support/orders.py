@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from numberdesk.domain import messages, placing
+from numberdesk.domain import messages, outcome, placing
 from numberdesk.domain.fold import Folded, Rules, fold
 from numberdesk.domain.order import SubOrder
 from numberdesk.domain.request import OrderMessage
@@ -58,7 +58,7 @@ def in_placing(message: OrderMessage | None = None) -> Order:
 
 def pending(message: OrderMessage | None = None) -> Order:
     """An order that was bought."""
-    return placing.placed(in_placing(message), "po-1", "pending", NOW)[0]
+    return outcome.placed(in_placing(message), "po-1", "pending", NOW)[0]
 
 
 def numbers(*states: AssetState, sub_order: str = "s-1") -> tuple[AssetSeen, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from numberdesk.domain import placing
+from numberdesk.domain import outcome
 from numberdesk.domain.order import Cost, Reservation
 from numberdesk.domain.statuses import AssetState, ChangeKind, OrderState, Phase
 from numberdesk.providers.base import Placed
@@ -25,7 +25,7 @@ DEAD, LIVING, SECOND = (
 
 @pytest.mark.parametrize("found", [[DEAD, LIVING], [LIVING, DEAD]])
 def test_the_living_purchase_is_followed_and_the_dead_one_is_told_and_left(found: list[Placed]) -> None:
-    order, changes = placing.adopt(received(), found, NOW, can_cancel=True)
+    order, changes = outcome.adopt(received(), found, NOW, can_cancel=True)
     assert (order.provider_order_id, order.provider_status, order.duplicates) == ("po-living", "pending", ("po-dead",))
     assert order.operations == ()
     assert [(change.kind, change.notify) for change in changes] == [
@@ -36,12 +36,12 @@ def test_the_living_purchase_is_followed_and_the_dead_one_is_told_and_left(found
 
 
 def test_a_dead_purchase_is_followed_where_there_is_no_other() -> None:
-    order, _ = placing.adopt(received(), [DEAD], NOW, can_cancel=True)
+    order, _ = outcome.adopt(received(), [DEAD], NOW, can_cancel=True)
     assert (order.provider_order_id, order.provider_status, order.duplicates) == ("po-dead", "cancelled", ())
 
 
 def test_a_second_living_purchase_is_cancelled() -> None:
-    order, changes = placing.adopt(received(), [SECOND, DEAD, LIVING], NOW, can_cancel=True)
+    order, changes = outcome.adopt(received(), [SECOND, DEAD, LIVING], NOW, can_cancel=True)
     assert (order.provider_order_id, order.duplicates) == ("po-second", ("po-living", "po-dead"))
     assert [operation.duplicate_id for operation in order.operations] == ["po-living"]
     told = of_kind(changes, ChangeKind.DUPLICATE_PURCHASE_FOUND)
@@ -52,8 +52,8 @@ def test_a_second_living_purchase_is_cancelled() -> None:
 
 
 def test_what_is_found_again_changes_nothing() -> None:
-    once, _ = placing.adopt(received(), [DEAD, LIVING], NOW, can_cancel=True)
-    assert placing.adopt(once, [LIVING, DEAD], NOW, can_cancel=True) == (once, [])
+    once, _ = outcome.adopt(received(), [DEAD, LIVING], NOW, can_cancel=True)
+    assert outcome.adopt(once, [LIVING, DEAD], NOW, can_cancel=True) == (once, [])
 
 
 # What it reserves
@@ -63,7 +63,7 @@ def test_what_turns_up_counts_for_the_day_on_which_it_does() -> None:
     order = received()
     assert order.reserved is None
     late = NOW + timedelta(days=2)
-    found, _ = placing.adopt(order, [LIVING], late, can_cancel=False)
+    found, _ = outcome.adopt(order, [LIVING], late, can_cancel=False)
     assert found.reserved == Reservation(day="2026-03-03", numbers=2, cost={})
     priced = tuple(
         replace(number, upfront_cost="1.00", monthly_cost="0.50", currency="EUR")
@@ -76,7 +76,7 @@ def test_what_turns_up_counts_for_the_day_on_which_it_does() -> None:
 
 def test_what_was_sent_from_here_counts_for_the_day_of_its_intent() -> None:
     order = in_placing()
-    found, _ = placing.adopt(order, [LIVING], NOW + timedelta(days=2), can_cancel=False)
+    found, _ = outcome.adopt(order, [LIVING], NOW + timedelta(days=2), can_cancel=False)
     assert found.reserved == order.reserved == Reservation(day="2026-03-01", numbers=2, cost={})
 
 
@@ -134,7 +134,7 @@ def test_success_without_a_number_is_torn_however_often_it_comes() -> None:
 
 def test_a_purchase_that_was_found_dead_and_lists_no_numbers_has_failed() -> None:
     """Nobody ever knew a number of it: no look after this one could tell more."""
-    order = placing.adopt(received(), [DEAD], NOW, can_cancel=True)[0]
+    order = outcome.adopt(received(), [DEAD], NOW, can_cancel=True)[0]
     folded = poll(order, gone(phase=Phase.CANCELLED, provider_status="cancelled", provider_order_id="po-dead"))
     assert (folded.order.state, folded.order.assets) == (OrderState.CANCELLED, ())
 

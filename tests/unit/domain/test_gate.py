@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from numberdesk.domain import gate, placing
+from numberdesk.domain import gate, outcome, placing
 from numberdesk.domain.gate import Gate
 from numberdesk.domain.order import Approval, Order
 from numberdesk.domain.statuses import HoldKind
@@ -23,7 +23,7 @@ def received_at(hours: int) -> Order:
 def attempted(order: Order, hours: int) -> Order:
     now = NOW + hours * HOUR
     begun, _ = placing.begin(order, chosen("+4930111"), None, now, RULES.timings, content_lock=None)
-    return placing.not_bought(begun, "x", now, now)[0]
+    return outcome.not_bought(begun, "x", now, now)[0]
 
 
 def test_a_gate_is_closed_by_the_switch_and_by_a_restore() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from numberdesk.api.models import ConfirmRestore, OnIt
-from numberdesk.domain import placing
+from numberdesk.domain import outcome, placing
 from numberdesk.domain.clock import EARLIEST, LATEST
 from numberdesk.domain.fold import Rules, fold, fold_unreadable
 from numberdesk.domain.ledger import entries
@@ -101,7 +101,7 @@ def test_whatever_a_sender_may_give_can_be_counted_with(written: object, zone: s
         return
     order, _ = placing.receive(taken, reference=placing.reference_of(SCOPE, "order-1"), correlation_id="c", now=NOW)
     order = placing.begin(order, (), None, NOW, Timings(), content_lock=None)[0]
-    _lives(placing.placed(order, "po-1", "NEW", NOW)[0], ZoneInfo(zone), taken.deadline)
+    _lives(outcome.placed(order, "po-1", "NEW", NOW)[0], ZoneInfo(zone), taken.deadline)
 
 
 @pytest.mark.parametrize("written", _EDGES)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from numberdesk.domain import answers, costs, ledger, lists, operations, placing
+from numberdesk.domain import answers, costs, ledger, lists, operations, outcome, placing
 from numberdesk.domain.order import Operation
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.snapshot import (
@@ -96,7 +96,7 @@ def bought() -> Order:
     message = a_message(items=[{"criteria": {"country": "DE"}, "quantity": MANY}])
     chosen = [replace(asset, provider_status="chosen") for asset in shown(A.PENDING, R.AWAITING_VALUE).assets]
     begun = placing.begin(received(message), chosen, None, NOW, RULES.timings, content_lock=None)[0]
-    return placing.placed(begun, "po-1", "pending", NOW)[0]
+    return outcome.placed(begun, "po-1", "pending", NOW)[0]
 
 
 @cache

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numberdesk.domain import operations, placing
+from numberdesk.domain import operations, outcome, placing
 from numberdesk.domain.lists import MAX_COUNTRIES, SHARDS, attention, countries, memberships, metadata_key, owed
 from numberdesk.domain.order import Operation
 from numberdesk.domain.statuses import ENDED, AssetState, OperationKind, OrderState, Phase, RequirementState
@@ -56,9 +56,9 @@ def test_each_reason_for_needing_a_person() -> None:
     blocked, _ = placing.wait(received(), NOW, "the account is blocked: no funds", NOW)
     assert attention(blocked) == ("account_blocked",)
     assert attention(placing.wait(received(), NOW, "slow down", NOW)[0]) == ()
-    unknown, _ = placing.outcome_unknown(pending(), "x", NOW, RULES, can_search=False, look_for="")
+    unknown, _ = outcome.outcome_unknown(pending(), "x", NOW, RULES, can_search=False, look_for="")
     assert attention(unknown) == ("purchase_unknown",)
-    polling, _ = placing.outcome_unknown(pending(), "x", NOW, RULES, can_search=True, look_for="")
+    polling, _ = outcome.outcome_unknown(pending(), "x", NOW, RULES, can_search=True, look_for="")
     assert attention(polling) == ()
     waiting = poll(pending(), a_snapshot(AssetState.ACTION_REQUIRED, AssetState.PENDING)).order
     assert attention(waiting) == ("waiting_at_provider",)

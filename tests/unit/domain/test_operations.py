@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numberdesk.domain import operations, placing
+from numberdesk.domain import operations, outcome, placing
 from numberdesk.domain.order import Operation
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.snapshot import RequirementSeen, SubOrderSeen
@@ -177,7 +177,7 @@ def test_an_ended_order_has_nothing_left_to_be_done(state: AssetState) -> None:
 
 def test_a_received_order_that_is_cancelled_has_nothing_left_either() -> None:
     order = asked(in_placing(), OperationKind.CANCEL)
-    order, _ = placing.not_bought(order, "no funds", NOW, NOW)
+    order, _ = outcome.not_bought(order, "no funds", NOW, NOW)
     assert operations.cancelled_by(order) == "ada"
     order, changes = placing.cancel(order, "ada", NOW)
     assert order.state is OrderState.CANCELLED

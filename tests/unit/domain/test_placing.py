@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from numberdesk.domain import placing
+from numberdesk.domain import outcome, placing, unknown
 from numberdesk.domain.statuses import MOVES, ChangeKind, HoldKind, OperationKind, OrderState
 from tests.support.orders import NOW, RULES, a_message, chosen, in_placing, pending, received, said
 
@@ -38,12 +38,12 @@ def test_the_intent_names_the_numbers_and_wakes_when_its_sender_must_have_given_
     # It may connect, wait for the answer, and write what came of it.
     longest = timings.connect_timeout + timings.read_timeout + timings.write_margin
     assert order.attempt.resolve_at >= order.attempt.send_before + longest
-    assert not placing.overdue(order, order.attempt.resolve_at - timedelta(seconds=1))
-    assert placing.overdue(order, order.attempt.resolve_at)
+    assert not unknown.overdue(order, order.attempt.resolve_at - timedelta(seconds=1))
+    assert unknown.overdue(order, order.attempt.resolve_at)
 
 
 def test_a_definite_yes_is_due_for_a_poll_once() -> None:
-    order, changes = placing.placed(in_placing(), "po-1", "pending", NOW)
+    order, changes = outcome.placed(in_placing(), "po-1", "pending", NOW)
     assert (order.state, order.wake_at) == (OrderState.PENDING, NOW)
     assert [change.kind.value for change in changes] == ["OrderPlaced"]
 
@@ -51,8 +51,8 @@ def test_a_definite_yes_is_due_for_a_poll_once() -> None:
 @pytest.mark.parametrize("can_cancel", [True, False])
 def test_a_second_purchase_of_one_order_is_told_claimed_and_cancelled_where_that_can_be(can_cancel: bool) -> None:
     order = pending()
-    assert placing.placed(order, "po-1", None, NOW) == (order, [])
-    found_twice, changes = placing.placed(order, "po-2", None, NOW, can_cancel=can_cancel)
+    assert outcome.placed(order, "po-1", None, NOW) == (order, [])
+    found_twice, changes = outcome.placed(order, "po-2", None, NOW, can_cancel=can_cancel)
     assert found_twice.duplicates == ("po-2",)
     assert (found_twice.state, found_twice.provider_order_id) == (order.state, "po-1")
     kinds = [change.kind for change in changes]
@@ -62,15 +62,15 @@ def test_a_second_purchase_of_one_order_is_told_claimed_and_cancelled_where_that
     assert [(operation.kind, operation.duplicate_id) for operation in found_twice.operations] == [
         (OperationKind.CANCEL_DUPLICATE, "po-2")
     ] * can_cancel
-    assert placing.placed(found_twice, "po-2", None, NOW, can_cancel=can_cancel) == (found_twice, []), "told once"
+    assert outcome.placed(found_twice, "po-2", None, NOW, can_cancel=can_cancel) == (found_twice, []), "told once"
 
 
 def test_a_definite_no_fails_the_order_only_where_no_attempt_was_ever_unclear() -> None:
-    failed, changes = placing.refused(in_placing(), "85004", "invalid connection", NOW, RULES)
+    failed, changes = outcome.refused(in_placing(), "85004", "invalid connection", NOW, RULES)
     assert failed.state is OrderState.FAILED
     assert failed.wake_at is None
     assert changes[0].data["code"] == "85004"
-    proves_nothing, changes = placing.refused(
+    proves_nothing, changes = outcome.refused(
         in_placing().with_(had_unknown_outcome=True), "85001", "gone", NOW, RULES, numbers_unavailable=True
     )
     assert proves_nothing.state is OrderState.UNKNOWN
@@ -81,7 +81,7 @@ def test_numbers_that_were_gone_are_chosen_anew_at_most_three_times() -> None:
     order = received()
     for attempt in (1, 2, 3):
         order = placing.begin(order, chosen(f"+493011{attempt}"), None, NOW, RULES.timings, content_lock=None)[0]
-        order, changes = placing.refused(order, "85001", "gone", NOW, RULES, numbers_unavailable=True)
+        order, changes = outcome.refused(order, "85001", "gone", NOW, RULES, numbers_unavailable=True)
         if attempt < 3:
             assert order.state is OrderState.RECEIVED
             assert order.wake_at == NOW
@@ -92,19 +92,19 @@ def test_numbers_that_were_gone_are_chosen_anew_at_most_three_times() -> None:
 
 def test_numbers_asked_for_by_name_are_not_replaced_by_others() -> None:
     message = a_message(items=[{"numbers": ["+4930111222"]}])
-    order, _ = placing.refused(in_placing(message), "85001", "gone", NOW, RULES, numbers_unavailable=True)
+    order, _ = outcome.refused(in_placing(message), "85001", "gone", NOW, RULES, numbers_unavailable=True)
     assert order.state is OrderState.FAILED
 
 
 def test_a_fault_of_the_account_fails_no_order() -> None:
-    order, changes = placing.not_bought(in_placing(), "20100: insufficient funds", NOW + timedelta(minutes=1), NOW)
+    order, changes = outcome.not_bought(in_placing(), "20100: insufficient funds", NOW + timedelta(minutes=1), NOW)
     assert (order.state, order.wake_at, order.assets) == (OrderState.RECEIVED, NOW + timedelta(minutes=1), ())
     assert [change.kind.value for change in changes] == ["PlacingAbandoned"]
 
 
 @pytest.mark.parametrize("can_search", [True, False])
 def test_unclear_is_told_to_people_at_once_only_where_nobody_can_poll(can_search: bool) -> None:
-    order, changes = placing.outcome_unknown(
+    order, changes = outcome.outcome_unknown(
         in_placing(), "ReadTimeout", NOW, RULES, can_search=can_search, look_for="Look for X."
     )
     assert order.state is OrderState.UNKNOWN
@@ -115,11 +115,11 @@ def test_unclear_is_told_to_people_at_once_only_where_nobody_can_poll(can_search
 
 
 def test_not_found_is_told_once_after_the_settling_time() -> None:
-    order, _ = placing.outcome_unknown(in_placing(), "ReadTimeout", NOW, RULES, can_search=True, look_for="")
+    order, _ = outcome.outcome_unknown(in_placing(), "ReadTimeout", NOW, RULES, can_search=True, look_for="")
     at, told = NOW, []
     for _ in range(8):
         at += timedelta(seconds=40)
-        order, changes = placing.not_found(order, at, RULES, "Look for X.")
+        order, changes = unknown.not_found(order, at, RULES, "Look for X.")
         told += [(at - NOW, change) for change in changes]
     assert order.state is OrderState.UNKNOWN
     assert [pause for pause, _ in told] == [RULES.timings.settling]
@@ -128,20 +128,20 @@ def test_not_found_is_told_once_after_the_settling_time() -> None:
 
 @pytest.mark.parametrize("can_search", [True, False])
 def test_candidates_are_told_once_whether_people_were_told_before_or_not(can_search: bool) -> None:
-    order, _ = placing.outcome_unknown(
+    order, _ = outcome.outcome_unknown(
         in_placing(), "ReadTimeout", NOW, RULES, can_search=can_search, look_for="Look for X."
     )
     at, told = NOW + RULES.timings.settling, []
     for candidates in ("", " Begun: +4930111.", " Begun: +4930111.") if not can_search else (" Begun: +4930111.", ""):
-        order, changes = placing.not_found(order, at, RULES, "Look for X.", candidates)
+        order, changes = unknown.not_found(order, at, RULES, "Look for X.", candidates)
         told += changes
     assert [(change.notify, said(change).endswith("Look for X. Begun: +4930111.")) for change in told] == [(True, True)]
     assert order.not_found_notified
 
 
 def test_found_is_adopted_and_told_to_people() -> None:
-    order, _ = placing.outcome_unknown(in_placing(), "ReadTimeout", NOW, RULES, can_search=True, look_for="")
-    found, changes = placing.placed(order, "po-1", None, NOW, found=True)
+    order, _ = outcome.outcome_unknown(in_placing(), "ReadTimeout", NOW, RULES, can_search=True, look_for="")
+    found, changes = outcome.placed(order, "po-1", None, NOW, found=True)
     assert found.state is OrderState.PENDING
     assert found.unknown_since is None
     assert changes[0].notify
@@ -162,9 +162,9 @@ def test_attempts_that_failed_otherwise_do_not_count_as_choices() -> None:
     order = received()
     for _ in range(5):
         order = placing.begin(order, chosen("+4930111"), None, NOW, RULES.timings, content_lock=None)[0]
-        order, _ = placing.not_bought(order, "429", NOW, NOW)
+        order, _ = outcome.not_bought(order, "429", NOW, NOW)
     order = placing.begin(order, chosen("+4930111"), None, NOW, RULES.timings, content_lock=None)[0]
-    order, _ = placing.refused(order, "85001", "gone", NOW, RULES, numbers_unavailable=True)
+    order, _ = outcome.refused(order, "85001", "gone", NOW, RULES, numbers_unavailable=True)
     assert order.state is OrderState.RECEIVED
 
 
@@ -199,48 +199,48 @@ def test_what_ends_by_itself_is_tried_again(kind: HoldKind, told: list[bool]) ->
     assert placing.hold(held, kind, "x", NOW + MINUTE, NOW + 2 * MINUTE)[1] == []
 
 
-@pytest.mark.parametrize("outcome", ["refused", "not bought", "refused by a person", "not placed", "cancelled"])
-def test_what_surely_bought_nothing_gives_back_what_it_took(outcome: str) -> None:
+@pytest.mark.parametrize("came", ["refused", "not bought", "refused by a person", "not placed", "cancelled"])
+def test_what_surely_bought_nothing_gives_back_what_it_took(came: str) -> None:
     order, _ = placing.begin(received(), chosen("+4930111"), None, NOW, RULES.timings, content_lock="c")
     assert (order.reserved is not None, order.content_lock) == (True, "c")
-    unclear, _ = placing.outcome_unknown(order, "x", NOW, RULES, can_search=True, look_for="")
+    unclear, _ = outcome.outcome_unknown(order, "x", NOW, RULES, can_search=True, look_for="")
     assert (unclear.reserved, unclear.content_lock) == (order.reserved, "c"), "what is unclear keeps it"
     after = {
-        "refused": lambda: placing.refused(order, "1", "no", NOW, RULES),
-        "not bought": lambda: placing.not_bought(order, "429", NOW, NOW),
+        "refused": lambda: outcome.refused(order, "1", "no", NOW, RULES),
+        "not bought": lambda: outcome.not_bought(order, "429", NOW, NOW),
         "refused by a person": lambda: placing.cancel(order, "ada", NOW, rejected_because="no"),
-        "not placed": lambda: placing.not_placed(unclear, "ada", NOW, place_again=True),
-        "cancelled": lambda: placing.not_placed(unclear, "ada", NOW, place_again=False),
-    }[outcome]()[0]
+        "not placed": lambda: unknown.not_placed(unclear, "ada", NOW, place_again=True),
+        "cancelled": lambda: unknown.not_placed(unclear, "ada", NOW, place_again=False),
+    }[came]()[0]
     assert (after.reserved, after.content_lock, after.costs, after.hold) == (None, None, (), None)
 
 
 def test_a_second_attempt_has_the_same_numbers_and_what_was_taken_for_them() -> None:
     begun = in_placing()
-    lost, _ = placing.outcome_unknown(begun, "ReadTimeout", NOW, RULES, can_search=True, look_for="")
-    again, changes = placing.try_again(lost, NOW + MINUTE)
+    lost, _ = outcome.outcome_unknown(begun, "ReadTimeout", NOW, RULES, can_search=True, look_for="")
+    again, changes = unknown.try_again(lost, NOW + MINUTE)
     assert (again.state, again.wake_at, again.reuse_numbers) == (OrderState.RECEIVED, NOW + MINUTE, True)
     assert (again.assets, again.reserved, again.had_unknown_outcome) == (begun.assets, begun.reserved, True)
     assert [change.kind for change in changes] == [ChangeKind.PLACING_ABANDONED]
     # It did not even leave: the numbers stay the only ones, and what the first may have spent stays taken.
     second, _ = placing.begin(again, chosen("+4930111", "+4930222"), None, NOW, RULES.timings, content_lock=None)
-    back, _ = placing.not_bought(second, "429", NOW + MINUTE, NOW)
+    back, _ = outcome.not_bought(second, "429", NOW + MINUTE, NOW)
     assert ([asset.value for asset in back.assets], back.reuse_numbers) == (["+4930111", "+4930222"], True)
     assert back.reserved == second.reserved
     # No answer about it is an end: it may be our own purchase that took the numbers.
-    sold, changes = placing.refused(second, "85001", "gone", NOW, RULES, numbers_unavailable=True, look_for="Poll.")
+    sold, changes = outcome.refused(second, "85001", "gone", NOW, RULES, numbers_unavailable=True, look_for="Poll.")
     assert (sold.state, [change.kind for change in changes]) == (OrderState.UNKNOWN, [ChangeKind.ORDER_UNKNOWN])
-    early, _ = placing.refused(again, "values", "wrong", NOW, RULES)
+    early, _ = outcome.refused(again, "values", "wrong", NOW, RULES)
     assert (early.state, early.waiting_since, early.waiting_for) == (OrderState.UNKNOWN, None, None)
     assert OrderState.UNKNOWN in MOVES[OrderState.RECEIVED]
 
 
 def test_what_a_person_says_of_an_unclear_purchase_is_taken() -> None:
-    lost, _ = placing.outcome_unknown(in_placing(), "ReadTimeout", NOW, RULES, can_search=True, look_for="")
-    bought, changes = placing.placed_as(lost, "po-7", "pending", "ada", NOW)
+    lost, _ = outcome.outcome_unknown(in_placing(), "ReadTimeout", NOW, RULES, can_search=True, look_for="")
+    bought, changes = unknown.placed_as(lost, "po-7", "pending", "ada", NOW)
     assert (bought.state, bought.provider_order_id) == (OrderState.PENDING, "po-7")
     assert [change.kind for change in changes] == [ChangeKind.PURCHASE_RESOLVED, ChangeKind.ORDER_PLACED]
-    anew, changes = placing.not_placed(lost, "ada", NOW, place_again=True)
+    anew, changes = unknown.not_placed(lost, "ada", NOW, place_again=True)
     assert (anew.state, anew.assets, anew.wake_at) == (OrderState.RECEIVED, (), NOW)
     assert (anew.had_unknown_outcome, anew.reuse_numbers, anew.not_found_notified, anew.searches) == (
         False,
@@ -249,16 +249,16 @@ def test_what_a_person_says_of_an_unclear_purchase_is_taken() -> None:
         0,
     )
     assert [change.kind for change in changes] == [ChangeKind.PURCHASE_RESOLVED]
-    over, changes = placing.not_placed(lost, "ada", NOW, place_again=False)
+    over, changes = unknown.not_placed(lost, "ada", NOW, place_again=False)
     assert (over.state, over.wake_at, over.ended_at) == (OrderState.CANCELLED, None, NOW)
     assert [change.kind for change in changes] == [ChangeKind.PURCHASE_RESOLVED, ChangeKind.ORDER_CANCELLED]
 
 
 @pytest.mark.parametrize("place_again", [True, False])
 def test_an_answer_that_comes_after_a_person_said_no_is_not_lost(place_again: bool) -> None:
-    lost, _ = placing.outcome_unknown(in_placing(), "x", NOW, RULES, can_search=False, look_for="")
-    answered, _ = placing.not_placed(lost, "ada", NOW, place_again=place_again)
-    after, changes = placing.placed(answered, "po-9", "pending", NOW, found=True, can_cancel=True)
+    lost, _ = outcome.outcome_unknown(in_placing(), "x", NOW, RULES, can_search=False, look_for="")
+    answered, _ = unknown.not_placed(lost, "ada", NOW, place_again=place_again)
+    after, changes = outcome.placed(answered, "po-9", "pending", NOW, found=True, can_cancel=True)
     assert after.state in (answered.state, *MOVES[answered.state])
     if place_again:
         assert (after.state, after.provider_order_id, after.wake_at) == (OrderState.PENDING, "po-9", NOW)

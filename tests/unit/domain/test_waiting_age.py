@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from numberdesk.domain import placing
+from numberdesk.domain import outcome, placing
 from numberdesk.domain.lists import waits
 from tests.support.orders import NOW, RULES, chosen, received
 
@@ -13,11 +13,11 @@ def test_a_try_that_came_to_nothing_does_not_make_it_younger() -> None:
     order = received()
     order = placing.wait(order, NOW, "the account is blocked", NOW)[0]
     tried = placing.begin(order, chosen("+4930111"), None, LATER, RULES.timings, content_lock=None)[0]
-    back = placing.not_bought(tried, "the account is blocked", LATER, LATER)[0]
+    back = outcome.not_bought(tried, "the account is blocked", LATER, LATER)[0]
     assert waits(order)["held"] == waits(back)["held"] == NOW
 
 
 def test_one_that_was_bought_waits_no_more() -> None:
     order = placing.wait(received(), NOW, "the account is blocked", NOW)[0]
     tried = placing.begin(order, chosen("+4930111"), None, LATER, RULES.timings, content_lock=None)[0]
-    assert placing.placed(tried, "po-1", "pending", LATER)[0].waiting_since is None
+    assert outcome.placed(tried, "po-1", "pending", LATER)[0].waiting_since is None

@@ -10,7 +10,7 @@ import pytest
 from local.simulators.base import SimulatorTransport
 from local.simulators.clock import Clock
 from local.simulators.telnyx import TelnyxSimulator
-from numberdesk.domain import placing
+from numberdesk.domain import outcome, placing
 from numberdesk.domain.capabilities import check
 from numberdesk.domain.fold import Rules, fold
 from numberdesk.domain.request import OrderMessage
@@ -74,7 +74,7 @@ class Desk:
         received = placing.receive(self.message, reference=reference, correlation_id="c-1", now=NOW)[0]
         begun = placing.begin(received, plan.chosen, plan.shortfall, NOW, Timings(), content_lock=None)[0]
         bought = self.adapter.place(plan, reference)
-        self.order = placing.placed(begun, bought.provider_order_id, bought.provider_status, NOW)[0]
+        self.order = outcome.placed(begun, bought.provider_order_id, bought.provider_status, NOW)[0]
         return self.order
 
     def poll(self) -> Folded:

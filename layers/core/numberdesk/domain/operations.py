@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime, timedelta
 
-    from numberdesk.domain.order import Asset, Order, Requirement
+    from numberdesk.domain.order import Asset, Order, Requirement, Step
     from numberdesk.domain.settings import Timings
 
 MAX_OPEN = 20
@@ -30,8 +30,6 @@ MAX_TOLD = 3
 """Reasons for which people are told that one operation waits."""
 _LATE = "late"
 _MAX_REASON = 100
-
-Step = tuple["Order", list[Change]]
 
 
 def next_id(order: Order) -> str:

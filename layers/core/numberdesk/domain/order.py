@@ -455,6 +455,10 @@ class Change(Record):
         )
 
 
+Step = tuple[Order, list[Change]]
+"""An order as it is after something happened, and what that was."""
+
+
 def earliest(*instants: datetime | None) -> datetime | None:
     """Give the least of those that are there."""
     present = [instant for instant in instants if instant is not None]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from numberdesk.domain import costs, gate, ledger, placing
+from numberdesk.domain import costs, gate, ledger, outcome
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.messages.desk import inventory_differs
@@ -346,7 +346,7 @@ class InventoryReconciler:
             return False
         can_cancel = Ability.CANCEL in capabilities.abilities
         now = self.desk.clock.now()
-        step = placing.adopt(order, [theirs], now, can_cancel=can_cancel)
+        step = outcome.adopt(order, [theirs], now, can_cancel=can_cancel)
         try:
             self.desk.commit(order, *step, now, ACTOR, is_outcome=False)
         except (ConflictError, ClaimedError):

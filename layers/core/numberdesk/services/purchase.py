@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from numberdesk.domain import placing
+from numberdesk.domain import outcome
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.statuses import OrderState
 from numberdesk.providers import registry
@@ -71,7 +71,7 @@ def record(desk: Desk, order: Order, placed: Placed, attempt: int, *, until: tim
     for _ in desk.tries(until):
         now = desk.clock.now()
         found = order.state is not OrderState.PLACING or order.attempt is None or order.attempt.number != attempt
-        step = placing.placed(
+        step = outcome.placed(
             order, placed.provider_order_id, placed.provider_status, now, found=found, can_cancel=can_cancel
         )
         if not step[1]:

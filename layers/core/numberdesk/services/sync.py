@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from numberdesk.domain import answers, gate, operations, placing, stuck, wording
+from numberdesk.domain import answers, gate, operations, outcome, stuck, unknown, wording
 from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.fold import Folded, fold, fold_unreadable
 from numberdesk.domain.hints import due_at, put_off
@@ -191,7 +191,7 @@ class Syncer:
         now, rules = self.desk.clock.now(), self.desk.rules(order)
         if order.state is OrderState.UNKNOWN:
             look_for = f"Look through the orders of the account at {order.provider}."
-            told, changes = placing.not_searched(order, now, rules, look_for)
+            told, changes = unknown.not_searched(order, now, rules, look_for)
             waits = told.with_(next_poll_at=turn, searches=order.searches)
             later = schedule(waits, now, rules.timings, rules.cadence, keep_next_poll=True)
             folded = Folded(later, tuple(changes))
@@ -210,7 +210,7 @@ class Syncer:
         if order.erased_at is not None:
             # Kept while somebody erased: what was being erased does not come back.
             store.erase(order.order_id)
-        unclear = order.state is OrderState.UNKNOWN or placing.overdue(order, now)
+        unclear = order.state is OrderState.UNKNOWN or unknown.overdue(order, now)
         if not unclear and (order.provider_order_id is None or _is_seen_since(order, notification)):
             # Nothing to poll yet, or polled since it came.
             store.put_receipt(order.order_id, receipt)
@@ -249,7 +249,7 @@ class Syncer:
             # It went back to received since it was woken: placing it is not done here.
             self.desk.send_wake(order)
             return
-        if order.state is OrderState.UNKNOWN or placing.overdue(order, self.desk.clock.now()):
+        if order.state is OrderState.UNKNOWN or unknown.overdue(order, self.desk.clock.now()):
             self._find(order, receipts)
             return
         if operations.due(order, self.desk.clock.now()) and (order.state in FOLLOWED or order.ended):
@@ -350,7 +350,7 @@ class Syncer:
             self.desk.meter.count("OrdersUnknown")
             now = self.desk.clock.now()
             can_search = provider is None or provider.can_find
-            step = placing.outcome_unknown(
+            step = outcome.outcome_unknown(
                 order, "no outcome was recorded in time", now, rules, can_search=can_search, look_for=look_for
             )
             order = self._commit(order, Folded(step[0], tuple(step[1])), receipts)
@@ -362,7 +362,7 @@ class Syncer:
             if isinstance(error, AccountFaultError):
                 self.desk.account_fault(order, error, now, ACTOR)
             self.desk.log.warning("search failed", extra={"provider": order.provider, "error": str(error)})
-            step = placing.not_searched(order, now, rules, look_for)
+            step = unknown.not_searched(order, now, rules, look_for)
             self._commit(order, Folded(step[0], tuple(step[1])), receipts)
             return
         ours = self._unclaimed(order, found)
@@ -379,17 +379,17 @@ class Syncer:
                 and not order.reuse_numbers
                 and operations.cancelled_by(order) is None
             ):
-                step = placing.try_again(order, now)
+                step = unknown.try_again(order, now)
             else:
                 # Where nobody can search people were told at once, and there may be candidates since.
                 asks = not order.not_found_notified or not (
                     order.candidates_notified or (provider and provider.can_find)
                 )
                 candidates = self._candidates(order, provider, ours) if settled and asks else ""
-                step = placing.not_found(order, now, rules, look_for, candidates)
+                step = unknown.not_found(order, now, rules, look_for, candidates)
         else:
             can_cancel = Ability.CANCEL in capabilities.abilities
-            step = placing.adopt(order, ours, now, can_cancel=can_cancel)
+            step = outcome.adopt(order, ours, now, can_cancel=can_cancel)
         try:
             self._commit(order, Folded(step[0], tuple(step[1])), receipts)
         except ClaimedError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import costs, placing
+from numberdesk.domain import costs, placing, unknown
 from numberdesk.domain.capabilities import Ability
 from numberdesk.domain.fold import end_with
 from numberdesk.domain.issues import ValidationIssue
@@ -90,7 +90,7 @@ class MoneyCommands(Editor):
 
         def edit(order: Order, now: datetime) -> Edit:
             _require_outcome_unknown(order, attempt)
-            return Edit(*placing.placed_as(order, provider_order_id, shown.provider_status, by, now), {})
+            return Edit(*unknown.placed_as(order, provider_order_id, shown.provider_status, by, now), {})
 
         try:
             return self._edit(order_id, by, edit)
@@ -106,7 +106,7 @@ class MoneyCommands(Editor):
 
         def edit(order: Order, now: datetime) -> Edit:
             _require_outcome_unknown(order, attempt)
-            return Edit(*placing.not_placed(order, by, now, place_again=place_again), {})
+            return Edit(*unknown.not_placed(order, by, now, place_again=place_again), {})
 
         return self._edit(order_id, by, edit)
 

@@ -1,0 +1,97 @@
+"""Purchases with an unknown outcome: what a search or a person says of them. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from numberdesk.domain.order import Change, Order
+from numberdesk.domain.outcome import nothing_bought, placed
+from numberdesk.domain.placing import cancel
+from numberdesk.domain.schedule import schedule
+from numberdesk.domain.statuses import (
+    ChangeKind,
+    OrderState,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from numberdesk.domain.fold import Rules
+    from numberdesk.domain.order import Step
+
+
+def try_again(order: Order, now: datetime) -> Step:
+    """A search that is exact found nothing after the settling time: order the very same numbers again, once.
+
+    Should the first attempt have been taken in after all, the provider refuses the second sale of the same numbers, and the
+    order is unclear again. What it reserved stays so: it may be spent.
+    """
+    again = order.with_(
+        state=OrderState.RECEIVED,
+        reuse_numbers=True,
+        content_lock=None,
+        next_try_at=now,
+        wake_at=now,
+        next_poll_at=None,
+        waiting_for="a second attempt with the same numbers",
+        waiting_since=now,
+    )
+    data = {"attempt": order.attempt.number if order.attempt else 0, "reason": "not_found"}
+    return again, [Change.of(ChangeKind.PLACING_ABANDONED, data)]
+
+
+def placed_as(order: Order, provider_order_id: str, provider_status: str | None, by: str, now: datetime) -> Step:
+    """A person says which purchase at the provider is this order's."""
+    bought, changes = placed(order, provider_order_id, provider_status, now, found=True)
+    data = {"answer": "placed_as", "by": by, "provider_order_id": provider_order_id}
+    return bought, [Change.of(ChangeKind.PURCHASE_RESOLVED, data), *changes]
+
+
+def not_placed(order: Order, by: str, now: datetime, *, place_again: bool) -> Step:
+    """A person says that nothing was bought: the order is placed anew, or it is over."""
+    data = {"answer": "not_placed", "by": by, "place_again": place_again}
+    change = Change.of(ChangeKind.PURCHASE_RESOLVED, data)
+    clear = order.with_(
+        had_unknown_outcome=False,
+        reuse_numbers=False,
+        not_found_notified=False,
+        searches=0,
+        confirmed_not_purchased_at=now,
+    )
+    if not place_again:
+        over, changes = cancel(clear, by, now)
+        return over, [change, *changes]
+    again = nothing_bought(clear).with_(
+        state=OrderState.RECEIVED, assets=(), next_try_at=now, wake_at=now, next_poll_at=None, waiting_since=now
+    )
+    return again, [change]
+
+
+def not_found(order: Order, now: datetime, rules: Rules, look_for: str, candidates: str = "") -> Step:
+    """A search for a purchase with an unknown outcome found nothing. After the settling time people are told, once.
+
+    Where nobody can search they were told at once, when it had no `candidates` yet: once there are some, they are told again.
+    """
+    if candidates and not order.candidates_notified:
+        order = order.with_(candidates_notified=True, not_found_notified=False)
+    return _searched(order, now, rules, look_for + candidates, "not_found", rules.timings.settling)
+
+
+def not_searched(order: Order, now: datetime, rules: Rules, look_for: str) -> Step:
+    """A search for a purchase with an unknown outcome failed: it says nothing, and is made again later. People cannot wait for ever."""
+    return _searched(order, now, rules, look_for, "not_searched", rules.timings.unreadable_grace)
+
+
+def _searched(order: Order, now: datetime, rules: Rules, look_for: str, why: str, patience: timedelta) -> Step:
+    searched = order.with_(searches=order.searches + 1)
+    changes = []
+    if not order.not_found_notified and now - (order.unknown_since or now) >= patience:
+        searched = searched.with_(not_found_notified=True)
+        data = {"from": order.state.value, "why": why, "searching": False, "look_for": look_for}
+        changes = [Change.of(ChangeKind.ORDER_UNKNOWN, data, notify=True)]
+    return schedule(searched, now, rules.timings, rules.cadence), changes
+
+
+def overdue(order: Order, now: datetime) -> bool:
+    """Whether an intent has no outcome although its sender must have given up: from here on nobody calls."""
+    return order.state is OrderState.PLACING and order.attempt is not None and now >= order.attempt.resolve_at

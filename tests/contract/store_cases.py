@@ -1162,7 +1162,7 @@ class StoreContract:
             "text": "",
         }
         order = create(store).with_(version=2)
-        change = UNKNOWN.with_(data=data, comment_ids=("c-1", "c-2"), key="k")
+        change = UNKNOWN.with_(data={**data, "searching": True}, comment_ids=("c-1", "c-2"), key="k")
         [entry] = entries(order, change)
         store.commit(order.with_(version=1), order, [entry])
         assert [row.entry for row in store.unpublished(START + SECOND, 10)] == [entry]

@@ -14,7 +14,7 @@ from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.messaging.sqs import MAX_HOPS
 from numberdesk.providers.base import SlotBusyError
 from tests.support.aws import TOKEN
-from tests.support.builders import START, body, entries
+from tests.support.builders import FACTS, START, body, entries
 
 if TYPE_CHECKING:
     from tests.support.aws import World
@@ -118,7 +118,9 @@ def test_event_that_the_bus_never_takes_holds_back_no_other(world: World, monkey
     before = world.order()
     after = before.with_(version=before.version + 1)
     kinds = [ChangeKind.ORDER_UNKNOWN, ChangeKind.ORDER_PLACED, ChangeKind.ORDER_COMPLETED]
-    world.table.commit(before, after, entries(after, *(Change(kind=kind) for kind in kinds), now=world.clock.now()))
+    world.table.commit(
+        before, after, entries(after, *(Change.of(kind, FACTS) for kind in kinds), now=world.clock.now())
+    )
     function = world.function("publish_changes")
     client = function.module.publisher.bus._client
     put_events = client.put_events
@@ -143,7 +145,7 @@ def test_comments_of_one_event_stay_within_what_the_bus_takes(world: World, monk
     before = world.order()
     after = before.with_(version=before.version + 1)
     seen = [CommentSeen(f"c-{index}", "s", "ш" * 9000, by_provider=True, at=START) for index in range(30)]
-    change = Change(kind=ChangeKind.REQUIREMENT_REJECTED, comment_ids=tuple(comment.id for comment in seen))
+    change = Change.of(ChangeKind.REQUIREMENT_REJECTED, FACTS, comment_ids=tuple(comment.id for comment in seen))
     world.table.commit(before, after, entries(after, change, now=world.clock.now()), comments=seen)
     sent: list[str] = []
     function = world.function("publish_changes")

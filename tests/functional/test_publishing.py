@@ -10,7 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 from numberdesk.domain.order import Change
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.statuses import ChangeKind
-from tests.support.builders import START, body, entries
+from tests.support.builders import FACTS, START, body, entries
 
 if TYPE_CHECKING:
     from tests.support.aws import World
@@ -22,8 +22,8 @@ def write(world: World, *kinds: ChangeKind, **fields: Any) -> None:
     """Commit changes of an order; nothing is published yet."""
     before = world.order()
     after = before.with_(version=before.version + 1)
-    facts = {"searching": True, "found": False, "shortfall": None, "delivered": 1, "asked": 1}
-    changes = [Change.of(kind, facts | fields.pop("data", {}), **fields) for kind in kinds]
+    facts = FACTS | fields.pop("data", {})
+    changes = [Change.of(kind, facts, **fields) for kind in kinds]
     world.table.commit(before, after, entries(after, *changes, now=world.clock.now()))
 
 
@@ -72,8 +72,9 @@ def test_event_says_what_the_ledger_says(ordered: World) -> None:
     ordered.publish()
     [(kind, detail)] = ordered.events()
     entry = ordered.ledger()[-1]
-    assert (kind, detail["id"], detail["data"], detail["notify"]) == ("OrderUnknown", entry.id, {"why": "lost"}, True)
-    assert (detail["order_id"], detail["provider"], detail["message"]) == ("order-1", "telnyx", "This is OrderUnknown.")
+    assert (kind, detail["id"], detail["data"], detail["notify"]) == ("OrderUnknown", entry.id, entry.data, True)
+    assert (detail["order_id"], detail["provider"], detail["message"]) == ("order-1", "telnyx", entry.message)
+    assert entry.message.startswith("Order order-1 (Telnyx) was sent")
     assert marked(ordered) == []
 
 
@@ -165,5 +166,5 @@ def test_comment_is_appended_on_its_way_out_as_long_as_it_is_there(ordered: Worl
     ordered.publish()
     [(_, detail)] = ordered.events()
     comment = "" if erased else " Comment: \u201cMs Mustermann's scan is too dark\u201d"
-    assert detail["message"] == f"This is RequirementRejected.{comment}"
+    assert detail["message"] == f"{ordered.ledger()[-1].message}{comment}"
     assert "Mustermann" not in repr(ordered.ledger()) + ordered.output.getvalue()

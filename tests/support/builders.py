@@ -39,6 +39,22 @@ def received(sent: OrderMessage, now: datetime = START) -> tuple[Order, list[Cha
     return placing.receive(sent, reference=reference, correlation_id=CORRELATION_ID, now=now)
 
 
+FACTS: dict[str, object] = {
+    "searching": True,
+    "found": False,
+    "shortfall": None,
+    "delivered": 1,
+    "asked": 1,
+    "sub_order_id": "s",
+    "requirements": [{"id": "r-1", "name": None}],
+    "requirement_count": 1,
+    "comment_ids": [],
+    "deadline": None,
+    "deadlines_read": None,
+}
+"""What the sentences of some changes need, where a test does not care which they are."""
+
+
 def entries(order: Order, *changes: Change, now: datetime = START) -> list[Entry]:
     """Give the ledger entries of a commit."""
     return ledger.entries(order, changes, now, "test", ZoneInfo("UTC"))

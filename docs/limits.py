@@ -259,7 +259,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         ),
         _limit(
             "The pause of an order whose account has no secret",
-            "{services.place._MAX_WITHOUT}",
+            "{services.attempt._MAX_WITHOUT}",
             "tests/functional/test_accounts.py::test_it_goes_on_by_itself_once_the_secret_is_there",
         ),
         _limit(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pytest
 
@@ -59,7 +59,31 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from numberdesk.domain.order import Order
-    from numberdesk.services.ports import Page, Store
+    from numberdesk.services import stores
+    from numberdesk.services.ports import Page
+
+    class Store(
+        stores.Accounts,
+        stores.Gates,
+        stores.Holdings,
+        stores.Inventories,
+        stores.Ledger,
+        stores.Lists,
+        stores.Notices,
+        stores.Notifications,
+        stores.Orders,
+        stores.Outbox,
+        stores.Pauses,
+        stores.Personal,
+        stores.Profiles,
+        stores.Slots,
+        stores.Spending,
+        stores.Uploads,
+        stores.Wakes,
+        Protocol,
+    ):
+        """All of the table."""
+
 
 T = TypeVar("T")
 

@@ -16,7 +16,8 @@ from numberdesk.services.desk import what_broke
 if TYPE_CHECKING:
     from numberdesk.domain.clock import Clock
     from numberdesk.services.desk import Log
-    from numberdesk.services.ports import Meter, Store, UnreadableRowError
+    from numberdesk.services.ports import Meter, UnreadableRowError
+    from numberdesk.services.stores import Ledger
 
 SUBJECT = "desk/rows"
 ACTOR = "numberdesk"
@@ -28,7 +29,7 @@ _MAX_REMEMBERED = 10_000
 class Unreadable:
     """Reports rows that cannot be read. The store calls it for each that it comes upon."""
 
-    store: Store
+    store: Ledger
     clock: Clock
     meter: Meter
     log: Log

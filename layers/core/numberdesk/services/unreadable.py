@@ -12,6 +12,7 @@ from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.desk import what_broke
+from numberdesk.services.ports import NewerRowError
 
 if TYPE_CHECKING:
     from numberdesk.domain.clock import Clock
@@ -43,14 +44,15 @@ class Unreadable:
         if error.key in self.told:
             return
         try:
-            self.store.record(self._entry(error.key))
+            self.store.record(self._entry(error))
         except Exception as failed:  # noqa: BLE001 - the metric has an alarm, and the next one who comes upon it tries again
             self.log.warning("not recorded", extra=what_broke(failed))
         else:
             if len(self.told) < _MAX_REMEMBERED:
                 self.told.add(error.key)
 
-    def _entry(self, key: tuple[str, str]) -> Entry:
+    def _entry(self, error: UnreadableRowError) -> Entry:
+        key = error.key
         digest = hashlib.sha256("\n".join(key).encode(errors="replace")).hexdigest()[:32]
         now = self.clock.now()
         return Entry(
@@ -62,6 +64,6 @@ class Unreadable:
             actor=ACTOR,
             correlation_id=f"row-{digest}",
             data={"pk": key[0], "sk": key[1]},
-            message=messages.row_unreadable(*key),
+            message=messages.row_unreadable(*key, is_newer=isinstance(error, NewerRowError)),
             notify=True,
         )

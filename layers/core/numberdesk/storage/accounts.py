@@ -35,12 +35,8 @@ class Accounts(Dynamo):
 
     def account_read(self, provider: str, account: str, now: datetime) -> None:
         """Record that the credentials of an account were read; the first time counts."""
-        self._update(
-            account_key(provider, account),
-            "SET read_at = :now",
-            "attribute_not_exists(read_at)",
-            {":now": instant_text(now)},
-        )
+        key, values = account_key(provider, account), {":now": instant_text(now)}
+        self._update(key, "SET read_at = :now", "attribute_not_exists(read_at)", values)
         if self._marker is not None:
             # Without it the account would only not be compared should the table be lost; the next process tries again.
             with suppress(ClientError, BotoCoreError):
@@ -115,22 +111,14 @@ class Accounts(Dynamo):
                 raise SlotBusyError(mine - now)
             if not interval:
                 return mine - now
-            if self._update(
-                key,
-                "SET next_at = :after",
-                "attribute_not_exists(pk) OR next_at = :read",
-                {":after": instant_text(mine + interval), ":read": instant_text(next_at)},
-            ):
+            values = {":after": instant_text(mine + interval), ":read": instant_text(next_at)}
+            if self._update(key, "SET next_at = :after", "attribute_not_exists(pk) OR next_at = :read", values):
                 return mine - now
 
     def push_slot(self, provider: str, account: str, until: datetime) -> None:
         """Let nobody call with this account before `until`."""
-        self._update(
-            (f"ACCOUNT#{provider}#{account}", "SLOT"),
-            "SET next_at = :until",
-            "attribute_not_exists(pk) OR next_at < :until",
-            {":until": instant_text(until)},
-        )
+        key, values = (f"ACCOUNT#{provider}#{account}", "SLOT"), {":until": instant_text(until)}
+        self._update(key, "SET next_at = :until", "attribute_not_exists(pk) OR next_at < :until", values)
 
 
 def account_of_item(item: Item) -> Account:

@@ -31,8 +31,8 @@ class Holdings(Dynamo):
 
     def holdings(self, provider: str, account: str) -> Iterator[Holding]:
         """Everything that orders hold at an account, by the records."""
-        for shard in holding_shards(provider, account):
-            for item in self._query("pk = :pk", {":pk": shard}):
+        for shard in range(HOLDING_SHARDS):
+            for item in self._query("pk = :pk", {":pk": f"HOLDINGS#{provider}#{account}#{shard}"}):
                 # Its key says what is held, whichever version wrote it.
                 with suppress(UnreadableRowError):
                     yield self._read((item["pk"], item["sk"]), item, holding_of_item)
@@ -71,11 +71,6 @@ def held(order: Order) -> frozenset[str]:
     return frozenset(
         asset.value for asset in order.assets if asset.state is AssetState.ACTIVE and asset.released_at is None
     )
-
-
-def holding_shards(provider: str, account: str) -> list[str]:
-    """Give the partitions of all that is held at an account."""
-    return [f"HOLDINGS#{provider}#{account}#{shard}" for shard in range(HOLDING_SHARDS)]
 
 
 def holding_key(order: Order, value: str) -> Key:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import instant_text
-from numberdesk.services.ports import Page, Unpublished, UnreadableRowError
+from numberdesk.services.ports import Page, Unpublished
 from numberdesk.storage.dynamodb import ABSENT, Dynamo, put
 from numberdesk.storage.values import instant, known, shard_of, unmarshal
 
@@ -48,9 +47,8 @@ class Ledger(Dynamo):
             keys, last = self._index("unpublished", condition, values, most, **start)
             for key in keys:
                 item = self._get((key["pk"], key["sk"]))
-                if item is not None and "unpublished_at" in item:
-                    with suppress(UnreadableRowError):
-                        found.append(self._read_item(item, unpublished_of_item))
+                if item is not None and "unpublished_at" in item and (row := self._unpublished(item)):
+                    found.append(row)
             if len(found) >= most or last is None:
                 break
             start = {"ExclusiveStartKey": last}
@@ -58,9 +56,11 @@ class Ledger(Dynamo):
 
     def unpublished_of(self, image: Mapping[str, Any]) -> Unpublished | None:
         """Read a row of the stream that promises an event; none where it cannot be read. It keeps its mark then."""
-        with suppress(UnreadableRowError):
-            return self._read_item(unmarshal(image), unpublished_of_item)
-        return None
+        return self._unpublished(unmarshal(image))
+
+    def _unpublished(self, item: Item) -> Unpublished | None:
+        [(key, entry)] = self._readable([item], entry_of_item)
+        return None if entry is None else Unpublished(key, entry)
 
     def oldest_unpublished(self) -> datetime | None:
         """When the oldest entry was written that is not on the bus yet."""
@@ -82,11 +82,6 @@ def entry_item(entry: Entry) -> Item:
     if entry.is_event:
         item |= {"unpublished_shard": shard_of(entry.id, UNPUBLISHED_SHARDS), "unpublished_at": instant_text(entry.at)}
     return item
-
-
-def unpublished_of_item(item: Item) -> Unpublished:
-    """Read a ledger row that may still have to be published."""
-    return Unpublished((item["pk"], item["sk"]), entry_of_item(item))
 
 
 def entry_of_item(item: Item) -> Entry:

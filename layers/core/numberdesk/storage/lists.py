@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.lists import SHARDS, Summary, memberships
@@ -99,13 +100,14 @@ class Lists(Dynamo):
         """Give the key that tokens of pages are authenticated with."""
         table_id = self.table_id()
         if _PAGING_KEY not in self._known:
-            key = self._record(_PAGING_KEY, _bytes)
-            if key is None:
+            item = self._get(_PAGING_KEY)
+            if item is None:
                 self._write(put(keyed(_PAGING_KEY, key=secrets.token_bytes(32)), ABSENT))
-                key = self._record(_PAGING_KEY, _bytes)
-            if key is None:
+                item = self._get(_PAGING_KEY)
+            if item is None:
                 raise ConflictError
             # A restored table has a copy of the key, and other items.
+            key: bytes = self._read_item(item, itemgetter("key"))
             self._known[_PAGING_KEY] = hashlib.sha256(table_id.encode() + key).digest()
         return bytes(self._known[_PAGING_KEY])
 
@@ -129,7 +131,3 @@ def list_writes(before: Order | None, after: Order) -> list[Write]:
         if was.get(name) != (partition, place)
     ]
     return [*puts, *(delete((pk, f"LIST#{name}")) for name in was.keys() - now.keys())]
-
-
-def _bytes(item: Item) -> bytes:
-    return bytes(item["key"])

@@ -75,7 +75,7 @@ def event_item(event: RawEvent, order_id: str | None, expires_at: datetime) -> I
     came = instant_text(event.received_at)
     item: Item = {
         "pk": f"ORDER#{order_id}" if order_id else f"UNMATCHED#{came[:10]}",
-        "sk": f"PERSONAL#EVENT#{event_place(event)}",
+        "sk": f"PERSONAL#EVENT#{came}#{event.event_id[:EVENT_ID_LENGTH]}",
         "provider": event.provider,
         "account": event.account,
         "key": event.key,
@@ -88,11 +88,6 @@ def event_item(event: RawEvent, order_id: str | None, expires_at: datetime) -> I
     if event.body is not None:
         item["body"] = event.body
     return item
-
-
-def event_place(event: RawEvent) -> str:
-    """Give an event's place among those of its order or day: as they came."""
-    return f"{instant_text(event.received_at)}#{event.event_id[:EVENT_ID_LENGTH]}"
 
 
 def event_of_item(item: Item) -> KeptEvent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -192,8 +193,12 @@ class Orders(Gates, Spending):
         yield check(GATE, condition, values, {"#open": "open"}, closed)
 
     def _claim_writes(self, before: Order, after: Order) -> Iterator[Write]:
-        """Claim purchases that are new on the order."""
-        for key in new_claims(before, after):
+        """Claim purchases that are new on the order: its own, and duplicates."""
+        claimed_before = {None, "", before.provider_order_id, *before.duplicates}
+        for purchase in dict.fromkeys((after.provider_order_id, *after.duplicates)):
+            if purchase in claimed_before:
+                continue
+            key = claim_key(after.provider, after.account, purchase or "")
 
             def claimed(key: Key = key) -> Exception:
                 item = self._get(key)
@@ -232,7 +237,7 @@ class Orders(Gates, Spending):
 
     def order_of(self, provider: str, account: str, provider_order_id: str) -> str | None:
         """Whose order a provider's order is."""
-        return self._record(claim_key(provider, account, provider_order_id), _order_id)
+        return self._record(claim_key(provider, account, provider_order_id), itemgetter("order_id"))
 
     def orders_of(self, provider: str, account: str, provider_order_ids: Sequence[str]) -> dict[str, str]:
         """Whose orders a provider's orders are."""
@@ -242,7 +247,7 @@ class Orders(Gates, Spending):
 
     def order_of_reference(self, reference: str) -> str | None:
         """Whose order our reference is."""
-        return self._record((f"REFERENCE#{reference}", "REFERENCE"), _order_id)
+        return self._record((f"REFERENCE#{reference}", "REFERENCE"), itemgetter("order_id"))
 
     def due(self, kind: WakeKind, until: datetime, limit: int) -> list[Due]:
         """Give orders of a kind that are due until then, the earliest first.
@@ -322,13 +327,6 @@ def request_item(order: Order) -> Item:
     return {"pk": f"ORDER#{order.order_id}", "sk": "ORDER#REQUEST", "request": packed}
 
 
-def new_claims(before: Order, after: Order) -> list[Key]:
-    """Say where the claims of purchases are that are new on an order: its own, and duplicates."""
-    purchases = dict.fromkeys((after.provider_order_id, *after.duplicates))
-    claimed = {None, before.provider_order_id, *before.duplicates}
-    return [claim_key(after.provider, after.account, each) for each in purchases if each and each not in claimed]
-
-
 def claim_key(provider: str, account: str, provider_order_id: str) -> Key:
     """Say where the claim of a purchase is."""
     return f"CLAIM#{provider}#{account}#{provider_order_id}", "CLAIM"
@@ -337,10 +335,6 @@ def claim_key(provider: str, account: str, provider_order_id: str) -> Key:
 def lock_key(order: Order, content: str) -> Key:
     """Say where the lock on a content is."""
     return f"LOCK#{order.provider}#{order.account}#{content}", "LOCK"
-
-
-def _order_id(item: Item) -> str:
-    return str(item["order_id"])
 
 
 def _owner(item: Item) -> str:

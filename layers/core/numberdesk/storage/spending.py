@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -67,7 +67,7 @@ class Spending(Dynamo):
                     + f"{names[name]} <= :room{names[name][1:]})"
                     for name, room in rooms.items()
                 ),
-                {":expires": sums_expire(day)}
+                {":expires": int((datetime.fromisoformat(f"{day}T00:00Z") + SUMS_KEPT).timestamp())}
                 | {f":add{names[name][1:]}": value for name, value in added.items()}
                 | {f":room{names[name][1:]}": value for name, value in rooms.items()},
                 names={place: name for name, place in names.items()},
@@ -124,8 +124,3 @@ def spent_of_item(item: Item) -> Spent:
         numbers=int(item.get("numbers", 0)),
         cost={currency: f"{amount.normalize():f}" for currency, amount in cost.items() if amount},
     )
-
-
-def sums_expire(day: str) -> int:
-    """Say when the sums of a day are no longer needed, in seconds of the epoch."""
-    return int((datetime.fromisoformat(day).replace(tzinfo=UTC) + SUMS_KEPT).timestamp())

@@ -62,26 +62,7 @@ if TYPE_CHECKING:
     from numberdesk.services import stores
     from numberdesk.services.ports import Page
 
-    class Store(
-        stores.Accounts,
-        stores.Gates,
-        stores.Holdings,
-        stores.Inventories,
-        stores.Ledger,
-        stores.Lists,
-        stores.Notices,
-        stores.Notifications,
-        stores.Orders,
-        stores.Outbox,
-        stores.Pauses,
-        stores.Personal,
-        stores.Profiles,
-        stores.Slots,
-        stores.Spending,
-        stores.Uploads,
-        stores.Wakes,
-        Protocol,
-    ):
+    class Store(stores.DeskStore, stores.Notices, stores.Outbox, stores.Spending, Protocol):
         """All of the table."""
 
 

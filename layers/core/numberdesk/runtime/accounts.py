@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from numberdesk.domain.settings import Timings
     from numberdesk.providers.base import Provider, ProviderError
     from numberdesk.services.stores import Accounts as StoredAccounts
-    from numberdesk.services.stores import Gates, Slots
+    from numberdesk.services.stores import Gates
 
-    class Store(StoredAccounts, Gates, Slots, Protocol):
+    class Store(StoredAccounts, Gates, Protocol):
         """What it needs of the table."""
 
 

@@ -35,41 +35,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.values import Payload
     from numberdesk.providers.base import AccountFaultError
     from numberdesk.services.ports import Meter, Providers, Queue, Receipt
-    from numberdesk.services.stores import (
-        Accounts,
-        Gates,
-        Holdings,
-        Inventories,
-        Ledger,
-        Lists,
-        Notifications,
-        Orders,
-        Pauses,
-        Personal,
-        Profiles,
-        Slots,
-        Uploads,
-        Wakes,
-    )
-
-    class Store(
-        Accounts,
-        Gates,
-        Holdings,
-        Inventories,
-        Ledger,
-        Lists,
-        Notifications,
-        Orders,
-        Pauses,
-        Personal,
-        Profiles,
-        Slots,
-        Uploads,
-        Wakes,
-        Protocol,
-    ):
-        """What of the table those need that share the desk."""
+    from numberdesk.services.stores import Accounts, DeskStore, Wakes
 
 
 _MAX_PAUSE = timedelta(seconds=0.2)
@@ -127,7 +93,9 @@ def send_wake(store: Wakes, order: Order, order_queue: Queue, sync_queue: Queue,
             store.hand_out(order, None)
 
 
-def next_turn(store: Slots, provider: str, account: str, line: str, not_before: datetime, step: timedelta) -> datetime:
+def next_turn(
+    store: Accounts, provider: str, account: str, line: str, not_before: datetime, step: timedelta
+) -> datetime:
     """Give whoever has to come back the next place in a line of an account's, and say when its turn is.
 
     Told the same instant, all that wait would come at once, all but a few be put back again, and so on.
@@ -154,7 +122,7 @@ def next_turn(store: Slots, provider: str, account: str, line: str, not_before: 
 class Desk:
     """The ports and the steps shared by the services."""
 
-    store: Store
+    store: DeskStore
     providers: Providers
     order_queue: Queue
     sync_queue: Queue

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.gate import Gate
     from numberdesk.domain.settings import Timings
-    from numberdesk.services.stores import Accounts, Gates, Inventories
+    from numberdesk.services.stores import Accounts, Gates, Holdings
 
-    class Store(Accounts, Gates, Inventories, Protocol):
+    class Store(Accounts, Gates, Holdings, Protocol):
         """What it needs of the table."""
 
 

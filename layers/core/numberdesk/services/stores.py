@@ -227,7 +227,7 @@ class Spending(Protocol):
 
 
 class Accounts(Protocol):
-    """Accounts at providers."""
+    """Accounts at providers, whether placing at one is paused, and whose turn it is to call with it."""
 
     def accounts(self) -> list[Account]:
         """Every account that an order was received for or whose credentials were read, by provider and name."""
@@ -244,10 +244,6 @@ class Accounts(Protocol):
     def reinstate(self, entry: Entry) -> bool:
         """Use the entry's account again; false if it is not retired."""
 
-
-class Pauses(Protocol):
-    """Whether placing at an account is paused."""
-
     def account_state(self, provider: str, account: str) -> AccountState | None:
         """Whether placing at an account is paused; none if it never was."""
 
@@ -263,10 +259,6 @@ class Pauses(Protocol):
     def pass_probe(self, provider: str, account: str, taken: datetime, now: datetime) -> None:
         """Let another probe now: this one, by which the next was put off until `taken`, said nothing of the account."""
 
-
-class Slots(Protocol):
-    """Whose turn it is to call with an account."""
-
     def take_slot(
         self, provider: str, account: str, now: datetime, interval: timedelta, patience: timedelta
     ) -> timedelta:
@@ -281,14 +273,10 @@ class Slots(Protocol):
 
 
 class Holdings(Protocol):
-    """What orders hold at an account, by the records."""
+    """What orders hold at an account, by the records, and the last comparison of those with its provider."""
 
     def holdings(self, provider: str, account: str) -> Iterator[Holding]:
         """Everything that orders hold at an account, by the records; the same value twice where two orders hold it."""
-
-
-class Inventories(Protocol):
-    """The last comparison of each account with its provider."""
 
     def reconcile_inventory(self, provider: str, account: str, now: datetime, until: datetime) -> Inventory | None:
         """Become the one who compares an account until then; the last comparison, or none where somebody else does it now."""
@@ -304,7 +292,7 @@ class Inventories(Protocol):
 
 
 class Profiles(Protocol):
-    """Profiles."""
+    """Profiles, and what is known of uploaded files."""
 
     def profile(self, key: ProfileKey) -> Profile | None:
         """Read a profile."""
@@ -317,10 +305,6 @@ class Profiles(Protocol):
 
     def delete_profile(self, key: ProfileKey) -> bool:
         """Delete a profile; false where there was none."""
-
-
-class Uploads(Protocol):
-    """What is known of uploaded files."""
 
     def upload(self, owner: str, file_id: str) -> Upload | None:
         """Read what is known of a file that `owner` may have uploaded."""
@@ -355,3 +339,7 @@ class Notices(Protocol):
 
     def drop_held_back(self, held: Sequence[HeldBack]) -> None:
         """Drop what a sum has told."""
+
+
+class DeskStore(Accounts, Gates, Holdings, Ledger, Lists, Notifications, Orders, Personal, Profiles, Wakes, Protocol):
+    """What of the table those need that share the desk."""

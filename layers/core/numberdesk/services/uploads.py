@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numberdesk.services import stores
     from numberdesk.services.ports import Files
 
-    class Store(stores.Orders, stores.Uploads, Protocol):
+    class Store(stores.Orders, stores.Profiles, Protocol):
         """What it needs of the table."""
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Accounts(Dynamo):
-    """Accounts (`services.stores.Accounts`, `services.stores.Pauses`, `services.stores.Slots`)."""
+    """Accounts (`services.stores.Accounts`)."""
 
     def accounts(self) -> list[Account]:
         """Every account that an order was received for or whose credentials were read."""

@@ -27,7 +27,7 @@ HOLDING_SHARDS = 8
 
 
 class Holdings(Dynamo):
-    """What accounts hold (`services.stores.Holdings`, `services.stores.Inventories`)."""
+    """What accounts hold (`services.stores.Holdings`)."""
 
     def holdings(self, provider: str, account: str) -> Iterator[Holding]:
         """Everything that orders hold at an account, by the records."""

@@ -56,7 +56,7 @@ class _TakenError(Exception):
 
 
 class Orders(Gates, Spending):
-    """Orders (`services.stores.Orders`)."""
+    """Orders (`services.stores.Orders`, `services.stores.Wakes`)."""
 
     def get(self, order_id: str) -> Order | None:
         """Read an order, strongly consistent, with its numbers."""
@@ -264,26 +264,18 @@ class Orders(Gates, Spending):
     def hand_out(self, order: Order, sweep_at: datetime | None) -> bool:
         """Note on an order's row that it is on its way until then, where nobody wrote it since it was read."""
         was, now = (at and instant_text(at) for at in (order.sweep_at, sweep_at))
+        shard = wake_shard(order.with_(sweep_at=sweep_at))
         return self._update(
             (f"ORDER#{order.order_id}", "ORDER"),
             "SET wake_shard = :shard, sweep_at = :until",
             "version = :version AND (attribute_not_exists(sweep_at) OR sweep_at = :was)",
-            {
-                ":shard": wake_shard(order.with_(sweep_at=sweep_at)),
-                ":until": now,
-                ":version": order.version,
-                ":was": was,
-            },
+            {":shard": shard, ":until": now, ":version": order.version, ":was": was},
         )
 
     def put_off(self, due: Due, until: datetime) -> bool:
         """Let an order be due later whose row cannot be read, where it lies where it was found."""
-        return self._update(
-            (f"ORDER#{due.order_id}", "ORDER"),
-            "SET wake_at = :until",
-            "wake_at = :found",
-            {":until": instant_text(until), ":found": due.place},
-        )
+        key, values = (f"ORDER#{due.order_id}", "ORDER"), {":until": instant_text(until), ":found": due.place}
+        return self._update(key, "SET wake_at = :until", "wake_at = :found", values)
 
 
 def row_item(order: Order) -> Item:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Profiles(Dynamo):
-    """Profiles and uploads (`services.stores.Profiles`, `services.stores.Uploads`)."""
+    """Profiles and uploads (`services.stores.Profiles`)."""
 
     def profile(self, key: ProfileKey) -> Profile | None:
         """Read a profile."""

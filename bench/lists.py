@@ -36,8 +36,10 @@ from numberdesk.domain.lists import memberships, metadata_key
 from numberdesk.domain.order import Deadline, Order, Requirement
 from numberdesk.domain.request import OrderMessage
 from numberdesk.domain.statuses import OrderState, RequirementState
-from numberdesk.storage.items import list_items, marshal, request_item, row_item
+from numberdesk.storage.lists import list_writes
+from numberdesk.storage.orders import request_item, row_item
 from numberdesk.storage.table import Table
+from numberdesk.storage.values import marshal
 from tests.support.stack import order_table
 
 if TYPE_CHECKING:
@@ -148,12 +150,12 @@ def load(client: DynamoDBClient, those: Iterable[Order]) -> dict[str, list[tuple
         for order in those:
             for partition, place in memberships(order).values():
                 expected[partition.rpartition("/")[0]].append((place, order.order_id))
-            yield row_item(order)
-            yield request_item(order)
-            yield from list_items(None, order)[0]
+            yield marshal(row_item(order))
+            yield marshal(request_item(order))
+            yield from (each.request["Item"] for each in list_writes(None, order))
 
     def write(batch: Sequence[dict[str, Any]]) -> None:
-        requests: Any = {NAME: [{"PutRequest": {"Item": marshal(item)}} for item in batch]}
+        requests: Any = {NAME: [{"PutRequest": {"Item": item}} for item in batch]}
         while requests:
             requests = client.batch_write_item(RequestItems=requests)["UnprocessedItems"]
 

@@ -27,7 +27,7 @@ from moto.dynamodb.models.table import Table
 from local.environment import ROOT
 from local.simulators.telnyx_orders import DECLINED, EXCEPTION, Number, SubOrder
 from numberdesk.domain.model import instant_text
-from numberdesk.storage.items import ASSETS_A_PAGE
+from numberdesk.storage.pages import ASSETS_A_PAGE
 from tests.support.aws import World, world
 from tests.support.stack import REGION
 

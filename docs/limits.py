@@ -137,13 +137,13 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         ),
         _limit(
             "One field of the row; a longer one is stored on pages",
-            "{storage.items.FIELD_BYTES} bytes",
+            "{storage.pages.FIELD_BYTES} bytes",
             f"{_ROWS}::test_whatever_can_grow_can_lie_on_pages",
             f"{_ROWS}::test_an_order_of_few_has_no_pages_but_its_numbers",
         ),
         _limit(
             "A transaction (DynamoDB takes 4 MB and 100 writes)",
-            "{storage.table._MAX_BYTES} bytes where it has pages, {storage.table._MAX_WRITES} writes",
+            "{storage.orders._MAX_BYTES} bytes where it has pages, {storage.orders._MAX_WRITES} writes",
             f"{_ROWS}::test_the_largest_order_is_written_read_and_written_on",
             f"{_ROWS}::test_what_people_supply_fits_into_one_transaction",
         ),

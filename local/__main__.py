@@ -31,7 +31,8 @@ from local.stories import STORIES, TWELVE
 from local.world import TIMINGS, World
 from numberdesk.domain.order import Order
 from numberdesk.providers import registry
-from numberdesk.storage.table import Table, unmarshal
+from numberdesk.storage.table import Table
+from numberdesk.storage.values import unmarshal
 
 SAMPLE_WEBHOOK = "events/telnyx/number-order-complete.json"
 BEGAN = time.monotonic()

@@ -8,7 +8,9 @@ from typing import Any
 
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.order import Order
-from numberdesk.storage.table import entry_of_item, marshal, order_of_items, unmarshal
+from numberdesk.storage.ledger import entry_of_item
+from numberdesk.storage.pages import order_of_items
+from numberdesk.storage.values import marshal, unmarshal
 
 Item = dict[str, Any]
 

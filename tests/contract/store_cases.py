@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pytest
 
@@ -61,7 +61,12 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from numberdesk.domain.order import Order
-    from numberdesk.services.ports import Page, Store
+    from numberdesk.services import stores
+    from numberdesk.services.ports import Page
+
+    class Store(stores.DeskStore, stores.Notices, stores.Outbox, stores.Spending, Protocol):
+        """All of the table."""
+
 
 T = TypeVar("T")
 

@@ -16,7 +16,8 @@ from moto import mock_aws
 
 from bench import lists
 from numberdesk.domain.statuses import OrderState
-from numberdesk.storage.table import Table, marshal
+from numberdesk.storage.table import Table
+from numberdesk.storage.values import marshal
 from tests.contract.store_cases import MONTH, deadline
 from tests.support.builders import START, message, received
 from tests.support.functions import LAMBDA
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
     from numberdesk.domain.order import Order
-    from numberdesk.services.ports import Store
+    from tests.contract.store_cases import Store
 
 LISTS = [("open", False), ("open", True), (f"state/pending/{MONTH}", True), ("deadline", False)]
 """Each list, and whether the newest come first."""

@@ -11,7 +11,8 @@ from moto import mock_aws
 
 from numberdesk.domain import gate
 from numberdesk.storage.marker import Marker
-from numberdesk.storage.table import Table, marshal
+from numberdesk.storage.table import Table
+from numberdesk.storage.values import marshal
 from tests.support.builders import START, entries, message, received
 from tests.support.stack import REGION, order_table
 

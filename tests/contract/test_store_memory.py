@@ -8,7 +8,7 @@ from tests.contract.store_cases import StoreContract, create
 from tests.support.memory_store import MemoryStore
 
 if TYPE_CHECKING:
-    from numberdesk.services.ports import Store
+    from tests.contract.store_cases import Store
 
 
 class TestMemoryStore(StoreContract):

@@ -17,8 +17,9 @@ from numberdesk.domain.order import Reservation
 from numberdesk.domain.request import NumbersItem
 from numberdesk.domain.statuses import AssetState, OrderState
 from numberdesk.services.ports import ConflictError, LimitError
-from numberdesk.storage.items import pages
-from numberdesk.storage.table import Table, marshal, unmarshal
+from numberdesk.storage.pages import pages
+from numberdesk.storage.table import Table
+from numberdesk.storage.values import marshal, unmarshal
 from tests.contract.store_cases import DAY, begun, changed, create, number, numbers, upload
 from tests.support.builders import START, entries, message, received
 from tests.support.functions import LAMBDA

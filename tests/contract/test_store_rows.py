@@ -15,8 +15,10 @@ from numberdesk.domain import bounds, operations
 from numberdesk.domain.order import Order
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.values import MAX_BYTES_OF_ANSWERS, Payload, TextValue
-from numberdesk.storage.items import FIELD_BYTES, GROWING, item_size, marshal, row_item
-from numberdesk.storage.table import LARGE, Table, unmarshal
+from numberdesk.storage.orders import LARGE, row_item
+from numberdesk.storage.pages import FIELD_BYTES, GROWING
+from numberdesk.storage.table import Table
+from numberdesk.storage.values import item_size, marshal, unmarshal
 from tests.contract.store_cases import create, number
 from tests.support.builders import START
 from tests.support.functions import LAMBDA

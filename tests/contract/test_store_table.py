@@ -13,7 +13,8 @@ from numberdesk.domain.statuses import OrderState
 from numberdesk.domain.values import Payload, TextValue
 from numberdesk.providers.base import SlotBusyError
 from numberdesk.services.ports import ConflictError, RawEvent, Receipt
-from numberdesk.storage.table import Table, marshal, unmarshal
+from numberdesk.storage.table import Table
+from numberdesk.storage.values import marshal, unmarshal
 from tests.contract.store_cases import SECOND, StoreContract, changed, create, listed, number, paged, profile
 from tests.support.aws import moto_stack, readable
 from tests.support.builders import START
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
 
-    from numberdesk.services.ports import Store
+    from tests.contract.store_cases import Store
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ class TestTable(StoreContract):
         there = {"TableId": "the first", "TableArn": "arn", "CreationDateTime": START}
         reads: list[str] = []
         wall = [START.timestamp()]
-        monkeypatch.setattr("numberdesk.storage.table.time", SimpleNamespace(time=lambda: wall[0]))
+        monkeypatch.setattr("numberdesk.storage.dynamodb.time", SimpleNamespace(time=lambda: wall[0]))
 
         def describe(**request: str) -> dict[str, object]:
             reads.append(request["TableName"])
@@ -147,7 +148,7 @@ class TestTable(StoreContract):
         create(store)
         on_lists = {sk: item for sk, item in self.items(store, "ORDER#order-1").items() if sk.startswith("LIST#")}
         assert on_lists.keys() == {"LIST#state", "LIST#provider", "LIST#country/US", "LIST#open"}
-        assert {frozenset(item) for item in on_lists.values()} == {frozenset({"pk", "sk", "list_pk", "list_sk"})}
+        assert {frozenset(item) for item in on_lists.values()} == {frozenset({"pk", "sk", "v", "list_pk", "list_sk"})}
 
     def test_order_that_vanished_is_left_out_and_the_page_goes_on_after_it(self, store: Store) -> None:
         assert isinstance(store, Table)

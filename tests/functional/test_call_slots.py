@@ -23,7 +23,7 @@ from numberdesk.providers import registry
 from numberdesk.providers.base import AccountFaultError, Query, SlotBusyError, UnreadableError
 from numberdesk.services.desk import next_turn
 from numberdesk.services.wake import Waker
-from numberdesk.storage.items import row_item
+from numberdesk.storage.orders import row_item
 from numberdesk.storage.table import Table
 from tests.functional.test_polls import wake
 from tests.support.aws import moto_stack

@@ -169,7 +169,7 @@ def test_a_passing_fault_delays_an_order_by_half_a_minute(world: World, monkeypa
 def test_visibility_that_cannot_be_changed_stops_no_work(
     world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    received = world.function("place_order").module.failures._received
+    received = world.function("place_order").module.failures.received
 
     def fail(**_: object) -> None:
         raise error

@@ -131,7 +131,7 @@ def test_a_message_that_could_not_be_put_aside_at_last_is_not_done_with(
 
     world.send("no JSON", queue="SyncQueue")
     function = world.function("sync_order")
-    monkeypatch.setitem(vars(function.module.failures._dead_letters._client), "send_message", fail)
+    monkeypatch.setitem(vars(function.module.failures.dead_letters._client), "send_message", fail)
     for _ in range(5):
         world.deliver("sync_order")
         world.clock.advance(721)

@@ -11,7 +11,8 @@ import pytest
 
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.providers.telnyx.adapter import Telnyx
-from numberdesk.storage.table import Table, marshal
+from numberdesk.storage.table import Table
+from numberdesk.storage.values import marshal
 from tests.support.builders import body
 from tests.support.hooks import once
 

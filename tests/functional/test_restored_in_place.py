@@ -38,7 +38,7 @@ def restore(world: World, copy: list[Any]) -> None:
 
 
 def test_functions_that_lived_through_it_buy_nothing_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("numberdesk.storage.table.time", SimpleNamespace(time=lambda: world.clock.now().timestamp()))
+    monkeypatch.setattr("numberdesk.storage.dynamodb.time", SimpleNamespace(time=lambda: world.clock.now().timestamp()))
     world.send(body("order-0", SEATTLE, provider="callfire"))
     world.settle()
     copy = world.dynamodb.scan(TableName=world.table._name)["Items"]

@@ -35,6 +35,8 @@ print(json.dumps({"at_start": at_start, "after": sorted(sys.modules), "clients":
 
 FIRST_PARTY = {
     "numberdesk",
+    "numberdesk.domain",
+    "numberdesk.domain.schema",
     "numberdesk.providers",
     "numberdesk.providers.telnyx",
     "numberdesk.providers.telnyx.signature",

@@ -11,7 +11,13 @@ from numberdesk.domain import lists
 from numberdesk.domain.request import parse_duration
 from numberdesk.domain.statuses import FOLLOWED, ChangeKind
 from numberdesk.services.wake import MAX_PATIENCE
-from numberdesk.storage import items
+from numberdesk.storage.holdings import inventory_item
+from numberdesk.storage.ledger import entry_item
+from numberdesk.storage.notifications import event_item, receipt_item
+from numberdesk.storage.orders import request_item, row_item
+from numberdesk.storage.personal import comment_item, message_item, payload_item
+from numberdesk.storage.profiles import profile_item, upload_item
+from numberdesk.storage.values import item_size, marshal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -133,7 +139,7 @@ def items_are_small(world: World) -> None:
     """No item of the table grows with what others do."""
     most = MAX_BYTES_LIVE if world.is_live else MAX_BYTES
     for item in every_item(world):
-        size = items.item_size(items.marshal(item))
+        size = item_size(marshal(item))
         assert size <= most, f"{item['pk']} {item['sk']} has {size} bytes"
 
 
@@ -141,19 +147,17 @@ def every_item(world: World) -> Iterator[dict[str, Any]]:
     """Give what the table would hold."""
     store = world.store
     for order in store.orders.values():
-        yield items.row_item(order)
-        yield items.request_item(order)
-    yield from map(items.entry_item, store.entries.values())
-    yield from map(items.message_item, store.messages.values())
-    yield from map(items.profile_item, store.answers.values())
-    yield from map(items.upload_item, store.files.values())
-    yield from (items.receipt_item(order_id, it) for (order_id, _), it in store.receipts.items())
-    yield from (items.comment_item(order_id, it) for (order_id, _), it in store.comments.items())
-    yield from (
-        items.payload_item(order_id, operation_id, it) for (order_id, operation_id), it in store.operations.items()
-    )
-    yield from (items.event_item(it, order_id, it.received_at + DAY) for order_id, it in store.events)
-    yield from (items.inventory_item(*account, it) for account, it in store.inventories.items())
+        yield row_item(order)
+        yield request_item(order)
+    yield from map(entry_item, store.entries.values())
+    yield from map(message_item, store.messages.values())
+    yield from map(profile_item, store.answers.values())
+    yield from map(upload_item, store.files.values())
+    yield from (receipt_item(order_id, it) for (order_id, _), it in store.receipts.items())
+    yield from (comment_item(order_id, it) for (order_id, _), it in store.comments.items())
+    yield from (payload_item(order_id, operation_id, it) for (order_id, operation_id), it in store.operations.items())
+    yield from (event_item(it, order_id, it.received_at + DAY) for order_id, it in store.events)
+    yield from (inventory_item(*account, it) for account, it in store.inventories.items())
 
 
 def rows_that_cannot_be_read_are_told_once(world: World) -> None:

@@ -11,7 +11,8 @@ from datetime import timedelta
 from typing import Any
 from unittest import mock
 
-from numberdesk.storage.items import marshal, row_item
+from numberdesk.storage.orders import row_item
+from numberdesk.storage.values import marshal
 from tests.support.alarms import Watch
 from tests.support.aws import SECRETS, world
 from tests.support.builders import body
@@ -272,7 +273,7 @@ def ordered(watch: Watch) -> None:
         made.send(body(f"{provider}-1", number, provider=provider))
 
 
-_PAGING = mock.patch("numberdesk.storage.items.FIELD_BYTES", 10**9)
+_PAGING = mock.patch("numberdesk.storage.pages.FIELD_BYTES", 10**9)
 
 
 def outgrow(watch: Watch) -> None:

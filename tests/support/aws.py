@@ -31,7 +31,9 @@ from local.simulators.telesign import TeleSignSimulator
 from local.simulators.telnyx import TelnyxSimulator
 from numberdesk.providers import registry
 from numberdesk.services import purchase
-from numberdesk.storage.table import Table, entry_of_item, marshal, unmarshal
+from numberdesk.storage.ledger import entry_of_item
+from numberdesk.storage.table import Table
+from numberdesk.storage.values import marshal, unmarshal
 from tests.support import described, recursion, senders
 from tests.support.aws_limits import limits_of_aws
 from tests.support.builders import START

@@ -54,7 +54,7 @@ _MAX_WRITES = 100
 
 
 class MemoryStore:
-    """`services.ports.Store`, with everything kept in plain dictionaries that tests may read."""
+    """The protocols of `services.stores`, with everything kept in plain dictionaries that tests may read."""
 
     def __init__(self) -> None:
         self.orders: dict[str, Order] = {}

@@ -25,7 +25,8 @@ from numberdesk.messaging.events import MAX_BYTES, entry_size
 from numberdesk.messaging.sqs import json_text
 from numberdesk.providers.base import RefusedError
 from numberdesk.services.problems import Problem, ProblemError
-from numberdesk.storage.items import entry_item, marshal
+from numberdesk.storage.ledger import entry_item
+from numberdesk.storage.values import marshal
 from tests.support.orders import ZONE, pending, said
 
 if TYPE_CHECKING:

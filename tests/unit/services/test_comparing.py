@@ -17,7 +17,7 @@ from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, OrderS
 from numberdesk.providers import base
 from numberdesk.services.inventory import InventoryReconciler
 from numberdesk.services.ports import Inventory
-from numberdesk.storage.items import inventory_item
+from numberdesk.storage.holdings import inventory_item
 from tests.support.desks import ADesk, Carrier
 from tests.support.orders import NOW, a_message, received
 

@@ -154,7 +154,7 @@ def test_who_checked_the_sums_before_another_wrote_them_is_held_all_the_same(
     limit(desk, numbers_per_day=4)
     transact, others = Table._transact, iter(["order-1", "order-2"])
 
-    def write(self: Table, writes: list[Any]) -> list[str]:
+    def write(self: Table, writes: list[Any]) -> Exception | None:
         spends = any("SPENT#" in repr(write) for write in writes)
         if spends and (other := next(others, None)) is not None:
             place(desk, other, **ask(3))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from numberdesk.domain.schema import MESSAGES
 from numberdesk.domain.text import cut
 from numberdesk.services import aws_errors
 from numberdesk.services.ports import Letter
@@ -135,7 +136,10 @@ class SqsQueue:
         submitted_by: str | None = None,
         may_drop: bool = False,
     ) -> bool:
-        """Put a new message on the queue. The delay is rounded up to whole seconds, which is what SQS knows."""
+        """Put a new message on the queue. The delay is rounded up to whole seconds, which is what SQS knows.
+
+        A message that is sent for nobody else is numberdesk's own and bears its schema version.
+        """
         before = _in_hand.get()
         hops = 0 if before is None else before.hops + 1
         if may_drop and hops > MAX_HOPS:
@@ -143,7 +147,7 @@ class SqsQueue:
         seconds = math.ceil(max(min(delay or timedelta(0), _MAX_DELAY), timedelta(0)).total_seconds())
         self._client.send_message(
             QueueUrl=self._url,
-            MessageBody=json_text(message),
+            MessageBody=json_text(message if submitted_by is not None else MESSAGES.mark(message)),
             DelaySeconds=seconds,
             MessageAttributes=_attributes(submitted_by=submitted_by, hops=str(hops or "")),
         )

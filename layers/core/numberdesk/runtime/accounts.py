@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.settings import Timings
     from numberdesk.providers.base import Provider, ProviderError
-    from numberdesk.services.ports import Store
+    from numberdesk.services.stores import Accounts as StoredAccounts
+    from numberdesk.services.stores import Gates
+
+    class Store(StoredAccounts, Gates, Protocol):
+        """What it needs of the table."""
+
 
 CACHED_SECONDS = 300
 _GOOD_FOR = timedelta(hours=1)

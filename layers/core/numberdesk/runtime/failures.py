@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from numberdesk.domain.schema import NewerVersionError
 from numberdesk.messaging.sqs import leave, take_in_hand
 from numberdesk.runtime import invocation
 from numberdesk.runtime.observe import PowertoolsMeter, logger
@@ -36,35 +37,35 @@ class Failures:
 
     def __init__(self, dead_letters: DeadLetters, received: Received, vouching: Collection[str] = ()) -> None:
         """Use this dead-letter queue, and this queue. `vouching`: ids of the roles that send messages of others again."""
-        self._dead_letters = dead_letters
-        self._received = received
-        self._vouching = vouching
+        self.dead_letters = dead_letters
+        self.received = received
+        self.vouching = vouching
 
     def of(self, record: SQSRecord) -> _Handling:
         """Watch the handling of one message; `with` gives what is known of it beside its body."""
-        return _Handling(self._dead_letters, self._received, record, self._vouching)
+        return _Handling(self, record)
 
     def refuse(self, record: SQSRecord, reason: str) -> None:
         """Put a message in hand aside at once: it would be refused again."""
         logger.warning("message refused", extra={"reason": reason})
         PowertoolsMeter().count("MessagesFailed")
-        self._dead_letters.refuse(record.body, reason=reason, order_id=None, correlation_id=record.message_id)
+        self.put_aside(record, reason)
+
+    def put_aside(self, record: SQSRecord, reason: str) -> None:
+        """Send a message to the dead-letter queue with the reason."""
+        self.dead_letters.refuse(record.body, reason=reason, order_id=None, correlation_id=record.message_id)
 
 
 class _Handling:
-    def __init__(
-        self, dead_letters: DeadLetters, received: Received, record: SQSRecord, vouching: Collection[str]
-    ) -> None:
-        self._dead_letters = dead_letters
-        self._received = received
+    def __init__(self, failures: Failures, record: SQSRecord) -> None:
+        self._failures = failures
         self._record = record
-        self._vouching = vouching
 
     def __enter__(self) -> InHand:
         hand, self._token = take_in_hand(
             self._record.raw_event.get("messageAttributes", {}),
             self._record.attributes.sender_id or "",
-            self._vouching,
+            self._failures.vouching,
             int(self._record.attributes.approximate_receive_count),
         )
         self._hide(invocation.left() + MARGIN)
@@ -80,6 +81,9 @@ class _Handling:
 
     def _failed(self, error: Exception) -> bool:
         """Let it come again, or put it aside; says whether it is done with."""
+        if isinstance(error, NewerVersionError):
+            self._failures.refuse(self._record, str(error))
+            return True
         # Without its text, which may quote what was handled; and the batch processor would say nothing at all.
         broke = what_broke(error)
         logger.error("message failed", extra=broke)
@@ -91,14 +95,12 @@ class _Handling:
             return False
         where = broke["trace"][-1] if broke["trace"] else "?"
         reason = f"failed {receives} times, at last with {broke['error']} at {where}; see the log of message {self._record.message_id}"
-        self._dead_letters.refuse(
-            self._record.body, reason=reason, order_id=None, correlation_id=self._record.message_id
-        )
+        self._failures.put_aside(self._record, reason)
         return True
 
     def _hide(self, duration: timedelta) -> None:
         """Say when it comes back. Where that fails it comes back as well, later."""
         try:
-            self._received.hide(self._record.receipt_handle, duration)
+            self._failures.received.hide(self._record.receipt_handle, duration)
         except Exception as error:  # noqa: BLE001 - the work itself is more than when it would be repeated
             logger.warning("visibility not changed", extra=what_broke(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from numberdesk.storage.table import PATIENCE
+from numberdesk.storage.dynamodb import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

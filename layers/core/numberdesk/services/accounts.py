@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
 from numberdesk.domain import wording
@@ -14,7 +14,12 @@ from numberdesk.services.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
     from numberdesk.domain.clock import Clock
-    from numberdesk.services.ports import Account, Store
+    from numberdesk.services.ports import Account
+    from numberdesk.services.stores import Accounts, Gates, Lists
+
+    class Store(Accounts, Gates, Lists, Protocol):
+        """What it needs of the table."""
+
 
 _MAX_NAMED = 20
 """Open orders that are named to whoever would retire their account."""

@@ -223,7 +223,7 @@ class Attempt:
         """Write it within the limits, or beyond them what a person approved.
 
         Raises:
-            ConflictError, LimitError, SameContentError, GateClosedError: see `Store.commit`.
+            ConflictError, LimitError, SameContentError, GateClosedError: see `stores.Orders.commit`.
         """
         now = self.desk.clock.now()
         # The same numbers again are the same purchase: it has reserved what it takes.

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.catalogue import Specification
     from numberdesk.domain.order import Order, Requirement
-    from numberdesk.services.ports import Providers, Store
+    from numberdesk.services.ports import Providers
+    from numberdesk.services.stores import Orders
 
 MAX_READS = 10
 """Countries and types whose requirements are read for one order: they must fit into the time of one request."""
@@ -61,7 +62,7 @@ class Stands:
 class Catalogue:
     """Answers from the providers' catalogues of requirements."""
 
-    store: Store
+    store: Orders
     providers: Providers
 
     def requirements(self, provider: str, account: str, about: About) -> list[Specification]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from numberdesk.services.problems import Problem, ProblemError
 
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import date
 
-    from numberdesk.services.ports import KeptEvent, Letter, Letters, Queue, Store
+    from numberdesk.services.ports import KeptEvent, Letter, Letters, Queue
+    from numberdesk.services.stores import Notifications, Orders
+
+    class Store(Notifications, Orders, Protocol):
+        """What it needs of the table."""
+
 
 MAX_PEEKED = 50
 MAX_MOVED = 100

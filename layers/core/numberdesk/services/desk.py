@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from numberdesk.domain.snapshot import CommentSeen
     from numberdesk.domain.values import Payload
     from numberdesk.providers.base import AccountFaultError
-    from numberdesk.services.ports import Meter, Providers, Queue, Receipt, Store
+    from numberdesk.services.ports import Meter, Providers, Queue, Receipt
+    from numberdesk.services.stores import Accounts, DeskStore, Wakes
+
 
 _MAX_PAUSE = timedelta(seconds=0.2)
 _CALLS_OF_A_PURCHASE, _CALLS_OF_A_POLL = 2, 1
@@ -75,7 +77,7 @@ def what_broke(error: BaseException) -> dict[str, Any]:
     }
 
 
-def send_wake(store: Store, order: Order, order_queue: Queue, sync_queue: Queue, now: datetime) -> None:
+def send_wake(store: Wakes, order: Order, order_queue: Queue, sync_queue: Queue, now: datetime) -> None:
     """Wake an order when it is due: a received one by the order queue, any other by the sync queue.
 
     The wake carries the row's `wake_at` and is dropped if that has moved by the time it arrives. One that cannot be sent is left
@@ -92,7 +94,9 @@ def send_wake(store: Store, order: Order, order_queue: Queue, sync_queue: Queue,
             store.hand_out(order, None)
 
 
-def next_turn(store: Store, provider: str, account: str, line: str, not_before: datetime, step: timedelta) -> datetime:
+def next_turn(
+    store: Accounts, provider: str, account: str, line: str, not_before: datetime, step: timedelta
+) -> datetime:
     """Give whoever has to come back the next place in a line of an account's, and say when its turn is.
 
     Told the same instant, all that wait would come at once, all but a few be put back again, and so on.
@@ -119,7 +123,7 @@ def next_turn(store: Store, provider: str, account: str, line: str, not_before: 
 class Desk:
     """The ports and the steps shared by the services."""
 
-    store: Store
+    store: DeskStore
     providers: Providers
     order_queue: Queue
     sync_queue: Queue
@@ -171,7 +175,7 @@ class Desk:
                 the inventory's (see `domain.stuck`).
 
         Raises:
-            ConflictError, ClaimedError, LimitError, GateClosedError, SameContentError: see `Store.commit`.
+            ConflictError, ClaimedError, LimitError, GateClosedError, SameContentError: see `stores.Orders.commit`.
         """
         if after.state is not before.state and after.state not in MOVES[before.state]:
             message = f"an order does not move from {before.state.value} to {after.state.value}"

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.order import Order
     from numberdesk.services.desk import Desk
-    from numberdesk.services.ports import Files, Store
+    from numberdesk.services.ports import Files
+    from numberdesk.services.stores import Personal
 
 AGAIN = (VALID + timedelta(minutes=5), timedelta(hours=2))
 """When an erasure is repeated, counted from the first. The last form has run out by the first of these, and no run takes so long; an
@@ -46,7 +47,7 @@ def mark_erased(order: Order, by: str, now: datetime) -> tuple[Order, Change]:
 class Eraser:
     """Erases the personal data of orders."""
 
-    store: Store
+    store: Personal
     files: Files
 
     def mark(self, order_id: str) -> None:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.notices import Bounds, Notice
     from numberdesk.services.desk import Log
-    from numberdesk.services.ports import Meter, Store, Topic
+    from numberdesk.services.ports import Meter, Topic
+    from numberdesk.services.stores import Notices
 
 PAUSE = timedelta(seconds=0.5)
 """After each message, the last one too: the next batch may come at once, and another beside it. Four a second then, with alarms
@@ -36,7 +37,7 @@ class Notifier:
     """Sends what people must know to their topic."""
 
     topic: Topic
-    store: Store
+    store: Notices
     bounds: Bounds
     clock: Clock
     meter: Meter

@@ -34,7 +34,7 @@ class Tokens:
     """
 
     key: Callable[[], bytes]
-    """Gives the key (`services.ports.Store.paging_key`)."""
+    """Gives the key (`services.stores.Lists.paging_key`)."""
 
     def page(self, listing: str, items: Iterable[T], after: str | None, unread: tuple[str, ...] = ()) -> Page[T]:
         """Give some of a list to a caller: `after` becomes the token for the rest."""

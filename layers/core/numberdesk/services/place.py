@@ -22,6 +22,7 @@ from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.request import InvalidMessageError, read_json, read_message, readable_order_id
 from numberdesk.domain.schedule import try_due_at
+from numberdesk.domain.schema import MESSAGES
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.domain.text import paragraph
 from numberdesk.providers import registry
@@ -201,11 +202,16 @@ class Placer:
 
 
 def read_wake(body: str) -> tuple[str, datetime] | None:
-    """Read the wake of a waiting order, `{"wake": {"order_id": ..., "wake_at": ...}}`; none if it is something else."""
+    """Read the wake of a waiting order, `{"wake": {"order_id": ..., "wake_at": ...}}`; none if it is something else.
+
+    Raises:
+        NewerVersionError: a newer version of numberdesk wrote it.
+    """
     try:
-        [(name, wake)] = read_json(body).items()
-        if name != "wake":
+        message = read_json(body)
+        if message.keys() - {"v"} != {"wake"}:
             return None
+        wake = MESSAGES.upgrade(message)["wake"]
         return str(wake["order_id"]), datetime.fromisoformat(wake["wake_at"])
     except (AttributeError, ValueError, TypeError, KeyError):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from numberdesk.domain import gate, ledger, wording
 from numberdesk.domain.issues import ValidationIssue
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.gate import Gate
     from numberdesk.domain.settings import Timings
-    from numberdesk.services.ports import Store
+    from numberdesk.services.stores import Accounts, Gates, Holdings
+
+    class Store(Accounts, Gates, Holdings, Protocol):
+        """What it needs of the table."""
+
 
 SUBJECT = "desk/placing"
 

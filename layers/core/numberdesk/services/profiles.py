@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.values import Answer, StoredFile
+    from numberdesk.services import stores
     from numberdesk.services.paging import Tokens
-    from numberdesk.services.ports import Files, Page, Providers, Store
+    from numberdesk.services.ports import Files, Page, Providers
     from numberdesk.services.uploads import Form, Uploads
 
 _MAX_TRIES = 3
@@ -31,7 +32,7 @@ _MAX_TRIES = 3
 class Profiles:
     """Keeps profiles."""
 
-    store: Store
+    store: stores.Profiles
     providers: Providers
     files: Files
     uploads: Uploads

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from numberdesk.domain.ledger import event_detail
 from numberdesk.services.desk import what_broke
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.clock import Clock
     from numberdesk.services.desk import Log
-    from numberdesk.services.ports import Bus, Meter, Store, Unpublished
+    from numberdesk.services.ports import Bus, Meter, Unpublished
+    from numberdesk.services.stores import Outbox, Personal
+
+    class Store(Outbox, Personal, Protocol):
+        """What it needs of the table."""
+
 
 MAX_PER_CALL = 10
 """Most events that are sent before the first of them is marked."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from numberdesk.domain import gate
 from numberdesk.domain.issues import ValidationIssue
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from numberdesk.domain.lists import Summary
     from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.statuses import AssetState
-    from numberdesk.services.ports import KeptComment, KeptEvent, Page, Store
+    from numberdesk.services.ports import KeptComment, KeptEvent, Page
+    from numberdesk.services.stores import Gates, Ledger, Lists, Notifications, Orders, Personal
+
+    class Store(Gates, Ledger, Lists, Notifications, Orders, Personal, Protocol):
+        """What it needs of the table."""
+
 
 _MAX_BODIES = 512 * 1024
 """Bytes of notifications' bodies on one page: an answer of a Lambda function holds 6 MB, and each is in it twice, escaped."""

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
+from numberdesk.domain.schema import MESSAGES
 from numberdesk.providers.telnyx.signature import SignatureError, public_key, verify
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def message(provider: str, account: str, body: bytes, now: datetime, *, key: str
         "body_sha256": hashlib.sha256(body).hexdigest(),
     }
     if len(body) <= KEPT_BYTES:
-        return {"event": event | {"body": base64.b64encode(body).decode()}}
+        return MESSAGES.mark({"event": event | {"body": base64.b64encode(body).decode()}})
     from dataclasses import asdict  # noqa: PLC0415 - large bodies are rare, and their reader is not free
 
     from numberdesk.providers.base import NotAHintError  # noqa: PLC0415 - as above
@@ -157,4 +158,4 @@ def message(provider: str, account: str, body: bytes, now: datetime, *, key: str
         hints, reason = [asdict(hint) for hint in read_hints(provider, body)], "it names no order"
     except NotAHintError as error:
         hints, reason = [], str(error)
-    return {"event": event | {"hints": hints, "reason": reason, "body_bytes": len(body)}}
+    return MESSAGES.mark({"event": event | {"hints": hints, "reason": reason, "body_bytes": len(body)}})

@@ -17,6 +17,7 @@ from numberdesk.domain.hints import due_at, put_off
 from numberdesk.domain.market import OnOrder, Owned
 from numberdesk.domain.profile import ProfileKey
 from numberdesk.domain.schedule import schedule
+from numberdesk.domain.schema import MESSAGES
 from numberdesk.domain.statuses import FOLLOWED, OrderState
 from numberdesk.domain.text import joined, quoted
 from numberdesk.providers import registry
@@ -74,7 +75,9 @@ class Syncer:
 
         Raises:
             ConflictError: the order is being written by others again and again; try later.
+            NewerVersionError: a newer version of numberdesk wrote the message.
         """
+        message = MESSAGES.upgrade(message)
         if "wake" in message:
             wake_at = datetime.fromisoformat(message["wake"]["wake_at"])
             self._poll(message["wake"]["order_id"], wake_at=wake_at, redelivered=redelivered)

@@ -12,11 +12,13 @@ from numberdesk.domain.messages.desk import row_unreadable
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.desk import what_broke
+from numberdesk.services.ports import NewerRowError
 
 if TYPE_CHECKING:
     from numberdesk.domain.clock import Clock
     from numberdesk.services.desk import Log
-    from numberdesk.services.ports import Meter, Store, UnreadableRowError
+    from numberdesk.services.ports import Meter, UnreadableRowError
+    from numberdesk.services.stores import Ledger
 
 SUBJECT = "desk/rows"
 ACTOR = "numberdesk"
@@ -28,7 +30,7 @@ _MAX_REMEMBERED = 10_000
 class Unreadable:
     """Reports rows that cannot be read. The store calls it for each that it comes upon."""
 
-    store: Store
+    store: Ledger
     clock: Clock
     meter: Meter
     log: Log
@@ -42,14 +44,15 @@ class Unreadable:
         if error.key in self.told:
             return
         try:
-            self.store.record(self._entry(error.key))
+            self.store.record(self._entry(error))
         except Exception as failed:  # noqa: BLE001 - the metric has an alarm, and the next one who comes upon it tries again
             self.log.warning("not recorded", extra=what_broke(failed))
         else:
             if len(self.told) < _MAX_REMEMBERED:
                 self.told.add(error.key)
 
-    def _entry(self, key: tuple[str, str]) -> Entry:
+    def _entry(self, error: UnreadableRowError) -> Entry:
+        key = error.key
         digest = hashlib.sha256("\n".join(key).encode(errors="replace")).hexdigest()[:32]
         now = self.clock.now()
         return Entry(
@@ -61,6 +64,6 @@ class Unreadable:
             actor=ACTOR,
             correlation_id=f"row-{digest}",
             data={"pk": key[0], "sk": key[1]},
-            message=row_unreadable(*key),
+            message=row_unreadable(*key, is_newer=isinstance(error, NewerRowError)),
             notify=True,
         )

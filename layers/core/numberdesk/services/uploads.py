@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
 from numberdesk.domain.capabilities import Ability
@@ -19,7 +19,12 @@ from numberdesk.services.problems import Problem, ProblemError
 if TYPE_CHECKING:
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.profile import ProfileKey
-    from numberdesk.services.ports import Files, Store
+    from numberdesk.services import stores
+    from numberdesk.services.ports import Files
+
+    class Store(stores.Orders, stores.Profiles, Protocol):
+        """What it needs of the table."""
+
 
 VALID = timedelta(minutes=15)
 """How long a form may be used."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from numberdesk.domain import gate
 from numberdesk.domain.messages.desk import table_restored
@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.settings import Timings
-    from numberdesk.services.ports import Due, Meter, Queue, Store
+    from numberdesk.services.ports import Due, Meter, Queue
+    from numberdesk.services.stores import Gates, Ledger, Lists, Orders, Outbox, Wakes
+
+    class Store(Gates, Ledger, Lists, Orders, Outbox, Wakes, Protocol):
+        """What it needs of the table."""
+
 
 MAX_WAITING = 400
 """Messages on a queue up to which the sweep adds others: what waits longer is better off in the table, where the most urgent goes first."""

@@ -49,11 +49,14 @@ def table_restored() -> str:
     )
 
 
-def row_unreadable(pk: str, sk: str) -> str:
+def row_unreadable(pk: str, sk: str, *, is_newer: bool = False) -> str:
     """Tell a row of the table that cannot be read."""
+    row = f"pk {quoted(pk)}, sk {quoted(sk)}. It is left out and everything else goes on; this is told once."
+    if is_newer:
+        return f"A row of the order table was written by a newer version of numberdesk: {row} Deploy that version, or a later one."
     return (
-        f"A row of the order table cannot be read: pk {quoted(pk)}, sk {quoted(sk)}. It is left out and everything else goes on; this is "
-        "told once. If it is an order's, check the order at its provider, and restore the row from a backup of the table."
+        f"A row of the order table cannot be read: {row} If it is an order's, check the order at its provider, and restore the row from "
+        "a backup of the table."
     )
 
 

@@ -1,0 +1,104 @@
+"""The gate of placing, and what an empty table is that outlived another."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from numberdesk.domain.gate import OPENING, Gate
+from numberdesk.storage.accounts import Accounts, account_key
+from numberdesk.storage.dynamodb import ABSENT, over, put
+from numberdesk.storage.ledger import entry_item
+from numberdesk.storage.values import keyed, known
+
+if TYPE_CHECKING:
+    from numberdesk.domain.ledger import Entry
+    from numberdesk.storage.marker import Marker
+    from numberdesk.storage.values import Item, Key
+
+GATE: Key = ("DESK#placing", "GATE")
+_NO_GATE = Gate(version=0, table_id="")
+"""Of a table that lost its own: it counts as restored."""
+_MARKED = ("marked",)
+"""Known of a table that its marker tells of."""
+
+
+class Gates(Accounts):
+    """The gate (`services.stores.Gates`)."""
+
+    def gate(self) -> Gate:
+        """Read the gate; a table that never had one, nor an order, gets one that is open, unless another was there before it."""
+        there = self._record(GATE, gate_of_item)
+        if there is None and any(account.named for account in self.accounts()):
+            self._mark(_NO_GATE)
+            return _NO_GATE
+        if self._marker is None:
+            if there is None:
+                self._write(put(gate_item(Gate(table_id=self.table_id())), ABSENT))
+                there = self._record(GATE, gate_of_item)
+            return there or _NO_GATE
+        if there is None or there.table_id == OPENING:
+            return self._first_gate(self._marker, there)
+        self._mark(there)
+        return there
+
+    def _first_gate(self, marker: Marker, there: Gate | None) -> Gate:
+        """Open the gate of a first table, or say that it is none.
+
+        A row that opens nothing yet comes before the marker, and the open gate after it. So where there is a marker and no row, the
+        row was lost; where there is a row that opens nothing, whoever comes next goes on. What cannot be read or written raises.
+        """
+        table_id = self.table_id()
+        if there is None:
+            is_new = marker.table_id() is None
+            if is_new:
+                self._write(put(gate_item(Gate(table_id=OPENING)), ABSENT))
+            # Read again: what opens it for the first time may have begun meanwhile.
+            there = self._record(GATE, gate_of_item)
+            if there is None:
+                self._recall(marker)
+                return _NO_GATE
+        if there.table_id != OPENING:
+            return there
+        if marker.claim(table_id) != table_id:
+            self._recall(marker)
+            return there
+        opened = gate_item(there.with_(table_id=table_id))
+        values = {":read": there.version, ":opening": OPENING}
+        self._write(put(opened, "version = :read AND table_id = :opening", values))
+        return self._record(GATE, gate_of_item) or _NO_GATE
+
+    def _recall(self, marker: Marker) -> None:
+        """Know the accounts again that a lost table knew: they are compared before placing goes on."""
+        for provider, account in marker.accounts():
+            self._write(put(keyed(account_key(provider, account), named=True), ABSENT))
+
+    def _mark(self, there: Gate) -> None:
+        """Mark a table that has a gate, once: its stack may be older than the marker. One that was restored knows all accounts again."""
+        if _MARKED in self._known or self._marker is None:
+            return
+        # This table is there, and a restored one stays shut: the next call tries again.
+        with suppress(ClientError, BotoCoreError):
+            if there.table_id != self.table_id():
+                self._recall(self._marker)
+            elif self._marker.table_id() is None:
+                for account in self.accounts():
+                    self._marker.add_account(account.provider, account.name)
+                self._marker.claim(self.table_id())
+            self._known[_MARKED] = True
+
+    def put_gate(self, gate: Gate, entry: Entry) -> bool:
+        """Write the gate over the version before it, with its ledger entry; false where that is not the stored one."""
+        return self._transact([put(gate_item(gate), *over(gate.version)), put(entry_item(entry), ABSENT)]) is None
+
+
+def gate_item(gate: Gate) -> Item:
+    """Make the gate. Entries of its ledger lie in the same partition."""
+    return keyed(GATE, **gate.model_dump(mode="json"))
+
+
+def gate_of_item(item: Item) -> Gate:
+    """Read the gate."""
+    return Gate.model_validate(known(item, Gate))

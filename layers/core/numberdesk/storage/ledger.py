@@ -1,0 +1,94 @@
+"""Ledger entries, and the marks of those whose event is not on the bus yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from numberdesk.domain.ledger import Entry
+from numberdesk.domain.model import instant_text
+from numberdesk.services.ports import Page, Unpublished
+from numberdesk.storage.dynamodb import ABSENT, Dynamo, put
+from numberdesk.storage.values import instant, known, shard_of, unmarshal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from numberdesk.storage.values import Item, Key
+
+UNPUBLISHED_SHARDS = 4
+_MAX_PAGES = 20
+"""Of a list that is read on beyond what cannot be read."""
+
+
+class Ledger(Dynamo):
+    """The ledger, and the events that it still promises (`services.stores.Ledger`, `services.stores.Outbox`)."""
+
+    def record(self, entry: Entry) -> None:
+        """Write a ledger entry that belongs to no commit, once."""
+        self._write(put(entry_item(entry), ABSENT))
+
+    def ledger(self, order_id: str, *, after: str | None, limit: int) -> Page[Entry]:
+        """Read an order's ledger in its order; refusals of messages last."""
+        return self._page((f"ORDER#{order_id}", "LEDGER#"), after, limit, entry_of_item)
+
+    def unpublished(self, before: datetime, limit: int) -> list[Unpublished]:
+        """Entries older than `before` whose event is not on the bus yet."""
+        most = max(limit // UNPUBLISHED_SHARDS, 1)
+        return [row for shard in range(UNPUBLISHED_SHARDS) for row in self._unpublished_of(str(shard), before, most)]
+
+    def _unpublished_of(self, shard: str, before: datetime, most: int) -> list[Unpublished]:
+        """Read a shard's oldest. Those that cannot be read keep their mark and their place: it goes on beyond them."""
+        found: list[Unpublished] = []
+        condition = "unpublished_shard = :shard AND unpublished_at < :before"
+        values = {":shard": shard, ":before": instant_text(before)}
+        start: Item = {}
+        for _ in range(_MAX_PAGES):
+            keys, last = self._index("unpublished", condition, values, most, **start)
+            for key in keys:
+                item = self._get((key["pk"], key["sk"]))
+                if item is not None and "unpublished_at" in item and (row := self._unpublished(item)):
+                    found.append(row)
+            if len(found) >= most or last is None:
+                break
+            start = {"ExclusiveStartKey": last}
+        return found[:most]
+
+    def unpublished_of(self, image: Mapping[str, Any]) -> Unpublished | None:
+        """Read a row of the stream that promises an event; none where it cannot be read. It keeps its mark then."""
+        return self._unpublished(unmarshal(image))
+
+    def _unpublished(self, item: Item) -> Unpublished | None:
+        [(key, entry)] = self._readable([item], entry_of_item)
+        return None if entry is None else Unpublished(key, entry)
+
+    def oldest_unpublished(self) -> datetime | None:
+        """When the oldest entry was written that is not on the bus yet."""
+        marks: list[str] = []
+        for shard in range(UNPUBLISHED_SHARDS):
+            keys, _ = self._index("unpublished", "unpublished_shard = :shard", {":shard": str(shard)}, 1)
+            marks += [key["unpublished_at"] for key in keys]
+        return instant(min(marks)) if marks else None
+
+    def mark_published(self, key: Key) -> None:
+        """Take the mark off an entry."""
+        self._update(key, "REMOVE unpublished_shard, unpublished_at", "attribute_exists(unpublished_at)", {})
+
+
+def entry_item(entry: Entry) -> Item:
+    """Make a ledger row; one that promises an event carries the mark until the bus has it."""
+    item = entry.model_dump(mode="json")
+    item |= {"pk": _subject_key(entry.subject), "sk": f"LEDGER#{entry.position}"}
+    if entry.is_event:
+        item |= {"unpublished_shard": shard_of(entry.id, UNPUBLISHED_SHARDS), "unpublished_at": instant_text(entry.at)}
+    return item
+
+
+def entry_of_item(item: Item) -> Entry:
+    """Read a ledger row."""
+    return Entry.model_validate(known(item, Entry))
+
+
+def _subject_key(subject: str) -> str:
+    kind, _, name = subject.partition("/")
+    return f"{kind.upper()}#{name.replace('/', '#') if kind == 'account' else name}"

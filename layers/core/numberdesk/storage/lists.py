@@ -1,0 +1,133 @@
+"""Lists of orders."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from numberdesk.domain.lists import SHARDS, Summary, memberships
+from numberdesk.services.ports import ConflictError, Page
+from numberdesk.storage.dynamodb import ABSENT, Dynamo, Write, delete, put
+from numberdesk.storage.values import instant, keyed, known
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from numberdesk.domain.order import Order
+    from numberdesk.storage.values import Item, Key
+
+_PAGING_KEY: Key = ("DESK#paging", "KEY")
+_SHOWN = {f"#{index}": name for index, name in enumerate(("v", *Summary.model_fields))}
+"""The part of a row that lists show, by placeholders: some of its names are DynamoDB's own words."""
+
+
+class Lists(Dynamo):
+    """Lists (`services.stores.Lists`)."""
+
+    def list_orders(
+        self,
+        partition: str,
+        *,
+        after: str | None,
+        until: str | None = None,
+        newest_first: bool,
+        limit: int,
+    ) -> Page[Summary]:
+        """Read a list: its shards side by side, then the rows of the orders that are shown."""
+        found: list[tuple[str, str]] = []
+        for shard in range(SHARDS):
+            found += self._places(
+                f"{partition}/{shard}", after=after, until=until, newest_first=newest_first, limit=limit + 1
+            )
+        found.sort(reverse=newest_first)
+        shown = found[:limit]
+        rows, unread = self._rows([order_id for _, order_id in shown])
+        return Page(
+            tuple(rows[order_id] for _, order_id in shown if order_id in rows),
+            shown[-1][0] if len(found) > limit else None,
+            tuple(dict.fromkeys(order_id for _, order_id in shown if order_id in unread)),
+        )
+
+    def _places(
+        self, shard: str, *, after: str | None, until: str | None, newest_first: bool, limit: int
+    ) -> list[tuple[str, str]]:
+        """Read places and orders of one shard of a list."""
+        condition, values = "list_pk = :shard", {":shard": shard}
+        if after is not None and until is not None:
+            # A key takes one condition. BETWEEN holds its bounds, too: after's next neighbour, and until is taken out.
+            values |= {":after": f"{after}\0", ":until": until}
+            if values[":after"] > until:
+                return []
+            condition += " AND list_sk BETWEEN :after AND :until"
+        elif after is not None:
+            values |= {":after": after}
+            condition += f" AND list_sk {'<' if newest_first else '>'} :after"
+        elif until is not None:
+            values |= {":until": until}
+            condition += " AND list_sk < :until"
+        keys, _ = self._index("lists", condition, values, limit, ScanIndexForward=not newest_first)
+        return [(key["list_sk"], key["pk"].removeprefix("ORDER#")) for key in keys if key["list_sk"] != until]
+
+    def _rows(self, order_ids: Sequence[str]) -> tuple[dict[str, Summary], set[str]]:
+        """Read what lists show of orders, as they are now, and say whose row cannot be read; those that are gone are left out."""
+        # The index follows the table with a delay: an order that moves may show at both its places for a moment.
+        keys = [(f"ORDER#{order_id}", "ORDER") for order_id in dict.fromkeys(order_ids)]
+        names = {**_SHOWN, "#pk": "pk", "#sk": "sk"}
+        shown = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+        rows: dict[str, Summary] = {}
+        unread: set[str] = set()
+        for (pk, _), row in self._readable(self._get_batches(keys, **shown), summary_of_item):
+            order_id = pk.removeprefix("ORDER#")
+            if row is None:
+                unread.add(order_id)
+            else:
+                rows[order_id] = row
+        return rows, unread
+
+    def oldest(self, partition: str) -> datetime | None:
+        """The instant at the first place of a list whose places begin with one."""
+        places = [
+            place
+            for shard in range(SHARDS)
+            for place, _ in self._places(f"{partition}/{shard}", after=None, until=None, newest_first=False, limit=1)
+        ]
+        return instant(min(places).partition("#")[0]) if places else None
+
+    def paging_key(self) -> bytes:
+        """Give the key that tokens of pages are authenticated with."""
+        table_id = self.table_id()
+        if _PAGING_KEY not in self._known:
+            item = self._get(_PAGING_KEY)
+            if item is None:
+                self._write(put(keyed(_PAGING_KEY, key=secrets.token_bytes(32)), ABSENT))
+                item = self._get(_PAGING_KEY)
+            if item is None:
+                raise ConflictError
+            # A restored table has a copy of the key, and other items.
+            key: bytes = self._read_item(item, itemgetter("key"))
+            self._known[_PAGING_KEY] = hashlib.sha256(table_id.encode() + key).digest()
+        return bytes(self._known[_PAGING_KEY])
+
+
+def summary_of_item(row: Item) -> Summary:
+    """Make what lists show of an order of its row, or of that part of it."""
+    return Summary.model_validate(known(row, Summary))
+
+
+def list_writes(before: Order | None, after: Order) -> list[Write]:
+    """Put and delete items for an order to be on its lists and on no other.
+
+    An order that stays on a list at its place needs neither: most commits change no list.
+    """
+    was = memberships(before) if before else {}
+    now = memberships(after)
+    pk = f"ORDER#{after.order_id}"
+    puts = [
+        put({"pk": pk, "sk": f"LIST#{name}", "list_pk": partition, "list_sk": place})
+        for name, (partition, place) in now.items()
+        if was.get(name) != (partition, place)
+    ]
+    return [*puts, *(delete((pk, f"LIST#{name}")) for name in was.keys() - now.keys())]

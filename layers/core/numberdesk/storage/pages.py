@@ -1,0 +1,192 @@
+"""Pages of an order: its numbers, and whatever else of it has grown beyond its row. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_origin
+
+from pydantic import TypeAdapter
+
+from numberdesk.domain.order import Asset, Order
+from numberdesk.domain.request import Request
+from numberdesk.domain.schema import ROWS
+from numberdesk.storage.values import known, pack, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from numberdesk.storage.values import Item, Key
+
+ASSETS_A_PAGE = 250
+"""Numbers and keywords in one page."""
+FIELD_BYTES = 8 * 1024
+"""JSON of a field that lies on the row; a longer one lies on pages of its own."""
+PAGE_BYTES = 64 * 1024
+"""JSON of one page of such a field, unless one element alone is longer."""
+_MAX_PACKED = 150_000
+"""Bytes of one page of numbers, compressed; where numbers tell so much that one is larger, fewer lie on each."""
+
+_assets = TypeAdapter(tuple[Asset, ...])
+_OWN_PAGES = frozenset({"assets", "pages", "field_pages"})
+GROWING: dict[str, TypeAdapter[Any]] = {
+    name: TypeAdapter[Any](field.annotation)  # type: ignore[arg-type] # these have one
+    for name, field in Order.model_fields.items()
+    if get_origin(field.annotation) in (tuple, dict) and name not in _OWN_PAGES
+}
+"""The fields of an order that can grow with what its provider shows, beside its numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The pages of an order, as a commit leaves them."""
+
+    names: tuple[str, ...]
+    """Those of numbers, as the row has them (`Order.pages`)."""
+    fields: dict[str, tuple[str, ...]]
+    """Those of other fields, as the row has them (`Order.field_pages`)."""
+    new: tuple[Item, ...]
+    replaced: tuple[Key, ...]
+
+
+def pages(before: Order, after: Order) -> Pages:
+    """Split an order's numbers, and other fields that have grown long, into pages; those that do not differ stay what they are.
+
+    A page is named by the version of the order that it is written for, and by its content: two who write the same version at
+    the same time never write over each other's.
+    """
+    pk = f"ORDER#{after.order_id}"
+    names, new = _pages_of_numbers(before, after)
+    fields: dict[str, tuple[str, ...]] = {}
+    for field, adapter in GROWING.items():
+        contents = _split(adapter.dump_python(getattr(after, field), mode="json"))
+        had = before.field_pages.get(field, ())
+        written: list[str] = []
+        for index, content in enumerate(contents):
+            packed = pack(content)
+            name = _page_name(after, packed)
+            if index < len(had) and had[index].partition(".")[2] == name.partition(".")[2]:
+                written.append(had[index])
+            else:
+                written.append(name)
+                new.append({"pk": pk, "sk": field_page_place(field, index, name), "content": packed})
+        if written:
+            fields[field] = tuple(written)
+    named = set(_places(names, fields))
+    replaced = tuple((pk, place) for place in _places(before.pages, before.field_pages) if place not in named)
+    return Pages(names, fields, tuple(new), replaced)
+
+
+def _pages_of_numbers(before: Order, after: Order) -> tuple[tuple[str, ...], list[Item]]:
+    """Split numbers into pages, and give the names of all pages and those that are new."""
+    pk = f"ORDER#{after.order_id}"
+    for per_page in (ASSETS_A_PAGE, 25, 5):
+        names: list[str] = []
+        new: list[Item] = []
+        are_alike = len(before.pages) == -(-len(before.assets) // per_page)
+        for index, first in enumerate(range(0, len(after.assets), per_page)):
+            part = after.assets[first : first + per_page]
+            if are_alike and index < len(before.pages) and part == before.assets[first : first + per_page]:
+                names.append(before.pages[index])
+                continue
+            # The numbers of one order are much alike: written so, they take about a tenth.
+            packed = pack(_assets.dump_json(part, exclude_defaults=True))
+            name = _page_name(after, packed)
+            names.append(name)
+            new.append({"pk": pk, "sk": page_place(index, name), "assets": packed})
+        if all(len(page["assets"]) <= _MAX_PACKED for page in new):
+            break
+    return tuple(names), new
+
+
+def _split(value: Sequence[Any] | Mapping[str, Any]) -> Iterator[bytes]:
+    """Split a field into JSON for pages; none where it is short enough for the row.
+
+    What was there before stays on its page where something is appended.
+    """
+    elements = list(value.items()) if isinstance(value, dict) else value
+    texts = [json.dumps(element, separators=(",", ":"), ensure_ascii=False).encode() for element in elements]
+    if sum(map(len, texts)) + len(texts) <= FIELD_BYTES:
+        return
+    page: list[bytes] = []
+    size = 0
+    for text in texts:
+        if page and size + len(text) > PAGE_BYTES:
+            yield b"[" + b",".join(page) + b"]"
+            page, size = [], 0
+        page.append(text)
+        size += len(text) + 1
+    yield b"[" + b",".join(page) + b"]"
+
+
+def _page_name(order: Order, packed: bytes) -> str:
+    return f"{order.version:010}.{hashlib.sha256(packed).hexdigest()[:16]}"
+
+
+def page_place(index: int, name: str) -> str:
+    """Give the sort key of a page of numbers."""
+    return f"NUMBERS#{index:04}#{name}"
+
+
+def field_page_place(field: str, index: int, name: str) -> str:
+    """Give the sort key of a page of another field."""
+    return f"ORDER#PAGE#{field}#{index:04}#{name}"
+
+
+def _places(names: Iterable[str], fields: Mapping[str, Iterable[str]]) -> list[str]:
+    """Give the sort keys of the pages that a row names."""
+    return [
+        *(page_place(index, name) for index, name in enumerate(names)),
+        *(
+            field_page_place(field, index, name)
+            for field, its_names in fields.items()
+            for index, name in enumerate(its_names)
+        ),
+    ]
+
+
+def unnamed(row: Item, places: Iterable[str]) -> list[str]:
+    """Give the pages among these that no order will ever have again.
+
+    Whoever writes an order of a later version keeps pages that this row names, or writes others of that later version. So what
+    the row does not name, and is not of a later version, is nobody's.
+    """
+    named = set(_places(row["pages"], row.get("field_pages", {})))
+    return [
+        place
+        for place in places
+        if place not in named and int(place.rpartition("#")[2].partition(".")[0]) <= row["version"]
+    ]
+
+
+def order_of_items(items: Mapping[str, Item]) -> Order | None:
+    """Make an order of its row, its request and its pages, by sort key; none where a page is missing that the row names.
+
+    Other pages do not matter: of a commit that is under way, or that never came to be.
+    """
+    row = ROWS.upgrade(items["ORDER"])
+    try:
+        found = [ROWS.upgrade(items[page_place(index, name)]) for index, name in enumerate(row["pages"])]
+        fields = {
+            field: [
+                element
+                for index, name in enumerate(names)
+                for element in json.loads(unpack(ROWS.upgrade(items[field_page_place(field, index, name)])["content"]))
+            ]
+            for field, names in row.get("field_pages", {}).items()
+        }
+    except KeyError:
+        return None
+    return Order.model_validate(
+        {
+            **known(row, Order),
+            **{field: dict(each) if _is_dict(field) else tuple(each) for field, each in fields.items()},
+            "request": Request.model_validate_json(unpack(ROWS.upgrade(items["ORDER#REQUEST"])["request"])),
+            "assets": tuple(asset for page in found for asset in _assets.validate_json(unpack(page["assets"]))),
+        }
+    )
+
+
+def _is_dict(field: str) -> bool:
+    return get_origin(Order.model_fields[field].annotation) is dict

@@ -110,6 +110,10 @@ api-check: .venv/ready ## send the API arbitrary requests: no 5xx, and no answer
 audit: .venv/ready .audit/ready ## audit with checkov, cfn-lint, bandit and pip-audit
 	@.venv/bin/python -m audit
 
+.PHONY: record
+record: .venv/ready ## record what a release writes to its table and queues, for later ones to read (VERSION=0.2.0)
+	PYTHONPATH=layers/core:. .venv/bin/python -m tests.recorded $(VERSION)
+
 .PHONY: docs
 docs: .venv/ready ## generate the pages of docs/ that come from the code
 	@PYTHONPATH=layers/core .venv/bin/python -m docs.generate

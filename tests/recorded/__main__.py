@@ -1,4 +1,4 @@
-"""Record what this version of numberdesk writes: `python -m tests.recorded 0.1.0`.
+"""Record what this version of numberdesk writes: `make record VERSION=0.1.0`.
 
 A folder for each version that was released; what is in one is never written again. Beside what was written lies what it is read as.
 """

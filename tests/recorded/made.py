@@ -31,7 +31,7 @@ from numberdesk.providers.base import Placed
 from numberdesk.services import purchase, receive
 from numberdesk.services.dead_letters import DeadLetterDesk
 from numberdesk.services.desk import send_wake
-from numberdesk.services.ports import ConflictError, Inventory, RawEvent, Receipt
+from numberdesk.services.ports import ConflictError, Inventory, Receipt, Webhook
 from numberdesk.services.publish import Publisher
 from tests.contract.store_cases import create, gate_entry, profile, switched, upload
 from tests.support.builders import START, account_entry, body, entries
@@ -57,9 +57,9 @@ TELNYX_EVENT = json.dumps(
 ).encode()
 
 
-def raw(event_id: str, **fields: Any) -> RawEvent:
+def raw(event_id: str, **fields: Any) -> Webhook:
     """Give a notification."""
-    return RawEvent(event_id, *ACCOUNT, START, "00" * 32, **{"key": "0011", "body": b"\x00{}", **fields})
+    return Webhook(event_id, *ACCOUNT, START, "00" * 32, **{"key": "0011", "body": b"\x00{}", **fields})
 
 
 def an_order(before: Order) -> Order:
@@ -110,8 +110,8 @@ def write(table: Table) -> None:
         comments=[CommentSeen(id="c-1", sub_order_id="s-1", body="More, please", by_provider=True, at=START)],
         kept={"1": Payload(values={"r-1": TextValue(kind="text", text="Muster")}, text="Hello")},
     )
-    table.keep_event(raw("event-1"), "order-1", expires_at=LATER)
-    table.keep_event(raw("event-2", reason="no order of ours", body=None), None, expires_at=LATER)
+    table.keep_webhook(raw("event-1"), "order-1", expires_at=LATER)
+    table.keep_webhook(raw("event-2", reason="no order of ours", body=None), None, expires_at=LATER)
     for owner in ("order/order-1", "profile/telnyx"):
         table.put_upload(upload(f"f-{owner[:1]}", owner=owner))
     table.put_profile(profile())
@@ -142,7 +142,7 @@ def messages() -> dict[str, str]:
     with mock.patch.object(purchase, "record", side_effect=ConflictError):
         shared = replace(desk.desk, sync_queue=queue)
         purchase.keep(shared, order, Placed("p-1", "pending"), until=HOUR, actor="test")
-    desk.store.keep_event(raw("event-1", body=TELNYX_EVENT), "order-1", expires_at=LATER)
+    desk.store.keep_webhook(raw("event-1", body=TELNYX_EVENT), "order-1", expires_at=LATER)
     DeadLetterDesk(desk.store, queue, {}).replay("order-1", None, dry_run=False)
     with mock.patch.object(receive, "KEPT_BYTES", 10):
         large = receive.message(*ACCOUNT, TELNYX_EVENT, START, key="key")

@@ -22,7 +22,7 @@ from numberdesk.domain.profile import ProfileKey
 from numberdesk.domain.request import read_message
 from numberdesk.services import purchase
 from numberdesk.services.place import read_wake
-from numberdesk.services.ports import RawEvent, SameContentError
+from numberdesk.services.ports import SameContentError, Webhook
 from numberdesk.services.sync import Syncer
 from numberdesk.storage.table import Table
 from tests.contract.store_cases import begun, create
@@ -132,9 +132,9 @@ def _refused_content(table: Table) -> str:
 
 def _kept_again(table: Table) -> int:
     """Let a notification of no order come again on its day, and count what is kept."""
-    again = RawEvent("event-2", *ACCOUNT, START + HOUR, "00" * 32)
-    table.keep_event(again, None, expires_at=START + 2 * HOUR)
-    return len(table.kept_events(None, "2026-11-22", after=None, limit=9).items)
+    again = Webhook("event-2", *ACCOUNT, START + HOUR, "00" * 32)
+    table.keep_webhook(again, None, expires_at=START + 2 * HOUR)
+    return len(table.kept_webhooks(None, "2026-11-22", after=None, limit=9).items)
 
 
 def _paging_key(table: Table) -> bytes:
@@ -154,8 +154,8 @@ ROWS: dict[str, Callable[[Table], Any]] = {
     ],
     "operation": lambda table: table.kept("order-1", "1"),
     "upload": lambda table: [table.upload("order/order-1", "f-o"), table.uploads("order-1")],
-    "event": lambda table: table.kept_events("order-1", "", after=None, limit=9),
-    "event-of-no-order": lambda table: table.kept_events(None, "2026-11-22", after=None, limit=9),
+    "event": lambda table: table.kept_webhooks("order-1", "", after=None, limit=9),
+    "event-of-no-order": lambda table: table.kept_webhooks(None, "2026-11-22", after=None, limit=9),
     "event-was-kept": _kept_again,
     "profile": lambda table: [
         table.profile(ProfileKey(provider="telnyx", account="default", country="DE", number_type="local")),

@@ -115,8 +115,8 @@ WRITES: list[Any] = [
     lambda table: table.reconcile_inventory(*ACCOUNT, LATER, LATER),
     lambda table: table.keep("order-1", "1", Payload(text="mine")),
     lambda table: table.pin_upload(upload("f-o")),
-    lambda table: table.keep_event(raw("event-1", reason="mine"), "order-1", expires_at=LATER),
-    lambda table: table.keep_event(raw("event-2", reason="mine"), None, expires_at=LATER),
+    lambda table: table.keep_webhook(raw("event-1", reason="mine"), "order-1", expires_at=LATER),
+    lambda table: table.keep_webhook(raw("event-2", reason="mine"), None, expires_at=LATER),
     lambda table: table.block(account_entry(ChangeKind.PROVIDER_ACCOUNT_BLOCKED, LATER), "mine", LATER),
 ]
 

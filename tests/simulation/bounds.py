@@ -13,7 +13,7 @@ from numberdesk.domain.statuses import FOLLOWED, ChangeKind
 from numberdesk.services.wake import MAX_PATIENCE
 from numberdesk.storage.holdings import inventory_item
 from numberdesk.storage.ledger import entry_item
-from numberdesk.storage.notifications import event_item, receipt_item
+from numberdesk.storage.notifications import receipt_item, webhook_item
 from numberdesk.storage.orders import request_item, row_item
 from numberdesk.storage.personal import comment_item, message_item, payload_item
 from numberdesk.storage.profiles import profile_item, upload_item
@@ -169,7 +169,7 @@ def every_item(world: World) -> Iterator[dict[str, Any]]:
     yield from (receipt_item(order_id, it) for (order_id, _), it in store.receipts.items())
     yield from (comment_item(order_id, it) for (order_id, _), it in store.comments.items())
     yield from (payload_item(order_id, operation_id, it) for (order_id, operation_id), it in store.operations.items())
-    yield from (event_item(it, order_id, it.received_at + DAY) for order_id, it in store.events)
+    yield from (webhook_item(it, order_id, it.received_at + DAY) for order_id, it in store.events)
     yield from (inventory_item(*account, it) for account, it in store.inventories.items())
 
 

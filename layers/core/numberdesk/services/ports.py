@@ -75,7 +75,7 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class RawEvent:
+class Webhook:
     """An authenticated notification as it came. `body` is none where it was too large: then only its hash is kept."""
 
     event_id: str
@@ -157,11 +157,11 @@ class Unpublished:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptEvent:
+class KeptWebhook:
     """A notification as it was kept, and its place among those of its order or day."""
 
     place: str
-    event: RawEvent
+    event: Webhook
 
 
 @dataclass(frozen=True, slots=True)

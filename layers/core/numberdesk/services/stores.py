@@ -30,11 +30,11 @@ if TYPE_CHECKING:
         Holding,
         Inventory,
         KeptComment,
-        KeptEvent,
+        KeptWebhook,
         Page,
-        RawEvent,
         Receipt,
         Unpublished,
+        Webhook,
     )
 
 
@@ -174,10 +174,10 @@ class Notifications(Protocol):
     def put_receipt(self, order_id: str, receipt: Receipt) -> None:
         """Write a receipt without a change of its order; nothing where there is one."""
 
-    def keep_event(self, event: RawEvent, order_id: str | None, *, expires_at: datetime) -> None:
+    def keep_webhook(self, event: Webhook, order_id: str | None, *, expires_at: datetime) -> None:
         """Keep a notification under its order, or as unmatched: then once a day, however often it comes."""
 
-    def kept_events(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptEvent]:
+    def kept_webhooks(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptWebhook]:
         """Read the notifications of an order, or without one those of a day (`2026-11-22`) that belong to none, as they came."""
 
 

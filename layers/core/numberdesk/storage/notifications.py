@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.model import instant_text
-from numberdesk.services.ports import KeptEvent, Page, RawEvent, Receipt
+from numberdesk.services.ports import KeptWebhook, Page, Receipt, Webhook
 from numberdesk.storage.dynamodb import ABSENT, NOT_NEWER, Dynamo, put
 from numberdesk.storage.values import instant
 
@@ -29,19 +29,19 @@ class Notifications(Dynamo):
         """Write a receipt without a change of its order, once."""
         self._write(put(receipt_item(order_id, receipt), ABSENT))
 
-    def keep_event(self, event: RawEvent, order_id: str | None, *, expires_at: datetime) -> None:
+    def keep_webhook(self, event: Webhook, order_id: str | None, *, expires_at: datetime) -> None:
         """Keep a notification under its order, or as unmatched: then once a day. The same delivery again overwrites itself."""
         if order_id is None:
             mark = unmatched_item(event, expires_at)
             condition = "attribute_not_exists(pk) OR received_at = :mine"
             if not self._write(put(mark, condition, {":mine": mark["received_at"]})):
                 return
-        self._write(put(event_item(event, order_id, expires_at), NOT_NEWER))
+        self._write(put(webhook_item(event, order_id, expires_at), NOT_NEWER))
 
-    def kept_events(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptEvent]:
+    def kept_webhooks(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptWebhook]:
         """Read the notifications of an order, or of a day's that belong to none, as they came."""
         pk = f"ORDER#{order_id}" if order_id else f"UNMATCHED#{day}"
-        return self._page((pk, "PERSONAL#EVENT#"), after, limit, event_of_item)
+        return self._page((pk, "PERSONAL#EVENT#"), after, limit, webhook_of_item)
 
 
 def receipt_item(order_id: str, receipt: Receipt) -> Item:
@@ -59,7 +59,7 @@ def receipt_of_item(item: Item) -> Receipt:
     return Receipt(str(item["sk"]).removeprefix("RECEIPT#"), item["event_type"], instant(item["received_at"]))
 
 
-def unmatched_item(event: RawEvent, expires_at: datetime) -> Item:
+def unmatched_item(event: Webhook, expires_at: datetime) -> Item:
     """Make the mark of a notification that belongs to no order: it is kept once a day."""
     came = instant_text(event.received_at)
     return {
@@ -70,7 +70,7 @@ def unmatched_item(event: RawEvent, expires_at: datetime) -> Item:
     }
 
 
-def event_item(event: RawEvent, order_id: str | None, expires_at: datetime) -> Item:
+def webhook_item(event: Webhook, order_id: str | None, expires_at: datetime) -> Item:
     """Make a notification as it came, of an order or of none."""
     came = instant_text(event.received_at)
     item: Item = {
@@ -90,10 +90,10 @@ def event_item(event: RawEvent, order_id: str | None, expires_at: datetime) -> I
     return item
 
 
-def event_of_item(item: Item) -> KeptEvent:
+def webhook_of_item(item: Item) -> KeptWebhook:
     """Read a notification."""
     place = str(item["sk"]).removeprefix("PERSONAL#EVENT#")
-    event = RawEvent(
+    event = Webhook(
         event_id=place.partition("#")[2],
         provider=item["provider"],
         account=item["account"],
@@ -103,4 +103,4 @@ def event_of_item(item: Item) -> KeptEvent:
         reason=item.get("reason", ""),
         body=item.get("body"),
     )
-    return KeptEvent(place, event)
+    return KeptWebhook(place, event)

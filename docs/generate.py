@@ -14,10 +14,10 @@ from pydantic import ConfigDict, TypeAdapter
 
 from docs import examples, limits
 from numberdesk.api.document import document
+from numberdesk.api.models import OrderMessage
 from numberdesk.domain import settings
 from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.order import duration_text
-from numberdesk.domain.request import OrderMessage
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.statuses import ENDED, EVENTS, MOVES, ChangeKind, OrderState
 from numberdesk.providers import registry
@@ -91,7 +91,7 @@ DETAIL = {
     "id": "Fixed for what happened: an event that is delivered twice carries the same one.",
     "at": "When it was recorded, UTC.",
     "order_id": "Yours; null where the event is about no order.",
-    "provider": "`telnyx`, `telesign` or `callfire`; null for a message that was refused.",
+    "provider": f"One of {', '.join(f'`{name}`' for name in registry.NAMES)}; null for a message that was refused.",
     "account": "The account at the provider; null likewise.",
     "provider_order_id": "The provider's id of the order, once it is known.",
     "state": "The order's state after the change, see [states](states.md).",
@@ -339,7 +339,7 @@ MAKES_UP: list[tuple[str, Callable[[Capabilities], bool], str]] = [
         "It sends none for number orders, so there is nothing to register.",
     ),
     (
-        "Lists an account's orders (CallFire: where `v2_find` is on)",
+        "Lists an account's orders",
         lambda it: Ability.ORDERS in it.abilities,
         "The daily comparison reads what is owned alone: a second order shows by the numbers that it brought.",
     ),
@@ -409,10 +409,10 @@ def providers() -> str:
     """Print what each provider can do."""
     able = [registry.capabilities(name) for name in registry.NAMES]
     rows = [[title, *(say(each) or "none" for each in able)] for title, say in ABILITIES.values()]
-    rows.append(["Hosts", *(_codes(registry.HOSTS[name]) for name in registry.NAMES)])
+    rows.append(["Hosts", *(_codes(registry.PROVIDERS[name].hosts) for name in registry.NAMES)])
     rows.append(
         ["Base URL unless the account's secret says otherwise"]
-        + [f"`{registry.DEFAULT_BASE_URLS[name]}`" for name in registry.NAMES]
+        + [f"`{registry.PROVIDERS[name].base_url}`" for name in registry.NAMES]
     )
     return _page(
         "Providers",

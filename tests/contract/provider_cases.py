@@ -28,10 +28,10 @@ from numberdesk.providers.base import (
     Credentials,
     NoSuchOrderError,
     NoSuchThingError,
-    NotAble,
     NotAbleError,
     NotSentError,
     OutcomeUnknownError,
+    Provider,
     ProviderError,
     Query,
     RefusedError,
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from local.simulators.base import Simulator
-    from numberdesk.domain.market import OnOrder
+    from numberdesk.domain.listings import OnOrder
     from numberdesk.domain.request import OrderMessage
-    from numberdesk.providers.base import OrdersPage, Placed, Provider
+    from numberdesk.providers.base import OrdersPage, Placed
 
 _ADDRESS = Address(business_name="Example GmbH", street_address="Platz 1", locality="Berlin", country_code="DE")
 # What each ability lets an adapter do; an adapter without it says so at each of these.
@@ -138,7 +138,7 @@ class Bench:
         """Make the adapter of the account."""
         provider = self.message.provider
         built = registry.adapter(provider).build(
-            Credentials(provider, "default", registry.DEFAULT_BASE_URLS[provider], self.values, self.settings),
+            Credentials(provider, "default", registry.PROVIDERS[provider].base_url, self.values, self.settings),
             self,
             Timings(),
             before_call=self.before_call,
@@ -400,7 +400,7 @@ class ProviderContract:
         order, adapter = bench.order(bench.buy().provider_order_id), bench.adapter()
         before = bench.requests()
         for name, call in ABILITIES[ability].items():
-            is_able = getattr(type(adapter), name) is not getattr(NotAble, name)
+            is_able = getattr(type(adapter), name) is not getattr(Provider, name)
             assert is_able == (ability in registry.capabilities(bench.message.provider).abilities)
             if not is_able:
                 with pytest.raises(NotAbleError):
@@ -409,7 +409,11 @@ class ProviderContract:
 
     def test_every_operation_beside_orders_belongs_to_an_ability(self) -> None:
         known = {name for calls in ABILITIES.values() for name in calls} | CONTRACTS
-        assert known == {name for name, it in vars(NotAble).items() if callable(it) and not name.startswith("_")}
+        assert known == {
+            name
+            for name, it in vars(Provider).items()
+            if callable(it) and not name.startswith("_") and name not in Provider.__abstractmethods__
+        }
 
     def test_orders_are_listed_with_our_reference_where_it_shows(self, bench: Bench) -> None:
         placed = bench.buy()

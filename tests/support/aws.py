@@ -598,16 +598,16 @@ def api_event(
     path: str, headers: dict[str, str] | None, body: bytes | None, *, in_base64: bool = True
 ) -> dict[str, Any]:
     """Make the event that API Gateway (REST, Lambda proxy) makes of a POST."""
-    token = path.removeprefix("/postbacks/callfire/")
+    _, route, provider, *token = path.split("/")
     text = None if body is None else base64.b64encode(body).decode() if in_base64 else body.decode()
     return {
-        "resource": "/postbacks/callfire/{token}" if token != path else path,
+        "resource": f"/{route}/{{provider}}/{{token}}" if token else f"/{route}/{{provider}}",
         "path": path,
         "httpMethod": "POST",
         "headers": headers,
         "multiValueHeaders": None if headers is None else {name: [value] for name, value in headers.items()},
         "queryStringParameters": None,
-        "pathParameters": {"token": token} if token != path else None,
+        "pathParameters": {"provider": provider} | ({"token": "/".join(token)} if token else {}),
         "stageVariables": None,
         "requestContext": {"resourcePath": path, "httpMethod": "POST", "stage": "v1", "requestId": "r"},
         "body": text,

@@ -1,12 +1,16 @@
-"""Which providers there are, and where their parts lie. Modules are imported when they are first needed.
+"""The providers that there are: the packages beside this module, each with its `PROVIDER`. Nothing else names them.
 
-Adding a provider is one line in each table here; see the README.
+What lies in a package beside its `PROVIDER` is imported when it is first needed.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING
+
+from numberdesk import providers
+from numberdesk.domain.titles import TITLES
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -15,26 +19,27 @@ if TYPE_CHECKING:
     from numberdesk.domain.capabilities import Capabilities
     from numberdesk.domain.settings import Timings
     from numberdesk.providers.base import Hint
+    from numberdesk.providers.info import ProviderInfo
 
-NAMES = ("telnyx", "telesign", "callfire")
 
-HOSTS: dict[str, frozenset[str]] = {
-    "telnyx": frozenset({"api.telnyx.com"}),
-    "telesign": frozenset({"rest-ww.telesign.com", "rest-api.telesign.com"}),
-    "callfire": frozenset({"www.callfire.com", "api.callfire.com"}),
+def _module(provider: str, name: str = "") -> ModuleType:
+    return import_module(f"{providers.__name__}.{provider}{name and f'.{name}'}")
+
+
+PROVIDERS: dict[str, ProviderInfo] = {
+    name: _module(name).PROVIDER
+    for name in sorted(each.name for each in iter_modules(providers.__path__) if each.ispkg)
 }
-"""The hosts that a base URL may name, beside those of the `ExtraProviderHosts` parameter."""
+"""By name, in alphabetical order."""
+NAMES = tuple(PROVIDERS)
 
-DEFAULT_BASE_URLS = {
-    "telnyx": "https://api.telnyx.com/v2",
-    "telesign": "https://rest-ww.telesign.com",
-    "callfire": "https://www.callfire.com/api/1.1/rest",
-}
+# The domain knows no provider, and writes to people about all of them.
+TITLES.update((name, info.title) for name, info in PROVIDERS.items())
 
 
 def capabilities(provider: str) -> Capabilities:
     """What a provider can do, as data."""
-    value: Capabilities = import_module(f"numberdesk.providers.{provider}.capabilities").CAPABILITIES
+    value: Capabilities = _module(provider, "capabilities").CAPABILITIES
     return value
 
 
@@ -44,15 +49,20 @@ def call_interval(provider: str, timings: Timings) -> timedelta:
 
 
 def read_hints(provider: str, body: bytes) -> list[Hint]:
-    """Read what a provider's notification claims.
+    """Read what a provider's webhook claims.
 
     Raises:
-        NotAHintError: the body is not one of its notifications.
+        NotAHintError: the body is not one of its webhooks.
     """
-    hints: list[Hint] = import_module(f"numberdesk.providers.{provider}.hints").read_hints(body)
+    hints: list[Hint] = _module(provider, "hints").read_hints(body)
     return hints
+
+
+def signature(provider: str) -> ModuleType:
+    """The module that checks a provider's signatures: `is_key(text)`, and `verify(body, headers, keys, now, tolerance)`."""
+    return _module(provider, "signature")
 
 
 def adapter(provider: str) -> ModuleType:
     """The module that talks to a provider: `build(credentials, clock, timings, *, before_call, throttled, transport) -> Provider`."""
-    return import_module(f"numberdesk.providers.{provider}.adapter")
+    return _module(provider, "adapter")

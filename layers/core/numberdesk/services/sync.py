@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from numberdesk.domain import answers, gate, messages, operations, placing, stuck
 from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.fold import Folded, fold, fold_unreadable, hint_due_at, put_off
-from numberdesk.domain.market import OnOrder, Owned
+from numberdesk.domain.listings import OnOrder, Owned
 from numberdesk.domain.profile import ProfileKey
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.statuses import FOLLOWED, OrderState

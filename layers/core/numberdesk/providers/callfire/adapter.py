@@ -16,33 +16,32 @@ from numberdesk.domain.statuses import AssetKind, AssetState
 from numberdesk.providers import made
 from numberdesk.providers.base import (
     AccountFaultError,
-    NotAble,
     NotAbleError,
     OutcomeUnknownError,
     Placed,
     Plan,
+    Provider,
     RefusedError,
     UnreadableError,
 )
-from numberdesk.providers.callfire import market, reading, subscriptions, v2
+from numberdesk.providers.callfire import PROVIDER, market, reading, subscriptions, v2
 from numberdesk.providers.callfire.faults import not_placed, not_read
 from numberdesk.providers.callfire.region import region_fields
 from numberdesk.providers.callfire.statuses import e164
 from numberdesk.providers.callfire.xmldoc import DATA, parse
 from numberdesk.providers.http import BasicAuth, Http, segment
-from numberdesk.providers.registry import HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import timedelta
 
     from numberdesk.domain.clock import Clock
-    from numberdesk.domain.market import Offer, OnOrder, Owned, Registration
+    from numberdesk.domain.listings import Offer, OnOrder, Owned, Registration
     from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import Snapshot
-    from numberdesk.providers.base import Credentials, OrdersPage, OwnedPage, Provider, Query
+    from numberdesk.providers.base import Credentials, OrdersPage, OwnedPage, Query
     from numberdesk.providers.http import Transport
 
 _ORDERS = "/number/order"
@@ -88,7 +87,7 @@ def build(
     currency = credentials.settings.get("currency", _CURRENCY)
     if not isinstance(currency, str) or not _CURRENCY_CODE.fullmatch(currency):
         raise AccountFaultError("the setting currency must be three capitals, such as USD")
-    if v2_find and not v2_base_url and urlsplit(credentials.base_url).hostname not in HOSTS["callfire"]:
+    if v2_find and not v2_base_url and urlsplit(credentials.base_url).hostname not in PROVIDER.hosts:
         # Credentials for somewhere else must not wander to CallFire by a default.
         raise AccountFaultError("v2_find needs v2_base_url where base_url is not CallFire's own")
 
@@ -109,7 +108,7 @@ def build(
     return CallFire(connect(credentials.base_url, "application/xml"), http_v2, currency)
 
 
-class CallFire(NotAble):
+class CallFire(Provider):
     """Number orders of one account."""
 
     def __init__(self, http: Http, http_v2: Http | None, currency: str) -> None:

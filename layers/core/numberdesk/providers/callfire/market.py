@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from numberdesk.domain.fitting import misfit
-from numberdesk.domain.market import Offer, Owned
+from numberdesk.domain.listings import Offer, Owned
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.domain.statuses import AssetKind
 from numberdesk.providers.base import (

@@ -11,7 +11,7 @@ import uuid
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from numberdesk.domain.market import Registration
+from numberdesk.domain.listings import Registration
 from numberdesk.providers import made
 from numberdesk.providers.base import NoSuchThingError, OutcomeUnknownError, RefusedError, UnreadableError
 from numberdesk.providers.callfire.faults import not_changed, not_listed

@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.fitting import misfit
-from numberdesk.domain.market import OnOrder
+from numberdesk.domain.listings import OnOrder
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.domain.text import quoted
 from numberdesk.providers.base import AccountFaultError, OrdersPage, Placed, RefusedError, UnreadableError

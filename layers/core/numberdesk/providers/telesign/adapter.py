@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from numberdesk.domain.market import OnOrder
+from numberdesk.domain.listings import OnOrder
 from numberdesk.domain.request import CriteriaItem, Partial
 from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownValue
 from numberdesk.domain.statuses import AssetKind, AssetState, Phase
@@ -22,12 +22,12 @@ from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchOrderError,
     NoSuchThingError,
-    NotAble,
     NotPermittedError,
     OrdersPage,
     OutcomeUnknownError,
     Placed,
     Plan,
+    Provider,
     RefusedError,
     UnreadableError,
 )
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numberdesk.domain.clock import Clock
-    from numberdesk.domain.market import Offer, Owned
+    from numberdesk.domain.listings import Offer, Owned
     from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
-    from numberdesk.providers.base import Credentials, OwnedPage, Provider, Query
+    from numberdesk.providers.base import Credentials, OwnedPage, Query
     from numberdesk.providers.http import Transport
     from numberdesk.providers.lenient import Fields
 
@@ -151,7 +151,7 @@ def _renamed(settings: Mapping[str, object], name: str, known: Mapping[str, str]
     return {**known, **given}
 
 
-class TeleSign(NotAble):
+class TeleSign(Provider):
     """Direct orders of one account."""
 
     def __init__(

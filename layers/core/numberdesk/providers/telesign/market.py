@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.fitting import misfit
-from numberdesk.domain.market import Offer, Owned
+from numberdesk.domain.listings import Offer, Owned
 from numberdesk.domain.statuses import AssetKind
 from numberdesk.providers import numbers
 from numberdesk.providers.base import NOT_TAKEN, NoSuchThingError, OwnedPage, RefusedError, UnreadableError

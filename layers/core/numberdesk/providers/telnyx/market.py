@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.market import Offer, OnOrder, Owned
+from numberdesk.domain.listings import Offer, OnOrder, Owned
 from numberdesk.domain.statuses import AssetKind
 from numberdesk.providers.base import NoSuchThingError, OrdersPage, OwnedPage, RefusedError, UnreadableError
 from numberdesk.providers.lenient import Fields, amount, fields, identifier, instant, text

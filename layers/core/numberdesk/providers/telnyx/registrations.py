@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from numberdesk.domain.market import Registration
+from numberdesk.domain.listings import Registration
 from numberdesk.domain.text import harmless
 from numberdesk.providers.base import NoSuchThingError, OutcomeUnknownError, ProviderError, RefusedError
 from numberdesk.providers.lenient import Fields, text

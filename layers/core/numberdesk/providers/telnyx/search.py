@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import phonenumbers
 
 from numberdesk.domain.fitting import misfit
-from numberdesk.domain.market import Offer
+from numberdesk.domain.listings import Offer
 from numberdesk.domain.request import CriteriaItem, NumbersItem
 from numberdesk.domain.snapshot import AssetSeen
 from numberdesk.domain.statuses import AssetKind, AssetState

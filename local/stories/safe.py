@@ -342,7 +342,7 @@ def _buy(play: Play, which: str) -> Generator[str, None, list[PlayedOrder]]:
     orders = [play.order(name, ends="completed") for name in names]
     for order in orders:
         order.send()
-    yield from finish_at_callfire(orders[2])
+    yield from finish_at_callfire(orders[registry.NAMES.index("callfire")])
     for order in orders:
         yield from order.until("completed")
     # What they promised is out: a copy that still held the marks would promise it again.

@@ -22,7 +22,7 @@ from numberdesk.domain.order import Order
 from numberdesk.domain.request import InvalidMessageError, parse_duration, read_message
 from numberdesk.domain.settings import Timings
 from numberdesk.providers import registry
-from numberdesk.providers.lenient import instant
+from numberdesk.providers.json_values import instant
 from tests.support.orders import CADENCE, NOW, SCOPE, a_message, owing, pending
 
 if TYPE_CHECKING:

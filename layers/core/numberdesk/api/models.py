@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import (
@@ -23,12 +24,11 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from numberdesk.domain import request
 from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.catalogue import Specification
-from numberdesk.domain.issues import ValidationIssue, unknown_provider
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.listings import Offer, Owned, Registration
 from numberdesk.domain.lists import Summary, attention
@@ -50,7 +50,7 @@ from numberdesk.domain.order import (
 from numberdesk.domain.profile import Profile
 from numberdesk.domain.request import E164, Criteria, Keyword, Request
 from numberdesk.domain.statuses import AssetKind, AssetState, OrderState
-from numberdesk.domain.values import Account, Answer, DoneValue, Id, short_enough
+from numberdesk.domain.values import Account, Answer, DoneValue, Id, one_of_the_providers, short_enough
 from numberdesk.providers.registry import NAMES
 from numberdesk.services import dead_letters
 from numberdesk.services.placing_gate import Placing
@@ -61,14 +61,12 @@ from numberdesk.services.uploads import Form
 
 T = TypeVar("T")
 
-
-def _known(name: str) -> str:
-    if name not in NAMES:
-        raise PydanticCustomError("unknown_provider", "{text}", {"text": unknown_provider(name, NAMES)})
-    return name
-
-
-Provider = Annotated[str, AfterValidator(_known), WithJsonSchema({"enum": [*NAMES], "type": "string"})]
+Provider = Annotated[
+    str,
+    Field(max_length=64),
+    AfterValidator(partial(one_of_the_providers, known=NAMES)),
+    WithJsonSchema({"enum": [*NAMES], "type": "string"}),
+]
 NumberType = Literal["local", "toll_free", "mobile", "national", "shared_cost"]
 Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", examples=["2026-11"])]
 Token = Annotated[str, Field(min_length=1, max_length=2048)]

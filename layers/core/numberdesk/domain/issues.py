@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 from numberdesk.domain.text import cut, paragraph
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 MAX_ISSUES = 50
 """Faults of one answer of the API; of the others it says how many they are."""
@@ -38,9 +33,3 @@ class ValidationIssue:
     def __str__(self) -> str:
         """Write it on one line."""
         return f"{self.field}: {self.message}" if self.field else self.message
-
-
-def unknown_provider(name: str, known: Collection[str]) -> str:
-    """Say which providers there are, and which of their names is nearest to one that is none."""
-    nearest = "".join(f"; the nearest is {each}" for each in get_close_matches(name.casefold(), known, 1))
-    return f"there is no such provider here; it is one of {', '.join(known)}{nearest}"

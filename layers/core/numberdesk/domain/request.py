@@ -21,13 +21,11 @@ from pydantic import (
     Tag,
     TypeAdapter,
     ValidationError,
-    ValidationInfo,
 )
-from pydantic_core import PydanticCustomError
 
-from numberdesk.domain.issues import ValidationIssue, unknown_provider
+from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.model import GivenInstant
-from numberdesk.domain.values import KINDS, NOT_DOTS, Account, Answer, short_enough
+from numberdesk.domain.values import KINDS, NOT_DOTS, Account, Answer, ProviderName, short_enough
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -240,21 +238,13 @@ MetadataValue = (
 )
 
 
-def _known(name: str, info: ValidationInfo) -> str:
-    """Check a provider's name where the reader of a message says which there are; a message that is stored was checked."""
-    known = (info.context or {}).get("providers", (name,))
-    if name not in known:
-        raise PydanticCustomError("unknown_provider", "{text}", {"text": unknown_provider(name, known)})
-    return name
-
-
 class OrderMessage(_Message):
     """One order."""
 
     order_id: OrderId = Field(
         description="Your business key, unique in the stack. The same id buys once, however often it is sent."
     )
-    provider: Annotated[str, Field(max_length=64), AfterValidator(_known)]
+    provider: ProviderName
     account: Account = Field(
         default="default",
         description="One set of credentials at the provider: the secret `<stack>/<provider>/<account>`.",
@@ -357,11 +347,7 @@ def read_json(body: str) -> Any:
 
 
 def read_message(body: str, providers: Collection[str]) -> OrderMessage:
-    """Read the body of a queue message.
-
-    Args:
-        body: JSON.
-        providers: the names of the providers that there are.
+    """Read the body of a queue message; `providers` are the names of those that there are.
 
     Raises:
         InvalidMessageError: with every fault found; faults name fields and never hold a value of the message.

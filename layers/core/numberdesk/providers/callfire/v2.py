@@ -19,7 +19,7 @@ from numberdesk.providers.base import AccountFaultError, OrdersPage, Placed, Ref
 from numberdesk.providers.callfire.faults import not_read
 from numberdesk.providers.callfire.reading import keywords_in, numbers_in
 from numberdesk.providers.callfire.statuses import is_over
-from numberdesk.providers.lenient import fields, instant, integer, parse, text
+from numberdesk.providers.json_values import fields, instant, integer, parse, text
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -14,8 +14,8 @@ from numberdesk.providers.base import (
     RefusedError,
     UnreadableError,
 )
-from numberdesk.providers.lenient import identifier, text
-from numberdesk.providers.telnyx import market, registrations, submissions
+from numberdesk.providers.json_values import identifier, text
+from numberdesk.providers.telnyx import inventory, offers, registrations, submissions
 from numberdesk.providers.telnyx.api import Api
 from numberdesk.providers.telnyx.cancelling import cancel
 from numberdesk.providers.telnyx.catalogue import catalogue
@@ -244,19 +244,19 @@ class Telnyx(Provider):
 
     def search_numbers(self, query: Query) -> list[Offer]:
         """See `Provider.search_numbers`."""
-        return market.search_numbers(self._api, query)
+        return offers.search_numbers(self._api, query)
 
     def owned(self, cursor: str | None) -> OwnedPage:
         """See `Provider.owned`. The cursor is the next page's number."""
-        return market.owned(self._api, cursor)
+        return inventory.owned(self._api, cursor)
 
     def orders(self, cursor: str | None) -> OrdersPage:
         """See `Provider.orders`. The cursor is the next page's number."""
-        return market.orders(self._api, cursor)
+        return inventory.orders(self._api, cursor)
 
     def release(self, value: str, kind: AssetKind) -> str:
         """See `Provider.release`."""
-        return market.release(self._api, value, kind)
+        return inventory.release(self._api, value, kind)
 
     def registrations(self) -> list[Registration]:
         """See `Provider.registrations`."""

@@ -7,6 +7,7 @@ import itertools
 import json
 from collections import defaultdict
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).resolve().parent
 DURATION = TypeAdapter(timedelta, config=ConfigDict(ser_json_timedelta="iso8601"))
 _MADE = "<!-- Made by `make docs` from the code. Do not edit. -->"
+_BEGIN, _END = "<!-- made by `make docs` -->\n", "<!-- end -->\n"
 
 STATES: dict[OrderState, str] = {
     OrderState.RECEIVED: "Taken in with its message; nothing has been sent for it. It may wait here: for its turn, or for a blocked account.",
@@ -432,6 +434,18 @@ def providers() -> str:
     )
 
 
+def provider(name: str) -> str:
+    """Give a provider's own page, with what its words mean printed anew; a page that is not there yet begins with that."""
+    path, title = DOCS / "providers" / f"{name}.md", registry.PROVIDERS[name].title
+    page = path.read_text(encoding="utf-8") if path.exists() else f"# {title}\n\n{_BEGIN}{_END}"
+    before, _, rest = page.partition(_BEGIN)
+    tables = [
+        _table([what, "Here"], [[f"`{word}`", f"`{ours.value}`"] for word, ours in words.items()])
+        for what, words in registry.statuses(name).items()
+    ]
+    return before + _BEGIN + "\n\n".join(tables) + "\n" + _END + rest.partition(_END)[2]
+
+
 def all_settings() -> str:
     """Print the template's parameters and the times that the desk keeps."""
     parameters = [
@@ -502,12 +516,14 @@ PAGES: dict[str, Callable[[], str]] = {
     "providers.md": providers,
     "settings.md": all_settings,
     "limits.md": all_limits,
+    **{f"providers/{name}.md": partial(provider, name) for name in registry.NAMES},
 }
 
 
 def main() -> None:
     """Write every page."""
     for name, make in PAGES.items():
+        (DOCS / name).parent.mkdir(exist_ok=True)
         (DOCS / name).write_text(make(), encoding="utf-8")
         print(f"docs/{name}")
 

@@ -13,7 +13,9 @@ from numberdesk import providers
 from numberdesk.domain.titles import TITLES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import timedelta
+    from enum import StrEnum
     from types import ModuleType
 
     from numberdesk.domain.capabilities import Capabilities
@@ -40,6 +42,12 @@ TITLES.update((name, info.title) for name, info in PROVIDERS.items())
 def capabilities(provider: str) -> Capabilities:
     """What a provider can do, as data."""
     value: Capabilities = _module(provider, "capabilities").CAPABILITIES
+    return value
+
+
+def statuses(provider: str) -> Mapping[str, Mapping[str, StrEnum]]:
+    """What a provider's words mean, by where they stand: for its page."""
+    value: Mapping[str, Mapping[str, StrEnum]] = _module(provider, "statuses").STATUSES
     return value
 
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -202,6 +203,60 @@ class ProviderContract:
         assert snapshot.unknown_values == ()
         assert bench.sold() == bench.requests(bench.purchase) == 1
         assert bench.simulator.purchases() == 1
+
+    def test_life_of_an_order_from_its_plan_to_a_release(self, bench: Bench) -> None:
+        provider, adapter = bench.message.provider, bench.adapter()
+        bench.simulator.outbox.send = lambda *_: 200
+        plan = adapter.plan(bench.message)
+        assert bench.sold() == 0
+        placed = adapter.place(plan, REFERENCE)
+        assert [found.provider_order_id for found in adapter.find(bench.order(), bench.message)] == [
+            placed.provider_order_id
+        ]
+        order = bench.order(placed.provider_order_id)
+        assert adapter.observe(order).phase is Phase.OPEN
+        bench.deliver()
+        snapshot = adapter.observe(order)
+        assert snapshot.phase is Phase.ENDED
+        bought = {asset.value.casefold() for asset in snapshot.assets}  # keywords know no case
+        heard = [hint for sent in bench.simulator.pump() for hint in registry.read_hints(provider, sent.body)]
+        assert {(hint.provider_order_id, hint.says_ended) for hint in heard} == (
+            {(placed.provider_order_id, True)} if registry.PROVIDERS[provider].webhook else set()
+        )
+        assert {value.casefold() for value in _kept(adapter)} == bought
+        number = next(asset.value for asset in snapshot.assets if asset.kind is AssetKind.NUMBER)
+        assert adapter.release(number, AssetKind.NUMBER)
+        assert {value.casefold() for value in _kept(adapter)} == bought - {number}
+        assert bench.sold() == bench.requests(bench.purchase) == 1
+
+    def test_open_order_is_cancelled_where_it_can_be(self, bench: Bench) -> None:
+        order, adapter = bench.order(bench.buy().provider_order_id), bench.adapter()
+        if Ability.CANCEL not in registry.capabilities(bench.message.provider).abilities:
+            with pytest.raises(NotAbleError):
+                adapter.cancel(order)
+            return
+        assert adapter.cancel(order)
+        bench.deliver()
+        snapshot = adapter.observe(order)
+        assert snapshot.phase is Phase.CANCELLED
+        assert AssetState.ACTIVE not in {asset.state for asset in snapshot.assets}
+        assert _kept(adapter) == set()
+
+    def test_requirements_are_told_before_a_purchase_where_they_can_be(self, bench: Bench) -> None:
+        if Ability.CATALOGUE in registry.capabilities(bench.message.provider).abilities:
+            asked = bench.adapter().catalogue(country="DE", number_type="local")
+            assert asked
+            assert all(each.id and each.name for each in asked)
+            assert bench.sold() == bench.requests(bench.purchase) == 0
+
+    def test_package_says_what_it_is(self, bench: Bench) -> None:
+        name = bench.message.provider
+        info, capabilities = registry.PROVIDERS[name], registry.capabilities(name)
+        assert info.name == capabilities.provider == name
+        assert urlsplit(info.base_url).hostname in info.hosts
+        assert name in capabilities.pending
+        assert all(words for words in registry.statuses(name).values())
+        assert not capabilities.sends_webhooks or info.webhook
 
     def test_lost_answer_is_unclear_and_sold_once(self, bench: Bench) -> None:
         bench.simulator.fault(bench.purchase, "lose_answer")

@@ -2,7 +2,7 @@
 
 401 for whatever cannot be authenticated (no key configured is one case), 404 for a provider without webhooks, 413 beyond the size
 limit, 5xx only where the queue cannot be reached, so that the provider tries again. Telnyx gives a webhook 2 s, so what is imported here counts: no
-httpx, no pydantic, one AWS call a notification and none to the table.
+httpx, no pydantic, one AWS call a webhook and none to the table.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def answer(status: int, text: str) -> dict[str, Any]:
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - not needed
-    """Receive one notification: an API Gateway (REST) proxy event."""
+    """Receive one webhook: an API Gateway (REST) proxy event."""
     try:
         provider, account, size = receiver.take_in(event, datetime.now(UTC))
     except NotTakenError as error:

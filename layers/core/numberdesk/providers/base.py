@@ -1,7 +1,7 @@
 # ruff: noqa: ARG002 - the defaults take what they must and use nothing of it
 """What a provider brings: `plan`, `place`, `find`, `observe`, and what may go wrong, told apart by what it means for money.
 
-A new provider brings no new state machine: these four, its capabilities as data, and a reader of its notifications.
+A new provider brings no new state machine: these four, its capabilities as data, and a reader of its webhooks.
 """
 
 from __future__ import annotations
@@ -384,7 +384,7 @@ class Provider(ABC):
         raise NotAbleError("it has no webhooks to register")
 
     def register(self, url: str, event: str | None) -> Registration:
-        """Register where notifications go; one that is there already is given back. `event` is the provider's name of it.
+        """Register where webhooks go; one that is there already is given back. `event` is the provider's name of it.
 
         Raises:
             RefusedError: not taken, or the provider has no such event.
@@ -399,7 +399,7 @@ class Provider(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What a notification claims. Nothing in it is believed; it says where to poll.
+    """What a webhook claims. Nothing in it is believed; it says where to poll.
 
     `says_ended` tells that it claims an end, so that a poll that shows less is followed by more polls.
     """
@@ -413,4 +413,4 @@ class Hint:
 
 
 class NotAHintError(ValueError):
-    """The body of a notification cannot be read as one: it is kept as unmatched. The message says why, without values."""
+    """The body of a webhook cannot be read as one: it is kept as unmatched. The message says why, without values."""

@@ -1,4 +1,4 @@
-"""What providers can do, what can be had there, what an account owns, and where its notifications go. Buys nothing."""
+"""What providers can do, what can be had there, what an account owns, and where its webhooks go. Buys nothing."""
 
 from __future__ import annotations
 

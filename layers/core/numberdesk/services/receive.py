@@ -1,4 +1,4 @@
-"""Take notifications in: authenticate over the raw bytes, make durable, and nothing else.
+"""Take webhooks in: authenticate over the raw bytes, make durable, and nothing else.
 
 This is imported by the receiver, which a provider gives 2 s: no httpx, no pydantic, no AWS client. Nothing looks into a body
 before it is authenticated, and nothing logs it.
@@ -29,7 +29,7 @@ Keys = Mapping[str, Sequence[tuple[str, str]]]
 
 
 class NotTakenError(Exception):
-    """A notification is not taken in: an HTTP status, and a reason for the log."""
+    """A webhook is not taken in: an HTTP status, and a reason for the log."""
 
     def __init__(self, status: int, reason: str) -> None:
         """Keep both."""
@@ -78,7 +78,7 @@ def webhook_keys(read: Callable[[str], str], *schemes: WebhookAuth) -> Keys:
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """Takes notifications in."""
+    """Takes webhooks in."""
 
     keys: Keys
     tolerance: timedelta

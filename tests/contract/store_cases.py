@@ -48,9 +48,9 @@ from numberdesk.services.ports import (
     Inventory,
     KeptComment,
     LimitError,
-    RawEvent,
     Receipt,
     SameContentError,
+    Webhook,
 )
 from tests.support.builders import START, account_entry, entries, message, received
 
@@ -700,8 +700,8 @@ class StoreContract:
                 order, after, [], comments=[comment], kept={"1": Payload(text="Erika"), "2": Payload(text="x")}
             )
             store.put_upload(upload("f-1", f"order/{order_id}"))
-            event = RawEvent("e-1", "telnyx", "default", START, "00ff")
-            store.keep_event(event, order_id, expires_at=START + timedelta(days=90))
+            event = Webhook("e-1", "telnyx", "default", START, "00ff")
+            store.keep_webhook(event, order_id, expires_at=START + timedelta(days=90))
         before, other = store.get("order-1"), store.message("order-2")
         assert store.erase("order-1") == 6
         assert store.erase("order-1") == store.erase("order-3") == 0
@@ -709,14 +709,14 @@ class StoreContract:
         assert store.comment("order-1", "c-1") is None
         assert store.kept("order-1", "1") is None
         assert store.uploads("order-1") == []
-        assert store.kept_events("order-1", DAY, after=None, limit=9).items == ()
+        assert store.kept_webhooks("order-1", DAY, after=None, limit=9).items == ()
         assert store.get("order-1") == before
         assert len(store.ledger("order-1", after=None, limit=9).items) == 1
         assert store.message("order-2") == other is not None
         assert store.comment("order-2", "c-1") == "Erika"
         assert store.kept("order-2", "2") == Payload(text="x")
         assert store.uploads("order-2") == [upload("f-1", "order/order-2")]
-        assert len(store.kept_events("order-2", DAY, after=None, limit=9).items) == 1
+        assert len(store.kept_webhooks("order-2", DAY, after=None, limit=9).items) == 1
 
     def test_reference_that_is_nobodys_is_none(self, store: Store) -> None:
         create(store)
@@ -762,18 +762,18 @@ class StoreContract:
 
     @pytest.mark.parametrize("order_id", ["order-1", None])
     def test_events_are_kept_whatever_their_bytes(self, store: Store, order_id: str | None) -> None:
-        event = RawEvent("e-1", "telnyx", "default", START, "00ff", "k-1", "why", b"\x00\xff not UTF-8 \xc3\x28")
+        event = Webhook("e-1", "telnyx", "default", START, "00ff", "k-1", "why", b"\x00\xff not UTF-8 \xc3\x28")
         for _ in range(2):
-            store.keep_event(event, order_id, expires_at=START + timedelta(days=90))
-        assert [item.event for item in store.kept_events(order_id, DAY, after=None, limit=9).items] == [event]
+            store.keep_webhook(event, order_id, expires_at=START + timedelta(days=90))
+        assert [item.event for item in store.kept_webhooks(order_id, DAY, after=None, limit=9).items] == [event]
 
     def test_event_of_no_order_is_kept_once_a_day_however_often_it_comes(self, store: Store) -> None:
         def keep(came: datetime, account: str = "default") -> None:
-            event = RawEvent("e-1", "callfire", account, came, "00ff")
-            store.keep_event(event, None, expires_at=came + timedelta(days=90))
+            event = Webhook("e-1", "callfire", account, came, "00ff")
+            store.keep_webhook(event, None, expires_at=came + timedelta(days=90))
 
         def kept(day: str) -> list[tuple[str, datetime]]:
-            page = store.kept_events(None, day, after=None, limit=9)
+            page = store.kept_webhooks(None, day, after=None, limit=9)
             return [(item.event.account, item.event.received_at) for item in page.items]
 
         for minutes in (0, 0, 1, 2):
@@ -797,26 +797,26 @@ class StoreContract:
         assert store.receipt("order-1", "e-1") == again
 
     def test_event_without_its_body_is_kept_too(self, store: Store) -> None:
-        event = RawEvent("e-1", "callfire", "default", START, "00ff")
-        store.keep_event(event, None, expires_at=START + timedelta(days=90))
-        assert [item.event for item in store.kept_events(None, DAY, after=None, limit=9).items] == [event]
+        event = Webhook("e-1", "callfire", "default", START, "00ff")
+        store.keep_webhook(event, None, expires_at=START + timedelta(days=90))
+        assert [item.event for item in store.kept_webhooks(None, DAY, after=None, limit=9).items] == [event]
 
     def test_events_are_read_as_they_came_and_from_one_place_only(self, store: Store) -> None:
         for index in (2, 0, 1):
             for order_id in ("order-1", "order-2", None):
-                event = RawEvent(f"e-{index}", "telnyx", "default", START + index * HOUR, f"{order_id}-{index}")
-                store.keep_event(event, order_id, expires_at=START + timedelta(days=90))
-        late = RawEvent("e-9", "telnyx", "default", START + 24 * HOUR, "next day")
-        store.keep_event(late, None, expires_at=START + timedelta(days=90))
-        pages = paged(lambda after: store.kept_events("order-1", DAY, after=after, limit=2))
+                event = Webhook(f"e-{index}", "telnyx", "default", START + index * HOUR, f"{order_id}-{index}")
+                store.keep_webhook(event, order_id, expires_at=START + timedelta(days=90))
+        late = Webhook("e-9", "telnyx", "default", START + 24 * HOUR, "next day")
+        store.keep_webhook(late, None, expires_at=START + timedelta(days=90))
+        pages = paged(lambda after: store.kept_webhooks("order-1", DAY, after=after, limit=2))
         assert [[each.event.body_sha256 for each in page] for page in pages] == [
             ["order-1-0", "order-1-1"],
             ["order-1-2"],
         ]
-        [unmatched] = paged(lambda after: store.kept_events(None, DAY, after=after, limit=3))
+        [unmatched] = paged(lambda after: store.kept_webhooks(None, DAY, after=after, limit=3))
         assert [each.event.body_sha256 for each in unmatched] == ["None-0", "None-1", "None-2"]
         [place] = [each.place for each in unmatched if each.event.event_id == "e-1"]
-        rest = store.kept_events(None, DAY, after=place, limit=3)
+        rest = store.kept_webhooks(None, DAY, after=place, limit=3)
         assert [item.event.event_id for item in rest.items] == ["e-2"]
 
     def test_comments_are_read_by_id(self, store: Store) -> None:

@@ -12,7 +12,7 @@ import pytest
 from numberdesk.domain.statuses import OrderState
 from numberdesk.domain.values import Payload, TextValue
 from numberdesk.providers.base import SlotBusyError
-from numberdesk.services.ports import ConflictError, RawEvent, Receipt
+from numberdesk.services.ports import ConflictError, Receipt, Webhook
 from numberdesk.storage.table import Table, marshal, unmarshal
 from tests.contract.store_cases import SECOND, StoreContract, changed, create, listed, number, paged, profile
 from tests.support.aws import moto_stack, readable
@@ -96,8 +96,8 @@ class TestTable(StoreContract):
         assert (store.table_id(), len(reads)) == ("the second", 3)
 
     def test_kept_event_expires(self, store: Store) -> None:
-        event = RawEvent("e-1", "telnyx", "default", START, "00ff")
-        store.keep_event(event, None, expires_at=START + timedelta(days=90))
+        event = Webhook("e-1", "telnyx", "default", START, "00ff")
+        store.keep_webhook(event, None, expires_at=START + timedelta(days=90))
         [item] = self.items(store, "UNMATCHED#2026-11-22").values()
         assert item["expires_at"] == int(START.timestamp()) + 90 * 86400
 
@@ -196,9 +196,9 @@ class TestTable(StoreContract):
     def test_large_events_are_read_over_several_pages(self, store: Store) -> None:
         """An answer holds a megabyte, whatever its limit."""
         for index in range(4):
-            event = RawEvent(f"e-{index}", "telnyx", "default", START, "00ff", body=bytes(350_000))
-            store.keep_event(event, "order-1", expires_at=START + timedelta(days=90))
-        pages = paged(lambda after: store.kept_events("order-1", "", after=after, limit=10))
+            event = Webhook(f"e-{index}", "telnyx", "default", START, "00ff", body=bytes(350_000))
+            store.keep_webhook(event, "order-1", expires_at=START + timedelta(days=90))
+        pages = paged(lambda after: store.kept_webhooks("order-1", "", after=after, limit=10))
         assert len(pages) > 1
         assert [each.event.event_id for page in pages for each in page] == ["e-0", "e-1", "e-2", "e-3"]
 

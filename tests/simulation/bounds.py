@@ -152,7 +152,7 @@ def every_item(world: World) -> Iterator[dict[str, Any]]:
     yield from (
         items.payload_item(order_id, operation_id, it) for (order_id, operation_id), it in store.operations.items()
     )
-    yield from (items.event_item(it, order_id, it.received_at + DAY) for order_id, it in store.events)
+    yield from (items.webhook_item(it, order_id, it.received_at + DAY) for order_id, it in store.events)
     yield from (items.inventory_item(*account, it) for account, it in store.inventories.items())
 
 

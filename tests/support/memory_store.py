@@ -25,14 +25,14 @@ from numberdesk.services.ports import (
     Holding,
     Inventory,
     KeptComment,
-    KeptEvent,
+    KeptWebhook,
     LimitError,
     Page,
-    RawEvent,
     Receipt,
     SameContentError,
     Unpublished,
     UnreadableRowError,
+    Webhook,
 )
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class MemoryStore:
         self.claims: dict[tuple[str, str, str], str] = {}
         self.receipts: dict[tuple[str, str], Receipt] = {}
         self.comments: dict[tuple[str, str], CommentSeen] = {}
-        self.events: list[tuple[str | None, RawEvent]] = []
+        self.events: list[tuple[str | None, Webhook]] = []
         self.operations: dict[tuple[str, str], Payload] = {}
         self.answers: dict[ProfileKey, Profile] = {}
         self.files: dict[tuple[str, str], Upload] = {}
@@ -230,7 +230,7 @@ class MemoryStore:
     def put_receipt(self, order_id: str, receipt: Receipt) -> None:
         self.receipts.setdefault((order_id, receipt.event_id), receipt)
 
-    def keep_event(self, event: RawEvent, order_id: str | None, *, expires_at: datetime) -> None:
+    def keep_webhook(self, event: Webhook, order_id: str | None, *, expires_at: datetime) -> None:
         assert expires_at > event.received_at
         if order_id is None and any(
             owner is None and _unmatched(it) == _unmatched(event) and it.received_at != event.received_at
@@ -260,13 +260,13 @@ class MemoryStore:
             limit,
         )
 
-    def kept_events(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptEvent]:
+    def kept_webhooks(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptWebhook]:
         places = [
             (f"{instant_text(event.received_at)}#{event.event_id}", event)
             for owner, event in self.events
             if owner == order_id and (owner is not None or instant_text(event.received_at).startswith(day))
         ]
-        return _page(((place, KeptEvent(place, event)) for place, event in places), after, limit)
+        return _page(((place, KeptWebhook(place, event)) for place, event in places), after, limit)
 
     def ledger(self, order_id: str, *, after: str | None, limit: int) -> Page[Entry]:
         subject = f"order/{order_id}"
@@ -546,7 +546,7 @@ def _page(found: Iterable[tuple[str, T]], after: str | None, limit: int, *, newe
     return Page(tuple(item for _, item in rest[:limit]), rest[limit - 1][0] if len(rest) > limit else None)
 
 
-def _unmatched(event: RawEvent) -> tuple[str, str, str, str]:
+def _unmatched(event: Webhook) -> tuple[str, str, str, str]:
     return instant_text(event.received_at)[:10], event.provider, event.account, event.event_id
 
 

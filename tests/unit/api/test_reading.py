@@ -17,7 +17,7 @@ from numberdesk.domain.lists import metadata_key
 from numberdesk.domain.order import Asset, Hold
 from numberdesk.domain.statuses import AssetState, HoldKind
 from numberdesk.services.paging import Tokens
-from numberdesk.services.ports import KeptEvent, RawEvent
+from numberdesk.services.ports import KeptWebhook, Webhook
 from numberdesk.services.problems import Problem, ProblemError
 from numberdesk.services.reading import Reading, Wanted
 from tests.support.builders import START, entries, message, received
@@ -73,7 +73,7 @@ def test_no_text_is_a_token_by_chance(text: str) -> None:
 
 
 def keep(store: MemoryStore, number: int, body: bytes | None) -> None:
-    event = RawEvent(
+    event = Webhook(
         event_id=f"event-{number}",
         provider="telnyx",
         account="default",
@@ -81,7 +81,7 @@ def keep(store: MemoryStore, number: int, body: bytes | None) -> None:
         body_sha256=hashlib.sha256(body or b"").hexdigest(),
         body=body,
     )
-    store.keep_event(event, None, expires_at=START + timedelta(days=30))
+    store.keep_webhook(event, None, expires_at=START + timedelta(days=30))
 
 
 def test_a_page_of_notifications_fits_into_an_answer_and_the_next_goes_on(desk: Desk) -> None:
@@ -110,8 +110,8 @@ def test_a_page_of_notifications_fits_into_an_answer_and_the_next_goes_on(desk: 
     ],
 )
 def test_a_notification_is_shown_as_what_it_is(body: bytes | None, document: object, text: str | None) -> None:
-    event = RawEvent("e", "telnyx", "default", datetime(2026, 11, 22, tzinfo=UTC), "", body=body)
-    view = EventView.of(KeptEvent("place", event))
+    event = Webhook("e", "telnyx", "default", datetime(2026, 11, 22, tzinfo=UTC), "", body=body)
+    view = EventView.of(KeptWebhook("place", event))
     assert (view.document, view.text) == (document, text)
     assert view.model_dump(mode="json")["document"] == document
 

@@ -55,7 +55,7 @@ from numberdesk.providers.registry import NAMES
 from numberdesk.services import dead_letters
 from numberdesk.services.placing_gate import Placing
 from numberdesk.services.ports import Account as KnownAccount
-from numberdesk.services.ports import KeptComment, KeptEvent, Letter, Page
+from numberdesk.services.ports import KeptComment, KeptWebhook, Letter, Page
 from numberdesk.services.problems import Problem, ProblemError
 from numberdesk.services.uploads import Form
 
@@ -435,7 +435,7 @@ class EventView(_Out):
     text: str | None = Field(description="The body, where it is other text.")
 
     @classmethod
-    def of(cls, kept: KeptEvent) -> Self:
+    def of(cls, kept: KeptWebhook) -> Self:
         """Show a notification."""
         event = kept.event
         document, text = _read(event.body)
@@ -844,6 +844,6 @@ def comment_page(page: Page[KeptComment]) -> CommentList:
     return CommentList(items=[CommentView.model_validate(comment) for comment in page.items], next=page.after)
 
 
-def event_page(page: Page[KeptEvent]) -> EventList:
+def event_page(page: Page[KeptWebhook]) -> EventList:
     """Show notifications."""
     return EventList(items=[EventView.of(kept) for kept in page.items], next=page.after)

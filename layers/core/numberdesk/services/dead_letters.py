@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import date
 
-    from numberdesk.services.ports import KeptEvent, Letter, Letters, Queue, Store
+    from numberdesk.services.ports import KeptWebhook, Letter, Letters, Queue, Store
 
 MAX_PEEKED = 50
 MAX_MOVED = 100
@@ -87,11 +87,11 @@ class DeadLetterDesk:
 
     def _replay(self, order_id: str | None, day: str, event_ids: Collection[str] | None, *, dry_run: bool) -> Replayed:
         wanted = None if event_ids is None else set(event_ids)
-        chosen: list[KeptEvent] = []
+        chosen: list[KeptWebhook] = []
         after: str | None = None
         # Those that are wanted by name may lie anywhere; all of them are taken from the beginning.
         for _ in range(MAX_MOVED):
-            page = self.store.kept_events(order_id, day, after=after, limit=MAX_MOVED)
+            page = self.store.kept_webhooks(order_id, day, after=after, limit=MAX_MOVED)
             chosen += [kept for kept in page.items if wanted is None or kept.event.event_id in wanted]
             after = page.after
             if after is None or wanted is None or wanted <= {kept.event.event_id for kept in chosen}:

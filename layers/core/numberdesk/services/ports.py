@@ -76,7 +76,7 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class RawEvent:
+class Webhook:
     """An authenticated notification as it came. `body` is none where it was too large: then only its hash is kept."""
 
     event_id: str
@@ -158,11 +158,11 @@ class Unpublished:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptEvent:
+class KeptWebhook:
     """A notification as it was kept, and its place among those of its order or day."""
 
     place: str
-    event: RawEvent
+    event: Webhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +263,7 @@ class Store(Protocol):
     def put_receipt(self, order_id: str, receipt: Receipt) -> None:
         """Write a receipt without a change of its order; nothing where there is one."""
 
-    def keep_event(self, event: RawEvent, order_id: str | None, *, expires_at: datetime) -> None:
+    def keep_webhook(self, event: Webhook, order_id: str | None, *, expires_at: datetime) -> None:
         """Keep a notification under its order, or as unmatched: then once a day, however often it comes."""
 
     def comment(self, order_id: str, comment_id: str) -> str | None:
@@ -272,7 +272,7 @@ class Store(Protocol):
     def kept_comments(self, order_id: str, *, after: str | None, limit: int) -> Page[KeptComment]:
         """Read an order's comments, by id."""
 
-    def kept_events(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptEvent]:
+    def kept_webhooks(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptWebhook]:
         """Read the notifications of an order, or without one those of a day (`2026-11-22`) that belong to none, as they came."""
 
     def ledger(self, order_id: str, *, after: str | None, limit: int) -> Page[Entry]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.lists import Summary
     from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.statuses import AssetState
-    from numberdesk.services.ports import KeptComment, KeptEvent, Page, Store
+    from numberdesk.services.ports import KeptComment, KeptWebhook, Page, Store
 
 _MAX_BODIES = 512 * 1024
 """Bytes of notifications' bodies on one page: an answer of a Lambda function holds 6 MB, and each is in it twice, escaped."""
@@ -75,9 +75,9 @@ class Reading:
         page = self.store.list_orders(partition, after=after, until=until, newest_first=bool(monthly), limit=limit)
         return self.tokens.page(listing, page.items, page.after, page.unread)
 
-    def _bounded(self, listing: str, page: Page[KeptEvent]) -> Page[KeptEvent]:
+    def _bounded(self, listing: str, page: Page[KeptWebhook]) -> Page[KeptWebhook]:
         """Give as many notifications as an answer can carry, one at least."""
-        items: list[KeptEvent] = []
+        items: list[KeptWebhook] = []
         size = 0
         for kept in page.items:
             size += len(kept.event.body or b"")
@@ -152,17 +152,17 @@ class Reading:
             self._get(order_id)
         return self.tokens.page(listing, page.items, page.after)
 
-    def events(self, order_id: str, *, limit: int, token: str | None) -> Page[KeptEvent]:
+    def events(self, order_id: str, *, limit: int, token: str | None) -> Page[KeptWebhook]:
         """Read the notifications that came for an order."""
         self._get(order_id)
         listing = f"events/{order_id}"
-        page = self.store.kept_events(order_id, "", after=self.tokens.place(listing, token), limit=limit)
+        page = self.store.kept_webhooks(order_id, "", after=self.tokens.place(listing, token), limit=limit)
         return self._bounded(listing, page)
 
-    def unmatched(self, day: date, *, limit: int, token: str | None) -> Page[KeptEvent]:
+    def unmatched(self, day: date, *, limit: int, token: str | None) -> Page[KeptWebhook]:
         """Read the notifications of a day (UTC) that belong to no order."""
         listing = f"unmatched/{day.isoformat()}"
-        page = self.store.kept_events(None, day.isoformat(), after=self.tokens.place(listing, token), limit=limit)
+        page = self.store.kept_webhooks(None, day.isoformat(), after=self.tokens.place(listing, token), limit=limit)
         return self._bounded(listing, page)
 
     def comments(self, order_id: str, *, limit: int, token: str | None) -> Page[KeptComment]:

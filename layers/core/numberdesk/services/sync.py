@@ -29,7 +29,7 @@ from numberdesk.providers.base import (
     UnreadableError,
 )
 from numberdesk.services import erasing, purchase
-from numberdesk.services.ports import ClaimedError, ConflictError, RawEvent, Receipt
+from numberdesk.services.ports import ClaimedError, ConflictError, Receipt, Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,7 +88,7 @@ class Syncer:
         provider, account = event["provider"], event["account"]
         received_at = datetime.fromisoformat(event["received_at"])
         body = base64.b64decode(event["body"]) if "body" in event else None
-        kept = RawEvent(
+        kept = Webhook(
             event_id=f"sha256:{event['body_sha256']}",
             provider=provider,
             account=account,
@@ -105,12 +105,12 @@ class Syncer:
         if not hints:
             self._keep(kept, None, reason=event.get("reason", "it names no order"))
         for hint in hints:
-            named = RawEvent(**{**_fields(kept), "event_id": hint.event_id})
+            named = Webhook(**{**_fields(kept), "event_id": hint.event_id})
             order_id = self._order_of(provider, account, hint)
             order = self.desk.store.get(order_id) if order_id else None
             if order is not None and order.erased_at is not None:
                 # What was erased does not come back with the next webhook.
-                named = RawEvent(**{**_fields(named), "body": None})
+                named = Webhook(**{**_fields(named), "body": None})
             if order_id is None or self.desk.store.receipt(order_id, hint.event_id) is None:
                 # One that is known was kept when it came first.
                 self._keep(named, order_id, reason="" if order_id else "no order of ours")
@@ -128,12 +128,12 @@ class Syncer:
                 return None
         return order_id
 
-    def _keep(self, event: RawEvent, order_id: str | None, *, reason: str) -> None:
+    def _keep(self, event: Webhook, order_id: str | None, *, reason: str) -> None:
         if order_id is None:
             self.desk.meter.count("UnmatchedEvents")
             self.desk.log.warning("event unmatched", extra={"provider": event.provider, "reason": reason})
         expires_at = event.received_at + self.retention
-        self.desk.store.keep_event(RawEvent(**{**_fields(event), "reason": reason}), order_id, expires_at=expires_at)
+        self.desk.store.keep_webhook(Webhook(**{**_fields(event), "reason": reason}), order_id, expires_at=expires_at)
 
     def _poll(
         self,
@@ -490,5 +490,5 @@ def _hint(fields: dict[str, Any]) -> Hint:
     return Hint(**{**fields, "occurred_at": datetime.fromisoformat(occurred_at) if occurred_at else None})
 
 
-def _fields(event: RawEvent) -> dict[str, Any]:
-    return {name: getattr(event, name) for name in RawEvent.__slots__}
+def _fields(event: Webhook) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in Webhook.__slots__}

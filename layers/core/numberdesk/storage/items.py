@@ -31,10 +31,10 @@ from numberdesk.services.ports import (
     Holding,
     Inventory,
     KeptComment,
-    KeptEvent,
-    RawEvent,
+    KeptWebhook,
     Receipt,
     Unpublished,
+    Webhook,
 )
 
 if TYPE_CHECKING:
@@ -336,7 +336,7 @@ def receipt_of_item(item: Item) -> Receipt:
     return Receipt(str(item["sk"]).removeprefix("RECEIPT#"), item["event_type"], instant(item["received_at"]))
 
 
-def unmatched_item(event: RawEvent, expires_at: datetime) -> Item:
+def unmatched_item(event: Webhook, expires_at: datetime) -> Item:
     """Make the mark of a notification that belongs to no order: it is kept once a day."""
     came = instant_text(event.received_at)
     return {
@@ -519,12 +519,12 @@ def message_of_item(item: Item) -> OrderMessage:
     return OrderMessage.model_validate_json(_unpack(item["message"]))
 
 
-def event_item(event: RawEvent, order_id: str | None, expires_at: datetime) -> Item:
+def webhook_item(event: Webhook, order_id: str | None, expires_at: datetime) -> Item:
     """Make a notification as it came, of an order or of none."""
     came = instant_text(event.received_at)
     item: Item = {
         "pk": f"ORDER#{order_id}" if order_id else f"UNMATCHED#{came[:10]}",
-        "sk": f"PERSONAL#EVENT#{event_place(event)}",
+        "sk": f"PERSONAL#EVENT#{webhook_place(event)}",
         "provider": event.provider,
         "account": event.account,
         "key": event.key,
@@ -539,15 +539,15 @@ def event_item(event: RawEvent, order_id: str | None, expires_at: datetime) -> I
     return item
 
 
-def event_place(event: RawEvent) -> str:
+def webhook_place(event: Webhook) -> str:
     """Give an event's place among those of its order or day: as they came."""
     return f"{instant_text(event.received_at)}#{event.event_id[:EVENT_ID_LENGTH]}"
 
 
-def event_of_item(item: Item) -> KeptEvent:
+def webhook_of_item(item: Item) -> KeptWebhook:
     """Read a notification."""
     place = str(item["sk"]).removeprefix("PERSONAL#EVENT#")
-    event = RawEvent(
+    event = Webhook(
         event_id=place.partition("#")[2],
         provider=item["provider"],
         account=item["account"],
@@ -557,7 +557,7 @@ def event_of_item(item: Item) -> KeptEvent:
         reason=item.get("reason", ""),
         body=item.get("body"),
     )
-    return KeptEvent(place, event)
+    return KeptWebhook(place, event)
 
 
 def comment_item(order_id: str, comment: CommentSeen) -> Item:

@@ -99,8 +99,6 @@ from numberdesk.storage.items import (
     count_key,
     entry_item,
     entry_of_item,
-    event_item,
-    event_of_item,
     gate_item,
     gate_of_item,
     held,
@@ -149,6 +147,8 @@ from numberdesk.storage.items import (
     upload_of_item,
     wake_shard,
     wake_shards,
+    webhook_item,
+    webhook_of_item,
 )
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.schedule import WakeKind
     from numberdesk.domain.snapshot import CommentSeen
     from numberdesk.domain.values import Payload
-    from numberdesk.services.ports import Account, Holding, KeptComment, KeptEvent, RawEvent, Receipt, Unpublished
+    from numberdesk.services.ports import Account, Holding, KeptComment, KeptWebhook, Receipt, Unpublished, Webhook
     from numberdesk.storage.marker import Marker
 
 __all__ = ["Table", "entry_of_item", "marshal", "order_of_items", "unmarshal"]
@@ -565,19 +565,19 @@ class Table:
         """Write a receipt without a change of its order, once."""
         self._put_if(receipt_item(order_id, receipt), "attribute_not_exists(pk)")
 
-    def keep_event(self, event: RawEvent, order_id: str | None, *, expires_at: datetime) -> None:
+    def keep_webhook(self, event: Webhook, order_id: str | None, *, expires_at: datetime) -> None:
         """Keep a notification under its order, or as unmatched: then once a day. The same delivery again overwrites itself."""
         if order_id is None:
             mark = unmatched_item(event, expires_at)
             condition = "attribute_not_exists(pk) OR received_at = :mine"
             if not self._put_if(mark, condition, {":mine": mark["received_at"]}):
                 return
-        self._ask("put_item", TableName=self._name, Item=marshal(event_item(event, order_id, expires_at)))
+        self._ask("put_item", TableName=self._name, Item=marshal(webhook_item(event, order_id, expires_at)))
 
-    def kept_events(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptEvent]:
+    def kept_webhooks(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptWebhook]:
         """Read the notifications of an order, or of a day's that belong to none, as they came."""
         pk = f"ORDER#{order_id}" if order_id else f"UNMATCHED#{day}"
-        return self._page((pk, "PERSONAL#EVENT#"), after, limit, event_of_item)
+        return self._page((pk, "PERSONAL#EVENT#"), after, limit, webhook_of_item)
 
     def comment(self, order_id: str, comment_id: str) -> str | None:
         """Read a reviewer's comment."""

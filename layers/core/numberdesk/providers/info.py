@@ -11,7 +11,7 @@ class WebhookAuth(StrEnum):
 
     SIGNATURE = "/webhooks/{provider}"
     """Signed: the package's module `signature` checks them with public keys."""
-    TOKEN = "/postbacks/{provider}/{token}"  # noqa: S105 - a route
+    TOKEN = "/postbacks/{provider}/{token}"  # noqa: S105  # nosec B105 # a route
     """A secret token in the path, of which only the SHA-256 is known here."""
 
 

@@ -83,7 +83,6 @@ OTHERS = {
 # Single modules that may import more, each with its reason. One that is no longer needed fails the test, too.
 MORE = {
     "numberdesk.providers.http": {"httpx"},  # the one place that speaks HTTP
-    "numberdesk.providers.registry": {"numberdesk.providers"},  # it looks for the packages in it
     # Numbering plans are data, and what a number is they tell without asking anybody.
     "numberdesk.domain.fitting": {"phonenumbers"},
     # What an error of the SDK means is said in one place, for storage, messaging, runtime and the receiver.

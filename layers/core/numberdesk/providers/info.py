@@ -19,7 +19,7 @@ _KEYS = {WebhookAuth.SIGNATURE: "PublicKeys", WebhookAuth.TOKEN: "TokenDigests"}
 _VARIABLES = {WebhookAuth.SIGNATURE: "PUBLIC_KEYS", WebhookAuth.TOKEN: "TOKEN_DIGESTS"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False, eq=False)  # as cheap as it can be made
 class ProviderInfo:
     """One provider. The modules beside it in its package are imported when they are first needed (see `providers.registry`)."""
 

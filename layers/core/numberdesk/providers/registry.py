@@ -6,10 +6,9 @@ What lies in a package beside its `PROVIDER` is imported when it is first needed
 from __future__ import annotations
 
 from importlib import import_module
-from pkgutil import iter_modules
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from numberdesk import providers
 from numberdesk.domain.titles import TITLES
 
 if TYPE_CHECKING:
@@ -25,12 +24,12 @@ if TYPE_CHECKING:
 
 
 def _module(provider: str, name: str = "") -> ModuleType:
-    return import_module(f"{providers.__name__}.{provider}{name and f'.{name}'}")
+    return import_module(f"numberdesk.providers.{provider}{name and f'.{name}'}")
 
 
+# Not `pkgutil`: the receiver would pay for its import.
 PROVIDERS: dict[str, ProviderInfo] = {
-    name: _module(name).PROVIDER
-    for name in sorted(each.name for each in iter_modules(providers.__path__) if each.ispkg)
+    each.parent.name: _module(each.parent.name).PROVIDER for each in sorted(Path(__file__).parent.glob("*/__init__.py"))
 }
 """By name, in alphabetical order."""
 NAMES = tuple(PROVIDERS)

@@ -39,7 +39,7 @@ def webhook(key: Ed25519PrivateKey) -> dict[str, object]:
     timestamp = str(int(time.time()))
     signature = base64.b64encode(key.sign(f"{timestamp}|{body}".encode())).decode()
     return {
-        "resource": "/webhooks/telnyx",
+        "resource": "/webhooks/{provider}",
         "path": "/webhooks/telnyx",
         "httpMethod": "POST",
         "headers": {
@@ -47,7 +47,7 @@ def webhook(key: Ed25519PrivateKey) -> dict[str, object]:
             "telnyx-signature-ed25519": signature,
             "telnyx-timestamp": timestamp,
         },
-        "pathParameters": None,
+        "pathParameters": {"provider": "telnyx"},
         "body": body,
         "isBase64Encoded": False,
     }

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.costs import Limits
-from numberdesk.domain.market import Owned
+from numberdesk.domain.listings import Owned
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.snapshot import (
@@ -32,13 +32,13 @@ from numberdesk.providers import registry
 from numberdesk.providers.base import (
     AccountFaultError,
     Credentials,
-    NotAble,
     NotPermittedError,
     OrdersPage,
     OutcomeUnknownError,
     OwnedPage,
     Placed,
     Plan,
+    Provider,
     RefusedError,
 )
 from numberdesk.services.commands import Commands
@@ -61,7 +61,6 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.request import OrderMessage
-    from numberdesk.providers.base import Provider
     from numberdesk.services.ports import Files
     from numberdesk.services.uploads import Uploads
 
@@ -152,7 +151,7 @@ _SECRETS = {
 }
 
 
-class _Carrier(NotAble):
+class _Carrier(Provider):
     """A provider that answers as the script says. All providers share one protocol (`providers.base.Provider`)."""
 
     can_find = True
@@ -232,7 +231,7 @@ class _Carrier(NotAble):
 
     def what_to_look_for(self, order: Order) -> str:
         credentials = Credentials(
-            order.provider, order.account, registry.DEFAULT_BASE_URLS[order.provider], _SECRETS[order.provider]
+            order.provider, order.account, registry.PROVIDERS[order.provider].base_url, _SECRETS[order.provider]
         )
         real: Provider = registry.adapter(order.provider).build(credentials, self._scene, Timings())
         return real.what_to_look_for(order)

@@ -25,12 +25,11 @@ from local.deployed import SWEEP, DeployedStage
 from local.environment import CREDENTIALS, HOME, REGION, ROOT, LocalStack
 from local.keys import Keys
 from local.play import Play, Story
-from local.simulator_process import Simulators
+from local.simulator_process import BUILT_IN, Simulators
 from local.stage import PermissionMissingError
 from local.stories import STORIES, TWELVE
 from local.world import TIMINGS, World
 from numberdesk.domain.order import Order
-from numberdesk.providers import registry
 from numberdesk.storage.table import Table
 from numberdesk.storage.values import unmarshal
 
@@ -125,7 +124,7 @@ def how_to_talk(world: World) -> str:
         f"  sync queue   {outputs['SyncQueueUrl']}",
         f"  event bus    {outputs['EventBusName']}",
         f"  people       {outputs['NotificationTopicArn']}",
-        *(f"  {name:<12} {world.simulators.root(name)}  (controls: POST /_sim/...)" for name in registry.NAMES),
+        *(f"  {name:<12} {world.simulators.root(name)}  (controls: POST /_sim/...)" for name in BUILT_IN),
         "",
         "For AWS tools and SDKs (made-up credentials; they work nowhere else):",
         *(f"  export {name}={value}" for name, value in exports.items()),

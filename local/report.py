@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from local.play import DEAD_LETTERS, Play, PlayedOrder, attribute
+from local.simulator_process import BUILT_IN
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.statuses import ChangeKind
-from numberdesk.providers import registry
 
 PATIENCE = 15.0
 """Seconds that the last events have to reach the bus and people."""
@@ -61,7 +61,7 @@ def faults_of_order(order: PlayedOrder) -> list[str]:
 def faults_of_run(play: Play) -> list[str]:
     """What went wrong beside the orders."""
     found = []
-    for provider in registry.NAMES:
+    for provider in BUILT_IN:
         sold = len(play.ask(provider, "sales"))
         expected = sum(order.purchases for order in play.orders if order.provider == provider)
         if sold != expected:

@@ -1,8 +1,8 @@
 """Receive webhooks and postbacks: authenticate, make durable on SyncQueue, answer exactly 200.
 
-401 for whatever cannot be authenticated (no key configured is one case), 413 beyond the size limit, 5xx only where the queue
-cannot be reached, so that the provider tries again. Telnyx gives a webhook 2 s, so what is imported here counts: no
-httpx, no pydantic, one AWS call a notification and none to the table.
+401 for whatever cannot be authenticated (no key configured is one case), 404 for a provider without webhooks, 413 beyond the size
+limit, 5xx only where the queue cannot be reached, so that the provider tries again. Telnyx gives a webhook 2 s, so what is imported here counts: no
+httpx, no pydantic, one AWS call a webhook and none to the table.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ from numberdesk.services.receive import (
     KeyMissingError,
     NotTakenError,
     Receiver,
-    is_telnyx_key,
-    is_token_digest,
-    key_list,
+    webhook_keys,
 )
 
 if TYPE_CHECKING:
@@ -47,12 +45,14 @@ def send(message: str) -> None:
 
 
 receiver = Receiver(
-    telnyx_keys=key_list(os.environ["TELNYX_PUBLIC_KEYS"], is_telnyx_key),
-    callfire_digests=key_list(os.environ["CALLFIRE_TOKEN_DIGESTS"], is_token_digest),
+    keys=webhook_keys(lambda name: os.environ.get(name, "")),
     tolerance=timedelta(seconds=int(os.environ["WEBHOOK_TOLERANCE_SECONDS"])),
     body_limit=int(os.environ["WEBHOOK_BODY_LIMIT_BYTES"]),
     send=send,
 )
+
+
+_REFUSALS = {401: "not authenticated", 404: "not found", 413: "body too large"}
 
 
 def answer(status: int, text: str) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def answer(status: int, text: str) -> dict[str, Any]:
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - not needed
-    """Receive one notification: an API Gateway (REST) proxy event."""
+    """Receive one webhook: an API Gateway (REST) proxy event."""
     try:
         provider, account, size = receiver.take_in(event, datetime.now(UTC))
     except NotTakenError as error:
@@ -74,7 +74,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         logger.warning(
             "event refused", extra={"resource": event["resource"], "status": error.status, "reason": str(error)}
         )
-        return answer(error.status, {401: "not authenticated", 413: "body too large"}.get(error.status, "bad request"))
+        return answer(error.status, _REFUSALS.get(error.status, "bad request"))
     except Exception as error:  # noqa: BLE001 - whatever it is, the provider must try again
         # Its text and trace may hold the message; AWS's code for it does not.
         said = {"error": type(error).__name__, "aws": aws_errors.code(error) or None}

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from typing import Any
 
 from local.play import Play, PlayedOrder, Steps, expect
+from local.simulator_process import BUILT_IN
 from local.stories.desk import a_pdf, upload
 from local.stories.telling import (
     GERMAN,
@@ -15,7 +16,6 @@ from local.stories.telling import (
     until_notified,
 )
 from numberdesk.domain.statuses import MOVES, OrderState
-from numberdesk.providers import registry
 
 OK = 200
 MAX_CALLS = 25
@@ -333,12 +333,12 @@ def _confirm(play: Play) -> Steps:
 
 
 def _sold(play: Play) -> int:
-    return sum(len(play.ask(provider, "sales")) for provider in registry.NAMES)
+    return sum(len(play.ask(provider, "sales")) for provider in BUILT_IN)
 
 
 def _buy(play: Play, which: str) -> Generator[str, None, list[PlayedOrder]]:
     """Let an order at each provider end."""
-    names = [f"28-{which}-the-copy-{provider}" for provider in registry.NAMES]
+    names = [f"28-{which}-the-copy-{provider}" for provider in BUILT_IN]
     orders = [play.order(name, ends="completed") for name in names]
     for order in orders:
         order.send()

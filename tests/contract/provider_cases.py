@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -28,10 +29,10 @@ from numberdesk.providers.base import (
     Credentials,
     NoSuchOrderError,
     NoSuchThingError,
-    NotAble,
     NotAbleError,
     NotSentError,
     OutcomeUnknownError,
+    Provider,
     ProviderError,
     Query,
     RefusedError,
@@ -44,9 +45,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from local.simulators.base import Simulator
-    from numberdesk.domain.market import OnOrder
+    from numberdesk.domain.listings import OnOrder
     from numberdesk.domain.request import OrderMessage
-    from numberdesk.providers.base import OrdersPage, Placed, Provider
+    from numberdesk.providers.base import OrdersPage, Placed
 
 _ADDRESS = Address(business_name="Example GmbH", street_address="Platz 1", locality="Berlin", country_code="DE")
 # What each ability lets an adapter do; an adapter without it says so at each of these.
@@ -138,7 +139,7 @@ class Bench:
         """Make the adapter of the account."""
         provider = self.message.provider
         built = registry.adapter(provider).build(
-            Credentials(provider, "default", registry.DEFAULT_BASE_URLS[provider], self.values, self.settings),
+            Credentials(provider, "default", registry.PROVIDERS[provider].base_url, self.values, self.settings),
             self,
             Timings(),
             before_call=self.before_call,
@@ -202,6 +203,60 @@ class ProviderContract:
         assert snapshot.unknown_values == ()
         assert bench.sold() == bench.requests(bench.purchase) == 1
         assert bench.simulator.purchases() == 1
+
+    def test_life_of_an_order_from_its_plan_to_a_release(self, bench: Bench) -> None:
+        provider, adapter = bench.message.provider, bench.adapter()
+        bench.simulator.outbox.send = lambda *_: 200
+        plan = adapter.plan(bench.message)
+        assert bench.sold() == 0
+        placed = adapter.place(plan, REFERENCE)
+        assert [found.provider_order_id for found in adapter.find(bench.order(), bench.message)] == [
+            placed.provider_order_id
+        ]
+        order = bench.order(placed.provider_order_id)
+        assert adapter.observe(order).phase is Phase.OPEN
+        bench.deliver()
+        snapshot = adapter.observe(order)
+        assert snapshot.phase is Phase.ENDED
+        bought = {asset.value.casefold() for asset in snapshot.assets}  # keywords know no case
+        heard = [hint for sent in bench.simulator.pump() for hint in registry.read_hints(provider, sent.body)]
+        assert {(hint.provider_order_id, hint.says_ended) for hint in heard} == (
+            {(placed.provider_order_id, True)} if registry.PROVIDERS[provider].webhook else set()
+        )
+        assert {value.casefold() for value in _kept(adapter)} == bought
+        number = next(asset.value for asset in snapshot.assets if asset.kind is AssetKind.NUMBER)
+        assert adapter.release(number, AssetKind.NUMBER)
+        assert {value.casefold() for value in _kept(adapter)} == bought - {number}
+        assert bench.sold() == bench.requests(bench.purchase) == 1
+
+    def test_open_order_is_cancelled_where_it_can_be(self, bench: Bench) -> None:
+        order, adapter = bench.order(bench.buy().provider_order_id), bench.adapter()
+        if Ability.CANCEL not in registry.capabilities(bench.message.provider).abilities:
+            with pytest.raises(NotAbleError):
+                adapter.cancel(order)
+            return
+        assert adapter.cancel(order)
+        bench.deliver()
+        snapshot = adapter.observe(order)
+        assert snapshot.phase is Phase.CANCELLED
+        assert AssetState.ACTIVE not in {asset.state for asset in snapshot.assets}
+        assert _kept(adapter) == set()
+
+    def test_requirements_are_told_before_a_purchase_where_they_can_be(self, bench: Bench) -> None:
+        if Ability.CATALOGUE in registry.capabilities(bench.message.provider).abilities:
+            asked = bench.adapter().catalogue(country="DE", number_type="local")
+            assert asked
+            assert all(each.id and each.name for each in asked)
+            assert bench.sold() == bench.requests(bench.purchase) == 0
+
+    def test_package_says_what_it_is(self, bench: Bench) -> None:
+        name = bench.message.provider
+        info, capabilities = registry.PROVIDERS[name], registry.capabilities(name)
+        assert info.name == capabilities.provider == name
+        assert urlsplit(info.base_url).hostname in info.hosts
+        assert name in capabilities.pending
+        assert all(words for words in registry.statuses(name).values())
+        assert not capabilities.sends_webhooks or info.webhook
 
     def test_lost_answer_is_unclear_and_sold_once(self, bench: Bench) -> None:
         bench.simulator.fault(bench.purchase, "lose_answer")
@@ -400,7 +455,7 @@ class ProviderContract:
         order, adapter = bench.order(bench.buy().provider_order_id), bench.adapter()
         before = bench.requests()
         for name, call in ABILITIES[ability].items():
-            is_able = getattr(type(adapter), name) is not getattr(NotAble, name)
+            is_able = getattr(type(adapter), name) is not getattr(Provider, name)
             assert is_able == (ability in registry.capabilities(bench.message.provider).abilities)
             if not is_able:
                 with pytest.raises(NotAbleError):
@@ -409,7 +464,11 @@ class ProviderContract:
 
     def test_every_operation_beside_orders_belongs_to_an_ability(self) -> None:
         known = {name for calls in ABILITIES.values() for name in calls} | CONTRACTS
-        assert known == {name for name, it in vars(NotAble).items() if callable(it) and not name.startswith("_")}
+        assert known == {
+            name
+            for name, it in vars(Provider).items()
+            if callable(it) and not name.startswith("_") and name not in Provider.__abstractmethods__
+        }
 
     def test_orders_are_listed_with_our_reference_where_it_shows(self, bench: Bench) -> None:
         placed = bench.buy()

@@ -4,7 +4,7 @@ import pytest
 
 from local.simulators.callfire import NOTATIONS, CallFireSimulator
 from local.simulators.clock import Clock
-from numberdesk.domain.market import OnOrder, Owned
+from numberdesk.domain.listings import OnOrder, Owned
 from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.statuses import AssetKind, Phase
 from numberdesk.providers.base import (

@@ -4,7 +4,7 @@ import pytest
 
 from local.simulators.clock import Clock
 from local.simulators.telesign import NOTATIONS, TeleSignSimulator
-from numberdesk.domain.market import OnOrder
+from numberdesk.domain.listings import OnOrder
 from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.statuses import Phase
 from numberdesk.providers.base import AccountFaultError, OutcomeUnknownError, Query, RefusedError

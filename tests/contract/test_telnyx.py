@@ -13,7 +13,11 @@ _KEY = "KEY0199A-telnyx-secret"
 class TestTelnyx(ProviderContract):
     @pytest.fixture
     def bench(self) -> Bench:
-        simulator = TelnyxSimulator(Clock(datetime(2026, 11, 22, 8, tzinfo=UTC)), keys=[_KEY])
+        simulator = TelnyxSimulator(
+            Clock(datetime(2026, 11, 22, 8, tzinfo=UTC)),
+            keys=[_KEY],
+            webhook_urls=["https://desk.example/webhooks/telnyx"],
+        )
         # Whether Telnyx compares references exactly is not said: here it does not.
         simulator.configure(fuzzy_reference=True)
         return Bench(

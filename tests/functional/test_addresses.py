@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from numberdesk.api.routes import ROUTES
 from numberdesk.domain.request import InvalidMessageError, is_order_id, read_message
 from numberdesk.domain.values import is_id
+from numberdesk.providers import registry
 from numberdesk.storage.table import Table
 from tests.support.aws import STACK, world
 from tests.support.builders import SCOPE, body
@@ -71,7 +72,7 @@ STRANGE = [
 @pytest.mark.parametrize("field", ["order_id", "account"])
 def test_what_no_path_takes_is_refused_at_the_door_with_the_reason(order_id: str, field: str) -> None:
     with pytest.raises(InvalidMessageError) as caught:
-        read_message(json.dumps(body() | {field: order_id}))
+        read_message(json.dumps(body() | {field: order_id}), registry.NAMES)
     [issue] = caught.value.issues
     assert issue.field == field
     assert "not dots alone" in issue.message
@@ -85,7 +86,7 @@ def test_what_no_path_takes_is_refused_at_the_door_with_the_reason(order_id: str
 @example(order_id=":")
 def test_an_order_id_that_is_taken_stands_in_a_path_as_it_is(order_id: str) -> None:
     try:
-        taken = read_message(json.dumps(body(order_id))).order_id
+        taken = read_message(json.dumps(body(order_id)), registry.NAMES).order_id
     except InvalidMessageError:
         assert not is_order_id(order_id)
         return

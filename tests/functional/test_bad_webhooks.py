@@ -228,7 +228,10 @@ def test_postback_that_says_nothing_is_kept_byte_for_byte(shared: World, name: s
 
 @pytest.mark.parametrize("token", ["", "wrong", TOKEN[:-1], f"{TOKEN}=", TOKEN.lower(), "\u00e4\ud800"])
 def test_postback_with_a_wrong_token_is_refused(shared: World, token: str) -> None:
-    event = {**api_event(CALLFIRE, {}, BODY), "pathParameters": {"token": token} if token else None}
+    event = {
+        **api_event(CALLFIRE, {}, BODY),
+        "pathParameters": {"provider": "callfire"} | ({"token": token} if token else {}),
+    }
     assert shared.function("receive_webhook")(event)["statusCode"] == 401
     assert shared.peek("SyncQueue") == []
     assert "the token is not known" in shared.output.getvalue()

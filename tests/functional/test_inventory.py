@@ -42,7 +42,7 @@ def told(world: World) -> list[dict[str, Any]]:
 def by_hand(world: World, provider: str) -> Provider:
     """Speak to a provider past the desk, with the same account."""
     secret = {name: value for name, value in SECRETS[provider].items() if name != "settings"}
-    url = registry.DEFAULT_BASE_URLS[provider]
+    url = registry.PROVIDERS[provider].base_url
     credentials = Credentials(provider, "default", url, secret, SECRETS[provider].get("settings", {}))
     connection: Provider = registry.adapter(provider).build(credentials, DeskClock(world.clock), Timings())
     return connection

@@ -80,7 +80,7 @@ def test_everything_that_is_wrong_with_an_order_is_told_and_nothing_is_repeated(
     assert (status, kind(problem)) == (400, "invalid")
     assert fields(problem) == [
         ("order_id", "string_pattern_mismatch"),
-        ("provider", "literal_error"),
+        ("provider", "unknown_provider"),
         ("items.0.numbers.0", "not_e164"),
         ("colour", "unknown_field"),
     ]

@@ -58,7 +58,7 @@ def test_the_examples_of_the_schema_are_orders(order_id: str) -> None:
     body = {"order_id": order_id, **examples.ORDERS[order_id]}
     assert body in SCHEMA["examples"]
     assert list(Draft202012Validator(SCHEMA).iter_errors(body)) == []
-    message = read_message(json.dumps(body))
+    message = read_message(json.dumps(body), registry.NAMES)
     assert check(message, registry.capabilities(message.provider)) == []
 
 
@@ -66,12 +66,12 @@ def test_the_examples_of_the_schema_are_orders(order_id: str) -> None:
 def test_the_schema_refuses_what_the_desk_refuses(body: dict[str, Any]) -> None:
     assert not Draft202012Validator(SCHEMA).is_valid(body)
     with pytest.raises(InvalidMessageError):
-        read_message(json.dumps(body))
+        read_message(json.dumps(body), registry.NAMES)
 
 
 def test_the_body_without_fault_has_none() -> None:
     assert Draft202012Validator(SCHEMA).is_valid(BODY)
-    assert read_message(json.dumps(BODY)).order_id == "a"
+    assert read_message(json.dumps(BODY), registry.NAMES).order_id == "a"
 
 
 def test_every_state_is_described() -> None:

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from numberdesk.providers.info import WebhookAuth
 from tests.support.stack import ROOT, expanded, functions, resources, template
 
-WEBHOOKS = ("/webhooks/telnyx", "/postbacks/callfire/{token}")
+WEBHOOKS = tuple(route.value for route in WebhookAuth)
 A_SECOND = 10
 """Requests that one execution environment may answer in a second: Lambda's quota for synchronous invocations."""
 UNRESERVED = 100

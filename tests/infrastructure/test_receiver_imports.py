@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from numberdesk.providers.registry import NAMES
 from tests.support.imports import LAYER, ROOT
 
 # Starts the function as Lambda does, asks it once (an unsigned webhook), and says what was loaded and which clients made.
@@ -28,7 +29,7 @@ at_start = sorted(sys.modules)
 context = SimpleNamespace(
     function_name="f", memory_limit_in_mb=128, invoked_function_arn="arn:aws:lambda:::function:f", aws_request_id="r"
 )
-event = {"resource": "/webhooks/telnyx", "headers": {}, "body": "{}", "isBase64Encoded": False}
+event = {"resource": "/webhooks/{provider}", "pathParameters": {"provider": "telnyx"}, "headers": {}, "body": "{}", "isBase64Encoded": False}
 status = app.handler(event, context)["statusCode"]
 print(json.dumps({"at_start": at_start, "after": sorted(sys.modules), "clients": clients, "status": status}))
 """
@@ -37,8 +38,11 @@ FIRST_PARTY = {
     "numberdesk",
     "numberdesk.domain",
     "numberdesk.domain.schema",
+    "numberdesk.domain.titles",
     "numberdesk.providers",
-    "numberdesk.providers.telnyx",
+    "numberdesk.providers.info",
+    "numberdesk.providers.registry",
+    *(f"numberdesk.providers.{name}" for name in NAMES),
     "numberdesk.providers.telnyx.signature",
     "numberdesk.services",
     "numberdesk.services.aws_errors",

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from numberdesk.domain.statuses import EVENTS, HoldKind
+from numberdesk.providers.info import WebhookAuth
 from numberdesk.runtime.failures import MAX_RECEIVES
 from numberdesk.services.notify import ENOUGH_TIME, PAUSE
 from tests.support.stack import REGION, ROOT, expanded, functions, resolved, resources, template, without_loops, written
 
 FUNCTIONS = sorted(functions())
 DAY = 86400
-WEBHOOKS = ("/webhooks/telnyx", "/postbacks/callfire/{token}")
+WEBHOOKS = tuple(route.value for route in WebhookAuth)
 
 # Every wildcard that an Allow may hold, and why. A pair that is no longer needed fails the test, too.
 WILDCARDS = (
@@ -658,7 +659,7 @@ def test_no_log_of_the_door_shows_a_path() -> None:
         "$context.requestTime",
         "$context.identity.userArn",  # who signed; nobody at the webhooks
         "$context.httpMethod",
-        "$context.resourcePath",  # the route: /postbacks/callfire/{token}
+        "$context.resourcePath",  # the route: /postbacks/{provider}/{token}
         "$context.status",
         "$context.responseLatency",
         "$context.error.responseType",

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from numberdesk.providers.info import WebhookAuth
+from numberdesk.providers.registry import PROVIDERS
 from tests.support.imports import ROOT, first_party, tree
 from tests.support.stack import functions
 
@@ -28,6 +30,10 @@ def _read(path: Path, node: ast.AST, seen: set[ast.AST]) -> Iterator[str]:
         match child:
             case ast.Call(func=ast.Name(id="env" | "is_true"), args=[ast.Constant(value=str(name))]):
                 yield name
+            case ast.Call(func=ast.Name(id="webhook_keys"), args=[_, *schemes]):
+                ways = {f"WebhookAuth.{way.name}": way for way in WebhookAuth}
+                taken = [ways[ast.unparse(scheme)] for scheme in schemes] or tuple(WebhookAuth)
+                yield from (it.keys_variable for it in PROVIDERS.values() if it.webhook in taken)
             case ast.Subscript(value=ast.Attribute(attr="environ"), slice=ast.Constant(value=str(name))):
                 yield name
             case ast.Call(func=ast.Name(id=called)) if called in names(path):

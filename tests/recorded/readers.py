@@ -20,6 +20,7 @@ from numberdesk.domain import notices
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.profile import ProfileKey
 from numberdesk.domain.request import read_message
+from numberdesk.providers import registry
 from numberdesk.services import purchase
 from numberdesk.services.place import read_wake
 from numberdesk.services.ports import SameContentError, Webhook
@@ -200,7 +201,7 @@ MESSAGES: dict[str, Callable[[str], Any]] = {
     "event": _synced,
     "event-large": _synced,
     "event-replayed": _synced,
-    "order": read_message,
+    "order": lambda body: read_message(body, registry.NAMES),
 }
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain.catalogue import Specification
-from numberdesk.domain.market import OnOrder, Owned
+from numberdesk.domain.listings import OnOrder, Owned
 from numberdesk.domain.profile import ProfileKey
 from numberdesk.domain.snapshot import (
     AssetSeen,
@@ -223,7 +223,7 @@ class StandIn:
         self.world.put("sync", json.dumps(event, default=datetime.isoformat), received_at - self.world.time + delay)
 
 
-class Carrier(base.NotAble):
+class Carrier(base.Provider):
     """The carrier as numberdesk reaches it (`providers.base.Provider`)."""
 
     can_find = True

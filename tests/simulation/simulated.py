@@ -31,8 +31,9 @@ from numberdesk.domain.request import CriteriaItem, KeywordsItem
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.statuses import AssetState
 from numberdesk.providers import registry
+from numberdesk.providers.info import WebhookAuth
 from numberdesk.runtime.accounts import Accounts
-from numberdesk.services.receive import CALLFIRE, TELNYX, NotTakenError, Receiver
+from numberdesk.services.receive import NotTakenError, Receiver
 from tests.simulation.sides import CrashError, Truth
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ _BLOCKS = {
     "telesign": ["-10030", "-30001"],
     "callfire": ["insufficient funds", "the account is locked"],
 }
+TELNYX = "/webhooks/telnyx"
 _CALLFIRE_ENDS = ["FINISHED", "ADJUSTED", "PARTIALLY_ADJUSTED", "ERRORED", "VOID", "REJECTED", "PAYMENT_ERROR"]
 _CALLFIRE_FAILED = frozenset({"ERRORED", "VOID", "REJECTED", "PAYMENT_ERROR", "ACH_ERROR"})
 _CALLFIRE_OVER = _CALLFIRE_FAILED | {"FINISHED", "ADJUSTED", "PARTIALLY_ADJUSTED"}
@@ -150,8 +152,10 @@ class Simulated:
             cast("Any", self), store, world, timings, stack="numberdesk", extra_hosts=frozenset(), local_run=False
         )
         self.receiver = Receiver(
-            telnyx_keys=[("default", self.telnyx.public_key())],
-            callfire_digests=[("default", hashlib.sha256(TOKEN.encode()).hexdigest())],
+            keys={
+                "telnyx": [("default", self.telnyx.public_key())],
+                "callfire": [("default", hashlib.sha256(TOKEN.encode()).hexdigest())],
+            },
             tolerance=timedelta(minutes=5),
             body_limit=1_000_000,
             send=self._enqueue,
@@ -624,9 +628,9 @@ class Simulated:
         if self.world.happens("no_webhook"):
             return 503
         event = {
-            "resource": TELNYX if url == TELNYX else CALLFIRE,
+            "resource": WebhookAuth.SIGNATURE if url == TELNYX else WebhookAuth.TOKEN,
             "headers": headers,
-            "pathParameters": {"token": url.removeprefix("/")},
+            "pathParameters": {"provider": "telnyx" if url == TELNYX else "callfire", "token": url.removeprefix("/")},
             "body": base64.b64encode(body).decode(),
             "isBase64Encoded": True,
         }

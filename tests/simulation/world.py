@@ -28,7 +28,7 @@ from numberdesk.domain.request import read_message
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.statuses import FOLLOWED, HoldKind, OrderState
 from numberdesk.domain.values import Answer
-from numberdesk.providers import base
+from numberdesk.providers import base, registry
 from numberdesk.services.commands import Commands
 from numberdesk.services.desk import Desk
 from numberdesk.services.erasing import Eraser, Reminder
@@ -257,7 +257,7 @@ class World:
 
     def order(self, order_id: str, content: dict[str, Any], ladder: list[str], **fields: Any) -> None:
         body = {"order_id": order_id, **content, "reminders": ladder, **fields}
-        read_message(json.dumps(body))
+        read_message(json.dumps(body), registry.NAMES)
         self.sent.append(json.dumps(body))
         self.put("order", self.sent[-1])
 

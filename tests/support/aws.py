@@ -44,6 +44,7 @@ from tests.support.stack import REGION, create_stack, functions, order_table, re
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
     from numberdesk.domain.ledger import Entry
     from numberdesk.domain.order import Order
@@ -472,8 +473,10 @@ class World:
             raise KilledError
         _KEEP(desk, order, *args, **more)
 
-    def adapter(self, provider: str) -> SimpleNamespace:
+    def adapter(self, provider: str) -> ModuleType | SimpleNamespace:
         """Stand in for the registry's: the provider's own adapter, with the simulator in place of the network."""
+        if provider not in self.simulators:
+            return _ADAPTER(provider)
         build = _ADAPTER(provider).build
 
         def to_the_simulator(*args: Any, **kwargs: Any) -> Provider:
@@ -600,16 +603,16 @@ def api_event(
     path: str, headers: dict[str, str] | None, body: bytes | None, *, in_base64: bool = True
 ) -> dict[str, Any]:
     """Make the event that API Gateway (REST, Lambda proxy) makes of a POST."""
-    token = path.removeprefix("/postbacks/callfire/")
+    _, route, provider, *token = path.split("/")
     text = None if body is None else base64.b64encode(body).decode() if in_base64 else body.decode()
     return {
-        "resource": "/postbacks/callfire/{token}" if token != path else path,
+        "resource": f"/{route}/{{provider}}/{{token}}" if token else f"/{route}/{{provider}}",
         "path": path,
         "httpMethod": "POST",
         "headers": headers,
         "multiValueHeaders": None if headers is None else {name: [value] for name, value in headers.items()},
         "queryStringParameters": None,
-        "pathParameters": {"token": token} if token != path else None,
+        "pathParameters": {"provider": provider} | ({"token": "/".join(token)} if token else {}),
         "stageVariables": None,
         "requestContext": {"resourcePath": path, "httpMethod": "POST", "stage": "v1", "requestId": "r"},
         "body": text,

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from numberdesk.domain import ledger, placing
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.request import read_message
+from numberdesk.providers import registry
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Change, Order
@@ -30,7 +31,7 @@ def body(order_id: str = "order-1", *items: dict[str, Any], provider: str = "tel
 
 def message(order_id: str = "order-1", *items: dict[str, Any], provider: str = "telnyx", **fields: Any) -> OrderMessage:
     """Give an order message."""
-    return read_message(json.dumps(body(order_id, *items, provider=provider, **fields)))
+    return read_message(json.dumps(body(order_id, *items, provider=provider, **fields)), registry.NAMES)
 
 
 def received(sent: OrderMessage, now: datetime = START) -> tuple[Order, list[Change]]:

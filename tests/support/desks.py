@@ -38,7 +38,7 @@ class CrashError(BaseException):
     """The Lambda died here."""
 
 
-class Carrier(base.NotAble):
+class Carrier(base.Provider):
     """A provider (`providers.base.Provider`) that shows `snapshot`, and does or fails as a test says."""
 
     can_find = True

@@ -11,15 +11,9 @@ import pytest
 
 from bench.flood import BODY_LIMIT, OK, Hit, Shot, answers, counted, forged, genuine, misanswered, percentile, postbacks
 from local.keys import Keys
-from numberdesk.services.receive import (
-    CALLFIRE,
-    TELNYX,
-    NotTakenError,
-    Receiver,
-    is_telnyx_key,
-    is_token_digest,
-    key_list,
-)
+from numberdesk.providers.info import WebhookAuth
+from numberdesk.providers.registry import PROVIDERS
+from numberdesk.services.receive import NotTakenError, Receiver, webhook_keys
 
 KEYS = Keys.make()
 
@@ -28,17 +22,18 @@ def received(shot: Shot) -> tuple[int, str, list[dict[str, Any]]]:
     """What the receiver says to a shot: its status, why, and what it put on the queue."""
     sent: list[dict[str, Any]] = []
     parameters = KEYS.parameters()
+    variables = {it.keys_variable: parameters.get(it.keys_parameter, "") for it in PROVIDERS.values()}
     receiver = Receiver(
-        telnyx_keys=key_list(parameters["TelnyxPublicKeys"], is_telnyx_key),
-        callfire_digests=key_list(parameters["CallFireTokenDigests"], is_token_digest),
+        keys=webhook_keys(variables.__getitem__),
         tolerance=timedelta(seconds=300),
         body_limit=BODY_LIMIT,
         send=lambda message: sent.append(json.loads(message)["event"]),
     )
+    provider = shot.path.split("/")[2]
     event = {
-        "resource": TELNYX if shot.path == TELNYX else CALLFIRE,
+        "resource": WebhookAuth.SIGNATURE if provider == "telnyx" else WebhookAuth.TOKEN,
         "headers": dict(shot.headers),
-        "pathParameters": {"token": shot.path.rpartition("/")[2]},
+        "pathParameters": {"provider": provider, "token": shot.path.rpartition("/")[2]},
         "body": base64.b64encode(shot.body).decode(),
         "isBase64Encoded": True,
     }
@@ -118,7 +113,7 @@ def test_there_is_no_percentile_of_nothing() -> None:
 
 
 def hit(kind: str, status: int, expected: int, seconds: float = 0.01) -> Hit:
-    return Hit(Shot(kind, TELNYX, {}, b"", expected, ""), status, seconds)
+    return Hit(Shot(kind, "/webhooks/telnyx", {}, b"", expected, ""), status, seconds)
 
 
 def test_what_was_answered_otherwise_than_it_must_be_is_told() -> None:

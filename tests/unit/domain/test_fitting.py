@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from numberdesk.domain.fitting import misfit
-from numberdesk.domain.market import Offer
+from numberdesk.domain.listings import Offer
 from numberdesk.domain.request import Criteria
 
 CHICAGO, NEW_YORK, TORONTO = "+13125550123", "+19295550100", "+14165550100"

@@ -22,7 +22,8 @@ from numberdesk.domain.model import instant_text
 from numberdesk.domain.order import Order
 from numberdesk.domain.request import InvalidMessageError, parse_duration, read_message
 from numberdesk.domain.settings import Timings
-from numberdesk.providers.lenient import instant
+from numberdesk.providers import registry
+from numberdesk.providers.json_values import instant
 from tests.support.orders import CADENCE, NOW, SCOPE, a_message, owing, pending
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def test_whatever_a_sender_may_give_can_be_counted_with(written: object, zone: s
     }
     issues: list[ValidationIssue] = []
     try:
-        taken = read_message(json.dumps(message))
+        taken = read_message(json.dumps(message), registry.NAMES)
     except InvalidMessageError as error:
         issues = error.issues
     assert {issue.field for issue in issues} <= {"deadline"}
@@ -109,7 +110,7 @@ def test_an_instant_beyond_the_bounds_is_none_and_a_fault_that_names_its_field(w
     assert instant(written) is None
     message = {"order_id": "a", "provider": "callfire", "items": [{"keywords": ["SUN"]}], "deadline": written}
     with pytest.raises(InvalidMessageError) as caught:
-        read_message(json.dumps(message))
+        read_message(json.dumps(message), registry.NAMES)
     [issue] = caught.value.issues
     assert issue.field == "deadline"
     assert "year" in issue.message

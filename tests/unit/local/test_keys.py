@@ -9,25 +9,18 @@ from pathlib import Path
 import pytest
 
 from local.keys import Keys
-from numberdesk.services.receive import (
-    CALLFIRE,
-    TELNYX,
-    NotTakenError,
-    Receiver,
-    is_telnyx_key,
-    is_token_digest,
-    key_list,
-)
+from numberdesk.providers.info import WebhookAuth
+from numberdesk.providers.registry import PROVIDERS
+from numberdesk.services.receive import NotTakenError, Receiver, webhook_keys
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
 
 def receiver(keys: Keys) -> Receiver:
     """The receiver as the template's parameters set it up."""
-    parameters = keys.parameters()
+    variables = {it.keys_variable: keys.parameters().get(it.keys_parameter, "") for it in PROVIDERS.values()}
     return Receiver(
-        key_list(parameters["TelnyxPublicKeys"], is_telnyx_key),
-        key_list(parameters["CallFireTokenDigests"], is_token_digest),
+        webhook_keys(variables.__getitem__),
         timedelta(seconds=300),
         1024,
         lambda message: None,
@@ -60,7 +53,12 @@ def test_the_parameters_hold_no_secret() -> None:
 def test_what_is_signed_is_taken_and_a_changed_byte_is_not() -> None:
     keys = Keys.make()
     body = b'{"data": {"id": "1"}}'
-    event = {"resource": TELNYX, "headers": keys.sign(body, NOW.timestamp()), "body": body.decode()}
+    event = {
+        "resource": WebhookAuth.SIGNATURE,
+        "pathParameters": {"provider": "telnyx"},
+        "headers": keys.sign(body, NOW.timestamp()),
+        "body": body.decode(),
+    }
     assert receiver(keys).take_in(event, NOW) == ("telnyx", "default", len(body))
     with pytest.raises(NotTakenError):
         receiver(keys).take_in(event | {"body": body.decode().replace("1", "2")}, NOW)
@@ -70,7 +68,8 @@ def test_what_is_signed_is_taken_and_a_changed_byte_is_not() -> None:
 
 def test_a_postback_with_the_token_is_taken() -> None:
     keys = Keys.make()
-    event = {"resource": CALLFIRE, "pathParameters": {"token": keys.callfire_token}, "body": "<a/>"}
+    parameters = {"provider": "callfire", "token": keys.callfire_token}
+    event = {"resource": WebhookAuth.TOKEN, "pathParameters": parameters, "body": "<a/>"}
     assert receiver(keys).take_in(event, NOW)[:2] == ("callfire", "default")
     with pytest.raises(NotTakenError):
         receiver(Keys.make()).take_in(event, NOW)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numberdesk.domain import placing
-from numberdesk.domain.market import Offer, Owned, Registration
+from numberdesk.domain.listings import Offer, Owned, Registration
 from numberdesk.domain.order import Order
 from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.settings import Timings

@@ -18,7 +18,7 @@ import numberdesk
 from numberdesk.domain import costs, notices
 from numberdesk.domain.order import Asset
 from numberdesk.domain.statuses import AssetState
-from numberdesk.providers import lenient, numbers
+from numberdesk.providers import json_values, numbers
 
 PUMPS = (
     "1",
@@ -119,15 +119,15 @@ def test_sums_of_whatever_amounts_can_be_stored(amounts: list[str]) -> None:
 def test_a_number_of_many_digits_is_no_count_and_no_id(digits: int) -> None:
     text = "9" * digits
     try:
-        value = lenient.parse(f"[{text}, {text}.5, 1e{text[:9]}]".encode())
+        value = json_values.parse(f"[{text}, {text}.5, 1e{text[:9]}]".encode())
     except ValueError:
         return
     assert isinstance(value, list)
     for each in value:
-        assert (lenient.integer(each) or 0) <= 10**18
-        assert len(lenient.identifier(each) or "") <= 256
-        assert len(lenient.amount(each) or "") <= 256
-        assert lenient.instant(each) is None or digits <= 10
+        assert (json_values.integer(each) or 0) <= 10**18
+        assert len(json_values.identifier(each) or "") <= 256
+        assert len(json_values.amount(each) or "") <= 256
+        assert json_values.instant(each) is None or digits <= 10
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5000])
@@ -135,5 +135,5 @@ def test_json_that_is_too_deep_or_too_large_is_no_event(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         notices.read(text)
     with pytest.raises(ValueError, match=r"."):
-        lenient.parse(text.encode())
+        json_values.parse(text.encode())
     assert json.dumps(text)

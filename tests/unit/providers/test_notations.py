@@ -34,7 +34,7 @@ class _Clock:
 
 
 def _provider(name: str, transport: httpx.MockTransport) -> Provider:
-    credentials = Credentials(name, "default", registry.DEFAULT_BASE_URLS[name], VALUES[name])
+    credentials = Credentials(name, "default", registry.PROVIDERS[name].base_url, VALUES[name])
     provider: Provider = registry.adapter(name).build(credentials, _Clock(), Timings(), transport=transport)
     return provider
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from local.simulators.inventory import PLANS, Inventory, Wanted
 from numberdesk.domain import placing
 from numberdesk.domain.capabilities import check
-from numberdesk.domain.market import OnOrder
+from numberdesk.domain.listings import OnOrder
 from numberdesk.domain.order import Order
 from numberdesk.domain.request import OrderMessage
 from numberdesk.domain.settings import Timings

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from local.simulators.base import SimulatorTransport
 from local.simulators.clock import Clock
 from local.simulators.telnyx import TelnyxSimulator
-from numberdesk.domain.market import Offer, OnOrder, Owned
+from numberdesk.domain.listings import Offer, OnOrder, Owned
 from numberdesk.domain.request import Criteria, OrderMessage
 from numberdesk.domain.settings import Timings
 from numberdesk.domain.statuses import AssetKind

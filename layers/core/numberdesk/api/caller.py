@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from numberdesk.services.catalogue import Catalogue
     from numberdesk.services.commands import Commands
     from numberdesk.services.dead_letters import DeadLetterDesk
-    from numberdesk.services.market import Market
     from numberdesk.services.placing_gate import GateDesk
     from numberdesk.services.profiles import Profiles
+    from numberdesk.services.providers import ProviderDesk
     from numberdesk.services.reading import Reading
     from numberdesk.services.uploads import Uploads
 
@@ -28,7 +28,7 @@ class Services:
     commands: Commands
     reading: Reading
     catalogue: Catalogue
-    market: Market
+    providers: ProviderDesk
     profiles: Profiles
     uploads: Uploads
     dead_letters: DeadLetterDesk

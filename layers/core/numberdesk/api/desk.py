@@ -57,7 +57,7 @@ def _accounts(services: Services, caller: Callable[[], Caller]) -> list[Callable
 
 def _providers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
     def list_providers() -> models.Providers:
-        return models.Providers.model_validate({"items": services.market.capabilities()})
+        return models.Providers.model_validate({"items": services.providers.capabilities()})
 
     def list_requirements(
         provider: _Provider,
@@ -71,22 +71,22 @@ def _providers(services: Services, caller: Callable[[], Caller]) -> list[Callabl
 
     def search(provider: _Provider, wanted: Annotated[models.Search, Body()]) -> models.Offers:
         query = Wanted(wanted.criteria, tuple(wanted.keywords), wanted.limit)
-        return models.Offers(items=services.market.search(provider, wanted.account, wanted.what, query))
+        return models.Offers(items=services.providers.search(provider, wanted.account, wanted.what, query))
 
     def list_owned(
         provider: _Provider,
         account: _OfAccount = "default",
         next_: _Next = None,
     ) -> models.OwnedList:
-        return models.listed(models.OwnedList, services.market.owned(provider, account, token=next_))
+        return models.listed(models.OwnedList, services.providers.owned(provider, account, token=next_))
 
     def list_webhooks(provider: _Provider, account: _OfAccount = "default") -> models.Webhooks:
-        return models.Webhooks(items=services.market.registrations(provider, account))
+        return models.Webhooks(items=services.providers.registrations(provider, account))
 
     def register_webhook(provider: _Provider, new: Annotated[models.NewWebhook, Body()]) -> models.Webhook:
         url = caller().base_url
         return models.Webhook.model_validate(
-            services.market.register(provider, new.account, url, new.event, new.token).model_dump()
+            services.providers.register(provider, new.account, url, new.event, new.token).model_dump()
         )
 
     def unregister_webhook(
@@ -94,7 +94,7 @@ def _providers(services: Services, caller: Callable[[], Caller]) -> list[Callabl
         registration_id: Annotated[models.RegistrationId, Path()],
         account: _OfAccount = "default",
     ) -> Response[None]:
-        services.market.unregister(provider, account, registration_id)
+        services.providers.unregister(provider, account, registration_id)
         return Response(204)
 
     return [

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import (
@@ -20,15 +21,17 @@ from pydantic import (
     Field,
     JsonValue,
     TypeAdapter,
+    WithJsonSchema,
     model_validator,
 )
 
+from numberdesk.domain import request
 from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.catalogue import Specification
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.ledger import Entry
+from numberdesk.domain.listings import Offer, Owned, Registration
 from numberdesk.domain.lists import Summary, attention
-from numberdesk.domain.market import Offer, Owned, Registration
 from numberdesk.domain.model import GivenInstant, Instant
 from numberdesk.domain.order import (
     Acknowledgement,
@@ -47,7 +50,8 @@ from numberdesk.domain.order import (
 from numberdesk.domain.profile import Profile
 from numberdesk.domain.request import E164, Criteria, Keyword, Request
 from numberdesk.domain.statuses import AssetKind, AssetState, OrderState
-from numberdesk.domain.values import Account, Answer, DoneValue, Id, short_enough
+from numberdesk.domain.values import Account, Answer, DoneValue, Id, one_of_the_providers, short_enough
+from numberdesk.providers.registry import NAMES
 from numberdesk.services import dead_letters
 from numberdesk.services.placing_gate import Placing
 from numberdesk.services.ports import Account as KnownAccount
@@ -57,7 +61,12 @@ from numberdesk.services.uploads import Form
 
 T = TypeVar("T")
 
-Provider = Literal["telnyx", "telesign", "callfire"]
+Provider = Annotated[
+    str,
+    Field(max_length=64),
+    AfterValidator(partial(one_of_the_providers, known=NAMES)),
+    WithJsonSchema({"enum": [*NAMES], "type": "string"}),
+]
 NumberType = Literal["local", "toll_free", "mobile", "national", "shared_cost"]
 Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", examples=["2026-11"])]
 Token = Annotated[str, Field(min_length=1, max_length=2048)]
@@ -101,6 +110,12 @@ class _Out(BaseModel):
 
 
 # In
+
+
+class OrderMessage(request.OrderMessage):
+    """One order."""
+
+    provider: Provider
 
 
 class _Scoped(_In):
@@ -330,7 +345,8 @@ class NewWebhook(_In):
         description="The provider's name of what it tells; by default what it tells of number orders, if it does.",
     )
     token: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
-        default=None, description="CallFire: the token that stands in the address. The receiver must know its SHA-256."
+        default=None,
+        description="Where the provider signs nothing: the token in the address. The receiver must know its SHA-256.",
     )
 
 

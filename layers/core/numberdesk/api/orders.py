@@ -11,7 +11,7 @@ from numberdesk.api.caller import Caller, Services
 from numberdesk.api.models import Limit, Month, OrderView, PathNumber, Provider, Token
 from numberdesk.domain.model import GivenInstant
 from numberdesk.domain.order import Order
-from numberdesk.domain.request import OrderId, OrderMessage
+from numberdesk.domain.request import OrderId
 from numberdesk.domain.statuses import AssetState, OrderState
 from numberdesk.domain.values import Country, Id
 from numberdesk.services.reading import Wanted
@@ -94,7 +94,7 @@ def _readers(services: Services) -> list[Callable[..., Any]]:
 def _writers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
     view = _view(services)
 
-    def submit_order(message: Annotated[OrderMessage, Body()]) -> tuple[OrderView | models.Submitted, int]:
+    def submit_order(message: Annotated[models.OrderMessage, Body()]) -> tuple[OrderView | models.Submitted, int]:
         # The command reads the body itself, as the queue's reader does.
         order, _, _ = services.commands.submit(caller().body, caller().by)
         if order is None:

@@ -1,6 +1,6 @@
 """How much of what a provider shows an order's record takes in. Pure.
 
-Every text of a provider is bounded where it is read (`providers.lenient`); this bounds how many things there are. What has grown
+Every text of a provider is bounded where it is read (`providers.json_values`); this bounds how many things there are. What has grown
 long lies on pages beside the order's row (`storage.pages`), so that these bounds are far above any order that was ever seen; they
 hold the time of a poll and the names of the pages, which are on the row. What is left out is told once, as a word is that is not
 known, and the order counts as not understood for as long as it is shown.

@@ -25,10 +25,10 @@ from pydantic import (
 
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.model import GivenInstant
-from numberdesk.domain.values import KINDS, NOT_DOTS, Account, Answer, short_enough
+from numberdesk.domain.values import KINDS, NOT_DOTS, Account, Answer, ProviderName, short_enough
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 OrderId = Annotated[str, Field(max_length=64, pattern=NOT_DOTS)]
 """An order's id: whatever is taken can be asked for in a path."""
@@ -244,7 +244,7 @@ class OrderMessage(_Message):
     order_id: OrderId = Field(
         description="Your business key, unique in the stack. The same id buys once, however often it is sent."
     )
-    provider: Literal["telnyx", "telesign", "callfire"]
+    provider: ProviderName
     account: Account = Field(
         default="default",
         description="One set of credentials at the provider: the secret `<stack>/<provider>/<account>`.",
@@ -346,8 +346,8 @@ def read_json(body: str) -> Any:
         raise ValueError(message) from None
 
 
-def read_message(body: str) -> OrderMessage:
-    """Read the body of a queue message.
+def read_message(body: str, providers: Collection[str]) -> OrderMessage:
+    """Read the body of a queue message; `providers` are the names of those that there are.
 
     Raises:
         InvalidMessageError: with every fault found; faults name fields and never hold a value of the message.
@@ -361,7 +361,7 @@ def read_message(body: str) -> OrderMessage:
     if not isinstance(document, dict):
         raise InvalidMessageError([ValidationIssue("", "not_an_object", "the message must be one JSON object")])
     try:
-        return OrderMessage.model_validate(document)
+        return OrderMessage.model_validate(document, context={"providers": providers})
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False, include_context=False)
         raise InvalidMessageError(issues_of(details)) from None

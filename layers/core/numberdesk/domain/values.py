@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Annotated, Literal
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationInfo
+from pydantic_core import PydanticCustomError
 
 from numberdesk.domain.statuses import ValueKind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 Line = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 NOT_DOTS = r"^\.*[A-Za-z0-9_:-][A-Za-z0-9._:-]*$"
@@ -25,6 +30,27 @@ def is_id(text: str) -> bool:
 
 Account = Annotated[str, Field(max_length=64, pattern=r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
 """The name of an account: it stands in the name of its secret, and in paths."""
+
+
+def one_of_the_providers(name: str, known: Collection[str]) -> str:
+    """Give a provider's name.
+
+    Raises:
+        PydanticCustomError: it is none that is known; its text says which are, and which of them is nearest.
+    """
+    if name in known:
+        return name
+    nearest = "".join(f"; the nearest is {each}" for each in get_close_matches(name.casefold(), known, 1))
+    text = f"there is no such provider here; it is one of {', '.join(known)}{nearest}"
+    raise PydanticCustomError("unknown_provider", "{text}", {"text": text})
+
+
+def _of_the_context(name: str, info: ValidationInfo) -> str:
+    # Whoever reads a message says which there are; one that is stored was checked.
+    return one_of_the_providers(name, (info.context or {}).get("providers", (name,)))
+
+
+ProviderName = Annotated[str, Field(max_length=64), AfterValidator(_of_the_context)]
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["DE"], description="ISO 3166-1 alpha-2.")]
 

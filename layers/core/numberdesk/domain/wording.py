@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain import text
 from numberdesk.domain.text import harmless, quoted
+from numberdesk.domain.titles import TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,12 +26,11 @@ _LONG = 1000
 MAX_NAME = 200
 _MAX_TOLD = 4000
 """Bytes of what another part of numberdesk says of it: why an order waits, what an operation came to."""
-_NAMES = {"telnyx": "Telnyx", "telesign": "TeleSign", "callfire": "CallFire"}
 
 
 def provider_name(provider: str) -> str:
     """Write a provider's name as it does itself."""
-    return _NAMES.get(provider) or quoted(provider)
+    return TITLES.get(provider) or quoted(provider)
 
 
 def subject(order: Order) -> str:

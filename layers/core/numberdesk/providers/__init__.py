@@ -1,1 +1,1 @@
-"""One folder a provider: what it can do as data, its notifications, and the adapter that talks to it."""
+"""One folder a provider: what it can do as data, its webhooks, and the adapter that talks to it."""

@@ -1,13 +1,14 @@
-# ruff: noqa: ARG002 - `NotAble` takes what it must and uses nothing of it
+# ruff: noqa: ARG002 - the defaults take what they must and use nothing of it
 """What a provider brings: `plan`, `place`, `find`, `observe`, and what may go wrong, told apart by what it means for money.
 
-A new provider brings no new state machine: these four, its capabilities as data, and a reader of its notifications.
+A new provider brings no new state machine: these four, its capabilities as data, and a reader of its webhooks.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from numberdesk.domain.text import paragraph
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from numberdesk.domain.catalogue import Specification
-    from numberdesk.domain.market import Offer, OnOrder, Owned, Registration
+    from numberdesk.domain.listings import Offer, OnOrder, Owned, Registration
     from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.request import Criteria, OrderMessage
     from numberdesk.domain.snapshot import AssetSeen, CommentSeen, Snapshot
@@ -195,213 +196,17 @@ class OrdersPage:
     """What is listed and could not be read."""
 
 
-class Vetting(Protocol):
-    """Requirements, values, comments. Whatever is written here may be repeated without harm, but `comment`."""
+class Provider(ABC):
+    """One provider, spoken to with one account.
 
-    def catalogue(
-        self, *, country: str | None = None, number_type: str | None = None, number: str | None = None
-    ) -> list[Specification]:
-        """Say what numbers of a country and type take, or one number (E.164).
-
-        Raises:
-            RefusedError: there is no such country or type.
-            AccountFaultError, UnreadableError, SlotBusyError: not read.
-        """
-
-    def check_group(self, group_id: str, *, country: str | None, number_type: str | None) -> list[str]:
-        """Say what is wrong with a requirement group for numbers of this country and type; nothing: all is well.
-
-        Raises:
-            AccountFaultError, UnreadableError, SlotBusyError: not read.
-        """
-
-    def create_address(self, address: Address, reference: str) -> str:
-        """Create an address and give its id.
-
-        Raises:
-            RefusedError: it was not taken.
-            AccountFaultError, NotSentError, OutcomeUnknownError, SlotBusyError: try again later.
-        """
-
-    def upload_document(self, content: bytes, filename: str, content_type: str, reference: str) -> str:
-        """Upload a document and give its id. Raises as `create_address` does."""
-
-    def supply(
-        self, order: Order, values: Mapping[str, str], *, sub_order_id: str | None = None, number: str | None = None
-    ) -> str:
-        """Give values by requirement id, for the whole order, one sub order or one number; the provider's word for what came of it.
-
-        All satisfied already is no fault. Raises as `create_address` does.
-        """
-
-    def attach_group(
-        self, order: Order, group_id: str, *, sub_order_id: str | None = None, number: str | None = None
-    ) -> str:
-        """Answer with a requirement group: each open sub order, one sub order or one number. Raises as `create_address` does."""
-
-    def comments(self, sub_order_id: str) -> list[CommentSeen]:
-        """Read the comments of a sub order.
-
-        Raises:
-            AccountFaultError, UnreadableError, SlotBusyError: not read.
-        """
-
-    def comment(self, sub_order_id: str, text: str) -> str:
-        """Post a comment and give its id. One call, never repeated blindly. Raises as `create_address` does."""
-
-    def mark_read(self, comment_id: str) -> None:
-        """Mark a comment as read. Raises as `create_address` does."""
-
-
-class Market(Protocol):
-    """What can be had, what is owned, and where notifications go."""
-
-    def search_numbers(self, query: Query) -> list[Offer]:
-        """Search for numbers. Reserves and buys nothing.
-
-        Raises:
-            RefusedError: the search itself is wrong.
-            AccountFaultError, UnreadableError, SlotBusyError: not read.
-        """
-
-    def search_keywords(self, query: Query) -> list[Offer]:
-        """Say which of some keywords can be had. Raises as `search_numbers` does."""
-
-    def search_regions(self, query: Query) -> list[Offer]:
-        """Search for regions that have numbers. Raises as `search_numbers` does."""
-
-    def owned(self, cursor: str | None) -> OwnedPage:
-        """List what the account owns. Raises as `search_numbers` does; a cursor that is none of ours is refused."""
-
-    def orders(self, cursor: str | None) -> OrdersPage:
-        """List the account's number orders. Raises as `owned` does, and NotAbleError where the account's settings leave it out."""
-
-    def release(self, value: str, kind: AssetKind) -> str:
-        """Give a number (E.164) or keyword back: the provider's word for what came of it.
-
-        What is paid for goes on: at TeleSign and CallFire to the end of the month that has begun. No further one is billed.
-        A repeat does no harm: what is released already counts as released.
-
-        Raises:
-            NoSuchThingError: the account does not have it.
-            RefusedError: it is not taken back.
-            AccountFaultError, NotSentError, OutcomeUnknownError, UnreadableError, SlotBusyError: try again later.
-        """
-
-    def registrations(self) -> list[Registration]:
-        """List registered webhooks or postbacks. Raises as `search_numbers` does."""
-
-    def register(self, url: str, event: str | None) -> Registration:
-        """Register where notifications go; one that is there already is given back. `event` is the provider's name of it.
-
-        Raises:
-            RefusedError: not taken, or the provider has no such event.
-            AccountFaultError, NotSentError, OutcomeUnknownError, UnreadableError, SlotBusyError: try again later.
-        """
-
-    def unregister(self, registration_id: str) -> None:
-        """Delete a registration. Raises as `register` does, and NoSuchThingError where there is none of this id."""
-
-
-class NotAble:
-    """The defaults of an adapter: everything beside placing and following orders is something that it cannot do.
-
-    An adapter overrides what its `capabilities.abilities` declare; a contract test holds the two together.
+    Placing and following orders is what every adapter does. Everything else is something that a provider cannot do, unless its adapter
+    overrides it and its `capabilities.abilities` declare it; a contract test holds the two together.
     """
-
-    def cancel(self, order: Order, *, sub_order_id: str | None = None) -> str:
-        """See `Provider.cancel`."""
-        raise NotAbleError("it has no way to cancel orders")
-
-    def catalogue(
-        self, *, country: str | None = None, number_type: str | None = None, number: str | None = None
-    ) -> list[Specification]:
-        """See `Vetting.catalogue`."""
-        raise NotAbleError("it does not say what is required")
-
-    def check_group(self, group_id: str, *, country: str | None, number_type: str | None) -> list[str]:
-        """See `Vetting.check_group`."""
-        raise NotAbleError("it has no requirement groups")
-
-    def create_address(self, address: Address, reference: str) -> str:
-        """See `Vetting.create_address`."""
-        raise NotAbleError("it takes no values")
-
-    def upload_document(self, content: bytes, filename: str, content_type: str, reference: str) -> str:
-        """See `Vetting.upload_document`."""
-        raise NotAbleError("it takes no values")
-
-    def supply(
-        self, order: Order, values: Mapping[str, str], *, sub_order_id: str | None = None, number: str | None = None
-    ) -> str:
-        """See `Vetting.supply`."""
-        raise NotAbleError("it takes no values")
-
-    def attach_group(
-        self, order: Order, group_id: str, *, sub_order_id: str | None = None, number: str | None = None
-    ) -> str:
-        """See `Vetting.attach_group`."""
-        raise NotAbleError("it has no requirement groups")
-
-    def comments(self, sub_order_id: str) -> list[CommentSeen]:
-        """See `Vetting.comments`."""
-        raise NotAbleError("it has no comments")
-
-    def comment(self, sub_order_id: str, text: str) -> str:
-        """See `Vetting.comment`."""
-        raise NotAbleError("it has no comments")
-
-    def mark_read(self, comment_id: str) -> None:
-        """See `Vetting.mark_read`."""
-        raise NotAbleError("it has no comments")
-
-    def search_numbers(self, query: Query) -> list[Offer]:
-        """See `Market.search_numbers`."""
-        raise NotAbleError("it has no search for numbers")
-
-    def search_keywords(self, query: Query) -> list[Offer]:
-        """See `Market.search_keywords`."""
-        raise NotAbleError("it has no keywords")
-
-    def search_regions(self, query: Query) -> list[Offer]:
-        """See `Market.search_regions`."""
-        raise NotAbleError("it has no search for regions")
-
-    def owned(self, cursor: str | None) -> OwnedPage:
-        """See `Market.owned`."""
-        raise NotAbleError("it does not list what an account owns")
-
-    def orders(self, cursor: str | None) -> OrdersPage:
-        """See `Market.orders`."""
-        raise NotAbleError("it does not list its orders")
-
-    def release(self, value: str, kind: AssetKind) -> str:
-        """See `Market.release`."""
-        raise NotAbleError("it takes no numbers back")
-
-    def candidates(self, order: Order) -> list[OnOrder | Owned]:
-        """See `Provider.candidates`."""
-        return []
-
-    def registrations(self) -> list[Registration]:
-        """See `Market.registrations`."""
-        raise NotAbleError("it has no webhooks to register")
-
-    def register(self, url: str, event: str | None) -> Registration:
-        """See `Market.register`."""
-        raise NotAbleError("it has no webhooks to register")
-
-    def unregister(self, registration_id: str) -> None:
-        """See `Market.unregister`."""
-        raise NotAbleError("it has no webhooks to register")
-
-
-class Provider(Vetting, Market, Protocol):
-    """One provider, spoken to with one account."""
 
     can_find: bool
     """Whether `find` can search all with this account's settings."""
 
+    @abstractmethod
     def plan(
         self, message: OrderMessage, *, exclude: frozenset[str] = frozenset(), reuse: Sequence[Asset] = ()
     ) -> Plan:
@@ -418,6 +223,7 @@ class Provider(Vetting, Market, Protocol):
             AccountFaultError, UnreadableError, SlotBusyError: try again later.
         """
 
+    @abstractmethod
     def place(self, plan: Plan, reference: str) -> Placed:
         """Send the purchase: one call, never repeated.
 
@@ -426,6 +232,7 @@ class Provider(Vetting, Market, Protocol):
             OutcomeUnknownError: something may have been bought.
         """
 
+    @abstractmethod
     def find(self, order: Order, message: OrderMessage | None) -> list[Placed]:
         """Look for the purchase of an order whose outcome is unknown: what bears our reference, or else fits it (see `Placed.proven`).
 
@@ -435,12 +242,17 @@ class Provider(Vetting, Market, Protocol):
             UnreadableError, AccountFaultError, SlotBusyError: not read; says nothing.
         """
 
+    @abstractmethod
     def observe(self, order: Order) -> Snapshot:
         """Read the order as it is now. `order.provider_order_id` is set.
 
         Raises:
             UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
         """
+
+    @abstractmethod
+    def what_to_look_for(self, order: Order) -> str:
+        """Tell a person, in a sentence or two, how to find a purchase with an unknown outcome by hand at this provider."""
 
     def candidates(self, order: Order) -> list[OnOrder | Owned]:
         """Name the account's orders, and what it came to own, since the order's last attempt began: what may be of that attempt.
@@ -450,6 +262,7 @@ class Provider(Vetting, Market, Protocol):
         Raises:
             UnreadableError, AccountFaultError, SlotBusyError: not read.
         """
+        return []
 
     def cancel(self, order: Order, *, sub_order_id: str | None = None) -> str:
         """Ask to cancel the order, or one sub order of it: the provider's word for what came of it. What it became, a poll tells.
@@ -459,14 +272,134 @@ class Provider(Vetting, Market, Protocol):
             AccountFaultError, NotSentError, OutcomeUnknownError, SlotBusyError: try again later; a repeat does no harm.
             NotAbleError: the provider has no way to.
         """
+        raise NotAbleError("it has no way to cancel orders")
 
-    def what_to_look_for(self, order: Order) -> str:
-        """Tell a person, in a sentence or two, how to find a purchase with an unknown outcome by hand at this provider."""
+    # Requirements, values, comments. Whatever is written here may be repeated without harm, but `comment`.
+
+    def catalogue(
+        self, *, country: str | None = None, number_type: str | None = None, number: str | None = None
+    ) -> list[Specification]:
+        """Say what numbers of a country and type take, or one number (E.164).
+
+        Raises:
+            RefusedError: there is no such country or type.
+            AccountFaultError, UnreadableError, SlotBusyError: not read.
+        """
+        raise NotAbleError("it does not say what is required")
+
+    def check_group(self, group_id: str, *, country: str | None, number_type: str | None) -> list[str]:
+        """Say what is wrong with a requirement group for numbers of this country and type; nothing: all is well.
+
+        Raises:
+            AccountFaultError, UnreadableError, SlotBusyError: not read.
+        """
+        raise NotAbleError("it has no requirement groups")
+
+    def create_address(self, address: Address, reference: str) -> str:
+        """Create an address and give its id.
+
+        Raises:
+            RefusedError: it was not taken.
+            AccountFaultError, NotSentError, OutcomeUnknownError, SlotBusyError: try again later.
+        """
+        raise NotAbleError("it takes no values")
+
+    def upload_document(self, content: bytes, filename: str, content_type: str, reference: str) -> str:
+        """Upload a document and give its id. Raises as `create_address` does."""
+        raise NotAbleError("it takes no values")
+
+    def supply(
+        self, order: Order, values: Mapping[str, str], *, sub_order_id: str | None = None, number: str | None = None
+    ) -> str:
+        """Give values by requirement id, for the whole order, one sub order or one number; the provider's word for what came of it.
+
+        All satisfied already is no fault. Raises as `create_address` does.
+        """
+        raise NotAbleError("it takes no values")
+
+    def attach_group(
+        self, order: Order, group_id: str, *, sub_order_id: str | None = None, number: str | None = None
+    ) -> str:
+        """Answer with a requirement group: each open sub order, one sub order or one number. Raises as `create_address` does."""
+        raise NotAbleError("it has no requirement groups")
+
+    def comments(self, sub_order_id: str) -> list[CommentSeen]:
+        """Read the comments of a sub order.
+
+        Raises:
+            AccountFaultError, UnreadableError, SlotBusyError: not read.
+        """
+        raise NotAbleError("it has no comments")
+
+    def comment(self, sub_order_id: str, text: str) -> str:
+        """Post a comment and give its id. One call, never repeated blindly. Raises as `create_address` does."""
+        raise NotAbleError("it has no comments")
+
+    def mark_read(self, comment_id: str) -> None:
+        """Mark a comment as read. Raises as `create_address` does."""
+        raise NotAbleError("it has no comments")
+
+    # What can be had, what is owned, and where webhooks go.
+
+    def search_numbers(self, query: Query) -> list[Offer]:
+        """Search for numbers. Reserves and buys nothing.
+
+        Raises:
+            RefusedError: the search itself is wrong.
+            AccountFaultError, UnreadableError, SlotBusyError: not read.
+        """
+        raise NotAbleError("it has no search for numbers")
+
+    def search_keywords(self, query: Query) -> list[Offer]:
+        """Say which of some keywords can be had. Raises as `search_numbers` does."""
+        raise NotAbleError("it has no keywords")
+
+    def search_regions(self, query: Query) -> list[Offer]:
+        """Search for regions that have numbers. Raises as `search_numbers` does."""
+        raise NotAbleError("it has no search for regions")
+
+    def owned(self, cursor: str | None) -> OwnedPage:
+        """List what the account owns. Raises as `search_numbers` does; a cursor that is none of ours is refused."""
+        raise NotAbleError("it does not list what an account owns")
+
+    def orders(self, cursor: str | None) -> OrdersPage:
+        """List the account's number orders. Raises as `owned` does, and NotAbleError where the account's settings leave it out."""
+        raise NotAbleError("it does not list its orders")
+
+    def release(self, value: str, kind: AssetKind) -> str:
+        """Give a number (E.164) or keyword back: the provider's word for what came of it.
+
+        What is paid for goes on: at TeleSign and CallFire to the end of the month that has begun. No further one is billed.
+        A repeat does no harm: what is released already counts as released.
+
+        Raises:
+            NoSuchThingError: the account does not have it.
+            RefusedError: it is not taken back.
+            AccountFaultError, NotSentError, OutcomeUnknownError, UnreadableError, SlotBusyError: try again later.
+        """
+        raise NotAbleError("it takes no numbers back")
+
+    def registrations(self) -> list[Registration]:
+        """List registered webhooks or postbacks. Raises as `search_numbers` does."""
+        raise NotAbleError("it has no webhooks to register")
+
+    def register(self, url: str, event: str | None) -> Registration:
+        """Register where webhooks go; one that is there already is given back. `event` is the provider's name of it.
+
+        Raises:
+            RefusedError: not taken, or the provider has no such event.
+            AccountFaultError, NotSentError, OutcomeUnknownError, UnreadableError, SlotBusyError: try again later.
+        """
+        raise NotAbleError("it has no webhooks to register")
+
+    def unregister(self, registration_id: str) -> None:
+        """Delete a registration. Raises as `register` does, and NoSuchThingError where there is none of this id."""
+        raise NotAbleError("it has no webhooks to register")
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What a notification claims. Nothing in it is believed; it says where to poll.
+    """What a webhook claims. Nothing in it is believed; it says where to poll.
 
     `says_ended` tells that it claims an end, so that a poll that shows less is followed by more polls.
     """
@@ -480,4 +413,4 @@ class Hint:
 
 
 class NotAHintError(ValueError):
-    """The body of a notification cannot be read as one: it is kept as unmatched. The message says why, without values."""
+    """The body of a webhook cannot be read as one: it is kept as unmatched. The message says why, without values."""

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain.snapshot import UnknownValue
 from numberdesk.domain.values import is_id
-from numberdesk.providers import lenient, numbers
+from numberdesk.providers import json_values, numbers
 from numberdesk.providers.numbers import told
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from numberdesk.providers.lenient import Fields
+    from numberdesk.providers.json_values import Fields
 
 
 class Reader:
@@ -50,7 +50,7 @@ class Reader:
 
     def text(self, field: str, value: object) -> str | None:
         """Give an id or a word. A whole number is the id that it writes."""
-        found = lenient.identifier(value)
+        found = json_values.identifier(value)
         if found is None and value not in (None, ""):
             self.note(field, value)
         return found
@@ -65,7 +65,7 @@ class Reader:
 
     def enum(self, field: str, value: object, known: Collection[str], *, of_asset: bool = False) -> str | None:
         """Give a word of an enumeration, however its case and its hyphens are written; one that is not known is noted and given too."""
-        found = lenient.text(value)
+        found = json_values.text(value)
         if found is None:
             if value not in (None, ""):
                 self.note(field, value, of_asset=of_asset)
@@ -80,7 +80,7 @@ class Reader:
 
     def instant(self, field: str, value: object) -> datetime | None:
         """Give an instant."""
-        found = lenient.instant(value)
+        found = json_values.instant(value)
         if found is None and value not in (None, ""):
             self.note(field, value)
         return found

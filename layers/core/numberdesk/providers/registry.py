@@ -1,40 +1,52 @@
-"""Which providers there are, and where their parts lie. Modules are imported when they are first needed.
+"""The providers that there are: the packages beside this module, each with its `PROVIDER`. Nothing else names them.
 
-Adding a provider is one line in each table here; see the README.
+What lies in a package beside its `PROVIDER` is imported when it is first needed.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from numberdesk.domain.titles import TITLES
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import timedelta
+    from enum import StrEnum
     from types import ModuleType
 
     from numberdesk.domain.capabilities import Capabilities
     from numberdesk.domain.settings import Timings
     from numberdesk.providers.base import Hint
+    from numberdesk.providers.info import ProviderInfo
 
-NAMES = ("telnyx", "telesign", "callfire")
 
-HOSTS: dict[str, frozenset[str]] = {
-    "telnyx": frozenset({"api.telnyx.com"}),
-    "telesign": frozenset({"rest-ww.telesign.com", "rest-api.telesign.com"}),
-    "callfire": frozenset({"www.callfire.com", "api.callfire.com"}),
+def _module(provider: str, name: str = "") -> ModuleType:
+    return import_module(f"numberdesk.providers.{provider}{name and f'.{name}'}")
+
+
+# Not `pkgutil`: the receiver would pay for its import.
+PROVIDERS: dict[str, ProviderInfo] = {
+    each.parent.name: _module(each.parent.name).PROVIDER for each in sorted(Path(__file__).parent.glob("*/__init__.py"))
 }
-"""The hosts that a base URL may name, beside those of the `ExtraProviderHosts` parameter."""
+"""By name, in alphabetical order."""
+NAMES = tuple(PROVIDERS)
 
-DEFAULT_BASE_URLS = {
-    "telnyx": "https://api.telnyx.com/v2",
-    "telesign": "https://rest-ww.telesign.com",
-    "callfire": "https://www.callfire.com/api/1.1/rest",
-}
+# The domain knows no provider, and writes to people about all of them.
+TITLES.update((name, info.title) for name, info in PROVIDERS.items())
 
 
 def capabilities(provider: str) -> Capabilities:
     """What a provider can do, as data."""
-    value: Capabilities = import_module(f"numberdesk.providers.{provider}.capabilities").CAPABILITIES
+    value: Capabilities = _module(provider, "capabilities").CAPABILITIES
+    return value
+
+
+def statuses(provider: str) -> Mapping[str, Mapping[str, StrEnum]]:
+    """What a provider's words mean, by where they stand: for its page."""
+    value: Mapping[str, Mapping[str, StrEnum]] = _module(provider, "statuses").STATUSES
     return value
 
 
@@ -44,15 +56,20 @@ def call_interval(provider: str, timings: Timings) -> timedelta:
 
 
 def read_hints(provider: str, body: bytes) -> list[Hint]:
-    """Read what a provider's notification claims.
+    """Read what a provider's webhook claims.
 
     Raises:
-        NotAHintError: the body is not one of its notifications.
+        NotAHintError: the body is not one of its webhooks.
     """
-    hints: list[Hint] = import_module(f"numberdesk.providers.{provider}.hints").read_hints(body)
+    hints: list[Hint] = _module(provider, "hints").read_hints(body)
     return hints
+
+
+def signature(provider: str) -> ModuleType:
+    """The module that checks a provider's signatures: `is_key(text)`, and `verify(body, headers, keys, now, tolerance)`."""
+    return _module(provider, "signature")
 
 
 def adapter(provider: str) -> ModuleType:
     """The module that talks to a provider: `build(credentials, clock, timings, *, before_call, throttled, transport) -> Provider`."""
-    return import_module(f"numberdesk.providers.{provider}.adapter")
+    return _module(provider, "adapter")

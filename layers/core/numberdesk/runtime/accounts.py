@@ -181,7 +181,7 @@ class Accounts:
         if not isinstance(settings, dict):
             detail = f"settings in the secret {name} is no JSON object"
             raise AccountFaultError(detail, code="secret")
-        base_url = str(secret.get("base_url") or registry.DEFAULT_BASE_URLS[provider])
+        base_url = str(secret.get("base_url") or registry.PROVIDERS[provider].base_url)
         for url in (base_url, *(value for key, value in settings.items() if key.endswith("base_url") and value)):
             self.check_base_url(provider, str(url))
         values = {key: str(value) for key, value in secret.items() if key not in ("base_url", "settings")}
@@ -236,7 +236,7 @@ class Accounts:
                 return
             detail = "a local run speaks to loopback addresses only; set base_url in the account's secret"
             raise AccountFaultError(detail, code="base_url")
-        if parts.scheme == "https" and parts.hostname in registry.HOSTS[provider] | self._extra_hosts:
+        if parts.scheme == "https" and parts.hostname in registry.PROVIDERS[provider].hosts | self._extra_hosts:
             return
         detail = f"base_url must be https to a known host of {provider} or one of the parameter ExtraProviderHosts"
         raise AccountFaultError(detail, code="base_url")

@@ -12,7 +12,7 @@ from numberdesk.runtime import aws, invocation
 from numberdesk.runtime.clock import SystemClock
 from numberdesk.runtime.failures import Failures
 from numberdesk.runtime.observe import PowertoolsMeter, logger
-from numberdesk.runtime.settings import bounds, env, is_true, limits, timings, zone
+from numberdesk.runtime.settings import bounds, env, is_true, keys, limits, timings, zone
 from numberdesk.services.desk import Desk
 from numberdesk.services.unreadable import Unreadable
 from numberdesk.storage.marker import Marker
@@ -152,16 +152,17 @@ def desk_api() -> Api:
     from numberdesk.api.app import Api  # noqa: PLC0415 - each function imports its own services only
     from numberdesk.api.caller import Services  # noqa: PLC0415
     from numberdesk.messaging.sqs import SqsLetters  # noqa: PLC0415
+    from numberdesk.providers.info import WebhookAuth  # noqa: PLC0415
     from numberdesk.services.accounts import AccountDesk  # noqa: PLC0415
     from numberdesk.services.catalogue import Catalogue  # noqa: PLC0415
     from numberdesk.services.commands import Commands  # noqa: PLC0415
     from numberdesk.services.dead_letters import DeadLetterDesk  # noqa: PLC0415
-    from numberdesk.services.market import Market  # noqa: PLC0415
     from numberdesk.services.paging import Tokens  # noqa: PLC0415
     from numberdesk.services.placing_gate import GateDesk  # noqa: PLC0415
     from numberdesk.services.profiles import Profiles  # noqa: PLC0415
+    from numberdesk.services.providers import ProviderDesk  # noqa: PLC0415
     from numberdesk.services.reading import Reading  # noqa: PLC0415
-    from numberdesk.services.receive import is_token_digest, key_list  # noqa: PLC0415
+    from numberdesk.services.receive import webhook_keys  # noqa: PLC0415
     from numberdesk.services.uploads import Uploads  # noqa: PLC0415
     from numberdesk.storage.files import Bucket  # noqa: PLC0415
 
@@ -189,7 +190,7 @@ def desk_api() -> Api:
         commands=Commands(desk, uploads),
         reading=Reading(store, desk.clock, tokens, env("LISTED_METADATA_KEY")),
         catalogue=Catalogue(store, desk.providers),
-        market=Market(desk.providers, tokens, key_list(env("CALLFIRE_TOKEN_DIGESTS"), is_token_digest)),
+        providers=ProviderDesk(desk.providers, tokens, webhook_keys(keys, WebhookAuth.TOKEN)),
         profiles=Profiles(store, desk.providers, files, uploads, desk.clock, tokens),
         uploads=uploads,
         dead_letters=DeadLetterDesk(store, desk.sync_queue, letters),

@@ -25,6 +25,11 @@ def env(name: str) -> str:
         raise RuntimeError(message) from None
 
 
+def keys(name: str) -> str:
+    """Read the keys of a provider's webhooks; empty where the template declares none: nobody gets in then."""
+    return os.environ.get(name, "")
+
+
 def timings() -> Timings:
     """Read the times that the desk keeps from `TIMINGS`, one JSON object; what it leaves out has its default."""
     return Timings.model_validate_json(env("TIMINGS"))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numberdesk.domain.clock import Clock
-    from numberdesk.domain.market import OnOrder, Owned
+    from numberdesk.domain.listings import OnOrder, Owned
     from numberdesk.domain.order import Asset, Order
     from numberdesk.providers.base import Provider
     from numberdesk.services.desk import Desk

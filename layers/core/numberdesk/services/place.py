@@ -118,7 +118,7 @@ class Placer:
     def _take_in(self, body: str, message_id: str, correlation_id: str, submitted_by: str | None) -> Order | None:
         """Give the order of a message; none where it is refused."""
         try:
-            message = read_message(body)
+            message = read_message(body, registry.NAMES)
         except InvalidMessageError as error:
             self._refuse(body, error.issues, readable_order_id(body), message_id, correlation_id)
             return None

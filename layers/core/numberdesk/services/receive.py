@@ -1,4 +1,4 @@
-"""Take notifications in: authenticate over the raw bytes, make durable, and nothing else.
+"""Take webhooks in: authenticate over the raw bytes, make durable, and nothing else.
 
 This is imported by the receiver, which a provider gives 2 s: no httpx, no pydantic, no AWS client. Nothing looks into a body
 before it is authenticated, and nothing logs it.
@@ -12,26 +12,25 @@ import hashlib
 import hmac
 import json
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from numberdesk.domain.schema import MESSAGES
-from numberdesk.providers.telnyx.signature import SignatureError, public_key, verify
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+from numberdesk.providers import registry
+from numberdesk.providers.info import ProviderInfo, SignatureError, WebhookAuth
 
 KEPT_BYTES = 256 * 1024
 """Bodies up to this size go on as they came; of a larger one only the hint and the hash do."""
 
-TELNYX = "/webhooks/telnyx"
-CALLFIRE = "/postbacks/callfire/{token}"
+Keys = Mapping[str, Sequence[tuple[str, str]]]
+"""By provider: account and key (a public key, or a token's SHA-256 in hexadecimal)."""
 
 
 class NotTakenError(Exception):
-    """A notification is not taken in: an HTTP status, and a reason for the log."""
+    """A webhook is not taken in: an HTTP status, and a reason for the log."""
 
     def __init__(self, status: int, reason: str) -> None:
         """Keep both."""
@@ -49,11 +48,6 @@ _OF_NO_TOKEN = {hashlib.sha256(token).hexdigest() for token in (b"", b"\n")} | {
 }
 
 
-def is_telnyx_key(text: str) -> bool:
-    """Whether this is a public key: base64 of the 32 bytes of an Ed25519 one, and none under which anybody can sign."""
-    return public_key(text) is not None
-
-
 def is_token_digest(text: str) -> bool:
     """Whether this is a token's SHA-256 in hexadecimal: not that of an empty one, nor one digit again and again."""
     return _HASH.fullmatch(text.lower()) is not None and text.lower() not in _OF_NO_TOKEN
@@ -68,14 +62,26 @@ def key_list(text: str, is_key: Callable[[str], bool]) -> list[tuple[str, str]]:
     return [(account.strip(), key.strip()) for account, _, key in pairs if account.strip() and is_key(key.strip())]
 
 
+def webhook_keys(read: Callable[[str], str], *schemes: WebhookAuth) -> Keys:
+    """Read the keys of the providers whose webhooks are authenticated in one of these ways, by default in any.
+
+    Args:
+        read: gives an environment variable; empty where it is not set: nobody gets in then.
+        schemes: the ways.
+    """
+    found = {}
+    for name, info in registry.PROVIDERS.items():
+        if info.webhook in (schemes or tuple(WebhookAuth)) and (text := read(info.keys_variable)):
+            is_key = registry.signature(name).is_key if info.webhook is WebhookAuth.SIGNATURE else is_token_digest
+            found[name] = key_list(text, is_key)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """Takes notifications in."""
+    """Takes webhooks in."""
 
-    telnyx_keys: Sequence[tuple[str, str]]
-    """Account and base64 public key."""
-    callfire_digests: Sequence[tuple[str, str]]
-    """Account and SHA-256 (hexadecimal) of the token in the path."""
+    keys: Keys
     tolerance: timedelta
     body_limit: int
     send: Callable[[str], object]
@@ -88,40 +94,52 @@ class Receiver:
             Provider, account, and the body's size in bytes.
 
         Raises:
-            NotTakenError: 400, 401 or 413.
+            NotTakenError: 400, 401, 404 or 413.
             Exception: whatever `send` raised; the provider should try again.
         """
+        provider = _provider(event)
         body = read_body(event)
         if len(body) > self.body_limit:
             raise NotTakenError(413, f"the body has {len(body)} bytes, more than the limit of {self.body_limit}")
-        if event["resource"] == TELNYX:
-            provider, (account, key) = "telnyx", self._telnyx(event, body, now)
+        keys = self.keys.get(provider.name)
+        if not keys:
+            raise KeyMissingError(401, f"no key is configured ({provider.keys_parameter})")
+        if provider.webhook is WebhookAuth.SIGNATURE:
+            account, key = self._signed(provider.name, keys, event, body, now)
         else:
-            provider, (account, key) = "callfire", self._callfire(event)
-        self.send(json.dumps(message(provider, account, body, now, key=key), default=datetime.isoformat))
-        return provider, account, len(body)
+            account, key = _by_token(keys, event)
+        self.send(json.dumps(message(provider.name, account, body, now, key=key), default=datetime.isoformat))
+        return provider.name, account, len(body)
 
-    def _telnyx(self, event: Mapping[str, Any], body: bytes, now: datetime) -> tuple[str, str]:
+    def _signed(
+        self, provider: str, keys: Sequence[tuple[str, str]], event: Mapping[str, Any], body: bytes, now: datetime
+    ) -> tuple[str, str]:
         """Whose key signed this body, and which."""
-        if not self.telnyx_keys:
-            raise KeyMissingError(401, "no Telnyx public key is configured")
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         try:
-            return verify(body, headers, self.telnyx_keys, now, self.tolerance)
+            account, key = registry.signature(provider).verify(body, headers, keys, now, self.tolerance)
         except SignatureError as error:
             raise NotTakenError(401, str(error)) from None
+        return account, key
 
-    def _callfire(self, event: Mapping[str, Any]) -> tuple[str, str]:
-        """Whose token stands in this path, and its digest. Every digest is compared, in constant time."""
-        if not self.callfire_digests:
-            raise KeyMissingError(401, "no CallFire token digest is configured")
-        # API Gateway (REST) hands it on as it was sent, and a client may have encoded any of it.
-        token = str((event.get("pathParameters") or {}).get("token") or "").encode("utf-8", "surrogatepass")
-        digest = hashlib.sha256(unquote_to_bytes(token)).hexdigest().encode()
-        matching = [entry for entry in self.callfire_digests if hmac.compare_digest(digest, entry[1].lower().encode())]
-        if not matching:
-            raise NotTakenError(401, "the token is not known")
-        return matching[0]
+
+def _provider(event: Mapping[str, Any]) -> ProviderInfo:
+    """Whose webhook this says to be."""
+    provider = registry.PROVIDERS.get((event.get("pathParameters") or {}).get("provider") or "")
+    if provider is None or provider.webhook != event["resource"]:
+        raise NotTakenError(404, "no provider of this name sends webhooks here")
+    return provider
+
+
+def _by_token(keys: Sequence[tuple[str, str]], event: Mapping[str, Any]) -> tuple[str, str]:
+    """Whose token stands in this path, and its digest. Every digest is compared, in constant time."""
+    # API Gateway (REST) hands it on as it was sent, and a client may have encoded any of it.
+    token = str(event["pathParameters"].get("token") or "").encode("utf-8", "surrogatepass")
+    digest = hashlib.sha256(unquote_to_bytes(token)).hexdigest().encode()
+    matching = [entry for entry in keys if hmac.compare_digest(digest, entry[1].lower().encode())]
+    if not matching:
+        raise NotTakenError(401, "the token is not known")
+    return matching[0]
 
 
 def read_body(event: Mapping[str, Any]) -> bytes:
@@ -152,10 +170,9 @@ def message(provider: str, account: str, body: bytes, now: datetime, *, key: str
     from dataclasses import asdict  # noqa: PLC0415 - large bodies are rare, and their reader is not free
 
     from numberdesk.providers.base import NotAHintError  # noqa: PLC0415 - as above
-    from numberdesk.providers.registry import read_hints  # noqa: PLC0415 - as above
 
     try:
-        hints, reason = [asdict(hint) for hint in read_hints(provider, body)], "it names no order"
+        hints, reason = [asdict(hint) for hint in registry.read_hints(provider, body)], "it names no order"
     except NotAHintError as error:
         hints, reason = [], str(error)
     return MESSAGES.mark({"event": event | {"hints": hints, "reason": reason, "body_bytes": len(body)}})

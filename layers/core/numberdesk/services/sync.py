@@ -1,6 +1,6 @@
 """Look at orders: observe the provider, fold what was seen, commit.
 
-A notification, a wake and an operator's wish all end here. sync never places an order.
+A webhook, a wake and an operator's wish all end here. sync never places an order.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numberdesk.domain import answers, gate, operations, outcome, stuck, unknown
 from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.fold import Folded, fold, fold_unreadable
 from numberdesk.domain.hints import due_at, put_off
-from numberdesk.domain.market import OnOrder, Owned
+from numberdesk.domain.listings import OnOrder, Owned
 from numberdesk.domain.profile import ProfileKey
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.schema import MESSAGES
@@ -51,8 +51,8 @@ P = TypeVar("P", Placed, OnOrder)
 
 
 @dataclass(frozen=True, slots=True)
-class Notification:
-    """What a notification asks of a poll."""
+class Hinted:
+    """What a hint asks of a poll."""
 
     receipt: Receipt
     says_ended: bool
@@ -87,7 +87,7 @@ class Syncer:
             self._take_in(message, redelivered=redelivered)
 
     def _take_in(self, message: Message, *, redelivered: bool) -> None:
-        """Keep an authenticated notification, and poll the orders that it speaks of."""
+        """Keep an authenticated webhook, and poll the orders that it speaks of."""
         event = message["event"]
         provider, account = event["provider"], event["account"]
         received_at = datetime.fromisoformat(event["received_at"])
@@ -113,14 +113,14 @@ class Syncer:
             order_id = self._order_of(provider, account, hint)
             order = self.desk.store.get(order_id) if order_id else None
             if order is not None and order.erased_at is not None:
-                # What was erased does not come back with the next notification.
+                # What was erased does not come back with the next webhook.
                 named = Webhook(**{**_fields(named), "body": None})
             if order_id is None or self.desk.store.receipt(order_id, hint.event_id) is None:
                 # One that is known was kept when it came first.
                 self._keep(named, order_id, reason="" if order_id else "no order of ours")
             if order_id is not None:
                 receipt = Receipt(hint.event_id, hint.event_type, received_at)
-                self._poll(order_id, notification=Notification(receipt, hint.says_ended), redelivered=redelivered)
+                self._poll(order_id, hinted=Hinted(receipt, hint.says_ended), redelivered=redelivered)
 
     def _order_of(self, provider: str, account: str, hint: Hint) -> str | None:
         store = self.desk.store
@@ -144,7 +144,7 @@ class Syncer:
         order_id: str,
         *,
         wake_at: datetime | None = None,
-        notification: Notification | None = None,
+        hinted: Hinted | None = None,
         redelivered: bool = False,
     ) -> None:
         """Poll once, and again as long as others write in between. Where it is not its turn, the order is due at its turn.
@@ -159,15 +159,15 @@ class Syncer:
                 return
             self.desk.log.append_keys(order_id=order_id, correlation_id=order.correlation_id)
             try:
-                if notification is not None and self._is_seen_to(order, notification):
+                if hinted is not None and self._is_seen_to(order, hinted):
                     return
                 if redelivered:
                     order, redelivered = self.desk.count_failed(order, ACTOR), False
                 if stuck.rests(order, self.desk.clock.now()):
-                    # The poll that is made after its rest sees what a notification tells of, too.
+                    # The poll that is made after its rest sees what a hint tells of, too.
                     self.desk.log.info("the order rests")
-                elif notification is not None:
-                    self._notified(order, notification, turn)
+                elif hinted is not None:
+                    self._follow(order, hinted, turn)
                 elif turn is not None:
                     self._put_off(order, turn)
                 else:
@@ -180,9 +180,9 @@ class Syncer:
             return
         raise ConflictError
 
-    def _is_seen_to(self, order: Order, notification: Notification) -> bool:
-        """Whether a notification came before, and led to what it asks for: a poll, or with nothing to poll its receipt."""
-        known = self.desk.store.receipt(order.order_id, notification.receipt.event_id)
+    def _is_seen_to(self, order: Order, hinted: Hinted) -> bool:
+        """Whether a hint came before, and led to what it asks for: a poll, or with nothing to poll its receipt."""
+        known = self.desk.store.receipt(order.order_id, hinted.receipt.event_id)
         if known is None:
             return False
         return order.provider_order_id is None or (
@@ -202,19 +202,19 @@ class Syncer:
             folded = fold_unreadable(order, began_at=now, now=now, rules=rules, turn=turn)
         self._commit(order, folded, ())
 
-    def _notified(self, order: Order, notification: Notification, turn: datetime | None) -> None:
-        """Act on a notification: poll now, or have it polled later, or only record it.
+    def _follow(self, order: Order, hinted: Hinted, turn: datetime | None) -> None:
+        """Act on a hint: poll now, or have it polled later, or only record it.
 
-        Polls that notifications ask for come no closer than
+        Polls that hints ask for come no closer than
         `hint_distance`: however many come, the last of them is followed by a poll. Sent round until then, they would be a chain
         without an end.
         """
-        store, receipt, now = self.desk.store, notification.receipt, self.desk.clock.now()
+        store, receipt, now = self.desk.store, hinted.receipt, self.desk.clock.now()
         if order.erased_at is not None:
             # Kept while somebody erased: what was being erased does not come back.
             store.erase(order.order_id)
         unclear = order.state is OrderState.UNKNOWN or unknown.overdue(order, now)
-        if not unclear and (order.provider_order_id is None or _is_seen_since(order, notification)):
+        if not unclear and (order.provider_order_id is None or _is_seen_since(order, hinted)):
             # Nothing to poll yet, or polled since it came.
             store.put_receipt(order.order_id, receipt)
             return
@@ -222,9 +222,9 @@ class Syncer:
         if turn is not None:
             at = max(at, turn)
         if at <= now:
-            self._step(order, notification)
+            self._step(order, hinted)
             return
-        later = put_off(order, at, now, self.desk.timings, told_ended=notification.says_ended)
+        later = put_off(order, at, now, self.desk.timings, told_ended=hinted.says_ended)
         if later is order:
             store.put_receipt(order.order_id, receipt)
             return
@@ -234,21 +234,21 @@ class Syncer:
             order, later, (), now, ACTOR, receipts=[receipt], in_hand_until=in_hand_until, is_outcome=False
         )
 
-    def _step(self, order: Order, notification: Notification | None) -> None:
-        receipts = [notification.receipt] if notification else []
-        if notification is not None:
+    def _step(self, order: Order, hinted: Hinted | None) -> None:
+        receipts = [hinted.receipt] if hinted else []
+        if hinted is not None:
             order = order.with_(hinted_at=self.desk.clock.now())
         if order.erased_at is not None or order.erasures_due:
             order, is_all = self._erase(order)
-            if is_all and notification is None:
+            if is_all and hinted is None:
                 return
         told = self.desk.tell_own(order, ACTOR)
         if told is not order:
             order = told
-            if notification is None and (order.wake_at is None or order.wake_at > self.desk.clock.now()):
+            if hinted is None and (order.wake_at is None or order.wake_at > self.desk.clock.now()):
                 # It was woken for that alone.
                 return
-        if order.state is OrderState.RECEIVED and notification is None:
+        if order.state is OrderState.RECEIVED and hinted is None:
             # It went back to received since it was woken: placing it is not done here.
             self.desk.send_wake(order)
             return
@@ -265,7 +265,7 @@ class Syncer:
             later = schedule(order, now, rules.timings, rules.cadence, keep_next_poll=True)
             self._commit(order, Folded(later, ()), receipts)
             return
-        self._observe(order, notification, receipts)
+        self._observe(order, hinted, receipts)
 
     def _erase(self, order: Order) -> tuple[Order, bool]:
         """Erase what may have come back of a erased order; says whether nothing else is due of it.
@@ -287,7 +287,7 @@ class Syncer:
         order = self._commit(order, Folded(done, ()), ())
         return order, order.wake_at is None or order.wake_at > now
 
-    def _observe(self, order: Order, notification: Notification | None, receipts: Sequence[Receipt]) -> None:
+    def _observe(self, order: Order, hinted: Hinted | None, receipts: Sequence[Receipt]) -> None:
         began_at = self.desk.clock.now()
         rules = self.desk.rules(order)
         kept: Mapping[str, Payload] = {}
@@ -305,7 +305,7 @@ class Syncer:
             self.desk.meter.count("PollsFailed")
             self.desk.log.warning("poll failed", extra={"provider": order.provider, "error": str(error)})
             now = self.desk.clock.now()
-            folded = fold_unreadable(order, began_at=began_at, now=now, rules=rules, hinted=notification is not None)
+            folded = fold_unreadable(order, began_at=began_at, now=now, rules=rules, hinted=hinted is not None)
         else:
             self.desk.meter.count("Polls")
             folded = fold(
@@ -314,8 +314,8 @@ class Syncer:
                 began_at=began_at,
                 now=self.desk.clock.now(),
                 rules=rules,
-                told_ended=notification is not None and notification.says_ended,
-                unannounced=notification is None and registry.capabilities(order.provider).sends_webhooks,
+                told_ended=hinted is not None and hinted.says_ended,
+                unannounced=hinted is None and registry.capabilities(order.provider).sends_webhooks,
             )
             folded, kept = self._answer(folded)
         self._commit(order, folded, receipts, kept)
@@ -479,13 +479,13 @@ class Syncer:
         )
 
 
-def _is_seen_since(order: Order, notification: Notification) -> bool:
-    """Whether a poll that began since a notification came saw what it tells of."""
+def _is_seen_since(order: Order, hinted: Hinted) -> bool:
+    """Whether a poll that began since a hint came saw what it tells of."""
     return (
         order.poll_began_at is not None
-        and notification.receipt.received_at < order.poll_began_at
+        and hinted.receipt.received_at < order.poll_began_at
         # One that says more than that poll showed came before the provider's own answer did.
-        and (order.ended or not notification.says_ended)
+        and (order.ended or not hinted.says_ended)
     )
 
 

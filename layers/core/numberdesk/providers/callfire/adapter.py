@@ -13,36 +13,35 @@ from urllib.parse import urlencode, urlsplit
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.domain.snapshot import AssetSeen
 from numberdesk.domain.statuses import AssetKind, AssetState
-from numberdesk.providers import made
 from numberdesk.providers.base import (
     AccountFaultError,
-    NotAble,
     NotAbleError,
     OutcomeUnknownError,
     Placed,
     Plan,
+    Provider,
     RefusedError,
     UnreadableError,
 )
-from numberdesk.providers.callfire import market, reading, subscriptions, v2
+from numberdesk.providers.callfire import PROVIDER, leases, offers, reading, subscriptions, v2
 from numberdesk.providers.callfire.faults import not_placed, not_read
 from numberdesk.providers.callfire.region import region_fields
 from numberdesk.providers.callfire.statuses import e164
 from numberdesk.providers.callfire.xmldoc import DATA, parse
+from numberdesk.providers.created_id import created_id
 from numberdesk.providers.http import BasicAuth, Http, segment
-from numberdesk.providers.registry import HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import timedelta
 
     from numberdesk.domain.clock import Clock
-    from numberdesk.domain.market import Offer, OnOrder, Owned, Registration
+    from numberdesk.domain.listings import Offer, OnOrder, Owned, Registration
     from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import Snapshot
-    from numberdesk.providers.base import Credentials, OrdersPage, OwnedPage, Provider, Query
+    from numberdesk.providers.base import Credentials, OrdersPage, OwnedPage, Query
     from numberdesk.providers.http import Transport
 
 _ORDERS = "/number/order"
@@ -88,7 +87,7 @@ def build(
     currency = credentials.settings.get("currency", _CURRENCY)
     if not isinstance(currency, str) or not _CURRENCY_CODE.fullmatch(currency):
         raise AccountFaultError("the setting currency must be three capitals, such as USD")
-    if v2_find and not v2_base_url and urlsplit(credentials.base_url).hostname not in HOSTS["callfire"]:
+    if v2_find and not v2_base_url and urlsplit(credentials.base_url).hostname not in PROVIDER.hosts:
         # Credentials for somewhere else must not wander to CallFire by a default.
         raise AccountFaultError("v2_find needs v2_base_url where base_url is not CallFire's own")
 
@@ -109,7 +108,7 @@ def build(
     return CallFire(connect(credentials.base_url, "application/xml"), http_v2, currency)
 
 
-class CallFire(NotAble):
+class CallFire(Provider):
     """Number orders of one account."""
 
     def __init__(self, http: Http, http_v2: Http | None, currency: str) -> None:
@@ -158,7 +157,7 @@ class CallFire(NotAble):
         response = self._http.send_once("POST", _ORDERS, content=content, content_type=_FORM)
         if not response.is_success:
             raise not_placed(response)
-        order_id = made.id_of(response, _ORDER_ID, _ORDERS)
+        order_id = created_id(response, _ORDER_ID, _ORDERS)
         if order_id is None:
             raise OutcomeUnknownError(f"HTTP {response.status_code} without an order id")
         return Placed(order_id)
@@ -201,19 +200,19 @@ class CallFire(NotAble):
 
     def search_numbers(self, query: Query) -> list[Offer]:
         """Search for numbers: one call. Raises as `Market.search_numbers` does."""
-        return market.search_numbers(self._http, query)
+        return offers.search_numbers(self._http, query)
 
     def search_keywords(self, query: Query) -> list[Offer]:
         """Say which of some keywords can be had: one call. Raises as `Market.search_keywords` does."""
-        return market.search_keywords(self._http, query)
+        return offers.search_keywords(self._http, query)
 
     def search_regions(self, query: Query) -> list[Offer]:
         """Search for regions: one call. Raises as `Market.search_regions` does."""
-        return market.search_regions(self._http, query)
+        return offers.search_regions(self._http, query)
 
     def owned(self, cursor: str | None) -> OwnedPage:
         """List the account's numbers, then its keywords; one call a page. Raises as `Market.owned` does."""
-        return market.owned(self._http, cursor)
+        return leases.owned(self._http, cursor)
 
     def orders(self, cursor: str | None) -> OrdersPage:
         """List the account's orders by v2, a page at a time.
@@ -235,7 +234,7 @@ class CallFire(NotAble):
 
         Raises as `Market.release` does.
         """
-        return market.release(self._http, value, kind)
+        return leases.release(self._http, value, kind)
 
     def candidates(self, order: Order) -> list[OnOrder | Owned]:
         """Name the orders and leases that the last attempt may have brought: 1.1 echoes nothing of ours.
@@ -244,7 +243,7 @@ class CallFire(NotAble):
             UnreadableError, AccountFaultError, SlotBusyError: not read.
         """
         orders = v2.candidates(self._http_v2, order) if self._http_v2 else []
-        return [*orders, *market.candidates(self._http, order)]
+        return [*orders, *leases.candidates(self._http, order)]
 
     def registrations(self) -> list[Registration]:
         """List the account's subscriptions, whoever made them. Raises as `Market.registrations` does."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from numberdesk.providers import lenient
+from numberdesk.providers import json_values
 from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchOrderError,
@@ -107,7 +107,7 @@ def _account_fault(response: Response) -> AccountFaultError | None:
 
 def _told_status(response: Response) -> int:
     """Give the status that the body tells, which need not be that of the answer; 0 where it tells none."""
-    return lenient.integer(_exception(response).get("httpstatus", "")) or 0
+    return json_values.integer(_exception(response).get("httpstatus", "")) or 0
 
 
 def _exception(response: Response) -> dict[str, str]:

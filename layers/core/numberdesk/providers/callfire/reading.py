@@ -13,8 +13,9 @@ from numberdesk.domain.request import KeywordsItem
 from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownValue
 from numberdesk.domain.statuses import AssetKind, AssetState, Phase
 from numberdesk.providers import numbers
+from numberdesk.providers.callfire import xmldoc
 from numberdesk.providers.callfire.statuses import COUNTRIES, phase_of
-from numberdesk.providers.lenient import text
+from numberdesk.providers.json_values import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,7 @@ _NUMBER = re.compile(
 )
 _KEYWORD = re.compile("[A-Za-z0-9]{1,64}", re.ASCII)
 _BETWEEN = re.compile(r"[\s,;]+")
+_NUMBER_TYPES = {"true": "toll_free", "1": "toll_free", "false": "local", "0": "local"}
 
 
 def snapshot(order: Order, shown: Element, currency: str) -> Snapshot:
@@ -161,3 +163,8 @@ def _strange(shown: Element) -> list[UnknownValue]:
 
 def _name(element: Element) -> str:
     return element.tag.rpartition("}")[2]
+
+
+def number_type(element: Element) -> str | None:
+    """Read whether a number is toll-free."""
+    return _NUMBER_TYPES.get((xmldoc.value(element, "TollFree") or "").lower())

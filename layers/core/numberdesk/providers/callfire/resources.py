@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from numberdesk.providers.http import Http, QueryParams, Response
 
 
+MAX_RESULTS = 1000
+"""MaxResults is "limited to 1000"."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """Some of a list: its elements, and where the rest begins; none at its end. How many there are, where it is told."""

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from numberdesk.domain.statuses import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from enum import StrEnum
 
 # OrderStatus, gathered from every published version of the 1.1 schema and pages and of the v2 schema. CallFire defines
 # none but PROCESSING, FINISHED and ERRORED; the rest goes by its name.
@@ -24,6 +29,8 @@ PHASES: dict[str, Phase] = {
     "PAYMENT_ERROR": Phase.FAILED,
     "ACH_ERROR": Phase.FAILED,
 }
+STATUSES: Mapping[str, Mapping[str, StrEnum]] = {"A number order (`Status`)": PHASES}
+"""For docs/providers/callfire.md."""
 
 COUNTRIES = ("US", "CA")
 """Where CallFire's numbers are of."""

@@ -11,12 +11,12 @@ import uuid
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from numberdesk.domain.market import Registration
-from numberdesk.providers import made
+from numberdesk.domain.listings import Registration
 from numberdesk.providers.base import NoSuchThingError, OutcomeUnknownError, RefusedError, UnreadableError
 from numberdesk.providers.callfire.faults import not_changed, not_listed
 from numberdesk.providers.callfire.resources import page
 from numberdesk.providers.callfire.xmldoc import DATA, parse, value
+from numberdesk.providers.created_id import created_id
 from numberdesk.providers.http import segment
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def register(http: Http, url: str, event: str | None) -> Registration:
     response = http.send_once("POST", _PATH, content=urlencode(form).encode(), content_type=_FORM)
     if not response.is_success:
         raise not_changed(response)
-    subscription_id = made.id_of(response, _ID, _PATH)
+    subscription_id = created_id(response, _ID, _PATH)
     if subscription_id is None:
         raise OutcomeUnknownError(f"HTTP {response.status_code} without a subscription's id")
     return _read(http, subscription_id)

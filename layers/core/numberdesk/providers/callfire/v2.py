@@ -12,14 +12,14 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.fitting import misfit
-from numberdesk.domain.market import OnOrder
+from numberdesk.domain.listings import OnOrder
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.domain.text import quoted
 from numberdesk.providers.base import AccountFaultError, OrdersPage, Placed, RefusedError, UnreadableError
 from numberdesk.providers.callfire.faults import not_read
 from numberdesk.providers.callfire.reading import keywords_in, numbers_in
 from numberdesk.providers.callfire.statuses import is_over
-from numberdesk.providers.lenient import fields, instant, integer, parse, text
+from numberdesk.providers.json_values import fields, instant, integer, parse, text
 
 if TYPE_CHECKING:
     from datetime import datetime

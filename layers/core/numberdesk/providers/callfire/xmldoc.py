@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
-from numberdesk.providers import lenient, markup
-from numberdesk.providers.lenient import text
+from numberdesk.providers import json_values, xml
+from numberdesk.providers.json_values import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +28,8 @@ def parse(body: bytes) -> Element:
         ValueError: it is neither, or XML that declares what is not allowed. The message holds nothing of the body.
     """
     if body.lstrip()[:1] != b"{":
-        return markup.parse(body)
-    document = lenient.parse(body)
+        return xml.parse(body)
+    document = json_values.parse(body)
     if not isinstance(document, dict) or len(document) != 1:
         message = "not JSON of one resource"
         raise ValueError(message)

@@ -12,41 +12,41 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from numberdesk.domain.market import OnOrder
 from numberdesk.domain.request import CriteriaItem, Partial
-from numberdesk.domain.snapshot import AssetSeen, Snapshot, UnknownValue
-from numberdesk.domain.statuses import AssetKind, AssetState, Phase
+from numberdesk.domain.statuses import AssetKind, Phase
 from numberdesk.domain.text import harmless
-from numberdesk.providers import made, numbers
 from numberdesk.providers.base import (
     AccountFaultError,
     NoSuchOrderError,
     NoSuchThingError,
-    NotAble,
     NotPermittedError,
     OrdersPage,
     OutcomeUnknownError,
     Placed,
     Plan,
+    Provider,
     RefusedError,
     UnreadableError,
 )
+from numberdesk.providers.created_id import created_id
 from numberdesk.providers.http import BasicAuth, Http, segment
-from numberdesk.providers.lenient import fields, identifier, rows, text
-from numberdesk.providers.telesign import answers, market
+from numberdesk.providers.json_values import identifier, text
+from numberdesk.providers.telesign import answers, direct_orders, leases
 from numberdesk.providers.telesign.auth import Digest
+from numberdesk.providers.telesign.statuses import meaning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numberdesk.domain.clock import Clock
-    from numberdesk.domain.market import Offer, Owned
+    from numberdesk.domain.listings import Offer, OnOrder, Owned
     from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
-    from numberdesk.providers.base import Credentials, OwnedPage, Provider, Query
+    from numberdesk.domain.snapshot import Snapshot
+    from numberdesk.providers.base import Credentials, OwnedPage, Query
     from numberdesk.providers.http import Transport
-    from numberdesk.providers.lenient import Fields
+    from numberdesk.providers.json_values import Fields
 
 _PATH = "/v1/phone_numbers/direct_orders"
 _CANCELLABLE = "accepted"
@@ -58,7 +58,6 @@ _PAGE_SIZE = 100
 _MAX_PAGES = 20
 _SKEW = timedelta(seconds=60)
 """How far TeleSign's clock may be from ours."""
-_MARK = re.compile(r"\[ref ([^\[\]]{1,256})\]")
 _FIELD_NAMES = {
     name: name
     for name in (
@@ -79,15 +78,6 @@ _FIELD_NAMES = {
 }
 # `mobile` and `local` are seen in TeleSign's examples; how it spells toll-free is published nowhere.
 _NUMBER_TYPES = {"local": "local", "mobile": "mobile", "toll_free": "toll_free"}
-
-# "('accepted', 'in progress', 'resolved', 'rejected', 'cancelled')" (TeleSign docs: get the status of a direct order).
-_STATUSES = {
-    "accepted": (Phase.OPEN, AssetState.PENDING),
-    "in_progress": (Phase.OPEN, AssetState.PENDING),
-    "resolved": (Phase.ENDED, AssetState.ACTIVE),
-    "rejected": (Phase.FAILED, AssetState.FAILED),
-    "cancelled": (Phase.CANCELLED, AssetState.CANCELLED),
-}
 
 
 def build(
@@ -151,7 +141,7 @@ def _renamed(settings: Mapping[str, object], name: str, known: Mapping[str, str]
     return {**known, **given}
 
 
-class TeleSign(NotAble):
+class TeleSign(Provider):
     """Direct orders of one account."""
 
     def __init__(
@@ -216,14 +206,14 @@ class TeleSign(NotAble):
         """
         form = dict(plan.payload)
         if self._reference_in_description:
-            form["description"] = f"{form.get('description', '')} {_mark(reference)}".strip()
+            form["description"] = f"{form.get('description', '')} {direct_orders.mark(reference)}".strip()
         content = urlencode({self._field_names[name]: value for name, value in form.items()}, doseq=True)
         response = self._http.send_once("POST", self._path, content=content.encode(), content_type=_FORM)
         if not response.is_success:
             raise answers.not_placed(response)
-        orders = _orders(answers.body(response))
+        orders = direct_orders.shown_in(answers.body(response))
         [shown] = orders if len(orders) == 1 else [{}]
-        order_id = identifier(shown.get("order_id")) or made.id_of(response, _ORDER_ID, self._path)
+        order_id = identifier(shown.get("order_id")) or created_id(response, _ORDER_ID, self._path)
         if order_id is None:
             raise OutcomeUnknownError(f"HTTP {response.status_code} without an order id")
         return Placed(order_id, text(shown.get("status")))
@@ -242,10 +232,10 @@ class TeleSign(NotAble):
         for shown in self._both_ends():
             order_id, description = identifier(shown.get("order_id")), shown.get("description")
             if order_id is None:
-                unread |= not isinstance(description, str) or _mark(order.reference) in description
-            elif isinstance(description, str) and _mark(order.reference) in description:
+                unread |= not isinstance(description, str) or direct_orders.mark(order.reference) in description
+            elif isinstance(description, str) and direct_orders.mark(order.reference) in description:
                 accepted_at = answers.date(shown.get("order_accepted_date")) or datetime.max.replace(tzinfo=UTC)
-                found[order_id] = (accepted_at, _placed(order_id, text(shown.get("status"))))
+                found[order_id] = (accepted_at, direct_orders.placed(order_id, text(shown.get("status"))))
         if unread and not found:
             raise UnreadableError("a list with an order that cannot be read")
         return [placed for _, placed in sorted(found.values(), key=lambda match: match[0])]
@@ -260,18 +250,18 @@ class TeleSign(NotAble):
             return []
         began_at = order.attempt.began_at - _SKEW
         untold = [end for end in self._both_ends() if not isinstance(end.get("description"), str)]
-        seen = [_on_order(each) for each in untold]
+        seen = [direct_orders.on_order(each) for each in untold]
         return [each for each in seen if each.created_at is None or each.created_at >= began_at]
 
     def _both_ends(self) -> Iterator[Fields]:
         """Give the orders of the list; where it has more than 20 pages, those of its first and last ten."""
         first = self._list(1)
-        yield from _orders(first)
+        yield from direct_orders.shown_in(first)
         last_page = answers.total_pages(first)
         half = _MAX_PAGES // 2
         pages = {*range(2, min(last_page, half) + 1), *range(max(2, last_page - half + 1), last_page + 1)}
         for page in sorted(pages):
-            yield from _orders(self._list(page))
+            yield from direct_orders.shown_in(self._list(page))
 
     def observe(self, order: Order) -> Snapshot:
         """Read the order as it is now: one call. What its numbers cost is told by their leases alone (see `owned`).
@@ -279,8 +269,7 @@ class TeleSign(NotAble):
         Raises:
             UnreadableError, NoSuchOrderError, AccountFaultError, SlotBusyError: nothing was seen.
         """
-        shown = self._read(order)
-        return self._snapshot(order.provider_order_id or "", _asked_country(order), shown)
+        return direct_orders.snapshot(order, self._read(order), self._number_types)
 
     def cancel(self, order: Order, *, sub_order_id: str | None = None) -> str:
         """Cancel the order, which TeleSign does while it is `accepted`; TeleSign's word for its state after that.
@@ -297,7 +286,7 @@ class TeleSign(NotAble):
         refusal = None if response.is_success else answers.not_done(response)
         if refusal is None:
             # A list of one, with `status` (TeleSign docs: cancel a direct order).
-            words = [text(shown.get("status")) for shown in _this(order, answers.body(response))]
+            words = [text(shown.get("status")) for shown in direct_orders.of_order(order, answers.body(response))]
             if len(words) == 1 and words[0]:
                 return words[0]
         # How TeleSign refuses a cancellation is published nowhere: by a 403, perhaps. A fault of the account shows in the
@@ -312,11 +301,11 @@ class TeleSign(NotAble):
             raise RefusedError("TeleSign has no such order", code=error.code) from None
         except UnreadableError as error:
             raise OutcomeUnknownError(f"not known what came of it: {error.detail}", code=error.code) from error
-        if refusal is None or _meaning(provider_status)[0] is Phase.CANCELLED:
+        if refusal is None or meaning(provider_status)[0] is Phase.CANCELLED:
             return provider_status
         if isinstance(refusal, AccountFaultError) and provider_status == _CANCELLABLE:
             raise NotPermittedError(refusal.detail, code=refusal.code)
-        now = f"; it is {harmless(provider_status)}" if _meaning(provider_status)[0] is not Phase.UNKNOWN else ""
+        now = f"; it is {harmless(provider_status)}" if meaning(provider_status)[0] is not Phase.UNKNOWN else ""
         raise RefusedError(f"it can be cancelled only while accepted{now}", code=refusal.code)
 
     def search_numbers(self, query: Query) -> list[Offer]:
@@ -326,7 +315,7 @@ class TeleSign(NotAble):
             RefusedError: the search itself is wrong, or asks for more than that.
             AccountFaultError, UnreadableError, SlotBusyError: not read.
         """
-        return market.search_numbers(self._http, query)
+        return leases.search_numbers(self._http, query)
 
     def owned(self, cursor: str | None) -> OwnedPage:
         """List the account's leases, a page at a time; `cursor` is the next page's number.
@@ -335,7 +324,7 @@ class TeleSign(NotAble):
             RefusedError: the cursor is none of ours.
             AccountFaultError, UnreadableError, SlotBusyError: not read.
         """
-        return market.owned(self._http, cursor, self._number_types)
+        return leases.owned(self._http, cursor, self._number_types)
 
     def orders(self, cursor: str | None) -> OrdersPage:
         """List the account's direct orders, a page at a time; `cursor` is the next page's number.
@@ -344,19 +333,19 @@ class TeleSign(NotAble):
             RefusedError: the cursor is none of ours.
             AccountFaultError, UnreadableError, SlotBusyError: not read.
         """
-        page = market.page_of(cursor)
+        page = leases.page_of(cursor)
         body = self._list(page)
-        shown = _orders(body)
-        read = [_on_order(each) for each in shown if identifier(each.get("order_id"))]
+        shown = direct_orders.shown_in(body)
+        read = [direct_orders.on_order(each) for each in shown if identifier(each.get("order_id"))]
         unread = ["an order without its id"] * (len(shown) - len(read))
         after = str(page + 1) if page < answers.total_pages(body) else None
         return OrdersPage(tuple(read), after, tuple(unread))
 
     def release(self, value: str, kind: AssetKind) -> str:
-        """Cancel a number's lease; see `market.release`. Raises as `Market.release` does."""
+        """Cancel a number's lease; see `leases.release`. Raises as `Market.release` does."""
         if kind is not AssetKind.NUMBER:
             raise NoSuchThingError("TeleSign has no keywords")
-        return market.release(self._http, value)
+        return leases.release(self._http, value)
 
     def what_to_look_for(self, order: Order) -> str:
         """Tell a person how to find a purchase with an unknown outcome in TeleSign's list of direct orders."""
@@ -366,7 +355,9 @@ class TeleSign(NotAble):
             if isinstance(item, CriteriaItem)
         )
         since = f" accepted after {order.attempt.began_at:%Y-%m-%d %H:%M:%S} UTC" if order.attempt else ""
-        mark = f", whose description holds {_mark(order.reference)}" if self._reference_in_description else ""
+        mark = (
+            f", whose description holds {direct_orders.mark(order.reference)}" if self._reference_in_description else ""
+        )
         return f"Look in TeleSign's list of direct orders for one of {sort}{since}{mark}."
 
     def _path_of(self, order: Order) -> str:
@@ -376,7 +367,7 @@ class TeleSign(NotAble):
         response = self._http.read(self._path_of(order))
         if not response.is_success:
             raise answers.not_read(response)
-        orders = _this(order, answers.body(response))
+        orders = direct_orders.of_order(order, answers.body(response))
         if len(orders) != 1:
             raise UnreadableError(f"HTTP {response.status_code} that does not show the order")
         return orders[0]
@@ -391,122 +382,3 @@ class TeleSign(NotAble):
         elif not isinstance(fault := answers.not_read(response), NoSuchOrderError):
             raise fault
         raise UnreadableError(f"HTTP {response.status_code} without a list of orders")
-
-    def _snapshot(self, order_id: str, asked_country: str | None, shown: Fields) -> Snapshot:
-        provider_status = text(shown.get("status")) or ""
-        phase, state = _meaning(provider_status)
-        unknown = [UnknownValue("direct_order.status", _told(shown, "status"))] if phase is Phase.UNKNOWN else []
-        told_country, number_type = text(shown.get("country_iso2")), text(shown.get("number_type"))
-        country = told_country.upper() if told_country else None
-        ours = {theirs.casefold(): our for our, theirs in self._number_types.items()}
-        listed, unread = _numbers(shown, country or asked_country)
-        if phase is Phase.ENDED and not listed and shown.get("numbers") in (None, "", {}):
-            # An empty list is nothing delivered. Without any, the answer does not say what was.
-            unread = [numbers.told(shown.get("numbers"))]
-        unknown += [UnknownValue("direct_order.numbers", each, of_asset=True) for each in unread]
-        assets = {
-            value: AssetSeen(
-                kind=AssetKind.NUMBER,
-                value=value,
-                state=state,
-                provider_status=provider_status,
-                country=country,
-                number_type=ours.get((number_type or "").casefold()),
-                features=market.features(shown),
-            )
-            for value in listed
-        }
-        return Snapshot(
-            provider_order_id=order_id,
-            phase=phase,
-            provider_status=provider_status,
-            assets=tuple(assets.values()),
-            unknown_values=tuple(unknown),
-        )
-
-
-def _numbers(shown: Fields, country: str | None) -> tuple[list[str], list[str]]:
-    """Give an order's numbers, and what stands among them that is none.
-
-    TeleSign shows a list of strings: digits with the country's code and no plus. Integers, objects, other notations, and one
-    string in place of the list are read, too.
-    """
-    told = shown.get("numbers")
-    if told in (None, [], "", {}):
-        return [], []
-    items = told if isinstance(told, list) else _split(told) if isinstance(told, str) else [told]
-    read = [(item, answers.number(item, country)) for item in items]
-    return (
-        list(dict.fromkeys(value for _, value in read if value)),
-        list(dict.fromkeys(numbers.told(item) for item, value in read if value is None)),
-    )
-
-
-def _split(told: str) -> list[str]:
-    """Split one string in place of a list, by commas, semicolons and lines; else by its spaces."""
-    parts = [part.strip() for part in re.split(r"[,;\r\n]+", told) if part.strip()]
-    return parts if len(parts) > 1 else told.split()
-
-
-def _told(shown: Fields, name: str) -> str:
-    value = shown.get(name)
-    return (text(value) or "") if isinstance(value, str | None) else numbers.told(value)
-
-
-def _asked_country(order: Order) -> str | None:
-    countries = {item.criteria.country for item in order.request.items if isinstance(item, CriteriaItem)}
-    return countries.pop() if len(countries) == 1 else None
-
-
-def _id_of(shown: Fields) -> str:
-    """Give the id of an order in a list.
-
-    Raises:
-        UnreadableError: it has none. It may be any, so that the list says nothing.
-    """
-    order_id = identifier(shown.get("order_id"))
-    if order_id is None:
-        raise UnreadableError("a list with an order that cannot be read")
-    return order_id
-
-
-def _meaning(provider_status: str) -> tuple[Phase, AssetState]:
-    return _STATUSES.get(re.sub(r"[\s_-]+", "_", provider_status.strip()).lower(), (Phase.UNKNOWN, AssetState.UNKNOWN))
-
-
-def _is_over(provider_status: str | None) -> bool:
-    return _meaning(provider_status or "")[0] in (Phase.FAILED, Phase.CANCELLED)
-
-
-def _placed(order_id: str, provider_status: str | None) -> Placed:
-    return Placed(order_id, provider_status, over=_is_over(provider_status))
-
-
-def _mark(reference: str) -> str:
-    return f"[ref {reference}]"
-
-
-def _on_order(shown: Fields) -> OnOrder:
-    description = shown.get("description")
-    # The order's own words come before it, whatever they hold.
-    marks = _MARK.findall(description) if isinstance(description, str) else []
-    return OnOrder(
-        provider_order_id=_id_of(shown),
-        provider_status=text(shown.get("status")) or "",
-        reference=marks[-1] if marks else None,
-        created_at=answers.date(shown.get("order_accepted_date")),
-        over=_is_over(text(shown.get("status"))),
-    )
-
-
-def _orders(body: Fields) -> list[Fields]:
-    # Creating shows `data` as an object, reading as a list of one (TeleSign docs, the two pages' examples).
-    data = body.get("data", body if "order_id" in body else None)
-    if not isinstance(data, list):
-        return rows([data])
-    # What is no order is one without anything in it: it is there, and not to be read.
-    return [fields(shown) for shown in data]
-
-
-def _this(order: Order, body: Fields) -> list[Fields]:
-    return [each for each in _orders(body) if identifier(each.get("order_id")) in (order.provider_order_id, None)]

@@ -19,7 +19,7 @@ from numberdesk.providers.base import (
     UnreadableError,
 )
 from numberdesk.providers.http import DEFINITE_STATUSES, retry_after
-from numberdesk.providers.lenient import fields, identifier, instant, integer, parse, rows
+from numberdesk.providers.json_values import fields, identifier, instant, integer, parse, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numberdesk.providers.base import ProviderError
     from numberdesk.providers.http import Response
-    from numberdesk.providers.lenient import Fields
+    from numberdesk.providers.json_values import Fields
 
 _INTERNATIONAL = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 

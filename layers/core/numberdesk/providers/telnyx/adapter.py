@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from numberdesk.domain.request import CriteriaItem, KeywordsItem
 from numberdesk.providers.base import (
     AccountFaultError,
-    NotAble,
     OutcomeUnknownError,
     Placed,
     Plan,
+    Provider,
     RefusedError,
     UnreadableError,
 )
-from numberdesk.providers.lenient import identifier, text
-from numberdesk.providers.telnyx import market, registrations, submissions
+from numberdesk.providers.json_values import identifier, text
+from numberdesk.providers.telnyx import inventory, offers, registrations, submissions
 from numberdesk.providers.telnyx.api import Api
 from numberdesk.providers.telnyx.cancelling import cancel
 from numberdesk.providers.telnyx.catalogue import catalogue
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.catalogue import Specification
     from numberdesk.domain.clock import Clock
-    from numberdesk.domain.market import Offer, Registration
+    from numberdesk.domain.listings import Offer, Registration
     from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import CommentSeen, Snapshot
     from numberdesk.domain.statuses import AssetKind
     from numberdesk.domain.values import Address
-    from numberdesk.providers.base import Credentials, OrdersPage, OwnedPage, Provider, Query
+    from numberdesk.providers.base import Credentials, OrdersPage, OwnedPage, Query
     from numberdesk.providers.http import Transport
 
 _SETTINGS = ("connection_id", "messaging_profile_id", "billing_group_id")
@@ -83,7 +83,7 @@ def build(
     return Telnyx(api, settings, of_addresses)
 
 
-class Telnyx(NotAble):
+class Telnyx(Provider):
     """Number orders of one account."""
 
     can_find = True
@@ -207,67 +207,67 @@ class Telnyx(NotAble):
         return catalogue(self._api, country, number_type, number)
 
     def check_group(self, group_id: str, *, country: str | None, number_type: str | None) -> list[str]:
-        """See `Vetting.check_group`."""
+        """See `Provider.check_group`."""
         return submissions.check_group(self._api, group_id, country, number_type)
 
     def create_address(self, address: Address, reference: str) -> str:
-        """See `Vetting.create_address`."""
+        """See `Provider.create_address`."""
         return submissions.create_address(self._api, address, reference, self._of_addresses)
 
     def upload_document(self, content: bytes, filename: str, content_type: str, reference: str) -> str:  # noqa: ARG002
-        """See `Vetting.upload_document`. Telnyx is told no content type: it goes by name and content."""
+        """See `Provider.upload_document`. Telnyx is told no content type: it goes by name and content."""
         return submissions.upload_document(self._api, content, filename, reference)
 
     def supply(
         self, order: Order, values: Mapping[str, str], *, sub_order_id: str | None = None, number: str | None = None
     ) -> str:
-        """See `Vetting.supply`."""
+        """See `Provider.supply`."""
         return submissions.supply(self._api, order, values, sub_order_id=sub_order_id, number=number)
 
     def attach_group(
         self, order: Order, group_id: str, *, sub_order_id: str | None = None, number: str | None = None
     ) -> str:
-        """See `Vetting.attach_group`."""
+        """See `Provider.attach_group`."""
         return submissions.attach_group(self._api, order, group_id, sub_order_id=sub_order_id, number=number)
 
     def comments(self, sub_order_id: str) -> list[CommentSeen]:
-        """See `Vetting.comments`."""
+        """See `Provider.comments`."""
         return submissions.comments(self._api, sub_order_id)
 
     def comment(self, sub_order_id: str, text: str) -> str:
-        """See `Vetting.comment`."""
+        """See `Provider.comment`."""
         return submissions.comment(self._api, sub_order_id, text)
 
     def mark_read(self, comment_id: str) -> None:
-        """See `Vetting.mark_read`."""
+        """See `Provider.mark_read`."""
         submissions.mark_read(self._api, comment_id)
 
     def search_numbers(self, query: Query) -> list[Offer]:
-        """See `Market.search_numbers`."""
-        return market.search_numbers(self._api, query)
+        """See `Provider.search_numbers`."""
+        return offers.search_numbers(self._api, query)
 
     def owned(self, cursor: str | None) -> OwnedPage:
-        """See `Market.owned`. The cursor is the next page's number."""
-        return market.owned(self._api, cursor)
+        """See `Provider.owned`. The cursor is the next page's number."""
+        return inventory.owned(self._api, cursor)
 
     def orders(self, cursor: str | None) -> OrdersPage:
-        """See `Market.orders`. The cursor is the next page's number."""
-        return market.orders(self._api, cursor)
+        """See `Provider.orders`. The cursor is the next page's number."""
+        return inventory.orders(self._api, cursor)
 
     def release(self, value: str, kind: AssetKind) -> str:
-        """See `Market.release`."""
-        return market.release(self._api, value, kind)
+        """See `Provider.release`."""
+        return inventory.release(self._api, value, kind)
 
     def registrations(self) -> list[Registration]:
-        """See `Market.registrations`."""
+        """See `Provider.registrations`."""
         return registrations.listed(self._api)
 
     def register(self, url: str, event: str | None) -> Registration:
-        """See `Market.register`. Without an event it is the one about number orders, found at run time."""
+        """See `Provider.register`. Without an event it is the one about number orders, found at run time."""
         return registrations.register(self._api, url, event)
 
     def unregister(self, registration_id: str) -> None:
-        """See `Market.unregister`."""
+        """See `Provider.unregister`."""
         registrations.unregister(self._api, registration_id)
 
     def what_to_look_for(self, order: Order) -> str:

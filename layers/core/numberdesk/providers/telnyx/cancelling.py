@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain.text import listed
 from numberdesk.providers.base import NotPermittedError, NotSentError, RefusedError, UnreadableError
-from numberdesk.providers.lenient import fields, identifier, rows
+from numberdesk.providers.json_values import fields, identifier, rows
 from numberdesk.providers.reader import Reader
-from numberdesk.providers.telnyx.api import NotFoundError, resource
+from numberdesk.providers.telnyx.api import resource
+from numberdesk.providers.telnyx.faults import NotFoundError
 from numberdesk.providers.telnyx.statuses import ENDED
 
 if TYPE_CHECKING:
     from numberdesk.domain.order import Order
-    from numberdesk.providers.lenient import Fields
+    from numberdesk.providers.json_values import Fields
     from numberdesk.providers.telnyx.api import Api
 
 _UNREAD = "unread"

@@ -13,8 +13,8 @@ from numberdesk.domain import patterns
 from numberdesk.domain.catalogue import Criteria, Specification, character_class
 from numberdesk.domain.statuses import ValueKind
 from numberdesk.providers.base import RefusedError, UnreadableError
-from numberdesk.providers.lenient import Fields, fields, integer, prose, rows, text
-from numberdesk.providers.telnyx.api import BadRequestError, NotFoundError
+from numberdesk.providers.json_values import Fields, fields, integer, prose, rows, text
+from numberdesk.providers.telnyx.faults import BadRequestError, NotFoundError
 from numberdesk.providers.telnyx.statuses import value_kind
 
 if TYPE_CHECKING:

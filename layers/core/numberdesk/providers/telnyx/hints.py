@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from numberdesk.providers.base import Hint, NotAHintError
-from numberdesk.providers.lenient import Fields, fields, identifier, instant, parse, text
+from numberdesk.providers.json_values import Fields, fields, identifier, instant, parse, text
 
 _COMPLETE = "number_order.complete"
 """The one number-order event that is documented (OpenAPI and SDK); any other is taken as well."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from numberdesk.domain.market import Registration
+from numberdesk.domain.listings import Registration
 from numberdesk.domain.text import harmless
 from numberdesk.providers.base import NoSuchThingError, OutcomeUnknownError, ProviderError, RefusedError
-from numberdesk.providers.lenient import Fields, text
+from numberdesk.providers.json_values import Fields, text
 from numberdesk.providers.telnyx.api import resource
 
 if TYPE_CHECKING:

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 import phonenumbers
 
 from numberdesk.domain.fitting import misfit
-from numberdesk.domain.market import Offer
+from numberdesk.domain.listings import Offer
 from numberdesk.domain.request import CriteriaItem, NumbersItem
 from numberdesk.domain.snapshot import AssetSeen
 from numberdesk.domain.statuses import AssetKind, AssetState
 from numberdesk.providers.base import NotPermittedError, RefusedError
-from numberdesk.providers.lenient import Fields, amount, fields, rows, text
-from numberdesk.providers.telnyx.api import BadRequestError, NothingPassesError
+from numberdesk.providers.json_values import Fields, amount, fields, rows, text
+from numberdesk.providers.telnyx.faults import BadRequestError, NothingPassesError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

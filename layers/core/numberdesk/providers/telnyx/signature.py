@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from numberdesk.providers.info import SignatureError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import timedelta
@@ -19,12 +21,9 @@ TIMESTAMP_HEADER = "telnyx-timestamp"
 _KEY_BYTES = 32
 
 
-class SignatureError(Exception):
-    """A webhook that is not proven to come from Telnyx, or not lately. The reason holds no value of the request."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+def is_key(text: str) -> bool:
+    """Whether this is a public key: base64 of the 32 bytes of an Ed25519 one, and none under which anybody can sign."""
+    return public_key(text) is not None
 
 
 def verify(

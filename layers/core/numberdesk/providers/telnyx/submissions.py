@@ -14,9 +14,10 @@ from numberdesk.providers.base import (
     RefusedError,
     UnreadableError,
 )
-from numberdesk.providers.lenient import Fields, instant, prose, rows, text
+from numberdesk.providers.json_values import Fields, instant, prose, rows, text
 from numberdesk.providers.reader import Reader
-from numberdesk.providers.telnyx.api import NotFoundError, SatisfiedError, resource
+from numberdesk.providers.telnyx.api import resource
+from numberdesk.providers.telnyx.faults import NotFoundError, SatisfiedError
 from numberdesk.providers.telnyx.statuses import ENDED
 
 if TYPE_CHECKING:

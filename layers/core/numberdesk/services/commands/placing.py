@@ -52,7 +52,7 @@ class PlacingCommands(Editor):
     def submit(self, body: str, by: str) -> tuple[Order | None, OrderMessage, bool]:
         """Take an order message in: the order if it is known already, the message, and whether it was put on the queue."""
         try:
-            message = read_message(body)
+            message = read_message(body, registry.NAMES)
         except InvalidMessageError as error:
             raise ProblemError(Problem.INVALID, "the order is not taken", error.issues) from None
         if issues := check(message, registry.capabilities(message.provider)):

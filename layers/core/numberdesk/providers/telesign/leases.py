@@ -10,12 +10,12 @@ import re
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.fitting import misfit
-from numberdesk.domain.market import Offer, Owned
+from numberdesk.domain.listings import Offer, Owned
 from numberdesk.domain.statuses import AssetKind
 from numberdesk.providers import numbers
 from numberdesk.providers.base import NOT_TAKEN, NoSuchThingError, OwnedPage, RefusedError, UnreadableError
 from numberdesk.providers.http import segment
-from numberdesk.providers.lenient import amount, fields, identifier, rows, text
+from numberdesk.providers.json_values import amount, fields, identifier, rows, text
 from numberdesk.providers.telesign import answers
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.request import Criteria
     from numberdesk.providers.base import Query
     from numberdesk.providers.http import Http, QueryParams, Response
-    from numberdesk.providers.lenient import Fields
+    from numberdesk.providers.json_values import Fields
 
 _NUMBERS = "/v1/phone_numbers/numbers"
 _LEASES = "/v1/phone_numbers/leases"

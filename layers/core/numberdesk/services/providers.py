@@ -1,4 +1,4 @@
-"""What providers can do, what can be had there, what an account owns, and where its notifications go. Buys nothing."""
+"""What providers can do, what can be had there, what an account owns, and where its webhooks go. Buys nothing."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from numberdesk.domain.capabilities import Ability, check_criteria
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.providers import registry
 from numberdesk.providers.base import NOT_TAKEN, RefusedError
-from numberdesk.services import receive
+from numberdesk.providers.info import WebhookAuth
 from numberdesk.services.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numberdesk.domain.capabilities import Capabilities
-    from numberdesk.domain.market import Offer, Owned, Registration
+    from numberdesk.domain.listings import Offer, Owned, Registration
     from numberdesk.providers.base import Query
     from numberdesk.services.paging import Tokens
     from numberdesk.services.ports import Page, Providers
+    from numberdesk.services.receive import Keys
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _SEARCHES = {
@@ -32,13 +31,13 @@ _SEARCHES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class ProviderDesk:
     """Asks providers."""
 
     providers: Providers
     tokens: Tokens
-    callfire_digests: Sequence[tuple[str, str]]
-    """Account and SHA-256 (hexadecimal) of each CallFire token that the receiver knows."""
+    digests: Keys
+    """The tokens that the receiver knows, as SHA-256."""
 
     def capabilities(self) -> list[Capabilities]:
         """Say what each provider can do."""
@@ -49,7 +48,7 @@ class Market:
 
         Raises:
             ProblemError: the provider has no such search, or the query is none for it.
-            ProviderError: see `providers.base.Market`.
+            ProviderError: see `providers.base.Provider`.
         """
         ability, text = _SEARCHES[what]
         _needs(provider, ability, text)
@@ -98,22 +97,22 @@ class Market:
     def register(
         self, provider: str, account: str, base_url: str, event: str | None, token: str | None
     ) -> Registration:
-        """Register this stack's own address. `token` is the CallFire token that stands in it.
+        """Register this stack's own address. `token` is what stands in it where the provider signs nothing.
 
         Raises:
             ProblemError: the provider has none, or the token is not one that the receiver knows.
-            ProviderError: see `providers.base.Market`.
+            ProviderError: see `providers.base.Provider`.
         """
         _needs(provider, Ability.REGISTER, "has no webhooks to register")
-        if provider == "callfire":
-            url = base_url + receive.CALLFIRE.replace("{token}", self._checked(account, token))
+        route = registry.PROVIDERS[provider].webhook or ""
+        if route is WebhookAuth.TOKEN:
+            token = self._checked(provider, account, token)
         elif token is not None:
             text = f"{provider} signs what it sends; leave the token out"
             raise ProblemError(
                 Problem.INVALID, "the request is not valid", [ValidationIssue("token", "not_taken", text)]
             )
-        else:
-            url = base_url + receive.TELNYX
+        url = base_url + route.format(provider=provider, token=token)
         return self.providers.connect(provider, account).register(url, event)
 
     def unregister(self, provider: str, account: str, registration_id: str) -> None:
@@ -121,16 +120,16 @@ class Market:
         _needs(provider, Ability.REGISTER, "has no webhooks to register")
         self.providers.connect(provider, account).unregister(registration_id)
 
-    def _checked(self, account: str, token: str | None) -> str:
+    def _checked(self, provider: str, account: str, token: str | None) -> str:
         """Let only a token be registered by which its postbacks are known: any other would be refused for ever."""
         if token is not None and _TOKEN.fullmatch(token):
             digest = hashlib.sha256(token.encode()).hexdigest()
-            of_account = [known.lower() for name, known in self.callfire_digests if name == account]
+            of_account = [known.lower() for name, known in self.digests.get(provider, ()) if name == account]
             if digest in of_account:
                 return token
         text = (
-            f"give the token whose SHA-256 stands for account {account} in the parameter CallFireTokenDigests: "
-            "16 to 128 letters, digits, - and _; make one, set the parameter, deploy, then register"
+            f"give the token whose SHA-256 stands for account {account} in the parameter "
+            f"{registry.PROVIDERS[provider].keys_parameter}: 16 to 128 letters, digits, - and _; make one, set the parameter, deploy, then register"
         )
         raise ProblemError(Problem.INVALID, "the request is not valid", [ValidationIssue("token", "not_known", text)])
 

@@ -1,70 +1,28 @@
-"""What can be had at Telnyx, what an account owns and ordered there, and giving it back."""
+"""What an account owns and ordered at Telnyx, and giving it back."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.market import Offer, OnOrder, Owned
+from numberdesk.domain.listings import OnOrder, Owned
 from numberdesk.domain.statuses import AssetKind
 from numberdesk.providers.base import NoSuchThingError, OrdersPage, OwnedPage, RefusedError, UnreadableError
-from numberdesk.providers.lenient import Fields, amount, fields, identifier, instant, text
+from numberdesk.providers.json_values import Fields, fields, identifier, instant, text
 from numberdesk.providers.numbers import number, told
-from numberdesk.providers.telnyx.api import PAGE_SIZE, BadRequestError, resource
-from numberdesk.providers.telnyx.capabilities import CAPABILITIES
-from numberdesk.providers.telnyx.search import country_shown, e164, features, filters, fits, regions, results
+from numberdesk.providers.telnyx.api import PAGE_SIZE, resource
+from numberdesk.providers.telnyx.faults import BadRequestError
+from numberdesk.providers.telnyx.search import e164
 from numberdesk.providers.telnyx.statuses import OVER
 
 if TYPE_CHECKING:
-    from numberdesk.domain.request import Criteria
-    from numberdesk.providers.base import Query
     from numberdesk.providers.telnyx.api import Api
 
 _OWNED_PAGE = 100
 _CURSOR = re.compile("[1-9][0-9]{0,5}", re.ASCII)
-# `region_type` of a search result, by the names that criteria have.
-_REGIONS = {"location": "city", "state": "state", "rate_center": "rate_center"}
 # Words of `status` (OpenAPI, phone numbers): what was ours, and what never became so. Whether they are listed is not said.
 _GIVEN_BACK = frozenset({"deleted", "ported-out"})
 _NEVER_OURS = frozenset({"purchase-failed", "port-failed"})
-
-
-def search_numbers(api: Api, query: Query) -> list[Offer]:
-    """Search for numbers. They may be ordered for a while after; nothing is reserved.
-
-    Raises:
-        RefusedError: the search has no country, or asks by what Telnyx does not know.
-        NotPermittedError: not by this account, or it is not shown what was found.
-        UnreadableError, AccountFaultError, SlotBusyError: not read.
-    """
-    criteria = query.criteria
-    if criteria is None or criteria.country is None:
-        raise RefusedError("Telnyx searches by criteria with a country; name one")
-    if strange := sorted(criteria.fields_used() - CAPABILITIES.criteria_fields - {"number_type"}):
-        raise RefusedError(f"Telnyx cannot search by {', '.join(strange)}; remove it")
-    found = results(api, *filters(criteria, query.limit))
-    if found.hidden and not found.shown:
-        raise found.not_shown()
-    # A filter that Telnyx does not know it ignores. A near match is told as one; nothing is bought here.
-    near = criteria.model_copy(update={"best_effort": True})
-    return [_offer(value, row, criteria) for value, row in found.shown if fits(value, row, near)][: query.limit]
-
-
-def _offer(value: str, row: Fields, criteria: Criteria) -> Offer:
-    costs = fields(row.get("cost_information"))
-    return Offer(
-        value=value,
-        kind="number",
-        country=country_shown(row) or criteria.country,
-        # A result does not say its type; all are of the one that was searched for.
-        number_type=criteria.number_type,
-        features=features(row),
-        upfront_cost=amount(costs.get("upfront_cost")),
-        monthly_cost=amount(costs.get("monthly_cost")),
-        currency=text(costs.get("currency")),
-        region={ours: name for theirs, ours in _REGIONS.items() if (name := regions(row).get(theirs))},
-        best_effort=row.get("best_effort") is True,
-    )
 
 
 def owned(api: Api, cursor: str | None) -> OwnedPage:

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from numberdesk.providers import lenient, markup
+from numberdesk.providers import json_values, xml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ _LEAST_BARE = 100_000
 """CallFire's help page says that an order returns "an int", its id. A smaller one may be a status or a count."""
 
 
-def id_of(response: Response, shape: re.Pattern[str], path: str) -> str | None:
+def created_id(response: Response, shape: re.Pattern[str], path: str) -> str | None:
     """Give the id of the order, or whatever was made, that a success speaks of; None where there is none, or more than one.
 
     Args:
@@ -55,9 +55,9 @@ def id_of(response: Response, shape: re.Pattern[str], path: str) -> str | None:
 
 def _document(body: bytes) -> object:
     if body.lstrip()[:1] == b"<":
-        root = markup.parse(body)
+        root = xml.parse(body)
         return {root.tag.rpartition("}")[2]: _plain(root)}
-    return lenient.parse(body.removeprefix(b"\xef\xbb\xbf"))
+    return json_values.parse(body.removeprefix(b"\xef\xbb\xbf"))
 
 
 def _plain(element: Element) -> object:
@@ -73,7 +73,7 @@ def _plain(element: Element) -> object:
 
 
 def _is_fault(document: object) -> bool:
-    return any(_bare(name) in _FAULTS and value for name, value in lenient.fields(document).items())
+    return any(_bare(name) in _FAULTS and value for name, value in json_values.fields(document).items())
 
 
 def _candidates(shown: object, locations: list[str], depth: int) -> Iterator[object]:
@@ -100,7 +100,7 @@ def _bare(name: object) -> str:
 def _id(value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return lenient.text(value.strip()) if isinstance(value, str) else None
+    return json_values.text(value.strip()) if isinstance(value, str) else None
 
 
 def _located(location: str, path: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What CallFire offers, what the account leases, and giving it back (REST 1.1). Nothing here reserves or buys."""
+"""What an account leases at CallFire, and giving it back (REST 1.1)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from numberdesk.domain.fitting import misfit
-from numberdesk.domain.market import Offer, Owned
+from numberdesk.domain.listings import Owned
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem
 from numberdesk.domain.statuses import AssetKind
 from numberdesk.providers.base import (
@@ -21,11 +20,11 @@ from numberdesk.providers.base import (
 )
 from numberdesk.providers.callfire import reading
 from numberdesk.providers.callfire.faults import is_fault, not_changed, not_listed
-from numberdesk.providers.callfire.region import read_region, region_fields
-from numberdesk.providers.callfire.resources import found, page
+from numberdesk.providers.callfire.region import read_region
+from numberdesk.providers.callfire.resources import MAX_RESULTS, page
 from numberdesk.providers.callfire.statuses import e164
 from numberdesk.providers.callfire.xmldoc import DATA, parse, value
-from numberdesk.providers.lenient import instant
+from numberdesk.providers.json_values import instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,11 +33,8 @@ if TYPE_CHECKING:
 
     from numberdesk.domain.order import Order
     from numberdesk.domain.request import Request
-    from numberdesk.providers.base import Query
     from numberdesk.providers.http import Http
 
-_MAX_RESULTS = 1000
-"""MaxResults is "limited to 1000"."""
 _PAGE_SIZE = 100
 _CANDIDATES = 500
 """Leases of each kind read at each end of the list: which end is the newer is published nowhere."""
@@ -47,60 +43,12 @@ _SKEW = timedelta(seconds=60)
 """How far CallFire's clock may be from ours."""
 _FORM = "application/x-www-form-urlencoded"
 _RELEASED = "RELEASED"
-_NUMBER_TYPES = {"true": "toll_free", "1": "toll_free", "false": "local", "0": "local"}
 _LISTS = {AssetKind.NUMBER: ("/number", "Number"), AssetKind.KEYWORD: ("/number/keyword", "Keyword")}
 _SHORT_CODE = re.compile(r"[0-9]{4,8}", re.ASCII)
-_KEYWORD = re.compile(r"[A-Za-z0-9]{1,64}")
 _CURSOR = re.compile(r"(numbers|keywords):([0-9]{1,9})", re.ASCII)
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(Z|[+-][0-9]{2}:[0-9]{2})?", re.ASCII)
 # NumberConfiguration, and our words for what its features are.
 _FEATURES = {"TextFeature": "sms", "CallFeature": "voice"}
-_REGION_NAMES = ("city", "rate_center", "prefix", "zipcode", "lata", "time_zone")
-
-
-def search_numbers(http: Http, query: Query) -> list[Offer]:
-    """Give up to `query.limit` numbers; CallFire tells no prices.
-
-    Raises:
-        RefusedError: criteria that CallFire cannot be asked for, by name; or the search is wrong otherwise.
-        AccountFaultError, UnreadableError, SlotBusyError: not read.
-    """
-    criteria = query.criteria
-    if criteria is None:
-        raise RefusedError("a search for numbers needs criteria")
-    toll_free = str(criteria.number_type == "toll_free").lower()
-    params = [*region_fields(criteria).items(), ("TollFree", toll_free), ("Count", str(query.limit))]
-    shown = found(http, "/number/search", "Number", params)
-    offers = [offer for offer in map(_number_offer, shown) if offer]
-    # A filter that CallFire does not know it may ignore: what does not fit is no offer.
-    return [offer for offer in offers if misfit(criteria, offer, state=offer.region.get("state")) is None][
-        : query.limit
-    ]
-
-
-def search_keywords(http: Http, query: Query) -> list[Offer]:
-    """Give those of the keywords that can be had: CallFire leaves out the others. Raises as `search_numbers` does.
-
-    However many: one cut off by a limit would read as taken.
-    """
-    if not query.keywords or not all(map(_KEYWORD.fullmatch, query.keywords)):
-        raise RefusedError("a search for keywords needs some, each of 1 to 64 letters and digits")
-    # Keywords know no case: they are given back as they were asked for.
-    spelling = {keyword.casefold(): keyword for keyword in query.keywords}
-    shown = found(http, "/number/keyword/search", "Keyword", [("Keywords", " ".join(query.keywords))])
-    free = {(value(element, "Keyword") or "").casefold() for element in shown}
-    return [Offer(value=keyword, kind="keyword") for folded, keyword in spelling.items() if folded in free]
-
-
-def search_regions(http: Http, query: Query) -> list[Offer]:
-    """Give up to `query.limit` regions, of all there are where there are no criteria. Raises as `search_numbers` does."""
-    criteria = query.criteria
-    if criteria and criteria.number_type == "toll_free":
-        raise RefusedError("toll-free numbers have no region")
-    region = region_fields(criteria) if criteria else {}
-    params = [*region.items(), ("MaxResults", str(min(query.limit, _MAX_RESULTS))), ("FirstResult", "0")]
-    shown = found(http, "/number/regions", "Region", params)
-    return [offer for offer in map(_region_offer, shown) if offer][: query.limit]
 
 
 def owned(http: Http, cursor: str | None) -> OwnedPage:
@@ -301,7 +249,7 @@ def _keyword_lease(http: Http, keyword: str) -> tuple[Owned, str | None]:
     """Give the lease of a keyword, and the short code that it is on, where that is told."""
     first: int | None = 0
     for _ in range(_MAX_PAGES):
-        shown = page(http, "/number/keyword", "Keyword", first or 0, _MAX_RESULTS)
+        shown = page(http, "/number/keyword", "Keyword", first or 0, MAX_RESULTS)
         for element in shown.elements:
             lease = _owned_keyword(element)
             if lease.value.casefold() == keyword.casefold():
@@ -310,24 +258,7 @@ def _keyword_lease(http: Http, keyword: str) -> tuple[Owned, str | None]:
         first = shown.next_result
         if first is None:
             raise NoSuchThingError("CallFire has no such keyword in this account")
-    raise UnreadableError(f"not among the first {_MAX_PAGES * _MAX_RESULTS} keywords")
-
-
-def _number_offer(element: Element) -> Offer | None:
-    number = reading.number(value(element, "Number"))
-    if number is None:
-        return None
-    region = read_region(element.find(f"{DATA}Region"))
-    country = region.pop("country", None)
-    return Offer(value=number, kind="number", country=country, number_type=_number_type(element), region=region)
-
-
-def _region_offer(element: Element) -> Offer | None:
-    region = read_region(element)
-    country = region.pop("country", None)
-    parts = [next((region[name] for name in _REGION_NAMES if name in region), None), region.get("state"), country]
-    name = ", ".join(part for part in parts if part)
-    return Offer(value=name, kind="region", country=country, region=region) if name else None
+    raise UnreadableError(f"not among the first {_MAX_PAGES * MAX_RESULTS} keywords")
 
 
 def _owned_number(element: Element) -> Owned:
@@ -341,7 +272,7 @@ def _owned_number(element: Element) -> Owned:
         kind=AssetKind.NUMBER,
         provider_status=value(element, "Status") or "",
         country=read_region(element.find(f"{DATA}Region")).get("country"),
-        number_type=_number_type(element),
+        number_type=reading.number_type(element),
         features=_features(element.find(f"{DATA}NumberConfiguration")),
         since=since,
         until=until,
@@ -375,10 +306,6 @@ _READERS: dict[AssetKind, Callable[[Element], Owned]] = {
     AssetKind.NUMBER: _owned_number,
     AssetKind.KEYWORD: _owned_keyword,
 }
-
-
-def _number_type(element: Element) -> str | None:
-    return _NUMBER_TYPES.get((value(element, "TollFree") or "").lower())
 
 
 def _features(configuration: Element | None) -> tuple[str, ...] | None:

@@ -1,0 +1,11 @@
+"""Acme: a provider that there is not, as small as one can be. It sells from its own memory."""
+
+from numberdesk.providers.info import ProviderInfo, WebhookAuth
+
+PROVIDER = ProviderInfo(
+    name="acme",
+    title="Acme Numbers",
+    hosts=frozenset({"api.acme.example"}),
+    base_url="https://api.acme.example",
+    webhook=WebhookAuth.TOKEN,
+)

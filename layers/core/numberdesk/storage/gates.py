@@ -96,7 +96,7 @@ class Gates(Accounts):
 
 def gate_item(gate: Gate) -> Item:
     """Make the gate. Entries of its ledger lie in the same partition."""
-    return keyed(GATE, **gate.model_dump(mode="json"))
+    return keyed(GATE, **gate.model_dump(mode="json", warnings="error"))
 
 
 def gate_of_item(item: Item) -> Gate:

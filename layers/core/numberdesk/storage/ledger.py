@@ -77,7 +77,7 @@ class Ledger(Dynamo):
 
 def entry_item(entry: Entry) -> Item:
     """Make a ledger row; one that promises an event carries the mark until the bus has it."""
-    item = entry.model_dump(mode="json")
+    item = entry.model_dump(mode="json", warnings="error")
     item |= {"pk": _subject_key(entry.subject), "sk": f"LEDGER#{entry.position}"}
     if entry.is_event:
         item |= {"unpublished_shard": shard_of(entry.id, UNPUBLISHED_SHARDS), "unpublished_at": instant_text(entry.at)}

@@ -63,7 +63,7 @@ def held_back_key(held: HeldBack) -> Key:
 
 def held_back_item(held: HeldBack) -> Item:
     """Make what is left to a sum."""
-    return keyed(held_back_key(held), **held.model_dump(mode="json", exclude={"id", "due"}))
+    return keyed(held_back_key(held), **held.model_dump(mode="json", warnings="error", exclude={"id", "due"}))
 
 
 def held_back_of_item(item: Item) -> HeldBack:

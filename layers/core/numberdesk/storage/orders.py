@@ -284,7 +284,7 @@ def row_item(order: Order) -> Item:
     Neither what it asks for nor its numbers are on it: both may be ten thousand, and the row is written with every commit. Nor
     is a field that lies on pages (`Order.field_pages`).
     """
-    item = order.model_dump(mode="json", exclude={"assets", "request", *order.field_pages})
+    item = order.model_dump(mode="json", warnings="error", exclude={"assets", "request", *order.field_pages})
     deadline = next_deadline(order)
     item |= {
         "pk": f"ORDER#{order.order_id}",
@@ -315,7 +315,7 @@ def wake_shards(kind: WakeKind) -> list[str]:
 
 def request_item(order: Order) -> Item:
     """Make what an order asks for: written once, with the order."""
-    packed = pack(order.request.model_dump_json(exclude_defaults=True).encode())
+    packed = pack(order.request.model_dump_json(exclude_defaults=True, warnings="error").encode())
     return {"pk": f"ORDER#{order.order_id}", "sk": "ORDER#REQUEST", "request": packed}
 
 

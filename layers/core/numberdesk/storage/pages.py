@@ -60,7 +60,7 @@ def pages(before: Order, after: Order) -> Pages:
     names, new = _pages_of_numbers(before, after)
     fields: dict[str, tuple[str, ...]] = {}
     for field, adapter in GROWING.items():
-        contents = _split(adapter.dump_python(getattr(after, field), mode="json"))
+        contents = _split(adapter.dump_python(getattr(after, field), mode="json", warnings="error"))
         had = before.field_pages.get(field, ())
         written: list[str] = []
         for index, content in enumerate(contents):
@@ -91,7 +91,7 @@ def _pages_of_numbers(before: Order, after: Order) -> tuple[tuple[str, ...], lis
                 names.append(before.pages[index])
                 continue
             # The numbers of one order are much alike: written so, they take about a tenth.
-            packed = pack(_assets.dump_json(part, exclude_defaults=True))
+            packed = pack(_assets.dump_json(part, exclude_defaults=True, warnings="error"))
             name = _page_name(after, packed)
             names.append(name)
             new.append({"pk": pk, "sk": page_place(index, name), "assets": packed})

@@ -15,7 +15,7 @@ from numberdesk.domain.fold import Rules
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.messages.desk import account_blocked
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import earliest
+from numberdesk.domain.order import Step, earliest
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.statuses import MOVES, ChangeKind, OrderState
 from numberdesk.providers import registry
@@ -24,7 +24,7 @@ from numberdesk.services import aws_errors
 from numberdesk.services.ports import ConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from numberdesk.domain.clock import Clock
@@ -262,6 +262,39 @@ class Desk:
         calls = _CALLS_OF_A_PURCHASE if order.state is OrderState.RECEIVED else _CALLS_OF_A_POLL
         step = registry.call_interval(order.provider, self.timings) * calls or _STEP
         return next_turn(self.store, order.provider, order.account, line, not_before, step)
+
+    def update(
+        self,
+        order: Order,
+        step: Callable[[Order], Step | None],
+        actor: str,
+        *,
+        until: timedelta,
+        is_outcome: bool = True,
+    ) -> Order | None:
+        """Commit what a step makes of an order, and give it as it is then; none where there was nothing to do.
+
+        Where somebody else wrote the order meanwhile, it is read and the step is taken again.
+
+        Args:
+            order: as it was read.
+            step: what is made of it; none where nothing is to be done any more. It may be called several times.
+            actor: who does it.
+            until: for how long others that write the order are met again and again.
+            is_outcome: see `commit`.
+
+        Raises:
+            ConflictError: they write it until the time is over.
+            ClaimedError: another order has the provider order.
+        """
+        for _ in self.tries(until):
+            if (made := step(order)) is None:
+                return None
+            try:
+                return self.commit(order, *made, self.clock.now(), actor, is_outcome=is_outcome)
+            except ConflictError:
+                order = self.store.get(order.order_id) or order
+        raise AssertionError
 
     def tries(self, until: timedelta) -> Iterator[None]:
         """Go round once, and on for as long, with a short pause before each round: others write the order meanwhile.

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import catalogue, operations, parts
+from numberdesk.domain.change import Change
 from numberdesk.domain.issues import ValidationIssue
-from numberdesk.domain.order import Change, Operation
+from numberdesk.domain.order import Operation
 from numberdesk.domain.profile import answer_for
 from numberdesk.domain.statuses import ChangeKind, OperationKind, RequirementState
 from numberdesk.domain.values import FileValue, Payload
@@ -64,7 +65,7 @@ def unanswered(order: Order) -> list[Requirement]:
         and requirement.operation_id is None
         and not requirement.applied
         and (requirement.sub_order_id, requirement.id) not in covered
-        and not parts.over(order, requirement.sub_order_id)
+        and not parts.has_ended(order, requirement.sub_order_id)
     ]
 
 

@@ -8,21 +8,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.bounds import MAX_HINT_POLLS, MAX_REASONS
-from numberdesk.domain.order import Change, WaitingComment
+from numberdesk.domain.change import Change
+from numberdesk.domain.order import WaitingComment
 from numberdesk.domain.statuses import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import CommentSeen, Snapshot
 
 
-def fold(
-    order: Order, snapshot: Snapshot, new: Sequence[CommentSeen], now: datetime, timings: Timings
-) -> tuple[Order, list[Change]]:
+def fold(order: Order, snapshot: Snapshot, new: Sequence[CommentSeen], now: datetime, timings: Timings) -> Step:
     """Fold the comments that a poll saw. `order` already holds the poll's requirements; `new` were never seen before."""
     read = {comment.id for comment in snapshot.comments if comment.read}
     waiting = [
@@ -46,14 +46,14 @@ def fold(
     return order.with_(comments_waiting=tuple(left), hint_polls=hint_polls), _tell(due)
 
 
-def overdue(order: Order, now: datetime, patience: timedelta) -> tuple[Order, list[Change]]:
+def overdue(order: Order, now: datetime, patience: timedelta) -> Step:
     """Tell what has waited for so long, though the provider cannot be read: no poll may ever show the rejection."""
     due = [comment for comment in order.comments_waiting if now - comment.since >= patience]
     left = tuple(comment for comment in order.comments_waiting if comment not in due)
     return order.with_(comments_waiting=left), _tell(due)
 
 
-def close(order: Order) -> tuple[Order, list[Change]]:
+def close(order: Order) -> Step:
     """The order is over: no rejection will tell what still waits."""
     return order.with_(comments_waiting=()), _tell(order.comments_waiting)
 

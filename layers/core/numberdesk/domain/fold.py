@@ -24,7 +24,8 @@ from numberdesk.domain import (
     states,
     steady,
 )
-from numberdesk.domain.order import Asset, Change
+from numberdesk.domain.change import Change
+from numberdesk.domain.order import Asset
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.snapshot import Snapshot
 from numberdesk.domain.statuses import (
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import CommentSeen
@@ -74,7 +76,7 @@ def fold(
     began_at: datetime,
     now: datetime,
     rules: Rules,
-    told_ended: bool = False,
+    says_ended: bool = False,
     unannounced: bool = False,
 ) -> Folded:
     """Fold one look into an order.
@@ -85,7 +87,7 @@ def fold(
         began_at: when the poll began: what came before it needs no further poll.
         now: the present.
         rules: times and cadence.
-        told_ended: a notification claims that the order is over. Not believed; it asks for further polls.
+        says_ended: a notification claims that the order is over. Not believed; it asks for further polls.
         unannounced: the provider sends notifications and none asked for this poll: an extension or a cancellation that it finds
             was not told by anybody.
     """
@@ -128,7 +130,7 @@ def fold(
         changes += more
         return Folded(schedule(seen, now, rules.timings, rules.cadence), tuple(changes), kept)
 
-    merged = numbers.merge(numbers.give_up_unlisted(order, snapshot), snapshot, now)
+    merged = numbers.merge(numbers.fail_unlisted(order, snapshot), snapshot, now)
     seen = costs.settle(seen.with_(assets=merged, provider_status=snapshot.provider_status))
     seen, more = deadlines.fold(seen, snapshot, now)
     asked, told = requirements.fold(seen, snapshot, now, rules.timings)
@@ -141,16 +143,16 @@ def fold(
         change.with_(notify=False)
         if change.kind is ChangeKind.DEADLINE_MOVED and change.data["sub_order_id"] in quiet
         else change
-        for change in deadlines.judge(more, asked, quiet, unannounced=unannounced)
+        for change in deadlines.describe_moves(more, asked, quiet, unannounced=unannounced)
     ]
     asked, more = parts.fold(order, asked, now, unannounced=unannounced)
     changes += more
     asked, heard = comments.fold(asked, snapshot, new_comments, now, rules.timings)
     changes += heard
     state, missed = states.derive(asked, snapshot, now)
-    asked, state, more = states.hold_unread(asked, snapshot, state, now)
+    asked, state, more = states.defer_unread_end(asked, snapshot, state, now)
     changes += more
-    asked, state, more = states.hold_flickering(asked, state, now)
+    asked, state, more = states.settle_flickering(asked, state, now)
     changes += more
     # A notification of the end may be ahead of what the provider shows: the polls that it asked for find nothing untold.
     asked, more = states.move(asked, state, snapshot, missed=missed, now=now, unannounced=unannounced)
@@ -161,17 +163,17 @@ def fold(
         changes += [*closed, *heard]
     asked, more = reminders.remind(asked, now, rules.timings)
     changes += more
-    asked, anew = steady.begin_polls(asked, now) if changes else (asked, False)
+    asked, anew = steady.restart_cadence(asked, now) if changes else (asked, False)
     asked = asked.with_(poll_step=0 if anew else order.poll_step + 1)
     asked, more = pending.follow(asked, now, rules.pending)
     changes += more
-    if told_ended and not asked.ended:
+    if says_ended and not asked.ended:
         polls = (*asked.hint_polls, *(now + pause for pause in rules.timings.hint_polls))
         asked = asked.with_(hint_polls=hints.spaced(polls, rules.timings))
     return Folded(schedule(asked, now, rules.timings, rules.cadence), tuple(changes), kept)
 
 
-def end_with(order: Order, values: Sequence[str], by: str, now: datetime, rules: Rules) -> tuple[Order, list[Change]]:
+def end_with(order: Order, values: Sequence[str], by: str, now: datetime, rules: Rules) -> Step:
     """A person says what was delivered beside what polls could read, of an order that is over: it ends with that."""
     merged = {asset.value: asset for asset in order.assets}
     for value in values:
@@ -240,7 +242,7 @@ def fold_unreadable(
     return Folded(seen, tuple(changes))
 
 
-def _tell_unknown(order: Order, snapshot: Snapshot) -> tuple[Order, list[Change]]:
+def _tell_unknown(order: Order, snapshot: Snapshot) -> Step:
     """Tell what a poll could not read: each word once, those of a field together, and from a bound on that there are more."""
     told = dict.fromkeys(order.unknown_values_notified)
     new: dict[str, list[str]] = {}

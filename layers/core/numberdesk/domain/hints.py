@@ -24,7 +24,7 @@ def due_at(order: Order, now: datetime, timings: Timings) -> datetime:
     return max(now, order.hinted_at + timings.hint_distance)
 
 
-def put_off(order: Order, at: datetime, now: datetime, timings: Timings, *, told_ended: bool) -> Order:
+def put_off(order: Order, at: datetime, now: datetime, timings: Timings, *, says_ended: bool) -> Order:
     """Let the poll that a notification asks for be due later, or with another that is still to come. What was due stays due.
 
     The very same order where nothing changes by that: polls to come are all that it asks for.
@@ -32,7 +32,7 @@ def put_off(order: Order, at: datetime, now: datetime, timings: Timings, *, told
     # One that is due already may be under way: it need not have begun since the notification came. `wake_at` keeps it.
     ahead = [poll for poll in order.hint_polls if poll > now]
     first = min((at, *ahead))
-    more = timings.hint_polls if told_ended and not order.ended else ()
+    more = timings.hint_polls if says_ended and not order.ended else ()
     polls = spaced((*ahead, first, *(first + pause for pause in more)), timings)
     wake_at = earliest(order.wake_at, first)
     if (polls, wake_at) == (order.hint_polls, order.wake_at):

@@ -16,7 +16,7 @@ from numberdesk.domain import operations, parts, pending
 from numberdesk.domain.model import Instant, Record, instant_text
 from numberdesk.domain.order import earliest
 from numberdesk.domain.request import CriteriaItem
-from numberdesk.domain.statuses import TOLD_HOLDS, OrderState, RequirementState
+from numberdesk.domain.statuses import NOTIFIED_HOLDS, OrderState, RequirementState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,17 +50,17 @@ def attention(order: Order) -> tuple[str, ...]:
     reasons = {
         "account_blocked": order.state is OrderState.RECEIVED
         and (order.waiting_for or "").startswith("the account is blocked"),
-        "held": order.state is OrderState.RECEIVED and order.hold is not None and order.hold.kind in TOLD_HOLDS,
+        "held": order.state is OrderState.RECEIVED and order.hold is not None and order.hold.kind in NOTIFIED_HOLDS,
         "purchase_unknown": order.state is OrderState.UNKNOWN and order.not_found_notified,
         "requirements_owed": not order.ended and bool(owed(order)),
         "waiting_at_provider": order.state is OrderState.ACTION_REQUIRED
         and not order.delivery_unread
         and not any(
             requirement.state in (RequirementState.AWAITING_VALUE, RequirementState.REJECTED)
-            and not parts.over(order, requirement.sub_order_id)
+            and not parts.has_ended(order, requirement.sub_order_id)
             for requirement in order.requirements
         ),
-        "pending_too_long": pending.told_until(order) is not None,
+        "pending_too_long": pending.overdue_since(order) is not None,
         "operation_waiting": any(operation.open and operation.notified for operation in order.operations),
         "deadline_missed": any(deadline.missed for deadline in order.deadlines),
         "stuck": order.stuck is not None,
@@ -80,7 +80,7 @@ def waits(order: Order) -> dict[str, datetime]:
         "unknown": order.unknown_since if order.state is OrderState.UNKNOWN else None,
         "unreadable": order.unreadable_since,
         "operation": earliest(*(operation.asked_at for operation in order.operations if operation.open)),
-        "pending": pending.told_until(order),
+        "pending": pending.overdue_since(order),
         "not_understood": None if order.ended else order.not_understood_since,
     }
     return {name: at for name, at in since.items() if at is not None}
@@ -100,7 +100,7 @@ def owed(order: Order) -> tuple[tuple[str, str], ...]:
         for requirement in order.requirements
         if requirement.state in (RequirementState.AWAITING_VALUE, RequirementState.REJECTED)
         and (requirement.sub_order_id, requirement.id) not in coming
-        and not parts.over(order, requirement.sub_order_id)
+        and not parts.has_ended(order, requirement.sub_order_id)
     )
 
 

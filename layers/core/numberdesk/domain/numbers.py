@@ -34,7 +34,7 @@ def merge_sub_orders(order: Order, snapshot: Snapshot) -> tuple[SubOrder, ...]:
     return tuple(merged.values())
 
 
-def give_up_unlisted(order: Order, snapshot: Snapshot) -> tuple[Asset, ...]:
+def fail_unlisted(order: Order, snapshot: Snapshot) -> tuple[Asset, ...]:
     """Give up numbers that a provider which lists every number never listed, in an order that it calls over.
 
     One answer may be torn. A poll before that saw the same word for the whole makes two; the word that came with the purchase,
@@ -104,7 +104,7 @@ def _merge_asset(
         "monthly_cost": seen.monthly_cost or (known.monthly_cost if known else None),
         "currency": seen.currency or (known.currency if known else None),
         "since": seen.since or (known.since if known else None) or (now if seen.state is AssetState.ACTIVE else None),
-        "apart": _apart(known, seen, snapshot),
+        "deadline_override": _deadline_override(known, seen, snapshot),
     }
     # The very same record where nothing changed: what is the same need not be written.
     if known is not None and all(getattr(known, name) == value for name, value in fields.items()):
@@ -112,13 +112,13 @@ def _merge_asset(
     return Asset.model_validate(fields)
 
 
-def _apart(known: Asset | None, seen: AssetSeen, snapshot: Snapshot) -> datetime | None:
+def _deadline_override(known: Asset | None, seen: AssetSeen, snapshot: Snapshot) -> datetime | None:
     """Give a number's own deadline, where it differs from that of the others in its status.
 
     What this poll read of it counts, else what was known. Over, or in another status, it has none: there it is one of others.
     """
     if seen.state not in OPEN_ASSETS:
         return None
-    if seen.value in snapshot.apart:
-        return snapshot.apart[seen.value]
-    return known.apart if known is not None and known.provider_status == seen.provider_status else None
+    if seen.value in snapshot.deadline_overrides:
+        return snapshot.deadline_overrides[seen.value]
+    return known.deadline_override if known is not None and known.provider_status == seen.provider_status else None

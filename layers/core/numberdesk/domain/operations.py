@@ -9,15 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import costs
+from numberdesk.domain.change import Change
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import Change, Operation, earliest
+from numberdesk.domain.order import Operation, earliest
 from numberdesk.domain.statuses import AssetState, ChangeKind, OperationKind, OperationState, OrderState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime, timedelta
 
-    from numberdesk.domain.order import Asset, Order, Requirement, Step
+    from numberdesk.domain.change import Step
+    from numberdesk.domain.order import Asset, Order, Requirement
     from numberdesk.domain.settings import Timings
 
 MAX_OPEN = 20
@@ -26,7 +28,7 @@ _KEPT = 20
 """Operations that are over and stay on the record; the ledger has them all."""
 MAX_TRIES = 8
 """Tries that fail for the call's own sake, after which an operation is given up and people are told."""
-MAX_TOLD = 3
+MAX_WAIT_NOTICES = 3
 """Reasons for which people are told that one operation waits."""
 _LATE = "late"
 _MAX_REASON = 100
@@ -108,7 +110,7 @@ def not_permitted(order: Order, operation: Operation, why: str, reason: str, unt
     """The account may not make this very call. It is tried again, and people are told once for each `reason`."""
     order, _ = postpone(order, operation, why, until, now, own=False)
     operation = next(each for each in order.operations if each.id == operation.id)
-    return _tell(order, operation, f"not permitted: {reason}"[:_MAX_REASON], permitted=False)
+    return _notify_waiting(order, operation, f"not permitted: {reason}"[:_MAX_REASON], permitted=False)
 
 
 def follow(order: Order, now: datetime, timings: Timings) -> Step:
@@ -116,7 +118,7 @@ def follow(order: Order, now: datetime, timings: Timings) -> Step:
     changes: list[Change] = []
     for operation in order.operations:
         if _may_be_late(operation) and late_at(operation, timings) <= now:
-            order, more = _tell(order, operation, _LATE, permitted=True)
+            order, more = _notify_waiting(order, operation, _LATE, permitted=True)
             changes += more
     return order, changes
 
@@ -132,9 +134,9 @@ def _may_be_late(operation: Operation) -> bool:
     return operation.open and not operation.notified and not only_fails
 
 
-def _tell(order: Order, operation: Operation, reason: str, *, permitted: bool) -> Step:
+def _notify_waiting(order: Order, operation: Operation, reason: str, *, permitted: bool) -> Step:
     """Tell that an operation waits. Each reason is told once, and only so many of them: a provider may find ever new words."""
-    if reason in operation.notified or len(operation.notified) >= MAX_TOLD:
+    if reason in operation.notified or len(operation.notified) >= MAX_WAIT_NOTICES:
         return order, []
     told = operation.with_(notified=(*operation.notified, reason))
     until = earliest(*(deadline.value for deadline in order.deadlines if not deadline.missed))

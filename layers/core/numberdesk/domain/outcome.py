@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from numberdesk.domain import costs, operations
 from numberdesk.domain.bounds import MAX_ADOPTED
-from numberdesk.domain.order import Change, Operation, Order
+from numberdesk.domain.change import Change
+from numberdesk.domain.order import Operation, Order
 from numberdesk.domain.request import CriteriaItem
 from numberdesk.domain.schedule import schedule, try_at
 from numberdesk.domain.statuses import (
@@ -21,8 +22,8 @@ from numberdesk.domain.statuses import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.fold import Rules
-    from numberdesk.domain.order import Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from numberdesk.domain import steady
-from numberdesk.domain.order import Change
+from numberdesk.domain.change import Change
 from numberdesk.domain.statuses import OPEN_ASSETS, AssetState, ChangeKind, OperationKind, OperationState, OrderState
-from numberdesk.domain.steady import Turn
+from numberdesk.domain.steady import Transition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.order import Asset, Order
 
 _GONE = frozenset({AssetState.CANCELLED, AssetState.FAILED})
@@ -51,7 +52,7 @@ def _tallies(order: Order) -> _Tallies:
     return made
 
 
-def over(order: Order, sub_order_id: str) -> bool:
+def has_ended(order: Order, sub_order_id: str) -> bool:
     """Whether a sub order has numbers and none of them is open any more. The order's own list is no sub order."""
     tally = _tallies(order).get(sub_order_id)
     return tally is not None and not tally.open
@@ -69,12 +70,12 @@ def undelivered(order: Order, sub_order_id: str) -> bool:
     return tally is not None and tally.gone and not tally.open
 
 
-def goes_on(order: Order) -> bool:
+def has_open_numbers(order: Order) -> bool:
     """Whether any number of an order is still open."""
     return any(tally.open for tally in _tallies(order).values())
 
 
-def fold(before: Order, order: Order, now: datetime, *, unannounced: bool) -> tuple[Order, list[Change]]:
+def fold(before: Order, order: Order, now: datetime, *, unannounced: bool) -> Step:
     """Tell the sub orders that a poll found cancelled or failed while the rest of their order goes on.
 
     Args:
@@ -84,16 +85,18 @@ def fold(before: Order, order: Order, now: datetime, *, unannounced: bool) -> tu
         unannounced: no notification asked for this poll.
     """
     changes: list[Change] = []
-    if not goes_on(order):
+    if not has_open_numbers(order):
         # The end of the whole tells it.
         return order, changes
     for sub_order in order.sub_orders:
         was, is_over = undelivered(before, sub_order.id), undelivered(order, sub_order.id)
-        order, watch, turn = steady.read(order, f"part/{sub_order.id}", [_OVER[was]], [_OVER[is_over]], now, begins=was)
-        if turn is not Turn.NONE:
-            changes += steady.told(turn, "sub_order", {"sub_order_id": sub_order.id, "values": [*_OVER]})
+        order, watch, turn = steady.track(
+            order, f"part/{sub_order.id}", [_OVER[was]], [_OVER[is_over]], now, begins=was
+        )
+        if turn is not Transition.NONE:
+            changes += steady.changes_for(turn, "sub_order", {"sub_order_id": sub_order.id, "values": [*_OVER]})
         unstable = watch is not None and watch.unstable
-        if is_over and not unstable and (turn is Turn.STEADY or not over(before, sub_order.id)):
+        if is_over and not unstable and (turn is Transition.STEADY or not has_ended(before, sub_order.id)):
             changes.append(_ended(order, sub_order.id, now, unannounced=unannounced))
     return order, changes
 

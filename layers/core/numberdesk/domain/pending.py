@@ -10,8 +10,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from numberdesk.domain.change import Change
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import Change
 from numberdesk.domain.request import CriteriaItem
 from numberdesk.domain.statuses import (
     OPEN_ASSETS,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.order import Order
 
 _Kind = tuple[str | None, str | None]
@@ -63,7 +64,7 @@ def _of_kind(
     return next((limits[key] for key in most_specific_first if key in limits), None)
 
 
-def follow(order: Order, now: datetime, limits: Mapping[str, timedelta]) -> tuple[Order, list[Change]]:
+def follow(order: Order, now: datetime, limits: Mapping[str, timedelta]) -> Step:
     """Follow since when an order is pending without progress, and tell people, once, when that is longer than usual."""
     moved_on = _progress(order) > order.progress
     order = order.with_(progress=max(_progress(order), order.progress))
@@ -90,12 +91,12 @@ def follow(order: Order, now: datetime, limits: Mapping[str, timedelta]) -> tupl
     return order.with_(pending_notified=True), [Change.of(ChangeKind.ORDER_STILL_PENDING, data, notify=True)]
 
 
-def told_until(order: Order) -> datetime | None:
+def overdue_since(order: Order) -> datetime | None:
     """Say since when an order is pending for longer than usual; none where it is not, or people were not told yet."""
     return order.pending_until if order.state is OrderState.PENDING and order.pending_notified else None
 
 
-def tells_at(order: Order) -> datetime | None:
+def overdue_at(order: Order) -> datetime | None:
     """When people are told that an order is pending for longer than usual, should nothing move until then."""
     return order.pending_until if order.state is OrderState.PENDING and not order.pending_notified else None
 

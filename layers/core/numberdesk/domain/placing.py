@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
 from numberdesk.domain import costs, deadlines, operations
+from numberdesk.domain.change import Change
 from numberdesk.domain.lists import metadata_key
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import OWN, Approval, Asset, Attempt, Change, Hold, Order, Requirement, earliest
+from numberdesk.domain.order import OWN, Approval, Asset, Attempt, Hold, Order, Requirement, earliest
 from numberdesk.domain.outcome import (
     NotPurchased,
     Refused,
@@ -30,7 +31,7 @@ from numberdesk.domain.schedule import own_due, try_at
 from numberdesk.domain.statuses import (
     FOR_A_PERSON,
     LASTING_HOLDS,
-    TOLD_HOLDS,
+    NOTIFIED_HOLDS,
     AssetState,
     ChangeKind,
     HoldKind,
@@ -43,8 +44,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.fold import Rules
-    from numberdesk.domain.order import Quote, Step
+    from numberdesk.domain.order import Quote
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import AssetSeen
@@ -180,7 +182,7 @@ def hold(order: Order, kind: HoldKind, why: str, now: datetime, until: datetime,
         "asked": order.request.count,
         "quote": quote.model_dump(mode="json") if quote else None,
     }
-    return held, [Change.of(ChangeKind.ORDER_HELD, data, notify=kind in TOLD_HOLDS)]
+    return held, [Change.of(ChangeKind.ORDER_HELD, data, notify=kind in NOTIFIED_HOLDS)]
 
 
 def not_permitted(order: Order, why: str, now: datetime, until: datetime) -> Step:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import operations
+from numberdesk.domain.change import Change
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import Change, Deadline, Operation
+from numberdesk.domain.order import Deadline, Operation
 from numberdesk.domain.request import parse_duration
 from numberdesk.domain.statuses import ChangeKind, OperationKind, RequirementState
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import datetime, timedelta
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.order import Order, Requirement
     from numberdesk.domain.settings import Timings
 
@@ -39,7 +41,7 @@ def unconfirmed_from(deadline: Deadline, unread_since: datetime, timings: Timing
     return unread_since + min(timings.unreadable_grace, (deadline.value - unread_since) / 2)
 
 
-def _ask_for_more(order: Order, deadline: Deadline, before: timedelta, now: datetime) -> Operation | None:
+def _extension_request(order: Order, deadline: Deadline, before: timedelta, now: datetime) -> Operation | None:
     """Ask for more time where the order's policy says so: at this reminder, something owed, and not too often."""
     policy = order.request.extension
     if policy is None or deadline.own or before > parse_duration(policy.before):
@@ -88,7 +90,7 @@ def owed_for(order: Order, deadline: Deadline) -> list[Requirement]:
     ]
 
 
-def remind(order: Order, now: datetime, timings: Timings) -> tuple[Order, list[Change]]:
+def remind(order: Order, now: datetime, timings: Timings) -> Step:
     """Fire what is due: per deadline the most urgent reminder gone by, for a value that still stands.
 
     A deadline that this poll did not read waits; from `unconfirmed_from` on it fires and says since when it is not confirmed.
@@ -102,7 +104,7 @@ def remind(order: Order, now: datetime, timings: Timings) -> tuple[Order, list[C
             standing.append(deadline)
             continue
         before, text = min(due)
-        operation = _ask_for_more(order, deadline, before, now)
+        operation = _extension_request(order, deadline, before, now)
         asking = operation is not None or being_extended(order, deadline.sub_order_id)
         owed = owed_for(order, deadline)
         changes.append(

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain import parts, steady
 from numberdesk.domain.bounds import MAX_HINT_POLLS, MAX_REASONS
+from numberdesk.domain.change import Change
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import Change, Requirement
+from numberdesk.domain.order import Requirement
 from numberdesk.domain.snapshot import Snapshot
 from numberdesk.domain.statuses import ChangeKind, Phase, RequirementState
-from numberdesk.domain.steady import Turn
+from numberdesk.domain.steady import Transition
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import RequirementSeen
@@ -35,7 +37,7 @@ _RANK = {
 """The lower, the more it asks of people."""
 
 
-def fold(order: Order, snapshot: Snapshot, now: datetime, timings: Timings) -> tuple[Order, list[Change]]:
+def fold(order: Order, snapshot: Snapshot, now: datetime, timings: Timings) -> Step:
     """Fold the requirements that a poll saw. `order` already holds the poll's numbers and deadlines.
 
     Equal changes of one sub order are one change. A rejection waits up to `rejection_grace` for the comment that says why
@@ -43,19 +45,21 @@ def fold(order: Order, snapshot: Snapshot, now: datetime, timings: Timings) -> t
     """
     known = {(requirement.sub_order_id, requirement.id): requirement for requirement in order.requirements}
     merged = dict(known)
-    turned: dict[tuple[Turn, str], list[str]] = defaultdict(list)
+    turned: dict[tuple[Transition, str], list[str]] = defaultdict(list)
     for seen in snapshot.requirements:
         key = (seen.sub_order_id, seen.id)
-        order, steadied, turn = _steadied(order, known.get(key), seen, now)
+        order, steadied, turn = _stabilised(order, known.get(key), seen, now)
         merged[key] = _merge(known.get(key), steadied, now)
-        if turn is not Turn.NONE:
+        if turn is not Transition.NONE:
             turned[turn, seen.sub_order_id].append(merged[key].label)
     # Nothing can be supplied where all is over: its end is told, and no rejection.
-    merged = {key: it.with_(notified=True) if parts.over(order, it.sub_order_id) else it for key, it in merged.items()}
+    merged = {
+        key: it.with_(notified=True) if parts.has_ended(order, it.sub_order_id) else it for key, it in merged.items()
+    }
     order = order.with_(requirements=tuple(merged.values()))
     changes: list[Change] = []
     for (turn, sub_order_id), labels in turned.items():
-        changes += steady.told(turn, "requirements", {"sub_order_id": sub_order_id, "requirements": labels[:20]})
+        changes += steady.changes_for(turn, "requirements", {"sub_order_id": sub_order_id, "requirements": labels[:20]})
     by_sub_order: dict[str, dict[tuple[str, str], Requirement]] = {}
     for key, requirement in merged.items():
         by_sub_order.setdefault(key[0], {})[key] = requirement
@@ -65,23 +69,23 @@ def fold(order: Order, snapshot: Snapshot, now: datetime, timings: Timings) -> t
     return order, changes
 
 
-def _steadied(
+def _stabilised(
     order: Order, known: Requirement | None, seen: RequirementSeen, now: datetime
-) -> tuple[Order, RequirementSeen, Turn]:
+) -> tuple[Order, RequirementSeen, Transition]:
     """Give what a poll saw of a requirement, or where that flickers the state that asks most of people."""
     if known is None or seen.state not in _RANK:
-        return order, seen, Turn.NONE
+        return order, seen, Transition.NONE
     # A flicker goes back at some time; what goes on and on needs no note.
     begins = known.state in _RANK and _RANK[seen.state] < _RANK[known.state]
     thing = f"requirement/{seen.sub_order_id}/{seen.id}"
-    order, watch, turn = steady.read(order, thing, [known.state.value], [seen.state.value], now, begins=begins)
+    order, watch, turn = steady.track(order, thing, [known.state.value], [seen.state.value], now, begins=begins)
     if watch is not None and watch.unstable:
         states = [state for state in _RANK if state.value in watch.recent]
         seen = replace(seen, state=states[0])
     return order, seen, turn
 
 
-def overdue(order: Order, now: datetime, timings: Timings) -> tuple[Order, list[Change]]:
+def overdue(order: Order, now: datetime, timings: Timings) -> Step:
     """Tell rejections that have waited for their reason for too long, though the provider cannot be read.
 
     The reason is told as a comment once it can be.
@@ -148,7 +152,7 @@ def _tell(
     snapshot: Snapshot,
     now: datetime,
     timings: Timings,
-) -> tuple[Order, list[Change]]:
+) -> Step:
     def entered(state: RequirementState) -> list[Requirement]:
         return [
             requirement
@@ -165,7 +169,7 @@ def _tell(
     earliest = min((deadline.value for deadline in standing), default=None)
     until = {"deadline": instant_text(earliest) if earliest else None, "deadlines_read": read}
     requested = entered(RequirementState.AWAITING_VALUE)
-    if requested and not parts.over(order, sub_order_id):
+    if requested and not parts.has_ended(order, sub_order_id):
         asked = {**_described(sub_order_id, requested), **until}
         changes.append(Change.of(ChangeKind.REQUIREMENT_REQUESTED, asked, notify=True))
     if approved := entered(RequirementState.APPROVED):

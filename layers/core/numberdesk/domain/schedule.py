@@ -57,7 +57,7 @@ def schedule(
                 if (at := unconfirmed_from(deadline, deadline.unread_since, timings)) > now
             ]
             due += _operations_due(order, now, timings)
-            due += [at for at in [pending.tells_at(order)] if at is not None and at > now]
+            due += [at for at in [pending.overdue_at(order)] if at is not None and at > now]
             wake_at = earliest(next_poll_at, *order.hint_polls, *due)
         case OrderState.PLACING:
             next_poll_at = None

@@ -128,7 +128,7 @@ class Snapshot:
     """What the provider says the order costs, as it wrote it, where it says so."""
     total_cost_currency: str | None = None
     """What that is in (ISO 4217)."""
-    apart: Mapping[str, datetime | None] = field(default_factory=dict)
+    deadline_overrides: Mapping[str, datetime | None] = field(default_factory=dict)
     """By number, of those whose own record was read: its deadline where it differs from that of the others in the same status
     of its sub order, none where it does not."""
     unread_deadlines: frozenset[str] = frozenset()

@@ -12,8 +12,8 @@ from numberdesk.domain import (
     parts,
     steady,
 )
+from numberdesk.domain.change import ALL_OR_NOTHING, Change
 from numberdesk.domain.fitting import misfit
-from numberdesk.domain.order import ALL_OR_NOTHING, Asset, Change
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
 from numberdesk.domain.statuses import (
     DELIVERED,
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from numberdesk.domain.order import Order
+    from numberdesk.domain.change import Step
+    from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.snapshot import Snapshot
 
 
@@ -46,18 +47,18 @@ _FIRST = 20
 _NOTHING_DELIVERED = frozenset({OrderState.FAILED, OrderState.CANCELLED})
 
 
-def hold_flickering(order: Order, state: OrderState, now: datetime) -> tuple[Order, OrderState, list[Change]]:
+def settle_flickering(order: Order, state: OrderState, now: datetime) -> tuple[Order, OrderState, list[Change]]:
     """Keep an open order that flickers between its states at the one that asks people for something."""
     if not {state, order.state} <= FOLLOWED:
         return order, state, []
-    order, watch, turn = steady.read(order, "state", [order.state.value], [state.value], now)
+    order, watch, turn = steady.track(order, "state", [order.state.value], [state.value], now)
     if watch is not None and watch.unstable:
         state = OrderState.ACTION_REQUIRED
     states = [each.value for each in sorted(FOLLOWED)]
-    return order, state, steady.told(turn, "state", {"values": states}, notify=False)
+    return order, state, steady.changes_for(turn, "state", {"values": states}, notify=False)
 
 
-def hold_unread(
+def defer_unread_end(
     order: Order, snapshot: Snapshot, state: OrderState, now: datetime
 ) -> tuple[Order, OrderState, list[Change]]:
     """Keep an order from ending by what is only unread: what was bought may be more than what the poll could read.
@@ -68,8 +69,8 @@ def hold_unread(
     over = state in ENDED or snapshot.over
     unread = snapshot.assets_unread and over and state is not OrderState.COMPLETED
     was = order.delivery_unread
-    order, watch, turn = steady.read(order, "delivery", [_READ[was]], [_READ[unread]], now, begins=was)
-    changes = steady.told(turn, "delivery", {"values": [*_READ]})
+    order, watch, turn = steady.track(order, "delivery", [_READ[was]], [_READ[unread]], now, begins=was)
+    changes = steady.changes_for(turn, "delivery", {"values": [*_READ]})
     unread = unread or (watch is not None and watch.unstable and over and state is not OrderState.COMPLETED)
     if unread and not was:
         words = [provider_status for provider_status in snapshot.unknown_values if provider_status.of_asset]
@@ -87,16 +88,16 @@ def hold_unread(
     return order.with_(delivery_unread=unread), OrderState.ACTION_REQUIRED if unread else state, changes
 
 
-def fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> tuple[Order, list[Change]]:
+def fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> Step:
     merged = numbers.merge(order.assets, snapshot, now)
     fresh = costs.settle(order.with_(assets=merged, provider_status=snapshot.provider_status))
     now_delivered, was_delivered = _delivered(merged), _delivered(order.assets)
     state, _ = derive(fresh, snapshot, order.ended_at or order.updated_at)
     was, shown = _outcome(order.state, was_delivered), _outcome(state, now_delivered)
-    watched, watch, turn = steady.read(order, "outcome", [was], [shown], now)
+    watched, watch, turn = steady.track(order, "outcome", [was], [shown], now)
     values = [each.partition(" ")[0] for each in watch.recent] if watch else []
     data: dict[str, object] = {"recorded": order.state.value, "shown": state.value, "values": values}
-    changes = steady.told(turn, "outcome", data)
+    changes = steady.changes_for(turn, "outcome", data)
     if watch is not None and watch.unstable:
         return watched, changes
     fresh, order = fresh.with_(watched=watched.watched), watched
@@ -153,16 +154,16 @@ def _open_state(order: Order, snapshot: Snapshot) -> OrderState | None:
     if snapshot.lists_every_asset:
         # The numbers are the truth. Over with no number shown at all is a torn answer; the next poll will tell.
         if any_open or (not order.assets and snapshot.phase not in numbers.LOST):
-            return OrderState.ACTION_REQUIRED if _owes(order) else OrderState.PENDING
+            return OrderState.ACTION_REQUIRED if _needs_action(order) else OrderState.PENDING
         return None
     if snapshot.phase is Phase.WAITING:
         return OrderState.ACTION_REQUIRED
     if snapshot.phase not in (Phase.OPEN, Phase.UNKNOWN):
         return None
-    return OrderState.ACTION_REQUIRED if _owes(order) else OrderState.PENDING
+    return OrderState.ACTION_REQUIRED if _needs_action(order) else OrderState.PENDING
 
 
-def _owes(order: Order) -> bool:
+def _needs_action(order: Order) -> bool:
     return any(asset.state is AssetState.ACTION_REQUIRED for asset in order.assets) or bool(
         [
             r
@@ -219,7 +220,7 @@ def _fits(asset: Asset, item: CriteriaItem) -> bool:
 
 def move(
     order: Order, state: OrderState, snapshot: Snapshot, *, missed: bool, now: datetime, unannounced: bool = False
-) -> tuple[Order, list[Change]]:
+) -> Step:
     if state is order.state:
         return order, []
     asked_for = operations.cancelled_by(order)

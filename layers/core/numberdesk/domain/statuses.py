@@ -161,7 +161,7 @@ FOR_A_PERSON = frozenset({HoldKind.LIMIT, HoldKind.RESTORED})
 """Holds that do not end by themselves."""
 LASTING_HOLDS = frozenset({HoldKind.NOT_PERMITTED, HoldKind.NO_ACCOUNT})
 """Holds that last through tries that come to nothing otherwise: each is told once."""
-TOLD_HOLDS = FOR_A_PERSON | LASTING_HOLDS
+NOTIFIED_HOLDS = FOR_A_PERSON | LASTING_HOLDS
 """Holds that ask people for something, here or at the provider."""
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.order import Change, Stuck, earliest
+from numberdesk.domain.change import Change
+from numberdesk.domain.order import Stuck, earliest
 from numberdesk.domain.schedule import own_due
 from numberdesk.domain.statuses import ChangeKind
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.order import Order
 
 MAX_FAILED_RUNS = 3
@@ -24,7 +26,7 @@ MIN_REST = timedelta(minutes=15)
 MAX_REST = timedelta(hours=6)
 
 
-def count(order: Order, now: datetime) -> tuple[Order, list[Change]]:
+def count(order: Order, now: datetime) -> Step:
     """Count a run without an outcome. From the third on the order rests: for as long as it is stuck, within bounds."""
     order = order.with_(failed_runs=order.failed_runs + 1)
     if order.failed_runs < MAX_FAILED_RUNS:

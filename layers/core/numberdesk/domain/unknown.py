@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.order import Change, Order
+from numberdesk.domain.change import Change
 from numberdesk.domain.outcome import nothing_bought, placed
 from numberdesk.domain.placing import cancel
 from numberdesk.domain.schedule import schedule
@@ -16,8 +16,9 @@ from numberdesk.domain.statuses import (
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.fold import Rules
-    from numberdesk.domain.order import Step
+    from numberdesk.domain.order import Order
 
 
 def try_again(order: Order, now: datetime) -> Step:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from numberdesk.domain.order import Change, Order
+    from numberdesk.domain.change import Change
+    from numberdesk.domain.order import Order
 
 _SENTENCES = {**purchase.SENTENCES, **vetting.SENTENCES}
 

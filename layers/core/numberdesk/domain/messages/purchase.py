@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from numberdesk.domain.change import ALL_OR_NOTHING
 from numberdesk.domain.messages.fact import ORDER_AGAIN, UNANNOUNCED, Fact, why_cancelled
-from numberdesk.domain.order import ALL_OR_NOTHING
 from numberdesk.domain.statuses import ChangeKind, RequirementState
 from numberdesk.domain.text import joined, paragraph, quoted
 from numberdesk.domain.wording import MAX_NAME, because, count, instant, listed, reason, shown, time_left, who

@@ -16,7 +16,7 @@ from numberdesk.domain import operations, parts, pending
 from numberdesk.domain.model import Instant, Record, instant_text
 from numberdesk.domain.order import earliest
 from numberdesk.domain.request import CriteriaItem
-from numberdesk.domain.statuses import NOTIFIED_HOLDS, OrderState, RequirementState
+from numberdesk.domain.statuses import NOTIFIED_HOLDS, OWED, OrderState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -56,8 +56,7 @@ def attention(order: Order) -> tuple[str, ...]:
         "waiting_at_provider": order.state is OrderState.ACTION_REQUIRED
         and not order.delivery_unread
         and not any(
-            requirement.state in (RequirementState.AWAITING_VALUE, RequirementState.REJECTED)
-            and not parts.has_ended(order, requirement.sub_order_id)
+            requirement.state in OWED and not parts.has_ended(order, requirement.sub_order_id)
             for requirement in order.requirements
         ),
         "pending_too_long": pending.overdue_since(order) is not None,
@@ -98,7 +97,7 @@ def owed(order: Order) -> tuple[tuple[str, str], ...]:
     return tuple(
         (requirement.sub_order_id, requirement.id)
         for requirement in order.requirements
-        if requirement.state in (RequirementState.AWAITING_VALUE, RequirementState.REJECTED)
+        if requirement.state in OWED
         and (requirement.sub_order_id, requirement.id) not in coming
         and not parts.has_ended(order, requirement.sub_order_id)
     )

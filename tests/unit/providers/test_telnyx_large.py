@@ -228,7 +228,7 @@ def test_a_deadline_of_one_number_is_found_told_and_followed() -> None:
     desk.simulator.set_number_deadline(alone, DUE.isoformat())
     [erased] = desk.poll().changes
     assert erased.kind.value == "DeadlineErased"
-    assert "another one stands" in said(erased)
+    assert "another deadline applies instead" in said(erased)
     assert desk.deadlines() == {DUE: 100}
     assert not any(asset.deadline_override for asset in desk.order.assets)
 

@@ -1,8 +1,8 @@
-"""Which lists an order stands in, and what about it needs a person. Pure.
+"""The lists that an order is in, and why it needs a person. Pure.
 
-A list is a partition of an index, split over a few shards that a page reads side by side; an order is in it exactly while
-what the list says is true of it. Lists of all orders are kept by the month in which an order was received, those of
-orders that something is true of for a while only (open, needing a person, with a deadline) are not.
+A list is a partition of an index, split over a few shards that a page reads in parallel. An order is in it exactly while the list's
+condition holds. Lists of all orders are split by the month of receipt; lists of a temporary condition (open, needing a person, with a
+deadline) are not.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Order
 
 SHARDS = 2
-"""Partitions of one list. A page reads all of them and the orders' rows: three calls to the table."""
+"""Partitions of one list. A page reads all of them, and the orders' rows: three calls to the table."""
 MAX_COUNTRIES = 10
-"""Countries of one order that it is listed under: entering and leaving them is part of one transaction."""
+"""Most countries that one order is listed under: all changes of lists are part of one transaction."""
 
 
 class Summary(Record):
-    """What a list shows of an order, as its row is now."""
+    """The current data of an order in a list."""
 
     order_id: str
     provider: str
@@ -46,7 +46,7 @@ class Summary(Record):
 
 
 def attention(order: Order) -> tuple[str, ...]:
-    """Say why an order needs a person; nothing where it does not."""
+    """Return why an order needs a person; empty if it does not."""
     reasons = {
         "account_blocked": order.state is OrderState.RECEIVED
         and (order.waiting_for or "").startswith("the account is blocked"),
@@ -70,9 +70,9 @@ def attention(order: Order) -> tuple[str, ...]:
 
 
 def waits(order: Order) -> dict[str, datetime]:
-    """Say since when an order waits for something that should not last, by the list of those that do.
+    """Return since when an order has waited for something that should not last, by the name of its list.
 
-    Of one that its provider leaves pending: since when that is longer than usual.
+    For a pending order that is since when it has been pending for longer than usual.
     """
     since = {
         "held": order.waiting_since if order.state is OrderState.RECEIVED else None,
@@ -86,46 +86,43 @@ def waits(order: Order) -> dict[str, datetime]:
 
 
 def owed(order: Order) -> tuple[tuple[str, str], ...]:
-    """The requirements (sub order, id) that wait for a value which no operation is bringing."""
-    # A value for one number leaves the others of its sub order without.
+    """Return the requirements (sub order, id) that need a value which no operation is bringing."""
+    # A value for one number is no value for the others of its sub order.
     coming = {
-        (each.sub_order_id, each.id)
+        each.key
         for operation in order.operations
         if operation.open and operation.number is None
         for each in operations.answered(order, operation)
     }
     return tuple(
-        (requirement.sub_order_id, requirement.id)
+        requirement.key
         for requirement in order.requirements
         if requirement.state in OWED
-        and (requirement.sub_order_id, requirement.id) not in coming
+        and requirement.key not in coming
         and not parts.has_ended(order, requirement.sub_order_id)
     )
 
 
 def countries(order: Order) -> tuple[str, ...]:
-    """The countries of an order's numbers, asked for or chosen."""
+    """Return the countries of an order's numbers, ordered or chosen."""
     asked = (item.criteria.country for item in order.request.items if isinstance(item, CriteriaItem))
     had = (asset.country for asset in order.assets)
     return tuple(sorted({country for country in (*asked, *had) if country})[:MAX_COUNTRIES])
 
 
 def next_deadline(order: Order) -> datetime | None:
-    """The earliest deadline that has not been missed."""
+    """Return the earliest deadline that is not missed."""
     return earliest(*(deadline.value for deadline in order.deadlines if not deadline.missed))
 
 
 def metadata_key(value: str | int | bool) -> str:
-    """Hash a metadata value as text: lists tell which orders have it, and not what it is.
-
-    Whoever asks for a list writes text: `4711` and `"4711"` are one list.
-    """
+    """Hash a metadata value, so that lists do not reveal it. It is hashed as text: `4711` and `"4711"` are one list."""
     text = value if isinstance(value, str) else json.dumps(value)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def memberships(order: Order) -> dict[str, tuple[str, str]]:
-    """The lists that an order is in: for each its short name, its partition, and the place in it (text order counts)."""
+    """Return the lists that an order is in: by short name, the partition and the position in it (sorted as text)."""
     month = f"{order.received_at:%Y-%m}"
     shard = zlib.crc32(order.order_id.encode()) % SHARDS
     place = f"{instant_text(order.received_at)}#{order.order_id}"
@@ -140,7 +137,7 @@ def memberships(order: Order) -> dict[str, tuple[str, str]]:
         found["open"] = ("open", place)
     if attention(order):
         found["attention"] = ("attention", place)
-    # Whatever waits has an age: the first place of each is the oldest.
+    # Each wait has an age: the first position in its list is the oldest.
     for name, since in waits(order).items():
         found[name] = (name, f"{instant_text(since)}#{order.order_id}")
     if deadline := next_deadline(order):

@@ -11,8 +11,9 @@ from numberdesk.domain import patterns
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.model import Record
 from numberdesk.domain.statuses import ValueKind
-from numberdesk.domain.text import harmless, listed, quoted
+from numberdesk.domain.text import harmless, quoted
 from numberdesk.domain.values import KINDS, DateValue, TextValue
+from numberdesk.domain.wording import listed
 
 if TYPE_CHECKING:
     from numberdesk.domain.values import Value

@@ -72,11 +72,7 @@ def add_up(assets: Iterable[Asset | AssetSeen]) -> tuple[Cost, ...]:
         if asset.state in _GONE or asset.currency is None or (upfront is None and monthly is None):
             continue
         before = sums.get(asset.currency, (Decimal(0), Decimal(0), 0))
-        sums[asset.currency] = (
-            before[0] + (upfront or 0),
-            before[1] + (monthly or 0),
-            before[2] + 1,
-        )
+        sums[asset.currency] = (before[0] + (upfront or 0), before[1] + (monthly or 0), before[2] + 1)
     return tuple(
         Cost(currency=currency, upfront=str(upfront), monthly=str(monthly), numbers=numbers)
         for currency, (upfront, monthly, numbers) in sorted(sums.items())

@@ -28,12 +28,7 @@ from numberdesk.domain.change import Change
 from numberdesk.domain.order import Asset
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.snapshot import Snapshot
-from numberdesk.domain.statuses import (
-    AssetKind,
-    AssetState,
-    ChangeKind,
-    Phase,
-)
+from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,11 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.order import Asset, AssetRequirement, SubOrder
-from numberdesk.domain.statuses import (
-    OPEN_ASSETS,
-    AssetState,
-    Phase,
-)
+from numberdesk.domain.statuses import OPEN_ASSETS, AssetState, Phase
 
 if TYPE_CHECKING:
     from datetime import datetime

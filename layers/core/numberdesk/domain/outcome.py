@@ -12,12 +12,7 @@ from numberdesk.domain.change import Change
 from numberdesk.domain.order import Operation, Order
 from numberdesk.domain.request import CriteriaItem
 from numberdesk.domain.schedule import schedule, try_at
-from numberdesk.domain.statuses import (
-    AssetState,
-    ChangeKind,
-    OperationKind,
-    OrderState,
-)
+from numberdesk.domain.statuses import AssetState, ChangeKind, OperationKind, OrderState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -54,20 +54,18 @@ def _tallies(order: Order) -> _Tallies:
 
 def has_ended(order: Order, sub_order_id: str) -> bool:
     """Whether a sub order has numbers and none of them is open. The order's own list is no sub order."""
-    tally = _tallies(order).get(sub_order_id)
-    return tally is not None and not tally.open
+    tallies = _tallies(order)
+    return sub_order_id in tallies and not tallies[sub_order_id].open
 
 
 def is_open(order: Order, sub_order_id: str) -> bool:
     """Whether any number of a sub order is open."""
-    tally = _tallies(order).get(sub_order_id)
-    return tally is not None and tally.open
+    return sub_order_id in (tallies := _tallies(order)) and tallies[sub_order_id].open
 
 
 def undelivered(order: Order, sub_order_id: str) -> bool:
     """Whether a sub order has ended with some of its numbers cancelled or failed."""
-    tally = _tallies(order).get(sub_order_id)
-    return tally is not None and tally.gone and not tally.open
+    return has_ended(order, sub_order_id) and _tallies(order)[sub_order_id].gone
 
 
 def has_open_numbers(order: Order) -> bool:

@@ -5,13 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import (
-    costs,
-    numbers,
-    operations,
-    parts,
-    steady,
-)
+from numberdesk.domain import costs, numbers, operations, parts, steady
 from numberdesk.domain.change import ALL_OR_NOTHING, Change
 from numberdesk.domain.fitting import misfit
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_QUOTE = 200
 """Most characters of one quoted text, unless stated otherwise."""
+_MAX_LISTED = 20
 SHORTENED = "\N{HORIZONTAL ELLIPSIS} [shortened]"
 _OPEN, _CLOSE = "\N{LEFT DOUBLE QUOTATION MARK}", "\N{RIGHT DOUBLE QUOTATION MARK}"
 _PLAIN = re.compile(r"\+?[A-Za-z0-9](?:[A-Za-z0-9._:@+=#-]{0,126}[A-Za-z0-9])?", re.ASCII)
@@ -94,22 +95,16 @@ def cut(text: str, most: int) -> str:
     return whole[:room].decode(errors="ignore") + SHORTENED
 
 
-def joined(parts: Iterable[str], most: int = 20, *, total: int | None = None) -> str:
+def joined(parts: Iterable[str], total: int | None = None) -> str:
     """Join texts that are harmless already; a long list is cut and says so.
 
     Args:
         parts: the texts, or the first of them.
-        most: how many are written.
         total: how many there are in all, if `parts` are only the first.
     """
     parts = list(parts)
-    left_out = (len(parts) if total is None else total) - len(parts[:most])
-    return ", ".join(parts[:most]) + (f" and {left_out} more" if left_out > 0 else "")
-
-
-def listed(values: Iterable[str], most: int = 20, *, total: int | None = None) -> str:
-    """Quote and join names, ids or words for people; a long list is cut and says so. See `joined`."""
-    return joined(map(quoted, values), most, total=total)
+    left_out = (len(parts) if total is None else total) - len(parts[:_MAX_LISTED])
+    return ", ".join(parts[:_MAX_LISTED]) + (f" and {left_out} more" if left_out > 0 else "")
 
 
 def fitting(data: Mapping[str, JsonValue], most: int) -> dict[str, JsonValue]:

@@ -47,13 +47,8 @@ def instant(value: datetime, zone: ZoneInfo) -> str:
 
 
 def listed(values: Iterable[str], total: int | None = None) -> str:
-    """Quote and join names, ids or words; a long list is cut and says so.
-
-    Args:
-        values: the list, or the first twenty of it.
-        total: how many there are in all, if `values` are only the first.
-    """
-    return text.listed(values, total=total)
+    """Quote and join names, ids or words for people. See `text.joined`."""
+    return text.joined(map(quoted, values), total)
 
 
 def name(given: str) -> str:

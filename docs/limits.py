@@ -210,7 +210,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         ),
         _limit(
             "How often changes restart the cadence of polls",
-            "{domain.steady.MAX_STARTS} times in {domain.steady.WINDOW}",
+            "{domain.steady.MAX_RESTARTS} times in {domain.steady.WINDOW}",
             f"{_STEADY}::test_changes_begin_the_cadence_anew_a_bounded_number_of_times_a_day",
         ),
         _limit(
@@ -243,7 +243,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
     "Waiting work": (
         _limit(
             "How long an operation waits until people are notified, and how many of its reasons they hear",
-            "{Timings.operation_patience}, {domain.operations.MAX_TOLD}",
+            "{Timings.operation_patience}, {domain.operations.MAX_WAIT_NOTICES}",
             f"{_WAIT}::test_whatever_it_waits_for_it_is_told_after_the_patience",
             f"{_WAIT}::test_another_reason_is_told_and_no_more_than_a_few",
         ),

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import pytest
 
 from numberdesk.domain import gate, lists, operations
+from numberdesk.domain.change import Change
 from numberdesk.domain.costs import Limits, Spent
 from numberdesk.domain.gate import Gate
 from numberdesk.domain.ledger import MAX_ENTRIES, Entry
 from numberdesk.domain.model import instant_text
 from numberdesk.domain.notices import HeldBack
-from numberdesk.domain.order import Asset, Attempt, Change, Deadline, Reservation
+from numberdesk.domain.order import Asset, Attempt, Deadline, Reservation
 from numberdesk.domain.profile import Profile, ProfileKey, Upload
 from numberdesk.domain.request import NumbersItem
 from numberdesk.domain.schedule import WakeKind

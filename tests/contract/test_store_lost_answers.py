@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from moto import mock_aws
 
-from numberdesk.domain.order import Change
+from numberdesk.domain.change import Change
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.services.ports import ConflictError
 from numberdesk.storage.table import Table

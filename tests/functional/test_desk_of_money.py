@@ -59,7 +59,7 @@ def test_an_order_beyond_a_limit_goes_on_when_a_person_approves_it(limited: Worl
     assert (order["state"], order["reserved"]["numbers"], world.bought()) == ("completed", 2, 1)
     assert [(each["currency"], each["numbers"]) for each in order["costs"]] == [("USD", 2)]
     assert (order["asset_count"], order["assets_by_state"]) == (2, {"active": 2})
-    assert "apart" not in order["assets"][0]
+    assert "deadline_override" not in order["assets"][0]
     assert kind(world.api("POST", "/orders/order-1/approve")) == (409, "order-ended")
     assert ChangeKind.ORDER_APPROVED in world.kinds()
 

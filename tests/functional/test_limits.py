@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from numberdesk.domain.order import Change
+from numberdesk.domain.change import Change
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from numberdesk.messaging.sqs import MAX_HOPS

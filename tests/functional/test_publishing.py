@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from numberdesk.domain.order import Change
+from numberdesk.domain.change import Change
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.statuses import ChangeKind
 from tests.support.builders import FACTS, START, body, entries

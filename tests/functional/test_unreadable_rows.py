@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from numberdesk.domain.order import Change
+from numberdesk.domain.change import Change
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.messaging.sqs import SqsLetters
 from numberdesk.services.ports import UnreadableRowError

@@ -8,20 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from numberdesk.domain.change import Change
 from numberdesk.domain.gate import Gate
 from numberdesk.domain.notices import HeldBack
-from numberdesk.domain.order import (
-    Acknowledgement,
-    Approval,
-    Attempt,
-    Change,
-    Hold,
-    Order,
-    Quote,
-    Reservation,
-    Stuck,
-    Watch,
-)
+from numberdesk.domain.order import Acknowledgement, Approval, Attempt, Hold, Order, Quote, Reservation, Stuck, Watch
 from numberdesk.domain.snapshot import CommentSeen
 from numberdesk.domain.statuses import AssetState, ChangeKind, HoldKind, OrderState
 from numberdesk.domain.values import Payload, TextValue

@@ -13,7 +13,8 @@ from numberdesk.domain.request import read_message
 from numberdesk.providers import registry
 
 if TYPE_CHECKING:
-    from numberdesk.domain.order import Change, Order
+    from numberdesk.domain.change import Change
+    from numberdesk.domain.order import Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.statuses import ChangeKind
 

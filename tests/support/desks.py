@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numberdesk.domain.catalogue import Specification
+    from numberdesk.domain.change import Change
     from numberdesk.domain.ledger import Entry
-    from numberdesk.domain.order import Asset, Change, Order
+    from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.profile import Upload
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.values import Address

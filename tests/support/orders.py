@@ -15,7 +15,8 @@ from numberdesk.domain.snapshot import AssetSeen, CommentSeen, DeadlinesSeen, Re
 from numberdesk.domain.statuses import AssetKind, AssetState, Phase, RequirementState
 
 if TYPE_CHECKING:
-    from numberdesk.domain.order import Change, Order
+    from numberdesk.domain.change import Change
+    from numberdesk.domain.order import Order
     from numberdesk.domain.statuses import ChangeKind
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -101,10 +102,10 @@ def a_comment(comment_id: str = "c-1", body: str = "The document cannot be read.
 
 
 def poll(
-    order: Order, snapshot: Snapshot, at: datetime = NOW, *, told_ended: bool = False, unannounced: bool = False
+    order: Order, snapshot: Snapshot, at: datetime = NOW, *, says_ended: bool = False, unannounced: bool = False
 ) -> Folded:
     """Fold a poll that began and ended at one instant."""
-    return fold(order, snapshot, began_at=at, now=at, rules=RULES, told_ended=told_ended, unannounced=unannounced)
+    return fold(order, snapshot, began_at=at, now=at, rules=RULES, says_ended=says_ended, unannounced=unannounced)
 
 
 def only(folded: Folded, kind: ChangeKind) -> Change:

@@ -109,7 +109,7 @@ def is_within(order: Order) -> bool:
                 "comments": st.sampled_from([0, 1, 30]),
                 "of_a_number": st.sampled_from([0, 3, 60]),
                 "state": st.sampled_from(RequirementState),
-                "told_ended": st.booleans(),
+                "says_ended": st.booleans(),
             }
         ),
         min_size=1,
@@ -119,8 +119,8 @@ def is_within(order: Order) -> bool:
 def test_whatever_polls_see_the_record_stays_within_bounds(polls: list[dict[str, Any]]) -> None:
     order = pending()
     for index, seen in enumerate(polls):
-        told_ended = seen.pop("told_ended")
-        folded = poll(order, shown(**seen), NOW + index * GRACE, told_ended=told_ended)
+        says_ended = seen.pop("says_ended")
+        folded = poll(order, shown(**seen), NOW + index * GRACE, says_ended=says_ended)
         order = folded.order
         assert is_within(order)
         assert len(merged(folded.changes, said)) <= MAX_ENTRIES

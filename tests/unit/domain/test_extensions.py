@@ -155,7 +155,7 @@ def test_a_deadline_moved_by_a_rejection_is_not_silent() -> None:
 
 def test_a_cancellation_that_was_announced_before_it_showed_is_not_silent() -> None:
     """The notification came first and the look after it showed less: the polls that it asked for find what it told."""
-    early = poll(an_order(), owing(DEADLINE), NOW + HOUR, told_ended=True)
+    early = poll(an_order(), owing(DEADLINE), NOW + HOUR, says_ended=True)
     gone = a_snapshot(AssetState.CANCELLED, AssetState.CANCELLED, phase=Phase.CANCELLED)
     found = poll(early.order, gone, NOW + HOUR + timedelta(seconds=2), unannounced=True)
     assert found.order.state is OrderState.CANCELLED

@@ -143,7 +143,7 @@ def test_all_or_nothing_that_was_not_kept_is_told() -> None:
 
 
 def test_a_hint_that_says_more_than_the_poll_shows_asks_for_more_polls() -> None:
-    polled = poll(pending(), a_snapshot(A.PENDING, A.PENDING), told_ended=True).order
+    polled = poll(pending(), a_snapshot(A.PENDING, A.PENDING), says_ended=True).order
     assert [at - NOW for at in polled.hint_polls] == [timedelta(seconds=seconds) for seconds in (2, 10, 60)]
     later = poll(polled, a_snapshot(A.PENDING, A.PENDING), NOW + timedelta(seconds=10)).order
     assert [at - NOW for at in later.hint_polls] == [timedelta(seconds=60)]
@@ -286,9 +286,9 @@ def test_poll_that_is_put_off_is_due_when_asked_for_and_nothing_else_is_due_late
     order = poll(pending(), a_snapshot(A.PENDING, A.PENDING)).order
     due = order.wake_at
     assert due is not None
-    for seconds, told_ended in asked:
+    for seconds, says_ended in asked:
         at = NOW + timedelta(seconds=seconds)
-        order = put_off(order, at, NOW, RULES.timings, told_ended=told_ended)
+        order = put_off(order, at, NOW, RULES.timings, says_ended=says_ended)
         due = min(due, at)
         assert order.wake_at == due
         assert min(order.hint_polls) <= at
@@ -297,6 +297,6 @@ def test_poll_that_is_put_off_is_due_when_asked_for_and_nothing_else_is_due_late
     apart = [two - one for one, two in pairwise(order.hint_polls)]
     assert all(each >= RULES.timings.hint_distance for each in apart)
     at = NOW + timedelta(hours=2)
-    once = put_off(order, at, NOW, RULES.timings, told_ended=True)
-    assert put_off(once, at, NOW, RULES.timings, told_ended=True) is once
-    assert put_off(once, at, NOW, RULES.timings, told_ended=False) is once
+    once = put_off(order, at, NOW, RULES.timings, says_ended=True)
+    assert put_off(once, at, NOW, RULES.timings, says_ended=True) is once
+    assert put_off(once, at, NOW, RULES.timings, says_ended=False) is once

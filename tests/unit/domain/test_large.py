@@ -236,17 +236,21 @@ def test_where_a_poll_stopped_the_next_one_goes_on() -> None:
 
 def test_a_deadline_apart_is_kept_until_it_is_read_again_or_the_status_changes() -> None:
     first, second = "+4930111", "+4930222"
-    order = poll(pending(), a_snapshot(A.ACTION_REQUIRED, A.ACTION_REQUIRED, apart={first: DUE, second: DUE})).order
-    assert [asset.apart for asset in order.assets] == [DUE, DUE]
-    order = poll(order, a_snapshot(A.ACTION_REQUIRED, A.ACTION_REQUIRED, apart={second: None})).order
-    assert [asset.apart for asset in order.assets] == [DUE, None], "the first was not read"
-    moved = poll(order, a_snapshot(A.ACTION_REQUIRED, A.ACTION_REQUIRED, apart={first: DUE + timedelta(1)})).order
-    assert [asset.apart for asset in moved.assets] == [DUE + timedelta(1), None]
-    assert not any(asset.apart for asset in poll(moved, a_snapshot(A.UNDER_REVIEW, A.ACTION_REQUIRED)).order.assets), (
-        "another status: another group"
-    )
-    over = poll(moved, a_snapshot(A.ACTIVE, A.ACTION_REQUIRED, apart={first: DUE})).order
-    assert not any(asset.apart for asset in over.assets)
+    order = poll(
+        pending(), a_snapshot(A.ACTION_REQUIRED, A.ACTION_REQUIRED, deadline_overrides={first: DUE, second: DUE})
+    ).order
+    assert [asset.deadline_override for asset in order.assets] == [DUE, DUE]
+    order = poll(order, a_snapshot(A.ACTION_REQUIRED, A.ACTION_REQUIRED, deadline_overrides={second: None})).order
+    assert [asset.deadline_override for asset in order.assets] == [DUE, None], "the first was not read"
+    moved = poll(
+        order, a_snapshot(A.ACTION_REQUIRED, A.ACTION_REQUIRED, deadline_overrides={first: DUE + timedelta(1)})
+    ).order
+    assert [asset.deadline_override for asset in moved.assets] == [DUE + timedelta(1), None]
+    assert not any(
+        asset.deadline_override for asset in poll(moved, a_snapshot(A.UNDER_REVIEW, A.ACTION_REQUIRED)).order.assets
+    ), "another status: another group"
+    over = poll(moved, a_snapshot(A.ACTIVE, A.ACTION_REQUIRED, deadline_overrides={first: DUE})).order
+    assert not any(asset.deadline_override for asset in over.assets)
 
 
 def test_a_number_is_ours_since_a_poll_first_saw_it_delivered_unless_the_provider_says() -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
+from numberdesk.domain.change import Change
 from numberdesk.domain.ledger import MAX_ENTRIES, entries, merged
-from numberdesk.domain.order import Change
 from numberdesk.domain.statuses import ChangeKind
 from tests.support.orders import NOW, ZONE, owing, pending, poll
 

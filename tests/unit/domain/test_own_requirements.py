@@ -125,7 +125,7 @@ def test_missed_is_told_once_and_nothing_is_cancelled() -> None:
     assert attention(folded.order) == ("requirements_owed", "deadline_missed")
     assert "DeadlineMissed" not in kinds(seen(folded.order, DEADLINE + DAY))
     order, changes = ticked(folded.order, "loa", "kyc", at=DEADLINE + DAY)
-    assert "was missed" in changes[1].message
+    assert "was missed" in said(changes[1])
     assert attention(order) == ("waiting_at_provider",), "until a poll folds what follows"
     assert attention(seen(order, DEADLINE + DAY).order) == ()
 

@@ -22,7 +22,8 @@ from tests.support.orders import NOW, RULES, a_snapshot, owing, said
 from tests.support.orders import pending as an_order
 
 if TYPE_CHECKING:
-    from numberdesk.domain.order import Change, Order
+    from numberdesk.domain.change import Change
+    from numberdesk.domain.order import Order
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 USUAL = 3 * DAY

@@ -35,7 +35,8 @@ from numberdesk.domain.values import Answer
 from tests.support.orders import NOW, a_message, kinds, pending, poll
 
 if TYPE_CHECKING:
-    from numberdesk.domain.order import Change, Order
+    from numberdesk.domain.change import Change
+    from numberdesk.domain.order import Order
 
 A = AssetState
 R = RequirementState

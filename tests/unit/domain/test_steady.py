@@ -19,7 +19,8 @@ from tests.support.orders import CADENCE, NOW, RULES, a_message, a_snapshot, num
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numberdesk.domain.order import Change, Order
+    from numberdesk.domain.change import Change
+    from numberdesk.domain.order import Order
     from numberdesk.domain.snapshot import Snapshot
 
 A, R = AssetState, RequirementState
@@ -242,10 +243,10 @@ def test_unstable_deadline_draws_no_polls_ever_closer() -> None:
 def test_changes_begin_the_cadence_anew_a_bounded_number_of_times_a_day() -> None:
     order, begun = pending(), 0
     for minute in range(1440):
-        order, anew = steady.begin_polls(order, NOW + timedelta(minutes=minute))
+        order, anew = steady.restart_cadence(order, NOW + timedelta(minutes=minute))
         begun += anew
-    assert begun == steady.MAX_STARTS
-    assert steady.begin_polls(order, NOW + DAY)[1]
+    assert begun == steady.MAX_RESTARTS
+    assert steady.restart_cadence(order, NOW + DAY)[1]
 
 
 def test_state_that_goes_on_is_no_flicker() -> None:

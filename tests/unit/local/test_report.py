@@ -11,8 +11,8 @@ import pytest
 from local.play import Play, PlayedOrder, Story, StoryError
 from local.records import Record
 from local.report import faults_of_order, leaks
+from numberdesk.domain.change import Change
 from numberdesk.domain.ledger import Entry
-from numberdesk.domain.order import Change
 from numberdesk.domain.statuses import ChangeKind, OrderState
 from tests.support import builders
 

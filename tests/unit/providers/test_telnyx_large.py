@@ -215,7 +215,9 @@ def test_a_deadline_of_one_number_is_found_told_and_followed() -> None:
     assert kinds(told) == ["DeadlineSet"]
     assert told[0]["numbers"] == 1
     assert desk.deadlines() == {NOW + 3 * DAY: 1, DUE: 99}
-    assert {asset.value: asset.apart for asset in desk.order.assets if asset.apart} == {alone: NOW + 3 * DAY}
+    assert {asset.value: asset.deadline_override for asset in desk.order.assets if asset.deadline_override} == {
+        alone: NOW + 3 * DAY
+    }
 
     # From now on it is read at each poll.
     desk.simulator.set_number_deadline(alone, (NOW + 4 * DAY).isoformat())
@@ -226,9 +228,9 @@ def test_a_deadline_of_one_number_is_found_told_and_followed() -> None:
     desk.simulator.set_number_deadline(alone, DUE.isoformat())
     [erased] = desk.poll().changes
     assert erased.kind.value == "DeadlineErased"
-    assert "another one stands" in said(erased)
+    assert "another deadline applies instead" in said(erased)
     assert desk.deadlines() == {DUE: 100}
-    assert not any(asset.apart for asset in desk.order.assets)
+    assert not any(asset.deadline_override for asset in desk.order.assets)
 
 
 def test_numbers_that_were_found_apart_alike_move_together() -> None:
@@ -268,7 +270,7 @@ def test_an_extension_for_all_is_one_moved_deadline() -> None:
     desk.simulator.extend_deadline(86400, "*")
     assert [change.kind.value for change in desk.poll().changes] == ["DeadlineMoved"]
     assert desk.deadlines() == {DUE + DAY: 100}
-    assert not any(asset.apart for asset in desk.order.assets)
+    assert not any(asset.deadline_override for asset in desk.order.assets)
 
 
 def test_another_status_ends_what_was_apart() -> None:
@@ -281,7 +283,7 @@ def test_another_status_ends_what_was_apart() -> None:
     desk.simulator.supply("*")
     desk.poll()
     assert desk.deadlines() == {}
-    assert not any(asset.apart for asset in desk.order.assets)
+    assert not any(asset.deadline_override for asset in desk.order.assets)
 
 
 def open_number(value: str, sub_order: str = "s-1", apart: datetime | None = None) -> OpenNumber:

@@ -70,7 +70,7 @@ def test_another_reason_is_told_and_no_more_than_a_few() -> None:
     desk.carrier.fails["supply"] = [*faults, *faults]
     while desk.carrier.fails["supply"]:
         desk.wake()
-    assert len(desk.told(ChangeKind.OPERATION_WAITING)) == operations.MAX_TOLD
+    assert len(desk.told(ChangeKind.OPERATION_WAITING)) == operations.MAX_WAIT_NOTICES
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Values that came with an order or lie in a profile: checked before the purchase, submitted when they are asked for. Pure."""
+"""Answers from an order message or a profile: checked before the purchase, submitted when they are required. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import catalogue, operations, parts
+from numberdesk.domain.change import Change
 from numberdesk.domain.issues import ValidationIssue
-from numberdesk.domain.order import Change, Operation
+from numberdesk.domain.order import Operation
 from numberdesk.domain.profile import answer_for
 from numberdesk.domain.statuses import ChangeKind, OperationKind, RequirementState
 from numberdesk.domain.values import FileValue, Payload
@@ -26,35 +27,27 @@ if TYPE_CHECKING:
 
 
 def check(answers: Sequence[Answer], specifications: Sequence[Specification]) -> list[ValidationIssue]:
-    """Say everything that is wrong with an order's values, given all that its numbers take."""
+    """Return every issue of an order's answers, given the specifications of all its numbers."""
     issues: list[ValidationIssue] = []
     answered: set[str] = set()
     for index, answer in enumerate(answers):
         where = f"answers.{index}"
-        asked = [
-            specification for specification in specifications if answer.is_for(specification.id, specification.name)
-        ]
+        asked = [each for each in specifications if answer.is_for(each.id, each.name)]
         if answered & {each.id for each in asked}:
             issues.append(ValidationIssue(f"{where}.requirement", "twice", "it is answered twice; answer it once"))
         answered |= {each.id for each in asked}
         if not asked:
-            known = listed(dict.fromkeys(specification.name for specification in specifications)) or "nothing"
-            issues.append(
-                ValidationIssue(
-                    f"{where}.requirement", "not_asked", f"the provider asks for no such thing; it asks for: {known}"
-                )
-            )
+            known = listed(dict.fromkeys(each.name for each in specifications)) or "nothing"
+            text = f"the provider asks for no such thing; it asks for: {known}"
+            issues.append(ValidationIssue(f"{where}.requirement", "not_asked", text))
         issues += [issue for each in asked for issue in catalogue.check(each, answer.value, f"{where}.value")]
     return list(dict.fromkeys(issues))
 
 
 def unanswered(order: Order) -> list[Requirement]:
-    """The requirements that nobody has supplied a value for. One that was rejected needs a person."""
+    """Return the requirements that no value was supplied for. A rejected one needs a person."""
     covered = {
-        (each.sub_order_id, each.id)
-        for operation in order.operations
-        if operation.open
-        for each in operations.answered(order, operation)
+        each.key for operation in order.operations if operation.open for each in operations.answered(order, operation)
     }
     return [
         requirement
@@ -63,14 +56,14 @@ def unanswered(order: Order) -> list[Requirement]:
         and not requirement.own
         and requirement.operation_id is None
         and not requirement.applied
-        and (requirement.sub_order_id, requirement.id) not in covered
-        and not parts.over(order, requirement.sub_order_id)
+        and requirement.key not in covered
+        and not parts.has_ended(order, requirement.sub_order_id)
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """An order with operations for what is known, what lies with them, and the changes."""
+    """An order with operations for the known answers, the payloads of these operations, and the changes."""
 
     order: Order
     kept: dict[str, Payload] = field(default_factory=dict)
@@ -84,13 +77,13 @@ def apply(
     changes: Sequence[Change],
     now: datetime,
 ) -> Applied:
-    """Answer what an order is asked: first with the values that came with it, then from the profile of its sub order.
+    """Answer an order's requirements, first from its message, then from the profile of the sub order.
 
     Args:
-        order: as a poll left it.
-        answers: those of its message.
-        profile_for: gives the profile of a country and number type, if it is to be used.
-        changes: those of the poll. People are not asked for what is answered here.
+        order: the order after a poll.
+        answers: the answers of its message.
+        profile_for: returns the profile of a country and number type, if it may be used.
+        changes: the poll's changes. People are not asked for what is answered here.
         now: the present.
     """
     kept: dict[str, Payload] = {}
@@ -106,17 +99,17 @@ def apply(
             if profile is not None and profile.enabled:
                 order = _give(order, sub_order_id, profile.answers, profile, kept, more, now)
     left = {requirement.sub_order_id for requirement in unanswered(order)}
-    told = [
+    reported = [
         _without(change, order, kept, notify=change.data["sub_order_id"] in left)
         if kept and change.kind is ChangeKind.REQUIREMENT_REQUESTED
         else change
         for change in changes
     ]
-    return Applied(order, kept, (*told, *more))
+    return Applied(order, kept, (*reported, *more))
 
 
 def _without(change: Change, order: Order, kept: Mapping[str, Payload], *, notify: bool) -> Change:
-    """Say in a request which of its requirements are answered already, and tell people only of what is left."""
+    """Add to a request which of its requirements are answered, and notify people only if some are left."""
     sub_order_id = change.data["sub_order_id"]
     ids = {
         requirement_id
@@ -124,11 +117,7 @@ def _without(change: Change, order: Order, kept: Mapping[str, Payload], *, notif
         if operation.id in kept and operation.sub_order_id == sub_order_id
         for requirement_id in operation.requirement_ids
     }
-    answered = [
-        requirement
-        for requirement in order.requirements
-        if requirement.sub_order_id == sub_order_id and requirement.id in ids
-    ]
+    answered = [each for each in order.requirements if each.sub_order_id == sub_order_id and each.id in ids]
     if not answered:
         return change
     data: dict[str, JsonValue] = {
@@ -169,15 +158,8 @@ def _give(
     kept[operation.id] = Payload(values=values, files=stored)
     order, asked = operations.ask(order, operation)
     changes += asked
-    # Refused or given up, it would be put under way again at every poll.
-    order = order.with_(
-        requirements=tuple(
-            requirement.with_(applied=True)
-            if requirement.sub_order_id == sub_order_id and requirement.id in values
-            else requirement
-            for requirement in order.requirements
-        )
-    )
+    # Otherwise a value that is rejected or given up would be submitted again at every poll.
+    order = order.with_requirements({(sub_order_id, each) for each in values}, lambda it: it.with_(applied=True))
     if profile:
         data = {
             **operations.describe(order, operation),

@@ -1,9 +1,9 @@
-"""How much of what a provider shows an order's record takes in. Pure.
+"""How much of a provider's answers an order's record stores. Pure.
 
-Every text of a provider is bounded where it is read (`providers.json_values`); this bounds how many things there are. What has grown
-long lies on pages beside the order's row (`storage.pages`), so that these bounds are far above any order that was ever seen; they
-hold the time of a poll and the names of the pages, which are on the row. What is left out is told once, as a word is that is not
-known, and the order counts as not understood for as long as it is shown.
+The length of a provider's texts is bounded where they are read (`providers.json_values`); this module bounds how many items there are.
+Long fields are stored on pages beside the order's row (`storage.pages`), so these bounds are far above any order ever seen; they limit
+the time of a poll and the page names on the row. What is left out is reported once, like an unknown value, and the order counts as not
+understood while the provider shows it.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
     from numberdesk.domain.snapshot import AssetSeen, Snapshot
 
 MAX_ASSETS = 20_000
-"""Numbers and keywords of one order. Telnyx sells 10,000 in one."""
+"""Most numbers and keywords of one order. Telnyx sells 10,000 in one."""
 MAX_OF_AN_ASSET = 50
-"""Requirements of one number, and features."""
+"""Most requirements of one number, and most features."""
 MAX_SUB_ORDERS = 200
 MAX_REQUIREMENTS = 2_000
-"""Of all sub orders of an order together."""
+"""Most requirements of all sub orders of an order together."""
 MAX_DEADLINES = 50
-"""Different ones of one sub order. Those due last are told with the first of them: too early, and not too late."""
+"""Most different deadlines of one sub order. The last ones are merged into the earliest of them: too early rather than too late."""
 MAX_COMMENTS = 5_000
-"""Of one order. Further ones are neither kept nor told."""
+"""Most comments of one order. Further ones are neither stored nor reported."""
 MAX_TURNED = 100
-"""Comments that are kept anew at one poll, since their being read changed: each is a call to the table."""
+"""Most comments stored anew at one poll because their read mark changed: each is a call to the table."""
 MAX_REASONS = 20
-"""Comments that are given as the reason of one rejection, and that are told with one message."""
+"""Most comments given as the reason of one rejection, or sent with one message."""
 MAX_ADOPTED = 10
-"""Purchases that an order takes as its own at once."""
+"""Most purchases that an order adopts at once."""
 MAX_HINT_POLLS = 10
-"""Further polls that are on record."""
+"""Most further polls on record."""
 
 T = TypeVar("T")
 
 
 def bounded(order: Order, snapshot: Snapshot) -> Snapshot:
-    """Leave out of a snapshot what is more than a record takes, and note that something is left out.
+    """Remove from a snapshot what exceeds the bounds, and add an unknown value that says so.
 
-    What is on record already is never left out: it goes on being followed.
+    What is on record already is never removed.
     """
     left_out: list[UnknownValue] = []
 
@@ -60,10 +60,10 @@ def bounded(order: Order, snapshot: Snapshot) -> Snapshot:
     ) -> tuple[T, ...]:
         taken = set(known)
         kept = []
-        for one in seen:
-            if key(one) in taken or len(taken) < most:
-                taken.add(key(one))
-                kept.append(one)
+        for each in seen:
+            if key(each) in taken or len(taken) < most:
+                taken.add(key(each))
+                kept.append(each)
         if len(kept) < len(seen):
             left_out.append(UnknownValue(name, f"(more than {most:,})", of_asset))
         return tuple(kept)
@@ -95,7 +95,7 @@ def bounded(order: Order, snapshot: Snapshot) -> Snapshot:
         requirements=within(
             "requirements",
             snapshot.requirements,
-            ((requirement.sub_order_id, requirement.id) for requirement in order.requirements),
+            (requirement.key for requirement in order.requirements),
             MAX_REQUIREMENTS,
             lambda it: (it.sub_order_id, it.id),
         ),
@@ -117,7 +117,7 @@ def _shortened(asset: AssetSeen) -> AssetSeen:
 def _earliest(seen: DeadlinesSeen) -> DeadlinesSeen:
     if len(seen.values) <= MAX_DEADLINES:
         return seen
-    told = sorted(seen.values)
-    last = told[MAX_DEADLINES - 1 :]
-    together = (last[0][0], sum(numbers for _, numbers in last))
-    return DeadlinesSeen(seen.sub_order_id, (*told[: MAX_DEADLINES - 1], together))
+    values = sorted(seen.values)
+    last = values[MAX_DEADLINES - 1 :]
+    merged = (last[0][0], sum(numbers for _, numbers in last))
+    return DeadlinesSeen(seen.sub_order_id, (*values[: MAX_DEADLINES - 1], merged))

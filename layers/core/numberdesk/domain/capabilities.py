@@ -1,4 +1,4 @@
-"""What a provider can do, as data, and the check of an order against it."""
+"""A provider's capabilities as data, and the check of an order against them. Pure."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 
 class Findability(StrEnum):
-    """How surely a purchase with an unknown outcome can be found again."""
+    """How reliably a purchase with an unknown outcome can be found."""
 
-    EXACT = "exact"  # our reference is echoed and can be searched: absence is proof
-    BY_CONTENT = "by_content"  # list and compare: a match is proof, absence is none
+    EXACT = "exact"  # our reference can be searched for: absence is proof
+    BY_CONTENT = "by_content"  # orders are listed and compared: a match is proof, absence is not
     WEAK = "weak"
 
 
 class Ability(StrEnum):
     """What a provider's API offers beside placing and following orders."""
 
-    CATALOGUE = "catalogue"  # says what numbers of a country and type take before they are bought
-    VALUES = "values"  # takes values for requirements
+    CATALOGUE = "catalogue"  # lists the requirements of a country and number type before a purchase
+    VALUES = "values"  # accepts values for requirements
     COMMENTS = "comments"
-    EXTENSIONS = "extensions"  # more time, asked for in a comment
+    EXTENSIONS = "extensions"  # more time, requested in a comment
     CANCEL = "cancel"
     SEARCH_NUMBERS = "search_numbers"
     SEARCH_KEYWORDS = "search_keywords"
@@ -45,7 +45,7 @@ class Ability(StrEnum):
     OWNED = "owned"  # lists what the account owns
     REGISTER = "register"  # registers webhooks or postbacks by API
     ORDERS = "orders"  # lists the account's number orders
-    RELEASE = "release"  # takes numbers or keywords back
+    RELEASE = "release"  # gives numbers or keywords back
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,50 +56,42 @@ class Capabilities:
     sends_webhooks: bool
     findability: Findability
     match_is_proof: bool
-    """Whether a purchase that was found is surely ours (our reference is on it), or may be another of the same content."""
+    """Whether a found purchase is certainly ours (it has our reference) and not another of the same content."""
     abilities: frozenset[Ability]
     knows_deadlines: bool
-    """Whether requirements and their deadlines are in its API; where not, an order may bring its own."""
+    """Whether its API has requirements and deadlines. If not, an order may bring its own."""
     promises_all_or_nothing: bool
     max_items: Mapping[str, int]
-    """Most items of each kind in one order: `numbers`, `keywords`, and `criteria` or `criteria.<number type>`."""
+    """Most items of each kind in one order, by `numbers`, `keywords`, and `criteria` or `criteria.<number type>`."""
     max_total_items: int | None
     max_assets: int
     """Most numbers and keywords in one order."""
     criteria_fields: frozenset[str]
     max_named_numbers: int | None = None
-    """Most numbers by name in one order, where those are fewer."""
+    """Most numbers by name in one order, if fewer."""
     required_criteria_fields: frozenset[str] = frozenset()
     number_types: frozenset[str] = frozenset()
     features: frozenset[str] = frozenset()
     takes_contact: bool = False
     takes_requirement_groups: bool = False
     group_countries: Mapping[str, str] = field(default_factory=dict)
-    """Countries whose orders must carry a fulfilled requirement group, each with its calling code."""
-    cadence: tuple[timedelta, ...] = (
-        timedelta(seconds=2),
-        timedelta(seconds=5),
-        timedelta(seconds=15),
-        timedelta(seconds=60),
-        timedelta(minutes=5),
-        timedelta(minutes=15),
-        timedelta(hours=1),
-    )
-    """Pauses between polls of an open order; the last one goes on for ever."""
+    """Countries whose orders need a fulfilled requirement group, each with its calling code."""
+    cadence: tuple[timedelta, ...] = tuple(timedelta(seconds=each) for each in (2, 5, 15, 60, 300, 900, 3600))
+    """Pauses between polls of an open order; the last one repeats."""
     pending: Mapping[str, timedelta] = field(default_factory=dict)
-    """How long an order may be pending before people are told, by kind of number (see `pending.usual`)."""
+    """How long an order may be pending before people are notified, by kind of number (see `pending.usual`)."""
     finds_by_counts: bool = False
-    """Whether what is found shows only how many numbers it was for: orders of as many cannot be told apart by it."""
+    """Whether a found purchase shows only how many numbers it is for, so that orders of as many cannot be distinguished."""
     call_interval: timedelta = timedelta(0)
-    """Least time between two calls with one account, over all Lambdas; zero is no limit."""
+    """Minimum time between two calls with one account, over all Lambdas; zero is no limit."""
     ways_out: Mapping[str, str] = field(default_factory=dict)
-    """For a refused kind of item: what to do instead."""
+    """What to do instead, by unsupported kind of item."""
     not_sure: tuple[str, ...] = ()
-    """What its documentation leaves open or contradicts, and what numberdesk does about it: for people."""
+    """What its documentation leaves open or contradicts, and how numberdesk handles that: for people."""
 
 
 def check(message: OrderMessage, capabilities: Capabilities) -> list[ValidationIssue]:
-    """Say everything that this provider cannot take of an order. Pure; an empty list means that all is well."""
+    """Return every issue of an order that this provider does not support; an empty list means none."""
     name = capabilities.provider
     issues = _check_sizes(message, capabilities)
     most = capabilities.max_total_items
@@ -110,41 +102,22 @@ def check(message: OrderMessage, capabilities: Capabilities) -> list[ValidationI
         limit = capabilities.max_items.get(kind)
         if limit is None:
             way_out = capabilities.ways_out.get(kind.partition(".")[0], "use another provider for it")
-            issues.append(
-                ValidationIssue(
-                    where, "item_not_taken", f"{name} does not take {kind.replace('.', ' of type ')}; {way_out}"
-                )
-            )
+            text = f"{name} does not take {kind.replace('.', ' of type ')}; {way_out}"
+            issues.append(ValidationIssue(where, "item_not_taken", text))
             continue
         seen[kind] = seen.get(kind, 0) + 1
         if seen[kind] == limit + 1 and (most is None or len(message.items) <= most):
-            issues.append(
-                ValidationIssue(
-                    where,
-                    "too_many_items",
-                    f"{name} takes at most {limit} item of {kind} in one order; join them or send several orders",
-                )
-            )
+            text = f"{name} takes at most {limit} item of {kind} in one order; join them or send several orders"
+            issues.append(ValidationIssue(where, "too_many_items", text))
         if isinstance(item, CriteriaItem):
             issues.extend(check_criteria(item.criteria, f"{where}.criteria", capabilities))
-        if (
-            not isinstance(item, KeywordsItem)
-            and item.requirement_group_id
-            and not capabilities.takes_requirement_groups
-        ):
-            issues.append(
-                ValidationIssue(
-                    f"{where}.requirement_group_id", "field_not_taken", f"{name} has no requirement groups; remove it"
-                )
-            )
+        group = None if isinstance(item, KeywordsItem) else item.requirement_group_id
+        if group and not capabilities.takes_requirement_groups:
+            text = f"{name} has no requirement groups; remove it"
+            issues.append(ValidationIssue(f"{where}.requirement_group_id", "field_not_taken", text))
     if message.partial is Partial.REFUSE and not capabilities.promises_all_or_nothing:
-        issues.append(
-            ValidationIssue(
-                "partial",
-                "not_promised",
-                f"{name} does not promise all or nothing; use accept, or order each number by itself",
-            )
-        )
+        text = f"{name} does not promise all or nothing; use accept, or order each number by itself"
+        issues.append(ValidationIssue("partial", "not_promised", text))
     if message.contact != Contact() and not capabilities.takes_contact:
         issues.append(ValidationIssue("contact", "field_not_taken", f"{name} takes no contact fields; remove them"))
     return issues + _check_requirements(message, capabilities)
@@ -178,7 +151,7 @@ def _check_requirements(message: OrderMessage, capabilities: Capabilities) -> li
         ("deadline", message.deadline is not None, not capabilities.knows_deadlines),
     ]
     ways_out = {
-        True: f"{name} says itself what is required and until when; remove it",
+        True: f"{name} sets requirements and deadlines itself; remove it",
         False: f"{name} has no requirements in its API; list the order's own under requirements and deadline",
     }
     issues += [
@@ -187,9 +160,9 @@ def _check_requirements(message: OrderMessage, capabilities: Capabilities) -> li
         if is_given and not taken
     ]
     no_order = (
-        "a file is uploaded to an order that is there; put it into a profile, name a document, or supply it later"
+        "a file can only be uploaded to an existing order; put it into a profile, name a document, or supply it later"
     )
-    no_tick = "this ticks off what is on an order's own list; supply a value"
+    no_tick = "this ticks off requirements of an order's own list; supply a value"
     issues += [
         ValidationIssue(f"answers.{index}.value", "not_taken", no_order if answer.value.kind == "file" else no_tick)
         for index, answer in enumerate(message.answers)
@@ -198,7 +171,7 @@ def _check_requirements(message: OrderMessage, capabilities: Capabilities) -> li
     if message.extension is not None:
         before = parse_duration(message.extension.before)
         if not any(parse_duration(reminder) <= before for reminder in message.reminders):
-            text = "no reminder of the order fires so near to the deadline; add one, or ask earlier"
+            text = "no reminder of the order fires that close to the deadline; add one, or choose a longer time"
             issues.append(ValidationIssue("extension.before", "never_fires", text))
     if message.deadline is not None and not message.requirements:
         issues.append(ValidationIssue("requirements", "missing", "a deadline needs a list of what is due by then"))
@@ -235,7 +208,7 @@ def _kind(item: NumbersItem | CriteriaItem | KeywordsItem, capabilities: Capabil
 
 
 def check_criteria(criteria: Criteria, where: str, capabilities: Capabilities) -> list[ValidationIssue]:
-    """Say everything that this provider cannot take of criteria, which stand at `where`. Pure."""
+    """Return every issue of criteria that this provider does not support; `where` is their path in the message."""
     name = capabilities.provider
     issues = [
         ValidationIssue(f"{where}.{used}", "field_not_taken", f"{name} cannot search by {used}; remove it")

@@ -1,4 +1,4 @@
-"""Where instants come from, and how far they reach."""
+"""The clock, and the range of valid instants."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-"""What is before the one, or not before the other, is no instant of an order: it means "never", or is a mistake. Both are so far
-from the ends of the calendar that time zones, reminders and pauses can be counted from whatever lies between them."""
+"""An instant before `EARLIEST`, or not before `LATEST`, means "never" or is a mistake. Both are far enough from the ends of the calendar
+to add time zones, reminders and pauses to any instant between them."""
 
 
 class Clock(Protocol):
-    """Tells the time, and lets it pass. Tests set their own."""
+    """The source of the present time. Tests have their own."""
 
     def now(self) -> datetime:
-        """Give the present instant, aware, in UTC."""
+        """Return the present instant, aware, in UTC."""
 
     def sleep(self, duration: timedelta) -> None:
-        """Wait that long."""
+        """Wait for a duration."""

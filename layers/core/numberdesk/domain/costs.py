@@ -1,6 +1,6 @@
-"""What orders cost, and what limits on spending make of that. Pure.
+"""The costs of orders, and the spending limits. Pure.
 
-Amounts are decimals, kept as providers write them. What is not known counts as nothing: a limit on cost holds what is known.
+Amounts are decimals, as providers write them. An unknown cost counts as zero: a limit on cost applies to known costs only.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ Most = Annotated[int, Field(ge=1)]
 
 
 class Limits(Record):
-    """Limits on spending; none of a kind where it is none. The day is that of UTC."""
+    """Spending limits; none means no limit. Days are in UTC."""
 
     numbers_per_order: Most | None = None
     numbers_per_day: Most | None = None
-    """Numbers and keywords of one account."""
+    """Most numbers and keywords of one account in a day."""
     cost_per_day: dict[str, Annotated[Decimal, Field(gt=0)]] = Field(default_factory=dict)
-    """Of one account, by currency: upfront and the first month, as far as it is known."""
+    """Most known cost of one account in a day (upfront and the first month), by currency."""
     approval_tolerance_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(2)
-    """By how much what a person approved may have become dearer until it is bought."""
+    """By how many percent the approved cost may rise until the purchase."""
 
 
 class Spent(Record):
-    """What was reserved at one account on one day."""
+    """What is reserved for one account on one day."""
 
     numbers: int = 0
     cost: dict[str, str] = Field(default_factory=dict)
 
 
 def amount(text: str | None) -> Decimal | None:
-    """Read an amount; none where it is not one."""
+    """Parse an amount; none if it is not a valid one."""
     try:
         value = Decimal(text) if text is not None else None
     except InvalidOperation:
@@ -57,26 +57,22 @@ def amount(text: str | None) -> Decimal | None:
     if value is None or not value.is_finite() or not 0 <= value <= _MOST:
         return None
     if not value:
-        # A zero can have an exponent that no table takes.
+        # A zero can have an exponent that DynamoDB does not store.
         return Decimal(0)
-    # What no currency has is cut off: a table keeps 38 digits, and sums of amounts must stay within them.
+    # Decimal places that no currency has are cut off: DynamoDB stores 38 digits, and sums must stay within them.
     exponent = value.as_tuple().exponent
     return round(value, _PLACES) if isinstance(exponent, int) and exponent < -_PLACES else value
 
 
 def add_up(assets: Iterable[Asset | AssetSeen]) -> tuple[Cost, ...]:
-    """Add up what numbers cost, by currency: those that were not lost, and whose cost and currency are known."""
+    """Sum the costs of numbers by currency: those that are not lost, and whose cost and currency are known."""
     sums: dict[str, tuple[Decimal, Decimal, int]] = {}
     for asset in assets:
         upfront, monthly = amount(asset.upfront_cost), amount(asset.monthly_cost)
         if asset.state in _GONE or asset.currency is None or (upfront is None and monthly is None):
             continue
         before = sums.get(asset.currency, (Decimal(0), Decimal(0), 0))
-        sums[asset.currency] = (
-            before[0] + (upfront or 0),
-            before[1] + (monthly or 0),
-            before[2] + 1,
-        )
+        sums[asset.currency] = (before[0] + (upfront or 0), before[1] + (monthly or 0), before[2] + 1)
     return tuple(
         Cost(currency=currency, upfront=str(upfront), monthly=str(monthly), numbers=numbers)
         for currency, (upfront, monthly, numbers) in sorted(sums.items())
@@ -84,21 +80,21 @@ def add_up(assets: Iterable[Asset | AssetSeen]) -> tuple[Cost, ...]:
 
 
 def at_once(costs: Iterable[Cost]) -> dict[str, str]:
-    """What is due at once, by currency: upfront and the first month."""
+    """Return what is due at once, by currency: upfront and the first month."""
     return {cost.currency: str(Decimal(cost.upfront) + Decimal(cost.monthly)) for cost in costs}
 
 
 def reservation(order: Order, chosen: Iterable[AssetSeen], now: datetime) -> Reservation:
-    """Make what an order takes of its account's limits."""
+    """Return what an order counts against its account's limits."""
     return Reservation(day=f"{now:%Y-%m-%d}", numbers=order.request.count, cost=at_once(add_up(chosen)))
 
 
 def quote(chosen: Sequence[AssetSeen], count: int) -> Quote:
-    """Make what a purchase is shown to take.
+    """Return the quote of a purchase.
 
     Args:
-        chosen: what it names, with what is known of its cost.
-        count: how many numbers and keywords it is for; more than it names where its provider chooses.
+        chosen: the chosen numbers and keywords, with known costs.
+        count: how many numbers and keywords the purchase is for; more than are chosen if the provider chooses.
     """
     priced = [each for each in chosen if each.currency is not None]
     return Quote(
@@ -110,10 +106,10 @@ def quote(chosen: Sequence[AssetSeen], count: int) -> Quote:
 
 
 def covers(approval: Approval, now: Quote, tolerance_percent: Decimal) -> bool:
-    """Whether what a person approved is still what would be bought: as many numbers, as dear, and no less known of it.
+    """Whether an approval covers a purchase: no more numbers, no higher cost, and no more unknown costs.
 
-    What was known of the cost then holds now with the tolerance, or up to the most that the person named. A cost that was not
-    known, and is now, was not approved. An approval without a quote is from before there were any.
+    Known costs may rise by the tolerance, or up to the most that the person named. A cost that was unknown when the person approved is
+    not covered. Nor is anything by an old approval without a quote.
     """
     then = approval.quote
     if then is None or now.numbers > then.numbers:
@@ -128,7 +124,7 @@ def covers(approval: Approval, now: Quote, tolerance_percent: Decimal) -> bool:
         before = shown.get(cost.currency)
         if before is None:
             return False
-        # What is due every month is worth a decision of its own: it must not take the place of what is due once.
+        # Monthly costs are checked separately: they must not rise because upfront costs fell.
         at_most = (Decimal(before.upfront) + Decimal(before.monthly)) * factor, Decimal(before.monthly) * factor
         if Decimal(cost.upfront) + Decimal(cost.monthly) > at_most[0] or Decimal(cost.monthly) > at_most[1]:
             return False
@@ -136,11 +132,11 @@ def covers(approval: Approval, now: Quote, tolerance_percent: Decimal) -> bool:
 
 
 def settle(order: Order) -> Order:
-    """Bring costs up to what the numbers show: some are known only after the purchase, and they count for its day, too."""
+    """Update an order's costs and reservation from its numbers: some costs are known only after the purchase."""
     costs = add_up(order.assets)
     reserved = order.reserved
     if reserved is not None:
-        # Never less than was reserved: a number that was lost again is not worth another decision.
+        # Never less than was reserved: a lost number does not free its part of the day's limit.
         known = {
             currency: str(max(Decimal(value), Decimal(reserved.cost.get(currency, "0"))))
             for currency, value in at_once(costs).items()
@@ -150,13 +146,13 @@ def settle(order: Order) -> Order:
 
 
 def currencies(limits: Limits, reserved: Reservation) -> list[str]:
-    """Say in which currencies a reservation is held to its limits: its own, or all where it is not known what it costs."""
+    """Return the currencies whose limits apply to a reservation: its own, or all if its cost is unknown."""
     known = {currency for currency, cost in reserved.cost.items() if Decimal(cost)}
     return sorted(limits.cost_per_day.keys() & known if known else limits.cost_per_day)
 
 
 def beyond(limits: Limits, reserved: Reservation, spent: Spent) -> str | None:
-    """Say which limit a reservation would break; none where it breaks none. The day's sums are without it."""
+    """Return which limit a reservation exceeds, for people; none if none. `spent` does not include it."""
     most = limits.numbers_per_order
     if most is not None and reserved.numbers > most:
         return f"it asks for {reserved.numbers} numbers, and {most} is the limit for one order"

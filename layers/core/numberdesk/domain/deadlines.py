@@ -1,4 +1,4 @@
-"""Deadlines as facts with a history, and the reminders before them."""
+"""Deadlines and their history: set, moved, extended, missed or erased. Pure."""
 
 from __future__ import annotations
 
@@ -6,75 +6,68 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from numberdesk.domain import parts, reminders, steady
+from numberdesk.domain.change import Change
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import OWN, Change, Deadline
+from numberdesk.domain.order import OWN, Deadline
 from numberdesk.domain.statuses import ChangeKind, RequirementState
-from numberdesk.domain.steady import Turn
+from numberdesk.domain.steady import Transition
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.order import Order, Watch
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import DeadlinesSeen, Snapshot
 
 
 MISSED = "missed"
-"""Among what was fired of an unstable deadline: that it passed need not be told again."""
+"""In `fired` of an unstable deadline: its passing is not reported again."""
 
 
-def fold(order: Order, snapshot: Snapshot, now: datetime) -> tuple[Order, list[Change]]:
-    """Fold the deadlines that a poll saw. `order` already holds the poll's numbers.
+def fold(order: Order, snapshot: Snapshot, now: datetime) -> Step:
+    """Fold the deadlines that a poll read. `order` already holds the poll's numbers.
 
-    A sub order whose deadlines were not read keeps what was known. One that is over owes nothing any more: its
-    deadline was missed if it passed without the numbers being delivered, and else goes.
+    A sub order whose deadlines were not read keeps those on record. When a sub order ends, its deadline counts as missed if it
+    passed before the numbers were delivered; otherwise it is erased.
     """
     seen = {deadlines.sub_order_id: deadlines for deadlines in snapshot.deadlines}
     order, changes = follow_own(order, now)
-    standing = [deadline for deadline in order.deadlines if deadline.own]
+    remaining = [deadline for deadline in order.deadlines if deadline.own]
     theirs = [deadline for deadline in order.deadlines if not deadline.own]
-    sub_orders = list(dict.fromkeys([*(deadline.sub_order_id for deadline in theirs), *seen]))
-    total = order.deadline_count
-    for sub_order_id in sub_orders:
+    total, still_open = order.deadline_count, parts.has_open_numbers(order)
+    for sub_order_id in dict.fromkeys([*(deadline.sub_order_id for deadline in theirs), *seen]):
         known = [deadline for deadline in theirs if deadline.sub_order_id == sub_order_id]
-        undelivered = parts.undelivered(order, sub_order_id)
-        held = None
-        if parts.goes_on(order) and (sub_order_id in seen or parts.over(order, sub_order_id)):
-            # Where nothing is open nothing is due, whatever it is.
-            due = () if parts.over(order, sub_order_id) else seen[sub_order_id].values
-            order, total, held = _steadied(order, sub_order_id, known, dict(due), total, now, changes)
-        if held is not None:
-            standing += [_miss(order, deadline, now, changes) for deadline in held]
-            continue
-        if undelivered and not parts.goes_on(order):
-            standing += [_miss(order, deadline, now, changes) for deadline in known]
-        elif parts.goes_on(order) and parts.over(order, sub_order_id):
+        ended, undelivered = parts.has_ended(order, sub_order_id), parts.undelivered(order, sub_order_id)
+        kept = None
+        if still_open and (sub_order_id in seen or ended):
+            # Once it has ended nothing is due, whatever the provider shows.
+            due = () if ended else seen[sub_order_id].values
+            order, total, kept = _stabilised(order, sub_order_id, known, dict(due), total, now, changes)
+        if kept is not None:
+            pass
+        elif undelivered and not still_open:
+            kept = known
+        elif still_open and ended:
+            kept = []
             for deadline in known:
                 if undelivered and deadline.value <= now:
-                    standing.append(_miss(order, deadline, now, changes))
+                    kept.append(_mark_missed(order, deadline, now, changes))
                 else:
                     changes.append(_change(ChangeKind.DEADLINE_ERASED, deadline, reason="over"))
         elif sub_order_id in seen:
             kept, total = _compare(known, seen[sub_order_id], total, now, changes)
-            standing += [_miss(order, deadline, now, changes) for deadline in kept]
         else:
-            standing += [
-                _miss(
-                    order,
-                    deadline.with_(unread_since=deadline.unread_since or now),
-                    now,
-                    changes,
-                )
-                for deadline in known
-            ]
-    return order.with_(deadlines=tuple(standing), deadline_count=total), changes
+            kept = [deadline.with_(unread_since=deadline.unread_since or now) for deadline in known]
+        remaining += [_mark_missed(order, deadline, now, changes) for deadline in kept]
+    return order.with_(deadlines=tuple(remaining), deadline_count=total), changes
 
 
-def _thing(sub_order_id: str) -> str:
+def _watch_name(sub_order_id: str) -> str:
     return f"deadline/{sub_order_id}"
 
 
-def _steadied(
+def _stabilised(
     order: Order,
     sub_order_id: str,
     known: list[Deadline],
@@ -83,25 +76,25 @@ def _steadied(
     now: datetime,
     changes: list[Change],
 ) -> tuple[Order, int, list[Deadline] | None]:
-    """Note the deadlines that a sub order is shown with. Where they flicker, give the one that is kept; else none."""
+    """Track a sub order's deadlines. If they are unstable, return the one that is kept; otherwise none."""
     shown, was = [instant_text(value) for value in due], [instant_text(each.value) for each in known]
-    order, watch, turn = steady.read(order, _thing(sub_order_id), was, shown, now)
-    if turn is Turn.STEADY:
-        changes += steady.told(turn, "deadline", {"sub_order_id": sub_order_id, "values": shown})
+    order, watch, transition = steady.track(order, _watch_name(sub_order_id), was, shown, now)
+    if transition is Transition.STEADY:
+        changes += steady.changes_for(transition, "deadline", {"sub_order_id": sub_order_id, "values": shown})
     if watch is None or not watch.unstable:
         return order, total, None
-    if turn is Turn.UNSTABLE:
+    if transition is Transition.UNSTABLE:
         total += not known
-        held = _become_unstable(sub_order_id, known, watch, due, str(total), now, changes)
+        kept = _become_unstable(sub_order_id, known, watch, due, total, now, changes)
     elif known:
-        order, held = _hold(order, known[0], watch, due, now)
+        order, kept = _follow_unstable(order, known[0], watch, due, now)
     else:
         return order, total, []
-    return order, total, [held]
+    return order, total, [kept]
 
 
-def _possible(watch: Watch, now: datetime) -> list[datetime]:
-    """Give the values that may hold: of those read lately all that are ahead; where none is, those read just now."""
+def _possible_values(watch: Watch, now: datetime) -> list[datetime]:
+    """Return the values that may be valid: those read lately that are in the future, or else those read just now."""
     values = sorted(datetime.fromisoformat(value) for value in watch.recent)
     ahead = [value for value in values if value > now]
     return ahead or [value for value in values if instant_text(value) in watch.shown]
@@ -112,160 +105,131 @@ def _become_unstable(
     known: list[Deadline],
     watch: Watch,
     due: dict[datetime, int],
-    new_id: str,
+    number: int,
     now: datetime,
     changes: list[Change],
 ) -> Deadline:
-    """Let one deadline stand for all that a sub order is shown with in turn: the earliest. That is told once."""
-    values = _possible(watch, now)
+    """Replace a sub order's deadlines by the earliest of those shown in turn. This is reported once."""
+    values = _possible_values(watch, now)
     value, numbers = values[0], sum(due.values())
     if known:
         first, *others = sorted(known, key=lambda deadline: deadline.value)
-        held = first.with_(unstable=True, confirmed_at=now, unread_since=None)
+        kept = first.with_(unstable=True, confirmed_at=now, unread_since=None)
         if first.value != value:
-            held = _given(held, value, numbers or first.numbers)
+            kept = _next_version(kept, value, numbers or first.numbers)
         changes += [_change(ChangeKind.DEADLINE_ERASED, other, reason="replaced") for other in others]
     else:
-        held = Deadline(
-            id=new_id,
-            sub_order_id=sub_order_id,
-            version=1,
-            value=value,
-            numbers=numbers,
-            confirmed_at=now,
-            unstable=True,
-        )
-        changes.append(_change(ChangeKind.DEADLINE_SET, held))
-    data = {**reminders.described(held), "values": [instant_text(each) for each in values]}
-    changes += steady.told(Turn.UNSTABLE, "deadline", data)
-    return held
+        kept = _new(number, sub_order_id, value, numbers, now).with_(unstable=True)
+        changes.append(_change(ChangeKind.DEADLINE_SET, kept))
+    data = {**reminders.described(kept), "values": [instant_text(each) for each in values]}
+    changes += steady.changes_for(Transition.UNSTABLE, "deadline", data)
+    return kept
 
 
-def _hold(
-    order: Order, held: Deadline, watch: Watch, due: dict[datetime, int], now: datetime
+def _follow_unstable(
+    order: Order, deadline: Deadline, watch: Watch, due: dict[datetime, int], now: datetime
 ) -> tuple[Order, Deadline]:
-    """Let an unstable deadline follow the earliest value that may hold; nothing of that is told.
+    """Set an unstable deadline to the earliest value that may be valid, without a report.
 
-    Where that is a later one, since the earlier passed or was not read for long, reminders begin anew, a few times a day.
+    If that value is later, because the earlier one passed or was not read for long, reminders restart, a few times a day.
     """
-    values = _possible(watch, now)
-    read = held.with_(confirmed_at=now, unread_since=None, numbers=sum(due.values()) or held.numbers)
-    passed = held.value <= now and instant_text(held.value) in watch.shown
-    if passed and not held.missed and MISSED not in held.fired:
-        # It passed, and stands there still: that is told before a later one takes its place.
+    values = _possible_values(watch, now)
+    read = deadline.with_(confirmed_at=now, unread_since=None, numbers=sum(due.values()) or deadline.numbers)
+    passed = deadline.value <= now and instant_text(deadline.value) in watch.shown
+    if passed and not deadline.missed and MISSED not in deadline.fired:
+        # It passed and the provider still shows it: that is reported before a later value replaces it.
         return order, read
-    if values and values[0] > held.value:
-        order, again = steady.arm(order, _thing(held.sub_order_id), now)
+    if values and values[0] > deadline.value:
+        order, again = steady.restart_reminders(order, _watch_name(deadline.sub_order_id), now)
         if again:
-            return order, _given(read, values[0], read.numbers)
-        return order, read.with_(value=values[0], fired=tuple(dict.fromkeys((*held.fired, MISSED))), missed=False)
+            return order, _next_version(read, values[0], read.numbers)
+        return order, read.with_(value=values[0], fired=tuple(dict.fromkeys((*deadline.fired, MISSED))), missed=False)
     return order, read.with_(value=values[0]) if values else read
 
 
-def _given(deadline: Deadline, value: datetime, numbers: int) -> Deadline:
-    """Give a deadline its next value: reminders begin anew."""
+def _new(number: int, sub_order_id: str, value: datetime, numbers: int, now: datetime) -> Deadline:
+    return Deadline(
+        id=str(number), sub_order_id=sub_order_id, version=1, value=value, numbers=numbers, confirmed_at=now
+    )
+
+
+def _next_version(deadline: Deadline, value: datetime, numbers: int) -> Deadline:
+    """Give a deadline its next value, with reminders restarted."""
     return deadline.with_(value=value, numbers=numbers, version=deadline.version + 1, fired=(), missed=False)
 
 
-def set_own(order: Order, value: datetime, now: datetime) -> tuple[Order, list[Change]]:
-    """Give an order a deadline of its own."""
+def set_own(order: Order, value: datetime, now: datetime) -> Step:
+    """Add the order's own deadline."""
     total = order.deadline_count + 1
-    deadline = Deadline(
-        id=str(total),
-        sub_order_id=OWN,
-        version=1,
-        value=value,
-        numbers=order.request.count,
-        confirmed_at=now,
-        own=True,
-    )
+    deadline = _new(total, OWN, value, order.request.count, now).with_(own=True)
     change = _change(ChangeKind.DEADLINE_SET, deadline)
     return order.with_(deadlines=(*order.deadlines, deadline), deadline_count=total, own_deadline=value), [change]
 
 
-def tick(order: Order, requirement_ids: Collection[str], *, done: bool, now: datetime) -> tuple[Order, list[Change]]:
-    """Tick requirements of the order's own list off, or take the ticks away."""
+def tick(order: Order, requirement_ids: Collection[str], *, done: bool, now: datetime) -> Step:
+    """Tick off requirements of the order's own list, or remove the ticks."""
     state = RequirementState.APPROVED if done else RequirementState.AWAITING_VALUE
-    ticked = [
-        requirement
-        for requirement in order.requirements
-        if requirement.own and requirement.id in requirement_ids and requirement.state is not state
-    ]
+    ticked = [it for it in order.requirements if it.own and it.id in requirement_ids and it.state is not state]
     if not ticked:
         return order, []
-    order = order.with_(
-        requirements=tuple(
-            requirement.with_(state=state) if requirement in ticked else requirement
-            for requirement in order.requirements
-        )
-    )
+    order = order.with_requirements({it.key for it in ticked}, lambda it: it.with_(state=state))
     data = {"requirements": [{"id": each.id, "name": each.name} for each in ticked[:20]], "done": done}
     changes = [Change.of(ChangeKind.REQUIREMENT_TICKED, data)]
     if not done and order.own_deadline is not None and not any(deadline.own for deadline in order.deadlines):
-        # It was met and is not: it stands again.
+        # It was met and no longer is: the deadline applies again.
         order, more = set_own(order, order.own_deadline, now)
         changes += more
     order, more = follow_own(order, now)
     return order, [*changes, *more]
 
 
-def follow_own(order: Order, now: datetime) -> tuple[Order, list[Change]]:
-    """Follow the order's own deadlines: met once everything on its list is ticked off, missed when they pass."""
+def follow_own(order: Order, now: datetime) -> Step:
+    """Follow the order's own deadline: met once its whole list is ticked off, missed when it passes."""
     changes: list[Change] = []
-    owes = any(
-        requirement.own and requirement.state is not RequirementState.APPROVED for requirement in order.requirements
-    )
-    standing = []
+    owes = any(it.own and it.state is not RequirementState.APPROVED for it in order.requirements)
+    remaining = []
     for deadline in order.deadlines:
         if not deadline.own:
-            standing.append(deadline)
+            remaining.append(deadline)
         elif owes:
-            kept = deadline.with_(confirmed_at=now)
-            standing.append(_miss(order, kept, now, changes))
+            remaining.append(_mark_missed(order, deadline.with_(confirmed_at=now), now, changes))
         else:
             changes.append(_change(ChangeKind.DEADLINE_ERASED, deadline, reason="missed" if deadline.missed else "met"))
-    return order.with_(deadlines=tuple(standing)), changes
+    return order.with_(deadlines=tuple(remaining)), changes
 
 
-def tell_own(order: Order, now: datetime, timings: Timings) -> tuple[Order, list[Change]]:
-    """Tell what of the order's own deadlines is due: reminders, and that they were missed. This needs no poll, in any state."""
+def notify_own(order: Order, now: datetime, timings: Timings) -> Step:
+    """Send what is due of the order's own deadline: reminders, and that it was missed. This needs no poll, in any state."""
     theirs = tuple(deadline for deadline in order.deadlines if not deadline.own)
     own = tuple(deadline for deadline in order.deadlines if deadline.own)
-    told, changes = follow_own(order.with_(deadlines=own), now)
-    told, more = reminders.remind(told, now, timings)
-    return told.with_(deadlines=(*theirs, *told.deadlines)), [*changes, *more]
+    followed, changes = follow_own(order.with_(deadlines=own), now)
+    followed, more = reminders.remind(followed, now, timings)
+    return followed.with_(deadlines=(*theirs, *followed.deadlines)), [*changes, *more]
 
 
-def judge(changes: list[Change], order: Order, told: set[Any], *, unannounced: bool) -> list[Change]:
-    """Say of each moved deadline whether it was extended, asked for, and told by nobody.
+def describe_moves(changes: list[Change], order: Order, rejected: set[Any], *, unannounced: bool) -> list[Change]:
+    """Add to each moved deadline whether it was extended, requested, and unannounced.
 
     Args:
-        changes: what became of deadlines in a poll.
-        order: as it is after the poll.
-        told: sub orders whose new deadline comes of a rejection.
-        unannounced: no notification asked for this poll.
+        changes: the poll's changes of deadlines.
+        order: the order after the poll.
+        rejected: sub orders whose new deadline comes with a rejection.
+        unannounced: whether no webhook asked for this poll.
     """
-    judged = []
+    described = []
     for change in changes:
         if change.kind is ChangeKind.DEADLINE_MOVED:
             extended = str(change.data["deadline"]) > str(change.data["was"])
-            asked = any(
-                deadline.id == change.data["deadline_id"] and deadline.extensions for deadline in order.deadlines
-            )
-            unannounced = unannounced and change.data["sub_order_id"] not in told
+            asked = any(it.id == change.data["deadline_id"] and it.extensions for it in order.deadlines)
+            unannounced = unannounced and change.data["sub_order_id"] not in rejected
             data = {**change.data, "extended": extended, "asked_for": asked, "unannounced": unannounced}
-            judged.append(change.with_(data=data))
-        else:
-            judged.append(change)
-    return judged
+            change = change.with_(data=data)  # noqa: PLW2901 - the same change, with more data
+        described.append(change)
+    return described
 
 
 def _compare(
-    known: list[Deadline],
-    seen: DeadlinesSeen,
-    total: int,
-    now: datetime,
-    changes: list[Change],
+    known: list[Deadline], seen: DeadlinesSeen, total: int, now: datetime, changes: list[Change]
 ) -> tuple[list[Deadline], int]:
     values = dict(seen.values)
     kept = [
@@ -273,32 +237,18 @@ def _compare(
         for deadline in known
         if deadline.value in values
     ]
-    # A value that went and one that came are one deadline moved; with several, the earliest pair up.
+    # A value that disappeared and one that appeared are one deadline that moved. With several, the earliest are paired.
     gone = sorted((deadline for deadline in known if deadline.value not in values), key=lambda deadline: deadline.value)
-    new = sorted(value for value in values if value not in {deadline.value for deadline in known})
+    new = sorted(values.keys() - {deadline.value for deadline in known})
     for index, value in enumerate(new):
         if index < len(gone):
             was = gone[index]
-            deadline = Deadline(
-                id=was.id,
-                sub_order_id=seen.sub_order_id,
-                version=was.version + 1,
-                value=value,
-                numbers=values[value],
-                confirmed_at=now,
-                extensions=was.extensions,
-            )
+            deadline = _next_version(was, value, values[value])
+            deadline = deadline.with_(confirmed_at=now, unread_since=None, unstable=False)
             changes.append(_change(ChangeKind.DEADLINE_MOVED, deadline, notify=True, was=instant_text(was.value)))
         else:
             total += 1
-            deadline = Deadline(
-                id=str(total),
-                sub_order_id=seen.sub_order_id,
-                version=1,
-                value=value,
-                numbers=values[value],
-                confirmed_at=now,
-            )
+            deadline = _new(total, seen.sub_order_id, value, values[value], now)
             changes.append(_change(ChangeKind.DEADLINE_SET, deadline))
         kept.append(deadline)
     reason = "replaced" if values else "nothing_owed"
@@ -306,18 +256,14 @@ def _compare(
     return kept, total
 
 
-def _miss(order: Order, deadline: Deadline, now: datetime, changes: list[Change]) -> Deadline:
-    # Past, and this poll either saw it standing or saw the numbers gone. Unread, it may have been extended: wait.
-    if (
-        deadline.missed
-        or deadline.value > now
-        or (deadline.unread_since is not None and not parts.undelivered(order, deadline.sub_order_id))
-    ):
+def _mark_missed(order: Order, deadline: Deadline, now: datetime, changes: list[Change]) -> Deadline:
+    """Mark a deadline as missed if it passed and this poll read it, or found the numbers lost. Unread, it may have been extended."""
+    unread = deadline.unread_since is not None and not parts.undelivered(order, deadline.sub_order_id)
+    if deadline.missed or deadline.value > now or unread:
         return deadline
-    if MISSED in deadline.fired:
-        return deadline.with_(missed=True)
-    key = f"deadline/{deadline.id}/{deadline.version}/missed"
-    changes.append(_change(ChangeKind.DEADLINE_MISSED, deadline, notify=True, key=key))
+    if MISSED not in deadline.fired:
+        key = f"deadline/{deadline.id}/{deadline.version}/missed"
+        changes.append(_change(ChangeKind.DEADLINE_MISSED, deadline, notify=True, key=key))
     return deadline.with_(missed=True)
 
 

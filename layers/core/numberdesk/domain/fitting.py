@@ -1,8 +1,8 @@
-"""Whether a number is what was asked for: found by a search or delivered. Pure.
+"""Whether a number that was found or delivered meets the criteria. Pure.
 
-A provider's filter is not believed with money: one that it does not know may be ignored without a word. What the provider tells of
-a number counts first; what it does not tell, the number's own digits tell (numbering plans), as far as they are unambiguous. Cities
-and rate centers are not compared: each provider has its own names for them.
+A provider may silently ignore a filter that it does not know, so each number is checked before money is spent. The provider's data
+about the number comes first, then the numbering plan, as far as it is unambiguous. Cities and rate centers are not compared: each
+provider has its own names for them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PLAN = {
     PhoneNumberType.SHARED_COST: frozenset({"shared_cost"}),
     PhoneNumberType.PREMIUM_RATE: frozenset[str](),
 }
-"""The types that a range of a numbering plan can be of. Other ranges (VoIP, company-wide, unknown ones) tell nothing."""
+"""The number types that a range of a numbering plan can have. Other ranges (VoIP, company-wide, unknown) say nothing."""
 _OF_ONE_COUNTRY = frozenset({PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
 _TERRITORIES = {
     "US": frozenset({"AS", "GU", "MP", "PR", "VI"}),
@@ -36,15 +36,15 @@ _TERRITORIES = {
     "NO": frozenset({"SJ"}),
     "AU": frozenset({"CC", "CX"}),
 }
-"""Countries of their own by their numbers, which a provider may tell as part of another."""
+"""Territories with a numbering region of their own, which a provider may give as part of another country."""
 _TYPES = frozenset({"local", "national", "mobile", "toll_free", "shared_cost"})
 _STATE = re.compile("[A-Za-z]{2}")
 _NEGOTIABLE = frozenset({"area_code", "starts_with", "contains", "ends_with", "state"})
-"""What a near match may miss. Its country, type and features it may not."""
+"""Criteria that a near match may miss. It must meet country, type and features."""
 
 
 class Found(Protocol):
-    """A number as a search or an order tells it; what is not told is none."""
+    """A number from a search or an order. What is not known is none."""
 
     @property
     def value(self) -> str:
@@ -56,7 +56,7 @@ class Found(Protocol):
 
     @property
     def number_type(self) -> str | None:
-        """By the names that criteria have, or the provider's own."""
+        """The type, by its name in criteria or the provider's own."""
 
     @property
     def features(self) -> tuple[str, ...] | None:
@@ -64,13 +64,13 @@ class Found(Protocol):
 
 
 def misfit(criteria: Criteria, found: Found, *, near: bool = False, state: str | None = None) -> str | None:
-    """Name the first field of criteria that a number does not meet; none where it fits as far as can be told.
+    """Return the first field of the criteria that a number does not meet; none if it fits as far as is known.
 
     Args:
-        criteria: what was asked for.
+        criteria: the criteria.
         found: the number.
-        near: the provider calls it a near match. Where none was asked for it does not fit (`best_effort`).
-        state: its state or province, where it is told.
+        near: the provider calls it a near match. It fits only if the criteria allow one (`best_effort`).
+        state: its state or province, if known.
     """
     if near and not criteria.best_effort:
         return "best_effort"
@@ -103,7 +103,7 @@ def _in_country(asked: str | None, told: str | None, number: PhoneNumber | None)
         return True
     if number is None or (told is not None and told != asked):
         return False
-    # Several countries may share a calling code, and a toll-free number is of all of them.
+    # Several countries may share a calling code, and a toll-free number belongs to all of them.
     if asked not in phonenumbers.region_codes_for_country_code(number.country_code or 0):
         return False
     by_digits = phonenumbers.region_code_for_number(number)
@@ -124,9 +124,9 @@ def _can(asked: Sequence[str], told: tuple[str, ...] | None) -> bool:
 
 
 def _area(asked: str | None, number: PhoneNumber) -> str | None:
-    """Give the digits after the area code that was asked for; none where the number does not begin with it.
+    """Return the digits after the requested area code; none if the number does not begin with it.
 
-    A mobile number may have a token before its area code (Argentina: 9), and people write a trunk zero before it.
+    A mobile number may have a token before its area code (Argentina: 9), and people may write a trunk zero before it.
     """
     national = phonenumbers.national_significant_number(number)
     token = phonenumbers.country_mobile_token(number.country_code or 0)
@@ -138,7 +138,7 @@ def _area(asked: str | None, number: PhoneNumber) -> str | None:
 
 
 def _rest(criteria: Criteria, number: PhoneNumber | None, found: Found) -> str:
-    """Give the digits that patterns are on: the national number, or what follows the area code where one was asked for."""
+    """Return the digits that patterns apply to: the national number, or what follows a requested area code."""
     if number is None:
         return found.value.removeprefix("+")
     if criteria.area_code:

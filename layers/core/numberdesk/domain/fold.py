@@ -1,7 +1,7 @@
-"""Fold what a poll saw into an order's record. Pure: the same order, snapshot and instant give the same result.
+"""Fold what a poll read into an order's record. Pure: the same order, snapshot and instant give the same result.
 
-There is one way for every provider and every reason to poll. Numbers are folded one by one, the order's state is
-derived from them, and absence from one answer never means deletion.
+There is one path for every provider and every reason to poll. Numbers are folded one by one, the order's state is derived from
+them, and absence from one answer never means deletion.
 """
 
 from __future__ import annotations
@@ -24,33 +24,30 @@ from numberdesk.domain import (
     states,
     steady,
 )
-from numberdesk.domain.order import Asset, Change
+from numberdesk.domain.change import Change
+from numberdesk.domain.order import Asset
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.snapshot import Snapshot
-from numberdesk.domain.statuses import (
-    AssetKind,
-    AssetState,
-    ChangeKind,
-    Phase,
-)
+from numberdesk.domain.statuses import AssetKind, AssetState, ChangeKind, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import CommentSeen
 
 _MAX_VALUES_NOTIFIED = 50
 _MORE_VALUES = "(more)"
-"""The field under which is told that there are more words than are told."""
+"""The field under which further unknown values are reported."""
 _FIRST = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What folding needs to know beside the order: times and cadence."""
+    """What folding needs beside the order: times and cadence."""
 
     timings: Timings
     cadence: tuple[timedelta, ...]
@@ -60,11 +57,24 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """The new record, what changed, and comments not stored yet."""
+    """The new record, what changed, and the comments to store."""
 
     order: Order
     changes: tuple[Change, ...]
     comments: tuple[CommentSeen, ...] = ()
+
+
+@dataclass(slots=True)
+class _Progress:
+    """An order on its way through several steps, with the changes so far."""
+
+    order: Order
+    changes: list[Change] = field(default_factory=list)
+
+    def take(self, step: Step) -> None:
+        """Continue with a step's order, and add its changes."""
+        self.order, changes = step
+        self.changes += changes
 
 
 def fold(
@@ -74,27 +84,27 @@ def fold(
     began_at: datetime,
     now: datetime,
     rules: Rules,
-    told_ended: bool = False,
+    says_ended: bool = False,
     unannounced: bool = False,
 ) -> Folded:
-    """Fold one look into an order.
+    """Fold one poll into an order.
 
     Args:
-        order: the record as it was before the poll began; `pending`, `action_required` or ended.
-        snapshot: what the poll saw.
-        began_at: when the poll began: what came before it needs no further poll.
+        order: the record before the poll; `pending`, `action_required` or ended.
+        snapshot: what the poll read.
+        began_at: when the poll began: a webhook from before that needs no further poll.
         now: the present.
         rules: times and cadence.
-        told_ended: a notification claims that the order is over. Not believed; it asks for further polls.
-        unannounced: the provider sends notifications and none asked for this poll: an extension or a cancellation that it finds
-            was not told by anybody.
+        says_ended: whether a webhook claims that the order has ended. It is not believed, but leads to further polls.
+        unannounced: whether the provider sends webhooks and none asked for this poll: an extension or a cancellation that the poll
+            finds was then not announced.
     """
-    # A poll that was put off is asked for by a notification, too.
+    # A poll that was put off was asked for by a webhook, too.
     unannounced = unannounced and not order.hint_polls
     snapshot = bounds.bounded(order, snapshot)
     known, unread = set(order.comments_seen), set(order.comments_unread)
     new_comments = tuple({comment.id: comment for comment in snapshot.comments if comment.id not in known}.values())
-    # Kept anew, too: those that were read meanwhile. Many at once have their turn at later polls.
+    # Comments that were read meanwhile are stored anew. If there are many, the rest follow at later polls.
     turned = tuple(
         comment for comment in snapshot.comments if comment.id in known and comment.read == (comment.id in unread)
     )[: bounds.MAX_TURNED]
@@ -105,7 +115,7 @@ def fold(
         poll_began_at=began_at,
         unreadable_since=None,
         not_understood_since=(order.not_understood_since or began_at) if snapshot.unknown_values else None,
-        # One that came due while this poll was under way may stand for a notification that came after it began.
+        # One that came due during this poll may be for a webhook that came after the poll began.
         hint_polls=tuple(at for at in order.hint_polls if at > began_at),
         comments_seen=(*order.comments_seen, *(comment.id for comment in new_comments)),
         comments_unread=tuple(
@@ -117,62 +127,70 @@ def fold(
         number_cursor=snapshot.number_cursor,
         numbers_read=snapshot.numbers_read,
     )
-    seen, changes = _tell_unknown(seen, snapshot)
+    polled = _Progress(*_report_unknown(seen, snapshot))
     if order.ended:
-        seen, more = states.fold_ended(seen, snapshot, now)
-        changes += more
+        polled.take(states.fold_ended(polled.order, snapshot, now))
         # The order's own list may outlast the provider's part in it.
-        seen, more = deadlines.follow_own(seen, now)
-        changes += more
-        seen, more = reminders.remind(seen, now, rules.timings)
-        changes += more
-        return Folded(schedule(seen, now, rules.timings, rules.cadence), tuple(changes), kept)
+        polled.take(deadlines.follow_own(polled.order, now))
+        polled.take(reminders.remind(polled.order, now, rules.timings))
+    else:
+        _fold_open(polled, order, snapshot, new_comments, now, rules, unannounced=unannounced)
+    if says_ended and not polled.order.ended:
+        polls = (*polled.order.hint_polls, *(now + pause for pause in rules.timings.hint_polls))
+        polled.order = polled.order.with_(hint_polls=hints.spaced(polls, rules.timings))
+    return Folded(schedule(polled.order, now, rules.timings, rules.cadence), tuple(polled.changes), kept)
 
-    merged = numbers.merge(numbers.give_up_unlisted(order, snapshot), snapshot, now)
-    seen = costs.settle(seen.with_(assets=merged, provider_status=snapshot.provider_status))
-    seen, more = deadlines.fold(seen, snapshot, now)
-    asked, told = requirements.fold(seen, snapshot, now, rules.timings)
-    # A rejection tells its new deadline itself: one message, not two. It does not tell one that was missed.
-    quiet = {change.data["sub_order_id"] for change in told if change.kind is not ChangeKind.REQUIREMENT_APPROVED}
-    # One that still waits for its comment tells it, too.
-    quiet |= {requirement.sub_order_id for requirement in asked.requirements if not requirement.notified}
-    changes += told
-    changes += [
+
+def _fold_open(
+    polled: _Progress,
+    before: Order,
+    snapshot: Snapshot,
+    new_comments: Sequence[CommentSeen],
+    now: datetime,
+    rules: Rules,
+    *,
+    unannounced: bool,
+) -> None:
+    """Fold a poll into an order that has not ended; `before` is the record before the poll."""
+    merged = numbers.merge(numbers.fail_unlisted(before, snapshot), snapshot, now)
+    polled.order = costs.settle(polled.order.with_(assets=merged, provider_status=snapshot.provider_status))
+    polled.order, moved = deadlines.fold(polled.order, snapshot, now)
+    polled.order, vetted = requirements.fold(polled.order, snapshot, now, rules.timings)
+    # The message about a rejection gives the new deadline: one message, not two. It does not mention a missed one.
+    quiet = {change.data["sub_order_id"] for change in vetted if change.kind is not ChangeKind.REQUIREMENT_APPROVED}
+    # So does the message about a rejection that still waits for its comment.
+    quiet |= {requirement.sub_order_id for requirement in polled.order.requirements if not requirement.notified}
+    polled.changes += vetted
+    polled.changes += [
         change.with_(notify=False)
         if change.kind is ChangeKind.DEADLINE_MOVED and change.data["sub_order_id"] in quiet
         else change
-        for change in deadlines.judge(more, asked, quiet, unannounced=unannounced)
+        for change in deadlines.describe_moves(moved, polled.order, quiet, unannounced=unannounced)
     ]
-    asked, more = parts.fold(order, asked, now, unannounced=unannounced)
-    changes += more
-    asked, heard = comments.fold(asked, snapshot, new_comments, now, rules.timings)
-    changes += heard
-    state, missed = states.derive(asked, snapshot, now)
-    asked, state, more = states.hold_unread(asked, snapshot, state, now)
-    changes += more
-    asked, state, more = states.hold_flickering(asked, state, now)
-    changes += more
-    # A notification of the end may be ahead of what the provider shows: the polls that it asked for find nothing untold.
-    asked, more = states.move(asked, state, snapshot, missed=missed, now=now, unannounced=unannounced)
-    changes += more
-    if asked.ended:
-        asked, closed = operations.close(asked, now)
-        asked, heard = comments.close(asked)
-        changes += [*closed, *heard]
-    asked, more = reminders.remind(asked, now, rules.timings)
-    changes += more
-    asked, anew = steady.begin_polls(asked, now) if changes else (asked, False)
-    asked = asked.with_(poll_step=0 if anew else order.poll_step + 1)
-    asked, more = pending.follow(asked, now, rules.pending)
-    changes += more
-    if told_ended and not asked.ended:
-        polls = (*asked.hint_polls, *(now + pause for pause in rules.timings.hint_polls))
-        asked = asked.with_(hint_polls=hints.spaced(polls, rules.timings))
-    return Folded(schedule(asked, now, rules.timings, rules.cadence), tuple(changes), kept)
+    polled.take(parts.fold(before, polled.order, now, unannounced=unannounced))
+    polled.take(comments.fold(polled.order, snapshot, new_comments, now, rules.timings))
+    state, missed = states.derive(polled.order, snapshot, now)
+    polled.order, state, more = states.defer_unread_end(polled.order, snapshot, state, now)
+    polled.changes += more
+    polled.order, state, more = states.settle_flickering(polled.order, state, now)
+    polled.changes += more
+    # A webhook of the end may be ahead of what the provider shows: the polls that it asked for are announced, too.
+    polled.take(states.move(polled.order, state, snapshot, missed=missed, now=now, unannounced=unannounced))
+    if polled.order.ended:
+        _close(polled, now)
+    polled.take(reminders.remind(polled.order, now, rules.timings))
+    order, restarted = steady.restart_cadence(polled.order, now) if polled.changes else (polled.order, False)
+    polled.order = order.with_(poll_step=0 if restarted else before.poll_step + 1)
+    polled.take(pending.follow(polled.order, now, rules.pending))
 
 
-def end_with(order: Order, values: Sequence[str], by: str, now: datetime, rules: Rules) -> tuple[Order, list[Change]]:
-    """A person says what was delivered beside what polls could read, of an order that is over: it ends with that."""
+def _close(polled: _Progress, now: datetime) -> None:
+    polled.take(operations.close(polled.order, now))
+    polled.take(comments.close(polled.order))
+
+
+def end_with(order: Order, values: Sequence[str], by: str, now: datetime, rules: Rules) -> Step:
+    """End an order with what a person says was delivered, beside what polls could read."""
     merged = {asset.value: asset for asset in order.assets}
     for value in values:
         known = merged.get(value)
@@ -181,20 +199,19 @@ def end_with(order: Order, values: Sequence[str], by: str, now: datetime, rules:
             merged[value] = Asset(kind=kind, value=value, state=AssetState.ACTIVE, provider_status="told", since=now)
         elif known.state is not AssetState.ACTIVE and known.released_at is None:
             merged[value] = known.with_(state=AssetState.ACTIVE, provider_status="told", since=known.since or now)
-    told = order.with_(assets=tuple(merged.values()), delivery_unread=False, not_understood_since=None)
+    delivered = order.with_(assets=tuple(merged.values()), delivery_unread=False, not_understood_since=None)
     data: dict[str, object] = {
         "answer": "delivered",
         "by": by,
         "numbers": len(values),
         "first_numbers": list(values[:_FIRST]),
     }
-    changes = [Change.of(ChangeKind.PURCHASE_RESOLVED, data)]
+    ended = _Progress(costs.settle(delivered), [Change.of(ChangeKind.PURCHASE_RESOLVED, data)])
     snapshot = Snapshot(order.provider_order_id or "", Phase.ENDED, order.provider_status or "")
-    state, missed = states.derive(told, snapshot, now)
-    ended, more = states.move(costs.settle(told), state, snapshot, missed=missed, now=now)
-    ended, closed = operations.close(ended, now)
-    ended, heard = comments.close(ended)
-    return schedule(ended, now, rules.timings, rules.cadence), [*changes, *more, *closed, *heard]
+    state, missed = states.derive(delivered, snapshot, now)
+    ended.take(states.move(ended.order, state, snapshot, missed=missed, now=now))
+    _close(ended, now)
+    return schedule(ended.order, now, rules.timings, rules.cadence), ended.changes
 
 
 def fold_unreadable(
@@ -207,59 +224,63 @@ def fold_unreadable(
     hinted: bool = False,
     turn: datetime | None = None,
 ) -> Folded:
-    """Fold a poll that could not read the provider: nothing is known anew, and a reminder may be due all the same.
+    """Fold a poll that could not read the provider: nothing new is known, but a reminder may be due.
 
-    What a notification asked for (`hinted`) is made good soon, whatever the pause between polls has grown to. A poll that only
-    waits for its `turn` says nothing of the provider, and is made then.
+    Args:
+        order: the record before the poll.
+        began_at: when the poll began.
+        now: the present.
+        rules: times and cadence.
+        retry_after: the pause that the provider asked for.
+        hinted: whether a webhook asked for the poll. It is then repeated soon, however long the pause between polls is.
+        turn: the time of the next call slot, if the poll only waits for one. That says nothing about the provider.
     """
     soon = [now + pause for pause in rules.timings.hint_polls] if hinted and not order.ended else []
-    seen = order.with_(
-        unreadable_since=order.unreadable_since if turn else order.unreadable_since or began_at,
-        hint_polls=hints.spaced((*(at for at in order.hint_polls if at > now), *soon), rules.timings),
-        deadlines=tuple(
-            deadline if deadline.own else deadline.with_(unread_since=deadline.unread_since or began_at)
-            for deadline in order.deadlines
-        ),
-        poll_step=order.poll_step if turn else order.poll_step + 1,
+    polled = _Progress(
+        order.with_(
+            unreadable_since=order.unreadable_since if turn else order.unreadable_since or began_at,
+            hint_polls=hints.spaced((*(at for at in order.hint_polls if at > now), *soon), rules.timings),
+            deadlines=tuple(
+                deadline if deadline.own else deadline.with_(unread_since=deadline.unread_since or began_at)
+                for deadline in order.deadlines
+            ),
+            poll_step=order.poll_step if turn else order.poll_step + 1,
+        )
     )
-    seen, changes = deadlines.follow_own(seen, now)
-    seen, more = reminders.remind(seen, now, rules.timings)
-    changes += more
-    if not seen.ended:
-        seen, more = requirements.overdue(seen, now, rules.timings)
-        changes += more
-        seen, more = comments.overdue(seen, now, rules.timings.unreadable_grace)
-        changes += more
-        seen, more = pending.follow(seen, now, rules.pending)
-        changes += more
-    seen = schedule(seen, now, rules.timings, rules.cadence)
+    polled.take(deadlines.follow_own(polled.order, now))
+    polled.take(reminders.remind(polled.order, now, rules.timings))
+    if not order.ended:
+        polled.take(requirements.overdue(polled.order, now, rules.timings))
+        polled.take(comments.overdue(polled.order, now, rules.timings.unreadable_grace))
+        polled.take(pending.follow(polled.order, now, rules.pending))
+    seen = schedule(polled.order, now, rules.timings, rules.cadence)
     held = now + retry_after if retry_after is not None else None
     next_poll_at = turn or (held and seen.next_poll_at and max(held, seen.next_poll_at))
     if next_poll_at is not None and next_poll_at != seen.next_poll_at:
         seen = schedule(seen.with_(next_poll_at=next_poll_at), now, rules.timings, rules.cadence, keep_next_poll=True)
-    return Folded(seen, tuple(changes))
+    return Folded(seen, tuple(polled.changes))
 
 
-def _tell_unknown(order: Order, snapshot: Snapshot) -> tuple[Order, list[Change]]:
-    """Tell what a poll could not read: each word once, those of a field together, and from a bound on that there are more."""
-    told = dict.fromkeys(order.unknown_values_notified)
+def _report_unknown(order: Order, snapshot: Snapshot) -> Step:
+    """Report values that a poll could not read: each once, those of one field together, up to a bound."""
+    reported = dict.fromkeys(order.unknown_values_notified)
     new: dict[str, list[str]] = {}
-    for provider_status in snapshot.unknown_values:
-        key = f"{provider_status.field}={provider_status.value}"[:200]
-        if key in told or _MORE_VALUES in told:
+    for unknown in snapshot.unknown_values:
+        key = f"{unknown.field}={unknown.value}"[:200]
+        if key in reported or _MORE_VALUES in reported:
             continue
-        if len(told) >= _MAX_VALUES_NOTIFIED:
-            told[_MORE_VALUES] = None
+        if len(reported) >= _MAX_VALUES_NOTIFIED:
+            reported[_MORE_VALUES] = None
             new[_MORE_VALUES] = ["and more"]
             break
-        told[key] = None
-        new.setdefault(provider_status.field, []).append(provider_status.value[:200])
+        reported[key] = None
+        new.setdefault(unknown.field, []).append(unknown.value[:200])
     changes = [
         Change.of(
             ChangeKind.UNKNOWN_PROVIDER_VALUE,
-            {"field": field, "value": words[0], "values": words[:_FIRST], "value_count": len(words)},
+            {"field": field, "value": values[0], "values": values[:_FIRST], "value_count": len(values)},
             notify=True,
         )
-        for field, words in new.items()
+        for field, values in new.items()
     ]
-    return order.with_(unknown_values_notified=tuple(told)), changes
+    return order.with_(unknown_values_notified=tuple(reported)), changes

@@ -1,9 +1,8 @@
-"""The gate of placing: one switch for all orders, and the guard against buying again from a table that was restored. Pure.
+"""The gate of placing: one switch for all orders, and the guard against buying again from a restored table. Pure.
 
-The order table holds, in one row, the id that AWS gave it. A table that was restored from a backup holds the id of the one
-that the backup was made of: it does not know what was bought since. Nothing is placed from it until every account was compared
-with the records and a person has confirmed it. An empty table in place of one that was lost is the same: that there was one is
-marked outside of it.
+One row of the order table holds the table's id from AWS. In a table restored from a backup it is the id of the original table: the
+restored one does not know what was bought since. Nothing is placed from it until every account was compared with the records and a
+person has confirmed it. The same holds for an empty table in place of a lost one, which is detected by a mark outside the table.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Order
 
 OPENING = "opening"
-"""In place of a table's id: the gate of a table that is about to be opened for the first time. No table has this id."""
+"""In place of a table's id: the gate of a table that is opened for the first time. No table has this id."""
 
 
 class Gate(Record):
@@ -29,24 +28,24 @@ class Gate(Record):
     open: bool = True
     """The switch."""
     reason: str = ""
-    """Why it was last turned, in the words of whoever did it."""
+    """The reason that a person gave for the last turn of the switch."""
     by: str = ""
     at: Instant | None = None
     table_id: str
-    """The table that placing is allowed from."""
+    """The id of the table that placing is allowed from."""
     confirmed_at: Instant | None = None
     """When a person last confirmed a restored table."""
     search_until: Instant | None = None
-    """Until when an order that this table does not know may have been bought before the restore."""
+    """Until when an order without a record may have been bought before the restore."""
 
 
 def restored(gate: Gate, table_id: str) -> bool:
-    """Whether the table is another one than placing is allowed from."""
+    """Whether the table is not the one that placing is allowed from."""
     return gate.table_id != table_id
 
 
 def closed_because(gate: Gate, table_id: str) -> str | None:
-    """Say why nothing is placed; none where placing is allowed."""
+    """Return why nothing is placed; none if placing is allowed."""
     if restored(gate, table_id):
         return (
             "placing is off because the order table was restored or replaced; it goes on once every account was compared with the records and a "
@@ -59,19 +58,18 @@ def closed_because(gate: Gate, table_id: str) -> str | None:
 
 
 def possibly_purchased(gate: Gate, table_id: str, order: Order, now: datetime) -> bool:
-    """Whether a received order may have been bought: by a table that this one was restored from (see `bought_before_restore`)."""
+    """Whether a received order may have been bought from the table that this one was restored from."""
     return restored(gate, table_id) or bought_before_restore(gate, order, now)
 
 
 def bought_before_restore(gate: Gate, order: Order, now: datetime) -> bool:
-    """Whether an order that is about to be placed for the first time may have been bought before a restore.
+    """Whether an order that is placed for the first time may have been bought before a confirmed restore.
 
-    That is one which was waiting as the restore was confirmed, and one that came for the first time while messages from before
-    it may still come back.
+    That is an order that waited when the restore was confirmed, or one that came while old messages may still be redelivered.
     """
     if gate.confirmed_at is None:
         return False
-    # What was sent, said or let go before that says nothing of what was bought after the copy was made.
+    # An attempt, answer or approval from before the confirmation says nothing about purchases after the backup.
     let_go = (approval.at for approval in order.approvals if approval.kind is HoldKind.RESTORED)
     known = (order.attempt.began_at if order.attempt else None, order.confirmed_not_purchased_at, *let_go)
     if any(at is not None and at > gate.confirmed_at for at in known):

@@ -1,12 +1,10 @@
-"""Polls that notifications ask for: when they are due, and how far apart. Pure."""
+"""Polls that webhooks ask for: when they are due, and how far apart. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import (
-    bounds,
-)
+from numberdesk.domain import bounds
 from numberdesk.domain.order import earliest
 
 if TYPE_CHECKING:
@@ -18,21 +16,22 @@ if TYPE_CHECKING:
 
 
 def due_at(order: Order, now: datetime, timings: Timings) -> datetime:
-    """Say when the poll is due that a notification asks for: now, or when the last one such is long enough ago."""
+    """Return when a poll for a webhook is due: now, or `hint_distance` after the last one."""
     if order.hinted_at is None:
         return now
     return max(now, order.hinted_at + timings.hint_distance)
 
 
-def put_off(order: Order, at: datetime, now: datetime, timings: Timings, *, told_ended: bool) -> Order:
-    """Let the poll that a notification asks for be due later, or with another that is still to come. What was due stays due.
+def put_off(order: Order, at: datetime, now: datetime, timings: Timings, *, says_ended: bool) -> Order:
+    """Schedule a poll for a webhook at a later time, or join it with one that is already scheduled.
 
-    The very same order where nothing changes by that: polls to come are all that it asks for.
+    Returns:
+        The same object if scheduled polls already cover it.
     """
-    # One that is due already may be under way: it need not have begun since the notification came. `wake_at` keeps it.
+    # A poll that is already due may have begun before the webhook came, so it does not count. `wake_at` keeps it.
     ahead = [poll for poll in order.hint_polls if poll > now]
     first = min((at, *ahead))
-    more = timings.hint_polls if told_ended and not order.ended else ()
+    more = timings.hint_polls if says_ended and not order.ended else ()
     polls = spaced((*ahead, first, *(first + pause for pause in more)), timings)
     wake_at = earliest(order.wake_at, first)
     if (polls, wake_at) == (order.hint_polls, order.wake_at):
@@ -42,7 +41,7 @@ def put_off(order: Order, at: datetime, now: datetime, timings: Timings, *, told
 
 
 def spaced(polls: Iterable[datetime], timings: Timings) -> tuple[datetime, ...]:
-    """Leave out polls that notifications ask for where another comes shortly before."""
+    """Remove polls that come less than `hint_distance` after another."""
     kept: list[datetime] = []
     for at in sorted(set(polls)):
         if not kept or at - kept[-1] >= timings.hint_distance:

@@ -1,4 +1,4 @@
-"""Ledger entries: what happened, kept for ever, and what goes out on the bus."""
+"""Ledger entries and the events that are published from them. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import AfterValidator, Field, JsonValue
 
+from numberdesk.domain.change import Change
 from numberdesk.domain.messages import render
 from numberdesk.domain.model import Instant, Record, instant_text
-from numberdesk.domain.order import Change
 from numberdesk.domain.statuses import EVENTS, ChangeKind, OrderState
 from numberdesk.domain.text import cut, fitting, paragraph, quoted_lines
 
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
 
 
 MAX_MESSAGE = 16_000
-"""Bytes of an entry's message."""
+"""Most bytes of an entry's message."""
 MAX_DATA = 40_000
-"""Bytes of an entry's data, as JSON. Forty entries of a commit stay below the 4 MB of a transaction, beside all else."""
+"""Most bytes of an entry's data, as JSON. Forty entries of a commit fit into the 4 MB of a transaction with everything else."""
 MAX_COMMENTS = 40
-"""Comments of one entry that are told with it."""
+"""Most comments sent with one entry."""
 MAX_QUOTED = 60_000
-"""Bytes of all comments of one event, evenly shared."""
+"""Most bytes of all comments of one event, evenly shared."""
 
 
 class Entry(Record):
-    """One ledger entry. `id` is fixed: delivered twice, an event carries the same id.
+    """One ledger entry. An event that is delivered twice carries the same `id`.
 
-    Its texts and its data are cut to what one item of the table and one event can hold, and say so. Make it anew to change
-    it: `with_` would not check what is put in.
+    Texts and data are cut, with a mark, to what an item of the table and an event can hold. `with_` does not do that: make a new entry
+    instead.
     """
 
     id: str
     subject: str
-    """What the entry is about: `order/<order id>`, `account/<provider>/<account>` or `message/<queue message id>`."""
+    """Its subject: `order/<order id>`, `account/<provider>/<account>` or `message/<queue message id>`."""
     position: str
-    """Its place in the subject's ledger; text order is the order in which things happened."""
+    """Its position in the subject's ledger. Sorted as text, positions are in order of time."""
     at: Instant
     kind: ChangeKind
     actor: Annotated[str, AfterValidator(lambda it: cut(it, 600))]
-    """Which function, provider or principal did it."""
+    """The function, provider or principal that did it."""
     correlation_id: Annotated[str, AfterValidator(lambda it: cut(it, 600))]
     order_id: str | None = None
     provider: str | None = None
@@ -63,19 +63,19 @@ class Entry(Record):
 
     @property
     def is_event(self) -> bool:
-        """Whether this goes out on the bus."""
+        """Whether it is published on the bus."""
         return self.kind in EVENTS
 
 
 MAX_ENTRIES = 40
-"""Most ledger entries of one commit: a transaction holds 100 writes, and some of them are others."""
+"""Most ledger entries of one commit: a transaction holds 100 writes, and has others beside them."""
 _FIRST = 20
 
 
 def merged(changes: Sequence[Change], say: Callable[[Change], str]) -> list[tuple[Change, str]]:
-    """Give changes with their messages; join those of one kind where there are more than one commit can hold.
+    """Return changes with their messages. If there are too many for one commit, those of one kind are joined.
 
-    What is joined has a count, and the first twenty.
+    A joined change has their number, and the first twenty.
     """
     if len(changes) <= MAX_ENTRIES:
         return [(change, say(change)) for change in changes]
@@ -99,15 +99,15 @@ def merged(changes: Sequence[Change], say: Callable[[Change], str]) -> list[tupl
 
 
 def event_id(kind: ChangeKind, data: Mapping[str, JsonValue], place: str, *, of: UUID = NAMESPACE_URL) -> str:
-    """Make the id of an entry and its event from what happened.
+    """Make the id of an entry and its event.
 
-    A restored table gives the same versions, positions and deadline numbers to other things. Those are other events, and whoever
-    drops repeats must not drop them; so all of `data` is part of the id. Equal in all of it, at the same place, is a repeat.
+    A restored table assigns the same versions, positions and deadline numbers again. Consumers that drop repeats must not drop those new
+    events, so all of `data` is part of the id.
 
     Args:
         kind: what happened.
         data: the details, as programs get them.
-        place: where in its ledger, or what makes it one and the same wherever it stands.
+        place: the position in the ledger, or a key that is the same wherever the change is recorded.
         of: the namespace, such as an order's reference.
     """
     return str(uuid5(of, json.dumps([kind.value, place, data], sort_keys=True, separators=(",", ":"))))
@@ -118,10 +118,10 @@ def entries(order: Order, changes: Sequence[Change], now: datetime, actor: str, 
 
     Args:
         order: the new record, with its new version.
-        changes: what happened.
+        changes: the changes.
         now: the present.
-        actor: who did it.
-        zone: the user's time zone, in which messages write instants beside UTC.
+        actor: the function, provider or principal that made them.
+        zone: the user's time zone, in which messages show instants beside UTC.
     """
     return [
         Entry(
@@ -152,10 +152,7 @@ def entries(order: Order, changes: Sequence[Change], now: datetime, actor: str, 
 
 
 def event_detail(entry: Entry, comments: Sequence[str] = ()) -> dict[str, JsonValue]:
-    """Make the `detail` of a bus event. A reviewer's comments are appended, quoted line by line.
-
-    It stays below what the bus takes (256 KB), whatever is in it.
-    """
+    """Make the `detail` of a bus event, with reviewers' comments quoted at the end. It stays below the bus's limit of 256 KB."""
     message = entry.message
     share = MAX_QUOTED // max(len(comments), 5)
     for comment in comments[:MAX_COMMENTS]:

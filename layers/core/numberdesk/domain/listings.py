@@ -1,4 +1,4 @@
-"""What providers offer, what we own there, and where they tell us things: as one model for all of them."""
+"""Offers, owned numbers, orders and webhook registrations at providers, as one model for all of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numberdesk.domain.statuses import AssetKind
 
 
 class Offer(Record):
-    """A number, a keyword or a region that a search found. What the provider does not tell is none."""
+    """A number, keyword or region that a search found. What the provider does not say is none."""
 
     value: str
     """E.164 with its plus; the keyword; or the region's name."""
@@ -20,13 +20,13 @@ class Offer(Record):
     number_type: str | None = None
     features: tuple[str, ...] | None = None
     upfront_cost: str | None = None
-    """As the provider writes it."""
+    """Decimal amount, as the provider writes it."""
     monthly_cost: str | None = None
     currency: str | None = None
     region: dict[str, str] = Field(default_factory=dict)
-    """City, state, rate center and the like, by the names that criteria have."""
+    """City, state, rate center and so on, by their names in criteria."""
     best_effort: bool = False
-    """A near match."""
+    """Whether it is a near match."""
 
 
 class Owned(Record):
@@ -42,13 +42,13 @@ class Owned(Record):
     features: tuple[str, ...] | None = None
     since: Instant | None = None
     until: Instant | None = None
-    """When its lease ends, where the provider tells."""
+    """When its lease ends, if the provider says so."""
     upfront_cost: str | None = None
-    """Decimal amounts as the provider writes them."""
+    """Decimal amount, as the provider writes it."""
     monthly_cost: str | None = None
     currency: str | None = None
     given_back: bool = False
-    """Released: it is listed until what is paid for ends."""
+    """Whether it was released: it is listed until the paid period ends."""
 
 
 class OnOrder(Record):
@@ -58,23 +58,23 @@ class OnOrder(Record):
     provider_status: str = ""
     """The provider's own status."""
     reference: str | None = None
-    """Our reference on it, where the provider shows one."""
+    """Our reference on it, if the provider shows one."""
     created_at: Instant | None = None
     over: bool = False
-    """It came to nothing, by the provider's own word."""
+    """Whether it ended without delivery, by the provider's status."""
     differs: str = ""
-    """Of a candidate: what it holds that was not asked for."""
+    """For a candidate: what it has that the order did not ask for."""
 
 
 class Registration(Record):
-    """A webhook or postback that is registered at a provider. Never holds the token in its address."""
+    """A webhook or postback that is registered at a provider, without the token in its URL."""
 
     id: str
     url: str
-    """Where it goes; a token in it is written as `{token}`."""
+    """Its target; a token in it is replaced by `{token}`."""
     event: str
     enabled: bool
     provider_status: str = ""
     """The provider's own status."""
     note: str = ""
-    """What should be known about it."""
+    """A remark for people."""

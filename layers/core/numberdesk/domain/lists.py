@@ -1,8 +1,8 @@
-"""Which lists an order stands in, and what about it needs a person. Pure.
+"""The lists that an order is in, and why it needs a person. Pure.
 
-A list is a partition of an index, split over a few shards that a page reads side by side; an order is in it exactly while
-what the list says is true of it. Lists of all orders are kept by the month in which an order was received, those of
-orders that something is true of for a while only (open, needing a person, with a deadline) are not.
+A list is a partition of an index, split over a few shards that a page reads in parallel. An order is in it exactly while the list's
+condition holds. Lists of all orders are split by the month of receipt; lists of a temporary condition (open, needing a person, with a
+deadline) are not.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numberdesk.domain import operations, parts, pending
 from numberdesk.domain.model import Instant, Record, instant_text
 from numberdesk.domain.order import earliest
 from numberdesk.domain.request import CriteriaItem
-from numberdesk.domain.statuses import TOLD_HOLDS, OrderState, RequirementState
+from numberdesk.domain.statuses import NOTIFIED_HOLDS, OWED, OrderState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Order
 
 SHARDS = 2
-"""Partitions of one list. A page reads all of them and the orders' rows: three calls to the table."""
+"""Partitions of one list. A page reads all of them, and the orders' rows: three calls to the table."""
 MAX_COUNTRIES = 10
-"""Countries of one order that it is listed under: entering and leaving them is part of one transaction."""
+"""Most countries that one order is listed under: all changes of lists are part of one transaction."""
 
 
 class Summary(Record):
-    """What a list shows of an order, as its row is now."""
+    """The current data of an order in a list."""
 
     order_id: str
     provider: str
@@ -46,21 +46,20 @@ class Summary(Record):
 
 
 def attention(order: Order) -> tuple[str, ...]:
-    """Say why an order needs a person; nothing where it does not."""
+    """Return why an order needs a person; empty if it does not."""
     reasons = {
         "account_blocked": order.state is OrderState.RECEIVED
         and (order.waiting_for or "").startswith("the account is blocked"),
-        "held": order.state is OrderState.RECEIVED and order.hold is not None and order.hold.kind in TOLD_HOLDS,
+        "held": order.state is OrderState.RECEIVED and order.hold is not None and order.hold.kind in NOTIFIED_HOLDS,
         "purchase_unknown": order.state is OrderState.UNKNOWN and order.not_found_notified,
         "requirements_owed": not order.ended and bool(owed(order)),
         "waiting_at_provider": order.state is OrderState.ACTION_REQUIRED
         and not order.delivery_unread
         and not any(
-            requirement.state in (RequirementState.AWAITING_VALUE, RequirementState.REJECTED)
-            and not parts.over(order, requirement.sub_order_id)
+            requirement.state in OWED and not parts.has_ended(order, requirement.sub_order_id)
             for requirement in order.requirements
         ),
-        "pending_too_long": pending.told_until(order) is not None,
+        "pending_too_long": pending.overdue_since(order) is not None,
         "operation_waiting": any(operation.open and operation.notified for operation in order.operations),
         "deadline_missed": any(deadline.missed for deadline in order.deadlines),
         "stuck": order.stuck is not None,
@@ -71,62 +70,59 @@ def attention(order: Order) -> tuple[str, ...]:
 
 
 def waits(order: Order) -> dict[str, datetime]:
-    """Say since when an order waits for something that should not last, by the list of those that do.
+    """Return since when an order has waited for something that should not last, by the name of its list.
 
-    Of one that its provider leaves pending: since when that is longer than usual.
+    For a pending order that is since when it has been pending for longer than usual.
     """
     since = {
         "held": order.waiting_since if order.state is OrderState.RECEIVED else None,
         "unknown": order.unknown_since if order.state is OrderState.UNKNOWN else None,
         "unreadable": order.unreadable_since,
         "operation": earliest(*(operation.asked_at for operation in order.operations if operation.open)),
-        "pending": pending.told_until(order),
+        "pending": pending.overdue_since(order),
         "not_understood": None if order.ended else order.not_understood_since,
     }
     return {name: at for name, at in since.items() if at is not None}
 
 
 def owed(order: Order) -> tuple[tuple[str, str], ...]:
-    """The requirements (sub order, id) that wait for a value which no operation is bringing."""
-    # A value for one number leaves the others of its sub order without.
+    """Return the requirements (sub order, id) that need a value which no operation is bringing."""
+    # A value for one number is no value for the others of its sub order.
     coming = {
-        (each.sub_order_id, each.id)
+        each.key
         for operation in order.operations
         if operation.open and operation.number is None
         for each in operations.answered(order, operation)
     }
     return tuple(
-        (requirement.sub_order_id, requirement.id)
+        requirement.key
         for requirement in order.requirements
-        if requirement.state in (RequirementState.AWAITING_VALUE, RequirementState.REJECTED)
-        and (requirement.sub_order_id, requirement.id) not in coming
-        and not parts.over(order, requirement.sub_order_id)
+        if requirement.state in OWED
+        and requirement.key not in coming
+        and not parts.has_ended(order, requirement.sub_order_id)
     )
 
 
 def countries(order: Order) -> tuple[str, ...]:
-    """The countries of an order's numbers, asked for or chosen."""
+    """Return the countries of an order's numbers, ordered or chosen."""
     asked = (item.criteria.country for item in order.request.items if isinstance(item, CriteriaItem))
     had = (asset.country for asset in order.assets)
     return tuple(sorted({country for country in (*asked, *had) if country})[:MAX_COUNTRIES])
 
 
 def next_deadline(order: Order) -> datetime | None:
-    """The earliest deadline that has not been missed."""
+    """Return the earliest deadline that is not missed."""
     return earliest(*(deadline.value for deadline in order.deadlines if not deadline.missed))
 
 
 def metadata_key(value: str | int | bool) -> str:
-    """Hash a metadata value as text: lists tell which orders have it, and not what it is.
-
-    Whoever asks for a list writes text: `4711` and `"4711"` are one list.
-    """
+    """Hash a metadata value, so that lists do not reveal it. It is hashed as text: `4711` and `"4711"` are one list."""
     text = value if isinstance(value, str) else json.dumps(value)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def memberships(order: Order) -> dict[str, tuple[str, str]]:
-    """The lists that an order is in: for each its short name, its partition, and the place in it (text order counts)."""
+    """Return the lists that an order is in: by short name, the partition and the position in it (sorted as text)."""
     month = f"{order.received_at:%Y-%m}"
     shard = zlib.crc32(order.order_id.encode()) % SHARDS
     place = f"{instant_text(order.received_at)}#{order.order_id}"
@@ -141,7 +137,7 @@ def memberships(order: Order) -> dict[str, tuple[str, str]]:
         found["open"] = ("open", place)
     if attention(order):
         found["attention"] = ("attention", place)
-    # Whatever waits has an age: the first place of each is the oldest.
+    # Each wait has an age: the first position in its list is the oldest.
     for name, since in waits(order).items():
         found[name] = (name, f"{instant_text(since)}#{order.order_id}")
     if deadline := next_deadline(order):

@@ -22,7 +22,7 @@ def _aware_utc(value: datetime) -> datetime:
 
 
 def instant_text(value: datetime) -> str:
-    """Write an instant as `2026-11-22T08:30:00.000000Z`: fixed width, so that text order is time order."""
+    """Format an instant as `2026-11-22T08:30:00.000000Z`: of fixed width, so that text sorts by time."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -37,13 +37,13 @@ Instant = Annotated[
 
 def _within_bounds(value: datetime) -> datetime:
     if not EARLIEST <= value < LATEST:
-        message = f"an instant lies in the years {EARLIEST.year} to {LATEST.year - 1}"
+        message = f"an instant must be in the years {EARLIEST.year} to {LATEST.year - 1}"
         raise ValueError(message)
     return value
 
 
 GivenInstant = Annotated[Instant, AfterValidator(_within_bounds)]
-"""An instant that somebody gives: one that every time zone, reminder and pause can be counted from."""
+"""An instant from outside, within the range to which any time zone, reminder and pause can be added."""
 
 
 class Record(BaseModel):
@@ -52,10 +52,10 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False, ser_json_timedelta="iso8601")
 
     def with_(self, **changes: Any) -> Self:
-        """Copy it with some fields changed. mypy knows the fields and their types (`lint/mypy_records.py`).
+        """Copy the record with some fields changed. mypy checks the fields and their types (`lint/mypy_records.py`).
 
         Raises:
-            TypeError: a field is none of its own. Pydantic would take it, and lose it when the record is written.
+            TypeError: A field is unknown. Pydantic would accept it, and lose it when the record is written.
         """
         if unknown := sorted(changes.keys() - type(self).model_fields.keys()):
             message = f"{type(self).__name__} has no field {', '.join(unknown)}"

@@ -1,15 +1,11 @@
-"""The numbers and sub orders of an order, folded one by one from what a poll saw. Pure."""
+"""Fold the numbers and sub orders that a poll read, one by one. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.order import Asset, AssetRequirement, SubOrder
-from numberdesk.domain.statuses import (
-    OPEN_ASSETS,
-    AssetState,
-    Phase,
-)
+from numberdesk.domain.statuses import OPEN_ASSETS, AssetState, Phase
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,6 +16,7 @@ if TYPE_CHECKING:
 
 
 LOST = frozenset({Phase.CANCELLED, Phase.FAILED, Phase.DELETED})
+_KEPT = ("provider_id", "sub_order_id", "country", "number_type", "upfront_cost", "monthly_cost", "currency", "since")
 
 
 def merge_sub_orders(order: Order, snapshot: Snapshot) -> tuple[SubOrder, ...]:
@@ -35,20 +32,20 @@ def merge_sub_orders(order: Order, snapshot: Snapshot) -> tuple[SubOrder, ...]:
     return tuple(merged.values())
 
 
-def give_up_unlisted(order: Order, snapshot: Snapshot) -> tuple[Asset, ...]:
-    """Give up numbers that a provider which lists every number never listed, in an order that it calls over.
+def fail_unlisted(order: Order, snapshot: Snapshot) -> tuple[Asset, ...]:
+    """Fail numbers that were never listed in an order that has ended, at a provider that lists every number.
 
-    One answer may be torn. A poll before that saw the same word for the whole makes two; the word that came with the purchase,
-    or that a person's answer was checked by, is no poll.
+    A single answer may be torn, so the provider's status of the order must be the same as at the poll before. A status that came
+    with the purchase, or with the check of a person's answer, does not count as a poll.
     """
     lost = snapshot.phase in LOST
     over = lost or (snapshot.phase is Phase.ENDED and bool(snapshot.assets))
-    # One that could not be read may be any of them.
+    # A number that could not be read may be any of them.
     polled_at = order.poll_began_at is not None and not snapshot.assets_unread
     if not (polled_at and snapshot.lists_every_asset and over and order.provider_status == snapshot.provider_status):
         return order.assets
     listed = {(asset.kind, asset.value) for asset in snapshot.assets}
-    # Where no number is listed at all, and the whole is lost, those that were listed before are lost with it.
+    # If no number is listed and the whole order is lost, numbers listed before are lost with it.
     with_it = lost and not snapshot.assets
     return tuple(
         asset.with_(state=AssetState.FAILED, provider_status="never listed")
@@ -62,12 +59,12 @@ def give_up_unlisted(order: Order, snapshot: Snapshot) -> tuple[Asset, ...]:
 
 def merge(assets: tuple[Asset, ...], snapshot: Snapshot, now: datetime) -> tuple[Asset, ...]:
     merged = {(asset.kind, asset.value): asset for asset in assets}
-    # Most numbers of an order stand alike: what their requirements come to is made once.
+    # Most numbers of an order have equal requirements: each set is made once.
     requirements_seen: dict[tuple[AssetRequirementSeen, ...], tuple[AssetRequirement, ...]] = {}
     for seen in snapshot.assets:
         known = merged.get((seen.kind, seen.value))
         if known is not None and known.released_at is not None:
-            # Given back through the desk. The provider's order goes on showing it as sold.
+            # Released through numberdesk. The provider's order still shows it as sold.
             continue
         if seen.requirements not in requirements_seen:
             requirements_seen[seen.requirements] = tuple(
@@ -87,42 +84,36 @@ def _merge_asset(
     snapshot: Snapshot,
     now: datetime,
 ) -> Asset:
-    # A word that we do not know says nothing about what was settled.
+    # An unknown status does not undo a settled state.
     settled = known is not None and seen.state is AssetState.UNKNOWN and known.state not in OPEN_ASSETS
     fields: dict[str, object] = {
         "kind": seen.kind,
         "value": seen.value,
         "state": known.state if known is not None and settled else seen.state,
         "provider_status": seen.provider_status,
-        # A torn answer may leave these out; what was known stays.
-        "provider_id": seen.provider_id or (known.provider_id if known else None),
-        "sub_order_id": seen.sub_order_id or (known.sub_order_id if known else None),
-        "country": seen.country or (known.country if known else None),
-        "number_type": seen.number_type or (known.number_type if known else None),
         "requirements": requirements_seen or (known.requirements if known else ()),
         "features": seen.features if seen.features is not None else (known.features if known else None),
-        "upfront_cost": seen.upfront_cost or (known.upfront_cost if known else None),
-        "monthly_cost": seen.monthly_cost or (known.monthly_cost if known else None),
-        "currency": seen.currency or (known.currency if known else None),
-        "since": seen.since or (known.since if known else None) or (now if seen.state is AssetState.ACTIVE else None),
-        "apart": _apart(known, seen, snapshot),
+        "deadline_override": _deadline_override(known, seen, snapshot),
     }
-    # The very same record where nothing changed: what is the same need not be written.
+    # A torn answer may leave these out; the known value stays.
+    fields |= {name: getattr(seen, name) or getattr(known, name, None) for name in _KEPT}
+    fields["since"] = fields["since"] or (now if seen.state is AssetState.ACTIVE else None)
+    # The very same object if nothing changed: pages of unchanged numbers are not written.
     if known is not None and all(getattr(known, name) == value for name, value in fields.items()):
         return known
     return Asset.model_validate(fields)
 
 
-def _apart(known: Asset | None, seen: AssetSeen, snapshot: Snapshot) -> datetime | None:
-    """Give a number's own deadline, where it differs from that of the others in its status.
+def _deadline_override(known: Asset | None, seen: AssetSeen, snapshot: Snapshot) -> datetime | None:
+    """Return a number's own deadline, if it differs from that of the others in its status.
 
-    What this poll read of it counts, else what was known. Over, or in another status, it has none: there it is one of others.
+    What this poll read counts, or else what was known in the same status. A number that is not open has none.
     """
     if seen.state not in OPEN_ASSETS:
         return None
-    if seen.value in snapshot.apart:
-        return snapshot.apart[seen.value]
-    return known.apart if known is not None and known.provider_status == seen.provider_status else None
+    if seen.value in snapshot.deadline_overrides:
+        return snapshot.deadline_overrides[seen.value]
+    return known.deadline_override if known is not None and known.provider_status == seen.provider_status else None
 
 
 def enriched(asset: Asset, owned: Owned | None) -> Asset:

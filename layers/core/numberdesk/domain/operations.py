@@ -1,7 +1,7 @@
-"""Operations: what people, orders, profiles and policies ask to be done at a provider. Pure.
+"""Operations: requests to a provider from people, orders, profiles and policies. Pure.
 
-An operation is recorded before anything is sent, and carried out by sync_order, so that a crash loses none. What it led to at
-the provider is told by the poll that follows it.
+An operation is recorded before anything is sent, and carried out by sync_order, so that a crash loses none. The poll that follows
+it finds its effect at the provider.
 """
 
 from __future__ import annotations
@@ -9,72 +9,66 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import costs
+from numberdesk.domain.change import Change
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import Change, Operation, earliest
+from numberdesk.domain.order import Operation, earliest
 from numberdesk.domain.statuses import AssetState, ChangeKind, OperationKind, OperationState, OrderState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime, timedelta
 
-    from numberdesk.domain.order import Asset, Order, Requirement, Step
+    from numberdesk.domain.change import Step
+    from numberdesk.domain.order import Asset, Order, Requirement
     from numberdesk.domain.settings import Timings
 
 MAX_OPEN = 20
-"""Open operations of one order."""
+"""Most open operations of one order."""
 _KEPT = 20
-"""Operations that are over and stay on the record; the ledger has them all."""
+"""Ended operations that stay on the record; the ledger has all of them."""
 MAX_TRIES = 8
-"""Tries that fail for the call's own sake, after which an operation is given up and people are told."""
-MAX_TOLD = 3
-"""Reasons for which people are told that one operation waits."""
+"""Failures of the call itself after which an operation is given up and people are notified."""
+MAX_WAIT_NOTICES = 3
+"""Most notifications that one operation waits, each for another reason."""
 _LATE = "late"
 _MAX_REASON = 100
 
 
 def next_id(order: Order) -> str:
-    """Give the id of a new operation: unique, since each version of an order is written once."""
+    """Return the id of a new operation, which is unique because each version of an order is written once."""
     prefix = f"{order.version + 1:06}-"
     return f"{prefix}{sum(operation.id.startswith(prefix) for operation in order.operations)}"
 
 
 def ask(order: Order, operation: Operation) -> Step:
-    """Put an operation on the record."""
+    """Record an operation."""
     asked = order.with_(operations=(*order.operations, operation))
     return asked, [Change.of(ChangeKind.OPERATION_ASKED, describe(order, operation))]
 
 
 def send(order: Order, operation: Operation, until: datetime, now: datetime) -> Order:
-    """Record that a call which must not be repeated blindly is about to leave; nobody else tries before `until`."""
+    """Record that a call which must not be repeated blindly is about to be sent; no other run tries before `until`."""
     sent = operation.with_(state=OperationState.SENT, sent_at=operation.sent_at or now, not_before=until)
     return _replace(order, sent)
 
 
 def done(order: Order, operation: Operation, outcome: str, now: datetime) -> Step:
-    """The provider took it."""
-    over = operation.with_(state=OperationState.DONE, outcome=outcome, ended_at=now)
-    order = _replace(order, over)
-    # What it led to should be seen soon.
-    order = order.with_(poll_step=0)
-    data = {**describe(order, over), "outcome": outcome}
+    """Record that the provider accepted an operation."""
+    ended = operation.with_(state=OperationState.DONE, outcome=outcome, ended_at=now)
+    # Its effect should be seen soon.
+    order = _replace(order, ended).with_(poll_step=0)
+    data = {**describe(order, ended), "outcome": outcome}
     kind = ChangeKind.OPERATION_DONE
     match operation.kind:
         case OperationKind.SUPPLY | OperationKind.GROUP:
             kind = ChangeKind.REQUIREMENT_SUBMITTED
-            concerned = {(each.sub_order_id, each.id) for each in answered(order, operation)}
-            order = order.with_(
-                requirements=tuple(
-                    requirement.with_(operation_id=operation.id)
-                    if (requirement.sub_order_id, requirement.id) in concerned
-                    else requirement
-                    for requirement in order.requirements
-                )
-            )
+            keys = {each.key for each in answered(order, operation)}
+            order = order.with_requirements(keys, lambda it: it.with_(operation_id=operation.id))
         case OperationKind.EXTENSION:
             kind = ChangeKind.EXTENSION_REQUESTED
         case OperationKind.RELEASE:
-            order = order.with_(assets=tuple(_released(asset, operation, now) for asset in order.assets))
-            order = order.with_(costs=costs.add_up(order.assets))
+            assets = tuple(_released(asset, operation, now) for asset in order.assets)
+            order = order.with_(assets=assets, costs=costs.add_up(assets))
             kind = ChangeKind.NUMBER_RELEASED
     return order, [Change.of(kind, data)]
 
@@ -86,16 +80,17 @@ def _released(asset: Asset, operation: Operation, now: datetime) -> Asset:
 
 
 def refused(order: Order, operation: Operation, outcome: str, now: datetime, *, notify: bool = True) -> Step:
-    """It was not done, and will not be."""
-    over = operation.with_(state=OperationState.REJECTED, outcome=outcome, ended_at=now)
-    data = {**describe(order, over), "outcome": outcome}
-    return _replace(order, over), [Change.of(ChangeKind.OPERATION_REJECTED, data, notify=notify)]
+    """Record that an operation was rejected, or given up."""
+    ended = operation.with_(state=OperationState.REJECTED, outcome=outcome, ended_at=now)
+    data = {**describe(order, ended), "outcome": outcome}
+    return _replace(order, ended), [Change.of(ChangeKind.OPERATION_REJECTED, data, notify=notify)]
 
 
 def postpone(order: Order, operation: Operation, why: str, until: datetime, now: datetime, *, own: bool) -> Step:
-    """It could not be done now. Where that lies with the call itself (`own`), it is given up after many tries.
+    """Record that an operation could not be carried out now, and when to retry.
 
-    What waits for a turn, for the account or for a permission is never given up: its age is told (see `follow`).
+    It is given up after `MAX_TRIES` failures of the call itself (`own`). One that waits for a call slot, the account or a permission
+    is never given up; people are notified of its age (see `follow`).
     """
     failures = operation.failures + own
     if failures >= MAX_TRIES:
@@ -105,38 +100,38 @@ def postpone(order: Order, operation: Operation, why: str, until: datetime, now:
 
 
 def not_permitted(order: Order, operation: Operation, why: str, reason: str, until: datetime, now: datetime) -> Step:
-    """The account may not make this very call. It is tried again, and people are told once for each `reason`."""
+    """Record that the account may not make this call. It is retried, and people are notified once for each `reason`."""
     order, _ = postpone(order, operation, why, until, now, own=False)
     operation = next(each for each in order.operations if each.id == operation.id)
-    return _tell(order, operation, f"not permitted: {reason}"[:_MAX_REASON], permitted=False)
+    return _notify_waiting(order, operation, f"not permitted: {reason}"[:_MAX_REASON], permitted=False)
 
 
 def follow(order: Order, now: datetime, timings: Timings) -> Step:
-    """Tell people, once, of each operation that has waited for longer than it should, whatever it waits for."""
+    """Notify people, once, of each operation that has waited too long, whatever it waits for."""
     changes: list[Change] = []
     for operation in order.operations:
         if _may_be_late(operation) and late_at(operation, timings) <= now:
-            order, more = _tell(order, operation, _LATE, permitted=True)
+            order, more = _notify_waiting(order, operation, _LATE, permitted=True)
             changes += more
     return order, changes
 
 
 def late_at(operation: Operation, timings: Timings) -> datetime:
-    """When people are told of an open operation, should it wait until then."""
+    """Return when people are notified of an operation that is still open then."""
     return operation.asked_at + timings.operation_patience
 
 
 def _may_be_late(operation: Operation) -> bool:
-    # One whose calls fail is given up after so many of them, and told then: one message, not two.
+    # If only its calls fail it is given up after some of them, and reported then: one message, not two.
     only_fails = 0 < operation.tries == operation.failures
     return operation.open and not operation.notified and not only_fails
 
 
-def _tell(order: Order, operation: Operation, reason: str, *, permitted: bool) -> Step:
-    """Tell that an operation waits. Each reason is told once, and only so many of them: a provider may find ever new words."""
-    if reason in operation.notified or len(operation.notified) >= MAX_TOLD:
+def _notify_waiting(order: Order, operation: Operation, reason: str, *, permitted: bool) -> Step:
+    """Notify people that an operation waits: once for each reason, up to a bound, since a provider may keep changing its words."""
+    if reason in operation.notified or len(operation.notified) >= MAX_WAIT_NOTICES:
         return order, []
-    told = operation.with_(notified=(*operation.notified, reason))
+    notified = operation.with_(notified=(*operation.notified, reason))
     until = earliest(*(deadline.value for deadline in order.deadlines if not deadline.missed))
     data = {
         **describe(order, operation),
@@ -146,15 +141,15 @@ def _tell(order: Order, operation: Operation, reason: str, *, permitted: bool) -
         "permitted": permitted,
         "deadline": instant_text(until) if until is not None else None,
     }
-    return _replace(order, told), [Change.of(ChangeKind.OPERATION_WAITING, data, notify=True)]
+    return _replace(order, notified), [Change.of(ChangeKind.OPERATION_WAITING, data, notify=True)]
 
 
 def pause(
     order: Order, operation: Operation, now: datetime, cadence: tuple[timedelta, ...], *, own: bool = True
 ) -> timedelta:
-    """Say how long to wait before the next try: longer each time, and near a deadline no longer than a tenth of what is left.
+    """Return the pause before the next try: longer each time, and at most a tenth of the time to the next deadline.
 
-    What does not lie with the call itself (`own`) is tried again after as long as it has waited, at most the last pause.
+    A failure that is not one of the call itself (`own`) doubles the time that the operation has waited, up to the last pause.
     """
     longest = cadence[min(operation.failures, len(cadence) - 1)]
     if not own:
@@ -164,17 +159,17 @@ def pause(
 
 
 def due(order: Order, now: datetime) -> list[Operation]:
-    """The operations that are to be done now."""
+    """Return the operations that are due now."""
     return [operation for operation in order.operations if operation.open and due_at(operation) <= now]
 
 
 def due_at(operation: Operation) -> datetime:
-    """When an open operation is to be done."""
+    """Return when an open operation is due."""
     return operation.not_before or operation.asked_at
 
 
 def cancelled_by(order: Order) -> str | None:
-    """Say who asked for the cancellation of an order, as a whole or of all its parts."""
+    """Return who asked to cancel the order, or all of its sub orders; none if nobody did."""
     asked = {
         operation.sub_order_id: operation.by
         for operation in reversed(order.operations)
@@ -185,10 +180,10 @@ def cancelled_by(order: Order) -> str | None:
 
 
 def close(order: Order, now: datetime) -> Step:
-    """The order is over: what was still to be done is not. A wish to cancel is either fulfilled or void."""
+    """Close the open operations of an order that has ended. A cancellation is done if the order was cancelled."""
     changes: list[Change] = []
     for operation in order.operations:
-        # A duplicate purchase costs on whatever became of the order.
+        # A duplicate purchase costs money whatever the order's state is.
         if operation.open and operation.kind is not OperationKind.CANCEL_DUPLICATE:
             if operation.kind is OperationKind.CANCEL and order.state is OrderState.CANCELLED:
                 order, more = done(order, operation, "the order is cancelled", now)
@@ -199,7 +194,7 @@ def close(order: Order, now: datetime) -> Step:
 
 
 def answered(order: Order, operation: Operation) -> list[Requirement]:
-    """The order's requirements that an operation answers. A group answers all of them."""
+    """Return the order's requirements that an operation answers. A group answers all of them."""
     sub_order_id = operation.sub_order_id
     if sub_order_id is None and operation.number is not None:
         sub_order_id = next((asset.sub_order_id for asset in order.assets if asset.value == operation.number), None)
@@ -213,7 +208,7 @@ def answered(order: Order, operation: Operation) -> list[Requirement]:
 
 
 def covering(order: Order, requirement: Requirement, number: str | None = None) -> Operation | None:
-    """The open operation that brings a value for a requirement, or for one number's."""
+    """Return the open operation that brings a value for a requirement, or for one number's requirement."""
     bringing = (
         operation
         for operation in order.operations
@@ -225,7 +220,7 @@ def covering(order: Order, requirement: Requirement, number: str | None = None) 
 
 
 def describe(order: Order, operation: Operation) -> dict[str, object]:
-    """Say what an operation is, for programs: no value is in it."""
+    """Describe an operation for programs, without any value."""
     said: dict[str, object] = {"operation_id": operation.id, "operation": operation.kind.value, "by": operation.by}
     for name in ("sub_order_id", "number", "group_id", "comment_id", "duplicate_id"):
         if (value := getattr(operation, name)) is not None:
@@ -245,6 +240,6 @@ def _name(requirements: Iterable[Requirement], requirement_id: str) -> str | Non
 
 def _replace(order: Order, operation: Operation) -> Order:
     operations = [operation if each.id == operation.id else each for each in order.operations]
-    over = [each for each in operations if not each.open]
-    forgotten = {each.id for each in over[: max(len(over) - _KEPT, 0)]}
+    ended = [each for each in operations if not each.open]
+    forgotten = {each.id for each in ended[: max(len(ended) - _KEPT, 0)]}
     return order.with_(operations=tuple(each for each in operations if each.id not in forgotten))

@@ -1,10 +1,10 @@
-"""An order's record: everything that numberdesk knows of one order, and nothing personal."""
+"""An order's record: all that numberdesk knows about one order, without personal data."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from numberdesk.domain.model import Instant, Record
 from numberdesk.domain.request import Request
@@ -12,7 +12,6 @@ from numberdesk.domain.statuses import (
     ENDED,
     AssetKind,
     AssetState,
-    ChangeKind,
     HoldKind,
     OperationKind,
     OperationState,
@@ -21,12 +20,12 @@ from numberdesk.domain.statuses import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection
     from datetime import datetime, timedelta
 
 
 class AssetRequirement(Record):
-    """Where one requirement of one number stands."""
+    """The state of one requirement of one number."""
 
     id: str
     state: RequirementState
@@ -46,17 +45,17 @@ class Asset(Record):
     number_type: str | None = None
     requirements: tuple[AssetRequirement, ...] = ()
     features: tuple[str, ...] | None = None
-    """What it can do (`sms`, `voice`, ...), where the provider tells."""
+    """What it can do (`sms`, `voice`, ...), if the provider says so."""
     upfront_cost: str | None = None
-    """Decimal amounts as the provider writes them."""
+    """Decimal amount, as the provider writes it."""
     monthly_cost: str | None = None
     currency: str | None = None
     since: Instant | None = None
-    """Since when we have it: as the provider tells, else when a poll first saw it delivered."""
+    """When it was delivered: the provider's instant, or else that of the first poll that saw it."""
     released_at: Instant | None = None
-    """When it was given back through the desk; what its order still shows of it counts no more."""
-    apart: Instant | None = None
-    """Its deadline, where it was seen to differ from that of other numbers of its sub order in the same status."""
+    """When it was released through numberdesk. From then on the provider's order no longer counts for it."""
+    deadline_override: Instant | None = None
+    """Its own deadline, if that differs from the deadline of the sub order's other numbers in the same status."""
 
 
 class SubOrder(Record):
@@ -69,7 +68,7 @@ class SubOrder(Record):
 
 
 OWN = ""
-"""The sub order of what an order itself requires: none."""
+"""In place of a sub order's id: the order's own requirements and deadline."""
 
 
 class Requirement(Record):
@@ -83,29 +82,34 @@ class Requirement(Record):
     name: str | None = None
     kind: str | None = None
     rejected_at: Instant | None = None
-    """When we first saw the present rejection."""
+    """When a poll first saw the current rejection."""
     notified: bool = True
     """False while a rejection waits for its comment and deadline, so that people get one message."""
     comment_ids: tuple[str, ...] = ()
     """The comments that may hold the reason of the last rejection."""
     own: bool = False
-    """Of the order's own list, at a provider that has no requirements in its API: people tick it off here."""
+    """Whether it is from the order's own list, which people tick off in numberdesk."""
     operation_id: str | None = None
     """The last operation that supplied a value for it."""
     applied: bool = False
-    """A value that was on file was put under way for it once, whatever came of that: from here on it is for people."""
+    """Whether a stored value was submitted for it once. From then on only people supply values."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Its sub order and id: unique in the order."""
+        return self.sub_order_id, self.id
 
     @property
     def label(self) -> str:
-        """What to call it when talking to people."""
+        """Its name for people."""
         return self.name or self.id
 
 
 class Deadline(Record):
-    """One value of one sub order's deadline.
+    """One deadline of one sub order.
 
-    `version` counts the values that this deadline has had, from 1. A reminder fires once per version. An erased deadline
-    is no longer on the record: the ledger keeps it.
+    `version` counts the values that it has had, from 1. Each reminder fires once per version. An erased deadline is only in the
+    ledger.
     """
 
     id: str
@@ -114,82 +118,83 @@ class Deadline(Record):
     value: Instant
     numbers: int
     confirmed_at: Instant
-    """When the provider was last seen to hold this value."""
+    """When a poll last read this value."""
     unread_since: Instant | None = None
-    """First poll since then that could not read it."""
+    """When a poll first failed to read it since then."""
     fired: tuple[str, ...] = ()
-    """Reminders of this version that are done with, as ISO durations: fired, or overtaken by a more urgent one."""
+    """This version's reminders that were sent or overtaken by a more urgent one, as ISO 8601 durations."""
     missed: bool = False
-    """Told as missed."""
+    """Whether people were notified that it was missed."""
     own: bool = False
-    """The order's own deadline, at a provider that has none in its API: nothing is cancelled when it passes."""
+    """Whether it is the order's own deadline. Nothing is cancelled when it passes."""
     extensions: int = 0
-    """How often more time was asked for, over all its values."""
+    """How many extensions were requested, over all its values."""
     unstable: bool = False
-    """The provider shows now this value and now another; it is the earliest of those read lately."""
+    """Whether the provider's value keeps changing back and forth. `value` is then the earliest of those read lately."""
 
 
 class Watch(Record):
-    """What polls read lately of something that changed: see `numberdesk.domain.steady`."""
+    """What polls read lately of a value that changed: see `numberdesk.domain.steady`."""
 
     shown: tuple[str, ...] = ()
-    """What was read last."""
+    """The values read last."""
     since: Instant
-    """Since when that was read each time,"""
+    """Since when every read has shown them."""
     reads: int = 1
-    """and how often."""
+    """How many reads have shown them."""
     began: Instant
-    """Since when moves are counted."""
+    """When counting of moves began."""
     moves: int = 0
     lost: bool = False
-    """Something went since the last move."""
+    """Whether a value disappeared since the last move."""
     recent: dict[str, Instant] = Field(default_factory=dict)
-    """When which value was read last."""
+    """When each value was last read."""
     unstable: bool = False
-    armed: tuple[Instant, ...] = ()
-    """When reminders of it began anew lately."""
+    reminder_restarts: tuple[Instant, ...] = ()
+    """When its reminders were lately restarted."""
 
 
 class Attempt(Record):
-    """The latest attempt to place the order. Written before the call, so that a crash leaves a trace."""
+    """The latest attempt to place the order, written before the call so that a crash leaves a trace."""
 
     number: int
     began_at: Instant
     send_before: Instant
     resolve_at: Instant
-    """Past this an attempt without an outcome is `unknown`: `send_before` + read time-out + margin."""
+    """When an attempt without an outcome becomes `unknown`: `send_before` + time-outs + margin."""
 
 
 class Cost(Record):
-    """What some numbers cost, in one currency. Decimal amounts."""
+    """The cost of some numbers in one currency, as decimal amounts."""
 
     currency: str
     upfront: str
     monthly: str
     numbers: int
-    """How many numbers are in it: those whose cost is known."""
+    """How many numbers it covers: those whose cost is known."""
 
 
 class Reservation(Record):
-    """What an order takes of its account's limits on a day."""
+    """What an order counts against its account's limits on one day."""
 
     day: str
-    """UTC, `2026-11-22`: when the intent was written."""
+    """The day (UTC) on which the intent was written, such as `2026-11-22`."""
     numbers: int
     cost: dict[str, str] = Field(default_factory=dict)
-    """By currency, the decimal amount due at once (upfront and the first month), as far as it is known."""
+    """The known amount due at once (upfront and the first month), by currency."""
 
 
 class Quote(Record):
-    """What a purchase was found to take before it was made."""
+    """The size and cost of a purchase before it is made."""
 
     numbers: int
     """Numbers and keywords."""
     costs: tuple[Cost, ...] = ()
-    """As far as they are known."""
+    """Known costs only."""
     without_upfront: int = 0
-    """How many of them have no known upfront cost."""
+    """How many have no known upfront cost."""
     without_monthly: int = 0
+    """How many have no known monthly cost."""
 
 
 class Hold(Record):
@@ -199,62 +204,62 @@ class Hold(Record):
     why: str
     since: Instant
     quote: Quote | None = None
-    """Of a limit: what was shown to whoever decides."""
+    """For a limit: the quote that the decision is about."""
 
 
 class Approval(Record):
-    """That a person let a held order go on. It holds for one kind of hold."""
+    """A person's approval of a held order. It is valid for one kind of hold."""
 
     kind: HoldKind
     by: str
     at: Instant
     quote: Quote | None = None
-    """Of a limit: what was approved. Another purchase needs another approval."""
+    """For a limit: the approved quote. A different purchase needs a new approval."""
     most: dict[str, str] | None = None
-    """By currency, the most that may be due at once, where the person said so; it holds in place of the tolerance."""
+    """The most that may be due at once, by currency. It replaces the tolerance if the person gave it."""
 
 
 class Operation(Record):
-    """Something asked to be done at the provider for an order. Recorded before it is done; carried out by sync_order."""
+    """A request to the provider for an order. It is recorded first, and carried out by sync_order."""
 
     id: str
     kind: OperationKind
     by: str
-    """Who asked: an IAM principal, `order` (it came with the order), `profile` or `policy`."""
+    """Who requested it: an IAM principal, `order` (it came with the order), `profile` or `policy`."""
     asked_at: Instant
     state: OperationState = OperationState.WAITING
     sub_order_id: str | None = None
     number: str | None = None
-    """E.164, where it is for one number only. Neither this nor a sub order: for the whole order."""
+    """E.164, if it is for one number only. Without a number and a sub order it is for the whole order."""
     requirement_ids: tuple[str, ...] = ()
-    """Of a supply: the requirements that values are given for."""
+    """For `supply`: the requirements that get values."""
     group_id: str | None = None
     comment_id: str | None = None
-    """Of a read: the provider's id of the comment."""
+    """For `read`: the provider's id of the comment."""
     duplicate_id: str | None = None
-    """Of a cancellation of a second purchase: the provider's id of that."""
+    """For `cancel_duplicate`: the provider's id of the second purchase."""
     tries: int = 0
-    """Tries that came to nothing, whatever the reason."""
+    """How many tries did not succeed, for any reason."""
     failures: int = 0
-    """Those of them that failed for the call's own sake: not for a turn, a fault of the account or a permission."""
+    """How many of them failed because of the call itself, not a call slot, the account or a permission."""
     notified: tuple[str, ...] = ()
-    """For which reasons people were told that it waits."""
+    """The reasons for waiting that people were notified of."""
     not_before: Instant | None = None
-    """When to try again."""
+    """When to retry."""
     sent_at: Instant | None = None
-    """When a call first left that must not be repeated blindly."""
+    """When a call that must not be repeated blindly was first sent."""
     outcome: str = ""
-    """What the provider said, as its code and title; never a value."""
+    """The provider's answer as code and title, never a value."""
     ended_at: Instant | None = None
 
     @property
     def open(self) -> bool:
-        """Whether it is still to be done."""
+        """Whether it is not done or rejected yet."""
         return self.state in (OperationState.WAITING, OperationState.SENT)
 
 
 class WaitingComment(Record):
-    """A provider's comment that people have not been told of yet: it may turn out to be the reason of a rejection."""
+    """A provider's comment that people are not notified of yet: it may be the reason of a rejection."""
 
     id: str
     sub_order_id: str
@@ -262,7 +267,7 @@ class WaitingComment(Record):
 
 
 class Acknowledgement(Record):
-    """That somebody is on it."""
+    """A person's note that they are working on a reminder."""
 
     by: str
     at: Instant
@@ -270,15 +275,15 @@ class Acknowledgement(Record):
 
 
 class Stuck(Record):
-    """That runs for an order ended without an outcome again and again."""
+    """Marks an order whose runs keep ending without an outcome."""
 
     since: Instant
     rests_until: Instant
-    """Before this nobody takes it in hand."""
+    """Until when no run takes the order in hand."""
 
 
 class Order(Record):
-    """An order."""
+    """The record of one order."""
 
     order_id: str
     provider: str
@@ -286,7 +291,7 @@ class Order(Record):
     state: OrderState
     version: int
     reference: str
-    """Our id as the provider sees it: a UUIDv5 of AWS account, region, stack and order id."""
+    """Our id at the provider: a UUIDv5 of AWS account, region, stack and order id."""
     request: Request
     request_hash: str
     correlation_id: str
@@ -295,178 +300,145 @@ class Order(Record):
 
     attempt: Attempt | None = None
     had_unknown_outcome: bool = False
-    """An attempt of this order once had no clear outcome: from then on a refusal proves nothing."""
+    """Whether an attempt had no clear outcome. From then on a refusal proves nothing."""
     unavailable_numbers: tuple[str, ...] = ()
-    """Chosen numbers that the provider no longer had."""
+    """Chosen numbers that were no longer available."""
     unavailable_choices: int = 0
-    """How many choices of numbers were refused for that reason."""
+    """How many choices of numbers were refused as unavailable."""
     shortfall: str | None = None
-    """What was left out when the purchase was prepared."""
+    """What the plan of the purchase leaves out."""
     unknown_since: Instant | None = None
     searches: int = 0
-    """How often a purchase with an unknown outcome was looked for."""
+    """How often numberdesk searched for a purchase with an unknown outcome."""
     not_found_notified: bool = False
-    """People were told that a purchase with an unknown outcome was not found."""
+    """Whether people were notified that a purchase with an unknown outcome was not found."""
     candidates_notified: bool = False
-    """And what it may have become."""
+    """Whether people were notified of its candidates."""
     next_try_at: Instant | None = None
-    """When a received order is tried next; none while it waits for a person. `wake_at` may be earlier, for its own deadline."""
+    """When a received order is tried next; none while it waits for a person. `wake_at` may be earlier."""
     waiting_for: str | None = None
     """Why a received order waits."""
     waiting_since: Instant | None = None
-    """Since when, whatever it waited for in between."""
+    """Since when it has waited, for any reason."""
     probed_at: Instant | None = None
-    """When its account was last found to be blocked by it: the next time others probe first."""
+    """When it last found its account blocked. Other orders then probe before it."""
     hold: Hold | None = None
-    """The hold that it waits for, if that is what it waits for."""
+    """The hold that it waits for, if any."""
     approvals: tuple[Approval, ...] = ()
-    """What people let it go on in spite of; at most one of each kind."""
+    """People's approvals, at most one for each kind of hold."""
     reserved: Reservation | None = None
-    """What it takes of its account's limits, from the intent on; none where nothing was bought."""
+    """What it counts against its account's limits, from the intent on; none if nothing was bought."""
     content_lock: str | None = None
-    """SHA-256 of what it asks for, while no other order of its account with the same content may be sent."""
+    """SHA-256 of its content, while no other order of the account with the same content may be sent."""
     reuse_numbers: bool = False
-    """The next attempt orders the numbers of the last one again, and no others."""
+    """Whether the next attempt must order exactly the numbers of the last one."""
     confirmed_not_purchased_at: Instant | None = None
-    """When a person said that nothing had been bought. A restore that is confirmed later makes it doubtful again."""
+    """When a person said that nothing was bought. A restore confirmed later makes that doubtful again."""
     duplicates: tuple[str, ...] = ()
-    """Further purchases of this order, by the provider's ids: told, and cancelled where the provider can."""
+    """The provider's ids of further purchases of this order. They are cancelled where the provider can."""
 
     provider_order_id: str | None = None
     provider_status: str | None = None
     total_cost: str | None = None
-    """What the provider says that the order costs in all, as it writes it."""
+    """The provider's total for the order, as it writes it."""
     total_cost_currency: str | None = None
     costs: tuple[Cost, ...] = ()
-    """What its numbers cost, by currency."""
+    """The costs of its numbers, by currency."""
     placed_at: Instant | None = None
     pending_since: Instant | None = None
-    """Since when its provider leaves it pending, as of the last progress."""
+    """Since when it has been pending without progress."""
     pending_until: Instant | None = None
-    """Until when that is usual; none while it is not pending."""
+    """When it will have been pending for longer than usual; none while it is not pending."""
     pending_notified: bool = False
-    """People were told that it is pending for longer."""
+    """Whether people were notified that it is pending for longer than usual."""
     pending_left_at: Instant | None = None
-    """When it was last found to be pending no more."""
+    """When a poll last found that it is no longer pending."""
     progress: int = 0
-    """How many of its numbers were settled and requirements approved at most."""
+    """The most numbers settled and requirements approved so far."""
     assets: tuple[Asset, ...] = ()
     pages: tuple[str, ...] = ()
-    """For each page of numbers which version of it is this order's. The store's own."""
+    """The version of each page of numbers. For the storage layer only."""
     field_pages: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    """The same for each other field that is too long for the order's row. The store's own."""
+    """The page versions of other fields that are too long for the row. For the storage layer only."""
     number_cursor: int = 0
-    """Where the next poll goes on reading numbers one by one."""
+    """Where the next poll continues to read numbers one by one."""
     numbers_read: int = 0
-    """How many numbers the last poll read so; zero where it had no need to."""
+    """How many numbers the last poll read one by one; zero if none needed it."""
     sub_orders: tuple[SubOrder, ...] = ()
     requirements: tuple[Requirement, ...] = ()
     deadlines: tuple[Deadline, ...] = ()
     watched: dict[str, Watch] = Field(default_factory=dict)
-    """What changed lately of what its provider shows, by a name of the thing."""
+    """The provider's values that changed lately, by name."""
     extensions: dict[str, int] = Field(default_factory=dict)
-    """How often more time was asked for, by sub order: over all its deadlines, also those that were erased."""
+    """How many extensions were requested, by sub order, over all its deadlines including erased ones."""
     deadline_count: int = 0
-    """How many deadlines this order has ever had: the next one's id."""
+    """How many deadlines the order has had; it gives the next one's id."""
     comments_seen: tuple[str, ...] = ()
     comments_unread: tuple[str, ...] = ()
-    """Those seen that the provider did not count as read when they were kept last."""
+    """Comments seen that the provider did not mark as read when they were last stored."""
     comments_notified: tuple[str, ...] = ()
-    """Those given as the reason of a rejection."""
+    """Comments given as the reason of a rejection."""
     comments_waiting: tuple[WaitingComment, ...] = ()
     unknown_values_notified: tuple[str, ...] = ()
     contradiction: str | None = None
-    """The last contradiction told, so that it is told once."""
+    """The last contradiction reported, so that it is reported once."""
     operations: tuple[Operation, ...] = ()
-    """All that are open, and the latest that are not."""
+    """All open operations, and the latest of the others."""
     own_deadline: Instant | None = None
-    """The deadline that the order brought with it, standing or met."""
+    """The deadline from the order message, met or not."""
     acknowledged: Acknowledgement | None = None
     """The last acknowledgement of a reminder."""
     metadata_key: str | None = None
-    """SHA-256 of the value under the stack's listed metadata key: orders are listed by it, and it tells nothing."""
+    """SHA-256 of the metadata value by which orders are listed."""
     erased_at: Instant | None = None
-    """When its personal data was erased. From then on nothing personal is kept with it."""
+    """When its personal data was erased. From then on none is stored."""
     erasures_due: tuple[Instant, ...] = ()
-    """When its personal data is erased (again), once it is over."""
+    """When its personal data is to be erased, once it has ended."""
 
     ended_at: Instant | None = None
     poll_step: int = 0
     poll_began_at: Instant | None = None
-    """When the last committed poll began."""
+    """When the last committed poll started."""
     unreadable_since: Instant | None = None
-    """Since when its provider could not be read."""
+    """Since when its provider has been unreadable."""
     not_understood_since: Instant | None = None
-    """Since when polls read its provider and something of the answers not: a new word, a value in a strange notation."""
+    """Since when polls have shown values that numberdesk cannot read."""
     delivery_unread: bool = False
-    """Its provider calls it over, and what it delivered could not all be read: it may be more than is recorded."""
+    """Whether the provider has ended it, but not all that it delivered could be read."""
     next_poll_at: Instant | None = None
     hint_polls: tuple[Instant, ...] = ()
-    """Further polls that a notification asked for."""
+    """Further polls that webhooks asked for."""
     hinted_at: Instant | None = None
-    """When a notification last led to a poll, or will."""
+    """When the last poll for a webhook was, or will be."""
     wake_at: Instant | None = None
-    """The least of all that is due; none while nothing is."""
+    """The earliest of all that is due; none if nothing is."""
     sweep_at: Instant | None = None
-    """When the sweep sends another wake: one is on its way, or somebody has the order in hand. None where nobody does."""
+    """When the sweep may send the next wake, while one is on its way or a run has the order in hand."""
     failed_runs: int = 0
-    """Runs in a row that ended by a crash, a time-out or an error, without an outcome."""
+    """How many runs in a row ended in a crash, a time-out or an error."""
     stuck: Stuck | None = None
-    """Set where there were so many of them that people were told."""
+    """Set once there were so many that people were notified."""
 
     @property
     def ended(self) -> bool:
-        """Whether the order is over."""
+        """Whether the order has ended."""
         return self.state in ENDED
 
-
-ALL_OR_NOTHING = "all or nothing"
-"""What is recorded of an order that took nothing in part, where its provider delivered a part."""
-
-
-class Change(Record):
-    """One thing that happened to an order, for the ledger and, where it is an event, for the bus.
-
-    `data` holds the facts: JSON, impersonal, what a program needs and what `messages.render` makes a sentence of. `notify`
-    sends that to people. `comment_ids` name reviewers' comments, which are stored apart: the publisher appends their text. `key`
-    stands in the event id for the place in the ledger, where the same may be told from elsewhere (a reminder: deadline, version
-    and reminder); `data` is part of the id always.
-    """
-
-    kind: ChangeKind
-    data: dict[str, JsonValue] = Field(default_factory=dict)
-    notify: bool = False
-    comment_ids: tuple[str, ...] = ()
-    key: str | None = None
-
-    @classmethod
-    def of(
-        cls,
-        kind: ChangeKind,
-        data: Mapping[str, object],
-        *,
-        notify: bool = False,
-        comment_ids: tuple[str, ...] = (),
-        key: str | None = None,
-    ) -> Change:
-        """Make a change; `data` is checked to be JSON."""
-        return cls.model_validate(
-            {"kind": kind, "data": data, "notify": notify, "comment_ids": comment_ids, "key": key}
-        )
-
-
-Step = tuple[Order, list[Change]]
-"""An order as it is after something happened, and what that was."""
+    def with_requirements(
+        self, keys: Collection[tuple[str, str]], change: Callable[[Requirement], Requirement]
+    ) -> Order:
+        """Copy the order with the requirements of these keys changed."""
+        return self.with_(requirements=tuple(change(it) if it.key in keys else it for it in self.requirements))
 
 
 def earliest(*instants: datetime | None) -> datetime | None:
-    """Give the least of those that are there."""
+    """Return the earliest of the given instants, ignoring none."""
     present = [instant for instant in instants if instant is not None]
     return min(present) if present else None
 
 
 def duration_text(duration: timedelta) -> str:
-    """Write a duration for people: `3 days`, `4 hours`, `90 seconds`."""
+    """Format a duration for people: `3 days`, `4 hours`, `90 seconds`."""
     seconds = int(duration.total_seconds())
     for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= size and seconds % size == 0:

@@ -1,4 +1,4 @@
-"""What became of an attempt to place an order. Pure."""
+"""The outcomes of an attempt to place an order. Pure."""
 
 from __future__ import annotations
 
@@ -8,44 +8,40 @@ from typing import TYPE_CHECKING, Protocol
 
 from numberdesk.domain import costs, operations
 from numberdesk.domain.bounds import MAX_ADOPTED
-from numberdesk.domain.order import Change, Operation, Order
+from numberdesk.domain.change import Change
+from numberdesk.domain.order import Operation, Order
 from numberdesk.domain.request import CriteriaItem
 from numberdesk.domain.schedule import schedule, try_at
-from numberdesk.domain.statuses import (
-    AssetState,
-    ChangeKind,
-    OperationKind,
-    OrderState,
-)
+from numberdesk.domain.statuses import AssetState, ChangeKind, OperationKind, OrderState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.fold import Rules
-    from numberdesk.domain.order import Step
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A definite no about this order, from the provider, or before any call where nothing fits."""
+    """A definite refusal of this order, by the provider or before any call."""
 
     code: str
     detail: str
     numbers_unavailable: bool = False
-    """The chosen numbers could not be had: another choice may help."""
+    """Whether the chosen numbers were unavailable, so that another choice may help."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotPurchased:
-    """Nothing was bought, and the reason lies not with the order: it is tried again."""
+    """Nothing was bought for a reason outside the order: it is retried."""
 
     why: str
     until: datetime
-    """When it is tried again."""
+    """When it is retried."""
     probed: bool = False
-    """It has probed its blocked account in vain."""
+    """Whether it probed its blocked account without success."""
     permitted: bool = True
-    """False where the account may not make a call that the order needs."""
+    """Whether the account may make the calls that the order needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +53,9 @@ class Unknown:
 
 
 MAX_SEARCHES = 3
-"""Choices of numbers for one order, when the chosen ones were gone. Attempts that failed otherwise do not count."""
-
-
+"""Most choices of numbers for one order if the chosen ones are unavailable. Other failed attempts do not count."""
 _MAX_GONE = 2000
-"""Numbers that are remembered as gone: the newest ones. A row holds 400 KB."""
+"""Most unavailable numbers on record, the latest. A row holds 400 KB."""
 
 
 def placed(
@@ -73,11 +67,10 @@ def placed(
     found: bool = False,
     can_cancel: bool = False,
 ) -> Step:
-    """A definite yes, now or late, or a purchase found by polling. The order is due for a poll once.
+    """Record a purchase: a definite yes, even a late one, or a purchase that was found. The order is due for a poll.
 
-    Whatever the order became meanwhile, it is bought. An order that already has this purchase stays as it is. Another
-    purchase of the same order, or one of an order that is over, is a duplicate: it is told, and cancelled where the provider can
-    (`can_cancel`).
+    The order is bought whatever its state is meanwhile. An order that already has this purchase stays unchanged. A second purchase, or
+    one of an ended order, is a duplicate: it is reported, and cancelled if the provider can (`can_cancel`).
     """
     if provider_order_id == order.provider_order_id or provider_order_id in order.duplicates:
         return order, []
@@ -85,7 +78,7 @@ def placed(
         return _duplicate(order, provider_order_id, now, can_cancel=can_cancel)
     bought = order.with_(
         state=OrderState.PENDING,
-        # One that was not sent from here has reserved nothing: it counts for the day on which it turns up.
+        # A purchase without an intent has reserved nothing: it counts for the day on which it is found.
         reserved=order.reserved or costs.reservation(order, (), now),
         content_lock=None,
         waiting_for=None,
@@ -118,20 +111,20 @@ class Purchase(Protocol):
 
     @property
     def provider_status(self) -> str | None:
-        """The provider's word for its state."""
+        """The provider's status of it."""
 
     @property
     def over(self) -> bool:
-        """It came to nothing, by that word."""
+        """Whether it ended without delivery, by that status."""
 
 
 def adopt(order: Order, found: Sequence[Purchase], now: datetime, *, can_cancel: bool) -> Step:
-    """Take what was found by looking for an order's own: one is followed, the others are duplicates.
+    """Adopt the purchases that a search found: one becomes the order's own, the others are duplicates.
 
-    One that came to nothing is followed only where there is no other, and a duplicate that did needs no cancelling.
+    One that ended without delivery is adopted only if there is no other; as a duplicate it is not cancelled.
     """
     changes: list[Change] = []
-    # Each takes a write of one transaction. The inventory finds the others, one by one.
+    # Each takes one write of the transaction. The inventory finds the others later.
     for each in sorted(found, key=lambda it: it.over)[:MAX_ADOPTED]:
         cancelling = can_cancel and not each.over
         order, more = placed(
@@ -156,7 +149,7 @@ def _duplicate(order: Order, duplicate_id: str, now: datetime, *, can_cancel: bo
 
 
 def nothing_bought(order: Order) -> Order:
-    """Give back what an attempt took, and forget what it waited for."""
+    """Clear what an attempt reserved and locked, and what the order waited for."""
     return order.with_(
         reserved=None,
         content_lock=None,
@@ -178,19 +171,13 @@ def refused(
     numbers_unavailable: bool = False,
     look_for: str = "",
 ) -> Step:
-    """A definite no about this order: from the provider, or before any call where nothing fits.
+    """Record a definite refusal, by the provider or before any call.
 
-    If an earlier attempt was unclear, the no proves nothing: it may be our own purchase that took the numbers.
+    After an attempt with an unknown outcome a refusal proves nothing: our own purchase may have taken the numbers.
     """
     if order.had_unknown_outcome:
-        return outcome_unknown(
-            order,
-            f"refused after an attempt with an unknown outcome ({code})",
-            now,
-            rules,
-            can_search=True,
-            look_for=look_for,
-        )
+        why = f"refused after an attempt with an unknown outcome ({code})"
+        return outcome_unknown(order, why, now, rules, can_search=True, look_for=look_for)
     unavailable_choices = order.unavailable_choices + 1
     by_criteria = any(isinstance(item, CriteriaItem) for item in order.request.items)
     if numbers_unavailable and by_criteria and order.state is OrderState.PLACING and unavailable_choices < MAX_SEARCHES:
@@ -228,13 +215,13 @@ def refused(
 
 
 def not_bought(order: Order, why: str, until: datetime, now: datetime, *, probed: bool = False) -> Step:
-    """This attempt surely bought nothing, and the reason lies not with the order: back to `received`, tried again later.
+    """Record that an attempt bought nothing for a reason outside the order: it is `received` again and retried later.
 
-    A second attempt after one with an unknown outcome keeps its numbers: they are still the only ones that it may order.
+    A second attempt after one with an unknown outcome keeps its numbers: it may order no others.
     """
     back = nothing_bought(order)
     if order.reuse_numbers:
-        # By this attempt. The one before it may have bought them.
+        # Nothing was bought by this attempt; the one before may have bought them.
         back = back.with_(reserved=order.reserved, costs=order.costs, unknown_since=order.unknown_since)
     back = back.with_(
         state=OrderState.RECEIVED,
@@ -243,15 +230,14 @@ def not_bought(order: Order, why: str, until: datetime, now: datetime, *, probed
         waiting_for=why,
         waiting_since=order.waiting_since or now,
     )
-    back = try_at(back, until)
     data = {"attempt": order.attempt.number if order.attempt else 0, "reason": why}
-    return back, [Change.of(ChangeKind.PLACING_ABANDONED, data)]
+    return try_at(back, until), [Change.of(ChangeKind.PLACING_ABANDONED, data)]
 
 
 def outcome_unknown(order: Order, why: str, now: datetime, rules: Rules, *, can_search: bool, look_for: str) -> Step:
-    """No clear answer: something may have been bought. It is looked for and never sent again.
+    """Record an unknown outcome: something may have been bought. numberdesk searches for it and never sends it again.
 
-    Where the provider gives no way to search, people are told at once what to look for.
+    If the provider cannot be searched, people are notified at once of what to look for.
     """
     lost = order.with_(
         state=OrderState.UNKNOWN,

@@ -1,4 +1,4 @@
-"""The parts of an order that its provider processes on their own: which are over, and what of that people are told. Pure."""
+"""Sub orders: which have ended, and the report of that. Pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from numberdesk.domain import steady
-from numberdesk.domain.order import Change
+from numberdesk.domain.change import Change
 from numberdesk.domain.statuses import OPEN_ASSETS, AssetState, ChangeKind, OperationKind, OperationState, OrderState
-from numberdesk.domain.steady import Turn
+from numberdesk.domain.steady import Transition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.order import Asset, Order
 
 _GONE = frozenset({AssetState.CANCELLED, AssetState.FAILED})
@@ -23,7 +24,7 @@ _OVER = ("open", "over")
 
 @dataclass(slots=True)
 class _Tally:
-    """What the numbers of a sub order come to."""
+    """Whether any number of a sub order is open, and whether any is cancelled or failed."""
 
     open: bool = False
     gone: bool = False
@@ -32,12 +33,12 @@ class _Tally:
 _Tallies: TypeAlias = "Mapping[str | None, _Tally]"
 
 _known: tuple[tuple[tuple[Asset, ...], _Tallies], ...] = ()
-"""The last tallies made, each with the very numbers that it is of: an order of 10,000 is asked about hundreds of times in a poll."""
+"""The last tallies, each with the numbers that it counts: an order of 10,000 is asked about hundreds of times in a poll."""
 _MAX_KNOWN = 4
 
 
 def _tallies(order: Order) -> _Tallies:
-    global _known  # noqa: PLW0603 - replaced as a whole; whoever reads an older one makes a tally once more
+    global _known  # noqa: PLW0603 - replaced as a whole; a reader of an older one counts once more
     assets = order.assets
     for of_assets, tallies in _known:
         if of_assets is assets:
@@ -51,49 +52,48 @@ def _tallies(order: Order) -> _Tallies:
     return made
 
 
-def over(order: Order, sub_order_id: str) -> bool:
-    """Whether a sub order has numbers and none of them is open any more. The order's own list is no sub order."""
-    tally = _tallies(order).get(sub_order_id)
-    return tally is not None and not tally.open
+def has_ended(order: Order, sub_order_id: str) -> bool:
+    """Whether a sub order has numbers and none of them is open. The order's own list is no sub order."""
+    tallies = _tallies(order)
+    return sub_order_id in tallies and not tallies[sub_order_id].open
 
 
 def is_open(order: Order, sub_order_id: str) -> bool:
-    """Whether any number of a sub order is still open."""
-    tally = _tallies(order).get(sub_order_id)
-    return tally is not None and tally.open
+    """Whether any number of a sub order is open."""
+    return sub_order_id in (tallies := _tallies(order)) and tallies[sub_order_id].open
 
 
 def undelivered(order: Order, sub_order_id: str) -> bool:
-    """Whether a sub order is over with some of its numbers cancelled or failed."""
-    tally = _tallies(order).get(sub_order_id)
-    return tally is not None and tally.gone and not tally.open
+    """Whether a sub order has ended with some of its numbers cancelled or failed."""
+    return has_ended(order, sub_order_id) and _tallies(order)[sub_order_id].gone
 
 
-def goes_on(order: Order) -> bool:
-    """Whether any number of an order is still open."""
+def has_open_numbers(order: Order) -> bool:
+    """Whether any number of an order is open."""
     return any(tally.open for tally in _tallies(order).values())
 
 
-def fold(before: Order, order: Order, now: datetime, *, unannounced: bool) -> tuple[Order, list[Change]]:
-    """Tell the sub orders that a poll found cancelled or failed while the rest of their order goes on.
+def fold(before: Order, order: Order, now: datetime, *, unannounced: bool) -> Step:
+    """Report the sub orders that a poll found cancelled or failed while the rest of the order goes on.
 
     Args:
-        before: as the poll found it.
-        order: with the poll's numbers and deadlines.
+        before: the order before the poll.
+        order: the order with the poll's numbers and deadlines.
         now: the present.
-        unannounced: no notification asked for this poll.
+        unannounced: whether no webhook asked for this poll.
     """
     changes: list[Change] = []
-    if not goes_on(order):
-        # The end of the whole tells it.
+    if not has_open_numbers(order):
+        # The end of the whole order is reported instead.
         return order, changes
     for sub_order in order.sub_orders:
-        was, is_over = undelivered(before, sub_order.id), undelivered(order, sub_order.id)
-        order, watch, turn = steady.read(order, f"part/{sub_order.id}", [_OVER[was]], [_OVER[is_over]], now, begins=was)
-        if turn is not Turn.NONE:
-            changes += steady.told(turn, "sub_order", {"sub_order_id": sub_order.id, "values": [*_OVER]})
+        was, ended = undelivered(before, sub_order.id), undelivered(order, sub_order.id)
+        order, watch, transition = steady.track(
+            order, f"part/{sub_order.id}", [_OVER[was]], [_OVER[ended]], now, begins=was
+        )
+        changes += steady.changes_for(transition, "sub_order", {"sub_order_id": sub_order.id, "values": [*_OVER]})
         unstable = watch is not None and watch.unstable
-        if is_over and not unstable and (turn is Turn.STEADY or not over(before, sub_order.id)):
+        if ended and not unstable and (transition is Transition.STEADY or not has_ended(before, sub_order.id)):
             changes.append(_ended(order, sub_order.id, now, unannounced=unannounced))
     return order, changes
 
@@ -111,20 +111,15 @@ def _ended(order: Order, sub_order_id: str, now: datetime, *, unannounced: bool)
         ),
         None,
     )
-    # A deadline that is missed may be called a failure by Telnyx, too.
+    # Telnyx may call a missed deadline a failure, too.
     was_cancelled = missed or any(asset.state is AssetState.CANCELLED for asset in gone)
-    state = OrderState.CANCELLED if was_cancelled else OrderState.FAILED
-    unannounced = unannounced and not missed and not asked_by
-    return Change.of(
-        ChangeKind.SUB_ORDER_ENDED,
-        {
-            "sub_order_id": sub_order_id,
-            "state": state.value,
-            "numbers": len(gone),
-            "first_numbers": [asset.value for asset in gone[:_FIRST]],
-            "unannounced": unannounced,
-            "deadline_missed": missed,
-            "asked_by": asked_by,
-        },
-        notify=True,
-    )
+    data = {
+        "sub_order_id": sub_order_id,
+        "state": (OrderState.CANCELLED if was_cancelled else OrderState.FAILED).value,
+        "numbers": len(gone),
+        "first_numbers": [asset.value for asset in gone[:_FIRST]],
+        "unannounced": unannounced and not missed and not asked_by,
+        "deadline_missed": missed,
+        "asked_by": asked_by,
+    }
+    return Change.of(ChangeKind.SUB_ORDER_ENDED, data, notify=True)

@@ -1,11 +1,11 @@
-"""Match texts against regular expressions that others wrote, in bounded time. Pure.
+"""Match texts against other people's regular expressions, in bounded time. Pure.
 
-Python's own engine backtracks: a short pattern can keep it busy for hours. Here a pattern is read, written anew for an engine of
-linear time (Rust's `regex`, which pydantic brings) and matched by that. Two things are bounded beforehand: the size of a pattern
-with all of its counted repetitions written out, since they multiply, and the length of a text.
+Python's engine backtracks: a short pattern can keep it busy for hours. Here a pattern is parsed, rewritten for an engine of linear time
+(Rust's `regex`, which comes with pydantic), and matched by that. The size of a pattern with its counted repetitions written out, which
+multiply, and the length of a text are bounded.
 
-Dialects differ. Only what all of them read alike is read (see `_Reader`); any other pattern is not checked, and neither is a text
-for which this pattern means different things in different dialects.
+Dialects differ. Only patterns that mean the same in all of them are parsed (see `_Reader`). Other patterns are not checked, nor are
+texts for which a pattern means different things in different dialects.
 """
 
 from __future__ import annotations
@@ -19,45 +19,42 @@ from pydantic import StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import SchemaError
 
 MAX_PATTERN = 500
-"""Characters."""
+"""Most characters of a pattern."""
 MAX_TEXT = 2_000
-"""Characters: what a text value holds at most."""
+"""Most characters of a text, as of a text value."""
 MAX_POSITIONS = 1_000
-"""Of a pattern with its repetitions written out. With the length of a text it bounds the steps of a match."""
+"""Most positions of a pattern with its repetitions written out. With a text's length they bound the steps of a match."""
 _DEEPEST = 20
 _REPEATED = re.compile(r"[*+?]|\{(\d{1,4})(,(\d{1,4})?)?\}", re.ASCII)
 _HEX = re.compile(r"x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})", re.ASCII)
 _SETS = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\x0b\x0c\r\x20"}
 _CONTROLS = {"t": 0x09, "n": 0x0A, "f": 0x0C, "r": 0x0D}
 _PUNCTUATION = frozenset('!"#$%&()*+,-./:;=?@[\\]^_{|}~ ')
-"""What a backslash makes plain in every dialect; before `<`, `>`, a quote and a backtick it means more in some."""
+"""Characters that a backslash makes literal in every dialect; before `<`, `>`, a quote and a backtick it means more in some."""
 _DOUBLED = ("&&", "--", "~~", "||")
 """Operators on sets in some dialects."""
 
 
 class _UnreadError(ValueError):
-    """Not a pattern, not one that all dialects read alike, or too large."""
+    """Not a pattern, one that dialects read differently, or too large."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
     adapter: TypeAdapter[str]
     ascii_only: bool
-    """It has a set that only some dialects fill up with the letters and digits of other scripts."""
+    """Whether it has a set that in some dialects includes letters and digits of other scripts."""
     any_character: bool
-    """It has a dot or a set of what is not named: dialects differ in line breaks, and in how many characters a symbol is."""
+    """Whether it has a dot or a negated set: dialects differ in line breaks, and in how many characters a symbol has."""
 
 
 def readable(pattern: str) -> bool:
-    """Whether texts can be held against this pattern."""
+    """Whether texts can be checked against this pattern."""
     return _compiled(pattern) is not None
 
 
 def matches(pattern: str, text: str) -> bool | None:
-    """Whether the whole text matches; none where that cannot be said.
-
-    It takes at most some 50 ms of CPU time, whatever the pattern and the text.
-    """
+    """Return whether the whole text matches; none if that is uncertain. It takes at most some 50 ms of CPU time."""
     compiled = _compiled(pattern)
     if compiled is None or len(text) > MAX_TEXT or (compiled.ascii_only and not text.isascii()):
         return None
@@ -66,7 +63,7 @@ def matches(pattern: str, text: str) -> bool | None:
     try:
         compiled.adapter.validate_python(text)
     except ValidationError as error:
-        # A text with half a surrogate pair is none to this engine.
+        # This engine rejects a text with half a surrogate pair.
         return False if error.errors(include_input=False)[0]["type"] == "string_pattern_mismatch" else None
     return True
 
@@ -85,10 +82,10 @@ def _compiled(pattern: str) -> _Pattern | None:
 
 
 class _Reader:
-    r"""Reads a pattern and writes it anew, in explicit sets and with everything else escaped.
+    r"""Parses a pattern and rewrites it, with explicit sets and everything else escaped.
 
-    Read are plain characters, `.`, `^`, `$`, groups, `|`, repetitions, sets with ranges, and `\d`, `\w`, `\s` with their
-    opposites. No group ends that was not begun, so that nothing escapes from what is put around it.
+    It accepts plain characters, `.`, `^`, `$`, groups, `|`, repetitions, sets with ranges, and `\d`, `\w`, `\s` with their opposites.
+    Groups are balanced, so that nothing escapes from the group around the pattern.
     """
 
     def __init__(self, pattern: str) -> None:
@@ -113,7 +110,7 @@ class _Reader:
         return self.pattern[self.at - 1]
 
     def _choice(self, depth: int) -> tuple[str, int]:
-        """Read branches, and say how many positions they take."""
+        """Read branches, and count their positions."""
         if depth > _DEEPEST:
             raise _UnreadError
         branches, size = [], 0
@@ -183,7 +180,7 @@ class _Reader:
         return written + found[0], _bounded((size + 1) * max(times, 1))
 
     def _escaped(self) -> tuple[str, int]:
-        """Read what stands behind a backslash outside of a set."""
+        """Read what follows a backslash outside a set."""
         name = self._peek()
         if name.lower() in _SETS and name:
             self.at += 1
@@ -242,7 +239,7 @@ class _Reader:
         return f"[{'^' if negated else ''}{''.join(parts)}]", (2 if wide else 1) + len(parts) // 4
 
     def _behind_named(self, parts: list[str]) -> None:
-        """Read a hyphen behind a named set. What is a range from there on, dialects say differently."""
+        """Read a hyphen after a named set. Dialects differ in what is a range from there on."""
         if self._peek() != "-" or self._peek(2) == "-]":
             return
         self.at += 1
@@ -252,7 +249,7 @@ class _Reader:
         parts += [_plain(ord("-")), _plain(follows)]
 
     def _of_set(self, parts: list[str]) -> int | None:
-        """Read one character of a set; none where it is a named set, which is added to the parts."""
+        """Read one character of a set; none if it is a named set, which is added to the parts."""
         character = self._next()
         if character == "[":  # a set in a set, or a named class
             raise _UnreadError
@@ -274,6 +271,6 @@ def _bounded(size: int) -> int:
 
 
 def _plain(code: int) -> str:
-    """Write one character so that it means nothing else, in a set or out of one."""
+    """Write one character literally, in a set or outside."""
     character = chr(code)
     return character if character.isalnum() and character.isascii() else f"\\x{{{code:x}}}"

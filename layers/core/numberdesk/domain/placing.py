@@ -1,10 +1,9 @@
 """Placing an order at most once: the moves before, during and after the one call that spends money. Pure.
 
-The intent is written before the call. Whatever is not a definite answer makes the order `unknown`, and an order that was
-ever unclear is never again taken for refused: the refusal may be our own purchase.
+The intent is written before the call. Any answer that is not definite makes the order `unknown`. From then on a refusal proves
+nothing: our own purchase may be its cause.
 
-What an attempt takes (of the limits of its account, and the lock on its content) is taken with the intent and given back
-with the outcome that says that nothing was bought.
+An attempt's reservation and content lock are written with the intent, and removed with an outcome that says that nothing was bought.
 """
 
 from __future__ import annotations
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
 from numberdesk.domain import costs, deadlines, operations
+from numberdesk.domain.change import Change
 from numberdesk.domain.lists import metadata_key
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import OWN, Approval, Asset, Attempt, Change, Hold, Order, Requirement, earliest
+from numberdesk.domain.order import OWN, Approval, Asset, Attempt, Hold, Order, Requirement, earliest
 from numberdesk.domain.outcome import (
     NotPurchased,
     Refused,
@@ -30,7 +30,7 @@ from numberdesk.domain.schedule import own_due, try_at
 from numberdesk.domain.statuses import (
     FOR_A_PERSON,
     LASTING_HOLDS,
-    TOLD_HOLDS,
+    NOTIFIED_HOLDS,
     AssetState,
     ChangeKind,
     HoldKind,
@@ -43,17 +43,18 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.fold import Rules
-    from numberdesk.domain.order import Quote, Step
+    from numberdesk.domain.order import Quote
     from numberdesk.domain.request import OrderMessage
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import AssetSeen
 
 
 def reference_of(stack_scope: str, order_id: str) -> str:
-    """Our id as the provider sees it: a UUIDv5 of AWS account, region, stack and order id.
+    """Return our id at the provider: a UUIDv5 of AWS account, region, stack and order id.
 
-    Two stacks never adopt each other's orders.
+    Two stacks thus never adopt each other's orders.
     """
     return str(uuid5(NAMESPACE_URL, f"numberdesk:{stack_scope}:{order_id}"))
 
@@ -67,15 +68,15 @@ def receive(
     metadata_name: str = "",
     submitted_by: str | None = None,
 ) -> Step:
-    """Record a valid message. From here on its queue message is only a wake.
+    """Make the record of a valid message. From then on its queue message is only a wake.
 
     Args:
-        message: the order.
-        reference: our id as the provider sees it.
-        correlation_id: goes with it.
+        message: the order message.
+        reference: our id at the provider.
+        correlation_id: the id that the order's log lines and events carry.
         now: the present.
         metadata_name: the metadata key by whose values orders are listed; none if empty.
-        submitted_by: the principal, where the API took it in.
+        submitted_by: the principal, if the message came through the API.
     """
     listed = message.metadata.get(metadata_name) if metadata_name else None
     order = Order(
@@ -104,7 +105,7 @@ def receive(
             )
             for requirement in message.requirements
         ),
-        # Due at once: if the sender crashes before the intent is written, the sweep takes the order up.
+        # Due at once: if the run crashes before the intent is written, the sweep wakes the order.
         next_try_at=now,
         wake_at=now,
     )
@@ -119,7 +120,7 @@ def receive(
 
 
 def cancel(order: Order, by: str, now: datetime, *, rejected_because: str | None = None) -> Step:
-    """Cancel an order for which nothing was bought: nothing will be. `rejected_because` is given where a person refused a held one."""
+    """Cancel an order for which nothing was bought. `rejected_because` is a person's reason for rejecting a held order."""
     over = nothing_bought(order).with_(
         state=OrderState.CANCELLED,
         ended_at=now,
@@ -144,7 +145,7 @@ def cancel(order: Order, by: str, now: datetime, *, rejected_because: str | None
 
 
 def wait(order: Order, until: datetime, why: str, now: datetime, *, probed: bool = False) -> Step:
-    """Let a received order wait. It is tried again at `until`. `probed` tells that it has probed its blocked account in vain."""
+    """Let a received order wait until it is retried at `until`. `probed`: it probed its blocked account without success."""
     waiting = order.with_(
         waiting_for=why,
         waiting_since=order.waiting_since or now,
@@ -155,14 +156,14 @@ def wait(order: Order, until: datetime, why: str, now: datetime, *, probed: bool
 
 
 def _lasting(order: Order) -> Hold | None:
-    """Give the hold that lasts through tries that come to nothing otherwise: it is told once."""
+    """Return the order's hold if it outlasts tries that fail for other reasons; it is reported once."""
     return order.hold if order.hold is not None and order.hold.kind in LASTING_HOLDS else None
 
 
 def hold(order: Order, kind: HoldKind, why: str, now: datetime, until: datetime, *, quote: Quote | None = None) -> Step:
-    """Hold a received order. One that is for a person stays until that person has decided; others are tried again at `until`.
+    """Hold a received order: until a person decides, or else until it is retried at `until`.
 
-    It is told when it begins, and not again while it lasts. `quote` is what the person decides on; another one is another hold.
+    A hold is reported when it begins. `quote` is what the person decides on; another quote is a new hold.
     """
     known = order.hold is not None and order.hold.kind is kind and order.hold.quote == quote
     held = order.with_(
@@ -172,7 +173,7 @@ def hold(order: Order, kind: HoldKind, why: str, now: datetime, until: datetime,
     )
     held = try_at(held, None if kind in FOR_A_PERSON else until)
     if known or kind is HoldKind.SAME_CONTENT:
-        # The unclear order tells people itself; mostly it is settled within seconds.
+        # The order with the unknown outcome is reported itself; mostly it is resolved within seconds.
         return held, []
     data = {
         "hold": kind.value,
@@ -180,31 +181,31 @@ def hold(order: Order, kind: HoldKind, why: str, now: datetime, until: datetime,
         "asked": order.request.count,
         "quote": quote.model_dump(mode="json") if quote else None,
     }
-    return held, [Change.of(ChangeKind.ORDER_HELD, data, notify=kind in TOLD_HOLDS)]
+    return held, [Change.of(ChangeKind.ORDER_HELD, data, notify=kind in NOTIFIED_HOLDS)]
 
 
 def not_permitted(order: Order, why: str, now: datetime, until: datetime) -> Step:
-    """This account may not make a call that the order needs; nothing was bought. It is tried again, and the account goes on."""
+    """Record that the account may not make a call that the order needs: nothing was bought, and the order is retried."""
     changes: list[Change] = []
     if order.state is OrderState.PLACING:
         lasting = _lasting(order)
         order, changes = not_bought(order, why, until, now)
         order = order.with_(hold=lasting)
-    order, told = hold(order, HoldKind.NOT_PERMITTED, why, now, until)
-    return order, [*changes, *told]
+    order, held = hold(order, HoldKind.NOT_PERMITTED, why, now, until)
+    return order, [*changes, *held]
 
 
 def settle(
     order: Order, what: Refused | NotPurchased | Unknown, now: datetime, rules: Rules, *, look_for: str = ""
 ) -> Step:
-    """Take in what became of preparing or sending a purchase, where that was no purchase.
+    """Record the outcome of preparing or sending a purchase, if it is no purchase.
 
     Args:
-        order: as it is now.
-        what: what became of it.
+        order: the order.
+        what: the outcome.
         now: the present.
         rules: times and cadence.
-        look_for: how a person finds the purchase at the provider, should it have been made.
+        look_for: how a person finds the purchase at the provider, if it was made.
     """
     match what:
         case Refused():
@@ -222,29 +223,29 @@ def settle(
 
 
 def approval(order: Order) -> Approval | None:
-    """Give what a person approved beyond the limits on spending; none where nobody did."""
+    """Return a person's approval beyond the spending limits; none if there is none."""
     return next((each for each in order.approvals if each.kind is HoldKind.LIMIT), None)
 
 
 def approve(order: Order, by: str, now: datetime, *, most: Mapping[str, Decimal] | None = None) -> Step:
-    """A person lets a held order go on: with what was shown by the hold, and for no more than `most`, by currency, if that is given."""
+    """Record a person's approval of a held order: for the hold's quote, and for at most `most` by currency, if given."""
     if order.hold is None:
         return order, []
-    let = Approval(
+    approved = Approval(
         kind=order.hold.kind,
         by=by,
         at=now,
         quote=order.hold.quote,
         most={currency: str(value) for currency, value in most.items()} if most is not None else None,
     )
-    others = tuple(each for each in order.approvals if each.kind is not let.kind)
-    free = try_at(order.with_(approvals=(*others, let), hold=None, waiting_for="it was approved"), now)
+    others = tuple(each for each in order.approvals if each.kind is not approved.kind)
+    free = try_at(order.with_(approvals=(*others, approved), hold=None, waiting_for="it was approved"), now)
     data = {
-        "hold": let.kind.value,
+        "hold": approved.kind.value,
         "by": by,
         "why": order.hold.why,
-        "quote": let.quote.model_dump(mode="json") if let.quote else None,
-        "most": let.most,
+        "quote": approved.quote.model_dump(mode="json") if approved.quote else None,
+        "most": approved.most,
     }
     return free, [Change.of(ChangeKind.ORDER_APPROVED, data)]
 
@@ -258,10 +259,10 @@ def begin(
     *,
     content_lock: str | None,
 ) -> Step:
-    """Write the intent: from now until `send_before` one sender may call the provider, once.
+    """Write the intent: until `send_before` one run may call the provider, once.
 
-    It takes of the limits of its account. Where a search for the purchase is not exact, it locks its content (`content_lock`: a hash
-    of all by which a search could tell it from others) until it is known what came of it.
+    The intent reserves numbers and cost. If a search for the purchase is not exact, it also locks the content until the outcome is known:
+    `content_lock` is a hash of all by which a search could distinguish the purchase.
     """
     send_before = now + timings.send_window
     attempt = Attempt(
@@ -275,7 +276,7 @@ def begin(
         attempt=attempt,
         shortfall=shortfall,
         waiting_for=None,
-        # It goes on waiting should this attempt come to nothing: its age counts from the first time.
+        # If this attempt fails the order still waits: its age counts from the first time.
         waiting_since=order.waiting_since,
         hold=_lasting(order),
         reserved=costs.reservation(order, chosen, now),

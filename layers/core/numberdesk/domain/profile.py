@@ -1,4 +1,4 @@
-"""Profiles: answers that a company gives again and again, kept per provider, account, country and number type."""
+"""Profiles: stored answers, by provider, account, country and number type."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NUMBER_TYPES = frozenset({"local", "toll_free", "mobile", "national", "shared_co
 
 
 class ProfileKey(Record):
-    """What a profile is for."""
+    """The provider, account, country and number type that a profile is for."""
 
     provider: str
     account: str
@@ -25,17 +25,17 @@ class ProfileKey(Record):
 
     @property
     def text(self) -> str:
-        """Write it on one line."""
+        """Format it on one line."""
         return f"{self.provider}/{self.account}/{self.country}/{self.number_type}"
 
 
 class Profile(Record):
-    """One profile. Its answers are personal."""
+    """One profile. Its answers are personal data."""
 
     key: ProfileKey
     answers: tuple[Answer, ...]
     files: dict[str, StoredFile] = Field(default_factory=dict)
-    """The files that answers name, by file id."""
+    """The files of the answers, by file id."""
     enabled: bool = True
     version: int = 1
     updated_at: Instant
@@ -43,22 +43,22 @@ class Profile(Record):
 
 
 class Upload(Record):
-    """A file that may be, or was, uploaded: the form for it was given out."""
+    """A file for which an upload form was issued."""
 
     file_id: str
     owner: str
     """`order/<order id>` or `profiles`."""
     key: str
-    """In the bucket."""
+    """The key in the bucket."""
     content_type: str
-    """As declared; the content decides."""
+    """The declared type; the content is checked."""
     filename: str
     created_at: Instant
     created_by: str
     stored: StoredFile | None = None
-    """Once it was checked."""
+    """Set once the file was checked."""
 
 
 def answer_for(answers: Iterable[Answer], requirement_id: str, name: str | None) -> Value | None:
-    """Find the value for a requirement."""
+    """Return the value for a requirement; none if no answer is for it."""
     return next((answer.value for answer in answers if answer.is_for(requirement_id, name)), None)

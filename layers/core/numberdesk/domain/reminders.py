@@ -1,12 +1,13 @@
-"""Reminders before a deadline: when they are due, what they say is owed, and when more time is asked for. Pure."""
+"""Reminders before a deadline: when they are due, what is owed, and when an extension is requested. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from numberdesk.domain import operations
+from numberdesk.domain.change import Change
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import Change, Deadline, Operation
+from numberdesk.domain.order import Deadline, Operation
 from numberdesk.domain.request import parse_duration
 from numberdesk.domain.statuses import ChangeKind, OperationKind, RequirementState
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import datetime, timedelta
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.order import Order, Requirement
     from numberdesk.domain.settings import Timings
 
@@ -22,7 +24,7 @@ _OWED = {RequirementState.AWAITING_VALUE: "missing", RequirementState.REJECTED: 
 
 
 def reminders(order: Order, deadline: Deadline) -> Iterator[tuple[str, timedelta, datetime]]:
-    """Give each reminder of a deadline that is not done with: its text, how long before, and when it is due."""
+    """Yield each reminder of a deadline that has not fired: its text, how long before the deadline, and when it is due."""
     if deadline.missed:
         return
     for text in order.request.reminders:
@@ -32,27 +34,23 @@ def reminders(order: Order, deadline: Deadline) -> Iterator[tuple[str, timedelta
 
 
 def unconfirmed_from(deadline: Deadline, unread_since: datetime, timings: Timings) -> datetime:
-    """Say from when a reminder fires for a deadline that cannot be read.
+    """Return when a due reminder fires although the deadline is unreadable.
 
-    Never later than halfway to the deadline: a reminder shorter than the grace would be overtaken by it and never fire.
+    That is at most halfway to the deadline. Otherwise a reminder shorter than the grace would never fire.
     """
     return unread_since + min(timings.unreadable_grace, (deadline.value - unread_since) / 2)
 
 
-def _ask_for_more(order: Order, deadline: Deadline, before: timedelta, now: datetime) -> Operation | None:
-    """Ask for more time where the order's policy says so: at this reminder, something owed, and not too often."""
+def _extension_request(order: Order, deadline: Deadline, before: timedelta, now: datetime) -> Operation | None:
+    """Return the request for an extension, if the order's policy makes one at this reminder; none otherwise."""
     policy = order.request.extension
     if policy is None or deadline.own or before > parse_duration(policy.before):
         return None
-    # Orders of before the count by sub order have the deadline's alone.
+    # Older orders have only the deadline's own count.
     if max(order.extensions.get(deadline.sub_order_id, 0), deadline.extensions) >= policy.most:
         return None
-    if (
-        not owed_for(order, deadline)
-        or len([operation for operation in order.operations if operation.open]) >= operations.MAX_OPEN
-    ):
-        return None
-    if being_extended(order, deadline.sub_order_id):
+    full = sum(operation.open for operation in order.operations) >= operations.MAX_OPEN
+    if full or not owed_for(order, deadline) or being_extended(order, deadline.sub_order_id):
         return None
     return Operation(
         id=operations.next_id(order),
@@ -64,13 +62,13 @@ def _ask_for_more(order: Order, deadline: Deadline, before: timedelta, now: date
 
 
 def count_extensions(order: Order, sub_order_ids: Collection[str]) -> Order:
-    """Count that more time is asked for in sub orders."""
+    """Count a request for an extension of each of these sub orders."""
     counted = {sub_order_id: order.extensions.get(sub_order_id, 0) + 1 for sub_order_id in sub_order_ids}
     return order.with_(extensions={**order.extensions, **counted})
 
 
 def being_extended(order: Order, sub_order_id: str) -> bool:
-    """Whether a request for more time for a sub order is on its way."""
+    """Whether a request for an extension of a sub order is open."""
     return any(
         operation.open and operation.kind is OperationKind.EXTENSION and operation.sub_order_id == sub_order_id
         for operation in order.operations
@@ -78,31 +76,27 @@ def being_extended(order: Order, sub_order_id: str) -> bool:
 
 
 def owed_for(order: Order, deadline: Deadline) -> list[Requirement]:
-    """What a deadline waits for."""
-    return [
-        requirement
-        for requirement in order.requirements
-        if requirement.sub_order_id == deadline.sub_order_id
-        and requirement.own == deadline.own
-        and requirement.state in _OWED
-    ]
+    """Return the requirements that are owed by a deadline."""
+    of_deadline = (deadline.sub_order_id, deadline.own)
+    return [it for it in order.requirements if (it.sub_order_id, it.own) == of_deadline and it.state in _OWED]
 
 
-def remind(order: Order, now: datetime, timings: Timings) -> tuple[Order, list[Change]]:
-    """Fire what is due: per deadline the most urgent reminder gone by, for a value that still stands.
+def remind(order: Order, now: datetime, timings: Timings) -> Step:
+    """Fire due reminders: of each deadline that has not passed, only the most urgent.
 
-    A deadline that this poll did not read waits; from `unconfirmed_from` on it fires and says since when it is not confirmed.
+    A reminder of a deadline that this poll did not read waits until `unconfirmed_from`; then it fires, and says since when the
+    deadline is unconfirmed.
     """
     changes: list[Change] = []
-    standing = []
+    deadlines = []
     for deadline in order.deadlines:
         due = [(before, text) for text, before, at in reminders(order, deadline) if at <= now]
         waits = deadline.unread_since is not None and now < unconfirmed_from(deadline, deadline.unread_since, timings)
         if not due or waits or deadline.value <= now:
-            standing.append(deadline)
+            deadlines.append(deadline)
             continue
         before, text = min(due)
-        operation = _ask_for_more(order, deadline, before, now)
+        operation = _extension_request(order, deadline, before, now)
         asking = operation is not None or being_extended(order, deadline.sub_order_id)
         owed = owed_for(order, deadline)
         changes.append(
@@ -138,12 +132,12 @@ def remind(order: Order, now: datetime, timings: Timings) -> tuple[Order, list[C
             order, asked = operations.ask(count_extensions(order, [deadline.sub_order_id]), operation)
             changes += asked
         asked_for = deadline.extensions + (operation is not None)
-        standing.append(deadline.with_(fired=fired, extensions=asked_for))
-    return order.with_(deadlines=tuple(standing)), changes
+        deadlines.append(deadline.with_(fired=fired, extensions=asked_for))
+    return order.with_(deadlines=tuple(deadlines)), changes
 
 
 def described(deadline: Deadline) -> dict[str, object]:
-    """Say which deadline it is, for programs."""
+    """Describe a deadline, for programs."""
     return {
         "deadline_id": deadline.id,
         "deadline_version": deadline.version,

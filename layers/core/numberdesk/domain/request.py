@@ -1,6 +1,6 @@
-"""The order message: what an application puts on the order queue. Unknown fields are refused.
+"""The order message that an application sends to the order queue. Unknown fields are rejected.
 
-The JSON Schema in `docs/order-message.schema.json` is made from these models (`make docs`).
+`make docs` generates the JSON Schema in `docs/order-message.schema.json` from these models.
 """
 
 from __future__ import annotations
@@ -12,26 +12,18 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.model import GivenInstant
-from numberdesk.domain.values import KINDS, NOT_DOTS, Account, Answer, ProviderName, short_enough
+from numberdesk.domain.values import KINDS, NOT_DOTS, Account, Answer, ProviderName, is_id, short_enough
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-OrderId = Annotated[str, Field(max_length=64, pattern=NOT_DOTS)]
-"""An order's id: whatever is taken can be asked for in a path."""
+_MAX_ORDER_ID = 64
+OrderId = Annotated[str, Field(max_length=_MAX_ORDER_ID, pattern=NOT_DOTS)]
+"""An order's id. Every valid one can be part of a path."""
 
 
 def _distinct(values: list[str]) -> list[str]:
@@ -46,10 +38,10 @@ _MAX_DURATION = 20
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read an ISO 8601 duration of whole days, hours, minutes and seconds (`P7D`, `PT4H`, `PT30S`).
+    """Parse an ISO 8601 duration of whole days, hours, minutes and seconds (`P7D`, `PT4H`, `PT30S`).
 
     Raises:
-        ValueError: it is not one, or not longer than zero.
+        ValueError: It is not such a duration, or not within zero and 366 days.
     """
     match = _DURATION.fullmatch(text) if len(text) <= _MAX_DURATION else None
     if match is None:
@@ -87,12 +79,12 @@ Text = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 def _degrees(value: float) -> float:
-    # To ten centimetres. A float can be smaller than any number that the table holds.
+    # To ten centimetres. A float can be smaller than any number that DynamoDB stores.
     return round(value, 6)
 
 
 class Partial(StrEnum):
-    """What to do when not everything can be had."""
+    """Whether to accept a part of an order."""
 
     ACCEPT = "accept"
     REFUSE = "refuse"
@@ -103,7 +95,7 @@ class _Message(BaseModel):
 
 
 class Criteria(_Message):
-    """What the numbers must be like. Each provider takes some of these fields; one that it cannot express is refused."""
+    """Criteria for numbers. Each provider supports some of these fields; an unsupported one is rejected."""
 
     country: CountryCode | None = Field(default=None, description="ISO 3166-1 alpha-2.")
     number_type: Literal["local", "toll_free", "mobile", "national", "shared_cost"] = "local"
@@ -134,12 +126,12 @@ class Criteria(_Message):
     )
 
     def fields_used(self) -> frozenset[str]:
-        """Name the fields that say something."""
+        """Return the names of the fields that are set."""
         return frozenset(name for name, value in self if value not in (None, []))
 
 
 class NumbersItem(_Message):
-    """These very numbers."""
+    """Numbers by name."""
 
     numbers: Annotated[list[E164], Field(min_length=1), AfterValidator(_distinct)]
     requirement_group_id: Text | None = Field(default=None, description="A fulfilled requirement group (Telnyx).")
@@ -151,7 +143,7 @@ class NumbersItem(_Message):
 
 
 class CriteriaItem(_Message):
-    """So many numbers of this sort."""
+    """A quantity of numbers that meet criteria."""
 
     criteria: Criteria
     quantity: Annotated[int, Field(ge=1, strict=True)]
@@ -164,7 +156,7 @@ class CriteriaItem(_Message):
 
 
 class KeywordsItem(_Message):
-    """These keywords (CallFire)."""
+    """Keywords (CallFire)."""
 
     keywords: Annotated[list[Keyword], Field(min_length=1), AfterValidator(_distinct)]
 
@@ -194,7 +186,7 @@ Item = Annotated[
 
 
 class Contact(_Message):
-    """Who orders and what for, where a provider asks (TeleSign). Personal: kept apart and erasable."""
+    """Who orders and what for, if the provider asks (TeleSign). Personal data: stored separately, and erasable."""
 
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)] | None = None
     contact_name: Text | None = None
@@ -203,7 +195,7 @@ class Contact(_Message):
 
 
 class OwnRequirement(_Message):
-    """One requirement of an order's own list, where the provider has none in its API. People tick it off."""
+    """One requirement of the order's own list, for a provider without requirements in its API. People tick it off."""
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
     name: Text
@@ -211,14 +203,14 @@ class OwnRequirement(_Message):
 
 
 class ExtensionPolicy(_Message):
-    """When more time is asked for by itself: as a reminder fires and something is still owed."""
+    """When to request an extension automatically: as a reminder fires while a value is still missing."""
 
     before: Annotated[str, AfterValidator(_one_duration)] = Field(
-        default="P1D", description="From which reminder on, as an ISO 8601 duration before the deadline."
+        default="P1D", description="The first reminder that requests one, as an ISO 8601 duration before the deadline."
     )
     most: Annotated[int, Field(ge=1, le=5, strict=True)] = Field(
         default=1,
-        description="Most requests for one sub order, whatever becomes of its deadlines; those that people make count, too.",
+        description="Most requests for one sub order, over all its deadlines, including those that people make.",
     )
 
 
@@ -228,53 +220,54 @@ def _distinct_ids(requirements: list[OwnRequirement]) -> list[OwnRequirement]:
 
 
 _FIELD = re.compile("[a-z][a-z0-9_]{0,63}", re.ASCII)
-"""What looks like a field's name."""
+"""The form of a field's name."""
 DEFAULT_REMINDERS = ("P7D", "P3D", "P1D", "PT4H", "PT1H")
 
 _MOST = 2**53 - 1
-# A number beyond this is not the same one to every reader of JSON, and one of more than 38 digits no table holds.
+# Not every JSON reader reads a larger number exactly, and DynamoDB stores 38 digits at most.
 MetadataValue = (
     Annotated[str, Field(max_length=1024)] | Annotated[int, Field(strict=True, ge=-_MOST, le=_MOST)] | bool | None
 )
 
 
 class OrderMessage(_Message):
-    """One order."""
+    """One order for numbers or keywords of one provider account."""
 
     order_id: OrderId = Field(
-        description="Your business key, unique in the stack. The same id buys once, however often it is sent."
+        description="Your business key, unique in the stack. An id buys once, however often it is sent."
     )
     provider: ProviderName
     account: Account = Field(
         default="default",
-        description="One set of credentials at the provider: the secret `<stack>/<provider>/<account>`.",
+        description="The set of credentials at the provider: the secret `<stack>/<provider>/<account>`.",
     )
     items: Annotated[list[Item], Field(min_length=1, max_length=50)]
     partial: Partial = Field(
-        default=Partial.ACCEPT, description="`refuse` is taken only where the provider promises all or nothing."
+        default=Partial.ACCEPT, description="`refuse` is valid only if the provider promises all or nothing."
     )
     contact: Contact = Field(default_factory=Contact)
     reminders: Annotated[list[str], Field(max_length=20), AfterValidator(_ladder)] = Field(
         default_factory=lambda: list(DEFAULT_REMINDERS),
-        description="How long before a deadline to remind people, as ISO 8601 durations.",
+        description="When to remind people, as ISO 8601 durations before a deadline.",
     )
     answers: Annotated[list[Answer], Field(max_length=50), AfterValidator(short_enough)] = Field(
         default_factory=list,
-        description="Values for requirements, checked before anything is bought and submitted when they are asked for "
-        "(Telnyx). Personal: kept apart and erasable.",
+        description="Values for requirements, checked before the purchase and submitted when they are required (Telnyx). "
+        "Personal data: stored separately, and erasable.",
     )
-    profiles: bool = Field(default=True, description="Whether stored profiles answer what the order is asked.")
+    profiles: bool = Field(default=True, description="Whether stored profiles answer the order's requirements.")
     extension: ExtensionPolicy | None = Field(
-        default=None, description="When more time is asked for without anybody's help (Telnyx)."
+        default=None, description="When to request an extension automatically (Telnyx)."
     )
     requirements: Annotated[list[OwnRequirement], Field(max_length=50), AfterValidator(_distinct_ids)] = Field(
-        default_factory=list, description="The order's own list, where the provider has none (TeleSign, CallFire)."
+        default_factory=list, description="The order's own requirements, if the provider has none (TeleSign, CallFire)."
     )
     deadline: GivenInstant | None = Field(
-        default=None, description="The order's own deadline for its list, an ISO 8601 instant with time zone."
+        default=None, description="The deadline of the order's own requirements, an ISO 8601 instant with time zone."
     )
     metadata: Annotated[dict[Annotated[str, Field(max_length=128)], MetadataValue], Field(max_length=50)] = Field(
-        default_factory=dict, description="Yours; kept with the order and handed to nobody."
+        default_factory=dict,
+        description="Your own key-value pairs. They are stored with the order and passed on to nobody.",
     )
 
     @property
@@ -283,27 +276,30 @@ class OrderMessage(_Message):
         return sum(item.count for item in self.items)
 
     def content_hash(self) -> str:
-        """Hash the whole request (SHA-256, hexadecimal): the same id may only come again with the same hash."""
-        # Without defaults: a field that a later version adds must not make an old message another one.
-        document = self.model_dump(mode="json", exclude_defaults=True)
-        canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        """Hash the whole message (SHA-256, hexadecimal). A message with a known order id must have the same hash."""
+        return hashlib.sha256(_canonical(self).encode()).hexdigest()
+
+
+def _canonical(model: BaseModel) -> str:
+    # Without defaults: a field that a later version adds must not change the hash of an old message.
+    document = model.model_dump(mode="json", exclude_defaults=True)
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
 
 class Request(_Message):
-    """What the order row keeps of a message: what to buy, without anything personal."""
+    """The part of a message that the order row stores: what to buy, without personal data."""
 
     items: tuple[Item, ...]
     partial: Partial
     reminders: tuple[str, ...]
     profiles: bool = True
     answered: bool = False
-    """Whether the message brings values of its own."""
+    """Whether the message has answers."""
     extension: ExtensionPolicy | None = None
 
     @classmethod
     def of(cls, message: OrderMessage) -> Request:
-        """Take the impersonal part of a message."""
+        """Return a message's part without personal data."""
         return cls(
             items=tuple(message.items),
             partial=message.partial,
@@ -319,25 +315,24 @@ class Request(_Message):
         return sum(item.count for item in self.items)
 
     def content_hash(self, *, by_counts: bool) -> str:
-        """Hash what is to be bought (SHA-256, hexadecimal).
+        """Hash the content to buy (SHA-256, hexadecimal).
 
-        Two orders of equal content cannot be told apart at a provider that shows no reference of ours. `by_counts` is for one
-        that shows only how many numbers and keywords an order was for: which ones it tells when it has delivered them.
+        Two orders of equal content cannot be distinguished at a provider that shows no reference. `by_counts` is for a provider that,
+        before delivery, shows only how many numbers and keywords an order is for.
         """
         if by_counts:
             keywords = sum(item.count for item in self.items if isinstance(item, KeywordsItem))
             parts = [str(self.count - keywords), str(keywords)]
         else:
-            items = [item.model_dump(mode="json", exclude_defaults=True) for item in self.items]
-            parts = sorted(json.dumps(item, sort_keys=True, separators=(",", ":")) for item in items)
+            parts = sorted(map(_canonical, self.items))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def read_json(body: str) -> Any:
-    """Read JSON.
+    """Parse JSON.
 
     Raises:
-        ValueError: it is not, or it is nested deeper than Python reads.
+        ValueError: It is not JSON, or nested too deeply.
     """
     try:
         return json.loads(body)
@@ -347,10 +342,14 @@ def read_json(body: str) -> Any:
 
 
 def read_message(body: str, providers: Collection[str]) -> OrderMessage:
-    """Read the body of a queue message; `providers` are the names of those that there are.
+    """Parse and validate the body of an order message.
+
+    Args:
+        body: the message body.
+        providers: the names of the known providers.
 
     Raises:
-        InvalidMessageError: with every fault found; faults name fields and never hold a value of the message.
+        InvalidMessageError: It has issues. They name fields and hold no value of the message.
     """
     try:
         document = read_json(body)
@@ -368,7 +367,7 @@ def read_message(body: str, providers: Collection[str]) -> OrderMessage:
 
 
 def issues_of(details: Iterable[Any]) -> list[ValidationIssue]:
-    """Make faults of what pydantic found: fields are named, values are not."""
+    """Convert pydantic's errors to validation issues that name fields but hold no values."""
     return list(dict.fromkeys(_issue(detail) for detail in details))
 
 
@@ -376,34 +375,32 @@ def _issue(detail: Any) -> ValidationIssue:
     kind = str(detail["type"])
     names = list(detail["loc"])
     if names and names[0] == "metadata":
-        # The sender's own key may be anything, a person's name too.
+        # The sender's own key may be personal data.
         return ValidationIssue(
             "metadata",
             "metadata_value",
             "at most 50 keys of at most 128 characters; a value is text of at most 1024 characters, a whole number, true, false or null",
         )
     if kind == "extra_forbidden":
-        # So may an unknown field: it is named only if it looks like a field.
+        # So may an unknown field: it is named only if it has the form of a field's name.
         last = str(names[-1])
         names[-1] = last if _FIELD.fullmatch(last) else "?"
         return ValidationIssue(_path(names), "unknown_field", "this field is not known; remove it")
     if kind == "union_tag_invalid":
-        # Its text would quote what was sent.
-        return ValidationIssue(
-            f"{_path(names)}.kind", "unknown_kind", "this kind of value is not known; see the schema for them"
-        )
+        # Pydantic's text would quote the value.
+        text = "this kind of value is not known; see the schema for them"
+        return ValidationIssue(f"{_path(names)}.kind", "unknown_kind", text)
     if kind == "string_pattern_mismatch" and "numbers" in names:
-        return ValidationIssue(
-            _path(names), "not_e164", "not an E.164 number; write a plus, the country code and the rest, digits only"
-        )
+        text = "not an E.164 number; write a plus, the country code and the rest, digits only"
+        return ValidationIssue(_path(names), "not_e164", text)
     if kind in ("string_pattern_mismatch", "string_too_long") and names and (allowed := _NAMES.get(str(names[-1]))):
-        # One code for whatever is wrong with a name.
+        # One code for all that can be wrong with a name.
         return ValidationIssue(_path(names), "string_pattern_mismatch", allowed)
     return ValidationIssue(_path(names), kind, str(detail["msg"]).removeprefix("Value error, "))
 
 
 def _path(parts: list[Any]) -> str:
-    # The tag of an item's or a value's kind stands before the field; it says nothing to the sender.
+    # Pydantic adds the kind of an item or a value before the field; the sender did not write it.
     match parts:
         case ["items", int(index), "numbers" | "criteria" | "keywords", *rest] if rest:
             parts = ["items", index, *rest]
@@ -417,34 +414,27 @@ _NAMES = {
     "order_id": "this does not match the form of a name in a path: at most 64 letters, digits, dots, underscores, colons and hyphens, and not dots alone",
     "account": "this does not match the form of a name in a path: at most 64 letters, digits, dots, underscores and hyphens, and not dots alone",
 }
-"""What names must be like that stand in paths, by their field."""
+"""The form of names that are part of paths, by field."""
 
 
 def is_order_id(text: str) -> bool:
-    """Whether a text may be an order's id."""
-    try:
-        _ORDER_ID.validate_python(text, strict=True)
-    except ValueError:
-        return False
-    return True
+    """Whether a text is a valid order id."""
+    return len(text) <= _MAX_ORDER_ID and is_id(text)
 
 
 def readable_order_id(body: str) -> str | None:
-    """Give the order id of a message that may be faulty otherwise, where a valid one can be read."""
+    """Return the order id of a message that may be invalid otherwise; none if it has no valid one."""
     try:
-        document = read_json(body)
-        return _ORDER_ID.validate_python(document["order_id"], strict=True)
+        order_id = read_json(body)["order_id"]
     except (ValueError, TypeError, KeyError):
         return None
-
-
-_ORDER_ID: TypeAdapter[str] = TypeAdapter(OrderId)
+    return order_id if isinstance(order_id, str) and is_order_id(order_id) else None
 
 
 class InvalidMessageError(ValueError):
-    """A message that is no order. `faults` says everything that is wrong with it."""
+    """An invalid order message, with all its validation issues."""
 
     def __init__(self, issues: list[ValidationIssue]) -> None:
-        """Keep the faults."""
+        """Store the issues."""
         super().__init__("; ".join(str(issue) for issue in issues))
         self.issues = issues

@@ -1,4 +1,4 @@
-"""Schema versions of what numberdesk writes for itself to read: rows of its table, and messages on its own queues."""
+"""Schema versions of what numberdesk writes for itself: rows of its table, and messages on its own queues."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ if TYPE_CHECKING:
 
 
 class NewerVersionError(Exception):
-    """A newer version of numberdesk wrote this. It is left alone."""
+    """A newer version of numberdesk wrote this. It is left unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The schema of one kind of content, which says in `v` by which version it was written."""
+    """The schema of one kind of content. Its field `v` has the version."""
 
     upgrades: tuple[Callable[[Content], Content], ...] = ()
-    """The first makes version 2 of version 1, and so on."""
+    """The first converts version 1 to version 2, and so on."""
 
     @property
     def version(self) -> int:
-        """The version that is written."""
+        """The current version."""
         return len(self.upgrades) + 1
 
     def mark(self, content: Mapping[str, Any]) -> Content:
-        """Write the version on content."""
+        """Add the current version to content."""
         return {"v": self.version, **content}
 
     def upgrade(self, content: Content) -> Content:
-        """Give content as the version that is written has it. Content without a version has the first one.
+        """Convert content to the current version. Content without a version has the first one.
 
         Raises:
-            NewerVersionError: its version is none that is known.
+            NewerVersionError: Its version is unknown.
         """
         version = content.get("v", 1)
         if version not in range(1, self.version + 1):
@@ -51,4 +51,4 @@ class Schema:
 
 ROWS = Schema()
 MESSAGES = Schema()
-"""Wakes, notifications and purchases that numberdesk sends to its own queues. Messages of applications have no version."""
+"""Wakes, webhooks and purchases that numberdesk sends to its own queues. Messages of applications have no version."""

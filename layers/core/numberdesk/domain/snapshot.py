@@ -1,4 +1,4 @@
-"""What one poll of a provider saw, in our words. Adapters make these; `fold` reads them."""
+"""The result of one poll of a provider, in numberdesk's terms. Adapters make it; `fold` reads it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OVER = frozenset({Phase.ENDED, Phase.CANCELLED, Phase.FAILED, Phase.DELETED})
 
 @dataclass(frozen=True, slots=True)
 class AssetRequirementSeen:
-    """Where one requirement of one number stands."""
+    """The state of one requirement of one number."""
 
     id: str
     state: RequirementState
@@ -29,8 +29,8 @@ class AssetRequirementSeen:
 class AssetSeen:
     """One number or keyword on the order.
 
-    `value` is E.164 with its plus for a number, the word itself for a keyword. `word` is the provider's own status
-    (several joined by `/` where it takes more than one to tell).
+    `value` is E.164 with its plus for a number, or the keyword itself. `provider_status` is the provider's own status (several
+    are joined by `/`).
     """
 
     kind: AssetKind
@@ -44,7 +44,7 @@ class AssetSeen:
     requirements: tuple[AssetRequirementSeen, ...] = ()
     features: tuple[str, ...] | None = None
     upfront_cost: str | None = None
-    """Decimal amounts as the provider writes them."""
+    """Decimal amount, as the provider writes it."""
     monthly_cost: str | None = None
     currency: str | None = None
     since: datetime | None = None
@@ -62,7 +62,7 @@ class SubOrderSeen:
 
 @dataclass(frozen=True, slots=True)
 class RequirementSeen:
-    """One requirement of one sub order: the least satisfied state among its numbers, and how many are in it."""
+    """One requirement of one sub order: the least satisfied state of its numbers, and how many are in that state."""
 
     id: str
     sub_order_id: str
@@ -75,9 +75,9 @@ class RequirementSeen:
 
 @dataclass(frozen=True, slots=True)
 class DeadlinesSeen:
-    """The deadlines of one sub order, given only where all of it was read: each value with how many numbers it concerns.
+    """The deadlines of one sub order, each with the number of its numbers. It exists only if all of them were read.
 
-    No value means that nothing is owed. A sub order that could not be read has no `DeadlinesSeen`, which means nothing.
+    Without values nothing is owed. A sub order without `DeadlinesSeen` was not read.
     """
 
     sub_order_id: str
@@ -86,7 +86,7 @@ class DeadlinesSeen:
 
 @dataclass(frozen=True, slots=True)
 class CommentSeen:
-    """A comment on a sub order. The body may hold personal values: it is stored apart and never logged."""
+    """A comment on a sub order. Its body may hold personal data: it is stored separately and never logged."""
 
     id: str
     sub_order_id: str
@@ -94,14 +94,14 @@ class CommentSeen:
     by_provider: bool
     at: datetime
     read: bool = False
-    """Whether the provider counts it as read by us."""
+    """Whether the provider marks it as read."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownValue:
-    """What a poll could not read: a word that we do not know or a value in a strange notation, and the field that it stood in.
+    """A status or value that a poll could not read, with its field.
 
-    `of_asset` tells that it stands where something bought is named: an order with one of these may have delivered more than we read.
+    `of_asset` marks a value about something that was bought: the order may have delivered more than was read.
     """
 
     field: str
@@ -111,38 +111,39 @@ class UnknownValue:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An order as it is now at its provider. It is several reads and may be torn: absence proves nothing."""
+    """An order as its provider shows it now. It is made of several reads and may be torn: absence proves nothing."""
 
     provider_order_id: str
     phase: Phase
     provider_status: str
     assets: tuple[AssetSeen, ...] = ()
     lists_every_asset: bool = False
-    """True where the provider lists every ordered number with a status (Telnyx), false where it lists what it delivered."""
+    """Whether the provider lists every ordered number with a status (Telnyx), and not only what it delivered."""
     sub_orders: tuple[SubOrderSeen, ...] = ()
     requirements: tuple[RequirementSeen, ...] = ()
     deadlines: tuple[DeadlinesSeen, ...] = ()
     comments: tuple[CommentSeen, ...] = ()
     unknown_values: tuple[UnknownValue, ...] = ()
     total_cost: str | None = None
-    """What the provider says the order costs, as it wrote it, where it says so."""
+    """The provider's total for the order, as it writes it."""
     total_cost_currency: str | None = None
-    """What that is in (ISO 4217)."""
-    apart: Mapping[str, datetime | None] = field(default_factory=dict)
-    """By number, of those whose own record was read: its deadline where it differs from that of the others in the same status
-    of its sub order, none where it does not."""
+    """Its currency (ISO 4217)."""
+    deadline_overrides: Mapping[str, datetime | None] = field(default_factory=dict)
+    """By number, for those read one by one: its deadline if it differs from that of the sub order's other numbers in the same
+    status, or none."""
     unread_deadlines: frozenset[str] = frozenset()
-    """Sub orders with a deadline that could not be read: it stands there, whatever it is."""
+    """Sub orders that have a deadline which could not be read."""
     number_cursor: int = 0
-    """Where the next poll goes on reading numbers one by one, and how many this one read so."""
+    """Where the next poll continues to read numbers one by one."""
     numbers_read: int = 0
+    """How many numbers this poll read one by one."""
 
     @property
     def over(self) -> bool:
-        """Whether its provider calls the order over."""
+        """Whether the provider says that the order has ended."""
         return self.phase in _OVER
 
     @property
     def assets_unread(self) -> bool:
-        """Whether something that was bought may be more, or other, than what was read."""
-        return any(provider_status.of_asset for provider_status in self.unknown_values)
+        """Whether more, or something else, may have been bought than what was read."""
+        return any(each.of_asset for each in self.unknown_values)

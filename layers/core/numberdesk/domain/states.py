@@ -1,19 +1,13 @@
-"""An order's state: derived from its numbers, held where the provider's answers flicker or cannot be read, and moved. Pure."""
+"""An order's state: derived from its numbers, kept while the provider's answers flicker or are unreadable, and moved. Pure."""
 
 from __future__ import annotations
 
 import zlib
 from typing import TYPE_CHECKING
 
-from numberdesk.domain import (
-    costs,
-    numbers,
-    operations,
-    parts,
-    steady,
-)
+from numberdesk.domain import costs, numbers, operations, parts, steady
+from numberdesk.domain.change import ALL_OR_NOTHING, Change
 from numberdesk.domain.fitting import misfit
-from numberdesk.domain.order import ALL_OR_NOTHING, Asset, Change
 from numberdesk.domain.request import CriteriaItem, KeywordsItem, NumbersItem, Partial
 from numberdesk.domain.statuses import (
     DELIVERED,
@@ -21,6 +15,7 @@ from numberdesk.domain.statuses import (
     FOLLOWED,
     MOVES,
     OPEN_ASSETS,
+    OWED,
     AssetKind,
     AssetState,
     ChangeKind,
@@ -35,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from numberdesk.domain.order import Order
+    from numberdesk.domain.change import Step
+    from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.snapshot import Snapshot
 
 
@@ -46,57 +42,55 @@ _FIRST = 20
 _NOTHING_DELIVERED = frozenset({OrderState.FAILED, OrderState.CANCELLED})
 
 
-def hold_flickering(order: Order, state: OrderState, now: datetime) -> tuple[Order, OrderState, list[Change]]:
-    """Keep an open order that flickers between its states at the one that asks people for something."""
+def settle_flickering(order: Order, state: OrderState, now: datetime) -> tuple[Order, OrderState, list[Change]]:
+    """Keep an open order whose state flickers at `action_required`."""
     if not {state, order.state} <= FOLLOWED:
         return order, state, []
-    order, watch, turn = steady.read(order, "state", [order.state.value], [state.value], now)
+    order, watch, transition = steady.track(order, "state", [order.state.value], [state.value], now)
     if watch is not None and watch.unstable:
         state = OrderState.ACTION_REQUIRED
     states = [each.value for each in sorted(FOLLOWED)]
-    return order, state, steady.told(turn, "state", {"values": states}, notify=False)
+    return order, state, steady.changes_for(transition, "state", {"values": states}, notify=False)
 
 
-def hold_unread(
+def defer_unread_end(
     order: Order, snapshot: Snapshot, state: OrderState, now: datetime
 ) -> tuple[Order, OrderState, list[Change]]:
-    """Keep an order from ending by what is only unread: what was bought may be more than what the poll could read.
+    """Keep an order open while the poll could not read all that was bought: more may be delivered than is recorded.
 
-    Told once. It stays open until a later poll can read it, or a person says what was delivered. All that was asked for is
-    delivered, whatever else there may be.
+    This is reported once. The order stays open until a later poll can read everything, or a person says what was delivered. An
+    order with all that it asked for is complete in any case.
     """
     over = state in ENDED or snapshot.over
     unread = snapshot.assets_unread and over and state is not OrderState.COMPLETED
     was = order.delivery_unread
-    order, watch, turn = steady.read(order, "delivery", [_READ[was]], [_READ[unread]], now, begins=was)
-    changes = steady.told(turn, "delivery", {"values": [*_READ]})
+    order, watch, transition = steady.track(order, "delivery", [_READ[was]], [_READ[unread]], now, begins=was)
+    changes = steady.changes_for(transition, "delivery", {"values": [*_READ]})
     unread = unread or (watch is not None and watch.unstable and over and state is not OrderState.COMPLETED)
     if unread and not was:
-        words = [provider_status for provider_status in snapshot.unknown_values if provider_status.of_asset]
+        unknown = [each for each in snapshot.unknown_values if each.of_asset]
         data = {
             "provider_status": snapshot.provider_status,
             "delivered": len(_delivered(order.assets)),
             "asked": order.request.count,
-            "unread": [
-                {"field": provider_status.field, "value": provider_status.value[:200]}
-                for provider_status in words[:_FIRST]
-            ],
-            "unread_count": len(words),
+            "unread": [{"field": each.field, "value": each.value[:200]} for each in unknown[:_FIRST]],
+            "unread_count": len(unknown),
         }
         changes.append(Change.of(ChangeKind.DELIVERY_UNREAD, data, notify=True))
     return order.with_(delivery_unread=unread), OrderState.ACTION_REQUIRED if unread else state, changes
 
 
-def fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> tuple[Order, list[Change]]:
+def fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> Step:
+    """Correct the numbers or the state of an ended order, or report a contradiction where the state cannot change so."""
     merged = numbers.merge(order.assets, snapshot, now)
     fresh = costs.settle(order.with_(assets=merged, provider_status=snapshot.provider_status))
     now_delivered, was_delivered = _delivered(merged), _delivered(order.assets)
     state, _ = derive(fresh, snapshot, order.ended_at or order.updated_at)
     was, shown = _outcome(order.state, was_delivered), _outcome(state, now_delivered)
-    watched, watch, turn = steady.read(order, "outcome", [was], [shown], now)
+    watched, watch, transition = steady.track(order, "outcome", [was], [shown], now)
     values = [each.partition(" ")[0] for each in watch.recent] if watch else []
     data: dict[str, object] = {"recorded": order.state.value, "shown": state.value, "values": values}
-    changes = steady.told(turn, "outcome", data)
+    changes = steady.changes_for(transition, "outcome", data)
     if watch is not None and watch.unstable:
         return watched, changes
     fresh, order = fresh.with_(watched=watched.watched), watched
@@ -117,12 +111,12 @@ def fold_ended(order: Order, snapshot: Snapshot, now: datetime) -> tuple[Order, 
     if order.contradiction == state.value:
         return order, changes
     data = {"recorded": order.state.value, "shown": state.value, "provider_status": snapshot.provider_status}
-    told = Change.of(ChangeKind.PROVIDER_CONTRADICTION, data, notify=True)
-    return order.with_(contradiction=state.value), [*changes, told]
+    contradiction = Change.of(ChangeKind.PROVIDER_CONTRADICTION, data, notify=True)
+    return order.with_(contradiction=state.value), [*changes, contradiction]
 
 
 def _outcome(state: OrderState, delivered: Iterable[str]) -> str:
-    """Write how an order ended, as short as it can be compared."""
+    """Write how an order ended, in a short form for comparison."""
     return f"{state.value} {zlib.crc32(' '.join(sorted(delivered)).encode()):08x}"
 
 
@@ -131,14 +125,18 @@ def _delivered(assets: Sequence[Asset]) -> set[str]:
 
 
 def derive(order: Order, snapshot: Snapshot, now: datetime) -> tuple[OrderState, bool]:
-    """Derive the order's state from its numbers, and whether a missed deadline ended it."""
+    """Derive the order's state from its numbers.
+
+    Returns:
+        The state, and whether a missed deadline ended the order.
+    """
     still_open = _open_state(order, snapshot)
     if still_open is not None:
         return still_open, False
     assets = order.assets
     if any(asset.state is AssetState.ACTIVE for asset in assets):
         return (OrderState.PARTIALLY_COMPLETED if missing(order) else OrderState.COMPLETED), False
-    # Of what was delivered nothing is left; the rest was never had.
+    # Nothing that was delivered is left, and the rest was never delivered.
     if snapshot.phase is Phase.DELETED or any(asset.state is AssetState.DELETED for asset in assets):
         return OrderState.DELETED, False
     # Telnyx may call an order that it cancelled at the deadline `failure` or `cancelled`: the deadline tells.
@@ -148,52 +146,46 @@ def derive(order: Order, snapshot: Snapshot, now: datetime) -> tuple[OrderState,
 
 
 def _open_state(order: Order, snapshot: Snapshot) -> OrderState | None:
-    """Say in which way an order is still open, or none if it is over."""
-    any_open = any(asset.state in OPEN_ASSETS for asset in order.assets)
+    """Return the state of an order that is still open, or none if it has ended."""
     if snapshot.lists_every_asset:
-        # The numbers are the truth. Over with no number shown at all is a torn answer; the next poll will tell.
-        if any_open or (not order.assets and snapshot.phase not in numbers.LOST):
-            return OrderState.ACTION_REQUIRED if _owes(order) else OrderState.PENDING
-        return None
-    if snapshot.phase is Phase.WAITING:
+        # The numbers decide. An order that ended with no number shown is a torn answer; the next poll decides.
+        any_open = any(asset.state in OPEN_ASSETS for asset in order.assets)
+        still_open = any_open or (not order.assets and snapshot.phase not in numbers.LOST)
+    elif snapshot.phase is Phase.WAITING:
         return OrderState.ACTION_REQUIRED
-    if snapshot.phase not in (Phase.OPEN, Phase.UNKNOWN):
+    else:
+        still_open = snapshot.phase in (Phase.OPEN, Phase.UNKNOWN)
+    if not still_open:
         return None
-    return OrderState.ACTION_REQUIRED if _owes(order) else OrderState.PENDING
+    return OrderState.ACTION_REQUIRED if _needs_action(order) else OrderState.PENDING
 
 
-def _owes(order: Order) -> bool:
-    return any(asset.state is AssetState.ACTION_REQUIRED for asset in order.assets) or bool(
-        [
-            r
-            for r in order.requirements
-            if r.state.value in ("awaiting_value", "rejected") and (r.own or parts.is_open(order, r.sub_order_id))
-        ]
+def _needs_action(order: Order) -> bool:
+    return any(asset.state is AssetState.ACTION_REQUIRED for asset in order.assets) or any(
+        requirement.state in OWED and (requirement.own or parts.is_open(order, requirement.sub_order_id))
+        for requirement in order.requirements
     )
 
 
 def missing(order: Order) -> str | None:
-    """Say what was asked for and not delivered, comparing item by item; none when all is there.
+    """Describe what was ordered and not delivered, item by item; none if everything was delivered.
 
-    The provider's own count of what was ordered is not believed (CallFire v2 calls `ordered` what it sold). What was given back
-    through the desk was delivered.
+    The provider's own count of what was ordered is not believed (CallFire v2 calls `ordered` what it sold). What was released
+    through numberdesk counts as delivered.
     """
     active = [asset for asset in order.assets if asset.state is AssetState.ACTIVE or asset.released_at is not None]
     left = {asset.value: asset for asset in active if asset.kind is AssetKind.NUMBER}
     keywords = {asset.value.casefold() for asset in active if asset.kind is AssetKind.KEYWORD}
     said: list[str] = []
-    # Named ones first, so that none of them is counted as one that fits some criteria.
+    # Named numbers first, so that none of them counts for some criteria.
     for item in order.request.items:
+        absent: list[str] = []
         if isinstance(item, NumbersItem):
-            said += _absent([number for number in item.numbers if left.pop(number, None) is None])
+            absent = [number for number in item.numbers if left.pop(number, None) is None]
         elif isinstance(item, KeywordsItem):
-            said += _absent(
-                [
-                    f"keyword {provider_status}"
-                    for provider_status in item.keywords
-                    if provider_status.casefold() not in keywords
-                ]
-            )
+            absent = [f"keyword {keyword}" for keyword in item.keywords if keyword.casefold() not in keywords]
+        if absent:
+            said.append(joined(absent))
     for item in order.request.items:
         if isinstance(item, CriteriaItem):
             fitting = [value for value, asset in left.items() if _fits(asset, item)][: item.quantity]
@@ -208,18 +200,24 @@ def missing(order: Order) -> str | None:
     return "; ".join(said) or None
 
 
-def _absent(names: list[str]) -> list[str]:
-    return [joined(names)] if names else []
-
-
 def _fits(asset: Asset, item: CriteriaItem) -> bool:
-    # Which of them are near matches no order tells: where they were asked for, each may be one.
+    # No order says which numbers are near matches: if they were allowed, each number may be one.
     return misfit(item.criteria, asset, near=bool(item.criteria.best_effort)) is None
 
 
 def move(
     order: Order, state: OrderState, snapshot: Snapshot, *, missed: bool, now: datetime, unannounced: bool = False
-) -> tuple[Order, list[Change]]:
+) -> Step:
+    """Move an order to a state, with the change that says so.
+
+    Args:
+        order: with the poll's numbers.
+        state: the new state.
+        snapshot: what the poll read.
+        missed: whether a missed deadline ended the order.
+        now: the present; for an ended order, its end.
+        unannounced: whether no webhook asked for the poll.
+    """
     if state is order.state:
         return order, []
     asked_for = operations.cancelled_by(order)
@@ -246,10 +244,7 @@ def move(
     changes: list[Change] = []
     match state:
         case OrderState.COMPLETED:
-            left = any(
-                requirement.own and requirement.state is not RequirementState.APPROVED
-                for requirement in order.requirements
-            )
+            left = any(each.own and each.state is not RequirementState.APPROVED for each in order.requirements)
             changes.append(Change.of(ChangeKind.ORDER_COMPLETED, data, notify=left))
         case OrderState.PARTIALLY_COMPLETED:
             absent = missing(order) or ""
@@ -274,5 +269,5 @@ def move(
 
 
 def _close(asset: Asset) -> Asset:
-    # Named in the purchase and never listed as delivered, in an order that is over: it was not had.
+    # It was named in the purchase and never listed as delivered, and the order has ended.
     return asset.with_(state=AssetState.FAILED) if asset.state in OPEN_ASSETS else asset

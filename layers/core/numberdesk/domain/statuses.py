@@ -1,6 +1,6 @@
-"""The words of the order desk, and the moves that an order may make.
+"""The states and kinds of the domain, and the moves that an order may make.
 
-The provider's own word is always kept beside ours; a word that we do not know becomes `UNKNOWN`, never an error.
+The provider's own status is always kept beside ours. A status that numberdesk does not know becomes `UNKNOWN`, never an error.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class OrderState(StrEnum):
-    """Where an order stands, whatever its provider calls it."""
+    """The state of an order, in numberdesk's terms."""
 
     RECEIVED = "received"
     PLACING = "placing"
@@ -23,41 +23,6 @@ class OrderState(StrEnum):
     DELETED = "deleted"
 
 
-_AT_THE_PROVIDER = frozenset(
-    {
-        OrderState.PENDING,
-        OrderState.ACTION_REQUIRED,
-        OrderState.COMPLETED,
-        OrderState.PARTIALLY_COMPLETED,
-        OrderState.FAILED,
-        OrderState.CANCELLED,
-        OrderState.DELETED,
-    }
-)
-
-MOVES: dict[OrderState, frozenset[OrderState]] = {
-    # Before the purchase: an order may end here only by a definite no.
-    # Or by a purchase that turns up: a person says so, a late answer does, or a search after the table was restored.
-    # Back to unknown: a second attempt that is not made after all leaves the first as unclear as it was.
-    OrderState.RECEIVED: frozenset(
-        {OrderState.PLACING, OrderState.FAILED, OrderState.CANCELLED, OrderState.PENDING, OrderState.UNKNOWN},
-    ),
-    # Back to received: a fault of the account, or chosen numbers that were gone; nothing was bought.
-    OrderState.PLACING: frozenset({OrderState.PENDING, OrderState.FAILED, OrderState.RECEIVED, OrderState.UNKNOWN}),
-    # Out of unknown by finding the purchase; where a search is exact and found nothing, or a person says so, placed again or
-    # given up.
-    OrderState.UNKNOWN: frozenset({OrderState.PENDING, OrderState.RECEIVED, OrderState.CANCELLED}),
-    OrderState.PENDING: _AT_THE_PROVIDER - {OrderState.PENDING},
-    OrderState.ACTION_REQUIRED: _AT_THE_PROVIDER - {OrderState.ACTION_REQUIRED},
-    # Ended. Only a fresh observation may still correct what was delivered, or find everything deleted.
-    OrderState.COMPLETED: frozenset({OrderState.PARTIALLY_COMPLETED, OrderState.DELETED}),
-    OrderState.PARTIALLY_COMPLETED: frozenset({OrderState.COMPLETED, OrderState.DELETED}),
-    OrderState.FAILED: frozenset(),
-    OrderState.CANCELLED: frozenset(),
-    OrderState.DELETED: frozenset(),
-}
-"""The allowed moves. Anything else that a provider shows is told as a contradiction and not applied."""
-
 ENDED = frozenset(
     {
         OrderState.COMPLETED,
@@ -68,17 +33,40 @@ ENDED = frozenset(
     }
 )
 DELIVERED = frozenset({OrderState.COMPLETED, OrderState.PARTIALLY_COMPLETED})
-"""Over, with something to keep: the order's own list may go on."""
+"""Ended with something delivered: the order's own list may outlast it."""
 FOLLOWED = frozenset({OrderState.PENDING, OrderState.ACTION_REQUIRED})
 """Bought and open: these are polled on a cadence."""
 
+MOVES: dict[OrderState, frozenset[OrderState]] = {
+    # Before the purchase an order ends only by a definite refusal.
+    # To pending: a purchase is found after all, by a person, a late answer or a search after a restore.
+    # Back to unknown: a second attempt that is not made leaves the first one unclear.
+    OrderState.RECEIVED: frozenset(
+        {OrderState.PLACING, OrderState.FAILED, OrderState.CANCELLED, OrderState.PENDING, OrderState.UNKNOWN},
+    ),
+    # Back to received: the account failed, or the chosen numbers were gone; nothing was bought.
+    OrderState.PLACING: frozenset({OrderState.PENDING, OrderState.FAILED, OrderState.RECEIVED, OrderState.UNKNOWN}),
+    # Out of unknown by finding the purchase. If an exact search found nothing, or a person says so, the order is placed again or
+    # cancelled.
+    OrderState.UNKNOWN: frozenset({OrderState.PENDING, OrderState.RECEIVED, OrderState.CANCELLED}),
+    OrderState.PENDING: ENDED | {OrderState.ACTION_REQUIRED},
+    OrderState.ACTION_REQUIRED: ENDED | {OrderState.PENDING},
+    # Ended: only a later poll may correct what was delivered, or find everything deleted.
+    OrderState.COMPLETED: frozenset({OrderState.PARTIALLY_COMPLETED, OrderState.DELETED}),
+    OrderState.PARTIALLY_COMPLETED: frozenset({OrderState.COMPLETED, OrderState.DELETED}),
+    OrderState.FAILED: frozenset(),
+    OrderState.CANCELLED: frozenset(),
+    OrderState.DELETED: frozenset(),
+}
+"""The allowed moves. Any other state that a provider shows is reported as a contradiction and not applied."""
+
 
 class Phase(StrEnum):
-    """What a provider says of the order as a whole."""
+    """A provider's status of the order as a whole, in numberdesk's terms."""
 
     OPEN = "open"
-    WAITING = "waiting"  # on people or money: nothing moves until somebody acts
-    ENDED = "ended"  # over; what was delivered says how
+    WAITING = "waiting"  # for people or money: nothing moves until somebody acts
+    ENDED = "ended"  # what was delivered decides the state
     CANCELLED = "cancelled"
     FAILED = "failed"
     DELETED = "deleted"
@@ -93,7 +81,7 @@ class AssetKind(StrEnum):
 
 
 class AssetState(StrEnum):
-    """Where one number or keyword of an order stands."""
+    """The state of one number or keyword of an order."""
 
     PENDING = "pending"
     ACTION_REQUIRED = "action_required"
@@ -109,11 +97,11 @@ OPEN_ASSETS = frozenset(
     {AssetState.PENDING, AssetState.ACTION_REQUIRED, AssetState.UNDER_REVIEW, AssetState.UNKNOWN},
 )
 VETTED_ASSETS = frozenset({AssetState.ACTION_REQUIRED, AssetState.UNDER_REVIEW})
-"""In the hands of reviewers, or waiting for what they ask for."""
+"""Under review, or waiting for what the reviewers require."""
 
 
 class RequirementState(StrEnum):
-    """Where one regulatory requirement stands."""
+    """The state of one regulatory requirement."""
 
     AWAITING_VALUE = "awaiting_value"
     UNDER_REVIEW = "under_review"
@@ -122,19 +110,23 @@ class RequirementState(StrEnum):
     UNKNOWN = "unknown"
 
 
+OWED = frozenset({RequirementState.AWAITING_VALUE, RequirementState.REJECTED})
+"""Requirements that need a value."""
+
+
 class ValueKind(StrEnum):
-    """What sort of value a regulatory requirement takes."""
+    """The kind of value that a regulatory requirement takes."""
 
     TEXT = "text"
     DATE = "date"
     ADDRESS = "address"
     DOCUMENT = "document"
-    ACTION = "action"  # a step outside the order desk, such as an identity check in a browser
+    ACTION = "action"  # a step outside numberdesk, such as an identity check in a browser
     UNKNOWN = "unknown"
 
 
 class OperationKind(StrEnum):
-    """What can be asked to be done at a provider for an order."""
+    """The kind of a request to a provider for an order."""
 
     SUPPLY = "supply"
     GROUP = "group"
@@ -143,39 +135,39 @@ class OperationKind(StrEnum):
     READ = "read"
     CANCEL = "cancel"
     CANCEL_DUPLICATE = "cancel_duplicate"  # a second purchase of the same order
-    RELEASE = "release"  # a number given back
+    RELEASE = "release"  # give a number or keyword back
 
 
 class HoldKind(StrEnum):
-    """Why a received order is held although its account is well."""
+    """Why a received order is held although its account is not blocked."""
 
     LIMIT = "limit"  # beyond a limit on spending: a person approves or rejects it
-    RESTORED = "restored"  # it may have been bought before the table was restored: a person says
-    SWITCH = "switch"  # placing is switched off, or waits for a restore to be confirmed: until it goes on
-    SAME_CONTENT = "same_content"  # another order of the same content is unclear: until that one is settled
-    NOT_PERMITTED = "not_permitted"  # its provider does not permit this to its account: tried again until it does
-    NO_ACCOUNT = "no_account"  # there is no such account, or it was retired: tried again until it can be used
+    RESTORED = "restored"  # it may have been bought before the table was restored: a person decides
+    SWITCH = "switch"  # placing is switched off, or a restore is not confirmed
+    SAME_CONTENT = "same_content"  # another order of the same content has an unknown outcome
+    NOT_PERMITTED = "not_permitted"  # the provider does not permit this to the account: retried until it does
+    NO_ACCOUNT = "no_account"  # there is no such account, or it was retired: retried until it can be used
 
 
 FOR_A_PERSON = frozenset({HoldKind.LIMIT, HoldKind.RESTORED})
-"""Holds that do not end by themselves."""
+"""Holds that only a person ends."""
 LASTING_HOLDS = frozenset({HoldKind.NOT_PERMITTED, HoldKind.NO_ACCOUNT})
-"""Holds that last through tries that come to nothing otherwise: each is told once."""
-TOLD_HOLDS = FOR_A_PERSON | LASTING_HOLDS
-"""Holds that ask people for something, here or at the provider."""
+"""Holds that outlast tries that fail for other reasons, so that each is reported once."""
+NOTIFIED_HOLDS = FOR_A_PERSON | LASTING_HOLDS
+"""Holds that need people to act, in numberdesk or at the provider."""
 
 
 class OperationState(StrEnum):
-    """Where an operation stands."""
+    """The state of an operation."""
 
     WAITING = "waiting"
-    SENT = "sent"  # a call may have left; what came of it is not recorded yet
+    SENT = "sent"  # a call may have been sent; its outcome is not recorded yet
     DONE = "done"
     REJECTED = "rejected"
 
 
 class ChangeKind(StrEnum):
-    """What the ledger records. Those in `EVENTS` also go out on the bus."""
+    """The kinds of ledger entries. Those in `EVENTS` are also published on the bus."""
 
     ORDER_PLACED = "OrderPlaced"
     ORDER_REFUSED = "OrderRefused"

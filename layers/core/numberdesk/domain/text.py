@@ -1,7 +1,7 @@
-"""Texts of others in texts of ours: made harmless, marked as quoted, and cut to what can be stored and sent. Pure.
+"""Other people's texts in numberdesk's messages: made harmless, quoted, and cut to what can be stored and sent. Pure.
 
-Requirement names, comments, codes, reasons and ids are written by senders, providers and their reviewers. None of it may look
-like words of numberdesk's own, break a line, become a link in a mail, or be larger than what carries it.
+Requirement names, comments, codes, reasons and ids are written by senders, providers and reviewers. They must not look like
+numberdesk's own words, break a line, become a link in an e-mail, or exceed the size of what carries them.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 MAX_QUOTE = 200
-"""Characters of one text of others in a message, where nothing else is said."""
+"""Most characters of one quoted text, unless stated otherwise."""
+_MAX_LISTED = 20
 SHORTENED = "\N{HORIZONTAL ELLIPSIS} [shortened]"
 _OPEN, _CLOSE = "\N{LEFT DOUBLE QUOTATION MARK}", "\N{RIGHT DOUBLE QUOTATION MARK}"
 _PLAIN = re.compile(r"\+?[A-Za-z0-9](?:[A-Za-z0-9._:@+=#-]{0,126}[A-Za-z0-9])?", re.ASCII)
-"""An id, a code or one word: it cannot be taken for a sentence and needs no marks."""
+"""An id, a code or one word: it cannot be mistaken for a sentence and needs no quotation marks."""
 _SCHEME = re.compile(r"\b([a-z][a-z0-9+.-]{0,30}):(?=//)|\b(mailto|tel|sms|javascript|data|file):", re.IGNORECASE)
 _WWW = re.compile(r"\b(www)\.", re.IGNORECASE)
 _HOST = re.compile(r"(?<=[\w-])\.(?=[^\W\d_]{2})")
-"""The dot before what may be a top-level domain: mail programs make links of bare hosts, too."""
+"""The dot before a possible top-level domain: mail programs turn bare hosts into links, too."""
 _COMMON = re.compile(
     r"(?<=[\w-])\.(?=(?:com|net|org|info|biz|io|co|app|dev|xyz|top|site|online|link|click|shop|club|live|ru|cn|me|ly|us|uk|de|eu)\b)",
     re.IGNORECASE,
 )
-"""The same for the most common ones. No field of a message is called so, of which texts of ours tell the paths."""
+"""The same for the most common top-level domains. No field has such a name, so paths of fields stay as they are."""
 _ENDS_IN_A_HOST = re.compile(rf"\.[^\W\d_]*{re.escape(SHORTENED)}$")
 _LOOKALIKES = str.maketrans(
     dict.fromkeys(
@@ -41,52 +42,52 @@ _LOOKALIKES = str.maketrans(
     | {"<": "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", ">": "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"}
 )
 _STEPS = ((1000, 50), (300, 20), (100, 10), (40, 5))
-"""How data that is too large is cut: characters of a text and items of a list, until it fits."""
+"""Bounds to cut data that is too large, tried in turn: characters of a text, and items of a list."""
 
 
 def harmless(text: str, most: int = MAX_QUOTE) -> str:
-    """Make a text of others harmless, without marks around it.
+    """Make somebody's text harmless, without quotation marks around it.
 
-    It becomes one line of printable characters: no control characters, nothing invisible, nothing that turns the direction of
-    writing. Links and hosts cannot be clicked (`https[:]//example[.]com`), and neither tags nor quotation marks are left.
+    The result is one line of printable characters, without control, invisible or direction-changing characters. Links and hosts cannot
+    be clicked (`https[:]//example[.]com`), and there are no tags or quotation marks.
 
     Args:
-        text: whatever somebody wrote.
-        most: characters of it; a longer one is cut and says so.
+        text: the text.
+        most: most characters of the result; a longer one is cut and says so.
     """
-    # What is removed may be most of it, and what it holds may be megabytes.
+    # Most of the text may be removed, and it may be megabytes long.
     line = _one_line(text[: 10 * most]).translate(_LOOKALIKES).replace("](", "] (")
     line = _HOST.sub("[.]", _without_links(line))
     return f"{line[:most]}{SHORTENED}" if len(line) > most or len(text) > 10 * most else line
 
 
 def quoted(text: str, most: int = MAX_QUOTE) -> str:
-    """Make a text of others harmless and mark it as quoted. An id, a code or a single word stands without marks."""
+    """Make somebody's text harmless and put it in quotation marks. An id, a code or a single word gets none."""
     line = harmless(text, most)
     return line if _PLAIN.fullmatch(line) else f"{_OPEN}{line}{_CLOSE}"
 
 
 def quoted_lines(text: str, most: int) -> str:
-    """Quote a longer text, such as a reviewer's comment: its lines one behind the other, parted by slashes."""
+    """Quote a longer text, such as a reviewer's comment, with its lines separated by slashes."""
     lines = [line for raw in text[: 10 * most].splitlines() if (line := harmless(raw, most))]
     joined = " / ".join(lines)
     return f"{_OPEN}{joined[:most]}{SHORTENED if len(joined) > most else ''}{_CLOSE}"
 
 
 def paragraph(text: str, most: int) -> str:
-    """Make sure that a text of ours is one line without control characters and links, whatever was put into it.
+    """Make numberdesk's own text one line without control characters and links, whatever was inserted.
 
     Args:
-        text: it.
-        most: bytes in UTF-8; a longer one is cut and says so.
+        text: the text.
+        most: most bytes in UTF-8; a longer one is cut and says so.
     """
     line = _COMMON.sub("[.]", _without_links(_one_line(text)))
-    # Cut within a word behind a dot, it may have become a host.
+    # A cut within a word after a dot may create a host.
     return _ENDS_IN_A_HOST.sub(SHORTENED, cut(line, most)) if len(line.encode()) > most else line
 
 
 def cut(text: str, most: int) -> str:
-    """Cut a text to so many bytes in UTF-8, and say so in it. What is short enough stays as it is."""
+    """Cut a text to a number of bytes in UTF-8, with a mark. A short enough text stays unchanged."""
     whole = text.encode(errors="replace")
     if len(whole) <= most:
         return whole.decode()
@@ -94,26 +95,20 @@ def cut(text: str, most: int) -> str:
     return whole[:room].decode(errors="ignore") + SHORTENED
 
 
-def joined(parts: Iterable[str], most: int = 20, *, total: int | None = None) -> str:
-    """Write a list of texts that are harmless already; a long one is cut and says so.
+def joined(parts: Iterable[str], total: int | None = None) -> str:
+    """Join texts that are harmless already; a long list is cut and says so.
 
     Args:
-        parts: the list, or the first of it.
-        most: how many are written.
-        total: how many there are in all, where `parts` are the first of them.
+        parts: the texts, or the first of them.
+        total: how many there are in all, if `parts` are only the first.
     """
     parts = list(parts)
-    left_out = (len(parts) if total is None else total) - len(parts[:most])
-    return ", ".join(parts[:most]) + (f" and {left_out} more" if left_out > 0 else "")
-
-
-def listed(values: Iterable[str], most: int = 20, *, total: int | None = None) -> str:
-    """Write a list of names, ids or words of others for people; a long one is cut and says so. See `joined`."""
-    return joined(map(quoted, values), most, total=total)
+    left_out = (len(parts) if total is None else total) - len(parts[:_MAX_LISTED])
+    return ", ".join(parts[:_MAX_LISTED]) + (f" and {left_out} more" if left_out > 0 else "")
 
 
 def fitting(data: Mapping[str, JsonValue], most: int) -> dict[str, JsonValue]:
-    """Cut data to so many bytes as JSON, and say so by a key `shortened`. What is small enough stays as it is."""
+    """Cut data to a number of bytes as JSON, and add a key `shortened`. Small enough data stays unchanged."""
     kept = dict(data)
     for text, items in _STEPS:
         if json_size(kept) > most:
@@ -125,7 +120,7 @@ def fitting(data: Mapping[str, JsonValue], most: int) -> dict[str, JsonValue]:
 
 
 def json_size(value: object) -> int:
-    """Give the bytes that JSON takes at most, with everything escaped that somebody may escape."""
+    """Return the most bytes that the value can take as JSON, with everything escaped."""
     return len(json.dumps(value))
 
 
@@ -150,7 +145,7 @@ def _storable(value: JsonValue) -> JsonValue:
 
 
 def _whole(text: str) -> str:
-    """Write a question mark for each half of a surrogate pair: UTF-8 has none."""
+    """Replace each lone surrogate with a question mark: UTF-8 cannot encode it."""
     return text.encode(errors="replace").decode()
 
 

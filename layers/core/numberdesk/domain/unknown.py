@@ -1,30 +1,28 @@
-"""Purchases with an unknown outcome: what a search or a person says of them. Pure."""
+"""Purchases with an unknown outcome: the results of searches and people's answers. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.order import Change, Order
+from numberdesk.domain.change import Change
 from numberdesk.domain.outcome import nothing_bought, placed
 from numberdesk.domain.placing import cancel
 from numberdesk.domain.schedule import schedule
-from numberdesk.domain.statuses import (
-    ChangeKind,
-    OrderState,
-)
+from numberdesk.domain.statuses import ChangeKind, OrderState
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from numberdesk.domain.change import Step
     from numberdesk.domain.fold import Rules
-    from numberdesk.domain.order import Step
+    from numberdesk.domain.order import Order
 
 
 def try_again(order: Order, now: datetime) -> Step:
-    """A search that is exact found nothing after the settling time: order the very same numbers again, once.
+    """Order the same numbers again, once, after an exact search found nothing within the settling time.
 
-    Should the first attempt have been taken in after all, the provider refuses the second sale of the same numbers, and the
-    order is unclear again. What it reserved stays so: it may be spent.
+    If the first attempt was accepted after all, the provider refuses to sell the same numbers twice, and the outcome is unknown again.
+    The reservation stays: it may be spent.
     """
     again = order.with_(
         state=OrderState.RECEIVED,
@@ -41,14 +39,14 @@ def try_again(order: Order, now: datetime) -> Step:
 
 
 def placed_as(order: Order, provider_order_id: str, provider_status: str | None, by: str, now: datetime) -> Step:
-    """A person says which purchase at the provider is this order's."""
+    """Record a person's answer that a purchase at the provider is this order's."""
     bought, changes = placed(order, provider_order_id, provider_status, now, found=True)
     data = {"answer": "placed_as", "by": by, "provider_order_id": provider_order_id}
     return bought, [Change.of(ChangeKind.PURCHASE_RESOLVED, data), *changes]
 
 
 def not_placed(order: Order, by: str, now: datetime, *, place_again: bool) -> Step:
-    """A person says that nothing was bought: the order is placed anew, or it is over."""
+    """Record a person's answer that nothing was bought: the order is placed again, or cancelled."""
     data = {"answer": "not_placed", "by": by, "place_again": place_again}
     change = Change.of(ChangeKind.PURCHASE_RESOLVED, data)
     clear = order.with_(
@@ -68,9 +66,9 @@ def not_placed(order: Order, by: str, now: datetime, *, place_again: bool) -> St
 
 
 def not_found(order: Order, now: datetime, rules: Rules, look_for: str, candidates: str = "") -> Step:
-    """A search for a purchase with an unknown outcome found nothing. After the settling time people are told, once.
+    """Record that a search found nothing. After the settling time people are notified, once.
 
-    Where nobody can search they were told at once, when it had no `candidates` yet: once there are some, they are told again.
+    If the provider cannot be searched, they were notified at once, without `candidates`: they are notified again when there are some.
     """
     if candidates and not order.candidates_notified:
         order = order.with_(candidates_notified=True, not_found_notified=False)
@@ -78,7 +76,7 @@ def not_found(order: Order, now: datetime, rules: Rules, look_for: str, candidat
 
 
 def not_searched(order: Order, now: datetime, rules: Rules, look_for: str) -> Step:
-    """A search for a purchase with an unknown outcome failed: it says nothing, and is made again later. People cannot wait for ever."""
+    """Record that a search failed. It is repeated later; after `unreadable_grace` people are notified."""
     return _searched(order, now, rules, look_for, "not_searched", rules.timings.unreadable_grace)
 
 
@@ -93,5 +91,5 @@ def _searched(order: Order, now: datetime, rules: Rules, look_for: str, why: str
 
 
 def overdue(order: Order, now: datetime) -> bool:
-    """Whether an intent has no outcome although its sender must have given up: from here on nobody calls."""
+    """Whether an attempt has no outcome although its time is over, so that no call can be sent any more."""
     return order.state is OrderState.PLACING and order.attempt is not None and now >= order.attempt.resolve_at

@@ -1,4 +1,4 @@
-"""Values for regulatory requirements: what people, orders and profiles supply. Personal: kept apart, erasable, never logged."""
+"""Values for regulatory requirements, from people, orders and profiles. Personal data: stored separately, erasable, never logged."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
 Line = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 NOT_DOTS = r"^\.*[A-Za-z0-9_:-][A-Za-z0-9._:-]*$"
-"""Letters, digits, and what needs no escape in a path; of dots alone clients and gateways make another path."""
+"""Characters that need no escape in a path. Dots alone are excluded: clients and gateways resolve them to another path."""
 Id = Annotated[str, Field(max_length=128, pattern=NOT_DOTS)]
-"""An id of the provider's or of ours; it goes into addresses of requests."""
+"""An id of the provider or of numberdesk. It is part of request paths."""
 _ID = re.compile(NOT_DOTS)
 
 
 def is_id(text: str) -> bool:
-    """Whether a text is an id that people can ask for here (`Id`)."""
+    """Whether a text is a valid id (`Id`)."""
     return len(text) <= 128 and _ID.fullmatch(text) is not None  # noqa: PLR2004 - as above
 
 
 Account = Annotated[str, Field(max_length=64, pattern=r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
-"""The name of an account: it stands in the name of its secret, and in paths."""
+"""The name of an account. It is part of its secret's name, and of paths."""
 
 
 def one_of_the_providers(name: str, known: Collection[str]) -> str:
-    """Give a provider's name.
+    """Return a known provider's name.
 
     Raises:
-        PydanticCustomError: it is none that is known; its text says which are, and which of them is nearest.
+        PydanticCustomError: It is unknown. The text lists the known ones, and the nearest of them.
     """
     if name in known:
         return name
@@ -46,7 +46,7 @@ def one_of_the_providers(name: str, known: Collection[str]) -> str:
 
 
 def _of_the_context(name: str, info: ValidationInfo) -> str:
-    # Whoever reads a message says which there are; one that is stored was checked.
+    # The known providers come in the context of a new message; a stored one was checked before.
     return one_of_the_providers(name, (info.context or {}).get("providers", (name,)))
 
 
@@ -82,24 +82,24 @@ class DateValue(_Value):
 
 
 class AddressIdValue(_Value):
-    """An address that the provider has already, by its id there."""
+    """The provider's id of an address that it has already."""
 
     kind: Literal["address_id"]
     address_id: Id
 
 
 class Address(_Value):
-    """A postal address, and whose it is: a business, or a person by first and last name."""
+    """The postal address of a business, or of a person with first and last name."""
 
     business_name: Line | None = None
     first_name: Line | None = None
     last_name: Line | None = None
     phone_number: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")] | None = Field(
-        default=None, description="Whoever lives or works there, in E.164.", examples=["+4930901820"]
+        default=None, description="The phone number of the business or person, in E.164.", examples=["+4930901820"]
     )
     street_address: Line
     extended_address: Line | None = None
-    borough: Line | None = Field(default=None, description="Where the country's addresses have one.")
+    borough: Line | None = Field(default=None, description="If the country's addresses have one.")
     neighborhood: Line | None = None
     locality: Line
     administrative_area: Line | None = None
@@ -122,7 +122,7 @@ class AddressValue(_Value):
 
 
 class DocumentIdValue(_Value):
-    """A document that the provider has already, by its id there."""
+    """The provider's id of a document that it has already."""
 
     kind: Literal["document_id"]
     document_id: Id
@@ -136,7 +136,7 @@ class FileValue(_Value):
 
 
 class DoneValue(_Value):
-    """That a requirement of the order's own list is met, or is not."""
+    """Whether a requirement of the order's own list is met."""
 
     kind: Literal["done"]
     done: bool = True
@@ -157,41 +157,41 @@ KINDS: dict[str, ValueKind | None] = {
     "file": ValueKind.DOCUMENT,
     "done": None,
 }
-"""What sort of requirement each kind of value answers; a tick answers only those of an order's own list."""
+"""The kind of requirement that each kind of value answers. `done` answers only the order's own requirements."""
 
 
 class Answer(_Value):
     """One requirement and its value."""
 
     requirement: Annotated[str, Field(min_length=1, max_length=256)] = Field(
-        description="The provider's id of the requirement, or its name, whatever the case of its letters."
+        description="The provider's id of the requirement, or its name; upper and lower case are equal."
     )
     value: Value
 
     def is_for(self, requirement_id: str, name: str | None) -> bool:
-        """Whether this answers that requirement."""
+        """Whether this answers the requirement."""
         wanted = self.requirement.casefold()
         return wanted in (requirement_id.casefold(), (name or "").casefold())
 
 
 MAX_BYTES_OF_ANSWERS = 100_000
-"""Of all values that come together, as JSON: they lie in one item of the table, and a transaction may write twenty of these."""
+"""Most bytes of values supplied together, as JSON: they are one item of the table, and a transaction may write twenty of these."""
 
 
 def short_enough(answers: list[Answer]) -> list[Answer]:
-    """Give answers back.
+    """Check and return answers.
 
     Raises:
-        ValueError: together they are too long.
+        ValueError: Together they are too long.
     """
     if sum(len(answer.model_dump_json().encode()) for answer in answers) > MAX_BYTES_OF_ANSWERS:
-        message = f"these values take more than {MAX_BYTES_OF_ANSWERS:,} bytes together; shorten them, or supply some by themselves"
+        message = f"these values take more than {MAX_BYTES_OF_ANSWERS:,} bytes together; shorten them, or supply some separately"
         raise ValueError(message)
     return answers
 
 
 class StoredFile(_Value):
-    """A file in the bucket, as it was when it was checked. `version_id` pins it: what is uploaded over it later is another."""
+    """A checked file in the bucket. `version_id` pins the version: a later upload to the same key is another one."""
 
     file_id: Id
     key: str
@@ -205,9 +205,9 @@ class StoredFile(_Value):
 
 
 class Payload(_Value):
-    """What lies with one operation: values by requirement id, the text of a comment, files, and what was made of values.
+    """The personal data of one operation: values by requirement id, the text of a comment, and files.
 
-    `made` holds ids at the provider (an address that was created) so that a second try does not create it again.
+    `made` holds the provider's ids of what was created from values (an address), so that a retry does not create it again.
     """
 
     values: dict[str, Value] = Field(default_factory=dict)

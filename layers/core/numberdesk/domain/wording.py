@@ -1,6 +1,6 @@
-"""The phrases of messages to people: names, instants, amounts, and texts of others as quotations. Pure.
+"""Phrases for messages to people: names, instants, amounts, and quotations. Pure.
 
-Whatever somebody else wrote (names, ids, codes, reasons, words of a provider) is quoted; see `domain.text`.
+Everything that somebody else wrote (names, ids, codes, reasons, a provider's words) is quoted; see `domain.text`.
 """
 
 from __future__ import annotations
@@ -22,52 +22,47 @@ if TYPE_CHECKING:
 
 _ID = re.compile("[A-Za-z0-9._:-]{1,64}", re.ASCII)
 _LONG = 1000
-"""Characters of a reason that a person gives."""
+"""Most characters of a person's reason."""
 MAX_NAME = 200
-_MAX_TOLD = 4000
-"""Bytes of what another part of numberdesk says of it: why an order waits, what an operation came to."""
+_MAX_REASON = 4000
+"""Most bytes of a reason that numberdesk itself wrote."""
 
 
 def provider_name(provider: str) -> str:
-    """Write a provider's name as it does itself."""
+    """Return a provider's name as it writes it."""
     return TITLES.get(provider) or quoted(provider)
 
 
 def subject(order: Order) -> str:
-    """Name an order: ours, the provider's, and the account where it is not the default one."""
+    """Name an order by its id, the provider's id, and the account unless it is the default one."""
     theirs = f", their id {quoted(order.provider_order_id)}" if order.provider_order_id else ""
     account = "" if order.account == "default" else f", account {name(order.account)}"
     return f"Order {name(order.order_id)} ({provider_name(order.provider)}{account}{theirs})"
 
 
 def instant(value: datetime, zone: ZoneInfo) -> str:
-    """Write an instant in UTC, and in the user's zone where that is another."""
+    """Format an instant in UTC, and in the user's zone if that is another."""
     utc = value.strftime("%Y-%m-%d %H:%M:%S UTC")
     return utc if zone.key == "UTC" else f"{utc} ({value.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone.key})"
 
 
 def listed(values: Iterable[str], total: int | None = None) -> str:
-    """Write a list of names, ids or words of others for people; a long one is cut and says so.
-
-    Args:
-        values: the list, or the first twenty of it.
-        total: how many there are in all, where `values` are the first of them.
-    """
-    return text.listed(values, total=total)
+    """Quote and join names, ids or words for people. See `text.joined`."""
+    return text.joined(map(quoted, values), total)
 
 
 def name(given: str) -> str:
-    """Write an id whose characters are known (`request.ORDER_ID_PATTERN`) as it is, and anything else as quoted."""
+    """Return an id of known characters as it is, and anything else quoted."""
     return text.paragraph(given, MAX_NAME) if _ID.fullmatch(given) else quoted(given)
 
 
 def count(number: int, noun: str) -> str:
-    """Write `1 number`, `3 numbers`."""
+    """Format a count: `1 number`, `3 numbers`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def time_left(duration: timedelta) -> str:
-    """Write how long something still lasts, as nearly as people care: its two largest units."""
+    """Format a remaining time by its two largest units."""
     rest = max(int(duration.total_seconds()), 0)
     parts = []
     for noun, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
@@ -78,9 +73,9 @@ def time_left(duration: timedelta) -> str:
 
 
 def who(by: str) -> str:
-    """Name who did something: a principal by the end of its ARN, which is what people know it by.
+    """Name who did something: a principal by the end of its ARN, as people know it.
 
-    Of a role's session the role comes first: the session's name is what its user chose, and may be anybody's.
+    For a role's session the role comes first, because its user can choose any session name.
     """
     named = {
         "order": "the order itself",
@@ -95,7 +90,7 @@ def who(by: str) -> str:
 
 
 def priced(quote: Quote) -> str:
-    """Say what a purchase takes: `2 numbers or keywords at 12.00 USD at once (2.00 USD of it every month)`; and what is not known."""
+    """Describe a quote: `2 numbers or keywords at 12.00 USD at once (2.00 USD of it every month)`, and what is unknown."""
     what = "1 number or keyword" if quote.numbers == 1 else f"{quote.numbers} numbers or keywords"
     known = [
         f"{Decimal(cost.upfront) + Decimal(cost.monthly)} {quoted(cost.currency)} at once ({cost.monthly} {quoted(cost.currency)} of it every month)"
@@ -110,7 +105,7 @@ def priced(quote: Quote) -> str:
 
 
 def beyond_limit(why: str, quote: Quote, approval: Approval | None) -> str:
-    """Say why a limit holds an order: with what the purchase takes now, and what was approved where somebody approved another."""
+    """Describe why a limit holds an order: the purchase's quote now, and an earlier approved quote."""
     said = f"a limit on spending: {reason(why)}; the purchase is now {priced(quote)}"
     if approval is None or approval.quote is None:
         return said
@@ -119,23 +114,23 @@ def beyond_limit(why: str, quote: Quote, approval: Approval | None) -> str:
 
 
 def because(given: str) -> str:
-    """Append the reason that a person gave, if there is one."""
+    """Format a person's reason for the end of a sentence; empty if there is none."""
     return f": {quoted(given, _LONG)}" if given else ""
 
 
 def shown(value: str) -> str:
-    """Quote a provider's value, always with marks: which letters are its own is what people look for there."""
+    """Quote a provider's value, always with marks, so that people see its exact characters."""
     inside = harmless(value).replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
     return f"'{inside}'"
 
 
 def reason(said: str) -> str:
-    """Write a reason that another part of numberdesk gives, which has quoted what it took from others."""
-    return text.paragraph(said, _MAX_TOLD)
+    """Return a reason that numberdesk wrote itself, in which other people's texts are already quoted."""
+    return text.paragraph(said, _MAX_REASON)
 
 
 def where(order: Order, sub_order_id: str) -> str:
-    """Name a sub order by its country and type, as far as they are known."""
+    """Name a sub order by its country and number type, if known, and its id."""
     sub_order = next((s for s in order.sub_orders if s.id == sub_order_id), None)
     if sub_order is None or not sub_order.country:
         return f"sub order {quoted(sub_order_id)}"

@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numberdesk.domain.catalogue import Specification
+    from numberdesk.domain.change import Change, Step
     from numberdesk.domain.costs import Limits
     from numberdesk.domain.gate import Gate
-    from numberdesk.domain.order import Change, Order, Quote, Step
+    from numberdesk.domain.order import Order, Quote
     from numberdesk.domain.request import OrderMessage
     from numberdesk.providers.base import Plan, Provider
     from numberdesk.services.desk import Desk

@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
+    from numberdesk.domain.change import Change
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.costs import Limits
     from numberdesk.domain.gate import Gate
-    from numberdesk.domain.order import Change, Order
+    from numberdesk.domain.order import Order
     from numberdesk.domain.settings import Timings
     from numberdesk.domain.snapshot import CommentSeen
     from numberdesk.domain.values import Payload
@@ -231,7 +232,7 @@ class Desk:
             ConflictError: somebody else wrote it. What is due is due still.
         """
         now, rules = self.clock.now(), self.rules(order)
-        told, changes = deadlines.tell_own(order, now, rules.timings)
+        told, changes = deadlines.notify_own(order, now, rules.timings)
         if not changes:
             return order
         told = schedule(told, now, rules.timings, rules.cadence, keep_next_poll=True)

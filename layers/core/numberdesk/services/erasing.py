@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from numberdesk.domain import gate
-from numberdesk.domain.order import Change
+from numberdesk.domain.change import Change
 from numberdesk.domain.statuses import ChangeKind
 from numberdesk.services.desk import what_broke
 from numberdesk.services.uploads import VALID

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from numberdesk.domain.order import Change, Operation, Order
+    from numberdesk.domain.change import Change
+    from numberdesk.domain.order import Operation, Order
     from numberdesk.domain.values import StoredFile, Value
     from numberdesk.providers.base import Provider
     from numberdesk.services.desk import Desk

@@ -218,7 +218,7 @@ class Syncer:
         if at <= now:
             self._step(order, hinted)
             return
-        later = put_off(order, at, now, self.desk.timings, told_ended=hinted.says_ended)
+        later = put_off(order, at, now, self.desk.timings, says_ended=hinted.says_ended)
         if later is order:
             store.put_receipt(order.order_id, receipt)
             return
@@ -308,7 +308,7 @@ class Syncer:
                 began_at=began_at,
                 now=self.desk.clock.now(),
                 rules=rules,
-                told_ended=hinted is not None and hinted.says_ended,
+                says_ended=hinted is not None and hinted.says_ended,
                 unannounced=hinted is None and registry.capabilities(order.provider).sends_webhooks,
             )
             folded, kept = self._answer(folded)

@@ -1,4 +1,4 @@
-"""Messages to people about what belongs to no order: accounts, the switch, a restored table, a row that cannot be read. Pure."""
+"""Messages to people that are about no order: accounts, the switch, a restored table, an unreadable row. Pure."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ _DIFFERENCES = {
     "orphan_order": "orders there that are no order's here",
     "double_order": "references that two orders there carry",
     "vanished_order": "open orders here that are not listed there",
-    "unread_owned": "owned there, in a notation that cannot be read; nothing is called gone while there are any",
+    "unread_owned": "owned there, in a notation that cannot be read; while there are any, nothing is reported as gone",
     "unread_order": "orders there whose id cannot be read",
 }
 
 
 def inventory_differs(provider: str, account: str, kinds: Mapping[str, Sequence[str]]) -> str:
-    """Tell what a comparison of an account with the records found that was not told before."""
+    """Report new differences between an account's inventory and the records."""
     found = "; ".join(f"{_DIFFERENCES[kind]}: {len(values)} ({listed(values)})" for kind, values in kinds.items())
     return (
-        f"{provider_name(provider)}, account {name(account)}: what the provider says and what numberdesk has on record differ. {found}. "
-        "Nothing was changed. Give back what nobody needs, ask the provider for what is gone; each is told once."
+        f"{provider_name(provider)}, account {name(account)}: the provider's list and numberdesk's records differ. {found}. "
+        "Nothing was changed. Give back what nobody needs, and ask the provider about what is gone. Each difference is reported once."
     )
 
 
 def placing_stopped(by: str, given: str) -> str:
-    """Tell the switch."""
-    return f"Placing was switched off by {who(by)}{because(given)}. Orders are taken in and wait as received; polls and reminders go on."
+    """Report that placing was switched off."""
+    return f"Placing was switched off by {who(by)}{because(given)}. Orders are accepted and wait as received; polls and reminders go on."
 
 
 def placing_resumed(by: str, given: str) -> str:
-    """Tell the switch."""
-    return f"Placing was switched on again by {who(by)}{because(given)}. Orders that wait are placed within minutes."
+    """Report that placing was switched on."""
+    return f"Placing was switched on again by {who(by)}{because(given)}. Waiting orders are placed within minutes."
 
 
 def table_restored() -> str:
-    """Tell a restored table."""
+    """Report a restored table."""
     return (
         "The order table was restored from a backup: it does not know what was bought since. Placing is off. Every account is being "
-        "compared with the records; see what differs, then confirm the restore through numberdesk's API. Polls and reminders go on."
+        "compared with the records; check the differences, then confirm the restore through numberdesk's API. Polls and reminders go on."
     )
 
 
 def row_unreadable(pk: str, sk: str, *, is_newer: bool = False) -> str:
-    """Tell a row of the table that cannot be read."""
-    row = f"pk {quoted(pk)}, sk {quoted(sk)}. It is left out and everything else goes on; this is told once."
+    """Report a row of the table that cannot be read."""
+    row = f"pk {quoted(pk)}, sk {quoted(sk)}. It is skipped, and everything else goes on; this is reported once."
     if is_newer:
         return f"A row of the order table was written by a newer version of numberdesk: {row} Deploy that version, or a later one."
     return (
@@ -61,7 +61,7 @@ def row_unreadable(pk: str, sk: str, *, is_newer: bool = False) -> str:
 
 
 def account_blocked(provider: str, account: str, why: str) -> str:
-    """Tell a blocked account."""
+    """Report a blocked account."""
     return (
         f"{provider_name(provider)} refuses the account {name(account)}: {reason(why)}. Placing there is paused and no order fails; orders wait as "
         "received. Fix the account or its secret; numberdesk retries automatically."

@@ -1,4 +1,4 @@
-"""What a sentence is made of: one change, and the order that it happened to. Pure."""
+"""The facts of one message: a change and its order. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ORDER_AGAIN = "Order again under another order id if you still need "
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One change of an order, and what its sentence needs beside it."""
+    """One change of an order, with what its message needs beside it."""
 
     order: Order
     data: Mapping[str, Any]
@@ -29,27 +29,27 @@ class Fact:
 
     @property
     def who(self) -> str:
-        """The order that this is about."""
+        """The order, as people know it."""
         return subject(self.order)
 
     @property
     def provider(self) -> str:
-        """Its provider's name."""
+        """The provider's name."""
         return provider_name(self.order.provider)
 
     @property
     def where(self) -> str:
-        """The sub order that this is about."""
+        """The sub order."""
         return where(self.order, self.data["sub_order_id"])
 
     @property
     def requirements(self) -> str:
-        """The requirements that this is about."""
+        """The requirements."""
         labels = (each["name"] or each["id"] for each in self.data.get("requirements", ()))
         return listed(labels, self.data.get("requirement_count"))
 
     def instant(self, name: str) -> str:
-        """One of the fact's instants."""
+        """Format one of the fact's instants."""
         return instant(datetime.fromisoformat(self.data[name]), self.zone)
 
 

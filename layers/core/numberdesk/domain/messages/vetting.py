@@ -1,4 +1,4 @@
-"""What people are told of requirements, deadlines, operations and comments. Pure."""
+"""Messages to people about requirements, deadlines, operations and comments. Pure."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 def _until(fact: Fact) -> str:
-    """Say until when. The deadlines were all read (true), one stands there that cannot be read (false), or they were not read."""
+    """Say until when. `deadlines_read` is true if all were read, false if one is unreadable, and none if they were not read."""
     read, deadline = fact.data["deadlines_read"], fact.data["deadline"]
     if read is False:
         beside = f"One is {fact.instant('deadline')}; another" if deadline else "A deadline"
-        return f"{beside} stands at the provider in a notation that numberdesk cannot read: look there until when."
+        return f"{beside} has a notation that numberdesk cannot read: check it at the provider."
     if deadline:
         return f"Until {fact.instant('deadline')}, or the provider cancels."
     if read is None:
@@ -61,7 +61,7 @@ def _approved(fact: Fact) -> str:
 
 def _deadline_set(fact: Fact) -> str:
     if fact.data["sub_order_id"] == OWN:
-        return f"{fact.who}: what is on its own list is due by {fact.instant('deadline')}."
+        return f"{fact.who}: the requirements on its own list are due by {fact.instant('deadline')}."
     return (
         f"{fact.who}: values for {count(fact.data['numbers'], 'number')} of {fact.where} are due by "
         f"{fact.instant('deadline')}; after that the provider cancels."
@@ -78,7 +78,7 @@ def _deadline_moved(fact: Fact) -> str:
 
 _WHY_ERASED = {
     "over": "none of its numbers is open any more",
-    "replaced": "no number has it any more, and another one stands",
+    "replaced": "another deadline applies instead",
     "nothing_owed": "nothing is owed for now",
 }
 
@@ -124,27 +124,25 @@ def _deadline_approaching(fact: Fact) -> str:
 
 
 def _before_purchase(order: Order) -> str:
-    """Say of an order that is not at its provider yet why not, and what to do; nothing of one that is."""
+    """Say why an order is not at its provider yet, and what to do; nothing if it is."""
     why = f": {order.waiting_for}" if order.waiting_for else ""
     match order.state.value:
         case "received" if order.hold is not None and order.hold.kind.value in ("limit", "restored"):
             return f"The order is held and not placed{why}. Approve or reject it through numberdesk's API. "
         case "received":
-            return (
-                f"The order is not placed yet{why}. It is tried again by itself; fix what holds it up, or cancel it. "
-            )
+            return f"The order is not placed yet{why}. numberdesk retries automatically; fix the cause, or cancel it. "
         case "placing":
             return "The order is being placed. "
         case "unknown":
             return (
-                "Whether the order was bought is not known. Look for it at the provider, and say through numberdesk's API as which order "
+                "It is not known whether the order was bought. Look for it at the provider, and say through numberdesk's API as which order "
                 "it was placed, or that it was not. "
             )
     return ""
 
 
 def _on_it(fact: Fact) -> str:
-    """Say whether somebody acknowledged the reminder before this one."""
+    """Say whether somebody acknowledged the previous reminder."""
     by, until = fact.data["acknowledged_by"], fact.data["acknowledged_until"]
     if not by:
         return "" if fact.data["first"] else " Nobody has acknowledged the reminder before this one."
@@ -157,7 +155,7 @@ def _deadline_missed(fact: Fact) -> str:
     if fact.data["sub_order_id"] == OWN:
         return (
             f"{fact.who}: its own deadline, {fact.instant('deadline')}, passed with its list not done. {_before_purchase(fact.order)}"
-            "The provider knows nothing of it and cancels nothing; decide whether the order is still of use."
+            "The provider knows nothing of it and cancels nothing; decide whether you still need the order."
         )
     return (
         f"{fact.who}: the deadline of {fact.where}, {fact.instant('deadline')}, passed with requirements unmet; the provider cancels "
@@ -191,12 +189,12 @@ def _operation(fact: Fact) -> str:
     return _OPERATIONS[fact.data["operation"]].format(requirements=fact.requirements or "requirements", **ids)
 
 
-_AFTER_A_NO = {
+_AFTER_REJECTION = {
     "supply": "Correct them and supply them again.",
-    "group": "See the group at the provider, and name a fulfilled one.",
-    "cancel": "The order goes on; see it at the provider.",
-    "cancel_duplicate": "See at the provider what can be given back.",
-    "release": "It is still yours and costs on; see it at the provider.",
+    "group": "Check the group at the provider, and name a fulfilled one.",
+    "cancel": "The order goes on; check it at the provider.",
+    "cancel_duplicate": "Check at the provider what can be given back.",
+    "release": "It is still yours and is still billed; check it at the provider.",
 }
 
 
@@ -207,7 +205,7 @@ def _submitted(fact: Fact) -> str:
 
 
 def _operation_rejected(fact: Fact) -> str:
-    todo = _AFTER_A_NO.get(fact.data["operation"], "See the order at the provider.")
+    todo = _AFTER_REJECTION.get(fact.data["operation"], "Check the order at the provider.")
     return (
         f"{fact.who}: {_operation(fact)} for {_scope(fact)}, asked for by {who(fact.data['by'])}, was not taken: "
         f"{reason(fact.data['outcome'])}. {todo}"
@@ -217,31 +215,31 @@ def _operation_rejected(fact: Fact) -> str:
 def _operation_waiting(fact: Fact) -> str:
     by_when = f" by {fact.instant('deadline')}, the order's next deadline" if fact.data["deadline"] else ""
     if fact.data["permitted"]:
-        todo = f"See what holds it up, or do it at {fact.provider} yourself{by_when}"
+        todo = f"Find the cause, or do it at {fact.provider} yourself{by_when}"
     else:
         todo = (
             f"Have it permitted to the account {quoted(fact.order.account)} at {fact.provider} (its level, a verification, what its key may "
             f"do), or do it there yourself{by_when}"
         )
-    why = reason(fact.data["outcome"]) or "it was not tried yet"
+    why = reason(fact.data["outcome"]) or "it has not been tried yet"
     return (
         f"{fact.who}: {_operation(fact)} for {_scope(fact)}, asked for by {who(fact.data['by'])} on {fact.instant('asked_at')}, waits: {why}. "
-        f"{todo}. It is tried again by itself, less often the longer it waits, and at once when the order is synced through numberdesk's API; "
-        "other orders go on."
+        f"{todo}. numberdesk retries automatically, less often the longer it waits, and at once when the order is synced through "
+        "numberdesk's API; other orders continue."
     )
 
 
 def _extension_requested(fact: Fact) -> str:
     return (
         f"{fact.who}: more time was asked for in a comment on {_scope(fact)}, by {who(fact.data['by'])}. The provider "
-        "may grant it without a word; numberdesk polls."
+        "may grant it without an answer; numberdesk keeps polling."
     )
 
 
 def _number_released(fact: Fact) -> str:
     return (
         f"{fact.who}: {quoted(fact.data.get('number', ''))} was given back to the provider, as {who(fact.data['by'])} asked; it costs nothing "
-        "from the end of what is paid."
+        "after the period that is paid for."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numberdesk.domain.text import listed
+from numberdesk.domain.wording import listed
 from numberdesk.providers.base import NotPermittedError, NotSentError, RefusedError, UnreadableError
 from numberdesk.providers.json_values import fields, identifier, rows
 from numberdesk.providers.reader import Reader

@@ -138,7 +138,7 @@ class Poll:
             comments=tuple(comments),
             unknown_values=self._reader.noted,
             unread_deadlines=frozenset(self._unread_deadlines),
-            apart=deadlines.apart(),
+            deadline_overrides=deadlines.apart(),
             number_cursor=deadlines.number_cursor,
             numbers_read=deadlines.numbers_read,
         )
@@ -325,7 +325,7 @@ class Poll:
 
     def _deadlines(self, numbers: Sequence[Number]) -> Deadlines:
         order = self._order
-        on_record = {asset.value: asset for asset in order.assets if asset.apart is not None}
+        on_record = {asset.value: asset for asset in order.assets if asset.deadline_override is not None}
         standing: dict[str, set[datetime]] = defaultdict(set)
         for deadline in order.deadlines:
             if not deadline.own:
@@ -336,7 +336,11 @@ class Poll:
                 continue
             known = on_record.get(number.value)
             # In another status it is of another group, and what it had there says nothing.
-            apart = known.apart if known is not None and known.provider_status == number.provider_status else None
+            apart = (
+                known.deadline_override
+                if known is not None and known.provider_status == number.provider_status
+                else None
+            )
             open_numbers.append(
                 OpenNumber(
                     value=number.value,

@@ -6,7 +6,8 @@ import base64
 from typing import TYPE_CHECKING
 
 from numberdesk.domain.snapshot import CommentSeen
-from numberdesk.domain.text import harmless, joined, listed, quoted
+from numberdesk.domain.text import harmless, joined, quoted
+from numberdesk.domain.wording import listed
 from numberdesk.providers.base import (
     NotPermittedError,
     NotSentError,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from numberdesk.domain import gate, operations, parts, wording
 from numberdesk.domain.issues import ValidationIssue
-from numberdesk.domain.order import Change, Operation
+from numberdesk.domain.order import Operation
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.statuses import (
     ENDED,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from numberdesk.domain.capabilities import Ability
+    from numberdesk.domain.change import Change
     from numberdesk.domain.order import Order
     from numberdesk.domain.values import Payload
     from numberdesk.services.desk import Desk
@@ -141,7 +142,7 @@ def require_sub_order(order: Order, sub_order_id: str) -> None:
     if sub_order_id not in {sub_order.id for sub_order in order.sub_orders}:
         issue = ValidationIssue("sub_order_id", "unknown", "the order has no such sub order")
         raise ProblemError(Problem.INVALID, "nothing was done", [issue])
-    if parts.over(order, sub_order_id):
+    if parts.has_ended(order, sub_order_id):
         detail = f"sub order {sub_order_id} is over: none of its numbers is open any more"
         raise ProblemError(Problem.ORDER_ENDED, detail)
 
@@ -150,7 +151,7 @@ def one_sub_order(order: Order, sub_order_id: str | None) -> str:
     if sub_order_id is not None:
         require_sub_order(order, sub_order_id)
         return sub_order_id
-    still_open = [sub_order.id for sub_order in order.sub_orders if not parts.over(order, sub_order.id)]
+    still_open = [sub_order.id for sub_order in order.sub_orders if not parts.has_ended(order, sub_order.id)]
     if len(still_open) != 1:
         issue = ValidationIssue("sub_order_id", "missing", f"the order has {len(still_open)} open sub orders; name one")
         raise ProblemError(Problem.INVALID, "nothing was done", [issue])

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from numberdesk.domain import answers as answering
 from numberdesk.domain import placing, wording
 from numberdesk.domain.capabilities import Ability, check
+from numberdesk.domain.change import Change
 from numberdesk.domain.issues import ValidationIssue
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import Acknowledgement, Change
+from numberdesk.domain.order import Acknowledgement
 from numberdesk.domain.request import CriteriaItem, InvalidMessageError, read_message
 from numberdesk.domain.schedule import try_at
 from numberdesk.domain.statuses import (

@@ -311,7 +311,7 @@ def _of_scope(order: Order, sub_order_id: str | None, number: str | None) -> lis
             require_sub_order(order, asset.sub_order_id)
         return [requirement for requirement in order.requirements if requirement.sub_order_id == asset.sub_order_id]
     there = [requirement for requirement in order.requirements if sub_order_id in (None, requirement.sub_order_id)]
-    return [each for each in there if not parts.over(order, each.sub_order_id)]
+    return [each for each in there if not parts.has_ended(order, each.sub_order_id)]
 
 
 def _match(

@@ -1,4 +1,4 @@
-"""TeleSign's digest authentication ("TSA"), as its Python SDK does it (TeleSign/python_telesign, `telesign/rest.py`)."""
+"""TeleSign's digest authentication ("TSA"), as in its Python SDK (TeleSign/python_telesign, `telesign/rest.py`)."""
 
 from __future__ import annotations
 
@@ -22,16 +22,11 @@ _METHOD = "HMAC-SHA256"
 
 
 class Digest:
-    """Signs each request anew: a nonce that was seen before, or a date too far off, is refused by TeleSign."""
+    """Signs each request anew: TeleSign refuses a repeated nonce and a date too far away."""
 
     def __init__(self, customer_id: str, api_key: str, clock: Clock) -> None:
-        """Keep the key.
-
-        Raises:
-            AccountFaultError: the key is no base64.
-        """
         try:
-            # Lenient as the SDK is: what is no base64 digit is dropped, and keys with hyphens are about.
+            # As lenient as the SDK: characters outside base64 are dropped, and some keys contain hyphens.
             self._key = base64.b64decode(api_key)
         except (binascii.Error, ValueError):
             raise AccountFaultError("the account's api_key is not base64, which digest authentication needs") from None
@@ -39,7 +34,7 @@ class Digest:
         self._clock = clock
 
     def __call__(self, method: str, path: str, content: bytes, content_type: str) -> Mapping[str, str]:
-        """Give the headers, with a fresh nonce and the present date."""
+        """Return the headers, with a fresh nonce and the present date."""
         date = format_datetime(self._clock.now().astimezone(UTC), usegmt=True)
         return self.sign(method, path, content, content_type, date=date, nonce=str(uuid.uuid4()))
 

@@ -1,4 +1,4 @@
-"""Settings from the environment: required, typed, and with no default that could hide a missing one."""
+"""Settings from the environment: required, typed, and without defaults that could hide a missing one."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ def env(name: str) -> str:
 
 
 def keys(name: str) -> str:
-    """Read the keys of a provider's webhooks; empty where the template declares none: nobody gets in then."""
+    """Read the keys of a provider's webhooks; empty where the template declares none, and then no webhook is accepted."""
     return os.environ.get(name, "")
 
 
 def timings() -> Timings:
-    """Read the times that the desk keeps from `TIMINGS`, one JSON object; what it leaves out has its default."""
+    """Read the desk's timings from `TIMINGS`, one JSON object; missing ones have their defaults."""
     return Timings.model_validate_json(env("TIMINGS"))
 
 
 def limits() -> Limits:
-    """Read the limits on spending from `LIMITS`, one JSON object; what it leaves out has no limit."""
+    """Read the spending limits from `LIMITS`, one JSON object; missing ones are unlimited."""
     return Limits.model_validate_json(env("LIMITS"))
 
 
 def bounds() -> Bounds:
-    """Read the bounds on messages to people from `MESSAGE_BOUNDS`, one JSON object; what it leaves out has its default."""
+    """Read the bounds on messages to people from `MESSAGE_BOUNDS`, one JSON object; missing ones have their defaults."""
     return Bounds.model_validate_json(env("MESSAGE_BOUNDS"))
 
 
 def zone() -> ZoneInfo:
-    """Read the user's time zone."""
+    """Read the users' time zone."""
     return ZoneInfo(env("TIME_ZONE"))
 
 
 def is_true(name: str) -> bool:
-    """Read a switch: `true` or anything else."""
+    """Return whether a switch is `true`."""
     return env(name) == "true"

@@ -32,6 +32,5 @@ class SnsTopic:
             raise UndeliverableError("the topic does not accept it") from error
 
     def confirmed(self) -> int:
-        """Return how many subscriptions are confirmed."""
         found = self._client.get_topic_attributes(TopicArn=self._arn)["Attributes"]
         return int(found["SubscriptionsConfirmed"])

@@ -64,16 +64,16 @@ def role_id(sender_id: str) -> str:
     return sender_id.partition(":")[0]
 
 
-def first_sender(sender_id: str, told: str | None, vouching: Collection[str]) -> str:
+def first_sender(sender_id: str, claimed: str | None, vouching: Collection[str]) -> str:
     """Return the role id (or own id) of a message's first sender.
 
     Args:
         sender_id: the sender, according to SQS.
-        told: the message's attribute `sender`. Whoever may send to a queue can write any attribute.
+        claimed: the message's attribute `sender`. Whoever may send to a queue can write any attribute.
         vouching: ids of the roles that send others' messages again: only theirs is believed.
     """
     sender = role_id(sender_id)
-    return role_id(told) if told and sender in vouching else sender
+    return role_id(claimed) if claimed and sender in vouching else sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,6 @@ class SqsQueue:
         return True
 
     def waiting(self) -> int:
-        """Return the approximate number of waiting messages."""
         found = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"])
         return int(found["Attributes"]["ApproximateNumberOfMessages"])
 
@@ -209,7 +208,6 @@ class SqsLetters:
         self._vouching = frozenset({api, puts_aside})
 
     def count(self) -> int:
-        """Return the approximate number of letters."""
         found = self._client.get_queue_attributes(
             QueueUrl=self._url,
             AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
@@ -277,8 +275,8 @@ class SqsLetters:
         attributes = message.get("MessageAttributes", {})
         written = {name: value.get("StringValue") for name, value in attributes.items()}
         sender = first_sender(message["Attributes"].get("SenderId", ""), written.get("sender"), self._vouching)
-        going = ("correlation_id", "submitted_by") if sender == self._api else ("correlation_id",)
-        kept = {name: written.get(name) for name in going} | {"sender": sender}
+        names = ("correlation_id", "submitted_by") if sender == self._api else ("correlation_id",)
+        kept = {name: written.get(name) for name in names} | {"sender": sender}
         self._client.send_message(
             QueueUrl=self._source_url, MessageBody=message["Body"], MessageAttributes=_attributes(**kept)
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 import random
 import ssl
@@ -10,8 +9,8 @@ from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypedDict
-from urllib.parse import quote, urlencode, urlsplit
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -26,7 +25,9 @@ if TYPE_CHECKING:
 
 QueryParams: TypeAlias = "Sequence[tuple[str, str]]"
 
-# For signatures elsewhere: no other module imports httpx.
+# For other modules, which do not import httpx.
+BasicAuth = httpx.BasicAuth
+Request = httpx.Request
 Response = httpx.Response
 Transport = httpx.BaseTransport
 
@@ -46,27 +47,10 @@ class Wiring(TypedDict, total=False):
     transport: Transport | None
 
 
-class Auth(Protocol):
-    """Signs a request."""
-
-    def __call__(self, method: str, path: str, content: bytes, content_type: str) -> Mapping[str, str]:
-        """Return the headers to add. `path` is the resource's path from the host's root, without the query."""
-
-
 @cache
 def _ssl_context() -> ssl.SSLContext:
     # Building it costs more than the rest of a client, so all clients share it.
     return ssl.create_default_context()
-
-
-class BasicAuth:
-    """HTTP Basic, in UTF-8."""
-
-    def __init__(self, user: str, password: str) -> None:
-        self._header = f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
-
-    def __call__(self, method: str, path: str, content: bytes, content_type: str) -> Mapping[str, str]:  # noqa: ARG002
-        return {"Authorization": self._header}
 
 
 class Http:
@@ -75,7 +59,7 @@ class Http:
     def __init__(
         self,
         base_url: str,
-        auth: Auth,
+        auth: BasicAuth | Callable[[Request], Request],
         clock: Clock,
         timings: Timings,
         *,
@@ -88,7 +72,7 @@ class Http:
 
         Args:
             base_url: scheme, host and path prefix.
-            auth: signs each request.
+            auth: HTTP Basic, or a function that adds its headers to each request.
             clock: for pauses between retries.
             timings: time-outs.
             accept: the media type to request; a provider's default may change.
@@ -96,13 +80,12 @@ class Http:
             throttled: called on every 429 with how long the provider asks to wait.
             transport: for tests, in place of the network.
         """
-        self._prefix = urlsplit(base_url).path.rstrip("/")
-        self._auth = auth
         self._clock = clock
         self._before_call = before_call
         self._throttled = throttled
         self._client = httpx.Client(
             base_url=base_url,
+            auth=auth,
             transport=transport,
             verify=_ssl_context(),
             # Ignore proxies and credentials that the environment names.
@@ -175,15 +158,12 @@ class Http:
     def _send(
         self, method: str, path: str, *, params: QueryParams = (), content: bytes = b"", content_type: str = ""
     ) -> Response:
-        full_path = f"{self._prefix}/{path.lstrip('/')}"
-        headers = {"Content-Type": content_type} if content_type else {}
-        headers.update(self._auth(method, full_path, content, content_type))
         response = self._client.request(
             method,
             path,
             params=httpx.QueryParams(list(params)) if params else None,
             content=content or None,
-            headers=headers,
+            headers={"Content-Type": content_type} if content_type else None,
         )
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             self._throttled(retry_after(response))

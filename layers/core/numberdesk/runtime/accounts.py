@@ -120,7 +120,6 @@ class Accounts:
         return connection
 
     def refresh(self, provider: str, account: str) -> bool:
-        """Read the secret again and return whether it differs from the one used last."""
         used, _ = self._used.get((provider, account), (None, None))
         try:
             return self._credentials(provider, account, fresh=True) != used

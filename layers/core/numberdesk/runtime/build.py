@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+from numberdesk.domain.costs import Limits
+from numberdesk.domain.notices import Bounds
 from numberdesk.messaging.events import EventBus
 from numberdesk.messaging.sns import SnsTopic
 from numberdesk.messaging.sqs import SqsDeadLetters, SqsQueue, SqsReceived
@@ -15,7 +18,7 @@ from numberdesk.runtime import aws, invocation
 from numberdesk.runtime.clock import SystemClock
 from numberdesk.runtime.failures import Failures
 from numberdesk.runtime.observe import PowertoolsMeter, logger
-from numberdesk.runtime.settings import bounds, env, is_true, keys, limits, timings, zone
+from numberdesk.runtime.settings import env, keys, timings
 from numberdesk.services.desk import Desk
 from numberdesk.services.unreadable import Unreadable
 from numberdesk.storage.marker import Marker
@@ -36,21 +39,20 @@ if TYPE_CHECKING:
 
 
 def order_failures() -> Failures:
-    return _failures("ORDER", {api_role()})
+    return _failures(env("ORDER_QUEUE_URL"), env("ORDER_DEAD_LETTER_QUEUE_URL"), {api_role()})
 
 
 def sync_failures() -> Failures:
-    return _failures("SYNC", {api_role()})
+    return _failures(env("SYNC_QUEUE_URL"), env("SYNC_DEAD_LETTER_QUEUE_URL"), {api_role()})
 
 
 def notification_failures() -> Failures:
-    return _failures("NOTIFICATION", set())
+    return _failures(env("NOTIFICATION_QUEUE_URL"), env("NOTIFICATION_DEAD_LETTER_QUEUE_URL"), set())
 
 
-def _failures(queue: str, vouching: set[str]) -> Failures:
+def _failures(queue_url: str, dead_letter_queue_url: str, vouching: set[str]) -> Failures:
     sqs = aws.sqs()
-    dead_letters = SqsDeadLetters(sqs, env(f"{queue}_DEAD_LETTER_QUEUE_URL"))
-    return Failures(dead_letters, SqsReceived(sqs, env(f"{queue}_QUEUE_URL")), vouching)
+    return Failures(SqsDeadLetters(sqs, dead_letter_queue_url), SqsReceived(sqs, queue_url), vouching)
 
 
 def api_role() -> str:
@@ -108,7 +110,7 @@ def _desk(max_read: timedelta = timedelta.max) -> Desk:
         times.with_(read_timeout=min(times.read_timeout, max_read)),
         stack=env("STACK_NAME"),
         extra_hosts=hosts,
-        local_run=is_true("LOCAL_RUN"),
+        local_run=env("LOCAL_RUN") == "true",
     )
     return Desk(
         store=store,
@@ -119,7 +121,7 @@ def _desk(max_read: timedelta = timedelta.max) -> Desk:
         meter=PowertoolsMeter(),
         log=logger,
         timings=times,
-        zone=zone(),
+        zone=ZoneInfo(env("TIME_ZONE")),
     )
 
 
@@ -130,7 +132,7 @@ def placer() -> Placer:
         _desk(),
         SqsDeadLetters(aws.sqs(), env("ORDER_DEAD_LETTER_QUEUE_URL")),
         env("STACK_SCOPE"),
-        limits(),
+        Limits.model_validate_json(env("LIMITS")),
         metadata_name=env("LISTED_METADATA_KEY"),
     )
 
@@ -216,7 +218,8 @@ def notifier() -> Notifier:
 
     # Counting must not delay messages: if the table is slow, they are sent uncounted.
     store = Table(aws.impatient_dynamodb(), env("TABLE_NAME"), patience=timedelta)
-    return Notifier(_people(), store, bounds(), SystemClock(), PowertoolsMeter(), logger)
+    bounds = Bounds.model_validate_json(env("MESSAGE_BOUNDS"))
+    return Notifier(_people(), store, bounds, SystemClock(), PowertoolsMeter(), logger)
 
 
 def subscriptions() -> Subscriptions:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-from zoneinfo import ZoneInfo
 
-from numberdesk.domain.costs import Limits
-from numberdesk.domain.notices import Bounds
 from numberdesk.domain.settings import Timings
 
 
@@ -16,13 +13,11 @@ def env(name: str) -> str:
     Raises:
         RuntimeError: it is not set.
     """
-    try:
-        return os.environ[name]
-    except KeyError:
-        message = (
+    if name not in os.environ:
+        raise RuntimeError(
             f"the environment variable {name} is not set; the template declares it for each function that reads it"
         )
-        raise RuntimeError(message) from None
+    return os.environ[name]
 
 
 def keys(name: str) -> str:
@@ -33,23 +28,3 @@ def keys(name: str) -> str:
 def timings() -> Timings:
     """Read the desk's timings from `TIMINGS`, one JSON object; missing ones have their defaults."""
     return Timings.model_validate_json(env("TIMINGS"))
-
-
-def limits() -> Limits:
-    """Read the spending limits from `LIMITS`, one JSON object; missing ones are unlimited."""
-    return Limits.model_validate_json(env("LIMITS"))
-
-
-def bounds() -> Bounds:
-    """Read the bounds on messages to people from `MESSAGE_BOUNDS`, one JSON object; missing ones have their defaults."""
-    return Bounds.model_validate_json(env("MESSAGE_BOUNDS"))
-
-
-def zone() -> ZoneInfo:
-    """Read the users' time zone."""
-    return ZoneInfo(env("TIME_ZONE"))
-
-
-def is_true(name: str) -> bool:
-    """Return whether a switch is `true`."""
-    return env(name) == "true"

@@ -26,14 +26,12 @@ class Accounts(Dynamo):
     """Implements `services.stores.Accounts`."""
 
     def accounts(self) -> list[Account]:
-        """Return every account that was named in an order or whose credentials were read."""
         return [self._read_item(item, account_of_item) for item in self._query("pk = :pk", {":pk": "ACCOUNTS"})]
 
     def account(self, provider: str, account: str) -> Account | None:
         return self._record(account_key(provider, account), account_of_item)
 
     def account_read(self, provider: str, account: str, now: datetime) -> None:
-        """Record that an account's credentials were read; only the first time counts."""
         key, values = account_key(provider, account), {":now": instant_text(now)}
         self._update(key, "SET read_at = :now", "attribute_not_exists(read_at)", values)
         if self._marker is not None:
@@ -42,7 +40,6 @@ class Accounts(Dynamo):
                 self._marker.add_account(provider, account)
 
     def retire(self, entry: Entry) -> bool:
-        """Retire the entry's account; false if it is retired already, or was never read."""
         return self._turn_account(
             entry,
             "SET retired_at = :at, retired_by = :by",
@@ -51,7 +48,6 @@ class Accounts(Dynamo):
         )
 
     def reinstate(self, entry: Entry) -> bool:
-        """Reinstate the entry's account; false if it is not retired."""
         return self._turn_account(entry, "REMOVE retired_at, retired_by", "attribute_exists(retired_at)", {})
 
     def _turn_account(self, entry: Entry, expression: str, condition: str, values: Mapping[str, Any]) -> bool:
@@ -59,11 +55,9 @@ class Accounts(Dynamo):
         return self._transact([turned, put(entry_item(entry), ABSENT)]) is None
 
     def account_state(self, provider: str, account: str) -> AccountState | None:
-        """Return whether placing at an account is paused."""
         return self._record(_state_key(provider, account), _state_of_item)
 
     def block(self, entry: Entry, reason: str, probe_at: datetime) -> bool:
-        """Pause placing at the entry's account; true for the first caller."""
         item = keyed(
             _state_key(entry.provider, entry.account),
             blocked=True,
@@ -75,13 +69,11 @@ class Accounts(Dynamo):
         return self._transact([state, put(entry_item(entry), ABSENT)]) is None
 
     def unblock(self, entry: Entry) -> bool:
-        """End the pause; true for the first caller."""
         values = {":no": False, ":yes": True}
         state = update(_state_key(entry.provider, entry.account), "SET blocked = :no", "blocked = :yes", values)
         return self._transact([state, put(entry_item(entry), ABSENT)]) is None
 
     def take_probe(self, provider: str, account: str, now: datetime, next_probe_at: datetime) -> bool:
-        """Take the next probe of a blocked account; false if another run has taken it."""
         return self._update(
             _state_key(provider, account),
             "SET probe_at = :next",
@@ -90,7 +82,6 @@ class Accounts(Dynamo):
         )
 
     def pass_probe(self, provider: str, account: str, taken: datetime, now: datetime) -> None:
-        """Make the next probe due now, unless one was taken since."""
         self._update(
             _state_key(provider, account),
             "SET probe_at = :now",
@@ -119,7 +110,6 @@ class Accounts(Dynamo):
                 return mine - now
 
     def push_slot(self, provider: str, account: str, until: datetime) -> None:
-        """Move the account's next call slot to `until`, if it is earlier."""
         key, values = (f"ACCOUNT#{provider}#{account}", "SLOT"), {":until": instant_text(until)}
         self._update(key, "SET next_at = :until", "attribute_not_exists(pk) OR next_at < :until", values)
 

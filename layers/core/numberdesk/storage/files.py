@@ -63,7 +63,6 @@ class Bucket:
             return body.read(), answer.get("VersionId")
 
     def size(self, key: str) -> int | None:
-        """Return a file's size in bytes; None where it does not exist."""
         try:
             return self._client.head_object(Bucket=self._name, Key=key)["ContentLength"]
         except ClientError as error:
@@ -73,20 +72,16 @@ class Bucket:
             raise
 
     def delete(self, key: str) -> None:
-        """Delete a file with all its versions, if it exists."""
         # The key may be a prefix of other keys.
         self._delete(version for version in self._versions(key) if version[0] == key)
 
     def delete_all(self, prefix: str) -> int:
-        """Delete every file whose key has this prefix, with all versions, and return how many versions that were."""
         return self._delete(self._versions(prefix))
 
     def mark(self, key: str) -> None:
-        """Write an empty file."""
         self._client.put_object(Bucket=self._name, Key=key, Body=b"")
 
     def marks(self, prefix: str) -> Iterator[str]:
-        """Yield the key of every file whose key has this prefix."""
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix):
             for found in page.get("Contents", []):
                 yield found["Key"]

@@ -11,7 +11,7 @@ from numberdesk.domain.gate import OPENING, Gate
 from numberdesk.storage.accounts import Accounts, account_key
 from numberdesk.storage.dynamodb import ABSENT, over, put
 from numberdesk.storage.ledger import entry_item
-from numberdesk.storage.values import keyed, known
+from numberdesk.storage.values import keyed, record_of
 
 if TYPE_CHECKING:
     from numberdesk.domain.ledger import Entry
@@ -30,14 +30,14 @@ class Gates(Accounts):
 
     def gate(self) -> Gate:
         """Read the gate. A table that never had one, nor an order, gets an open one, unless there was another table before it."""
-        there = self._record(GATE, gate_of_item)
+        there = self._record(GATE, record_of(Gate))
         if there is None and any(account.named for account in self.accounts()):
             self._mark(_NO_GATE)
             return _NO_GATE
         if self._marker is None:
             if there is None:
                 self._write(put(gate_item(Gate(table_id=self.table_id())), ABSENT))
-                there = self._record(GATE, gate_of_item)
+                there = self._record(GATE, record_of(Gate))
             return there or _NO_GATE
         if there is None or there.table_id == OPENING:
             return self._first_gate(self._marker, there)
@@ -56,7 +56,7 @@ class Gates(Accounts):
             if is_new:
                 self._write(put(gate_item(Gate(table_id=OPENING)), ABSENT))
             # Read again: another run may have begun to open it meanwhile.
-            there = self._record(GATE, gate_of_item)
+            there = self._record(GATE, record_of(Gate))
             if there is None:
                 self._recall(marker)
                 return _NO_GATE
@@ -68,7 +68,7 @@ class Gates(Accounts):
         opened = gate_item(there.with_(table_id=table_id))
         values = {":read": there.version, ":opening": OPENING}
         self._write(put(opened, "version = :read AND table_id = :opening", values))
-        return self._record(GATE, gate_of_item) or _NO_GATE
+        return self._record(GATE, record_of(Gate)) or _NO_GATE
 
     def _recall(self, marker: Marker) -> None:
         """Record the accounts of a lost table again: they are compared before placing continues."""
@@ -90,14 +90,9 @@ class Gates(Accounts):
             self._known[_MARKED] = True
 
     def put_gate(self, gate: Gate, entry: Entry) -> bool:
-        """Write the gate over the version before it, with its ledger entry; false where another version is stored."""
         return self._transact([put(gate_item(gate), *over(gate.version)), put(entry_item(entry), ABSENT)]) is None
 
 
 def gate_item(gate: Gate) -> Item:
     """Return the gate's item. The entries of its ledger are in the same partition."""
     return keyed(GATE, **gate.model_dump(mode="json"))
-
-
-def gate_of_item(item: Item) -> Gate:
-    return Gate.model_validate(known(item, Gate))

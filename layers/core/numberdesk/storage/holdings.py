@@ -30,7 +30,6 @@ class Holdings(Dynamo):
     """Implements `services.stores.Holdings`."""
 
     def holdings(self, provider: str, account: str) -> Iterator[Holding]:
-        """Yield everything that orders hold at an account by our records."""
         for shard in range(HOLDING_SHARDS):
             for item in self._query("pk = :pk", {":pk": f"HOLDINGS#{provider}#{account}#{shard}"}):
                 # Its key shows what is held, whichever version wrote it.
@@ -48,7 +47,6 @@ class Holdings(Dynamo):
         return self.inventory(provider, account) if taken else None
 
     def inventory(self, provider: str, account: str) -> Inventory:
-        """Read the last comparison of an account."""
         try:
             return self._record(inventory_key(provider, account), inventory_of_item) or Inventory()
         except UnreadableRowError:

@@ -25,15 +25,12 @@ class Ledger(Dynamo):
     """Implements `services.stores.Ledger` and `services.stores.Outbox`."""
 
     def record(self, entry: Entry) -> None:
-        """Write a ledger entry outside a commit, once."""
         self._write(put(entry_item(entry), ABSENT))
 
     def ledger(self, order_id: str, *, after: str | None, limit: int) -> Page[Entry]:
-        """Read an order's ledger in its order; refusals of messages come last."""
         return self._page((f"ORDER#{order_id}", "LEDGER#"), after, limit, entry_of_item)
 
     def unpublished(self, before: datetime, limit: int) -> list[Unpublished]:
-        """Return entries older than `before` whose event is not published yet."""
         most = max(limit // UNPUBLISHED_SHARDS, 1)
         return [row for shard in range(UNPUBLISHED_SHARDS) for row in self._unpublished_of(str(shard), before, most)]
 
@@ -63,7 +60,6 @@ class Ledger(Dynamo):
         return None if entry is None else Unpublished(key, entry)
 
     def oldest_unpublished(self) -> datetime | None:
-        """Return when the oldest unpublished entry was written."""
         marks: list[str] = []
         for shard in range(UNPUBLISHED_SHARDS):
             keys, _ = self._index("unpublished", "unpublished_shard = :shard", {":shard": str(shard)}, 1)
@@ -71,7 +67,6 @@ class Ledger(Dynamo):
         return instant(min(marks)) if marks else None
 
     def mark_published(self, key: Key) -> None:
-        """Remove the mark from an entry."""
         self._update(key, "REMOVE unpublished_shard, unpublished_at", "attribute_exists(unpublished_at)", {})
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from numberdesk.domain.lists import SHARDS, Summary, memberships
 from numberdesk.services.ports import ConflictError, Page
 from numberdesk.storage.dynamodb import ABSENT, Dynamo, Write, delete, put
-from numberdesk.storage.values import instant, keyed, known
+from numberdesk.storage.values import instant, keyed, record_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from numberdesk.domain.order import Order
-    from numberdesk.storage.values import Item, Key
+    from numberdesk.storage.values import Key
 
 _PAGING_KEY: Key = ("DESK#paging", "KEY")
 _SHOWN = {f"#{index}": name for index, name in enumerate(("v", *Summary.model_fields))}
@@ -79,7 +79,7 @@ class Lists(Dynamo):
         shown = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
         rows: dict[str, Summary] = {}
         unread: set[str] = set()
-        for (pk, _), row in self._readable(self._get_batches(keys, **shown), summary_of_item):
+        for (pk, _), row in self._readable(self._get_batches(keys, **shown), record_of(Summary)):
             order_id = pk.removeprefix("ORDER#")
             if row is None:
                 unread.add(order_id)
@@ -88,7 +88,6 @@ class Lists(Dynamo):
         return rows, unread
 
     def oldest(self, partition: str) -> datetime | None:
-        """Return the instant of a list's first place, if its places begin with one."""
         places = [
             place
             for shard in range(SHARDS)
@@ -97,7 +96,6 @@ class Lists(Dynamo):
         return instant(min(places).partition("#")[0]) if places else None
 
     def paging_key(self) -> bytes:
-        """Return the key that authenticates paging tokens."""
         table_id = self.table_id()
         if _PAGING_KEY not in self._known:
             item = self._get(_PAGING_KEY)
@@ -110,11 +108,6 @@ class Lists(Dynamo):
             key: bytes = self._read_item(item, itemgetter("key"))
             self._known[_PAGING_KEY] = hashlib.sha256(table_id.encode() + key).digest()
         return bytes(self._known[_PAGING_KEY])
-
-
-def summary_of_item(row: Item) -> Summary:
-    """Read a summary from an order's row or the part of it that lists read."""
-    return Summary.model_validate(known(row, Summary))
 
 
 def list_writes(before: Order | None, after: Order) -> list[Write]:

@@ -26,7 +26,6 @@ class Notices(Dynamo):
     """Implements `services.stores.Notices`."""
 
     def count_message(self, whom: str, since: datetime, most: int) -> bool:
-        """Count a message to people unless `most` is reached, and return whether it was counted."""
         return self._update(
             count_key(whom, since),
             "SET told = if_not_exists(told, :none) + :one, expires_at = :expires",
@@ -35,19 +34,16 @@ class Notices(Dynamo):
         )
 
     def hold_back(self, held: Sequence[HeldBack]) -> None:
-        """Keep notices for a summary."""
         # A batch with the same key twice is refused.
         items = {held_back_key(each): held_back_item(each) for each in held}
         self._put_all(items.values())
 
     def held_back(self, now: datetime, limit: int) -> list[HeldBack]:
-        """Return the notices that are due for a summary."""
         until = {":pk": HELD_BACK, ":until": f"{instant_text(now)}#\N{REPLACEMENT CHARACTER}"}
         found = islice(self._query("pk = :pk AND sk < :until", until), limit)
         return [each for _, each in self._readable(found, held_back_of_item) if each is not None]
 
     def drop_held_back(self, held: Sequence[HeldBack]) -> None:
-        """Delete the notices of a summary that was sent."""
         self._delete_all({held_back_key(each): each for each in held})
 
 

@@ -22,11 +22,9 @@ class Notifications(Dynamo):
     """Implements `services.stores.Notifications`."""
 
     def receipt(self, order_id: str, event_id: str) -> Receipt | None:
-        """Read the receipt of a webhook."""
         return self._record((f"ORDER#{order_id}", f"RECEIPT#{event_id}"), receipt_of_item)
 
     def put_receipt(self, order_id: str, receipt: Receipt) -> None:
-        """Write a receipt without a change of its order, once."""
         self._write(put(receipt_item(order_id, receipt), ABSENT))
 
     def keep_webhook(self, event: Webhook, order_id: str | None, *, expires_at: datetime) -> None:
@@ -39,7 +37,6 @@ class Notifications(Dynamo):
         self._write(put(webhook_item(event, order_id, expires_at), NOT_NEWER))
 
     def kept_webhooks(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptWebhook]:
-        """Read the webhooks of an order, or of a day's unmatched ones, by time."""
         pk = f"ORDER#{order_id}" if order_id else f"UNMATCHED#{day}"
         return self._page((pk, "PERSONAL#EVENT#"), after, limit, webhook_of_item)
 

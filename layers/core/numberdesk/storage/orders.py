@@ -77,7 +77,6 @@ class Orders(Gates, Spending):
         return {item["sk"]: item for item in self._query("pk = :pk AND sk BETWEEN :first AND :last", keys, **more)}
 
     def create(self, order: Order, message: OrderMessage, entries: Sequence[Entry]) -> bool:
-        """Record a new order, which has no numbers yet; false if its id is taken."""
         if order.assets:
             raise AssertionError("a new order has no numbers")
         # Clears the cache if another table has this name now.
@@ -234,17 +233,14 @@ class Orders(Gates, Spending):
             self._known.pop(("untidy", order_id), None)
 
     def order_of(self, provider: str, account: str, provider_order_id: str) -> str | None:
-        """Return which order has a provider's order."""
         return self._record(claim_key(provider, account, provider_order_id), itemgetter("order_id"))
 
     def orders_of(self, provider: str, account: str, provider_order_ids: Sequence[str]) -> dict[str, str]:
-        """Return which orders have these provider's orders."""
         asked = {claim_key(provider, account, each): each for each in provider_order_ids}
         # A claim that cannot be read counts too.
         return {asked[item["pk"], item["sk"]]: _owner(item) for item in self._get_batches(asked)}
 
     def order_of_reference(self, reference: str) -> str | None:
-        """Return which order has our reference."""
         return self._record((f"REFERENCE#{reference}", "REFERENCE"), itemgetter("order_id"))
 
     def due(self, kind: WakeKind, until: datetime, limit: int) -> list[Due]:
@@ -260,7 +256,6 @@ class Orders(Gates, Spending):
         return sorted(found, key=lambda due: due.place)[:limit]
 
     def hand_out(self, order: Order, sweep_at: datetime | None) -> bool:
-        """Note on an order's row that it is in hand until then, if nobody has written it since it was read."""
         was, now = (at and instant_text(at) for at in (order.sweep_at, sweep_at))
         shard = wake_shard(order.with_(sweep_at=sweep_at))
         return self._update(
@@ -271,7 +266,6 @@ class Orders(Gates, Spending):
         )
 
     def put_off(self, due: Due, until: datetime) -> bool:
-        """Postpone an order whose row cannot be read, if it is still due at the same time."""
         key, values = (f"ORDER#{due.order_id}", "ORDER"), {":until": instant_text(until), ":found": due.place}
         return self._update(key, "SET wake_at = :until", "wake_at = :found", values)
 

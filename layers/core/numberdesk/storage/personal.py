@@ -23,23 +23,18 @@ class Personal(Dynamo):
         return self._record((f"ORDER#{order_id}", "PERSONAL#MESSAGE"), message_of_item)
 
     def comment(self, order_id: str, comment_id: str) -> str | None:
-        """Read the body of a reviewer's comment."""
         return self._record((f"ORDER#{order_id}", f"PERSONAL#COMMENT#{comment_id}"), lambda it: str(it["body"]))
 
     def kept_comments(self, order_id: str, *, after: str | None, limit: int) -> Page[KeptComment]:
-        """Read an order's comments, by id."""
         return self._page((f"ORDER#{order_id}", "PERSONAL#COMMENT#"), after, limit, comment_of_item)
 
     def kept(self, order_id: str, operation_id: str) -> Payload | None:
-        """Read the payload of an operation."""
         return self._record(kept_key(order_id, operation_id), payload_of_item)
 
     def keep(self, order_id: str, operation_id: str, kept: Payload) -> None:
-        """Write the payload of an operation again, unless it was erased."""
         self._write(put(payload_item(order_id, operation_id, kept), PRESENT))
 
     def erase(self, order_id: str) -> int:
-        """Erase all personal data of an order, and return how many items that were."""
         begin = {":pk": f"ORDER#{order_id}", ":prefix": "PERSONAL#"}
         found = self._query("pk = :pk AND begins_with(sk, :prefix)", begin, ProjectionExpression="pk, sk")
         keys = [(item["pk"], item["sk"]) for item in found]

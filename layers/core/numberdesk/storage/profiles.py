@@ -25,28 +25,22 @@ class Profiles(Dynamo):
         return self._page((f"PROFILES#{provider}", "PERSONAL#"), after, limit, profile_of_item)
 
     def put_profile(self, profile: Profile) -> bool:
-        """Write a profile over the version before it; false where another version is stored."""
         return self._write(put(profile_item(profile), *over(profile.version)))
 
     def delete_profile(self, key: ProfileKey) -> bool:
-        """Delete a profile; false where there was none."""
         answer = self._ask("delete_item", TableName=self._name, Key=as_key(profile_key(key)), ReturnValues="ALL_OLD")
         return "Attributes" in answer
 
     def upload(self, owner: str, file_id: str) -> Upload | None:
-        """Read the record of a file that `owner` may have uploaded."""
         return self._record(upload_key(owner, file_id), upload_of_item)
 
     def put_upload(self, upload: Upload) -> None:
-        """Write the record of a file that will be uploaded."""
         self._write(put(upload_item(upload)))
 
     def pin_upload(self, upload: Upload) -> None:
-        """Write the record of a file again, unless it was erased."""
         self._write(put(upload_item(upload), PRESENT))
 
     def uploads(self, order_id: str) -> list[Upload]:
-        """Return the records of all files that were uploaded for an order."""
         begin = {":pk": f"ORDER#{order_id}", ":prefix": "PERSONAL#UPLOAD#"}
         found = self._query("pk = :pk AND begins_with(sk, :prefix)", begin)
         return [upload for _, upload in self._readable(found, upload_of_item) if upload is not None]

@@ -28,7 +28,6 @@ class Spending(Dynamo):
     """Implements `services.stores.Spending`."""
 
     def spent(self, provider: str, account: str, day: str) -> Spent:
-        """Return what was reserved at an account on a day."""
         return spent_of_item(self._get(sums_key(provider, account, day), decimals) or {})
 
     def _sums_writes(self, before: Order, after: Order, limits: Limits | None) -> Iterator[Write]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import zlib
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pydantic import BaseModel
 
+M = TypeVar("M", bound="BaseModel")
 Item = dict[str, Any]
 Key = tuple[str, str]
 
@@ -78,6 +79,11 @@ def unpack(packed: bytes) -> bytes:
 def known(item: Item, model: type[BaseModel]) -> Item:
     """Return the attributes of an item that are fields of a record."""
     return {name: value for name, value in item.items() if name in model.model_fields}
+
+
+def record_of(model: type[M]) -> Callable[[Item], M]:
+    """Return a function that reads an item as a record."""
+    return lambda item: model.model_validate(known(item, model))
 
 
 def shard_of(key: str, shards: int) -> str:

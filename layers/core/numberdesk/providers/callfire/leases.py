@@ -246,18 +246,11 @@ def _owned_number(element: Element) -> Owned:
     written = value(element, "Number") or value(element, "NationalFormat")
     if written is None:
         raise UnreadableError("a number without its digits")
-    since, until = _lease(element)
-    return Owned(
-        # A number that cannot be read is owned all the same.
-        value=reading.number(written) or written,
-        kind=AssetKind.NUMBER,
-        provider_status=value(element, "Status") or "",
+    # A number that cannot be read is owned all the same.
+    return _owned(element, AssetKind.NUMBER, reading.number(written) or written).with_(
         country=read_region(element.find(f"{DATA}Region")).get("country"),
         number_type=reading.number_type(element),
         features=_features(element.find(f"{DATA}NumberConfiguration")),
-        since=since,
-        until=until,
-        given_back=_is_given_back(element),
     )
 
 
@@ -265,22 +258,23 @@ def _owned_keyword(element: Element) -> Owned:
     keyword = value(element, "Keyword")
     if keyword is None:
         raise UnreadableError("a keyword without its text")
-    since, until = _lease(element)
-    return Owned(
-        value=keyword,
-        kind=AssetKind.KEYWORD,
-        provider_status=value(element, "Status") or "",
-        since=since,
-        until=until,
-        given_back=_is_given_back(element),
+    return _owned(element, AssetKind.KEYWORD, keyword)
+
+
+def _owned(element: Element, kind: AssetKind, name: str) -> Owned:
+    status, lease = value(element, "Status") or "", element.find(f"{DATA}LeaseInfo")
+    renews, begin, end = (
+        value(lease, field) if lease is not None else None for field in ("AutoRenew", "LeaseBegin", "LeaseEnd")
     )
-
-
-def _is_given_back(element: Element) -> bool:
-    """Return whether a lease will not renew. Its status may say so later than `AutoRenew` does."""
-    lease = element.find(f"{DATA}LeaseInfo")
-    renews = value(lease, "AutoRenew") if lease is not None else None
-    return (value(element, "Status") or "").upper() == _RELEASED or (renews or "").lower() in ("false", "0")
+    return Owned(
+        value=name,
+        kind=kind,
+        provider_status=status,
+        since=_midnight(begin),
+        until=_midnight(end),
+        # The status may show a release later than `AutoRenew` does.
+        given_back=status.upper() == _RELEASED or (renews or "").lower() in ("false", "0"),
+    )
 
 
 _READERS: dict[AssetKind, Callable[[Element], Owned]] = {
@@ -293,13 +287,6 @@ def _features(configuration: Element | None) -> tuple[str, ...] | None:
     if configuration is None:
         return None
     return tuple(ours for name, ours in _FEATURES.items() if value(configuration, name) == "ENABLED")
-
-
-def _lease(element: Element) -> tuple[datetime | None, datetime | None]:
-    lease = element.find(f"{DATA}LeaseInfo")
-    if lease is None:
-        return None, None
-    return _midnight(value(lease, "LeaseBegin")), _midnight(value(lease, "LeaseEnd"))
 
 
 def _midnight(written: str | None) -> datetime | None:

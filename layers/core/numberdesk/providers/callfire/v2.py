@@ -78,13 +78,7 @@ def candidates(http: Http, order: Order) -> list[OnOrder]:
     filled in part shows less. An order for as many of something else is returned with the difference.
     """
     return [
-        OnOrder(
-            provider_order_id=shown.id,
-            provider_status=shown.provider_status,
-            created_at=shown.created,
-            over=is_over(shown.provider_status),
-            differs=_strange(shown, order.request) or "",
-        )
+        shown.on_order(differs=_strange(shown, order.request) or "")
         for shown in _of_the_attempt(http, order)
         if _likeness(shown, order.request) >= _Likeness.MISFIT
     ]
@@ -98,16 +92,7 @@ def orders(http: Http, cursor: str | None) -> OrdersPage:
     read = [each for each in map(_shown, items) if each]
     unread = ["an order without its id"] * (len(items) - len(read))
     more = reached > offset and (reached < total if total is not None else len(items) >= _PAGE_SIZE)
-    shown = [
-        OnOrder(
-            provider_order_id=each.id,
-            provider_status=each.provider_status,
-            created_at=each.created,
-            over=is_over(each.provider_status),
-        )
-        for each in read
-    ]
-    return OrdersPage(tuple(shown), str(reached) if more else None, tuple(unread))
+    return OrdersPage(tuple(each.on_order() for each in read), str(reached) if more else None, tuple(unread))
 
 
 class _Likeness(IntEnum):
@@ -144,6 +129,15 @@ class _Shown:
     provider_status: str
     created: datetime | None
     groups: tuple[_Group, ...]
+
+    def on_order(self, differs: str = "") -> OnOrder:
+        return OnOrder(
+            provider_order_id=self.id,
+            provider_status=self.provider_status,
+            created_at=self.created,
+            over=is_over(self.provider_status),
+            differs=differs,
+        )
 
 
 def _of_the_attempt(http: Http, order: Order) -> list[_Shown]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numberdesk.domain.clock import Clock
+    from numberdesk.providers.http import Request
 
 _METHOD = "HMAC-SHA256"
 
@@ -33,10 +34,14 @@ class Digest:
         self._customer_id = customer_id
         self._clock = clock
 
-    def __call__(self, method: str, path: str, content: bytes, content_type: str) -> Mapping[str, str]:
-        """Return the headers, with a fresh nonce and the present date."""
+    def __call__(self, request: Request) -> Request:
+        """Add the headers, with a fresh nonce and the present date."""
         date = format_datetime(self._clock.now().astimezone(UTC), usegmt=True)
-        return self.sign(method, path, content, content_type, date=date, nonce=str(uuid.uuid4()))
+        content_type = request.headers.get("Content-Type", "")
+        path = request.url.raw_path.decode().partition("?")[0]
+        nonce = str(uuid.uuid4())
+        request.headers.update(self.sign(request.method, path, request.content, content_type, date=date, nonce=nonce))
+        return request
 
     def sign(
         self, method: str, path: str, content: bytes, content_type: str, *, date: str, nonce: str

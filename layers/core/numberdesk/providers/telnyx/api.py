@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.settings import Timings
     from numberdesk.providers.base import Credentials
-    from numberdesk.providers.http import QueryParams, Wiring
+    from numberdesk.providers.http import QueryParams, Request, Wiring
 
 PAGE_SIZE = 250
 """The largest page that the OpenAPI document allows."""
@@ -54,7 +54,7 @@ class Api:
         if not (key and key.isascii() and key.isprintable()):
             # httpx would refuse it too, and quote the key.
             raise AccountFaultError("the account's api_key holds characters that no header can carry")
-        self._headers = {"Authorization": f"Bearer {key}"}
+        self._authorization = f"Bearer {key}"
         self._before_call = wiring.get("before_call")
         self.clock = clock
         self.calls = 0
@@ -209,8 +209,9 @@ class Api:
             raise errors.not_read(response, [name for name, _ in params])
         return fields_of(response), response.status_code
 
-    def _auth(self, method: str, path: str, content: bytes, content_type: str) -> dict[str, str]:  # noqa: ARG002
-        return self._headers
+    def _auth(self, request: Request) -> Request:
+        request.headers["Authorization"] = self._authorization
+        return request
 
     def _count(self) -> None:
         if self._before_call:

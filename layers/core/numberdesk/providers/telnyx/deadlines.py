@@ -83,7 +83,7 @@ class Deadlines:
         *,
         places: Sequence[str],
         start: int,
-        standing: Mapping[str, Collection[datetime]],
+        recorded: Mapping[str, Collection[datetime]],
         now: datetime,
         read: Callable[[OpenNumber], Shown | None],
         calls_left: Callable[[], int],
@@ -94,13 +94,13 @@ class Deadlines:
             numbers: the open numbers.
             places: all of the order's numbers, always in the same order, those of a sub order together.
             start: the position in `places` at which the rota continues.
-            standing: the recorded deadlines, by sub order.
+            recorded: deadlines on the order, by sub order.
             now: the present, in UTC.
             read: reads a number's record; None where it cannot be read.
             calls_left: how many more reads are allowed.
         """
         self._places = places
-        self._standing = standing
+        self._recorded = recorded
         self._now = now
         self._read_record = read
         self._calls_left = calls_left
@@ -189,11 +189,11 @@ class Deadlines:
             return False
         self.representatives.append(members[0].value)
         group.main = group.read[members[0].value]
-        standing = self._standing.get(members[0].sub_order_id, ())
-        if standing and group.main not in standing and len(members) > 1 and self._calls_left() > kept:
+        recorded = self._recorded.get(members[0].sub_order_id, ())
+        if recorded and group.main not in recorded and len(members) > 1 and self._calls_left() > kept:
             # It moved for all, or for this number only: read another one too.
             last = members[-1]
-            if self._read_one(group, last) and group.read[last.value] in standing:
+            if self._read_one(group, last) and group.read[last.value] in recorded:
                 group.main = group.read[last.value]
         if base is not None:
             group.moved[base] = group.main
@@ -223,7 +223,7 @@ class Deadlines:
     def _needs_reading(self, number: OpenNumber) -> bool:
         """Return whether a number may have a deadline."""
         group = self._groups[number.sub_order_id, number.status]
-        owed = group.main is not None or bool(self._standing.get(number.sub_order_id))
+        owed = group.main is not None or bool(self._recorded.get(number.sub_order_id))
         return number.vetted or number.apart is not None or owed
 
     def _next_in_turn(self) -> OpenNumber | None:

@@ -199,7 +199,7 @@ def _error(response: Response) -> _Error:
         code=codes[0] if codes else "",
         title=f"{titles[0]} ({status})" if titles else status,
         sources=tuple(
-            _words(told) for error in errors for told in fields(error.get("source")).values() if isinstance(told, str)
+            _words(it) for error in errors for it in fields(error.get("source")).values() if isinstance(it, str)
         ),
     )
 

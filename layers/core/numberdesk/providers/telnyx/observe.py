@@ -276,7 +276,7 @@ class Poll:
             status, requirements = self._own_status(first), self._requirements.shown(record)
             for number in sparse[sub_order_id]:
                 own = known.get(number.value)
-                stands = status if own is None or (status is not None and own == was) else own
+                new_status = status if own is None or (status is not None and own == was) else own
                 # All of them have the same requirements, but not the same statuses.
                 theirs = (
                     requirements
@@ -284,7 +284,7 @@ class Poll:
                     else tuple(replace(requirement, provider_status=None) for requirement in requirements)
                 )
                 filled[number.value] = replace(
-                    number, requirements_status=stands, requirements=number.requirements or theirs
+                    number, requirements_status=new_status, requirements=number.requirements or theirs
                 )
         return [filled.get(number.value, number) for number in numbers]
 
@@ -314,10 +314,10 @@ class Poll:
     def _deadlines(self, numbers: Sequence[Number]) -> Deadlines:
         order = self._order
         on_record = {asset.value: asset for asset in order.assets if asset.apart is not None}
-        standing: dict[str, set[datetime]] = defaultdict(set)
+        recorded: dict[str, set[datetime]] = defaultdict(set)
         for deadline in order.deadlines:
             if not deadline.own:
-                standing[deadline.sub_order_id].add(deadline.value)
+                recorded[deadline.sub_order_id].add(deadline.value)
         open_numbers = []
         for number in numbers:
             if number.state not in OPEN_ASSETS or number.sub_order_id is None:
@@ -339,7 +339,7 @@ class Poll:
             open_numbers,
             places=[each.value for each in sorted(numbers, key=lambda it: (it.sub_order_id or "", it.value))],
             start=order.number_cursor,
-            standing=standing,
+            recorded=recorded,
             now=self._api.clock.now(),
             read=self._read_number,
             calls_left=self._budget.calls_left,

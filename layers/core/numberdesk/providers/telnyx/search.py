@@ -97,7 +97,7 @@ class Search:
             raise self._not_permitted
         if not self.chosen:
             by_criteria = all(isinstance(item, CriteriaItem) for item in self._message.items)
-            unfit = f" ({self.not_fitting} results were not what was asked for)" if self.not_fitting else ""
+            unfit = f" ({self.not_fitting} results did not match)" if self.not_fitting else ""
             detail = f"none of the numbers is available{unfit}"
             raise RefusedError(detail, numbers_unavailable=by_criteria, not_fitting=self.not_fitting)
 
@@ -155,7 +155,7 @@ class Search:
             self._take(_chosen(row, criteria.country, criteria.number_type), item)
         if len(taken) < item.quantity:
             unfit = self.not_fitting - before
-            reasons = [f"{unfit} results were not what was asked for"] if unfit else []
+            reasons = [f"{unfit} results did not match"] if unfit else []
             reasons += [self._note(hidden)] if hidden else []
             because = f" ({'; '.join(reasons)})" if reasons else ""
             self.lacking.append(f"item {position}: {len(taken)} of {item.quantity} numbers found{because}")

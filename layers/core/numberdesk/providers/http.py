@@ -39,8 +39,8 @@ the connection, 409, 423, 424 and 425 something in progress, and 499 comes from 
 _RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 
 
-class Wiring(TypedDict, total=False):
-    """What `runtime.accounts` and tests connect an account's calls to (see `Http`)."""
+class HttpOptions(TypedDict, total=False):
+    """The optional arguments of `Http` that adapters pass through."""
 
     before_call: Callable[[], None]
     throttled: Callable[[timedelta | None], None]

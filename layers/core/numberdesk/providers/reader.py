@@ -63,7 +63,7 @@ class Reader:
         return found
 
     def enum(self, field: str, value: object, known: Collection[str], *, of_asset: bool = False) -> str | None:
-        """Return an enumeration value in its known spelling, whatever its case and hyphens; an unknown value is noted and returned as it is."""
+        """Return an enumeration value in its known spelling, whatever its case and hyphens; note an unknown one, and return it as it is."""
         found = json_values.text(value)
         if found is None:
             if value not in (None, ""):

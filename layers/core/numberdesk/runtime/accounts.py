@@ -57,8 +57,8 @@ _SLOT_SEEN = timedelta(seconds=1)
 class Accounts:
     """Implements `services.ports.Providers`.
 
-    A secret `<stack>/<provider>/<account>` is a JSON object of strings by the provider's own names (`api_key`, ...), an optional `base_url`,
-    and an optional object `settings`. It is cached for five minutes.
+    A secret `<stack>/<provider>/<account>` is a JSON object of strings by the provider's own names (`api_key`, ...), an optional
+    `base_url`, and an optional object `settings`. It is cached for five minutes.
     """
 
     def __init__(

@@ -31,8 +31,8 @@ MARGIN = timedelta(seconds=10)
 class Failures:
     """`with failures.of(record): ...` lets an error through, so that the message is retried, except at the last try.
 
-    A message in hand is hidden only as long as the Lambda may still run: if it dies, the message is back soon after. A message that Lambda has
-    received but not handled yet keeps the queue's own visibility time-out, which is six times as long.
+    A message in hand is hidden only as long as the Lambda may still run: if it dies, the message is back soon after. A message that Lambda
+    has received but not handled yet keeps the queue's own visibility time-out, which is six times as long.
     """
 
     def __init__(self, dead_letters: DeadLetters, received: Received, vouching: Collection[str] = ()) -> None:

@@ -30,8 +30,8 @@ class Bucket:
     def form(self, upload: Upload, *, max_bytes: int, valid_for: timedelta) -> tuple[str, dict[str, str]]:
         """Create a form for uploading this one file, and return the URL to post to and its fields.
 
-        Key and content type are conditions of the form, so others are refused, and so are an empty file and one of more bytes. It is signed with
-        the caller's credentials and expires with them at the latest.
+        Key and content type are conditions of the form, so others are refused, and so are an empty file and one of more bytes. It is signed
+        with the caller's credentials and expires with them at the latest.
         """
         conditions: list[Any] = [
             {"Content-Type": upload.content_type},

@@ -47,8 +47,8 @@ class Gates(Accounts):
     def _first_gate(self, marker: Marker, there: Gate | None) -> Gate:
         """Open the gate of a first table, or find that there was another table before it.
 
-        A row that opens nothing is written before the marker, and the open gate after it. So where there is a marker and no row, the row was
-        lost; where there is a row that opens nothing, the next caller continues. What cannot be read or written raises.
+        A row that opens nothing is written before the marker, and the open gate after it. So where there is a marker and no row, the row
+        was lost; where there is a row that opens nothing, the next caller continues. What cannot be read or written raises.
         """
         table_id = self.table_id()
         if there is None:

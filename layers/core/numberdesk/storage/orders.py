@@ -119,14 +119,15 @@ class Orders(Gates, Spending):
     ) -> Order:
         """Write an order and all that belongs to the change in one transaction, and return it as it is stored.
 
-        A transaction holds 100 writes. At most these come together: the row, the gate, the claims of a purchase and of a duplicate, the sums of two
-        days and a lock (7), ledger entries (`domain.ledger.MAX_ENTRIES`, 40), countries entered and left (`domain.lists.MAX_COUNTRIES`, 10 each),
-        other lists (8), and the payloads of new operations (`operations.MAX_OPEN`, 20). That leaves 5 for receipts, of which a poll has one, and
-        for pages.
+        A transaction holds 100 writes. At most these come together: the row, the gate, the claims of a purchase and of a duplicate, the
+        sums of two days and a lock (7), ledger entries (`domain.ledger.MAX_ENTRIES`, 40), countries entered and left
+        (`domain.lists.MAX_COUNTRIES`, 10 each), other lists (8), and the payloads of new operations (`operations.MAX_OPEN`, 20). That
+        leaves 5 for receipts, of which a poll has one, and for pages.
 
-        A few changed pages go into the transaction if there is room, and it deletes those that they replace. More pages are written before it:
-        they do not count until the row names them. The replaced ones are deleted after it, and so are those of a failed transaction. If a run died
-        before that, the next commit that finds such pages deletes them. Only pages that no row will ever name are deleted: see `pages.unnamed`.
+        A few changed pages go into the transaction if there is room, and it deletes those that they replace. More pages are written before
+        it: they do not count until the row names them. The replaced ones are deleted after it, and so are those of a failed transaction. If
+        a run died before that, the next commit that finds such pages deletes them. Only pages that no row will ever name are deleted: see
+        `pages.unnamed`.
         """
         order_id = after.order_id
         # Before the transaction: there may be many, and writing a comment twice does no harm.
@@ -273,8 +274,8 @@ class Orders(Gates, Spending):
 def row_item(order: Order) -> Item:
     """Return an order's row, with what lists show of it. It is in the wake index only while something is due.
 
-    Its request and its numbers are elsewhere: both may be ten thousand, and each commit writes the row. So are fields with pages of their own
-    (`Order.field_pages`).
+    Its request and its numbers are elsewhere: both may be ten thousand, and each commit writes the row. So are fields with pages of their
+    own (`Order.field_pages`).
     """
     item = order.model_dump(mode="json", exclude={"assets", "request", *order.field_pages})
     deadline = next_deadline(order)

@@ -53,7 +53,8 @@ class Pages:
 def pages(before: Order, after: Order) -> Pages:
     """Split an order's numbers, and other long fields, into pages; unchanged pages are kept.
 
-    A page's name has the order's version and a hash of its content, so that two who write the same version never overwrite each other's pages.
+    A page's name has the order's version and a hash of its content, so that two who write the same version never overwrite each other's
+    pages.
     """
     pk = f"ORDER#{after.order_id}"
     names, new = _pages_of_numbers(before, after)
@@ -148,8 +149,8 @@ def _places(names: Iterable[str], fields: Mapping[str, Iterable[str]]) -> list[s
 def unnamed(row: Item, places: Iterable[str]) -> list[str]:
     """Return those of these pages that no order will ever name again.
 
-    A writer of a later version keeps pages that this row names, or writes others of that later version. A page that the row does not name and
-    that is not of a later version is unused.
+    A writer of a later version keeps pages that this row names, or writes others of that later version. A page that the row does not name
+    and that is not of a later version is unused.
     """
     named = set(_places(row["pages"], row.get("field_pages", {})))
     return [

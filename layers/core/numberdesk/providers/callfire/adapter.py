@@ -29,7 +29,7 @@ from numberdesk.providers.callfire.region import region_fields
 from numberdesk.providers.callfire.statuses import e164
 from numberdesk.providers.callfire.xmldoc import first
 from numberdesk.providers.created_id import created_id
-from numberdesk.providers.http import BasicAuth, Http, Wiring, segment
+from numberdesk.providers.http import BasicAuth, Http, HttpOptions, segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,7 +55,7 @@ def build(
     credentials: Credentials,
     clock: Clock,
     timings: Timings,
-    **wiring: Unpack[Wiring],
+    **options: Unpack[HttpOptions],
 ) -> Provider:
     """Create the adapter of one account.
 
@@ -65,7 +65,7 @@ def build(
             none, and it sells American and Canadian numbers for credits that are bought in US dollars).
         clock: for pauses.
         timings: time-outs.
-        **wiring: see `Http`.
+        **options: see `Http`.
 
     Raises:
         AccountFaultError: the account's secret is not usable.
@@ -83,9 +83,9 @@ def build(
         # A default must not send credentials for another host to CallFire.
         raise AccountFaultError("v2_find needs v2_base_url where base_url is not CallFire's own")
 
-    http = Http(credentials.base_url, auth, clock, timings, accept="application/xml", **wiring)
+    http = Http(credentials.base_url, auth, clock, timings, accept="application/xml", **options)
     base_url_v2 = v2_base_url or _V2_BASE_URL
-    http_v2 = Http(base_url_v2, auth, clock, timings, accept="application/json", **wiring) if v2_find else None
+    http_v2 = Http(base_url_v2, auth, clock, timings, accept="application/json", **options) if v2_find else None
     return CallFire(http, http_v2, currency)
 
 
@@ -144,8 +144,9 @@ class CallFire(Provider):
     def observe(self, order: Order) -> Snapshot:
         """Read the order in one call.
 
-        A fulfilled item's upfront cost is its group's UnitCost: a float of `NumberOrderItem` that the schema does not explain. It is probably
-        per piece, as the example in CallFire's Java client adds up; its currency is a setting. Monthly costs are not shown anywhere.
+        A fulfilled item's upfront cost is its group's UnitCost: a float of `NumberOrderItem` that the schema does not explain. It is
+        probably per piece, as the example in CallFire's Java client adds up; its currency is a setting. Monthly costs are not shown
+        anywhere.
         """
         order_id = order.provider_order_id or ""
         response = self._http.read(f"{_ORDERS}/{segment(order_id)}")

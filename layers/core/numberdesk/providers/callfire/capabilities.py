@@ -25,7 +25,7 @@ CAPABILITIES = Capabilities(
     provider="callfire",
     # See _POSTBACKS.
     sends_webhooks=False,
-    # By v2 `GET /orders`, where the account's settings allow it; nothing of ours is echoed.
+    # By v2 `GET /orders`, where the account's settings allow it; no reference is echoed.
     findability=Findability.BY_CONTENT,
     # v2's orders show counts and what was delivered, not what was requested (its schema, `NumberOrder`).
     finds_by_counts=True,

@@ -31,7 +31,7 @@ from numberdesk.providers.base import (
     page_number,
 )
 from numberdesk.providers.created_id import created_id
-from numberdesk.providers.http import BasicAuth, Http, Wiring, fields_of, segment
+from numberdesk.providers.http import BasicAuth, Http, HttpOptions, fields_of, segment
 from numberdesk.providers.json_values import identifier, text
 from numberdesk.providers.telesign import direct_orders, leases, responses
 from numberdesk.providers.telesign.auth import Digest
@@ -83,7 +83,7 @@ def build(
     credentials: Credentials,
     clock: Clock,
     timings: Timings,
-    **wiring: Unpack[Wiring],
+    **options: Unpack[HttpOptions],
 ) -> Provider:
     """Create the adapter of one account.
 
@@ -92,7 +92,7 @@ def build(
             `reference_in_description` (true), `field_names` and `number_types` (our name to TeleSign's).
         clock: for pauses, and for the digest's date.
         timings: time-outs.
-        **wiring: see `Http`.
+        **options: see `Http`.
 
     Raises:
         AccountFaultError: the account's secret is not usable.
@@ -114,7 +114,7 @@ def build(
         clock,
         timings,
         accept="application/json",
-        **wiring,
+        **options,
     )
     return TeleSign(
         http,
@@ -198,8 +198,8 @@ class TeleSign(Provider):
     def find(self, order: Order, message: OrderMessage | None) -> list[Placed]:  # noqa: ARG002
         """List the account's orders and compare descriptions with our reference; matches come oldest first.
 
-        A match is proof, absence is not. No source documents a filter or the list's order: of more than 20 pages, the first and last ten are
-        read.
+        A match is proof, absence is not. No source documents a filter or the list's order: of more than 20 pages, the first and last ten
+        are read.
         """
         found: dict[str, tuple[datetime, Placed]] = {}
         unread = False

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.statuses import AssetKind
     from numberdesk.domain.values import Address
     from numberdesk.providers.base import Credentials, OrdersPage, OwnedPage, Query
-    from numberdesk.providers.http import Wiring
+    from numberdesk.providers.http import HttpOptions
 
 _SETTINGS = ("connection_id", "messaging_profile_id", "billing_group_id")
 _OF_ADDRESSES = ("address_book", "validate_address")
@@ -49,7 +49,7 @@ def build(
     credentials: Credentials,
     clock: Clock,
     timings: Timings,
-    **wiring: Unpack[Wiring],
+    **options: Unpack[HttpOptions],
 ) -> Provider:
     """Create the adapter of one account.
 
@@ -58,7 +58,7 @@ def build(
             present; `address_book` and `validate_address` (both false), sent with every address.
         clock: for pauses.
         timings: time-outs.
-        **wiring: see `Http`.
+        **options: see `Http`.
 
     Raises:
         AccountFaultError: the account's secret is not usable.
@@ -73,7 +73,7 @@ def build(
         if not isinstance(flag, bool):
             raise AccountFaultError(f"the setting {name} must be true or false")
         of_addresses[name] = flag
-    return Telnyx(Api(credentials, clock, timings, **wiring), settings, of_addresses)
+    return Telnyx(Api(credentials, clock, timings, **options), settings, of_addresses)
 
 
 class Telnyx(Provider):
@@ -91,8 +91,8 @@ class Telnyx(Provider):
     ) -> Plan:
         """Check requirement groups, search for what is requested, and choose.
 
-        One read for each group, and a search for each number requested by name and for each criteria. With `reuse` nothing is read: the earlier
-        choice is ordered again (see `Reorder`).
+        One read for each group, and a search for each number requested by name and for each criteria. With `reuse` nothing is read: the
+        earlier choice is ordered again (see `Reorder`).
         """
         if reuse:
             return self._plan(Reorder(message, reuse))
@@ -116,7 +116,7 @@ class Telnyx(Provider):
         )
 
     def _check_groups(self, message: OrderMessage) -> None:
-        """Refuse groups that Telnyx would refuse: "an empty group is refused" (guide: requirement groups), and so is one for other numbers."""
+        """Refuse groups that Telnyx would refuse: "an empty group is refused" (guide: requirement groups), as is one for other numbers."""
         checked: dict[tuple[str, str | None, str | None], list[str]] = {}
         issues: list[str] = []
         for position, item in enumerate(message.items, 1):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.settings import Timings
     from numberdesk.providers.base import Credentials
-    from numberdesk.providers.http import QueryParams, Request, Wiring
+    from numberdesk.providers.http import QueryParams, Request, HttpOptions
 
 PAGE_SIZE = 250
 """The largest page that the OpenAPI document allows."""
@@ -48,19 +48,19 @@ class Api:
         credentials: Credentials,
         clock: Clock,
         timings: Timings,
-        **wiring: Unpack[Wiring],
+        **options: Unpack[HttpOptions],
     ) -> None:
         key = credentials.value("api_key").strip()
         if not (key and key.isascii() and key.isprintable()):
             # httpx would refuse it too, and quote the key.
             raise AccountFaultError("the account's api_key holds characters that no header can carry")
         self._authorization = f"Bearer {key}"
-        self._before_call = wiring.get("before_call")
+        self._before_call = options.get("before_call")
         self.clock = clock
         self.calls = 0
         """How many calls were made, retries included."""
-        wiring["before_call"] = self._count
-        self._http = Http(credentials.base_url, self._auth, clock, timings, accept="application/json", **wiring)
+        options["before_call"] = self._count
+        self._http = Http(credentials.base_url, self._auth, clock, timings, accept="application/json", **options)
 
     def get(self, path: str, *params: tuple[str, str]) -> Fields:
         """Read a resource or a list, and return the response's fields, among them `data`.

@@ -113,8 +113,8 @@ class SatisfiedError(RefusedError):
 def not_placed(response: Response) -> ProviderError:
     """Return what an error means for the purchase: nothing was bought only where that is certain.
 
-    An unknown code may come although the order was created; it is searched for by its reference. A 4xx without any code comes from a gateway
-    that forwarded nothing.
+    An unknown code may come although the order was created; it is searched for by its reference. A 4xx without any code comes from a
+    gateway that forwarded nothing.
     """
     error = _error(response)
     if (fault := error.of_account()) is not None:

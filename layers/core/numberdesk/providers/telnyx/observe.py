@@ -364,7 +364,7 @@ class Poll:
     # Requirements, their names, and comments
 
     def _vetted(self, numbers: Sequence[Number], sub_orders: Iterable[str]) -> list[str]:
-        """Return the sub orders that may have comments of reviewers: those with a rejection first, with one of the others among the first few."""
+        """Return the sub orders that may have reviewers' comments: those with a rejection first, but one of the others among the first few."""
         asking = {number.sub_order_id for number in numbers if number.state in OPEN_ASSETS and number.requirements}
         with_rejection = {
             number.sub_order_id for number in numbers if number.state in OPEN_ASSETS and is_rejected(number)

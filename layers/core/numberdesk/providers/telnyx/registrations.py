@@ -163,7 +163,6 @@ def _webhooks(api: Api) -> dict[str, Fields]:
 
 
 def _settings(api: Api, channels: Mapping[str, Fields]) -> list[Fields]:
-    """Read the settings of these channels that are not deleted."""
     return [
         row
         for row in api.pages("notification_settings")

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Reorder:
     """The choice of an earlier attempt, in the form of `Search`. Nothing is read for it.
 
-    Numbers must have been found by "a recent search" (guide: number search), and the earlier attempt searched for them. How long that counts
-    is published only for v1: 24 hours. After that they are refused with code 85000, and nothing is bought.
+    Numbers must have been found by "a recent search" (guide: number search), and the earlier attempt searched for them. How long that
+    counts is published only for v1: 24 hours. After that they are refused with code 85000, and nothing is bought.
     """
 
     def __init__(self, message: OrderMessage, reuse: Sequence[Asset]) -> None:

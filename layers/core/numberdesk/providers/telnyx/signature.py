@@ -104,8 +104,8 @@ _D = -121665 * pow(121666, -1, _P) % _P
 def public_key(text: str) -> Ed25519PublicKey | None:
     """Read a public key (base64 of its 32 bytes); None where it is not one, or would accept forged signatures.
 
-    Under a point of small order, such as 32 zero bytes, signatures without a private key are valid. OpenSSL accepts such a key, a point that
-    is not on the curve, and a coordinate that is not encoded as RFC 8032 requires.
+    Under a point of small order, such as 32 zero bytes, signatures without a private key are valid. OpenSSL accepts such a key, a point
+    that is not on the curve, and a coordinate that is not encoded as RFC 8032 requires.
     """
     raw = _decode(text)
     if raw is None or len(raw) != _KEY_BYTES:

@@ -57,7 +57,7 @@ NOT_TAKEN = "not_taken"
 """The code of a refusal by the adapter itself: the provider's API cannot express the request."""
 CLOCK_SKEW = timedelta(seconds=60)
 """The most by which a provider's clock is assumed to differ from ours."""
-_PAGE_NUMBER = re.compile("[1-9][0-9]{0,8}", re.ASCII)
+_PAGE_NUMBER = re.compile("[1-9][0-9]*", re.ASCII)
 
 
 class NoSuchThingError(RefusedError):
@@ -196,13 +196,13 @@ class OrdersPage:
     """Descriptions of rows that could not be read."""
 
 
-def page_number(cursor: str | None, first: int = 1) -> int:
+def page_number(cursor: str | None, first: int = 1, digits: int = 6) -> int:
     """Return the number in a cursor: a page, or an item's position; `first` where there is no cursor.
 
     Raises:
-        RefusedError: the cursor is not a number.
+        RefusedError: the cursor is not a number of at most so many digits.
     """
-    if cursor is not None and not _PAGE_NUMBER.fullmatch(cursor):
+    if cursor is not None and (len(cursor) > digits or not _PAGE_NUMBER.fullmatch(cursor)):
         raise RefusedError("the cursor is not from this list")
     return int(cursor or first)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from numberdesk.providers.base import UnreadableError
 from numberdesk.providers.callfire.errors import found_nothing, not_listed
 from numberdesk.providers.callfire.xmldoc import DATA, RESOURCE, parsed
-from numberdesk.providers.json_values import integer
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -48,7 +47,8 @@ def page(http: Http, path: str, name: str, first: int, most: int) -> Listed:
     if len(elements) < len(root):
         raise UnreadableError("a list with something in it that cannot be read")
     reached = first + len(elements)
-    total = integer(root.get("totalResults"))
+    written = root.get("totalResults", "")
+    total = int(written) if written.isascii() and written.isdigit() else None
     # Without a total, another page may follow a full one. An empty page ends every list.
     more = reached < total if total is not None else len(elements) >= most
     return Listed(elements, reached if elements and more else None, total)

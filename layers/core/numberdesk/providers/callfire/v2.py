@@ -86,7 +86,7 @@ def candidates(http: Http, order: Order) -> list[OnOrder]:
 
 def orders(http: Http, cursor: str | None) -> OrdersPage:
     """Return a page of the account's orders; the cursor is the position at which the next one begins. No order shows our reference."""
-    offset = page_number(cursor, first=0)
+    offset = page_number(cursor, first=0, digits=9)
     items, total = _page(http, [("offset", str(offset))])
     reached = offset + len(items)
     read = [each for each in map(_shown, items) if each]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.settings import Timings
     from numberdesk.providers.base import Credentials
-    from numberdesk.providers.http import QueryParams, Request, HttpOptions
+    from numberdesk.providers.http import HttpOptions, QueryParams, Request
 
 PAGE_SIZE = 250
 """The largest page that the OpenAPI document allows."""

@@ -2,12 +2,12 @@
 
     item                      pk                                   sk
     order                     ORDER#<order id>                     ORDER
-    what it asks for          ORDER#<order id>                     ORDER#REQUEST
+    its request               ORDER#<order id>                     ORDER#REQUEST
     its numbers, 250 a page   ORDER#<order id>                     NUMBERS#<page, 4 digits>#<version, 10 digits>.<hash>
     a long field, in pages    ORDER#<order id>                     ORDER#PAGE#<field>#<page, 4 digits>#<version, 10 digits>.<hash>
     ledger entry              ORDER#<order id>                     LEDGER#<version, 10 digits>.<position, 3 digits>
     refusal of a message      ORDER#<order id>                     LEDGER#refused.<queue message id>
-    receipt of an event       ORDER#<order id>                     RECEIPT#<event id>
+    receipt of a webhook      ORDER#<order id>                     RECEIPT#<event id>
     membership of a list      ORDER#<order id>                     LIST#<list's short name>
     order message             ORDER#<order id>                     PERSONAL#MESSAGE
     reviewer's comment        ORDER#<order id>                     PERSONAL#COMMENT#<provider's comment id>
@@ -15,7 +15,7 @@
     file of an order          ORDER#<order id>                     PERSONAL#UPLOAD#<file id>
     webhook                   ORDER#<order id>                     PERSONAL#EVENT#<when it came>#<event id>    expires
     unmatched webhook         UNMATCHED#<day it came>              PERSONAL#EVENT#<when it came>#<event id>    expires
-    receipt of one            RECEIPTS#<day it came>               RECEIPT#<provider>#<account>#<event id>     expires
+    its receipt               RECEIPTS#<day it came>               RECEIPT#<provider>#<account>#<event id>     expires
     profile                   PROFILES#<provider>                  PERSONAL#<account>#<country>#<number type>
     file of a profile         UPLOADS#<2 of its id's SHA-256>      PERSONAL#UPLOAD#<file id>
     claim of a purchase       CLAIM#<provider>#<account>#<id>      CLAIM

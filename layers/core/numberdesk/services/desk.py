@@ -15,7 +15,7 @@ from numberdesk.domain.fold import Rules
 from numberdesk.domain.ledger import Entry
 from numberdesk.domain.messages.desk import account_blocked
 from numberdesk.domain.model import instant_text
-from numberdesk.domain.order import Step, earliest
+from numberdesk.domain.order import earliest
 from numberdesk.domain.schedule import schedule
 from numberdesk.domain.statuses import MOVES, ChangeKind, OrderState
 from numberdesk.providers import registry
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from numberdesk.domain.change import Change
+    from numberdesk.domain.change import Change, Step
     from numberdesk.domain.clock import Clock
     from numberdesk.domain.costs import Limits
     from numberdesk.domain.gate import Gate

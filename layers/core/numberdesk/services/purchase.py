@@ -15,7 +15,8 @@ from numberdesk.services.ports import ClaimedError
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from numberdesk.domain.order import Order, Step
+    from numberdesk.domain.change import Step
+    from numberdesk.domain.order import Order
     from numberdesk.services.desk import Desk
 
 

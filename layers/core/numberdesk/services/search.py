@@ -18,7 +18,8 @@ from numberdesk.services.ports import ClaimedError, ConflictError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numberdesk.domain.order import Order, Step
+    from numberdesk.domain.change import Step
+    from numberdesk.domain.order import Order
     from numberdesk.providers.base import Provider
     from numberdesk.services.desk import Desk
     from numberdesk.services.ports import Receipt

@@ -159,37 +159,37 @@ def test_ledger_events_and_comments_of_an_order(world: World) -> None:
     assert world.api("POST", f"/orders/order-1/comments/{comment['id']}/read")[0] == 202
     world.pass_time(60, steps=2, sweep=True)
     assert world.api("GET", "/orders/order-1/comments")[1]["items"] == [{**comment, "read": True}]
-    assert world.api("GET", "/orders/order-1/events")[1]["items"] == []
-    for part in ("", "/ledger", "/events", "/comments", "/requirements"):
+    assert world.api("GET", "/orders/order-1/webhooks")[1]["items"] == []
+    for part in ("", "/ledger", "/webhooks", "/comments", "/requirements"):
         assert world.api("GET", f"/orders/nobodys{part}")[0] == 404
 
 
 def test_a_notification_is_shown_as_it_came_and_can_be_taken_in_once_more(world: World) -> None:
     world.send(body())
     world.pass_time(3)
-    [event] = world.api("GET", "/orders/order-1/events")[1]["items"]
-    assert event["document"]["data"]["id"] == event["event_id"]
+    [event] = world.api("GET", "/orders/order-1/webhooks")[1]["items"]
+    assert event["document"]["data"]["id"] == event["webhook_id"]
     world.clear("SyncQueue")
     dry = world.api("POST", "/orders/order-1/replay", {"dry_run": True})[1]
-    assert (dry["event_ids"], dry["dry_run"], world.peek("SyncQueue")) == ([event["event_id"]], True, [])
-    named = {"event_ids": [event["event_id"]], "dry_run": False}
+    assert (dry["webhook_ids"], dry["dry_run"], world.peek("SyncQueue")) == ([event["webhook_id"]], True, [])
+    named = {"webhook_ids": [event["webhook_id"]], "dry_run": False}
     assert world.api("POST", "/orders/order-1/replay", named)[0] == 200
     [message] = world.peek("SyncQueue")
-    assert message["event"]["body"] == event["body"]
+    assert message["webhook"]["body"] == event["body"]
     world.settle()
-    assert len(world.api("GET", "/orders/order-1/events")[1]["items"]) == 1
-    status, problem = world.api("POST", "/orders/order-1/replay", {"event_ids": ["x"], "dry_run": False})
+    assert len(world.api("GET", "/orders/order-1/webhooks")[1]["items"]) == 1
+    status, problem = world.api("POST", "/orders/order-1/replay", {"webhook_ids": ["x"], "dry_run": False})
     assert (status, kind(problem)) == (404, "not-found")
 
 
 def test_a_notification_that_belongs_to_no_order_is_found_by_its_day(world: World) -> None:
     world.telnyx.send_webhook(payload={"id": "none-of-ours"})
     world.settle()
-    [event] = world.api("GET", "/unmatched-events", day="2026-11-22")[1]["items"]
+    [event] = world.api("GET", "/unmatched-webhooks", day="2026-11-22")[1]["items"]
     assert event["reason"] == "no order of ours"
-    assert world.api("GET", "/unmatched-events", day="2026-11-21")[1]["items"] == []
+    assert world.api("GET", "/unmatched-webhooks", day="2026-11-21")[1]["items"] == []
     replay = {"day": "2026-11-22", "dry_run": False}
-    assert world.api("POST", "/unmatched-events/replay", replay)[1]["event_ids"] == [event["event_id"]]
+    assert world.api("POST", "/unmatched-webhooks/replay", replay)[1]["webhook_ids"] == [event["webhook_id"]]
     assert len(world.peek("SyncQueue")) == 1
 
 

@@ -6,7 +6,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from numberdesk.api import problems
 from numberdesk.api.document import document
-from numberdesk.api.models import NewFile
+from numberdesk.api.models.requirements import NewFile
 from numberdesk.api.problems import STATUSES, HttpProblem
 from numberdesk.api.routes import ROUTES
 from numberdesk.services.problems import Problem

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -24,7 +22,8 @@ from pydantic import (
 )
 
 from numberdesk.domain.issues import ValidationIssue
-from numberdesk.domain.model import GivenInstant
+from numberdesk.domain.model import Given, GivenInstant
+from numberdesk.domain.text import did_you_mean
 from numberdesk.domain.values import KINDS, NOT_DOTS, Account, Answer, ProviderName, short_enough
 
 if TYPE_CHECKING:
@@ -98,11 +97,7 @@ class Partial(StrEnum):
     REFUSE = "refuse"
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class Criteria(_Message):
+class Criteria(Given):
     """What the numbers must be like. Each provider takes some of these fields; one that it cannot express is refused."""
 
     country: CountryCode | None = Field(default=None, description="ISO 3166-1 alpha-2.")
@@ -138,7 +133,7 @@ class Criteria(_Message):
         return frozenset(name for name, value in self if value not in (None, []))
 
 
-class NumbersItem(_Message):
+class NumbersItem(Given):
     """These very numbers."""
 
     numbers: Annotated[list[E164], Field(min_length=1), AfterValidator(_distinct)]
@@ -150,7 +145,7 @@ class NumbersItem(_Message):
         return len(self.numbers)
 
 
-class CriteriaItem(_Message):
+class CriteriaItem(Given):
     """So many numbers of this sort."""
 
     criteria: Criteria
@@ -163,7 +158,7 @@ class CriteriaItem(_Message):
         return self.quantity
 
 
-class KeywordsItem(_Message):
+class KeywordsItem(Given):
     """These keywords (CallFire)."""
 
     keywords: Annotated[list[Keyword], Field(min_length=1), AfterValidator(_distinct)]
@@ -193,7 +188,7 @@ Item = Annotated[
 ]
 
 
-class Contact(_Message):
+class Contact(Given):
     """Who orders and what for, where a provider asks (TeleSign). Personal: kept apart and erasable."""
 
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)] | None = None
@@ -202,7 +197,7 @@ class Contact(_Message):
     description: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
 
 
-class OwnRequirement(_Message):
+class OwnRequirement(Given):
     """One requirement of an order's own list, where the provider has none in its API. People tick it off."""
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
@@ -210,7 +205,7 @@ class OwnRequirement(_Message):
     kind: Literal["text", "date", "address", "document", "action"] | None = None
 
 
-class ExtensionPolicy(_Message):
+class ExtensionPolicy(Given):
     """When more time is asked for by itself: as a reminder fires and something is still owed."""
 
     before: Annotated[str, AfterValidator(_one_duration)] = Field(
@@ -228,7 +223,8 @@ def _distinct_ids(requirements: list[OwnRequirement]) -> list[OwnRequirement]:
 
 
 _FIELD = re.compile("[a-z][a-z0-9_]{0,63}", re.ASCII)
-"""What looks like a field's name."""
+_QUOTED = re.compile("'([^']*)'")
+"""A value that pydantic names as one of those that are known."""
 DEFAULT_REMINDERS = ("P7D", "P3D", "P1D", "PT4H", "PT1H")
 
 _MOST = 2**53 - 1
@@ -238,7 +234,7 @@ MetadataValue = (
 )
 
 
-class OrderMessage(_Message):
+class OrderMessage(Given):
     """One order."""
 
     order_id: OrderId = Field(
@@ -290,7 +286,7 @@ class OrderMessage(_Message):
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-class Request(_Message):
+class Request(Given):
     """What the order row keeps of a message: what to buy, without anything personal."""
 
     items: tuple[Item, ...]
@@ -363,8 +359,13 @@ def read_message(body: str, providers: Collection[str]) -> OrderMessage:
     try:
         return OrderMessage.model_validate(document, context={"providers": providers})
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False, include_context=False)
+        details = error.errors(include_url=False, include_context=False)
         raise InvalidMessageError(issues_of(details)) from None
+
+
+def shown_name(name: str) -> str:
+    """Give the name of an unknown field, or `?` where it does not read like one: it may be anything that somebody sent."""
+    return name if _FIELD.fullmatch(name) else "?"
 
 
 def issues_of(details: Iterable[Any]) -> list[ValidationIssue]:
@@ -382,16 +383,16 @@ def _issue(detail: Any) -> ValidationIssue:
             "metadata_value",
             "at most 50 keys of at most 128 characters; a value is text of at most 1024 characters, a whole number, true, false or null",
         )
-    if kind == "extra_forbidden":
+    if kind == "unknown_field":
         # So may an unknown field: it is named only if it looks like a field.
-        last = str(names[-1])
-        names[-1] = last if _FIELD.fullmatch(last) else "?"
-        return ValidationIssue(_path(names), "unknown_field", "this field is not known; remove it")
+        names[-1] = shown_name(str(names[-1]))
     if kind == "union_tag_invalid":
         # Its text would quote what was sent.
-        return ValidationIssue(
-            f"{_path(names)}.kind", "unknown_kind", "this kind of value is not known; see the schema for them"
-        )
+        nearest = did_you_mean(detail["input"].get("kind"), KINDS) or f"; it is one of {', '.join(KINDS)}"
+        return ValidationIssue(f"{_path(names)}.kind", "unknown_kind", f"unknown kind of value{nearest}")
+    if kind in ("enum", "literal_error"):
+        nearest = did_you_mean(detail["input"], _QUOTED.findall(str(detail["msg"])))
+        return ValidationIssue(_path(names), kind, f"{detail['msg']}{nearest}")
     if kind == "string_pattern_mismatch" and "numbers" in names:
         return ValidationIssue(
             _path(names), "not_e164", "not an E.164 number; write a plus, the country code and the rest, digits only"

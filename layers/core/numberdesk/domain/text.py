@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ _LOOKALIKES = str.maketrans(
     )
     | {"<": "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", ">": "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"}
 )
+_MAX_NAME = 64
+"""Characters of a name that is compared with known ones."""
 _STEPS = ((1000, 50), (300, 20), (100, 10), (40, 5))
 """How data that is too large is cut: characters of a text and items of a list, until it fits."""
 
@@ -110,6 +113,24 @@ def joined(parts: Iterable[str], most: int = 20, *, total: int | None = None) ->
 def listed(values: Iterable[str], most: int = 20, *, total: int | None = None) -> str:
     """Write a list of names, ids or words of others for people; a long one is cut and says so. See `joined`."""
     return joined(map(quoted, values), most, total=total)
+
+
+def nearest(written: object, known: Iterable[str]) -> str | None:
+    """Find the known text that is nearest to what somebody wrote; none where nothing is near."""
+    if not isinstance(written, str) or len(written) > _MAX_NAME:
+        return None
+    names = {each.casefold(): each for each in known}
+    return next((names[each] for each in get_close_matches(written.casefold(), names, 1)), None)
+
+
+def did_you_mean(written: object, known: Iterable[str]) -> str:
+    """Name the known text that is nearest to what somebody wrote, which is never repeated.
+
+    Returns:
+        The end of a sentence, such as `; did you mean quantity?`. It is empty where nothing is near.
+    """
+    found = nearest(written, known)
+    return f"; did you mean {found}?" if found else ""
 
 
 def fitting(data: Mapping[str, JsonValue], most: int) -> dict[str, JsonValue]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from numberdesk.domain.schema import MESSAGES
 from numberdesk.domain.text import cut
 from numberdesk.services import aws_errors
-from numberdesk.services.ports import Letter
+from numberdesk.services.ports import DeadLetter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ _MAX_DELAY = timedelta(minutes=15)
 _MAX_REASON = 1024
 """Bytes."""
 _HIDDEN_SECONDS = 30
-"""How long a letter that somebody looks at is hidden from others, if it is not put back earlier."""
+"""How long a dead letter that somebody looks at is hidden from others, if it is not put back earlier."""
 _MAX_RECEIVES = 40
 _MAX_EMPTY = 3
 
@@ -175,8 +175,8 @@ class SqsReceived:
         )
 
 
-class SqsDeadLetters:
-    """Puts refused messages aside (`services.ports.DeadLetters`)."""
+class SqsRefusals:
+    """Puts refused messages aside (`services.ports.Refusals`)."""
 
     def __init__(self, client: SQSClient, url: str) -> None:
         """Use this client and dead-letter queue."""
@@ -200,13 +200,13 @@ class SqsDeadLetters:
         )
 
 
-class SqsLetters:
-    """Reads a dead-letter queue (`services.ports.Letters`)."""
+class SqsDeadLetterQueue:
+    """Reads a dead-letter queue (`services.ports.DeadLetterQueue`)."""
 
     def __init__(self, client: SQSClient, url: str, source_url: str, *, api: str, puts_aside: str) -> None:
         """Use this client, this dead-letter queue, and the queue that its letters came from.
 
-        `api` and `puts_aside` are the ids of the roles of the API, which sends letters back, and of the function that puts them aside.
+        `api` and `puts_aside` are the ids of the roles of the API, which sends dead letters back, and of the function that puts them aside.
         """
         self._client = client
         self._url = url
@@ -222,12 +222,12 @@ class SqsLetters:
         )["Attributes"]
         return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
 
-    def peek(self, most: int) -> list[Letter]:
+    def peek(self, most: int) -> list[DeadLetter]:
         """Receive letters, and let each be seen again at once."""
         return self.redrive(None, most, dry_run=True)[0]
 
-    def redrive(self, message_ids: frozenset[str] | None, most: int, *, dry_run: bool) -> tuple[list[Letter], bool]:
-        """Send first and delete then: a letter that is sent twice does no harm, one that is lost does."""
+    def redrive(self, message_ids: frozenset[str] | None, most: int, *, dry_run: bool) -> tuple[list[DeadLetter], bool]:
+        """Send first and delete then: a dead letter that is sent twice does no harm, one that is lost does."""
         wanted: list[MessageTypeDef] = []
         others: list[MessageTypeDef] = []
         more = False
@@ -248,7 +248,7 @@ class SqsLetters:
         return [_letter(message) for message in moved], more
 
     def _received(self) -> Iterator[list[MessageTypeDef]]:
-        """Receive letters that were not received yet, until the queue shows none. Each stays hidden for a while."""
+        """Receive dead letters that were not received yet, until the queue shows none. Each stays hidden for a while."""
         seen: set[str] = set()
         empty = 0
         for _ in range(_MAX_RECEIVES):
@@ -268,7 +268,7 @@ class SqsLetters:
             yield fresh
 
     def _is_sent_back(self, message: MessageTypeDef) -> bool:
-        """Send a letter back, and say whether that was done: one that the queue does not take stays, and the others go."""
+        """Send a dead letter back, and say whether that was done: one that the queue does not take stays, and the others go."""
         try:
             self._send_back(message)
         except Exception as error:
@@ -307,9 +307,9 @@ class SqsLetters:
             )
 
 
-def _letter(message: MessageTypeDef) -> Letter:
+def _letter(message: MessageTypeDef) -> DeadLetter:
     written = {name: value.get("StringValue") for name, value in message.get("MessageAttributes", {}).items()}
-    return Letter(
+    return DeadLetter(
         message_id=message["MessageId"],
         body=message["Body"],
         sent_at=datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC),

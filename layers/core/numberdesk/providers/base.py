@@ -404,8 +404,8 @@ class Hint:
     `says_ended` tells that it claims an end, so that a poll that shows less is followed by more polls.
     """
 
-    event_id: str
-    event_type: str
+    webhook_id: str
+    webhook_type: str
     provider_order_id: str | None
     reference: str | None
     says_ended: bool

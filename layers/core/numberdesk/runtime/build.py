@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from numberdesk.messaging.events import EventBus
 from numberdesk.messaging.sns import SnsTopic
-from numberdesk.messaging.sqs import SqsDeadLetters, SqsQueue, SqsReceived
+from numberdesk.messaging.sqs import SqsQueue, SqsReceived, SqsRefusals
 from numberdesk.runtime import aws, invocation
 from numberdesk.runtime.clock import SystemClock
 from numberdesk.runtime.failures import Failures
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
 def order_failures() -> Failures:
     """Build what holds order messages in hand, and puts those aside that failed too often."""
     sqs = aws.sqs()
-    dead_letters = SqsDeadLetters(sqs, env("ORDER_DEAD_LETTER_QUEUE_URL"))
+    dead_letters = SqsRefusals(sqs, env("ORDER_DEAD_LETTER_QUEUE_URL"))
     return Failures(dead_letters, SqsReceived(sqs, env("ORDER_QUEUE_URL")), {env("ORDERS_API_ROLE_ID")})
 
 
 def sync_failures() -> Failures:
     """Build what holds sync messages in hand, and puts those aside that failed too often."""
     sqs = aws.sqs()
-    dead_letters = SqsDeadLetters(sqs, env("SYNC_DEAD_LETTER_QUEUE_URL"))
+    dead_letters = SqsRefusals(sqs, env("SYNC_DEAD_LETTER_QUEUE_URL"))
     return Failures(dead_letters, SqsReceived(sqs, env("SYNC_QUEUE_URL")), {env("ORDERS_API_ROLE_ID")})
 
 
 def notification_failures() -> Failures:
     """Build what holds events for people in hand, and puts those aside that they could not be told of."""
     sqs = aws.sqs()
-    dead_letters = SqsDeadLetters(sqs, env("NOTIFICATION_DEAD_LETTER_QUEUE_URL"))
+    dead_letters = SqsRefusals(sqs, env("NOTIFICATION_DEAD_LETTER_QUEUE_URL"))
     return Failures(dead_letters, SqsReceived(sqs, env("NOTIFICATION_QUEUE_URL")))
 
 
@@ -63,7 +63,7 @@ def sync_senders() -> Mapping[str, frozenset[str]]:
     return {
         "bought": frozenset({env("PLACE_ORDER_ROLE_ID")}),
         # What was kept is taken in once more by the API.
-        "event": frozenset({env("RECEIVE_WEBHOOK_ROLE_ID"), env("ORDERS_API_ROLE_ID")}),
+        "webhook": frozenset({env("RECEIVE_WEBHOOK_ROLE_ID"), env("ORDERS_API_ROLE_ID")}),
     }
 
 
@@ -129,7 +129,7 @@ def placer() -> Placer:
 
     return Placer(
         _desk(),
-        SqsDeadLetters(aws.sqs(), env("ORDER_DEAD_LETTER_QUEUE_URL")),
+        SqsRefusals(aws.sqs(), env("ORDER_DEAD_LETTER_QUEUE_URL")),
         env("STACK_SCOPE"),
         limits(),
         metadata_name=env("LISTED_METADATA_KEY"),
@@ -144,14 +144,14 @@ def syncer() -> Syncer:
 
     desk = _desk()
     operations = Operations(desk, Bucket(aws.s3(), env("FILES_BUCKET")))
-    return Syncer(desk, operations, timedelta(days=int(env("EVENT_RETENTION_DAYS"))))
+    return Syncer(desk, operations, timedelta(days=int(env("WEBHOOK_RETENTION_DAYS"))))
 
 
 def desk_api() -> Api:
     """Build the API."""
     from numberdesk.api.app import Api  # noqa: PLC0415 - each function imports its own services only
     from numberdesk.api.caller import Services  # noqa: PLC0415
-    from numberdesk.messaging.sqs import SqsLetters  # noqa: PLC0415
+    from numberdesk.messaging.sqs import SqsDeadLetterQueue  # noqa: PLC0415
     from numberdesk.providers.info import WebhookAuth  # noqa: PLC0415
     from numberdesk.services.accounts import AccountDesk  # noqa: PLC0415
     from numberdesk.services.catalogue import Catalogue  # noqa: PLC0415
@@ -170,15 +170,15 @@ def desk_api() -> Api:
     store, tokens = desk.store, Tokens(desk.store.paging_key)
     files = Bucket(aws.s3(), env("FILES_BUCKET"))
     uploads = Uploads(store, files, desk.clock, int(env("MAX_FILE_BYTES")))
-    letters = {
-        "orders": SqsLetters(
+    queues = {
+        "orders": SqsDeadLetterQueue(
             sqs,
             env("ORDER_DEAD_LETTER_QUEUE_URL"),
             env("ORDER_QUEUE_URL"),
             api=env("ORDERS_API_ROLE_ID"),
             puts_aside=env("PLACE_ORDER_ROLE_ID"),
         ),
-        "sync": SqsLetters(
+        "sync": SqsDeadLetterQueue(
             sqs,
             env("SYNC_DEAD_LETTER_QUEUE_URL"),
             env("SYNC_QUEUE_URL"),
@@ -193,7 +193,7 @@ def desk_api() -> Api:
         providers=ProviderDesk(desk.providers, tokens, webhook_keys(keys, WebhookAuth.TOKEN)),
         profiles=Profiles(store, desk.providers, files, uploads, desk.clock, tokens),
         uploads=uploads,
-        dead_letters=DeadLetterDesk(store, desk.sync_queue, letters),
+        dead_letters=DeadLetterDesk(store, desk.sync_queue, queues),
         gate=GateDesk(store, desk.clock, desk.timings),
         accounts=AccountDesk(store, desk.clock),
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
     from numberdesk.messaging.sqs import InHand
-    from numberdesk.services.ports import DeadLetters, Received
+    from numberdesk.services.ports import Received, Refusals
 
 MAX_RECEIVES = 5
 """The queues' `maxReceiveCount`. SQS would put the message aside after it too, but without a reason."""
@@ -35,7 +35,7 @@ class Failures:
     the poller holds, and nobody has in hand yet, keeps the queue's own visibility time-out, six times as long.
     """
 
-    def __init__(self, dead_letters: DeadLetters, received: Received, vouching: Collection[str] = ()) -> None:
+    def __init__(self, dead_letters: Refusals, received: Received, vouching: Collection[str] = ()) -> None:
         """Use this dead-letter queue, and this queue. `vouching`: ids of the roles that send messages of others again."""
         self.dead_letters = dead_letters
         self.received = received

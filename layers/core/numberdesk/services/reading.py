@@ -85,7 +85,7 @@ class Reading:
         items: list[KeptWebhook] = []
         size = 0
         for kept in page.items:
-            size += len(kept.event.body or b"")
+            size += len(kept.webhook.body or b"")
             if items and size > _MAX_BODIES:
                 return self.tokens.page(listing, items, items[-1].place)
             items.append(kept)
@@ -157,10 +157,10 @@ class Reading:
             self._get(order_id)
         return self.tokens.page(listing, page.items, page.after)
 
-    def events(self, order_id: str, *, limit: int, token: str | None) -> Page[KeptWebhook]:
+    def webhooks(self, order_id: str, *, limit: int, token: str | None) -> Page[KeptWebhook]:
         """Read the notifications that came for an order."""
         self._get(order_id)
-        listing = f"events/{order_id}"
+        listing = f"webhooks/{order_id}"
         page = self.store.kept_webhooks(order_id, "", after=self.tokens.place(listing, token), limit=limit)
         return self._bounded(listing, page)
 

@@ -168,13 +168,13 @@ class Outbox(Protocol):
 class Notifications(Protocol):
     """Notifications that providers sent, and their receipts."""
 
-    def receipt(self, order_id: str, event_id: str) -> Receipt | None:
+    def receipt(self, order_id: str, webhook_id: str) -> Receipt | None:
         """Read the receipt of a notification; none where it never came."""
 
     def put_receipt(self, order_id: str, receipt: Receipt) -> None:
         """Write a receipt without a change of its order; nothing where there is one."""
 
-    def keep_webhook(self, event: Webhook, order_id: str | None, *, expires_at: datetime) -> None:
+    def keep_webhook(self, webhook: Webhook, order_id: str | None, *, expires_at: datetime) -> None:
         """Keep a notification under its order, or as unmatched: then once a day, however often it comes."""
 
     def kept_webhooks(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptWebhook]:

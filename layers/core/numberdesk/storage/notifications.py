@@ -14,87 +14,87 @@ if TYPE_CHECKING:
 
     from numberdesk.storage.values import Item
 
-EVENT_ID_LENGTH = 256
+WEBHOOK_ID_LENGTH = 256
 """A sort key holds 1,024 bytes."""
 
 
 class Notifications(Dynamo):
     """Notifications (`services.stores.Notifications`)."""
 
-    def receipt(self, order_id: str, event_id: str) -> Receipt | None:
+    def receipt(self, order_id: str, webhook_id: str) -> Receipt | None:
         """Read the receipt of a notification."""
-        return self._record((f"ORDER#{order_id}", f"RECEIPT#{event_id}"), receipt_of_item)
+        return self._record((f"ORDER#{order_id}", f"RECEIPT#{webhook_id}"), receipt_of_item)
 
     def put_receipt(self, order_id: str, receipt: Receipt) -> None:
         """Write a receipt without a change of its order, once."""
         self._write(put(receipt_item(order_id, receipt), ABSENT))
 
-    def keep_webhook(self, event: Webhook, order_id: str | None, *, expires_at: datetime) -> None:
+    def keep_webhook(self, webhook: Webhook, order_id: str | None, *, expires_at: datetime) -> None:
         """Keep a notification under its order, or as unmatched: then once a day. The same delivery again overwrites itself."""
         if order_id is None:
-            mark = unmatched_item(event, expires_at)
+            mark = unmatched_item(webhook, expires_at)
             condition = "attribute_not_exists(pk) OR received_at = :mine"
             if not self._write(put(mark, condition, {":mine": mark["received_at"]})):
                 return
-        self._write(put(webhook_item(event, order_id, expires_at), NOT_NEWER))
+        self._write(put(webhook_item(webhook, order_id, expires_at), NOT_NEWER))
 
     def kept_webhooks(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptWebhook]:
         """Read the notifications of an order, or of a day's that belong to none, as they came."""
         pk = f"ORDER#{order_id}" if order_id else f"UNMATCHED#{day}"
-        return self._page((pk, "PERSONAL#EVENT#"), after, limit, webhook_of_item)
+        return self._page((pk, "PERSONAL#WEBHOOK#"), after, limit, webhook_of_item)
 
 
 def receipt_item(order_id: str, receipt: Receipt) -> Item:
     """Make the receipt of a notification."""
     return {
         "pk": f"ORDER#{order_id}",
-        "sk": f"RECEIPT#{receipt.event_id}",
-        "event_type": receipt.event_type,
+        "sk": f"RECEIPT#{receipt.webhook_id}",
+        "webhook_type": receipt.webhook_type,
         "received_at": instant_text(receipt.received_at),
     }
 
 
 def receipt_of_item(item: Item) -> Receipt:
     """Read a receipt."""
-    return Receipt(str(item["sk"]).removeprefix("RECEIPT#"), item["event_type"], instant(item["received_at"]))
+    return Receipt(str(item["sk"]).removeprefix("RECEIPT#"), item["webhook_type"], instant(item["received_at"]))
 
 
-def unmatched_item(event: Webhook, expires_at: datetime) -> Item:
+def unmatched_item(webhook: Webhook, expires_at: datetime) -> Item:
     """Make the mark of a notification that belongs to no order: it is kept once a day."""
-    came = instant_text(event.received_at)
+    came = instant_text(webhook.received_at)
     return {
         "pk": f"RECEIPTS#{came[:10]}",
-        "sk": f"RECEIPT#{event.provider}#{event.account}#{event.event_id[:EVENT_ID_LENGTH]}",
+        "sk": f"RECEIPT#{webhook.provider}#{webhook.account}#{webhook.webhook_id[:WEBHOOK_ID_LENGTH]}",
         "received_at": came,
         "expires_at": int(expires_at.timestamp()),
     }
 
 
-def webhook_item(event: Webhook, order_id: str | None, expires_at: datetime) -> Item:
+def webhook_item(webhook: Webhook, order_id: str | None, expires_at: datetime) -> Item:
     """Make a notification as it came, of an order or of none."""
-    came = instant_text(event.received_at)
+    came = instant_text(webhook.received_at)
     item: Item = {
         "pk": f"ORDER#{order_id}" if order_id else f"UNMATCHED#{came[:10]}",
-        "sk": f"PERSONAL#EVENT#{came}#{event.event_id[:EVENT_ID_LENGTH]}",
-        "provider": event.provider,
-        "account": event.account,
-        "key": event.key,
+        "sk": f"PERSONAL#WEBHOOK#{came}#{webhook.webhook_id[:WEBHOOK_ID_LENGTH]}",
+        "provider": webhook.provider,
+        "account": webhook.account,
+        "key": webhook.key,
         "received_at": came,
-        "body_sha256": event.body_sha256,
+        "body_sha256": webhook.body_sha256,
         "expires_at": int(expires_at.timestamp()),
     }
-    if event.reason:
-        item["reason"] = event.reason
-    if event.body is not None:
-        item["body"] = event.body
+    if webhook.reason:
+        item["reason"] = webhook.reason
+    if webhook.body is not None:
+        item["body"] = webhook.body
     return item
 
 
 def webhook_of_item(item: Item) -> KeptWebhook:
     """Read a notification."""
-    place = str(item["sk"]).removeprefix("PERSONAL#EVENT#")
-    event = Webhook(
-        event_id=place.partition("#")[2],
+    place = str(item["sk"]).removeprefix("PERSONAL#WEBHOOK#")
+    webhook = Webhook(
+        webhook_id=place.partition("#")[2],
         provider=item["provider"],
         account=item["account"],
         received_at=instant(item["received_at"]),
@@ -103,4 +103,4 @@ def webhook_of_item(item: Item) -> KeptWebhook:
         reason=item.get("reason", ""),
         body=item.get("body"),
     )
-    return KeptWebhook(place, event)
+    return KeptWebhook(place, webhook)

@@ -150,7 +150,10 @@ class Orders(Gates, Spending):
             *self._sums_writes(before, after, limits),
             *self._lock_writes(before, after),
             *(put(entry_item(entry), ABSENT) for entry in entries),
-            *(put(receipt_item(order_id, receipt)) for receipt in {each.event_id: each for each in receipts}.values()),
+            *(
+                put(receipt_item(order_id, receipt))
+                for receipt in {each.webhook_id: each for each in receipts}.values()
+            ),
             *(put(payload_item(order_id, operation_id, each)) for operation_id, each in (kept or {}).items()),
             *list_writes(before, after),
         ]

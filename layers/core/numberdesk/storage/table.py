@@ -13,8 +13,8 @@
     reviewer's comment        ORDER#<order id>                     PERSONAL#COMMENT#<provider's comment id>
     what lies with an operation  ORDER#<order id>                     PERSONAL#OPERATION#<operation id>
     file of an order          ORDER#<order id>                     PERSONAL#UPLOAD#<file id>
-    raw event                 ORDER#<order id>                     PERSONAL#EVENT#<when it came>#<event id>    expires
-    raw event of no order     UNMATCHED#<day it came>              PERSONAL#EVENT#<when it came>#<event id>    expires
+    raw event                 ORDER#<order id>                     PERSONAL#WEBHOOK#<when it came>#<event id>    expires
+    raw event of no order     UNMATCHED#<day it came>              PERSONAL#WEBHOOK#<when it came>#<event id>    expires
     that it was kept          RECEIPTS#<day it came>               RECEIPT#<provider>#<account>#<event id>     expires
     profile                   PROFILES#<provider>                  PERSONAL#<account>#<country>#<number type>
     file of a profile         UPLOADS#<2 of its id's SHA-256>      PERSONAL#UPLOAD#<file id>

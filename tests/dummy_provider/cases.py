@@ -92,7 +92,7 @@ def test_a_name_that_is_nearly_right_is_told() -> None:
         read_message(json.dumps(ORDER | {"provider": "Acmee"}), registry.NAMES)
     [issue] = caught.value.issues
     assert (issue.field, issue.code) == ("provider", "unknown_provider")
-    assert "one of acme, callfire, telesign, telnyx; the nearest is acme" in issue.message
+    assert "one of acme, callfire, telesign, telnyx; did you mean acme?" in issue.message
 
 
 @pytest.mark.parametrize(

@@ -429,6 +429,41 @@ def test_paths_and_bodies_that_are_none(world: World) -> None:
         assert (answer[0], kind(answer[1])) == (400, "invalid"), sent[:10]
 
 
+def test_what_is_not_known_is_answered_with_the_nearest_that_is(world: World) -> None:
+    for method, path, sent, field, said in (
+        ("POST", "/orders", {**body(), "itms": []}, "itms", "unknown field; did you mean items?"),
+        ("POST", "/orders/a/cancel", {"sub_order": "x"}, "sub_order", "unknown field; did you mean sub_order_id?"),
+        ("POST", "/orders/a/replay", {"dry_run": True, "webhooks_ids": []}, "webhooks_ids", "unknown field; did you mean webhook_ids?"),
+        ("POST", "/providers/telnyx/search", {"what": "number"}, "what", "Input should be 'numbers', 'keywords' or 'regions'; did you mean numbers?"),
+    ):  # fmt: skip
+        status, problem = world.api(method, path, sent)
+        assert (status, kind(problem)) == (400, "invalid")
+        assert said in [each["message"] for each in problem["errors"] if each["field"] == field]
+    assert world.api("GET", "/ordrs/a")[1]["detail"] == "did you mean GET /orders/{order_id}?"
+    assert world.api("DELETE", "/orders")[1]["detail"] == "this path takes GET, POST"
+    assert world.peek("OrderQueue") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
+        ({"state": "pendin"}, [("state", "; did you mean pending?")]),
+        ({"open": "true", "stat": "pending"}, [("stat", "unknown query parameter; did you mean state?")]),
+        ({"open": "perhaps", "Limit": "7"}, [("open", ""), ("?", "; did you mean limit?")]),
+        ({"open": "true", "x\n" * 900: "<b>", "next_": "x"}, [("?", "; remove it"), ("next_", "; did you mean next?")]),
+        ({"open": "true", "X-Amz-Signature": "0" * 64}, []),
+    ],
+)
+def test_an_unknown_query_parameter_is_refused(
+    world: World, query: dict[str, str], errors: list[tuple[str, str]]
+) -> None:
+    status, answer = world.api("GET", "/orders", **query)
+    assert status == (400 if errors else 200)
+    found = answer.get("errors", [])
+    assert [each["field"] for each in found] == [field for field, _ in errors]
+    assert all(each["message"].endswith(said) for each, (_, said) in zip(found, errors, strict=True))
+
+
 def test_nobody_gets_in_without_a_principal(world: World) -> None:
     status, problem = world.api("GET", "/orders", principal=None, open="true")
     assert (status, kind(problem)) == (403, "not-authenticated")

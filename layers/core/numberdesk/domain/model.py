@@ -74,6 +74,10 @@ class Record(BaseModel):
         return self.model_copy(update=changes)
 
 
+_MAX_SUGGESTIONS = 50
+"""Unknown fields for which the nearest known one is looked for: somebody may send a hundred thousand."""
+
+
 class Given(BaseModel):
     """Something that others send. A field that is not known is refused, and the nearest known one is named."""
 
@@ -86,12 +90,13 @@ class Given(BaseModel):
             return handler(data)
         except ValidationError as error:
             details = error.errors(include_url=False, include_context=False)
-            shown = [cls._detail(each) for each in details]
+            shown = [cls._detail(each, suggest=place < _MAX_SUGGESTIONS) for place, each in enumerate(details)]
             raise ValidationError.from_exception_data(error.title, shown, hide_input=True) from None
 
     @classmethod
-    def _detail(cls, detail: Any) -> InitErrorDetails:
+    def _detail(cls, detail: Any, *, suggest: bool) -> InitErrorDetails:
         kind, text, loc = detail["type"], detail["msg"], detail["loc"]
         if kind == "extra_forbidden" and len(loc) == 1:
-            kind, text = "unknown_field", f"unknown field{did_you_mean(loc[0], cls.model_fields) or '; remove it'}"
+            known = cls.model_fields if suggest else ()
+            kind, text = "unknown_field", f"unknown field{did_you_mean(loc[0], known) or '; remove it'}"
         return {"type": PydanticCustomError(kind, text), "loc": loc, "input": detail["input"]}

@@ -21,7 +21,7 @@ from pydantic import (
     ValidationError,
 )
 
-from numberdesk.domain.issues import ValidationIssue
+from numberdesk.domain.issues import MAX_ISSUES, ValidationIssue
 from numberdesk.domain.model import Given, GivenInstant
 from numberdesk.domain.text import did_you_mean
 from numberdesk.domain.values import KINDS, NOT_DOTS, Account, Answer, ProviderName, short_enough
@@ -370,10 +370,10 @@ def shown_name(name: str) -> str:
 
 def issues_of(details: Iterable[Any]) -> list[ValidationIssue]:
     """Make faults of what pydantic found: fields are named, values are not."""
-    return list(dict.fromkeys(_issue(detail) for detail in details))
+    return list(dict.fromkeys(_issue(detail, suggest=place < MAX_ISSUES) for place, detail in enumerate(details)))
 
 
-def _issue(detail: Any) -> ValidationIssue:
+def _issue(detail: Any, *, suggest: bool) -> ValidationIssue:
     kind = str(detail["type"])
     names = list(detail["loc"])
     if names and names[0] == "metadata":
@@ -391,7 +391,7 @@ def _issue(detail: Any) -> ValidationIssue:
         nearest = did_you_mean(detail["input"].get("kind"), KINDS) or f"; it is one of {', '.join(KINDS)}"
         return ValidationIssue(f"{_path(names)}.kind", "unknown_kind", f"unknown kind of value{nearest}")
     if kind in ("enum", "literal_error"):
-        nearest = did_you_mean(detail["input"], _QUOTED.findall(str(detail["msg"])))
+        nearest = did_you_mean(detail["input"], _QUOTED.findall(str(detail["msg"])) if suggest else ())
         return ValidationIssue(_path(names), kind, f"{detail['msg']}{nearest}")
     if kind == "string_pattern_mismatch" and "numbers" in names:
         return ValidationIssue(

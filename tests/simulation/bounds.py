@@ -13,11 +13,11 @@ from numberdesk.domain.statuses import FOLLOWED, ChangeKind
 from numberdesk.services.wake import MAX_PATIENCE
 from numberdesk.storage.holdings import inventory_item
 from numberdesk.storage.ledger import entry_item
-from numberdesk.storage.notifications import receipt_item, webhook_item
 from numberdesk.storage.orders import request_item, row_item
 from numberdesk.storage.personal import comment_item, message_item, payload_item
 from numberdesk.storage.profiles import profile_item, upload_item
 from numberdesk.storage.values import item_size, marshal
+from numberdesk.storage.webhooks import receipt_item, webhook_item
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

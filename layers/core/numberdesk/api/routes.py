@@ -72,7 +72,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/orders/{order_id}", "read", "get_order", "Read an order", 200, (Problem.NOT_FOUND,)),
     Route("GET", "/orders/{order_id}/numbers", "read", "list_numbers", "List an order's numbers and keywords", 200, (Problem.NOT_FOUND,)),
     Route("GET", "/orders/{order_id}/ledger", "read", "list_ledger", "Read what happened to an order", 200, (Problem.NOT_FOUND,)),
-    Route("GET", "/orders/{order_id}/webhooks", "read", "list_webhooks", "Read an order's notifications as they came", 200, (Problem.NOT_FOUND,)),
+    Route("GET", "/orders/{order_id}/webhooks", "read", "list_webhooks", "Read an order's webhooks as they came", 200, (Problem.NOT_FOUND,)),
     Route("GET", "/orders/{order_id}/comments", "read", "list_comments", "Read an order's comments as they were last seen", 200, (Problem.NOT_FOUND,)),
     Route("GET", "/orders/{order_id}/requirements", "read", "list_order_requirements", "Say what an order takes, and where each requirement stands", 200, (Problem.NOT_FOUND, *_ASKS)),
     Route("POST", "/orders/{order_id}/requirements", "operate", "supply_values", "Supply values, or tick off the order's own requirements", 202, _SUPPLIES),
@@ -84,7 +84,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/orders/{order_id}/acknowledgements", "operate", "acknowledge", "Say that somebody is on it", 200, _WRITES),
     Route("POST", "/orders/{order_id}/cancel", "operate", "cancel_order", "Cancel an order, or a sub order", 202, (*_WRITES, Problem.CANNOT_CANCEL)),
     Route("POST", "/orders/{order_id}/sync", "operate", "sync_order", "Look at an order now", 202, _WRITES),
-    Route("POST", "/orders/{order_id}/replay", "operate", "replay_webhooks", "Take an order's notifications in once more", 200, (Problem.NOT_FOUND,)),
+    Route("POST", "/orders/{order_id}/replay", "operate", "replay_webhooks", "Handle an order's webhooks again", 200, (Problem.NOT_FOUND,)),
     Route("POST", "/orders/{order_id}/approve", "spend", "approve_order", "Approve a held order", 200, (*_DECIDES, Problem.NOT_HELD)),
     Route("POST", "/orders/{order_id}/reject", "spend", "reject_order", "Reject a held order: cancel it", 200, (*_DECIDES, Problem.NOT_HELD)),
     Route("POST", "/orders/{order_id}/resolve", "spend", "resolve_purchase", "Say what became of a purchase with an unknown outcome", 200, (*_DECIDES, *_ASKS, Problem.NOT_UNKNOWN, Problem.CLAIMED)),
@@ -112,8 +112,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/dead-letters/{queue}", "read", "peek_dead_letters", "Look at dead letters"),
     Route("POST", "/dead-letters/orders/redrive", "spend", "redrive_orders", "Put order messages back on the order queue"),
     Route("POST", "/dead-letters/sync/redrive", "operate", "redrive_sync", "Put sync messages back on the sync queue"),
-    Route("GET", "/unmatched-webhooks", "read", "list_unmatched_webhooks", "Read notifications that belong to no order"),
-    Route("POST", "/unmatched-webhooks/replay", "operate", "replay_unmatched_webhooks", "Take them in once more", 200, (Problem.NOT_FOUND,)),
+    Route("GET", "/unmatched-webhooks", "read", "list_unmatched_webhooks", "Read webhooks that belong to no order"),
+    Route("POST", "/unmatched-webhooks/replay", "operate", "replay_unmatched_webhooks", "Handle them again", 200, (Problem.NOT_FOUND,)),
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Polls that notifications ask for: when they are due, and how far apart. Pure."""
+"""Polls that webhooks ask for: when they are due, and how far apart. Pure."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 def due_at(order: Order, now: datetime, timings: Timings) -> datetime:
-    """Say when the poll is due that a notification asks for: now, or when the last one such is long enough ago."""
+    """Say when the poll is due that a webhook asks for: now, or when the last one such is long enough ago."""
     if order.hinted_at is None:
         return now
     return max(now, order.hinted_at + timings.hint_distance)
 
 
 def put_off(order: Order, at: datetime, now: datetime, timings: Timings, *, told_ended: bool) -> Order:
-    """Let the poll that a notification asks for be due later, or with another that is still to come. What was due stays due.
+    """Let the poll that a webhook asks for be due later, or with another that is still to come. What was due stays due.
 
     The very same order where nothing changes by that: polls to come are all that it asks for.
     """
-    # One that is due already may be under way: it need not have begun since the notification came. `wake_at` keeps it.
+    # One that is due already may be under way: it need not have begun since the webhook came. `wake_at` keeps it.
     ahead = [poll for poll in order.hint_polls if poll > now]
     first = min((at, *ahead))
     more = timings.hint_polls if told_ended and not order.ended else ()
@@ -42,7 +42,7 @@ def put_off(order: Order, at: datetime, now: datetime, timings: Timings, *, told
 
 
 def spaced(polls: Iterable[datetime], timings: Timings) -> tuple[datetime, ...]:
-    """Leave out polls that notifications ask for where another comes shortly before."""
+    """Leave out polls that webhooks ask for where another comes shortly before."""
     kept: list[datetime] = []
     for at in sorted(set(polls)):
         if not kept or at - kept[-1] >= timings.hint_distance:

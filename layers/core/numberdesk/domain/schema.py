@@ -51,4 +51,4 @@ class Schema:
 
 ROWS = Schema()
 MESSAGES = Schema()
-"""Wakes, notifications and purchases that numberdesk sends to its own queues. Messages of applications have no version."""
+"""Wakes, webhooks and purchases that numberdesk sends to its own queues. Messages of applications have no version."""

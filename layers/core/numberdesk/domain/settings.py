@@ -41,9 +41,9 @@ class Timings(Record):
     cadence: dict[str, tuple[Positive, ...]] = Field(default_factory=dict)
     """Pauses between polls, by provider, in place of the provider's own."""
     hint_polls: tuple[Positive, ...] = (timedelta(seconds=2), timedelta(seconds=10), timedelta(seconds=60))
-    """Further looks after a notification said more than the poll showed."""
+    """Further polls after a webhook said more than the poll showed."""
     hint_distance: Positive = timedelta(seconds=5)
-    """The least time between two polls of one order that notifications ask for."""
+    """The least time between two polls of one order that webhooks ask for."""
     ended_polls: tuple[Positive, ...] = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
     """When an ended order is polled again, counted from its end."""
     unreadable_grace: Positive = timedelta(minutes=15)

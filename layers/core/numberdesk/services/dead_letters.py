@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     from numberdesk.services.ports import DeadLetter, DeadLetterQueue, KeptWebhook, Queue
-    from numberdesk.services.stores import Notifications, Orders
+    from numberdesk.services.stores import Orders, Webhooks
 
-    class Store(Notifications, Orders, Protocol):
+    class Store(Webhooks, Orders, Protocol):
         """What it needs of the table."""
 
 

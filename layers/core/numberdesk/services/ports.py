@@ -67,7 +67,7 @@ class ClaimedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """That a notification was taken in. One that is known asks for no further poll, unless its first one came to nothing."""
+    """That a webhook was taken in. One that is known asks for no further poll, unless its first one came to nothing."""
 
     webhook_id: str
     webhook_type: str
@@ -76,7 +76,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """An authenticated notification as it came. `body` is none where it was too large: then only its hash is kept."""
+    """An authenticated webhook as it came. `body` is none where it was too large: then only its hash is kept."""
 
     webhook_id: str
     provider: str
@@ -158,7 +158,7 @@ class Unpublished:
 
 @dataclass(frozen=True, slots=True)
 class KeptWebhook:
-    """A notification as it was kept, and its place among those of its order or day."""
+    """A webhook as it was kept, and its place among those of its order or day."""
 
     place: str
     webhook: Webhook

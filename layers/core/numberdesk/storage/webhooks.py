@@ -1,4 +1,4 @@
-"""Notifications as they came, and their receipts."""
+"""Webhooks as they came, and their receipts."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ WEBHOOK_ID_LENGTH = 256
 """A sort key holds 1,024 bytes."""
 
 
-class Notifications(Dynamo):
-    """Notifications (`services.stores.Notifications`)."""
+class Webhooks(Dynamo):
+    """Webhooks (`services.stores.Webhooks`)."""
 
     def receipt(self, order_id: str, webhook_id: str) -> Receipt | None:
-        """Read the receipt of a notification."""
+        """Read the receipt of a webhook."""
         return self._record((f"ORDER#{order_id}", f"RECEIPT#{webhook_id}"), receipt_of_item)
 
     def put_receipt(self, order_id: str, receipt: Receipt) -> None:
@@ -30,7 +30,7 @@ class Notifications(Dynamo):
         self._write(put(receipt_item(order_id, receipt), ABSENT))
 
     def keep_webhook(self, webhook: Webhook, order_id: str | None, *, expires_at: datetime) -> None:
-        """Keep a notification under its order, or as unmatched: then once a day. The same delivery again overwrites itself."""
+        """Keep a webhook under its order, or as unmatched: then once a day. The same delivery again overwrites itself."""
         if order_id is None:
             mark = unmatched_item(webhook, expires_at)
             condition = "attribute_not_exists(pk) OR received_at = :mine"
@@ -39,13 +39,13 @@ class Notifications(Dynamo):
         self._write(put(webhook_item(webhook, order_id, expires_at), NOT_NEWER))
 
     def kept_webhooks(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptWebhook]:
-        """Read the notifications of an order, or of a day's that belong to none, as they came."""
+        """Read the webhooks of an order, or of a day's that belong to none, as they came."""
         pk = f"ORDER#{order_id}" if order_id else f"UNMATCHED#{day}"
         return self._page((pk, "PERSONAL#WEBHOOK#"), after, limit, webhook_of_item)
 
 
 def receipt_item(order_id: str, receipt: Receipt) -> Item:
-    """Make the receipt of a notification."""
+    """Make the receipt of a webhook."""
     return {
         "pk": f"ORDER#{order_id}",
         "sk": f"RECEIPT#{receipt.webhook_id}",
@@ -60,7 +60,7 @@ def receipt_of_item(item: Item) -> Receipt:
 
 
 def unmatched_item(webhook: Webhook, expires_at: datetime) -> Item:
-    """Make the mark of a notification that belongs to no order: it is kept once a day."""
+    """Make the mark of a webhook that belongs to no order: it is kept once a day."""
     came = instant_text(webhook.received_at)
     return {
         "pk": f"RECEIPTS#{came[:10]}",
@@ -71,7 +71,7 @@ def unmatched_item(webhook: Webhook, expires_at: datetime) -> Item:
 
 
 def webhook_item(webhook: Webhook, order_id: str | None, expires_at: datetime) -> Item:
-    """Make a notification as it came, of an order or of none."""
+    """Make a webhook as it came, of an order or of none."""
     came = instant_text(webhook.received_at)
     item: Item = {
         "pk": f"ORDER#{order_id}" if order_id else f"UNMATCHED#{came[:10]}",
@@ -91,7 +91,7 @@ def webhook_item(webhook: Webhook, order_id: str | None, expires_at: datetime) -
 
 
 def webhook_of_item(item: Item) -> KeptWebhook:
-    """Read a notification."""
+    """Read a webhook."""
     place = str(item["sk"]).removeprefix("PERSONAL#WEBHOOK#")
     webhook = Webhook(
         webhook_id=place.partition("#")[2],

@@ -72,7 +72,7 @@ class Shot:
     body: bytes = field(repr=False)
     expected: int
     """The status that it must be answered with."""
-    event_id: str
+    webhook_id: str
     """What its body calls the event; empty where it names none."""
 
 
@@ -91,10 +91,10 @@ class Hit:
 # --- What is sent ---
 
 
-def telnyx_body(event_id: str, provider_order_id: str) -> bytes:
+def telnyx_body(webhook_id: str, provider_order_id: str) -> bytes:
     """Make the body of a webhook that says an order is complete."""
     sample = json.loads((SAMPLES / "telnyx" / "number-order-complete.json").read_text())
-    sample["data"]["id"] = event_id
+    sample["data"]["id"] = webhook_id
     sample["data"]["payload"]["id"] = provider_order_id
     return json.dumps(sample).encode()
 
@@ -103,10 +103,10 @@ def genuine(keys: Keys, chance: random.Random, count: int, about: Sequence[str] 
     """Make signed webhooks, each of an event of its own: every other one about these orders (Telnyx's ids), the rest of none."""
     made = []
     for index in range(count):
-        event_id = _uuid(chance)
+        webhook_id = _uuid(chance)
         known = about and index % 2
-        body = telnyx_body(event_id, about[index // 2 % len(about)] if known else _uuid(chance))
-        made.append(Shot("genuine", TELNYX, keys.sign(body), body, OK, event_id))
+        body = telnyx_body(webhook_id, about[index // 2 % len(about)] if known else _uuid(chance))
+        made.append(Shot("genuine", TELNYX, keys.sign(body), body, OK, webhook_id))
     return made
 
 
@@ -117,9 +117,9 @@ def forged(keys: Keys, chance: random.Random, count: int) -> list[Shot]:
     postback = (SAMPLES / "callfire" / "number-order-finished.xml").read_bytes()
 
     def telnyx(kind: str, change: Callable[[bytes], Mapping[str, str]]) -> Shot:
-        event_id = _uuid(chance)
-        body = telnyx_body(event_id, _uuid(chance))
-        return Shot(kind, TELNYX, change(body), body, UNAUTHENTICATED, event_id)
+        webhook_id = _uuid(chance)
+        body = telnyx_body(webhook_id, _uuid(chance))
+        return Shot(kind, TELNYX, change(body), body, UNAUTHENTICATED, webhook_id)
 
     def wrong_token() -> Shot:
         token = _base64(chance, 32).translate(str.maketrans("+/", "-_", "="))
@@ -146,7 +146,7 @@ def postbacks(keys: Keys, chance: random.Random, count: int) -> list[Shot]:
         # A postback names no event: the reader of its body gives it an id.
         [hint] = read_hints("callfire", body)
         path = f"{CALLFIRE}/{keys.callfire_token}"
-        made.append(Shot("CallFire", path, {"content-type": "text/xml"}, body, OK, hint.event_id))
+        made.append(Shot("CallFire", path, {"content-type": "text/xml"}, body, OK, hint.webhook_id))
     return made
 
 
@@ -350,17 +350,17 @@ def set_limits(stack: LocalStack, share: float = 1.0) -> None:
 
 
 def kept(client: DynamoDBClient, table_name: str) -> set[str]:
-    """Give the event ids of all notifications in an order table, under their orders or as unmatched."""
+    """Give the ids of all webhooks in an order table, under their orders or as unmatched."""
     pages = client.get_paginator("scan").paginate(TableName=table_name, ProjectionExpression="sk", ConsistentRead=True)
     places = [item["sk"]["S"] for page in pages for item in page["Items"]]
-    return {place.split("#", 3)[3] for place in places if place.startswith("PERSONAL#EVENT#")}
+    return {place.split("#", 3)[3] for place in places if place.startswith("PERSONAL#WEBHOOK#")}
 
 
 def logged(stack: LocalStack) -> Counter[str]:
     """How often the receiver logged that it put a message on the queue, and how often that it refused one."""
     pages = stack.client("logs").get_paginator("filter_log_events")
     found: Counter[str] = Counter()
-    for text in ("event received", "event refused"):
+    for text in ("webhook received", "webhook refused"):
         # Asked for by its words: the local AWS gives 10,000 lines in all and no page after them. Metrics hold the words, too.
         asked = pages.paginate(logGroupName=f"/aws/lambda/{STACK_NAME}-receive_webhook", filterPattern=f'"{text}"')
         lines = [json.loads(event["message"]) for page in asked for event in page["events"]]
@@ -371,7 +371,7 @@ def logged(stack: LocalStack) -> Counter[str]:
 def settle(stack: LocalStack, shots: Sequence[Shot]) -> list[str]:
     """Wait until every genuine webhook is in the table; what is missing, and what is there beside them."""
     client, name = stack.client("dynamodb"), stack.outputs["TableName"]
-    expected = {shot.event_id for shot in shots}
+    expected = {shot.webhook_id for shot in shots}
     deadline = time.monotonic() + PATIENCE
     while expected - (there := kept(client, name)) and time.monotonic() < deadline:
         time.sleep(1)
@@ -433,7 +433,7 @@ class Flood:
         self._say("counting what the receiver logged")
         found = logged(self._stack) - before
         sent = Counter(hit.status for hit in [*alone, *flood, *throttled])
-        expected = {"event received": sent[OK], "event refused": sent[UNAUTHENTICATED] + sent[TOO_LARGE]}
+        expected = {"webhook received": sent[OK], "webhook refused": sent[UNAUTHENTICATED] + sent[TOO_LARGE]}
         if dict(found) != expected:
             self.issues.append(f"the receiver logged {dict(found)}, the answers say {expected}")
         letters = self._stage.sqs.get_queue_attributes(

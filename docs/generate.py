@@ -15,7 +15,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from docs import examples, limits
 from numberdesk.api.document import document
-from numberdesk.api.models import OrderMessage
+from numberdesk.api.models.orders import OrderMessage
 from numberdesk.domain import settings
 from numberdesk.domain.capabilities import Ability, Findability
 from numberdesk.domain.order import duration_text

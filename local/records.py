@@ -27,7 +27,7 @@ class Record:
     ledger: tuple[Entry, ...]
     receipts: tuple[str, ...]
     """Ids of the notifications that were taken in; each once."""
-    events: tuple[str, ...]
+    webhooks: tuple[str, ...]
     """Ids of the notifications that were kept; once for every time that one came."""
     impersonal: str = ""
     """All that lies with the order and is not marked as personal, as JSON."""
@@ -66,7 +66,7 @@ class Records:
             order=order,
             ledger=tuple(entry_of_item(item) for key, item in items.items() if key.startswith("LEDGER#")),
             receipts=tuple(key.removeprefix("RECEIPT#") for key in items if key.startswith("RECEIPT#")),
-            events=tuple(key.split("#", 3)[3] for key in items if key.startswith("PERSONAL#EVENT#")),
+            webhooks=tuple(key.split("#", 3)[3] for key in items if key.startswith("PERSONAL#WEBHOOK#")),
             impersonal=json.dumps([order.model_dump(mode="json"), *others]),
             personal=tuple(item for key, item in items.items() if key.startswith("PERSONAL#")),
             row_bytes=len(json.dumps(items["ORDER"])),

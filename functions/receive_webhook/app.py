@@ -52,7 +52,7 @@ _REFUSALS = {401: "not authenticated", 404: "not found", 413: "body too large"}
 
 def answer(status: int, text: str) -> dict[str, Any]:
     """Return API Gateway's response, and count it."""
-    name = "EventsReceived" if status == 200 else "EventsNotDurable" if status >= 500 else "EventsRefused"  # noqa: PLR2004
+    name = "WebhooksReceived" if status == 200 else "WebhooksNotDurable" if status >= 500 else "WebhooksRefused"  # noqa: PLR2004
     metrics.add_metric(name=name, unit="Count", value=1)
     return {"statusCode": status, "headers": {"Content-Type": "text/plain"}, "body": text}
 
@@ -67,13 +67,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         if isinstance(error, KeyMissingError):
             metrics.add_metric(name="ReceiverKeyMissing", unit="Count", value=1)
         logger.warning(
-            "event refused", extra={"resource": event["resource"], "status": error.status, "reason": str(error)}
+            "webhook refused", extra={"resource": event["resource"], "status": error.status, "reason": str(error)}
         )
         return answer(error.status, _REFUSALS.get(error.status, "bad request"))
     except Exception as error:  # noqa: BLE001 - the provider must retry after any error
         # The error's text and trace may hold the message; AWS's code does not.
         extra = {"error": type(error).__name__, "aws": aws_errors.code(error) or None}
-        logger.error("the event could not be made durable", extra=extra)  # noqa: TRY400
+        logger.error("the webhook could not be made durable", extra=extra)  # noqa: TRY400
         return answer(503, "try again")
-    logger.info("event received", extra={"provider": provider, "account": account, "bytes": size})
+    logger.info("webhook received", extra={"provider": provider, "account": account, "bytes": size})
     return answer(200, "ok")

@@ -379,7 +379,9 @@ def erased(play: Play) -> Steps:
     yield from supply(order, values)
     yield from order.until("completed")
     yield from order.until_recorded("CommentReceived")
-    yield from play.until(lambda: order.record and order.record.events, f"a webhook about {order.order_id} to be kept")
+    yield from play.until(
+        lambda: order.record and order.record.webhooks, f"a webhook about {order.order_id} to be kept"
+    )
     comments = yield from all_of(play, f"{path}/comments")
     expect({remark, ours} <= {comment["body"] for comment in comments}, f"{len(comments)} comments, and not those")
     expect([file for file in play.stage.files() if order.order_id in file], "the file is nowhere")
@@ -416,7 +418,7 @@ def erased(play: Play) -> Steps:
     yield from play.until(lambda: order.record, "the order to be read")
     kept = order.record.personal if order.record else ()
     expect(
-        not [each for each in kept if "body" in each or not each["sk"].startswith("PERSONAL#EVENT#")], "it came back"
+        not [each for each in kept if "body" in each or not each["sk"].startswith("PERSONAL#WEBHOOK#")], "it came back"
     )
     expect(not (yield from all_of(play, f"{path}/comments")), "the comments came back")
     _expect_replay(order)

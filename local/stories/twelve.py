@@ -258,25 +258,27 @@ def forged_and_replayed(play: Play) -> Steps:
     foreign = play.ask("telnyx", "signed_webhook", payload={"id": str(uuid.uuid4()), "status": "success"})
     expect(_post(play, foreign) == 200, "a genuine webhook about another's order was not taken")
     yield from order.until("completed")
-    yield from play.until(lambda: order.record and order.record.events, f"a webhook about {order.order_id} to be kept")
+    yield from play.until(
+        lambda: order.record and order.record.webhooks, f"a webhook about {order.order_id} to be kept"
+    )
 
     [genuine] = [made for made in play.ask("telnyx", "deliveries") if order.theirs in made["body"]]
     before = order.ledger
     expect(_post(play, genuine) == 200, "the replayed webhook was not answered 200")
     later = play.ask("telnyx", "signed_webhook", payload={"id": str(uuid.uuid4()), "status": "success"})
     expect(_post(play, later) == 200, "a genuine webhook about another's order was not taken")
-    others = {_event_id(foreign), _event_id(later)}
+    others = {_webhook_id(foreign), _webhook_id(later)}
     yield from play.until(
         lambda: others <= set(play.stage.records.unmatched(play.now())), "the foreign webhooks to be kept"
     )
 
-    expect(order.record and len(order.record.events) == 1, "the replayed webhook was kept, too")
-    expect(order.record and order.record.receipts == (_event_id(genuine),), "not one receipt of the genuine webhook")
+    expect(order.record and len(order.record.webhooks) == 1, "the replayed webhook was kept, too")
+    expect(order.record and order.record.receipts == (_webhook_id(genuine),), "not one receipt of the genuine webhook")
     expect(order.ledger == before, "the replayed webhook changed the order")
     completed = [event for event in order.events() if event["detail-type"] == "OrderCompleted"]
     expect(len(completed) == 1, f"OrderCompleted came {len(completed)} times")
-    kept = {*play.stage.records.unmatched(play.now()), *(order.record.events if order.record else ())}
-    refused = {_event_id(forged), _event_id(stale)}
+    kept = {*play.stage.records.unmatched(play.now()), *(order.record.webhooks if order.record else ())}
+    refused = {_webhook_id(forged), _webhook_id(stale)}
     expect(not refused & kept, "a webhook that was refused was kept")
 
 
@@ -288,7 +290,7 @@ def _post(play: Play, webhook: dict[str, object]) -> int:
     return play.stage.post_webhook(headers, str(webhook["body"]))
 
 
-def _event_id(webhook: dict[str, object]) -> str:
+def _webhook_id(webhook: dict[str, object]) -> str:
     return str(json.loads(str(webhook["body"]))["data"]["id"])
 
 

@@ -771,7 +771,7 @@ class StoreContract:
         event = Webhook("e-1", "telnyx", "default", START, "00ff", "k-1", "why", b"\x00\xff not UTF-8 \xc3\x28")
         for _ in range(2):
             store.keep_webhook(event, order_id, expires_at=START + timedelta(days=90))
-        assert [item.event for item in store.kept_webhooks(order_id, DAY, after=None, limit=9).items] == [event]
+        assert [item.webhook for item in store.kept_webhooks(order_id, DAY, after=None, limit=9).items] == [event]
 
     def test_event_of_no_order_is_kept_once_a_day_however_often_it_comes(self, store: Store) -> None:
         def keep(came: datetime, account: str = "default") -> None:
@@ -780,7 +780,7 @@ class StoreContract:
 
         def kept(day: str) -> list[tuple[str, datetime]]:
             page = store.kept_webhooks(None, day, after=None, limit=9)
-            return [(item.event.account, item.event.received_at) for item in page.items]
+            return [(item.webhook.account, item.webhook.received_at) for item in page.items]
 
         for minutes in (0, 0, 1, 2):
             keep(START + timedelta(minutes=minutes))
@@ -805,7 +805,7 @@ class StoreContract:
     def test_event_without_its_body_is_kept_too(self, store: Store) -> None:
         event = Webhook("e-1", "callfire", "default", START, "00ff")
         store.keep_webhook(event, None, expires_at=START + timedelta(days=90))
-        assert [item.event for item in store.kept_webhooks(None, DAY, after=None, limit=9).items] == [event]
+        assert [item.webhook for item in store.kept_webhooks(None, DAY, after=None, limit=9).items] == [event]
 
     def test_events_are_read_as_they_came_and_from_one_place_only(self, store: Store) -> None:
         for index in (2, 0, 1):
@@ -815,15 +815,15 @@ class StoreContract:
         late = Webhook("e-9", "telnyx", "default", START + 24 * HOUR, "next day")
         store.keep_webhook(late, None, expires_at=START + timedelta(days=90))
         pages = paged(lambda after: store.kept_webhooks("order-1", DAY, after=after, limit=2))
-        assert [[each.event.body_sha256 for each in page] for page in pages] == [
+        assert [[each.webhook.body_sha256 for each in page] for page in pages] == [
             ["order-1-0", "order-1-1"],
             ["order-1-2"],
         ]
         [unmatched] = paged(lambda after: store.kept_webhooks(None, DAY, after=after, limit=3))
-        assert [each.event.body_sha256 for each in unmatched] == ["None-0", "None-1", "None-2"]
-        [place] = [each.place for each in unmatched if each.event.event_id == "e-1"]
+        assert [each.webhook.body_sha256 for each in unmatched] == ["None-0", "None-1", "None-2"]
+        [place] = [each.place for each in unmatched if each.webhook.webhook_id == "e-1"]
         rest = store.kept_webhooks(None, DAY, after=place, limit=3)
-        assert [item.event.event_id for item in rest.items] == ["e-2"]
+        assert [item.webhook.webhook_id for item in rest.items] == ["e-2"]
 
     def test_comments_are_read_by_id(self, store: Store) -> None:
         orders = [create(store, order_id) for order_id in ("order-1", "order-2")]

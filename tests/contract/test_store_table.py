@@ -201,7 +201,7 @@ class TestTable(StoreContract):
             store.keep_webhook(event, "order-1", expires_at=START + timedelta(days=90))
         pages = paged(lambda after: store.kept_webhooks("order-1", "", after=after, limit=10))
         assert len(pages) > 1
-        assert [each.event.event_id for page in pages for each in page] == ["e-0", "e-1", "e-2", "e-3"]
+        assert [each.webhook.webhook_id for page in pages for each in page] == ["e-0", "e-1", "e-2", "e-3"]
 
     def test_what_people_supply_lies_apart(self, store: Store) -> None:
         order = create(store)

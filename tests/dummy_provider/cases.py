@@ -32,7 +32,7 @@ ASKED: dict[str, tuple[dict[str, str], Any, int]] = {
     "search": ({}, {"what": "numbers", "criteria": {"country": "DE"}}, 409),
     "list_owned": ({}, None, 409),
     "register_webhook": ({}, {"token": TOKEN}, 201),
-    "list_webhooks": ({}, None, 200),
+    "list_registrations": ({}, None, 200),
     "unregister_webhook": ({}, None, 204),
     "list_profiles": ({"provider": "acme"}, None, 200),
     "put_profile": ({}, {"answers": [{"requirement": "x", "value": {"kind": "text", "text": "y"}}]}, 409),
@@ -83,7 +83,7 @@ def _ask_everything(desk: World) -> None:
         )
         answered, shown = desk.api(routes[name].method, path, sent, **query)
         assert (name, answered) == (name, status), shown
-        if status == 200 and name not in ("list_profiles", "list_webhooks"):
+        if status == 200 and name not in ("list_profiles", "list_registrations"):
             assert "acme" in json.dumps(shown), name
 
 
@@ -92,7 +92,7 @@ def test_a_name_that_is_nearly_right_is_told() -> None:
         read_message(json.dumps(ORDER | {"provider": "Acmee"}), registry.NAMES)
     [issue] = caught.value.issues
     assert (issue.field, issue.code) == ("provider", "unknown_provider")
-    assert "one of acme, callfire, telesign, telnyx; the nearest is acme" in issue.message
+    assert "one of acme, callfire, telesign, telnyx; did you mean acme?" in issue.message
 
 
 @pytest.mark.parametrize(

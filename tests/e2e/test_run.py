@@ -53,7 +53,7 @@ def test_the_functions_may_do_what_their_roles_allow_and_nothing_else(told: Told
 
 def test_no_genuine_webhook_is_lost_among_forged_ones(told: Told) -> None:
     assert misanswered(told.flood) == []
-    genuine = {hit.shot.event_id for hit in told.flood if hit.shot.kind == "genuine"}
+    genuine = {hit.shot.webhook_id for hit in told.flood if hit.shot.kind == "genuine"}
     assert len(genuine) == 10
     assert len({hit.shot.kind for hit in told.flood}) == 9
     assert told.kept == genuine

@@ -169,7 +169,7 @@ def test_a_token_is_good_for_its_list_alone(desk: World) -> None:
         ("/orders/order-1/numbers", {"state": state}, numbers),
         ("/orders/order-1/numbers", {}, ledger),
         ("/orders/order-2/numbers", {}, numbers),
-        ("/orders/order-1/events", {}, ledger),
+        ("/orders/order-1/webhooks", {}, ledger),
         ("/orders", {"open": "true"}, numbers),
         ("/providers/telnyx/numbers", {}, numbers),
     ):

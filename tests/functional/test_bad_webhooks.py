@@ -117,7 +117,7 @@ def test_webhook_is_refused(shared: World, name: str) -> None:
     assert shared.webhook(TELNYX, headers, content) == 401
     assert shared.peek("SyncQueue") == []
     assert reason in shared.output.getvalue()
-    assert '"EventsRefused":[1.0]' in shared.output.getvalue()
+    assert '"WebhooksRefused":[1.0]' in shared.output.getvalue()
     nothing_is_logged(shared, headers.get("telnyx-signature-ed25519", NAME))
 
 
@@ -135,7 +135,7 @@ def test_webhook_is_taken_however_api_gateway_writes_it(
     headers = {write(name): value for name, value in shared.telnyx.sign(content).items()}
     assert shared.webhook(TELNYX, headers, content, in_base64=in_base64) == 200
     [message] = shared.peek("SyncQueue")
-    assert base64.b64decode(message["event"]["body"]) == content
+    assert base64.b64decode(message["webhook"]["body"]) == content
     nothing_is_logged(shared, *headers.values())
 
 
@@ -246,7 +246,7 @@ def test_tokens_rotate_with_overlap_and_name_their_account(shared: World) -> Non
     function = shared.cold("receive_webhook", CALLFIRE_TOKEN_DIGESTS=digests)
     for token in ("old", "new", "other"):
         assert function(api_event(f"/postbacks/callfire/{token}", {}, b"x"))["statusCode"] == 200
-    assert [message["event"]["account"] for message in shared.peek("SyncQueue")] == ["default", "default", "second"]
+    assert [message["webhook"]["account"] for message in shared.peek("SyncQueue")] == ["default", "default", "second"]
 
 
 def test_keys_rotate_with_overlap_and_one_that_is_none_locks_nobody_out(shared: World) -> None:
@@ -285,7 +285,7 @@ def test_large_body_goes_on_as_its_hint_and_hash(shared: World, size: int) -> No
     content = padded(size, id="T-1", customer_reference="r-1", status="success")
     assert shared.webhook(TELNYX, shared.telnyx.sign(content), content) == 200
     [message] = shared.peek("SyncQueue")
-    event = message["event"]
+    event = message["webhook"]
     assert "body" not in event
     assert (event["body_sha256"], event["body_bytes"]) == (hashlib.sha256(content).hexdigest(), size)
     [hint] = event["hints"]
@@ -333,7 +333,7 @@ def test_queue_that_cannot_be_reached_makes_the_provider_try_again(
     monkeypatch.setattr(shared.function("receive_webhook").module.sqs, "send_message", fail)
     assert shared.webhook(TELNYX, shared.telnyx.sign(BODY), BODY) == 503
     assert type(error).__name__ in shared.output.getvalue()
-    assert '"EventsNotDurable":[1.0]' in shared.output.getvalue()
+    assert '"WebhooksNotDurable":[1.0]' in shared.output.getvalue()
     nothing_is_logged(shared)
 
 

@@ -381,11 +381,11 @@ def let_pass(desk: ADesk, days: float) -> list[timedelta]:
     return polls
 
 
-def notification(desk: ADesk, event_id: str) -> dict[str, Any]:
+def notification(desk: ADesk, webhook_id: str) -> dict[str, Any]:
     """A webhook about the order that was found genuine."""
-    hint = {"event_id": event_id, "event_type": "number_order.complete", "provider_order_id": "po-1"}
+    hint = {"webhook_id": webhook_id, "webhook_type": "number_order.complete", "provider_order_id": "po-1"}
     event = {"provider": "telnyx", "account": "default", "received_at": desk.time.isoformat(), "key": "k"}
-    return {"event": event | {"body_sha256": event_id, "hints": [hint | {"says_ended": True, "reference": None}]}}
+    return {"webhook": event | {"body_sha256": webhook_id, "hints": [hint | {"says_ended": True, "reference": None}]}}
 
 
 def test_ended_order_is_polled_three_times_and_then_never_again() -> None:
@@ -403,7 +403,7 @@ def test_ended_order_is_polled_three_times_and_then_never_again() -> None:
     desk.carrier.calls.clear()
     desk.syncer.handle(notification(desk, "e-2"))
     assert len(desk.carrier.named("observe")) == 1
-    assert {event_id for _, event_id in desk.store.receipts} >= {"e-1", "e-2"}
+    assert {webhook_id for _, webhook_id in desk.store.receipts} >= {"e-1", "e-2"}
     assert (desk.order.wake_at, desk.sync_queue.messages) == (None, [])
 
 

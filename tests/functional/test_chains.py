@@ -109,7 +109,7 @@ def test_notification_while_an_account_is_throttled_does_not_go_round(world: Wor
     assert send_webhook(world, order="*", payload={"status": "success"}) == 200
     for _ in range(50):
         world.settle()
-        assert [message for message in world.peek("SyncQueue") if "event" in message] == []
+        assert [message for message in world.peek("SyncQueue") if "webhook" in message] == []
         world.clock.advance(50)
         hold(55)
     assert (world.stopped, world.dead_letters("SyncDeadLetterQueue")) == ([], [])

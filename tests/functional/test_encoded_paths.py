@@ -18,7 +18,7 @@ def fully(text: str) -> str:
 
 
 @pytest.mark.parametrize("written", ["a:b", "a%3Ab", "a%3ab", "%61:b", fully("a:b")])
-@pytest.mark.parametrize("rest", ["", "/numbers", "/ledger", "/events", "/comments"])
+@pytest.mark.parametrize("rest", ["", "/numbers", "/ledger", "/webhooks", "/comments"])
 def test_order_is_found_however_its_id_is_written(world: World, written: str, rest: str) -> None:
     world.send(body("a:b"))
     world.settle()

@@ -113,7 +113,7 @@ def test_nothing_comes_back_by_polls_or_notifications(over: World) -> None:
     assert not set(personal(world)) & {"COMMENT", "OPERATION", "MESSAGE", "UPLOAD"}
     # That there was a notification is kept, and not what it said.
     assert world.items("ORDER#order-1", "RECEIPT#") != []
-    assert not any(item.get("body") for item in world.items("ORDER#order-1", "PERSONAL#EVENT"))
+    assert not any(item.get("body") for item in world.items("ORDER#order-1", "PERSONAL#WEBHOOK"))
 
 
 @pytest.mark.parametrize(("owner", "name"), [(Table, "erase"), (Bucket, "delete_all")])

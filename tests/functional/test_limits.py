@@ -26,7 +26,7 @@ def test_message_with_more_faults_than_an_item_holds_is_refused(world: World) ->
     world.send({**body("bad"), **{f"field_{index}": 1 for index in range(9_000)}})
     world.settle()
     [(_, attributes)] = world.dead_letters()
-    assert attributes["reason"].startswith("field_0: this field is not known; remove it; field_1: ")
+    assert attributes["reason"].startswith("field_0: unknown field; remove it; field_1: ")
     [(kind, detail)] = world.events()
     assert kind == "OrderRefused"
     assert "; and 8980 more." in detail["message"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 WAKE = {"wake": {"order_id": "order-1", "wake_at": instant_text(START)}}
 BOUGHT = {"bought": {"order_id": "order-1", "attempt": 1, "provider_order_id": "new", "provider_status": "pending"}}
-EVENT = {"event": {"provider": "telnyx", "account": "default", "in": "another form"}}
+EVENT = {"webhook": {"provider": "telnyx", "account": "default", "in": "another form"}}
 
 
 @pytest.mark.parametrize(

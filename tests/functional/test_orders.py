@@ -35,7 +35,7 @@ def test_telnyx_order_is_completed_by_its_webhook(world: World) -> None:
     assert [kind for kind, _ in events] == ["OrderPlaced", "OrderCompleted"]
     assert [detail["id"] for _, detail in events] == [entry.id for entry in world.ledger()[2:]]
     assert len(world.items("ORDER#order-1", "RECEIPT#")) == 1
-    [kept] = world.items("ORDER#order-1", "PERSONAL#EVENT#")
+    [kept] = world.items("ORDER#order-1", "PERSONAL#WEBHOOK#")
     assert kept["body"] == world.telnyx.deliveries()[0].body
     # Followed on: the next poll is a day off.
     assert order.wake_at is not None

@@ -159,37 +159,37 @@ def test_ledger_events_and_comments_of_an_order(world: World) -> None:
     assert world.api("POST", f"/orders/order-1/comments/{comment['id']}/read")[0] == 202
     world.pass_time(60, steps=2, sweep=True)
     assert world.api("GET", "/orders/order-1/comments")[1]["items"] == [{**comment, "read": True}]
-    assert world.api("GET", "/orders/order-1/events")[1]["items"] == []
-    for part in ("", "/ledger", "/events", "/comments", "/requirements"):
+    assert world.api("GET", "/orders/order-1/webhooks")[1]["items"] == []
+    for part in ("", "/ledger", "/webhooks", "/comments", "/requirements"):
         assert world.api("GET", f"/orders/nobodys{part}")[0] == 404
 
 
 def test_a_notification_is_shown_as_it_came_and_can_be_taken_in_once_more(world: World) -> None:
     world.send(body())
     world.pass_time(3)
-    [event] = world.api("GET", "/orders/order-1/events")[1]["items"]
-    assert event["document"]["data"]["id"] == event["event_id"]
+    [event] = world.api("GET", "/orders/order-1/webhooks")[1]["items"]
+    assert event["document"]["data"]["id"] == event["webhook_id"]
     world.clear("SyncQueue")
     dry = world.api("POST", "/orders/order-1/replay", {"dry_run": True})[1]
-    assert (dry["event_ids"], dry["dry_run"], world.peek("SyncQueue")) == ([event["event_id"]], True, [])
-    named = {"event_ids": [event["event_id"]], "dry_run": False}
+    assert (dry["webhook_ids"], dry["dry_run"], world.peek("SyncQueue")) == ([event["webhook_id"]], True, [])
+    named = {"webhook_ids": [event["webhook_id"]], "dry_run": False}
     assert world.api("POST", "/orders/order-1/replay", named)[0] == 200
     [message] = world.peek("SyncQueue")
-    assert message["event"]["body"] == event["body"]
+    assert message["webhook"]["body"] == event["body"]
     world.settle()
-    assert len(world.api("GET", "/orders/order-1/events")[1]["items"]) == 1
-    status, problem = world.api("POST", "/orders/order-1/replay", {"event_ids": ["x"], "dry_run": False})
+    assert len(world.api("GET", "/orders/order-1/webhooks")[1]["items"]) == 1
+    status, problem = world.api("POST", "/orders/order-1/replay", {"webhook_ids": ["x"], "dry_run": False})
     assert (status, kind(problem)) == (404, "not-found")
 
 
 def test_a_notification_that_belongs_to_no_order_is_found_by_its_day(world: World) -> None:
     world.telnyx.send_webhook(payload={"id": "none-of-ours"})
     world.settle()
-    [event] = world.api("GET", "/unmatched-events", day="2026-11-22")[1]["items"]
+    [event] = world.api("GET", "/unmatched-webhooks", day="2026-11-22")[1]["items"]
     assert event["reason"] == "no order of ours"
-    assert world.api("GET", "/unmatched-events", day="2026-11-21")[1]["items"] == []
+    assert world.api("GET", "/unmatched-webhooks", day="2026-11-21")[1]["items"] == []
     replay = {"day": "2026-11-22", "dry_run": False}
-    assert world.api("POST", "/unmatched-events/replay", replay)[1]["event_ids"] == [event["event_id"]]
+    assert world.api("POST", "/unmatched-webhooks/replay", replay)[1]["webhook_ids"] == [event["webhook_id"]]
     assert len(world.peek("SyncQueue")) == 1
 
 
@@ -427,6 +427,41 @@ def test_paths_and_bodies_that_are_none(world: World) -> None:
     for sent in (b"{", b"\xff\xfe", b'{"a": ' * 5000, b"[1]", b"null", b'"text"'):
         answer = world.api("POST", "/orders", sent)
         assert (answer[0], kind(answer[1])) == (400, "invalid"), sent[:10]
+
+
+def test_what_is_not_known_is_answered_with_the_nearest_that_is(world: World) -> None:
+    for method, path, sent, field, said in (
+        ("POST", "/orders", {**body(), "itms": []}, "itms", "unknown field; did you mean items?"),
+        ("POST", "/orders/a/cancel", {"sub_order": "x"}, "sub_order", "unknown field; did you mean sub_order_id?"),
+        ("POST", "/orders/a/replay", {"dry_run": True, "webhooks_ids": []}, "webhooks_ids", "unknown field; did you mean webhook_ids?"),
+        ("POST", "/providers/telnyx/search", {"what": "number"}, "what", "Input should be 'numbers', 'keywords' or 'regions'; did you mean numbers?"),
+    ):  # fmt: skip
+        status, problem = world.api(method, path, sent)
+        assert (status, kind(problem)) == (400, "invalid")
+        assert said in [each["message"] for each in problem["errors"] if each["field"] == field]
+    assert world.api("GET", "/ordrs/a")[1]["detail"] == "did you mean GET /orders/{order_id}?"
+    assert world.api("DELETE", "/orders")[1]["detail"] == "this path takes GET, POST"
+    assert world.peek("OrderQueue") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
+        ({"state": "pendin"}, [("state", "; did you mean pending?")]),
+        ({"open": "true", "stat": "pending"}, [("stat", "unknown query parameter; did you mean state?")]),
+        ({"open": "perhaps", "Limit": "7"}, [("open", ""), ("?", "; did you mean limit?")]),
+        ({"open": "true", "x\n" * 900: "<b>", "next_": "x"}, [("?", "; remove it"), ("next_", "; did you mean next?")]),
+        ({"open": "true", "X-Amz-Signature": "0" * 64}, []),
+    ],
+)
+def test_an_unknown_query_parameter_is_refused(
+    world: World, query: dict[str, str], errors: list[tuple[str, str]]
+) -> None:
+    status, answer = world.api("GET", "/orders", **query)
+    assert status == (400 if errors else 200)
+    found = answer.get("errors", [])
+    assert [each["field"] for each in found] == [field for field, _ in errors]
+    assert all(each["message"].endswith(said) for each, (_, said) in zip(found, errors, strict=True))
 
 
 def test_nobody_gets_in_without_a_principal(world: World) -> None:

@@ -159,7 +159,7 @@ def test_webhook_older_than_the_last_poll_is_only_recorded(world: World) -> None
     world.settle()
     assert world.calls() == calls
     assert len(world.items("ORDER#order-1", "RECEIPT#")) == 1
-    assert len(world.items("ORDER#order-1", "PERSONAL#EVENT#")) == 1
+    assert len(world.items("ORDER#order-1", "PERSONAL#WEBHOOK#")) == 1
 
 
 def test_webhook_that_beats_the_providers_own_answer_is_looked_after(world: World) -> None:
@@ -225,7 +225,7 @@ def test_webhook_of_an_order_that_is_not_ours_is_kept_as_unmatched(world: World)
     assert (kept["reason"], kept["expires_at"]) == ("no order of ours", int(START.timestamp()) + 90 * 86400)
     assert kept["received_at"] == instant_text(START)
     assert kept["account"] == "default"
-    assert '"UnmatchedEvents":[1.0]' in world.output.getvalue()
+    assert '"UnmatchedWebhooks":[1.0]' in world.output.getvalue()
     assert world.calls() == 0
 
 
@@ -249,13 +249,13 @@ def test_large_webhook_is_reduced_to_its_hint_and_looked_after(world: World) -> 
     world.clock.advance(3)
     assert send_webhook(world, order="*", payload={"padding": "x" * 300_000}) == 200
     [message] = world.peek("SyncQueue")
-    assert "body" not in message["event"]
+    assert "body" not in message["webhook"]
     assert len(json.dumps(message)) < 2000
     world.settle()
     assert world.order().state is OrderState.COMPLETED
-    [kept] = world.items("ORDER#order-1", "PERSONAL#EVENT#")
+    [kept] = world.items("ORDER#order-1", "PERSONAL#WEBHOOK#")
     assert "body" not in kept
-    assert kept["body_sha256"] == message["event"]["body_sha256"]
+    assert kept["body_sha256"] == message["webhook"]["body_sha256"]
 
 
 def test_webhook_of_256_kilobytes_is_kept_byte_for_byte(world: World) -> None:
@@ -266,7 +266,7 @@ def test_webhook_of_256_kilobytes_is_kept_byte_for_byte(world: World) -> None:
     assert len(whole) == 256 * 1024
     assert world.webhook("/webhooks/telnyx", world.telnyx.sign(whole), whole) == 200
     world.settle()
-    [kept] = world.items("ORDER#order-1", "PERSONAL#EVENT#")
+    [kept] = world.items("ORDER#order-1", "PERSONAL#WEBHOOK#")
     assert kept["body"] == whole
 
 
@@ -275,7 +275,7 @@ def test_webhook_of_256_kilobytes_is_kept_byte_for_byte(world: World) -> None:
 
 def test_one_bad_message_does_not_hold_up_the_others(world: World) -> None:
     place(world)
-    good, bad = wake("order-1", world.order().wake_at), {"event": {"provider": "telnyx"}}
+    good, bad = wake("order-1", world.order().wake_at), {"webhook": {"provider": "telnyx"}}
     for message in ("no JSON", bad, good):
         world.send(message, queue="SyncQueue", by="ReceiveWebhookRole")
     event, _ = world.batch("SyncQueue")

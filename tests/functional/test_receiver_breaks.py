@@ -50,7 +50,7 @@ def test_whatever_breaks_the_provider_tries_again_and_it_is_told(
     said = world.output.getvalue()
     assert "the event could not be made durable" in said
     assert f'"error":"{type(ERRORS[name]).__name__}"' in said
-    assert '"EventsNotDurable":[1.0]' in said
+    assert '"WebhooksNotDurable":[1.0]' in said
 
 
 @pytest.mark.parametrize("name", STALE)

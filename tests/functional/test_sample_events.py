@@ -43,7 +43,7 @@ def test_webhook_is_taken_as_it_is(world: World, name: str) -> None:
     assert event.keys() >= api_event("/webhooks/telnyx", {}, b"").keys()
     assert world.function("receive_webhook")(event)["statusCode"] == 200
     [message] = world.peek("SyncQueue")
-    assert message["event"]["body"] == event["body"]
+    assert message["webhook"]["body"] == event["body"]
 
 
 def test_request_is_what_the_api_gets(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from numberdesk.domain.change import Change
 from numberdesk.domain.statuses import ChangeKind
-from numberdesk.messaging.sqs import SqsLetters
+from numberdesk.messaging.sqs import SqsDeadLetterQueue
 from numberdesk.services.ports import UnreadableRowError
 from tests.support.builders import body, entries
 
@@ -161,7 +161,7 @@ def test_letter_that_the_queue_does_not_take_stays_and_the_others_go(
     while world.deliver("place_order"):
         pass
     queues = world.url("OrderDeadLetterQueue"), world.url("OrderQueue")
-    letters = SqsLetters(world.sqs, *queues, api="AROAAPI", puts_aside="AROAPLACER")
+    letters = SqsDeadLetterQueue(world.sqs, *queues, api="AROAAPI", puts_aside="AROAPLACER")
     send = letters._client.send_message
 
     def picky(**request: Any) -> Any:

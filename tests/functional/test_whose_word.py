@@ -38,7 +38,7 @@ def event(provider_order_id: str) -> dict[str, Any]:
         }
     ).encode()
     return {
-        "event": {
+        "webhook": {
             "provider": "telnyx",
             "account": "default",
             "key": "0" * 16,

@@ -35,11 +35,11 @@ HOUR = timedelta(hours=1)
 LATER = START + HOUR
 DAY = "2026-11-22"
 ACCOUNT = ("telnyx", "default")
-TELNYX_EVENT = json.dumps(
+TELNYX_WEBHOOK = json.dumps(
     {
         "data": {
             "event_type": "number_order.complete",
-            "id": "event-1",
+            "id": "webhook-1",
             "occurred_at": "2026-11-22T08:00:00+00:00",
             "payload": {"id": "of-somebody", "record_type": "number_order", "status": "success"},
         }
@@ -47,9 +47,9 @@ TELNYX_EVENT = json.dumps(
 ).encode()
 
 
-def raw(event_id: str, **fields: Any) -> Webhook:
+def raw(webhook_id: str, **fields: Any) -> Webhook:
     """Give a notification."""
-    return Webhook(event_id, *ACCOUNT, START, "00" * 32, **{"key": "0011", "body": b"\x00{}", **fields})
+    return Webhook(webhook_id, *ACCOUNT, START, "00" * 32, **{"key": "0011", "body": b"\x00{}", **fields})
 
 
 def an_order(before: Order) -> Order:
@@ -96,12 +96,12 @@ def write(table: Table) -> None:
         before,
         after,
         entries(after, told),
-        receipts=[Receipt("event-1", "number_order.complete", START)],
+        receipts=[Receipt("webhook-1", "number_order.complete", START)],
         comments=[CommentSeen(id="c-1", sub_order_id="s-1", body="More, please", by_provider=True, at=START)],
         kept={"1": Payload(values={"r-1": TextValue(kind="text", text="Muster")}, text="Hello")},
     )
-    table.keep_webhook(raw("event-1"), "order-1", expires_at=LATER)
-    table.keep_webhook(raw("event-2", reason="no order of ours", body=None), None, expires_at=LATER)
+    table.keep_webhook(raw("webhook-1"), "order-1", expires_at=LATER)
+    table.keep_webhook(raw("webhook-2", reason="no order of ours", body=None), None, expires_at=LATER)
     for owner in ("order/order-1", "profile/telnyx"):
         table.put_upload(upload(f"f-{owner[:1]}", owner=owner))
     table.put_profile(profile())
@@ -132,14 +132,14 @@ def messages() -> dict[str, str]:
     with mock.patch.object(purchase, "record", side_effect=ConflictError):
         shared = replace(desk.desk, sync_queue=queue)
         purchase.keep(shared, order, Placed("p-1", "pending"), until=HOUR, actor="test")
-    desk.store.keep_webhook(raw("event-1", body=TELNYX_EVENT), "order-1", expires_at=LATER)
+    desk.store.keep_webhook(raw("webhook-1", body=TELNYX_WEBHOOK), "order-1", expires_at=LATER)
     DeadLetterDesk(desk.store, queue, {}).replay("order-1", None, dry_run=False)
     with mock.patch.object(receive, "KEPT_BYTES", 10):
-        large = receive.message(*ACCOUNT, TELNYX_EVENT, START, key="key")
+        large = receive.message(*ACCOUNT, TELNYX_WEBHOOK, START, key="key")
     return {
-        **dict(zip(("wake", "bought", "event-replayed"), sent, strict=True)),
-        "event": json.dumps(receive.message(*ACCOUNT, TELNYX_EVENT, START, key="key")),
-        "event-large": json.dumps(large, default=datetime.isoformat),
+        **dict(zip(("wake", "bought", "webhook-replayed"), sent, strict=True)),
+        "webhook": json.dumps(receive.message(*ACCOUNT, TELNYX_WEBHOOK, START, key="key")),
+        "webhook-large": json.dumps(large, default=datetime.isoformat),
         "order": json.dumps(body(metadata={"team": "a"})),
     }
 

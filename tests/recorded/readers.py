@@ -101,9 +101,9 @@ KINDS = {
     "comment": ("ORDER#", ("PERSONAL#COMMENT#",)),
     "operation": ("ORDER#", ("PERSONAL#OPERATION#",)),
     "upload": ("ORDER#", ("PERSONAL#UPLOAD#",)),
-    "event": ("ORDER#", ("PERSONAL#EVENT#",)),
-    "event-of-no-order": ("UNMATCHED#", ("PERSONAL#EVENT#",)),
-    "event-was-kept": ("RECEIPTS#", ("RECEIPT#",)),
+    "webhook": ("ORDER#", ("PERSONAL#WEBHOOK#",)),
+    "webhook-of-no-order": ("UNMATCHED#", ("PERSONAL#WEBHOOK#",)),
+    "webhook-was-kept": ("RECEIPTS#", ("RECEIPT#",)),
     "profile": ("PROFILES#", ("PERSONAL#",)),
     "upload-of-a-profile": ("UPLOADS#", ("PERSONAL#UPLOAD#",)),
     "claim": ("CLAIM#", ("CLAIM",)),
@@ -133,7 +133,7 @@ def _refused_content(table: Table) -> str:
 
 def _kept_again(table: Table) -> int:
     """Let a notification of no order come again on its day, and count what is kept."""
-    again = Webhook("event-2", *ACCOUNT, START + HOUR, "00" * 32)
+    again = Webhook("webhook-2", *ACCOUNT, START + HOUR, "00" * 32)
     table.keep_webhook(again, None, expires_at=START + 2 * HOUR)
     return len(table.kept_webhooks(None, "2026-11-22", after=None, limit=9).items)
 
@@ -146,7 +146,7 @@ def _paging_key(table: Table) -> bytes:
 ROWS: dict[str, Callable[[Table], Any]] = {
     "order": lambda table: table.get("order-1"),
     "ledger": lambda table: table.ledger("order-1", after=None, limit=99),
-    "receipt": lambda table: table.receipt("order-1", "event-1"),
+    "receipt": lambda table: table.receipt("order-1", "webhook-1"),
     "list": lambda table: table.list_orders("open", after=None, newest_first=True, limit=9),
     "message": lambda table: table.message("order-1"),
     "comment": lambda table: [
@@ -155,9 +155,9 @@ ROWS: dict[str, Callable[[Table], Any]] = {
     ],
     "operation": lambda table: table.kept("order-1", "1"),
     "upload": lambda table: [table.upload("order/order-1", "f-o"), table.uploads("order-1")],
-    "event": lambda table: table.kept_webhooks("order-1", "", after=None, limit=9),
-    "event-of-no-order": lambda table: table.kept_webhooks(None, "2026-11-22", after=None, limit=9),
-    "event-was-kept": _kept_again,
+    "webhook": lambda table: table.kept_webhooks("order-1", "", after=None, limit=9),
+    "webhook-of-no-order": lambda table: table.kept_webhooks(None, "2026-11-22", after=None, limit=9),
+    "webhook-was-kept": _kept_again,
     "profile": lambda table: [
         table.profile(ProfileKey(provider="telnyx", account="default", country="DE", number_type="local")),
         table.profiles("telnyx", after=None, limit=9),
@@ -192,15 +192,15 @@ def _synced(body: str) -> Any:
         mock.patch.object(purchase, "record", lambda _, order, *of, **how: did.append([order.order_id, of, how])),
     ):
         desk.syncer.handle(json.loads(body))
-    return [did, desk.store.events]
+    return [did, desk.store.webhooks]
 
 
 MESSAGES: dict[str, Callable[[str], Any]] = {
     "wake": lambda body: [read_wake(body), _synced(body)],
     "bought": _synced,
-    "event": _synced,
-    "event-large": _synced,
-    "event-replayed": _synced,
+    "webhook": _synced,
+    "webhook-large": _synced,
+    "webhook-replayed": _synced,
     "order": lambda body: read_message(body, registry.NAMES),
 }
 

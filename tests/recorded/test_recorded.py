@@ -80,7 +80,7 @@ def test_something_of_every_kind_is_recorded() -> None:
         assert plain <= {"account", "call-slot", "sums", "count"}
 
 
-@pytest.mark.parametrize("kind", sorted(set(readers.KINDS) - KEPT_BY_KEY - {"event-was-kept", "lock"}))
+@pytest.mark.parametrize("kind", sorted(set(readers.KINDS) - KEPT_BY_KEY - {"webhook-was-kept", "lock"}))
 def test_row_of_a_newer_version_is_refused_and_not_changed(kind: str) -> None:
     items = [item | {"v": {"N": "2"}} if readers.kind_of(item) == kind else item for item in readers.rows(VERSIONS[-1])]
     with quick_moto(), readers.a_table(items) as table:
@@ -115,8 +115,8 @@ WRITES: list[Any] = [
     lambda table: table.reconcile_inventory(*ACCOUNT, LATER, LATER),
     lambda table: table.keep("order-1", "1", Payload(text="mine")),
     lambda table: table.pin_upload(upload("f-o")),
-    lambda table: table.keep_webhook(raw("event-1", reason="mine"), "order-1", expires_at=LATER),
-    lambda table: table.keep_webhook(raw("event-2", reason="mine"), None, expires_at=LATER),
+    lambda table: table.keep_webhook(raw("webhook-1", reason="mine"), "order-1", expires_at=LATER),
+    lambda table: table.keep_webhook(raw("webhook-2", reason="mine"), None, expires_at=LATER),
     lambda table: table.block(account_entry(ChangeKind.PROVIDER_ACCOUNT_BLOCKED, LATER), "mine", LATER),
 ]
 

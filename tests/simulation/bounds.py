@@ -13,11 +13,11 @@ from numberdesk.domain.statuses import FOLLOWED, ChangeKind
 from numberdesk.services.wake import MAX_PATIENCE
 from numberdesk.storage.holdings import inventory_item
 from numberdesk.storage.ledger import entry_item
-from numberdesk.storage.notifications import receipt_item, webhook_item
 from numberdesk.storage.orders import request_item, row_item
 from numberdesk.storage.personal import comment_item, message_item, payload_item
 from numberdesk.storage.profiles import profile_item, upload_item
 from numberdesk.storage.values import item_size, marshal
+from numberdesk.storage.webhooks import receipt_item, webhook_item
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -169,7 +169,7 @@ def every_item(world: World) -> Iterator[dict[str, Any]]:
     yield from (receipt_item(order_id, it) for (order_id, _), it in store.receipts.items())
     yield from (comment_item(order_id, it) for (order_id, _), it in store.comments.items())
     yield from (payload_item(order_id, operation_id, it) for (order_id, operation_id), it in store.operations.items())
-    yield from (webhook_item(it, order_id, it.received_at + DAY) for order_id, it in store.events)
+    yield from (webhook_item(it, order_id, it.received_at + DAY) for order_id, it in store.webhooks)
     yield from (inventory_item(*account, it) for account, it in store.inventories.items())
 
 
@@ -282,4 +282,4 @@ def what_is_erased_stays_so(world: World) -> None:
         assert not [key for key in world.bucket.keys if key.startswith(f"orders/{name}/")], "a file came back"
         assert name not in store.messages
         assert not [key for key in chain(store.comments, store.operations) if key[0] == name]
-        assert not [event for owner, event in store.events if owner == name and event.body is not None]
+        assert not [webhook for owner, webhook in store.webhooks if owner == name and webhook.body is not None]

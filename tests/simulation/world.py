@@ -431,11 +431,11 @@ class World:
     def note_polls(self, message: Message, polls: int) -> None:
         """Keep how many polls a notification brought."""
         body = json.loads(message.body)
-        if "event" in body and self.calm_since:
-            event_id = body["event"]["body_sha256"]
-            self.seen.repeats[event_id] += 1
+        if "webhook" in body and self.calm_since:
+            webhook_id = body["webhook"]["body_sha256"]
+            self.seen.repeats[webhook_id] += 1
             # A restored table does not know what came since the copy was made.
-            self.seen.asked[event_id, self.restores] += polls
+            self.seen.asked[webhook_id, self.restores] += polls
 
     # Time
 

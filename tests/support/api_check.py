@@ -98,7 +98,7 @@ def seed(world: World) -> dict[str, list[str]]:
     value = {"kind": "text", "text": "Example GmbH"}
     world.api("PUT", PROFILE, {"answers": [{"requirement": "Business Name", "value": value}]})
     world.telnyx.send_webhook(payload={"id": "none-of-ours"})
-    world.send({"event": {}}, queue="SyncDeadLetterQueue")
+    world.send({"webhook": {}}, queue="SyncDeadLetterQueue")
     world.settle()
     assert (world.order(HELD).state, world.order(UNCLEAR).state) == (OrderState.RECEIVED, OrderState.UNKNOWN)
     order = world.order(VETTED)
@@ -113,7 +113,7 @@ def seed(world: World) -> dict[str, list[str]]:
         "placed_as": [str(each["order_id"]) for each in world.callfire.orders()],
         "requirement": [requirement.id for requirement in order.requirements] + ["letter"],
         "file_id": files,
-        "event_ids": [item["event_id"] for item in world.api("GET", f"/orders/{DONE}/events")[1]["items"]],
+        "webhook_ids": [item["webhook_id"] for item in world.api("GET", f"/orders/{DONE}/webhooks")[1]["items"]],
         "registration_id": ["1"],
         "day": [DAY],
         "month": ["2026-11"],

@@ -130,7 +130,7 @@ def drown(api: Api, home: Path) -> tuple[list[Hit], set[str]]:
     hits = Gun(api.url, 4).fire(shots)
     dynamodb = client(api, "dynamodb")
     table = dynamodb.list_tables()["TableNames"][0]
-    ids, taken = {shot.event_id for shot in shots}, {hit.shot.event_id for hit in hits if hit.status == 200}
+    ids, taken = {shot.webhook_id for shot in shots}, {hit.shot.webhook_id for hit in hits if hit.status == 200}
     deadline = time.monotonic() + 30
     while taken - kept(dynamodb, table) and time.monotonic() < deadline:
         time.sleep(1)

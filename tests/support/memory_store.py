@@ -65,7 +65,7 @@ class MemoryStore:
         self.claims: dict[tuple[str, str, str], str] = {}
         self.receipts: dict[tuple[str, str], Receipt] = {}
         self.comments: dict[tuple[str, str], CommentSeen] = {}
-        self.events: list[tuple[str | None, Webhook]] = []
+        self.webhooks: list[tuple[str | None, Webhook]] = []
         self.operations: dict[tuple[str, str], Payload] = {}
         self.answers: dict[ProfileKey, Profile] = {}
         self.files: dict[tuple[str, str], Upload] = {}
@@ -154,7 +154,7 @@ class MemoryStore:
         held |= dict.fromkeys(has - had, after.updated_at)
         self._write(entries)
         for receipt in receipts:
-            self.receipts[after.order_id, receipt.event_id] = receipt
+            self.receipts[after.order_id, receipt.webhook_id] = receipt
         for comment in comments:
             if comment.id not in before.comments_seen or (after.order_id, comment.id) in self.comments:
                 self.comments[after.order_id, comment.id] = comment
@@ -224,21 +224,21 @@ class MemoryStore:
     def order_of_reference(self, reference: str) -> str | None:
         return self.references.get(reference)
 
-    def receipt(self, order_id: str, event_id: str) -> Receipt | None:
-        return self.receipts.get((order_id, event_id))
+    def receipt(self, order_id: str, webhook_id: str) -> Receipt | None:
+        return self.receipts.get((order_id, webhook_id))
 
     def put_receipt(self, order_id: str, receipt: Receipt) -> None:
-        self.receipts.setdefault((order_id, receipt.event_id), receipt)
+        self.receipts.setdefault((order_id, receipt.webhook_id), receipt)
 
-    def keep_webhook(self, event: Webhook, order_id: str | None, *, expires_at: datetime) -> None:
-        assert expires_at > event.received_at
+    def keep_webhook(self, webhook: Webhook, order_id: str | None, *, expires_at: datetime) -> None:
+        assert expires_at > webhook.received_at
         if order_id is None and any(
-            owner is None and _unmatched(it) == _unmatched(event) and it.received_at != event.received_at
-            for owner, it in self.events
+            owner is None and _unmatched(it) == _unmatched(webhook) and it.received_at != webhook.received_at
+            for owner, it in self.webhooks
         ):
             return
-        if (order_id, event) not in self.events:
-            self.events.append((order_id, event))
+        if (order_id, webhook) not in self.webhooks:
+            self.webhooks.append((order_id, webhook))
 
     def comment(self, order_id: str, comment_id: str) -> str | None:
         comment = self.comments.get((order_id, comment_id))
@@ -262,11 +262,11 @@ class MemoryStore:
 
     def kept_webhooks(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptWebhook]:
         places = [
-            (f"{instant_text(event.received_at)}#{event.event_id}", event)
-            for owner, event in self.events
-            if owner == order_id and (owner is not None or instant_text(event.received_at).startswith(day))
+            (f"{instant_text(webhook.received_at)}#{webhook.webhook_id}", webhook)
+            for owner, webhook in self.webhooks
+            if owner == order_id and (owner is not None or instant_text(webhook.received_at).startswith(day))
         ]
-        return _page(((place, KeptWebhook(place, event)) for place, event in places), after, limit)
+        return _page(((place, KeptWebhook(place, webhook)) for place, webhook in places), after, limit)
 
     def ledger(self, order_id: str, *, after: str | None, limit: int) -> Page[Entry]:
         subject = f"order/{order_id}"
@@ -397,11 +397,11 @@ class MemoryStore:
         self.comments = {key: it for key, it in self.comments.items() if key[0] != order_id}
         self.operations = {key: it for key, it in self.operations.items() if key[0] != order_id}
         self.files = {key: it for key, it in self.files.items() if key[0] != f"order/{order_id}"}
-        self.events = [(owner, event) for owner, event in self.events if owner != order_id]
+        self.webhooks = [(owner, event) for owner, event in self.webhooks if owner != order_id]
         return before - self._personal()
 
     def _personal(self) -> int:
-        return len(self.messages) + len(self.comments) + len(self.operations) + len(self.files) + len(self.events)
+        return len(self.messages) + len(self.comments) + len(self.operations) + len(self.files) + len(self.webhooks)
 
     def profile(self, key: ProfileKey) -> Profile | None:
         return self.answers.get(key)
@@ -546,8 +546,8 @@ def _page(found: Iterable[tuple[str, T]], after: str | None, limit: int, *, newe
     return Page(tuple(item for _, item in rest[:limit]), rest[limit - 1][0] if len(rest) > limit else None)
 
 
-def _unmatched(event: Webhook) -> tuple[str, str, str, str]:
-    return instant_text(event.received_at)[:10], event.provider, event.account, event.event_id
+def _unmatched(webhook: Webhook) -> tuple[str, str, str, str]:
+    return instant_text(webhook.received_at)[:10], webhook.provider, webhook.account, webhook.webhook_id
 
 
 def _locks(order: Order) -> set[tuple[str, str, str]]:

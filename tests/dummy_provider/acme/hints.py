@@ -12,7 +12,7 @@ def read_hints(body: bytes) -> list[Hint]:
         shown = fields(parse(body))
     except ValueError as error:
         raise NotAHintError(f"the body is {error}") from None
-    event_id = text(shown.get("id"))
-    if event_id is None:
+    webhook_id = text(shown.get("id"))
+    if webhook_id is None:
         raise NotAHintError("the body has no id")
-    return [Hint(event_id, "order", text(shown.get("order")), None, says_ended=True)]
+    return [Hint(webhook_id, "order", text(shown.get("order")), None, says_ended=True)]

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from local.simulators.clock import Clock
-from numberdesk.api.models import EventView, GiveBack, OrderView, PathNumber
+from numberdesk.api.models.base import PathNumber
+from numberdesk.api.models.desk import WebhookView
+from numberdesk.api.models.orders import GiveBack, OrderView
 from numberdesk.domain.gate import Gate
 from numberdesk.domain.lists import metadata_key
 from numberdesk.domain.order import Asset, Hold
@@ -74,7 +76,7 @@ def test_no_text_is_a_token_by_chance(text: str) -> None:
 
 def keep(store: MemoryStore, number: int, body: bytes | None) -> None:
     event = Webhook(
-        event_id=f"event-{number}",
+        webhook_id=f"event-{number}",
         provider="telnyx",
         account="default",
         received_at=START + timedelta(seconds=number),
@@ -91,7 +93,7 @@ def test_a_page_of_notifications_fits_into_an_answer_and_the_next_goes_on(desk: 
     while pages == 0 or token:
         page = desk.reading.unmatched(date(2026, 11, 22), limit=100, token=token)
         assert 1 <= len(page.items) <= 2
-        seen += [kept.event.event_id for kept in page.items]
+        seen += [kept.webhook.webhook_id for kept in page.items]
         token, pages = page.after, pages + 1
     assert (seen, pages) == ([f"event-{number}" for number in range(9)], 5)
 
@@ -111,7 +113,7 @@ def test_a_page_of_notifications_fits_into_an_answer_and_the_next_goes_on(desk: 
 )
 def test_a_notification_is_shown_as_what_it_is(body: bytes | None, document: object, text: str | None) -> None:
     event = Webhook("e", "telnyx", "default", datetime(2026, 11, 22, tzinfo=UTC), "", body=body)
-    view = EventView.of(KeptWebhook("place", event))
+    view = WebhookView.of(KeptWebhook("place", event))
     assert (view.document, view.text) == (document, text)
     assert view.model_dump(mode="json")["document"] == document
 

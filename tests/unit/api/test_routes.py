@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from typing import cast
 
+import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from numberdesk.api import problems
 from numberdesk.api.document import document
-from numberdesk.api.models import NewFile
+from numberdesk.api.models.requirements import NewFile
 from numberdesk.api.problems import STATUSES, HttpProblem
-from numberdesk.api.routes import ROUTES
+from numberdesk.api.routes import ROUTES, nearest_route
 from numberdesk.services.problems import Problem
 from numberdesk.services.uploads import SIGNATURES
 
@@ -69,3 +70,33 @@ def test_reading_changes_nothing_and_money_is_for_those_who_may_spend() -> None:
 def test_the_types_of_files_are_those_whose_content_is_known() -> None:
     schema = NewFile.model_json_schema()["properties"]["content_type"]
     assert set(schema["enum"]) == set(SIGNATURES)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "near"),
+    [
+        ("GET", "/order", "GET /orders"),
+        ("POST", "/Orders", "POST /orders"),
+        ("GET", "/orders/a-1/legder", "GET /orders/{order_id}/ledger"),
+        ("GET", "/order/a-1/event", "GET /orders/{order_id}"),
+        ("GET", "/orders/a-1/comment", "GET /orders/{order_id}/comments"),
+        ("POST", "/orders/a-1/comment", "POST /orders/{order_id}/comments"),
+        ("POST", "/orders/a-1/comments/c-1", "POST /orders/{order_id}/comments/{comment_id}/read"),
+        ("POST", "/orders/a-1/numbers/123/relase", "POST /orders/{order_id}/numbers/{value}/release"),
+        ("GET", "/unmatched-events", "GET /unmatched-webhooks"),
+        ("POST", "/dead-letters/sync/redriv", "POST /dead-letters/sync/redrive"),
+        ("DELETE", "/profiles/telnyx/default/DE", "DELETE /profiles/{provider}/{account}/{country}/{number_type}"),
+        ("GET", "/orders/" + "a" * 5000 + "/ledger/" + "x/" * 5000, "GET /orders/{order_id}/ledger"),
+        ("GET", "/", None),
+        ("GET", "/nothing", None),
+        ("GET", "/" + "orders" * 5000, None),
+        ("GET", "/\x00\u202e", None),
+    ],
+)
+def test_an_unknown_path_has_a_nearest_route(method: str, path: str, near: str | None) -> None:
+    found = nearest_route(method, path)
+    assert (found and f"{found.method} {found.path}") == near
+
+
+def test_every_route_is_the_nearest_to_itself() -> None:
+    assert [nearest_route(route.method, route.path) for route in ROUTES] == list(ROUTES)

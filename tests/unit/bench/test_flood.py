@@ -27,7 +27,7 @@ def received(shot: Shot) -> tuple[int, str, list[dict[str, Any]]]:
         keys=webhook_keys(variables.__getitem__),
         tolerance=timedelta(seconds=300),
         body_limit=BODY_LIMIT,
-        send=lambda message: sent.append(json.loads(message)["event"]),
+        send=lambda message: sent.append(json.loads(message)["webhook"]),
     )
     provider = shot.path.split("/")[2]
     event = {
@@ -63,7 +63,9 @@ def test_every_forged_one_is_refused_for_a_reason_of_its_kind() -> None:
         "unknown token": {"the token is not known"},
         "too large": {large},
     }
-    assert len({shot.event_id for shot in shots if shot.event_id}) == len([shot for shot in shots if shot.event_id])
+    assert len({shot.webhook_id for shot in shots if shot.webhook_id}) == len(
+        [shot for shot in shots if shot.webhook_id]
+    )
 
 
 def test_every_genuine_one_is_taken_and_has_an_event_of_its_own() -> None:
@@ -72,9 +74,9 @@ def test_every_genuine_one_is_taken_and_has_an_event_of_its_own() -> None:
     for shot in shots:
         status, _, [event] = received(shot)
         data = json.loads(base64.b64decode(event["body"]))["data"]
-        assert (status, data["id"]) == (OK, shot.event_id)
+        assert (status, data["id"]) == (OK, shot.webhook_id)
         about[data["payload"]["id"]] += 1
-    assert len({shot.event_id for shot in shots}) == 20
+    assert len({shot.webhook_id for shot in shots}) == 20
     assert (about.pop("T-1"), about.pop("T-2")) == (5, 5)
     assert set(about.values()) == {1}
 
@@ -82,12 +84,12 @@ def test_every_genuine_one_is_taken_and_has_an_event_of_its_own() -> None:
 def test_a_postback_is_taken_by_its_token() -> None:
     shots = postbacks(KEYS, random.Random(1), 3)
     assert [received(shot)[0] for shot in shots] == [OK] * 3
-    assert len({shot.event_id for shot in shots}) == 3
+    assert len({shot.webhook_id for shot in shots}) == 3
 
 
 def test_the_same_deck_every_time() -> None:
     one, other = (forged(KEYS, random.Random(4), 100) for _ in range(2))
-    assert [(shot.kind, shot.event_id) for shot in one] == [(shot.kind, shot.event_id) for shot in other]
+    assert [(shot.kind, shot.webhook_id) for shot in one] == [(shot.kind, shot.webhook_id) for shot in other]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from numberdesk.api.models import ConfirmRestore, OnIt
+from numberdesk.api.models.desk import ConfirmRestore
+from numberdesk.api.models.orders import OnIt
 from numberdesk.domain import outcome, placing
 from numberdesk.domain.clock import EARLIEST, LATEST
 from numberdesk.domain.fold import Rules, fold, fold_unreadable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -81,6 +82,51 @@ def test_all_faults_are_told_at_once() -> None:
         "items.0.numbers.0",
         "extra",
     }
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "nearest"),
+    [
+        ({"itms": []}, "itms", "items"),
+        ({"Provider": "telnyx"}, "?", "provider"),
+        ({"provider": "telnix"}, "provider", "telnyx"),
+        ({"partial": "acept"}, "partial", "accept"),
+        ({"items": [{"criteria": {}, "quantty": 1}]}, "items.0.quantty", "quantity"),
+        ({"items": [{"criteria": {"zip_code": "1"}, "quantity": 1}]}, "items.0.criteria.zip_code", "zipcode"),
+        ({"items": [{"criteria": {"number_type": "tollfree"}}]}, "items.0.criteria.number_type", "toll_free"),
+        ({"items": [{"criteria": {"features": ["SMS"]}}]}, "items.0.criteria.features.0", "sms"),
+        ({"items": [{"numbers": ["+4930111222"], "requirement_group": "x"}]}, "items.0.requirement_group", "requirement_group_id"),
+        ({"contact": {"mail": "x"}}, "contact.mail", "email"),
+        ({"answers": [{"requirement": "x", "value": {"kind": "adress"}}]}, "answers.0.value.kind", "address"),
+        ({"answers": [{"requirement": "x", "value": {"kind": "text", "txt": "y"}}]}, "answers.0.value.txt", "text"),
+        ({"extension": {"befor": "P1D"}}, "extension.befor", "before"),
+    ],
+)  # fmt: skip
+def test_the_nearest_known_name_is_named(change: dict[str, Any], field: str, nearest: str) -> None:
+    with pytest.raises(InvalidMessageError) as caught:
+        read_message(json.dumps({**GOOD, **change}), registry.NAMES)
+    assert {issue.field: issue.message.rpartition("; ")[2] for issue in caught.value.issues}[
+        field
+    ] == f"did you mean {nearest}?"
+
+
+@pytest.mark.parametrize(
+    "name", ["items" * 50_000, "items\n", "\x00items\x1b[31m", "\u202eitems", "<b>items</b>", "", "https://items.example.com"]
+)  # fmt: skip
+def test_a_hostile_name_stays_harmless(name: str) -> None:
+    with pytest.raises(InvalidMessageError) as caught:
+        read_message(json.dumps({**GOOD, name: 1, "partial": name}), registry.NAMES)
+    text = str(caught.value)
+    assert text.isprintable()
+    assert len(text) < 200
+    assert {issue.field for issue in caught.value.issues} == {"?", "partial"}
+
+
+def test_no_more_than_the_first_unknown_names_are_compared() -> None:
+    unknown = {f"itm{index}": 1 for index in range(100_000)}
+    with mock.patch("numberdesk.domain.model.did_you_mean", return_value="") as compared:
+        assert len(issues_of({**GOOD, **unknown})) == len(unknown)
+    assert sum(len(call.args[1]) > 0 for call in compared.call_args_list) == 50
 
 
 SECRET = "jane.doe@example.com"

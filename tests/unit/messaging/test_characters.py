@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from numberdesk.messaging.events import MAX_BYTES, EventBus, entry_size
-from numberdesk.messaging.sqs import SqsDeadLetters, SqsLetters, SqsQueue, json_text
+from numberdesk.messaging.sqs import SqsDeadLetterQueue, SqsQueue, SqsRefusals, json_text
 from tests.support.aws_limits import MAX_OF_EVENTS, is_taken_by_sqs, limits_of_aws
 from tests.support.functions import LAMBDA
 from tests.support.stack import REGION
@@ -61,8 +61,8 @@ def test_message_with_any_character_is_sent(url: str, odd: str) -> None:
 def test_letter_is_put_aside_whatever_is_written_on_it(url: str, odd: str) -> None:
     sqs = boto3.client("sqs", region_name=REGION)
     other = sqs.create_queue(QueueName="other")["QueueUrl"]
-    SqsDeadLetters(sqs, url).refuse("body", reason=f"because {odd}", order_id=odd, correlation_id=f"c{odd}")
-    letters = SqsLetters(sqs, url, other, api="AROAAPI", puts_aside="")
+    SqsRefusals(sqs, url).refuse("body", reason=f"because {odd}", order_id=odd, correlation_id=f"c{odd}")
+    letters = SqsDeadLetterQueue(sqs, url, other, api="AROAAPI", puts_aside="")
     [letter] = letters.peek(10)
     assert (letter.reason or "").startswith("because ")
     moved, _ = letters.redrive(None, 10, dry_run=False)
@@ -71,7 +71,7 @@ def test_letter_is_put_aside_whatever_is_written_on_it(url: str, odd: str) -> No
 
 def test_letter_without_what_could_be_written_on_it_is_put_aside_too(url: str) -> None:
     sqs = boto3.client("sqs", region_name=REGION)
-    SqsDeadLetters(sqs, url).refuse("body", reason="", order_id=None, correlation_id="")
+    SqsRefusals(sqs, url).refuse("body", reason="", order_id=None, correlation_id="")
     assert len(sqs.receive_message(QueueUrl=url)["Messages"]) == 1
 
 

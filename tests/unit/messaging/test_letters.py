@@ -7,12 +7,12 @@ from typing import Any, cast
 
 import pytest
 
-from numberdesk.messaging.sqs import SqsLetters
+from numberdesk.messaging.sqs import SqsDeadLetterQueue
 from tests.support.aws_errors import BROKEN, told
 
 
-def letters(queues: Queues) -> SqsLetters:
-    return SqsLetters(cast("Any", queues), "dead", "source", api="AROAAPI", puts_aside="AROAPLACER")
+def letters(queues: Queues) -> SqsDeadLetterQueue:
+    return SqsDeadLetterQueue(cast("Any", queues), "dead", "source", api="AROAAPI", puts_aside="AROAPLACER")
 
 
 class Queues:

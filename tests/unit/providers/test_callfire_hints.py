@@ -24,8 +24,8 @@ def test_xml_sample_names_its_order() -> None:
     body = (EVENTS / "number-order-finished.xml").read_bytes()
     assert read_hints(body) == [
         Hint(
-            event_id=f"sha256:{hashlib.sha256(body).hexdigest()}",
-            event_type="NumberOrderFinished",
+            webhook_id=f"sha256:{hashlib.sha256(body).hexdigest()}",
+            webhook_type="NumberOrderFinished",
             provider_order_id="1428507003",
             reference=None,
             says_ended=True,
@@ -35,12 +35,16 @@ def test_xml_sample_names_its_order() -> None:
 
 def test_json_sample_names_its_order() -> None:
     [hint] = read_hints((EVENTS / "number-order-finished.json").read_bytes())
-    assert (hint.event_type, hint.provider_order_id, hint.says_ended) == ("NumberOrderNotification", "3833623003", True)
+    assert (hint.webhook_type, hint.provider_order_id, hint.says_ended) == (
+        "NumberOrderNotification",
+        "3833623003",
+        True,
+    )
 
 
 def test_notification_of_something_else_names_no_order() -> None:
     [hint] = read_hints((EVENTS / "text-notification.xml").read_bytes())
-    assert (hint.event_type, hint.provider_order_id, hint.says_ended) == ("TextNotification", None, False)
+    assert (hint.webhook_type, hint.provider_order_id, hint.says_ended) == ("TextNotification", None, False)
 
 
 def test_prefixes_do_not_matter() -> None:
@@ -49,7 +53,7 @@ def test_prefixes_do_not_matter() -> None:
         b'<q:NumberOrder id="7"><q:Status>NEW</q:Status></q:NumberOrder></NumberOrderFinished>'
     )
     [hint] = read_hints(body)
-    assert (hint.event_type, hint.provider_order_id, hint.says_ended) == ("NumberOrderFinished", "7", False)
+    assert (hint.webhook_type, hint.provider_order_id, hint.says_ended) == ("NumberOrderFinished", "7", False)
 
 
 def test_order_of_another_namespace_is_no_order() -> None:
@@ -78,7 +82,7 @@ def test_claimed_end_comes_from_the_status_else_from_the_name(status: str, says_
 
 def test_unknown_event_claims_no_end() -> None:
     [hint] = read_hints(_xml('<NumberOrder id="7"/>', root="n:NumberOrderTouched"))
-    assert (hint.event_type, hint.says_ended) == ("NumberOrderTouched", False)
+    assert (hint.webhook_type, hint.says_ended) == ("NumberOrderTouched", False)
 
 
 def test_several_orders_are_several_hints_once_each() -> None:
@@ -116,7 +120,7 @@ def test_json_with_nulls_and_gaps_is_a_hint_without_an_order(document: object) -
 
 def test_name_that_is_no_name_is_not_passed_on() -> None:
     [hint] = read_hints(json.dumps({"a\nb": {"NumberOrder": {"@id": 7}}}).encode())
-    assert (hint.event_type, hint.provider_order_id) == ("unknown", "7")
+    assert (hint.webhook_type, hint.provider_order_id) == ("unknown", "7")
 
 
 _BOMB = b'<!DOCTYPE a [<!ENTITY x "ha"><!ENTITY y "&x;&x;">]>'
@@ -176,7 +180,7 @@ def test_nothing_but_not_a_hint_is_ever_raised(body: bytes) -> None:
     except NotAHintError:
         return
     assert hints
-    assert all(hint.event_id == f"sha256:{hashlib.sha256(body).hexdigest()}" for hint in hints)
+    assert all(hint.webhook_id == f"sha256:{hashlib.sha256(body).hexdigest()}" for hint in hints)
 
 
 def test_every_published_status_is_known() -> None:

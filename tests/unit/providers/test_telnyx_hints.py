@@ -31,8 +31,8 @@ def _read(**changes: Any) -> Hint:
 def test_sample_with_nulls_is_read() -> None:
     assert read_hints((EVENTS / "number-order-complete.json").read_bytes()) == [
         Hint(
-            event_id="da5ddb44-4eda-45f0-b8a7-913a4092eccc",
-            event_type="number_order.complete",
+            webhook_id="da5ddb44-4eda-45f0-b8a7-913a4092eccc",
+            webhook_type="number_order.complete",
             provider_order_id=ORDER,
             reference=None,
             says_ended=True,
@@ -49,7 +49,7 @@ def test_cancelled_order_is_read_with_its_reference() -> None:
 
 def test_event_of_another_kind_of_order_names_none_of_ours() -> None:
     [hint] = read_hints((EVENTS / "advanced-order-status-update.json").read_bytes())
-    assert (hint.event_type, hint.provider_order_id, hint.says_ended) == ("advanced_order.status_update", None, False)
+    assert (hint.webhook_type, hint.provider_order_id, hint.says_ended) == ("advanced_order.status_update", None, False)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_complete_claims_an_end_unless_it_says_pending(status: object, says_ende
 )
 def test_other_event_of_an_order_claims_an_end_by_its_status(status: str | None, says_ended: bool) -> None:
     hint = _read(event_type="number_order.status_updated", payload={"id": ORDER, "status": status})
-    assert (hint.event_type, hint.provider_order_id) == ("number_order.status_updated", ORDER)
+    assert (hint.webhook_type, hint.provider_order_id) == ("number_order.status_updated", ORDER)
     assert hint.says_ended is says_ended
 
 
@@ -97,9 +97,9 @@ def test_unknown_event_leads_to_an_order_only_by_an_order_id(payload: object, or
     assert not hint.says_ended
 
 
-@pytest.mark.parametrize("event_id", [None, 7, "", "x" * 257, "line\nbreak", "\ud800"])
-def test_event_without_a_usable_id_is_known_by_its_body(event_id: object) -> None:
-    body = json.dumps({"data": {"id": event_id}}).encode()
+@pytest.mark.parametrize("webhook_id", [None, 7, "", "x" * 257, "line\nbreak", "\ud800"])
+def test_event_without_a_usable_id_is_known_by_its_body(webhook_id: object) -> None:
+    body = json.dumps({"data": {"id": webhook_id}}).encode()
     assert read_hints(body) == [
         Hint(f"sha256:{hashlib.sha256(body).hexdigest()}", "unknown", None, None, says_ended=False)
     ]
@@ -169,7 +169,7 @@ def test_noise_is_a_hint_or_none_and_nothing_else(body: bytes) -> None:
 )
 def test_every_shape_of_an_event_is_read(data: dict[str, Any], payload: dict[str, Any]) -> None:
     [hint] = read_hints(json.dumps({"data": {"payload": payload} | data}).encode())
-    for value in (hint.event_id, hint.event_type, hint.provider_order_id, hint.reference):
+    for value in (hint.webhook_id, hint.webhook_type, hint.provider_order_id, hint.reference):
         # What becomes part of a key must be storable and short.
         assert value is None or 0 < len(value.encode()) <= 4 * 256
 

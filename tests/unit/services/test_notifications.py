@@ -32,13 +32,13 @@ def bought() -> ADesk:
     return desk
 
 
-def notify(desk: ADesk, event_id: str, *, ended: bool = False, order_id: str = "po-1", came: Any = None) -> None:
+def notify(desk: ADesk, webhook_id: str, *, ended: bool = False, order_id: str = "po-1", came: Any = None) -> None:
     """Deliver a webhook that was found genuine, or the same once more."""
-    hint = {"event_id": event_id, "event_type": "number_order.complete", "provider_order_id": order_id}
+    hint = {"webhook_id": webhook_id, "webhook_type": "number_order.complete", "provider_order_id": order_id}
     event = {"provider": "telnyx", "account": "default", "received_at": (came or desk.time).isoformat(), "key": "k"}
-    body = hashlib.sha256(event_id.encode()).hexdigest()
+    body = hashlib.sha256(webhook_id.encode()).hexdigest()
     hints = [hint | {"says_ended": ended, "reference": None}]
-    desk.syncer.handle({"event": event | {"body_sha256": body, "hints": hints}})
+    desk.syncer.handle({"webhook": event | {"body_sha256": body, "hints": hints}})
 
 
 def count_polls(desk: ADesk) -> int:
@@ -62,7 +62,7 @@ def test_one_webhook_sent_200_times_within_five_minutes_is_one_poll_and_one_vers
         notify(desk, "e-1", ended=ended)
         versions.add(desk.order.version)
         desk.time += 1.5 * SECOND
-    assert (count_polls(desk), len(versions), len(desk.store.events)) == (1, 1, 1)
+    assert (count_polls(desk), len(versions), len(desk.store.webhooks)) == (1, 1, 1)
 
 
 def test_known_webhook_of_an_order_that_is_over_is_no_poll() -> None:
@@ -74,7 +74,7 @@ def test_known_webhook_of_an_order_that_is_over_is_no_poll() -> None:
     for _ in range(20):
         desk.time += 20 * SECOND
         notify(desk, "e-1", ended=True)
-    assert (count_polls(desk), desk.order.version, len(desk.store.events)) == (1, version, 1)
+    assert (count_polls(desk), desk.order.version, len(desk.store.webhooks)) == (1, version, 1)
 
 
 def test_webhook_of_no_order_is_kept_once_however_often_it_comes() -> None:
@@ -82,7 +82,7 @@ def test_webhook_of_no_order_is_kept_once_however_often_it_comes() -> None:
     for _ in range(200):
         notify(desk, "e-1", order_id="po-9")
         desk.time += SECOND
-    assert (count_polls(desk), len(desk.store.events)) == (0, 1)
+    assert (count_polls(desk), len(desk.store.webhooks)) == (0, 1)
 
 
 def test_known_webhook_whose_poll_failed_asks_for_another() -> None:
@@ -110,7 +110,7 @@ def test_webhook_whose_lambda_died_before_the_poll_was_written_is_polled_after_w
             notify(desk, "e-1", came=came)
         assert (desk.order.poll_began_at or came) >= came
         assert ("order-1", "e-1") in desk.store.receipts
-        assert len(desk.store.events) == 1
+        assert len(desk.store.webhooks) == 1
 
 
 def test_webhook_that_waits_for_its_turn_and_comes_again_waits_once() -> None:
@@ -160,15 +160,15 @@ def test_whatever_webhooks_come_polls_keep_their_distance_and_the_last_one_is_lo
         run_until(desk, desk.time + timedelta(milliseconds=pause), polls)
         failures = {"unreadable": UnreadableError("HTTP 503"), "its turn is 7 s off": SlotBusyError(7 * SECOND)}
         desk.carrier.fails["observe"] = [failures[mishap]] if mishap else []
-        event_id, before, version = f"e-{which}-{ended}", count_polls(desk), desk.order.version
-        served = desk.order.poll_began_at is not None and first.get(event_id, desk.time) < desk.order.poll_began_at
-        notify(desk, event_id, ended=ended)
+        webhook_id, before, version = f"e-{which}-{ended}", count_polls(desk), desk.order.version
+        served = desk.order.poll_began_at is not None and first.get(webhook_id, desk.time) < desk.order.poll_began_at
+        notify(desk, webhook_id, ended=ended)
         asked_for += [desk.time] * (count_polls(desk) - before)
         if served:
             assert (count_polls(desk), desk.order.version) == (before, version), "known, and looked after"
-        if event_id not in first:
+        if webhook_id not in first:
             last, says_ended = desk.time, ended
-        first.setdefault(event_id, desk.time)
+        first.setdefault(webhook_id, desk.time)
         desk.carrier.fails["observe"] = []
     run_until(desk, last + timings.hint_distance + 8 * SECOND, polls)
     assert desk.order.poll_began_at is not None
@@ -178,7 +178,7 @@ def test_whatever_webhooks_come_polls_keep_their_distance_and_the_last_one_is_lo
         assert desk.order.poll_began_at >= last + 50 * SECOND, "what it says may show late"
     assert all(two - one >= timings.hint_distance for one, two in pairwise(asked_for))
     assert len(polls) + len(asked_for) <= (desk.time - began) / timings.hint_distance + 4
-    assert len(desk.store.events) <= len(first)
+    assert len(desk.store.webhooks) <= len(first)
 
 
 def test_a_thousand_different_webhooks_in_a_minute_are_few_polls_and_few_versions() -> None:

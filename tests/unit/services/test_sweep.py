@@ -258,8 +258,8 @@ def test_a_run_that_dies_counts_for_the_order_that_it_died_of() -> None:
     [first, second] = [desk.store.orders[order_id] for order_id in ("order-1", "order-2")]
     hints = [
         {
-            "event_id": "e-1",
-            "event_type": "x",
+            "webhook_id": "e-1",
+            "webhook_type": "x",
             "provider_order_id": each.provider_order_id,
             "reference": None,
             "says_ended": False,
@@ -267,7 +267,7 @@ def test_a_run_that_dies_counts_for_the_order_that_it_died_of() -> None:
         for each in (first, second)
     ]
     event = {"provider": "telnyx", "account": "default", "received_at": desk.time.isoformat(), "key": "k"}
-    message = {"event": event | {"body_sha256": "e-1", "hints": hints}}
+    message = {"webhook": event | {"body_sha256": "e-1", "hints": hints}}
     observe = desk.carrier.observe
 
     def dies(order: Order) -> Snapshot:

@@ -5,22 +5,28 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from numberdesk.api import desk, models, orders, problems
+from numberdesk.api import desk, orders, problems
 from numberdesk.api.caller import Caller
+from numberdesk.api.models.base import ProblemView
+from numberdesk.api.models.orders import OrderView, Submitted
 from numberdesk.api.problems import HttpProblem, ProblemDocument
-from numberdesk.api.routes import ROUTES, decoded
+from numberdesk.api.routes import ROUTES, decoded, nearest_route, route_of
 from numberdesk.domain.issues import ValidationIssue
-from numberdesk.domain.request import is_order_id, read_json
+from numberdesk.domain.request import is_order_id, read_json, shown_name
+from numberdesk.domain.text import did_you_mean
 from numberdesk.services.desk import what_broke
-from numberdesk.services.problems import Problem
+from numberdesk.services.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from pydantic import BaseModel
@@ -70,10 +76,8 @@ class Api:
         resolver = APIGatewayRestResolver(
             enable_validation=True, response_validation_error_http_code=500, json_body_deserializer=_json
         )
-        answering = {
-            handler.__name__: handler
-            for handler in (*orders.handlers(services, self.caller), *desk.handlers(services, self.caller))
-        }
+        handlers = (*orders.handlers(services, self.caller), *desk.handlers(services, self.caller))
+        self._handlers = {handler.__name__: handler for handler in handlers}
         for route in ROUTES:
             resolver.route(
                 route.path.replace("{", "<").replace("}", ">"),
@@ -83,14 +87,18 @@ class Api:
                 tags=[route.tag],
                 status_code=route.status,
                 responses=responses(route),
-            )(answering.pop(route.operation_id))
-        assert not answering, answering  # noqa: S101 - a route that is not in the table is one that no policy knows
+            )(self._handlers[route.operation_id])
+        # A route that is not in the table is one that no policy knows.
+        assert len(self._handlers) == len(ROUTES), self._handlers  # noqa: S101 - as above
+        resolver.use([self._known_parameters_only])
         resolver.exception_handler(Exception)(self._failed)
         resolver.exception_handler(NotFoundError)(self._not_found)
         return resolver
 
     def _failed(self, error: Exception) -> Response[str]:
         told = error.told if isinstance(error, _RefusedError) else problems.told(error)
+        if told is not None and isinstance(error, RequestValidationError):
+            told = replace(told, issues=[*told.issues, *self._unknown_parameters()])
         if told is None:
             self._log.error("request failed", extra=what_broke(error))
             told = ProblemDocument(HttpProblem.INTERNAL_ERROR, "the error is in the log, under the id of this request")
@@ -98,12 +106,50 @@ class Api:
             self._log.info("request refused", extra={"problem": told.problem.value, "status": told.status})
         return self._answer(told)
 
+    def _known_parameters_only(
+        self, app: APIGatewayRestResolver, next_middleware: Callable[..., Response[Any]]
+    ) -> Response[Any]:
+        """Refuse query parameters that the route does not know. Powertools has validated the request by now."""
+        if issues := self._unknown_parameters():
+            raise ProblemError(Problem.INVALID, "the request is not valid", issues)
+        return next_middleware(app)
+
+    def _unknown_parameters(self) -> list[ValidationIssue]:
+        event = self.resolver.current_event
+        route = route_of(event.http_method, event.path)
+        hints = get_type_hints(self._handlers[route.operation_id], include_extras=True) if route else {}
+        known = {
+            each.alias or name
+            for name, hint in hints.items()
+            for each in getattr(hint, "__metadata__", ())
+            if isinstance(each, Query)
+        }
+        # A presigned request is signed in its query.
+        unknown = [
+            name
+            for name in event.resolved_query_string_parameters
+            if name not in known and not name.lower().startswith("x-amz-")
+        ]
+        return [
+            ValidationIssue(
+                shown_name(name),
+                "unknown_parameter",
+                f"unknown query parameter{did_you_mean(name, known) or '; remove it'}",
+            )
+            for name in unknown
+        ]
+
     def _not_found(self, _: NotFoundError) -> Response[str]:
         event = self.resolver.current_event
         methods = sorted({route.method for route in ROUTES if route.matches(event.path)})
-        # A path whose form and method are right has a character in it that Powertools takes in no path.
-        if not methods or event.http_method in methods:
-            return self._answer(ProblemDocument(HttpProblem.NO_SUCH_PATH, "see the API's document for its paths"))
+        if event.http_method in methods:
+            # Powertools takes no path with such a character.
+            detail = "a part of this path holds a character that no id here has"
+            return self._answer(ProblemDocument(HttpProblem.NO_SUCH_PATH, detail))
+        if not methods:
+            near = nearest_route(event.http_method, event.path)
+            detail = f"did you mean {near.method} {near.path}?" if near else "the API's document lists its paths"
+            return self._answer(ProblemDocument(HttpProblem.NO_SUCH_PATH, detail))
         response = self._answer(
             ProblemDocument(HttpProblem.METHOD_NOT_ALLOWED, f"this path takes {', '.join(methods)}")
         )
@@ -118,7 +164,7 @@ class Api:
 def _asked(event: Mapping[str, Any]) -> dict[str, object]:
     """Say who asks for what. Of the path only an order's id: the rest of it, the query and the body may hold anything."""
     method, path = event["httpMethod"], decoded(event["path"])
-    route = next((route for route in ROUTES if route.method == method and route.matches(path)), None)
+    route = route_of(method, path)
     said: dict[str, object] = {"operation": route.operation_id if route else None, "principal": Caller.of(event).by}
     if route and "{order_id}" in route.path and is_order_id(order_id := path.split("/")[2]):
         said["order_id"] = order_id
@@ -169,13 +215,13 @@ def responses(route: Route) -> dict[int, Any]:
     described: dict[int, Any] = {route.status: {"description": "Done."}}
     match route.operation_id, route.status:
         case "submit_order", _:
-            described[202] = _of("It was put on the order queue.", models.Submitted)
-            described[200] = _of("The same message under the same id was taken before: the order.", models.OrderView)
+            described[202] = _of("It was put on the order queue.", Submitted)
+            described[200] = _of("The same message under the same id was taken before: the order.", OrderView)
         case "supply_values", _:
             described[202] = _of(
-                "It is going to be submitted; the order's operations show what comes of it.", models.OrderView
+                "It is going to be submitted; the order's operations show what comes of it.", OrderView
             )
-            described[200] = _of("It was ticked off.", models.OrderView)
+            described[200] = _of("It was ticked off.", OrderView)
         case _, 204:
             described[204] = {"description": "Deleted.", "content": {}}
         case _, 202:
@@ -186,7 +232,7 @@ def responses(route: Route) -> dict[int, Any]:
     for status, names in sorted(kinds.items()):
         described[status] = {
             "description": f"A problem: {', '.join(names)}.",
-            "content": {problems.CONTENT_TYPE: {"model": models.ProblemView}},
+            "content": {problems.CONTENT_TYPE: {"model": ProblemView}},
         }
         if status == 503:  # noqa: PLR2004 - Service Unavailable
             schema = {"type": "integer", "minimum": 1}

@@ -8,11 +8,14 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
-from numberdesk.api import models
 from numberdesk.api.caller import Caller, Services
-from numberdesk.api.models import Limit, NumberType, Provider, QueryNumber, Token
+from numberdesk.api.models import desk, providers
+from numberdesk.api.models.base import Items, Limit, Listing, NumberType, Provider, QueryNumber, Token, listed
+from numberdesk.api.models.requirements import NewFile, NewProfile, NewUpload
+from numberdesk.domain.catalogue import Specification
+from numberdesk.domain.listings import Offer, Owned, Registration
 from numberdesk.domain.profile import Profile, ProfileKey
-from numberdesk.domain.values import Account, Country
+from numberdesk.domain.values import Account, Country, Id
 from numberdesk.providers.base import Query as Wanted
 from numberdesk.services.catalogue import About
 
@@ -24,8 +27,8 @@ _Limit = Annotated[Limit, Query()]
 _OfAccount = Annotated[Account, Query()]
 _Next = Annotated[Token | None, Query(alias="next", description="The token that came with the page before.")]
 
-_BY_DEFAULT = models.ConfirmRestore()
-_NOT_FORCED = models.Retire()
+_BY_DEFAULT = desk.ConfirmRestore()
+_NOT_FORCED = desk.Retire()
 
 
 def handlers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
@@ -35,29 +38,29 @@ def handlers(services: Services, caller: Callable[[], Caller]) -> list[Callable[
         *_providers(services, caller),
         *_profiles(services, caller),
         *_placing(services, caller),
-        *_letters(services),
+        *_dead_letters(services),
     ]
 
 
 def _accounts(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
-    def list_accounts() -> models.AccountList:
-        return models.AccountList(items=[models.AccountView.of(each) for each in services.accounts.listed()])
+    def list_accounts() -> Items[desk.AccountView]:
+        return Items[desk.AccountView](items=[desk.AccountView.of(each) for each in services.accounts.listed()])
 
     def retire_account(
-        provider: _Provider, account: _Account, wish: Annotated[models.Retire, Body()] = _NOT_FORCED
-    ) -> models.AccountView:
+        provider: _Provider, account: _Account, wish: Annotated[desk.Retire, Body()] = _NOT_FORCED
+    ) -> desk.AccountView:
         by = caller().by
-        return models.AccountView.of(services.accounts.retire(provider, account, by, force=wish.force))
+        return desk.AccountView.of(services.accounts.retire(provider, account, by, force=wish.force))
 
-    def reinstate_account(provider: _Provider, account: _Account) -> models.AccountView:
-        return models.AccountView.of(services.accounts.reinstate(provider, account, caller().by))
+    def reinstate_account(provider: _Provider, account: _Account) -> desk.AccountView:
+        return desk.AccountView.of(services.accounts.reinstate(provider, account, caller().by))
 
     return [list_accounts, retire_account, reinstate_account]
 
 
 def _providers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
-    def list_providers() -> models.Providers:
-        return models.Providers.model_validate({"items": services.providers.capabilities()})
+    def list_providers() -> Items[providers.ProviderView]:
+        return Items[providers.ProviderView].model_validate({"items": services.providers.capabilities()})
 
     def list_requirements(
         provider: _Provider,
@@ -65,33 +68,30 @@ def _providers(services: Services, caller: Callable[[], Caller]) -> list[Callabl
         number_type: Annotated[NumberType | None, Query()] = None,
         number: Annotated[QueryNumber | None, Query(description="In place of country and type.")] = None,
         account: _OfAccount = "default",
-    ) -> models.Requirements:
+    ) -> Items[Specification]:
         about = About(country, number_type, number)
-        return models.Requirements(items=services.catalogue.requirements(provider, account, about))
+        return Items[Specification](items=services.catalogue.requirements(provider, account, about))
 
-    def search(provider: _Provider, wanted: Annotated[models.Search, Body()]) -> models.Offers:
+    def search(provider: _Provider, wanted: Annotated[providers.Search, Body()]) -> Items[Offer]:
         query = Wanted(wanted.criteria, tuple(wanted.keywords), wanted.limit)
-        return models.Offers(items=services.providers.search(provider, wanted.account, wanted.what, query))
+        return Items[Offer](items=services.providers.search(provider, wanted.account, wanted.what, query))
 
     def list_owned(
         provider: _Provider,
         account: _OfAccount = "default",
         next_: _Next = None,
-    ) -> models.OwnedList:
-        return models.listed(models.OwnedList, services.providers.owned(provider, account, token=next_))
+    ) -> Listing[Owned]:
+        return listed(Listing[Owned], services.providers.owned(provider, account, token=next_))
 
-    def list_webhooks(provider: _Provider, account: _OfAccount = "default") -> models.Webhooks:
-        return models.Webhooks(items=services.providers.registrations(provider, account))
+    def list_registrations(provider: _Provider, account: _OfAccount = "default") -> Items[Registration]:
+        return Items[Registration](items=services.providers.registrations(provider, account))
 
-    def register_webhook(provider: _Provider, new: Annotated[models.NewWebhook, Body()]) -> models.Webhook:
-        url = caller().base_url
-        return models.Webhook.model_validate(
-            services.providers.register(provider, new.account, url, new.event, new.token).model_dump()
-        )
+    def register_webhook(provider: _Provider, new: Annotated[providers.NewRegistration, Body()]) -> Registration:
+        return services.providers.register(provider, new.account, caller().base_url, new.event, new.token)
 
     def unregister_webhook(
         provider: _Provider,
-        registration_id: Annotated[models.RegistrationId, Path()],
+        registration_id: Annotated[Id, Path()],
         account: _OfAccount = "default",
     ) -> Response[None]:
         services.providers.unregister(provider, account, registration_id)
@@ -102,7 +102,7 @@ def _providers(services: Services, caller: Callable[[], Caller]) -> list[Callabl
         list_requirements,
         search,
         list_owned,
-        list_webhooks,
+        list_registrations,
         register_webhook,
         unregister_webhook,
     ]
@@ -113,8 +113,8 @@ def _profiles(services: Services, caller: Callable[[], Caller]) -> list[Callable
         provider: Annotated[Provider, Query()],
         limit: _Limit = 50,
         next_: _Next = None,
-    ) -> models.ProfileList:
-        return models.listed(models.ProfileList, services.profiles.listed(provider, limit=limit, token=next_))
+    ) -> Listing[Profile]:
+        return listed(Listing[Profile], services.profiles.listed(provider, limit=limit, token=next_))
 
     def get_profile(provider: _Provider, account: _Account, country: _Country, number_type: _NumberType) -> Profile:
         return services.profiles.get(_key(provider, account, country, number_type))
@@ -124,7 +124,7 @@ def _profiles(services: Services, caller: Callable[[], Caller]) -> list[Callable
         account: _Account,
         country: _Country,
         number_type: _NumberType,
-        new: Annotated[models.NewProfile, Body()],
+        new: Annotated[NewProfile, Body()],
     ) -> Profile:
         key = _key(provider, account, country, number_type)
         by = caller().by
@@ -141,10 +141,10 @@ def _profiles(services: Services, caller: Callable[[], Caller]) -> list[Callable
         account: _Account,
         country: _Country,
         number_type: _NumberType,
-        file: Annotated[models.NewFile, Body()],
-    ) -> models.NewUpload:
+        file: Annotated[NewFile, Body()],
+    ) -> NewUpload:
         key = _key(provider, account, country, number_type)
-        return models.NewUpload.of(services.profiles.form(key, file.filename, file.content_type, caller().by))
+        return NewUpload.of(services.profiles.form(key, file.filename, file.content_type, caller().by))
 
     return [list_profiles, get_profile, put_profile, delete_profile, upload_profile_file]
 
@@ -154,52 +154,54 @@ def _key(provider: str, account: str, country: str, number_type: str) -> Profile
 
 
 def _placing(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
-    def get_placing() -> models.PlacingView:
-        return models.PlacingView.of(services.gate.view())
+    def get_placing() -> desk.PlacingView:
+        return desk.PlacingView.of(services.gate.view())
 
-    def turn_placing(turned: Annotated[models.TurnPlacing, Body()]) -> models.PlacingView:
+    def turn_placing(turned: Annotated[desk.TurnPlacing, Body()]) -> desk.PlacingView:
         by = caller().by
-        return models.PlacingView.of(services.gate.turn(is_open=turned.open, reason=turned.reason, by=by))
+        return desk.PlacingView.of(services.gate.turn(is_open=turned.open, reason=turned.reason, by=by))
 
-    def confirm_restore(confirmed: Annotated[models.ConfirmRestore, Body()] = _BY_DEFAULT) -> models.PlacingView:
+    def confirm_restore(confirmed: Annotated[desk.ConfirmRestore, Body()] = _BY_DEFAULT) -> desk.PlacingView:
         by = caller().by
         placing = services.gate.confirm(search_until=confirmed.search_until, without=confirmed.without, by=by)
-        return models.PlacingView.of(placing)
+        return desk.PlacingView.of(placing)
 
     return [get_placing, turn_placing, confirm_restore]
 
 
-def _letters(services: Services) -> list[Callable[..., Any]]:
-    def count_dead_letters() -> models.QueueCounts:
-        return models.QueueCounts.model_validate(services.dead_letters.counts())
+def _dead_letters(services: Services) -> list[Callable[..., Any]]:
+    def count_dead_letters() -> desk.QueueCounts:
+        return desk.QueueCounts.model_validate(services.dead_letters.counts())
 
-    def peek_dead_letters(queue: Annotated[Literal["orders", "sync"], Path()]) -> models.LetterList:
-        return models.LetterList(items=[models.LetterView.of(letter) for letter in services.dead_letters.peek(queue)])
+    def peek_dead_letters(queue: Annotated[Literal["orders", "sync"], Path()]) -> Items[desk.DeadLetterView]:
+        return Items[desk.DeadLetterView](
+            items=[desk.DeadLetterView.of(each) for each in services.dead_letters.peek(queue)]
+        )
 
-    def redrive_orders(redrive: Annotated[models.Redrive, Body()]) -> models.Redriven:
+    def redrive_orders(redrive: Annotated[desk.Redrive, Body()]) -> desk.Redriven:
         done = services.dead_letters.redrive("orders", redrive.message_ids, dry_run=redrive.dry_run)
-        return models.Redriven.of(done, dry_run=redrive.dry_run)
+        return desk.Redriven.model_validate(done)
 
-    def redrive_sync(redrive: Annotated[models.Redrive, Body()]) -> models.Redriven:
+    def redrive_sync(redrive: Annotated[desk.Redrive, Body()]) -> desk.Redriven:
         done = services.dead_letters.redrive("sync", redrive.message_ids, dry_run=redrive.dry_run)
-        return models.Redriven.of(done, dry_run=redrive.dry_run)
+        return desk.Redriven.model_validate(done)
 
-    def list_unmatched_events(
+    def list_unmatched_webhooks(
         day: Annotated[date, Query(description="UTC.")],
         limit: _Limit = 50,
         next_: _Next = None,
-    ) -> models.EventList:
-        return models.event_page(services.reading.unmatched(day, limit=limit, token=next_))
+    ) -> Listing[desk.WebhookView]:
+        return desk.webhook_page(services.reading.unmatched(day, limit=limit, token=next_))
 
-    def replay_unmatched_events(replay: Annotated[models.ReplayDay, Body()]) -> models.Replayed:
-        done = services.dead_letters.replay_unmatched(replay.day, replay.event_ids, dry_run=replay.dry_run)
-        return models.Replayed.of(done, dry_run=replay.dry_run)
+    def replay_unmatched_webhooks(replay: Annotated[desk.ReplayDay, Body()]) -> desk.Replayed:
+        done = services.dead_letters.replay_unmatched(replay.day, replay.webhook_ids, dry_run=replay.dry_run)
+        return desk.Replayed.model_validate(done)
 
     return [
         count_dead_letters,
         peek_dead_letters,
         redrive_orders,
         redrive_sync,
-        list_unmatched_events,
-        replay_unmatched_events,
+        list_unmatched_webhooks,
+        replay_unmatched_webhooks,
     ]

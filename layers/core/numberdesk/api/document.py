@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 from aws_lambda_powertools.event_handler.openapi.models import Server
@@ -28,6 +29,8 @@ _NAMES = {
     "numberdesk__domain__request__Criteria": "CriteriaOfOrder",
     "numberdesk__domain__catalogue__Criteria": "AcceptanceCriteria",
 }
+_LIST = re.compile("^(?:Items|Listing)_(.+?)(?:View)?_$")
+"""A list of some model, as Pydantic names it."""
 _NOT_OURS = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 
 
@@ -75,10 +78,13 @@ def _renamed(value: Any) -> Any:
     match value:
         case dict():
             told = {key: each for key, each in value.items() if not (key == "title" and isinstance(each, str))}
-            return {_NAMES.get(key, key): _renamed(each) for key, each in told.items()}
+            return {_name(key): _renamed(each) for key, each in told.items()}
         case list():
             return [_renamed(each) for each in value]
         case str() if value.startswith(_REFERENCE.format(model="")):
-            name = value.rpartition("/")[2]
-            return _REFERENCE.format(model=_NAMES.get(name, name))
+            return _REFERENCE.format(model=_name(value.rpartition("/")[2]))
     return value
+
+
+def _name(key: str) -> str:
+    return _NAMES.get(key) or _LIST.sub(r"\1List", key)

@@ -6,9 +6,13 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
-from numberdesk.api import models
 from numberdesk.api.caller import Caller, Services
-from numberdesk.api.models import Limit, Month, OrderView, PathNumber, Provider, Token
+from numberdesk.api.models import orders
+from numberdesk.api.models.base import Items, Limit, Listing, Month, PathNumber, Provider, Token, listed
+from numberdesk.api.models.desk import Replay, Replayed, WebhookView, webhook_page
+from numberdesk.api.models.orders import CommentView, NumberView, OrderView
+from numberdesk.api.models.requirements import AttachGroup, NewFile, NewUpload, OrderRequirementsView, SupplyValues
+from numberdesk.domain.ledger import Entry
 from numberdesk.domain.model import GivenInstant
 from numberdesk.domain.order import Order
 from numberdesk.domain.request import OrderId
@@ -19,9 +23,9 @@ from numberdesk.services.reading import Wanted
 _Order = Annotated[OrderId, Path()]
 _Limit = Annotated[Limit, Query()]
 _Next = Annotated[Token | None, Query(alias="next", description="The token that came with the page before.")]
-_NOTHING_ELSE = models.Cancel()
-_AS_SHOWN = models.ApprovalTerms()
-_OUR_WORDS = models.MoreTime()
+_NOTHING_ELSE = orders.Cancel()
+_AS_SHOWN = orders.ApprovalTerms()
+_OUR_WORDS = orders.MoreTime()
 
 
 def handlers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
@@ -61,9 +65,9 @@ def _readers(services: Services) -> list[Callable[..., Any]]:
         ] = None,
         limit: _Limit = 50,
         next_: _Next = None,
-    ) -> models.OrderList:
+    ) -> orders.OrderList:
         wanted = Wanted(state, provider, country, metadata, open_, attention, deadline_before, month)
-        return models.listed(models.OrderList, services.reading.orders(wanted, limit=limit, token=next_))
+        return listed(orders.OrderList, services.reading.orders(wanted, limit=limit, token=next_))
 
     def get_order(order_id: _Order) -> OrderView:
         return OrderView.of(services.reading.order(order_id))
@@ -73,57 +77,57 @@ def _readers(services: Services) -> list[Callable[..., Any]]:
         state: Annotated[AssetState | None, Query()] = None,
         limit: _Limit = 50,
         next_: _Next = None,
-    ) -> models.NumberList:
-        return models.listed(models.NumberList, services.reading.numbers(order_id, state, limit=limit, token=next_))
+    ) -> Listing[NumberView]:
+        return listed(Listing[NumberView], services.reading.numbers(order_id, state, limit=limit, token=next_))
 
-    def list_ledger(order_id: _Order, limit: _Limit = 50, next_: _Next = None) -> models.LedgerList:
-        return models.listed(models.LedgerList, services.reading.ledger(order_id, limit=limit, token=next_))
+    def list_ledger(order_id: _Order, limit: _Limit = 50, next_: _Next = None) -> Listing[Entry]:
+        return listed(Listing[Entry], services.reading.ledger(order_id, limit=limit, token=next_))
 
-    def list_events(order_id: _Order, limit: _Limit = 50, next_: _Next = None) -> models.EventList:
-        return models.event_page(services.reading.events(order_id, limit=limit, token=next_))
+    def list_webhooks(order_id: _Order, limit: _Limit = 50, next_: _Next = None) -> Listing[WebhookView]:
+        return webhook_page(services.reading.webhooks(order_id, limit=limit, token=next_))
 
-    def list_comments(order_id: _Order, limit: _Limit = 50, next_: _Next = None) -> models.CommentList:
-        return models.comment_page(services.reading.comments(order_id, limit=limit, token=next_))
+    def list_comments(order_id: _Order, limit: _Limit = 50, next_: _Next = None) -> Listing[CommentView]:
+        return listed(Listing[CommentView], services.reading.comments(order_id, limit=limit, token=next_))
 
-    def list_order_requirements(order_id: _Order) -> models.OrderRequirements:
-        return models.OrderRequirements.model_validate({"items": services.catalogue.of_order(order_id)})
+    def list_order_requirements(order_id: _Order) -> Items[OrderRequirementsView]:
+        return Items[OrderRequirementsView].model_validate({"items": services.catalogue.of_order(order_id)})
 
-    return [list_orders, get_order, list_numbers, list_ledger, list_events, list_comments, list_order_requirements]
+    return [list_orders, get_order, list_numbers, list_ledger, list_webhooks, list_comments, list_order_requirements]
 
 
 def _writers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
     view = _view(services)
 
-    def submit_order(message: Annotated[models.OrderMessage, Body()]) -> tuple[OrderView | models.Submitted, int]:
+    def submit_order(message: Annotated[orders.OrderMessage, Body()]) -> tuple[OrderView | orders.Submitted, int]:
         # The command reads the body itself, as the queue's reader does.
         order, _, _ = services.commands.submit(caller().body, caller().by)
         if order is None:
-            return models.Submitted(order_id=message.order_id), 202
+            return orders.Submitted(order_id=message.order_id), 202
         return view(order), 200
 
-    def post_comment(order_id: _Order, comment: Annotated[models.NewComment, Body()]) -> OrderView:
+    def post_comment(order_id: _Order, comment: Annotated[orders.NewComment, Body()]) -> OrderView:
         by = caller().by
         return view(services.commands.comment(order_id, comment.text, by, sub_order_id=comment.sub_order_id))
 
     def mark_comment_read(order_id: _Order, comment_id: Annotated[Id, Path()]) -> OrderView:
         return view(services.commands.mark_read(order_id, comment_id, caller().by))
 
-    def request_extension(order_id: _Order, wish: Annotated[models.MoreTime, Body()] = _OUR_WORDS) -> OrderView:
+    def request_extension(order_id: _Order, wish: Annotated[orders.MoreTime, Body()] = _OUR_WORDS) -> OrderView:
         by = caller().by
         return view(services.commands.extend(order_id, by, sub_order_id=wish.sub_order_id, text=wish.text))
 
-    def acknowledge(order_id: _Order, on_it: Annotated[models.OnIt, Body()]) -> OrderView:
+    def acknowledge(order_id: _Order, on_it: Annotated[orders.OnIt, Body()]) -> OrderView:
         return view(services.commands.acknowledge(order_id, on_it.until, caller().by))
 
-    def cancel_order(order_id: _Order, what: Annotated[models.Cancel, Body()] = _NOTHING_ELSE) -> OrderView:
+    def cancel_order(order_id: _Order, what: Annotated[orders.Cancel, Body()] = _NOTHING_ELSE) -> OrderView:
         return view(services.commands.cancel(order_id, caller().by, sub_order_id=what.sub_order_id))
 
     def sync_order(order_id: _Order) -> OrderView:
         return view(services.commands.sync(order_id, caller().by))
 
-    def replay_events(order_id: _Order, replay: Annotated[models.Replay, Body()]) -> models.Replayed:
-        done = services.dead_letters.replay(order_id, replay.event_ids, dry_run=replay.dry_run)
-        return models.Replayed.of(done, dry_run=replay.dry_run)
+    def replay_webhooks(order_id: _Order, replay: Annotated[Replay, Body()]) -> Replayed:
+        done = services.dead_letters.replay(order_id, replay.webhook_ids, dry_run=replay.dry_run)
+        return Replayed.model_validate(done)
 
     return [
         submit_order,
@@ -133,14 +137,14 @@ def _writers(services: Services, caller: Callable[[], Caller]) -> list[Callable[
         acknowledge,
         cancel_order,
         sync_order,
-        replay_events,
+        replay_webhooks,
     ]
 
 
 def _requirement_writers(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
     view = _view(services)
 
-    def supply_values(order_id: _Order, supplied: Annotated[models.SupplyValues, Body()]) -> tuple[OrderView, int]:
+    def supply_values(order_id: _Order, supplied: Annotated[SupplyValues, Body()]) -> tuple[OrderView, int]:
         order = services.commands.supply(
             order_id,
             supplied.values,
@@ -152,7 +156,7 @@ def _requirement_writers(services: Services, caller: Callable[[], Caller]) -> li
         # What is ticked off here is done; a value has still to go to the provider.
         return view(order), 200 if supplied.only_ticks else 202
 
-    def attach_requirement_group(order_id: _Order, group: Annotated[models.AttachGroup, Body()]) -> OrderView:
+    def attach_requirement_group(order_id: _Order, group: Annotated[AttachGroup, Body()]) -> OrderView:
         order = services.commands.attach_group(
             order_id,
             group.requirement_group_id,
@@ -163,9 +167,9 @@ def _requirement_writers(services: Services, caller: Callable[[], Caller]) -> li
         )
         return view(order)
 
-    def upload_order_file(order_id: _Order, file: Annotated[models.NewFile, Body()]) -> models.NewUpload:
+    def upload_order_file(order_id: _Order, file: Annotated[NewFile, Body()]) -> NewUpload:
         by = caller().by
-        return models.NewUpload.of(services.uploads.for_order(order_id, file.filename, file.content_type, by))
+        return NewUpload.of(services.uploads.for_order(order_id, file.filename, file.content_type, by))
 
     return [supply_values, attach_requirement_group, upload_order_file]
 
@@ -173,14 +177,14 @@ def _requirement_writers(services: Services, caller: Callable[[], Caller]) -> li
 def _deciders(services: Services, caller: Callable[[], Caller]) -> list[Callable[..., Any]]:
     view = _view(services)
 
-    def approve_order(order_id: _Order, approval: Annotated[models.ApprovalTerms, Body()] = _AS_SHOWN) -> OrderView:
+    def approve_order(order_id: _Order, approval: Annotated[orders.ApprovalTerms, Body()] = _AS_SHOWN) -> OrderView:
         by = caller().by
         return view(services.commands.approve(order_id, by, most=approval.most, since=approval.since))
 
-    def reject_order(order_id: _Order, refusal: Annotated[models.Rejection, Body()]) -> OrderView:
+    def reject_order(order_id: _Order, refusal: Annotated[orders.Rejection, Body()]) -> OrderView:
         return view(services.commands.reject(order_id, refusal.reason, caller().by, since=refusal.since))
 
-    def resolve_purchase(order_id: _Order, resolution: Annotated[models.Resolution, Body()]) -> OrderView:
+    def resolve_purchase(order_id: _Order, resolution: Annotated[orders.Resolution, Body()]) -> OrderView:
         by, nothing, attempt = caller().by, resolution.not_placed, resolution.attempt
         if nothing is not None:
             done = services.commands.resolve_not_placed(order_id, by, place_again=nothing.place_again, attempt=attempt)
@@ -190,7 +194,7 @@ def _deciders(services: Services, caller: Callable[[], Caller]) -> list[Callable
         return view(services.commands.resolve_placed_as(order_id, resolution.placed_as or "", by, attempt=attempt))
 
     def release_number(
-        order_id: _Order, value: Annotated[PathNumber, Path()], given: Annotated[models.GiveBack, Body()]
+        order_id: _Order, value: Annotated[PathNumber, Path()], given: Annotated[orders.GiveBack, Body()]
     ) -> OrderView:
         return view(services.commands.release_number(order_id, given.confirmed(value), caller().by))
 

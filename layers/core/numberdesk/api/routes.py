@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
 
+from numberdesk.domain.text import nearest
 from numberdesk.services.problems import Problem
 
 Policy = Literal["read", "operate", "spend"]
@@ -28,9 +29,14 @@ class Route:
     """What it may say beside what any route may."""
 
     @property
+    def parts(self) -> list[str]:
+        """The parts of its path."""
+        return self.path.split("/")[1:]
+
+    @property
     def tag(self) -> str:
         """The first part of its path."""
-        return self.path.split("/")[1]
+        return self.parts[0]
 
     def matches(self, path: str) -> bool:
         """Whether a path of a request is one of its."""
@@ -66,7 +72,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/orders/{order_id}", "read", "get_order", "Read an order", 200, (Problem.NOT_FOUND,)),
     Route("GET", "/orders/{order_id}/numbers", "read", "list_numbers", "List an order's numbers and keywords", 200, (Problem.NOT_FOUND,)),
     Route("GET", "/orders/{order_id}/ledger", "read", "list_ledger", "Read what happened to an order", 200, (Problem.NOT_FOUND,)),
-    Route("GET", "/orders/{order_id}/events", "read", "list_events", "Read an order's notifications as they came", 200, (Problem.NOT_FOUND,)),
+    Route("GET", "/orders/{order_id}/webhooks", "read", "list_webhooks", "Read an order's webhooks as they came", 200, (Problem.NOT_FOUND,)),
     Route("GET", "/orders/{order_id}/comments", "read", "list_comments", "Read an order's comments as they were last seen", 200, (Problem.NOT_FOUND,)),
     Route("GET", "/orders/{order_id}/requirements", "read", "list_order_requirements", "Say what an order takes, and where each requirement stands", 200, (Problem.NOT_FOUND, *_ASKS)),
     Route("POST", "/orders/{order_id}/requirements", "operate", "supply_values", "Supply values, or tick off the order's own requirements", 202, _SUPPLIES),
@@ -78,7 +84,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/orders/{order_id}/acknowledgements", "operate", "acknowledge", "Say that somebody is on it", 200, _WRITES),
     Route("POST", "/orders/{order_id}/cancel", "operate", "cancel_order", "Cancel an order, or a sub order", 202, (*_WRITES, Problem.CANNOT_CANCEL)),
     Route("POST", "/orders/{order_id}/sync", "operate", "sync_order", "Look at an order now", 202, _WRITES),
-    Route("POST", "/orders/{order_id}/replay", "operate", "replay_events", "Take an order's notifications in once more", 200, (Problem.NOT_FOUND,)),
+    Route("POST", "/orders/{order_id}/replay", "operate", "replay_webhooks", "Handle an order's webhooks again", 200, (Problem.NOT_FOUND,)),
     Route("POST", "/orders/{order_id}/approve", "spend", "approve_order", "Approve a held order", 200, (*_DECIDES, Problem.NOT_HELD)),
     Route("POST", "/orders/{order_id}/reject", "spend", "reject_order", "Reject a held order: cancel it", 200, (*_DECIDES, Problem.NOT_HELD)),
     Route("POST", "/orders/{order_id}/resolve", "spend", "resolve_purchase", "Say what became of a purchase with an unknown outcome", 200, (*_DECIDES, *_ASKS, Problem.NOT_UNKNOWN, Problem.CLAIMED)),
@@ -94,7 +100,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/providers/{provider}/requirements", "read", "list_requirements", "Say what numbers take, before they are bought", 200, _ASKS),
     Route("POST", "/providers/{provider}/search", "read", "search", "Search for numbers, keywords or regions", 200, _ASKS),
     Route("GET", "/providers/{provider}/numbers", "read", "list_owned", "List what an account owns", 200, _ASKS),
-    Route("GET", "/providers/{provider}/webhooks", "read", "list_webhooks", "List registered webhooks or postbacks", 200, _ASKS),
+    Route("GET", "/providers/{provider}/webhooks", "read", "list_registrations", "List registered webhooks or postbacks", 200, _ASKS),
     Route("POST", "/providers/{provider}/webhooks", "operate", "register_webhook", "Register this stack's webhook or postback", 201, _ASKS),
     Route("DELETE", "/providers/{provider}/webhooks/{registration_id}", "operate", "unregister_webhook", "Delete a registration", 204, (Problem.NOT_FOUND, *_ASKS)),
     Route("GET", "/profiles", "read", "list_profiles", "List a provider's profiles"),
@@ -106,9 +112,37 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/dead-letters/{queue}", "read", "peek_dead_letters", "Look at dead letters"),
     Route("POST", "/dead-letters/orders/redrive", "spend", "redrive_orders", "Put order messages back on the order queue"),
     Route("POST", "/dead-letters/sync/redrive", "operate", "redrive_sync", "Put sync messages back on the sync queue"),
-    Route("GET", "/unmatched-events", "read", "list_unmatched_events", "Read notifications that belong to no order"),
-    Route("POST", "/unmatched-events/replay", "operate", "replay_unmatched_events", "Take them in once more", 200, (Problem.NOT_FOUND,)),
+    Route("GET", "/unmatched-webhooks", "read", "list_unmatched_webhooks", "Read webhooks that belong to no order"),
+    Route("POST", "/unmatched-webhooks/replay", "operate", "replay_unmatched_webhooks", "Handle them again", 200, (Problem.NOT_FOUND,)),
 )  # fmt: skip
+
+
+def route_of(method: str, path: str) -> Route | None:
+    """Find the route of a request; none where there is none."""
+    return next((route for route in ROUTES if route.method == method and route.matches(path)), None)
+
+
+def nearest_route(method: str, path: str) -> Route | None:
+    """Find the route that an unknown path may have meant: part by part, those stay whose name is nearest, or that take any there.
+
+    Args:
+        method: as it was sent.
+        path: as it was sent. No more parts of it are read than the longest route has.
+
+    Returns:
+        The route, of the same method where there is one; none where the first part is near to no route's.
+    """
+    left, depth = ROUTES, 0
+    for part in path.strip("/").split("/"):
+        deeper = [route for route in left if len(route.parts) > depth]
+        names = {route.parts[depth] for route in deeper}
+        parameters = {name for name in names if name.startswith("{")}
+        taken = {nearest(part, names - parameters), *parameters}
+        fitting = tuple(route for route in deeper if route.parts[depth] in taken)
+        if not fitting:
+            break
+        left, depth = fitting, depth + 1
+    return min(left, key=lambda route: (abs(len(route.parts) - depth), route.method != method)) if depth else None
 
 
 def decoded(path: str) -> str:

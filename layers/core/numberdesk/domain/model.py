@@ -1,13 +1,24 @@
-"""The base of every record: immutable, strict about its own fields, JSON in and out."""
+"""The bases of records and of what others send: immutable, strict about their own fields, JSON in and out."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from numberdesk.domain.clock import EARLIEST, LATEST
+from numberdesk.domain.text import did_you_mean
 
 
 def _aware_utc(value: datetime) -> datetime:
@@ -61,3 +72,31 @@ class Record(BaseModel):
             message = f"{type(self).__name__} has no field {', '.join(unknown)}"
             raise TypeError(message)
         return self.model_copy(update=changes)
+
+
+_MAX_SUGGESTIONS = 50
+"""Unknown fields for which the nearest known one is looked for: somebody may send a hundred thousand."""
+
+
+class Given(BaseModel):
+    """Something that others send. A field that is not known is refused, and the nearest known one is named."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _name_the_nearest(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_context=False)
+            shown = [cls._detail(each, suggest=place < _MAX_SUGGESTIONS) for place, each in enumerate(details)]
+            raise ValidationError.from_exception_data(error.title, shown, hide_input=True) from None
+
+    @classmethod
+    def _detail(cls, detail: Any, *, suggest: bool) -> InitErrorDetails:
+        kind, text, loc = detail["type"], detail["msg"], detail["loc"]
+        if kind == "extra_forbidden" and len(loc) == 1:
+            known = cls.model_fields if suggest else ()
+            kind, text = "unknown_field", f"unknown field{did_you_mean(loc[0], known) or '; remove it'}"
+        return {"type": PydanticCustomError(kind, text), "loc": loc, "input": detail["input"]}

@@ -12,10 +12,11 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError
 
-from numberdesk.domain.issues import ValidationIssue
-from numberdesk.domain.model import GivenInstant
+from numberdesk.domain.issues import MAX_ISSUES, ValidationIssue
+from numberdesk.domain.model import Given, GivenInstant
+from numberdesk.domain.text import did_you_mean
 from numberdesk.domain.values import KINDS, NOT_DOTS, Account, Answer, ProviderName, is_id, short_enough
 
 if TYPE_CHECKING:
@@ -90,11 +91,7 @@ class Partial(StrEnum):
     REFUSE = "refuse"
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class Criteria(_Message):
+class Criteria(Given):
     """Criteria for numbers. Each provider supports some of these fields; an unsupported one is rejected."""
 
     country: CountryCode | None = Field(default=None, description="ISO 3166-1 alpha-2.")
@@ -130,7 +127,7 @@ class Criteria(_Message):
         return frozenset(name for name, value in self if value not in (None, []))
 
 
-class NumbersItem(_Message):
+class NumbersItem(Given):
     """Numbers by name."""
 
     numbers: Annotated[list[E164], Field(min_length=1), AfterValidator(_distinct)]
@@ -142,7 +139,7 @@ class NumbersItem(_Message):
         return len(self.numbers)
 
 
-class CriteriaItem(_Message):
+class CriteriaItem(Given):
     """A quantity of numbers that meet criteria."""
 
     criteria: Criteria
@@ -155,7 +152,7 @@ class CriteriaItem(_Message):
         return self.quantity
 
 
-class KeywordsItem(_Message):
+class KeywordsItem(Given):
     """Keywords (CallFire)."""
 
     keywords: Annotated[list[Keyword], Field(min_length=1), AfterValidator(_distinct)]
@@ -185,7 +182,7 @@ Item = Annotated[
 ]
 
 
-class Contact(_Message):
+class Contact(Given):
     """Who orders and what for, if the provider asks (TeleSign). Personal data: stored separately, and erasable."""
 
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)] | None = None
@@ -194,7 +191,7 @@ class Contact(_Message):
     description: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
 
 
-class OwnRequirement(_Message):
+class OwnRequirement(Given):
     """One requirement of the order's own list, for a provider without requirements in its API. People tick it off."""
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
@@ -202,7 +199,7 @@ class OwnRequirement(_Message):
     kind: Literal["text", "date", "address", "document", "action"] | None = None
 
 
-class ExtensionPolicy(_Message):
+class ExtensionPolicy(Given):
     """When to request an extension automatically: as a reminder fires while a value is still missing."""
 
     before: Annotated[str, AfterValidator(_one_duration)] = Field(
@@ -221,6 +218,8 @@ def _distinct_ids(requirements: list[OwnRequirement]) -> list[OwnRequirement]:
 
 _FIELD = re.compile("[a-z][a-z0-9_]{0,63}", re.ASCII)
 """The form of a field's name."""
+_QUOTED = re.compile("'([^']*)'")
+"""A value that pydantic names as one of those that are known."""
 DEFAULT_REMINDERS = ("P7D", "P3D", "P1D", "PT4H", "PT1H")
 
 _MOST = 2**53 - 1
@@ -230,7 +229,7 @@ MetadataValue = (
 )
 
 
-class OrderMessage(_Message):
+class OrderMessage(Given):
     """One order for numbers or keywords of one provider account."""
 
     order_id: OrderId = Field(
@@ -280,13 +279,13 @@ class OrderMessage(_Message):
         return hashlib.sha256(_canonical(self).encode()).hexdigest()
 
 
-def _canonical(model: BaseModel) -> str:
+def _canonical(model: Given) -> str:
     # Without defaults: a field that a later version adds must not change the hash of an old message.
     document = model.model_dump(mode="json", exclude_defaults=True)
     return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
 
-class Request(_Message):
+class Request(Given):
     """The part of a message that the order row stores: what to buy, without personal data."""
 
     items: tuple[Item, ...]
@@ -362,16 +361,21 @@ def read_message(body: str, providers: Collection[str]) -> OrderMessage:
     try:
         return OrderMessage.model_validate(document, context={"providers": providers})
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False, include_context=False)
+        details = error.errors(include_url=False, include_context=False)
         raise InvalidMessageError(issues_of(details)) from None
+
+
+def shown_name(name: str) -> str:
+    """Give the name of an unknown field, or `?` where it does not read like one: it may be anything that somebody sent."""
+    return name if _FIELD.fullmatch(name) else "?"
 
 
 def issues_of(details: Iterable[Any]) -> list[ValidationIssue]:
     """Convert pydantic's errors to validation issues that name fields but hold no values."""
-    return list(dict.fromkeys(_issue(detail) for detail in details))
+    return list(dict.fromkeys(_issue(detail, suggest=place < MAX_ISSUES) for place, detail in enumerate(details)))
 
 
-def _issue(detail: Any) -> ValidationIssue:
+def _issue(detail: Any, *, suggest: bool) -> ValidationIssue:
     kind = str(detail["type"])
     names = list(detail["loc"])
     if names and names[0] == "metadata":
@@ -381,15 +385,16 @@ def _issue(detail: Any) -> ValidationIssue:
             "metadata_value",
             "at most 50 keys of at most 128 characters; a value is text of at most 1024 characters, a whole number, true, false or null",
         )
-    if kind == "extra_forbidden":
-        # So may an unknown field: it is named only if it has the form of a field's name.
-        last = str(names[-1])
-        names[-1] = last if _FIELD.fullmatch(last) else "?"
-        return ValidationIssue(_path(names), "unknown_field", "this field is not known; remove it")
+    if kind == "unknown_field":
+        # So may an unknown field: it is named only if it looks like a field.
+        names[-1] = shown_name(str(names[-1]))
     if kind == "union_tag_invalid":
-        # Pydantic's text would quote the value.
-        text = "this kind of value is not known; see the schema for them"
-        return ValidationIssue(f"{_path(names)}.kind", "unknown_kind", text)
+        # Its text would quote what was sent.
+        nearest = did_you_mean(detail["input"].get("kind"), KINDS) or f"; it is one of {', '.join(KINDS)}"
+        return ValidationIssue(f"{_path(names)}.kind", "unknown_kind", f"unknown kind of value{nearest}")
+    if kind in ("enum", "literal_error"):
+        nearest = did_you_mean(detail["input"], _QUOTED.findall(str(detail["msg"])) if suggest else ())
+        return ValidationIssue(_path(names), kind, f"{detail['msg']}{nearest}")
     if kind == "string_pattern_mismatch" and "numbers" in names:
         text = "not an E.164 number; write a plus, the country code and the rest, digits only"
         return ValidationIssue(_path(names), "not_e164", text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ _LOOKALIKES = str.maketrans(
     )
     | {"<": "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", ">": "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"}
 )
+_MAX_NAME = 64
+"""Characters of a name that is compared with known ones."""
 _STEPS = ((1000, 50), (300, 20), (100, 10), (40, 5))
 """Bounds to cut data that is too large, tried in turn: characters of a text, and items of a list."""
 
@@ -105,6 +108,24 @@ def joined(parts: Iterable[str], total: int | None = None) -> str:
     parts = list(parts)
     left_out = (len(parts) if total is None else total) - len(parts[:_MAX_LISTED])
     return ", ".join(parts[:_MAX_LISTED]) + (f" and {left_out} more" if left_out > 0 else "")
+
+
+def nearest(written: object, known: Iterable[str]) -> str | None:
+    """Find the known text that is nearest to what somebody wrote; none where nothing is near."""
+    if not isinstance(written, str) or len(written) > _MAX_NAME:
+        return None
+    names = {each.casefold(): each for each in known}
+    return next((names[each] for each in get_close_matches(written.casefold(), names, 1)), None)
+
+
+def did_you_mean(written: object, known: Iterable[str]) -> str:
+    """Name the known text that is nearest to what somebody wrote, which is never repeated.
+
+    Returns:
+        The end of a sentence, such as `; did you mean quantity?`. It is empty where nothing is near.
+    """
+    found = nearest(written, known)
+    return f"; did you mean {found}?" if found else ""
 
 
 def fitting(data: Mapping[str, JsonValue], most: int) -> dict[str, JsonValue]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from numberdesk.domain.model import Given
 from numberdesk.domain.statuses import ValueKind
+from numberdesk.domain.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -40,8 +41,7 @@ def one_of_the_providers(name: str, known: Collection[str]) -> str:
     """
     if name in known:
         return name
-    nearest = "".join(f"; the nearest is {each}" for each in get_close_matches(name.casefold(), known, 1))
-    text = f"there is no such provider here; it is one of {', '.join(known)}{nearest}"
+    text = f"there is no such provider here; it is one of {', '.join(known)}{did_you_mean(name, known)}"
     raise PydanticCustomError("unknown_provider", "{text}", {"text": text})
 
 
@@ -55,11 +55,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["DE"], description="ISO 3166-1 alpha-2.")]
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class TextValue(_Value):
+class TextValue(Given):
     """Text."""
 
     kind: Literal["text"]
@@ -74,21 +70,21 @@ def _written_date(value: object) -> object:
     raise ValueError(message)
 
 
-class DateValue(_Value):
+class DateValue(Given):
     """A calendar date."""
 
     kind: Literal["date"]
     date: Annotated[date, BeforeValidator(_written_date)]
 
 
-class AddressIdValue(_Value):
+class AddressIdValue(Given):
     """The provider's id of an address that it has already."""
 
     kind: Literal["address_id"]
     address_id: Id
 
 
-class Address(_Value):
+class Address(Given):
     """The postal address of a business, or of a person with first and last name."""
 
     business_name: Line | None = None
@@ -114,28 +110,28 @@ def _somebody(address: Address) -> Address:
     return address
 
 
-class AddressValue(_Value):
+class AddressValue(Given):
     """An address that is created at the provider when it is submitted."""
 
     kind: Literal["address"]
     address: Annotated[Address, AfterValidator(_somebody)]
 
 
-class DocumentIdValue(_Value):
+class DocumentIdValue(Given):
     """The provider's id of a document that it has already."""
 
     kind: Literal["document_id"]
     document_id: Id
 
 
-class FileValue(_Value):
+class FileValue(Given):
     """A file that was uploaded to numberdesk. It goes to the provider when it is submitted."""
 
     kind: Literal["file"]
     file_id: Id
 
 
-class DoneValue(_Value):
+class DoneValue(Given):
     """Whether a requirement of the order's own list is met."""
 
     kind: Literal["done"]
@@ -160,7 +156,7 @@ KINDS: dict[str, ValueKind | None] = {
 """The kind of requirement that each kind of value answers. `done` answers only the order's own requirements."""
 
 
-class Answer(_Value):
+class Answer(Given):
     """One requirement and its value."""
 
     requirement: Annotated[str, Field(min_length=1, max_length=256)] = Field(
@@ -190,7 +186,7 @@ def short_enough(answers: list[Answer]) -> list[Answer]:
     return answers
 
 
-class StoredFile(_Value):
+class StoredFile(Given):
     """A checked file in the bucket. `version_id` pins the version: a later upload to the same key is another one."""
 
     file_id: Id
@@ -204,7 +200,7 @@ class StoredFile(_Value):
     filename: str
 
 
-class Payload(_Value):
+class Payload(Given):
     """The personal data of one operation: values by requirement id, the text of a comment, and files.
 
     `made` holds the provider's ids of what was created from values (an address), so that a retry does not create it again.

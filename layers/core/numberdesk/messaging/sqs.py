@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from numberdesk.domain.schema import MESSAGES
 from numberdesk.domain.text import cut
 from numberdesk.services import aws_errors
-from numberdesk.services.ports import Letter
+from numberdesk.services.ports import DeadLetter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -169,8 +169,8 @@ class SqsReceived:
         )
 
 
-class SqsDeadLetters:
-    """Implements `services.ports.DeadLetters`."""
+class SqsRefusals:
+    """Implements `services.ports.Refusals`."""
 
     def __init__(self, client: SQSClient, url: str) -> None:
         self._client = client
@@ -193,13 +193,13 @@ class SqsDeadLetters:
         )
 
 
-class SqsLetters:
-    """Implements `services.ports.Letters`."""
+class SqsDeadLetterQueue:
+    """Implements `services.ports.DeadLetterQueue`."""
 
     def __init__(self, client: SQSClient, url: str, source_url: str, *, api: str, puts_aside: str) -> None:
         """Use this dead-letter queue, and the queue that its letters came from.
 
-        `api` and `puts_aside` are the ids of the roles of the API, which sends letters back, and of the function that puts them aside.
+        `api` and `puts_aside` are the ids of the roles of the API, which sends dead letters back, and of the function that puts them aside.
         """
         self._client = client
         self._url = url
@@ -214,11 +214,11 @@ class SqsLetters:
         )["Attributes"]
         return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
 
-    def peek(self, most: int) -> list[Letter]:
+    def peek(self, most: int) -> list[DeadLetter]:
         """Receive letters and make them visible again at once."""
         return self.redrive(None, most, dry_run=True)[0]
 
-    def redrive(self, message_ids: frozenset[str] | None, most: int, *, dry_run: bool) -> tuple[list[Letter], bool]:
+    def redrive(self, message_ids: frozenset[str] | None, most: int, *, dry_run: bool) -> tuple[list[DeadLetter], bool]:
         """Send letters back, and delete each afterwards: sending one twice does no harm, losing one does."""
         wanted: list[MessageTypeDef] = []
         others: list[MessageTypeDef] = []
@@ -299,9 +299,9 @@ class SqsLetters:
             )
 
 
-def _letter(message: MessageTypeDef) -> Letter:
+def _letter(message: MessageTypeDef) -> DeadLetter:
     written = {name: value.get("StringValue") for name, value in message.get("MessageAttributes", {}).items()}
-    return Letter(
+    return DeadLetter(
         message_id=message["MessageId"],
         body=message["Body"],
         sent_at=datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC),

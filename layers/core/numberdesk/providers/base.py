@@ -403,8 +403,8 @@ class Hint:
     `says_ended`: it claims that the order ended, so a poll that does not show that is followed by more polls.
     """
 
-    event_id: str
-    event_type: str
+    webhook_id: str
+    webhook_type: str
     provider_order_id: str | None
     reference: str | None
     says_ended: bool

@@ -13,7 +13,7 @@ from numberdesk.domain.costs import Limits
 from numberdesk.domain.notices import Bounds
 from numberdesk.messaging.events import EventBus
 from numberdesk.messaging.sns import SnsTopic
-from numberdesk.messaging.sqs import SqsDeadLetters, SqsQueue, SqsReceived
+from numberdesk.messaging.sqs import SqsQueue, SqsReceived, SqsRefusals
 from numberdesk.runtime import aws, invocation
 from numberdesk.runtime.clock import SystemClock
 from numberdesk.runtime.failures import Failures
@@ -52,7 +52,7 @@ def notification_failures() -> Failures:
 
 def _failures(queue_url: str, dead_letter_queue_url: str, vouching: set[str]) -> Failures:
     sqs = aws.sqs()
-    return Failures(SqsDeadLetters(sqs, dead_letter_queue_url), SqsReceived(sqs, queue_url), vouching)
+    return Failures(SqsRefusals(sqs, dead_letter_queue_url), SqsReceived(sqs, queue_url), vouching)
 
 
 def api_role() -> str:
@@ -65,7 +65,7 @@ def sync_senders() -> Mapping[str, frozenset[str]]:
     return {
         "bought": frozenset({env("PLACE_ORDER_ROLE_ID")}),
         # The API replays kept webhooks.
-        "event": frozenset({env("RECEIVE_WEBHOOK_ROLE_ID"), api_role()}),
+        "webhook": frozenset({env("RECEIVE_WEBHOOK_ROLE_ID"), api_role()}),
     }
 
 
@@ -130,7 +130,7 @@ def placer() -> Placer:
 
     return Placer(
         _desk(),
-        SqsDeadLetters(aws.sqs(), env("ORDER_DEAD_LETTER_QUEUE_URL")),
+        SqsRefusals(aws.sqs(), env("ORDER_DEAD_LETTER_QUEUE_URL")),
         env("STACK_SCOPE"),
         Limits.model_validate_json(env("LIMITS")),
         metadata_name=env("LISTED_METADATA_KEY"),
@@ -144,13 +144,13 @@ def syncer() -> Syncer:
 
     desk = _desk()
     operations = Operations(desk, Bucket(aws.s3(), env("FILES_BUCKET")))
-    return Syncer(desk, operations, timedelta(days=int(env("EVENT_RETENTION_DAYS"))))
+    return Syncer(desk, operations, timedelta(days=int(env("WEBHOOK_RETENTION_DAYS"))))
 
 
 def desk_api() -> Api:
     from numberdesk.api.app import Api  # noqa: PLC0415
     from numberdesk.api.caller import Services  # noqa: PLC0415
-    from numberdesk.messaging.sqs import SqsLetters  # noqa: PLC0415
+    from numberdesk.messaging.sqs import SqsDeadLetterQueue  # noqa: PLC0415
     from numberdesk.providers.info import WebhookAuth  # noqa: PLC0415
     from numberdesk.services.accounts import AccountDesk  # noqa: PLC0415
     from numberdesk.services.catalogue import Catalogue  # noqa: PLC0415
@@ -169,15 +169,15 @@ def desk_api() -> Api:
     store, tokens = desk.store, Tokens(desk.store.paging_key)
     files = Bucket(aws.s3(), env("FILES_BUCKET"))
     uploads = Uploads(store, files, desk.clock, int(env("MAX_FILE_BYTES")))
-    letters = {
-        "orders": SqsLetters(
+    queues = {
+        "orders": SqsDeadLetterQueue(
             sqs,
             env("ORDER_DEAD_LETTER_QUEUE_URL"),
             env("ORDER_QUEUE_URL"),
             api=api_role(),
             puts_aside=env("PLACE_ORDER_ROLE_ID"),
         ),
-        "sync": SqsLetters(
+        "sync": SqsDeadLetterQueue(
             sqs,
             env("SYNC_DEAD_LETTER_QUEUE_URL"),
             env("SYNC_QUEUE_URL"),
@@ -192,7 +192,7 @@ def desk_api() -> Api:
         providers=ProviderDesk(desk.providers, tokens, webhook_keys(keys, WebhookAuth.TOKEN)),
         profiles=Profiles(store, desk.providers, files, uploads, desk.clock, tokens),
         uploads=uploads,
-        dead_letters=DeadLetterDesk(store, desk.sync_queue, letters),
+        dead_letters=DeadLetterDesk(store, desk.sync_queue, queues),
         gate=GateDesk(store, desk.clock, desk.timings),
         accounts=AccountDesk(store, desk.clock),
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
     from numberdesk.messaging.sqs import InHand
-    from numberdesk.services.ports import DeadLetters, Received
+    from numberdesk.services.ports import Received, Refusals
 
 MAX_RECEIVES = 5
 """The queues' `maxReceiveCount`. SQS would then put the message aside too, but without a reason."""
@@ -35,7 +35,7 @@ class Failures:
     has received but not handled yet keeps the queue's own visibility time-out, which is six times as long.
     """
 
-    def __init__(self, dead_letters: DeadLetters, received: Received, vouching: Collection[str] = ()) -> None:
+    def __init__(self, dead_letters: Refusals, received: Received, vouching: Collection[str] = ()) -> None:
         """Use these queues. `vouching` are ids of the roles that send others' messages again."""
         self.dead_letters = dead_letters
         self.received = received

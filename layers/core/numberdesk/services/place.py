@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Order
     from numberdesk.domain.request import OrderMessage
     from numberdesk.services.desk import Desk
-    from numberdesk.services.ports import DeadLetters
+    from numberdesk.services.ports import Refusals
 
 _REUSED = ValidationIssue(
     "order_id", "reused", "this order id was used for another request; use a new id for another order"
@@ -54,7 +54,7 @@ class Placer:
     """Places orders."""
 
     desk: Desk
-    dead_letters: DeadLetters
+    dead_letters: Refusals
     stack_scope: str
     limits: Limits
     metadata_name: str

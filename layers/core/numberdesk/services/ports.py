@@ -67,18 +67,18 @@ class ClaimedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """That a notification was taken in. One that is known asks for no further poll, unless its first one came to nothing."""
+    """That a webhook was taken in. One that is known asks for no further poll, unless its first one came to nothing."""
 
-    event_id: str
-    event_type: str
+    webhook_id: str
+    webhook_type: str
     received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """An authenticated notification as it came. `body` is none where it was too large: then only its hash is kept."""
+    """An authenticated webhook as it came. `body` is none where it was too large: then only its hash is kept."""
 
-    event_id: str
+    webhook_id: str
     provider: str
     account: str
     received_at: datetime
@@ -158,10 +158,10 @@ class Unpublished:
 
 @dataclass(frozen=True, slots=True)
 class KeptWebhook:
-    """A notification as it was kept, and its place among those of its order or day."""
+    """A webhook as it was kept, and its place among those of its order or day."""
 
     place: str
-    event: Webhook
+    webhook: Webhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +246,7 @@ class Received(Protocol):
         """Let a message come again when this has passed, counted from now, unless it is deleted before."""
 
 
-class DeadLetters(Protocol):
+class Refusals(Protocol):
     """Takes refused messages."""
 
     def refuse(self, body: str, *, reason: str, order_id: str | None, correlation_id: str) -> None:
@@ -254,7 +254,7 @@ class DeadLetters(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """A message that was put aside: as it came, and what was written on it."""
 
     message_id: str
@@ -267,17 +267,17 @@ class Letter:
     correlation_id: str | None
 
 
-class Letters(Protocol):
+class DeadLetterQueue(Protocol):
     """Reads a dead-letter queue."""
 
     def count(self) -> int:
-        """Say about how many letters lie there, those included that somebody looks at just now."""
+        """Say about how many dead letters lie there, those included that somebody looks at just now."""
 
-    def peek(self, most: int) -> list[Letter]:
-        """Show different letters and leave them there."""
+    def peek(self, most: int) -> list[DeadLetter]:
+        """Show different dead letters and leave them there."""
 
-    def redrive(self, message_ids: frozenset[str] | None, most: int, *, dry_run: bool) -> tuple[list[Letter], bool]:
-        """Send letters to the queue that they came from, and delete them here: these, or all; at most so many.
+    def redrive(self, message_ids: frozenset[str] | None, most: int, *, dry_run: bool) -> tuple[list[DeadLetter], bool]:
+        """Send dead letters to the queue that they came from, and delete them here: these, or all; at most so many.
 
         In a dry run they stay. Says which, and whether others may lie there that it did not come to.
         """

@@ -1,4 +1,4 @@
-"""Read what the desk knows: lists of orders, an order, its ledger, its notifications, its comments. Never a scan."""
+"""Read what the desk knows: lists of orders, an order, its ledger, its webhooks, its comments. Never a scan."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from numberdesk.domain.order import Asset, Order
     from numberdesk.domain.statuses import AssetState
     from numberdesk.services.ports import KeptComment, KeptWebhook, Page
-    from numberdesk.services.stores import Gates, Ledger, Lists, Notifications, Orders, Personal
+    from numberdesk.services.stores import Gates, Ledger, Lists, Orders, Personal, Webhooks
 
-    class Store(Gates, Ledger, Lists, Notifications, Orders, Personal, Protocol):
+    class Store(Gates, Ledger, Lists, Webhooks, Orders, Personal, Protocol):
         """What it needs of the table."""
 
 
 _MAX_BODIES = 512 * 1024
-"""Bytes of notifications' bodies on one page: an answer of a Lambda function holds 6 MB, and each is in it twice, escaped."""
+"""Bytes of webhooks' bodies on one page: an answer of a Lambda function holds 6 MB, and each is in it twice, escaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,11 @@ class Reading:
         return self.tokens.page(listing, page.items, page.after, page.unread)
 
     def _bounded(self, listing: str, page: Page[KeptWebhook]) -> Page[KeptWebhook]:
-        """Give as many notifications as an answer can carry, one at least."""
+        """Give as many webhooks as an answer can carry, one at least."""
         items: list[KeptWebhook] = []
         size = 0
         for kept in page.items:
-            size += len(kept.event.body or b"")
+            size += len(kept.webhook.body or b"")
             if items and size > _MAX_BODIES:
                 return self.tokens.page(listing, items, items[-1].place)
             items.append(kept)
@@ -157,15 +157,15 @@ class Reading:
             self._get(order_id)
         return self.tokens.page(listing, page.items, page.after)
 
-    def events(self, order_id: str, *, limit: int, token: str | None) -> Page[KeptWebhook]:
-        """Read the notifications that came for an order."""
+    def webhooks(self, order_id: str, *, limit: int, token: str | None) -> Page[KeptWebhook]:
+        """Read the webhooks that came for an order."""
         self._get(order_id)
-        listing = f"events/{order_id}"
+        listing = f"webhooks/{order_id}"
         page = self.store.kept_webhooks(order_id, "", after=self.tokens.place(listing, token), limit=limit)
         return self._bounded(listing, page)
 
     def unmatched(self, day: date, *, limit: int, token: str | None) -> Page[KeptWebhook]:
-        """Read the notifications of a day (UTC) that belong to no order."""
+        """Read the webhooks of a day (UTC) that belong to no order."""
         listing = f"unmatched/{day.isoformat()}"
         page = self.store.kept_webhooks(None, day.isoformat(), after=self.tokens.place(listing, token), limit=limit)
         return self._bounded(listing, page)

@@ -158,7 +158,7 @@ def message(provider: str, account: str, body: bytes, now: datetime, *, key: str
 
     `key` is the public key or token digest that matched; its hash's first 16 digits say which of several it was.
     """
-    event: dict[str, Any] = {
+    webhook: dict[str, Any] = {
         "provider": provider,
         "account": account,
         "key": hashlib.sha256(key.encode()).hexdigest()[:16],
@@ -166,7 +166,7 @@ def message(provider: str, account: str, body: bytes, now: datetime, *, key: str
         "body_sha256": hashlib.sha256(body).hexdigest(),
     }
     if len(body) <= KEPT_BYTES:
-        return MESSAGES.mark({"event": event | {"body": base64.b64encode(body).decode()}})
+        return MESSAGES.mark({"webhook": webhook | {"body": base64.b64encode(body).decode()}})
     from dataclasses import asdict  # noqa: PLC0415 - large bodies are rare, and their reader is not free
 
     from numberdesk.providers.base import NotAHintError  # noqa: PLC0415 - as above
@@ -175,4 +175,4 @@ def message(provider: str, account: str, body: bytes, now: datetime, *, key: str
         hints, reason = [asdict(hint) for hint in registry.read_hints(provider, body)], "it names no order"
     except NotAHintError as error:
         hints, reason = [], str(error)
-    return MESSAGES.mark({"event": event | {"hints": hints, "reason": reason, "body_bytes": len(body)}})
+    return MESSAGES.mark({"webhook": webhook | {"hints": hints, "reason": reason, "body_bytes": len(body)}})

@@ -71,7 +71,7 @@ class Orders(Protocol):
             before: the order as it was read.
             after: what it becomes.
             entries: its ledger entries.
-            receipts: of notifications.
+            receipts: of webhooks.
             comments: to be kept.
             kept: what lies with new operations.
             limits: what the sums of the account's day may not go beyond by what is newly reserved; none checks nothing.
@@ -165,20 +165,20 @@ class Outbox(Protocol):
         """Take the mark off an entry whose event the bus accepted."""
 
 
-class Notifications(Protocol):
-    """Notifications that providers sent, and their receipts."""
+class Webhooks(Protocol):
+    """Webhooks that providers sent, and their receipts."""
 
-    def receipt(self, order_id: str, event_id: str) -> Receipt | None:
-        """Read the receipt of a notification; none where it never came."""
+    def receipt(self, order_id: str, webhook_id: str) -> Receipt | None:
+        """Read the receipt of a webhook; none where it never came."""
 
     def put_receipt(self, order_id: str, receipt: Receipt) -> None:
         """Write a receipt without a change of its order; nothing where there is one."""
 
-    def keep_webhook(self, event: Webhook, order_id: str | None, *, expires_at: datetime) -> None:
-        """Keep a notification under its order, or as unmatched: then once a day, however often it comes."""
+    def keep_webhook(self, webhook: Webhook, order_id: str | None, *, expires_at: datetime) -> None:
+        """Keep a webhook under its order, or as unmatched: then once a day, however often it comes."""
 
     def kept_webhooks(self, order_id: str | None, day: str, *, after: str | None, limit: int) -> Page[KeptWebhook]:
-        """Read the notifications of an order, or without one those of a day (`2026-11-22`) that belong to none, as they came."""
+        """Read the webhooks of an order, or without one those of a day (`2026-11-22`) that belong to none, as they came."""
 
 
 class Personal(Protocol):
@@ -341,5 +341,5 @@ class Notices(Protocol):
         """Drop what a sum has told."""
 
 
-class DeskStore(Accounts, Gates, Holdings, Ledger, Lists, Notifications, Orders, Personal, Profiles, Wakes, Protocol):
+class DeskStore(Accounts, Gates, Holdings, Ledger, Lists, Webhooks, Orders, Personal, Profiles, Wakes, Protocol):
     """What of the table those need that share the desk."""

@@ -61,7 +61,7 @@ class Syncer:
     retention: timedelta
 
     def handle(self, message: Message, *, redelivered: bool = False) -> None:
-        """Handle one message of the sync queue: `{"wake": {...}}`, `{"event": {...}}` or `{"bought": {...}}`.
+        """Handle one message of the sync queue: `{"wake": {...}}`, `{"webhook": {...}}` or `{"bought": {...}}`.
 
         Args:
             message: what the queue gave.
@@ -82,38 +82,38 @@ class Syncer:
 
     def _take_in(self, message: Message, *, redelivered: bool) -> None:
         """Keep an authenticated webhook, and poll the orders that it speaks of."""
-        event = message["event"]
-        provider, account = event["provider"], event["account"]
-        received_at = datetime.fromisoformat(event["received_at"])
-        body = base64.b64decode(event["body"]) if "body" in event else None
+        sent = message["webhook"]
+        provider, account = sent["provider"], sent["account"]
+        received_at = datetime.fromisoformat(sent["received_at"])
+        body = base64.b64decode(sent["body"]) if "body" in sent else None
         kept = Webhook(
-            event_id=f"sha256:{event['body_sha256']}",
+            webhook_id=f"sha256:{sent['body_sha256']}",
             provider=provider,
             account=account,
             received_at=received_at,
-            body_sha256=event["body_sha256"],
-            key=event["key"],
+            body_sha256=sent["body_sha256"],
+            key=sent["key"],
             body=body,
         )
         try:
-            hints = [_hint(hint) for hint in event["hints"]] if body is None else registry.read_hints(provider, body)
+            hints = [_hint(hint) for hint in sent["hints"]] if body is None else registry.read_hints(provider, body)
         except NotAHintError as error:
             self._keep(kept, None, reason=str(error))
             return
         if not hints:
-            self._keep(kept, None, reason=event.get("reason", "it names no order"))
+            self._keep(kept, None, reason=sent.get("reason", "it names no order"))
         for hint in hints:
-            named = Webhook(**{**_fields(kept), "event_id": hint.event_id})
+            named = Webhook(**{**_fields(kept), "webhook_id": hint.webhook_id})
             order_id = self._order_of(provider, account, hint)
             order = self.desk.store.get(order_id) if order_id else None
             if order is not None and order.erased_at is not None:
                 # What was erased does not come back with the next webhook.
                 named = Webhook(**{**_fields(named), "body": None})
-            if order_id is None or self.desk.store.receipt(order_id, hint.event_id) is None:
+            if order_id is None or self.desk.store.receipt(order_id, hint.webhook_id) is None:
                 # One that is known was kept when it came first.
                 self._keep(named, order_id, reason="" if order_id else "no order of ours")
             if order_id is not None:
-                receipt = Receipt(hint.event_id, hint.event_type, received_at)
+                receipt = Receipt(hint.webhook_id, hint.webhook_type, received_at)
                 self._poll(order_id, hinted=Hinted(receipt, hint.says_ended), redelivered=redelivered)
 
     def _order_of(self, provider: str, account: str, hint: Hint) -> str | None:
@@ -126,12 +126,12 @@ class Syncer:
                 return None
         return order_id
 
-    def _keep(self, event: Webhook, order_id: str | None, *, reason: str) -> None:
+    def _keep(self, webhook: Webhook, order_id: str | None, *, reason: str) -> None:
         if order_id is None:
-            self.desk.meter.count("UnmatchedEvents")
-            self.desk.log.warning("event unmatched", extra={"provider": event.provider, "reason": reason})
-        expires_at = event.received_at + self.retention
-        self.desk.store.keep_webhook(Webhook(**{**_fields(event), "reason": reason}), order_id, expires_at=expires_at)
+            self.desk.meter.count("UnmatchedWebhooks")
+            self.desk.log.warning("webhook unmatched", extra={"provider": webhook.provider, "reason": reason})
+        expires_at = webhook.received_at + self.retention
+        self.desk.store.keep_webhook(Webhook(**{**_fields(webhook), "reason": reason}), order_id, expires_at=expires_at)
 
     def _poll(
         self,
@@ -176,7 +176,7 @@ class Syncer:
 
     def _is_seen_to(self, order: Order, hinted: Hinted) -> bool:
         """Whether a hint came before, and led to what it asks for: a poll, or with nothing to poll its receipt."""
-        known = self.desk.store.receipt(order.order_id, hinted.receipt.event_id)
+        known = self.desk.store.receipt(order.order_id, hinted.receipt.webhook_id)
         if known is None:
             return False
         return order.provider_order_id is None or (

@@ -21,11 +21,11 @@ from numberdesk.storage.gates import GATE, Gates
 from numberdesk.storage.holdings import held, holding_item, holding_key
 from numberdesk.storage.ledger import entry_item
 from numberdesk.storage.lists import list_writes
-from numberdesk.storage.notifications import receipt_item
 from numberdesk.storage.pages import order_of_items, pages, unnamed
 from numberdesk.storage.personal import comment_item, message_item, payload_item
 from numberdesk.storage.spending import Spending
 from numberdesk.storage.values import item_size, keyed, pack, shard_of
+from numberdesk.storage.webhooks import receipt_item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -148,7 +148,10 @@ class Orders(Gates, Spending):
             *self._sums_writes(before, after, limits),
             *self._lock_writes(before, after),
             *(put(entry_item(entry), ABSENT) for entry in entries),
-            *(put(receipt_item(order_id, receipt)) for receipt in {each.event_id: each for each in receipts}.values()),
+            *(
+                put(receipt_item(order_id, receipt))
+                for receipt in {each.webhook_id: each for each in receipts}.values()
+            ),
             *(put(payload_item(order_id, operation_id, each)) for operation_id, each in (kept or {}).items()),
             *list_writes(before, after),
         ]

@@ -7,15 +7,15 @@
     a long field, in pages    ORDER#<order id>                     ORDER#PAGE#<field>#<page, 4 digits>#<version, 10 digits>.<hash>
     ledger entry              ORDER#<order id>                     LEDGER#<version, 10 digits>.<position, 3 digits>
     refusal of a message      ORDER#<order id>                     LEDGER#refused.<queue message id>
-    receipt of a webhook      ORDER#<order id>                     RECEIPT#<event id>
+    receipt of a webhook      ORDER#<order id>                     RECEIPT#<webhook id>
     membership of a list      ORDER#<order id>                     LIST#<list's short name>
     order message             ORDER#<order id>                     PERSONAL#MESSAGE
     reviewer's comment        ORDER#<order id>                     PERSONAL#COMMENT#<provider's comment id>
     payload of an operation   ORDER#<order id>                     PERSONAL#OPERATION#<operation id>
     file of an order          ORDER#<order id>                     PERSONAL#UPLOAD#<file id>
-    webhook                   ORDER#<order id>                     PERSONAL#EVENT#<when it came>#<event id>    expires
-    unmatched webhook         UNMATCHED#<day it came>              PERSONAL#EVENT#<when it came>#<event id>    expires
-    its receipt               RECEIPTS#<day it came>               RECEIPT#<provider>#<account>#<event id>     expires
+    webhook                   ORDER#<order id>                     PERSONAL#WEBHOOK#<when it came>#<webhook id>    expires
+    unmatched webhook         UNMATCHED#<day it came>              PERSONAL#WEBHOOK#<when it came>#<webhook id>    expires
+    its receipt               RECEIPTS#<day it came>               RECEIPT#<provider>#<account>#<webhook id>     expires
     profile                   PROFILES#<provider>                  PERSONAL#<account>#<country>#<number type>
     file of a profile         UPLOADS#<2 of its id's SHA-256>      PERSONAL#UPLOAD#<file id>
     claim of a purchase       CLAIM#<provider>#<account>#<id>      CLAIM
@@ -59,11 +59,11 @@ from numberdesk.storage.holdings import Holdings
 from numberdesk.storage.ledger import Ledger
 from numberdesk.storage.lists import Lists
 from numberdesk.storage.notices import Notices
-from numberdesk.storage.notifications import Notifications
 from numberdesk.storage.orders import Orders
 from numberdesk.storage.personal import Personal
 from numberdesk.storage.profiles import Profiles
+from numberdesk.storage.webhooks import Webhooks
 
 
-class Table(Orders, Ledger, Lists, Notifications, Personal, Holdings, Profiles, Notices):
+class Table(Orders, Ledger, Lists, Webhooks, Personal, Holdings, Profiles, Notices):
     """The order table (`services.stores`)."""

@@ -39,13 +39,13 @@ def read_hints(body: bytes) -> list[Hint]:
     event_type, orders = _read_json(body) if body.lstrip()[:1] in (b"{", b"[") else _read_xml(body)
     if len(orders) > _MAX_ORDERS:
         raise NotAHintError("the notification names too many orders")
-    event_id = f"sha256:{hashlib.sha256(body).hexdigest()}"
+    webhook_id = f"sha256:{hashlib.sha256(body).hexdigest()}"
     claimed_end = event_type.endswith("Finished")
     named: list[tuple[str | None, str]] = [*orders.items()] or [(None, "")]
     return [
         Hint(
-            event_id=event_id,
-            event_type=event_type,
+            webhook_id=webhook_id,
+            webhook_type=event_type,
             provider_order_id=order_id,
             reference=None,
             says_ended=PHASES[status] not in _NOT_OVER if status in PHASES else claimed_end,

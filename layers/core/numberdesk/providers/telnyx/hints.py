@@ -33,8 +33,8 @@ def read_hints(body: bytes) -> list[Hint]:
     return [
         Hint(
             # `meta.attempt` differs between attempts, so the body's hash does not match repeats; it is the last resort.
-            event_id=text(data.get("id")) or f"sha256:{hashlib.sha256(body).hexdigest()}",
-            event_type=event_type,
+            webhook_id=text(data.get("id")) or f"sha256:{hashlib.sha256(body).hexdigest()}",
+            webhook_type=event_type,
             provider_order_id=identifier(payload.get("id" if whole_order else "order_request_id"))
             or identifier(payload.get("number_order_id")),
             reference=text(payload.get("customer_reference")),

@@ -192,14 +192,14 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         _limit(
             "Polls of one order that webhooks cause",
             "{Timings.hint_distance} between two; further ones after {Timings.hint_polls} if a webhook says that the order has ended",
-            f"{_WEBHOOKS}::test_whatever_webhooks_come_polls_keep_their_distance_and_the_last_one_is_looked_after",
-            f"{_WEBHOOKS}::test_a_thousand_different_webhooks_in_a_minute_are_few_polls_and_few_versions",
+            f"{_WEBHOOKS}::test_polls_keep_their_distance_and_the_last_webhook_is_handled",
+            f"{_WEBHOOKS}::test_thousand_webhooks_in_a_minute_are_few_polls_and_few_versions",
         ),
         _limit(
             "One webhook, however often it comes",
             "one poll, one version of the order, one copy kept",
-            f"{_WEBHOOKS}::test_one_webhook_sent_200_times_within_five_minutes_is_one_poll_and_one_version",
-            f"{_WEBHOOKS}::test_webhook_of_no_order_is_kept_once_however_often_it_comes",
+            f"{_WEBHOOKS}::test_webhook_repeated_200_times_in_five_minutes_is_one_poll_and_one_version",
+            f"{_WEBHOOKS}::test_webhook_without_an_order_is_kept_once",
         ),
         _limit(
             "Notices of one kind about one unstable value; then it is reported as unstable, and held at its safest reading",
@@ -216,7 +216,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         _limit(
             "How late an order's own deadline is reported, in any state",
             "{tests.unit.services.test_own_deadlines.SWEEP}",
-            "tests/unit/services/test_own_deadlines.py::test_whatever_path_an_order_takes_each_reminder_is_told_once_and_on_time",
+            "tests/unit/services/test_own_deadlines.py::test_each_reminder_is_sent_once_and_on_time_on_every_path",
         ),
         _limit("Forged webhooks beside genuine ones", "no genuine one is lost", "make flood"),
         _limit("How soon the alarm of each failure goes off, and recovers", "[ages.md](ages.md)", "make ages"),
@@ -225,18 +225,18 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         _limit(
             "Per hour, about one order, about one account, in all",
             "{MessageBounds.per_order}, {MessageBounds.per_account}, {MessageBounds.per_hour}",
-            f"{_MAILS}::test_messages_of_an_hour_are_bounded_and_everything_is_told_in_full_or_in_a_sum",
+            f"{_MAILS}::test_messages_per_hour_are_bounded_and_every_event_is_sent_or_summarized",
         ),
         _limit(
             "The same for reminders and missed deadlines, which have bounds of their own",
             "{MessageBounds.deadlines_per_order}, {MessageBounds.deadlines_per_account}, {MessageBounds.deadlines_per_hour}",
-            f"{_MAILS}::test_a_reminder_waits_for_nothing_but_its_own_orders_reminders",
+            f"{_MAILS}::test_reminder_is_delayed_only_by_reminders_of_the_same_order",
             "tests/functional/test_notifying.py::test_what_is_too_much_of_reminders_is_told_within_five_minutes",
         ),
         _limit(
             "Summaries of events beyond these bounds, and the events in one",
             "one in {domain.notices.SUM_EVERY}, {services.notify.MAX_SUMMED} events",
-            f"{_MAILS}::test_messages_of_an_hour_are_bounded_and_everything_is_told_in_full_or_in_a_sum",
+            f"{_MAILS}::test_messages_per_hour_are_bounded_and_every_event_is_sent_or_summarized",
             "tests/functional/test_notifying.py::test_two_ticks_at_once_are_one_sum",
         ),
     ),
@@ -244,13 +244,13 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         _limit(
             "How long an operation waits until people are notified, and how many of its reasons they hear",
             "{Timings.operation_patience}, {domain.operations.MAX_TOLD}",
-            f"{_WAIT}::test_whatever_it_waits_for_it_is_told_after_the_patience",
-            f"{_WAIT}::test_another_reason_is_told_and_no_more_than_a_few",
+            f"{_WAIT}::test_waiting_operation_is_reported_after_the_patience_for_any_reason",
+            f"{_WAIT}::test_new_reasons_are_reported_up_to_a_bound",
         ),
         _limit(
             "Tries of an operation whose own calls fail; then it is given up and reported",
             "{domain.operations.MAX_TRIES}",
-            f"{_WAIT}::test_one_that_only_fails_is_given_up_and_told_by_that_alone",
+            f"{_WAIT}::test_failing_operation_is_given_up_and_reported_only_as_that",
         ),
         _limit(
             "The pause between its tries",
@@ -278,23 +278,23 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         _limit(
             "Messages on a queue up to which the sweep adds more; deadlines go first, and do not wait for room",
             "{services.wake.MAX_WAITING}",
-            f"{_SWEEP}::test_no_more_is_handed_out_than_the_queue_has_room_for",
-            f"{_SWEEP}::test_a_deadline_comes_before_any_number_of_others",
+            f"{_SWEEP}::test_sweep_sends_no_more_wakes_than_the_queue_has_room_for",
+            f"{_SWEEP}::test_deadlines_are_sent_before_any_number_of_other_wakes",
         ),
         _limit(
             "Wakes of one order on their way; after a lost wake the next one is sent, later each time",
             "1 in {Timings.wake_patience}, up to {services.wake.MAX_PATIENCE}",
-            f"{_SWEEP}::test_each_order_is_handed_out_once_while_its_wake_is_on_its_way",
+            f"{_SWEEP}::test_each_due_order_gets_one_wake_at_a_time",
         ),
         _limit(
             "How often the sweep tries a row that cannot be read",
             "once in {services.wake.UNREAD_PAUSE}",
-            f"{_SWEEP}::test_rows_that_cannot_be_read_leave_the_way_free",
+            f"{_SWEEP}::test_unreadable_rows_do_not_block_the_sweep",
         ),
         _limit(
             "Runs of one order that end with a time-out, a crash or an error; then people are notified, and the order rests before each further run",
             "{domain.stuck.MAX_FAILED_RUNS}; a rest of {domain.stuck.MIN_REST}, then longer each time, up to {domain.stuck.MAX_REST}",
-            f"{_SWEEP}::test_an_order_whose_runs_die_takes_little_and_a_person_is_asked",
+            f"{_SWEEP}::test_order_whose_runs_die_uses_little_capacity_and_people_are_notified",
             "tests/unit/domain/test_stuck.py::test_rests_double_and_never_end_for_good",
         ),
         _limit(
@@ -308,8 +308,8 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         _limit(
             "How much more a purchase may cost than a person approved",
             "{SpendingLimits.approval_tolerance_percent} %, or up to the `most` of the approval",
-            f"{_APPROVALS}::test_what_is_bought_costs_what_the_limits_leave_or_what_was_approved",
-            f"{_APPROVALS}::test_the_tolerance_is_a_setting",
+            f"{_APPROVALS}::test_cost_of_a_purchase_never_exceeds_the_limits_or_the_approval",
+            f"{_APPROVALS}::test_tolerance_comes_from_the_settings",
         ),
         _limit(
             "Purchases that an order adopts at once, each proven number by number or keyword by keyword",

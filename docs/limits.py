@@ -81,8 +81,8 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             "dialects read differently, is left to the provider and reported under `unread`",
             "{domain.patterns.MAX_PATTERN} and {domain.patterns.MAX_TEXT} characters, {domain.patterns.MAX_POSITIONS} "
             "positions with all repetitions expanded",
-            f"{_PATTERNS}::test_what_is_matched_is_bounded_with_its_repetitions_written_out",
-            f"{_PATTERNS}::test_no_pattern_and_no_text_take_long",
+            f"{_PATTERNS}::test_pattern_size_is_bounded_with_repetitions_written_out",
+            f"{_PATTERNS}::test_any_pattern_and_text_are_matched_quickly",
         ),
         _limit(
             "Any regular expression in the code, on text from outside",
@@ -92,39 +92,39 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         _limit(
             "A name, id or word from outside, in a message",
             "{domain.text.MAX_QUOTE} characters, one line, marked as quoted, no link",
-            f"{_TEXT}::test_a_quotation_is_one_harmless_marked_line_of_bounded_length",
+            f"{_TEXT}::test_quotation_is_one_harmless_marked_line_of_bounded_length",
         ),
         _limit(
             "A ledger entry: its message, its data, and the comments reported with it",
             "{domain.ledger.MAX_MESSAGE} bytes, {domain.ledger.MAX_DATA} bytes, {domain.ledger.MAX_COMMENTS} comments",
-            f"{_TEXT}::test_entries_events_and_comments_are_filled_to_the_brim",
-            f"{_TEXT}::test_an_entry_fits_its_item_and_its_event_the_bus",
+            f"{_TEXT}::test_largest_entries_events_and_comments_fit",
+            f"{_TEXT}::test_entry_fits_its_item_and_its_event_fits_the_bus",
         ),
         _limit(
             "An event, and the comments in it",
             "{messaging.events.MAX_BYTES} and {domain.ledger.MAX_QUOTED} bytes",
-            f"{_TEXT}::test_entries_events_and_comments_are_filled_to_the_brim",
+            f"{_TEXT}::test_largest_entries_events_and_comments_fit",
         ),
         _limit(
             "Validation issues of one message or call, and the size of each",
             "{domain.issues.MAX_ISSUES} issues of {domain.issues.MAX_BYTES} bytes",
-            f"{_TEXT}::test_a_problem_is_harmless_and_bounded",
-            f"{_TEXT}::test_twenty_faults_that_list_four_hundred_names_each_are_recorded_and_told",
+            f"{_TEXT}::test_problem_is_harmless_and_bounded",
+            f"{_TEXT}::test_twenty_issues_of_four_hundred_names_each_are_recorded_and_reported",
         ),
         _limit(
             "A provider's error text, and its code",
             "{providers.base._MAX_DETAIL} and {providers.base._MAX_CODE} bytes, one line",
-            f"{_TEXT}::test_what_a_provider_says_is_one_harmless_line",
+            f"{_TEXT}::test_text_of_a_provider_is_one_harmless_line",
         ),
         _limit(
             "The detail of a problem that the API returns",
             "{services.problems.MAX_DETAIL} bytes",
-            f"{_TEXT}::test_a_problem_is_harmless_and_bounded",
+            f"{_TEXT}::test_problem_is_harmless_and_bounded",
         ),
         _limit(
             "One message to people",
             "{domain.notices.MAX_BYTES} bytes (SNS takes 262,144)",
-            f"{_TEXT}::test_a_mail_is_harmless_and_fits_the_topic",
+            f"{_TEXT}::test_mail_is_harmless_and_fits_the_topic",
         ),
     ),
     "Orders and their items": (
@@ -151,14 +151,14 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             "Numbers, sub orders, requirements, comments of one order",
             "{domain.bounds.MAX_ASSETS}, {domain.bounds.MAX_SUB_ORDERS}, {domain.bounds.MAX_REQUIREMENTS}, "
             "{domain.bounds.MAX_COMMENTS}",
-            f"{_BOUNDS}::test_whatever_polls_see_the_record_stays_within_bounds",
-            f"{_BOUNDS}::test_more_than_fits_is_told_once_and_what_is_known_is_followed",
-            f"{_BOUNDS}::test_folding_the_largest_order_takes_a_moment",
+            f"{_BOUNDS}::test_record_stays_within_bounds_for_any_polls",
+            f"{_BOUNDS}::test_excess_is_reported_once_and_known_entries_are_followed",
+            f"{_BOUNDS}::test_folding_the_largest_order_is_fast",
         ),
         _limit(
             "Different deadlines of one sub order; the latest ones are reported together with the first of them",
             "{domain.bounds.MAX_DEADLINES}",
-            f"{_BOUNDS}::test_deadlines_beyond_the_bound_are_told_with_the_first_of_them",
+            f"{_BOUNDS}::test_deadlines_beyond_the_bound_are_reported_with_the_first",
         ),
         _limit(
             "Requirements and features of one number",
@@ -168,8 +168,8 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         _limit(
             "Comments given as the reason of one rejection, and comments updated in one poll because they were read",
             "{domain.bounds.MAX_REASONS}, {domain.bounds.MAX_TURNED}",
-            f"{_BOUNDS}::test_a_rejection_gives_the_latest_comments_and_the_others_are_told_by_themselves",
-            f"{_BOUNDS}::test_many_comments_that_were_read_are_kept_anew_over_several_polls",
+            f"{_BOUNDS}::test_rejection_quotes_the_latest_comments_and_the_others_are_sent_separately",
+            f"{_BOUNDS}::test_many_comments_marked_read_are_stored_over_several_polls",
         ),
         _limit(
             "Values that people supply in one call",
@@ -179,8 +179,8 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         _limit(
             "A paging token; it is valid for its own list only",
             "2,048 characters",
-            f"{_PATHS}::test_a_token_is_bounded",
-            f"{_PATHS}::test_a_token_is_good_for_its_list_alone",
+            f"{_PATHS}::test_token_length_is_bounded",
+            f"{_PATHS}::test_token_is_valid_only_for_its_own_list",
         ),
         _limit(
             "The cost of orders of any size, step by step",
@@ -205,13 +205,13 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             "Notices of one kind about one unstable value; then it is reported as unstable, and held at its safest reading",
             "{domain.steady.MAX_MOVES} in {domain.steady.WINDOW}, and again after {domain.steady.CALM} and "
             "{domain.steady.CALM_READS} polls without a change",
-            f"{_STEADY}::test_whatever_is_read_notices_and_wakes_of_a_day_have_a_bound",
-            f"{_STEADY}::test_whatever_flaps_for_a_day_is_told_a_few_times_and_polled_as_usual",
+            f"{_STEADY}::test_notices_and_wakes_per_day_are_bounded_for_any_reads",
+            f"{_STEADY}::test_any_flapping_is_reported_a_few_times_a_day_and_polled_as_usual",
         ),
         _limit(
             "How often changes restart the cadence of polls",
             "{domain.steady.MAX_STARTS} times in {domain.steady.WINDOW}",
-            f"{_STEADY}::test_changes_begin_the_cadence_anew_a_bounded_number_of_times_a_day",
+            f"{_STEADY}::test_changes_restart_the_cadence_a_bounded_number_of_times_a_day",
         ),
         _limit(
             "How late an order's own deadline is reported, in any state",
@@ -231,13 +231,13 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             "The same for reminders and missed deadlines, which have bounds of their own",
             "{MessageBounds.deadlines_per_order}, {MessageBounds.deadlines_per_account}, {MessageBounds.deadlines_per_hour}",
             f"{_MAILS}::test_reminder_is_delayed_only_by_reminders_of_the_same_order",
-            "tests/functional/test_notifying.py::test_what_is_too_much_of_reminders_is_told_within_five_minutes",
+            "tests/functional/test_notifying.py::test_excess_reminders_are_summarized_within_five_minutes",
         ),
         _limit(
             "Summaries of events beyond these bounds, and the events in one",
             "one in {domain.notices.SUM_EVERY}, {services.notify.MAX_SUMMED} events",
             f"{_MAILS}::test_messages_per_hour_are_bounded_and_every_event_is_sent_or_summarized",
-            "tests/functional/test_notifying.py::test_two_ticks_at_once_are_one_sum",
+            "tests/functional/test_notifying.py::test_two_scheduled_runs_at_once_send_one_summary",
         ),
     ),
     "Waiting work": (
@@ -260,18 +260,18 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         _limit(
             "The pause of an order whose account has no secret",
             "{services.attempt._MAX_WITHOUT}",
-            "tests/functional/test_accounts.py::test_it_goes_on_by_itself_once_the_secret_is_there",
+            "tests/functional/test_accounts.py::test_held_order_continues_automatically_once_the_secret_exists",
         ),
         _limit(
             "How often people hear that a provider keeps an order pending",
             "once, and once after each progress",
-            f"{_PENDING}::test_it_is_told_once_when_it_is_longer_than_usual",
-            f"{_PENDING}::test_whatever_flaps_the_time_is_begun_anew_no_more_often_than_there_was_progress",
+            f"{_PENDING}::test_unusually_long_pending_time_is_reported_once",
+            f"{_PENDING}::test_flapping_restarts_the_age_no_more_often_than_progress_was_made",
         ),
         _limit(
             "When an erasure is repeated",
             "after {services.erasing.AGAIN}",
-            "tests/functional/test_erasing.py::test_whatever_a_poll_was_about_to_write_is_gone_after_a_while",
+            "tests/functional/test_erasing.py::test_data_about_to_be_written_by_a_poll_is_erased_later",
         ),
     ),
     "Backlogs": (
@@ -295,12 +295,12 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             "Runs of one order that end with a time-out, a crash or an error; then people are notified, and the order rests before each further run",
             "{domain.stuck.MAX_FAILED_RUNS}; a rest of {domain.stuck.MIN_REST}, then longer each time, up to {domain.stuck.MAX_REST}",
             f"{_SWEEP}::test_order_whose_runs_die_uses_little_capacity_and_people_are_notified",
-            "tests/unit/domain/test_stuck.py::test_rests_double_and_never_end_for_good",
+            "tests/unit/domain/test_stuck.py::test_rests_double_and_the_order_is_always_retried",
         ),
         _limit(
             "Messages handled for each call at a provider that spaces calls, however many orders wait for their turn",
             "{tests.support.backlog.MAX_MESSAGES}",
-            "tests/functional/test_call_slots.py::test_a_backlog_costs_few_messages_for_each_call",
+            "tests/functional/test_call_slots.py::test_backlog_costs_few_messages_per_call",
             "make backlog",
         ),
     ),
@@ -316,7 +316,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
             "{domain.bounds.MAX_ADOPTED}",
             "tests/unit/providers/test_callfire_adapter.py::"
             "test_no_order_is_proven_that_does_not_hold_every_number_by_name_and_no_more_than_was_asked_for",
-            "tests/functional/test_strangers.py::test_what_somebody_else_bought_is_not_ours_and_ends_no_order_of_ours",
+            "tests/functional/test_strangers.py::test_purchase_of_another_system_is_not_adopted_and_ends_no_order_of_ours",
         ),
     ),
 }

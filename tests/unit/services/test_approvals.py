@@ -208,7 +208,7 @@ def test_decision_applies_only_to_the_hold_that_was_shown() -> None:
 
 
 def test_decision_about_one_attempt_does_not_apply_to_the_next() -> None:
-    """ "Not purchased, place it again" is sent twice because the first response was lost. It must not lead to a third attempt."""
+    """The decision "not purchased, place it again" is sent twice because the first response was lost. It must not lead to a third attempt."""
     desk = ADesk()
     desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")] * 2
     desk.place(provider="telesign", items=[{"criteria": {"country": "BE", "number_type": "mobile"}, "quantity": 1}])

@@ -131,21 +131,21 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         _limit(
             "The row of the largest order, and any other item (DynamoDB takes 400 KB); the metric `LargestRowBytes` has an alarm",
             "{tests.contract.test_store_rows.MAX_OF_A_ROW} and {tests.contract.test_store_rows.MAX_OF_AN_ITEM} bytes",
-            f"{_ROWS}::test_the_largest_order_is_written_read_and_written_on",
-            f"{_ROWS}::test_any_order_is_read_as_it_was_written",
-            f"{_ROWS}::test_a_large_item_is_measured",
+            f"{_ROWS}::test_largest_order_is_written_read_and_written_again",
+            f"{_ROWS}::test_any_order_is_read_as_written",
+            f"{_ROWS}::test_size_of_a_large_item_is_measured",
         ),
         _limit(
             "One field of the row; a longer one is stored on pages",
             "{storage.pages.FIELD_BYTES} bytes",
-            f"{_ROWS}::test_whatever_can_grow_can_lie_on_pages",
-            f"{_ROWS}::test_an_order_of_few_has_no_pages_but_its_numbers",
+            f"{_ROWS}::test_every_growing_field_can_be_paged",
+            f"{_ROWS}::test_small_order_has_pages_only_for_its_numbers",
         ),
         _limit(
             "A transaction (DynamoDB takes 4 MB and 100 writes)",
             "{storage.orders._MAX_BYTES} bytes where it has pages, {storage.orders._MAX_WRITES} writes",
-            f"{_ROWS}::test_the_largest_order_is_written_read_and_written_on",
-            f"{_ROWS}::test_what_people_supply_fits_into_one_transaction",
+            f"{_ROWS}::test_largest_order_is_written_read_and_written_again",
+            f"{_ROWS}::test_payloads_of_people_fit_into_one_transaction",
         ),
         _limit(
             "Numbers, sub orders, requirements, comments of one order",
@@ -163,7 +163,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         _limit(
             "Requirements and features of one number",
             "{domain.bounds.MAX_OF_AN_ASSET}",
-            f"{_ROWS}::test_numbers_that_tell_very_much_lie_fewer_on_a_page",
+            f"{_ROWS}::test_larger_numbers_are_fewer_per_page",
         ),
         _limit(
             "Comments given as the reason of one rejection, and comments updated in one poll because they were read",
@@ -174,7 +174,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         _limit(
             "Values that people supply in one call",
             "{domain.values.MAX_BYTES_OF_ANSWERS} bytes",
-            f"{_ROWS}::test_what_people_supply_fits_into_one_transaction",
+            f"{_ROWS}::test_payloads_of_people_fit_into_one_transaction",
         ),
         _limit(
             "A paging token; it is valid for its own list only",

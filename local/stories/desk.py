@@ -1,4 +1,4 @@
-"""The stories of the regulatory desk: what is known before the purchase, values, files, time, and ways out."""
+"""The stories of vetting: catalogues before the purchase, values, files, extensions, and cancellations."""
 
 import hashlib
 import json
@@ -25,16 +25,16 @@ PNG = b"\x89PNG\r\n\x1a\n"
 PROFILE = "/profiles/telnyx/default/DE/mobile"
 
 
-# --- what several of them tell ---
+# --- shared steps ---
 
 
 def requirements_of(entry_data: Any) -> list[str]:
-    """Which requirements an entry names."""
+    """Return the requirements that an entry names."""
     return sorted(each["name"] for each in entry_data["requirements"])
 
 
 def upload(play: Play, path: str, filename: str, content_type: str, content: bytes) -> Generator[str, None, str]:
-    """Upload a file by a form of the API; its id. Nobody is to repeat its name."""
+    """Upload a file by a form of the API and return its id. Its name must appear nowhere else."""
     play.personal[f"the name of the file {filename[:3]}..."] = filename
     form = expect_answer(
         (yield from play.call("POST", f"{path}/files", {"filename": filename, "content_type": content_type})), 201
@@ -45,20 +45,20 @@ def upload(play: Play, path: str, filename: str, content_type: str, content: byt
 
 
 def a_pdf(play: Play, words: str) -> bytes:
-    """A file that is a PDF as far as anybody sees, with words that nobody may repeat."""
+    """Return a file that passes as a PDF, with text that must appear nowhere else."""
     play.personal[f"what the file says, {words[:3]}..."] = words
     return b"%PDF-1.7\n" + words.encode() + bytes(range(256)) * 40
 
 
 def documents_of(order: PlayedOrder) -> list[str]:
-    """The SHA-256 of every document that Telnyx got for an order."""
+    """Return the SHA-256 of every document that Telnyx got for an order."""
     calls = order.play.ask("telnyx", "requests", operation="create_document")
     ours = [call["json"] for call in calls if call["json"]["customer_reference"] == order.reference]
     return [hashlib.sha256(b64decode(document["file"])).hexdigest() for document in ours]
 
 
 def values_at_telnyx(order: PlayedOrder) -> list[str]:
-    """Every value that Telnyx got for an order, in the order in which they came."""
+    """Return every value that Telnyx got for an order, in order."""
     sub_orders = [sub_order.id for sub_order in order.record.order.sub_orders] if order.record else []
     calls = order.play.ask("telnyx", "requests", operation="update_sub_order")
     ours = [call["json"] for call in calls if call["path"].rpartition("/")[2] in sub_orders]
@@ -66,7 +66,7 @@ def values_at_telnyx(order: PlayedOrder) -> list[str]:
 
 
 def expect_cancelled_as_asked(order: PlayedOrder) -> Steps:
-    """It was cancelled, people know who asked for it, and nothing is left to be done."""
+    """Check that it was cancelled, people know who requested it, and no operation is open."""
     [entry] = order.entries("OrderCancelled")
     asked, operator = entry.data["asked_by"], order.play.stage.operator
     expect(asked == operator, f"{order.order_id} was cancelled as {asked} asked")
@@ -187,13 +187,13 @@ def a_document(play: Play) -> Steps:
     kinds = {"filename": "passport.html", "content_type": "text/html"}
     expect_problem((yield from play.call("POST", f"{path}/files", kinds)), 400, "invalid")
     denied = yield from upload(play, path, "passport of the director.png", "image/png", content)
-    # Told apart by its name already.
+    # Distinguished by its name alone.
     kinds["content_type"] = "application/pdf"
     expect_problem((yield from play.call("POST", f"{path}/files", kinds)), 400, "invalid")
     kinds["filename"] = "passport.pdf"
     waiting = expect_answer((yield from play.call("POST", f"{path}/files", kinds)), 201)
     empty = expect_answer((yield from play.call("POST", f"{path}/files", kinds)), 201)
-    # S3 does not take it in by this form. Where a bucket does, as moto's, the desk has the last word.
+    # S3 refuses it because of this form. Where a bucket accepts it, as moto's does, numberdesk checks the file itself.
     was_taken = 200 <= play.stage.upload(empty["upload"], b"") < 300
     for file_id, status, problem in (
         (denied, 422, "file-not-taken"),
@@ -346,7 +346,7 @@ def two_people(play: Play) -> Steps:
     winners = [name for name, answer in zip(names, answers, strict=True) if answer.status == 202]
     expect(len(winners) == 1, f"answered {[answer.status for answer in answers]}")
     [other] = [answer for answer in answers if answer.status != 202]
-    # Where the winner's is at Telnyx before the other one is even read, the other is told that.
+    # If the winner's value is at Telnyx before the other is even read, the other gets that as the reason.
     known = str(other.body["type"]).rpartition(":")[2]
     expect_problem(other, 409, known)
     expect(known in ("being-supplied", "already-supplied"), f"the other is told {known}")
@@ -380,7 +380,7 @@ def check_first(play: Play) -> Steps:
 
     fields = expect_problem((yield from wrong.submit()), 400, "invalid")
     expect({"answers.0.value", "answers.1.value", "answers.2.value", "answers.3.requirement"} == {*fields}, f"{fields}")
-    # The queue has nobody to tell at once.
+    # A message on the queue has no caller to answer at once.
     wrong.send()
     expect_answer((yield from right.submit()), 202)
     yield from wrong.until("failed")

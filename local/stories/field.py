@@ -1,4 +1,4 @@
-"""The stories of what live systems do beyond their documentation."""
+"""Stories of live systems' behaviour beyond their documentation."""
 
 from typing import cast
 

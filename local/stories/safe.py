@@ -1,4 +1,4 @@
-"""The stories of money, of the switch, of a restored table, and of people's data: what a person decides, and what then happens."""
+"""The stories of money, the switch, a restored table, and personal data: decisions of people, and their effects."""
 
 import json
 from collections.abc import Generator
@@ -21,17 +21,17 @@ OK = 200
 MAX_CALLS = 25
 """Calls of one poll of a Telnyx order."""
 
-# --- what several of them tell ---
+# --- shared steps ---
 
 
 def shown(order: PlayedOrder) -> Generator[str, None, dict[str, Any]]:
-    """The order as the API shows it."""
+    """Return the order as the API shows it."""
     body: dict[str, Any] = expect_answer((yield from order.call("GET")), 200)
     return body
 
 
 def expect_held(order: PlayedOrder, kind: str, *why: str) -> Steps:
-    """It is received, nothing is bought, and it says what it waits for."""
+    """Check that the order is received, nothing is bought, and the hold has this reason."""
     held = yield from shown(order)
     expect(held["state"] == "received", f"{order.order_id} is {held['state']}")
     expect(held["hold"] and held["hold"]["kind"] == kind, f"{order.order_id} is held by {held['hold']}")
@@ -41,7 +41,7 @@ def expect_held(order: PlayedOrder, kind: str, *why: str) -> Steps:
 
 
 def all_of(play: Play, path: str, limit: int | None = None) -> Generator[str, None, list[dict[str, Any]]]:
-    """Everything that a list of the API holds, page by page."""
+    """Return everything that a list of the API contains, page by page."""
     found: list[dict[str, Any]] = []
     query = {"limit": str(limit)} if limit else {}
     while True:
@@ -53,17 +53,17 @@ def all_of(play: Play, path: str, limit: int | None = None) -> Generator[str, No
 
 
 def heard(play: Play, beginning: str) -> list[str]:
-    """What people were told that begins so."""
+    """Return the notifications that start with this text."""
     return [message for message in play.people if message.startswith(beginning)]
 
 
 def _hurry(play: Play) -> None:
-    """Let Telnyx activate numbers soon: nobody else is there who would have to be first."""
+    """Let Telnyx activate numbers soon: in this story nothing has to come first."""
     play.ask("telnyx", "configure", activation_seconds=3)
 
 
 def at_callfire(play: Play, order: PlayedOrder) -> list[str]:
-    """CallFire's ids of what was bought with an order's account and content, the first first."""
+    """Return CallFire's ids of the purchases with an order's account and content, the oldest first."""
     item = order.message["items"][0]
     city = item["criteria"]["city"] if "criteria" in item else None
     return [
@@ -74,7 +74,7 @@ def at_callfire(play: Play, order: PlayedOrder) -> list[str]:
 
 
 def finish_at_callfire(order: PlayedOrder) -> Steps:
-    """CallFire ends it, and so does it here."""
+    """End the order at CallFire, and wait until it has ended here."""
     yield from order.until("pending")
     order.play.ask("callfire", "set_status", status="FINISHED", order=order.theirs)
     yield from order.until("completed")
@@ -161,7 +161,7 @@ def resolved_by_a_person(play: Play) -> Steps:
     second = play.order("26-the-same-again", ends="completed")
     never = play.order("26-never-arrived", ends="completed")
     play.ask("callfire", "fault", operation="create_order", kind="lose_answer", seconds=10, holding="City=Chicago")
-    # A gateway that answers in CallFire's place: the call went no further.
+    # A gateway that answers in CallFire's place: the call got no further.
     play.ask("callfire", "fault", operation="create_order", kind="status", status=504, holding="LANTERN")
     for order in (lost, never):
         order.send()
@@ -232,7 +232,7 @@ def a_large_order(play: Play) -> Steps:
 
 
 def _polls(order: PlayedOrder) -> list[int]:
-    """How many calls each poll of an order took. A poll begins by reading the order itself."""
+    """Return the number of calls of each poll of an order. A poll begins by reading the order itself."""
     record = order.record.order if order.record else None
     ours = (
         {
@@ -281,7 +281,7 @@ def a_restore(play: Play) -> Steps:
             expect(held["hold"]["kind"] == "switch", f"{order.order_id}: {held['hold']}")
             expect("restored" in held["waiting_for"], f"why it waits is not in: {held['waiting_for']}")
         else:
-            # The schedule compared its account already, and found it there by our reference.
+            # The schedule has already compared its account, and found the purchase there by our reference.
             found = held["provider_order_id"]
             expect(found == theirs.get(order.order_id), f"{order.order_id} is {found} now")
     yield from _confirm(play)
@@ -311,7 +311,7 @@ def a_restore(play: Play) -> Steps:
 
 
 def _confirm(play: Play) -> Steps:
-    """Confirm the restored table, which takes that every account was compared with it."""
+    """Confirm the restored table, which requires that every account was compared with it."""
     sold = _sold(play)
     path = "/placing/confirm-restore"
     view = expect_answer((yield from play.call("GET", "/placing")), 200)
@@ -321,12 +321,12 @@ def _confirm(play: Play) -> Steps:
     if answer.status != OK:
         expect_problem(answer, 409, "not-reconciled")
         while view["not_compared"]:
-            # What could not be read is compared by the next run.
+            # An account that could not be read is compared by the next run.
             play.stage.reconcile_inventory()
             yield from play.pause(1, "the accounts to be compared")
             view = expect_answer((yield from play.call("GET", "/placing")), 200)
         expect(not view["placing"], "placing went on before anybody confirmed it")
-        # An order there that carries our reference may be adopted by the comparison itself; nothing is bought by that.
+        # The comparison itself may adopt an order there with our reference; nothing is bought by that.
         expect(_sold(play) == sold, "something was bought before anybody confirmed the restore")
         answer = yield from play.call("POST", path, {})
     expect(expect_answer(answer, OK)["placing"], f"confirmed: {answer.body}")
@@ -345,7 +345,7 @@ def _buy(play: Play, which: str) -> Generator[str, None, list[PlayedOrder]]:
     yield from finish_at_callfire(orders[2])
     for order in orders:
         yield from order.until("completed")
-    # What they promised is out: a copy that still held the marks would promise it again.
+    # Their events are published: a copy with unpublished ones would publish them again.
     for order in orders:
         promised = {entry.id for entry in order.ledger if entry.is_event}
         yield from play.until(
@@ -367,7 +367,7 @@ def erased(play: Play) -> Steps:
     yield from until_notified(order, "RequirementRequested")
     expect_problem((yield from order.call("POST", "/erase")), 409, "order-open")
     remark = "The street is not in our books."
-    # People are to be told what a reviewer says, with the comment itself.
+    # People get a reviewer's comment in the notification itself.
     play.private["a reviewer's comment on a erased order"] = remark
     play.ask("telnyx", "comment", order=order.reference, body=remark)
     ours = "It is the third house behind the lighthouse."
@@ -423,7 +423,7 @@ def erased(play: Play) -> Steps:
 
 
 def _expect_replay(order: PlayedOrder) -> None:
-    """The states in its ledger lead where it is, each by an allowed move."""
+    """Check that the states in its ledger lead to its current one by allowed transitions."""
     at: OrderState | None = None
     for entry in order.ledger:
         if entry.state is not None and entry.state is not at:

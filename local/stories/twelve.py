@@ -1,4 +1,4 @@
-"""The twelve stories of the run. Each waits for what it tells, and then holds the whole against it."""
+"""The twelve stories of the main run. Each waits for its events, and then checks everything."""
 
 import json
 import uuid
@@ -169,7 +169,7 @@ def same_message_twice(play: Play) -> Steps:
     order.send()
 
     def handled() -> bool:
-        # One of the three placed it; of the others place_order says that there was nothing to place.
+        # One of the three messages placed it; for the others place_order logs that there was nothing to place.
         idle = {line.get("message_id") for line in play.log_lines("place_order", "nothing to place")}
         faster = {line.get("message_id") for line in play.log_lines("place_order", "another sender was faster")}
         return len((idle | faster) & set(order.message_ids)) == 2
@@ -180,7 +180,7 @@ def same_message_twice(play: Play) -> Steps:
     expect(len(order.entries("OrderPlaced")) == 1, "placed more than once")
     expect(not order.entries("OrderRefused"), "a repeated message was refused")
 
-    # Nor does the id buy something else: that message is refused, told, and lies in the dead-letter queue.
+    # Nor does the id buy something else: that message is refused, reported, and in the dead-letter queue.
     quantity = order.message["items"][0]["quantity"]
     other = order.message | {"items": [order.message["items"][0] | {"quantity": quantity + 1}]}
     play.send(other)
@@ -209,14 +209,14 @@ def lost_answers(play: Play) -> Steps:
     callfire = play.order("08-lost-answer-callfire", ends="completed")
     no_list = play.order("08-lost-answer-callfire-no-list", ends="unknown")
     orders = (telnyx, telesign, callfire, no_list)
-    # What of each order's call can be in no other's.
+    # Values of each order's call that no other call contains.
     telling = (telnyx.reference, telesign.reference, "HARVEST", "12065550188")
     for order, text in zip(orders, telling, strict=True):
         play.ask(order.provider, "fault", operation="create_order", kind="lose_answer", seconds=10, holding=text)
         order.send()
     for order in orders:
         yield from order.until_recorded("OrderUnknown")
-    # What it got proves whose it is: as many of the same sort would not.
+    # Its numbers prove whose it is; their count alone would not.
     [bought] = [each for each in play.ask("callfire", "sales") if each["content"].get("Keywords") == "HARVEST"]
     play.ask("callfire", "set_status", status="FINISHED", order=bought["order_id"])
     for order in (telnyx, telesign, callfire):
@@ -281,7 +281,7 @@ def forged_and_replayed(play: Play) -> Steps:
 
 
 def _post(play: Play, webhook: dict[str, object]) -> int:
-    """Send a webhook as it is, and give the status of the answer."""
+    """Send a webhook as it is, and return the status of the response."""
     headers = {str(name): str(value) for name, value in webhook["headers"].items()}  # type: ignore[attr-defined]
     signature = headers["telnyx-signature-ed25519"]
     play.private[f"the signature {signature[:3]}... of a webhook"] = signature
@@ -313,7 +313,7 @@ def erased_and_extended(play: Play) -> Steps:
     erased = play.order("11-deadline-erased", ends="completed")
     extended = play.order("11-deadline-extended", ends="completed", reminders=2)
     reminder = timedelta(seconds=20)
-    # By the simulator's clock: this run may stand still for seconds on a busy machine.
+    # By the simulator's clock: this run may stall for seconds on a busy machine.
     play.ask("telnyx", "erase_deadlines_before", seconds=(reminder + NOTICE).total_seconds(), order=erased.reference)
     for order in (erased, extended):
         play.ask("telnyx", "set_deadline", seconds=40, order=order.reference)

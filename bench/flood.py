@@ -376,7 +376,7 @@ def settle(stack: LocalStack, shots: Sequence[Shot]) -> list[str]:
     while expected - (there := kept(client, name)) and time.monotonic() < deadline:
         time.sleep(1)
     lost, strange = expected - there, there - expected
-    return [f"{len(them)} {what}" for what, them in (("lost", lost), ("kept that nobody sent", strange)) if them]
+    return [f"{len(them)} {what}" for what, them in (("lost", lost), ("kept but never sent", strange)) if them]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -400,7 +400,7 @@ def main(arguments: Sequence[str]) -> int:
         PAGE.write_text(head + BEGIN + page + END + rest.partition(END)[2])
     for issue in found.issues:
         print(f"LOST OR WRONG: {issue}")
-    say("something was lost or wrong" if found.issues else "nothing was lost, nothing forged was taken")
+    say("something was lost or wrong" if found.issues else "nothing was lost, nothing forged was accepted")
     return 1 if found.issues else 0
 
 

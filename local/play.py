@@ -85,7 +85,7 @@ class PlayedOrder:
     reminders: int
     """How many reminders it should bring."""
     quiet: bool = False
-    """Whether it is one of so many that it is spoken of only where it did not end as told."""
+    """Whether it is one of very many, so that it is listed only if it did not end as expected."""
     sent_at: datetime | None = None
     record: Record | None = None
     refusal: tuple[Entry, ...] = ()

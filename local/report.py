@@ -42,15 +42,17 @@ def faults_of_order(order: PlayedOrder) -> list[str]:
         if n > 1
     ]
     # Entries removed by a restore of the table were published before it. An order that starts over has the same entry ids.
-    told = [entry for entry in (*order.wiped, *order.ledger) if entry.is_event]
-    promised = {entry.id: entry for entry in told}
-    came = Counter(event["detail"]["id"] for event in order.events())
-    found += [f"{promised[each].kind.value} never came on the bus" for each in promised.keys() - came.keys()]
-    found += [f"event {each} came on the bus and is not in the ledger" for each in came.keys() - promised.keys()]
-    for entry in told:
+    expected = [entry for entry in (*order.wiped, *order.ledger) if entry.is_event]
+    promised = {entry.id: entry for entry in expected}
+    published = Counter(event["detail"]["id"] for event in order.events())
+    found += [
+        f"{promised[each].kind.value} was not published on the bus" for each in promised.keys() - published.keys()
+    ]
+    found += [f"event {each} is on the bus but not in the ledger" for each in published.keys() - promised.keys()]
+    for entry in expected:
         heard = bool(entry.message) and any(person.startswith(entry.message) for person in order.play.people)
         if heard != entry.notify:
-            found.append(f"{entry.kind.value}: people {'were' if heard else 'were not'} told")
+            found.append(f"{entry.kind.value}: people {'were' if heard else 'were not'} notified")
     # The refusal of another message under the same id has that message's correlation id.
     ids = {entry.correlation_id for entry in order.ledger if entry.kind is not ChangeKind.ORDER_REFUSED}
     if len(ids) > 1:
@@ -83,12 +85,10 @@ def leaks(play: Play) -> list[str]:
     places = {
         "a message to people": "\n".join(play.people),
         "an event on the bus": json.dumps(play.events),
-        "what stands beside a dead letter": json.dumps(
-            [letter.get("MessageAttributes", {}) for letter in play.letters]
-        ),
+        "the attributes of a dead letter": json.dumps([letter.get("MessageAttributes", {}) for letter in play.letters]),
     }
     places |= {
-        f"what is impersonal of {order.order_id}": order.record.impersonal for order in play.orders if order.record
+        f"the non-personal data of {order.order_id}": order.record.impersonal for order in play.orders if order.record
     }
     logs = {f"the log {name}": text for name, text in play.stage.logs().items()}
     private = {**play.stage.private, **play.private}
@@ -117,7 +117,7 @@ def timeline(order: PlayedOrder) -> str:
 
 def table(play: Play, faults: dict[str, list[str]]) -> str:
     """Return one line per order with its states and times. Of very many orders, only those that are not as expected."""
-    rows = [("order", "state @ seconds", "reminders", "bought", "ended", "as told")]
+    rows = [("order", "state @ seconds", "reminders", "bought", "ended", "as expected")]
     rows += [
         (
             order.order_id,

@@ -14,8 +14,8 @@ ON_TIME = timedelta(seconds=10)
 
 @story(
     33,
-    "An order is held for its cost, and while a person approves what was shown the price rises: nothing is bought, the order is "
-    "held again with the new price, and people hear of it. Approved once more, it is bought at that.",
+    "An order is held for its cost, and while a person approves the quote the price rises: nothing is bought, the order is held again "
+    "with the new price, and people are notified. Approved again, it is bought at that price.",
 )
 def dearer_than_approved(play: Play) -> Steps:
     order = play.order("33-dearer-than-approved", ends="completed")
@@ -45,7 +45,7 @@ def dearer_than_approved(play: Play) -> Steps:
 
 @story(
     34,
-    f"{BACKLOG} CallFire orders at once, whose calls must keep their distance, and beside them an order of a German number that "
+    f"{BACKLOG} CallFire orders at once, whose calls must keep their distance, and an order of a German number that "
     "nobody looks after: its reminders and its missed deadline are told on time, and each of the others is bought once.",
     # Before a table is restored: afterwards a person must confirm each order at CallFire as new.
     has_deadlines=True,

@@ -259,8 +259,8 @@ def none_is_left_out(world: World, order: Order) -> None:
                 due = value - parse_duration(reminder)
                 if since + LATEST < due < min(until, over) - LATEST:
                     at = told.get((entry.data["deadline_id"], entry.data["deadline"], reminder))
-                    assert at is not None, f"{reminder} before {value} nobody was told of {order.order_id}"
-                    assert at - due < LATEST, f"{reminder} before {value} of {order.order_id} was told {at - due} late"
+                    assert at is not None, f"{reminder} before {value} nobody was reminded of {order.order_id}"
+                    assert at - due < LATEST, f"{reminder} before {value} of {order.order_id} was sent {at - due} late"
 
 
 def runs_that_hang_are_few_and_told(world: World) -> None:

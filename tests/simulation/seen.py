@@ -39,7 +39,7 @@ class Seen:
     repeats: Counter[str] = field(default_factory=Counter)
     """How often a notification was handled."""
     late: list[tuple[Entry, timedelta]] = field(default_factory=list)
-    """Each reminder that was told since no mishap strikes, and how long after its order was due."""
+    """Each reminder sent since the end of mishaps, and how long after its order was due."""
     due: dict[tuple[str, datetime | None], datetime] = field(default_factory=dict)
     """When an order was due that is woken then, at the latest: a wake may have been lost before."""
     swallowed: Counter[str] = field(default_factory=Counter)

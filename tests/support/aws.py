@@ -126,7 +126,7 @@ class World:
         # Clients are shared by all tests. One that was returned changed would let a function do what its role does not allow.
         changed = [each for each in (self.dynamodb, self.sqs, self.s3, self.secrets) if "_make_api_call" in vars(each)]
         assert not changed, (
-            "a test before this one gave an AWS client back changed: use monkeypatch.setitem(vars(client), ...)"
+            "a test before this one left a patched AWS client behind: use monkeypatch.setitem(vars(client), ...)"
         )
         self.table = Table(self.dynamodb, stack.outputs["TableName"])
         self.dying: set[str] = set()

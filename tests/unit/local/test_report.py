@@ -121,10 +121,10 @@ def test_correct_order_has_no_faults() -> None:
         (end_elsewhere, "ended completed, expected partially_completed"),
         (fire_twice, "reminder PT20S of deadline 1, version 1, fired 2 times"),
         (never_fire, "0 reminders, expected 1"),
-        (lose_an_event, "OrderCompleted never came on the bus"),
-        (invent_an_event, "event another came on the bus and is not in the ledger"),
-        (tell_nobody, "DeadlineApproaching: people were not told"),
-        (tell_too_much, "OrderCompleted: people were told"),
+        (lose_an_event, "OrderCompleted was not published on the bus"),
+        (invent_an_event, "event another is on the bus but not in the ledger"),
+        (tell_nobody, "DeadlineApproaching: people were not notified"),
+        (tell_too_much, "OrderCompleted: people were notified"),
         (lose_the_thread, "several correlation ids"),
     ],
 )
@@ -149,9 +149,9 @@ def test_refused_order_has_only_its_refusal() -> None:
     [
         ("20 seconds", {"a message to people"}),
         ("DeadlineApproaching", {"an event on the bus"}),
-        ("the ledger's words", {"what is impersonal of order-1"}),
+        ("the ledger's words", {"the non-personal data of order-1"}),
         ("is complete", {"the log of a function"}),
-        ("the reason", {"what stands beside a dead letter"}),
+        ("the reason", {"the attributes of a dead letter"}),
         ("as it came", set()),
         ("nowhere at all", set()),
     ],
@@ -193,7 +193,7 @@ def test_records_removed_by_a_restore_count_as_promised_before() -> None:
     order.reminders = 0
     assert faults_of_order(order) == []
     order.play.events.pop()
-    assert faults_of_order(order) == ["OrderCompleted never came on the bus"]
+    assert faults_of_order(order) == ["OrderCompleted was not published on the bus"]
 
 
 def test_each_of_equal_callfire_orders_counts_its_own_purchase() -> None:

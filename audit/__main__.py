@@ -1,9 +1,9 @@
-"""Look for holes: `make audit`.
+"""Look for security problems: `make audit`.
 
-Four tools, out of `.audit`: cfn-lint with the serverless rules over template.yaml, checkov over what SAM makes of it,
-bandit over what runs and pip-audit over every lock. All four run, whatever the first finds; a finding of any of them
-fails. What is excepted stands with its reason in .cfnlintrc, .checkov.yaml, template.yaml (Metadata), pyproject.toml
-(tool.bandit) or on the line itself (nosec); tests/infrastructure/test_audit.py asks for the reasons.
+Four tools, out of `.audit`: cfn-lint with the serverless rules over template.yaml, checkov over SAM's output,
+bandit over the deployed code and pip-audit over every lock. All four run, whatever the first finds; a finding of any of them
+fails. Exceptions have their reasons in .cfnlintrc, .checkov.yaml, template.yaml (Metadata), pyproject.toml
+(tool.bandit) or on the line itself (nosec); tests/infrastructure/test_audit.py requires the reasons.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ LOCKS = (
 
 @dataclass(frozen=True)
 class Known:
-    """What pip-audit's database says of one lock.
+    """pip-audit's result for one lock.
 
     Attributes:
         asked: how many packages of the lock are for this Python and this machine.
-        answered: how many of them the database knows. None: it could not be asked.
+        answered: how many of them the database knows. None: it is unavailable.
         findings: a line for each known vulnerability.
     """
 
@@ -46,28 +46,28 @@ class Known:
 
 def run(tool: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run one of the tools in the project folder."""
-    # cfn-lint checks for one Region; which one is no matter here, but it must not hang on whose shell it is.
+    # cfn-lint checks for one Region; any will do, but it must not depend on the caller's shell.
     env = os.environ | {"AWS_DEFAULT_REGION": "eu-central-1"}
     return subprocess.run([TOOLS / tool, *arguments], cwd=ROOT, env=env, check=False, capture_output=True, text=True)
 
 
 def say(tool: str, verdict: str, details: str = "") -> None:
-    """Print what a tool found: one line, and under it what it said."""
+    """Print a tool's result: one line, and its output below."""
     print(f"{tool + ':':<10} {verdict}", *([details.rstrip()] if details.strip() else []), sep="\n", flush=True)
 
 
 def cfn_lint() -> bool:
-    """Lint template.yaml, with AWS's serverless rules. True: nothing found."""
+    """Lint template.yaml, with AWS's serverless rules. True: no findings."""
     ran = run("cfn-lint")
     say("cfn-lint", "findings" if ran.returncode else "no findings", ran.stdout + ran.stderr if ran.returncode else "")
     return not ran.returncode
 
 
 def checkov() -> bool:
-    """Check what CloudFormation gets. True: nothing found.
+    """Check what CloudFormation gets. True: no findings.
 
     checkov itself expands nothing of SAM: in template.yaml it sees functions and the API in part, and the permissions and
-    the mappings that SAM makes not at all. What it can't read it passes, so that it has read anything is asked for.
+    the mappings that SAM creates not at all. It passes what it cannot read, so this also checks that it has read something.
     """
     logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it tells of features that it has not been given
     WORK.mkdir(parents=True, exist_ok=True)
@@ -93,13 +93,13 @@ def checkov() -> bool:
 
 
 def bandit() -> bool:
-    """Read the code. True: nothing found."""
+    """Check the code. True: no findings."""
     ran = run("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", *CODE)
     say("bandit", "findings" if ran.returncode else "no findings", ran.stdout + ran.stderr if ran.returncode else "")
     return not ran.returncode
 
 
-# How pip-audit ends where nothing answers: in words of its own, or with the traceback of a request that failed.
+# pip-audit's exits without a response: its own message, or the traceback of a failed request.
 UNREACHABLE = re.compile(
     r"Could not connect to PyPI|is not redirecting properly|^(requests\.exceptions|pip_audit\._service)\.", re.MULTILINE
 )
@@ -109,12 +109,12 @@ def known(code: int, report: str, errors: str) -> Known:
     """Read how pip-audit ended.
 
     Args:
-        code: its exit code: 1 for findings, and for anything else that went wrong, too.
-        report: its standard output, JSON unless something went wrong.
+        code: its exit code: 1 for findings, and for any other failure, too.
+        report: its standard output, JSON unless something failed.
         errors: its standard error.
 
     Raises:
-        ValueError: it ended otherwise than with a report or for want of its database; the message is what it said.
+        ValueError: it ended without a report, and not because its database is unavailable; the message is its output.
     """
     try:
         packages = json.loads(report)["dependencies"]
@@ -135,7 +135,7 @@ def known(code: int, report: str, errors: str) -> Known:
 
 
 def pip_audit() -> bool:
-    """Ask for known vulnerabilities in every lock. True: none is known, or the database can't be reached."""
+    """Check every lock for known vulnerabilities. True: none is known, or the database is unavailable."""
     asked = answered = 0
     findings: list[str] = []
     for lock in LOCKS:
@@ -165,7 +165,7 @@ def pip_audit() -> bool:
 
 
 def main() -> None:
-    """Run all, and end with 1 if any found something."""
+    """Run all, and end with 1 if any has findings."""
     clean = [tool() for tool in (cfn_lint, checkov, bandit, pip_audit)]
     sys.exit(0 if all(clean) else 1)
 

@@ -1,8 +1,8 @@
-"""Count what `receive_webhook` costs from import to first answer, against a bare function that sends one message.
+"""Measure the cost of `receive_webhook` from import to first response, against a bare function that sends one message.
 
 Instructions, counted by callgrind: they rank costs and hardly vary between runs; they are not milliseconds on Lambda.
-Both run on the same Python with warm bytecode and the same packages; what an interpreter costs that does nothing is
-taken off both.
+Both run on the same Python with warm bytecode and the same packages; the cost of an idle interpreter is
+subtracted from both.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def webhook(key: Ed25519PrivateKey) -> dict[str, object]:
 
 
 def environment(key: Ed25519PrivateKey) -> dict[str, str]:
-    """Make the environment of a counted process: that of Lambda, and nothing of this machine's."""
+    """Make the environment of a measured process: that of Lambda, and nothing of this machine's."""
     public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     return {
         "PATH": os.environ["PATH"],
@@ -80,7 +80,7 @@ def environment(key: Ed25519PrivateKey) -> dict[str, str]:
 
 
 def count(name: str, env: dict[str, str], valgrind: str) -> int:
-    """Give the instructions of one function's process, from the interpreter's start to its end."""
+    """Return the instructions of one function's process, from the interpreter's start to its end."""
     folder, messages = FUNCTIONS[name]
     command = [
         sys.executable,
@@ -99,7 +99,7 @@ def count(name: str, env: dict[str, str], valgrind: str) -> int:
 
 
 def main() -> None:
-    """Count, print, and keep the result."""
+    """Measure, print, and keep the result."""
     valgrind = shutil.which("valgrind")
     if valgrind is None:
         sys.exit("make bench counts instructions with valgrind, which is not installed here (apt-get install valgrind)")

@@ -1,7 +1,7 @@
-"""Play for each alarm on numberdesk's own metrics the trouble that it is there for, and write docs/ages.md: `make ages`.
+"""Play for each alarm on numberdesk's own metrics the trouble that triggers it, and write docs/ages.md: `make ages`.
 
-What is played and by which rules the alarms are evaluated: `tests/support/ages.py` and `tests/support/alarms.py`. The tests play
-the same, and hold the page to it.
+The troubles are in `tests/support/ages.py`, the evaluation of alarms in `tests/support/alarms.py`. The tests play
+the same, and check the page against it.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _threshold(alarm: str) -> str:
 
 
 def _span(time: timedelta) -> str:
-    """Write a time for people, to the minute."""
+    """Return a time for people, to the minute."""
     minutes = round(time.total_seconds() / 60)
     hours, minutes = divmod(minutes, 60) if minutes >= 120 else (0, minutes)  # noqa: PLR2004 - below two hours, minutes
     return " ".join(f"{number} {unit}" for number, unit in ((hours, "h"), (minutes, "min")) if number)

@@ -4,7 +4,7 @@
 the CallFire simulator, in virtual time: five Lambdas a queue, a sweep each minute. First the orders arrive at once, and are followed
 until they are completed; then the polls of all of them are overdue at once, as after an outage. It prints a table; `--write`
 puts it into docs/backlog.md. It ends with 1 if a bound of that page is broken.
-`tests/functional/test_call_slots.py::test_a_backlog_costs_few_messages_for_each_call` plays the same with 150 orders.
+`tests/functional/test_call_slots.py::test_backlog_costs_few_messages_per_call` plays the same with 150 orders.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The counted process: import one function, ask it once, and make sure of its answer.
+"""The measured process: import one function, call it once, and check its response.
 
     python bench/first_answer.py <function's folder> <event.json> <messages it should send>
 
@@ -27,15 +27,15 @@ _CONTEXT = SimpleNamespace(
 
 
 class _Raw(io.BytesIO):
-    """An answer's body as botocore reads it."""
+    """The body of a response as botocore reads it."""
 
     def stream(self) -> Iterator[bytes]:
-        """Give it whole."""
+        """Return all of it."""
         yield self.getvalue()
 
 
 def main() -> None:
-    """Ask once."""
+    """Call the function once."""
     folder, event_path, messages = sys.argv[1:]
     event = json.loads(Path(event_path).read_text())
     sent: list[str] = []

@@ -63,7 +63,7 @@ SAMPLES = ROOT / "events"
 
 @dataclass(frozen=True)
 class Shot:
-    """One request to the door."""
+    """One request to the API."""
 
     kind: str
     path: str
@@ -78,7 +78,7 @@ class Shot:
 
 @dataclass(frozen=True)
 class Hit:
-    """What came of a shot."""
+    """The result of a shot."""
 
     shot: Shot
     status: int
@@ -92,7 +92,7 @@ class Hit:
 
 
 def telnyx_body(webhook_id: str, provider_order_id: str) -> bytes:
-    """Make the body of a webhook that says an order is complete."""
+    """Make the body of a webhook that reports a complete order."""
     sample = json.loads((SAMPLES / "telnyx" / "number-order-complete.json").read_text())
     sample["data"]["id"] = webhook_id
     sample["data"]["payload"]["id"] = provider_order_id
@@ -100,7 +100,7 @@ def telnyx_body(webhook_id: str, provider_order_id: str) -> bytes:
 
 
 def genuine(keys: Keys, chance: random.Random, count: int, about: Sequence[str] = ()) -> list[Shot]:
-    """Make signed webhooks, each of an event of its own: every other one about these orders (Telnyx's ids), the rest of none."""
+    """Make signed webhooks with distinct events: every other one about these orders (Telnyx's ids), the rest about none."""
     made = []
     for index in range(count):
         webhook_id = _uuid(chance)
@@ -111,7 +111,7 @@ def genuine(keys: Keys, chance: random.Random, count: int, about: Sequence[str] 
 
 
 def forged(keys: Keys, chance: random.Random, count: int) -> list[Shot]:
-    """Make webhooks that must be refused, of every kind in turn; one in fifty is too large, and nothing else is wrong with it."""
+    """Make webhooks that must be refused, of every kind in turn; one in fifty is too large, with no other defect."""
     stranger, large = Keys.make(), b" " * (BODY_LIMIT + 1)
     too_large = Shot("too large", TELNYX, keys.sign(large), large, TOO_LARGE, "")
     postback = (SAMPLES / "callfire" / "number-order-finished.xml").read_bytes()
@@ -166,12 +166,12 @@ def _signature(value: str) -> dict[str, str]:
 
 
 class Gun:
-    """Sends shots to a stack's API, several at a time, each sender on a connection of its own.
+    """Sends shots to a stack's API, several at a time, each sender on its own connection.
 
     Args:
         url: the API's.
         senders: how many.
-        again: seconds until a shot that was throttled is sent again; none: it is sent once.
+        again: seconds until a throttled shot is sent again; none: it is sent once.
     """
 
     def __init__(self, url: str, senders: int, again: float | None = None) -> None:
@@ -184,7 +184,7 @@ class Gun:
         self._clients: list[httpx.Client] = []
 
     def fire(self, shots: Sequence[Shot], meanwhile: Callable[[], None] = lambda: None) -> list[Hit]:
-        """Send them all, in their order; give what came of each. `meanwhile` is called again and again until the last answer."""
+        """Send them all, in order; return the result of each. `meanwhile` is called again and again until the last response."""
         with ThreadPoolExecutor(self._senders, "sender", self._connect) as pool:
             flying = [pool.submit(self._send, shot) for shot in shots]
             while not all(shot.done() for shot in flying):
@@ -221,7 +221,7 @@ class Gun:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Give the smallest of the values that at least so many percent do not exceed (nearest rank).
+    """Return the smallest of the values that at least this percentage does not exceed (nearest rank).
 
     Raises:
         ValueError: there are no values.
@@ -232,24 +232,24 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def by_status(hits: Sequence[Hit]) -> str:
-    """How many were answered with which status."""
+    """Count the responses by status."""
     return counted([hit.status for hit in hits])
 
 
 def counted(statuses: Sequence[int]) -> str:
-    """How many there are of each status: "401: 1,960, 413: 40"."""
+    """Return the number of responses of each status: "401: 1,960, 413: 40"."""
     return ", ".join(f"{status}: {n:,}" for status, n in sorted(Counter(statuses).items()))
 
 
 def row(name: str, hits: Sequence[Hit]) -> str:
-    """One row of the table of answers."""
+    """One row of the table of responses."""
     times = [hit.seconds * 1000 for hit in hits]
     measured = [percentile(times, percent) for percent in (50, 95, 99, 100)]
     return f"| {name} | {len(hits):,} | {by_status(hits)} | {' | '.join(f'{value:.0f}' for value in measured)} |"
 
 
 def answers(alone: Sequence[Hit], flood: Sequence[Hit]) -> Iterator[str]:
-    """Print the time to answer of the genuine ones without and within the flood, and of the forged ones, kind by kind."""
+    """Print the response times of authentic webhooks without and during the flood, and of forged ones by kind."""
     yield "| webhooks | sent | answered | p50, ms | p95 | p99 | slowest |"
     yield "|---|---:|---|---:|---:|---:|---:|"
     yield row("genuine, alone", alone)
@@ -261,7 +261,7 @@ def answers(alone: Sequence[Hit], flood: Sequence[Hit]) -> Iterator[str]:
 
 
 def misanswered(hits: Sequence[Hit]) -> list[str]:
-    """Whatever was answered otherwise than it must be, kind by kind."""
+    """Return the unexpected responses, by kind."""
     wrong = Counter((hit.shot.kind, hit.shot.expected, hit.status) for hit in hits if hit.status != hit.shot.expected)
     return [f"{n} {kind}: answered {status}, not {expected}" for (kind, expected, status), n in wrong.items()]
 
@@ -270,7 +270,7 @@ def misanswered(hits: Sequence[Hit]) -> list[str]:
 
 
 class Orders:
-    """Orders that are placed while something else goes on, and how long each took from its message to being placed."""
+    """Orders placed during something else, and how long each took from its message to being placed."""
 
     def __init__(self, stage: DeployedStage, name: str) -> None:
         self.seconds: dict[str, float] = {}
@@ -291,7 +291,7 @@ class Orders:
         )
 
     def wait(self) -> list[str]:
-        """Wait until all are placed; what went wrong with those that are not."""
+        """Wait until all are placed, and return the faults of those that are not."""
         deadline = time.monotonic() + PATIENCE
         while (missing := self._sent.keys() - self.seconds.keys()) and time.monotonic() < deadline:
             for order_id in sorted(missing):
@@ -350,18 +350,18 @@ def set_limits(stack: LocalStack, share: float = 1.0) -> None:
 
 
 def kept(client: DynamoDBClient, table_name: str) -> set[str]:
-    """Give the ids of all webhooks in an order table, under their orders or as unmatched."""
+    """Return the ids of all webhooks in an order table, under their orders or as unmatched."""
     pages = client.get_paginator("scan").paginate(TableName=table_name, ProjectionExpression="sk", ConsistentRead=True)
     places = [item["sk"]["S"] for page in pages for item in page["Items"]]
     return {place.split("#", 3)[3] for place in places if place.startswith("PERSONAL#WEBHOOK#")}
 
 
 def logged(stack: LocalStack) -> Counter[str]:
-    """How often the receiver logged that it put a message on the queue, and how often that it refused one."""
+    """Return how often the receiver logged a queued message, and how often a refusal."""
     pages = stack.client("logs").get_paginator("filter_log_events")
     found: Counter[str] = Counter()
     for text in ("webhook received", "webhook refused"):
-        # Asked for by its words: the local AWS gives 10,000 lines in all and no page after them. Metrics hold the words, too.
+        # Filtered by text: the local AWS returns 10,000 lines in all and no page after them. Metrics contain the texts, too.
         asked = pages.paginate(logGroupName=f"/aws/lambda/{STACK_NAME}-receive_webhook", filterPattern=f'"{text}"')
         lines = [json.loads(event["message"]) for page in asked for event in page["events"]]
         found[text] = sum(line.get("message") == text for line in lines)
@@ -369,18 +369,18 @@ def logged(stack: LocalStack) -> Counter[str]:
 
 
 def settle(stack: LocalStack, shots: Sequence[Shot]) -> list[str]:
-    """Wait until every genuine webhook is in the table; what is missing, and what is there beside them."""
+    """Wait until every authentic webhook is in the table; return those missing, and those there in addition."""
     client, name = stack.client("dynamodb"), stack.outputs["TableName"]
     expected = {shot.webhook_id for shot in shots}
     deadline = time.monotonic() + PATIENCE
     while expected - (there := kept(client, name)) and time.monotonic() < deadline:
         time.sleep(1)
     lost, strange = expected - there, there - expected
-    return [f"{len(them)} {what}" for what, them in (("lost", lost), ("kept that nobody sent", strange)) if them]
+    return [f"{len(them)} {what}" for what, them in (("lost", lost), ("kept but never sent", strange)) if them]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Deploy, send, count, print; 1 where something was lost."""
+    """Deploy, send, count, print; 1 if something was lost."""
     parser = argparse.ArgumentParser(prog="bench.flood", description="Send forged webhooks beside genuine ones.")
     parser.add_argument("--forged", type=int, default=2000)
     parser.add_argument("--genuine", type=int, default=200)
@@ -400,12 +400,12 @@ def main(arguments: Sequence[str]) -> int:
         PAGE.write_text(head + BEGIN + page + END + rest.partition(END)[2])
     for issue in found.issues:
         print(f"LOST OR WRONG: {issue}")
-    say("something was lost or wrong" if found.issues else "nothing was lost, nothing forged was taken")
+    say("something was lost or wrong" if found.issues else "nothing was lost, nothing forged was accepted")
     return 1 if found.issues else 0
 
 
 class Flood:
-    """One run on a world that was just started. `lines` is what it found, `faults` what was lost or wrong."""
+    """One run on a newly started world. `lines` are its findings, `faults` what was lost or wrong."""
 
     def __init__(self, world: World, say: Callable[[str], None]) -> None:
         self.lines: list[str] = []
@@ -420,11 +420,11 @@ class Flood:
         """All that were sent."""
 
     def run(self, forgeries: int, genuines: int) -> Flood:
-        """All three parts."""
+        """Run all three parts."""
         set_limits(self._stack)
-        # What is told beside ours would have to be told apart from it.
+        # Other notifications would have to be distinguished from ours.
         self._world.simulators.ask("telnyx", "webhook_urls", urls=[])
-        # So many receivers answer at one time; a cold start takes seconds here.
+        # This many receivers run at one time; a cold start takes seconds here.
         self._gun(SENDERS).fire(forged(self._keys, self._chance, 4 * SENDERS))
         before = logged(self._stack)
         with self._stage.playing():
@@ -447,7 +447,7 @@ class Flood:
         return Gun(self._stack.api_url, senders, again)
 
     def _beside(self, forgeries: int, genuines: int) -> tuple[list[Hit], list[Hit]]:
-        """Genuine webhooks and orders, without the flood and within it."""
+        """Send authentic webhooks and orders, without the flood and during it."""
         calm = Orders(self._stage, "calm")
         for _ in range(4):
             calm.send()
@@ -488,7 +488,7 @@ class Flood:
         return alone, flood
 
     def _past_the_throttle(self) -> list[Hit]:
-        """A flood at Telnyx's route that its throttle holds, and what goes on meanwhile."""
+        """Send a flood within the throttle of Telnyx's route, and the other requests meanwhile."""
         set_limits(self._stack, 0.1)
         flood = forged(self._keys, self._chance, 600)
         flood = [shot for shot in flood if shot.path == TELNYX and shot.expected == UNAUTHENTICATED]

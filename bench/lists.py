@@ -98,7 +98,7 @@ _WRITERS = 3
 
 
 def orders(count: int, *, days: int = DAYS_OF_A_YEAR, customers: int = CUSTOMERS) -> Iterator[Order]:
-    """Make orders that came evenly over the days before `LAST`, the oldest first. The latest are open."""
+    """Make orders received evenly over the days before `LAST`, the oldest first. The latest are open."""
     chance = random.Random(count)  # noqa: S311 - the same orders every time
     for index in range(count):
         message = OrderMessage.model_validate(
@@ -142,7 +142,7 @@ def _one_of(chance: random.Random, weights: dict[Any, int]) -> Any:
 
 
 def load(client: DynamoDBClient, those: Iterable[Order]) -> dict[str, list[tuple[str, str]]]:
-    """Make the table, write the orders' rows and places, and give what each list should hold: places and order ids."""
+    """Create the table, write the orders' rows and list entries, and return what each list should contain: positions and order ids."""
     client.create_table(TableName=NAME, **order_table())
     expected: dict[str, list[tuple[str, str]]] = defaultdict(list)
 
@@ -169,7 +169,7 @@ def load(client: DynamoDBClient, those: Iterable[Order]) -> dict[str, list[tuple
 
 @dataclass(slots=True)
 class Calls:
-    """The calls that a client makes, as DynamoDB answers them: for each the operation and how many items it evaluated."""
+    """The calls of a client with DynamoDB's responses: for each the operation and how many items it evaluated."""
 
     made: list[tuple[str, int]] = field(default_factory=list)
     filters: int = 0
@@ -177,7 +177,7 @@ class Calls:
 
     @contextmanager
     def heard(self, client: DynamoDBClient) -> Iterator[None]:
-        """Hear every call of this client meanwhile."""
+        """Record every call of this client meanwhile."""
         client.meta.events.register("before-parameter-build.dynamodb", self._asked)
         client.meta.events.register("after-call.dynamodb", self._answered)
         try:
@@ -196,7 +196,7 @@ class Calls:
 
 @dataclass(slots=True)
 class Walk:
-    """What was counted on the way through all lists of one sort."""
+    """The counts while reading all lists of one kind."""
 
     lists: int = 0
     orders: int = 0
@@ -213,7 +213,7 @@ class Walk:
 
 @dataclass(slots=True)
 class Report:
-    """All that was counted, by sort of list, and the bounds that were broken."""
+    """All counts by kind of list, and the broken bounds."""
 
     walks: dict[str, Walk] = field(default_factory=dict)
     operations: Counter[str] = field(default_factory=Counter)
@@ -235,13 +235,13 @@ class Report:
 
 
 def of_months(expected: dict[str, list[tuple[str, str]]], months: int) -> dict[str, list[tuple[str, str]]]:
-    """Leave out the lists of all but the newest months, and none that is kept by no month; 0 leaves out nothing."""
+    """Leave out all lists by month except those of the newest months; 0 leaves out nothing."""
     newest = sorted({name.rpartition("/")[2] for name in expected if "/" in name})[-months:]
     return {name: places for name, places in expected.items() if "/" not in name or name.rpartition("/")[2] in newest}
 
 
 def walk(client: DynamoDBClient, expected: dict[str, list[tuple[str, str]]], *, limit: int = PAGE) -> Report:
-    """Read lists to their ends and hold them against what they should hold. The partitions of all are counted."""
+    """Read lists to their ends and compare them with what they should contain. The partitions of all are counted."""
     report = Report()
     sizes = _sizes(client)
     calls = Calls()
@@ -284,7 +284,7 @@ def _walk_list(
 
 
 def _sizes(client: DynamoDBClient) -> Counter[str]:
-    """Count what the index holds in each partition: the one scan, and no part of the walk."""
+    """Count the items of the index in each partition: the one scan, not part of the reading."""
     pages = client.get_paginator("scan").paginate(TableName=NAME, IndexName="lists", ProjectionExpression="list_pk")
     return Counter(item["list_pk"]["S"] for page in pages for item in page["Items"])
 
@@ -314,7 +314,7 @@ class _Emulator(LocalStack):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Load, walk, print; 1 where a bound is broken."""
+    """Load, read, print; 1 if a bound is broken."""
     parser = argparse.ArgumentParser(prog="bench.lists", description="Count what the pages of lists cost.")
     parser.add_argument("--orders", type=int, default=100_000)
     parser.add_argument("--months", type=int, default=0, help="walk the lists of the newest months only; 0: of all")

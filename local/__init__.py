@@ -3,5 +3,5 @@
 import sys
 from pathlib import Path
 
-# The package that the functions get as a layer; here it is read where it lies.
+# The package that the functions get as a layer; here it is read from its source folder.
 sys.path.append(str(Path(__file__).resolve().parent.parent / "layers" / "core"))

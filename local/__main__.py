@@ -49,7 +49,7 @@ def run(
     report_name: str = "run.json",
     ready: Callable[[], object] = lambda: None,
 ) -> int:
-    """Play stories on a stack made for them and return the exit status. `ready` is called before the first story."""
+    """Play stories on a new stack and return the exit status. `ready` is called before the first story."""
     with World(home, template, say) as world:
         say(f"times are shortened: {json.dumps(TIMINGS)}")
         say(f"wake_orders runs every {SWEEP:.0f} s here, on AWS every minute")

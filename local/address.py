@@ -1,6 +1,6 @@
-"""An e-mail address that is subscribed to an SNS topic, as SNS treats one.
+"""An e-mail address that is subscribed to an SNS topic, as SNS treats it.
 
-It takes ten messages a second. At one more SNS suspends the subscription: it waits for a confirmation again, and hears nothing
+It takes ten messages a second. At one more SNS suspends the subscription: it waits for a confirmation again, and gets nothing
 (Amazon SNS Developer Guide, "Amazon SNS email subscription setup and management"; re:Post, "Why did I get an email from AWS that states
 that my Amazon SNS subscriptions manually deactivated?"). Emulators deliver at any rate.
 """
@@ -23,7 +23,7 @@ class Address:
     _lately: deque[datetime] = field(default_factory=deque)
 
     def takes(self, at: datetime) -> bool:
-        """Whether a message that is published now arrives; to be asked for each, in order."""
+        """Return whether a message that is published now arrives; to be called for each message, in order."""
         self._lately.append(at)
         while at - self._lately[0] >= SECOND:
             self._lately.popleft()
@@ -33,5 +33,5 @@ class Address:
 
 
 def paragraphs(mail: str) -> list[str]:
-    """What a message says, event by event: several of one kind are one message, of a headline, their names, and each."""
+    """Split a message by event: several of one kind are one message of a headline, their names, and a paragraph each."""
     return mail.split("\n\n")

@@ -1,4 +1,4 @@
-"""The stage of a run: a stack on the local AWS, and simulators in a process of their own."""
+"""The stage of a run: a stack on the local AWS, and simulators in their own process."""
 
 import contextlib
 import json
@@ -52,7 +52,7 @@ class DeployedStage:
         self._logs, self._s3 = world.stack.client("logs"), world.stack.client("s3")
         self._people, self._bus = world.stack.notification_queue(), world.stack.events_queue()
         self._address = Address(live=LIVE)
-        # As many at a time as the warm-up leaves functions to answer: each further one would first have to start.
+        # As many at a time as the warm-up leaves functions to answer: each further one would have a cold start.
         self._callers = ThreadPoolExecutor(2, "caller")
         self._rested = self._checked = time.monotonic()
         self._log_read_until = 0
@@ -67,7 +67,7 @@ class DeployedStage:
             "callfire_password": "default",  # nosec B105 # a login, by the name of its password
             "callfire_legacy_password": "legacy",  # nosec B105 # a login, by the name of its password
         }
-        # As it goes over the wire, by which nobody could find the key itself.
+        # As it is sent over the wire, which does not contain the key itself.
         basic = {name: b64encode(f"{login}:{keys[name]}".encode()).decode() for name, login in logins.items()}
         webhooks = {
             f"the signature of webhook {number}": made["headers"]["telnyx-signature-ed25519"]
@@ -113,7 +113,7 @@ class DeployedStage:
         return self.world.simulators.ask(provider, control, **arguments)
 
     def die_after_purchase(self, provider: str, reference: str) -> None:
-        # The provider takes it and holds its answer back: meanwhile the function waits.
+        # The provider accepts it and holds its response back: meanwhile the function waits.
         self.ask(provider, "fault", operation="create_order", kind="lose_answer", seconds=10, holding=reference)
 
         def kill() -> None:
@@ -154,7 +154,7 @@ class DeployedStage:
         return [json.loads(message["Body"]) for message in self._take(self._bus)]
 
     def _take(self, url: str) -> list[dict[str, Any]]:
-        """Everything that lies on a queue."""
+        """Return all messages on a queue."""
         taken: list[dict[str, Any]] = []
         while messages := self.sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["SentTimestamp"]
@@ -189,7 +189,7 @@ class DeployedStage:
         missing = {f"/aws/lambda/{STACK_NAME}-{name}" for name in FUNCTIONS} - found.keys()
         if missing:
             raise RuntimeError(f"no log of {', '.join(sorted(missing))}")
-        # The emulator's own, which has all that functions print, and those of the build and the deployment.
+        # The emulator's own log, which has all that functions print, and those of the build and the deployment.
         return found | {path.name: path.read_text(errors="replace") for path in self.world.home.glob("*.log")}
 
     def check_permissions(self) -> None:
@@ -202,7 +202,7 @@ class DeployedStage:
                 for event in page["events"]:
                     if any(provider_status in event["message"] for provider_status in REFUSED):
                         raise PermissionMissingError(f"{function}: {event['message'].strip()}")
-        # Some overlap: a line may be written later than it says.
+        # Some overlap: a line may be written later than its time says.
         self._log_read_until = until - 10_000
 
     def renew_resale_key(self) -> None:

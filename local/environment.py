@@ -6,13 +6,13 @@
         stack.invoke("wake_orders")
         print(stack.logs("place_order"))
 
-Entering starts the emulator (ministack, which enforces the template's roles), builds and deploys; leaving, by whatever
+Entering starts the emulator (ministack, which enforces the template's roles), builds and deploys; leaving, in any
 way, ends the emulator and all its workers. `detach()` leaves it running instead; `attach()` finds it again from another
-process, and `stop()` ends it. `put_account()` makes an account's secret. Everything written lies under `.local/`.
+process, and `stop()` ends it. `put_account()` creates an account's secret. All files are under `.local/`.
 
 Nothing here can reach an AWS account: the credentials are fixed and made up, AWS's config files are /dev/null for this
 process and all it starts, and an endpoint that is not on loopback is refused. For that the process's own environment
-is cleared of every `AWS_...` variable when a stack is made.
+is cleared of every `AWS_...` variable when a stack is created.
 
 Needs the environments `.venv`, `.sam` and `.ministack`, which make sets up.
 """
@@ -47,7 +47,7 @@ STACK_NAME = "numberdesk"
 ACCOUNT_ID = "000000000000"
 REGION = "eu-central-1"
 
-# "test" is the emulator's administrator; what the functions are is decided by their roles.
+# "test" is the emulator's administrator; the functions' permissions come from their roles.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}  # nosec B105 # the emulator's own
 
 PARAMETERS = {
@@ -60,7 +60,7 @@ PARAMETERS = {
 
 
 def require_loopback(url: str) -> str:
-    """Return the URL if its host is on this machine's loopback; anything else is refused.
+    """Return the URL if its host is on this machine's loopback; refuse any other.
 
     Raises:
         ValueError: the host is another, or a name other than localhost.
@@ -80,7 +80,7 @@ def free_port() -> int:
 
 
 def _healthy(port: int) -> bool:
-    # No proxy: one that the caller's environment names knows nothing of our loopback.
+    # No proxy: one from the caller's environment cannot reach our loopback.
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(f"http://127.0.0.1:{port}/_ministack/ready", timeout=2):
@@ -90,7 +90,7 @@ def _healthy(port: int) -> bool:
 
 
 def _left_running(home: Path) -> dict[str, Any] | None:
-    """What `detach` wrote, if it still runs: after a restart of the machine its process number is another's."""
+    """Return what `detach` wrote if the process still runs: after a restart of the machine its process number may be another's."""
     path = home / "stack.json"
     if not path.exists():
         return None
@@ -102,7 +102,7 @@ def _left_running(home: Path) -> dict[str, Any] | None:
 
 
 def _signal_group(group: int, number: int) -> bool:
-    """Send a signal to every process of a group; False if there is none. Zero only asks."""
+    """Send a signal to every process of a group and return whether there was any. Signal zero only checks."""
     try:
         os.killpg(group, number)
     except ProcessLookupError:
@@ -111,13 +111,13 @@ def _signal_group(group: int, number: int) -> bool:
 
 
 class LocalStack:
-    """The template, deployed on an emulator of its own.
+    """The template, deployed on its own emulator.
 
     Args:
         parameters: template parameters, over the ones of a local run (`PARAMETERS`).
         port: where the emulator listens on 127.0.0.1; 0 takes a free one.
         template: another template than the project's own, at the top of another copy of the project.
-        home: where everything is written; one stack at a time.
+        home: the folder for all files; one stack at a time.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class LocalStack:
 
     @classmethod
     def attach(cls, home: Path = HOME) -> Self:
-        """The stack that was left running.
+        """Return the stack that was left running.
 
         Raises:
             FileNotFoundError: none was, or it is gone.
@@ -176,7 +176,7 @@ class LocalStack:
         """Start the emulator, build and deploy; `outputs` are the stack's afterwards.
 
         Raises:
-            RuntimeError: one of them failed, the message ends with what it said; or another stack was left running.
+            RuntimeError: one of them failed, and the message ends with its output; or another stack is still running.
         """
         if _left_running(self.home):
             raise RuntimeError("a stack was left running here; `make down` ends it")
@@ -184,7 +184,7 @@ class LocalStack:
         shutil.rmtree(self.home / "tmp", ignore_errors=True)
         (self.home / "tmp").mkdir()
         began = time.monotonic()
-        self._start_emulator()  # comes up while SAM builds
+        self._start_emulator()  # starts up while SAM builds
         self._build()
         self.timings["build"] = time.monotonic() - began
         self._wait_until_healthy()
@@ -194,7 +194,7 @@ class LocalStack:
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
     def stop(self) -> None:
-        """End the emulator and its workers; nothing to do where nothing runs."""
+        """End the emulator and its workers, if they run."""
         if self._group is None:
             return
         group, self._group = self._group, None
@@ -204,7 +204,7 @@ class LocalStack:
             deadline = time.monotonic() + 5
             while there and time.monotonic() < deadline:
                 time.sleep(0.05)
-                with contextlib.suppress(ChildProcessError):  # it is no child of ours if another process started it
+                with contextlib.suppress(ChildProcessError):  # not our child process if another process started it
                     os.waitpid(group, os.WNOHANG)
                 there = _signal_group(group, 0)
 
@@ -214,15 +214,15 @@ class LocalStack:
         state = {"group": self._group, "port": self.port, "outputs": self.outputs}
         (self.home / "stack.json").write_text(json.dumps(state))
 
-    # --- talking to it ---
+    # --- using it ---
 
     @property
     def api_url(self) -> str:
-        """The door's base URL; append /webhooks/telnyx or /postbacks/callfire/<token>."""
+        """Return the API's base URL; append /webhooks/telnyx or /postbacks/callfire/<token>."""
         return f"{self.endpoint}/restapis/{self.outputs['ApiId']}/v1/_user_request_"
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the emulator, as its administrator."""
+        """Return a boto3 client of the emulator, as its administrator."""
         return boto3.client(  # type: ignore[call-overload]  # the stubs want each service's name as a literal
             service,
             endpoint_url=require_loopback(self.endpoint),
@@ -230,7 +230,7 @@ class LocalStack:
         )
 
     def invoke(self, function: str, event: Mapping[str, Any] | None = None) -> Any:
-        """Run a function, named by its folder, and return its answer.
+        """Run a function, named by its folder, and return its response.
 
         Raises:
             RuntimeError: it ended with an error.
@@ -242,20 +242,20 @@ class LocalStack:
         return payload
 
     def logs(self, function: str) -> list[str]:
-        """Every line that a function, named by its folder, has logged, in order of time."""
+        """Return every line that a function, named by its folder, has logged, in order of time."""
         pages = self.client("logs").get_paginator("filter_log_events")
         found = pages.paginate(logGroupName=f"/aws/lambda/{STACK_NAME}-{function}")
         return [event["message"] for page in found for event in page["events"]]
 
     def kill(self, function: str) -> int:
-        """End every process of a function, named by its folder, in the midst of whatever it does; says how many that were.
+        """Kill every process of a function, named by its folder, whatever it is doing, and return their number.
 
-        Read from Linux's /proc; none where there is none.
+        Read from Linux's /proc; none without it.
         """
         named = f"AWS_LAMBDA_FUNCTION_NAME={STACK_NAME}-{function}".encode()
         killed = 0
         for process in Path("/proc").glob("[0-9]*"):
-            # Others' are not ours to read, and some end meanwhile.
+            # Other users' processes are unreadable, and some end meanwhile.
             with contextlib.suppress(OSError):
                 if os.getpgid(int(process.name)) == self._group and named in (process / "environ").read_bytes().split(
                     b"\0"
@@ -265,7 +265,7 @@ class LocalStack:
         return killed
 
     def put_account(self, provider: str, account: str, settings: Mapping[str, Any]) -> None:
-        """Make or change the secret of one account at one provider."""
+        """Create or change the secret of one account at one provider."""
         secrets = self.client("secretsmanager")
         name, text = f"{STACK_NAME}/{provider}/{account}", json.dumps(settings)
         try:
@@ -274,7 +274,7 @@ class LocalStack:
             secrets.put_secret_value(SecretId=name, SecretString=text)
 
     def notification_queue(self) -> str:
-        """A queue that hears what people are told; each body is a message to the topic. Returns its URL."""
+        """Create a queue with every notification to people; each body is a message to the topic. Return its URL."""
         url, arn = self._listener("people", {"Service": "sns.amazonaws.com"})
         self.client("sns").subscribe(
             TopicArn=self.outputs["NotificationTopicArn"],
@@ -285,7 +285,7 @@ class LocalStack:
         return url
 
     def events_queue(self) -> str:
-        """A queue that hears the whole bus; each body is an event, as JSON. Returns its URL."""
+        """Create a queue with every event on the bus; each body is an event, as JSON. Return its URL."""
         url, arn = self._listener("events", {"Service": "events.amazonaws.com"})
         events, bus = self.client("events"), self.outputs["EventBusName"]
         pattern = json.dumps({"account": [ACCOUNT_ID]})
@@ -319,7 +319,7 @@ class LocalStack:
         )
 
     def _environment(self) -> dict[str, str]:
-        """What the processes started here see: our AWS, where to install from, and nothing else of the caller's."""
+        """Return the environment of the processes started here: our AWS, the package sources, and nothing else of the caller's."""
         passed_on = ("AWS_", "UV_", "SSL_CERT_", "LANG", "LC_")
         kept = {name: value for name, value in os.environ.items() if name.startswith(passed_on)}
         cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
@@ -347,7 +347,7 @@ class LocalStack:
             "STATE_DIR": str(self.home / "tmp" / "state"),
         }
         with (self.home / "emulator.log").open("wb") as log, undisturbed():
-            # In a session of its own: Ctrl-C reaches us alone, and ending the group ends its workers too.
+            # In its own session: Ctrl-C reaches only us, and ending the group ends its workers too.
             process = subprocess.Popen(
                 [ROOT / ".ministack/bin/ministack"],
                 env=self._environment() | settings,
@@ -418,7 +418,7 @@ class LocalStack:
                     )
                 failed = process.wait()
             except BaseException:
-                # SAM has make build the layers, and make has uv: interrupted, all of them end, not SAM alone.
+                # SAM runs make for the layers, which runs uv: on an interrupt all of them end, not only SAM.
                 if process is not None:
                     _signal_group(process.pid, signal.SIGKILL)
                     process.wait()

@@ -1,4 +1,4 @@
-"""The keys of one run: made anew each time, kept under `.local/` for its owner's eyes only."""
+"""The keys of one run: created anew each time, stored under `.local/` and readable only by their owner."""
 
 import json
 import secrets
@@ -18,7 +18,7 @@ def _secret() -> str:
 
 @dataclass(frozen=True)
 class Keys:
-    """Everything that a run must keep to itself."""
+    """Everything that a run must keep secret."""
 
     telnyx_signing_key: str
     """The 32 raw bytes of the Ed25519 key with which Telnyx's simulator signs, in base64."""
@@ -37,13 +37,13 @@ class Keys:
 
     @classmethod
     def make(cls) -> Self:
-        """New keys."""
+        """Return new keys."""
         made = {field.name: _secret() for field in fields(cls)}
         return cls(**made | {"callfire_token": secrets.token_urlsafe(32)})
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """The keys of the run that wrote them.
+        """Return the keys of the run that wrote them.
 
         Raises:
             FileNotFoundError: there was none.
@@ -55,13 +55,13 @@ class Keys:
         write_private(path, json.dumps(asdict(self), indent=2))
 
     def parameters(self) -> dict[str, str]:
-        """What the receiver needs of them, as template parameters; none of it is secret."""
+        """Return the receiver's part of them as template parameters; none of it is secret."""
         public_key = b64encode(self._signing_key().public_key().public_bytes_raw()).decode()
         digest = sha256(self.callfire_token.encode()).hexdigest()
         return {"TelnyxPublicKeys": f"default={public_key}", "CallFireTokenDigests": f"default={digest}"}
 
     def sign(self, body: bytes, at: float | None = None) -> dict[str, str]:
-        """The headers of a Telnyx webhook with this body, signed at `at` (seconds since 1970, by default now)."""
+        """Return the headers of a Telnyx webhook with this body, signed at `at` (seconds since 1970, by default now)."""
         timestamp = str(int(time() if at is None else at))
         signature = self._signing_key().sign(f"{timestamp}|".encode() + body)
         return {

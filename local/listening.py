@@ -1,4 +1,4 @@
-"""Where a process listens: a local run must be reachable from this machine alone."""
+"""Addresses at which a process listens: a local run must be reachable from this machine only."""
 
 import ipaddress
 import sys
@@ -8,9 +8,9 @@ _LISTENING = "0A"  # TCP_LISTEN in the kernel's tables
 
 
 def listens_elsewhere(pid: int) -> list[str]:
-    """Name the addresses outside loopback at which a process listens.
+    """Return the addresses outside loopback at which a process listens.
 
-    Read from Linux's /proc; empty where there is none.
+    Read from Linux's /proc; empty without it.
     """
     process = Path("/proc") / str(pid)
     inodes = set()
@@ -32,7 +32,7 @@ def listens_elsewhere(pid: int) -> list[str]:
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    # Words of 32 bits, each in the machine's own byte order.
+    # 32-bit words, each in the machine's own byte order.
     words = [int(text[start : start + 8], 16) for start in range(0, len(text), 8)]
     packed = b"".join(provider_status.to_bytes(4, sys.byteorder) for provider_status in words)
     address = ipaddress.ip_address(packed)

@@ -1,7 +1,7 @@
-"""Plays stories side by side: sends orders, looks again and again, and says what it sees.
+"""Plays stories side by side: sends orders, reads their state again and again, and reports it.
 
-A story is a generator: it yields the text of what it waits for, and goes on when it is asked again. It sees what
-anybody may see (the order table, what people and applications are told, the simulators, the queues, the API) and has no
+A story is a generator: it yields the text of what it waits for, and continues when it is resumed. It sees what
+anybody may see (the order table, notifications, events, the simulators, the queues, the API) and has no
 other way in.
 """
 
@@ -42,11 +42,11 @@ Asking = Generator[str, None, Answer]
 
 
 class StoryError(Exception):
-    """Something ended otherwise than told."""
+    """A story ended differently than expected."""
 
 
 def expect(holds: object, otherwise: str) -> None:
-    """What a story tells; what went wrong, otherwise.
+    """Check an expectation of a story.
 
     Raises:
         StoryError: it does not hold.
@@ -73,7 +73,7 @@ class Story:
 
 @dataclass
 class PlayedOrder:
-    """One order of a story: what it should become, and what is known of it."""
+    """One order of a story: its expected end, and its current record."""
 
     play: "Play"
     story: int
@@ -85,7 +85,7 @@ class PlayedOrder:
     reminders: int
     """How many reminders it should bring."""
     quiet: bool = False
-    """Whether it is one of so many that it is spoken of only where it did not end as told."""
+    """Whether it is one of very many, so that it is listed only if it did not end as expected."""
     sent_at: datetime | None = None
     record: Record | None = None
     refusal: tuple[Entry, ...] = ()
@@ -99,29 +99,29 @@ class PlayedOrder:
 
     @property
     def order_id(self) -> str:
-        """Our id."""
+        """Return our id."""
         return str(self.message["order_id"])
 
     @property
     def provider(self) -> str:
-        """Whose order it is."""
+        """Return its account."""
         return str(self.message["provider"])
 
     @property
     def reference(self) -> str:
-        """Our id as the provider sees it."""
+        """Return our id as the provider sees it."""
         return reference_of(self.play.stage.scope, self.order_id)
 
     @property
     def state(self) -> str:
-        """Where it stands; empty until it is recorded."""
+        """Return its state; empty until it is recorded."""
         if self.record:
             return self.record.order.state.value
         return REFUSED if self.refusal else ""
 
     @property
     def theirs(self) -> str:
-        """The provider's id of it.
+        """Return the provider's id of it.
 
         Raises:
             StoryError: it has none.
@@ -131,24 +131,24 @@ class PlayedOrder:
 
     @property
     def ledger(self) -> tuple[Entry, ...]:
-        """What happened to it."""
+        """Return its ledger."""
         return self.record.ledger if self.record else self.refusal
 
     def entries(self, kind: str) -> list[Entry]:
-        """What of this kind happened to it."""
+        """Return its ledger entries of this kind."""
         return [entry for entry in self.ledger if entry.kind.value == kind]
 
     def told(self, kind: str) -> list[str]:
-        """What people were told of this kind: the paragraphs that begin as the ledger's do."""
+        """Return the notifications of this kind to people: the paragraphs that begin as the ledger's messages do."""
         texts = [entry.message for entry in self.entries(kind)]
         return [message for message in self.play.people if any(message.startswith(text) for text in texts)]
 
     def events(self) -> list[dict[str, Any]]:
-        """What applications were told."""
+        """Return the events that applications got."""
         return [event for event in self.play.events if event["detail"].get("order_id") == self.order_id]
 
     def wipe(self) -> None:
-        """The table was restored to one that does not know it: what was told of it was told all the same."""
+        """Mark the order as unknown to a restored table: its events were published all the same."""
         self.wiped, self.record, self.poll_due, self.shown = self.ledger, None, None, ""
         self.play.read_again(self)
 
@@ -158,7 +158,7 @@ class PlayedOrder:
         self.message_ids.append(self.play.send(self.message))
 
     def submit(self) -> Asking:
-        """Hand its message to the API."""
+        """Send its message to the API."""
         self.sent_at = self.sent_at or self.play.now()
         return self.play.call("POST", "/orders", self.message)
 
@@ -171,12 +171,12 @@ class PlayedOrder:
         return self.play.until(lambda: self.state in states, f"{self.order_id} to be {' or '.join(states)}")
 
     def until_recorded(self, kind: str, times: int = 1) -> Steps:
-        """Wait until something has happened to it."""
+        """Wait until its ledger has an entry of this kind."""
         what = f"{kind} of {self.order_id}" + (f", {times} times" if times > 1 else "")
         return self.play.until(lambda: len(self.entries(kind)) >= times, what)
 
     def until_next_poll_is_far(self) -> Steps:
-        """Wait until it is bought and will not be polled for a good while."""
+        """Wait until it is bought and its next poll is not soon."""
 
         def far() -> bool:
             order = self.record.order if self.record else None
@@ -187,7 +187,7 @@ class PlayedOrder:
         return self.play.until(far, f"the polls of {self.order_id} to thin out")
 
     def expect_known_before_poll(self) -> None:
-        """It ended sooner than a poll could have shown."""
+        """Return whether it ended sooner than a poll could have shown."""
         ended_at = self.record.order.ended_at if self.record else None
         expect(ended_at, f"{self.order_id} has not ended")
         expect(
@@ -196,11 +196,10 @@ class PlayedOrder:
         )
 
     def count_purchases(self) -> int:
-        """How many times the simulator sold what this order asks for."""
+        """Return how many times the simulator sold what this order asks for."""
         if self.provider != "callfire":
             return int(self.play.ask(self.provider, "purchases", reference=self.reference))
-        # Nothing of ours is on CallFire's orders: counted by the first thing that is asked for, without those that are known
-        # to be another order's.
+        # CallFire's orders have no reference: counted by the first number or keyword, without those known to be another order's.
         item = self.message["items"][0]
         others = {
             order.record.order.provider_order_id for order in self.play.orders if order.record and order is not self
@@ -217,7 +216,7 @@ class PlayedOrder:
         return sum(sale["order_id"] not in others for sale in fitting)
 
     def count_reminders(self) -> int:
-        """How many reminders it brought."""
+        """Return how many reminders it had."""
         return len(self.entries("DeadlineApproaching"))
 
 
@@ -247,16 +246,16 @@ class Play:
     def order(
         self, name: str, *, ends: str, purchases: int = 1, reminders: int = 0, quiet: bool = False, **changes: Any
     ) -> PlayedOrder:
-        """One of the sample orders, and what should become of it. It is not sent yet.
+        """Return one of the sample orders, with its expected end. It is not sent yet.
 
-        Whatever of it is personal must be nowhere else from then on: its answers, and two marks that every order gets here, in
+        Its personal data must appear nowhere else from then on: its answers, and two marks that every order gets here, in
         its metadata and, where its provider takes one, in its contact.
 
         Args:
             name: the file's.
             ends: the state in which it should end.
             purchases: how often it should be bought.
-            reminders: how many it should bring.
+            reminders: how many it should have.
             quiet: whether it is one of very many.
             changes: fields of the message in place of the file's.
         """
@@ -273,21 +272,21 @@ class Play:
         return order
 
     def keep_personal(self, what: str, value: Any) -> None:
-        """Whatever of this is personal must be nowhere else from now on."""
+        """Register personal data that must appear nowhere else from now on."""
         for part in parts(value):
             self.personal[f"{what}, {part[:3]}... of {len(part)} characters"] = part
 
     def now(self) -> datetime:
-        """The present."""
+        """Return the present."""
         return self.stage.now()
 
     def send(self, message: Mapping[str, Any]) -> str:
-        """Put a message on the order queue; its id there."""
+        """Put a message on the order queue and return its id there."""
         url = self.stage.outputs["OrderQueueUrl"]
         return str(self.stage.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(message))["MessageId"])
 
     def ask(self, provider: str, control: str, **arguments: Any) -> Any:
-        """Ask a simulator."""
+        """Call a control of a simulator."""
         return self.stage.ask(provider, control, **arguments)
 
     def call(
@@ -298,7 +297,7 @@ class Play:
         return answer
 
     def call_together(self, calls: Sequence[Call]) -> Generator[str, None, list[Answer]]:
-        """Call the API several times, none of them waiting for the answers of the others."""
+        """Call the API several times in parallel."""
         answers = [self.stage.call(call) for call in calls]
         paths = ", ".join(f"{call.method} {call.path}" for call in calls)
         yield from self.until(lambda: all(answer.done() for answer in answers), f"the API to answer {paths}")
@@ -308,7 +307,7 @@ class Play:
         return [answer.result() for answer in answers]
 
     def _keep_form(self, made: Mapping[str, Any]) -> None:
-        """Whoever has a form can upload by it: it is for its asker alone."""
+        """Register an upload form as secret: whoever has it can upload."""
         secret = {"policy", "signature", "x-amz-signature", "x-amz-security-token"}
         fields = {name: value for name, value in made["upload"]["fields"].items() if name.lower() in secret}
         self.private |= {f"{name} of the form for {made['file_id']}": value for name, value in fields.items()}
@@ -324,7 +323,7 @@ class Play:
         return self.until(lambda: (self.now() - began).total_seconds() >= seconds, why)
 
     def log_lines(self, function: str, text: str) -> list[dict[str, Any]]:
-        """The lines of a function's log that hold a text and are JSON."""
+        """Return the lines of a function's log that contain a text and are JSON."""
         found = []
         for line in self.stage.log_of(function):
             if text in line:
@@ -333,11 +332,11 @@ class Play:
         return found
 
     def read_again(self, order: PlayedOrder) -> None:
-        """Read an order even if its version stays: the refusal of a message is none of its commits."""
+        """Read an order even if its version stays: the refusal of a message is no commit of the order."""
         self._versions.pop(order.order_id, None)
 
     def take_dead_letters(self, queue: str, order_id: str | None = None) -> list[dict[str, Any]]:
-        """Take what lies in a dead-letter queue, one of `DEAD_LETTERS`: of one order, or all that nobody took."""
+        """Take messages from a dead-letter queue, one of `DEAD_LETTERS`: of one order, or all that nobody took."""
         url = self.stage.outputs[f"{queue}DeadLetterQueueUrl"]
         there = self._letters.setdefault(queue, [])
         answer = self.stage.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
@@ -355,9 +354,9 @@ class Play:
         """Play all stories to their ends.
 
         Raises:
-            PermissionMissingError: a function was refused something by AWS; nothing after that is worth telling.
+            PermissionMissingError: AWS denied a function something; later results would prove nothing.
         """
-        # CallFire's orders end when their stories say so: then it is sure which was first, the postback or the poll.
+        # CallFire's orders end when their stories say so: then it is certain which came first, the postback or the poll.
         self.ask("callfire", "configure", finish_seconds=NEVER_BY_ITSELF)
         with self.stage.playing():
             self._play()
@@ -368,7 +367,7 @@ class Play:
         waiting_for: dict[int, str] = {}
         to_begin = sorted(self.stories, key=lambda story: (story.alone, not story.has_deadlines))
         while running or to_begin:
-            # One at a time: what all of them begin with at once would keep a small machine busy for a while.
+            # One at a time: all of them starting at once would keep a small machine busy for a while.
             if to_begin and not (running and to_begin[0].alone):
                 story = to_begin.pop(0)
                 running[story.number] = (story, story.tell(self))
@@ -384,7 +383,7 @@ class Play:
             self.stage.rest(TICK)
 
     def _step(self, story: Story, steps: Steps, waiting_for: dict[int, str]) -> bool:
-        """Let a story go on; true when it is over."""
+        """Resume a story, and return whether it is over."""
         try:
             waiting_for[story.number] = next(steps)
         except StopIteration:
@@ -398,7 +397,7 @@ class Play:
         return True
 
     def poll(self) -> None:
-        """Read what changed, and say which orders moved."""
+        """Read what changed, and return which orders changed state."""
         self.people += self.stage.read_notifications()
         self.events += self.stage.hear_bus()
         versions = self.stage.records.versions(order.order_id for order in self.orders)
@@ -424,7 +423,7 @@ class Play:
 
 
 def parts(value: Any) -> Iterator[str]:
-    """The texts in a value that are telling enough to be nothing else."""
+    """Return the texts in a value that are distinctive enough to search for."""
     if isinstance(value, Mapping):
         for name, part in value.items():
             if name not in ("kind", "file_id"):
@@ -434,5 +433,5 @@ def parts(value: Any) -> Iterator[str]:
 
 
 def attribute(letter: Mapping[str, Any], name: str) -> str:
-    """An attribute of a queue's message; empty if it has none of the name."""
+    """Return an attribute of a queue's message; empty if it has none of the name."""
     return str(letter.get("MessageAttributes", {}).get(name, {}).get("StringValue", ""))

@@ -1,4 +1,4 @@
-"""Starting processes so that none is lost: an interruption waits until we know what to end."""
+"""Starting processes without losing one: an interrupt waits until the process is recorded."""
 
 import contextlib
 import signal
@@ -14,9 +14,9 @@ _INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Hold interruptions back while a process is started and written down, and act on them then.
+    """Defer interrupts while a process is started and recorded, and handle them afterwards.
 
-    One that came in between would leave a process that nobody knows of. Other threads than the main one get none.
+    An interrupt in between would leave an unrecorded process. Only the main thread gets interrupts.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""What a run reads of the order table, and how it puts it back to an earlier one. How the table is laid out is told in `numberdesk.storage.table`."""
+"""Reading the order table of a run, and restoring it to an earlier copy. `numberdesk.storage.table` describes its layout."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ _MAX_KEYS = 100
 
 @dataclass(frozen=True)
 class Record:
-    """One order and all that lies with it, as read at one time."""
+    """One order and everything stored with it, as read at one time."""
 
     order: Order
     ledger: tuple[Entry, ...]
@@ -45,7 +45,7 @@ class Records:
         self._name = table_name
 
     def versions(self, order_ids: Iterable[str]) -> dict[str, int]:
-        """The version of each order that there is: a cheap read, to see what is worth reading again."""
+        """Return the version of each order: a cheap read that shows which orders to read again."""
         keys = [marshal({"pk": f"ORDER#{order_id}", "sk": "ORDER"}) for order_id in order_ids]
         found: dict[str, int] = {}
         while keys:
@@ -56,7 +56,7 @@ class Records:
         return found
 
     def read(self, order_id: str) -> Record | None:
-        """An order with its ledger; none where it is not there, or just being written."""
+        """Return an order with its ledger; None if it does not exist or is just being written."""
         items = {item["sk"]: item for item in self._items(f"ORDER#{order_id}")}
         order = order_of_items(items) if "ORDER" in items else None
         if order is None:
@@ -73,35 +73,35 @@ class Records:
         )
 
     def ledger(self, order_id: str) -> tuple[Entry, ...]:
-        """What happened under an order's id, even if there is no order: the refusal of its message."""
+        """Return the entries under an order's id, even if there is no order: the refusal of its message."""
         items = self._items(f"ORDER#{order_id}")
         return tuple(entry_of_item(item) for item in items if item["sk"].startswith("LEDGER#"))
 
     def unmatched(self, day: datetime) -> dict[str, str]:
-        """Ids of a day's notifications that belong to no order of ours, and why."""
+        """Return the ids of a day's webhooks without an order, and the reasons."""
         items = self._items(f"UNMATCHED#{day:%Y-%m-%d}")
         return {item["sk"].split("#", 3)[3]: item.get("reason", "") for item in items}
 
     def account_ledger(self, provider: str, account: str) -> list[Entry]:
-        """What happened to an account."""
+        """Return the ledger of an account."""
         items = self._items(f"ACCOUNT#{provider}#{account}")
         return [entry_of_item(item) for item in items if item["sk"].startswith("LEDGER#")]
 
     def copy(self) -> list[Item]:
-        """Every item of the table, in DynamoDB's own words."""
+        """Return every item of the table, in DynamoDB's JSON."""
         pages = self._client.get_paginator("scan").paginate(TableName=self._name, ConsistentRead=True)
         return [item for page in pages for item in page["Items"]]
 
     def restore(self, copy: Sequence[Item]) -> None:
-        """Put the table back to a copy of it, as a restored table looks to numberdesk.
+        """Replace the table's content by a copy, as a restored table looks to numberdesk.
 
-        A restore of AWS makes another table, with an id of its own, out of the items of a backup. What numberdesk goes by is that
-        some of those items, the gate first of all, name the table that the backup was made of. Here the table stays the same one, and
-        they name another.
+        A restore on AWS creates another table, with its own id, from the items of a backup. numberdesk recognizes it because
+        some of those items, above all the gate, name the table that was backed up. Here the table stays the same one, and
+        the items name another.
         """
         other = marshal({"table_id": "the table that the backup was made of"})
         there = {_key(item): item | other if "table_id" in item else item for item in copy}
-        # First of all, so that nothing is placed from a table that is half the one and half the other.
+        # First of all, so that nothing is placed from a mixture of the two.
         self._client.put_item(TableName=self._name, Item=there["DESK#placing", "GATE"])
         for item in self.copy():
             if _key(item) not in there:

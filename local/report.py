@@ -1,4 +1,4 @@
-"""What the run found: the checks that hold for every order, the table, and `.local/run.json`."""
+"""The result of a run: the checks that hold for every order, the table, and `.local/run.json`."""
 
 import json
 from collections import Counter
@@ -16,7 +16,7 @@ PATIENCE = 15.0
 
 
 def settle(play: Play) -> None:
-    """Wait until every order is as told, or for as long as that may take."""
+    """Wait until every order is as expected, or until the time is over."""
     began = play.now()
     while (play.now() - began).total_seconds() < PATIENCE and any(faults_of_order(order) for order in play.orders):
         play.stage.rest(0.5)
@@ -24,7 +24,7 @@ def settle(play: Play) -> None:
 
 
 def faults_of_order(order: PlayedOrder) -> list[str]:
-    """Whatever of the promises an order broke; nothing where all is as told."""
+    """Return the promises that an order broke; empty if all is as expected."""
     found = []
     if order.state != order.ends:
         found.append(f"ended {order.state or 'nowhere'}, expected {order.ends}")
@@ -41,17 +41,19 @@ def faults_of_order(order: PlayedOrder) -> list[str]:
         for (name, version, reminder), n in reminders.items()
         if n > 1
     ]
-    # What a restore of the table wiped was told before it. An order that begins anew has the same ids for what happens to it.
-    told = [entry for entry in (*order.wiped, *order.ledger) if entry.is_event]
-    promised = {entry.id: entry for entry in told}
-    came = Counter(event["detail"]["id"] for event in order.events())
-    found += [f"{promised[each].kind.value} never came on the bus" for each in promised.keys() - came.keys()]
-    found += [f"event {each} came on the bus and is not in the ledger" for each in came.keys() - promised.keys()]
-    for entry in told:
+    # Entries removed by a restore of the table were published before it. An order that starts over has the same entry ids.
+    expected = [entry for entry in (*order.wiped, *order.ledger) if entry.is_event]
+    promised = {entry.id: entry for entry in expected}
+    published = Counter(event["detail"]["id"] for event in order.events())
+    found += [
+        f"{promised[each].kind.value} was not published on the bus" for each in promised.keys() - published.keys()
+    ]
+    found += [f"event {each} is on the bus but not in the ledger" for each in published.keys() - promised.keys()]
+    for entry in expected:
         heard = bool(entry.message) and any(person.startswith(entry.message) for person in order.play.people)
         if heard != entry.notify:
-            found.append(f"{entry.kind.value}: people {'were' if heard else 'were not'} told")
-    # The refusal of another message under the same id has that message's.
+            found.append(f"{entry.kind.value}: people {'were' if heard else 'were not'} notified")
+    # The refusal of another message under the same id has that message's correlation id.
     ids = {entry.correlation_id for entry in order.ledger if entry.kind is not ChangeKind.ORDER_REFUSED}
     if len(ids) > 1:
         found.append(f"several correlation ids: {ids}")
@@ -59,7 +61,7 @@ def faults_of_order(order: PlayedOrder) -> list[str]:
 
 
 def faults_of_run(play: Play) -> list[str]:
-    """What went wrong beside the orders."""
+    """Return the faults that belong to no order."""
     found = []
     for provider in BUILT_IN:
         sold = len(play.ask(provider, "sales"))
@@ -75,20 +77,18 @@ def faults_of_run(play: Play) -> list[str]:
 
 
 def leaks(play: Play) -> list[str]:
-    """Whatever is private and lies in a log, or was told to applications or people, or stands beside a dead letter.
+    """Return the private values found in a log, sent to applications or people, or beside a dead letter.
 
-    What people are told is what they get as e-mails. The body of a dead letter is the message itself, as it came, and is sent
-    again from there: it may hold anything; what stands beside it may not.
+    People get e-mails. The body of a dead letter is the message itself, unchanged, and is sent
+    again from there: it may contain anything; its attributes may not.
     """
     places = {
         "a message to people": "\n".join(play.people),
         "an event on the bus": json.dumps(play.events),
-        "what stands beside a dead letter": json.dumps(
-            [letter.get("MessageAttributes", {}) for letter in play.letters]
-        ),
+        "the attributes of a dead letter": json.dumps([letter.get("MessageAttributes", {}) for letter in play.letters]),
     }
     places |= {
-        f"what is impersonal of {order.order_id}": order.record.impersonal for order in play.orders if order.record
+        f"the non-personal data of {order.order_id}": order.record.impersonal for order in play.orders if order.record
     }
     logs = {f"the log {name}": text for name, text in play.stage.logs().items()}
     private = {**play.stage.private, **play.private}
@@ -96,7 +96,7 @@ def leaks(play: Play) -> list[str]:
 
 
 def _found(values: Mapping[str, str], places: Mapping[str, str]) -> list[str]:
-    """Say which value is in which place, as it is or as JSON writes it."""
+    """Return which value is in which text, as it is or escaped as JSON."""
     return [
         f"{what} is in {where}"
         for what, value in values.items()
@@ -106,7 +106,7 @@ def _found(values: Mapping[str, str], places: Mapping[str, str]) -> list[str]:
 
 
 def timeline(order: PlayedOrder) -> str:
-    """States and the seconds at which each was reached, from the moment the message was sent."""
+    """Return the states and the seconds at which each was reached, from the moment the message was sent."""
     parts: list[str] = []
     for entry in order.ledger:
         state = entry.state.value if entry.state else ""
@@ -116,8 +116,8 @@ def timeline(order: PlayedOrder) -> str:
 
 
 def table(play: Play, faults: dict[str, list[str]]) -> str:
-    """Every order on a line: what became of it, and when. Of very many, only those that are not as told."""
-    rows = [("order", "state @ seconds", "reminders", "bought", "ended", "as told")]
+    """Return one line per order with its states and times. Of very many orders, only those that are not as expected."""
+    rows = [("order", "state @ seconds", "reminders", "bought", "ended", "as expected")]
     rows += [
         (
             order.order_id,
@@ -137,7 +137,7 @@ def table(play: Play, faults: dict[str, list[str]]) -> str:
 
 
 def write(play: Play, path: Path) -> None:
-    """Write what became of stories and orders as JSON."""
+    """Write the results of stories and orders as JSON."""
     stories = [
         {"story": story.number, "passed": story.passed, "title": story.title, "why_not": story.why_not}
         for story in play.stories

@@ -1,11 +1,11 @@
-"""Calls to the API of a local run, signed as AWS wants them, by principals that hold the template's own policies.
+"""Signed calls to the API of a local run, by principals that hold the template's own policies.
 
     api = Api.open(stack)
     api.call("POST", "/orders", {"order_id": "my-order", ...}).status_code
     api.call("GET", "/orders/my-order/ledger", principal="read").json()
 
-`operator` is a user with all three policies. `read`, `operate` and `spend` are roles with one each, `nobody` is one with
-none; `None` does not sign at all.
+`operator` is a user with all three policies. `read`, `operate` and `spend` are roles with one each, `nobody` is a role
+without any; `None` does not sign.
 """
 
 import json
@@ -35,7 +35,7 @@ TRUSTED = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_ID}:r
 
 @dataclass(frozen=True)
 class Principal:
-    """What a principal signs with."""
+    """The credentials of a principal."""
 
     access_key: str
     secret_key: str = field(repr=False)
@@ -43,7 +43,7 @@ class Principal:
 
 
 class Api:
-    """The API of a local run, and who may call it.
+    """The API of a local run, and its principals.
 
     Args:
         url: its base URL, on loopback.
@@ -57,7 +57,7 @@ class Api:
 
     @classmethod
     def open(cls, stack: LocalStack) -> Self:
-        """Make the principals in a stack that was just deployed, and keep their keys beside it for `attach`."""
+        """Create the principals in a newly deployed stack, and store their keys for `attach`."""
         principals = {"operator": _user(stack, "operator", POLICIES.values())} | {
             name: _role(stack, name, [output]) for name, output in POLICIES.items()
         }
@@ -68,7 +68,7 @@ class Api:
 
     @classmethod
     def attach(cls, home: Path) -> Self:
-        """The API of a stack that was left running.
+        """Return the API of a stack that was left running.
 
         Raises:
             FileNotFoundError: none was.
@@ -77,7 +77,7 @@ class Api:
         return cls(kept["url"], {name: Principal(**who) for name, who in kept["principals"].items()})
 
     def secrets(self) -> dict[str, str]:
-        """What the principals sign with, and every signature that was made until now, by name."""
+        """Return the principals' keys, and every signature made until now, by name."""
         keys = {
             f"the {part} of {name}": value
             for name, principal in self._principals.items()
@@ -95,12 +95,12 @@ class Api:
         query: Mapping[str, str] | None = None,
         principal: Name | None = "operator",
     ) -> httpx.Response:
-        """Ask the API.
+        """Call the API.
 
         Args:
             method: GET, POST, PUT or DELETE.
-            path: begins with a slash, without the stage; already percent-encoded where it needs to be.
-            body: sent as JSON, if there is any.
+            path: starts with a slash, without the stage; already percent-encoded.
+            body: sent as JSON, if given.
             query: parameters.
             principal: who signs.
         """
@@ -110,7 +110,7 @@ class Api:
         if principal:
             headers = self._signed(method, url, content, headers, self._principals[principal])
             self._signatures[headers["Authorization"].rpartition("Signature=")[2]] = None
-        # Past the proxies that the caller's environment may name.
+        # Bypasses the proxies that the caller's environment may name.
         return httpx.request(
             method, url, content=content, headers=headers, timeout=60, trust_env=False, verify=NO_CERTIFICATES
         )

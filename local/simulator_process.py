@@ -1,4 +1,4 @@
-"""The three simulators as a child process on loopback, and what can be asked of them."""
+"""The three simulators as a child process on loopback, and their controls."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ BUILT_IN = {"telnyx": "api_key", "telesign": "customer_id", "callfire": "login"}
 
 
 class Simulators:
-    """Telnyx, TeleSign and CallFire, each on a port of its own."""
+    """Telnyx, TeleSign and CallFire, each on its own port."""
 
     def __init__(self, home: Path = HOME) -> None:
         self._state = home / "simulators"
@@ -33,7 +33,7 @@ class Simulators:
 
     @classmethod
     def attach(cls, home: Path = HOME) -> Self:
-        """Those that were left running.
+        """Return those that were left running.
 
         Raises:
             FileNotFoundError: none were, or they are gone.
@@ -44,14 +44,14 @@ class Simulators:
         try:
             found.ask("telnyx", "now")
         except httpx.TransportError:
-            # After a restart of the machine their process number is another's.
+            # After a restart of the machine their process number may be another's.
             (found._state / "group").unlink()
             raise FileNotFoundError("the simulators are gone") from None
         found._group = group
         return found
 
     def spawn(self, keys: Keys) -> None:
-        """Start them; `wait` until they answer. They sign with the run's own key."""
+        """Start them; `wait` waits until they answer. They sign with the run's own key."""
         write_private(self._state / "telnyx-private-key", keys.telnyx_signing_key)
         (self._state / "simulators.json").unlink(missing_ok=True)
         with self._log.open("wb") as log, undisturbed():
@@ -69,7 +69,7 @@ class Simulators:
             write_private(self._state / "group", str(self._group))
 
     def wait(self) -> None:
-        """Until all three answer.
+        """Wait until all three answer.
 
         Raises:
             RuntimeError: they do not.
@@ -82,7 +82,7 @@ class Simulators:
         self._read()
 
     def stop(self) -> None:
-        """End them; nothing to do where none run."""
+        """End them, if they run."""
         if self._group is None:
             return
         group, self._group = self._group, None
@@ -101,11 +101,11 @@ class Simulators:
                 time.sleep(0.05)
 
     def root(self, provider: str) -> str:
-        """A simulator's address, without the path of its API."""
+        """Return a simulator's address, without the path of its API."""
         return self._about[provider]["control_url"].removesuffix("/_sim")
 
     def ask(self, provider: str, control: str, **arguments: Any) -> Any:
-        """Run one of a simulator's controls (local/simulators/README.md) and give its result.
+        """Run one of a simulator's controls (local/simulators/README.md) and return its result.
 
         Raises:
             LookupError: it refused; the message says why.
@@ -121,7 +121,7 @@ class Simulators:
             require_loopback(about["control_url"])
 
     def change_logins(self, logins: list[tuple[str, str, str, str]]) -> None:
-        """Accept these (provider, login, secret, account) and no longer the ones that the simulators began with."""
+        """Accept these (provider, login, secret, account) and no longer the simulators' initial ones."""
         for provider, name in BUILT_IN.items():
             self.ask(provider, "revoke", login=self._about[provider][name])
         for provider, login, secret, account in logins:

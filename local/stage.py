@@ -1,7 +1,7 @@
-"""Where stories are played, as far as a story may see and touch it.
+"""The interface between stories and the system that they run on.
 
-`local.deployed` has the stage of a run: the deployed stack, in the time of the wall clock. The tests have another, in one process
-and in a time of its own, so that a story takes seconds there.
+`local.deployed` has the stage of a run: the deployed stack, in real time. The tests have another, in one process
+and in virtual time, so that a story takes seconds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from local.records import Item, Records
 
 @dataclass(frozen=True)
 class Answer:
-    """What the API answered."""
+    """A response of the API."""
 
     status: int
     """Zero if it did not answer; the body then says why."""
@@ -36,7 +36,7 @@ class Call:
 
 
 class Stage(Protocol):
-    """A numberdesk with its providers, and the way in that everybody has."""
+    """A numberdesk with its providers, and its public interfaces."""
 
     operator: str
     """The ARN of the principal who calls the API."""
@@ -49,78 +49,78 @@ class Stage(Protocol):
 
     @property
     def private(self) -> Mapping[str, str]:
-        """Every secret of the run that was made until now, by name: it must be in no log."""
+        """Return every secret of the run created until now, by name: it must be in no log."""
 
     @property
     def records(self) -> Records:
-        """The order table."""
+        """Return the order table."""
 
     def now(self) -> datetime:
-        """The present, in the stage's time."""
+        """Return the present, in the stage's time."""
 
     def rest(self, seconds: float) -> None:
-        """Let so much time pass since the last rest, and whatever falls due happen.
+        """Let this much time pass since the last rest, and run what becomes due.
 
         Raises:
-            PermissionMissingError: see `check_permissions`, which this does now and then.
+            PermissionMissingError: see `check_permissions`, which this calls now and then.
         """
 
     def playing(self) -> AbstractContextManager[None]:
-        """While stories are played: the schedules run, or whatever stands in for them."""
+        """Run the schedules, or their substitute, while stories are played."""
 
     def ask(self, provider: str, control: str, **arguments: Any) -> Any:
-        """Run a simulator's control and give its result, as JSON has it.
+        """Run a simulator's control and return its result, as JSON has it.
 
         Raises:
             LookupError: it refused.
         """
 
     def die_after_purchase(self, provider: str, reference: str) -> None:
-        """Let the function that buys the order of this reference die: the provider took it, and nothing of that is written."""
+        """Let the function that buys the order of this reference die after the provider accepted it and before anything is written."""
 
     def call(self, call: Call) -> Future[Answer]:
-        """Call the API as the operator. Until the answer is there, other stories go on."""
+        """Call the API as the operator. Other stories continue until the response arrives."""
 
     def post_webhook(self, headers: Mapping[str, str], body: str) -> int:
-        """Post to the address for Telnyx's webhooks; the status of the answer."""
+        """Post to the URL for Telnyx's webhooks and return the status of the response."""
 
     def upload(self, form: Mapping[str, Any], content: bytes) -> int:
-        """Post a file by a form that the API gave; the status of the answer."""
+        """Post a file by a form that the API gave and return the status of the response."""
 
     def read_notifications(self) -> list[str]:
-        """What people were told since the last time: each paragraph of each message that arrived."""
+        """Return the notifications since the last time: each paragraph of each message that arrived."""
 
     def hear_bus(self) -> list[dict[str, Any]]:
-        """What came on the bus since the last time."""
+        """Return the events on the bus since the last time."""
 
     def reconcile_inventory(self) -> None:
         """Let reconcile_inventory run once, as its schedule does every minute."""
 
     def copy_table(self) -> list[Item]:
-        """Every item of the order table, as a backup holds them."""
+        """Return every item of the order table, as a backup holds them."""
 
     def restore_table(self, copy: Sequence[Item]) -> None:
-        """Put the order table back to a copy of it, as a restored table looks to numberdesk (see `Records.restore`)."""
+        """Replace the order table's content by a copy, as a restored table looks to numberdesk (see `Records.restore`)."""
 
     def files(self) -> list[str]:
-        """The keys of all files that were uploaded and are still there, in any version."""
+        """Return the keys of all uploaded files that still exist, in any version."""
 
     def log_of(self, function: str) -> list[str]:
-        """Every line that a function has logged; where that cannot be told apart, those of the others, too."""
+        """Return every line that a function has logged; where the functions cannot be distinguished, also those of the others."""
 
     def logs(self) -> dict[str, str]:
-        """Everything that was ever logged, by the log's name."""
+        """Return everything that was ever logged, by the log's name."""
 
     def check_permissions(self) -> None:
-        """Look for a function that was refused something by AWS.
+        """Check that AWS denied no function an action.
 
         Raises:
-            PermissionMissingError: one was; nothing after that is worth telling.
+            PermissionMissingError: it did; later results would prove nothing.
         """
 
     def renew_resale_key(self) -> None:
-        """A good key again for TeleSign's account `resale`: there, and in its secret."""
+        """Give TeleSign's account `resale` a valid key again: there, and in its secret."""
 
 
 class PermissionMissingError(Exception):
-    """A function was refused by AWS; the message is the line of its log."""
+    """AWS denied a function an action; the message is the line of its log."""

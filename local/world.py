@@ -1,4 +1,4 @@
-"""Everything that a local run is made of: the stack on its emulator, the simulators, the accounts, the keys, the times."""
+"""Everything that a local run consists of: the stack on its emulator, the simulators, the accounts, the keys, the times."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ TIMINGS: dict[str, Any] = {
     "read_timeout": "PT4S",
     "settling": "PT10S",
     "search_cadence": ["PT1S", "PT2S", "PT3S", "PT5S"],
-    # The last pause is long, so that a run shows who was first: a notification or the next poll.
+    # The last pause is long, so that a run shows which came first: a webhook or the next poll.
     "cadence": {
         "telnyx": ["PT1S", "PT3S", "PT30S"],
         "telesign": ["PT1S", "PT2S", "PT5S"],
@@ -68,15 +68,15 @@ Say = Callable[[str], None]
 
 
 class World:
-    """A stack and the providers that it deals with, ready for orders.
+    """A stack and its providers, ready for orders.
 
-    Use it as a context, which ends everything on leaving; or `start` and `detach`, and later attach to its parts. Once
-    started, `api` is its API and who may call it.
+    Use it as a context manager, which ends everything on exit; or `start` and `detach`, and later attach to its parts. Once
+    started, `api` is its API and the principals that may call it.
 
     Args:
-        home: where everything is written.
+        home: the folder for all files.
         template: see `LocalStack`.
-        say: hears what is being done.
+        say: gets progress messages.
     """
 
     api: Api
@@ -91,7 +91,7 @@ class World:
             "SpendingLimits": json.dumps(LIMITS),
             "ListedMetadataKey": LISTED_METADATA_KEY,
             "NotificationWindowSeconds": str(WINDOW),
-            # All stories are one hour's, and each is to be told.
+            # All stories happen within an hour, and each needs its notifications.
             "MessageBounds": json.dumps(UNBOUNDED),
         }
         self.stack = LocalStack(self.keys.parameters() | parameters, home=home, template=template)
@@ -108,10 +108,10 @@ class World:
         self.stop()
 
     def start(self) -> None:
-        """Start everything, deploy, and make the accounts.
+        """Start everything, deploy, and create the accounts.
 
         Raises:
-            RuntimeError: it did not work, or a world was left running here.
+            RuntimeError: it failed, or a world is still running here.
         """
         with contextlib.suppress(FileNotFoundError):
             LocalStack.attach(self.home)
@@ -137,7 +137,7 @@ class World:
         self.stack.detach()
 
     def stop(self) -> None:
-        """End everything; nothing to do where nothing runs."""
+        """End everything that is running."""
         try:
             self.simulators.stop()
         finally:
@@ -146,7 +146,7 @@ class World:
     # --- accounts ---
 
     def put_account(self, provider: str, account: str, settings: dict[str, Any] | None = None, **values: str) -> None:
-        """Make or change an account's secret.
+        """Create or change an account's secret.
 
         Raises:
             ValueError: a base URL is not on loopback.
@@ -159,7 +159,7 @@ class World:
         self.stack.put_account(provider, account, {"base_url": base_url, **values, "settings": settings})
 
     def renew_resale_key(self) -> None:
-        """A good key again for the account whose key was revoked: at TeleSign, and in its secret."""
+        """Give the account with the revoked key a valid key again: at TeleSign, and in its secret."""
         key = self.keys.telesign_renewed_key
         self.simulators.ask("telesign", "allow", login=TELESIGN_RESALE, secret=key, account="resale")
         self.put_account("telesign", "resale", customer_id=TELESIGN_RESALE, api_key=key)
@@ -188,16 +188,16 @@ class World:
 
     @property
     def telnyx_url(self) -> str:
-        """Where Telnyx's webhooks go."""
+        """Return the URL for Telnyx's webhooks."""
         return f"{self.stack.api_url}/webhooks/telnyx"
 
     @property
     def callfire_url(self) -> str:
-        """Where CallFire's postbacks go; secret."""
+        """Return the URL for CallFire's postbacks, which is secret."""
         return f"{self.stack.api_url}/postbacks/callfire/{self.keys.callfire_token}"
 
     def _warm_up(self) -> None:
-        """Let every function start, with events that say nothing: on a small machine a cold start takes seconds."""
+        """Start every function with an empty event: on a small machine a cold start takes seconds."""
         wake = {"wake": {"order_id": "none", "wake_at": datetime.now(UTC).isoformat()}}
         record = {"messageId": "warm-up", "eventSource": "aws:sqs", "body": json.dumps(wake), "messageAttributes": {}}
         queued = {"Records": [record]}

@@ -1,6 +1,6 @@
-"""Before a deployment: say what would make CloudFormation fail half-way, and what to do. The first step of `make deploy`.
+"""Before a deployment: report what would make CloudFormation fail half-way, with the remedy. The first step of `make deploy`.
 
-It only reads. What it may not read it says, and leaves to CloudFormation.
+It only reads. What it is not permitted to read it reports, and leaves to CloudFormation.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _DEAD = {"CREATE_FAILED", "DELETE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED
 
 @dataclass
 class Deployment:
-    """What is about to be deployed, and what was found.
+    """The planned deployment, and the findings.
 
     Attributes:
         stack: its name.
         told: parameters of samconfig.toml.
-        had: parameters that the stack has now. SAM leaves what it is not told as it is.
-        exists: whether there is a stack to update. None: that could not be read.
+        had: parameters that the stack has now. SAM keeps those that it is not given.
+        exists: whether there is a stack to update. None: unknown.
         wrong: what would fail.
         notes: what else to know.
     """
@@ -55,13 +55,13 @@ class Deployment:
     notes: list[str] = field(default_factory=list)
 
     def parameter(self, name: str) -> str:
-        """Give the value of a parameter of the template; empty for what is none."""
+        """Return the value of a parameter of the template; empty if unset."""
         default = template()["Parameters"].get(name, {}).get("Default", "")
         return self.told.get(name, self.had.get(name, str(default)))
 
 
 def configured(text: str) -> dict[str, Any]:
-    """Read what samconfig.toml says of `sam deploy` in its default environment."""
+    """Read the settings of `sam deploy` in samconfig.toml's default environment."""
     default = tomllib.loads(text).get("default", {})
     return {**default.get("global", {}).get("parameters", {}), **default.get("deploy", {}).get("parameters", {})}
 
@@ -78,7 +78,7 @@ def overrides(value: str | list[str] | dict[str, Any]) -> dict[str, str]:
 
 
 def deployment(config: Mapping[str, Any]) -> Deployment:
-    """Make what is about to be deployed of the settings alone."""
+    """Return the planned deployment according to the settings alone."""
     made = Deployment(str(config.get("stack_name", "numberdesk")))
     try:
         made.told = overrides(config.get("parameter_overrides", {}))
@@ -90,7 +90,7 @@ def deployment(config: Mapping[str, Any]) -> Deployment:
 
 
 def check_stack(made: Deployment, cloudformation: Any) -> None:
-    """Look at the stack as it is."""
+    """Read the stack's current state."""
     try:
         [found] = cloudformation.describe_stacks(StackName=made.stack)["Stacks"]
     except ClientError as error:
@@ -113,7 +113,7 @@ def check_stack(made: Deployment, cloudformation: Any) -> None:
 
 
 def check_concurrency(made: Deployment, aws_lambda: Any) -> None:
-    """Hold what is reserved, and what the queues may take, against the account's quota of concurrent executions."""
+    """Check reserved concurrency, and what the queues may use, against the account's quota of concurrent executions."""
     limit = aws_lambda.get_account_settings()["AccountLimit"]
     quota, own = limit["ConcurrentExecutions"], _own_reservation(made, aws_lambda)
     free = limit["UnreservedConcurrentExecutions"] + own
@@ -121,7 +121,7 @@ def check_concurrency(made: Deployment, aws_lambda: Any) -> None:
     reserved = 0 if wanted == "none" else int(wanted)
     orders, polls = int(made.parameter("OrderConcurrency")), int(made.parameter("SyncConcurrency"))
     refused = reserved > own and free - reserved < KEPT_FREE
-    # What runs already ran with it.
+    # What runs already fitted before.
     starved = made.exists is False and free - (0 if refused else reserved) < orders + polls + OTHERS
     if not (refused or starved):
         return
@@ -134,7 +134,7 @@ def check_concurrency(made: Deployment, aws_lambda: Any) -> None:
 
 
 def _own_reservation(made: Deployment, aws_lambda: Any) -> int:
-    """Say what the stack has reserved already: it counts as free."""
+    """Return what the stack has reserved already: it counts as free."""
     try:
         found = aws_lambda.get_function_concurrency(FunctionName=f"{made.stack}-receive_webhook")
     except aws_lambda.exceptions.ResourceNotFoundException:
@@ -145,7 +145,7 @@ def _own_reservation(made: Deployment, aws_lambda: Any) -> int:
 def _what_fits(free: int, reserved: int, orders: int, polls: int) -> str:
     least = max(reserved + KEPT_FREE if reserved else 0, reserved + orders + polls + OTHERS)
     raised = f"have the quota raised until {least} are free (new accounts begin low, AWS's default is 1000)"
-    # A smaller reservation would be a limit below what the API lets through at one moment.
+    # A smaller reservation would be a limit below what the API admits at one moment.
     kept = reserved if reserved and free - reserved >= KEPT_FREE else 0
     unreserved = free - kept - OTHERS
     if unreserved < 2 * LEAST:
@@ -159,7 +159,7 @@ def _what_fits(free: int, reserved: int, orders: int, polls: int) -> str:
 
 
 def check_api_logs(made: Deployment, apigateway: Any) -> None:
-    """Hold ApiLogRole against what the account has."""
+    """Check ApiLogRole against the account's setting."""
     role = apigateway.get_account().get("cloudwatchRoleArn", "")
     if made.parameter("ApiLogRole") == "exists" and not role:
         made.wrong.append(
@@ -174,7 +174,7 @@ def check_api_logs(made: Deployment, apigateway: Any) -> None:
 
 
 def check_names(made: Deployment, logs: Any) -> None:
-    """Look for log groups that are there already: CloudFormation cannot make what it does not own."""
+    """Check for existing log groups: CloudFormation cannot create one that exists outside the stack."""
     if made.exists is not False:
         return
     names = [
@@ -192,7 +192,7 @@ def check_names(made: Deployment, logs: Any) -> None:
 
 
 def check_environments(made: Deployment) -> None:
-    """Hold the parameters that become variables of a function against the 4 KB that Lambda takes."""
+    """Check the parameters that become variables of a function against Lambda's 4 KB."""
     for name, function in _functions().items():
         size = sum(
             len(variable.encode()) + len(made.parameter(_referred(value)).encode())
@@ -206,7 +206,7 @@ def check_environments(made: Deployment) -> None:
 
 
 def _functions() -> dict[str, dict[str, Any]]:
-    """Give each function's properties by its name, `${AWS::StackName}-place_order`."""
+    """Return each function's properties by its name, `${AWS::StackName}-place_order`."""
     made = [
         each["Properties"] for each in template()["Resources"].values() if each["Type"] == "AWS::Serverless::Function"
     ]
@@ -218,7 +218,7 @@ def _referred(value: Any) -> str:
 
 
 def check(config: Mapping[str, Any], client: Callable[[str], Any]) -> Deployment:
-    """Check everything. What cannot be read is noted, and stops nothing."""
+    """Check everything. An unreadable setting is noted, and stops nothing."""
     made = deployment(config)
 
     def unless_denied(what: str, step: Callable[[], None]) -> None:
@@ -237,7 +237,7 @@ def check(config: Mapping[str, Any], client: Callable[[str], Any]) -> Deployment
 
 
 def main() -> int:
-    """Say what was found; 1 where the deployment would fail."""
+    """Print the result; 1 if the deployment would fail."""
     config = configured((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
 
     def client(service: str) -> Any:

@@ -1,4 +1,4 @@
-"""What holds for every test: no property fails for a busy machine, and garbage is not looked for among what stays."""
+"""Settings for every test: no property fails on a busy machine, and garbage collection skips what stays loaded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ settings.load_profile("numberdesk")
 
 @pytest.hookimpl
 def pytest_collection_finish() -> None:
-    """Leave out of garbage collection what was imported and collected: it lives as long as the run."""
+    """Exclude imported and collected objects from garbage collection: they live as long as the run."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)

@@ -1,4 +1,4 @@
-"""The least that a function can be that sends a message: what the receiver is measured against."""
+"""The smallest function that sends a message: the receiver is measured against it."""
 
 from __future__ import annotations
 

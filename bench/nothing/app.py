@@ -1,4 +1,4 @@
-"""A function that does nothing: what the interpreter and the counting itself cost, to be taken off the others."""
+"""A function that does nothing: the cost of the interpreter and of counting itself, to be subtracted from the others."""
 
 from __future__ import annotations
 

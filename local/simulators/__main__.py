@@ -48,13 +48,13 @@ def serve(simulator: Simulator, port: int = 0) -> BaseWSGIServer:
 
 
 def pump_until(stop: threading.Event, simulator: Simulator) -> None:
-    """Send the webhooks or postbacks that fall due, until told to stop."""
+    """Send the webhooks and postbacks that are due, until told to stop."""
     while not stop.wait(PUMP_SECONDS):
         simulator.pump()
 
 
 def private_key(state: Path) -> bytes:
-    """Telnyx's signing key for this run: the one in the state directory, else a new one written there (0600)."""
+    """Return Telnyx's signing key for this run: the one in the state directory, or a new one written there (0600)."""
     path = state / "telnyx-private-key"
     if not path.exists():
         write_private(path, b64encode(os.urandom(32)).decode())
@@ -62,7 +62,7 @@ def private_key(state: Path) -> bytes:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write for the owner's eyes only, and at once: a reader sees the old file or the new one."""
+    """Write atomically, readable only by the owner: a reader sees the old file or the new one."""
     fresh = path.with_name(f"{path.name}.new")
     fresh.touch(mode=0o600)
     fresh.write_text(text)
@@ -104,7 +104,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     write_private(options.state_dir / "simulators.json", json.dumps(about, indent=2))
     print(json.dumps({name: entry["base_url"] for name, entry in about.items()}), flush=True)
-    # One thread each: a receiver that is slow to answer one provider does not hold up the others.
+    # One thread each: a receiver that answers one provider slowly does not delay the others.
     pumps = [threading.Thread(target=pump_until, args=(stop, simulator)) for simulator in simulators]
     for pump in pumps:
         pump.start()

@@ -1,7 +1,7 @@
-"""What the three simulators share: request log, faults, accounts, sales, controls, and the transport for tests.
+"""Common parts of the three simulators: request log, faults, accounts, sales, controls, and the transport for tests.
 
 A simulator holds its state in memory behind one lock and has no thread: before each request and each control,
-everything that is due by the clock happens (``_advance``). Whoever drives it calls ``pump()`` to send webhooks.
+everything that is due by the clock happens (``_advance``). Its driver calls ``pump()`` to send webhooks.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def control(method: Method) -> Method:
 
 
 class RefusalError(Exception):
-    """An error answer of the provider, raised anywhere in a view."""
+    """An error response of the provider, raised anywhere in a view."""
 
     def __init__(
         self, status: int, body: str, content_type: str = "application/json", headers: Mapping[str, str] | None = None
@@ -66,7 +66,7 @@ class RefusalError(Exception):
 
 @dataclass(frozen=True)
 class RequestRecord:
-    """One call that reached the simulator; no credentials. ``status`` is what was, or would have been, answered."""
+    """One call that reached the simulator; no credentials. ``status`` is the status answered, or that would have been."""
 
     at: datetime
     operation: str
@@ -114,7 +114,7 @@ class Settings:
 
 
 def plain(value: Any) -> Any:
-    """JSON for what is not JSON by itself: instants as ISO 8601, bytes as text, dataclasses as objects."""
+    """Return JSON for values that have none: instants as ISO 8601, bytes as text, dataclasses as objects."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, bytes):
@@ -139,7 +139,7 @@ class _Ledger:
 
 
 class _MatchedOnly(Rule):
-    """A route from which no URL is built: compiling the builder, which nobody asks for, was most of a simulator's start."""
+    """A route from which no URL is built: compiling the unused builder was most of a simulator's start-up time."""
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
         return lambda *_: ("", "")
@@ -169,7 +169,7 @@ class Simulator:
     # What a provider must say -----------------------------------------------------------------------------------
 
     def _authenticate(self) -> str:
-        """The account of the current request; raises RefusalError in the provider's own words."""
+        """Return the account of the current request; raise RefusalError in the provider's own format."""
         raise NotImplementedError
 
     def _advance(self, now: datetime) -> None:
@@ -177,15 +177,15 @@ class Simulator:
         raise NotImplementedError
 
     def _too_many(self, headers: Mapping[str, str]) -> RefusalError:
-        """The provider's 429."""
+        """Return the provider's 429."""
         raise NotImplementedError
 
     def _not_found(self) -> RefusalError:
-        """The provider's answer for a path or an id that does not exist."""
+        """Return the provider's response for a path or an id that does not exist."""
         raise NotImplementedError
 
     def _order_rows(self) -> list[dict[str, Any]]:
-        """Every order in plain words: at least order_id, reference, account, status, numbers."""
+        """Return every order with at least order_id, reference, account, status, numbers."""
         raise NotImplementedError
 
     # Plumbing ---------------------------------------------------------------------------------------------------
@@ -291,12 +291,12 @@ class Simulator:
 
     @control
     def now(self) -> str:
-        """The simulator's present, ISO 8601."""
+        """Return the simulator's present, ISO 8601."""
         return self.clock.now().isoformat()
 
     @control
     def advance(self, seconds: float) -> str:
-        """Move the clock and let happen what falls due; returns the new present, ISO 8601."""
+        """Move the clock and let what becomes due happen; return the new present, ISO 8601."""
         self._advance(self.clock.advance(seconds))
         return self.clock.now().isoformat()
 
@@ -343,24 +343,24 @@ class Simulator:
 
     @control
     def orders(self) -> list[dict[str, Any]]:
-        """Every order in plain words, oldest first: at least order_id, reference, account, status, numbers."""
+        """Return every order, oldest first, with at least order_id, reference, account, status, numbers."""
         return self._order_rows()
 
     @control
     def requests(self, operation: str | None = None) -> list[RequestRecord]:
-        """The calls that came in, oldest first, of one operation or of all."""
+        """Return the calls that came in, oldest first, of one operation or of all."""
         return [r for r in self._ledger.requests if operation in (None, r.operation)]
 
     @control
     def sales(self, number: str | None = None) -> list[Sale]:
-        """The orders that were accepted, oldest first: those that asked for this number or keyword, or all."""
+        """Return the accepted orders, oldest first: those with this number or keyword, or all."""
         return [sale for sale in self._ledger.sales if number is None or number in sale.numbers]
 
     @control
     def purchases(self, reference: str | None = None, number: str | None = None, **content: Any) -> int:
-        """How many accepted orders match all that is given.
+        """Count the accepted orders that match all arguments.
 
-        ``reference``: contained in the order's customer_reference or description; ``number``: one of those asked for;
+        ``reference``: contained in the order's customer_reference or description; ``number``: one of those ordered;
         anything else: a field of the request as it came, compared for equality.
         """
         return sum(
@@ -378,7 +378,7 @@ class Simulator:
         max_attempts: int | None = None,
         newest_first: bool | None = None,
     ) -> None:
-        """How notifications are sent: first wait before a retry (doubling), attempts in all, out of order or not."""
+        """Set how webhooks are sent: first wait before a retry (doubling), attempts in all, out of order or not."""
         box = self.outbox
         box.retry_seconds = box.retry_seconds if retry_seconds is None else retry_seconds
         box.max_attempts = box.max_attempts if max_attempts is None else max_attempts
@@ -386,11 +386,11 @@ class Simulator:
 
     @control
     def deliveries(self) -> list[Attempt]:
-        """Every attempt to deliver a webhook or postback, oldest first."""
+        """Return every attempt to deliver a webhook or postback, oldest first."""
         return list(self.outbox.log)
 
     def pump(self) -> list[Attempt]:
-        """Send the notifications that are due; returns the attempts made. Not a control: it does network calls."""
+        """Send the webhooks that are due; return the attempts made. Not a control: it makes network calls."""
         with self.lock:
             now = self.clock.now()
             self._advance(now)
@@ -414,9 +414,9 @@ def _take_time(fault: Fault) -> None:
 
 
 class SimulatorTransport(httpx.BaseTransport):
-    """httpx transport that serves a simulator in process, and turns its faults into what the network would do.
+    """httpx transport that serves a simulator in process, and turns its faults into network errors.
 
-    A lost answer, or one slower than the request's read time-out, is httpx.ReadTimeout; a connection dropped before
+    A lost response, or one slower than the request's read time-out, is httpx.ReadTimeout; a connection dropped before
     the work is httpx.ConnectError. Time is not spent in either case.
     """
 
@@ -436,5 +436,5 @@ class SimulatorTransport(httpx.BaseTransport):
 
 
 def iso_z(instant: datetime, timespec: str = "seconds") -> str:
-    """ISO 8601 in UTC with a final Z."""
+    """Return ISO 8601 in UTC with a final Z."""
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=timespec) + "Z"

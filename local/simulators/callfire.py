@@ -121,7 +121,7 @@ class CallFireSettings(Settings):
 
 @dataclass
 class Item:
-    """One group of an order: how many were asked for, what was got."""
+    """One group of an order: how many were ordered, and what was delivered."""
 
     ordered: int
     unit_cost: float
@@ -159,14 +159,14 @@ class Owned:
     released_at: datetime | None = None
 
     def ends_at(self, now: datetime) -> datetime:
-        """The end of the lease as it is: of the month in which it was released, else of the present one."""
+        """Return the end of the lease: of the month in which it was released, otherwise of the current one."""
         months = ((self.released_at or now) - self.begun_at) // LEASE + 1
         return self.begun_at + months * LEASE
 
 
 @dataclass(frozen=True)
 class Subscription:
-    """Where notifications of one trigger event go."""
+    """A subscription to one trigger event."""
 
     id: int
     account: str
@@ -175,7 +175,7 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Ending:
-    """How orders that fit end."""
+    """How matching orders end."""
 
     order: str
     status: str
@@ -269,7 +269,7 @@ class CallFireSimulator(Simulator):
     # Plumbing ---------------------------------------------------------------------------------------------------
 
     def _refusal(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> RefusalError:
-        """An error as the called interface writes it: v2 JSON, 1.1 JSON or 1.1 XML."""
+        """Return an error in the format of the called interface: v2 JSON, 1.1 JSON or 1.1 XML."""
         if request.path.startswith("/v2/"):
             detail = {"httpStatusCode": status, "internalCode": 0, "message": message, "developerMessage": message}
             return RefusalError(status, json.dumps(detail | {"helpLink": ""}), headers=headers)
@@ -335,7 +335,7 @@ class CallFireSimulator(Simulator):
             self._tell(order, at)
 
     def _fulfil(self, order: NumberOrder, at: datetime) -> None:
-        """Give the order what is to be had: the numbers asked for, then the bulk, then the keywords."""
+        """Deliver what is available: the named numbers, then the bulk, then the keywords."""
         for number in order.numbers:
             if not self.inventory.is_gone(f"+{number}"):
                 self._own(order, "TollFreeNumbers" if TOLL_FREE.match(number) else "LocalNumbers", number, at)
@@ -449,13 +449,13 @@ class CallFireSimulator(Simulator):
             written, between = self._written(item)
             if self.settings.notation == "elements":
                 inner += "".join(xml.text(DATA, "Fulfilled", each) for each in written)
-            elif written:  # absent, not empty, when nothing was got
+            elif written:  # absent, not empty, if nothing was delivered
                 inner += xml.text(DATA, "Fulfilled", between.join(written))
             parts.append(xml.element(DATA, group, inner))
         return xml.element(DATA, "NumberOrder", "".join(parts), id=order.id)
 
     def _written(self, item: Item) -> tuple[list[str], str]:
-        """What was got, as ``notation`` has it: keywords are no numbers and stay as they are."""
+        """Return what was delivered in ``notation``: keywords are no numbers and stay as they are."""
         form, between = NOTATIONS[self.settings.notation]
         parts = [(n, {"area": n[1:4], "exchange": n[4:7], "line": n[7:], "rest": n[4:]}) for n in item.fulfilled]
         return [form.format(**part) if n.isdigit() and len(n) == 11 else n for n, part in parts], between
@@ -518,7 +518,7 @@ class CallFireSimulator(Simulator):
             raise self._refusal(400, f"Unknown parameter {unknown[0]}")
 
     def _list(self, elements: list[str]) -> Response:
-        """One page of a list, as FirstResult and MaxResults say, with the size of the whole."""
+        """Return one page of a list, by FirstResult and MaxResults, with the size of the whole."""
         first, most = request.args.get("FirstResult", "0"), request.args.get("MaxResults", "1000")
         if not (first.isdigit() and most.isdigit() and int(most) <= 1000):
             raise self._refusal(400, "MaxResults is at most 1000")
@@ -655,7 +655,7 @@ class CallFireSimulator(Simulator):
             "totalCost": order.total(),
         }
         waits = order.status == "WAIT_FOR_PAYMENT"
-        # As in the fixture findOrders.json of CallFire's Java client: what waits does not tell what it waits for.
+        # As in the fixture findOrders.json of CallFire's Java client: an order that waits does not say for what.
         for group, item in {} if waits and self.settings.live else order.items.items():
             ordered = len(item.fulfilled) if self.settings.v2_ordered_is_bought else item.ordered
             name = group[0].lower() + group[1:]
@@ -740,15 +740,15 @@ class CallFireSimulator(Simulator):
 
     @control
     def end_as(self, status: str, order: str = "*", *, with_items: bool | None = None) -> None:
-        """Orders that fit (id, a number or keyword asked for, "*") get this status at their usual time, and keep it.
+        """Let matching orders (id, a number or keyword ordered, "*") get this status at their usual time, and keep it.
 
-        ``with_items``: whether they get what is to be had; by default FINISHED, ADJUSTED and PARTIALLY_ADJUSTED do.
+        ``with_items``: whether they get what is available; by default FINISHED, ADJUSTED and PARTIALLY_ADJUSTED do.
         """
         self._endings.append(Ending(order, status, status in GIVING if with_items is None else with_items))
 
     @control
     def set_status(self, status: str, order: str = "*", *, with_items: bool | None = None) -> None:
-        """These orders have this status from now on and keep it. LookupError where none fits."""
+        """Set these orders to this status for good. LookupError if none matches."""
         ending = Ending(order, status, status in GIVING if with_items is None else with_items)
         for item in self._selected(order):
             item.forced = True
@@ -756,7 +756,7 @@ class CallFireSimulator(Simulator):
 
     @control
     def buy_by_hand(self, number_type: str = "local", account: str = "default", *, keyword: str | None = None) -> str:
-        """Somebody leases a number, or this keyword, on CallFire's own pages; gives it, a number in E.164."""
+        """Lease a number, or this keyword, as on CallFire's own pages; return it, a number in E.164."""
         now = self.clock.now()
         if keyword is not None:
             self._taken_keywords.add(keyword.upper())
@@ -769,28 +769,28 @@ class CallFireSimulator(Simulator):
 
     @control
     def order_elsewhere(self, form: dict[str, str], account: str = "default") -> str:
-        """Another system orders at this account, by the form of CreateNumberOrder; gives the order's id. It is no sale of ours."""
+        """Order at this account as another system would, by the form of CreateNumberOrder; return the order's id. It is no sale of ours."""
         return str(self._new_order(account, dict(form)).id)
 
     @control
     def take_away(self, value: str, account: str = "default") -> None:
-        """The account has no lease of this number (E.164) or keyword any more. LookupError where it has none now."""
+        """Remove the account's lease of this number (E.164) or keyword. LookupError if it has none now."""
         del self._leases_with(value, account)[_name(value)]
 
     @control
     def renew_again(self, value: str, account: str = "default") -> None:
-        """The lease of this number (E.164) or keyword renews itself again. LookupError where there is none."""
+        """Let the lease of this number (E.164) or keyword renew again. LookupError if there is none."""
         leases = self._leases_with(value, account)
         leases[_name(value)] = replace(leases[_name(value)], released_at=None)
 
     @control
     def owns(self, value: str, account: str = "default") -> bool:
-        """Whether the account leases this number (E.164) or keyword; a released one until its lease ends."""
+        """Return whether the account leases this number (E.164) or keyword; a released one until its lease ends."""
         return bool(self._leases_with(value, account))
 
     @control
     def is_released(self, value: str, account: str = "default") -> bool:
-        """Whether the lease of this number (E.164) or keyword renews no more. LookupError where there is none."""
+        """Return whether the lease of this number (E.164) or keyword no longer renews. LookupError if there is none."""
         return self._leases_with(value, account)[_name(value)].released_at is not None
 
     def _leases_with(self, value: str, account: str) -> dict[str, Owned]:
@@ -800,28 +800,28 @@ class CallFireSimulator(Simulator):
 
     @control
     def unavailable(self, keywords: list[str] | None = None, numbers: list[str] | None = None) -> None:
-        """Somebody else has these keywords and numbers (11 digits)."""
+        """Mark these keywords and numbers (11 digits) as somebody else's."""
         self._taken_keywords.update(k.upper() for k in keywords or [])
         self.inventory.take(f"+{n.removeprefix('+')}" for n in numbers or [])
 
     @control
     def limit_bulk(self, local: int | None = None, toll_free: int | None = None) -> None:
-        """How many numbers bulk orders get from now on, all together."""
+        """Set how many numbers bulk orders get from now on, all together."""
         self._limits |= {k: n for k, n in (("local", local), ("toll_free", toll_free)) if n is not None}
 
     @control
     def too_fast(self) -> int:
-        """How many order reads (1.1) came sooner than ``pace_seconds`` after the account's one before."""
+        """Return how many order reads (1.1) came sooner than ``pace_seconds`` after the account's previous one."""
         return self._too_fast
 
     @control
     def postback_urls(self, urls: list[str]) -> None:
-        """Where postbacks go from now on: every URL gets each."""
+        """Set where postbacks go from now on: every URL gets each."""
         self._urls = list(urls)
 
     @control
     def postbacks(self, order: str = "*", *, copies: int = 1, delay_seconds: float = 0, off: bool = False) -> None:
-        """How orders that end from now on are told: sent ``copies`` times, late, or never."""
+        """Set how the end of orders is announced from now on: ``copies`` times, late, or never."""
         self._scripts.append(PostbackScript(order, copies, delay_seconds, off))
 
     @control
@@ -832,7 +832,7 @@ class CallFireSimulator(Simulator):
 
 
 def _as_json(element: Element) -> Any:
-    """What the XML of an answer is in JSON: attributes with an @, repeated elements as a list, all else as text."""
+    """Convert the XML of a response to JSON: attributes with an @, repeated elements as a list, all else as text."""
     if not len(element) and not element.attrib:
         return element.text or ""
     shown: dict[str, Any] = {f"@{name}": value for name, value in element.attrib.items()}

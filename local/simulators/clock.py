@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Gives the present instant (aware, UTC).
+    """Returns the present instant (aware, UTC).
 
     Without ``start`` it follows real time and ``advance`` shifts it; with ``start`` it stands still until it is moved.
     """
@@ -27,7 +27,7 @@ class Clock:
         return self.now()
 
     def set(self, instant: datetime) -> None:
-        """Make ``instant`` the present; a frozen clock stays frozen, a running one runs on from there."""
+        """Make ``instant`` the present; a frozen clock stays frozen, a running one continues from there."""
         if self._frozen is not None:
             self._frozen = instant
         else:

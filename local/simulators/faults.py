@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 FaultKind = Literal["lose_answer", "drop_before", "status", "status_after", "slow", "throttle", "nonsense", "truncated"]
 
-# The provider did nothing where the fault strikes before the work; after the others the order is really bought.
+# The provider did nothing if the fault strikes before the work; after the others the order is really bought.
 WORK_NOT_DONE: frozenset[str] = frozenset({"drop_before", "status", "throttle"})
 
 
@@ -15,14 +15,14 @@ WORK_NOT_DONE: frozenset[str] = frozenset({"drop_before", "status", "throttle"})
 class Fault:
     """One scripted fault of one operation.
 
-    - ``lose_answer``: the work is done, the answer never comes (over HTTP: held ``seconds``, then closed).
+    - ``lose_answer``: the work is done, the response never comes (over HTTP: held ``seconds``, then closed).
     - ``drop_before``: the connection is closed, no work is done.
-    - ``status``: ``status`` and ``body`` are answered, no work is done; ``status_after``: the same after the work.
-    - ``slow``: the work is done and the right answer comes ``seconds`` late.
-    - ``throttle``: 429 in the provider's own words, with ``retry_after`` and/or ``reset`` (seconds) as headers.
-    - ``nonsense``: the work is done, the answer is 200 with an HTML page; ``truncated``: half of the right answer.
+    - ``status``: the response is ``status`` and ``body``, no work is done; ``status_after``: the same after the work.
+    - ``slow``: the work is done and the right response comes ``seconds`` late.
+    - ``throttle``: 429 in the provider's own format, with ``retry_after`` and/or ``reset`` (seconds) as headers.
+    - ``nonsense``: the work is done, the response is 200 with an HTML page; ``truncated``: half of the right response.
 
-    With ``holding`` it strikes, of those calls, only the ones whose body holds this text, as it goes over the wire.
+    With ``holding`` it strikes only calls whose body contains this text, as it is sent over the wire.
     """
 
     operation: str
@@ -43,7 +43,7 @@ class Fault:
 
 
 class FaultScript:
-    """The faults still to come, in the order in which they were scripted."""
+    """The remaining faults, in the order in which they were scripted."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -55,7 +55,7 @@ class FaultScript:
         self._faults.clear()
 
     def next(self, operation: str, body: str = "") -> Fault | None:
-        """The fault that strikes this call, or None; used-up faults are dropped."""
+        """Return the fault that strikes this call, or None; used-up faults are dropped."""
         for fault in self._faults:
             if fault.operation not in (operation, "*") or fault.holding not in body:
                 continue

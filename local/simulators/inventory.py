@@ -14,7 +14,7 @@ FEATURES = ("sms", "mms", "voice", "fax", "emergency")
 
 @dataclass(frozen=True)
 class Plan:
-    """How numbers of one country and type poll: calling code, usual area code, length of the national number."""
+    """The format of numbers of one country and type: calling code, usual area code, length of the national number."""
 
     calling_code: str
     ndc: str
@@ -87,7 +87,7 @@ class Stock:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A search. The patterns are on the national number, or on what follows the area code where one is given."""
+    """A search. The patterns apply to the national number, or to what follows the area code if one is given."""
 
     country_code: str
     phone_number_type: str
@@ -113,7 +113,7 @@ class Wanted:
 
 
 class Inventory:
-    """What can be sold. The same search gives the same numbers until they are sold or taken."""
+    """The stock. The same search returns the same numbers until they are sold or taken."""
 
     def __init__(self, seed: int = 1) -> None:
         self._seed = seed
@@ -123,28 +123,28 @@ class Inventory:
         self._empty: set[tuple[str, str]] = set()
 
     def add(self, stock: Stock) -> None:
-        """Put a number up for sale, or one that is so by other terms; searches give it before the generated ones."""
+        """Put a number up for sale, or change its terms; searches return it before the generated ones."""
         self._known[stock.phone_number] = stock
         self._added[stock.phone_number] = stock
         self._gone.discard(stock.phone_number)
 
     def take(self, numbers: Iterable[str]) -> None:
-        """These are sold now, here or elsewhere."""
+        """Mark these as sold, here or elsewhere."""
         self._gone.update(numbers)
 
     def sell_out(self, country_code: str, phone_number_type: str, *, sold_out: bool = True) -> None:
-        """Give no generated numbers of this country and type any more (those added by hand remain)."""
+        """Return no generated numbers of this country and type any more (those added by hand remain)."""
         (self._empty.add if sold_out else self._empty.discard)((country_code, phone_number_type))
 
     def is_gone(self, number: str) -> bool:
         return number in self._gone
 
     def get(self, number: str) -> Stock | None:
-        """A number that was added or has come up in a search."""
+        """Return a number that was added or has been in a search result."""
         return self._known.get(number)
 
     def recognise(self, number: str) -> Stock | None:
-        """A number as far as its digits tell: known here, or in the usual area of one of the plans."""
+        """Return a number as far as its digits show: known here, or in the usual area of one of the plans."""
         fitting = [
             (country, kind)
             for (country, kind), plan in PLANS.items()
@@ -154,7 +154,7 @@ class Inventory:
         return self.get(number) or (Stock(number, *fitting[0]) if fitting else None)
 
     def find(self, wanted: Wanted, limit: int) -> list[Stock]:
-        """Up to ``limit`` numbers that are for sale and match."""
+        """Return up to ``limit`` numbers that are for sale and match."""
         added = (s for s in self._added.values() if wanted.matches(s) and s.phone_number not in self._gone)
         found = list(islice(added, limit))
         if (wanted.country_code, wanted.phone_number_type) not in self._empty:
@@ -165,7 +165,7 @@ class Inventory:
         return found
 
     def _generate(self, wanted: Wanted) -> Iterator[Stock]:
-        """Endless as a numbering plan is: the digits left free by area code and pattern are counted through."""
+        """Practically endless: the digits left free by area code and pattern are counted through."""
         plan = PLANS.get((wanted.country_code, wanted.phone_number_type))
         patterns = wanted.ndc + wanted.starts_with + wanted.contains + wanted.ends_with
         if plan is None or not wanted.features <= set(FEATURES) or (patterns and not patterns.isdigit()):

@@ -1,4 +1,4 @@
-"""Webhooks and postbacks on their way out: when they are due, how often they are tried, what came back."""
+"""Outgoing webhooks and postbacks: when they are due, how often they are tried, and the responses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt that was made; ``status`` is None where nobody answered."""
+    """One attempt; ``status`` is None if there was no response."""
 
     at: datetime
     url: str
@@ -42,10 +42,10 @@ class Attempt:
 
 @dataclass
 class Outbox:
-    """The notifications not yet delivered, and the log of attempts.
+    """The webhooks not yet delivered, and the log of attempts.
 
-    A notification answered with anything but 200 is sent again after ``retry_seconds`` doubling, ``max_attempts`` in
-    all; ``newest_first`` sends what is due together in reverse, so that it arrives out of order.
+    A webhook answered with anything but 200 is sent again after ``retry_seconds`` doubling, ``max_attempts`` in
+    all; ``newest_first`` sends those due together in reverse, so that they arrive out of order.
     """
 
     send: Send = post
@@ -69,7 +69,7 @@ class Outbox:
             return None
 
     def record(self, delivery: Delivery, headers: Headers, body: bytes, status: int | None, now: datetime) -> Attempt:
-        """Write the attempt down and, where it was not answered with 200, put the next one in the queue."""
+        """Record the attempt and, if it was not answered with 200, queue the next one."""
         attempt = Attempt(now, delivery.url, delivery.attempt, status, headers, body)
         self.log.append(attempt)
         if status != 200 and delivery.attempt < self.max_attempts:

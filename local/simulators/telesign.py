@@ -143,7 +143,7 @@ def refusal(status: int, *codes: int, state: int = 500, headers: Mapping[str, st
 
 @dataclass(frozen=True)
 class Digest:
-    """What a TSA request signs. The query is not signed; the body is as it was sent."""
+    """Return what a TSA request signs. The query is not signed; the body is as it was sent."""
 
     method: str
     path: str
@@ -165,7 +165,7 @@ class Digest:
 
 
 def _described(number: str, country: str, features: Iterable[str]) -> dict[str, Any]:
-    """A number as the search and the leases show it: without its plus, with what it can do."""
+    """Return a number as the search and the leases show it: without its plus, with its features."""
     return {
         "country_iso2": country,
         "phone_number": number,
@@ -258,7 +258,7 @@ class TeleSignSimulator(Simulator):
         return credential.account
 
     def _digest_fault(self, digest: Digest, now: datetime) -> int | None:
-        """The error code of what is wrong with a digest's headers, before its signature is polled."""
+        """Return the error code for invalid digest headers, before the signature is checked."""
         if not digest.date:
             return -30007
         if digest.auth_method != "HMAC-SHA256":
@@ -306,7 +306,7 @@ class TeleSignSimulator(Simulator):
             self._resolve(order, at)
 
     def _resolve(self, order: DirectOrder, at: datetime) -> None:
-        """All that was asked for; or, where a partial match was allowed, what there is; or nothing: rejected."""
+        """Deliver all numbers ordered; or, if a partial match was allowed, those available; or nothing: rejected."""
         kind = (order.country_iso2, order.number_type)
         available = self._available.get(kind, order.quantity)
         if available < order.quantity and not order.partial:
@@ -338,7 +338,7 @@ class TeleSignSimulator(Simulator):
         return self.inventory.find(Wanted(order.country_iso2, kind, starts_with=prefix), count)
 
     def _opaque_id(self) -> str:
-        """Polls like a UUID and is none: TeleSign's ids hold letters beyond f."""
+        """Looks like a UUID but is none: TeleSign's ids contain letters beyond f."""
         letters = string.ascii_lowercase + string.digits
         return "-".join("".join(self.random.choices(letters, k=n)) for n in (8, 4, 4, 4, 12))
 
@@ -518,7 +518,7 @@ class TeleSignSimulator(Simulator):
 
     @control
     def buy_by_hand(self, country_code: str = "BE", number_type: str = "mobile", account: str = "default") -> str:
-        """Somebody leases a number in the portal; gives it in E.164."""
+        """Lease a number as in the portal; return it in E.164."""
         [stock] = self.inventory.find(Wanted(country_code, number_type), 1)
         self.inventory.take([stock.phone_number])
         self._lease(account, stock.phone_number[1:], country_code, number_type, self.clock.now())
@@ -526,7 +526,7 @@ class TeleSignSimulator(Simulator):
 
     @control
     def take_away(self, value: str, account: str = "default") -> None:
-        """The account has no lease of this number any more. LookupError where it has none now."""
+        """Remove the account's lease of this number. LookupError if it has none now."""
         for lease in self._leases.values():
             if (f"+{lease.number}", lease.account) == (value, account):
                 del self._leases[lease.id]
@@ -535,30 +535,30 @@ class TeleSignSimulator(Simulator):
 
     @control
     def owns(self, value: str, account: str = "default") -> bool:
-        """Whether the account leases this number (E.164)."""
+        """Return whether the account leases this number (E.164)."""
         return any((f"+{lease.number}", lease.account) == (value, account) for lease in self._leases.values())
 
     @control
     def available(self, country_iso2: str, number_type: str, count: int) -> None:
-        """How many numbers of this country and type there are from now on, for all orders together."""
+        """Set how many numbers of this country and type are left from now on, for all orders together."""
         self._available[country_iso2, number_type] = count
 
     @control
     def end_as(self, status: str, order: str = "*") -> None:
-        """Orders that fit (id, text in the description, "*") end with this status at their usual time.
+        """Let matching orders (id, text in the description, "*") end with this status at their usual time.
 
-        ``resolved`` is what happens anyway; ``rejected``, or a word that nobody knows. The last one that fits counts.
+        ``resolved`` is the default; ``rejected``, or an unknown status. The last matching script counts.
         """
         self._endings.append((order, status))
 
     @control
     def pace(self, progress_seconds: float, resolve_seconds: float, order: str = "*") -> None:
-        """How soon orders that fit are in progress, and end, after they were accepted. The last one that fits counts."""
+        """Set how soon matching orders are in progress, and end, after they were accepted. The last matching script counts."""
         self._paces.append((order, progress_seconds, resolve_seconds))
 
     @control
     def set_status(self, status: str, order: str = "*") -> None:
-        """These orders have this status now; ``resolved`` gives them their numbers. LookupError where none fits."""
+        """Set these orders to this status now; ``resolved`` gives them their numbers. LookupError if none matches."""
         found = [o for o in self._orders.values() if o.is_named(order)]
         if not found:
             raise LookupError(f"no order fits {order!r}")

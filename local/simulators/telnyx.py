@@ -47,7 +47,7 @@ TYPES = frozenset({"local", "toll_free", "mobile", "national", "shared_cost"})
 class TelnyxSimulator(TelnyxAccount):
     """``TelnyxSimulator().app`` answers under /v2. API keys are given with ``allow(key, account=...)``.
 
-    ``private_key``: the 32 raw bytes of the default account's Ed25519 key; other accounts get keys of their own.
+    ``private_key``: the 32 raw bytes of the default account's Ed25519 key; other accounts get their own keys.
     Operations for faults and the request log: search, create_order, get_order, list_orders, update_order,
     list_sub_orders, get_sub_order, update_sub_order, cancel_sub_order, sub_order_group, list_numbers, get_number,
     update_number, number_group, list_comments, create_comment, get_comment, read_comment, regulatory_requirements,
@@ -116,12 +116,12 @@ class TelnyxSimulator(TelnyxAccount):
     # Whose orders -----------------------------------------------------------------------------------------------
 
     def _mine(self) -> list[Order]:
-        """The orders of the calling account as GETs show them, newest first."""
+        """Return the orders of the calling account as GETs show them, newest first."""
         now = self.clock.now()
         return [self.life.visible(o, now) for o in reversed(self.life.orders.values()) if o.account == g.account]
 
     def _owned(self, item_id: str) -> Order:
-        """The order that is or holds this id, of the calling account, as it really is."""
+        """Return the calling account's order that is or contains this id, in its real state."""
         order = self.life.orders.get(item_id) or self._owner.get(item_id)
         if order is None or order.account != g.account:
             raise self._not_found()

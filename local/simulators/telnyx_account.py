@@ -1,4 +1,4 @@
-"""What a Telnyx account has beside orders: numbers that it owns, and notification profiles, channels and settings."""
+"""A Telnyx account besides orders: owned numbers, and notification profiles, channels and settings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _SORTS = ("purchased_at", "phone_number", "connection_name", "usage_payment_meth
 
 
 class TelnyxAccount(TelnyxHttp):
-    """The routes of these."""
+    """The routes for these."""
 
     def _account_routes(self) -> Iterator[Route]:
         yield "GET", "/v2/phone_numbers", "list_owned", self._list_phone_numbers
@@ -74,7 +74,7 @@ class TelnyxAccount(TelnyxHttp):
             and (body := shape.phone_number(number, order, _owned_id(number)))
             and all(body[names.get(name, name)] == value for name, value in filters.items())
         ]
-        # Newest first unless asked otherwise.
+        # Newest first unless requested otherwise.
         found.sort(key=lambda body: body["created_at"] if sort is None else str(body.get(sort)), reverse=sort is None)
         return self._paged(found)
 
@@ -99,7 +99,7 @@ class TelnyxAccount(TelnyxHttp):
 
     @control
     def buy_by_hand(self, country_code: str = "US", number_type: str = "local", account: str = "default") -> str:
-        """Somebody buys a number in the portal: an order without a reference, active at once; gives the number."""
+        """Buy a number as in the portal: an order without a reference, active at once; return the number."""
         [stock] = self.inventory.find(Wanted(country_code, number_type), 1)
         self.inventory.take([stock.phone_number])
         now = self.clock.now()
@@ -112,7 +112,7 @@ class TelnyxAccount(TelnyxHttp):
 
     @control
     def take_away(self, value: str, account: str = "default") -> None:
-        """The account does not own this number any more; its order shows nothing of it. LookupError where it does not now."""
+        """Remove this number from the account; its order does not show that. LookupError if it is not owned."""
         for _, number in self._active(account):
             if number.phone_number == value:
                 number.active_since = None
@@ -121,7 +121,7 @@ class TelnyxAccount(TelnyxHttp):
 
     @control
     def owns(self, value: str, account: str = "default") -> bool:
-        """Whether the account owns this number (E.164)."""
+        """Return whether the account owns this number (E.164)."""
         return any(number.phone_number == value for _, number in self._active(account))
 
     # Notifications ----------------------------------------------------------------------------------------------

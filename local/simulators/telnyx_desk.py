@@ -1,4 +1,4 @@
-"""Telnyx as the test sees it: the state, the signed webhooks, and every control. The HTTP API is in telnyx.py."""
+"""Telnyx as tests see it: the state, the signed webhooks, and every control. The HTTP API is in telnyx.py."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class TelnyxDesk(Simulator):
     def sign(
         self, body: bytes, timestamp: int | None = None, key: Ed25519PrivateKey | None = None, account: str = "default"
     ) -> Headers:
-        """Headers of a genuine webhook with this body; ``timestamp`` (unix seconds) and ``key`` may be forged."""
+        """Return the headers of an authentic webhook with this body; ``timestamp`` (unix seconds) and ``key`` may be forged."""
         at = int(self.clock.now().timestamp()) if timestamp is None else timestamp
         return signature_headers(body, key or self.signing_key(account), at)
 
@@ -186,7 +186,7 @@ class TelnyxDesk(Simulator):
     def add_inventory(self, numbers: list[dict[str, Any]]) -> None:
         """Put numbers up for sale: phone_number, country_code, phone_number_type, optional locality, features and cost.
 
-        The cost is a list of upfront cost, monthly cost and currency. A number that is for sale already has the new terms.
+        The cost is a list of upfront cost, monthly cost and currency. A number already for sale gets the new terms.
         """
         for item in numbers:
             cost = tuple(item["cost"]) if "cost" in item else None
@@ -194,19 +194,19 @@ class TelnyxDesk(Simulator):
 
     @control
     def sell_elsewhere(self, numbers: list[str]) -> None:
-        """Somebody else bought these: gone from searches, 85001 when ordered."""
+        """Mark these as bought by somebody else: gone from searches, 85001 when ordered."""
         self.inventory.take(numbers)
 
     @control
     def sell_out(self, country_code: str, phone_number_type: str = "local", *, sold_out: bool = True) -> None:
-        """Searches for this country and type find nothing (but numbers added by ``add_inventory``)."""
+        """Let searches for this country and type find nothing (except numbers added by ``add_inventory``)."""
         self.inventory.sell_out(country_code, phone_number_type, sold_out=sold_out)
 
     @control
     def set_deadline(
         self, seconds: float, order: str = "*", *, country_code: str | None = None, phone_number_type: str | None = None
     ) -> None:
-        """Length of the deadlines set from now on, for the orders that fit; the last one that fits counts."""
+        """Set the length of future deadlines for matching orders; the last matching script counts."""
         self.life.deadlines.append((Selector(order, country_code, phone_number_type), seconds))
 
     @control
@@ -221,9 +221,9 @@ class TelnyxDesk(Simulator):
         new_deadline_seconds: float | None = None,
         times: int = 1,
     ) -> None:
-        """The next ``times`` vettings of this requirement (id, name or field type) are rejections.
+        """Let the next ``times`` vettings of this requirement (id, name or field type) be rejections.
 
-        Each puts one admin comment with the reason on the sub order, and a new deadline on the numbers concerned.
+        Each puts one admin comment with the reason on the sub order, and a new deadline on its numbers.
         """
         selector = Selector(order, country_code, phone_number_type)
         self.life.rejections.append(Rejection(selector, requirement, reason, new_deadline_seconds, times))
@@ -237,7 +237,7 @@ class TelnyxDesk(Simulator):
         phone_number_type: str | None = None,
         numbers: int | None = None,
     ) -> None:
-        """Activation of the sub orders that fit fails, for the first ``numbers`` of them or for all."""
+        """Let the activation of matching sub orders fail, for the first ``numbers`` of them or for all."""
         self.life.failures.append((Selector(order, country_code, phone_number_type), numbers))
 
     @control
@@ -249,9 +249,9 @@ class TelnyxDesk(Simulator):
         country_code: str | None = None,
         phone_number_type: str | None = None,
     ) -> int:
-        """Supply values as the portal would: {id, name or field type: value}; by default everything that is owed.
+        """Supply values as the portal would: {id, name or field type: value}; by default for every open requirement.
 
-        Returns how many values were taken.
+        Returns how many values were accepted.
         """
         taken, now = 0, self.clock.now()
         for item, sub in self._selected(order, country_code, phone_number_type):
@@ -269,7 +269,7 @@ class TelnyxDesk(Simulator):
     def erase_deadline(
         self, order: str, *, country_code: str | None = None, phone_number_type: str | None = None
     ) -> None:
-        """Erase the deadlines and tell nobody; what is owed stays owed."""
+        """Erase the deadlines unannounced; the requirements stay open."""
         for _, sub in self._selected(order, country_code, phone_number_type):
             self.life.erase(sub)
 
@@ -277,20 +277,20 @@ class TelnyxDesk(Simulator):
     def erase_deadlines_before(
         self, seconds: float, order: str = "*", *, country_code: str | None = None, phone_number_type: str | None = None
     ) -> None:
-        """Erase the deadlines of the orders that fit as soon as they are only so far off, and tell nobody."""
+        """Erase the deadlines of matching orders once they are this close, unannounced."""
         self.life.erasures.append((Selector(order, country_code, phone_number_type), seconds))
 
     @control
     def extend_deadline(
         self, seconds: float, order: str, *, country_code: str | None = None, phone_number_type: str | None = None
     ) -> None:
-        """Move the standing deadlines by ``seconds`` (negative: earlier) and tell nobody."""
+        """Move the set deadlines by ``seconds`` (negative: earlier), unannounced."""
         for _, sub in self._selected(order, country_code, phone_number_type):
             self.life.extend(sub, seconds)
 
     @control
     def set_number_deadline(self, number: str, deadline: str | None) -> None:
-        """Set (ISO 8601) or erase the deadline of one number (E.164), apart from the others', and tell nobody."""
+        """Set (ISO 8601) or erase the deadline of one number (E.164), separately from the others, unannounced."""
         for order in self.life.orders.values():
             for each in order.numbers():
                 if each.phone_number == number:
@@ -307,7 +307,7 @@ class TelnyxDesk(Simulator):
         phone_number_type: str | None = None,
         times: int = 1,
     ) -> None:
-        """The next ``times`` comments of the customer move the deadlines by ``seconds``, a while later and silently."""
+        """Let the next ``times`` comments of the customer move the deadlines by ``seconds``, a while later and unannounced."""
         selector = Selector(order, country_code, phone_number_type)
         self.life.grants.append(Grant(selector, seconds, after_seconds, times))
 
@@ -315,7 +315,7 @@ class TelnyxDesk(Simulator):
     def comment(
         self, order: str, body: str, *, country_code: str | None = None, phone_number_type: str | None = None
     ) -> None:
-        """An admin's comment on each sub order that fits."""
+        """Post an admin's comment on each matching sub order."""
         for _, sub in self._selected(order, country_code, phone_number_type):
             self.life.comment(sub.id, body, self.clock.now())
 
@@ -328,7 +328,7 @@ class TelnyxDesk(Simulator):
         phone_number_type: str | None = None,
         status: str = "cancelled",
     ) -> None:
-        """Telnyx ends the pending sub orders that fit."""
+        """Cancel the matching pending sub orders, as Telnyx would."""
         now = self.clock.now()
         for item, sub in self._selected(order, country_code, phone_number_type):
             if self.life.status(sub) == "pending":
@@ -338,7 +338,7 @@ class TelnyxDesk(Simulator):
     def delete_numbers(
         self, order: str, *, country_code: str | None = None, phone_number_type: str | None = None
     ) -> None:
-        """The numbers are removed from the account: sub orders that fit read ``deleted``. No webhook is sent."""
+        """Remove the numbers from the account: matching sub orders read ``deleted``. No webhook is sent."""
         now = self.clock.now()
         for item, sub in self._selected(order, country_code, phone_number_type):
             self.life.delete(sub, now)
@@ -346,7 +346,7 @@ class TelnyxDesk(Simulator):
 
     @control
     def forbid(self, country_code: str, phone_number_type: str = "local", *, code: str | None = "10038") -> None:
-        """From now on 403 with this code answers searches for such numbers, and their orders; no code: not any more."""
+        """From now on answer searches for such numbers, and their orders, with 403 and this code; without a code: no longer."""
         if code is None:
             self.forbidden.pop((country_code, phone_number_type), None)
         else:
@@ -354,17 +354,17 @@ class TelnyxDesk(Simulator):
 
     @control
     def hide(self, country_code: str, phone_number_type: str = "local", *, hidden: bool = True) -> None:
-        """Show such numbers in searches without their last digits, as to an account of too low a level; or not any more."""
+        """Show such numbers in searches without their last digits, as to an account of too low a level; or no longer."""
         (self.hidden.add if hidden else self.hidden.discard)((country_code, phone_number_type))
 
     @control
     def snatch(self, reference: str, numbers: Iterable[str] = (), others: int = 0) -> None:
-        """Somebody else buys between search and purchase: as this order comes in, once, these numbers and ``others`` more of it."""
+        """Let somebody else buy between search and purchase: as this order comes in, once, these numbers and ``others`` more of it."""
         self.snatched.setdefault(reference, []).append((list(numbers), others))
 
     @control
     def refuse(self, operation: str, code: str, status: int = 400, times: int | None = 1, holding: str = "") -> None:
-        """Answer the next ``times`` calls of an operation with an error of Telnyx's of this code, with no work done."""
+        """Answer the next ``times`` calls of an operation with Telnyx's error of this code, without doing the work."""
         errors = [{"code": code, "title": f"Error {code}", "detail": "scripted", "source": {"pointer": "/base"}}]
         body, kind = json.dumps({"errors": errors}), "application/json"
         fault = Fault(operation, "status", times, status=status, body=body, content_type=kind, holding=holding)
@@ -384,28 +384,28 @@ class TelnyxDesk(Simulator):
 
     @control
     def public_key(self, account: str = "default") -> str:
-        """Base64 of the raw 32-byte public key that verifies this account's webhooks."""
+        """Return base64 of the raw 32-byte public key that verifies this account's webhooks."""
         return self._public(account)
 
     @control
     def rotate_key(self, account: str = "default") -> str:
-        """Sign with a new key from now on; returns its public half."""
+        """Sign with a new key from now on; return its public half."""
         self._signing[account] = Ed25519PrivateKey.from_private_bytes(self.random.randbytes(32))
         return self._public(account)
 
     @control
     def webhook_urls(self, urls: list[str]) -> None:
-        """Where webhooks go from now on: every URL gets each."""
+        """Set where webhooks go from now on: every URL gets each."""
         self._urls = list(urls)
 
     @control
     def webhooks(self, order: str = "*", *, copies: int = 1, delay_seconds: float = 0, off: bool = False) -> None:
-        """How orders that complete from now on are told: sent ``copies`` times, late, or never."""
+        """Set how the completion of orders is announced from now on: ``copies`` times, late, or never."""
         self._webhook_scripts.append(WebhookScript(Selector(order), copies, delay_seconds, off))
 
     @control
     def late_get(self, seconds: float, order: str = "*") -> None:
-        """The webhook beats the GET: reads show the state before completion for ``seconds`` longer."""
+        """Let the webhook come before the GET: reads show the state before completion for ``seconds`` longer."""
         self.life.late_gets.append((Selector(order), seconds))
 
     @control
@@ -419,7 +419,7 @@ class TelnyxDesk(Simulator):
         copies: int = 1,
         account: str = "default",
     ) -> str:
-        """Queue one more genuine webhook, about an order (as it is now, changed by ``payload``) or any payload at all.
+        """Queue one more authentic webhook, about an order (as it is now, changed by ``payload``) or with any payload.
 
         Returns the event's id.
         """
@@ -438,7 +438,7 @@ class TelnyxDesk(Simulator):
         wrong_key: bool = False,
         account: str = "default",
     ) -> dict[str, Any]:
-        """{"headers": ..., "body": text} of a webhook that is not sent, to be replayed or forged (wrong key, wrong age)."""
+        """Return {"headers": ..., "body": text} of a webhook that is not sent, to be replayed or forged (wrong key, wrong age)."""
         event, account = self._made_up(order, event_type, payload, account)
         body = json.dumps({"data": event, "meta": {"attempt": 1, "delivered_to": ""}}).encode()
         key = (

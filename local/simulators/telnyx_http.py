@@ -1,4 +1,4 @@
-"""Telnyx's HTTP manners: keys, rate limits, errors, filters, pages."""
+"""Telnyx's HTTP conventions: keys, rate limits, errors, filters, pages."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def refusal(
 
 
 class TelnyxHttp(TelnyxDesk):
-    """What all routes share."""
+    """Common to all routes."""
 
     def __init__(self, clock: Clock | None, seed: int, private_key: bytes | None, webhook_urls: Iterable[str]) -> None:
         super().__init__(clock, seed, private_key, webhook_urls)
@@ -91,7 +91,7 @@ class TelnyxHttp(TelnyxDesk):
         return refusal(404, "10005", "The requested resource or URL could not be found.")
 
     def _filters(self, *known: str) -> dict[str, str]:
-        """The ``filter[...]`` parameters, e.g. {"created_at][gt": ...}; 10031 for one that is not known."""
+        """Return the ``filter[...]`` parameters, e.g. {"created_at][gt": ...}; 10031 for an unknown one."""
         found = {name[7:-1]: value for name, value in request.args.items() if name.startswith("filter[")}
         if unknown := sorted(found.keys() - set(known)):
             raise refusal(
@@ -106,14 +106,14 @@ class TelnyxHttp(TelnyxDesk):
         return body
 
     def _cut(self, found: list[dict[str, Any]]) -> Response:
-        """A list that declares no pages, and has them all the same: live ones show the first."""
+        """Return a list that declares no pages but has them all the same: live ones show only the first."""
         if self.settings.live:
             number = request.args.get("page[number]", "1")
             return self._page(found, int(number) if number.isdigit() else 1, self.settings.page_size)
         return self._page(found, 1, max(len(found), 20))
 
     def _paged(self, found: list[dict[str, Any]]) -> Response:
-        """The page of a list that was asked for by ``page[number]`` and ``page[size]``."""
+        """Return the page of a list selected by ``page[number]`` and ``page[size]``."""
         number, size = request.args.get("page[number]", "1"), request.args.get("page[size]", "20")
         if not (number.isdigit() and size.isdigit() and int(number) >= 1 and 1 <= int(size) <= 250):
             raise refusal(400, "10033", "page[number] is 1 or more, page[size] 1 to 250")

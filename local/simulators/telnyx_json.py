@@ -1,4 +1,4 @@
-"""How Telnyx v2 writes its objects. Shapes from the OpenAPI document; nulls as the live-shaped sample has them."""
+"""Telnyx v2's JSON objects. Shapes from the OpenAPI document; nulls as the live-shaped sample has them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Date = Callable[[datetime], str]
 
 
 def micro_z(instant: datetime) -> str:
-    """As in API answers: ``2018-01-01T00:00:00.000000Z``."""
+    """As in API responses: ``2018-01-01T00:00:00.000000Z``."""
     return iso_z(instant, "microseconds")
 
 
@@ -116,7 +116,7 @@ def order(item: Order, life: Lifecycle, date: Date = micro_z, numbers: list[Any]
 
 
 def seen(body: Any, settings: TelnyxSettings, *, within: bool = False) -> Any:
-    """An answer of GET as this account is shown it: as documented, but for what the settings say; ``within`` the numbers of an order."""
+    """A response of GET as this account sees it: as documented, except for what the settings say; ``within`` the numbers of an order."""
     if isinstance(body, list):
         return [seen(item, settings, within=within) for item in body]
     if not isinstance(body, dict):
@@ -209,7 +209,7 @@ def attached(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def phone_number(number: Number, parent: Order, owned_id: str) -> dict[str, Any]:
-    """A number that the account owns: another record than that of its order, with a numeric id."""
+    """A number that the account owns: a different record from that of its order, with a numeric id."""
     since = number.active_since or parent.created_at
     return {
         "id": owned_id,

@@ -1,4 +1,4 @@
-"""Telnyx's notification profiles, channels and settings, and the events that there are.
+"""Telnyx's notification profiles, channels, settings, and event types.
 
 Names and ids of events and conditions are published nowhere; those here are made up around what the guides call
 "Number Order Notifications" and "Requirement Group Status Change".
@@ -74,7 +74,7 @@ NUMBER_ORDERS = str(conditions()[0]["id"])
 
 @dataclass
 class Notifications:
-    """What was made, by account and id."""
+    """The records created, by account and id."""
 
     settings: TelnyxSettings
     new_uuid: Callable[[], str]
@@ -104,12 +104,12 @@ class Notifications:
         return body
 
     def uses(self, kind: str, account: str, made_id: str) -> bool:
-        """Whether something that was made still hangs on this."""
+        """Return whether another record still refers to this one."""
         name = f"notification_{kind}_id"
         return any(body.get(name) == made_id for other in ("channel", "setting") for body in self.of(other, account))
 
     def number_order_urls(self, account: str) -> list[str]:
-        """Where the account wants to hear of number orders."""
+        """Return the URLs at which the account wants webhooks about number orders."""
         channels = {body["id"]: body for body in self.of("channel", account) if body["channel_type_id"] == "webhook"}
         return [
             channels[body["notification_channel_id"]]["channel_destination"]

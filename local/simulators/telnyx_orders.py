@@ -121,7 +121,7 @@ class TelnyxSettings(Settings):
 
 @dataclass(frozen=True)
 class Acceptance:
-    """What a text must be like."""
+    """The criteria of a text."""
 
     min_length: int = 1
     max_length: int = 200
@@ -131,7 +131,7 @@ class Acceptance:
     case_sensitive: bool = False
 
     def fault(self, text: str) -> str:
-        """What is wrong with a text; empty where nothing is."""
+        """Return what is wrong with a text; empty if nothing is."""
         values = self.values if self.case_sensitive else tuple(value.casefold() for value in self.values)
         if not self.min_length <= len(text) <= self.max_length:
             return f"takes {self.min_length} to {self.max_length} characters"
@@ -161,7 +161,7 @@ class RequirementType:
         return ACCEPTANCE.get((self.country_code, self.name), Acceptance())
 
     def fault(self, value: str) -> str:
-        """What is wrong with a value, as far as a text shows it; empty where nothing is."""
+        """Return what is wrong with a value, as far as a text shows it; empty if nothing is."""
         return self.acceptance.fault(value) if self.field_type in ("textual", "datetime") else ""
 
 
@@ -216,7 +216,7 @@ class Number:
 
 
 def combined(statuses: Iterable[str], mixed_status: str) -> str:
-    """The status of a parent from its children's (see the module's text)."""
+    """Return the status of a parent from its children's (see the module's text)."""
     found = set(statuses)
     if "pending" in found:
         return "pending"
@@ -266,7 +266,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Selector:
-    """Which orders, or which of their sub orders, a script means: all that is given has to fit.
+    """Which orders or sub orders a script applies to: everything given must match.
 
     ``order`` is an order id, a customer_reference, a number in the order, or "*".
     """
@@ -298,7 +298,7 @@ class Rejection:
 
 @dataclass
 class Grant:
-    """More time, given some time after a comment asked for it."""
+    """An extension, granted some time after a comment requested it."""
 
     selector: Selector
     seconds: float
@@ -327,7 +327,7 @@ class _Event:
 
 @dataclass
 class Lifecycle:
-    """Every order, and what happens to it. ``on_complete(order, at)`` is called when an order stops being pending."""
+    """Every order and its transitions. ``on_complete(order, at)`` is called when an order stops being pending."""
 
     settings: TelnyxSettings
     new_uuid: Callable[[], str]
@@ -351,7 +351,7 @@ class Lifecycle:
     # Beginning --------------------------------------------------------------------------------------------------
 
     def begin(self, order: Order) -> None:
-        """Take in a new order whose numbers may already carry values (from a requirement group)."""
+        """Accept a new order whose numbers may already have values (from a requirement group)."""
         self.orders[order.id] = order
         self._pending[order.id] = order
         now = order.created_at
@@ -368,7 +368,7 @@ class Lifecycle:
         return scripted[-1] if scripted else self.settings.deadline_seconds
 
     def submitted(self, number: Number, at: datetime) -> None:
-        """After values came in: where nothing is owed any more the deadline is erased and vetting starts."""
+        """After values arrived: if no requirement is open any more, erase the deadline and start vetting."""
         if number.status != "pending" or number.owed():
             return
         number.deadline = None
@@ -387,7 +387,7 @@ class Lifecycle:
         number.activate_at = at + timedelta(seconds=self.settings.activation_seconds)
 
     def supply(self, order: Order, numbers: Iterable[Number], values: dict[str, str], at: datetime) -> int:
-        """Put values (requirement id -> value) on the numbers; approved requirements stay. Returns how many took."""
+        """Put values (requirement id -> value) on the numbers; approved requirements stay. Return how many were accepted."""
         taken = 0
         for number in numbers:
             if number.status != "pending":
@@ -406,7 +406,7 @@ class Lifecycle:
     def advance(self, now: datetime, *, reading: bool = False) -> None:
         """Let everything happen that is due by ``now``.
 
-        ``reading``: nothing is touched after it. What comes next is then kept: to find it takes all the numbers of an order.
+        ``reading``: nothing changes after it, so the next due time is kept, as finding it needs all the numbers of an order.
         """
         for order in list(self._pending.values()):
             if order.id in self._next_at and ((at := self._next_at[order.id]) is None or at > now):
@@ -418,7 +418,7 @@ class Lifecycle:
             self._next_at.clear()
 
     def change(self, order: Order, at: datetime, happen: Callable[[], None]) -> None:
-        """Do something to an order, and what follows where that ended it."""
+        """Do something to an order, and what follows if that ended it."""
         late = [seconds for selector, seconds in self.late_gets if selector.fits(order)]
         before = deepcopy(order) if late else None
         was_pending = self.status(order) == "pending"
@@ -434,7 +434,7 @@ class Lifecycle:
         return min((e for sub in order.subs for e in self._due(order, sub)), key=lambda e: e.at, default=None)
 
     def _due(self, order: Order, sub: SubOrder) -> Iterator[_Event]:
-        """What is to come for a sub order; numbers due at the same instant are one event."""
+        """Return the next event of a sub order; numbers due at the same instant are one event."""
         if self.status(sub) != "pending":
             return
         pending = [n for n in sub.numbers if n.status == "pending"]
@@ -452,7 +452,7 @@ class Lifecycle:
             yield _Event(activate_at, partial(self._activate, order, sub, activate_at))
 
     def _vet(self, order: Order, sub: SubOrder, requirement_id: str, at: datetime) -> None:
-        """The reviewers decide one requirement, for all the numbers of the sub order for which it is due."""
+        """Decide one requirement as the reviewers would, for all due numbers of the sub order."""
         cases = [(n, r) for n in sub.numbers for r in n.requirements if r.type.id == requirement_id and r.vet_at == at]
         rejection = next(
             (x for x in self.rejections if x.selector.fits_sub(order, sub) and cases[0][1].is_named(x.requirement)),
@@ -490,17 +490,17 @@ class Lifecycle:
         self.extend(sub, extension[1])
 
     def erase(self, sub: SubOrder) -> None:
-        """Erase the standing deadlines; what is owed stays owed."""
+        """Erase the set deadlines; the requirements stay open."""
         for number in sub.numbers:
             number.deadline = None
 
     def extend(self, sub: SubOrder, seconds: float) -> None:
-        """Move the standing deadlines."""
+        """Move the set deadlines."""
         for number in sub.numbers:
             if number.deadline is not None:
                 number.deadline += timedelta(seconds=seconds)
 
-    # What people do ---------------------------------------------------------------------------------------------
+    # Actions of people --------------------------------------------------------------------------------------------
 
     def cancel(self, sub: SubOrder, at: datetime, status: str = "cancelled") -> None:
         """End a sub order: its numbers that are not active fail. A passed deadline stays readable."""
@@ -512,13 +512,13 @@ class Lifecycle:
         sub.ended, sub.updated_at = status, at
 
     def delete(self, sub: SubOrder, at: datetime) -> None:
-        """The numbers are taken out of the account. Their own status has no word for it; requirements_status has."""
+        """Remove the numbers from the account. Their own status has no value for it; requirements_status has."""
         for number in sub.numbers:
             number.requirements_status, number.deadline, number.activate_at = "deleted", None, None
         sub.ended, sub.updated_at = "deleted", at
 
     def delete_number(self, order: Order, number: Number, at: datetime) -> None:
-        """One number is taken out of the account; with the last of them its sub order reads ``deleted``."""
+        """Remove one number from the account; with the last of them its sub order reads ``deleted``."""
         number.requirements_status, order.updated_at = "deleted", at
         for sub in order.subs:
             if number in sub.numbers and all(n.requirements_status == "deleted" for n in sub.numbers):
@@ -539,7 +539,7 @@ class Lifecycle:
         return comment
 
     def asked(self, order: Order, sub: SubOrder, at: datetime) -> None:
-        """A customer commented: the first script that fits grants more time, later and without a word."""
+        """A customer commented: the first matching script grants an extension, later and unannounced."""
         grant = next((each for each in self.grants if each.selector.fits_sub(order, sub)), None)
         if grant is not None:
             sub.extensions.append((at + timedelta(seconds=grant.after_seconds), grant.seconds))
@@ -548,5 +548,5 @@ class Lifecycle:
                 self.grants.remove(grant)
 
     def visible(self, order: Order, now: datetime) -> Order:
-        """The order as GETs show it now."""
+        """Return the order as GETs show it now."""
         return order.stale[1] if order.stale is not None and now < order.stale[0] else order

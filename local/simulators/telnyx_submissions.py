@@ -1,4 +1,4 @@
-"""What a Telnyx customer keeps ready for the regulators: requirement groups, documents, addresses."""
+"""What a Telnyx customer prepares for the regulators: requirement groups, documents, addresses."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Group:
                     "requirement_id": r.type.id,
                     "field_type": r.type.field_type,
                     "field_value": r.value,
-                    # the group's own words: an order's "awaiting-value" is unknown here
+                    # the group's own statuses: an order's "awaiting-value" is unknown here
                     "status": self._spoilt(r)[0] or (APPROVED if r.status == APPROVED else self.status),
                     "expires_at": micro_z(at) if (at := self._spoilt(r)[1]) else None,
                     "created_at": micro_z(self.created_at),
@@ -92,7 +92,7 @@ class Submissions:
                 del self._unlinked[document_id], self.documents[document_id]
 
     def fault(self, wanted: RequirementType, value: str) -> str:
-        """Why a value cannot be given for a requirement, or nothing: then the document that it names is linked."""
+        """Return why a value cannot be given for a requirement; or nothing, and then the document that it names is linked."""
         known = {"document": self.documents, "address": self.addresses}.get(wanted.field_type)
         if self.settings.check_values and known is not None and value not in known:
             return f"no such {wanted.field_type}"

@@ -1,4 +1,4 @@
-"""The stories: the twelve of the main job, those of the regulatory desk, of money and people's data, of live systems, of pressure."""
+"""The stories: the twelve of the main run, and those about vetting, money and personal data, live systems, and load."""
 
 from local.stories import desk, field, pressure, safe, twelve
 from local.stories.telling import STORIES

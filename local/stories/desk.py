@@ -1,4 +1,4 @@
-"""The stories of the regulatory desk: what is known before the purchase, values, files, time, and ways out."""
+"""The stories of vetting: catalogues before the purchase, values, files, extensions, and cancellations."""
 
 import hashlib
 import json
@@ -25,16 +25,16 @@ PNG = b"\x89PNG\r\n\x1a\n"
 PROFILE = "/profiles/telnyx/default/DE/mobile"
 
 
-# --- what several of them tell ---
+# --- shared steps ---
 
 
 def requirements_of(entry_data: Any) -> list[str]:
-    """Which requirements an entry names."""
+    """Return the requirements that an entry names."""
     return sorted(each["name"] for each in entry_data["requirements"])
 
 
 def upload(play: Play, path: str, filename: str, content_type: str, content: bytes) -> Generator[str, None, str]:
-    """Upload a file by a form of the API; its id. Nobody is to repeat its name."""
+    """Upload a file by a form of the API and return its id. Its name must appear nowhere else."""
     play.personal[f"the name of the file {filename[:3]}..."] = filename
     form = expect_answer(
         (yield from play.call("POST", f"{path}/files", {"filename": filename, "content_type": content_type})), 201
@@ -45,20 +45,20 @@ def upload(play: Play, path: str, filename: str, content_type: str, content: byt
 
 
 def a_pdf(play: Play, words: str) -> bytes:
-    """A file that is a PDF as far as anybody sees, with words that nobody may repeat."""
+    """Return a file that passes as a PDF, with text that must appear nowhere else."""
     play.personal[f"what the file says, {words[:3]}..."] = words
     return b"%PDF-1.7\n" + words.encode() + bytes(range(256)) * 40
 
 
 def documents_of(order: PlayedOrder) -> list[str]:
-    """The SHA-256 of every document that Telnyx got for an order."""
+    """Return the SHA-256 of every document that Telnyx got for an order."""
     calls = order.play.ask("telnyx", "requests", operation="create_document")
     ours = [call["json"] for call in calls if call["json"]["customer_reference"] == order.reference]
     return [hashlib.sha256(b64decode(document["file"])).hexdigest() for document in ours]
 
 
 def values_at_telnyx(order: PlayedOrder) -> list[str]:
-    """Every value that Telnyx got for an order, in the order in which they came."""
+    """Return every value that Telnyx got for an order, in order."""
     sub_orders = [sub_order.id for sub_order in order.record.order.sub_orders] if order.record else []
     calls = order.play.ask("telnyx", "requests", operation="update_sub_order")
     ours = [call["json"] for call in calls if call["path"].rpartition("/")[2] in sub_orders]
@@ -66,14 +66,16 @@ def values_at_telnyx(order: PlayedOrder) -> list[str]:
 
 
 def expect_cancelled_as_asked(order: PlayedOrder) -> Steps:
-    """It was cancelled, people know who asked for it, and nothing is left to be done."""
+    """Check that it was cancelled, people know who requested it, and no operation is open."""
     [entry] = order.entries("OrderCancelled")
     asked, operator = entry.data["asked_by"], order.play.stage.operator
     expect(asked == operator, f"{order.order_id} was cancelled as {asked} asked")
     expect(not entry.data["unannounced"] and not entry.data["deadline_missed"], f"cancelled how? {entry.data}")
     expect(operator.rpartition("/")[2] in entry.message, f"who asked is not in: {entry.message}")
-    [wish] = order.entries("OperationAsked")
-    expect(wish.data["operation"] == "cancel" and wish.actor == operator, f"asked: {wish.actor} {wish.data}")
+    [request] = order.entries("OperationAsked")
+    expect(
+        request.data["operation"] == "cancel" and request.actor == operator, f"asked: {request.actor} {request.data}"
+    )
     expect_problem((yield from order.call("POST", "/cancel", {})), 409, "order-ended")
 
 
@@ -82,8 +84,8 @@ def expect_cancelled_as_asked(order: PlayedOrder) -> Steps:
 
 @story(
     13,
-    "A profile answers a second German order without anyone's help: the first is answered by a person; the answers are "
-    "kept, a file among them; the second is never asked of people.",
+    "A profile answers a second German order without people: a person answers the first; the answers are kept as a profile, including a"
+    " file; people are not asked for the second.",
 )
 def a_profile(play: Play) -> Steps:
     person = play.order("13-answered-by-a-person", ends="completed")
@@ -108,16 +110,16 @@ def a_profile(play: Play) -> Steps:
     expect(requirements_of(applied.data) == sorted(GERMAN), f"applied to {requirements_of(applied.data)}")
     [submitted] = profile.entries("RequirementSubmitted")
     expect(submitted.data["by"] == "profile", f"submitted by {submitted.data['by']}")
-    expect(not profile.told("RequirementRequested"), "people were asked for what the profile answered")
-    expect(len(profile.entries("RequirementRequested")) == 1, "what Telnyx asked for is not recorded")
+    expect(not profile.told("RequirementRequested"), "people were asked for values of the profile")
+    expect(len(profile.entries("RequirementRequested")) == 1, "Telnyx's requirements are not recorded")
     sent = documents_of(profile)
     expect(sent == [hashlib.sha256(content).hexdigest()], f"{len(sent)} documents reached Telnyx, or another one")
 
 
 @story(
     14,
-    "A reminder fires, something is still missing: more time is asked for by the order's policy, granted without a word, "
-    "found by a poll and told as such; reminders follow the new deadline; then supplied and completed.",
+    "A reminder fires while a requirement is open: the order's policy requests an extension, which is granted unannounced, found by a "
+    "poll and reported as such; reminders follow the new deadline; values supplied; completed.",
     has_deadlines=True,
 )
 def an_extension(play: Play) -> Steps:
@@ -132,14 +134,14 @@ def an_extension(play: Play) -> Steps:
     yield from until_notified(order, "DeadlineMoved")
     [moved] = order.entries("DeadlineMoved")
     said = {name: moved.data[name] for name in ("extended", "asked_for", "unannounced")}
-    expect(all(said.values()), f"the new deadline was told as {said}")
+    expect(all(said.values()), f"the new deadline was reported as {said}")
     yield from until_notified(order, "DeadlineApproaching", times=2)
     yield from supply(order, GERMAN)
     yield from order.until("completed")
 
     expect_reminders(order, (1, "PT20S"), (2, "PT20S"))
     asked = [entry.data["by"] for entry in order.entries("ExtensionRequested")]
-    expect(asked == ["policy"], f"more time was asked for by {asked}")
+    expect(asked == ["policy"], f"extensions were requested by {asked}")
     sub_orders = [sub_order.id for sub_order in order.record.order.sub_orders] if order.record else []
     comments = [call["json"] for call in play.ask("telnyx", "requests", operation="create_comment")]
     posted = [comment for comment in comments if comment["comment_record_id"] in sub_orders]
@@ -147,14 +149,13 @@ def an_extension(play: Play) -> Steps:
 
 
 @story(
-    15,
-    "An order to Switzerland without a requirement group: refused before any call, by the API and from the queue.",
+    15, "An order to Switzerland without a requirement group: refused before any call, by the API and from the queue."
 )
 def swiss_without_a_group(play: Play) -> Steps:
     order = play.order("15-swiss-without-a-group", ends=REFUSED, purchases=0)
     field = "items.0.requirement_group_id"
     fields = expect_problem((yield from order.submit()), 400, "invalid")
-    expect(fields == [field], f"the API found fault with {fields}")
+    expect(fields == [field], f"the issues are in {fields}")
     order.send()
     yield from order.until(REFUSED)
     yield from until_notified(order, "OrderRefused")
@@ -173,8 +174,8 @@ def _is_swiss(call: dict[str, Any]) -> bool:
 
 @story(
     16,
-    "A document: uploaded by a form, submitted as a value, and Telnyx has the same bytes. One that is not what it says "
-    "it is, an empty one and one that was never uploaded are refused before.",
+    "A document: uploaded by a form and submitted as a value; Telnyx gets the same bytes. A file of another type than declared, an "
+    "empty one and one never uploaded are refused.",
 )
 def a_document(play: Play) -> Steps:
     order = play.order("16-a-document", ends="completed")
@@ -187,13 +188,13 @@ def a_document(play: Play) -> Steps:
     kinds = {"filename": "passport.html", "content_type": "text/html"}
     expect_problem((yield from play.call("POST", f"{path}/files", kinds)), 400, "invalid")
     denied = yield from upload(play, path, "passport of the director.png", "image/png", content)
-    # Told apart by its name already.
+    # Distinguished by its name alone.
     kinds["content_type"] = "application/pdf"
     expect_problem((yield from play.call("POST", f"{path}/files", kinds)), 400, "invalid")
     kinds["filename"] = "passport.pdf"
     waiting = expect_answer((yield from play.call("POST", f"{path}/files", kinds)), 201)
     empty = expect_answer((yield from play.call("POST", f"{path}/files", kinds)), 201)
-    # S3 does not take it in by this form. Where a bucket does, as moto's, the desk has the last word.
+    # S3 refuses it because of this form. Where a bucket accepts it, as moto's does, numberdesk checks the file itself.
     was_taken = 200 <= play.stage.upload(empty["upload"], b"") < 300
     for file_id, status, problem in (
         (denied, 422, "file-not-taken"),
@@ -204,7 +205,7 @@ def a_document(play: Play) -> Steps:
         values = supplied(order, {"Identity Document": {"kind": "file", "file_id": file_id}})
         expect_problem((yield from order.call("POST", "/requirements", values)), status, problem)
     shown = expect_answer((yield from order.call("GET")), 200)
-    expect(not shown["operations"], f"something is being done: {shown['operations']}")
+    expect(not shown["operations"], f"there are operations: {shown['operations']}")
 
     file_id = yield from upload(play, path, "passport of the director.pdf", "application/pdf", content)
     yield from supply(order, other | {"Identity Document": {"kind": "file", "file_id": file_id}})
@@ -215,7 +216,7 @@ def a_document(play: Play) -> Steps:
     expect(requirements_of(submitted.data) == sorted(GERMAN), f"submitted: {requirements_of(submitted.data)}")
 
 
-@story(17, "An order is cancelled at Telnyx through the API: the wish is recorded first, and the state follows.")
+@story(17, "An order is cancelled at Telnyx through the API: the request is recorded first, and the state follows.")
 def cancelled_at_telnyx(play: Play) -> Steps:
     order = play.order("17-cancelled-at-telnyx", ends="cancelled")
     order.send()
@@ -232,8 +233,8 @@ def cancelled_at_telnyx(play: Play) -> Steps:
 
 @story(
     18,
-    "An order is cancelled at TeleSign while it is accepted. For another it is too late: people are told so, and the "
-    "order goes on to its end.",
+    "An order is cancelled at TeleSign while it is accepted. For another it is too late: people are notified, and the order continues "
+    "to its end.",
 )
 def cancelled_at_telesign(play: Play) -> Steps:
     early = play.order("18-cancelled-at-telesign", ends="cancelled")
@@ -256,7 +257,7 @@ def cancelled_at_telesign(play: Play) -> Steps:
     expect(theirs == "cancelled", f"at TeleSign it is {theirs}")
 
 
-@story(19, "CallFire cannot cancel: a clear no, and the order goes on to its end.")
+@story(19, "CallFire cannot cancel: the request is refused with the reason, and the order continues to its end.")
 def callfire_cannot_cancel(play: Play) -> Steps:
     order = play.order("19-callfire-cannot-cancel", ends="completed")
     order.send()
@@ -264,13 +265,13 @@ def callfire_cannot_cancel(play: Play) -> Steps:
     expect_problem((yield from order.call("POST", "/cancel", {})), 409, "cannot-cancel")
     play.ask("callfire", "set_status", status="FINISHED", order=order.theirs)
     yield from order.until("completed")
-    expect(not order.entries("OperationAsked"), "something was asked of CallFire")
+    expect(not order.entries("OperationAsked"), "an operation was sent to CallFire")
 
 
 @story(
     20,
-    "A TeleSign order with a list and a deadline of its own: reminders say what is still to do, people tick it off, the "
-    "deadline is met; completed.",
+    "A TeleSign order with its own requirements and deadline: reminders list the open ones, people tick them off, the deadline is met; "
+    "completed.",
     has_deadlines=True,
 )
 def own_list(play: Play) -> Steps:
@@ -284,11 +285,11 @@ def own_list(play: Play) -> Steps:
     yield from until_notified(order, "DeadlineApproaching")
     expect_answer((yield from order.call("POST", "/requirements", _ticked("loa"))), 200)
     fields = expect_problem((yield from order.call("POST", "/requirements", _ticked("no-such-thing"))), 400, "invalid")
-    expect(fields == ["values.0.requirement"], f"the API found fault with {fields}")
+    expect(fields == ["values.0.requirement"], f"the issues are in {fields}")
     yield from until_notified(order, "DeadlineApproaching", times=2)
     first, second = (entry.message for entry in order.entries("DeadlineApproaching"))
-    expect(letter in first and identity in first, f"not all that is to do is in: {first}")
-    expect(letter not in second and identity in second, f"not just what is left to do is in: {second}")
+    expect(letter in first and identity in first, f"not every open requirement is in: {first}")
+    expect(letter not in second and identity in second, f"not only the open requirements are in: {second}")
     expect_answer((yield from order.call("POST", "/requirements", _ticked(identity))), 200)
     yield from order.until("pending")
     play.ask("telesign", "set_status", status="resolved", order=order.reference)
@@ -296,18 +297,18 @@ def own_list(play: Play) -> Steps:
 
     expect_reminders(order, (1, "PT30S"), (1, "PT15S"))
     expect(len(order.entries("DeadlineErased")) == 1, "that the deadline is met is not recorded")
-    expect(not order.entries("DeadlineMissed"), "the deadline is told as missed")
+    expect(not order.entries("DeadlineMissed"), "the deadline is reported as missed")
     ticks = [entry.actor for entry in order.entries("RequirementTicked")]
     expect(ticks == [play.stage.operator] * 2, f"ticked off by {ticks}")
     told = [call for call in play.ask("telesign", "requests") if letter in json.dumps(call)]
-    expect(not told, "TeleSign was told of a list that it knows nothing of")
+    expect(not told, "the order's own requirements were sent to TeleSign")
 
 
 def _ticked(requirement: str) -> dict[str, Any]:
     return {"values": [{"requirement": requirement, "value": {"kind": "done"}}]}
 
 
-@story(21, "A reminder is acknowledged: the next one says who is on it, and until when.", has_deadlines=True)
+@story(21, "A reminder is acknowledged: the next one names who is working on it, and until when.", has_deadlines=True)
 def acknowledged(play: Play) -> Steps:
     order = play.order("21-acknowledged", ends="completed", reminders=2)
     play.ask("telnyx", "set_deadline", seconds=50, order=order.reference)
@@ -323,7 +324,7 @@ def acknowledged(play: Play) -> Steps:
     yield from until_notified(order, "DeadlineApproaching", times=2)
     first, second = (entry.message for entry in order.entries("DeadlineApproaching"))
     who = play.stage.operator.rpartition("/")[2]
-    expect(who not in first, f"somebody is on it before anybody was told: {first}")
+    expect(who not in first, f"somebody acknowledged it before the notification: {first}")
     expect(f"{who} is on it until {until:%Y-%m-%d %H:%M}" in second, f"who is on it is not in: {second}")
     yield from supply(order, GERMAN)
     yield from order.until("completed")
@@ -332,7 +333,7 @@ def acknowledged(play: Play) -> Steps:
     expect(entry.actor == play.stage.operator, f"acknowledged by {entry.actor}")
 
 
-@story(22, "Two people supply different values at the same moment: one wins, the other is told.")
+@story(22, "Two people supply different values at the same moment: one succeeds, the other is refused.")
 def two_people(play: Play) -> Steps:
     order = play.order("22-two-people-at-once", ends="completed")
     order.send()
@@ -346,10 +347,10 @@ def two_people(play: Play) -> Steps:
     winners = [name for name, answer in zip(names, answers, strict=True) if answer.status == 202]
     expect(len(winners) == 1, f"answered {[answer.status for answer in answers]}")
     [other] = [answer for answer in answers if answer.status != 202]
-    # Where the winner's is at Telnyx before the other one is even read, the other is told that.
+    # If the winner's value is at Telnyx before the other is even read, the other gets that as the reason.
     known = str(other.body["type"]).rpartition(":")[2]
     expect_problem(other, 409, known)
-    expect(known in ("being-supplied", "already-supplied"), f"the other is told {known}")
+    expect(known in ("being-supplied", "already-supplied"), f"the other gets {known}")
     yield from order.until_recorded("RequirementSubmitted")
     yield from supply(order, {name: value for name, value in GERMAN.items() if name != "Business Name"})
     yield from order.until("completed")
@@ -363,8 +364,8 @@ def _text(text: str) -> dict[str, str]:
 
 @story(
     23,
-    "What will it take? Then an order with values that are not like that: all faults are told, nothing is bought. With "
-    "values that are, an order needs nobody.",
+    "The catalogue is read before buying. An order with invalid values: all validation issues are listed, nothing is bought. With valid"
+    " values an order needs no person.",
 )
 def check_first(play: Play) -> Steps:
     query = {"country": "NL", "number_type": "local"}
@@ -380,7 +381,7 @@ def check_first(play: Play) -> Steps:
 
     fields = expect_problem((yield from wrong.submit()), 400, "invalid")
     expect({"answers.0.value", "answers.1.value", "answers.2.value", "answers.3.requirement"} == {*fields}, f"{fields}")
-    # The queue has nobody to tell at once.
+    # A message on the queue has no caller to answer at once.
     wrong.send()
     expect_answer((yield from right.submit()), 202)
     yield from wrong.until("failed")
@@ -391,4 +392,4 @@ def check_first(play: Play) -> Steps:
     yield from right.until("completed")
     by = [entry.data["by"] for entry in right.entries("RequirementSubmitted")]
     expect(by == ["order"], f"submitted by {by}")
-    expect(not right.told("RequirementRequested"), "people were asked for what came with the order")
+    expect(not right.told("RequirementRequested"), "people were asked for values that came with the order")

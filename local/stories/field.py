@@ -1,4 +1,4 @@
-"""The stories of what live systems do beyond their documentation."""
+"""Stories of live systems' behaviour beyond their documentation."""
 
 from typing import cast
 
@@ -8,9 +8,9 @@ from local.stories.telling import story, until_notified
 
 @story(
     31,
-    "Stock runs out in the middle of an order: of three numbers by name one is not there, another goes between search and "
-    "purchase with one of those chosen by criteria, and a third item has no stock at all. A new choice is made, what can be had is "
-    "bought once, and people are told what is missing.",
+    "Stock runs out in the middle of an order: of three numbers by name one is unavailable, another is sold between search and purchase"
+    " together with one chosen by criteria, and a third item has no stock at all. Numbers are chosen again, those available are bought "
+    "once, and people are notified of the shortfall.",
 )
 def stock_runs_out(play: Play) -> Steps:
     order = play.order("31-partly-in-stock", ends="partially_completed")
@@ -36,8 +36,8 @@ def stock_runs_out(play: Play) -> Steps:
     expect(there in sale["numbers"] and len(chosen) == 3 and chosen <= set(stock[2:]), f"bought: {sale['numbers']}")
     first, second = (set(cast("list[str]", entry.data["chosen"])) for entry in order.entries("PlacingBegun"))
     expect(second == set(sale["numbers"]), f"chosen the second time: {second}")
-    expect(first & second == {there}, f"chosen again although they were told to be gone: {first & second}")
+    expect(first & second == {there}, f"chosen again although they were unavailable: {first & second}")
     yield from until_notified(order, "OrderPartiallyCompleted")
     [told] = order.told("OrderPartiallyCompleted")
-    expect(goes in told and never in told and there not in told, f"what is missing is not in: {told}")
+    expect(goes in told and never in told and there not in told, f"the shortfall is not in: {told}")
     expect("2 mobile numbers in NZ" in told, f"the item without stock is not in: {told}")

@@ -1,4 +1,4 @@
-"""The stories of pressure: a price that runs away from its approval, and a backlog beside a deadline."""
+"""The stories of load: a price that rises beyond its approval, and a backlog before a deadline."""
 
 from datetime import datetime, timedelta
 
@@ -14,13 +14,13 @@ ON_TIME = timedelta(seconds=10)
 
 @story(
     33,
-    "An order is held for its cost, and while a person approves what was shown the price rises: nothing is bought, the order is "
-    "held again with the new price, and people hear of it. Approved once more, it is bought at that.",
+    "An order is held for its cost, and while a person approves the quote the price rises: nothing is bought, the order is held again "
+    "with the new price, and people are notified. Approved again, it is bought at that price.",
 )
 def dearer_than_approved(play: Play) -> Steps:
     order = play.order("33-dearer-than-approved", ends="completed")
     number = {"phone_number": "+4315340911", "country_code": "AT", "phone_number_type": "local"}
-    # In a currency of its own, of which the limit is for this story alone.
+    # In its own currency, with a limit for this story alone.
     play.ask("telnyx", "add_inventory", numbers=[number | {"cost": ["10.00", "2.00", "EUR"]}])
     order.send()
     yield from until_notified(order, "OrderHeld")
@@ -45,9 +45,9 @@ def dearer_than_approved(play: Play) -> Steps:
 
 @story(
     34,
-    f"{BACKLOG} CallFire orders at once, whose calls must keep their distance, and beside them an order of a German number that "
+    f"{BACKLOG} CallFire orders at once, whose calls must keep their distance, and an order of a German number that "
     "nobody looks after: its reminders and its missed deadline are told on time, and each of the others is bought once.",
-    # Before a table is restored: from then on a person says of each order at CallFire that it is new.
+    # Before a table is restored: afterwards a person must confirm each order at CallFire as new.
     has_deadlines=True,
     alone=True,
 )
@@ -84,7 +84,7 @@ def a_backlog(play: Play) -> Steps:
 
 
 def expect_on_time(play: Play, what: str, due: datetime) -> None:
-    """What people hear of just now was due a moment ago."""
+    """Return the reminders that were due a moment before now."""
     late = play.now() - due
     told = f"people heard of {what} {late.total_seconds():.1f} s after it was due"
     play.say(f"  {told}")

@@ -1,4 +1,4 @@
-"""The stories of money, of the switch, of a restored table, and of people's data: what a person decides, and what then happens."""
+"""The stories of money, the switch, a restored table, and personal data: decisions of people, and their effects."""
 
 import json
 from collections.abc import Generator
@@ -21,17 +21,17 @@ OK = 200
 MAX_CALLS = 25
 """Calls of one poll of a Telnyx order."""
 
-# --- what several of them tell ---
+# --- shared steps ---
 
 
 def shown(order: PlayedOrder) -> Generator[str, None, dict[str, Any]]:
-    """The order as the API shows it."""
+    """Return the order as the API shows it."""
     body: dict[str, Any] = expect_answer((yield from order.call("GET")), 200)
     return body
 
 
 def expect_held(order: PlayedOrder, kind: str, *why: str) -> Steps:
-    """It is received, nothing is bought, and it says what it waits for."""
+    """Check that the order is received, nothing is bought, and the hold has this reason."""
     held = yield from shown(order)
     expect(held["state"] == "received", f"{order.order_id} is {held['state']}")
     expect(held["hold"] and held["hold"]["kind"] == kind, f"{order.order_id} is held by {held['hold']}")
@@ -41,7 +41,7 @@ def expect_held(order: PlayedOrder, kind: str, *why: str) -> Steps:
 
 
 def all_of(play: Play, path: str, limit: int | None = None) -> Generator[str, None, list[dict[str, Any]]]:
-    """Everything that a list of the API holds, page by page."""
+    """Return everything that a list of the API contains, page by page."""
     found: list[dict[str, Any]] = []
     query = {"limit": str(limit)} if limit else {}
     while True:
@@ -53,17 +53,17 @@ def all_of(play: Play, path: str, limit: int | None = None) -> Generator[str, No
 
 
 def heard(play: Play, beginning: str) -> list[str]:
-    """What people were told that begins so."""
+    """Return the notifications that start with this text."""
     return [message for message in play.people if message.startswith(beginning)]
 
 
 def _hurry(play: Play) -> None:
-    """Let Telnyx activate numbers soon: nobody else is there who would have to be first."""
+    """Let Telnyx activate numbers soon: in this story nothing has to come first."""
     play.ask("telnyx", "configure", activation_seconds=3)
 
 
 def at_callfire(play: Play, order: PlayedOrder) -> list[str]:
-    """CallFire's ids of what was bought with an order's account and content, the first first."""
+    """Return CallFire's ids of the purchases with an order's account and content, the oldest first."""
     item = order.message["items"][0]
     city = item["criteria"]["city"] if "criteria" in item else None
     return [
@@ -74,7 +74,7 @@ def at_callfire(play: Play, order: PlayedOrder) -> list[str]:
 
 
 def finish_at_callfire(order: PlayedOrder) -> Steps:
-    """CallFire ends it, and so does it here."""
+    """End the order at CallFire, and wait until it has ended here."""
     yield from order.until("pending")
     order.play.ask("callfire", "set_status", status="FINISHED", order=order.theirs)
     yield from order.until("completed")
@@ -85,8 +85,8 @@ def finish_at_callfire(order: PlayedOrder) -> Steps:
 
 @story(
     24,
-    "An order beyond a limit on spending is held, and people are told why. Released, it is bought, and its cost is known; "
-    "another is refused with a reason, and nothing is bought.",
+    "An order beyond a spending limit is held, and people get the reason. Approved, it is bought, and its cost is known; another is "
+    "rejected with a reason, and nothing is bought.",
 )
 def a_limit(play: Play) -> Steps:
     released = play.order("24-beyond-the-limit", ends="completed")
@@ -110,7 +110,7 @@ def a_limit(play: Play) -> Steps:
     yield from released.until("completed")
     expect_problem((yield from released.call("POST", "/approve")), 409, "order-ended")
     [entry] = released.entries("OrderApproved")
-    expect(entry.actor == play.stage.operator, f"released by {entry.actor}")
+    expect(entry.actor == play.stage.operator, f"approved by {entry.actor}")
 
     costs = (yield from shown(released))["costs"]
     expected = [{"currency": "USD", "upfront": "120.00", "monthly": "120.00", "numbers": 120}]
@@ -122,8 +122,8 @@ def a_limit(play: Play) -> Steps:
 
 @story(
     25,
-    "All placing is switched off with a reason: people are told once, and an order that comes then waits and says so. "
-    "Switched on again, it goes on.",
+    "All placing is switched off with a reason: people are notified once, and an order that arrives then waits and says so. Switched on"
+    " again, it is placed.",
     alone=True,
 )
 def the_switch(play: Play) -> Steps:
@@ -138,7 +138,7 @@ def the_switch(play: Play) -> Steps:
     yield from play.pause(5, "an order that is held to be tried again")
     yield from expect_held(order, "switch", reason)
     yield from play.until(lambda: heard(play, "Placing was switched off"), "people to hear of the switch")
-    expect(not order.told("OrderHeld"), "people were told of an order that goes on by itself")
+    expect(not order.told("OrderHeld"), "people were notified of an order that continues automatically")
 
     turned = expect_answer((yield from play.call("PUT", "/placing", {"open": True, "reason": "All is counted."})), 200)
     expect(turned["placing"] and turned["closed_because"] is None, f"turned on: {turned}")
@@ -147,21 +147,21 @@ def the_switch(play: Play) -> Steps:
     for beginning in ("Placing was switched off", "Placing was switched on"):
         [told] = heard(play, beginning)
         expect(play.stage.operator.rpartition("/")[2] in told, f"who did it is not in: {told}")
-    expect(len(order.entries("OrderHeld")) == 1, "the hold is told more than once")
+    expect(len(order.entries("OrderHeld")) == 1, "the hold is reported more than once")
 
 
 @story(
     26,
-    "CallFire's answer is lost, and its account has no list of orders: people are told what to look for, with what was "
-    "leased since; a second order of the same content waits. A person says which order it is. Of another one a person says "
-    "that nothing was bought, and it is placed again.",
+    "CallFire's response is lost, and its account has no list of orders: people get search hints with the leases begun since; a second "
+    "order of the same content waits. A person names the purchase. For another order a person confirms that nothing was purchased, and "
+    "it is placed again.",
 )
 def resolved_by_a_person(play: Play) -> Steps:
     lost = play.order("26-answer-lost", ends="completed")
     second = play.order("26-the-same-again", ends="completed")
     never = play.order("26-never-arrived", ends="completed")
     play.ask("callfire", "fault", operation="create_order", kind="lose_answer", seconds=10, holding="City=Chicago")
-    # A gateway that answers in CallFire's place: the call went no further.
+    # A gateway that answers in CallFire's place: the call got no further.
     play.ask("callfire", "fault", operation="create_order", kind="status", status=504, holding="LANTERN")
     for order in (lost, never):
         order.send()
@@ -178,7 +178,7 @@ def resolved_by_a_person(play: Play) -> Steps:
     yield from until_notified(lost, "OrderUnknown", times=2)
     told = lost.told("OrderUnknown")[-1]
     expect(all(number.removeprefix("+") in told for number in sold), f"the candidates {sold} are not in: {told}")
-    expect("LANTERN" not in told, f"what another order holds is among the candidates: {told}")
+    expect("LANTERN" not in told, f"another order's lease is among the candidates: {told}")
     held = yield from shown(second)
     expect(held["hold"] and held["hold"]["kind"] == "same_content", f"{second.order_id} is held by {held['hold']}")
 
@@ -197,8 +197,7 @@ def resolved_by_a_person(play: Play) -> Steps:
 
 @story(
     27,
-    "2,500 numbers in one order, released by a person: one order at Telnyx, one event when it is complete, and few calls for "
-    "each poll.",
+    "2,500 numbers in one order, approved by a person: one order at Telnyx, one event when it is complete, and few calls per poll.",
 )
 def a_large_order(play: Play) -> Steps:
     order = play.order("27-two-thousand-five-hundred", ends="completed")
@@ -232,7 +231,7 @@ def a_large_order(play: Play) -> Steps:
 
 
 def _polls(order: PlayedOrder) -> list[int]:
-    """How many calls each poll of an order took. A poll begins by reading the order itself."""
+    """Return the number of calls of each poll of an order. A poll begins by reading the order itself."""
     record = order.record.order if order.record else None
     ours = (
         {
@@ -255,8 +254,8 @@ def _polls(order: PlayedOrder) -> list[int]:
 
 @story(
     28,
-    "The order table is restored to what it was before some orders, and their messages come again: placing is off until every "
-    "account was compared and a person has confirmed it; then each is found, or held for a person, and none is bought again.",
+    "The order table is restored to an earlier copy, and the messages of later orders are redelivered: placing is off until every "
+    "account was compared and a person has confirmed it; then each order is found, or held for a person, and none is bought again.",
     alone=True,
 )
 def a_restore(play: Play) -> Steps:
@@ -281,7 +280,7 @@ def a_restore(play: Play) -> Steps:
             expect(held["hold"]["kind"] == "switch", f"{order.order_id}: {held['hold']}")
             expect("restored" in held["waiting_for"], f"why it waits is not in: {held['waiting_for']}")
         else:
-            # The schedule compared its account already, and found it there by our reference.
+            # The schedule has already compared its account, and found the purchase there by our reference.
             found = held["provider_order_id"]
             expect(found == theirs.get(order.order_id), f"{order.order_id} is {found} now")
     yield from _confirm(play)
@@ -290,7 +289,7 @@ def a_restore(play: Play) -> Steps:
     yield from until_notified(callfire, "OrderHeld")
     keyword = callfire.message["items"][0]["keywords"][0]
     [told] = callfire.told("OrderHeld")
-    expect(keyword in told, f"what to look for is not in: {told}")
+    expect(keyword in told, f"the search hint is not in: {told}")
     known = (keyword.casefold(), theirs[callfire.order_id])
 
     def compared() -> bool:
@@ -307,11 +306,11 @@ def a_restore(play: Play) -> Steps:
     for order in (telnyx, telesign):
         expect(not order.told("OrderHeld"), f"people were asked about {order.order_id}")
     expect(new.entries("OrderPlaced")[0].data["found"] is False, f"{new.order_id} was found")
-    expect(len(heard(play, "The order table was restored")) == 1, "people were told more than once of one restore")
+    expect(len(heard(play, "The order table was restored")) == 1, "people were notified more than once of one restore")
 
 
 def _confirm(play: Play) -> Steps:
-    """Confirm the restored table, which takes that every account was compared with it."""
+    """Confirm the restored table, which requires that every account was compared with it."""
     sold = _sold(play)
     path = "/placing/confirm-restore"
     view = expect_answer((yield from play.call("GET", "/placing")), 200)
@@ -321,12 +320,12 @@ def _confirm(play: Play) -> Steps:
     if answer.status != OK:
         expect_problem(answer, 409, "not-reconciled")
         while view["not_compared"]:
-            # What could not be read is compared by the next run.
+            # An account that could not be read is compared by the next run.
             play.stage.reconcile_inventory()
             yield from play.pause(1, "the accounts to be compared")
             view = expect_answer((yield from play.call("GET", "/placing")), 200)
         expect(not view["placing"], "placing went on before anybody confirmed it")
-        # An order there that carries our reference may be adopted by the comparison itself; nothing is bought by that.
+        # The comparison itself may adopt an order there with our reference; nothing is bought by that.
         expect(_sold(play) == sold, "something was bought before anybody confirmed the restore")
         answer = yield from play.call("POST", path, {})
     expect(expect_answer(answer, OK)["placing"], f"confirmed: {answer.body}")
@@ -345,7 +344,7 @@ def _buy(play: Play, which: str) -> Generator[str, None, list[PlayedOrder]]:
     yield from finish_at_callfire(orders[2])
     for order in orders:
         yield from order.until("completed")
-    # What they promised is out: a copy that still held the marks would promise it again.
+    # Their events are published: a copy with unpublished ones would publish them again.
     for order in orders:
         promised = {entry.id for entry in order.ledger if entry.is_event}
         yield from play.until(
@@ -357,8 +356,8 @@ def _buy(play: Play, which: str) -> Generator[str, None, list[PlayedOrder]]:
 
 @story(
     29,
-    "An order that is over is erased: its message, values, files, comments and notifications are gone and do not come back; "
-    "its ledger still tells how it ended.",
+    "An ended order is erased: its message, values, files, comments and webhooks are gone and do not come back; its ledger still shows "
+    "how it ended.",
 )
 def erased(play: Play) -> Steps:
     order = play.order("29-erased", ends="completed")
@@ -367,7 +366,7 @@ def erased(play: Play) -> Steps:
     yield from until_notified(order, "RequirementRequested")
     expect_problem((yield from order.call("POST", "/erase")), 409, "order-open")
     remark = "The street is not in our books."
-    # People are to be told what a reviewer says, with the comment itself.
+    # People get a reviewer's comment in the notification itself.
     play.private["a reviewer's comment on a erased order"] = remark
     play.ask("telnyx", "comment", order=order.reference, body=remark)
     ours = "It is the third house behind the lighthouse."
@@ -390,7 +389,7 @@ def erased(play: Play) -> Steps:
     expect(over["erased_at"], "when it was erased is not known")
     yield from order.until_recorded("PersonalDataErased")
     play.read_again(order)
-    yield from play.until(lambda: order.record and not order.record.personal, "nothing personal to be left")
+    yield from play.until(lambda: order.record and not order.record.personal, "the personal data to be erased")
     expect(
         not [file for file in play.stage.files() if file.startswith(f"orders/{order.order_id}/")],
         "the file is still there",
@@ -405,7 +404,7 @@ def erased(play: Play) -> Steps:
     before = set(order.record.receipts if order.record else ())
     webhook = play.ask("telnyx", "signed_webhook", order=order.theirs)
     headers = {str(name): str(value) for name, value in webhook["headers"].items()}
-    expect(play.stage.post_webhook(headers, str(webhook["body"])) == 200, "a late webhook was not taken in")
+    expect(play.stage.post_webhook(headers, str(webhook["body"])) == 200, "a late webhook was not accepted")
     expect_answer((yield from order.call("POST", "/sync")), 202)
 
     def came() -> bool:
@@ -425,7 +424,7 @@ def erased(play: Play) -> Steps:
 
 
 def _expect_replay(order: PlayedOrder) -> None:
-    """The states in its ledger lead where it is, each by an allowed move."""
+    """Check that the states in its ledger lead to its current one by allowed transitions."""
     at: OrderState | None = None
     for entry in order.ledger:
         if entry.state is not None and entry.state is not at:
@@ -434,7 +433,9 @@ def _expect_replay(order: PlayedOrder) -> None:
     expect(at == order.state, f"the ledger of {order.order_id} leads to {at}, it is {order.state}")
 
 
-@story(30, "A delivered number is given back, as a person confirmed: the account owns it no more, and stops paying.")
+@story(
+    30, "A delivered number is released after a person's confirmation: the account no longer owns it or pays for it."
+)
 def given_back(play: Play) -> Steps:
     order = play.order("30-given-back", ends="completed")
     order.send()
@@ -443,25 +444,25 @@ def given_back(play: Play) -> Steps:
     number, kept = (each["value"] for each in listed)
     path = f"/numbers/{number.removeprefix('+')}/release"
     fields = expect_problem((yield from order.call("POST", path, {"confirm": kept})), 400, "invalid")
-    expect(fields == ["confirm"], f"the API found fault with {fields}")
+    expect(fields == ["confirm"], f"the issues are in {fields}")
     expect_answer((yield from order.call("POST", path, {"confirm": number})), 202)
     yield from order.until_recorded("NumberReleased")
     [entry] = order.entries("NumberReleased")
-    expect(number in entry.message and kept not in entry.message, f"what was given back is not in: {entry.message}")
+    expect(number in entry.message and kept not in entry.message, f"the released number is not in: {entry.message}")
     owned = {each["value"] for each in (yield from all_of(play, "/providers/telesign/numbers"))}
     expect(kept in owned and number not in owned, f"of {number} and {kept} the account owns {owned & {number, kept}}")
     expect(not play.ask("telesign", "owns", value=number), "TeleSign still leases it to us")
     given = {
         each["value"] for each in (yield from all_of(play, f"/orders/{order.order_id}/numbers")) if each["released_at"]
     }
-    expect(given == {number}, f"given back by the order: {given}")
+    expect(given == {number}, f"released by the order: {given}")
     expect_problem((yield from order.call("POST", path, {"confirm": number})), 404, "not-found")
 
 
 @story(
     32,
-    "A function dies right after a purchase, before anything of it is recorded: OrderUnknown, then found by its reference "
-    "and adopted, bought once.",
+    "A function dies right after a purchase, before the outcome is recorded: OrderUnknown, then found by its reference and adopted, "
+    "bought once.",
     alone=True,
 )
 def died_after_purchase(play: Play) -> Steps:

@@ -1,4 +1,4 @@
-"""How stories are told: the list of them, and what several of them tell."""
+"""Building blocks of stories: their list, and shared checks."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ GERMAN: dict[str, Any] = {
 def story(
     number: int, title: str, *, has_deadlines: bool = False, alone: bool = False
 ) -> Callable[[Callable[[Play], Steps]], Callable[[Play], Steps]]:
-    """Enter a story into the list."""
+    """Add a story to the list."""
 
     def enter(tell: Callable[[Play], Steps]) -> Callable[[Play], Steps]:
         STORIES.append(Story(number, title, tell, has_deadlines, alone))
@@ -44,7 +44,7 @@ def story(
 
 
 def expect_reminders(order: PlayedOrder, *expected: tuple[int, str]) -> None:
-    """Exactly these reminders, each (version of the deadline, reminder) once: in the ledger, on the bus and to people."""
+    """Check for exactly these reminders, each (version of the deadline, reminder) once: in the ledger, on the bus and to people."""
     entries = order.entries("DeadlineApproaching")
     fired = [(entry.data["deadline_version"], entry.data["reminder"]) for entry in entries]
     expect(sorted(fired) == sorted(expected), f"{order.order_id}: reminders {fired}, not {list(expected)}")
@@ -54,29 +54,29 @@ def expect_reminders(order: PlayedOrder, *expected: tuple[int, str]) -> None:
 
 
 def until_notified(order: PlayedOrder, kind: str, times: int = 1) -> Steps:
-    """Wait until something is recorded and people were told of it."""
+    """Wait until an entry is recorded and people were notified of it."""
     return order.play.until(lambda: len(order.told(kind)) >= times, f"people to hear of {kind} of {order.order_id}")
 
 
 def deadline_of(order: PlayedOrder) -> datetime | None:
-    """The deadline that stands on the record."""
+    """Return the recorded deadline."""
     deadlines = order.record.order.deadlines if order.record else ()
     return min((deadline.value for deadline in deadlines), default=None)
 
 
 def supply_everything(order: PlayedOrder) -> None:
-    """Do at the provider what people were asked for."""
+    """Do at the provider what people were asked to do."""
     order.play.ask("telnyx", "supply", order=order.reference)
 
 
 def expect_answer(answer: Answer, status: int) -> Any:
-    """The API answered with this status; gives the body."""
+    """Check that the API answered with this status, and return the body."""
     expect(answer.status == status, f"the API answered {answer.status}, not {status}: {answer.body}")
     return answer.body
 
 
 def expect_problem(answer: Answer, status: int, problem: str) -> list[str]:
-    """The API refused, and said why in the one way that there is; gives the fields that are wrong."""
+    """Check that the API refused with a problem, and return the fields of its issues."""
     body = expect_answer(answer, status)
     expect(answer.content_type == "application/problem+json", f"a problem came as {answer.content_type}")
     expect(body["type"] == f"urn:numberdesk:problem:{problem}", f"the problem is {body['type']}, not {problem}")
@@ -89,14 +89,14 @@ def supply(order: PlayedOrder, values: Mapping[str, Any]) -> Steps:
 
 
 def supplied(order: PlayedOrder, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as the API takes them. Whatever of them is personal must be nowhere else from then on."""
+    """Return values as the API takes them. Their personal data must appear nowhere else from then on."""
     for name, value in values.items():
         order.play.keep_personal(f"a value for {name} of {order.order_id}", value)
     return {"values": [{"requirement": name, "value": value} for name, value in values.items()]}
 
 
 def expect_webhook(order: PlayedOrder) -> None:
-    """It was told by webhooks, all of them answered 200 and recorded as received."""
+    """Check that it was reported by webhooks, all of them answered 200 and recorded as received."""
     play = order.play
     bodies = [json.loads(made["body"])["data"] for made in play.ask("telnyx", "deliveries") if made["status"] == 200]
     ids = {event["id"] for event in bodies if event["payload"]["id"] == order.theirs}

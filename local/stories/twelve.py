@@ -1,4 +1,4 @@
-"""The twelve stories of the run. Each waits for what it tells, and then holds the whole against it."""
+"""The twelve stories of the main run. Each waits for its events, and then checks everything."""
 
 import json
 import uuid
@@ -39,9 +39,8 @@ def two_us_locals(play: Play) -> Steps:
 
 @story(
     2,
-    "Telnyx, 3 numbers in Germany: requirements asked, deadline set; a reminder as it nears; values supplied through "
-    "the API; one rejected with a reason, new deadline, one message to people with reason and deadline; corrected; "
-    "approved; completed.",
+    "Telnyx, 3 numbers in Germany: requirements requested, deadline set; a reminder as it approaches; values supplied through the API; "
+    "one rejected with a reason, new deadline, one message to people with reason and deadline; corrected; approved; completed.",
     has_deadlines=True,
 )
 def three_german_locals(play: Play) -> Steps:
@@ -60,7 +59,7 @@ def three_german_locals(play: Play) -> Steps:
     order.send()
     yield from until_notified(order, "RequirementRequested")
     yield from order.until_recorded("DeadlineSet")
-    expect(order.state == "action_required", f"{order.state}, though values are owed")
+    expect(order.state == "action_required", f"{order.state}, though requirements are open")
     yield from until_notified(order, "DeadlineApproaching")
     yield from supply(order, GERMAN)
     yield from until_notified(order, "RequirementRejected")
@@ -76,7 +75,7 @@ def three_german_locals(play: Play) -> Steps:
     rejections = order.entries("RequirementRejected")
     expect(len(rejections) == 1, f"{len(rejections)} rejections recorded")
     [message, *more] = order.told("RequirementRejected")
-    expect(not more, f"people were told {1 + len(more)} times of one rejection")
+    expect(not more, f"people were notified {1 + len(more)} times of one rejection")
     expect(reason in message, f"the reason is not in: {message}")
     expect(new_deadline and instant(new_deadline, ZONE) in message, f"the deadline is not in: {message}")
     expect(reason not in rejections[0].model_dump_json(), "the reviewer's words are in the ledger")
@@ -88,7 +87,7 @@ def three_german_locals(play: Play) -> Steps:
 
 @story(
     3,
-    "Telnyx, an order nobody looks after: every reminder fires once, then auto-cancelled: DeadlineMissed, OrderCancelled.",
+    "Telnyx, an order that nobody works on: every reminder fires once, then auto-cancelled: DeadlineMissed, OrderCancelled.",
     has_deadlines=True,
 )
 def nobody_looks(play: Play) -> Steps:
@@ -119,7 +118,7 @@ def two_countries_two_types(play: Play) -> Steps:
     [entry] = order.entries("OrderPartiallyCompleted")
     expect(entry.data["delivered"] == 3 and entry.data["asked"] == 4, f"delivered: {entry.data}")
     yield from until_notified(order, "OrderPartiallyCompleted")
-    expect("1 local number in CA" in entry.message, f"what is missing is not in: {entry.message}")
+    expect("1 local number in CA" in entry.message, f"the shortfall is not in: {entry.message}")
 
 
 @story(
@@ -141,8 +140,8 @@ def four_belgian_mobiles(play: Play) -> Steps:
 
 @story(
     6,
-    "CallFire, numbers + keywords + local bulk in Seattle: FINISHED with one keyword missing: partially completed; a "
-    "postback makes it known sooner than the poll would.",
+    "CallFire, numbers + keywords + local bulk in Seattle: FINISHED with one keyword missing: partially completed; a postback announces"
+    " it sooner than the poll would.",
 )
 def seattle(play: Play) -> Steps:
     order = play.order("06-seattle-numbers-and-keywords", ends="partially_completed")
@@ -159,7 +158,7 @@ def seattle(play: Play) -> Steps:
     yield from until_notified(order, "OrderPartiallyCompleted")
 
 
-@story(7, "The same message twice, and again after the order is done: one purchase.")
+@story(7, "The same message twice, and again after the order has ended: one purchase.")
 def same_message_twice(play: Play) -> Steps:
     order = play.order("07-same-message-twice", ends="completed")
     order.send()
@@ -169,18 +168,18 @@ def same_message_twice(play: Play) -> Steps:
     order.send()
 
     def handled() -> bool:
-        # One of the three placed it; of the others place_order says that there was nothing to place.
+        # One of the three messages placed it; for the others place_order logs that there was nothing to place.
         idle = {line.get("message_id") for line in play.log_lines("place_order", "nothing to place")}
         faster = {line.get("message_id") for line in play.log_lines("place_order", "another sender was faster")}
         return len((idle | faster) & set(order.message_ids)) == 2
 
     yield from play.until(handled, "both repeated messages to be handled")
     expect(order.count_purchases() == 1, f"bought {order.count_purchases()} times")
-    expect(order.ledger == before, "the message that came late changed the order")
+    expect(order.ledger == before, "the late message changed the order")
     expect(len(order.entries("OrderPlaced")) == 1, "placed more than once")
     expect(not order.entries("OrderRefused"), "a repeated message was refused")
 
-    # Nor does the id buy something else: that message is refused, told, and lies in the dead-letter queue.
+    # Nor does the id buy something else: that message is refused, reported, and in the dead-letter queue.
     quantity = order.message["items"][0]["quantity"]
     other = order.message | {"items": [order.message["items"][0] | {"quantity": quantity + 1}]}
     play.send(other)
@@ -199,9 +198,9 @@ def same_message_twice(play: Play) -> Steps:
 
 @story(
     8,
-    "The provider's answer is lost after the purchase: OrderUnknown, then found and adopted, one purchase: Telnyx by "
-    "reference, TeleSign by the reference in description, CallFire by v2 GET /orders (on in the local run) and the keyword that it got. A second "
-    "CallFire order with v2 off stays unknown, and people are told what to look for.",
+    "The provider's response is lost after the purchase: OrderUnknown, then found and adopted, one purchase: Telnyx by reference, "
+    "TeleSign by the reference in description, CallFire by v2 GET /orders (on in the local run) and its keyword. A second CallFire "
+    "order with v2 off stays unknown, and people get search hints.",
 )
 def lost_answers(play: Play) -> Steps:
     telnyx = play.order("08-lost-answer-telnyx", ends="completed")
@@ -209,14 +208,14 @@ def lost_answers(play: Play) -> Steps:
     callfire = play.order("08-lost-answer-callfire", ends="completed")
     no_list = play.order("08-lost-answer-callfire-no-list", ends="unknown")
     orders = (telnyx, telesign, callfire, no_list)
-    # What of each order's call can be in no other's.
+    # Values of each order's call that no other call contains.
     telling = (telnyx.reference, telesign.reference, "HARVEST", "12065550188")
     for order, text in zip(orders, telling, strict=True):
         play.ask(order.provider, "fault", operation="create_order", kind="lose_answer", seconds=10, holding=text)
         order.send()
     for order in orders:
         yield from order.until_recorded("OrderUnknown")
-    # What it got proves whose it is: as many of the same sort would not.
+    # Its numbers prove whose it is; their count alone would not.
     [bought] = [each for each in play.ask("callfire", "sales") if each["content"].get("Keywords") == "HARVEST"]
     play.ask("callfire", "set_status", status="FINISHED", order=bought["order_id"])
     for order in (telnyx, telesign, callfire):
@@ -230,11 +229,13 @@ def lost_answers(play: Play) -> Steps:
     for order in orders:
         bought = [sale for sale in play.ask(order.provider, "sales") if sale["order_id"] == _their_id(order)]
         expect(order.count_purchases() == 1, f"{order.order_id} bought {order.count_purchases()} times")
-        expect(len(bought) == (0 if order is no_list else 1), f"{order.order_id}: adopted what was not its own")
+        expect(
+            len(bought) == (0 if order is no_list else 1), f"{order.order_id}: adopted a purchase that is not its own"
+        )
     expect(no_list.state == "unknown", f"{no_list.order_id} is {no_list.state}")
     told = no_list.told("OrderUnknown")
-    expect(len(told) == 1, f"people were told {len(told)} times to look for {no_list.order_id}")
-    expect("+12065550188" in told[0] and "CallFire" in told[0], f"what to look for is not in: {told[0]}")
+    expect(len(told) == 1, f"people got {len(told)} search hints for {no_list.order_id}")
+    expect("+12065550188" in told[0] and "CallFire" in told[0], f"the search hint is not in: {told[0]}")
 
 
 def _their_id(order: PlayedOrder) -> str | None:
@@ -243,8 +244,7 @@ def _their_id(order: PlayedOrder) -> str | None:
 
 @story(
     9,
-    "A forged webhook, a stale one, a replayed one, one for an order that is not ours: 401, 401, no second effect, "
-    "kept as unmatched.",
+    "A forged webhook, a stale one, a replayed one, one for another system's order: 401, 401, no second effect, kept as unmatched.",
 )
 def forged_and_replayed(play: Play) -> Steps:
     order = play.order("09-forged-and-replayed", ends="completed")
@@ -256,7 +256,7 @@ def forged_and_replayed(play: Play) -> Steps:
         status = _post(play, webhook)
         expect(status == 401, f"the {name} webhook was answered {status}")
     foreign = play.ask("telnyx", "signed_webhook", payload={"id": str(uuid.uuid4()), "status": "success"})
-    expect(_post(play, foreign) == 200, "a genuine webhook about another's order was not taken")
+    expect(_post(play, foreign) == 200, "an authentic webhook about another system's order was not accepted")
     yield from order.until("completed")
     yield from play.until(
         lambda: order.record and order.record.webhooks, f"a webhook about {order.order_id} to be kept"
@@ -266,7 +266,7 @@ def forged_and_replayed(play: Play) -> Steps:
     before = order.ledger
     expect(_post(play, genuine) == 200, "the replayed webhook was not answered 200")
     later = play.ask("telnyx", "signed_webhook", payload={"id": str(uuid.uuid4()), "status": "success"})
-    expect(_post(play, later) == 200, "a genuine webhook about another's order was not taken")
+    expect(_post(play, later) == 200, "an authentic webhook about another system's order was not accepted")
     others = {_webhook_id(foreign), _webhook_id(later)}
     yield from play.until(
         lambda: others <= set(play.stage.records.unmatched(play.now())), "the foreign webhooks to be kept"
@@ -276,14 +276,14 @@ def forged_and_replayed(play: Play) -> Steps:
     expect(order.record and order.record.receipts == (_webhook_id(genuine),), "not one receipt of the genuine webhook")
     expect(order.ledger == before, "the replayed webhook changed the order")
     completed = [event for event in order.events() if event["detail-type"] == "OrderCompleted"]
-    expect(len(completed) == 1, f"OrderCompleted came {len(completed)} times")
+    expect(len(completed) == 1, f"OrderCompleted was published {len(completed)} times")
     kept = {*play.stage.records.unmatched(play.now()), *(order.record.webhooks if order.record else ())}
     refused = {_webhook_id(forged), _webhook_id(stale)}
     expect(not refused & kept, "a webhook that was refused was kept")
 
 
 def _post(play: Play, webhook: dict[str, object]) -> int:
-    """Send a webhook as it is, and give the status of the answer."""
+    """Send a webhook as it is, and return the status of the response."""
     headers = {str(name): str(value) for name, value in webhook["headers"].items()}  # type: ignore[attr-defined]
     signature = headers["telnyx-signature-ed25519"]
     play.private[f"the signature {signature[:3]}... of a webhook"] = signature
@@ -307,15 +307,15 @@ def no_webhook(play: Play) -> Steps:
 
 @story(
     11,
-    "A deadline is erased at the provider with no notification just before a reminder: nothing fires. Another is extended: "
-    "the new reminders are armed.",
+    "A deadline is erased at the provider without a webhook just before a reminder: nothing fires. Another is extended: its reminders "
+    "are rearmed.",
     has_deadlines=True,
 )
 def erased_and_extended(play: Play) -> Steps:
     erased = play.order("11-deadline-erased", ends="completed")
     extended = play.order("11-deadline-extended", ends="completed", reminders=2)
     reminder = timedelta(seconds=20)
-    # By the simulator's clock: this run may stand still for seconds on a busy machine.
+    # By the simulator's clock: this run may stall for seconds on a busy machine.
     play.ask("telnyx", "erase_deadlines_before", seconds=(reminder + NOTICE).total_seconds(), order=erased.reference)
     for order in (erased, extended):
         play.ask("telnyx", "set_deadline", seconds=40, order=order.reference)
@@ -336,8 +336,8 @@ def erased_and_extended(play: Play) -> Steps:
 
 @story(
     12,
-    "The API key of one account is revoked while orders wait: none fails, one ProviderAccountBlocked, placing pauses; a "
-    "good key comes, all go on.",
+    "The API key of one account is revoked while orders wait: none fails, one ProviderAccountBlocked, placing pauses; with a valid key "
+    "all continue.",
 )
 def key_revoked(play: Play) -> Steps:
     orders = [play.order(f"12-key-revoked-{letter}", ends="completed") for letter in "abc"]
@@ -360,6 +360,6 @@ def key_revoked(play: Play) -> Steps:
         yield from order.until("completed")
     kinds = [entry.kind.value for entry in play.stage.records.account_ledger("telesign", "resale")]
     expect(kinds == ["ProviderAccountBlocked", "AccountUnblocked"], f"the account's ledger: {kinds}")
-    expect(len(blocked()) == 1, f"people were told {len(blocked())} times that the account is blocked")
+    expect(len(blocked()) == 1, f"people were notified {len(blocked())} times that the account is blocked")
     for order in orders:
         expect(not order.entries("OrderFailed"), f"{order.order_id} failed")

@@ -1,6 +1,6 @@
-"""Any request at all gets an answer that docs/openapi.json describes, and never a 5xx: schemathesis asks.
+"""Any request gets a response that docs/openapi.json describes, and never a 5xx; schemathesis makes the requests.
 
-`make api-check` asks much more than `make test`; both ask the whole app on moto and the simulators, which are well.
+`make api-check` makes many more than `make test`; both use the whole app on moto and the simulators, without faults.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.support.api_check import DOCUMENT, LIMITS, Gateway, seed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# One process for all of them: laying out the desk takes longer than asking it a few times.
+# One process for all of them: setting up the desk takes longer than a few requests.
 pytestmark = pytest.mark.xdist_group("api-check")
 FEW = 8
 EXAMPLES = int(os.environ.get("NUMBERDESK_API_EXAMPLES", FEW))
@@ -54,13 +54,13 @@ def _desk() -> Iterator[None]:
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
-    derandomize=EXAMPLES == FEW,  # `make test` asks the same each time, `make api-check` something else
+    derandomize=EXAMPLES == FEW,  # `make test` makes the same requests each time, `make api-check` new ones.
     database=None,
     suppress_health_check=list(HealthCheck),
     # Explicit are the borders of every field in turn: hundreds of requests.
     phases=[Phase.generate] if EXAMPLES == FEW else [Phase.explicit, Phase.generate, Phase.shrink],
 )
-def test_answers_are_described(case: Any) -> None:
+def test_responses_are_described(case: Any) -> None:
     if case.meta is None or case.meta.generation.mode.is_positive:
         case.path_parameters = known(case.path_parameters)
         case.query = known(case.query)
@@ -69,7 +69,7 @@ def test_answers_are_described(case: Any) -> None:
 
 
 def known(value: Any, name: str = "") -> Any:
-    """Name what there is in place of most made-up ids: few of them would meet anything."""
+    """Return existing ids to use in place of most made-up ones: few of those would be found."""
     if isinstance(value, dict):
         return {key: known(each, key) for key, each in value.items()}
     if isinstance(value, list):

@@ -1,7 +1,7 @@
-"""What every provider's adapter must do, whatever the provider: the cases that the order desk relies on.
+"""What every provider's adapter must do: the cases that numberdesk relies on.
 
 A provider's test class inherits `ProviderContract` and supplies the fixture `bench`: its simulator, and how to make that
-do what the cases need. The cases speak to the adapter and count at the simulator.
+do what the cases need. The cases call the adapter and count at the simulator.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from numberdesk.providers.base import OrdersPage, Placed
 
 _ADDRESS = Address(business_name="Example GmbH", street_address="Platz 1", locality="Berlin", country_code="DE")
-# What each ability lets an adapter do; an adapter without it says so at each of these.
+# What each capability lets an adapter do. An adapter without the capability says so at each of these.
 ABILITIES: dict[Ability, dict[str, Callable[[Provider, Order], object]]] = {
     Ability.CATALOGUE: {"catalogue": lambda it, _: it.catalogue(country="DE", number_type="local")},
     Ability.VALUES: {
@@ -121,15 +121,15 @@ class Bench:
     """No call slot is free."""
 
     def now(self) -> datetime:
-        """Give the simulator's present: the bench is the adapter's clock."""
+        """Return the simulator's time: the bench is the adapter's clock."""
         return self.simulator.clock.now()
 
     def sleep(self, duration: timedelta) -> None:
-        """Let it pass in the simulator."""
+        """Let this time pass in the simulator."""
         self.simulator.clock.advance(duration.total_seconds())
 
     def before_call(self) -> None:
-        """Count, and keep the provider's pace as the account's call slot does."""
+        """Count the call, and keep the provider's pace as the account's call slot does."""
         if self.busy:
             raise SlotBusyError(timedelta(seconds=9))
         self.calls += 1
@@ -153,7 +153,7 @@ class Bench:
         return adapter.place(adapter.plan(message or self.message), reference)
 
     def order(self, provider_order_id: str | None = None) -> Order:
-        """Give the record of the order, as it is after an attempt that began now."""
+        """Return the record of the order as it is after an attempt that began now."""
         now = self.now()
         return Order(
             order_id="order-1",
@@ -172,13 +172,13 @@ class Bench:
         )
 
     def delivered_number(self) -> str:
-        """Buy, let it be delivered, and give a number of it in E.164."""
+        """Buy, let it be delivered, and return one of its numbers in E.164."""
         order = self.order(self.buy().provider_order_id)
         self.deliver()
         return next(asset.value for asset in self.adapter().observe(order).assets if asset.kind is AssetKind.NUMBER)
 
     def sold(self) -> int:
-        """Count what the simulator sold in all."""
+        """Count what the simulator sold."""
         return len(self.simulator.sales())
 
     def requests(self, operation: str | None = None) -> int:
@@ -191,7 +191,7 @@ class ProviderContract:
 
     @pytest.fixture
     def bench(self) -> Bench:
-        """Make the provider's bench."""
+        """Return the provider's bench."""
         raise NotImplementedError
 
     def test_purchase_is_made_once_and_can_be_observed(self, bench: Bench) -> None:
@@ -218,7 +218,7 @@ class ProviderContract:
         bench.deliver()
         snapshot = adapter.observe(order)
         assert snapshot.phase is Phase.ENDED
-        bought = {asset.value.casefold() for asset in snapshot.assets}  # keywords know no case
+        bought = {asset.value.casefold() for asset in snapshot.assets}  # keywords are case-insensitive
         heard = [hint for sent in bench.simulator.pump() for hint in registry.read_hints(provider, sent.body)]
         assert {(hint.provider_order_id, hint.says_ended) for hint in heard} == (
             {(placed.provider_order_id, True)} if registry.PROVIDERS[provider].webhook else set()
@@ -229,7 +229,7 @@ class ProviderContract:
         assert {value.casefold() for value in _kept(adapter)} == bought - {number}
         assert bench.sold() == bench.requests(bench.purchase) == 1
 
-    def test_open_order_is_cancelled_where_it_can_be(self, bench: Bench) -> None:
+    def test_open_order_is_cancelled_if_the_provider_can(self, bench: Bench) -> None:
         order, adapter = bench.order(bench.buy().provider_order_id), bench.adapter()
         if Ability.CANCEL not in registry.capabilities(bench.message.provider).abilities:
             with pytest.raises(NotAbleError):
@@ -242,14 +242,14 @@ class ProviderContract:
         assert AssetState.ACTIVE not in {asset.state for asset in snapshot.assets}
         assert _kept(adapter) == set()
 
-    def test_requirements_are_told_before_a_purchase_where_they_can_be(self, bench: Bench) -> None:
+    def test_requirements_are_listed_before_a_purchase_if_the_provider_can(self, bench: Bench) -> None:
         if Ability.CATALOGUE in registry.capabilities(bench.message.provider).abilities:
             asked = bench.adapter().catalogue(country="DE", number_type="local")
             assert asked
             assert all(each.id and each.name for each in asked)
             assert bench.sold() == bench.requests(bench.purchase) == 0
 
-    def test_package_says_what_it_is(self, bench: Bench) -> None:
+    def test_package_describes_itself(self, bench: Bench) -> None:
         name = bench.message.provider
         info, capabilities = registry.PROVIDERS[name], registry.capabilities(name)
         assert info.name == capabilities.provider == name
@@ -258,13 +258,13 @@ class ProviderContract:
         assert all(words for words in registry.statuses(name).values())
         assert not capabilities.sends_webhooks or info.webhook
 
-    def test_lost_answer_is_unclear_and_sold_once(self, bench: Bench) -> None:
+    def test_lost_response_is_an_unknown_outcome_and_sold_once(self, bench: Bench) -> None:
         bench.simulator.fault(bench.purchase, "lose_answer")
         with pytest.raises(OutcomeUnknownError):
             bench.buy()
         assert bench.sold() == bench.requests(bench.purchase) == 1
 
-    def test_answer_after_the_time_out_is_unclear_and_sold_once(self, bench: Bench) -> None:
+    def test_response_after_the_time_out_is_an_unknown_outcome_and_sold_once(self, bench: Bench) -> None:
         bench.simulator.fault(bench.purchase, "slow", seconds=Timings().read_timeout.total_seconds())
         with pytest.raises(OutcomeUnknownError):
             bench.buy()
@@ -278,27 +278,27 @@ class ProviderContract:
         assert bench.requests(bench.purchase) == 1
 
     @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
-    def test_failure_after_the_work_is_unclear_and_sold_once(self, bench: Bench, status: int) -> None:
+    def test_failure_after_the_work_is_an_unknown_outcome_and_sold_once(self, bench: Bench, status: int) -> None:
         bench.simulator.fault(bench.purchase, "status_after", status=status)
         with pytest.raises(OutcomeUnknownError):
             bench.buy()
         assert bench.sold() == bench.requests(bench.purchase) == 1
 
     @pytest.mark.parametrize("status", [302, 503])
-    def test_failure_that_may_have_come_after_the_work_is_unclear(self, bench: Bench, status: int) -> None:
+    def test_failure_possibly_after_the_work_is_an_unknown_outcome(self, bench: Bench, status: int) -> None:
         bench.simulator.fault(bench.purchase, "status", status=status)
         with pytest.raises(OutcomeUnknownError):
             bench.buy()
         assert bench.requests(bench.purchase) == 1
 
     @pytest.mark.parametrize("kind", ["nonsense", "truncated"])
-    def test_success_that_cannot_be_read_is_unclear(self, bench: Bench, kind: str) -> None:
+    def test_unreadable_success_is_an_unknown_outcome(self, bench: Bench, kind: str) -> None:
         bench.simulator.fault(bench.purchase, kind)  # type: ignore[arg-type]
         with pytest.raises(OutcomeUnknownError):
             bench.buy()
         assert bench.sold() == 1
 
-    def test_throttled_purchase_is_a_pause_of_the_account(self, bench: Bench) -> None:
+    def test_throttled_purchase_pauses_the_account(self, bench: Bench) -> None:
         bench.simulator.fault(bench.purchase, "throttle", retry_after="7")
         with pytest.raises(AccountFaultError) as caught:
             bench.buy()
@@ -307,7 +307,7 @@ class ProviderContract:
         assert bench.sold() == 0
         assert bench.requests(bench.purchase) == 1
 
-    def test_throttled_poll_is_a_pause_of_the_account(self, bench: Bench) -> None:
+    def test_throttled_poll_pauses_the_account(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
         bench.simulator.fault(bench.poll, "throttle", times=None, retry_after="3600")
         with pytest.raises(AccountFaultError) as caught:
@@ -316,7 +316,7 @@ class ProviderContract:
         assert caught.value.retry_after == timedelta(hours=1)
         assert bench.requests(bench.poll) == 1
 
-    def test_revoked_credentials_are_a_fault_of_the_account_when_placing(self, bench: Bench) -> None:
+    def test_revoked_credentials_are_an_account_failure_when_placing(self, bench: Bench) -> None:
         adapter = bench.adapter()
         plan = adapter.plan(bench.message)
         bench.simulator.revoke(bench.login)
@@ -325,25 +325,25 @@ class ProviderContract:
         assert not caught.value.throttled
         assert bench.sold() == 0
 
-    def test_revoked_credentials_are_a_fault_of_the_account_when_polling(self, bench: Bench) -> None:
+    def test_revoked_credentials_are_an_account_failure_when_polling(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
         bench.simulator.revoke(bench.login)
         with pytest.raises(AccountFaultError) as caught:
             bench.adapter().observe(order)
         assert not caught.value.throttled
 
-    def test_missing_credentials_are_a_fault_of_the_account(self, bench: Bench) -> None:
+    def test_missing_credentials_are_an_account_failure(self, bench: Bench) -> None:
         bench.values.clear()
         with pytest.raises(AccountFaultError):
             bench.adapter()
 
-    def test_definite_no_is_refused(self, bench: Bench) -> None:
+    def test_refusal_is_recognized(self, bench: Bench) -> None:
         bench.refuse()
         with pytest.raises(RefusedError):
             bench.buy()
         assert bench.sold() == 0
 
-    def test_unclear_purchase_is_found(self, bench: Bench) -> None:
+    def test_purchase_with_an_unknown_outcome_is_found(self, bench: Bench) -> None:
         order = bench.order()
         bench.simulator.fault(bench.purchase, "lose_answer")
         with pytest.raises(OutcomeUnknownError):
@@ -352,10 +352,10 @@ class ProviderContract:
         assert adapter.can_find
         [sale] = bench.simulator.sales()
         assert [placed.provider_order_id for placed in adapter.find(order, bench.message)] == [sale.order_id]
-        # The personal part may be erased by then.
+        # The personal data may be erased by then.
         assert [placed.provider_order_id for placed in adapter.find(order, None)] == [sale.order_id]
 
-    def test_foreign_purchase_is_not_found(self, bench: Bench) -> None:
+    def test_purchase_of_others_is_not_found(self, bench: Bench) -> None:
         order = bench.order()
         assert bench.adapter().find(order, bench.message) == []
         bench.buy(FOREIGN_REFERENCE, bench.foreign)
@@ -363,7 +363,7 @@ class ProviderContract:
         assert bench.sold() == 1
 
     @pytest.mark.parametrize("kind", ["nonsense", "truncated", "lose_answer"])
-    def test_search_that_cannot_be_read_says_nothing(self, bench: Bench, kind: str) -> None:
+    def test_unreadable_search_proves_nothing(self, bench: Bench, kind: str) -> None:
         bench.buy()
         bench.simulator.fault(bench.listing, kind, times=None)  # type: ignore[arg-type]
         with pytest.raises(UnreadableError):
@@ -381,7 +381,7 @@ class ProviderContract:
         assert all(re.fullmatch(r"\+[1-9][0-9]{6,14}", number) for number in numbers)
         assert snapshot.unknown_values == ()
 
-    def test_unknown_word_is_kept_and_told(self, bench: Bench) -> None:
+    def test_unknown_status_is_kept_and_reported(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
         assert order.provider_order_id
         bench.show_word(order.provider_order_id, _WORD)
@@ -390,7 +390,7 @@ class ProviderContract:
         assert snapshot.provider_status.casefold() == _WORD
         assert _WORD in {unknown.value.casefold() for unknown in snapshot.unknown_values}
 
-    def test_order_that_is_not_there_is_told_as_such(self, bench: Bench) -> None:
+    def test_missing_order_is_reported_as_such(self, bench: Bench) -> None:
         with pytest.raises(NoSuchOrderError):
             bench.adapter().observe(bench.order("4040404040"))
 
@@ -411,14 +411,14 @@ class ProviderContract:
             ("truncated", {}),
         ],
     )
-    def test_poll_that_cannot_be_read_is_told_as_such(self, bench: Bench, kind: str, options: dict[str, int]) -> None:
+    def test_unreadable_poll_is_reported_as_such(self, bench: Bench, kind: str, options: dict[str, int]) -> None:
         order = bench.order(bench.buy().provider_order_id)
         bench.simulator.fault(bench.poll, kind, times=None, **options)  # type: ignore[arg-type]
         with pytest.raises(UnreadableError):
             bench.adapter().observe(order)
         assert 1 <= bench.requests(bench.poll) <= 3
 
-    def test_no_secret_shows_in_a_failure(self, bench: Bench) -> None:
+    def test_no_failure_contains_a_secret(self, bench: Bench) -> None:
         assert bench.secrets
         order = bench.order(bench.buy().provider_order_id)
         adapter = bench.adapter()
@@ -434,7 +434,7 @@ class ProviderContract:
         for secret in bench.secrets:
             assert not [text for text in told if secret in text]
 
-    def test_every_call_takes_its_turn(self, bench: Bench) -> None:
+    def test_every_call_takes_its_slot(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
         adapter = bench.adapter()
         bench.simulator.fault(bench.poll, "status", status=503)
@@ -442,7 +442,7 @@ class ProviderContract:
         adapter.find(order, bench.message)
         assert bench.calls == bench.requests() > 3
 
-    def test_purchase_waits_for_its_turn(self, bench: Bench) -> None:
+    def test_purchase_waits_for_its_slot(self, bench: Bench) -> None:
         adapter = bench.adapter()
         plan = adapter.plan(bench.message)
         bench.busy = True
@@ -451,7 +451,7 @@ class ProviderContract:
         assert bench.requests(bench.purchase) == 0
 
     @pytest.mark.parametrize("ability", Ability)
-    def test_abilities_are_as_declared(self, bench: Bench, ability: Ability) -> None:
+    def test_capabilities_are_as_declared(self, bench: Bench, ability: Ability) -> None:
         order, adapter = bench.order(bench.buy().provider_order_id), bench.adapter()
         before = bench.requests()
         for name, call in ABILITIES[ability].items():
@@ -462,7 +462,7 @@ class ProviderContract:
                     call(adapter, order)
         assert bench.requests() == before
 
-    def test_every_operation_beside_orders_belongs_to_an_ability(self) -> None:
+    def test_every_operation_besides_orders_belongs_to_a_capability(self) -> None:
         known = {name for calls in ABILITIES.values() for name in calls} | CONTRACTS
         assert known == {
             name
@@ -470,7 +470,7 @@ class ProviderContract:
             if callable(it) and not name.startswith("_") and name not in Provider.__abstractmethods__
         }
 
-    def test_orders_are_listed_with_our_reference_where_it_shows(self, bench: Bench) -> None:
+    def test_orders_are_listed_with_our_reference_if_visible(self, bench: Bench) -> None:
         placed = bench.buy()
         bench.buy(FOREIGN_REFERENCE, bench.foreign)
         listed = {each.provider_order_id: each for each in _all(bench.adapter().orders)}
@@ -482,32 +482,32 @@ class ProviderContract:
         assert abs(ours.created_at - bench.now()) < timedelta(minutes=1)
 
     @pytest.mark.parametrize("kind", ["nonsense", "truncated", "lose_answer"])
-    def test_list_of_orders_that_cannot_be_read_says_nothing(self, bench: Bench, kind: str) -> None:
+    def test_unreadable_list_of_orders_proves_nothing(self, bench: Bench, kind: str) -> None:
         bench.buy()
         bench.simulator.fault(bench.listing, kind, times=None)  # type: ignore[arg-type]
         with pytest.raises(UnreadableError):
             bench.adapter().orders(None)
 
     @pytest.mark.parametrize("cursor", ["", "0", "-1", "01", "x", "1" * 12, "٣"])
-    def test_cursor_that_was_never_given_out_is_refused(self, bench: Bench, cursor: str) -> None:
+    def test_invented_cursor_is_refused(self, bench: Bench, cursor: str) -> None:
         for listed in (bench.adapter().orders, bench.adapter().owned):
             with pytest.raises(RefusedError):
                 listed(cursor)
         assert bench.requests() == 0
 
-    def test_what_is_owned_is_released_once(self, bench: Bench) -> None:
+    def test_owned_number_is_released_once(self, bench: Bench) -> None:
         number = bench.delivered_number()
         adapter = bench.adapter()
         assert number in _kept(adapter)
         before = bench.requests(bench.release)
         assert adapter.release(number, AssetKind.NUMBER)
         assert number not in _kept(adapter)
-        with suppress(NoSuchThingError):  # or it counts as released, where it is listed until its lease ends
+        with suppress(NoSuchThingError):  # or it counts as released where it stays listed until its lease ends
             assert adapter.release(number, AssetKind.NUMBER)
         assert number not in _kept(adapter)
         assert bench.requests(bench.release) == before + 1
 
-    def test_what_is_not_owned_is_told_as_such(self, bench: Bench) -> None:
+    def test_number_not_owned_is_reported_as_such(self, bench: Bench) -> None:
         number = bench.delivered_number()
         kept = _kept(bench.adapter())
         for value, kind in (
@@ -521,7 +521,7 @@ class ProviderContract:
         assert bench.requests(bench.release) == 0
 
     @pytest.mark.parametrize("kind", ["lose_answer", "status_after"])
-    def test_release_whose_answer_is_lost_is_unclear_and_a_repeat_does_no_harm(self, bench: Bench, kind: str) -> None:
+    def test_release_with_a_lost_response_is_unknown_and_can_be_repeated(self, bench: Bench, kind: str) -> None:
         number = bench.delivered_number()
         bench.simulator.fault(bench.release, kind, **({"status": 502} if kind == "status_after" else {}))  # type: ignore[arg-type]
         with pytest.raises(OutcomeUnknownError):
@@ -540,7 +540,7 @@ class ProviderContract:
             ("throttle", {}, AccountFaultError),
         ],
     )
-    def test_release_that_fails_is_sent_once_and_can_be_tried_again(
+    def test_failed_release_is_sent_once_and_can_be_repeated(
         self, bench: Bench, kind: str, options: dict[str, int], error: type[ProviderError]
     ) -> None:
         number = bench.delivered_number()
@@ -552,7 +552,7 @@ class ProviderContract:
         assert bench.adapter().release(number, AssetKind.NUMBER)
         assert number not in _kept(bench.adapter())
 
-    def test_release_that_is_refused_says_so(self, bench: Bench) -> None:
+    def test_refused_release_says_so(self, bench: Bench) -> None:
         number = bench.delivered_number()
         bench.simulator.fault(bench.release, "status", status=400, body="{}")
         with pytest.raises(RefusedError) as caught:
@@ -560,7 +560,7 @@ class ProviderContract:
         assert not isinstance(caught.value, NoSuchThingError)
         assert number in _kept(bench.adapter())
 
-    def test_number_of_nobody_s_order_is_owned_and_one_taken_away_is_not(self, bench: Bench) -> None:
+    def test_number_bought_elsewhere_is_owned_and_a_removed_one_is_not(self, bench: Bench) -> None:
         number = bench.delivered_number()
         orphan = bench.simulator.buy_by_hand()  # type: ignore[attr-defined]
         assert {number, orphan} <= _kept(bench.adapter())
@@ -587,7 +587,7 @@ class ProviderContract:
         assert again.payload == plan.payload
         assert [each.value for each in again.chosen] == [each.value for each in plan.chosen]
 
-    def test_people_are_told_what_to_look_for(self, bench: Bench) -> None:
+    def test_people_get_search_hints(self, bench: Bench) -> None:
         text = bench.adapter().what_to_look_for(bench.order())
         assert text.endswith(".")
         assert f"{bench.now():%Y-%m-%d}" in text
@@ -603,7 +603,7 @@ def _all(read: Callable[[str | None], OrdersPage]) -> list[OnOrder]:
 
 
 def _kept(adapter: Provider) -> set[str]:
-    """Give what the account owns and did not give back."""
+    """Return what the account owns and did not release."""
     page = adapter.owned(None)
     items = [*page.items]
     while page.cursor is not None:

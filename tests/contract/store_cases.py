@@ -1,4 +1,4 @@
-"""What the order table must do, as one set of cases: the memory double and the real table pass the same ones.
+"""What the order table must do, as one set of cases for the memory double and the real table.
 
 A store's test class inherits `StoreContract` and supplies the fixture `store`, empty for each case.
 """
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from numberdesk.services.ports import Page
 
     class Store(stores.DeskStore, stores.Notices, stores.Outbox, stores.Spending, Protocol):
-        """All of the table."""
+        """The whole interface of the table."""
 
 
 T = TypeVar("T")
@@ -82,7 +82,7 @@ BLOCKED, UNBLOCKED = ChangeKind.PROVIDER_ACCOUNT_BLOCKED, ChangeKind.ACCOUNT_UNB
 def create(
     store: Store, order_id: str = "order-1", at: datetime = START, *items: dict[str, object], **fields: object
 ) -> Order:
-    """Record a new order, due at once, and give it."""
+    """Record a new order, due at once, and return it."""
     sent = message(order_id, *items, **fields)  # type: ignore[arg-type]
     order, changes = received(sent, at)
     assert store.create(order, sent, entries(order, *changes))
@@ -90,10 +90,10 @@ def create(
 
 
 def changed(order: Order, *changes: Change, store: Store, **fields: Any) -> Order:
-    """Commit an order with some fields changed, and give it as it is stored."""
+    """Commit an order with some fields changed, and return it as stored."""
     after = order.with_(version=order.version + 1, **fields)
     stored = store.commit(order, after, entries(after, *changes))
-    # The pages are the store's own.
+    # The store manages the pages itself.
     assert stored.with_(pages=()) == after.with_(pages=())
     return stored
 
@@ -118,7 +118,7 @@ def begun(
     cost: dict[str, str] | None = None,
     **costs: str,
 ) -> Order:
-    """Write the intent to buy so many numbers."""
+    """Write the intent to buy this many numbers."""
     reserved = Reservation(day=day, numbers=count, cost=cost or costs)
     after = order.with_(
         version=order.version + 1, state=OrderState.PLACING, reserved=reserved, content_lock=content, updated_at=START
@@ -168,7 +168,7 @@ def abroad(*countries: str) -> tuple[Asset, ...]:
 
 
 def listed(store: Store, partition: str, *, newest_first: bool = True, until: str | None = None) -> list[str]:
-    """Name the orders of a list, all on one page."""
+    """Return the orders of a list, all on one page."""
     page = store.list_orders(partition, after=None, until=until, newest_first=newest_first, limit=100)
     assert page.after is None
     return [summary.order_id for summary in page.items]
@@ -192,7 +192,7 @@ def profile(version: int = 1, number_type: str = "local", **fields: str) -> Prof
 
 
 def published(store: Store) -> list[ChangeKind]:
-    """Name the events that are not on the bus yet."""
+    """Return the events that are not on the bus yet."""
     return sorted(row.entry.kind for row in store.unpublished(START + timedelta(days=1), 100))
 
 
@@ -205,17 +205,17 @@ class StoreContract:
 
     # Orders
 
-    def test_order_that_is_not_there_is_none(self, store: Store) -> None:
+    def test_missing_order_is_none(self, store: Store) -> None:
         assert store.get("order-1") is None
         assert store.message("order-1") is None
 
-    def test_new_order_reads_as_it_was_written(self, store: Store) -> None:
+    def test_new_order_reads_as_written(self, store: Store) -> None:
         order = create(store)
         assert store.get("order-1") == order
         assert store.message("order-1") == message("order-1")
         assert store.order_of_reference(order.reference) == "order-1"
 
-    def test_order_id_is_taken_once(self, store: Store) -> None:
+    def test_order_id_is_unique(self, store: Store) -> None:
         first = create(store)
         other = message("order-1", {"numbers": ["+13125550100"]})
         order, changes = received(other, START + HOUR)
@@ -223,7 +223,7 @@ class StoreContract:
         assert store.get("order-1") == first
         assert store.message("order-1") == message("order-1")
 
-    def test_every_field_of_an_order_survives(self, store: Store) -> None:
+    def test_every_field_of_an_order_round_trips(self, store: Store) -> None:
         # Floats with many digits, whole floats, small and negative ones, none, empty texts, Unicode, and instants to the microsecond.
         item = {"criteria": {"latitude": 47.6062095123456, "longitude": -122.0, "city": "Z\u00fcrich"}, "quantity": 1}
         order = create(store, provider="callfire", metadata={"a": None, "b": "", "c": 2**53 - 1, "d": True})
@@ -263,17 +263,17 @@ class StoreContract:
         assert store.get("order-1") == newer
         assert published(store) == []
 
-    def test_order_that_was_never_created_cannot_be_committed(self, store: Store) -> None:
+    def test_order_never_created_cannot_be_committed(self, store: Store) -> None:
         order, _ = received(message("order-1"))
         with pytest.raises(ConflictError):
             changed(order, store=store)
         assert store.get("order-1") is None
 
-    def test_numbers_and_row_are_read_as_they_belong_together(self, store: Store) -> None:
+    def test_numbers_and_row_are_read_consistently(self, store: Store) -> None:
         order = create(store)
         with_numbers = changed(order, store=store, assets=(number("+13125550100"),))
         assert store.get("order-1") == with_numbers
-        # A commit that leaves the numbers alone leaves them where they are.
+        # A commit that does not change the numbers leaves their pages alone.
         waiting = changed(with_numbers, store=store, waiting_for="something")
         assert store.get("order-1") == waiting
         delivered = changed(waiting, store=store, assets=(number("+13125550100", AssetState.ACTIVE),))
@@ -281,18 +281,18 @@ class StoreContract:
         emptied = changed(delivered, store=store, assets=())
         assert store.get("order-1") == emptied
 
-    def test_what_is_committed_is_given_as_it_is_read(self, store: Store) -> None:
+    def test_committed_order_is_returned_as_it_is_read(self, store: Store) -> None:
         order = create(store)
         for count in (250, 251, 500, 250, 0, 1):
             order = changed(order, store=store, assets=numbers(count))
             assert store.get("order-1") == order
             assert len(order.assets) == count
 
-    def test_10000_numbers_survive(self, store: Store) -> None:
+    def test_10000_numbers_round_trip(self, store: Store) -> None:
         many = numbers(10_000)
         order = changed(create(store), store=store, assets=many)
         assert store.get("order-1") == order
-        # One, all, and all but a few are others.
+        # One, all, and all but a few of them changed.
         for now in (
             (*many[:5000], number("+49301"), *many[5001:]),
             numbers(10_000, AssetState.UNDER_REVIEW),
@@ -305,7 +305,7 @@ class StoreContract:
             assert found is not None
             assert found.assets == now
 
-    def test_10000_numbers_may_be_asked_for(self, store: Store) -> None:
+    def test_10000_numbers_can_be_ordered(self, store: Store) -> None:
         wanted = [f"+1312{index:07}" for index in range(10_000)]
         sent = message("order-2").model_copy(update={"items": [NumbersItem(numbers=wanted)]})
         order, changes = received(sent)
@@ -342,7 +342,7 @@ class StoreContract:
         assert [*owners, store.order_of("callfire", "default", "1")] == ["order-1", "order-2", "order-3"]
         assert store.order_of("callfire", "second", "1") is None
 
-    def test_stale_writer_is_told_of_the_conflict_and_claims_nothing(self, store: Store) -> None:
+    def test_stale_writer_gets_a_conflict_and_claims_nothing(self, store: Store) -> None:
         order = create(store)
         changed(order, store=store)
         with pytest.raises(ConflictError):
@@ -368,12 +368,12 @@ class StoreContract:
             changed(other, store=store, provider_order_id="T-2")
         assert store.get("order-2") == other
 
-    def test_purchase_may_become_a_duplicate_of_its_order(self, store: Store) -> None:
+    def test_purchase_can_become_a_duplicate_of_its_order(self, store: Store) -> None:
         order = changed(create(store), store=store, provider_order_id="T-1")
         order = changed(order, store=store, provider_order_id="T-2", duplicates=("T-1",))
         assert store.orders_of("telnyx", "default", ["T-1", "T-2"]) == {"T-1": "order-1", "T-2": "order-1"}
 
-    def test_owners_are_read_together(self, store: Store) -> None:
+    def test_owners_are_read_in_one_batch(self, store: Store) -> None:
         changed(create(store), store=store, provider_order_id="T-1", duplicates=("T-120",))
         changed(create(store, "order-2"), store=store, provider_order_id="T-50")
         changed(create(store, "order-3", account="second"), store=store, provider_order_id="T-51")
@@ -385,21 +385,21 @@ class StoreContract:
         }
         assert store.orders_of("telnyx", "default", []) == {}
 
-    # What an intent takes
+    # Reservations of an intent
 
-    def test_what_orders_reserve_is_added_up_by_account_and_day(self, store: Store) -> None:
+    def test_reservations_are_summed_by_account_and_day(self, store: Store) -> None:
         assert store.spent("telnyx", "default", DAY) == Spent()
         begun(create(store), store=store, USD="1.10", EUR="0.1")
         begun(create(store, "order-2"), store=store, count=3, USD="2.20", EUR="0.2")
         begun(create(store, "order-3"), store=store, day="2026-11-23", USD="7")
         begun(create(store, "order-4", account="second"), store=store, USD="9")
-        # To the cent: these are no floats.
+        # To the cent: no floats.
         assert store.spent("telnyx", "default", DAY) == Spent(numbers=5, cost={"EUR": "0.3", "USD": "3.3"})
         assert store.spent("telnyx", "default", "2026-11-23") == Spent(numbers=2, cost={"USD": "7"})
         assert store.spent("telnyx", "second", DAY) == Spent(numbers=2, cost={"USD": "9"})
         assert store.spent("telesign", "default", DAY) == Spent()
 
-    def test_currency_may_have_any_name(self, store: Store) -> None:
+    def test_currency_can_have_any_name(self, store: Store) -> None:
         odd = {"": "1", "numbers": "2", "a b-c#d:e": "3", "\u20ac": "100"}
         begun(create(store), store=store, cost=odd)
         limits = Limits(cost_per_day={"a b-c#d:e": Decimal(4), "SELECT": Decimal(1)})
@@ -407,7 +407,7 @@ class StoreContract:
             begun(create(store, "order-2"), store=store, limits=limits, cost=odd)
         assert store.spent("telnyx", "default", DAY) == Spent(numbers=2, cost=odd)
 
-    def test_what_was_reserved_is_given_back_corrected_and_moved(self, store: Store) -> None:
+    def test_reservation_is_released_corrected_and_moved(self, store: Store) -> None:
         order = begun(create(store), store=store, USD="1.50")
         reserved = Reservation(day=DAY, numbers=2, cost={"USD": "2", "EUR": "3"})
         order = changed(order, store=store, reserved=reserved)
@@ -450,7 +450,7 @@ class StoreContract:
     @pytest.mark.parametrize(
         ("cost", "says"),
         [
-            # Euros are spent beyond their limit already: that holds what costs euros, or nobody knows what.
+            # Euros are beyond their limit already: that holds orders that cost euros or an unknown currency.
             ({"USD": "1"}, None),
             ({"EUR": "1"}, "it costs 1 EUR at once, 9 EUR were spent"),
             ({"USD": "1", "EUR": "1"}, "it costs 1 EUR at once, 9 EUR were spent"),
@@ -472,14 +472,14 @@ class StoreContract:
             begun(order, store=store, limits=limits, cost=cost)
         assert store.get("order-2") == order
 
-    def test_what_failed_to_be_compared_is_remembered(self, store: Store) -> None:
+    def test_failed_comparison_is_recorded(self, store: Store) -> None:
         create(store)
         failed = Inventory(failing_since=START)
         store.put_inventory("telnyx", "default", failed, None)
         assert store.inventory("telnyx", "default") == failed
         assert store.reconcile_inventory("telnyx", "default", START, START + HOUR) == failed
 
-    def test_first_of_a_day_is_held_to_its_limits(self, store: Store) -> None:
+    def test_first_order_of_a_day_is_held_to_the_limits(self, store: Store) -> None:
         order = create(store)
         for limits in (Limits(numbers_per_day=1), Limits(cost_per_day={"USD": Decimal(1)})):
             with pytest.raises(LimitError):
@@ -493,7 +493,7 @@ class StoreContract:
         with pytest.raises(LimitError, match="it asks for 5 numbers, 0 were ordered"):
             begun(order, store=store, limits=limits, count=5, USD="4")
 
-    def test_what_is_given_back_needs_no_room(self, store: Store) -> None:
+    def test_releasing_a_reservation_needs_no_room(self, store: Store) -> None:
         begun(create(store), store=store, count=9)
         order = begun(create(store, "order-2"), store=store, count=9)
         begun(order, store=store, limits=Limits(numbers_per_day=1), count=5)
@@ -509,7 +509,7 @@ class StoreContract:
         assert store.spent("telnyx", "default", DAY) == Spent(numbers=2)
         begun(create(store, "order-3"), store=store, content="00fe")
         begun(create(store, "order-4", account="second"), store=store, content="00ff")
-        # It stays locked whatever else is written, and is free once it was given back.
+        # It stays locked whatever else is written, and is free once it was released.
         first = changed(first, store=store, waiting_for="something")
         with pytest.raises(SameContentError):
             begun(second, store=store, content="00ff")
@@ -519,7 +519,7 @@ class StoreContract:
             changed(first, store=store, content_lock="00ff")
         assert same.value.order_id == "order-2"
 
-    def test_intent_that_fails_takes_nothing(self, store: Store) -> None:
+    def test_failed_intent_reserves_nothing(self, store: Store) -> None:
         order = create(store)
         changed(order, store=store)
         with pytest.raises(ConflictError):
@@ -529,7 +529,7 @@ class StoreContract:
 
     # The gate
 
-    def test_new_table_has_a_gate_that_is_open(self, store: Store) -> None:
+    def test_new_table_has_an_open_gate(self, store: Store) -> None:
         found = store.gate()
         assert found == Gate(table_id=store.table_id()) == store.gate()
         assert gate.closed_because(found, store.table_id()) is None
@@ -538,7 +538,7 @@ class StoreContract:
         begun(create(store), store=store, gate=store.gate())
         assert store.gate().open is True
 
-    def test_gate_is_written_by_one_of_two(self, store: Store) -> None:
+    def test_of_two_writers_one_writes_the_gate(self, store: Store) -> None:
         first = store.gate()
         assert store.put_gate(first, gate_entry(first)) is False
         off = switched(first, store, open=False, reason="a test", by="arn:1/alice", at=START)
@@ -550,14 +550,14 @@ class StoreContract:
         on = switched(off, store, open=True, confirmed_at=START, search_until=START + HOUR)
         assert store.gate() == on
 
-    def test_nothing_is_placed_by_a_gate_that_was_turned_since(self, store: Store) -> None:
+    def test_stale_gate_places_nothing(self, store: Store) -> None:
         read = store.gate()
         first, second = create(store), create(store, "order-2")
         first = begun(first, store=store, gate=read)
         off = switched(read, store, open=False, reason="a test", by="arn:1/alice")
         with pytest.raises(GateClosedError, match="placing is switched off by alice: a test"):
             begun(second, store=store, gate=read)
-        # Nor by one that was read closed; what needs no gate goes on.
+        # Nor does a gate that was read closed; other writes continue.
         with pytest.raises(GateClosedError):
             begun(second, store=store, gate=off)
         changed(first, store=store, state=OrderState.PENDING)
@@ -568,7 +568,7 @@ class StoreContract:
         assert store.spent("telnyx", "default", DAY) == Spent(numbers=2)
         begun(second, store=store, gate=on)
 
-    def test_nothing_is_placed_by_the_gate_of_another_table(self, store: Store) -> None:
+    def test_gate_of_another_table_places_nothing(self, store: Store) -> None:
         read = store.gate()
         order = create(store)
         switched(read, store, table_id="another")
@@ -576,17 +576,15 @@ class StoreContract:
         with pytest.raises(GateClosedError, match="restored"):
             begun(order, store=store, gate=read)
 
-    def test_nothing_is_placed_by_a_gate_of_the_same_version_that_was_read_from_another_table(
-        self, store: Store
-    ) -> None:
-        """A table that was replaced in place counts anew."""
+    def test_gate_of_the_same_version_from_another_table_places_nothing(self, store: Store) -> None:
+        """A table that was replaced in place counts versions from the start."""
         order = create(store)
         with pytest.raises(GateClosedError):
             begun(order, store=store, gate=store.gate().with_(table_id="before"))
 
-    # Accounts and what they hold
+    # Accounts and holdings
 
-    def test_accounts_are_those_that_were_read_and_names_those_that_orders_came_for(self, store: Store) -> None:
+    def test_accounts_are_those_that_were_read_and_names_those_that_orders_used(self, store: Store) -> None:
         assert store.accounts() == []
         assert store.account("telnyx", "default") is None
         create(store)
@@ -634,7 +632,7 @@ class StoreContract:
         store.account_read("telnyx", "default", START)
         assert not gate.restored(store.gate(), store.table_id())
 
-    def test_order_holds_what_is_active_and_not_released(self, store: Store) -> None:
+    def test_order_holds_its_active_unreleased_numbers(self, store: Store) -> None:
         assert list(store.holdings("telnyx", "default")) == []
         two = (number("+4930111", AssetState.ACTIVE), number("+4930222"))
         order = changed(create(store), store=store, assets=two, updated_at=START)
@@ -658,7 +656,7 @@ class StoreContract:
         changed(order, store=store, assets=())
         assert list(store.holdings("telnyx", "default")) == []
 
-    def test_two_orders_may_hold_the_same_and_accounts_are_apart(self, store: Store) -> None:
+    def test_two_orders_can_hold_the_same_number_and_accounts_are_separate(self, store: Store) -> None:
         active = numbers(60, AssetState.ACTIVE)
         first = changed(create(store), store=store, assets=active)
         changed(create(store, "order-2"), store=store, assets=active[:1])
@@ -669,7 +667,7 @@ class StoreContract:
         assert [holding.order_id for holding in store.holdings("telnyx", "default")] == ["order-2"]
         assert [holding.order_id for holding in store.holdings("telnyx", "second")] == ["order-3"]
 
-    def test_account_is_compared_by_one(self, store: Store) -> None:
+    def test_account_is_compared_by_one_run(self, store: Store) -> None:
         key = ("telnyx", "default")
         assert store.inventory(*key) == Inventory()
         assert store.reconcile_inventory(*key, START, START + HOUR) == Inventory()
@@ -681,23 +679,23 @@ class StoreContract:
         store.put_inventory(*key, done, entry)
         assert store.inventory(*key) == done
         assert published(store) == [ChangeKind.INVENTORY_DIFFERS]
-        # Done, or never finished: the next one begins.
+        # Finished, or never finished: the next one begins.
         assert store.reconcile_inventory(*key, START + SECOND, START + HOUR) == done
         assert store.reconcile_inventory(*key, START + HOUR - SECOND, START + 2 * HOUR) is None
         assert store.reconcile_inventory(*key, START + HOUR, START + 2 * HOUR) == done
         store.put_inventory(*key, Inventory(finished_at=START + HOUR, table_id="t-2"), None)
         assert store.inventory(*key) == Inventory(finished_at=START + HOUR, table_id="t-2")
 
-    # People's data
+    # Personal data
 
-    def test_uploads_of_an_order_are_its_own(self, store: Store) -> None:
+    def test_uploads_belong_to_their_order(self, store: Store) -> None:
         for file_id, owner in (("f-2", "order/order-1"), ("f-1", "order/order-1"), ("f-3", "profiles")):
             store.put_upload(upload(file_id, owner))
         store.put_upload(upload("f-4", "order/order-10"))
         assert store.uploads("order-1") == [upload("f-1"), upload("f-2")]
         assert store.uploads("order-2") == []
 
-    def test_erasing_leaves_what_is_impersonal_and_other_orders(self, store: Store) -> None:
+    def test_erasing_leaves_other_data_and_other_orders(self, store: Store) -> None:
         for order_id in ("order-1", "order-2"):
             order = create(store, order_id)
             comment = CommentSeen(id="c-1", sub_order_id="s", body="Erika", by_provider=True, at=START)
@@ -724,13 +722,13 @@ class StoreContract:
         assert store.uploads("order-2") == [upload("f-1", "order/order-2")]
         assert len(store.kept_webhooks("order-2", DAY, after=None, limit=9).items) == 1
 
-    def test_reference_that_is_nobodys_is_none(self, store: Store) -> None:
+    def test_unknown_reference_is_none(self, store: Store) -> None:
         create(store)
         assert store.order_of_reference("0b0f2f0e-6c1c-5d0e-9a39-6f2f6b2a4f3d") is None
 
     # Receipts, comments, events
 
-    def test_receipt_may_come_again(self, store: Store) -> None:
+    def test_repeated_receipt_is_accepted(self, store: Store) -> None:
         order = create(store)
         receipt = Receipt("event-1", "number_order.complete", START)
         for _ in range(2):
@@ -739,7 +737,7 @@ class StoreContract:
             order = after
         assert store.get("order-1") == order
 
-    def test_comment_is_stored_apart_and_read_back(self, store: Store) -> None:
+    def test_comment_is_stored_separately_and_read_back(self, store: Store) -> None:
         order = create(store)
         after = order.with_(version=2, comments_seen=("c-1",))
         seen = CommentSeen(
@@ -751,7 +749,7 @@ class StoreContract:
         assert store.comment("order-2", "c-1") is None
         assert "dark" not in repr(store.get("order-1"))
 
-    def test_comment_that_was_read_is_kept_so_unless_it_was_erased(self, store: Store) -> None:
+    def test_comment_is_marked_read_unless_it_was_erased(self, store: Store) -> None:
         seen = [CommentSeen(id=name, sub_order_id="s", body="?", by_provider=True, at=START) for name in ("c-1", "c-2")]
         read = [replace(comment, read=True) for comment in seen]
         first = create(store)
@@ -759,7 +757,7 @@ class StoreContract:
         store.commit(first, second, [], comments=seen[:1])
         [kept] = store.kept_comments("order-1", after=None, limit=9).items
         assert kept.read is False
-        # c-2 was seen, and is no longer there.
+        # c-2 was seen, and no longer exists.
         third = second.with_(version=3, comments_seen=("c-1", "c-2"))
         store.commit(second, third, [])
         store.commit(third, third.with_(version=4), [], comments=read)
@@ -767,13 +765,13 @@ class StoreContract:
         assert (kept.id, kept.read) == ("c-1", True)
 
     @pytest.mark.parametrize("order_id", ["order-1", None])
-    def test_events_are_kept_whatever_their_bytes(self, store: Store, order_id: str | None) -> None:
+    def test_webhooks_are_kept_byte_for_byte(self, store: Store, order_id: str | None) -> None:
         event = Webhook("e-1", "telnyx", "default", START, "00ff", "k-1", "why", b"\x00\xff not UTF-8 \xc3\x28")
         for _ in range(2):
             store.keep_webhook(event, order_id, expires_at=START + timedelta(days=90))
         assert [item.webhook for item in store.kept_webhooks(order_id, DAY, after=None, limit=9).items] == [event]
 
-    def test_event_of_no_order_is_kept_once_a_day_however_often_it_comes(self, store: Store) -> None:
+    def test_webhook_without_an_order_is_kept_once_a_day(self, store: Store) -> None:
         def keep(came: datetime, account: str = "default") -> None:
             event = Webhook("e-1", "callfire", account, came, "00ff")
             store.keep_webhook(event, None, expires_at=came + timedelta(days=90))
@@ -790,7 +788,7 @@ class StoreContract:
         keep(tomorrow)
         assert kept(f"{tomorrow:%Y-%m-%d}") == [("default", tomorrow)]
 
-    def test_receipt_is_read_as_it_was_written_first(self, store: Store) -> None:
+    def test_receipt_is_read_as_first_written(self, store: Store) -> None:
         order = create(store)
         first, again = (Receipt("e-1", "number_order.complete", START + timedelta(minutes=each)) for each in (0, 1))
         assert store.receipt("order-1", "e-1") is None
@@ -802,12 +800,12 @@ class StoreContract:
         store.commit(order, order.with_(version=order.version + 1), [], receipts=[again])
         assert store.receipt("order-1", "e-1") == again
 
-    def test_event_without_its_body_is_kept_too(self, store: Store) -> None:
+    def test_webhook_without_its_body_is_kept_too(self, store: Store) -> None:
         event = Webhook("e-1", "callfire", "default", START, "00ff")
         store.keep_webhook(event, None, expires_at=START + timedelta(days=90))
         assert [item.webhook for item in store.kept_webhooks(None, DAY, after=None, limit=9).items] == [event]
 
-    def test_events_are_read_as_they_came_and_from_one_place_only(self, store: Store) -> None:
+    def test_webhooks_are_read_in_order_and_from_one_place(self, store: Store) -> None:
         for index in (2, 0, 1):
             for order_id in ("order-1", "order-2", None):
                 event = Webhook(f"e-{index}", "telnyx", "default", START + index * HOUR, f"{order_id}-{index}")
@@ -838,9 +836,9 @@ class StoreContract:
         assert pages[0][1] == KeptComment("c-b", "s", "order-1 says b", by_provider=False, at=START)
         assert paged(lambda after: store.kept_comments("order-3", after=after, limit=2)) == [()]
 
-    # What lies with operations
+    # Payloads of operations
 
-    def test_what_lies_with_an_operation_is_stored_apart_and_read_back(self, store: Store) -> None:
+    def test_payload_of_an_operation_is_stored_separately_and_read_back(self, store: Store) -> None:
         order = create(store)
         street = Address(
             first_name="Erika",
@@ -879,7 +877,7 @@ class StoreContract:
         assert store.kept("order-2", "1") is None
         assert "Erika" not in repr(store.get("order-1"))
 
-    def test_of_two_at_the_same_moment_one_keeps_something(self, store: Store) -> None:
+    def test_of_two_concurrent_writers_one_stores_its_payload(self, store: Store) -> None:
         order = create(store)
         store.commit(order, order.with_(version=2), [], kept={"1": Payload(text="first")})
         with pytest.raises(ConflictError):
@@ -889,14 +887,14 @@ class StoreContract:
         assert store.kept("order-1", "1") == Payload(text="first")
         assert store.kept("order-1", "2") is None
 
-    def test_who_may_not_claim_keeps_nothing(self, store: Store) -> None:
+    def test_failed_claim_stores_nothing(self, store: Store) -> None:
         changed(create(store), store=store, provider_order_id="T-1")
         other = create(store, "order-2")
         with pytest.raises(ClaimedError):
             store.commit(other, other.with_(version=2, provider_order_id="T-1"), [], kept={"1": Payload(text="x")})
         assert store.kept("order-2", "1") is None
 
-    def test_it_is_written_again_only_where_it_is(self, store: Store) -> None:
+    def test_payload_is_rewritten_only_if_it_exists(self, store: Store) -> None:
         order = create(store)
         store.commit(order, order.with_(version=2), [], kept={"1": Payload(text="x")})
         store.keep("order-1", "1", Payload(text="x", made={"r": "a-1"}))
@@ -906,7 +904,7 @@ class StoreContract:
 
     # Lists
 
-    def test_order_is_on_its_lists_and_on_no_other(self, store: Store) -> None:
+    def test_order_is_on_exactly_its_lists(self, store: Store) -> None:
         create(store)
         for partition in (f"state/received/{MONTH}", f"provider/telnyx/{MONTH}", f"country/US/{MONTH}", "open"):
             assert listed(store, partition) == ["order-1"], partition
@@ -921,7 +919,7 @@ class StoreContract:
         ):
             assert listed(store, partition) == [], partition
 
-    def test_order_moves_from_list_to_list(self, store: Store) -> None:
+    def test_order_moves_between_lists(self, store: Store) -> None:
         order = changed(create(store), store=store, state=OrderState.UNKNOWN, not_found_notified=True)
         assert listed(store, f"state/received/{MONTH}") == []
         assert (
@@ -942,7 +940,7 @@ class StoreContract:
         changed(create(store), store=store, metadata_key=key)
         assert listed(store, f"metadata/{key}/{MONTH}") == ["order-1"]
 
-    def test_lists_are_in_the_order_of_time(self, store: Store) -> None:
+    def test_lists_are_in_order_of_time(self, store: Store) -> None:
         for index in (3, 0, 4, 2, 1):
             order = create(store, f"order-{index}", START + index * HOUR)
             changed(order, store=store, deadlines=(deadline(START - index * HOUR),))
@@ -950,12 +948,12 @@ class StoreContract:
         assert listed(store, "open", newest_first=False) == names
         assert listed(store, "open") == listed(store, "deadline", newest_first=False) == names[::-1]
 
-    def test_deadlines_are_listed_until_a_time(self, store: Store) -> None:
+    def test_deadlines_are_listed_up_to_a_time(self, store: Store) -> None:
         for index in range(4):
             changed(create(store, f"order-{index}"), store=store, deadlines=(deadline(START + index * HOUR),))
         until = "2026-11-22T10:00:00.000000Z"
         assert listed(store, "deadline", newest_first=False, until=until) == ["order-0", "order-1"]
-        # A page that begins within the bound ends at it, whatever the place after which it goes on.
+        # A page ends at the bound, whatever cursor it continues from.
         for limit in (1, 2, 5):
             pages = paged(
                 lambda after, limit=limit: store.list_orders(  # type: ignore[misc]
@@ -972,7 +970,7 @@ class StoreContract:
             beyond = store.list_orders("deadline", after=after, until=until, newest_first=False, limit=1)
             assert (beyond.items, beyond.after) == ((), None)
 
-    def test_deadline_that_moves_or_is_missed_moves_its_order(self, store: Store) -> None:
+    def test_moved_or_missed_deadline_moves_its_order_in_the_list(self, store: Store) -> None:
         first, second = create(store, "order-1"), create(store, "order-2")
         first = changed(first, store=store, deadlines=(deadline(START + HOUR),))
         changed(second, store=store, deadlines=(deadline(START + 2 * HOUR),))
@@ -983,7 +981,7 @@ class StoreContract:
         assert listed(store, "deadline", newest_first=False) == ["order-2"]
         assert listed(store, "attention") == ["order-1"]
 
-    def test_oldest_of_those_that_wait_is_known(self, store: Store) -> None:
+    def test_oldest_waiting_order_is_known(self, store: Store) -> None:
         assert store.oldest("held") is None
         orders = [
             changed(
@@ -1001,8 +999,8 @@ class StoreContract:
 
     @pytest.mark.parametrize("newest_first", [False, True])
     @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 100])
-    def test_pages_hold_every_order_once(self, store: Store, limit: int, *, newest_first: bool) -> None:
-        # Two were received at the same moment each.
+    def test_pages_contain_every_order_once(self, store: Store, limit: int, *, newest_first: bool) -> None:
+        # Pairs of orders were received at the same moment.
         names = [f"order-{index}" for index in range(7)]
         for index, name in enumerate(names):
             create(store, name, START + index // 2 * HOUR)
@@ -1010,7 +1008,7 @@ class StoreContract:
         assert [each.order_id for page in pages for each in page] == (names[::-1] if newest_first else names)
         assert len(pages) == -(-len(names) // limit)
 
-    def test_list_shows_an_order_as_it_is_now(self, store: Store) -> None:
+    def test_list_shows_current_orders(self, store: Store) -> None:
         after = changed(
             create(store),
             store=store,
@@ -1037,7 +1035,7 @@ class StoreContract:
         [summary] = store.list_orders(f"state/cancelled/{MONTH}", after=None, newest_first=True, limit=10).items
         assert (summary.ended_at, summary.next_deadline, summary.attention) == (START + HOUR, None, ())
 
-    def test_commit_that_fails_leaves_the_lists_alone(self, store: Store) -> None:
+    def test_failed_commit_leaves_the_lists_unchanged(self, store: Store) -> None:
         order = create(store)
         changed(order, store=store, provider_order_id="T-1")
         with pytest.raises(ConflictError):
@@ -1048,7 +1046,7 @@ class StoreContract:
         assert listed(store, f"state/received/{MONTH}") == listed(store, "open") == ["order-2", "order-1"]
         assert listed(store, f"state/cancelled/{MONTH}") == listed(store, f"state/pending/{MONTH}") == []
 
-    def test_the_most_that_comes_together_is_one_commit(self, store: Store) -> None:
+    def test_largest_combination_of_changes_is_one_commit(self, store: Store) -> None:
         some = [f"A{letter}" for letter in "ABCDEFGHIJ"]
         others = [f"B{letter}" for letter in "ABCDEFGHIJ"]
         assert len(some) == lists.MAX_COUNTRIES
@@ -1095,7 +1093,7 @@ class StoreContract:
 
     # Profiles and files
 
-    def test_profile_is_written_by_one_of_two(self, store: Store) -> None:
+    def test_of_two_writers_one_writes_the_profile(self, store: Store) -> None:
         first = profile()
         assert store.profile(first.key) is None
         assert store.put_profile(profile(2)) is False
@@ -1106,7 +1104,7 @@ class StoreContract:
         assert store.put_profile(profile(4)) is False
         assert store.profile(first.key) == profile(2)
 
-    def test_profile_is_deleted_once_and_may_be_written_anew(self, store: Store) -> None:
+    def test_profile_is_deleted_once_and_can_be_written_again(self, store: Store) -> None:
         key = profile().key
         assert store.delete_profile(key) is False
         store.put_profile(profile())
@@ -1152,14 +1150,14 @@ class StoreContract:
 
     # Ledger and publishing
 
-    def test_events_wait_to_be_published_and_other_entries_do_not(self, store: Store) -> None:
-        order = create(store)  # OrderReceived stays in the ledger
+    def test_only_events_wait_to_be_published(self, store: Store) -> None:
+        order = create(store)  # OrderReceived stays in the ledger.
         assert published(store) == []
         moved = Change(kind=ChangeKind.ORDER_MOVED, data={"from": "received"})
         changed(order, UNKNOWN, moved, store=store)
         assert published(store) == [ChangeKind.ORDER_UNKNOWN]
 
-    def test_entry_survives_as_it_was_written(self, store: Store) -> None:
+    def test_entry_round_trips(self, store: Store) -> None:
         data: dict[str, JsonValue] = {
             "rate": 0.1,
             "none": None,
@@ -1173,19 +1171,19 @@ class StoreContract:
         store.commit(order.with_(version=1), order, [entry])
         assert [row.entry for row in store.unpublished(START + SECOND, 10)] == [entry]
 
-    def test_mark_is_taken_off_once_and_for_good(self, store: Store) -> None:
+    def test_publishing_mark_is_removed_once_and_for_good(self, store: Store) -> None:
         changed(create(store), UNKNOWN, store=store)
         [row] = store.unpublished(START + SECOND, 10)
         store.mark_published(row.key)
         store.mark_published(row.key)
         assert published(store) == []
 
-    def test_only_entries_older_than_asked_are_unpublished(self, store: Store) -> None:
+    def test_only_entries_older_than_requested_are_unpublished(self, store: Store) -> None:
         changed(create(store), UNKNOWN, store=store)
         assert store.unpublished(START, 10) == []
         assert len(store.unpublished(START + timedelta(microseconds=1), 10)) == 1
 
-    def test_oldest_that_is_unpublished_is_known(self, store: Store) -> None:
+    def test_oldest_unpublished_entry_is_known(self, store: Store) -> None:
         assert store.oldest_unpublished() is None
         for minutes in (3, 1, 2, 5, 4):
             at = START + timedelta(minutes=minutes)
@@ -1204,13 +1202,13 @@ class StoreContract:
     def test_ledger_is_never_overwritten(self, store: Store) -> None:
         order = create(store)
         changed(order, UNKNOWN, store=store)
-        # A writer gone wrong: the present order, and an entry in a place that is taken.
+        # A faulty writer: the current order, and an entry at a position that is taken.
         forged = entries(order.with_(version=2), UNKNOWN.with_(data={"why": "forged", "searching": True}))
         with pytest.raises((ConflictError, AssertionError)):
             store.commit(order.with_(version=2), order.with_(version=3), forged)
         assert [row.entry.data["why"] for row in store.unpublished(START + SECOND, 10)] == ["lost"]
 
-    def test_ledger_is_read_in_its_order_and_refusals_come_last(self, store: Store) -> None:
+    def test_ledger_is_read_in_order_with_refusals_last(self, store: Store) -> None:
         order = create(store)
         create(store, "order-2")
         refusal = Entry(
@@ -1238,14 +1236,14 @@ class StoreContract:
 
     # What is due
 
-    def test_due_is_what_has_come_and_however_long_ago(self, store: Store) -> None:
+    def test_due_orders_include_long_overdue_ones(self, store: Store) -> None:
         for order_id, wake_at in {"now": START, "late": START - timedelta(days=400), "later": START + SECOND}.items():
             changed(create(store, order_id), store=store, wake_at=wake_at)
         due = [(item.order_id, item.place) for item in store.due(WakeKind.PLACE, START, 800)]
         assert due == [("late", instant_text(START - timedelta(days=400))), ("now", instant_text(START))]
         assert [item.order_id for item in store.due(WakeKind.PLACE, START, 1)] == ["late"]
 
-    def test_an_order_is_due_among_those_of_its_kind(self, store: Store) -> None:
+    def test_order_is_due_on_the_queue_of_its_kind(self, store: Store) -> None:
         changed(create(store, "poll"), store=store, wake_at=START, state=OrderState.PENDING)
         waits = changed(create(store, "place"), store=store, wake_at=START)
         deadline = Deadline(id="1", sub_order_id="", version=1, value=START, numbers=0, confirmed_at=START, own=True)
@@ -1257,15 +1255,15 @@ class StoreContract:
         assert {item.order_id for item in store.due(WakeKind.POLL, START, 800)} == {"poll", "place"}
         assert store.due(WakeKind.PLACE, START, 800) == []
 
-    def test_an_order_that_is_handed_out_is_on_its_way(self, store: Store) -> None:
+    def test_order_with_a_sent_wake_is_not_due(self, store: Store) -> None:
         order = changed(create(store), store=store, wake_at=START)
         assert store.hand_out(order, START + HOUR)
         handed = order.with_(sweep_at=START + HOUR)
-        assert store.get("order-1") == handed, "it is due as it was"
+        assert store.get("order-1") == handed, "it is due as before"
         assert store.due(WakeKind.PLACE, START, 800) == []
         [due] = store.due(WakeKind.ON_ITS_WAY, START, 800)
         assert due.place == instant_text(START)
-        assert not store.hand_out(order, START + 2 * HOUR), "somebody else did in between"
+        assert not store.hand_out(order, START + 2 * HOUR), "another sweep did in between"
         assert store.hand_out(handed, START + 3 * HOUR)
         assert not store.hand_out(handed, START + 4 * HOUR)
         assert store.hand_out(order.with_(sweep_at=START + 3 * HOUR), None)
@@ -1278,32 +1276,32 @@ class StoreContract:
         assert [due.order_id for due in store.due(WakeKind.ON_ITS_WAY, START + HOUR, 800)] == ["order-1"]
         assert not store.hand_out(order.with_(order_id="never-heard-of"), None)
 
-    def test_an_order_that_cannot_be_read_is_put_off(self, store: Store) -> None:
+    def test_unreadable_order_is_postponed(self, store: Store) -> None:
         changed(create(store), store=store, wake_at=START)
         [due] = store.due(WakeKind.PLACE, START, 800)
         assert store.put_off(due, START + HOUR)
         assert store.due(WakeKind.PLACE, START, 800) == []
-        assert not store.put_off(due, START + 2 * HOUR), "somebody else did in between"
+        assert not store.put_off(due, START + 2 * HOUR), "another sweep did in between"
         [later] = store.due(WakeKind.PLACE, START + HOUR, 800)
         assert later.place == instant_text(START + HOUR)
         assert not store.put_off(Due("never-heard-of", later.place), START + HOUR)
 
-    def test_nothing_is_due_of_an_order_without_wake(self, store: Store) -> None:
+    def test_order_without_a_wake_is_never_due(self, store: Store) -> None:
         order = changed(create(store), store=store, wake_at=None)
         assert not [due for kind in WakeKind for due in store.due(kind, START + timedelta(days=400), 800)]
         assert store.get("order-1") == order
 
-    def test_wake_may_come_back(self, store: Store) -> None:
+    def test_wake_can_come_back(self, store: Store) -> None:
         order = changed(create(store), store=store, wake_at=None)
         changed(order, store=store, wake_at=START)
         assert [item.order_id for item in store.due(WakeKind.PLACE, START, 800)] == ["order-1"]
 
     # Accounts
 
-    def test_account_that_was_never_blocked_has_no_state(self, store: Store) -> None:
+    def test_account_never_blocked_has_no_state(self, store: Store) -> None:
         assert store.account_state("telnyx", "default") is None
 
-    def test_one_of_two_blocks_an_account(self, store: Store) -> None:
+    def test_of_two_writers_one_blocks_an_account(self, store: Store) -> None:
         assert store.block(account_entry(BLOCKED), "no funds", START + SECOND) is True
         assert store.block(account_entry(BLOCKED, START + SECOND), "no key", START + HOUR) is False
         state = store.account_state("telnyx", "default")
@@ -1312,7 +1310,7 @@ class StoreContract:
         assert published(store) == [BLOCKED]
         assert store.account_state("telnyx", "second") is None
 
-    def test_one_of_two_unblocks_it(self, store: Store) -> None:
+    def test_of_two_writers_one_unblocks_an_account(self, store: Store) -> None:
         assert store.unblock(account_entry(UNBLOCKED)) is False
         store.block(account_entry(BLOCKED), "no funds", START)
         assert store.unblock(account_entry(UNBLOCKED)) is True
@@ -1321,7 +1319,7 @@ class StoreContract:
         assert state is not None
         assert state.blocked is False
 
-    def test_account_may_be_blocked_again(self, store: Store) -> None:
+    def test_account_can_be_blocked_again(self, store: Store) -> None:
         store.block(account_entry(BLOCKED), "no funds", START)
         store.unblock(account_entry(UNBLOCKED))
         assert store.block(account_entry(BLOCKED, START + HOUR), "no key", START + HOUR) is True
@@ -1337,11 +1335,11 @@ class StoreContract:
         assert store.take_probe("telnyx", "default", START + SECOND, START + HOUR) is False
         assert store.take_probe("telnyx", "default", START + HOUR, START + 2 * HOUR) is True
 
-    def test_probe_is_passed_on_by_whoever_has_it(self, store: Store) -> None:
+    def test_probe_is_passed_on_by_its_holder(self, store: Store) -> None:
         store.pass_probe("telnyx", "default", START, START)  # there is nothing to pass on
         store.block(account_entry(BLOCKED), "no funds", START)
         store.take_probe("telnyx", "default", START, START + HOUR)
-        store.pass_probe("telnyx", "default", START + 2 * HOUR, START)  # somebody else has it by now
+        store.pass_probe("telnyx", "default", START + 2 * HOUR, START)  # another order has it by now
         assert store.take_probe("telnyx", "default", START + SECOND, START + HOUR) is False
         store.pass_probe("telnyx", "default", START + HOUR, START + SECOND)
         assert store.take_probe("telnyx", "default", START + SECOND, START + HOUR) is True
@@ -1351,7 +1349,7 @@ class StoreContract:
         assert state is not None
         assert (state.blocked, state.probe_at) == (False, START + HOUR)
 
-    def test_account_that_is_not_blocked_is_not_probed(self, store: Store) -> None:
+    def test_unblocked_account_is_not_probed(self, store: Store) -> None:
         assert store.take_probe("telnyx", "default", START, START + HOUR) is False
         store.block(account_entry(BLOCKED), "no funds", START)
         store.unblock(account_entry(UNBLOCKED))
@@ -1362,11 +1360,11 @@ class StoreContract:
     def test_slots_are_spaced(self, store: Store) -> None:
         waits = [store.take_slot("callfire", "default", START, SECOND, 3 * SECOND) for _ in range(3)]
         assert waits == [0 * SECOND, SECOND, 2 * SECOND]
-        # Time that passed unused is not saved up.
+        # Unused time is not saved up.
         assert store.take_slot("callfire", "default", START + HOUR, SECOND, 3 * SECOND) == 0 * SECOND
         assert store.take_slot("callfire", "default", START + HOUR, SECOND, 3 * SECOND) == SECOND
 
-    def test_slot_further_off_than_patience_is_not_taken(self, store: Store) -> None:
+    def test_slot_beyond_the_patience_is_not_taken(self, store: Store) -> None:
         for _ in range(4):
             store.take_slot("callfire", "default", START, SECOND, 3 * SECOND)
         for _ in range(2):
@@ -1375,14 +1373,14 @@ class StoreContract:
             assert busy.value.retry_after == 4 * SECOND
         assert store.take_slot("callfire", "second", START, SECOND, 3 * SECOND) == 0 * SECOND
 
-    def test_call_that_is_not_spaced_waits_and_takes_nothing(self, store: Store) -> None:
+    def test_unspaced_call_waits_and_takes_no_slot(self, store: Store) -> None:
         for _ in range(2):
             assert store.take_slot("telnyx", "default", START, 0 * SECOND, SECOND) == 0 * SECOND
         store.push_slot("telnyx", "default", START + SECOND)
         for _ in range(2):
             assert store.take_slot("telnyx", "default", START, 0 * SECOND, SECOND) == SECOND
 
-    def test_pushed_slot_holds_everybody_back_and_is_never_pulled(self, store: Store) -> None:
+    def test_pushed_slot_holds_all_callers_back_and_never_moves_earlier(self, store: Store) -> None:
         store.push_slot("telnyx", "default", START + 30 * SECOND)
         store.push_slot("telnyx", "default", START + 10 * SECOND)
         with pytest.raises(SlotBusyError) as busy:
@@ -1392,15 +1390,15 @@ class StoreContract:
 
     # Messages to people
 
-    def test_messages_are_counted_to_their_most_each_by_itself(self, store: Store) -> None:
+    def test_messages_are_counted_separately_up_to_their_bounds(self, store: Store) -> None:
         taken = [store.count_message("usual/order/order-1", START, 2) for _ in range(4)]
         assert taken == [True, True, False, False]
         assert store.count_message("usual/order/order-2", START, 2)
         assert store.count_message("usual/order/order-1", START + timedelta(hours=1), 2)
-        assert store.count_message("usual/order/order-1", START, 3), "what was refused was not counted"
+        assert store.count_message("usual/order/order-1", START, 3), "refused messages were not counted"
         assert store.count_message("x" * 2000, START, 1)
 
-    def test_what_is_left_to_a_sum_is_read_when_it_is_due_and_dropped(self, store: Store) -> None:
+    def test_events_left_to_a_summary_are_read_when_due_and_removed(self, store: Store) -> None:
         def held(name: str, minutes: int) -> HeldBack:
             due = START + timedelta(minutes=minutes)
             return HeldBack(id=name, due=due, title="Order held", about="order-1", noun="order", deadline="")

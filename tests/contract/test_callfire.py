@@ -38,7 +38,7 @@ def _simulator(bench: Bench) -> CallFireSimulator:
 class TestCallFire(ProviderContract):
     @pytest.fixture(params=["vendor", "swapped", "numbered"])
     def bench(self, request: pytest.FixtureRequest) -> Bench:
-        """Make the bench, with each way to spell XML namespaces."""
+        """Make the bench, with each way of writing XML namespaces."""
         simulator = CallFireSimulator(
             Clock(datetime(2026, 11, 22, 8, tzinfo=UTC)), login=_LOGIN, password=_PASSWORD, postback_urls=[_URL]
         )
@@ -85,7 +85,7 @@ class TestCallFire(ProviderContract):
         bench.deliver()
         assert chosen < {asset.value for asset in bench.adapter().observe(order).assets}
 
-    def test_order_that_waits_for_payment_waits(self, bench: Bench) -> None:
+    def test_order_that_waits_for_payment_stays_pending(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
         _simulator(bench).set_status("WAIT_FOR_PAYMENT", str(order.provider_order_id))
         assert bench.adapter().observe(order).phase is Phase.WAITING
@@ -99,7 +99,7 @@ class TestCallFire(ProviderContract):
         bench.simulator.clock.advance(86400)
         assert bench.adapter().find(bench.order(), None) == []
 
-    def test_account_that_v2_turns_away_buys_by_rest_1_1_and_is_not_blocked(self, bench: Bench) -> None:
+    def test_account_refused_by_v2_buys_through_rest_1_1_and_is_not_blocked(self, bench: Bench) -> None:
         bench.simulator.configure(v2_enabled=False)
         adapter = bench.adapter()
         assert adapter.find(bench.order(), None) == []
@@ -108,7 +108,7 @@ class TestCallFire(ProviderContract):
             bench.adapter().orders(None)
         bench.buy()
 
-    def test_partly_filled_order_is_no_match_where_v2_counts_what_was_bought(self, bench: Bench) -> None:
+    def test_partly_filled_order_is_no_match_if_v2_counts_purchased_numbers(self, bench: Bench) -> None:
         bench.simulator.configure(v2_ordered_is_bought=True)
         _simulator(bench).unavailable(keywords=["VANILLA"])
         order = bench.order()
@@ -118,11 +118,11 @@ class TestCallFire(ProviderContract):
 
     @pytest.mark.parametrize("notation", NOTATIONS)
     @pytest.mark.parametrize("accepts", ["application/xml", "*/*"])
-    def test_what_was_bought_is_read_in_every_notation(
+    def test_numbers_are_read_in_every_notation(
         self, bench: Bench, notation: str, accepts: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         if accepts == "*/*":
-            # The provider's default may become another one, whatever is asked for.
+            # The provider's default may change, whatever is requested.
             monkeypatch.setattr(_simulator(bench), "_wants_json", lambda: True)
         bench.simulator.configure(notation=notation)
         order = bench.order(bench.buy().provider_order_id)
@@ -144,7 +144,7 @@ class TestCallFire(ProviderContract):
         named = [candidate for candidate in adapter.candidates(order) if isinstance(candidate, OnOrder)]
         assert [(each.provider_order_id, each.provider_status) for each in named] == [(bought, "WAIT_FOR_PAYMENT")]
 
-    def test_keyword_that_renews_all_the_same_is_not_told_as_released(self, bench: Bench) -> None:
+    def test_keyword_that_still_renews_is_not_reported_as_released(self, bench: Bench) -> None:
         bench.simulator.configure(keeps_keywords=True)
         bench.buy()
         bench.deliver()
@@ -160,7 +160,7 @@ class TestCallFire(ProviderContract):
         assert bench.adapter().search_numbers(Query(criteria=criteria, limit=5)) == []
         assert bench.adapter().search_regions(Query(criteria=criteria, limit=5)) == []
 
-    def test_search_whose_filter_is_ignored_offers_nothing_else(self, bench: Bench) -> None:
+    def test_search_with_an_ignored_filter_offers_only_matches(self, bench: Bench) -> None:
         bench.simulator.configure(ignores_filters=True)
         assert bench.adapter().search_numbers(Query(criteria=Criteria(prefix="1206", country="US"), limit=5)) == []
 
@@ -172,7 +172,7 @@ class TestCallFire(ProviderContract):
         assert _simulator(bench).too_fast() == 0
 
     @pytest.mark.parametrize("postback_format", ["XML", "JSON"])
-    def test_postback_names_the_order_that_it_is_about(self, bench: Bench, postback_format: str) -> None:
+    def test_postback_names_its_order(self, bench: Bench, postback_format: str) -> None:
         bench.simulator.configure(postback_format=postback_format)
         bench.simulator.outbox.send = lambda _url, _headers, _body: 200
         bought = bench.buy()
@@ -181,7 +181,7 @@ class TestCallFire(ProviderContract):
         [hint] = read_hints(sent.body)
         assert (hint.provider_order_id, hint.says_ended) == (bought.provider_order_id, True)
 
-    def test_order_of_another_account_is_not_there(self, bench: Bench) -> None:
+    def test_order_of_another_account_is_missing(self, bench: Bench) -> None:
         bench.simulator.allow("somebody", "else", account="other")
         bought = bench.buy()
         bench.values |= {"login": "somebody", "password": "else"}
@@ -206,7 +206,7 @@ class TestCallFire(ProviderContract):
         offers = bench.adapter().search_numbers(Query(criteria=Criteria(number_type="toll_free"), limit=3))
         assert [(offer.value[:5], offer.number_type) for offer in offers] == [("+1888", "toll_free")] * 3
 
-    def test_search_tells_which_keywords_are_free(self, bench: Bench) -> None:
+    def test_search_shows_which_keywords_are_available(self, bench: Bench) -> None:
         _simulator(bench).unavailable(keywords=["VANILLA"])
         query = Query(keywords=("Chocolate", "VANILLA", "Mint"))
         assert [offer.value for offer in bench.adapter().search_keywords(query)] == ["Chocolate", "Mint"]
@@ -219,7 +219,7 @@ class TestCallFire(ProviderContract):
         [seattle] = adapter.search_regions(Query(criteria=Criteria(city="Seattle")))
         assert (seattle.country, seattle.region) == ("US", {"prefix": "1206", "city": "Seattle"})
 
-    def test_what_was_bought_is_owned(self, bench: Bench) -> None:
+    def test_purchased_numbers_are_owned(self, bench: Bench) -> None:
         assert _owned(bench) == []
         order = bench.order(bench.buy().provider_order_id)
         bench.deliver()
@@ -235,7 +235,7 @@ class TestCallFire(ProviderContract):
             ("ACTIVE", datetime(2026, 11, 22, tzinfo=UTC), datetime(2026, 12, 22, tzinfo=UTC))
         }
 
-    def test_what_was_got_costs_its_unit_cost(self, bench: Bench) -> None:
+    def test_delivered_number_has_its_unit_cost(self, bench: Bench) -> None:
         bench.simulator.configure(local_cost=1.5, toll_free_cost=2.0, keyword_cost=5.5)
         bench.settings["currency"] = "CAD"
         order = bench.order(bench.buy().provider_order_id)
@@ -247,7 +247,7 @@ class TestCallFire(ProviderContract):
             (None, "5.5", None, "CAD"),
         }
 
-    def test_keyword_is_released_however_it_is_spelled(self, bench: Bench) -> None:
+    def test_keyword_is_released_in_any_spelling(self, bench: Bench) -> None:
         bench.buy()
         bench.deliver()
         assert bench.adapter().release("chocolate", AssetKind.KEYWORD) == "released; leased until 2026-12-22"
@@ -256,7 +256,7 @@ class TestCallFire(ProviderContract):
         bench.simulator.clock.advance(timedelta(days=31).total_seconds())
         assert "CHOCOLATE" not in {item.value for item in _owned(bench)}
 
-    def test_release_is_known_by_its_renewal_where_its_status_does_not_say_it(self, bench: Bench) -> None:
+    def test_release_is_recognized_by_its_renewal_if_the_status_does_not_show_it(self, bench: Bench) -> None:
         bench.simulator.configure(released_status="ACTIVE")
         number = bench.delivered_number()
         for _ in range(2):
@@ -268,7 +268,7 @@ class TestCallFire(ProviderContract):
         with pytest.raises(NotAbleError):
             bench.adapter().orders(None)
 
-    def test_purchase_whose_answer_was_lost_is_among_the_candidates(self, bench: Bench) -> None:
+    def test_purchase_with_a_lost_response_is_among_the_candidates(self, bench: Bench) -> None:
         bench.settings["v2_find"] = False
         before = _simulator(bench).buy_by_hand()
         bench.simulator.clock.advance(timedelta(days=2).total_seconds())
@@ -277,7 +277,7 @@ class TestCallFire(ProviderContract):
         with pytest.raises(OutcomeUnknownError):
             bench.buy()
         bench.deliver()
-        # Of the same sort and day: nobody can tell it from ours.
+        # Of the same kind and day: indistinguishable from ours.
         twin = _simulator(bench).buy_by_hand()
         other = _simulator(bench).buy_by_hand(keyword="MINT")
         adapter = bench.adapter()
@@ -288,7 +288,7 @@ class TestCallFire(ProviderContract):
         assert {before, other, "CHOCOLATE"}.isdisjoint(named)
         assert len(named) == order.request.count + 1
 
-    def test_many_owned_are_paged(self, bench: Bench) -> None:
+    def test_long_list_of_owned_numbers_is_paged(self, bench: Bench) -> None:
         bench.buy(
             message=_message(
                 {"criteria": {"city": "Chicago"}, "quantity": 230}, {"keywords": [f"WORD{n}" for n in range(110)]}
@@ -298,7 +298,7 @@ class TestCallFire(ProviderContract):
         assert len({item.value for item in _owned(bench)}) == 340
         assert (bench.requests("list_numbers"), bench.requests("list_keywords")) == (3, 2)
 
-    def test_subscription_is_made_once_and_deleted(self, bench: Bench) -> None:
+    def test_subscription_is_created_once_and_deleted(self, bench: Bench) -> None:
         adapter = bench.adapter()
         assert adapter.registrations() == []
         made = adapter.register(_URL, "CAMPAIGN_FINISHED")
@@ -317,7 +317,7 @@ class TestCallFire(ProviderContract):
             adapter.unregister(made.id)
         assert bench.calls == bench.requests()
 
-    def test_lost_answer_to_a_subscription_is_unclear_and_a_repeat_makes_no_second_one(self, bench: Bench) -> None:
+    def test_lost_response_to_a_subscription_is_unknown_and_a_repeat_creates_no_second(self, bench: Bench) -> None:
         adapter = bench.adapter()
         bench.simulator.fault("create_subscription", "lose_answer")
         with pytest.raises(OutcomeUnknownError):
@@ -325,7 +325,7 @@ class TestCallFire(ProviderContract):
         again = adapter.register(_URL, "CAMPAIGN_FINISHED")
         assert adapter.registrations() == [again]
 
-    def test_repeat_that_the_list_does_not_show_yet_makes_no_second_one(self, bench: Bench) -> None:
+    def test_repeat_before_the_list_shows_the_subscription_creates_no_second(self, bench: Bench) -> None:
         adapter = bench.adapter()
         made = adapter.register(_URL, "CAMPAIGN_FINISHED")
         empty = '<r:ResourceList xmlns:r="http://api.callfire.com/resource" totalResults="0"/>'
@@ -334,7 +334,7 @@ class TestCallFire(ProviderContract):
         assert bench.requests("create_subscription") == 2
         assert adapter.registrations() == [made]
 
-    def test_deleted_subscription_can_be_made_again_where_callfire_forgets_it(self, bench: Bench) -> None:
+    def test_deleted_subscription_can_be_created_again_once_callfire_forgets_it(self, bench: Bench) -> None:
         adapter = bench.adapter()
         adapter.unregister(adapter.register(_URL, "CAMPAIGN_FINISHED").id)
         again = adapter.register(_URL, "CAMPAIGN_FINISHED")
@@ -343,7 +343,7 @@ class TestCallFire(ProviderContract):
         with pytest.raises(RefusedError, match="use another token"):
             adapter.register(_URL, "CAMPAIGN_FINISHED")
 
-    def test_event_that_callfire_does_not_have_is_refused(self, bench: Bench) -> None:
+    def test_unknown_event_is_refused(self, bench: Bench) -> None:
         with pytest.raises(RefusedError):
             bench.adapter().register(_URL, "NUMBER_ORDER_FINISHED")
 

@@ -46,7 +46,7 @@ def upload(key: str = "orders/order-1/f-1") -> Upload:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[tuple[S3Client, str]]:
-    """The functions' own client: it is its settings that make the forms."""
+    """Return the functions' own client, whose settings determine the upload forms."""
     with mock.patch.dict("os.environ", LAMBDA), mock_aws():
         aws.session.cache_clear()
         yield aws.s3(), create_stack().outputs["FilesBucketName"]
@@ -66,12 +66,12 @@ class TestBucket:
         url, form = bucket.form(upload(), max_bytes=MOST, valid_for=timedelta(minutes=10))
         return requests.post(url, data=form | fields, files={"file": ("scan.pdf", content)}, timeout=9).status_code
 
-    def test_form_goes_to_the_regions_own_address(self, bucket: Files, client: tuple[S3Client, str]) -> None:
+    def test_form_uses_the_regional_endpoint(self, bucket: Files, client: tuple[S3Client, str]) -> None:
         url, _ = bucket.form(upload(), max_bytes=MOST, valid_for=timedelta(minutes=10))
         assert url == f"https://{client[1]}.s3.{REGION}.amazonaws.com/"
 
     def test_form_is_for_one_file(self, bucket: Files, client: tuple[S3Client, str]) -> None:
-        """Every field that a form has is bound by a condition, and the length besides."""
+        """A condition fixes every field of the form, and the length."""
         _, fields = bucket.form(upload(), max_bytes=MOST, valid_for=timedelta(minutes=10))
         policy = json.loads(base64.b64decode(fields["policy"]))
         exact: dict[str, Any] = {}
@@ -84,7 +84,7 @@ class TestBucket:
         assert (exact["key"], exact["Content-Type"]) == ("orders/order-1/f-1", "application/pdf")
         assert fields["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
 
-    def test_what_was_uploaded_is_read_back(self, bucket: Files) -> None:
+    def test_uploaded_file_is_read_back(self, bucket: Files) -> None:
         assert self.post(bucket) == 204
         found = bucket.read("orders/order-1/f-1", None, max_bytes=MOST)
         assert found is not None
@@ -92,7 +92,7 @@ class TestBucket:
         assert content == b"%PDF-1"
         assert version_id
 
-    def test_version_that_was_checked_stays_what_it_is(self, bucket: Files) -> None:
+    def test_checked_version_never_changes(self, bucket: Files) -> None:
         self.post(bucket, b"first")
         found = bucket.read("orders/order-1/f-1", None, max_bytes=MOST)
         assert found is not None
@@ -102,25 +102,25 @@ class TestBucket:
         assert latest is not None
         assert latest[0] == b"second"
 
-    def test_file_that_is_not_there_is_none(self, bucket: Files) -> None:
+    def test_missing_file_is_none(self, bucket: Files) -> None:
         assert bucket.read("orders/order-1/f-1", None, max_bytes=MOST) is None
         self.post(bucket)
         assert bucket.read("orders/order-1/f-1", "0" * 32, max_bytes=MOST) is None
         assert bucket.read("orders/order-1/f-2", None, max_bytes=MOST) is None
         assert bucket.size("orders/order-1/f-2") is None
 
-    def test_file_that_is_longer_is_none(self, bucket: Files) -> None:
+    def test_longer_file_is_none(self, bucket: Files) -> None:
         self.post(bucket, bytes(MOST))
         assert bucket.read("orders/order-1/f-1", None, max_bytes=MOST - 1) is None
         assert bucket.size("orders/order-1/f-1") == MOST
         assert bucket.read("orders/order-1/f-1", None, max_bytes=MOST) is not None
 
-    def test_fault_is_not_taken_for_a_missing_file(self, bucket: Files) -> None:
+    def test_error_is_not_taken_for_a_missing_file(self, bucket: Files) -> None:
         assert isinstance(bucket, Bucket)
         with pytest.raises(ClientError, match="NoSuchBucket"):
             Bucket(bucket._client, "another").read("k", None, max_bytes=MOST)
 
-    def test_half_a_file_is_no_file(self) -> None:
+    def test_truncated_file_is_no_file(self) -> None:
         class Broken:
             def get_object(self, **_: str) -> dict[str, Any]:
                 return {"ContentLength": 10, "Body": StreamingBody(io.BytesIO(b"%PDF-"), 10), "VersionId": "v"}

@@ -1,4 +1,4 @@
-"""Lists: pages that hold every row once, while others come, go and move, and what they cost."""
+"""Lists: pages contain every row once while others come, go and move. Also their cost."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def at(minute: int) -> datetime:
 
 
 class Coming:
-    """Orders that come to a store, leave its lists, and move on them."""
+    """Orders that enter a store, leave its lists, and move on them."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -57,7 +57,7 @@ class Coming:
         self.made = 0
 
     def come(self, minute: int) -> Order:
-        """Take an order in, pending and with a deadline."""
+        """Record an order, pending and with a deadline."""
         self.made += 1
         sent = message(f"order-{self.made * 7 % 30}")
         order = self.standing(received(sent, at(minute))[0], OrderState.PENDING, minute)
@@ -65,12 +65,12 @@ class Coming:
         return order
 
     def standing(self, order: Order, state: OrderState, minute: int) -> Order:
-        """Give an order as it is on every list, or on none of them."""
+        """Return an order as it is on every list, or on none of them."""
         there = state is OrderState.PENDING
         return order.with_(state=state, deadlines=(deadline(at(minute)),) if there else ())
 
     def move(self, what: str, which: int, minute: int) -> None:
-        """Do one thing to an order that moves."""
+        """Change one moving order."""
         if what == "come" or not self.orders:
             self.orders.append(self.come(minute))
             return
@@ -110,7 +110,7 @@ def empty(request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
     moving=st.lists(MINUTES, max_size=3),
     between=st.lists(st.lists(MOVES, max_size=2), max_size=4),
 )
-def test_row_that_does_not_change_appears_once(
+def test_unchanged_row_appears_exactly_once(
     empty: Callable[[], Store],
     which: tuple[str, bool],
     limit: int,
@@ -141,13 +141,13 @@ def test_row_that_does_not_change_appears_once(
 
 @contextmanager
 def loaded(count: int) -> Iterator[tuple[DynamoDBClient, dict[str, list[tuple[str, str]]]]]:
-    """Load orders as `make lists` does, and few enough for moto, which copies every row many times."""
+    """Load orders as `make lists` does, but few: moto copies every row many times."""
     with mock.patch.dict("os.environ", LAMBDA), quick_moto(), mock_aws():
         client = boto3.client("dynamodb", region_name=REGION)
         yield client, lists.load(client, lists.orders(count, days=20, customers=2))
 
 
-def test_lists_are_bounded() -> None:
+def test_cost_of_lists_is_bounded() -> None:
     with loaded(120) as (client, expected):
         report = lists.walk(client, expected, limit=20)
     assert report.issues == []
@@ -160,8 +160,8 @@ def test_lists_are_bounded() -> None:
     assert 0 < walked["deadline"][0] < 7
 
 
-def test_list_that_is_not_bounded_is_told() -> None:
-    """The walk is no witness if it never tells anything."""
+def test_unbounded_list_is_detected() -> None:
+    """The check proves something only if it can fail."""
     with loaded(100) as (client, expected):
         client.delete_item(TableName="orders", Key=marshal({"pk": "ORDER#order-000099", "sk": "LIST#open"}))
         with mock.patch.object(lists, "MAX_ITEMS", 1), mock.patch.object(lists, "MAX_CALLS", 2):

@@ -1,4 +1,4 @@
-"""Writes to the order table whose answers are lost, and a table that takes nothing for a while."""
+"""Writes to the order table whose responses are lost, and a table that refuses writes for a while."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def client() -> Iterator[DynamoDBClient]:
 
 
 class Line:
-    """The way to the table."""
+    """The connection to the table."""
 
     def __init__(self, client: Any) -> None:
         self._make = client._make_api_call
@@ -127,25 +127,25 @@ CONDITIONED: dict[str, tuple[Callable[[Table], object], Callable[[Table], bool]]
 
 @pytest.mark.parametrize("lost", [1, 3])
 @pytest.mark.parametrize("name", CONDITIONED)
-def test_write_whose_answer_is_lost_is_known_again(store: Table, line: Line, name: str, lost: int) -> None:
-    """Written again its condition fails, and by nobody's doing but its own."""
+def test_write_with_a_lost_response_is_recognized_as_done(store: Table, line: Line, name: str, lost: int) -> None:
+    """The repeated write fails its condition, because of the first one."""
     prepare, write = CONDITIONED[name]
     prepare(store)
-    # What comes first may be no write of the case's own: then all of its answers are lost.
+    # The first write may not be the case's own: then all of its responses are lost.
     line.lose = lost
     assert write(store) is True
     assert line.lose < lost
 
 
 @pytest.mark.parametrize("name", ["a first profile", "a block", "a probe", "an inventory", "an unblocking"])
-def test_the_very_same_write_of_another_is_not_taken_for_ones_own(store: Table, name: str) -> None:
+def test_identical_write_of_another_process_is_not_taken_for_ones_own(store: Table, name: str) -> None:
     prepare, write = CONDITIONED[name]
     prepare(store)
     assert write(store) is True
     assert write(store) is False
 
 
-def test_of_two_who_write_the_same_intent_at_the_same_instant_one_may_buy(store: Table, line: Line) -> None:
+def test_of_two_identical_intents_at_the_same_instant_one_may_buy(store: Table, line: Line) -> None:
     order = create(store)
     begun(order, store=store)
     line.lose = 1
@@ -153,7 +153,7 @@ def test_of_two_who_write_the_same_intent_at_the_same_instant_one_may_buy(store:
         begun(order, store=store)
 
 
-def test_what_others_wrote_since_does_not_hide_ones_own_write(
+def test_later_writes_of_others_do_not_hide_ones_own(
     store: Table, client: DynamoDBClient, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = create(store)
@@ -177,14 +177,14 @@ def test_what_others_wrote_since_does_not_hide_ones_own_write(
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_table_that_takes_nothing_for_a_while_is_asked_again(store: Table, line: Line, name: str) -> None:
+def test_write_is_retried_while_the_table_is_unavailable(store: Table, line: Line, name: str) -> None:
     order = create(store)
     line.fail = [PASSING[name]] * 8
     after = changed(order, store=store, waiting_for="something")
     assert store.get("order-1") == after
 
 
-def test_it_is_asked_for_as_long_as_there_is_time_with_longer_and_longer_pauses(
+def test_retries_continue_while_there_is_time_with_growing_pauses(
     store: Table, client: DynamoDBClient, line: Line
 ) -> None:
     order = create(store)
@@ -199,7 +199,7 @@ def test_it_is_asked_for_as_long_as_there_is_time_with_longer_and_longer_pauses(
 
 
 @pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException", "ResourceNotFoundException"])
-def test_what_does_not_pass_is_not_asked_again(store: Table, line: Line, code: str) -> None:
+def test_permanent_error_is_not_retried(store: Table, line: Line, code: str) -> None:
     order = create(store)
     line.fail = [told(code), told("ThrottlingException")]
     with pytest.raises(type(line.fail[0])):

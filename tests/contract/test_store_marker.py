@@ -1,4 +1,4 @@
-"""A first table, and an empty one in place of one that was lost: told apart by what outlives both."""
+"""A first table, and an empty one in place of a lost one, are told apart by a marker that outlives both."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Aws:
         self.dynamodb.create_table(TableName=name, **order_table())
 
     def lose(self) -> None:
-        """Lose the table, and have an empty one in its place."""
+        """Replace the table by an empty one."""
         self.dynamodb.delete_table(TableName="orders")
         self.make("orders")
 
@@ -77,14 +77,14 @@ def create(table: Table, order_id: str = "order-1", **fields: Any) -> None:
     table.account_read(order.provider, order.account, START)
 
 
-def test_a_first_table_is_open_and_so_it_stays(aws: Aws) -> None:
+def test_first_table_is_open_and_stays_so(aws: Aws) -> None:
     assert aws.is_open()
     create(aws.table())
     assert aws.is_open()
     assert Marker(aws.ssm, "numberdesk").accounts() == [("telnyx", "default")]
 
 
-def test_an_empty_table_in_place_of_a_lost_one_is_shut_and_knows_the_accounts(aws: Aws) -> None:
+def test_empty_table_in_place_of_a_lost_one_is_closed_and_knows_the_accounts(aws: Aws) -> None:
     create(aws.table())
     create(aws.table(), "order-2", account="second")
     aws.lose()
@@ -92,28 +92,28 @@ def test_an_empty_table_in_place_of_a_lost_one_is_shut_and_knows_the_accounts(aw
     table = aws.table()
     assert gate.restored(table.gate(), table.table_id())
     assert [account.name for account in table.accounts()] == ["default", "second"]
-    # Whatever comes meanwhile opens nothing, and so does another loss.
+    # Nothing that comes in the meantime opens it, nor does another loss.
     create(aws.table(), "order-3")
     assert not aws.is_open()
     aws.lose()
     assert not aws.is_open()
 
 
-def test_a_table_that_was_emptied_in_place_is_shut(aws: Aws) -> None:
+def test_table_emptied_in_place_is_closed(aws: Aws) -> None:
     assert aws.is_open()
     for item in aws.dynamodb.scan(TableName="orders")["Items"]:
         aws.dynamodb.delete_item(TableName="orders", Key={"pk": item["pk"], "sk": item["sk"]})
     assert not aws.is_open()
 
 
-def test_another_stack_is_another_first_table(aws: Aws) -> None:
+def test_table_of_another_stack_is_a_first_table(aws: Aws) -> None:
     assert aws.is_open()
     aws.lose()
     other = Table(aws.dynamodb, "orders", marker=Marker(aws.ssm, "another"))
     assert gate.closed_because(other.gate(), other.table_id()) is None
 
 
-def test_a_process_may_die_anywhere_while_it_opens_a_first_table(aws: Aws) -> None:
+def test_process_can_die_anywhere_while_it_opens_a_first_table(aws: Aws) -> None:
     for point in range(1, 30):
         aws.at = {aws.calls + point: die}
         try:
@@ -123,18 +123,18 @@ def test_a_process_may_die_anywhere_while_it_opens_a_first_table(aws: Aws) -> No
             assert aws.is_open(), f"after a death at call {point}"
         else:
             return
-        # Anew, with a stack that never was.
+        # Again, with a new stack.
         for found in aws.ssm.describe_parameters()["Parameters"]:
             aws.ssm.delete_parameter(Name=found["Name"])
         aws.lose()
     pytest.fail("it has no end")
 
 
-def test_two_processes_open_a_first_table_whatever_comes_first(aws: Aws) -> None:
+def test_first_table_is_open_if_two_processes_open_it(aws: Aws) -> None:
     for point in range(1, 30):
         seen: list[bool] = []
         aws.at = {aws.calls + point: lambda seen=seen: seen.append(aws.is_open())}
-        assert aws.is_open(), f"met at call {point}"
+        assert aws.is_open(), f"two processes at call {point}"
         assert seen in ([], [True])
         if not seen:
             return
@@ -144,7 +144,7 @@ def test_two_processes_open_a_first_table_whatever_comes_first(aws: Aws) -> None
     pytest.fail("it has no end")
 
 
-def test_a_process_may_die_anywhere_while_it_finds_a_table_lost(aws: Aws) -> None:
+def test_process_can_die_anywhere_while_it_finds_a_lost_table(aws: Aws) -> None:
     create(aws.table())
     create(aws.table(), "order-2", account="second")
     for point in range(1, 30):
@@ -161,7 +161,7 @@ def test_a_process_may_die_anywhere_while_it_finds_a_table_lost(aws: Aws) -> Non
     pytest.fail("it has no end")
 
 
-def test_what_cannot_be_read_opens_nothing(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_marker_opens_nothing(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetParameter")
 
@@ -171,12 +171,12 @@ def test_what_cannot_be_read_opens_nothing(aws: Aws, monkeypatch: pytest.MonkeyP
             aws.is_open()
         assert "Item" not in aws.dynamodb.get_item(TableName="orders", Key=GATE)
     assert aws.is_open()
-    # Once there is a gate, it alone counts.
+    # Once there is a gate, only the gate counts.
     monkeypatch.setitem(vars(aws.ssm), "get_parameter", refused)
     assert aws.is_open()
 
 
-def test_a_stack_from_before_the_marker_is_marked_with_its_accounts(aws: Aws) -> None:
+def test_stack_older_than_the_marker_is_marked_with_its_accounts(aws: Aws) -> None:
     create(Table(aws.dynamodb, "orders"))
     assert aws.is_open()
     assert Marker(aws.ssm, "numberdesk").accounts() == [("telnyx", "default")]
@@ -184,7 +184,7 @@ def test_a_stack_from_before_the_marker_is_marked_with_its_accounts(aws: Aws) ->
     assert not aws.is_open()
 
 
-def test_a_backup_learns_of_accounts_that_came_after_it(aws: Aws) -> None:
+def test_backup_learns_of_newer_accounts(aws: Aws) -> None:
     create(aws.table())
     copy = aws.dynamodb.scan(TableName="orders")["Items"]
     create(aws.table(), "order-2", account="second")

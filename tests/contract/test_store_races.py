@@ -1,4 +1,4 @@
-"""The order table where writes meet, are held back or die half-way, and what it writes at all."""
+"""The order table with concurrent writers, throttled batches and crashes half-way; and what it writes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def store(client: DynamoDBClient) -> Iterator[Table]:
 
 
 class Between:
-    """Lets something happen at a call to the table, and remembers all that were made."""
+    """Lets something happen at a call to the table, and records all calls."""
 
     def __init__(self, store: Table, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[Call] = []
@@ -76,11 +76,11 @@ class Between:
         self._before[operation] = list(actions)
 
     def named(self, operation: str) -> list[dict[str, Any]]:
-        """The requests of an operation."""
+        """Return the requests of an operation."""
         return [request for name, request in self.calls if name == operation]
 
     def written(self) -> list[str]:
-        """What the last transaction wrote, as `Put NUMBERS#0000`."""
+        """Return what the last transaction wrote, as `Put NUMBERS#0000`."""
         [*_, request] = self.named("TransactWriteItems")
         keys = [
             (what, unmarshal(write.get("Item") or write["Key"])["sk"])
@@ -96,7 +96,7 @@ def between(store: Table, monkeypatch: pytest.MonkeyPatch) -> Between:
 
 
 def fail(code: str) -> Callable[[], None]:
-    """Make something that fails as the table would."""
+    """Return a function that fails as the table would."""
 
     def failing() -> None:
         raise ClientError({"Error": {"Code": code, "Message": ""}}, "BatchWriteItem")
@@ -109,33 +109,33 @@ def crash() -> None:
 
 
 def places(store: Table) -> list[str]:
-    """Name the pages that lie with order-1."""
+    """Return the pages stored with order-1."""
     pk = {":pk": "ORDER#order-1", ":prefix": "NUMBERS#"}
     return [item["sk"] for item in store._query("pk = :pk AND begins_with(sk, :prefix)", pk)]
 
 
 def are_named(store: Table) -> bool:
-    """Whether every page that lies with order-1 is one that it names."""
+    """Return whether order-1 names every page stored with it."""
     order = store.get("order-1")
     assert order is not None
     return places(store) == [f"NUMBERS#{index:04}#{name}" for index, name in enumerate(order.pages)]
 
 
 def many(state: AssetState = AssetState.PENDING) -> tuple[Asset, ...]:
-    """Numbers of nine pages: more than a transaction takes."""
+    """Return numbers for nine pages: more than a transaction takes."""
     return numbers(9 * 250, state)
 
 
 # Pages
 
 
-def test_only_pages_that_differ_are_written(store: Table, between: Between) -> None:
+def test_only_changed_pages_are_written(store: Table, between: Between) -> None:
     had = numbers(1000)
     order = changed(create(store), store=store, assets=had)
     assert between.written() == ["Put ORDER", *(f"Put NUMBERS#000{index}" for index in range(4))]
     order = changed(order, store=store, waiting_for="something")
     assert between.written() == ["Put ORDER"]
-    # Equal ones are the same, whoever made them.
+    # Equal pages are the same, whoever made them.
     order = changed(order, store=store, assets=(*had[:500], number("+49301"), *numbers(499, first=501)))
     assert between.written() == ["Put ORDER", "Put NUMBERS#0002", "Delete NUMBERS#0002"]
     assert are_named(store)
@@ -151,7 +151,7 @@ def test_only_pages_that_differ_are_written(store: Table, between: Between) -> N
     assert places(store) == []
 
 
-def test_many_pages_are_written_ahead_and_those_that_they_replace_are_deleted(store: Table, between: Between) -> None:
+def test_many_pages_are_written_ahead_and_the_replaced_ones_deleted(store: Table, between: Between) -> None:
     order = changed(create(store), store=store, assets=many())
     assert between.written() == ["Put ORDER"]
     assert are_named(store)
@@ -188,7 +188,9 @@ def test_row_and_page_of_10000_numbers_are_small(store: Table) -> None:
     assert max(sizes) < len(repr([asset.model_dump(mode="json") for asset in alike[:250]])) / 10
 
 
-def test_numbers_are_read_over_several_answers(store: Table, between: Between, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_are_read_over_several_responses(
+    store: Table, between: Between, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order = changed(create(store), store=store, assets=many())
     query = store._client.query
     monkeypatch.setitem(vars(store._client), "query", lambda **request: query(**request, Limit=4))
@@ -199,10 +201,10 @@ def test_numbers_are_read_over_several_answers(store: Table, between: Between, m
 
 @pytest.mark.parametrize("mine", [AssetState.UNDER_REVIEW, AssetState.UNKNOWN])
 @pytest.mark.parametrize("comes", ["BatchWriteItem", "TransactWriteItems"])
-def test_of_two_who_write_ahead_at_the_same_time_one_wins_whole(
+def test_of_two_writers_that_write_ahead_one_wins_completely(
     store: Table, between: Between, comes: str, mine: AssetState
 ) -> None:
-    """The other one comes as this one is about to write ahead, or has just done it; it writes the same, or something else."""
+    """The other writer comes just before or after this one writes ahead, with the same or other content."""
     before = changed(create(store), store=store, assets=many())
     other = Table(store._client, "orders")
     won: list[Order] = []
@@ -210,12 +212,12 @@ def test_of_two_who_write_ahead_at_the_same_time_one_wins_whole(
     with pytest.raises(ConflictError):
         changed(before, store=store, assets=many(mine))
     assert store.get("order-1") == won[0]
-    # The one who lost has cleared up after itself, and only that.
+    # The loser has removed its own pages, and only those.
     assert are_named(store)
 
 
-def test_what_the_next_writer_wrote_ahead_is_not_cleared(store: Table, between: Between) -> None:
-    """One tidies after its commit, while another has pages of the next version ready."""
+def test_pages_written_ahead_for_the_next_version_are_not_removed(store: Table, between: Between) -> None:
+    """One writer cleans up after its commit while another has pages of the next version ready."""
     before = changed(create(store), store=store, assets=many())
     other = Table(store._client, "orders")
     written: list[Order] = []
@@ -223,7 +225,7 @@ def test_what_the_next_writer_wrote_ahead_is_not_cleared(store: Table, between: 
     def meanwhile() -> None:
         order = other.get("order-1")
         assert order is not None
-        # Within that, the first one's clearing up comes last of all.
+        # In there, the first writer's cleanup comes last.
         between.before("TransactWriteItems", lambda: store._tidy("order-1"))
         written.append(changed(order, store=other, assets=many(AssetState.UNKNOWN)))
 
@@ -234,7 +236,7 @@ def test_what_the_next_writer_wrote_ahead_is_not_cleared(store: Table, between: 
 
 
 @pytest.mark.parametrize("few", [True, False])
-def test_what_a_crash_leaves_counts_for_nothing_and_is_cleared(store: Table, between: Between, *, few: bool) -> None:
+def test_leftovers_of_a_crash_are_ignored_and_removed(store: Table, between: Between, *, few: bool) -> None:
     before = changed(create(store), store=store, assets=many())
     between.before("TransactWriteItems", crash)
     with pytest.raises(CrashError):
@@ -243,16 +245,16 @@ def test_what_a_crash_leaves_counts_for_nothing_and_is_cleared(store: Table, bet
     found = other.get("order-1")
     assert found == before
     assert len(places(store)) == 18
-    # The next one may write other numbers, or none at all.
+    # The next writer may write other numbers, or none at all.
     fields: dict[str, object] = {"waiting_for": "something"} if few else {"assets": many(AssetState.UNDER_REVIEW)}
     after = changed(found, store=other, **fields)
     assert store.get("order-1") == after
     assert are_named(store)
 
 
-def test_commit_counts_whatever_becomes_of_clearing_up(store: Table, between: Between) -> None:
+def test_commit_is_valid_even_if_the_cleanup_fails(store: Table, between: Between) -> None:
     before = changed(create(store), store=store, assets=many())
-    # The first writes the pages, the second deletes what they replace.
+    # The first writes the pages, the second deletes the replaced ones.
     between.before("BatchWriteItem", lambda: None, fail("ThrottlingException"))
     after = changed(before, store=store, assets=many(AssetState.UNKNOWN))
     assert len(places(store)) == 18
@@ -262,14 +264,14 @@ def test_commit_counts_whatever_becomes_of_clearing_up(store: Table, between: Be
     assert are_named(store)
 
 
-def test_what_is_held_is_cleared_after_a_commit_that_counts(store: Table, between: Between) -> None:
+def test_throttled_deletes_are_repeated_after_a_valid_commit(store: Table, between: Between) -> None:
     before = changed(create(store), store=store, assets=numbers(2, AssetState.ACTIVE))
     between.before("BatchWriteItem", fail("ThrottlingException"))
     after = changed(before, store=store, assets=())
     assert store.get("order-1") == after
 
 
-def test_what_is_new_is_held_before_it_counts(store: Table, between: Between) -> None:
+def test_throttled_writes_are_repeated_before_the_commit(store: Table, between: Between) -> None:
     before = create(store)
     seen: list[str] = []
     between.before(
@@ -282,7 +284,7 @@ def test_what_is_new_is_held_before_it_counts(store: Table, between: Between) ->
 # Batches
 
 
-def test_writes_that_were_held_back_are_written_again(store: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_throttled_writes_are_repeated(store: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     patient = Table(store._client, "orders", pause=waited.append)
     write = store._client.batch_write_item
@@ -302,7 +304,7 @@ def test_writes_that_were_held_back_are_written_again(store: Table, monkeypatch:
     assert {holding.value for holding in store.holdings("telnyx", "default")} == {asset.value for asset in order.assets}
 
 
-def test_claims_that_were_held_back_are_asked_for_again(store: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_throttled_reads_of_claims_are_repeated(store: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     changed(create(store), store=store, provider_order_id="T-1", duplicates=("T-2", "T-3"))
     get: Any = store._client.batch_get_item
 
@@ -327,7 +329,7 @@ def test_erasing_reads_keys_only(store: Table, between: Between) -> None:
     assert [len(request["RequestItems"]["orders"]) for request in between.named("BatchWriteItem")] == [25, 6]
 
 
-# Transactions that meet
+# Conflicting transactions
 
 
 def canceled(store: Table, *codes: str) -> Callable[[], None]:
@@ -339,7 +341,7 @@ def canceled(store: Table, *codes: str) -> Callable[[], None]:
     return cancel
 
 
-def test_transaction_that_only_met_others_is_tried_again(store: Table, between: Between) -> None:
+def test_transaction_with_a_conflict_is_repeated(store: Table, between: Between) -> None:
     waited: list[float] = []
     patient = Table(store._client, "orders", pause=waited.append)
     order = create(store)
@@ -350,7 +352,7 @@ def test_transaction_that_only_met_others_is_tried_again(store: Table, between: 
     assert all(0 <= pause < 1 for pause in waited)
 
 
-def test_transaction_that_goes_on_meeting_others_is_a_conflict(store: Table, between: Between) -> None:
+def test_transaction_that_keeps_conflicting_is_a_conflict(store: Table, between: Between) -> None:
     waited: list[float] = []
     patient = Table(store._client, "orders", pause=waited.append)
     order = create(store)
@@ -368,7 +370,7 @@ def test_transaction_that_goes_on_meeting_others_is_a_conflict(store: Table, bet
         (("ItemCollectionSizeLimitExceeded", "None"), ClientError),
     ],
 )
-def test_transaction_that_failed_is_not_tried_again(
+def test_failed_transaction_is_not_repeated(
     store: Table, between: Between, codes: tuple[str, ...], raised: type[Exception]
 ) -> None:
     order = create(store)
@@ -383,7 +385,7 @@ def test_transaction_that_failed_is_not_tried_again(
 # Limits
 
 
-def test_of_two_who_reserve_at_the_same_time_one_finds_the_limit(store: Table, between: Between) -> None:
+def test_of_two_concurrent_reservations_one_reaches_the_limit(store: Table, between: Between) -> None:
     first, second = create(store), create(store, "order-2")
     other = Table(store._client, "orders")
     limits = Limits(numbers_per_day=3)
@@ -394,7 +396,7 @@ def test_of_two_who_reserve_at_the_same_time_one_finds_the_limit(store: Table, b
     assert store.get("order-1") == first
 
 
-def test_limit_that_gave_way_in_between_is_a_conflict(store: Table, between: Between) -> None:
+def test_limit_with_room_again_is_a_conflict(store: Table, between: Between) -> None:
     first, second = create(store), create(store, "order-2")
     other = Table(store._client, "orders")
     limits = Limits(numbers_per_day=3)
@@ -407,7 +409,7 @@ def test_limit_that_gave_way_in_between_is_a_conflict(store: Table, between: Bet
         between.before("GetItem")
         changed(taken[0], store=other, reserved=None)
 
-    # It reads the sums, meets what another took, and reads them again.
+    # It reads the sums, conflicts with the other reservation, and reads them again.
     between.before("GetItem", lambda: None, give_back)
     between.before("TransactWriteItems", take)
     with pytest.raises(ConflictError):
@@ -423,7 +425,7 @@ def test_sums_of_a_day_expire(store: Table) -> None:
     assert item["expires_at"] == int((midnight + timedelta(days=40)).timestamp())
 
 
-def test_order_that_reserves_nothing_else_writes_no_sums(store: Table, between: Between) -> None:
+def test_order_without_a_new_reservation_writes_no_sums(store: Table, between: Between) -> None:
     order = begun(create(store), store=store, USD="1")
     changed(order, store=store, reserved=Reservation(day=DAY, numbers=2, cost={"USD": "1.00"}))
     assert between.written() == ["Put ORDER"]
@@ -440,7 +442,7 @@ def test_table_with_orders_and_without_a_gate_counts_as_restored(store: Table, c
     assert restored(lost, store.table_id())
     create(store, "order-2")
     assert store.gate() == lost
-    # It can be written anew.
+    # The gate can be written again.
     confirmed = Gate(version=1, table_id=store.table_id(), confirmed_at=START)
     entry = entries(received(message("order-1"))[0], *received(message("order-1"))[1])[0]
     entry = entry.with_(subject="desk/placing", position="1")
@@ -451,20 +453,20 @@ def test_table_with_orders_and_without_a_gate_counts_as_restored(store: Table, c
     assert item is not None
 
 
-def test_of_two_who_find_no_gate_one_writes_it(store: Table, between: Between) -> None:
+def test_of_two_that_find_no_gate_one_writes_it(store: Table, between: Between) -> None:
     other = Table(store._client, "orders")
     between.before("PutItem", other.gate)
     assert store.gate() == other.gate()
     assert store.gate().version == 1
 
 
-def test_table_id_is_read_once_and_is_another_one_for_another_table(
+def test_table_id_is_read_once_and_differs_between_tables(
     store: Table, client: DynamoDBClient, between: Between, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = store.table_id()
     assert store.table_id() == first
     assert len(between.named("DescribeTable")) == 1
-    # As an emulator tells it, without an id, and as AWS does.
+    # As an emulator reports it, without an id, and as AWS does.
     client.create_table(TableName="restored", **order_table())
     assert Table(client, "restored").table_id() != first
     client.delete_table(TableName="restored")
@@ -481,7 +483,7 @@ def test_account_is_registered_once(store: Table, between: Between) -> None:
     assert "Update telnyx#defau" in between.written()
 
 
-def test_account_of_an_order_that_was_there_already_is_not_registered(store: Table) -> None:
+def test_account_of_an_existing_order_is_not_registered(store: Table) -> None:
     create(store)
     sent = message("order-1", account="misspelt")
     order, changes = received(sent)

@@ -1,4 +1,4 @@
-"""No order outgrows what DynamoDB takes: 400 KB an item, 100 items and 4 MB a transaction."""
+"""No order exceeds DynamoDB's limits: 400 KB per item, 100 items and 4 MB per transaction."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MAX_OF_A_TRANSACTION = 4 * 1024 * 1024
 
 
 class Written:
-    """What was written: the bytes of each item, by its sort key, and the most of a transaction."""
+    """The writes: the bytes of each item, by its sort key, and the largest transaction."""
 
     def __init__(self) -> None:
         self.items: dict[str, int] = {}
@@ -93,12 +93,12 @@ def committed(store: Table, before: Order, after: Order, **more: Any) -> Order:
 
 
 def places(store: Table) -> list[str]:
-    """Name all that lies with order-1 between its numbers and its request."""
+    """Return what is stored with order-1 between its numbers and its request."""
     keys = {":pk": "ORDER#order-1", ":first": "NUMBERS#", ":last": "ORDER#PAGE$"}
     return [item["sk"] for item in store._query("pk = :pk AND sk BETWEEN :first AND :last", keys)]
 
 
-def test_the_largest_order_is_written_read_and_written_on(store: Table, written: Written) -> None:
+def test_largest_order_is_written_read_and_written_again(store: Table, written: Written) -> None:
     before = create(store)
     order = committed(store, before, grown(before))
     assert store.get("order-1") == order
@@ -117,14 +117,14 @@ def test_the_largest_order_is_written_read_and_written_on(store: Table, written:
     assert written.items["ORDER"] < MAX_OF_A_ROW
     assert max(written.items.values()) < MAX_OF_AN_ITEM
     assert written.most < MAX_OF_A_TRANSACTION
-    # What was long and is not any more lies on the row again.
+    # A field that was long and no longer is is back in the row.
     empty = {field: type(getattr(order, field))() for field in GROWING if field != "extensions"}
     order = committed(store, order, order.with_(**empty))
     assert [place for place in places(store) if "PAGE" in place and "extensions" not in place] == []
     assert store.get("order-1") == order
 
 
-def test_numbers_that_tell_very_much_lie_fewer_on_a_page(store: Table, written: Written) -> None:
+def test_larger_numbers_are_fewer_per_page(store: Table, written: Written) -> None:
     before = create(store)
     many = bounds.MAX_OF_AN_ASSET
     large = grown(
@@ -149,7 +149,7 @@ def test_numbers_that_tell_very_much_lie_fewer_on_a_page(store: Table, written: 
     ]
 
 
-def test_what_people_supply_fits_into_one_transaction(store: Table, written: Written) -> None:
+def test_payloads_of_people_fit_into_one_transaction(store: Table, written: Written) -> None:
     fill, before = Filler(), create(store)
     values = {f"r-{index}": TextValue(kind="text", text=fill.text(MAX_BYTES_OF_ANSWERS // 50)) for index in range(50)}
     both = {**values, **{f"p-{name}": value for name, value in values.items()}}
@@ -174,13 +174,13 @@ def test_3000_comments_take_few_calls(store: Table, monkeypatch: pytest.MonkeyPa
         return make(operation, request)
 
     monkeypatch.setitem(vars(store._client), "_make_api_call", call)
-    # The same one may be listed twice.
+    # The same comment may be listed twice.
     committed(store, before, before.with_(comments_seen=tuple(each.id for each in seen)), comments=[*seen, seen[0]])
     assert len(calls) == 3_000 // 25 + 1
     assert len(store.kept_comments("order-1", after=None, limit=100).items) == 100
 
 
-def test_an_order_of_few_has_no_pages_but_its_numbers(store: Table) -> None:
+def test_small_order_has_pages_only_for_its_numbers(store: Table) -> None:
     before = create(store)
     small = grown(
         before, sub_orders=2, requirements=6, deadlines=1, comments=5, unavailable_numbers=0, numbers=100, text=20
@@ -191,8 +191,8 @@ def test_an_order_of_few_has_no_pages_but_its_numbers(store: Table) -> None:
     assert [place.split("#")[0] for place in places(store)] == ["NUMBERS", "ORDER"]
 
 
-def test_whatever_can_grow_can_lie_on_pages() -> None:
-    """A field of many that is not among them would stay on the row."""
+def test_every_growing_field_can_be_paged() -> None:
+    """A collection field that cannot be paged would stay in the row."""
     texts = {
         name
         for name, field in Order.model_fields.items()
@@ -201,7 +201,7 @@ def test_whatever_can_grow_can_lie_on_pages() -> None:
     assert texts == {"assets", "pages", "field_pages"}
 
 
-def test_a_large_item_is_measured(client: DynamoDBClient, store: Table) -> None:
+def test_size_of_a_large_item_is_measured(client: DynamoDBClient, store: Table) -> None:
     sizes: list[int] = []
     table = Table(client, "orders", large=sizes.append)
     before = create(store)
@@ -229,7 +229,7 @@ COUNTS = st.fixed_dictionaries(
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(grow=st.lists(COUNTS, min_size=1, max_size=3))
-def test_any_order_is_read_as_it_was_written(client: DynamoDBClient, grow: list[dict[str, int]]) -> None:
+def test_any_order_is_read_as_written(client: DynamoDBClient, grow: list[dict[str, int]]) -> None:
     client.create_table(TableName="any", **order_table())
     try:
         store = Table(client, "any")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[tuple[DynamoDBClient, str]]:
-    """One stack for the module: it is the template's table that counts, and each case finds it empty."""
+    """Return one stack for the module: the template's table matters, and each case finds it empty."""
     with moto_stack() as stack:
         yield boto3.client("dynamodb", region_name=REGION), stack.outputs["TableName"]
 
@@ -66,7 +66,7 @@ class TestTable(StoreContract):
         assert store.message("order-1") is None
         assert store.get("order-1") == order
 
-    def test_table_under_the_name_of_one_that_was_deleted_is_another(
+    def test_table_with_the_name_of_a_deleted_one_is_another_table(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert isinstance(store, Table)
@@ -85,18 +85,18 @@ class TestTable(StoreContract):
         there["TableId"] = "the second"
         assert (store.table_id(), len(reads)) == ("the first", 1)
         assert store.paging_key() == key
-        # The copy was made before the account's first order came.
+        # The copy was made before the account's first order.
         store._client.delete_item(TableName=store._name, Key=marshal({"pk": "ACCOUNTS", "sk": "telnyx#default"}))
         wall[0] += 31
         create(store, "order-2")
         assert [account.name for account in store.accounts()] == ["default"]
         assert (store.table_id(), len(reads)) == ("the second", 2)
         assert store.paging_key() != key
-        # A clock that was put back says nothing of how long ago it was.
+        # A clock that was set back says nothing about the age.
         wall[0] -= 3600
         assert (store.table_id(), len(reads)) == ("the second", 3)
 
-    def test_kept_event_expires(self, store: Store) -> None:
+    def test_kept_webhook_expires(self, store: Store) -> None:
         event = Webhook("e-1", "telnyx", "default", START, "00ff")
         store.keep_webhook(event, None, expires_at=START + timedelta(days=90))
         [item] = self.items(store, "UNMATCHED#2026-11-22").values()
@@ -110,8 +110,8 @@ class TestTable(StoreContract):
             order = after
         assert [sk for sk in self.items(store, "ORDER#order-1") if sk.startswith("RECEIPT")] == ["RECEIPT#e-1"]
 
-    def test_receipt_is_not_there_without_what_it_led_to(self, store: Store) -> None:
-        """Else a notification would count as taken in that nothing came of."""
+    def test_receipt_is_not_written_without_its_result(self, store: Store) -> None:
+        """Otherwise a webhook without any effect would count as handled."""
         order = create(store)
         with pytest.raises(ConflictError):
             store.commit(
@@ -122,7 +122,7 @@ class TestTable(StoreContract):
             )
         assert not [sk for sk in self.items(store, "ORDER#order-1") if sk.startswith("RECEIPT")]
 
-    def test_order_row_holds_nothing_personal(self, store: Store) -> None:
+    def test_order_row_contains_no_personal_data(self, store: Store) -> None:
         create(store, metadata={"who": "Erika Mustermann"})
         items = self.items(store, "ORDER#order-1").items()
         holding = [sk for sk, item in items if "Mustermann" in repr({name: readable(it) for name, it in item.items()})]
@@ -144,13 +144,13 @@ class TestTable(StoreContract):
         changed(order, store=store, state=OrderState.CANCELLED)
         assert writes == [["ORDER"], ["ORDER", "LIST#state", "LIST#open"]]
 
-    def test_being_on_a_list_tells_nothing_else(self, store: Store) -> None:
+    def test_list_entry_reveals_nothing_else(self, store: Store) -> None:
         create(store)
         on_lists = {sk: item for sk, item in self.items(store, "ORDER#order-1").items() if sk.startswith("LIST#")}
         assert on_lists.keys() == {"LIST#state", "LIST#provider", "LIST#country/US", "LIST#open"}
         assert {frozenset(item) for item in on_lists.values()} == {frozenset({"pk", "sk", "v", "list_pk", "list_sk"})}
 
-    def test_order_that_vanished_is_left_out_and_the_page_goes_on_after_it(self, store: Store) -> None:
+    def test_vanished_order_is_left_out_and_the_page_continues_after_it(self, store: Store) -> None:
         assert isinstance(store, Table)
         for name in "abc":
             create(store, name)
@@ -158,7 +158,7 @@ class TestTable(StoreContract):
         pages = paged(lambda after: store.list_orders("open", after=after, newest_first=False, limit=1))
         assert [[each.order_id for each in page] for page in pages] == [["a"], [], ["c"]]
 
-    def test_rows_that_were_held_back_are_asked_for_again(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_throttled_rows_are_read_again(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         assert isinstance(store, Table)
         for name in "abc":
             create(store, name)
@@ -178,10 +178,8 @@ class TestTable(StoreContract):
         assert listed(store, "open", newest_first=False) == ["a", "b", "c"]
         assert asked == [["ORDER#a", "ORDER#b", "ORDER#c"], ["ORDER#c"]]
 
-    def test_order_that_shows_at_two_places_is_asked_for_once(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """The index follows the table with a delay, and a batch that names a key twice is refused."""
+    def test_order_at_two_positions_is_read_once(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The index is eventually consistent, and a batch that names a key twice is refused."""
         assert isinstance(store, Table)
         create(store)
         query = store._client.query
@@ -194,8 +192,8 @@ class TestTable(StoreContract):
         monkeypatch.setitem(vars(store._client), "query", twice)
         assert set(listed(store, "open", newest_first=False)) == {"order-1"}
 
-    def test_large_events_are_read_over_several_pages(self, store: Store) -> None:
-        """An answer holds a megabyte, whatever its limit."""
+    def test_large_webhooks_are_read_over_several_pages(self, store: Store) -> None:
+        """A response is at most a megabyte, whatever its limit."""
         for index in range(4):
             event = Webhook(f"e-{index}", "telnyx", "default", START, "00ff", body=bytes(350_000))
             store.keep_webhook(event, "order-1", expires_at=START + timedelta(days=90))
@@ -203,7 +201,7 @@ class TestTable(StoreContract):
         assert len(pages) > 1
         assert [each.webhook.webhook_id for page in pages for each in page] == ["e-0", "e-1", "e-2", "e-3"]
 
-    def test_what_people_supply_lies_apart(self, store: Store) -> None:
+    def test_payloads_of_people_are_stored_separately(self, store: Store) -> None:
         order = create(store)
         kept = Payload(values={"r-1": TextValue(kind="text", text="Mustermann")}, text="Mustermann")
         store.commit(order, order.with_(version=2), [], kept={"1": kept})
@@ -213,10 +211,10 @@ class TestTable(StoreContract):
         assert holding == ["PERSONAL#OPERATION#1"]
         assert [sk for sk in self.items(store, "PROFILES#telnyx") if not sk.startswith("PERSONAL#")] == []
 
-    def test_page_and_row_of_different_commits_are_never_put_together(
+    def test_page_and_row_of_different_commits_are_never_combined(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A query is no transaction: a commit may come between the page and the row of one answer."""
+        """A query is not a transaction: a commit may come between the page and the row in one response."""
         assert isinstance(store, Table)
         before = changed(create(store), store=store, assets=(number("+13125550100"),))
         [old_page] = self.pages(store).values()
@@ -236,7 +234,7 @@ class TestTable(StoreContract):
         assert store.get("order-1") == after
         assert not torn
 
-    def test_order_that_is_torn_for_ever_is_a_conflict(self, store: Store) -> None:
+    def test_order_that_is_always_inconsistent_is_a_conflict(self, store: Store) -> None:
         assert isinstance(store, Table)
         changed(create(store), store=store, assets=(number("+13125550100"),))
         [place] = self.pages(store)
@@ -250,7 +248,7 @@ class TestTable(StoreContract):
         self._interleave(store, monkeypatch, lambda: store.take_slot("callfire", "default", START, SECOND, 3 * SECOND))
         assert store.take_slot("callfire", "default", START, SECOND, 3 * SECOND) == SECOND
 
-    def test_slot_that_went_out_of_reach_in_between_is_busy(
+    def test_slot_that_moved_out_of_reach_in_between_is_busy(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self._interleave(store, monkeypatch, lambda: store.push_slot("callfire", "default", START + 9 * SECOND))
@@ -258,7 +256,7 @@ class TestTable(StoreContract):
             store.take_slot("callfire", "default", START, SECOND, 3 * SECOND)
 
     def _interleave(self, store: Store, monkeypatch: pytest.MonkeyPatch, other: Callable[[], object]) -> None:
-        """Let another writer in between this one's first read and its write."""
+        """Let another writer in between the first read and the write."""
         assert isinstance(store, Table)
         get = store._get
 

@@ -32,7 +32,7 @@ class TestTeleSign(ProviderContract):
             ),
             values={"customer_id": _CUSTOMER_ID, "api_key": _API_KEY},
             settings={"auth": request.param},
-            # A name, an address of the contact: personal, so it shows in no failure either.
+            # A name and an address of the contact: personal data, so no failure contains it either.
             secrets=(_API_KEY, "Ms Health", "orders@example.com"),
             login=_CUSTOMER_ID,
             purchase="create_order",
@@ -45,7 +45,7 @@ class TestTeleSign(ProviderContract):
             show_word=lambda order_id, provider_status: simulator.set_status(provider_status, order_id),
         )
 
-    def test_partial_match_shows_what_was_had(self, bench: Bench) -> None:
+    def test_partial_match_shows_the_delivered_numbers(self, bench: Bench) -> None:
         assert isinstance(bench.simulator, TeleSignSimulator)
         bench.simulator.available("BE", "mobile", 3)
         order = bench.order(bench.buy().provider_order_id)
@@ -56,7 +56,7 @@ class TestTeleSign(ProviderContract):
         assert all(asset.value.startswith("+324") for asset in snapshot.assets)
         assert {(asset.country, asset.number_type) for asset in snapshot.assets} == {("BE", "mobile")}
 
-    def test_all_or_nothing_ends_in_nothing(self, bench: Bench) -> None:
+    def test_all_or_nothing_ends_with_nothing(self, bench: Bench) -> None:
         assert isinstance(bench.simulator, TeleSignSimulator)
         bench.simulator.available("BE", "mobile", 3)
         bought = bench.buy(message=bench.message.model_copy(update={"partial": "refuse"}))
@@ -65,7 +65,7 @@ class TestTeleSign(ProviderContract):
         assert (snapshot.phase, snapshot.assets) == (Phase.FAILED, ())
 
     @pytest.mark.parametrize("notation", NOTATIONS)
-    def test_what_was_bought_is_read_in_every_notation(self, bench: Bench, notation: str) -> None:
+    def test_numbers_are_read_in_every_notation(self, bench: Bench, notation: str) -> None:
         bench.simulator.configure(notation=notation)
         order = bench.order(bench.buy().provider_order_id)
         bench.deliver()
@@ -92,12 +92,12 @@ class TestTeleSign(ProviderContract):
         bench.simulator.configure(nothing_found=status)
         assert bench.adapter().search_numbers(Query(criteria=Criteria(country="AQ"), limit=5)) == []
 
-    def test_search_whose_filter_is_ignored_offers_nothing_else(self, bench: Bench) -> None:
+    def test_search_with_an_ignored_filter_offers_only_matches(self, bench: Bench) -> None:
         bench.simulator.configure(ignores_filters=True)
         found = bench.adapter().search_numbers(Query(criteria=Criteria(country="BE"), limit=100))
         assert {offer.country for offer in found} == {"BE"}
 
-    def test_order_under_way_is_open(self, bench: Bench) -> None:
+    def test_order_in_progress_is_open(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
         bench.simulator.clock.advance(3)
         snapshot = bench.adapter().observe(order)
@@ -119,7 +119,7 @@ class TestTeleSign(ProviderContract):
         found = bench.adapter().find(bench.order(), None)
         assert [placed.provider_order_id for placed in found] == [first.provider_order_id, second.provider_order_id]
 
-    def test_account_without_funds_is_a_fault_of_the_account(self, bench: Bench) -> None:
+    def test_account_without_funds_is_an_account_failure(self, bench: Bench) -> None:
         bench.simulator.block(code="-10030")
         with pytest.raises(AccountFaultError) as caught:
             bench.buy()
@@ -131,21 +131,21 @@ class TestTeleSign(ProviderContract):
         bench.buy()
         assert bench.adapter().find(bench.order(), None) == []
 
-    def test_order_is_cancelled_while_accepted_and_a_repeat_does_no_harm(self, bench: Bench) -> None:
+    def test_accepted_order_is_cancelled_and_a_repeat_does_no_harm(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
         assert bench.adapter().cancel(order) == "cancelled"
         assert bench.adapter().cancel(order) == "cancelled"
         assert bench.adapter().observe(order).phase is Phase.CANCELLED
         assert bench.calls == bench.requests()
 
-    def test_lost_answer_to_a_cancellation_is_unclear_and_a_repeat_tells(self, bench: Bench) -> None:
+    def test_lost_response_to_a_cancellation_is_unknown_and_a_repeat_clarifies_it(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
         bench.simulator.fault("cancel_order", "lose_answer")
         with pytest.raises(OutcomeUnknownError):
             bench.adapter().cancel(order)
         assert bench.adapter().cancel(order) == "cancelled"
 
-    def test_order_under_way_can_no_longer_be_cancelled(self, bench: Bench) -> None:
+    def test_order_in_progress_can_no_longer_be_cancelled(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
         bench.simulator.clock.advance(3)
         with pytest.raises(RefusedError, match="only while accepted; it is in progress"):
@@ -153,7 +153,7 @@ class TestTeleSign(ProviderContract):
         bench.deliver()
         assert bench.adapter().observe(order).phase is Phase.ENDED
 
-    def test_search_finds_numbers_that_can_do_what_was_asked(self, bench: Bench) -> None:
+    def test_search_finds_numbers_with_the_requested_features(self, bench: Bench) -> None:
         query = Query(criteria=Criteria(country="BE", features=["sms", "voice"]), limit=30)
         offers = bench.adapter().search_numbers(query)
         assert len(offers) == 30
@@ -163,11 +163,11 @@ class TestTeleSign(ProviderContract):
         assert all(offer.value.startswith("+32") for offer in offers)
         assert bench.requests("search") == bench.requests() == 1
 
-    def test_search_of_every_country_needs_none(self, bench: Bench) -> None:
+    def test_search_without_a_country_is_allowed(self, bench: Bench) -> None:
         countries = {offer.country for offer in bench.adapter().search_numbers(Query(criteria=Criteria(), limit=500))}
         assert {"BE", "DE", "US"} <= countries
 
-    def test_what_was_bought_is_leased(self, bench: Bench) -> None:
+    def test_purchased_numbers_are_leased(self, bench: Bench) -> None:
         order = bench.order(bench.buy().provider_order_id)
         assert bench.adapter().owned(None).items == ()
         bench.deliver()
@@ -189,7 +189,7 @@ class TestTeleSign(ProviderContract):
         assert (len(first.items), first.cursor, len(second.items), second.cursor) == (100, "2", 4, None)
         assert len({owned.value for owned in first.items + second.items}) == 104
 
-    def test_nothing_here_makes_a_lease(self, bench: Bench) -> None:
+    def test_leases_are_not_created_here(self, bench: Bench) -> None:
         bench.adapter().search_numbers(Query(criteria=Criteria(country="BE")))
         bench.adapter().owned(None)
         assert bench.sold() == bench.requests("create_lease") == 0

@@ -18,7 +18,7 @@ class TestTelnyx(ProviderContract):
             keys=[_KEY],
             webhook_urls=["https://desk.example/webhooks/telnyx"],
         )
-        # Whether Telnyx compares references exactly is not said: here it does not.
+        # Telnyx does not document whether references are compared exactly: here they are not.
         simulator.configure(fuzzy_reference=True)
         return Bench(
             simulator=simulator,

@@ -1,6 +1,6 @@
-"""What our Telnyx adapter asks for, operation by operation, is what the official SDK would ask for.
+"""Our Telnyx adapter's requests, operation by operation, are those of the official SDK.
 
-Every request of every operation is caught on its way to the simulator, read back into the parameters that it stands for,
+Every request of every operation is captured on its way to the simulator, read back into the parameters that it stands for,
 and compared with the SDK's typed parameters; then the SDK is called with these, and must send the same request.
 """
 
@@ -60,7 +60,7 @@ class Call:
     params: str | None = None
 
     def ids(self, request: httpx.Request) -> list[str] | None:
-        """Give the ids in a request's path; none where it is another call."""
+        """Return the ids in a request's path; none if it is another call."""
         pattern = re.escape(f"/v2/{self.path}").replace(r"\{\}", "([^/]+)")
         found = re.fullmatch(pattern, request.url.path) if request.method == self.method else None
         return list(found.groups()) if found else None
@@ -135,7 +135,7 @@ class _Recorder(httpx.BaseTransport):
 
 
 class Desk:
-    """The adapter, the simulator behind it, and what lies between them. It is the adapter's clock."""
+    """The adapter, the simulator behind it, and the recorder between them. It is the adapter's clock."""
 
     def __init__(self) -> None:
         self.simulator = TelnyxSimulator(Clock(datetime(2026, 11, 22, 8, tzinfo=UTC)), keys=[_KEY])
@@ -150,7 +150,7 @@ class Desk:
         self.simulator.clock.advance(duration.total_seconds())
 
     def message(self, *countries: str, group: str | None = None) -> OrderMessage:
-        """An order of two numbers of each country."""
+        """Return an order of two numbers of each country."""
         items = [
             {"criteria": {"country": country}, "quantity": 2, "requirement_group_id": group} for country in countries
         ]
@@ -184,7 +184,7 @@ class Desk:
         return {requirement.id: "Example GmbH" for requirement in order.requirements}
 
     def group(self, country: str = "DE") -> str:
-        """Make a fulfilled requirement group, as its owner would in the portal."""
+        """Create a fulfilled requirement group, as its owner would in the portal."""
         headers = {"Authorization": f"Bearer {_KEY}"}
         kind = {"country_code": country, "phone_number_type": "local"}
         with httpx.Client(transport=SimulatorTransport(self.simulator), headers=headers, base_url=_BASE_URL) as client:
@@ -258,7 +258,7 @@ def _catalogue(desk: Desk) -> None:
     desk.adapter.catalogue(number="+49301234567")
     bare = {"country_code": "DE", "phone_number_type": "local", "regulatory_requirements": [{"id": "1"}]}
     desk.simulator.fault("regulatory_requirements", "status", status=200, body=json.dumps({"data": [bare]}))
-    [found] = desk.adapter.catalogue(country="DE")  # whose name and kind have to be read elsewhere
+    [found] = desk.adapter.catalogue(country="DE")  # whose name and kind are read from another resource
     assert found.id == "1"
 
 
@@ -282,7 +282,7 @@ def _supply(desk: Desk) -> None:
     order = desk.order("DE")
     values = desk.values(order)
     desk.adapter.supply(order, values)
-    desk.adapter.supply(order.with_(requirements=()), values)  # nobody knows yet which sub order asks for them
+    desk.adapter.supply(order.with_(requirements=()), values)  # nobody knows yet which sub order has these requirements
     desk.adapter.supply(order, values, sub_order_id=order.sub_orders[0].id)
     desk.adapter.supply(order, values, number=order.assets[0].value)
 
@@ -366,14 +366,14 @@ def _requests(operation: str) -> list[httpx.Request]:
 
 
 def _call(request: httpx.Request) -> tuple[Call, list[str]]:
-    """Say which call a request is, and the ids in its path."""
+    """Return the call that a request makes, and the ids in its path."""
     [found] = [(call, ids) for call in CALLS if (ids := call.ids(request)) is not None]
     return found
 
 
 @dataclass
 class Reading:
-    """Reads what is on the wire as values of the SDK's types, and says what does not fit them."""
+    """Reads a request as values of the SDK's types, and lists what does not fit them."""
 
     wire: bool
     """Whether everything is text, as in a query."""
@@ -386,7 +386,7 @@ class Reading:
         if is_typeddict(kind):
             return self._object(kind, value, where)
         if isinstance(origin, type) and issubclass(origin, Iterable):
-            # Several values go with commas between them in the SDK's queries.
+            # Several values are separated by commas in the SDK's queries.
             items = value.split(",") if self.wire and isinstance(value, str) else value
             if isinstance(items, list):
                 return [self.read(arguments[0], item, where) for item in items]
@@ -414,13 +414,13 @@ class Reading:
 
 
 def _alias(hint: Any) -> str | None:
-    """Give the name on the wire of a parameter that has another name in the SDK."""
+    """Return the wire name of a parameter that has another name in the SDK."""
     told = (getattr(item, "alias", None) for item in getattr(hint, "__metadata__", ()))
     return next((alias for alias in told if alias), None)
 
 
 def _query(request: httpx.Request) -> dict[str, Any]:
-    """Read a query's `filter[a][b]=c` as objects within objects. Of pages the SDK has flat names."""
+    """Read a query's `filter[a][b]=c` as nested objects. For pages the SDK has flat names."""
     read: dict[str, Any] = {}
     for name, value in request.url.params.multi_items():
         steps = [name] if name.startswith("page[") else re.sub(r"\]$", "", name.replace("][", "[")).split("[")
@@ -433,7 +433,7 @@ def _query(request: httpx.Request) -> dict[str, Any]:
 
 
 def _parameters(module: ModuleType, call: Call, request: httpx.Request) -> tuple[dict[str, Any], list[str]]:
-    """Read the parameters of a request; and say what of them does not fit the SDK's types."""
+    """Read the parameters of a request, and list what does not fit the SDK's types."""
     reading = Reading(wire=not request.content)
     if request.content:
         assert not request.url.query
@@ -449,7 +449,7 @@ def _parameters(module: ModuleType, call: Call, request: httpx.Request) -> tuple
 
 
 def _form(request: httpx.Request) -> tuple[Any, ...]:
-    """Give all of a request that counts, to compare it."""
+    """Return everything about a request that matters for a comparison."""
     body = json.loads(request.content) if request.content else None
     return request.method, request.url.path, sorted(request.url.params.multi_items()), body
 
@@ -461,7 +461,7 @@ def telnyx() -> ModuleType:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_requests_are_those_of_the_sdk(telnyx: ModuleType, operation: str) -> None:
+def test_requests_equal_those_of_the_sdk(telnyx: ModuleType, operation: str) -> None:
     sent: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -479,7 +479,7 @@ def test_requests_are_those_of_the_sdk(telnyx: ModuleType, operation: str) -> No
                 issues == ["RequirementTypeListParams has no page[number]"]
                 and request.url.params["page[number]"] != "1"
             ):
-                # The rest of a list that is cut although it declares no pages: only an answer's own figures lead there.
+                # The rest of a list that is truncated without paging: only a response's own figures lead there.
                 continue
             assert issues == []
             attrgetter(call.sdk)(client)(*ids, **parameters)
@@ -487,7 +487,7 @@ def test_requests_are_those_of_the_sdk(telnyx: ModuleType, operation: str) -> No
             assert request.headers["Authorization"] == sent[-1].headers["Authorization"]
 
 
-def test_every_operation_is_here() -> None:
+def test_every_operation_is_covered() -> None:
     own = {
         name
         for name, member in vars(Telnyx).items()
@@ -496,7 +496,7 @@ def test_every_operation_is_here() -> None:
     silent = {"what_to_look_for"}
     """It only talks to people."""
     assert own - silent == OPERATIONS.keys()
-    # What is not overridden sends nothing.
+    # An operation that is not overridden sends nothing.
     assert {name for name in vars(Provider) if not name.startswith("_")} - own == {
         "candidates",
         "search_keywords",
@@ -509,7 +509,7 @@ def test_every_call_is_made() -> None:
     assert made == set(CALLS)
 
 
-def test_every_criterion_is_searched_by(telnyx: ModuleType) -> None:
+def test_every_criterion_is_used_in_a_search(telnyx: ModuleType) -> None:
     assert _CRITERIA.keys() == CAPABILITIES.criteria_fields
     for operation in ("plan", "search_numbers"):
         [request] = [request for request in _requests(operation) if "filter[locality]" in request.url.params]
@@ -532,7 +532,7 @@ def test_every_criterion_is_searched_by(telnyx: ModuleType) -> None:
 
 
 class TestReading:
-    """The reading itself finds what it is there to find."""
+    """The reader itself finds what it should find."""
 
     @pytest.mark.parametrize(
         ("params", "value", "issues"),

@@ -45,7 +45,7 @@ _NO_SUCH_FIELD = "<no such field>"
 
 @dataclass(frozen=True, order=True)
 class Outside:
-    """Something in an answer that an SDK model does not foresee, and who shows it all the same."""
+    """Something in a response that an SDK model does not have, and the source that shows it nevertheless."""
 
     model: str
     field: str
@@ -80,7 +80,7 @@ PAGING = frozenset(
 
 
 class Recorder(httpx.BaseTransport):
-    """Serves the simulator, and keeps what was asked and answered last."""
+    """Passes requests to the simulator, and keeps the last request and response."""
 
     def __init__(self, simulator: TelnyxSimulator) -> None:
         self._inner = SimulatorTransport(simulator)
@@ -95,19 +95,19 @@ class Recorder(httpx.BaseTransport):
 
 @dataclass
 class Sdk:
-    """The SDK's client, the simulator behind it, and the check of every answer."""
+    """The SDK's client, the simulator behind it, and the check of every response."""
 
     simulator: TelnyxSimulator
     client: Telnyx
     recorder: Recorder
 
     def check(self, answer: Answer, outside: Iterable[Outside] = ()) -> Answer:
-        """Give back the SDK's last answer, having compared it with its model: just `outside` does not fit."""
+        """Return the SDK's last response after comparing it with its model: exactly `outside` does not fit."""
         assert _outside(answer, self.recorder.content) == frozenset(outside)
         return answer
 
     def query(self) -> dict[str, str]:
-        """Give the query of the last request."""
+        """Return the query of the last request."""
         return dict(self.recorder.request.url.params)
 
     def search(self, country: str = "DE", limit: int = 2, kind: str = "local") -> list[str]:
@@ -124,7 +124,7 @@ class Sdk:
         return created.data
 
     def german_order(self) -> tuple[NumberOrderWithPhoneNumbers, NumbersSubNumberOrder]:
-        """Order two German numbers, which have three requirements each; give the order and its sub order."""
+        """Order two German numbers, which have three requirements each; return the order and its sub order."""
         order = self.order(*self.search())
         assert order.sub_number_orders_ids
         [sub_order_id] = order.sub_number_orders_ids
@@ -137,7 +137,7 @@ class Sdk:
         return shown.data
 
     def values(self, sub_order: NumbersSubNumberOrder, *kinds: str) -> list[Any]:
-        """Give values for a sub order's requirements, or for those of some kinds."""
+        """Return values for a sub order's requirements, or for those of some kinds."""
         address = self.client.addresses.create(
             business_name="Example GmbH",
             first_name="",
@@ -157,7 +157,7 @@ class Sdk:
         ]
 
     def group(self, country: str = "DE") -> RequirementGroup:
-        """Make a requirement group with every value."""
+        """Create a requirement group with every value."""
         [needed] = (
             self.client.regulatory_requirements.retrieve(
                 filter={"country_code": country, "phone_number_type": "local"}
@@ -179,7 +179,7 @@ class Sdk:
 
 
 def _outside(answer: object, content: bytes) -> frozenset[Outside]:
-    """Say what in an answer (as the SDK read it, and as it came) does not fit the SDK's model of it."""
+    """List what in a response (as the SDK read it, and as it came) does not fit the SDK's model of it."""
     found = set(_unknown_fields(answer))
     kind: Any = list[type(answer[0])] if isinstance(answer, list) else type(answer)  # type: ignore[misc]
     try:
@@ -213,7 +213,7 @@ def telnyx() -> ModuleType:
 @pytest.fixture
 def sdk(telnyx: ModuleType) -> Iterator[Sdk]:
     simulator = TelnyxSimulator(Clock(_START), keys=[_KEY])
-    # The SDK's models are what is documented; numbers that show little and addresses that are refused are live.
+    # The SDK's models are the documented shape; sparse numbers and refused addresses are seen live.
     simulator.configure(sparse_numbers=False, validates_addresses=False)
     recorder = Recorder(simulator)
     with httpx.Client(transport=recorder) as http_client:
@@ -222,7 +222,7 @@ def sdk(telnyx: ModuleType) -> Iterator[Sdk]:
 
 
 class TestCheck:
-    """The check itself finds what it is there to find."""
+    """The check itself finds what it should find."""
 
     @pytest.mark.parametrize(
         ("changes", "outside"),
@@ -242,7 +242,7 @@ class TestCheck:
             ),
         ],
     )
-    def test_it_names_what_does_not_fit(
+    def test_check_names_what_does_not_fit(
         self, telnyx: ModuleType, changes: dict[str, object], outside: list[Outside]
     ) -> None:
         number = {"id": "1", "status": "pending", "deadline": "2026-12-06T08:00:00Z", "requirements_met": False}
@@ -270,7 +270,7 @@ class TestSearch:
                 }
             )
         )
-        # Several features go with commas between them; Telnyx's own curl examples have filter[features][] instead.
+        # Several features are separated by commas; Telnyx's own curl examples have filter[features][] instead.
         assert sdk.query()["filter[features]"] == "sms,voice"
         assert sdk.query()["filter[phone_number][ends_with]"] == "42"
         assert found.data
@@ -287,7 +287,7 @@ class TestSearch:
             assert shown.cost_information
             assert shown.cost_information.currency == "USD"
 
-    def test_search_by_features_finds_just_those(self, sdk: Sdk) -> None:
+    def test_search_by_features_finds_only_matches(self, sdk: Sdk) -> None:
         place: dict[str, Any] = {"country_code": "NZ", "phone_number_type": "local"}
         sdk.simulator.add_inventory(
             [
@@ -377,7 +377,7 @@ class TestOrders:
         assert shown.deadline == _START + timedelta(days=14)
 
     @pytest.mark.parametrize(("live", "code"), [(True, "10027"), (False, "85001")])
-    def test_numbers_that_are_gone_are_refused(self, sdk: Sdk, telnyx: ModuleType, live: bool, code: str) -> None:
+    def test_unavailable_numbers_are_refused(self, sdk: Sdk, telnyx: ModuleType, live: bool, code: str) -> None:
         sdk.simulator.configure(live=live)
         numbers = sdk.search("US")
         sdk.simulator.sell_elsewhere(numbers)
@@ -441,7 +441,7 @@ class TestValues:
         sdk.simulator.advance(600)
         assert sdk.sub_order(sub_order.id).status == "success"
 
-    def test_values_for_one_number_leave_the_others(self, sdk: Sdk) -> None:
+    def test_values_for_one_number_leave_the_others_unchanged(self, sdk: Sdk) -> None:
         order, sub_order = sdk.german_order()
         [first, second] = order.phone_numbers or []
         updated = sdk.check(
@@ -466,7 +466,7 @@ class TestValues:
             sdk.client.number_orders.update(order.id or "", regulatory_requirements=values)
         assert _codes(caught.value) == ["85003"]
 
-    def test_requirement_status_may_show_in_orders_and_numbers(self, sdk: Sdk) -> None:
+    def test_requirement_status_can_be_shown_in_orders_and_numbers(self, sdk: Sdk) -> None:
         order, _ = sdk.german_order()
         sdk.simulator.configure(requirement_status_everywhere=True)
         sdk.check(sdk.client.number_orders.retrieve(order.id or ""), [REQUIREMENT_STATUS])
@@ -475,7 +475,7 @@ class TestValues:
 
 
 class TestGroups:
-    def test_group_is_made_read_changed_and_deleted(self, sdk: Sdk) -> None:
+    def test_group_is_created_read_changed_and_deleted(self, sdk: Sdk) -> None:
         group = sdk.group()
         assert group.id
         assert group.status == "unapproved"
@@ -558,7 +558,7 @@ class TestComments:
         assert marked
         assert marked.read_at == _START
 
-    def test_comment_asks_for_more_time(self, sdk: Sdk) -> None:
+    def test_comment_requests_an_extension(self, sdk: Sdk) -> None:
         order, sub_order = sdk.german_order()
         sdk.simulator.grant_extension(86400, order="ref-1", after_seconds=60)
         sdk.client.comments.create(
@@ -574,7 +574,7 @@ class TestComments:
 
 
 class TestSubmissions:
-    def test_document_goes_up_as_json(self, sdk: Sdk) -> None:
+    def test_document_is_uploaded_as_json(self, sdk: Sdk) -> None:
         made = sdk.check(
             sdk.client.documents.upload_json(
                 document={
@@ -594,8 +594,8 @@ class TestSubmissions:
         assert shown
         assert shown.status == "pending"
 
-    def test_document_goes_up_as_a_form(self, sdk: Sdk, telnyx: ModuleType) -> None:
-        # The SDK's `documents.upload` says multipart in the address and sends JSON (4.189.0): a form has to be asked for.
+    def test_document_is_uploaded_as_a_form(self, sdk: Sdk, telnyx: ModuleType) -> None:
+        # The SDK's `documents.upload` says multipart in the address and sends JSON (4.189.0): a form must be requested.
         made = sdk.client.post(
             "/documents",
             cast_to=telnyx.types.DocumentUploadResponse,
@@ -610,7 +610,7 @@ class TestSubmissions:
         assert made.data.customer_reference == "ref-1"
         assert made.data.sha256 == hashlib.sha256(b"%PDF-1.7").hexdigest()
 
-    def test_what_the_sdk_calls_an_upload_works(self, sdk: Sdk) -> None:
+    def test_the_sdks_upload_works(self, sdk: Sdk) -> None:
         content = base64.b64encode(b"%PDF-1.7").decode()
         made = sdk.check(sdk.client.documents.upload(document={"file": content, "filename": "proof.pdf"})).data
         assert sdk.query() == {"content-type": "multipart"}
@@ -657,7 +657,7 @@ class TestEnds:
         with pytest.raises(telnyx.UnprocessableEntityError):
             sdk.client.sub_number_orders.cancel(sub_order.id)
 
-    def test_missed_deadline_cancels(self, sdk: Sdk) -> None:
+    def test_missed_deadline_cancels_the_order(self, sdk: Sdk) -> None:
         _, sub_order = sdk.german_order()
         sdk.simulator.advance(timedelta(days=15).total_seconds())
         assert str(sdk.sub_order(sub_order.id or "", SUB_ORDER_CANCELLED).status) == "cancelled"
@@ -673,7 +673,7 @@ class TestEnds:
 
 
 class TestCatalogue:
-    def test_requirements_are_told_before_buying(self, sdk: Sdk) -> None:
+    def test_requirements_are_listed_before_buying(self, sdk: Sdk) -> None:
         [needed] = (
             sdk.check(
                 sdk.client.regulatory_requirements.retrieve(
@@ -704,7 +704,7 @@ class TestCatalogue:
         assert shown.acceptance_criteria
         assert isinstance(shown.acceptance_criteria.max_length, int)
 
-    def test_criteria_are_told_and_enforced(self, sdk: Sdk, telnyx: ModuleType) -> None:
+    def test_criteria_are_shown_and_enforced(self, sdk: Sdk, telnyx: ModuleType) -> None:
         [needed] = (
             sdk.check(
                 sdk.client.regulatory_requirements.retrieve(filter={"country_code": "NL", "phone_number_type": "local"})
@@ -774,7 +774,7 @@ class TestAccount:
             sdk.client.phone_numbers.delete(found.data[0].id)
 
     @pytest.mark.parametrize("later", [False, True])
-    def test_notifications_are_registered_told_and_deleted(self, sdk: Sdk, *, later: bool) -> None:
+    def test_webhooks_are_registered_sent_and_deleted(self, sdk: Sdk, *, later: bool) -> None:
         sdk.simulator.configure(asynchronous_settings=later)
         url = "https://desk.example/webhooks/telnyx"
         events = sdk.check(sdk.client.notification_events.list(page_size=250), PAGING)
@@ -827,7 +827,7 @@ class TestAccount:
 
 
 class TestFailures:
-    def test_nothing_is_repeated(self, sdk: Sdk, telnyx: ModuleType) -> None:
+    def test_no_request_is_repeated(self, sdk: Sdk, telnyx: ModuleType) -> None:
         numbers = sdk.search("US")
         sdk.simulator.fault("create_order", "status_after", status=503)
         with pytest.raises(telnyx.InternalServerError):
@@ -837,7 +837,7 @@ class TestFailures:
             sdk.order(*sdk.search("US"))
         assert len(sdk.simulator.requests("create_order")) == sdk.simulator.purchases() == 2
 
-    def test_errors_are_told_apart(self, sdk: Sdk, telnyx: ModuleType) -> None:
+    def test_errors_are_distinguished(self, sdk: Sdk, telnyx: ModuleType) -> None:
         with pytest.raises(telnyx.NotFoundError) as caught:
             sdk.client.number_orders.retrieve("12ade33a-21c0-473b-b055-b3c836e1c292")
         assert _codes(caught.value) == ["10005"]
@@ -854,7 +854,7 @@ class TestFailures:
 class TestWebhooks:
     @pytest.fixture
     def nacl(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Stand in for PyNaCl, which is an extra of the SDK: cryptography's Ed25519 under its names."""
+        """Replace PyNaCl, which is an extra of the SDK, by cryptography's Ed25519 under PyNaCl's names."""
         signing, exceptions = ModuleType("nacl.signing"), ModuleType("nacl.exceptions")
 
         class BadSignatureError(Exception):
@@ -881,11 +881,11 @@ class TestWebhooks:
 
     @pytest.fixture
     def now(self, sdk: Sdk) -> None:
-        """Set the simulator's clock by the real one: the SDK compares signatures with that."""
+        """Set the simulator's clock to the real time: the SDK compares signatures with that."""
         sdk.simulator.clock.set(datetime.now(UTC))
 
     @pytest.mark.usefixtures("nacl", "now")
-    def test_signed_webhook_is_taken(self, sdk: Sdk, telnyx: ModuleType) -> None:
+    def test_signed_webhook_is_accepted(self, sdk: Sdk, telnyx: ModuleType) -> None:
         order = sdk.order(*sdk.search("US"))
         sdk.simulator.advance(60)
         webhook = sdk.simulator.signed_webhook("ref-1")
@@ -913,7 +913,7 @@ class TestWebhooks:
 
 
 def _codes(error: Any) -> list[str]:
-    """Give the codes of an answer that the SDK raised as an error, whose parts fit its model."""
+    """Return the codes of a response that the SDK raised as an error, whose parts fit its model."""
     errors = error.response.json()["errors"]
     model = importlib.import_module("telnyx.types.shared").APIError
     for shown in errors:
@@ -923,7 +923,7 @@ def _codes(error: Any) -> list[str]:
 
 
 def _requirement_statuses(sub_order: NumbersSubNumberOrder) -> dict[str | None, str | None]:
-    """Give the status of each requirement of a sub order's numbers, by field type; the same for all of them."""
+    """Return the status of each requirement of a sub order's numbers, by field type; the same for all of them."""
     [statuses] = {
         tuple((shown.field_type, shown.status) for shown in number.regulatory_requirements or [])
         for number in sub_order.phone_numbers or []

@@ -1,4 +1,4 @@
-"""What a desk does with a provider of which its package is all that it knows. Run by tests/infrastructure/test_dummy_provider.py."""
+"""What numberdesk does with a provider that it knows only from its folder. Run by tests/infrastructure/test_dummy_provider.py."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HOOK = f"/postbacks/acme/{TOKEN}"
 ORDER = body("order-1", {"criteria": {"country": "DE", "number_type": "local"}, "quantity": 2}, provider="acme")
 PROFILE = "/profiles/acme/default/DE/local"
-# Every route that takes a provider, in an order in which they can be asked: query, body, and the status of the answer.
+# Every route with a provider, in an order in which they can be called: query, body, and the status of the response.
 ASKED: dict[str, tuple[dict[str, str], Any, int]] = {
     "submit_order": ({}, ORDER, 200),
     "list_orders": ({"provider": "acme"}, None, 200),
@@ -54,16 +54,16 @@ def desk() -> Iterator[World]:
         yield made
 
 
-def test_it_is_found() -> None:
+def test_provider_is_found() -> None:
     assert registry.NAMES == ("acme", "callfire", "telesign", "telnyx")
 
 
-def test_an_order_is_placed_polled_and_completed(desk: World) -> None:
+def test_order_is_placed_polled_and_completed(desk: World) -> None:
     desk.send(ORDER)
     desk.settle()
     assert (desk.order().state, desk.order().provider_order_id) == (OrderState.PENDING, "1")
     registry.adapter("acme").ORDERS[0]["status"] = "done"
-    desk.pass_time(6)  # two polls of one order that webhooks ask for are seconds apart
+    desk.pass_time(6)  # two polls of one order that webhooks cause are seconds apart
     assert desk.webhook(HOOK, {}, json.dumps({"id": "event-1", "order": "1"}).encode()) == 200
     desk.settle()
     assert desk.order().state is OrderState.COMPLETED
@@ -87,7 +87,7 @@ def _ask_everything(desk: World) -> None:
             assert "acme" in json.dumps(shown), name
 
 
-def test_a_name_that_is_nearly_right_is_told() -> None:
+def test_misspelt_provider_name_is_reported() -> None:
     with pytest.raises(InvalidMessageError) as caught:
         read_message(json.dumps(ORDER | {"provider": "Acmee"}), registry.NAMES)
     [issue] = caught.value.issues
@@ -98,5 +98,5 @@ def test_a_name_that_is_nearly_right_is_told() -> None:
 @pytest.mark.parametrize(
     "page", ["order-message.schema.json", "openapi.json", "events.md", "providers.md", "providers/acme.md"]
 )
-def test_the_pages_have_it(page: str) -> None:
+def test_pages_include_the_provider(page: str) -> None:
     assert "acme" in generate.PAGES[page]().casefold()

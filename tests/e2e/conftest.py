@@ -14,5 +14,5 @@ REAL = {
 
 @pytest.fixture(scope="session")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    """The one run that all tests of a session poll: a deployment takes most of a minute, and the stories another."""
+    """Return the one run that all tests of a session read: a deployment takes most of a minute, and the stories another."""
     return play(tmp_path_factory.mktemp("run"), REAL)

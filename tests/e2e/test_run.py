@@ -1,4 +1,4 @@
-"""The whole way: template.yaml deployed as `make run` does it, and the stories played on it."""
+"""End to end: template.yaml deployed as `make run` does it, and the stories played on it."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.support.local_run import ROOT, Told
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("local-aws")]
 
 
-def test_all_stories_end_as_told(told: Told) -> None:
+def test_all_stories_end_as_expected(told: Told) -> None:
     assert told.status == 0, told.output
     found = json.loads((told.home / "run.json").read_text())
     assert [(story["story"], story["passed"]) for story in found["stories"]] == [(n, True) for n in range(1, 13)]
@@ -33,7 +33,7 @@ def test_all_stories_end_as_told(told: Told) -> None:
 
 
 def processes_under(home: Path) -> list[str]:
-    """The command lines that name a run's folder, and the processes whose temporary folder lies in it."""
+    """Return the command lines that name a run's folder, and the processes whose temporary folder is in it."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -45,13 +45,13 @@ def processes_under(home: Path) -> list[str]:
     return found
 
 
-def test_the_functions_may_do_what_their_roles_allow_and_nothing_else(told: Told) -> None:
+def test_functions_may_do_exactly_what_their_roles_allow(told: Told) -> None:
     assert told.in_role["allowed"] == []
     assert [code.removesuffix("Exception") for code in told.in_role["not allowed"]] == ["AccessDenied"]
     assert [code.removesuffix("Exception") for code in told.in_role["elsewhere"]] == ["AccessDenied"]
 
 
-def test_no_genuine_webhook_is_lost_among_forged_ones(told: Told) -> None:
+def test_no_authentic_webhook_is_lost_among_forged_ones(told: Told) -> None:
     assert misanswered(told.flood) == []
     genuine = {hit.shot.webhook_id for hit in told.flood if hit.shot.kind == "genuine"}
     assert len(genuine) == 10

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def world() -> Iterator[aws.World]:
-    """A deployed numberdesk, empty."""
+    """Return a deployed numberdesk without orders."""
     with aws.world() as made:
         yield made
         print(made.output.getvalue())  # noqa: T201 - pytest shows it where the test fails

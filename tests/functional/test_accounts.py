@@ -1,4 +1,4 @@
-"""An account is one whose secret could be read once; a name with a typing error is none, and what is not used any more retires."""
+"""An account exists once its secret was read. A misspelt name is no account, and an account that is no longer used can be retired."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def told(world: World, kind: str) -> list[str]:
     return [detail["message"] for name, detail in world.events() if name == kind]
 
 
-def test_order_for_a_name_with_a_typing_error_is_held_listed_and_told_once_with_the_accounts_that_there_are(
+def test_order_for_a_misspelt_account_is_held_listed_and_reported_once_with_the_known_accounts(
     world: World,
 ) -> None:
     world.send(body("order-1"))
@@ -43,7 +43,7 @@ def test_order_for_a_name_with_a_typing_error_is_held_listed_and_told_once_with_
     assert world.table.oldest("held") is None
 
 
-def test_it_goes_on_by_itself_once_the_secret_is_there(world: World) -> None:
+def test_held_order_continues_automatically_once_the_secret_exists(world: World) -> None:
     world.send(body(account="second"))
     world.pass_time(5 * HOUR, steps=30, sweep=True)
     world.telnyx.allow("KEY-two", account="second")
@@ -52,7 +52,7 @@ def test_it_goes_on_by_itself_once_the_secret_is_there(world: World) -> None:
     assert (world.order().state, world.order().hold) == (OrderState.COMPLETED, None)
 
 
-def test_the_api_names_the_accounts_that_there_are(world: World) -> None:
+def test_api_lists_the_known_accounts(world: World) -> None:
     world.send(body("order-1"))
     world.settle()
     status, problem = world.api("POST", "/orders", body("order-2", account="defualt"))
@@ -63,8 +63,8 @@ def test_the_api_names_the_accounts_that_there_are(world: World) -> None:
     assert world.table.get("order-2") is None
 
 
-def test_account_with_open_orders_is_retired_only_where_that_is_forced(world: World) -> None:
-    # Germany vets: it stays open.
+def test_account_with_open_orders_is_retired_only_by_force(world: World) -> None:
+    # Germany requires vetting, so the order stays open.
     world.send(body("open-1", {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}))
     world.settle()
     status, problem = world.api("POST", "/accounts/telnyx/default/retire")
@@ -73,7 +73,7 @@ def test_account_with_open_orders_is_retired_only_where_that_is_forced(world: Wo
     status, account = world.api("POST", "/accounts/telnyx/default/retire", {"force": True})
     assert (status, account["retired_by"].rpartition("/")[2]) == (200, "alice")
     assert world.api("POST", "/accounts/telnyx/default/retire", {"force": True}) == (200, account)
-    # What is at the provider is followed on; what comes is held, and the API says so.
+    # Orders at the provider are still followed. New ones are held, and the API says so.
     world.pass_time(HOUR, steps=4, sweep=True)
     assert world.order("open-1").unreadable_since is None
     status, problem = world.api("POST", "/orders", body("order-2"))

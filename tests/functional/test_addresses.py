@@ -1,4 +1,4 @@
-"""Whatever is taken in can be asked for: ids stand in paths, and tokens belong to the lists that gave them."""
+"""Every accepted id can be used in a path, and a page token is valid only for its own list."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LISTS = [route for route in ROUTES if route.method == "GET" and "{registration_i
 
 @pytest.fixture(scope="module")
 def desk() -> Iterator[World]:
-    """One order of three numbers, which nothing below changes."""
+    """Return a desk with one order of three numbers, which no test here changes."""
     with world() as made:
         made.send(body("order-1", SEATTLE | {"criteria": {"country": "US", "city": "Chicago"}}))
         made.settle()
@@ -42,7 +42,7 @@ def desk() -> Iterator[World]:
 
 
 def as_clients_send(path: str) -> str:
-    """Give a path as it arrives: RFC 3986 has clients and gateways take dot segments and empty ones out."""
+    """Return a path as it arrives: RFC 3986 has clients and gateways remove dot segments and empty ones."""
     return httpx.URL("https://desk.example").join(path).raw_path.decode()
 
 
@@ -70,7 +70,7 @@ STRANGE = [
 
 @pytest.mark.parametrize("order_id", STRANGE)
 @pytest.mark.parametrize("field", ["order_id", "account"])
-def test_what_no_path_takes_is_refused_at_the_door_with_the_reason(order_id: str, field: str) -> None:
+def test_id_that_no_path_can_carry_is_refused_with_the_reason(order_id: str, field: str) -> None:
     with pytest.raises(InvalidMessageError) as caught:
         read_message(json.dumps(body() | {field: order_id}), registry.NAMES)
     [issue] = caught.value.issues
@@ -84,7 +84,7 @@ def test_what_no_path_takes_is_refused_at_the_door_with_the_reason(order_id: str
 @example(order_id="..a")
 @example(order_id="-")
 @example(order_id=":")
-def test_an_order_id_that_is_taken_stands_in_a_path_as_it_is(order_id: str) -> None:
+def test_accepted_order_id_works_in_a_path_unescaped(order_id: str) -> None:
     try:
         taken = read_message(json.dumps(body(order_id)), registry.NAMES).order_id
     except InvalidMessageError:
@@ -92,13 +92,13 @@ def test_an_order_id_that_is_taken_stands_in_a_path_as_it_is(order_id: str) -> N
         return
     assert (taken, is_order_id(taken)) == (order_id, True)
     for rest in ("", "/numbers"):
-        # Written as it is, or with every special character escaped.
+        # As it is, or with every special character escaped.
         for written in (taken, quote(taken, safe="")):
             assert as_clients_send(f"/orders/{written}{rest}") == f"/orders/{written}{rest}"
 
 
 @given(st.one_of(st.text(max_size=130), st.text("ab._:-/", max_size=5)))
-def test_an_id_of_a_provider_that_is_taken_stands_in_a_path_as_it_is(text: str) -> None:
+def test_accepted_provider_id_works_in_a_path_unescaped(text: str) -> None:
     if is_id(text):
         assert as_clients_send(f"/orders/o/comments/{text}/read") == f"/orders/o/comments/{text}/read"
         assert len(text) <= 128
@@ -123,7 +123,7 @@ def test_dots_alone_are_no_id(desk: World, path: str) -> None:
         ("POST", "/orders/order-1/requirement-group", {"requirement_group_id": ".."}, "requirement_group_id"),
     ],
 )
-def test_no_other_id_is_of_dots_alone(desk: World, method: str, path: str, sent: object, field: str) -> None:
+def test_no_other_id_consists_of_dots_only(desk: World, method: str, path: str, sent: object, field: str) -> None:
     status, answer = desk.api(method, path, sent)
     assert (status, [each["field"] for each in answer["errors"]]) == (400, [field])
 
@@ -132,14 +132,14 @@ def test_no_other_id_is_of_dots_alone(desk: World, method: str, path: str, sent:
 
 
 def forged(listing: str, place: str) -> str:
-    """Make a token as whoever knows the stack's name could."""
+    """Forge a token as anyone who knows the stack's name could."""
     text = base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
     digest = hashlib.sha256(f"{SCOPE}|{listing}|{place}".encode()).hexdigest()
     return f"{text}.{digest[:16]}"
 
 
 def path_of(route: Any) -> str:
-    """Fill in a route's parameters with what is there."""
+    """Fill in a route's parameters with existing values."""
     names = {"order_id": "order-1", "provider": "telnyx", "account": "default", "country": "DE"}
     path: str = route.path
     for name, value in {**names, "number_type": "local", "queue": "orders"}.items():
@@ -148,7 +148,7 @@ def path_of(route: Any) -> str:
 
 
 def real_tokens(desk: World) -> list[str]:
-    """Tokens of this table, each of another list."""
+    """Return tokens of this table, each of another list."""
     asked = [
         ("/orders/order-1/numbers", {}),
         ("/orders/order-1/numbers", {"state": desk.order().assets[0].state.value}),
@@ -159,7 +159,7 @@ def real_tokens(desk: World) -> list[str]:
     return found
 
 
-def test_a_token_is_good_for_its_list_alone(desk: World) -> None:
+def test_token_is_valid_only_for_its_own_list(desk: World) -> None:
     state = desk.order().assets[0].state.value
     numbers, of_state, ledger = real_tokens(desk)
     assert desk.api("GET", "/orders/order-1/numbers", limit="1", next=numbers)[0] == 200
@@ -179,18 +179,18 @@ def test_a_token_is_good_for_its_list_alone(desk: World) -> None:
 
 
 @pytest.mark.parametrize("place", ["9" * 1_400, "-1", "x", "1e9", "\u0661", "0x10", "2026-11"])
-def test_a_place_that_nobody_gave_is_refused(desk: World, place: str) -> None:
+def test_forged_token_is_refused(desk: World, place: str) -> None:
     status, answer = desk.api("GET", "/orders/order-1/numbers", next=forged("numbers/order-1/", place))
     assert (status, answer["errors"][0]["code"]) == (400, "not_a_token")
     assert "begin anew" in answer["errors"][0]["message"]
 
 
-def test_a_token_is_bounded(desk: World) -> None:
+def test_token_length_is_bounded(desk: World) -> None:
     status, answer = desk.api("GET", "/orders/order-1/numbers", next=forged("numbers/order-1/", "9" * 5_000))
     assert (status, answer["errors"][0]["field"]) == (400, "next")
 
 
-def test_the_key_is_made_once_and_is_nobody_elses(desk: World) -> None:
+def test_token_key_is_created_once_per_stack(desk: World) -> None:
     key = desk.table.paging_key()
     assert Table(desk.dynamodb, desk.table._name).paging_key() == key
     assert len(key) == 32
@@ -210,7 +210,7 @@ def mutated(tokens: list[str]) -> st.SearchStrategy[str]:
     return st.one_of(one, changed, cut, joined, made, st.text(max_size=40), st.text("A", min_size=2000, max_size=2100))
 
 
-def test_no_token_id_or_query_is_a_fault_of_ours(desk: World) -> None:
+def test_no_token_id_or_query_causes_a_server_error(desk: World) -> None:
     values = st.one_of(
         st.sampled_from(
             ["", "0", "1", "101", "-1", "9" * 5_000, "1e3", "true", "false", "null", "NaN", "2026-11", "0000-01"]
@@ -245,7 +245,7 @@ def test_no_token_id_or_query_is_a_fault_of_ours(desk: World) -> None:
     assert statuses >= {200, 400}
 
 
-def test_tokens_name_neither_stack_nor_key(desk: World) -> None:
+def test_tokens_reveal_neither_stack_nor_key(desk: World) -> None:
     for token in real_tokens(desk):
         assert STACK not in token
         assert REGION not in token

@@ -1,4 +1,4 @@
-"""The alarms on our own metrics, over what the functions really write: quiet on an ordinary day, each rings at its trouble and is over."""
+"""Alarms on our own metrics, fed with what the functions write: quiet on an ordinary day, ringing at their trouble, and recovering."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OVERDUE = alarms()["OldestOverdueWakeAlarm"]
 
 
 def points(*values: float | None) -> list[Point]:
-    """Give a value for each of the last minutes, the latest last; none where nothing was written."""
+    """Return a value for each of the last minutes, the latest last; None where nothing was written."""
     began = START - len(values) * MINUTE
     return [Point(began + index * MINUTE, value) for index, value in enumerate(values) if value is not None]
 
@@ -39,7 +39,7 @@ def points(*values: float | None) -> list[Point]:
         ([1, 1, 1, 1, 1, 1, 1], False),
         ([0, 0, 0, 0, 1], False),
         ([0, 0, 0, 0, 0], True),
-        ([1, None, None, None, None, None], False),  # older ones count where newer ones are missing
+        ([1, None, None, None, None, None], False),  # older values count where newer ones are missing
         ([1, None, None, None, None, None, None], False),
         ([1, None, None, None, None, None, None, None], True),
         ([], True),
@@ -57,22 +57,22 @@ def test_missing_sweeps_are_breaching(values: list[float | None], *, rings: bool
         ([900, 901, 901], False),  # greater than the threshold
         ([901, 901, 0], False),
         ([901, None, 901, 901], True),
-        ([901, 901], False),  # missing data is no trouble
+        ([901, 901], False),  # missing data is not breaching
         ([None, None, None], False),
     ],
 )
-def test_an_age_rings_when_every_period_is_above(values: list[float | None], *, rings: bool) -> None:
+def test_age_alarm_rings_if_every_period_is_above_the_threshold(values: list[float | None], *, rings: bool) -> None:
     assert (OVERDUE.threshold, OVERDUE.periods, OVERDUE.missing_breaches) == (900, 3, False)
     assert OVERDUE.rings(points(*values), START) is rings
 
 
-def test_some_periods_of_many_may_be_enough() -> None:
+def test_some_of_many_periods_can_suffice() -> None:
     one_of_three = replace(OVERDUE, datapoints=1)
     assert one_of_three.rings(points(901, 0, 0), START)
     assert not one_of_three.rings(points(901, 0, 0, 0, 0), START)
 
 
-def test_values_of_a_period_are_summed_or_the_greatest_counts() -> None:
+def test_values_of_a_period_are_summed_or_their_maximum_counts() -> None:
     values = [Point(START - MINUTE, 400), Point(START - timedelta(seconds=1), 600), Point(START, 5000)]
     once = replace(OVERDUE, periods=1, datapoints=1)
     assert not once.rings(values, START)
@@ -82,13 +82,13 @@ def test_values_of_a_period_are_summed_or_the_greatest_counts() -> None:
 # What the functions write
 
 
-def test_an_ordinary_day_is_quiet(world: World) -> None:
+def test_every_alarm_is_quiet_on_an_ordinary_day(world: World) -> None:
     watch = Watch(world)
     ordered(watch)
     watch.minutes(12)
     assert watch.rang == set()
     assert world.order("telnyx-1").state is OrderState.ACTION_REQUIRED
-    # What is measured at every run is there when nothing is wrong: an alarm on it is quiet because it is well.
+    # A metric written at every run exists when nothing is wrong: its alarm is quiet because the value is good.
     always = {name for name, alarm in alarms().items() if alarm.metric in watch.points}
     assert always >= {
         name for name in alarms() if name.startswith(("Oldest", "Sweeps", "InventoryRuns", "UnannouncedChanges"))
@@ -101,7 +101,7 @@ def test_each_alarm_has_its_trouble() -> None:
     assert TROUBLES.keys() == alarms().keys()
 
 
-def test_drift_is_watched_where_notifications_come_and_differences_everywhere() -> None:
+def test_drift_is_watched_where_webhooks_exist_and_differences_everywhere() -> None:
     watched = {
         metric: {dict(alarm.metric[2]).get("provider") for alarm in alarms().values() if alarm.metric[1] == metric}
         for metric in ("UnannouncedChanges", "InventoryDifferences")
@@ -113,14 +113,14 @@ def test_drift_is_watched_where_notifications_come_and_differences_everywhere() 
 
 
 @pytest.mark.parametrize("alarm", TROUBLES)
-def test_an_alarm_rings_at_its_trouble_alone_and_recovers(alarm: str) -> None:
-    """One on a metric, or with dimensions, that no function writes does not ring; a heartbeat like that does not recover."""
+def test_alarm_rings_only_at_its_trouble_and_recovers(alarm: str) -> None:
+    """An alarm on a metric or with dimensions that no function writes would never ring; such a heartbeat would never recover."""
     played = play(alarm, TROUBLES[alarm])
     assert played.rang == {alarm} | TROUBLES[alarm].also
     assert row(alarm, played) in PAGE.read_text(encoding="utf-8"), "run `make ages`"
 
 
-def test_what_was_due_while_no_sweep_ran_is_woken_by_the_next(world: World) -> None:
+def test_wakes_due_while_no_sweep_ran_are_sent_by_the_next(world: World) -> None:
     watch = Watch(world)
     ordered(watch)
     watch.minutes(3)
@@ -143,8 +143,8 @@ def test_what_was_due_while_no_sweep_ran_is_woken_by_the_next(world: World) -> N
     assert woken > due
 
 
-def test_one_poll_that_fails_is_no_alarm(world: World) -> None:
-    """An order in quiet times is polled once an hour."""
+def test_single_failed_poll_raises_no_alarm(world: World) -> None:
+    """In quiet times an order is polled once an hour."""
     watch = Watch(world)
     ordered(watch)
     watch.minutes(3)

@@ -1,4 +1,4 @@
-"""Order messages that are no orders: told apart, put aside with the reason, and never in the way of others."""
+"""Invalid order messages: recognized, put into the dead-letter queue with the reason, and never in the way of others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HALF = json.dumps(body("bad", {"criteria": {"country": "US", "city": "\ud800"}, 
 """A city that is one half of a surrogate pair: JSON can carry it, UTF-8 cannot."""
 MANY = [f"+1312555{index:04}" for index in range(251)]
 
-# What is sent, the field that is named, and words of the reason.
+# The message, the field that is named, and words of the reason.
 BAD: dict[str, tuple[Any, str, str]] = {
     "no JSON": (f"{{'order_id': '{NAME}'}}", "", "not JSON"),
     "an empty object": ({}, "order_id", "required"),
@@ -80,7 +80,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[World]:
-    """One world for every message that is refused: none of them leaves anything but its dead letter and its entry."""
+    """Share one world among all refused messages: each leaves only its dead letter and its ledger entry."""
     with deploy() as made:
         yield made
 
@@ -100,7 +100,7 @@ def _leave_nothing(shared: World) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_it_is_put_aside_with_the_reason(shared: World, name: str) -> None:
+def test_invalid_message_becomes_a_dead_letter_with_the_reason(shared: World, name: str) -> None:
     sent, field, words = BAD[name]
     text = sent if isinstance(sent, str) else json.dumps(sent)
     message_id = shared.send(text, correlation_id="c-1")
@@ -122,8 +122,7 @@ def test_it_is_put_aside_with_the_reason(shared: World, name: str) -> None:
     [(kind, detail)] = shared.events()
     assert (kind, detail["id"]) == ("OrderRefused", entry.id)
     assert words in detail["message"]
-    # What was sent lies in the dead-letter queue and nowhere else.
-    # Instants in milliseconds hold five digits of any kind now and then.
+    # The message is in the dead-letter queue and nowhere else. Timestamps in milliseconds may contain any five digits by chance.
     logged = re.sub(r"\b1[0-9]{12}\b", "", shared.output.getvalue())
     told = logged + repr(detail) + repr(entry) + repr(attributes)
     for value in (NAME, "0308765432", "+13125550100", "60601"):

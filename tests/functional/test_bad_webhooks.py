@@ -1,4 +1,4 @@
-"""Notifications that are forged, old, broken or strange: refused, or kept; never believed, never lost, never in the log."""
+"""Forged, stale, broken or strange webhooks are refused or kept. They are never believed, lost, or logged."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ BOMB = f"""<?xml version="1.0"?>
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[World]:
-    """One world for all: nothing here leaves more than an unmatched event."""
+    """Share one world among all tests: each leaves at most an unmatched event."""
     with deploy() as made:
         yield made
 
@@ -63,8 +63,8 @@ def _leave_nothing(shared: World) -> Iterator[None]:
 
 
 def nothing_is_logged(world: World, *values: str) -> None:
-    """Show that no line of a log holds a value of the message, a token, a signature or a key."""
-    # When something was counted is no value of the message, and here the instant at which it was signed.
+    """Check that no log line contains a value of the message, a token, a signature or a key."""
+    # The times of metrics are no values of the message, although one may equal the signing time here.
     written = re.sub(r'"Timestamp":\d+', "", world.output.getvalue())
     assert written
     for value in (NAME, TOKEN, world.telnyx.public_key(), *values):
@@ -72,7 +72,7 @@ def nothing_is_logged(world: World, *values: str) -> None:
 
 
 def changed(headers: dict[str, str], **values: str | None) -> dict[str, str]:
-    """Change or, with none, leave out some headers."""
+    """Replace these headers; None leaves one out."""
     merged: dict[str, str | None] = {**headers, **{name.replace("_", "-"): value for name, value in values.items()}}
     return {name: value for name, value in merged.items() if value is not None}
 
@@ -122,13 +122,13 @@ def test_webhook_is_refused(shared: World, name: str) -> None:
 
 
 @pytest.mark.parametrize("seconds", [-300, 300])
-def test_webhook_at_the_very_end_of_the_tolerance_is_taken(shared: World, seconds: int) -> None:
+def test_webhook_at_the_end_of_the_tolerance_is_accepted(shared: World, seconds: int) -> None:
     assert shared.webhook(TELNYX, shared.telnyx.sign(BODY, NOW + seconds), BODY) == 200
 
 
 @pytest.mark.parametrize("in_base64", [True, False])
 @pytest.mark.parametrize("write", [str.lower, str.upper, str.title])
-def test_webhook_is_taken_however_api_gateway_writes_it(
+def test_webhook_is_accepted_in_every_form_that_api_gateway_uses(
     shared: World, write: Callable[[str], str], *, in_base64: bool
 ) -> None:
     content = json.dumps({"data": {"event_type": "x", "id": "Z\u00fcrich", "note": NAME}}, ensure_ascii=False).encode()
@@ -139,14 +139,14 @@ def test_webhook_is_taken_however_api_gateway_writes_it(
     nothing_is_logged(shared, *headers.values())
 
 
-def test_body_that_is_not_the_base64_it_is_said_to_be_is_refused(shared: World) -> None:
+def test_invalid_base64_body_is_refused(shared: World) -> None:
     event = {**api_event(TELNYX, shared.telnyx.sign(BODY), BODY), "body": "not base64!"}
     assert shared.function("receive_webhook")(event)["statusCode"] == 400
     nothing_is_logged(shared)
 
 
 @pytest.mark.parametrize("headers", [None, {}])
-def test_request_without_anything_is_refused(shared: World, headers: dict[str, str] | None) -> None:
+def test_empty_request_is_refused(shared: World, headers: dict[str, str] | None) -> None:
     assert shared.function("receive_webhook")(api_event(TELNYX, headers, None))["statusCode"] == 401
 
 
@@ -185,7 +185,7 @@ GENUINE: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", GENUINE)
-def test_genuine_webhook_that_says_nothing_is_kept_byte_for_byte(shared: World, name: str) -> None:
+def test_authentic_webhook_without_a_hint_is_kept_byte_for_byte(shared: World, name: str) -> None:
     content, reason = GENUINE[name]
     assert shared.webhook(TELNYX, shared.telnyx.sign(content), content) == 200
     shared.settle()
@@ -214,7 +214,7 @@ POSTBACKS = {
 
 
 @pytest.mark.parametrize("name", POSTBACKS)
-def test_postback_that_says_nothing_is_kept_byte_for_byte(shared: World, name: str) -> None:
+def test_postback_without_a_hint_is_kept_byte_for_byte(shared: World, name: str) -> None:
     content = POSTBACKS[name]
     assert shared.webhook(CALLFIRE, {}, content) == 200
     shared.settle()
@@ -249,7 +249,7 @@ def test_tokens_rotate_with_overlap_and_name_their_account(shared: World) -> Non
     assert [message["webhook"]["account"] for message in shared.peek("SyncQueue")] == ["default", "default", "second"]
 
 
-def test_keys_rotate_with_overlap_and_one_that_is_none_locks_nobody_out(shared: World) -> None:
+def test_keys_rotate_with_overlap_and_an_invalid_key_locks_nobody_out(shared: World) -> None:
     old, new = STRANGER, Ed25519PrivateKey.from_private_bytes(b"n" * 32)
     keys = [base64.b64encode(key.public_key().public_bytes_raw()).decode() for key in (old, new)]
     listed = f"default=no key,default={keys[0]}, default={keys[1]} ,"
@@ -259,7 +259,7 @@ def test_keys_rotate_with_overlap_and_one_that_is_none_locks_nobody_out(shared: 
 
 
 @pytest.mark.parametrize("path", [TELNYX, CALLFIRE])
-def test_door_without_a_key_lets_nobody_in_and_raises_an_alarm(shared: World, path: str) -> None:
+def test_endpoint_without_a_key_refuses_everything_and_raises_an_alarm(shared: World, path: str) -> None:
     locked = shared.cold("receive_webhook", TELNYX_PUBLIC_KEYS="", CALLFIRE_TOKEN_DIGESTS="")
     assert locked(api_event(path, shared.telnyx.sign(BODY), BODY))["statusCode"] == 401
     assert '"ReceiverKeyMissing":[1.0]' in shared.output.getvalue()
@@ -267,13 +267,13 @@ def test_door_without_a_key_lets_nobody_in_and_raises_an_alarm(shared: World, pa
 
 
 def padded(size: int, **data: Any) -> bytes:
-    """Make a webhook's body of so many bytes."""
+    """Return a webhook body of this many bytes."""
     event = {"data": {"event_type": "number_order.complete", "id": "e-1", "payload": data}, "note": NAME, "pad": ""}
     return json.dumps(event | {"pad": "x" * (size - len(json.dumps(event)))}).encode()
 
 
 @pytest.mark.parametrize("path", [TELNYX, CALLFIRE])
-def test_body_beyond_the_limit_is_refused_and_never_cut(shared: World, path: str) -> None:
+def test_body_beyond_the_limit_is_refused_and_never_truncated(shared: World, path: str) -> None:
     content = padded(LIMIT + 1)
     assert shared.webhook(path, shared.telnyx.sign(content), content) == 413
     assert shared.peek("SyncQueue") == []
@@ -281,7 +281,7 @@ def test_body_beyond_the_limit_is_refused_and_never_cut(shared: World, path: str
 
 
 @pytest.mark.parametrize("size", [KEPT_BYTES + 1, LIMIT])
-def test_large_body_goes_on_as_its_hint_and_hash(shared: World, size: int) -> None:
+def test_large_body_is_passed_on_as_its_hint_and_hash(shared: World, size: int) -> None:
     content = padded(size, id="T-1", customer_reference="r-1", status="success")
     assert shared.webhook(TELNYX, shared.telnyx.sign(content), content) == 200
     [message] = shared.peek("SyncQueue")
@@ -308,7 +308,7 @@ def test_large_body_goes_on_as_its_hint_and_hash(shared: World, size: int) -> No
         (CALLFIRE, b"[" * (KEPT_BYTES + 1)),
     ],
 )
-def test_large_body_that_says_nothing_is_taken_all_the_same(shared: World, path: str, content: bytes) -> None:
+def test_large_body_without_a_hint_is_accepted(shared: World, path: str, content: bytes) -> None:
     assert shared.webhook(path, shared.telnyx.sign(content), content) == 200
     shared.settle()
     [kept] = shared.items(UNMATCHED)
@@ -324,7 +324,7 @@ def test_large_body_that_says_nothing_is_taken_all_the_same(shared: World, path:
         ClientError({"Error": {"Code": "AccessDenied", "Message": NAME}}, "SendMessage"),
     ],
 )
-def test_queue_that_cannot_be_reached_makes_the_provider_try_again(
+def test_unavailable_queue_makes_the_provider_retry(
     shared: World, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(**_request: object) -> None:
@@ -337,8 +337,8 @@ def test_queue_that_cannot_be_reached_makes_the_provider_try_again(
     nothing_is_logged(shared)
 
 
-def test_forged_postback_cannot_make_an_order_anything(shared: World) -> None:
-    """It has the token and the order's id: the desk polls, and believes what it sees."""
+def test_forged_postback_cannot_change_an_order(shared: World) -> None:
+    """It has the token and the order's id: numberdesk polls, and believes only the poll."""
     shared.callfire.postbacks(off=True)
     shared.send(body("order-1", {"keywords": ["CAKE"]}, provider="callfire"))
     shared.deliver("place_order")

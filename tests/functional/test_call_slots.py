@@ -1,4 +1,4 @@
-"""Not calling too often: one row per account spaces the calls of all Lambdas, and a 429 of one holds back all."""
+"""Call slots: one row per account spaces the calls of all Lambdas, and a 429 in one holds back all of them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PATIENCE = TIMINGS.slot_patience
 
 
 class Calls:
-    """A provider's adapter that only calls; notes who called when."""
+    """A provider adapter that only makes calls and notes who called when."""
 
     def __init__(self, turns: Turns) -> None:
         self.turns = turns
@@ -72,7 +72,7 @@ pushes = st.lists(st.tuples(st.integers(0, 8000), st.integers(0, 9000)), max_siz
 
 
 class Rush:
-    """Callers of one provider, each in a Lambda of its own: they come, wait for their turn, or come back when told to."""
+    """Callers of one provider, each in its own Lambda: they arrive, wait for their slot, or come back when told to."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Rush:
         for at, length in held:
             now = START + timedelta(milliseconds=at)
             until = now + timedelta(milliseconds=length)
-            # The account's first call of the instant comes after it: it was told in time.
+            # The account's first call of the instant comes after it: it was notified in time.
             self.turns.at(now, lambda until=until: self.store.push_slot(provider, "default", until))  # type: ignore[misc]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(registry, "adapter", lambda _: self.calls)
@@ -120,7 +120,7 @@ class Rush:
                 self.turns.sleep(self.takes)
                 asked_at = self.turns.now()
         except SlotBusyError as busy:
-            # One who waits out a 429 may hear of another meanwhile.
+            # A caller that waits out a 429 may learn of another in the meantime.
             assert self.turns.now() - asked_at <= (PATIENCE if self.provider == "telnyx" else timedelta(0))
             now = self.turns.now()
             turn = next_turn(self.store, self.provider, account, "line", now + busy.retry_after, SECOND)
@@ -130,7 +130,7 @@ class Rush:
 
 @settings(max_examples=60, deadline=None)
 @given(arrivals, pushes)
-def test_calls_with_one_account_are_spaced_and_none_is_lost(callers: Arrivals, held: list[tuple[int, int]]) -> None:
+def test_calls_of_one_account_are_spaced_and_none_is_lost(callers: Arrivals, held: list[tuple[int, int]]) -> None:
     rush = Rush("callfire", callers, held, takes=timedelta(milliseconds=300))
     for account in ("default", "second"):
         left = rush.calls.left.get(account, [])
@@ -144,7 +144,7 @@ def test_calls_with_one_account_are_spaced_and_none_is_lost(callers: Arrivals, h
 
 
 @pytest.mark.parametrize("provider", registry.NAMES)
-def test_the_distance_of_calls_is_a_setting(provider: str) -> None:
+def test_distance_of_calls_is_a_setting(provider: str) -> None:
     callers = [(0, "default", 2), (50, "default", 2), (60, "second", 1)]
     for interval in (timedelta(0), SECOND / 10, SECOND):
         timings = Timings(call_interval={provider: interval})
@@ -152,14 +152,14 @@ def test_the_distance_of_calls_is_a_setting(provider: str) -> None:
         distances = [later - earlier for earlier, later in pairwise(left["default"])]
         assert len(distances) == 3
         assert min(distances) >= interval
-        assert max(distances) <= max(interval, SECOND / 20), "nobody keeps a greater distance than is set"
+        assert max(distances) <= max(interval, SECOND / 20), "no distance is greater than the setting"
 
 
 @settings(max_examples=40, deadline=None)
 @given(arrivals, pushes)
-def test_accounts_do_not_hold_each_other_up(callers: Arrivals, held: list[tuple[int, int]]) -> None:
+def test_accounts_do_not_delay_each_other(callers: Arrivals, held: list[tuple[int, int]]) -> None:
     both = Rush("callfire", callers, held, takes=SECOND / 10)
-    # The others never come: everybody else keeps the name.
+    # The others never arrive: everybody else keeps the name.
     alone = Rush("callfire", [(at, of, n if of == "second" else 0) for at, of, n in callers], held, takes=SECOND / 10)
     assert both.calls.left.get("second") == alone.calls.left.get("second")
     unheld = Rush("callfire", callers, [], takes=SECOND / 10)
@@ -168,30 +168,30 @@ def test_accounts_do_not_hold_each_other_up(callers: Arrivals, held: list[tuple[
 
 @settings(max_examples=60, deadline=None)
 @given(arrivals, pushes)
-def test_429_holds_back_calls_that_are_not_spaced(callers: Arrivals, held: list[tuple[int, int]]) -> None:
+def test_429_holds_back_unspaced_calls(callers: Arrivals, held: list[tuple[int, int]]) -> None:
     rush = Rush("telnyx", callers, held, takes=timedelta(milliseconds=300))
     left = rush.calls.left.get("default", [])
     assert len(left) == sum(count for _, of, count in callers if of == "default")
     for at, length in held:
         now, until = (START + timedelta(milliseconds=each) for each in (at, at + length))
-        # One who is at it hears of it within a second, everybody else at once.
+        # A caller that is active learns of it within a second, everybody else at once.
         assert not [each for each in left if now + SECOND <= each < until]
     assert all(wait <= PATIENCE for wait in rush.waits)
     if not held:
-        assert not any(rush.waits), "nobody waits for nothing"
+        assert not any(rush.waits), "nobody waits without a reason"
         assert not rush.put_back
 
 
-def test_twelve_at_once_leave_a_second_apart() -> None:
+def test_twelve_callers_at_once_leave_a_second_apart() -> None:
     rush = Rush("callfire", [(0, "default", 1)] * 12, [], takes=SECOND)
     assert rush.calls.left == {"default": [START + index * SECOND for index in range(12)]}
-    # Four have a turn within three seconds; the others come back one after the other, each when it is its turn.
+    # Four get a slot within three seconds; the others come back one by one, each when its turn comes.
     assert Counter(rush.waits) == Counter({0 * SECOND: 9, 1 * SECOND: 1, 2 * SECOND: 1, 3 * SECOND: 1})
     assert rush.put_back == [index * SECOND for index in range(4, 12)]
 
 
 def test_call_slots_hold_among_threads_on_the_table() -> None:
-    """Every request to DynamoDB is done at once, and anything may come between two of them."""
+    """Every request to DynamoDB is atomic, and anything may happen between two of them."""
     senders = 12
     with moto_stack() as stack:
         together = threading.Barrier(senders)
@@ -218,14 +218,14 @@ def test_call_slots_hold_among_threads_on_the_table() -> None:
         assert sorted(left) == [START + index * SECOND for index in range(senders)]
         assert len(put_back) >= senders - 4
         assert all(delay > PATIENCE for delay in put_back)
-        assert client.lost, "no two of them ever met"
+        assert client.lost, "no two requests ever conflicted"
         assert Table(client, stack.outputs["TableName"]).take_slot("callfire", "second", START, SECOND, PATIENCE) == (
             0 * SECOND
         )
 
 
 class OneAtATime:
-    """A DynamoDB client of which threads make one request at a time, as the table does what comes at once."""
+    """A DynamoDB client that serves the threads' requests one at a time, as the table serializes concurrent writes."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -254,9 +254,9 @@ def office() -> Iterator[Office]:
         yield made
 
 
-def test_many_orders_at_callfire_are_read_once_a_second_and_all_get_their_polls(office: Office) -> None:
+def test_many_orders_at_callfire_are_read_once_a_second_and_all_are_polled(office: Office) -> None:
     keywords(office, 40)
-    # Tries of one read come as far apart as reads of different orders do.
+    # Retries of one read are spaced like reads of different orders.
     office.callfire.fault("get_order", "status", status=503, times=15, after=20)
     office.sweep_for(30)
     made = [request.at for request in office.callfire.requests()]
@@ -269,15 +269,15 @@ def test_many_orders_at_callfire_are_read_once_a_second_and_all_get_their_polls(
     assert min(polls.values()) >= 3
     assert {order.state for order in office.store.orders.values()} == {OrderState.COMPLETED}
     assert len(office.callfire.sales()) == 40
-    # Whoever is put back stands in line: coming back all at once, 40 orders would come 800 times. Some come in vain: what CallFire's list
-    # shows tells no two of these orders apart, so that one at a time is on its way.
+    # A caller that is put off keeps its place in line: coming back all at once, 40 orders would come 800 times. Some come in vain:
+    # CallFire's list cannot tell two of these orders apart, so that only one at a time is being placed.
     assert office.handled["place_order"] <= 10 * 40
     assert office.handled["sync_order"] <= 3 * len(made)
     assert not [due for kind in WakeKind for due in office.store.due(kind, office.now(), 100)]
 
 
-def test_a_backlog_costs_few_messages_for_each_call(office: Office) -> None:
-    """Orders arrive at once, and what one poll shows holds up all others; later their polls are overdue at once."""
+def test_backlog_costs_few_messages_per_call(office: Office) -> None:
+    """Orders arrive at once, and one order's poll holds up all others. Later their polls are overdue at once."""
     count = 150
     office.callfire.configure(finish_seconds=20)
     keywords(office, count)
@@ -298,13 +298,13 @@ def test_a_backlog_costs_few_messages_for_each_call(office: Office) -> None:
 # 429, in the deployed functions
 
 
-def test_429_of_one_order_holds_back_all_of_the_account(world: World) -> None:
+def test_429_of_one_order_holds_back_the_whole_account(world: World) -> None:
     """Calls at Telnyx are not spaced."""
     world.telnyx.webhooks(off=True)
     world.telnyx.allow("KEY-second", account="second")
     world.put_secret("telnyx", "second", api_key="KEY-second")
     search = {"what": "numbers", "criteria": {"country": "US"}}
-    # Without Retry-After it is the setting `throttle_pause`.
+    # Without Retry-After the setting `throttle_pause` applies.
     for retry_after, pause in (("40", 40), (None, 30)):
         first, second, third, other = (f"order-{pause}-{index}" for index in range(4))
         for order_id in (first, second):
@@ -326,7 +326,7 @@ def test_429_of_one_order_holds_back_all_of_the_account(world: World) -> None:
         world.send(body(other, account="second"))
         world.deliver("place_order")
         assert world.order(other).state is OrderState.PENDING, "another account is not held back"
-        # By themselves all go on.
+        # All continue automatically.
         world.pass_time(pause - 1, sweep=True)
         assert not [request for request in world.telnyx.requests()[calls:] if request.account == "default"]
         world.pass_time(1, sweep=True)
@@ -336,7 +336,7 @@ def test_429_of_one_order_holds_back_all_of_the_account(world: World) -> None:
         assert {world.order(each).state for each in (first, second, third)} == {OrderState.COMPLETED}
 
 
-def test_429_that_ends_well_or_is_a_persons_holds_back_all_as_well(office: Office) -> None:
+def test_429_that_a_retry_or_a_person_resolves_holds_back_all_as_well(office: Office) -> None:
     keywords(office, 1)
     office.sweep_for(1)
     office.callfire.fault("get_order", "throttle", retry_after="5")
@@ -346,7 +346,7 @@ def test_429_that_ends_well_or_is_a_persons_holds_back_all_as_well(office: Offic
         office.sweep_for(1)
     throttled, again = office.callfire.requests("get_order")[polled:]
     assert (throttled.status, again.status, again.at - throttled.at) == (429, 200, 5 * SECOND)
-    assert office.store.slots["callfire", "default"] == again.at + SECOND, "nobody came in between"
+    assert office.store.slots["callfire", "default"] == again.at + SECOND, "no other call came in between"
     now = office.now()
     with pytest.raises(AccountFaultError):
         office.connect("callfire", "default").search_numbers(Query(criteria=Criteria(country="US"), limit=1))
@@ -357,7 +357,7 @@ def test_429_that_ends_well_or_is_a_persons_holds_back_all_as_well(office: Offic
 
 
 def ended(desk: ADesk) -> datetime:
-    """Let an order end, and say when."""
+    """Let an order end, and return when."""
     desk.vetted(a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE, phase=Phase.ENDED, provider_status="success"))
     assert desk.order.ended_at is not None
     desk.carrier.calls.clear()
@@ -365,7 +365,7 @@ def ended(desk: ADesk) -> datetime:
 
 
 def let_pass(desk: ADesk, days: float) -> list[timedelta]:
-    """Let time pass, with a sweep each hour; gives the times of the polls, counted from the order's end."""
+    """Let time pass, with a sweep each hour, and return the times of the polls since the order's end."""
     waker = Waker(desk.store, desk.order_queue, desk.sync_queue, desk, desk, TIMINGS)
     polls = []
     end = desk.time + timedelta(days=days)
@@ -382,7 +382,7 @@ def let_pass(desk: ADesk, days: float) -> list[timedelta]:
 
 
 def notification(desk: ADesk, webhook_id: str) -> dict[str, Any]:
-    """A webhook about the order that was found genuine."""
+    """Return an authenticated webhook about the order."""
     hint = {"webhook_id": webhook_id, "webhook_type": "number_order.complete", "provider_order_id": "po-1"}
     event = {"provider": "telnyx", "account": "default", "received_at": desk.time.isoformat(), "key": "k"}
     return {"webhook": event | {"body_sha256": webhook_id, "hints": [hint | {"says_ended": True, "reference": None}]}}
@@ -392,7 +392,7 @@ def test_ended_order_is_polled_three_times_and_then_never_again() -> None:
     desk = ADesk()
     ended(desk)
     polls = let_pass(desk, 2)
-    # A notification has its receipt and its poll, and the other polls come when they would have come.
+    # The webhook has its receipt and its poll, and the other polls come when they would have come without it.
     desk.syncer.handle(notification(desk, "e-1"))
     assert desk.carrier.named("observe")
     polls += let_pass(desk, 38)
@@ -407,7 +407,7 @@ def test_ended_order_is_polled_three_times_and_then_never_again() -> None:
     assert (desk.order.wake_at, desk.sync_queue.messages) == (None, [])
 
 
-def test_last_poll_after_the_end_that_was_held_back_is_made_good() -> None:
+def test_delayed_last_poll_after_the_end_is_made_up_for() -> None:
     desk = ADesk()
     ended(desk)
     let_pass(desk, 29)
@@ -427,7 +427,7 @@ def test_last_poll_after_the_end_that_was_held_back_is_made_good() -> None:
     assert desk.order.model_dump()["wake_at"] is None
 
 
-def test_polls_after_the_end_that_fail_for_ever_are_given_up() -> None:
+def test_polls_after_the_end_that_always_fail_are_given_up() -> None:
     desk = ADesk()
     ended(desk)
     desk.carrier.fails["observe"] = [UnreadableError("503") for _ in range(100)]

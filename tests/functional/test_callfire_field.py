@@ -1,4 +1,4 @@
-"""CallFire as live systems are: sparse lists, a v2 that turns the account away, keywords that go on renewing."""
+"""CallFire as live systems behave: incomplete lists, a v2 API that refuses the account, keywords that keep renewing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def people(world: World) -> list[str]:
     return [detail["message"] for _, detail in world.events() if detail["notify"]]
 
 
-def test_order_that_waits_for_payment_is_named_to_the_person_who_must_say_what_became_of_it(world: World) -> None:
+def test_order_awaiting_payment_is_a_candidate_for_the_person_who_decides(world: World) -> None:
     world.callfire.fault("create_order", "lose_answer")
     world.send(body("order-1", SEATTLE, provider="callfire"))
     world.deliver("place_order")
@@ -37,7 +37,7 @@ def test_order_that_waits_for_payment_is_named_to_the_person_who_must_say_what_b
     assert world.order().provider_order_id == theirs
 
 
-def test_order_of_another_order_of_ours_is_no_candidate(world: World) -> None:
+def test_purchase_of_another_of_our_orders_is_no_candidate(world: World) -> None:
     world.send(body("order-1", SEATTLE, provider="callfire"))
     world.pass_time(3)
     world.callfire.set_status("WAIT_FOR_PAYMENT")
@@ -53,7 +53,7 @@ def test_order_of_another_order_of_ours_is_no_candidate(world: World) -> None:
     assert theirs[0] not in told
 
 
-def test_account_that_v2_turns_away_goes_on_buying(world: World) -> None:
+def test_account_refused_by_v2_still_buys(world: World) -> None:
     world.callfire.configure(v2_enabled=False)
     world.callfire.fault("create_order", "lose_answer")
     world.send(body("order-1", SEATTLE, provider="callfire"))
@@ -67,7 +67,7 @@ def test_account_that_v2_turns_away_goes_on_buying(world: World) -> None:
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_keyword_is_given_back(world: World, live: bool) -> None:
+def test_keyword_is_released(world: World, live: bool) -> None:
     world.callfire.configure(live=live)
     world.send(body("order-1", KEYWORD, provider="callfire"))
     world.pass_time(60, steps=4)
@@ -78,7 +78,7 @@ def test_keyword_is_given_back(world: World, live: bool) -> None:
     assert (asset.state, asset.provider_status) == (AssetState.DELETED, "released")
 
 
-def test_keyword_that_goes_on_renewing_is_not_taken_for_given_back(world: World) -> None:
+def test_renewing_keyword_does_not_count_as_released(world: World) -> None:
     world.callfire.configure(keeps_keywords=True)
     world.send(body("order-1", KEYWORD, provider="callfire"))
     world.pass_time(60, steps=4)
@@ -91,7 +91,7 @@ def test_keyword_that_goes_on_renewing_is_not_taken_for_given_back(world: World)
     assert operation.state is OperationState.REJECTED
     [told] = people(world)
     assert "still renews" in told
-    # What is renewed all the same, though it once polled as given back, is told by the next comparison.
+    # A keyword that renews although a poll showed it as released is reported by the next comparison.
     world.callfire.configure(keeps_keywords=False)
     assert world.api("POST", "/orders/order-1/numbers/Chocolate/release", {"confirm": "Chocolate"})[0] == 202
     world.pass_time(60, steps=4, sweep=True)

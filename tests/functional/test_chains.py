@@ -1,4 +1,4 @@
-"""Chains: a message leads to a message, and Lambda stops what goes on for too long. Ours ends before; the sweep begins anew.
+"""Chains: one message leads to the next, and Lambda stops a chain that is too long. Ours end before, and the sweep starts anew.
 
 The functions of these tests get the trace header that Lambda sets, boto3 carries it, SQS keeps it (tests/support/recursion.py).
 """
@@ -27,7 +27,7 @@ MINUTE = timedelta(minutes=1)
 GERMAN = {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}
 
 
-# What holds an order up for long, and what ends it
+# What delays an order for long, and what ends the delay
 
 
 def _blocked(world: World) -> Callable[[], None]:
@@ -62,7 +62,7 @@ def _switched_off(world: World) -> Callable[[], None]:
     ("trouble", "minutes"),
     [(_blocked, 60), (_out_of_money, 20), (_throttled, 20), (_unreadable, 20), (_switched_off, 20)],
 )
-def test_order_that_waits_for_long_is_never_stopped(
+def test_long_waiting_order_is_never_stopped_by_loop_detection(
     world: World, trouble: Callable[[World], Callable[[], None]], minutes: int
 ) -> None:
     over = trouble(world)
@@ -76,8 +76,8 @@ def test_order_that_waits_for_long_is_never_stopped(
     assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
 
 
-def test_vetted_order_is_followed_to_its_deadline_and_every_reminder_is_on_time(world: World) -> None:
-    """In its last 45 minutes polls come a tenth of what is left apart, down to 2 s."""
+def test_vetted_order_is_followed_to_its_deadline_with_every_reminder_on_time(world: World) -> None:
+    """In the last 45 minutes each poll comes after a tenth of the time left, down to 2 s."""
     world.telnyx.configure(deadline_seconds=45 * 60)
     world.send(body("order-1", GERMAN, reminders=["PT30M", "PT10M", "PT2M"]))
     world.live(47)
@@ -92,8 +92,8 @@ def test_vetted_order_is_followed_to_its_deadline_and_every_reminder_is_on_time(
     assert START + 45 * MINUTE <= deadline <= START + 46 * MINUTE
 
 
-def test_notification_while_an_account_is_throttled_does_not_go_round(world: World) -> None:
-    """Others are told 429 again and again; the order is due on its row meanwhile, and the notification is recorded."""
+def test_webhook_during_throttling_does_not_circulate(world: World) -> None:
+    """Other orders get a 429 again and again. The order becomes due on its row, and the webhook is recorded."""
     world.telnyx.configure(deadline_seconds=86400, vetting_seconds=1)
     world.telnyx.webhooks(off=True)
     world.send(body("order-1", GERMAN))
@@ -120,12 +120,10 @@ def test_notification_while_an_account_is_throttled_does_not_go_round(world: Wor
     assert len(world.items("ORDER#order-1", "RECEIPT#")) == 1
 
 
-# The stand-in itself
+# The double itself
 
 
-def test_without_a_bound_lambda_stops_the_chain_and_says_no_reason(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unbounded_chain_is_stopped_by_lambda_without_a_reason(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqs, "MAX_HOPS", 10**6)
     world.telnyx.fault("create_order", "status", status=401, times=None)
     world.send(body())
@@ -136,7 +134,7 @@ def test_without_a_bound_lambda_stops_the_chain_and_says_no_reason(
     world.stopped.clear()
 
 
-def test_lambda_counts_each_function_of_a_chain_by_itself() -> None:
+def test_lambda_counts_each_function_of_a_chain_separately() -> None:
     header = ""
     for _ in range(recursion.MOST):
         header = recursion.next_header("place_order", header) or ""
@@ -147,7 +145,7 @@ def test_lambda_counts_each_function_of_a_chain_by_itself() -> None:
 
 
 @pytest.mark.parametrize("hops", ["-1", "many", "", "1e9", "9" * 400, "\u0663"])
-def test_count_that_a_sender_made_up_keeps_no_order_back(world: World, hops: str) -> None:
+def test_forged_chain_count_delays_no_order(world: World, hops: str) -> None:
     world.telnyx.fault("search", "status", status=503, times=2)
     world.sqs.send_message(
         QueueUrl=world.url("OrderQueue"),

@@ -1,4 +1,4 @@
-"""When a message comes back: soon after the death of the Lambda that had it in hand, and sooner where handling it failed."""
+"""Redelivery: soon after the death of the Lambda that handled the message, and sooner if handling it failed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def an_order(world: World, order_id: str) -> None:
 
 
 def a_notification(world: World, order_id: str) -> None:
-    """One that nothing else makes up for at once: of an order that is due much later."""
+    """Return a webhook that nothing else makes up for at once: of an order that is due much later."""
     world.send(body(order_id))
     world.deliver("place_order")
     world.clear("SyncQueue")
@@ -42,12 +42,12 @@ KINDS = [("place_order", an_order), ("sync_order", a_notification)]
 
 
 def its_time(name: str) -> timedelta:
-    """Give a function's time-out."""
+    """Return a function's time-out."""
     return timedelta(seconds=functions()[name]["Timeout"])
 
 
 def dies(world: World, name: str, after: int) -> bool:
-    """Let a function handle a message and die after so many calls to AWS; false where it ends before."""
+    """Let a function handle a message and die after this many calls to AWS; false if it finishes before."""
     calls = 0
 
     def or_die(*arguments: Any) -> Any:
@@ -68,28 +68,28 @@ def dies(world: World, name: str, after: int) -> bool:
 
 
 @pytest.mark.parametrize(("name", "send"), KINDS)
-def test_message_of_a_lambda_that_died_is_back_soon_after_its_time_is_over(
+def test_message_of_a_dead_lambda_is_redelivered_soon_after_its_time_out(
     name: str, send: Callable[[World, str], None], world: World
 ) -> None:
-    """Wherever it dies with the message in hand. As long as it may live, nobody else gets it."""
+    """The function dies anywhere while handling the message. Until its time-out nobody else gets the message."""
     world.telnyx.webhooks(off=True)
     after = 1
     send(world, "order-1")
     while dies(world, name, after):
         world.clock.advance(its_time(name).total_seconds())
-        assert world.receive(SOURCES[name][0]) == [], f"handed out while the first may be at work (death {after})"
+        assert world.receive(SOURCES[name][0]) == [], f"redelivered while the first may be running (death {after})"
         world.clock.advance(MARGIN.total_seconds() + 1)
-        assert world.deliver(name) == 1, f"not back in time (death {after})"
+        assert world.deliver(name) == 1, f"not redelivered in time (death {after})"
         world.pass_time(360, steps=6, sweep=True)
         assert (world.order(f"order-{after}").state, world.bought()) == (OrderState.COMPLETED, after)
         world.clear("SyncQueue")
         after += 1
         send(world, f"order-{after}")
-    assert after > (10 if name == "place_order" else 5), "there were that many points"
+    assert after > (10 if name == "place_order" else 5), "at least this many points were tried"
 
 
-def test_what_nobody_has_in_hand_keeps_the_queues_own_visibility(world: World) -> None:
-    """The poller holds messages while no function is free. Six times the function's time-out is AWS's own rule."""
+def test_message_not_in_hand_keeps_the_queues_visibility_time_out(world: World) -> None:
+    """The poller holds messages while no function is free. AWS recommends six times the function's time-out."""
     an_order(world, "order-1")
     assert len(world.receive("OrderQueue")) == 1
     whole = resources("AWS::SQS::Queue")["OrderQueue"]["Properties"]["VisibilityTimeout"]
@@ -100,7 +100,7 @@ def test_what_nobody_has_in_hand_keeps_the_queues_own_visibility(world: World) -
     assert len(world.receive("OrderQueue")) == 1
 
 
-def test_of_a_batch_each_message_is_in_hand_when_its_turn_comes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_message_of_a_batch_is_in_hand_when_its_turn_comes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     hidden: list[str] = []
     hide = SqsReceived.hide
 
@@ -118,10 +118,10 @@ def test_of_a_batch_each_message_is_in_hand_when_its_turn_comes(world: World, mo
 
 
 @pytest.mark.parametrize(("name", "send"), KINDS)
-def test_message_that_failed_comes_back_after_a_pause_and_at_last_is_put_aside(
+def test_failed_message_is_redelivered_after_a_pause_and_finally_a_dead_letter(
     name: str, send: Callable[[World, str], None], world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lambda leaves what a function reports as failed where it is: hidden, as long as nobody says otherwise."""
+    """Lambda leaves a message that a function reports as failed hidden, unless its visibility is changed."""
     send(world, "order-1")
     service = world.function(name).module.placer if name == "place_order" else world.function(name).module.syncer
 
@@ -142,7 +142,7 @@ def test_message_that_failed_comes_back_after_a_pause_and_at_last_is_put_aside(
     assert attributes["reason"].startswith(f"failed {MAX_RECEIVES} times, last with ConnectionError at ")
 
 
-def test_a_passing_fault_delays_an_order_by_half_a_minute(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_transient_failure_delays_an_order_by_half_a_minute(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     table = type(world.function("place_order").module.placer.desk.store)
 
     def fail(*_: object, **__: object) -> None:
@@ -166,7 +166,7 @@ def test_a_passing_fault_delays_an_order_by_half_a_minute(world: World, monkeypa
         ReadTimeoutError(endpoint_url="https://sqs.example"),
     ],
 )
-def test_visibility_that_cannot_be_changed_stops_no_work(
+def test_failure_to_change_visibility_stops_no_work(
     world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     received = world.function("place_order").module.failures.received

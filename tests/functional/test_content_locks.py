@@ -1,4 +1,4 @@
-"""Which orders at CallFire may be unclear at once: those that a search could tell apart."""
+"""Which orders at CallFire may be unknown at once: those that a search can distinguish."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def never_arrives(world: World, order_id: str, item: dict[str, Any]) -> None:
 
 
 def resolve(world: World, order_id: str) -> None:
-    """Say which purchase is an order's: as many of the same sort may be somebody else's."""
+    """Decide which purchase belongs to an order, since purchases of the same size may be somebody else's."""
     [theirs] = [order["order_id"] for order in world.callfire.orders()]
     assert (world.order(order_id).state, world.order(order_id).not_found_notified) == (OrderState.UNKNOWN, True)
     assert any(theirs in entry.message for entry in world.ledger(f"ORDER#{order_id}"))
@@ -45,8 +45,8 @@ def without_v2(world: World) -> None:
 
 
 @pytest.mark.parametrize("items", [(PORTLAND, SEATTLE), (NAMED, SEATTLE), (FOO, BAR)])
-def test_the_purchase_of_another_order_of_as_many_is_not_adopted(world: World, items: tuple[Any, Any]) -> None:
-    """A never arrived; the answer to B would have been lost. Both searched for, A would take what B bought."""
+def test_purchase_of_another_order_of_the_same_size_is_not_adopted(world: World, items: tuple[Any, Any]) -> None:
+    """A never arrived; the response to B would have been lost. If both were searched for, A would take what B bought."""
     never_arrives(world, "A", items[0])
     world.callfire.fault("create_order", "lose_answer")
     send(world, "B", items[1])
@@ -56,7 +56,7 @@ def test_the_purchase_of_another_order_of_as_many_is_not_adopted(world: World, i
     assert waiting.hold.kind is HoldKind.SAME_CONTENT
     world.pass_time(60, steps=2, sweep=True)
     assert (world.order("A").state, world.order("A").provider_order_id) == (OrderState.UNKNOWN, None)
-    # A person says that A was not bought: B goes on, and what bears a name of its own is found.
+    # A person confirms that A was not purchased. B continues, and a purchase with its own name is found.
     assert world.api("POST", "/orders/A/resolve", {"not_placed": {"place_again": False}})[0] == 200
     world.pass_time(1200, steps=3, sweep=True)
     assert world.bought("callfire") == 1
@@ -66,7 +66,9 @@ def test_the_purchase_of_another_order_of_as_many_is_not_adopted(world: World, i
 
 
 @pytest.mark.parametrize("items", [(SEATTLE, TWO), (SEATTLE, FOO)])
-def test_orders_of_other_counts_are_unclear_at_once_and_find_their_own(world: World, items: tuple[Any, Any]) -> None:
+def test_orders_of_different_sizes_are_unknown_at_once_and_each_finds_its_own(
+    world: World, items: tuple[Any, Any]
+) -> None:
     never_arrives(world, "A", items[0])
     world.callfire.fault("create_order", "lose_answer")
     send(world, "B", items[1])
@@ -77,8 +79,8 @@ def test_orders_of_other_counts_are_unclear_at_once_and_find_their_own(world: Wo
     assert (world.order("A").state, world.order("B").state) == (OrderState.UNKNOWN, OrderState.COMPLETED)
 
 
-def test_an_account_that_cannot_be_searched_locks_what_was_asked_for(world: World) -> None:
-    """Nothing is ever adopted by its content there: only orders of one content wait for each other."""
+def test_account_without_search_locks_only_equal_content(world: World) -> None:
+    """Nothing is ever adopted by its content there: only orders of equal content wait for each other."""
     without_v2(world)
     never_arrives(world, "A", SEATTLE)
     send(world, "B", PORTLAND)

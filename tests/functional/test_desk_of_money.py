@@ -1,4 +1,4 @@
-"""What a person does at the API about money and about people's data, on moto: whoever else asks, nothing of it happens."""
+"""Commands of people about money and personal data, through the API on moto. Other callers can do none of it."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ SEATTLE = {"criteria": {"city": "Seattle"}, "quantity": 1}
 
 
 def fields(problem: dict[str, Any]) -> list[tuple[str, str]]:
-    """Name the faults of a problem."""
+    """Return the fields of a problem's issues."""
     return [(fault["field"], fault["code"]) for fault in problem["errors"]]
 
 
 def kind(answer: tuple[int, dict[str, Any]]) -> tuple[int, str]:
-    """Name the status and the kind of a problem."""
+    """Return the status and the kind of a problem."""
     return answer[0], str(answer[1]["type"].removeprefix("urn:numberdesk:problem:"))
 
 
 @pytest.fixture
 def limited() -> Iterator[World]:
-    """A numberdesk that buys one number an order, unless a person says otherwise."""
+    """Return a numberdesk that buys one number per order unless a person approves more."""
     with aws.world(SpendingLimits='{"numbers_per_order": 1}') as made:
         yield made
 
@@ -43,7 +43,7 @@ def limited() -> Iterator[World]:
 # Held orders
 
 
-def test_an_order_beyond_a_limit_goes_on_when_a_person_approves_it(limited: World) -> None:
+def test_order_beyond_a_limit_is_placed_when_a_person_approves_it(limited: World) -> None:
     world = limited
     world.send(body())
     world.settle()
@@ -64,7 +64,7 @@ def test_an_order_beyond_a_limit_goes_on_when_a_person_approves_it(limited: Worl
     assert ChangeKind.ORDER_APPROVED in world.kinds()
 
 
-def test_an_order_beyond_a_limit_is_over_when_a_person_rejects_it(limited: World) -> None:
+def test_order_beyond_a_limit_ends_when_a_person_rejects_it(limited: World) -> None:
     world = limited
     world.send(body())
     world.settle()
@@ -78,7 +78,7 @@ def test_an_order_beyond_a_limit_is_over_when_a_person_rejects_it(limited: World
     assert kind(again) == (409, "order-ended")
 
 
-def test_what_is_not_held_is_neither_approved_nor_rejected(world: World) -> None:
+def test_order_without_a_hold_can_be_neither_approved_nor_rejected(world: World) -> None:
     world.telnyx.configure(vetting_seconds=1)
     world.send(body("order-1", GERMAN))
     world.pass_time(3)
@@ -87,11 +87,11 @@ def test_what_is_not_held_is_neither_approved_nor_rejected(world: World) -> None
         assert kind(world.api("POST", f"/orders/nobodys/{path}", sent)) == (404, "not-found")
 
 
-# Unclear purchases
+# Unknown outcomes
 
 
 def unclear(world: World, order_id: str = "order-1") -> str:
-    """Have an order at CallFire whose answer was lost and that cannot be looked for; give its purchase."""
+    """Make an order at CallFire whose response was lost and that cannot be searched for, and return its purchase."""
     world.put_secret("callfire", **{**SECRETS["callfire"], "settings": {"v2_find": False}})
     world.callfire.fault("create_order", "lose_answer")
     world.send(body(order_id, SEATTLE, provider="callfire"))
@@ -100,7 +100,7 @@ def unclear(world: World, order_id: str = "order-1") -> str:
     return str(world.callfire.orders()[-1]["order_id"])
 
 
-def test_a_person_names_the_purchase_of_an_unclear_order(world: World) -> None:
+def test_person_names_the_purchase_of_an_unknown_order(world: World) -> None:
     bought = unclear(world)
     path = "/orders/order-1/resolve"
     status, problem = world.api("POST", path, {"placed_as": "987654"})
@@ -113,7 +113,7 @@ def test_a_person_names_the_purchase_of_an_unclear_order(world: World) -> None:
     assert kind(world.api("POST", "/orders/nobodys/resolve", {"placed_as": bought})) == (404, "not-found")
 
 
-def test_a_purchase_belongs_to_one_order(world: World) -> None:
+def test_purchase_belongs_to_one_order(world: World) -> None:
     bought = unclear(world)
     world.api("POST", "/orders/order-1/resolve", {"placed_as": bought})
     unclear(world, "order-2")
@@ -124,13 +124,13 @@ def test_a_purchase_belongs_to_one_order(world: World) -> None:
 
 
 @pytest.mark.parametrize(("place_again", "state", "sales"), [(False, "cancelled", 1), (True, "received", 2)])
-def test_a_person_says_that_nothing_was_bought(world: World, *, place_again: bool, state: str, sales: int) -> None:
+def test_person_confirms_that_nothing_was_purchased(world: World, *, place_again: bool, state: str, sales: int) -> None:
     unclear(world)
     answer = {"not_placed": {"place_again": place_again}}
     status, order = world.api("POST", "/orders/order-1/resolve", answer)
     assert (status, order["state"]) == (200, state)
     world.pass_time(60, steps=4)
-    # The simulator did sell: what a person says is believed.
+    # The simulator did sell, but the person's decision is believed.
     assert world.bought("callfire") == sales
 
 
@@ -143,7 +143,7 @@ def test_a_person_says_that_nothing_was_bought(world: World, *, place_again: boo
         ({"placed_as": "a/b"}, ("placed_as", "string_pattern_mismatch")),
     ],
 )
-def test_an_answer_is_exactly_one(world: World, sent: dict[str, Any], fault: tuple[str, str]) -> None:
+def test_decision_is_exactly_one_of_the_options(world: World, sent: dict[str, Any], fault: tuple[str, str]) -> None:
     unclear(world)
     status, problem = world.api("POST", "/orders/order-1/resolve", sent)
     assert (status, fields(problem)) == (400, [fault])
@@ -153,7 +153,7 @@ def test_an_answer_is_exactly_one(world: World, sent: dict[str, Any], fault: tup
 # Numbers
 
 
-def test_an_orders_numbers_are_listed_by_page_and_state(world: World) -> None:
+def test_numbers_of_an_order_are_listed_by_page_and_state(world: World) -> None:
     world.send(body("order-1", {"criteria": {"country": "US", "city": "Chicago"}, "quantity": 3}))
     world.pass_time(3)
     values = [asset.value for asset in world.order().assets]
@@ -173,7 +173,7 @@ def test_an_orders_numbers_are_listed_by_page_and_state(world: World) -> None:
     assert kind(world.api("GET", "/orders/nobodys/numbers")) == (404, "not-found")
 
 
-def test_a_number_is_given_back_once_it_was_confirmed(world: World) -> None:
+def test_number_is_released_after_a_confirmation(world: World) -> None:
     world.send(body())
     world.pass_time(3)
     given, kept = (asset.value for asset in world.order().assets)
@@ -183,7 +183,7 @@ def test_a_number_is_given_back_once_it_was_confirmed(world: World) -> None:
             status, problem = world.api("POST", path, {"confirm": confirm})
             assert (status, fields(problem)) == (400, [("confirm", "differs")])
     assert world.api("POST", path)[0] == 400
-    # Digits alone are no number of the order's: it is named as the order has it.
+    # Digits alone do not identify a number: the number must be written as in the order.
     assert kind(world.api("POST", path, {"confirm": given[1:]})) == (404, "not-found")
     assert world.order().operations == ()
     status, order = world.api("POST", path, {"confirm": given})
@@ -203,10 +203,10 @@ def test_a_number_is_given_back_once_it_was_confirmed(world: World) -> None:
     assert given[1:] not in "".join(logged)
 
 
-# People's data
+# Personal data
 
 
-def test_what_is_personal_is_erased_once_the_order_is_over(world: World) -> None:
+def test_personal_data_is_erased_once_the_order_has_ended(world: World) -> None:
     world.telnyx.configure(vetting_seconds=1)
     world.send(body("order-1", GERMAN))
     world.pass_time(3)
@@ -227,7 +227,7 @@ def test_what_is_personal_is_erased_once_the_order_is_over(world: World) -> None
     after = world.api("GET", "/orders/order-1/ledger")[1]["items"]
     assert [each["kind"] for each in after] == [*(each["kind"] for each in before), "PersonalDataErased"]
     assert "Erika" not in repr(world.items("ORDER#order-1"))
-    # Again does no harm, and is told once.
+    # Erasing again does no harm, and is recorded once.
     assert world.api("POST", "/orders/order-1/erase") == (200, order)
     assert world.api("POST", "/orders/nobodys/erase")[0] == 404
 
@@ -235,7 +235,7 @@ def test_what_is_personal_is_erased_once_the_order_is_over(world: World) -> None
 # The gate
 
 
-def test_the_switch_stops_all_placing_and_every_waiting_order_says_so(world: World) -> None:
+def test_switch_stops_all_placing_and_every_waiting_order_says_so(world: World) -> None:
     status, placing = world.api("GET", "/placing")
     assert (status, placing["placing"], placing["open"], placing["by"]) == (200, True, True, "")
     closed = {"open": False, "reason": "the budget is used up"}
@@ -255,7 +255,7 @@ def test_the_switch_stops_all_placing_and_every_waiting_order_says_so(world: Wor
     assert next(name for name, _ in world.events()) == "PlacingStopped"
 
 
-def test_an_order_that_waits_for_something_else_says_first_that_nothing_is_placed(limited: World) -> None:
+def test_order_that_waits_for_another_reason_names_the_switch_first(limited: World) -> None:
     world = limited
     world.send(body())
     world.settle()
@@ -265,13 +265,13 @@ def test_an_order_that_waits_for_something_else_says_first_that_nothing_is_place
     assert world.api("GET", "/orders/order-1")[1]["waiting_for"] == f"{closed}; {why}"
     released = world.api("POST", "/orders/order-1/approve")[1]
     assert released["waiting_for"] == f"{closed}; it was approved"
-    # What is over waits for nothing.
+    # An ended order waits for nothing.
     world.send(body("order-2"))
     world.settle()
     assert world.api("POST", "/orders/order-2/cancel")[1]["waiting_for"] is None
 
 
-def test_a_switch_is_on_or_off(world: World) -> None:
+def test_switch_is_on_or_off(world: World) -> None:
     for sent, fault in (
         ({}, ("open", "missing")),
         ({"open": "no"}, ("open", "bool_type")),
@@ -282,7 +282,7 @@ def test_a_switch_is_on_or_off(world: World) -> None:
     assert world.api("GET", "/placing")[1]["placing"] is True
 
 
-def test_a_restore_is_confirmed_once_every_account_was_compared(world: World) -> None:
+def test_restore_is_confirmed_once_every_account_was_compared(world: World) -> None:
     world.send(body())
     world.pass_time(3)
     there = world.table.gate()
@@ -302,5 +302,5 @@ def test_a_restore_is_confirmed_once_every_account_was_compared(world: World) ->
     until = "2026-12-01T00:00:00.000000Z"
     status, placing = world.api("POST", "/placing/confirm-restore", {"search_until": until})
     assert (status, placing["placing"], placing["restored"], placing["search_until"]) == (200, True, False, until)
-    # There is nothing to be confirmed any more.
+    # Nothing is left to confirm.
     assert world.api("POST", "/placing/confirm-restore") == (200, placing)

@@ -1,4 +1,4 @@
-"""What is personal of an order is erased when a person says so: it is gone, and does not come back."""
+"""Personal data of an order is erased on a person's request, and it does not come back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ METADATA = {"team": "Mustermann & Co"}
 
 
 def personal(world: World) -> list[str]:
-    """Name the personal items of the order."""
+    """Return the personal items of the order."""
     return sorted({item["sk"].split("#")[1] for item in world.items("ORDER#order-1", "PERSONAL#")})
 
 
@@ -38,7 +38,7 @@ def erase(world: World) -> tuple[int, dict[str, Any]]:
 
 
 def replay(entries: list[Entry]) -> OrderState:
-    """Go through a ledger from the beginning: each move is one that an order may make."""
+    """Replay a ledger from the beginning: each transition must be one that an order may make."""
     state = OrderState.RECEIVED
     for entry in entries:
         if entry.state is not None and entry.state is not state:
@@ -49,7 +49,7 @@ def replay(entries: list[Entry]) -> OrderState:
 
 @pytest.fixture
 def opened(world: World) -> World:
-    """An order that everything personal lies with: values, a file, comments, metadata."""
+    """Return an order with all kinds of personal data: values, a file, comments, metadata."""
     world.telnyx.configure(vetting_seconds=1)
     world.telnyx.reject("Identity Document", reason=f"{NAME} is not whom the lease names")
     world.send(body("order-1", GERMAN, metadata=METADATA))
@@ -68,7 +68,7 @@ def opened(world: World) -> World:
 
 @pytest.fixture
 def over(opened: World) -> World:
-    """It is over, and notifications came."""
+    """Let it end, with webhooks received."""
     world = opened
     world.api("POST", "/orders/order-1/cancel")
     world.pass_time(60, steps=2)
@@ -79,14 +79,14 @@ def over(opened: World) -> World:
     return world
 
 
-def test_what_is_personal_is_gone_and_the_ledger_replays(over: World) -> None:
+def test_personal_data_is_erased_and_the_ledger_replays(over: World) -> None:
     world = over
     assert personal(world) == ["COMMENT", "EVENT", "MESSAGE", "OPERATION", "UPLOAD"]
     assert world.objects() != []
     before = world.ledger()
     assert erase(world)[0] == 200
     assert personal(world) == []
-    # That it is erased outlives the table, and says no more than that.
+    # The fact of the erasure outlives the table, and contains nothing else.
     assert world.objects() == ["erased/order-1"]
     after = world.ledger()
     assert after[:-1] == before
@@ -96,12 +96,12 @@ def test_what_is_personal_is_gone_and_the_ledger_replays(over: World) -> None:
     assert NAME not in left
     assert METADATA["team"] not in left
     assert not [item for item in world.items("ORDER#order-1", "LIST#") if "metadata" in item["sk"]]
-    # What is known of the order itself stays.
+    # The rest of the record stays.
     assert world.api("GET", "/orders/order-1")[1]["asset_count"] == 1
     assert NAME not in world.output.getvalue()
 
 
-def test_nothing_comes_back_by_polls_or_notifications(over: World) -> None:
+def test_nothing_comes_back_through_polls_or_webhooks(over: World) -> None:
     world = over
     erase(world)
     order_id = world.order().provider_order_id or ""
@@ -111,13 +111,13 @@ def test_nothing_comes_back_by_polls_or_notifications(over: World) -> None:
     assert world.order().poll_began_at is not None
     assert NAME not in repr(world.everything())
     assert not set(personal(world)) & {"COMMENT", "OPERATION", "MESSAGE", "UPLOAD"}
-    # That there was a notification is kept, and not what it said.
+    # The receipt of a webhook is kept, its content is not.
     assert world.items("ORDER#order-1", "RECEIPT#") != []
     assert not any(item.get("body") for item in world.items("ORDER#order-1", "PERSONAL#WEBHOOK"))
 
 
 @pytest.mark.parametrize(("owner", "name"), [(Table, "erase"), (Bucket, "delete_all")])
-def test_run_that_broke_off_is_asked_again(
+def test_interrupted_erasure_can_be_requested_again(
     over: World, monkeypatch: pytest.MonkeyPatch, owner: type, name: str
 ) -> None:
     world = over
@@ -135,8 +135,8 @@ def test_run_that_broke_off_is_asked_again(
     assert world.kinds().count(ChangeKind.PERSONAL_DATA_ERASED) == 1
 
 
-def test_poll_under_way_leaves_nothing_behind(opened: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has new comments to keep; in between the order ends, and somebody erased it."""
+def test_poll_in_progress_leaves_no_personal_data(opened: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The poll has new comments to store; in the meantime the order ends and is erased."""
     world, observe, other = opened, Telnyx.observe, opened.cold("sync_order")
     order_id = world.order().provider_order_id or ""
     world.telnyx.comment(order_id, body=f"{NAME}, once more")
@@ -160,17 +160,17 @@ def test_poll_under_way_leaves_nothing_behind(opened: World, monkeypatch: pytest
     assert NAME not in repr(world.items("ORDER#order-1"))
 
 
-# It does not come back: what was under way is over after a while, and by then everything is erased once more
+# Nothing comes back: whatever was in progress has ended after a while, and then everything is erased once more
 
 HOURS = 3 * 3600
 
 
 def left(world: World) -> str:
-    """Everything that is left of the order in the table, and what lies in the bucket."""
+    """Return everything that is left of the order in the table and in the bucket."""
     return repr(world.items("ORDER#order-1")) + repr([key for key in world.objects() if key.startswith("orders/")])
 
 
-def test_a_form_that_was_given_out_before_brings_nothing_back(opened: World) -> None:
+def test_upload_form_issued_before_brings_nothing_back(opened: World) -> None:
     world = opened
     asked = {"filename": "lease.pdf", "content_type": "application/pdf"}
     form = world.api("POST", "/orders/order-1/files", asked)[1]
@@ -185,7 +185,7 @@ def test_a_form_that_was_given_out_before_brings_nothing_back(opened: World) -> 
     assert world.kinds().count(ChangeKind.PERSONAL_DATA_ERASED) == 1
 
 
-def test_an_upload_that_takes_longer_than_its_form_is_good_brings_nothing_back(over: World) -> None:
+def test_upload_that_outlasts_its_form_brings_nothing_back(over: World) -> None:
     world = over
     erase(world)
     world.pass_time(3600, steps=6, sweep=True)
@@ -194,7 +194,7 @@ def test_an_upload_that_takes_longer_than_its_form_is_good_brings_nothing_back(o
     assert not [key for key in world.objects() if key.startswith("orders/")]
 
 
-def test_a_form_that_is_made_while_somebody_erases_brings_nothing_back(
+def test_upload_form_created_during_the_erasure_brings_nothing_back(
     opened: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = opened
@@ -214,7 +214,7 @@ def test_a_form_that_is_made_while_somebody_erases_brings_nothing_back(
     assert (personal(world), "orders/" in left(world)) == ([], False)
 
 
-def test_the_check_of_a_file_brings_nothing_back(opened: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_check_brings_nothing_back(opened: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world = opened
     api = world.cold("orders_api")
     form = world.api("POST", "/orders/order-1/files", {"filename": "x.pdf", "content_type": "application/pdf"})[1]
@@ -234,10 +234,10 @@ def test_the_check_of_a_file_brings_nothing_back(opened: World, monkeypatch: pyt
 
 @pytest.mark.parametrize("dies", [True, False])
 @pytest.mark.parametrize("point", range(8))
-def test_whatever_a_poll_was_about_to_write_is_gone_after_a_while(
+def test_data_about_to_be_written_by_a_poll_is_erased_later(
     opened: World, monkeypatch: pytest.MonkeyPatch, point: int, dies: bool
 ) -> None:
-    """A notification is handled, with new comments; at one of its calls the order ends and is erased, and the Lambda may die."""
+    """A webhook is handled, with new comments. During one of its calls the order ends and is erased, and the Lambda may die."""
     world = opened
     order_id = world.order().provider_order_id or ""
     make = world.dynamodb._make_api_call  # type: ignore[attr-defined]
@@ -277,7 +277,7 @@ def test_whatever_a_poll_was_about_to_write_is_gone_after_a_while(
     assert NAME not in repr(world.events())
 
 
-def test_a_restored_table_is_reminded_of_what_was_erased(over: World) -> None:
+def test_restored_table_repeats_erasures(over: World) -> None:
     world = over
     copy = world.copy()
     erase(world)
@@ -295,7 +295,7 @@ def test_a_restored_table_is_reminded_of_what_was_erased(over: World) -> None:
     assert world.kinds().count(ChangeKind.PERSONAL_DATA_ERASED) == 1
 
 
-def test_an_order_that_was_open_when_the_backup_was_made_is_erased_once_it_is_over(opened: World) -> None:
+def test_order_open_in_the_backup_is_erased_once_it_ends(opened: World) -> None:
     world = opened
     copy = world.copy()
     world.api("POST", "/orders/order-1/cancel")
@@ -309,14 +309,14 @@ def test_an_order_that_was_open_when_the_backup_was_made_is_erased_once_it_is_ov
     assert personal(world) == []
 
 
-def test_a_table_that_was_not_restored_is_reminded_of_nothing(over: World) -> None:
+def test_table_that_was_not_restored_repeats_no_erasure(over: World) -> None:
     over.s3.put_object(Bucket=over.stack.outputs["FilesBucketName"], Key="erased/order-1", Body=b"")
     over.reconcile_inventory()
     over.pass_time(60, sweep=True)
     assert over.order().erased_at is None
 
 
-def test_erasing_again_polls_no_provider(over: World) -> None:
+def test_repeated_erasure_polls_no_provider(over: World) -> None:
     world = over
     erase(world)
     calls = world.calls()
@@ -325,23 +325,19 @@ def test_erasing_again_polls_no_provider(over: World) -> None:
     assert world.calls() == calls
 
 
-def test_no_poll_keeps_comments_of_what_was_erased_though_it_shows_them(
-    over: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_poll_of_an_erased_order_stores_no_comments(over: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world, observe = over, Telnyx.observe
     erase(world)
     world.pass_time(HOURS, steps=18, sweep=True)
     late = CommentSeen(id="late", sub_order_id="s", by_provider=True, body=f"{NAME}, once more", at=world.clock.now())
     monkeypatch.setattr(Telnyx, "observe", lambda self, order: replace(observe(self, order), comments=(late,)))
-    # One poll, and no erasing after it.
+    # One poll, and no erasure after it.
     world.pass_time(86_400, sweep=True)
     assert "late" in world.order().comments_seen
     assert NAME not in left(world)
 
 
-def test_what_a_notification_says_of_an_erased_order_is_not_even_kept_for_a_moment(
-    over: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_webhook_of_an_erased_order_is_not_even_kept_briefly(over: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world = over
     erase(world)
     world.pass_time(HOURS, steps=18, sweep=True)
@@ -359,7 +355,7 @@ def test_what_a_notification_says_of_an_erased_order_is_not_even_kept_for_a_mome
     assert NAME not in left(world)
 
 
-def test_open_order_keeps_what_it_needs(opened: World) -> None:
+def test_open_order_keeps_the_personal_data_it_needs(opened: World) -> None:
     before = personal(opened)
     status, problem = erase(opened)
     assert (status, problem["type"]) == (409, "urn:numberdesk:problem:order-open")

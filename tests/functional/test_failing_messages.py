@@ -1,4 +1,4 @@
-"""What happens to a message that cannot be handled: it is put aside, comes again, or is given up; never lost or in the way."""
+"""Messages that cannot be handled become dead letters, are retried, or are given up. They are never lost and never block others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.support.aws import World
 
 
-def test_bad_messages_do_not_hold_up_good_ones(world: World) -> None:
+def test_bad_messages_do_not_delay_good_ones(world: World) -> None:
     world.send("no JSON")
     world.send(body("order-2", {"keywords": ["CAKE"]}))
     world.send(body())
@@ -25,10 +25,10 @@ def test_bad_messages_do_not_hold_up_good_ones(world: World) -> None:
     assert len(world.dead_letters()) == 2
 
 
-def test_message_whose_refusal_could_not_be_put_aside_comes_again(
+def test_message_is_redelivered_if_its_refusal_could_not_be_put_into_the_dead_letter_queue(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is lost where the dead-letter queue cannot be reached; and it is announced once."""
+    """Nothing is lost while the dead-letter queue is unavailable, and the refusal is announced once."""
     placer = world.function("place_order").module.placer
 
     def fail(*_args: object, **_kwargs: object) -> None:
@@ -45,9 +45,7 @@ def test_message_whose_refusal_could_not_be_put_aside_comes_again(
     assert [kind for kind, _ in world.events()] == ["OrderRefused"]
 
 
-def test_message_that_breaks_the_desk_ends_in_the_dead_letter_queue(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_message_that_breaks_the_handler_becomes_a_dead_letter(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     placer = world.function("place_order").module.placer
 
     def break_down(*args: object) -> None:

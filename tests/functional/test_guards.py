@@ -1,4 +1,4 @@
-"""Guards of one line each. Every test here is for one that no other test missed when it was taken out."""
+"""One-line guards. Each test here covers a guard whose removal no other test noticed."""
 
 from __future__ import annotations
 
@@ -30,20 +30,22 @@ ENOUGH, TOO_LITTLE = timedelta(minutes=2), timedelta(seconds=20)
 
 
 def runs_out(monkeypatch: pytest.MonkeyPatch, when: Callable[[], bool]) -> None:
-    """Let the time of the invocation run out once something is so."""
+    """Let the time of the invocation run out once this holds."""
     monkeypatch.setattr(invocation, "left", lambda: TOO_LITTLE if when() else ENOUGH)
 
 
 # The time that is left
 
 
-def test_without_time_nothing_is_even_prepared(world: World) -> None:
+def test_without_time_left_nothing_is_prepared(world: World) -> None:
     world.send(body())
     world.deliver("place_order", remaining_ms=20_000)
     assert (world.order().state, world.calls()) == (OrderState.RECEIVED, 0)
 
 
-def test_a_purchase_whose_preparation_took_the_time_is_not_begun(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_purchase_is_not_begun_if_its_preparation_used_up_the_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.function("place_order")
     prepared = False
 
@@ -64,8 +66,10 @@ def test_a_purchase_whose_preparation_took_the_time_is_not_begun(world: World, m
     assert "too little time left" in (world.order().waiting_for or "")
 
 
-def test_a_purchase_whose_intent_took_the_time_is_not_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Writing it may be slow: with the answer there must be time to write what came of it."""
+def test_purchase_is_not_sent_if_writing_its_intent_used_up_the_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The write may be slow: after the response there must be time to record the outcome."""
     world.function("place_order")
 
     def is_placing() -> bool:
@@ -83,10 +87,10 @@ def test_a_purchase_whose_intent_took_the_time_is_not_sent(world: World, monkeyp
 # The gate
 
 
-def test_a_gate_that_was_shut_and_opened_again_meanwhile_lets_nothing_through(
+def test_gate_closed_and_reopened_in_the_meantime_lets_nothing_through(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is open, and yet not the one that was read: what was decided in between was not known."""
+    """It is open, but it is not the gate that was read: a decision in between was not seen."""
 
     def turned(*_: Any, **__: Any) -> None:
         for is_open in (False, True):
@@ -103,13 +107,13 @@ def test_a_gate_that_was_shut_and_opened_again_meanwhile_lets_nothing_through(
     assert world.bought() == 1
 
 
-# First the record, then what it is of
+# First the record, then the dead letter
 
 
-def test_a_refusal_that_could_not_be_recorded_is_not_put_aside_yet(
+def test_refusal_that_could_not_be_recorded_is_not_a_dead_letter_yet(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Put aside it would never come again, and nobody would hear why."""
+    """As a dead letter it would never be retried, and nobody would learn the reason."""
 
     def fail(*_: Any) -> None:
         raise ConnectionError
@@ -123,7 +127,7 @@ def test_a_refusal_that_could_not_be_recorded_is_not_put_aside_yet(
     assert len(world.dead_letters()) == 1
 
 
-def test_a_message_that_could_not_be_put_aside_at_last_is_not_done_with(
+def test_message_that_could_not_become_a_dead_letter_is_not_finished(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
@@ -136,7 +140,7 @@ def test_a_message_that_could_not_be_put_aside_at_last_is_not_done_with(
         world.deliver("sync_order")
         world.clock.advance(721)
     monkeypatch.undo()
-    # SQS itself puts it aside, without a reason.
+    # SQS itself moves it to the dead-letter queue, without a reason.
     world.receive("SyncQueue")
     assert [text for text, _ in world.dead_letters("SyncDeadLetterQueue")] == ["no JSON"]
 
@@ -145,7 +149,7 @@ def test_a_message_that_could_not_be_put_aside_at_last_is_not_done_with(
 
 
 @pytest.mark.parametrize("operation", ["get_item", "query", "batch_get_item"])
-def test_a_read_of_the_table_that_may_run_behind_fails_in_every_test(world: World, operation: str) -> None:
+def test_eventually_consistent_read_of_the_table_fails_every_test(world: World, operation: str) -> None:
     key = {"pk": {"S": "ORDER#order-1"}, "sk": {"S": "ORDER"}}
     name = world.stack.outputs["TableName"]
     requests: dict[str, dict[str, Any]] = {
@@ -162,11 +166,11 @@ def test_a_read_of_the_table_that_may_run_behind_fails_in_every_test(world: Worl
         table._ask(operation, **requests[operation])
 
 
-# A wake that was overtaken
+# A superseded wake
 
 
-def test_a_wake_that_was_overtaken_does_not_place_what_is_due_by_another(world: World) -> None:
-    """Two messages for one order would go on side by side, each sending its next."""
+def test_superseded_wake_does_not_place_an_order_due_by_another(world: World) -> None:
+    """Two messages for one order would continue side by side, each sending its successor."""
     world.telnyx.revoke(SECRETS["telnyx"]["api_key"])
     world.send(body())
     world.deliver("place_order")
@@ -182,10 +186,10 @@ def test_a_wake_that_was_overtaken_does_not_place_what_is_due_by_another(world: 
 # Secrets are compared in constant time
 
 
-def test_every_digest_of_a_postback_token_is_compared_in_constant_time(
+def test_every_postback_token_digest_is_compared_in_constant_time(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """How long it takes says nothing of the digest, nor of which account's it is."""
+    """The time taken reveals neither the digest nor whose account it is."""
     digests = [hashlib.sha256(f"token-{number}".encode()).hexdigest() for number in range(3)]
     listed = ",".join(f"account-{number}={digest}" for number, digest in enumerate(digests))
     compared: list[str] = []
@@ -202,14 +206,14 @@ def test_every_digest_of_a_postback_token_is_compared_in_constant_time(
         assert compared == digests
 
 
-# A late answer
+# A late response
 
 
 @pytest.mark.parametrize("says", ["no", "yes"])
-def test_a_late_answer_is_no_answer_to_the_next_attempt(
+def test_late_response_is_not_applied_to_the_next_attempt(
     world: World, monkeypatch: pytest.MonkeyPatch, says: str
 ) -> None:
-    """The first sender hangs; meanwhile its order was looked for, not found, and is being placed anew."""
+    """The first sender hangs. Meanwhile its order was searched for, not found, and is being placed again."""
     others = {name: world.cold(name) for name in ("sync_order", "place_order")}
     world.function("wake_orders")
     attempts = 0
@@ -218,7 +222,7 @@ def test_a_late_answer_is_no_answer_to_the_next_attempt(
         nonlocal attempts
         attempts += 1
         if attempts == 2:
-            # This one is at work while the first one's answer comes.
+            # This attempt is in progress when the response to the first arrives.
             raise KilledError
         for _round in range(60):
             world.clock.advance(15)
@@ -240,13 +244,13 @@ def test_a_late_answer_is_no_answer_to_the_next_attempt(
         assert (order.state, order.attempt and order.attempt.number) == (OrderState.PLACING, 2)
         assert ChangeKind.ORDER_FAILED not in world.kinds()
     else:
-        # A purchase all the same, and one that people hear of: the second attempt may buy another.
+        # It is a purchase all the same, and people are notified of it: the second attempt may buy another.
         assert order.provider_order_id == "late"
         [placed] = [entry for entry in world.ledger() if entry.kind is ChangeKind.ORDER_PLACED]
         assert placed.notify
 
 
-# A comment is said once
+# A comment is posted once
 
 
 def say(world: World) -> None:
@@ -259,8 +263,8 @@ def said(world: World) -> int:
     return world.calls("telnyx", "create_comment")
 
 
-def test_a_comment_is_not_said_after_the_time_to_say_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its sender slept: another run may have looked for it by now, and said it."""
+def test_comment_is_not_posted_after_its_sending_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sender slept: another run may have searched for the comment by now, and posted it."""
     world.function("sync_order")
     once(monkeypatch, Telnyx, "comment", lambda *_: world.clock.advance(31))
     say(world)
@@ -270,7 +274,7 @@ def test_a_comment_is_not_said_after_the_time_to_say_it(world: World, monkeypatc
     assert said(world) == 1
 
 
-def test_a_comment_is_left_to_its_sender_until_that_must_be_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_comment_is_left_to_its_sender_until_its_time_is_over(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def die(*_: Any) -> None:
         raise KilledError
 
@@ -290,10 +294,10 @@ def test_a_comment_is_left_to_its_sender_until_that_must_be_done(world: World, m
     assert said(world) == 1
 
 
-# An index runs behind
+# An index is eventually consistent
 
 
-def test_an_order_that_moved_on_since_the_index_showed_it_is_not_woken(
+def test_order_that_changed_since_the_index_showed_it_is_not_woken(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.send(body())
@@ -308,7 +312,7 @@ def test_an_order_that_moved_on_since_the_index_showed_it_is_not_woken(
     assert world.peek("SyncQueue") == []
 
 
-def test_an_account_is_not_compared_in_what_time_is_left_at_the_end(world: World) -> None:
+def test_account_is_not_compared_in_the_last_seconds_of_a_run(world: World) -> None:
     world.send(body())
     world.settle()
     assert world.function("reconcile_inventory")({}, remaining_ms=60_000) == {"compared": 0}
@@ -318,7 +322,7 @@ def test_an_account_is_not_compared_in_what_time_is_left_at_the_end(world: World
 # Once
 
 
-def test_a_block_is_counted_and_logged_once_however_many_orders_meet_it(world: World) -> None:
+def test_block_is_counted_and_logged_once_however_many_orders_meet_it(world: World) -> None:
     world.telnyx.revoke(SECRETS["telnyx"]["api_key"])
     for number in range(3):
         world.send(body(f"order-{number}"))

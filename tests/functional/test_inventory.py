@@ -1,4 +1,4 @@
-"""The daily comparison: what a provider says that we own and have on order, and what the records say, both ways."""
+"""The daily reconciliation: what the provider lists as owned and on order, against the records, in both directions."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def send(world: World, provider: str, order_id: str = "order-1") -> None:
 
 
 def told(world: World) -> list[dict[str, Any]]:
-    """Say what comparisons told since the last call, by kind."""
+    """Return what comparisons reported since the last call, by kind."""
     found = [detail for kind, detail in world.events() if kind == "InventoryDiffers"]
     assert all(detail["notify"] and detail["message"] for detail in found)
     return [{name: data["first"] for name, data in detail["data"].items()} for detail in found]
 
 
 def by_hand(world: World, provider: str) -> Provider:
-    """Speak to a provider past the desk, with the same account."""
+    """Return a client of the provider that bypasses the desk, with the same account."""
     secret = {name: value for name, value in SECRETS[provider].items() if name != "settings"}
     url = registry.PROVIDERS[provider].base_url
     credentials = Credentials(provider, "default", url, secret, SECRETS[provider].get("settings", {}))
@@ -49,29 +49,29 @@ def by_hand(world: World, provider: str) -> Provider:
 
 
 def buy(world: World, provider: str, reference: str) -> str:
-    """Somebody orders something with a reference, past the desk; the provider's id of it."""
+    """Order something with a reference, bypassing the desk, and return the provider's id of it."""
     connection = by_hand(world, provider)
     plan = connection.plan(message("by-hand", *ITEMS[provider], provider=provider))
     return connection.place(plan, reference).provider_order_id
 
 
 @every_provider
-def test_number_that_nobody_ordered_and_one_that_is_gone_are_told_once(world: World, provider: str) -> None:
+def test_unordered_number_and_missing_number_are_reported_once(world: World, provider: str) -> None:
     send(world, provider)
     world.pass_time(30, steps=2)
     simulator: Any = world.simulators[provider]
     mine = simulator.buy_by_hand()
     gone = world.order().assets[0].value
     assert world.reconcile_inventory() == 1
-    assert told(world) == [], "what is young may be on its way into the records"
+    assert told(world) == [], "a recent purchase may not be recorded yet"
     simulator.take_away(gone)
     world.pass_time(DAY + HOURS)
     assert world.reconcile_inventory() == 1
-    # At Telnyx what is bought by hand is an order, too.
+    # At Telnyx a purchase by hand is an order, too.
     on_order = {"orphan_order": [order["order_id"] for order in simulator.orders()[1:]]} if provider == "telnyx" else {}
     assert told(world) == [{"orphan": [mine], "vanished": [gone], **on_order}]
     assert "Give back what nobody needs" in world.ledger(f"ACCOUNT#{provider}#default")[-1].message
-    # Not again the next day, nor within a day.
+    # Not again on the next day, nor within a day.
     assert world.reconcile_inventory() == 0
     world.pass_time(DAY)
     assert world.reconcile_inventory() == 1
@@ -81,7 +81,7 @@ def test_number_that_nobody_ordered_and_one_that_is_gone_are_told_once(world: Wo
     assert world.bought(provider) == 1
 
 
-def test_difference_that_was_gone_is_told_anew(world: World) -> None:
+def test_difference_that_disappeared_is_reported_again(world: World) -> None:
     send(world, "callfire")
     world.pass_time(30, steps=2)
     seen = []
@@ -97,17 +97,17 @@ def test_difference_that_was_gone_is_told_anew(world: World) -> None:
 
 
 @every_provider
-def test_orders_of_others_are_told_and_their_references_are_not(world: World, provider: str) -> None:
+def test_orders_of_others_are_reported_without_their_references(world: World, provider: str) -> None:
     send(world, provider)
     world.pass_time(30, steps=2)
     elsewhere = "7f000000-0000-5000-8000-00000000000a"
     theirs = [buy(world, provider, elsewhere) for _ in range(2)]
-    # At CallFire a lease begins with a day, so that one of today is young until tomorrow.
+    # At CallFire a lease begins with a day, so that one of today is recent until tomorrow.
     world.pass_time(DAY)
     world.reconcile_inventory()
     [data] = told(world)
-    assert data.pop("orphan"), "their numbers are in no order here"
-    # A reference of somebody else's may be on many orders, and may say anything.
+    assert data.pop("orphan"), "their numbers are in no order of ours"
+    # Somebody else's reference may be on many orders, and may contain anything.
     assert data == {"orphan_order": sorted(theirs)}
     assert elsewhere not in json.dumps([detail for _, detail in world.events()])
     assert len(world.order().duplicates) == 0
@@ -123,13 +123,13 @@ def test_second_purchase_with_our_reference_is_a_duplicate(world: World, provide
     assert world.order().duplicates == (duplicate,)
     assert world.table.order_of(provider, "default", duplicate) == "order-1"
     assert ChangeKind.DUPLICATE_PURCHASE_FOUND in world.kinds()
-    # It is over by then: nothing is left to be cancelled, and people are told.
+    # It has ended by then: nothing is left to cancel, and people are notified.
     assert ChangeKind.OPERATION_REJECTED in world.kinds()
     assert world.order().state is OrderState.COMPLETED
     assert all("orphan_order" not in data for data in told(world))
 
 
-def test_order_that_is_not_listed_any_more_is_told(world: World) -> None:
+def test_order_that_is_no_longer_listed_is_reported(world: World) -> None:
     world.send(body("order-1", GERMAN))
     world.settle()
     assert world.order().state is OrderState.ACTION_REQUIRED
@@ -142,7 +142,7 @@ def test_order_that_is_not_listed_any_more_is_told(world: World) -> None:
     assert world.order().state is OrderState.ACTION_REQUIRED, "absence proves nothing"
 
 
-def test_what_an_unclear_purchase_may_have_brought_is_nobodys_loss(world: World) -> None:
+def test_numbers_of_an_unknown_purchase_are_not_reported_as_unordered(world: World) -> None:
     world.put_secret("callfire", **{**SECRETS["callfire"], "settings": {"v2_find": False}})
     world.callfire.fault("create_order", "lose_answer")
     send(world, "callfire")
@@ -155,10 +155,10 @@ def test_what_an_unclear_purchase_may_have_brought_is_nobodys_loss(world: World)
     world.pass_time(DAY)
     world.reconcile_inventory()
     numbers = sorted(f"+{number}" for number in bought["numbers"])
-    assert [sorted(each["orphan"]) for each in told(world)] == [numbers], "nobody owns up to it"
+    assert [sorted(each["orphan"]) for each in told(world)] == [numbers], "no order has the purchase"
 
 
-def test_provider_that_is_down_does_not_keep_the_others_from_being_compared(world: World) -> None:
+def test_unavailable_provider_does_not_prevent_comparing_the_others(world: World) -> None:
     for provider in ITEMS:
         send(world, provider, f"order-{provider}")
     world.pass_time(40, steps=2)
@@ -176,7 +176,7 @@ def test_provider_that_is_down_does_not_keep_the_others_from_being_compared(worl
 
 
 @every_provider
-def test_what_a_number_can_do_and_costs_is_kept_with_it(world: World, provider: str) -> None:
+def test_features_and_cost_of_a_number_are_kept_with_it(world: World, provider: str) -> None:
     send(world, provider)
     world.pass_time(30, steps=2)
     world.reconcile_inventory()
@@ -190,7 +190,7 @@ def test_what_a_number_can_do_and_costs_is_kept_with_it(world: World, provider: 
     version = order.version
     world.clock.advance(DAY)
     world.reconcile_inventory()
-    assert world.order().version == version, "nothing is written where nothing is new"
+    assert world.order().version == version, "nothing is written if nothing is new"
 
 
 def test_two_runs_at_once_compare_an_account_once(world: World) -> None:

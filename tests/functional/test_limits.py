@@ -1,4 +1,4 @@
-"""What is too much, too odd or too much at once for what lies behind: told apart, kept within bounds, never in the way."""
+"""Inputs beyond the limits of AWS services: recognized, kept within bounds, and never in the way of others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SEATTLE = {"criteria": {"city": "Seattle", "state": "WA"}, "quantity": 1}
 
 
-def test_message_with_more_faults_than_an_item_holds_is_refused(world: World) -> None:
+def test_message_with_more_issues_than_an_item_holds_is_refused(world: World) -> None:
     world.send({**body("bad"), **{f"field_{index}": 1 for index in range(9_000)}})
     world.settle()
     [(_, attributes)] = world.dead_letters()
@@ -33,7 +33,7 @@ def test_message_with_more_faults_than_an_item_holds_is_refused(world: World) ->
     assert len(detail["data"]["issues"]) == 20
 
 
-def test_place_on_earth_is_kept_to_what_the_table_holds(world: World) -> None:
+def test_coordinates_are_rounded_to_what_the_table_stores(world: World) -> None:
     place = {"criteria": {"latitude": 1e-300, "longitude": -122.33207912345}, "quantity": 1}
     world.send(body("order-1", place, provider="callfire"))
     world.settle()
@@ -52,7 +52,7 @@ def test_place_on_earth_is_kept_to_what_the_table_holds(world: World) -> None:
         {"base_url": ["https://api.telnyx.com/v2"]},
     ],
 )
-def test_secret_of_an_odd_shape_blocks_the_account_and_fails_no_order(world: World, secret: dict[str, Any]) -> None:
+def test_malformed_secret_blocks_the_account_and_fails_no_order(world: World, secret: dict[str, Any]) -> None:
     world.put_secret("telnyx", api_key="KEY-private", **secret)
     world.send(body())
     world.settle()
@@ -63,7 +63,7 @@ def test_secret_of_an_odd_shape_blocks_the_account_and_fails_no_order(world: Wor
     assert world.dead_letters() == []
 
 
-def test_postback_of_several_orders_whose_turn_it_is_not_makes_each_due_and_multiplies_nothing(
+def test_postback_of_several_waiting_orders_makes_each_due_and_multiplies_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = [f"order-{index}" for index in range(3)]
@@ -91,12 +91,12 @@ def test_postback_of_several_orders_whose_turn_it_is_not_makes_each_due_and_mult
         turns = {now + timedelta(seconds=1 + place) for place in range(3)}
         patched.setattr(store, "take_slot", busy)
         for _ in range(2):
-            # Told twice at once: the second is due with the first.
+            # Two webhooks at once: the second is due with the first.
             assert world.webhook(f"/postbacks/callfire/{TOKEN}", {}, postback.encode()) == 200
             assert world.deliver("sync_order") == 1
             assert {world.order(order_id).wake_at for order_id in ids} == turns
         assert ["wake" in message for message in world.peek("SyncQueue")] == [True] * 3
-        # Each comes back as one, and at last not at all: the sweep begins anew.
+        # Each comes back as one message, and finally not at all: the sweep starts anew.
         for _ in range(MAX_HOPS + 2):
             world.clock.advance(60)
             while world.deliver("sync_order"):
@@ -111,7 +111,7 @@ def test_postback_of_several_orders_whose_turn_it_is_not_makes_each_due_and_mult
     assert polled == {world.order(order_id).provider_order_id for order_id in ids}
 
 
-def test_event_that_the_bus_never_takes_holds_back_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_event_that_the_bus_never_accepts_delays_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.telnyx.fault("search", "status", status=503, times=None)
     world.send(body())
     world.deliver("place_order")
@@ -138,7 +138,7 @@ def test_event_that_the_bus_never_takes_holds_back_no_other(world: World, monkey
     assert '"aws":"ValidationException: PutEvents"' in world.output.getvalue()
 
 
-def test_comments_of_one_event_stay_within_what_the_bus_takes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_comments_of_one_event_fit_the_bus(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.telnyx.fault("search", "status", status=503, times=None)
     world.send(body())
     world.deliver("place_order")

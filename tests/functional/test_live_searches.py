@@ -1,4 +1,4 @@
-"""Orders against Telnyx as it is live: what is absent, what one call may not do, what a filter let through, and whose turn it is."""
+"""Orders against Telnyx as it is live: empty results, refusals of single calls, filters that let others through, and turns at the probe."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def told(world: World, kind: str) -> list[str]:
 
 
 def metric(world: World, name: str) -> float:
-    """What a metric adds up to, as the log brings it to CloudWatch."""
+    """Return the sum of a metric, as the log brings it to CloudWatch."""
     lines = [json.loads(line) for line in world.output.getvalue().splitlines() if f'"{name}"' in line]
     values = (line[name] for line in lines if name in line)
     return sum(sum(value) if isinstance(value, list) else value for value in values)
@@ -37,7 +37,7 @@ def put_up(world: World, *numbers: str) -> None:
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_what_is_in_stock_is_bought_and_the_rest_is_told(world: World, live: bool) -> None:
+def test_numbers_in_stock_are_bought_and_the_shortfall_is_reported(world: World, live: bool) -> None:
     world.telnyx.configure(live=live)
     put_up(world, NAMED[0])
     world.send(body("order-1", {"numbers": NAMED}, partial="accept"))
@@ -65,7 +65,7 @@ def test_numbers_that_go_between_search_and_purchase_are_chosen_again_within_the
 
 
 @pytest.mark.parametrize(("operation", "code"), [("search", "10007"), ("search", "4711"), ("get_group", "10036")])
-def test_failure_for_now_of_a_read_ends_no_order(world: World, operation: str, code: str) -> None:
+def test_transient_failure_of_a_read_ends_no_order(world: World, operation: str, code: str) -> None:
     group = world.telnyx.app.test_client().post(
         "/v2/requirement_groups",
         json={"country_code": "US", "phone_number_type": "local", "action": "ordering"},
@@ -82,7 +82,7 @@ def test_failure_for_now_of_a_read_ends_no_order(world: World, operation: str, c
     assert told(world, "OrderFailed") == []
 
 
-def test_unknown_code_at_the_purchase_is_polled_for_and_never_sent_blindly(world: World) -> None:
+def test_unknown_error_code_at_the_purchase_causes_a_search_and_no_blind_retry(world: World) -> None:
     world.telnyx.fault(
         "create_order",
         "status_after",
@@ -97,11 +97,11 @@ def test_unknown_code_at_the_purchase_is_polled_for_and_never_sent_blindly(world
     assert (world.order().state, world.bought(), world.calls("telnyx", "create_order")) == (OrderState.COMPLETED, 1, 1)
 
 
-# One call's refusal
+# Refusal of one call
 
 
 @pytest.mark.parametrize("code", ["10038", "10010", "4711"])
-def test_what_one_order_may_not_search_for_holds_up_no_other(world: World, code: str) -> None:
+def test_order_that_may_not_search_delays_no_other(world: World, code: str) -> None:
     world.telnyx.forbid("US", "toll_free", code=code)
     world.send(body("order-0", TOLL_FREE))
     world.send(body("order-1", CHICAGO))
@@ -119,11 +119,11 @@ def test_what_one_order_may_not_search_for_holds_up_no_other(world: World, code:
     assert world.order("order-0").hold is None
 
 
-def test_what_is_not_permitted_is_asked_ever_less_often_and_told_once(world: World) -> None:
+def test_order_not_permitted_is_retried_less_and_less_often_and_reported_once(world: World) -> None:
     world.telnyx.forbid("US", "toll_free")
     world.send(body("order-0", TOLL_FREE))
     world.settle()
-    # Something else that puts it off in between ends nothing.
+    # Another delay in between does not reset that.
     world.telnyx.refuse("search", "10007", times=1)
     world.pass_time(3600, steps=60, sweep=True)
     first = world.calls("telnyx", "search")
@@ -133,7 +133,7 @@ def test_what_is_not_permitted_is_asked_ever_less_often_and_told_once(world: Wor
     assert len(told(world, "OrderHeld")) == 1
 
 
-def test_what_one_order_may_not_buy_is_told_once_and_blocks_nobody(world: World) -> None:
+def test_order_not_permitted_to_buy_is_reported_once_and_blocks_nobody(world: World) -> None:
     world.telnyx.refuse("create_order", "10038", 403, times=3, holding="+1888")
     world.send(body("order-0", TOLL_FREE))
     world.pass_time(60, steps=3, sweep=True)
@@ -148,7 +148,7 @@ def test_what_one_order_may_not_buy_is_told_once_and_blocks_nobody(world: World)
     assert world.kinds("ACCOUNT#telnyx#default") == []
 
 
-def test_order_that_is_not_permitted_can_be_cancelled_and_is_in_the_list_of_what_needs_a_person(world: World) -> None:
+def test_order_not_permitted_can_be_cancelled_and_needs_attention(world: World) -> None:
     world.telnyx.forbid("US", "toll_free")
     world.send(body("order-0", TOLL_FREE))
     world.settle()
@@ -160,7 +160,7 @@ def test_order_that_is_not_permitted_can_be_cancelled_and_is_in_the_list_of_what
 
 
 def test_orders_of_one_account_take_turns_at_its_probe(world: World) -> None:
-    """The latest to have probed in vain comes last, however many wait."""
+    """The order that last probed in vain comes last, however many wait."""
     world.telnyx.block(code="20100")
     names = [f"order-{index}" for index in range(4)]
     for name in names:
@@ -168,27 +168,27 @@ def test_orders_of_one_account_take_turns_at_its_probe(world: World) -> None:
     world.pass_time(12 * 60, steps=72)
     probed = [str(request.json["customer_reference"]) for request in world.telnyx.requests("create_order")]
     assert len(probed) >= 9
-    # Each knows its place in the next round: strictly by who probed last, whatever order they are woken in.
+    # Each order knows its place in the next round: strictly by who probed last, in whatever order they are woken.
     rounds = []
     for _ in range(6):
         world.pass_time(10)
         waiting = sorted((world.order(name) for name in names), key=lambda it: it.probed_at or it.received_at)
         rounds.append([each.wake_at for each in waiting])
     assert any(len(set(wakes)) == 4 and wakes == sorted(wakes, key=str) for wakes in rounds)
-    # In any four probes one after the other nobody has two.
+    # In any four consecutive probes no order has two.
     assert all(len(set(probed[start : start + 4])) == 4 for start in range(len(probed) - 3))
 
 
 @pytest.mark.parametrize("troubled", [TOLL_FREE, {"numbers": ["+13125559999"]}])
-def test_probe_that_fails_for_its_orders_own_sake_is_passed_on(world: World, troubled: dict[str, Any]) -> None:
-    """One that may not search for what it asks, or finds nothing, says nothing of the account."""
+def test_probe_that_fails_for_its_orders_own_reason_is_passed_on(world: World, troubled: dict[str, Any]) -> None:
+    """An order that may not search, or finds nothing, says nothing about the account."""
     world.telnyx.block(code="20100")
     world.telnyx.forbid("US", "toll_free")
     world.send(body("order-1", CHICAGO))
     world.settle()
     world.telnyx.unblock()
     world.clock.advance(60)
-    # It comes before the other is woken.
+    # This order is due before the other is woken.
     world.send(body("order-0", troubled))
     world.deliver("place_order")
     state = world.table.account_state("telnyx", "default")
@@ -198,7 +198,7 @@ def test_probe_that_fails_for_its_orders_own_sake_is_passed_on(world: World, tro
     assert world.order("order-1").state is OrderState.COMPLETED
 
 
-# What was not asked for
+# Numbers that were not ordered
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,9 @@ def test_probe_that_fails_for_its_orders_own_sake_is_passed_on(world: World, tro
         ("country_code", {"country": "CA"}),
     ],
 )
-def test_what_a_filter_let_through_is_never_bought(world: World, ignored: str, criteria: dict[str, str]) -> None:
+def test_numbers_that_do_not_match_the_criteria_are_never_bought(
+    world: World, ignored: str, criteria: dict[str, str]
+) -> None:
     world.telnyx.configure(ignored_filters=(ignored,))
     world.send(body("order-1", {"criteria": {"country": "US", **criteria}, "quantity": 1}))
     world.pass_time(20, steps=4, sweep=True)
@@ -219,7 +221,7 @@ def test_what_a_filter_let_through_is_never_bought(world: World, ignored: str, c
     assert metric(world, "OffersNotFitting") > 0
 
 
-def test_numbers_that_the_account_is_not_shown_are_told_as_that(world: World) -> None:
+def test_numbers_hidden_from_the_account_are_reported_as_such(world: World) -> None:
     world.telnyx.hide("US")
     world.send(body("order-1", CHICAGO))
     world.settle()

@@ -1,4 +1,4 @@
-"""Provider calls on a real network: they go where the account says, by themselves, and to nobody else."""
+"""Provider calls on a real network: they go directly to the configured host, and nowhere else."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Clock:
 
 @dataclass
 class Server:
-    """A server that notes what it is asked; `moved_to` makes it send everybody elsewhere."""
+    """A server that records its requests; `moved_to` makes it redirect everybody."""
 
     status: int = 200
     moved_to: str = ""
@@ -68,11 +68,11 @@ def serving(server: Server, context: ssl.SSLContext | None = None) -> Iterator[S
         do_POST = do_PATCH = do_DELETE = do_CONNECT = do_GET  # noqa: N815 - as the base class has it
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     class Quiet(ThreadingHTTPServer):
         def handle_error(self, *_: object) -> None:
-            """A caller that does not trust us hangs up."""
+            """A client that does not trust the certificate hangs up."""
 
     with Quiet(("127.0.0.1", 0), Handler) as listener:
         if context is not None:
@@ -105,8 +105,8 @@ def send(connection: Http, method: str) -> int:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_nobody_is_followed_elsewhere(method: str, status: int) -> None:
-    """A redirect would hand on the credentials, or send a purchase a second time."""
+def test_redirects_are_not_followed(method: str, status: int) -> None:
+    """A redirect would pass on the credentials, or send a purchase a second time."""
     with serving(Server()) as other, serving(Server(status)) as provider:
         for target in (f"{other.url}/orders", "/elsewhere"):
             provider.moved_to = target
@@ -117,7 +117,7 @@ def test_nobody_is_followed_elsewhere(method: str, status: int) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
-def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch, name: str, method: str) -> None:
+def test_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch, name: str, method: str) -> None:
     for each in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(each, raising=False)
     with serving(Server()) as proxy, serving(Server()) as provider:
@@ -126,7 +126,7 @@ def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch, na
         assert (len(provider.asked), proxy.asked) == (1, [])
 
 
-def test_no_credentials_of_the_environment_are_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_credentials_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     with serving(Server()) as provider:
@@ -136,7 +136,7 @@ def test_no_credentials_of_the_environment_are_used(monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def untrusted(tmp_path: Path) -> ssl.SSLContext:
-    """A certificate that nobody we trust has signed."""
+    """Return a certificate that no trusted authority has signed."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = dt.datetime.now(dt.UTC)
@@ -161,7 +161,7 @@ def untrusted(tmp_path: Path) -> ssl.SSLContext:
     return context
 
 
-def test_whoever_cannot_show_a_certificate_is_told_nothing(untrusted: ssl.SSLContext) -> None:
+def test_server_without_a_trusted_certificate_gets_no_request(untrusted: ssl.SSLContext) -> None:
     with serving(Server(), untrusted) as server:
         connection = http(f"https://127.0.0.1:{server.port}")
         with pytest.raises(UnreadableError):

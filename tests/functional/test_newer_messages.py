@@ -1,4 +1,4 @@
-"""A message that a newer version of numberdesk sent to itself is put aside at once, with that as the reason, and nothing is done with it."""
+"""A message that a newer version of numberdesk sent to itself becomes a dead letter at once, with that reason, and has no effect."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EVENT = {"webhook": {"provider": "telnyx", "account": "default", "in": "another 
     ],
 )
 @pytest.mark.parametrize("version", [2, "2"])
-def test_message_of_a_newer_version_is_put_aside_with_the_reason(
+def test_message_of_a_newer_version_becomes_a_dead_letter_with_the_reason(
     world: World, sent: dict[str, Any], queue: str, by: str, version: object
 ) -> None:
     world.send(body())
@@ -47,7 +47,7 @@ def test_message_of_a_newer_version_is_put_aside_with_the_reason(
     assert "a newer version of numberdesk wrote it" in attributes["reason"]
 
 
-def test_what_numberdesk_sends_to_itself_says_its_version_and_what_applications_send_does_not(world: World) -> None:
+def test_only_messages_of_numberdesk_to_itself_carry_its_version(world: World) -> None:
     world.telnyx.fault("search", "status", status=503, times=None)
     status, _ = world.api("POST", "/orders", body("order-2"))
     assert status == 202

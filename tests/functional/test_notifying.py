@@ -1,4 +1,4 @@
-"""From the bus to people: every event that is for them, in few messages, whatever SNS does; and the way to them is watched."""
+"""From the bus to people: every event for people is sent, in few messages, whatever SNS does. Their subscriptions are watched."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ URL = "https://sns.eu-central-1.amazonaws.com"
 
 
 def event(number: int, kind: str = "OrderHeld", **detail: Any) -> str:
-    """Make an event as the bus hands it on."""
+    """Make an event as the bus delivers it."""
     told = {
         "id": f"{kind}-{number}",
         "at": (START + number * SECOND).isoformat(),
@@ -50,25 +50,25 @@ def event(number: int, kind: str = "OrderHeld", **detail: Any) -> str:
 
 
 def tell(world: World, *events: str) -> None:
-    """Let the rule hand on events, and people be told."""
+    """Let the rule deliver events, and notify people."""
     for text in events:
         world.send(text, queue="NotificationQueue")
     world.notify()
 
 
 def told(world: World) -> list[Mail]:
-    """Take what arrived at people's address since the last call."""
+    """Return the mails that arrived since the last call."""
     mails, world.mailbox.mails = world.mailbox.mails, []
     return mails
 
 
 def max_per_second(mails: list[Mail]) -> int:
-    """Count the most mails within a second."""
+    """Return the largest number of mails within one second."""
     return max(sum(first.at <= mail.at < first.at + SECOND for mail in mails) for first in mails)
 
 
 def client(world: World) -> Any:
-    """Give the function's own client of SNS."""
+    """Return the function's own SNS client."""
     return world.function("send_notifications").module.notifier.topic._client
 
 
@@ -110,12 +110,12 @@ def test_sixty_orders_beyond_a_limit_are_one_message_that_names_all() -> None:
         assert world.mailbox.address.confirmed
 
 
-def test_a_single_event_is_its_own_paragraph(world: World) -> None:
+def test_single_event_is_its_own_paragraph(world: World) -> None:
     tell(world, event(1))
     assert told(world) == [Mail(START, "Order held: order-1", "Order order-1: OrderHeld is told.")]
 
 
-def test_kinds_are_told_apart_and_what_is_urgent_first(world: World) -> None:
+def test_kinds_are_listed_separately_with_urgent_ones_first(world: World) -> None:
     near, far = "2026-11-22T09:00:00.000000Z", "2026-12-22T09:00:00.000000Z"
     tell(
         world,
@@ -145,7 +145,7 @@ def test_kinds_are_told_apart_and_what_is_urgent_first(world: World) -> None:
     assert mails[1].text == "Order order-6: DeadlineMissed is told."
 
 
-def test_an_event_that_comes_twice_is_told_once(world: World) -> None:
+def test_repeated_event_is_sent_once(world: World) -> None:
     tell(world, event(1), event(2), event(1), event(2))
     [mail] = told(world)
     assert mail.subject == "Order held: 2 orders"
@@ -153,19 +153,19 @@ def test_an_event_that_comes_twice_is_told_once(world: World) -> None:
     assert world.peek_raw("NotificationQueue") == []
 
 
-def test_whatever_happens_at_once_no_subscription_is_suspended(world: World) -> None:
-    """Each batch holds every kind there is, and the next comes at once."""
+def test_simultaneous_events_never_suspend_a_subscription(world: World) -> None:
+    """Each batch has an event of every kind, and the next follows at once."""
     for batch in range(5):
         tell(world, *(event(batch * 1000 + number, kind) for kind in EVENTS for number in range(3)))
     mails = told(world)
     assert len(mails) == 5 * (len(URGENT) + Bounds().per_order)
-    # Two at a time may run (`test_what_goes_out_to_people_goes_out_slowly`), and alarms come beside them.
+    # Two at a time may run (`test_what_goes_out_to_people_goes_out_slowly`), and alarms are sent in addition.
     assert max_per_second(mails) == SECOND / PAUSE == 2
     assert world.mailbox.address.confirmed
 
 
-def test_the_topic_suspends_whoever_gets_more_than_ten_a_second(world: World) -> None:
-    """The double does as SNS does: one event a mail, as it was, and people hear nothing after the tenth."""
+def test_topic_suspends_a_subscription_above_ten_messages_a_second(world: World) -> None:
+    """The double behaves like SNS: with one mail per event, people get nothing after the tenth."""
     for number in range(60):
         client(world).publish(TopicArn=world.stack.outputs["NotificationTopicArn"], Message=str(number))
     assert [mail.text for mail in told(world)] == [str(number) for number in range(10)]
@@ -176,7 +176,7 @@ def test_the_topic_suspends_whoever_gets_more_than_ten_a_second(world: World) ->
     assert counted(world) == [0]
 
 
-# No more in an hour than was said
+# No more messages per hour than configured
 
 
 def flood(world: World, batches: int) -> None:
@@ -185,7 +185,7 @@ def flood(world: World, batches: int) -> None:
         world.clock.advance(20)
 
 
-def test_an_order_that_floods_is_summed_up_when_the_hour_is_over(world: World) -> None:
+def test_excess_messages_of_one_order_are_summarized_after_the_hour(world: World) -> None:
     flood(world, 40)
     assert len(told(world)) == Bounds().per_order
     assert world.peek_raw("NotificationQueue") == []
@@ -201,14 +201,14 @@ def test_an_order_that_floods_is_summed_up_when_the_hour_is_over(world: World) -
     assert not [item for item in world.everything() if item["pk"] == "NOTIFIED#HELD"]
 
 
-def test_another_order_is_told_beside_a_flood_and_so_is_a_reminder_of_the_same(world: World) -> None:
+def test_flood_delays_neither_other_orders_nor_the_orders_own_reminders(world: World) -> None:
     flood(world, 40)
     told(world)
     tell(world, event(1, "OrderFailed"), event(2, "DeadlineApproaching", order_id="noisy", data={"deadline": "2026"}))
     assert [mail.subject for mail in told(world)] == ["Deadline approaching: noisy", "Order failed: order-1"]
 
 
-def test_what_is_too_much_of_reminders_is_told_within_five_minutes(world: World) -> None:
+def test_excess_reminders_are_summarized_within_five_minutes(world: World) -> None:
     for number in range(25):
         tell(world, event(number, "DeadlineApproaching", order_id="noisy", data={"deadline": "2026"}))
     assert len(told(world)) == Bounds().deadlines_per_order
@@ -217,7 +217,7 @@ def test_what_is_too_much_of_reminders_is_told_within_five_minutes(world: World)
     assert mail.subject == "Summed up: 5 messages, 5 of deadlines"
 
 
-def test_two_ticks_at_once_are_one_sum(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_scheduled_runs_at_once_send_one_summary(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     flood(world, 12)
     world.clock.advance(3600)
     told(world)
@@ -227,7 +227,7 @@ def test_two_ticks_at_once_are_one_sum(world: World, monkeypatch: pytest.MonkeyP
     assert len(told(world)) == 1
 
 
-def test_a_sum_that_sns_does_not_take_is_told_by_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_summary_that_sns_refuses_is_sent_by_the_next_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     flood(world, 12)
     world.clock.advance(3600)
     told(world)
@@ -241,7 +241,7 @@ def test_a_sum_that_sns_does_not_take_is_told_by_the_next(world: World, monkeypa
 
 
 @pytest.mark.parametrize("error", [told_by_aws("ThrottlingException"), told_by_aws("AccessDeniedException")], ids=str)
-def test_a_table_that_does_not_answer_keeps_nothing_from_people(
+def test_unavailable_table_withholds_no_message(
     world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     calls = 0
@@ -257,10 +257,10 @@ def test_a_table_that_does_not_answer_keeps_nothing_from_people(
     calls = 0
     tell(world, *(event(number, kind) for number, kind in enumerate(sorted(EVENTS))))
     assert len(told(world)) == len(EVENTS)
-    assert calls == 1, "a batch asks once, and goes on"
+    assert calls == 1, "a batch tries once, and continues"
 
 
-def test_a_message_that_comes_again_is_counted_for_its_hour_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redelivered_message_counts_once_in_its_hour(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         refuse(world, patched, FAILURES[0], lambda _: True)
         tell(world, event(1, order_id="noisy"))
@@ -285,7 +285,7 @@ FAILURES = [
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=[str(error) for error in FAILURES])
-def test_what_sns_does_not_take_now_comes_again_and_nothing_else(
+def test_only_events_that_sns_refused_for_now_are_retried(
     world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     with monkeypatch.context() as patched:
@@ -302,10 +302,10 @@ def test_what_sns_does_not_take_now_comes_again_and_nothing_else(
     assert world.peek_raw("NotificationQueue") == []
 
 
-def test_what_sns_never_takes_ends_among_the_dead_letters_with_the_reason(
+def test_events_that_sns_never_accepts_become_dead_letters_with_the_reason(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And it holds back nothing that was bundled with it."""
+    """And the other events of the batch are sent."""
     invalid = client(world).exceptions.InvalidParameterException(
         {"Error": {"Code": "InvalidParameter", "Message": "Invalid parameter: Message"}}, "Publish"
     )
@@ -326,7 +326,7 @@ def test_what_sns_never_takes_ends_among_the_dead_letters_with_the_reason(
 @pytest.mark.parametrize(
     "text", ["", "no JSON", "[]", "{}", '{"detail-type": "OrderHeld", "detail": {}}', event(1, at="soon")]
 )
-def test_what_is_no_event_ends_among_the_dead_letters_and_is_in_nobodys_way(world: World, text: str) -> None:
+def test_non_event_becomes_a_dead_letter_and_delays_nothing(world: World, text: str) -> None:
     tell(world, text or " ", event(1))
     assert [mail.subject for mail in told(world)] == ["Order held: order-1"]
     for _ in range(4):
@@ -337,7 +337,7 @@ def test_what_is_no_event_ends_among_the_dead_letters_and_is_in_nobodys_way(worl
     assert attributes["reason"].startswith("failed 5 times, last with ")
 
 
-def test_messages_for_which_no_time_is_left_come_again(world: World) -> None:
+def test_messages_without_time_left_are_retried(world: World) -> None:
     for number, kind in enumerate(["OrderHeld", "OrderFailed"]):
         world.send(event(number, kind), queue="NotificationQueue")
     assert world.deliver("send_notifications", remaining_ms=19_000) == 2
@@ -347,7 +347,7 @@ def test_messages_for_which_no_time_is_left_come_again(world: World) -> None:
     assert len(told(world)) == 2
 
 
-def test_a_message_that_alone_is_too_long_is_cut_and_says_so(world: World) -> None:
+def test_too_long_single_message_is_truncated_and_says_so(world: World) -> None:
     tell(world, event(1, message="x" * 300_000), event(2))
     long, short = told(world)
     assert long.text.startswith("x" * 190_000)
@@ -355,11 +355,11 @@ def test_a_message_that_alone_is_too_long_is_cut_and_says_so(world: World) -> No
     assert short.text == "Order order-2: OrderHeld is told."
 
 
-# The way to people is watched
+# Subscriptions are watched
 
 
 def counted(world: World) -> list[float]:
-    """Read what sweeps wrote of the subscriptions."""
+    """Return what sweeps wrote about the subscriptions."""
     found = []
     for line in world.output.getvalue().splitlines():
         if line.startswith('{"_aws"') and "ConfirmedSubscriptions" in line:
@@ -368,7 +368,7 @@ def counted(world: World) -> list[float]:
     return found
 
 
-def test_each_sweep_says_how_many_are_subscribed(world: World) -> None:
+def test_each_sweep_reports_the_number_of_subscriptions(world: World) -> None:
     world.function("wake_orders")({})
     world.mailbox.unsubscribe()
     world.function("wake_orders")({})
@@ -376,7 +376,7 @@ def test_each_sweep_says_how_many_are_subscribed(world: World) -> None:
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=[str(error) for error in FAILURES])
-def test_a_topic_that_does_not_answer_holds_up_no_sweep_and_is_no_subscription(
+def test_unavailable_topic_delays_no_sweep_and_counts_as_no_subscription(
     world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(**_: Any) -> None:
@@ -395,7 +395,7 @@ def test_a_topic_that_does_not_answer_holds_up_no_sweep_and_is_no_subscription(
     assert alarms()["ConfirmedSubscriptionsAlarm"].rings([], world.clock.now())
 
 
-def test_subscriptions_are_counted_though_the_sweep_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_subscriptions_are_counted_even_if_the_sweep_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise ConnectionError
 

@@ -1,4 +1,4 @@
-"""Orders from the queue to their end, at each provider: a message in, purchases, records and events out."""
+"""Orders from the queue to their end, at each provider: a message in; purchases, records and events out."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_telnyx_order_is_completed_by_its_webhook(world: World) -> None:
     assert len(world.items("ORDER#order-1", "RECEIPT#")) == 1
     [kept] = world.items("ORDER#order-1", "PERSONAL#WEBHOOK#")
     assert kept["body"] == world.telnyx.deliveries()[0].body
-    # Followed on: the next poll is a day off.
+    # It is still followed: the next poll is a day later.
     assert order.wake_at is not None
     assert (order.wake_at - world.clock.now()).days == 1
 
@@ -58,7 +58,7 @@ def test_message_without_a_correlation_id_gets_its_own(world: World) -> None:
     assert world.order().correlation_id == message_id
 
 
-def test_telnyx_order_is_completed_by_the_poll_where_no_webhook_comes(world: World) -> None:
+def test_telnyx_order_without_a_webhook_is_completed_by_a_poll(world: World) -> None:
     world.telnyx.webhooks(off=True)
     world.send(body())
     world.pass_time(8, steps=4)
@@ -67,7 +67,7 @@ def test_telnyx_order_is_completed_by_the_poll_where_no_webhook_comes(world: Wor
     assert world.items("ORDER#order-1", "RECEIPT#") == []
 
 
-def test_telesign_order_is_found_resolved_in_part_by_polling(world: World) -> None:
+def test_telesign_order_is_found_partially_completed_by_polling(world: World) -> None:
     world.telesign.available("BE", "mobile", 3)
     world.send(body("order-1", BELGIAN, provider="telesign", contact=CONTACT))
     world.pass_time(8, steps=4)
@@ -80,7 +80,7 @@ def test_telesign_order_is_found_resolved_in_part_by_polling(world: World) -> No
     assert "1 mobile number in BE" in detail["message"]
 
 
-def test_callfire_order_is_made_known_by_its_postback(world: World) -> None:
+def test_callfire_order_is_reported_by_its_postback(world: World) -> None:
     world.callfire.unavailable(keywords=["PIE"])
     world.send(
         body("order-1", {"numbers": ["+12065550143"]}, {"keywords": ["CAKE", "PIE"]}, SEATTLE, provider="callfire")
@@ -104,7 +104,7 @@ def test_one_telnyx_order_over_two_countries_is_three_sub_orders(world: World) -
     assert "1 local number in GB" in world.events()[-1][1]["message"]
 
 
-def test_requirement_is_asked_rejected_with_its_reason_and_approved(world: World) -> None:
+def test_requirement_is_requested_rejected_with_its_reason_and_approved(world: World) -> None:
     reason = "The street on Ms Mustermann's bill is unreadable"
     world.telnyx.configure(vetting_seconds=1, deadline_seconds=6 * 86400)
     world.telnyx.reject("End User Address", reason, new_deadline_seconds=4 * 86400)
@@ -121,11 +121,11 @@ def test_requirement_is_asked_rejected_with_its_reason_and_approved(world: World
     assert len(rejected) == 1
     assert f"\u201c{reason}\u201d" in rejected[0]["message"]
     assert "2026-11-26 08:00" in rejected[0]["message"]
-    # The comment is an item of its own: only the event on its way to people holds its words.
+    # The comment is a separate item: only the event on its way to people contains its text.
     assert [item["sk"][:17] for item in world.everything() if "Mustermann" in repr(item)] == ["PERSONAL#COMMENT#"]
     assert "Mustermann" not in world.output.getvalue()
 
-    # A day before the new deadline the one reminder fires, and says why.
+    # A day before the new deadline the one reminder fires, and includes the reason.
     world.pass_time(3 * 86400, sweep=True)
     reminders = [detail for kind, detail in world.events() if kind == "DeadlineApproaching"]
     assert [(detail["data"]["reminder"], detail["notify"]) for detail in reminders] == [("P1D", True)]
@@ -138,7 +138,7 @@ def test_requirement_is_asked_rejected_with_its_reason_and_approved(world: World
     assert world.bought() == 1
 
 
-def test_deadline_that_nobody_minds_is_reminded_of_missed_and_cancelled(world: World) -> None:
+def test_ignored_deadline_is_reminded_missed_and_cancelled(world: World) -> None:
     world.telnyx.configure(deadline_seconds=86400)
     world.send(body("order-1", GERMAN, reminders=["PT4H", "PT1H"]))
     world.pass_time(19 * 3600, sweep=True)
@@ -152,7 +152,7 @@ def test_deadline_that_nobody_minds_is_reminded_of_missed_and_cancelled(world: W
 @pytest.mark.parametrize(
     ("provider", "item"), [("telnyx", GERMAN), ("telesign", BELGIAN), ("callfire", {"keywords": ["CAKE"]})]
 )
-def test_what_is_personal_is_kept_apart_and_told_to_nobody(
+def test_personal_data_is_stored_separately_and_appears_in_no_event(
     world: World, provider: str, item: dict[str, object]
 ) -> None:
     contact = {"contact": CONTACT} if provider == "telesign" else {}

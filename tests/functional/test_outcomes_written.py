@@ -1,4 +1,4 @@
-"""What came of a purchase is written whatever the table does meanwhile, and an id that is known is never erased."""
+"""The outcome of a purchase is recorded even if the table is unavailable meanwhile, and a known purchase id is never lost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ERRORS = {
 
 
 class Outage:
-    """The table refuses every call for so many seconds, from the moment a provider took an order."""
+    """The table refuses every call for this many seconds, from the moment a provider accepted an order."""
 
     def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, seconds: float) -> None:
         self.world = world
@@ -39,7 +39,7 @@ class Outage:
             if self.until is None and world.bought():
                 self.until = world.clock.now().timestamp() + seconds
             is_down = self.until is not None and world.clock.now().timestamp() < self.until
-            # Only a transaction is cancelled.
+            # Only transactions are cancelled.
             if is_down and (operation == "TransactWriteItems" or not aws_errors.reasons(error)):
                 raise error
             return make(operation, request)
@@ -49,7 +49,9 @@ class Outage:
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_purchase_is_written_once_the_table_takes_it(world: World, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_purchase_is_recorded_once_the_table_is_available(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     Outage(world, monkeypatch, ERRORS[name], seconds=20)
     world.send(body())
     world.settle()
@@ -59,7 +61,7 @@ def test_purchase_is_written_once_the_table_takes_it(world: World, monkeypatch: 
     assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
 
 
-def test_as_a_last_resort_the_id_goes_by_the_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_purchase_id_is_sent_through_the_queue_as_a_last_resort(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     Outage(world, monkeypatch, told("ThrottlingException"), seconds=400)
     world.send(body())
     world.deliver("place_order")
@@ -73,7 +75,7 @@ def test_as_a_last_resort_the_id_goes_by_the_queue(world: World, monkeypatch: py
     assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
 
 
-def test_message_of_a_purchase_may_come_often_and_late(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_message_of_a_purchase_may_arrive_repeatedly_and_late(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     outage = Outage(world, monkeypatch, told("ThrottlingException"), seconds=400)
     world.send(body())
     world.deliver("place_order")
@@ -82,7 +84,7 @@ def test_message_of_a_purchase_may_come_often_and_late(world: World, monkeypatch
     world.clock.advance(400)
     assert outage.until is not None
     world.sweep()
-    # Nobody told: it was found.
+    # Nobody was notified: the purchase was found.
     assert ChangeKind.ORDER_UNKNOWN in world.kinds()
     world.pass_time(60, steps=6, sweep=True)
     before = world.kinds()
@@ -94,7 +96,7 @@ def test_message_of_a_purchase_may_come_often_and_late(world: World, monkeypatch
     assert world.dead_letters("SyncDeadLetterQueue") == []
 
 
-def test_where_not_even_the_queue_takes_it_the_message_comes_again_and_buys_nothing(
+def test_if_the_queue_is_unavailable_too_the_order_message_is_retried_and_buys_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Outage(world, monkeypatch, told("ThrottlingException"), seconds=400)
@@ -115,7 +117,7 @@ def test_where_not_even_the_queue_takes_it_the_message_comes_again_and_buys_noth
 
 
 @pytest.mark.parametrize("kind", ["refused", "of the account"])
-def test_a_definite_no_is_written_as_well(world: World, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_refusal_is_recorded_as_well(world: World, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     status, code = {"refused": (422, "10015"), "of the account": (401, "10009")}[kind]
     answer = {"errors": [{"code": code, "title": "no", "detail": "no"}]}
     world.telnyx.fault("create_order", "status", status=status, body=answer)
@@ -135,10 +137,8 @@ def test_a_definite_no_is_written_as_well(world: World, monkeypatch: pytest.Monk
     assert world.order().state is {"refused": OrderState.FAILED, "of the account": OrderState.RECEIVED}[kind]
 
 
-def test_slot_that_cannot_be_taken_before_a_purchase_is_no_purchase(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The call never left: that is known, and the order is not unclear."""
+def test_purchase_without_a_call_slot_is_not_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call never left, which is known, so the order is not unknown."""
     make: Callable[..., Any] = world.dynamodb._make_api_call  # type: ignore[attr-defined]
 
     def call(operation: str, request: dict[str, Any]) -> Any:
@@ -154,7 +154,7 @@ def test_slot_that_cannot_be_taken_before_a_purchase_is_no_purchase(
     assert ChangeKind.ORDER_UNKNOWN not in world.kinds()
 
 
-def test_word_of_a_purchase_of_nobody_is_told_and_done_with(world: World) -> None:
+def test_message_of_a_purchase_without_an_order_is_reported_and_finished(world: World) -> None:
     said = {"order_id": "nobody", "attempt": 1, "provider_order_id": "T-1", "provider_status": None}
     world.send({"bought": said}, queue="SyncQueue", by="PlaceOrderRole")
     world.settle()
@@ -162,7 +162,7 @@ def test_word_of_a_purchase_of_nobody_is_told_and_done_with(world: World) -> Non
     assert world.dead_letters("SyncDeadLetterQueue") == []
 
 
-def test_wake_that_cannot_be_sent_is_only_late(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsent_wake_only_delays_the_order(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     make: Callable[..., Any] = world.sqs._make_api_call  # type: ignore[attr-defined]
 
     def call(operation: str, request: dict[str, Any]) -> Any:

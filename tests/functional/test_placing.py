@@ -1,4 +1,4 @@
-"""At most one purchase per order id, whatever happens on the way."""
+"""At most one purchase per order id, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ every_provider = pytest.mark.parametrize("provider", ADAPTERS)
 
 
 class KilledError(BaseException):
-    """Lambda ends a function in the middle of a line: no handler of errors sees it."""
+    """Lambda ends a function in the middle of a line: no error handler sees it."""
 
 
 def people(world: World) -> list[str]:
-    """Name what people were told."""
+    """Return what people were notified of."""
     return [kind for kind, detail in world.events() if detail["notify"]]
 
 
-# The same message more than once
+# Duplicate messages
 
 
-def test_message_that_comes_twice_and_again_after_the_end_buys_once(world: World) -> None:
+def test_duplicate_message_and_another_after_the_end_buy_once(world: World) -> None:
     for _ in range(2):
         world.send(body())
     world.pass_time(3)
@@ -65,7 +65,7 @@ def test_message_that_comes_twice_and_again_after_the_end_buys_once(world: World
 
 
 def test_two_senders_at_once_buy_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both have searched and are about to write the intent: one of them may."""
+    """Both have searched and are about to write the intent: only one of them succeeds."""
     for _ in range(2):
         world.send(body())
     other = world.cold("place_order")
@@ -92,7 +92,7 @@ def test_two_receivers_at_once_record_one_order(world: World, monkeypatch: pytes
     assert (world.bought(), world.kinds().count(ChangeKind.ORDER_RECEIVED)) == (1, 1)
 
 
-def test_order_id_of_another_request_is_refused_and_the_order_goes_on(world: World) -> None:
+def test_known_order_id_with_another_request_is_rejected_and_the_order_continues(world: World) -> None:
     world.send(body())
     world.settle()
     world.send(body("order-1", {"numbers": ["+13125550100"]}))
@@ -105,7 +105,7 @@ def test_order_id_of_another_request_is_refused_and_the_order_goes_on(world: Wor
     assert people(world) == ["OrderRefused"]
 
 
-def test_order_id_of_another_request_is_refused_though_both_came_at_once(
+def test_known_order_id_with_another_request_is_rejected_even_if_both_arrive_at_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.send(body("order-1", {"criteria": {"country": "US"}, "quantity": 1}))
@@ -116,10 +116,10 @@ def test_order_id_of_another_request_is_refused_though_both_came_at_once(
     assert (world.bought(), len(world.dead_letters()), world.order().request.count) == (1, 1, 2)
 
 
-# A definite no
+# A refusal
 
 
-def test_refused_order_has_failed_and_people_are_told_why(world: World) -> None:
+def test_refused_order_has_failed_and_people_get_the_reason(world: World) -> None:
     error = {"errors": [{"code": "85004", "title": "Invalid connection", "detail": "of Ms Mustermann"}]}
     world.telnyx.fault("create_order", "status", status=422, body=json.dumps(error), content_type="application/json")
     world.send(body())
@@ -135,7 +135,7 @@ def test_refused_order_has_failed_and_people_are_told_why(world: World) -> None:
     assert world.calls("telnyx", "create_order") == 1
 
 
-def test_numbers_that_were_gone_are_replaced_by_a_new_choice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unavailable_numbers_are_replaced_by_a_new_choice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def sell(plan: Plan, _reference: str) -> None:
         world.telnyx.sell_elsewhere([asset.value for asset in plan.chosen])
 
@@ -148,7 +148,7 @@ def test_numbers_that_were_gone_are_replaced_by_a_new_choice(world: World, monke
     assert not set(order.unavailable_numbers) & {asset.value for asset in order.assets}
 
 
-def test_nothing_is_bought_where_nothing_is_found(world: World) -> None:
+def test_nothing_is_bought_if_nothing_is_found(world: World) -> None:
     world.telnyx.sell_out("US")
     world.send(body())
     world.settle()
@@ -156,14 +156,14 @@ def test_nothing_is_bought_where_nothing_is_found(world: World) -> None:
     assert people(world) == ["OrderFailed"]
 
 
-# No clear answer
+# No clear response
 
 
 @pytest.mark.parametrize(
     ("provider", "fault"),
     [*((provider, "lose_answer") for provider in ADAPTERS), ("telnyx", "status_after"), ("telesign", "truncated")],
 )
-def test_purchase_whose_answer_was_lost_is_found_and_adopted(world: World, provider: str, fault: Any) -> None:
+def test_purchase_with_a_lost_response_is_found_and_adopted(world: World, provider: str, fault: Any) -> None:
     simulator = world.simulators[provider]
     simulator.fault("create_order", fault)
     world.send(MESSAGES[provider])
@@ -179,35 +179,35 @@ def test_purchase_whose_answer_was_lost_is_found_and_adopted(world: World, provi
     assert events[1][1]["data"]["found"] is True
 
 
-def test_callfire_order_stays_unknown_without_v2_and_people_are_told_what_to_look_for(world: World) -> None:
+def test_callfire_order_stays_unknown_without_v2_and_people_get_search_hints(world: World) -> None:
     world.put_secret("callfire", **{**SECRETS["callfire"], "settings": {"v2_find": False}})
     world.callfire.fault("create_order", "lose_answer")
     world.send(MESSAGES["callfire"])
     world.pass_time(6 * 3600, steps=3, sweep=True)
     assert (world.order().state, world.bought("callfire")) == (OrderState.UNKNOWN, 1)
     assert world.calls("callfire", "create_order") == 1
-    assert world.calls("callfire", "list_orders") == 0  # there is no list to look through
+    assert world.calls("callfire", "list_orders") == 0  # there is no list to search
     (kind, detail), (again, candidates) = world.events()
     assert (kind, detail["notify"]) == ("OrderUnknown", True)
     assert "the numbers +12065550143" in detail["message"]
     assert "created after 2026-11-22 08:00:00 UTC" in detail["message"]
-    # Told once more when there is something to name.
+    # People are notified once more when there is a candidate to name.
     assert (again, candidates["notify"]) == ("OrderUnknown", True)
     assert "+12065550143" in candidates["message"].partition("in no order of ours")[2]
-    # The same message again changes nothing.
+    # The duplicate message changes nothing.
     world.send(MESSAGES["callfire"])
     world.settle()
     assert world.bought("callfire") == 1
 
 
 def ordered(world: World) -> list[set[str]]:
-    """Give the numbers of each purchase that reached Telnyx."""
+    """Return the numbers of each purchase that reached Telnyx."""
     calls = world.telnyx.requests("create_order")
     return [{each["phone_number"] for each in request.json["phone_numbers"]} for request in calls]
 
 
-def test_people_are_told_of_a_purchase_that_is_not_found_and_it_is_adopted_when_it_shows(world: World) -> None:
-    """The search lags behind the settling time. The same numbers, ordered again, are sold: it is our own purchase."""
+def test_missing_purchase_is_reported_and_adopted_when_it_shows(world: World) -> None:
+    """The provider's list lags behind the settling time. The same numbers, ordered again, are already sold: to our own purchase."""
     world.telnyx.configure(list_lag_seconds=7200)
     world.telnyx.fault("create_order", "lose_answer")
     world.send(body())
@@ -225,32 +225,34 @@ def test_people_are_told_of_a_purchase_that_is_not_found_and_it_is_adopted_when_
     assert len(ordered(world)) == 2, "there is no third attempt"
 
 
-def test_purchase_that_was_never_taken_in_is_made_once_more_with_the_same_numbers(world: World) -> None:
+def test_purchase_that_never_arrived_is_repeated_once_with_the_same_numbers(world: World) -> None:
     world.telnyx.fault("create_order", "status", status=500)
     world.send(body())
     world.deliver("place_order")
     chosen = {asset.value for asset in world.order().assets}
-    # What another search would give by then is no matter.
+    # Whatever another search would return by then.
     stock = {"country_code": "US", "phone_number_type": "local", "locality": "CHICAGO"}
     world.telnyx.add_inventory([{"phone_number": f"+1312555000{n}", **stock} for n in (1, 2)])
     world.pass_time(600, steps=6, sweep=True)
     assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
     assert ordered(world) == [chosen, chosen]
     assert [kind for kind, _ in world.events()] == ["OrderUnknown", "OrderPlaced", "OrderCompleted"]
-    assert world.table.spent("telnyx", "default", "2026-11-22").numbers == 2, "what both attempts took counts once"
+    assert world.table.spent("telnyx", "default", "2026-11-22").numbers == 2, (
+        "the reservation of both attempts counts once"
+    )
 
 
-def test_second_attempt_that_is_lost_too_is_the_last(world: World) -> None:
+def test_second_lost_attempt_is_the_last(world: World) -> None:
     world.telnyx.fault("create_order", "status", times=None, status=500)
     world.send(body())
     world.pass_time(7200, steps=8, sweep=True)
     assert (world.order().state, world.bought(), world.calls("telnyx", "create_order")) == (OrderState.UNKNOWN, 0, 2)
     assert people(world) == ["OrderUnknown"]
-    assert world.table.spent("telnyx", "default", "2026-11-22").numbers == 2, "it may be spent"
+    assert world.table.spent("telnyx", "default", "2026-11-22").numbers == 2, "the money may be spent"
 
 
-def test_second_purchase_of_an_order_is_told_and_cancelled(world: World) -> None:
-    """Somebody ordered by hand what carries our reference, while the answer to our own purchase was lost."""
+def test_second_purchase_of_an_order_is_reported_and_cancelled(world: World) -> None:
+    """Somebody ordered by hand with our reference, while the response to our own purchase was lost."""
     world.telnyx.fault("create_order", "lose_answer")
     world.send(body("order-1", {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}))
     world.deliver("place_order")
@@ -272,7 +274,7 @@ def test_second_purchase_of_an_order_is_told_and_cancelled(world: World) -> None
     assert (status[order.duplicates[0]], status[order.provider_order_id or ""]) == ("cancelled", "pending")
 
 
-def test_order_of_another_stack_with_the_same_content_is_not_adopted(world: World) -> None:
+def test_order_of_another_stack_with_equal_content_is_not_adopted(world: World) -> None:
     world.send(body("order-1", BELGIAN, provider="telesign"))
     world.pass_time(20, steps=2)
     world.telesign.fault("create_order", "status", status=500)
@@ -283,7 +285,7 @@ def test_order_of_another_stack_with_the_same_content_is_not_adopted(world: Worl
 
 
 @every_provider
-def test_call_that_never_left_is_made_again(world: World, provider: str) -> None:
+def test_call_that_never_left_is_repeated(world: World, provider: str) -> None:
     world.simulators[provider].fault("create_order", "drop_before")
     world.send(MESSAGES[provider])
     world.settle()
@@ -293,11 +295,11 @@ def test_call_that_never_left_is_made_again(world: World, provider: str) -> None
     assert ChangeKind.ORDER_UNKNOWN not in world.kinds()
 
 
-# Crashes and late answers
+# Crashes and late responses
 
 
 @every_provider
-def test_crash_before_the_call_leaves_an_order_that_is_sent_only_where_its_absence_is_proof(
+def test_crash_before_the_call_leads_to_a_purchase_only_if_absence_is_proof(
     world: World, monkeypatch: pytest.MonkeyPatch, provider: str
 ) -> None:
     def die(*_args: object) -> None:
@@ -308,18 +310,18 @@ def test_crash_before_the_call_leaves_an_order_that_is_sent_only_where_its_absen
     with pytest.raises(KilledError):
         world.deliver("place_order")
     assert world.order().state is OrderState.PLACING
-    # The message comes again after its visibility time-out, the sweep runs: elsewhere nobody sends.
+    # The message is redelivered after its visibility time-out, and the sweep runs: elsewhere nothing is sent.
     world.pass_time(7200, steps=6, sweep=True)
     exact = provider == "telnyx"
     state = OrderState.COMPLETED if exact else OrderState.UNKNOWN
     assert (world.order().state, world.calls(provider, "create_order")) == (state, int(exact))
     assert world.peek("OrderQueue") == []
-    # It was not found where it was looked for: that alone is told to people.
+    # It was not found by the search: only that is reported to people.
     assert people(world) == ([] if exact else ["OrderUnknown"])
 
 
 @every_provider
-def test_crash_after_the_call_leaves_a_purchase_that_is_found(
+def test_purchase_is_found_after_a_crash_that_followed_the_call(
     world: World, monkeypatch: pytest.MonkeyPatch, provider: str
 ) -> None:
     place = ADAPTERS[provider].place
@@ -338,7 +340,7 @@ def test_crash_after_the_call_leaves_a_purchase_that_is_found(
     assert (world.order().state, world.bought(provider)) == (OrderState.COMPLETED, 1)
 
 
-def test_crash_before_the_intent_is_made_good_by_the_sweep(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_crash_before_the_intent_is_made_up_for_by_the_sweep(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def die(*_args: object, **_kwargs: object) -> None:
         raise KilledError
 
@@ -355,9 +357,7 @@ def test_crash_before_the_intent_is_made_good_by_the_sweep(world: World, monkeyp
     assert (world.order().state, world.bought()) == (OrderState.PENDING, 1)
 
 
-def test_answer_that_comes_after_the_order_was_found_changes_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_response_after_the_order_was_found_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     place = Telnyx.place
 
     def place_slowly(self: Telnyx, plan: Plan, reference: str) -> Placed:
@@ -375,9 +375,7 @@ def test_answer_that_comes_after_the_order_was_found_changes_nothing(
     assert ChangeKind.PROVIDER_CONTRADICTION not in world.kinds()
 
 
-def test_refusal_that_comes_after_the_order_was_given_up_proves_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_refusal_after_the_order_was_given_up_proves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse_slowly(*_args: object) -> Placed:
         world.clock.advance(120)
         world.sweep()
@@ -390,8 +388,8 @@ def test_refusal_that_comes_after_the_order_was_given_up_proves_nothing(
     assert ChangeKind.ORDER_FAILED not in world.kinds()
 
 
-def test_nobody_sends_after_the_time_to_send(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sender slept between its intent and its call: others may count it as lost already."""
+def test_purchase_is_not_sent_after_its_sending_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sender slept between its intent and its call: others may already count it as lost."""
     once(monkeypatch, CallFire, "place", lambda *_: world.clock.advance(31))
     world.send(MESSAGES["callfire"])
     world.deliver("place_order")
@@ -400,7 +398,7 @@ def test_nobody_sends_after_the_time_to_send(world: World, monkeypatch: pytest.M
     assert (world.order().state, world.bought("callfire")) == (OrderState.COMPLETED, 1)
 
 
-def test_too_little_time_left_starts_no_purchase(world: World) -> None:
+def test_purchase_is_not_started_without_enough_time(world: World) -> None:
     world.send(body())
     world.deliver("place_order", remaining_ms=37_000)
     assert (world.order().state, world.calls("telnyx", "create_order")) == (OrderState.RECEIVED, 0)
@@ -413,7 +411,7 @@ def test_too_little_time_left_starts_no_purchase(world: World) -> None:
 
 
 @every_provider
-def test_orders_wait_while_the_key_is_bad_and_go_on_with_a_good_one(world: World, provider: str) -> None:
+def test_orders_wait_while_the_key_is_invalid_and_continue_with_a_valid_one(world: World, provider: str) -> None:
     simulator, secret = world.simulators[provider], SECRETS[provider]
     simulator.revoke(LOGINS[provider])
     waiting = [{**MESSAGES[provider], "order_id": order_id} for order_id in ("order-1", "order-2")]
@@ -442,8 +440,8 @@ def test_orders_wait_while_the_key_is_bad_and_go_on_with_a_good_one(world: World
     ]
 
 
-def test_key_that_was_changed_in_time_blocks_nothing(world: World) -> None:
-    """A warm function holds the old key for minutes: a refusal makes it read the secret again first."""
+def test_key_rotated_in_time_blocks_nothing(world: World) -> None:
+    """A warm function holds the old key for minutes: after a refusal it reads the secret again first."""
     world.send(body("order-0"))
     world.settle()
     world.telnyx.revoke(SECRETS["telnyx"]["api_key"])
@@ -455,8 +453,8 @@ def test_key_that_was_changed_in_time_blocks_nothing(world: World) -> None:
     assert world.kinds("ACCOUNT#telnyx#default") == []
 
 
-def test_account_without_money_is_told_once_however_often_it_is_probed(world: World) -> None:
-    """At Telnyx a search succeeds without money: only a purchase shows that there is some again."""
+def test_account_without_funds_is_reported_once_however_often_it_is_probed(world: World) -> None:
+    """At Telnyx a search succeeds without funds: only a purchase shows that there are funds again."""
     world.telnyx.block(code="20100")
     world.send(body())
     world.pass_time(240, steps=4, sweep=True)
@@ -469,7 +467,7 @@ def test_account_without_money_is_told_once_however_often_it_is_probed(world: Wo
     assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
 
 
-def test_order_for_an_account_without_a_secret_is_held_until_there_is_one(world: World) -> None:
+def test_order_for_an_account_without_a_secret_is_held_until_it_exists(world: World) -> None:
     world.send(body(account="second"))
     world.pass_time(120, steps=2, sweep=True)
     assert world.order().state is OrderState.RECEIVED
@@ -483,7 +481,7 @@ def test_order_for_an_account_without_a_secret_is_held_until_there_is_one(world:
 
 
 @pytest.mark.parametrize("url", ["http://api.telnyx.com/v2", "https://evil.example/v2", "http://127.0.0.1:8000/v2"])
-def test_key_goes_nowhere_but_to_a_known_host(world: World, url: str) -> None:
+def test_key_is_sent_to_known_hosts_only(world: World, url: str) -> None:
     world.put_secret("telnyx", api_key="KEY-telnyx-secret", base_url=url)
     world.send(body())
     world.settle()
@@ -492,13 +490,13 @@ def test_key_goes_nowhere_but_to_a_known_host(world: World, url: str) -> None:
 
 
 @every_provider
-def test_throttled_account_waits_as_long_as_it_is_asked_to(world: World, provider: str) -> None:
+def test_throttled_account_waits_for_the_requested_time(world: World, provider: str) -> None:
     world.simulators[provider].fault("create_order", "throttle", retry_after="40")
     items = {"items": [SEATTLE]} if provider == "callfire" else {}
     for order_id in ("order-1", "order-2"):
         world.send({**MESSAGES[provider], **items, "order_id": order_id})
     world.pass_time(39)
-    # The first was told to wait; the other asked nobody.
+    # The first order got the 429; the other made no call.
     assert world.calls(provider, "create_order") == 1
     assert {world.order(order_id).state for order_id in ("order-1", "order-2")} == {OrderState.RECEIVED}
     world.pass_time(60, steps=3, sweep=True)

@@ -1,4 +1,4 @@
-"""Notifications, wakes and the polls that they lead to."""
+"""Webhooks, wakes, and the polls that they cause."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def wake(order_id: str, wake_at: datetime | None) -> dict[str, Any]:
 
 
 def send_webhook(world: World, **webhook: Any) -> int:
-    """Send a genuine webhook, or one forged as told, and give the answer's status."""
+    """Send an authentic or a forged webhook, and return the status of the response."""
     signed = world.telnyx.signed_webhook(**webhook)
     return world.webhook("/webhooks/telnyx", signed["headers"], signed["body"].encode())
 
@@ -50,7 +50,7 @@ def place(world: World, *items: dict[str, Any], **fields: Any) -> None:
 
 
 def test_sync_never_places(world: World) -> None:
-    """An order that went back to received since it was woken is handed to the one who places."""
+    """An order that returned to received since it was woken is passed to place_order."""
     world.telnyx.fault("search", "status", status=503, times=None)
     world.send(body())
     world.deliver("place_order")
@@ -66,7 +66,7 @@ def test_sync_never_places(world: World) -> None:
 
 
 @pytest.mark.parametrize(("queue", "function"), [("SyncQueue", "sync_order"), ("OrderQueue", "place_order")])
-def test_wake_is_dropped_where_the_row_has_moved_on(world: World, queue: str, function: str) -> None:
+def test_wake_is_dropped_if_the_row_has_changed(world: World, queue: str, function: str) -> None:
     place(world)
     version, calls = world.order().version, world.calls()
     world.send(wake("order-1", START.replace(hour=7)), queue=queue)
@@ -86,7 +86,7 @@ def test_same_wake_twice_is_one_poll(world: World) -> None:
     assert world.calls() == calls
 
 
-def test_sweep_wakes_what_is_due_and_nothing_else(world: World) -> None:
+def test_sweep_wakes_only_orders_that_are_due(world: World) -> None:
     world.telnyx.webhooks(off=True)
     for order_id in ("late", "soon", "ended"):
         world.send(body(order_id))
@@ -98,16 +98,16 @@ def test_sweep_wakes_what_is_due_and_nothing_else(world: World) -> None:
     waiting = {"criteria": {"country": "DE"}, "quantity": 1}
     world.send(body("german", waiting))
     world.settle()
-    # Every message is lost: the row still says when.
+    # Every message is lost: the row still has the time.
     world.clear("SyncQueue")
     calls = world.calls("telnyx", "get_order")
     world.clock.advance(5 * 86400)
-    assert world.sweep() == 4  # the others are ended, and due for a look after a day
+    assert world.sweep() == 4  # the others are ended, and due for a poll after a day
     assert world.calls("telnyx", "get_order") == calls + 4
     assert world.sweep() == 0
 
 
-def test_sweep_sends_each_order_to_the_queue_of_its_state(world: World) -> None:
+def test_sweep_sends_each_order_to_the_queue_for_its_state(world: World) -> None:
     world.telnyx.fault("search", "status", status=503, times=3)
     world.send(body("waiting"))
     world.deliver("place_order")
@@ -121,10 +121,10 @@ def test_sweep_sends_each_order_to_the_queue_of_its_state(world: World) -> None:
     assert [message["wake"]["order_id"] for message in world.peek("SyncQueue")] == ["open"]
 
 
-# Notifications
+# Webhooks
 
 
-def test_webhook_sent_many_times_is_one_receipt_and_one_completion(world: World) -> None:
+def test_repeated_webhook_is_one_receipt_and_one_completion(world: World) -> None:
     world.telnyx.webhooks(copies=3)
     world.send(body())
     world.pass_time(3)
@@ -162,7 +162,7 @@ def test_webhook_older_than_the_last_poll_is_only_recorded(world: World) -> None
     assert len(world.items("ORDER#order-1", "PERSONAL#WEBHOOK#")) == 1
 
 
-def test_webhook_that_beats_the_providers_own_answer_is_looked_after(world: World) -> None:
+def test_webhook_ahead_of_the_providers_own_response_causes_more_polls(world: World) -> None:
     world.telnyx.late_get(5)
     world.send(body())
     world.pass_time(2.1)
@@ -172,8 +172,8 @@ def test_webhook_that_beats_the_providers_own_answer_is_looked_after(world: Worl
     assert world.order().state is OrderState.COMPLETED
 
 
-def test_webhook_that_says_more_than_a_later_poll_showed_is_looked_after(world: World) -> None:
-    """The poll came after it, and the provider's own answer after both."""
+def test_webhook_that_says_more_than_a_later_poll_showed_causes_more_polls(world: World) -> None:
+    """The poll came after the webhook, and the provider's own state after both."""
     world.telnyx.late_get(5)
     place(world)
     assert send_webhook(world, order="*", payload={"status": "success"}) == 200
@@ -188,17 +188,15 @@ def test_webhook_that_says_more_than_a_later_poll_showed_is_looked_after(world: 
     assert len(world.order().hint_polls) == 3
 
 
-def test_what_a_webhook_says_is_not_believed(world: World) -> None:
+def test_content_of_a_webhook_is_not_believed(world: World) -> None:
     place(world)
     assert send_webhook(world, order="*", payload={"status": "failure", "phone_numbers": []}) == 200
     world.deliver("sync_order")
     assert world.order().state is OrderState.PENDING
 
 
-def test_webhook_that_comes_before_the_purchase_is_recorded_loses_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The provider tells of the order while its own answer is still on the way: our reference says whose it is."""
+def test_webhook_before_the_purchase_is_recorded_loses_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider sends a webhook while its own response is still on the way: our reference identifies the order."""
     buy = Telnyx.place
 
     def place_slowly(self: Telnyx, plan: Plan, reference: str) -> Placed:
@@ -217,7 +215,7 @@ def test_webhook_that_comes_before_the_purchase_is_recorded_loses_nothing(
     assert (world.order().state, world.bought()) == (OrderState.COMPLETED, 1)
 
 
-def test_webhook_of_an_order_that_is_not_ours_is_kept_as_unmatched(world: World) -> None:
+def test_webhook_of_another_systems_order_is_kept_as_unmatched(world: World) -> None:
     assert send_webhook(world, payload={"id": "not-ours", "record_type": "number_order"}) == 200
     world.settle()
     [kept] = world.items(UNMATCHED)
@@ -229,7 +227,7 @@ def test_webhook_of_an_order_that_is_not_ours_is_kept_as_unmatched(world: World)
     assert world.calls() == 0
 
 
-def test_webhook_signed_by_another_accounts_key_is_no_matter_of_this_account() -> None:
+def test_webhook_signed_with_another_accounts_key_does_not_apply_to_this_account() -> None:
     simulator = TelnyxSimulator(private_key=b"k" * 32)
     keys = f"default={simulator.public_key()},second={TelnyxSimulator(private_key=b'2' * 32).public_key()}"
     with deploy(TelnyxPublicKeys=keys) as world:
@@ -244,7 +242,7 @@ def test_webhook_signed_by_another_accounts_key_is_no_matter_of_this_account() -
         assert world.calls() == calls
 
 
-def test_large_webhook_is_reduced_to_its_hint_and_looked_after(world: World) -> None:
+def test_large_webhook_is_reduced_to_its_hint_and_causes_a_poll(world: World) -> None:
     place(world)
     world.clock.advance(3)
     assert send_webhook(world, order="*", payload={"padding": "x" * 300_000}) == 200
@@ -273,7 +271,7 @@ def test_webhook_of_256_kilobytes_is_kept_byte_for_byte(world: World) -> None:
 # Polls that fail
 
 
-def test_one_bad_message_does_not_hold_up_the_others(world: World) -> None:
+def test_one_bad_message_does_not_delay_the_others(world: World) -> None:
     place(world)
     good, bad = wake("order-1", world.order().wake_at), {"webhook": {"provider": "telnyx"}}
     for message in ("no JSON", bad, good):
@@ -286,7 +284,7 @@ def test_one_bad_message_does_not_hold_up_the_others(world: World) -> None:
     assert world.output.getvalue().count('"message":"message failed"') == 2
 
 
-def test_message_that_fails_again_and_again_ends_in_the_dead_letter_queue(world: World) -> None:
+def test_message_that_keeps_failing_becomes_a_dead_letter(world: World) -> None:
     world.send("no JSON", queue="SyncQueue")
     for _ in range(6):
         world.pass_time(721)
@@ -294,7 +292,7 @@ def test_message_that_fails_again_and_again_ends_in_the_dead_letter_queue(world:
     assert [letter for letter, _ in world.dead_letters("SyncDeadLetterQueue")] == ["no JSON"]
 
 
-def test_poll_that_lost_against_another_writer_polls_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_poll_with_a_write_conflict_polls_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     place(world)
     commit, fails = Table.commit, [True]
 
@@ -307,12 +305,12 @@ def test_poll_that_lost_against_another_writer_polls_again(world: World, monkeyp
     reads = world.calls("telnyx", "get_order")
     world.send(wake("order-1", world.order().wake_at), queue="SyncQueue")
     world.deliver("sync_order")
-    # A snapshot that was held is never folded again.
+    # A snapshot from before the conflict is never folded again.
     assert world.calls("telnyx", "get_order") == reads + 2
     assert world.order().poll_began_at is not None
 
 
-def test_provider_that_cannot_be_read_changes_nothing_and_is_asked_again(world: World) -> None:
+def test_unreadable_provider_changes_nothing_and_is_polled_again(world: World) -> None:
     place(world)
     world.telnyx.fault("get_order", "status", status=503, times=3)
     world.send(wake("order-1", world.order().wake_at), queue="SyncQueue")
@@ -323,7 +321,7 @@ def test_provider_that_cannot_be_read_changes_nothing_and_is_asked_again(world: 
     assert (world.order().state, world.order().unreadable_since) == (OrderState.COMPLETED, None)
 
 
-def test_key_that_is_refused_at_a_poll_is_told_once_and_the_poll_made_good(world: World) -> None:
+def test_refused_key_at_a_poll_is_reported_once_and_the_poll_is_made_up_for(world: World) -> None:
     place(world)
     world.telnyx.revoke(SECRETS["telnyx"]["api_key"])
     world.pass_time(300, steps=3, sweep=True)
@@ -335,7 +333,7 @@ def test_key_that_is_refused_at_a_poll_is_told_once_and_the_poll_made_good(world
     assert world.order().state is OrderState.COMPLETED
 
 
-def test_throttled_poll_waits_as_long_as_it_is_asked_to(world: World) -> None:
+def test_throttled_poll_waits_for_the_requested_time(world: World) -> None:
     place(world)
     world.telnyx.fault("get_order", "throttle", retry_after="40")
     world.send(wake("order-1", world.order().wake_at), queue="SyncQueue")
@@ -347,7 +345,7 @@ def test_throttled_poll_waits_as_long_as_it_is_asked_to(world: World) -> None:
     assert world.order().state is OrderState.COMPLETED
 
 
-def test_unknown_word_of_the_provider_is_told_once_and_crashes_nothing(world: World) -> None:
+def test_unknown_status_is_reported_once_and_crashes_nothing(world: World) -> None:
     item = {"criteria": {"country": "BE", "number_type": "mobile"}, "quantity": 1}
     world.send(body("order-1", item, provider="telesign"))
     world.settle()
@@ -360,7 +358,7 @@ def test_unknown_word_of_the_provider_is_told_once_and_crashes_nothing(world: Wo
     assert world.order().ended
 
 
-def test_numbers_deleted_after_the_end_are_found_and_told(world: World) -> None:
+def test_numbers_deleted_after_the_end_are_found_and_reported(world: World) -> None:
     world.send(body())
     world.pass_time(3)
     world.telnyx.delete_numbers("*")
@@ -369,7 +367,7 @@ def test_numbers_deleted_after_the_end_are_found_and_told(world: World) -> None:
     assert world.kinds()[-1] is ChangeKind.ORDER_DELETED
 
 
-def test_ended_order_is_polled_three_times_more_and_then_left_alone(world: World) -> None:
+def test_ended_order_is_polled_three_more_times_and_then_left_alone(world: World) -> None:
     world.send(body())
     world.pass_time(3)
     polls = world.calls("telnyx", "get_order")
@@ -381,18 +379,18 @@ def test_ended_order_is_polled_three_times_more_and_then_left_alone(world: World
     assert world.calls("telnyx", "get_order") == polls + 3
 
 
-# What a provider shows and cannot be read
+# Values that cannot be read
 
 
 def unread(world: World, **settings: str) -> None:
-    """Let an order end at Telnyx with its numbers written in a way that has no one meaning."""
+    """Let an order end at Telnyx with its numbers written ambiguously."""
     place(world)
     world.telnyx.configure(number_notation="masked", **settings)
     world.pass_time(301, sweep=True)
     world.pass_time(30, steps=3, sweep=True)
 
 
-def test_an_order_that_ended_unread_is_told_once_and_ends_when_it_can_be_read(world: World) -> None:
+def test_ended_order_with_unknown_values_is_reported_once_and_ends_when_they_can_be_read(world: World) -> None:
     unread(world)
     world.pass_time(3600 * 5, steps=5, sweep=True)
     order = world.order()
@@ -407,7 +405,7 @@ def test_an_order_that_ended_unread_is_told_once_and_ends_when_it_can_be_read(wo
     assert (order.state, order.delivery_unread, order.not_understood_since) == (OrderState.COMPLETED, False, None)
 
 
-def test_a_person_ends_an_order_that_ended_unread(world: World) -> None:
+def test_person_ends_an_order_that_ended_with_unknown_values(world: World) -> None:
     unread(world)
     order = world.order()
     path = "/orders/order-1/resolve"

@@ -1,4 +1,4 @@
-"""From the ledger to the bus: every event that was promised, whatever fails on the way."""
+"""From the ledger to the bus: every event is published, whatever fails in between."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MANY = [ChangeKind.ORDER_UNKNOWN, ChangeKind.ORDER_PLACED, ChangeKind.ORDER_COMP
 
 
 def write(world: World, *kinds: ChangeKind, **fields: Any) -> None:
-    """Commit changes of an order; nothing is published yet."""
+    """Commit changes of an order without publishing them."""
     before = world.order()
     after = before.with_(version=before.version + 1)
     facts = FACTS | fields.pop("data", {})
@@ -29,7 +29,7 @@ def write(world: World, *kinds: ChangeKind, **fields: Any) -> None:
 
 @pytest.fixture
 def ordered(world: World) -> World:
-    """A world with one order that nobody works at, and nothing left to publish."""
+    """Return a world with one order that nothing works on, and nothing left to publish."""
     world.telnyx.fault("search", "status", status=503, times=None)
     world.send(body())
     world.deliver("place_order")
@@ -39,7 +39,7 @@ def ordered(world: World) -> World:
 
 
 def marked(world: World) -> list[str]:
-    """Name the entries that are not on the bus yet, as far as the table knows."""
+    """Return the entries that are not on the bus yet, according to the table."""
     return [item["kind"] for item in world.items("ORDER#order-1", "LEDGER#") if "unpublished_at" in item]
 
 
@@ -67,7 +67,7 @@ def refuse_first(world: World, monkeypatch: pytest.MonkeyPatch, refused: set[str
     monkeypatch.setitem(vars(client), "put_events", put_some)
 
 
-def test_event_says_what_the_ledger_says(ordered: World) -> None:
+def test_event_equals_its_ledger_entry(ordered: World) -> None:
     write(ordered, ChangeKind.ORDER_UNKNOWN, notify=True, data={"why": "lost"})
     ordered.publish()
     [(kind, detail)] = ordered.events()
@@ -95,14 +95,14 @@ def test_entry_that_the_bus_refused_keeps_its_mark_and_is_reported(
     assert answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][1]["dynamodb"]["SequenceNumber"]}]}
     assert marked(ordered) == ["OrderPlaced"]
     assert [kind for kind, _ in ordered.events()] == ["OrderUnknown", "OrderCompleted"]
-    # Lambda hands over again from there on; a repeat carries the same id.
+    # Lambda delivers again from there on; a repeat carries the same id.
     again = ordered.function("publish_changes")({"Records": event["Records"][1:]})
     assert again == {"batchItemFailures": []}
     assert marked(ordered) == []
     assert {detail["id"] for _, detail in ordered.events()} <= {entry.id for entry in ordered.ledger()}
 
 
-def test_what_the_stream_left_is_published_by_the_schedule_after_five_minutes(ordered: World) -> None:
+def test_entries_missed_by_the_stream_are_published_by_the_schedule_after_five_minutes(ordered: World) -> None:
     write(ordered, *MANY)
     tick = ordered.function("publish_changes")
     ordered.clock.advance(299)
@@ -116,7 +116,7 @@ def test_what_the_stream_left_is_published_by_the_schedule_after_five_minutes(or
     assert marked(ordered) == []
 
 
-def test_schedule_publishes_accounts_entries_and_refusals_too(world: World) -> None:
+def test_schedule_also_publishes_entries_of_accounts_and_refused_messages(world: World) -> None:
     world.put_secret("telnyx", api_key="KEY-bad")
     world.send(body())
     world.send("no JSON")
@@ -127,9 +127,7 @@ def test_schedule_publishes_accounts_entries_and_refusals_too(world: World) -> N
     assert sorted(kind for kind, _ in world.events()) == ["OrderRefused", "ProviderAccountBlocked"]
 
 
-def test_bus_that_cannot_be_reached_fails_the_batch_and_loses_nothing(
-    ordered: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unavailable_bus_fails_the_batch_and_loses_nothing(ordered: World, monkeypatch: pytest.MonkeyPatch) -> None:
     write(ordered, *MANY)
 
     def fail(**_request: object) -> None:
@@ -146,7 +144,7 @@ def test_bus_that_cannot_be_reached_fails_the_batch_and_loses_nothing(
     assert [kind for kind, _ in ordered.events()] == [str(kind) for kind in MANY]
 
 
-def test_more_than_ten_events_go_in_several_calls(ordered: World) -> None:
+def test_more_than_ten_events_take_several_calls(ordered: World) -> None:
     write(ordered, *[ChangeKind.ORDER_PLACED] * 25)
     ordered.publish()
     assert len({detail["id"] for _, detail in ordered.events()}) == 25
@@ -154,7 +152,7 @@ def test_more_than_ten_events_go_in_several_calls(ordered: World) -> None:
 
 
 @pytest.mark.parametrize("erased", [False, True])
-def test_comment_is_appended_on_its_way_out_as_long_as_it_is_there(ordered: World, *, erased: bool) -> None:
+def test_comment_is_appended_to_its_event_while_it_exists(ordered: World, *, erased: bool) -> None:
     before = ordered.order()
     after = before.with_(version=before.version + 1)
     seen = CommentSeen("c-1", "s", "Ms Mustermann's scan is too dark", by_provider=True, at=START)

@@ -1,4 +1,4 @@
-"""Two purchases of one order at the provider itself, and an account that nobody can read any more."""
+"""Two purchases of one order at the provider itself, and an account that has become unreadable."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SEATTLE = {"criteria": {"city": "Seattle"}, "quantity": 1}
 
 @pytest.fixture
 def telnyx(world: World) -> Iterator[httpx.Client]:
-    """Telnyx as somebody sees it who works by hand."""
+    """Return Telnyx as a person sees it who works by hand."""
     key = {"Authorization": f"Bearer {SECRETS['telnyx']['api_key']}"}
     transport = SimulatorTransport(world.telnyx)
     with httpx.Client(transport=transport, base_url="https://telnyx.test/v2", headers=key) as client:
@@ -33,7 +33,7 @@ def telnyx(world: World) -> Iterator[httpx.Client]:
 
 
 def bought_by_hand(telnyx: httpx.Client, reference: str) -> str:
-    """Buy a number under an order's reference."""
+    """Buy a number with an order's reference."""
     query = {"filter[country_code]": "DE", "filter[phone_number_type]": "local", "filter[limit]": "1"}
     [offer] = telnyx.get("/available_phone_numbers", params=query).json()["data"]
     sent = {"phone_numbers": [{"phone_number": offer["phone_number"]}], "customer_reference": reference}
@@ -51,7 +51,7 @@ def statuses(telnyx: httpx.Client) -> dict[str, str]:
     return {each["id"]: each["status"] for each in telnyx.get("/number_orders").json()["data"]}
 
 
-def test_of_two_purchases_the_living_one_is_found_and_nothing_is_cancelled(world: World, telnyx: httpx.Client) -> None:
+def test_active_one_of_two_purchases_is_found_and_nothing_is_cancelled(world: World, telnyx: httpx.Client) -> None:
     world.telnyx.fault("create_order", "lose_answer")
     world.send(body("order-1", GERMAN))
     world.deliver("place_order")
@@ -64,14 +64,14 @@ def test_of_two_purchases_the_living_one_is_found_and_nothing_is_cancelled(world
     world.pass_time(60, steps=4)
     order = world.order()
     assert (order.provider_order_id, order.duplicates, order.operations) == (living, (dead,), ())
-    assert world.calls("telnyx", "cancel_sub_order") == 1, "the one by hand"
+    assert world.calls("telnyx", "cancel_sub_order") == 1, "the purchase by hand"
     assert statuses(telnyx)[living] != "cancelled"
     [told] = [each for each in world.ledger() if each.kind is ChangeKind.DUPLICATE_PURCHASE_FOUND]
     assert told.data == {"recorded": living, "duplicate": dead, "cancelling": False}
 
 
 def restore(world: World) -> None:
-    """Make the table one that was restored: the gate names another one."""
+    """Mark the table as restored: the gate names another one."""
     gate = {"pk": {"S": "DESK#placing"}, "sk": {"S": "GATE"}}
     world.dynamodb.update_item(
         TableName=world.table._name,
@@ -82,7 +82,7 @@ def restore(world: World) -> None:
 
 
 def run(world: World) -> float:
-    """Let the inventory run; how many seconds old it says that the oldest comparison is."""
+    """Run the reconciliation and return the age of the oldest comparison in seconds."""
     world.output.seek(0)
     world.output.truncate()
     world.function("reconcile_inventory")({}, remaining_ms=890_000)
@@ -95,11 +95,11 @@ def _values(shown: Any) -> list[float]:
     return [float(each) for each in (shown if isinstance(shown, list) else [shown])]
 
 
-def test_an_account_that_nobody_can_read_ages_and_is_left_out_of_a_confirmation(world: World) -> None:
+def test_unreadable_account_ages_and_can_be_excluded_from_a_confirmation(world: World) -> None:
     world.send(body("order-1", SEATTLE, provider="callfire", account="lost"))
     world.send(body("order-2", SEATTLE, provider="callfire"))
     world.settle()
-    # It was read once, and is no more.
+    # It was readable once, and no longer is.
     world.table.account_read("callfire", "lost", world.clock.now())
     run(world)
     for days in (2, 4):
@@ -122,7 +122,7 @@ def test_an_account_that_nobody_can_read_ages_and_is_left_out_of_a_confirmation(
     assert told.data["without"] == ["callfire/lost"]
 
 
-def test_a_name_with_a_typing_error_has_no_age_and_holds_up_no_confirmation(world: World) -> None:
+def test_misspelt_account_has_no_age_and_blocks_no_confirmation(world: World) -> None:
     world.send(body("order-1", SEATTLE, provider="callfire", account="defualt"))
     world.send(body("order-2", SEATTLE, provider="callfire"))
     world.settle()
@@ -137,7 +137,7 @@ def test_a_name_with_a_typing_error_has_no_age_and_holds_up_no_confirmation(worl
     assert world.api("POST", "/placing/confirm-restore")[0] == 200
 
 
-def test_a_lease_that_was_given_back_and_is_listed_still_is_no_difference(world: World) -> None:
+def test_released_lease_that_is_still_listed_is_no_difference(world: World) -> None:
     belgian = {"criteria": {"country": "BE", "number_type": "mobile", "prefix": "324"}, "quantity": 1}
     world.send(body("order-1", belgian, provider="telesign"))
     world.pass_time(3600, steps=6, sweep=True)

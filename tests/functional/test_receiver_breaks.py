@@ -1,4 +1,4 @@
-"""The receiver where SyncQueue cannot be reached: whatever the SDK raises, the provider is asked to try again, and it is told."""
+"""The receiver while SyncQueue is unavailable: for every error of the SDK the provider is asked to retry, and the failure is recorded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STALE = ("closed", "TLS", "anything of the HTTP client")
 
 
 def failing(world: World, monkeypatch: pytest.MonkeyPatch, *errors: Exception) -> list[str]:
-    """Let sends fail so, one after the other; gives the sends that were tried."""
+    """Let sends fail with these errors, one after the other, and return the attempted sends."""
     left, tried = list(errors), []
     make: Callable[..., Any] = world.sqs._make_api_call  # type: ignore[attr-defined]
 
@@ -42,7 +42,7 @@ def failing(world: World, monkeypatch: pytest.MonkeyPatch, *errors: Exception) -
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_whatever_breaks_the_provider_tries_again_and_it_is_told(
+def test_any_send_failure_makes_the_provider_retry_and_is_recorded(
     world: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     failing(world, monkeypatch, *[ERRORS[name]] * 2)
@@ -54,9 +54,7 @@ def test_whatever_breaks_the_provider_tries_again_and_it_is_told(
 
 
 @pytest.mark.parametrize("name", STALE)
-def test_connection_that_was_closed_meanwhile_is_made_anew_once(
-    world: World, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_closed_connection_is_reopened_once(world: World, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     tried = failing(world, monkeypatch, BROKEN[name])
     assert world.webhook("/webhooks/telnyx", world.telnyx.sign(BODY), BODY) == 200
     assert len(tried) == 2
@@ -64,7 +62,7 @@ def test_connection_that_was_closed_meanwhile_is_made_anew_once(
 
 
 @pytest.mark.parametrize("name", ["read time-out", "connect time-out"])
-def test_what_took_the_providers_time_is_not_tried_again(
+def test_send_that_used_up_the_providers_time_is_not_retried(
     world: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     tried = failing(world, monkeypatch, BROKEN[name])
@@ -72,7 +70,7 @@ def test_what_took_the_providers_time_is_not_tried_again(
     assert len(tried) == 1
 
 
-# Keys that let everybody in
+# Keys that would let everybody in
 
 P = 2**255 - 19
 ORDER_8 = int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little")
@@ -90,11 +88,11 @@ NONE = ["", "x", "A" * 42 + "=", "A" * 44, text(2), text(7), " " + text(9)]
 
 
 @pytest.mark.parametrize("key", [*WEAK, *NONE])
-def test_key_under_which_anybody_can_sign_is_no_key(key: str) -> None:
+def test_key_with_which_anybody_can_sign_is_no_key(key: str) -> None:
     assert public_key(key) is None
 
 
-def test_keys_that_are_keys_are_taken() -> None:
+def test_valid_keys_are_accepted() -> None:
     for seed in range(50):
         raw = Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32).public_key().public_bytes_raw()
         made = public_key(base64.b64encode(raw).decode())
@@ -104,7 +102,7 @@ def test_keys_that_are_keys_are_taken() -> None:
 
 @pytest.mark.parametrize("key", [text(0), text(1), text(ORDER_8, 1), text(P + 1)])
 def test_forged_webhook_is_refused_and_counts_as_no_key(key: str) -> None:
-    """R of small order and S of nothing: a good signature of about every eighth text, by whoever wants one."""
+    """R of small order and S of zero: for such a key a valid signature of about every eighth text, by anyone."""
     with aws.world(TelnyxPublicKeys=f"default={key}") as world:
         for forged in (base64.b64decode(key), bytes([1]) + bytes(31), bytes(32)):
             for number in range(16):
@@ -122,12 +120,12 @@ EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
 @pytest.mark.parametrize("digest", [EMPTY, EMPTY.upper(), "0" * 64, "f" * 64, "F" * 64, "", "12", "g" * 64])
-def test_digest_of_no_token_is_none(digest: str) -> None:
+def test_digest_of_no_token_is_invalid(digest: str) -> None:
     assert is_token_digest(digest) is False
 
 
-def test_token_may_come_encoded(world: World) -> None:
-    """API Gateway hands a parameter of a path on as it was sent."""
+def test_token_may_be_encoded(world: World) -> None:
+    """API Gateway passes a path parameter on as it was sent."""
     encoded = "".join(f"%{byte:02X}" for byte in TOKEN.encode())
     content = b"<NumberOrderFinished/>"
     for token, status in ((encoded, 200), (TOKEN, 200), (encoded.replace("%", "%25"), 401), (encoded[:-1], 401)):

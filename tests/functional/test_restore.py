@@ -1,6 +1,6 @@
 """A restore to an earlier table buys nothing again.
 
-The copy is loaded into a table of its own, made as the template makes the first; the functions go on with it.
+The copy is loaded into a new table, created as the template creates the first; the functions continue with it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SINCE = {
 
 
 def message(order_id: str) -> dict[str, Any]:
-    """Order something small; at CallFire every order another keyword."""
+    """Order something small; at CallFire each order has its own keyword."""
     provider = order_id.partition("-")[0]
     items: dict[str, list[dict[str, Any]]]
     items = {"telnyx": [], "telesign": [BELGIAN], "callfire": [{"keywords": [order_id.replace("-", "").upper()]}]}
@@ -50,7 +50,7 @@ def sold(world: World) -> dict[str, int]:
 
 
 def purchase(world: World, order_id: str) -> str:
-    """Look at CallFire's own pages for what an order asked for."""
+    """Return CallFire's purchase for an order, as its own pages show it."""
     [keyword] = message(order_id)["items"][0]["keywords"]
     [found] = [order["order_id"] for order in world.callfire.orders() if keyword in repr(order)]
     return str(found)
@@ -67,7 +67,7 @@ def placing(world: World) -> dict[str, Any]:
 
 @pytest.fixture
 def restored(world: World) -> World:
-    """A desk whose table is a copy from before ten orders; their messages come again."""
+    """Return a desk whose table is a copy from before ten orders; their messages are redelivered."""
     before = [f"{provider}-before" for provider in SINCE]
     send(world, *before)
     world.pass_time(40, steps=2)
@@ -90,7 +90,7 @@ def test_each_order_of_a_restored_table_is_bought_once(restored: World) -> None:
     world = restored
     everything = sold(world)
     since = [order_id for order_ids in SINCE.values() for order_id in order_ids]
-    # Nothing is bought before a person has confirmed, and that takes a comparison.
+    # Nothing is bought before a person has confirmed, which requires a comparison.
     assert states(world, *since) == {"received"}
     assert {world.order(each).hold.kind.value for each in since} == {"switch"}  # type: ignore[union-attr]
     assert (placing(world)["placing"], placing(world)["restored"]) == (False, True)
@@ -99,14 +99,14 @@ def test_each_order_of_a_restored_table_is_bought_once(restored: World) -> None:
     told = [kind for kind, _ in world.events()]
     assert told.count("TableRestored") == 1
     assert told.count("OrderHeld") == len(since)
-    # What carries our reference is found by that comparison.
+    # Purchases with our reference are found by that comparison.
     assert world.reconcile_inventory() == len(SINCE)
     assert states(world, *SINCE["telnyx"], *SINCE["telesign"]) == {"completed"}
     assert states(world, *SINCE["callfire"]) == {"received"}
     assert confirm(world)[0] == 200
     world.pass_time(64, steps=64)
     assert sold(world) == everything
-    # At CallFire nothing of ours is on an order: a person looks.
+    # At CallFire no order shows our reference: a person must check.
     held = [world.order(order_id) for order_id in SINCE["callfire"]]
     assert {each.hold.kind.value for each in held if each.hold} == {"restored"}
     by_person = [detail for kind, detail in world.events() if kind == "OrderHeld" and detail["notify"]]
@@ -114,7 +114,7 @@ def test_each_order_of_a_restored_table_is_bought_once(restored: World) -> None:
     for order_id in SINCE["callfire"]:
         answer = {"placed_as": purchase(world, order_id)}
         assert world.api("POST", f"/orders/{order_id}/resolve", answer)[0] == 200
-    # What is new since is placed; at TeleSign and CallFire a person says that it is.
+    # New orders are placed; at TeleSign and CallFire a person decides that.
     new = ["telnyx-new", "telesign-new", "callfire-new"]
     send(world, *new)
     world.pass_time(20)
@@ -130,7 +130,7 @@ def test_each_order_of_a_restored_table_is_bought_once(restored: World) -> None:
     assert len(owners) == len(since) + len(new), "each has a purchase of its own"
 
 
-def test_messages_that_come_back_after_the_confirmation_are_polled_for_first(world: World) -> None:
+def test_messages_redelivered_after_the_confirmation_cause_a_search_first(world: World) -> None:
     send(world, "telnyx-before", "telesign-before", "callfire-before")
     world.pass_time(40, steps=2)
     copy = world.copy()
@@ -144,7 +144,7 @@ def test_messages_that_come_back_after_the_confirmation_are_polled_for_first(wor
     assert confirm(world)[0] == 200
     told = [detail["data"] for kind, detail in world.events() if kind == "InventoryDiffers"]
     assert {name for data in told for name in data} == {"orphan", "orphan_order"}
-    # Thirteen days later they are put back.
+    # Thirteen days later they are redriven.
     world.clock.advance(13 * 86_400)
     send(world, *since)
     world.pass_time(120, steps=2)
@@ -155,8 +155,8 @@ def test_messages_that_come_back_after_the_confirmation_are_polled_for_first(wor
     assert hold.kind.value == "restored"
 
 
-def test_what_waited_in_the_copy_and_was_bought_since_is_not_bought_again(world: World) -> None:
-    """Also where a person had let it go on, or had said that nothing was bought: that was before the copy."""
+def test_order_waiting_in_the_copy_and_bought_since_is_not_bought_again(world: World) -> None:
+    """Even if a person had approved it, or had confirmed no purchase: that was before the copy."""
     world.api("PUT", "/placing", {"open": False})
     waiting = ["telnyx-0", "telesign-0", "callfire-0"]
     send(world, *waiting)
@@ -168,7 +168,7 @@ def test_what_waited_in_the_copy_and_was_bought_since_is_not_bought_again(world:
     everything = sold(world)
     world.restore(copy)
     world.sweep()
-    # Asked to be cancelled, it is looked for first all the same.
+    # On a cancellation, it is searched for first, too.
     assert world.api("POST", "/orders/telnyx-0/cancel")[1]["state"] == "received"
     world.reconcile_inventory()
     world.api("PUT", "/placing", {"open": True})
@@ -178,7 +178,7 @@ def test_what_waited_in_the_copy_and_was_bought_since_is_not_bought_again(world:
     assert sold(world) == everything
 
 
-def test_switch_that_is_turned_between_preparing_and_the_intent_holds_the_order_back(
+def test_switch_turned_off_between_preparation_and_intent_holds_the_order(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     once(monkeypatch, Telnyx, "plan", lambda *_, **__: world.api("PUT", "/placing", {"open": False, "reason": "stop"}))
@@ -194,8 +194,8 @@ def test_switch_that_is_turned_between_preparing_and_the_intent_holds_the_order_
     assert (world.order("telnyx-0").state, world.bought()) == (OrderState.COMPLETED, 1)
 
 
-def test_switch_that_is_turned_twice_in_between_is_another_gate(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever read the gate before cannot know what the one who turned it has seen: it is read anew."""
+def test_switch_turned_twice_in_between_is_another_gate(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate that was read before cannot reflect the person's reason for turning it: it is read again."""
 
     def turn_twice(*_: object, **__: object) -> None:
         for is_open in (False, True):
@@ -209,7 +209,7 @@ def test_switch_that_is_turned_twice_in_between_is_another_gate(world: World, mo
     assert world.bought() == 1
 
 
-def test_function_that_still_runs_on_the_old_table_while_it_is_restored_writes_nothing_to_the_new_one(
+def test_function_still_running_on_the_old_table_writes_nothing_to_the_restored_one(
     world: World,
 ) -> None:
     send(world, "telnyx-before")
@@ -220,7 +220,7 @@ def test_function_that_still_runs_on_the_old_table_while_it_is_restored_writes_n
     world.send(message("telnyx-0"))
     world.deliver("place_order", function=old)
     assert world.table.get("telnyx-0") is None
-    # The old one bought it. Its message, put back, finds that.
+    # The old one bought the order. The message, put back, leads to that purchase.
     world.clock.advance(600)
     send(world, "telnyx-0")
     world.reconcile_inventory()
@@ -243,14 +243,14 @@ def test_table_without_a_gate_counts_as_restored_once_it_holds_an_order(world: W
     assert (world.order("telnyx-0").state, world.bought()) == (OrderState.COMPLETED, 2)
 
 
-def test_the_id_of_a_table_is_its_own(world: World) -> None:
+def test_each_table_has_its_own_id(world: World) -> None:
     before = world.table.table_id()
     assert Table(world.dynamodb, world.stack.outputs["TableName"]).table_id() == before
     world.restore(world.copy())
     assert world.table.table_id() != before
 
 
-def test_an_empty_table_in_place_of_a_lost_one_buys_nothing_again(world: World) -> None:
+def test_empty_table_in_place_of_a_lost_one_buys_nothing_again(world: World) -> None:
     before = ["telnyx-0", "telesign-0", "callfire-0"]
     send(world, *before)
     world.pass_time(60, steps=2)
@@ -270,15 +270,15 @@ def test_an_empty_table_in_place_of_a_lost_one_buys_nothing_again(world: World) 
     assert confirm(world)[0] == 200
     world.pass_time(120, steps=2, sweep=True)
     assert sold(world) == everything
-    # One that comes again later, and was never known to this table, is looked for first.
+    # An order message that arrives later, and was never known to this table, is searched for first.
     assert [world.order(each).state.value for each in before] == ["completed", "completed", "received"]
     hold = world.order("callfire-0").hold
     assert hold is not None
     assert hold.kind.value == "restored"
 
 
-def test_a_purchase_that_another_order_has_claimed_is_not_what_a_search_after_a_restore_was_for(world: World) -> None:
-    """Its reference is this order's; the records say all the same whose it is."""
+def test_purchase_claimed_by_another_order_is_not_found_after_a_restore(world: World) -> None:
+    """It has this order's reference, but the records say whose it is."""
     copy = world.copy()
     send(world, "telnyx-0")
     world.pass_time(60, steps=2)

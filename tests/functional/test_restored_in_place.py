@@ -1,4 +1,4 @@
-"""A table that is deleted and restored under its own name while functions live that knew the one before."""
+"""A table that is deleted and restored under its own name while functions that knew the old one are alive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEATTLE = {"criteria": {"city": "Seattle"}, "quantity": 1}
 
 
 def restore(world: World, copy: list[Any]) -> None:
-    """Delete the table, and make one of its name that holds the copy."""
+    """Delete the table, and create one of the same name with the copy."""
     dynamodb, name = world.dynamodb, world.table._name
     there = dynamodb.describe_table(TableName=name)["Table"]
     dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
@@ -37,7 +37,7 @@ def restore(world: World, copy: list[Any]) -> None:
         dynamodb.put_item(TableName=name, Item=item)
 
 
-def test_functions_that_lived_through_it_buy_nothing_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_functions_alive_during_the_restore_buy_nothing_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("numberdesk.storage.dynamodb.time", SimpleNamespace(time=lambda: world.clock.now().timestamp()))
     world.send(body("order-0", SEATTLE, provider="callfire"))
     world.settle()

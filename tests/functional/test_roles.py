@@ -1,4 +1,4 @@
-"""The functions run on moto in their roles: what a role lacks fails whichever test needs it, not only a deployed run."""
+"""The functions run on moto with their roles: a missing permission fails every test that needs it, not only a deployed run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         ("publish_changes", "events:PutEvents"),
     ],
 )
-def test_what_a_role_does_not_allow_fails(
+def test_action_outside_the_role_fails(
     world: World, monkeypatch: pytest.MonkeyPatch, function: str, action: str
 ) -> None:
     granted = roles.allowed(function)
@@ -37,7 +37,7 @@ def test_what_a_role_does_not_allow_fails(
         order_until_it_is_there(world)
 
 
-def test_what_the_roles_allow_is_enough(world: World) -> None:
+def test_roles_allow_everything_needed(world: World) -> None:
     order_until_it_is_there(world)
     assert world.order().ended
 

@@ -1,4 +1,4 @@
-"""The sample events in events/aws: each has the shape that AWS gives, and its handler does with it what it is there for."""
+"""The sample events in events/aws have the shape that AWS gives them, and their handlers do with them what they illustrate."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_every_function_has_a_sample_and_every_sample_a_function() -> None:
     assert {path.stem.partition("-")[0] for path in SAMPLES.glob("*.json")} == functions().keys()
 
 
-def test_readme_names_every_sample_and_the_keys_that_they_were_made_with(world: World) -> None:
+def test_readme_names_every_sample_and_the_keys_that_made_them(world: World) -> None:
     text = (SAMPLES / "README.md").read_text()
     assert [path.name for path in SAMPLES.glob("*.json") if f"`{path.name}`" not in text] == []
     environment = world.stack.environments["receive_webhook"]
@@ -38,7 +38,7 @@ def test_readme_names_every_sample_and_the_keys_that_they_were_made_with(world: 
 
 
 @pytest.mark.parametrize("name", ["receive_webhook-telnyx", "receive_webhook-callfire"])
-def test_webhook_is_taken_as_it_is(world: World, name: str) -> None:
+def test_webhook_is_accepted(world: World, name: str) -> None:
     event = sample(name)
     assert event.keys() >= api_event("/webhooks/telnyx", {}, b"").keys()
     assert world.function("receive_webhook")(event)["statusCode"] == 200
@@ -53,7 +53,7 @@ def test_request_is_what_the_api_gets(world: World) -> None:
     assert [message["order_id"] for message in world.peek("OrderQueue")] == ["order-1"]
 
 
-def test_webhook_grows_stale(world: World) -> None:
+def test_webhook_becomes_stale(world: World) -> None:
     world.clock.advance(301)
     assert world.function("receive_webhook")(sample("receive_webhook-telnyx"))["statusCode"] == 401
 
@@ -61,7 +61,7 @@ def test_webhook_grows_stale(world: World) -> None:
 @pytest.mark.parametrize(
     "name", ["place_order", "sync_order-event", "sync_order-wake", "sync_order-bought", "send_notifications"]
 )
-def test_batch_is_what_the_queue_gives(world: World, name: str) -> None:
+def test_batch_is_what_the_queue_delivers(world: World, name: str) -> None:
     world.send({}, correlation_id="c-1")
     event = sample(name)
     assert len(event["Records"]) <= SOURCES[name.partition("-")[0]][1]
@@ -78,13 +78,13 @@ def test_order_is_placed_woken_and_completed(world: World) -> None:
     assert world.order().poll_began_at == START
 
 
-def test_notification_of_an_order_that_is_not_there_is_kept(world: World) -> None:
+def test_webhook_of_an_unknown_order_is_kept(world: World) -> None:
     assert world.function("sync_order")(sample("sync_order-event")) == NO_FAILURES
     [kept] = world.items(f"UNMATCHED#{START:%Y-%m-%d}")
     assert kept["body"] == (ROOT / "events" / "telnyx" / "number-order-complete.json").read_bytes()
 
 
-def test_purchase_that_the_table_did_not_take_is_recorded(world: World) -> None:
+def test_purchase_that_the_table_did_not_accept_is_recorded(world: World) -> None:
     world.send(body())
     world.dying.add(placing.reference_of(SCOPE, "order-1"))
     world.deliver("place_order")
@@ -92,7 +92,7 @@ def test_purchase_that_the_table_did_not_take_is_recorded(world: World) -> None:
     assert world.order().provider_order_id == "12ade33a-21c0-473b-b055-b3c836e1c292"
 
 
-def test_tick_wakes_what_is_due(world: World) -> None:
+def test_schedule_wakes_due_orders(world: World) -> None:
     world.function("place_order")(sample("place_order"))
     world.clear("SyncQueue")
     assert world.function("wake_orders")(sample("wake_orders")) == {"woken": 0}
@@ -101,19 +101,19 @@ def test_tick_wakes_what_is_due(world: World) -> None:
     assert len(world.peek("SyncQueue")) == 1
 
 
-def test_tick_compares_the_accounts_that_there_are(world: World) -> None:
+def test_schedule_compares_the_known_accounts(world: World) -> None:
     world.function("place_order")(sample("place_order"))
     assert world.function("reconcile_inventory")(sample("reconcile_inventory"), remaining_ms=900_000) == {"compared": 1}
     assert world.function("reconcile_inventory")(sample("reconcile_inventory"), remaining_ms=900_000) == {"compared": 0}
 
 
-def test_ledger_row_goes_to_the_bus(world: World) -> None:
+def test_ledger_row_is_published_on_the_bus(world: World) -> None:
     assert world.function("publish_changes")(sample("publish_changes-stream")) == NO_FAILURES
     [(kind, detail)] = world.events()
     assert (kind, detail["order_id"], detail["correlation_id"]) == ("OrderCompleted", "order-1", "shop-4711")
 
 
-def test_tick_publishes_what_was_left(world: World) -> None:
+def test_schedule_publishes_leftover_entries(world: World) -> None:
     world.function("place_order")(sample("place_order"))
     world.clock.advance(301)
     assert world.function("publish_changes")(sample("publish_changes-schedule")) == NO_FAILURES

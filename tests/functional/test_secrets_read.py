@@ -1,4 +1,4 @@
-"""An account's secret that cannot be read: for now, which says nothing of the account, or because something is wrong with it."""
+"""An account's secret that cannot be read: temporarily, which says nothing about the account, or because something is wrong with it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HOUR = 3600
 
 
 def fail(world: World, monkeypatch: pytest.MonkeyPatch, error: Exception) -> list[bool]:
-    """Let every read of a secret fail as long as the list that is given holds something."""
+    """Let every read of a secret fail while this list has errors."""
     failing, make = [True], world.secrets._make_api_call  # type: ignore[attr-defined]
     real: Callable[..., Any] = make
 
@@ -52,7 +52,7 @@ def is_blocked(world: World) -> bool:
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_secret_that_cannot_be_read_for_now_lets_the_order_wait(
+def test_temporarily_unreadable_secret_delays_the_order(
     world: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     failing = fail(world, monkeypatch, PASSING[name])
@@ -69,7 +69,7 @@ def test_secret_that_cannot_be_read_for_now_lets_the_order_wait(
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_meanwhile_the_last_good_one_serves_for_an_hour(
+def test_last_valid_secret_is_used_for_an_hour_meanwhile(
     world: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     world.send(body("order-0"))
@@ -87,13 +87,13 @@ def test_meanwhile_the_last_good_one_serves_for_an_hour(
 
 
 def _expire(world: World) -> None:
-    """Let the five minutes be over for which a secret is not read again: they are the machine's."""
+    """Let the five minutes pass during which a cached secret is not read again; they are real time."""
     module: Any = world.function("place_order").module
     module.placer.desk.providers._secrets.store.clear()
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_secret_that_is_missing_or_denied_is_the_accounts_fault(
+def test_missing_or_denied_secret_is_an_account_failure(
     world: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     world.table.account_read("telnyx", "default", world.clock.now())
@@ -105,7 +105,7 @@ def test_secret_that_is_missing_or_denied_is_the_accounts_fault(
 
 
 @pytest.mark.parametrize("text", ["no JSON", "[]", '"text"', json.dumps({**SECRETS["telnyx"], "settings": 7})])
-def test_secret_that_is_malformed_is_the_accounts_fault(world: World, text: str) -> None:
+def test_malformed_secret_is_an_account_failure(world: World, text: str) -> None:
     world.secrets.put_secret_value(SecretId="numberdesk/telnyx/default", SecretString=text)
     world.send(body())
     world.settle()
@@ -113,7 +113,7 @@ def test_secret_that_is_malformed_is_the_accounts_fault(world: World, text: str)
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_refusal_by_the_provider_stays_one_where_the_secret_cannot_be_read_again(
+def test_refusal_by_the_provider_counts_if_the_secret_cannot_be_read_again(
     world: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     world.send(body("order-0"))
@@ -125,7 +125,7 @@ def test_refusal_by_the_provider_stays_one_where_the_secret_cannot_be_read_again
     assert is_blocked(world)
 
 
-def test_polls_fail_for_now_and_the_order_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_polls_fail_temporarily_and_the_order_continues(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     failing = fail(world, monkeypatch, PASSING["throttled"])
     failing.clear()
     world.send(body())

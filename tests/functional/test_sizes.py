@@ -1,4 +1,4 @@
-"""What an order costs by its size: the steps of `make sizes`, measured by the same code and held to the same bounds."""
+"""The cost of an order by its size: the steps of `make sizes`, measured by the same code and held to the same bounds."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def of(steps: Sequence[Step], name: str) -> dict[int, Step]:
-    """Give a step at each size."""
+    """Return a step at each size."""
     return {step.numbers: step for step in steps if step.name == name}
 
 
-def test_an_order_costs_what_changes_and_not_what_it_holds() -> None:
+def test_cost_of_an_order_depends_on_its_changes_and_not_on_its_size() -> None:
     steps = list(play({3: ENDED, 250: ENDED, 2_500: ONE, 10_000: DONE}, vetted=False))
     assert list(broken(steps)) == []
     first, nothing, one, done = (of(steps, name) for name in (FIRST, NOTHING, ONE, DONE))
@@ -37,7 +37,7 @@ def test_an_order_costs_what_changes_and_not_what_it_holds() -> None:
     assert told.size < 2_000
 
 
-def test_vetting_costs_25_calls_a_poll_and_one_message_of_a_kind() -> None:
+def test_vetting_costs_25_calls_per_poll_and_one_message_of_each_kind() -> None:
     steps = list(play({3: DONE, 250: DONE, 2_500: PART}, vetted=True))
     assert list(broken(steps)) == []
     assert {size: step.reads for size, step in of(steps, FIRST).items()} == {3: 7, 250: 25, 2_500: 25}
@@ -46,11 +46,11 @@ def test_vetting_costs_25_calls_a_poll_and_one_message_of_a_kind() -> None:
     assert told[SUPPLIED] == ["RequirementSubmitted", "DeadlineErased"]
     assert told[DONE] == ["OrderCompleted"]
     assert of(steps, PART)[2_500].asked.pages == 1
-    # An address, a document, and what is supplied: beside the poll's own calls.
+    # An address, a document, and their submission, in addition to the poll's own calls.
     assert {step.orders for step in of(steps, SUPPLIED).values()} == {3}
 
 
-# That what is measured so is right, and that a bound can be broken
+# The measurement is right, and a bound can be broken
 
 
 def step(name: str, numbers: int) -> Step:
@@ -87,7 +87,7 @@ def step(name: str, numbers: int) -> Step:
         (PLACED, lambda it: it.published.calls.update(["PutEvents"]), "1 AWS calls to publish"),
     ],
 )
-def test_what_breaks_a_bound_is_found(name: str, worsen: Callable[[Step], Step | None], fault: str) -> None:
+def test_broken_bound_is_found(name: str, worsen: Callable[[Step], Step | None], fault: str) -> None:
     small, large = step(name, 3), step(name, 10_000)
     assert list(broken([small, large])) == []
     worse = deepcopy(large)

@@ -1,4 +1,4 @@
-"""Somebody else's system buys at the same CallFire account, in the same moment: what it bought is never taken for ours."""
+"""Another system buys at the same CallFire account at the same moment: its purchases are never taken for ours."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def told(world: World) -> str:
 
 @pytest.mark.parametrize("bought", STRANGERS)
 @pytest.mark.parametrize("item", [NAMED, SEATTLE, MINT])
-def test_what_somebody_else_bought_is_not_ours_and_ends_no_order_of_ours(
+def test_purchase_of_another_system_is_not_adopted_and_ends_no_order_of_ours(
     world: World, item: dict[str, Any], bought: str
 ) -> None:
     send(world, item, arrives=False)
@@ -64,7 +64,7 @@ def test_what_somebody_else_bought_is_not_ours_and_ends_no_order_of_ours(
         (SEATTLE, {"tollFreeCount": "1"}, ""),
     ],
 )
-def test_a_person_is_told_what_was_bought_in_that_moment(
+def test_candidates_bought_at_that_moment_are_reported_to_people(
     world: World, item: dict[str, Any], form: dict[str, str], said: str
 ) -> None:
     send(world, item, arrives=False)
@@ -77,7 +77,7 @@ def test_a_person_is_told_what_was_bought_in_that_moment(
 
 @pytest.mark.parametrize("bought", STRANGERS)
 @pytest.mark.parametrize("item", [NAMED, MINT])
-def test_ours_is_found_beside_it_where_its_numbers_prove_it(world: World, item: dict[str, Any], bought: str) -> None:
+def test_our_purchase_is_found_if_its_numbers_prove_it(world: World, item: dict[str, Any], bought: str) -> None:
     if bought == "two numbers":
         pytest.skip("it takes the very number away from us")
     theirs = world.callfire.order_elsewhere(STRANGERS[bought])
@@ -88,7 +88,7 @@ def test_ours_is_found_beside_it_where_its_numbers_prove_it(world: World, item: 
     assert (order.state, order.provider_order_id) == (OrderState.COMPLETED, ours)
 
 
-def test_what_was_got_of_named_numbers_and_bulk_is_ours_by_the_named_ones(world: World) -> None:
+def test_purchase_of_named_and_bulk_numbers_is_identified_by_the_named_ones(world: World) -> None:
     world.callfire.order_elsewhere({"localCount": "3"})
     send(world, {"numbers": [ONE]}, {**SEATTLE, "quantity": 2}, arrives=True)
     world.pass_time(600, steps=8, sweep=True)
@@ -96,7 +96,7 @@ def test_what_was_got_of_named_numbers_and_bulk_is_ours_by_the_named_ones(world:
 
 
 @pytest.mark.parametrize("form", [{"Numbers": f"{ONE[1:]} {THIRD[1:]}"}, {"Numbers": ONE[1:], "localCount": "1"}])
-def test_one_number_in_common_is_no_proof(world: World, form: dict[str, str]) -> None:
+def test_one_common_number_is_no_proof(world: World, form: dict[str, str]) -> None:
     send(world, {"numbers": [ONE, OTHER]}, arrives=False)
     world.callfire.order_elsewhere(form)
     world.pass_time(6 * 3600, steps=8, sweep=True)

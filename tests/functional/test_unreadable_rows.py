@@ -1,4 +1,4 @@
-"""A row that cannot be read is in nobody's way: all others go on, it is counted each time and told once."""
+"""An unreadable row delays nothing else: the others are handled, and the row is counted each time and reported once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOUR = 3600
 
 
 def spoil(world: World, pk: str, sk: str, *, attribute: str | None = None, value: Any = None) -> None:
-    """Make a row of the table unreadable: take an attribute away, or put something else in its place."""
+    """Make a row of the table unreadable: remove an attribute, or replace it."""
     key = {"pk": {"S": pk}, "sk": {"S": sk}}
     names = {"#it": attribute or "kind"}
     more: dict[str, Any] = {"UpdateExpression": "REMOVE #it"}
@@ -47,7 +47,7 @@ def ordered(world: World, count: int) -> None:
 
 
 def write(world: World, order_id: str) -> str:
-    """Promise an event of an order, and give its row's sort key."""
+    """Write an event of an order that is not published, and return its row's sort key."""
     before = world.order(order_id)
     after = before.with_(version=before.version + 1)
     changes = [Change(kind=ChangeKind.ORDER_UNKNOWN, data={"searching": True})]
@@ -55,7 +55,7 @@ def write(world: World, order_id: str) -> str:
     return f"LEDGER#{after.version:010}.000"
 
 
-def test_row_of_the_stream_that_cannot_be_read_does_not_stop_its_shard(world: World) -> None:
+def test_unreadable_stream_row_does_not_stop_its_shard(world: World) -> None:
     ordered(world, 3)
     places = {order_id: write(world, order_id) for order_id in ("order-0", "order-1", "order-2")}
     records = [r for r in world.stream() if "unpublished_at" in r["dynamodb"].get("NewImage", {})]
@@ -67,7 +67,7 @@ def test_row_of_the_stream_that_cannot_be_read_does_not_stop_its_shard(world: Wo
     assert places
 
 
-def test_more_rows_than_a_sweep_takes_do_not_hold_back_those_behind_them(world: World) -> None:
+def test_more_unreadable_rows_than_a_sweep_takes_do_not_block_the_rows_behind(world: World) -> None:
     ordered(world, 1)
     for _ in range(230):
         spoil(world, "ORDER#order-0", write(world, "order-0"))
@@ -89,7 +89,7 @@ def test_more_rows_than_a_sweep_takes_do_not_hold_back_those_behind_them(world: 
     ("attribute", "value"),
     [("state", None), ("state", {"S": "elsewhere"}), ("account", {"N": "7"}), ("received_at", {"S": "yesterday"})],
 )
-def test_lists_go_on_beyond_an_order_that_cannot_be_read(world: World, attribute: str, value: Any) -> None:
+def test_lists_continue_past_an_unreadable_order(world: World, attribute: str, value: Any) -> None:
     ordered(world, 5)
     spoil(world, "ORDER#order-2", "ORDER", attribute=attribute, value=value)
     found: list[str] = []
@@ -117,7 +117,7 @@ def test_lists_go_on_beyond_an_order_that_cannot_be_read(world: World, attribute
 
 
 @pytest.mark.parametrize("packed", [b"", b"nonsense"])
-def test_what_an_order_asks_for_that_cannot_be_unpacked_is_unreadable(world: World, packed: bytes) -> None:
+def test_order_with_an_unreadable_request_is_unreadable(world: World, packed: bytes) -> None:
     ordered(world, 2)
     spoil(world, "ORDER#order-1", "ORDER#REQUEST", attribute="request", value={"B": packed})
     with pytest.raises(UnreadableRowError):
@@ -125,7 +125,7 @@ def test_what_an_order_asks_for_that_cannot_be_unpacked_is_unreadable(world: Wor
     assert world.table.get("order-0") is not None
 
 
-def test_ledger_and_comparison_go_on_beyond_what_cannot_be_read(world: World) -> None:
+def test_ledger_and_comparison_continue_past_unreadable_rows(world: World) -> None:
     ordered(world, 3)
     place = write(world, "order-1")
     spoil(world, "ORDER#order-1", place)
@@ -137,14 +137,14 @@ def test_ledger_and_comparison_go_on_beyond_what_cannot_be_read(world: World) ->
     assert world.reconcile_inventory() == 1
 
 
-def test_claims_and_locks_hold_though_they_cannot_be_read(world: World) -> None:
+def test_unreadable_claims_and_locks_still_hold(world: World) -> None:
     ordered(world, 1)
     table = world.stack.outputs["TableName"]
     world.dynamodb.put_item(TableName=table, Item={"pk": {"S": "CLAIM#telnyx#default#po-1"}, "sk": {"S": "CLAIM"}})
     assert world.table.orders_of("telnyx", "default", ["po-1", "po-2"]) == {"po-1": "?"}
 
 
-def test_people_are_told_of_those_behind_what_is_no_event(world: World) -> None:
+def test_events_behind_a_non_event_reach_people(world: World) -> None:
     deep = "[" * 100_000
     notifier = world.function("send_notifications").module.notifier
     failed = notifier.tell(
@@ -153,7 +153,7 @@ def test_people_are_told_of_those_behind_what_is_no_event(world: World) -> None:
     assert failed.keys() == {"m-1", "m-2", "m-3"}
 
 
-def test_letter_that_the_queue_does_not_take_stays_and_the_others_go(
+def test_letter_that_the_queue_refuses_stays_and_the_others_are_put_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for index in range(3):

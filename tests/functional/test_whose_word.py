@@ -1,4 +1,4 @@
-"""Whose word counts: who sends is what SQS says, and nothing that a sender writes itself makes it somebody else."""
+"""Trust in senders: SQS names the sender of a message, and nothing that a sender writes can replace that."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def submitted_by(world: World) -> str | None:
 
 
 @pytest.mark.parametrize("sender", [*STRANGERS, "AROASTRANGER:numberdesk-orders_api"])
-def test_nobody_writes_for_whom_an_order_is(world: World, sender: str) -> None:
+def test_order_message_cannot_name_its_submitter(world: World, sender: str) -> None:
     world.send(body(), by=sender, submitted_by=CFO, sender="AROAORDERSAPIROLE")
     world.settle()
     assert submitted_by(world) is None
@@ -64,7 +64,7 @@ def test_nobody_writes_for_whom_an_order_is(world: World, sender: str) -> None:
 
 
 @pytest.mark.parametrize("sender", STRANGERS)
-def test_nobody_says_that_an_order_was_bought_but_who_buys(world: World, sender: str) -> None:
+def test_only_place_order_can_report_a_purchase(world: World, sender: str) -> None:
     world.send(body())
     world.deliver("place_order")
     ours = world.order()
@@ -78,7 +78,7 @@ def test_nobody_says_that_an_order_was_bought_but_who_buys(world: World, sender:
 
 
 @pytest.mark.parametrize("sender", STRANGERS)
-def test_nobody_says_what_a_provider_said_but_who_heard_it(world: World, sender: str) -> None:
+def test_only_receive_webhook_can_report_a_webhook(world: World, sender: str) -> None:
     world.send(body())
     world.settle()
     calls = world.calls()
@@ -90,7 +90,7 @@ def test_nobody_says_what_a_provider_said_but_who_heard_it(world: World, sender:
 
 
 @pytest.mark.parametrize("aside", ["by sync_order", "by its sender", "by SQS"])
-def test_what_a_stranger_said_is_not_believed_for_having_been_put_aside_and_back(world: World, aside: str) -> None:
+def test_untrusted_message_is_not_trusted_after_a_redrive(world: World, aside: str) -> None:
     world.send(body())
     world.deliver("place_order")
     before = world.order()
@@ -116,10 +116,10 @@ def test_what_a_stranger_said_is_not_believed_for_having_been_put_aside_and_back
     assert len(world.dead_letters("SyncDeadLetterQueue")) == 1
 
 
-def test_who_submitted_an_order_through_the_api_stays_so_through_the_dead_letters(
+def test_submitter_through_the_api_is_kept_through_the_dead_letters(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It failed five times, was put aside by place_order, and back by the API."""
+    """The message failed five times, place_order put it into the dead-letter queue, and the API put it back."""
     assert world.api("POST", "/orders", body())[0] == 202
     placer = world.function("place_order").module.placer
 
@@ -137,7 +137,7 @@ def test_who_submitted_an_order_through_the_api_stays_so_through_the_dead_letter
     assert submitted_by(world) == ALICE
 
 
-def test_who_submitted_an_order_past_the_api_is_not_made_believed_by_the_dead_letters(world: World) -> None:
+def test_submitter_outside_the_api_is_not_trusted_after_a_redrive(world: World) -> None:
     world.send(body("order-1"), queue="OrderDeadLetterQueue", by=SOMEBODY, submitted_by=CFO, sender="AROAORDERSAPIROLE")
     assert world.api("POST", "/dead-letters/orders/redrive", {"dry_run": False})[0] == 200
     world.settle()
@@ -145,7 +145,7 @@ def test_who_submitted_an_order_past_the_api_is_not_made_believed_by_the_dead_le
     assert submitted_by(world) is None
 
 
-def test_a_purchase_that_could_not_be_recorded_is_believed_of_place_order_also_after_it_was_put_aside(
+def test_unrecorded_purchase_of_place_order_is_trusted_after_a_redrive(
     world: World,
 ) -> None:
     world.telnyx.webhooks(off=True)

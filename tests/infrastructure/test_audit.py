@@ -1,4 +1,4 @@
-"""What `make audit` lets pass: each exception with its reason, and of pip-audit's ends only the one for want of a database."""
+"""What `make audit` accepts: every exception has a reason, and pip-audit may fail only for want of a database."""
 
 import json
 import re
@@ -14,17 +14,17 @@ from tests.support.stack import ROOT, template
 
 
 def listed_with_reason(file: str) -> set[str]:
-    """The ids of checks that stand in a list, one a line, each with a comment behind it that says something."""
+    """Return the check ids of a list with one id per line, each followed by a comment with the reason."""
     return set(re.findall(r'^ +(?:- )?"?(\w+\d+)"?,? +# *\w.{9,}$', (ROOT / file).read_text(), re.MULTILINE))
 
 
-def test_checks_that_the_whole_stack_is_excepted_from_have_a_reason() -> None:
+def test_stack_wide_check_exceptions_have_a_reason() -> None:
     excepted = yaml.safe_load((ROOT / ".checkov.yaml").read_text())["skip-check"]
     assert excepted
     assert set(excepted) == listed_with_reason(".checkov.yaml")
 
 
-def test_checks_that_single_resources_are_excepted_from_have_a_reason() -> None:
+def test_resource_check_exceptions_have_a_reason() -> None:
     excepted = [
         (name, skip["id"], skip.get("comment"))
         for name, resource in template()["Resources"].items()
@@ -34,17 +34,17 @@ def test_checks_that_single_resources_are_excepted_from_have_a_reason() -> None:
     assert [(name, check) for name, check, reason in excepted if not (reason or "").strip()] == []
 
 
-def test_a_check_is_not_switched_off_by_a_comment_in_the_template() -> None:
+def test_template_comments_switch_off_no_check() -> None:
     assert "checkov:skip" not in (ROOT / "template.yaml").read_text()  # SAM's translation has no comments
 
 
-def test_rules_of_cfn_lint_that_are_left_out_have_a_reason() -> None:
+def test_ignored_cfn_lint_rules_have_a_reason() -> None:
     settings = yaml.safe_load((ROOT / ".cfnlintrc").read_text())
     assert settings["append_rules"] == ["cfn_lint_serverless.rules"]
     assert set(settings["ignore_checks"]) == listed_with_reason(".cfnlintrc")
 
 
-def test_rules_of_cfn_lint_are_left_out_in_one_place_alone() -> None:
+def test_cfn_lint_rules_are_ignored_in_one_place_only() -> None:
     def metadata(resource: dict[str, dict[str, object]]) -> dict[str, object]:
         return resource.get("Metadata", {})
 
@@ -52,13 +52,13 @@ def test_rules_of_cfn_lint_are_left_out_in_one_place_alone() -> None:
     assert [name for name, resource in template()["Resources"].items() if "cfn-lint" in metadata(resource)] == []
 
 
-def test_tests_of_bandit_that_are_left_out_have_a_reason() -> None:
+def test_skipped_bandit_tests_have_a_reason() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["bandit"]
     assert set(settings) == {"skips"}
     assert set(settings["skips"]) <= listed_with_reason("pyproject.toml")
 
 
-def test_lines_that_bandit_leaves_out_name_the_test_and_have_a_reason() -> None:
+def test_lines_excluded_from_bandit_name_the_test_and_a_reason() -> None:
     lines = []
     for folder in CODE:
         for file in (ROOT / folder).rglob("*.py"):
@@ -93,11 +93,11 @@ def test_known_vulnerabilities_are_findings() -> None:
     )
 
 
-def test_that_nothing_is_known_is_no_finding() -> None:
+def test_no_known_vulnerability_is_no_finding() -> None:
     assert known(0, packages(FINE, FINE), "No known vulnerabilities found\n") == Known(asked=2, answered=2)
 
 
-def test_a_database_that_knows_no_package_is_none() -> None:
+def test_database_without_any_package_counts_as_missing() -> None:
     assert known(0, packages(NOT_THERE, NOT_THERE), "No known vulnerabilities found\n") == Known(2, answered=None)
 
 
@@ -109,7 +109,7 @@ def test_a_database_that_knows_no_package_is_none() -> None:
         "Traceback (most recent call last):\n  ...\npip_audit._service.interface.ServiceError\n",
     ],
 )
-def test_a_database_that_does_not_answer_is_none(errors: str) -> None:
+def test_unavailable_database_counts_as_missing(errors: str) -> None:
     assert known(1, "", errors) == Known(asked=0, answered=None)
 
 
@@ -122,6 +122,6 @@ def test_a_database_that_does_not_answer_is_none(errors: str) -> None:
         (1, packages(FINE), "something else"),
     ],
 )
-def test_any_other_end_fails(code: int, report: str, errors: str) -> None:
+def test_any_other_exit_fails(code: int, report: str, errors: str) -> None:
     with pytest.raises(ValueError, match=re.escape(errors)):
         known(code, report, errors)

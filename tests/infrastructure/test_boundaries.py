@@ -1,4 +1,4 @@
-"""Which part of the house may know which: read from the source, so that an import for types only counts as well."""
+"""Which layer may import which, read from the source, so that imports for types count as well."""
 
 import ast
 import sys
@@ -14,7 +14,7 @@ SHARED_BY_PROVIDERS = {
     for name in ("base", "created_id", "http", "info", "json_values", "numbers", "reader", "registry", "xml")
 }
 
-# What each part may import of ours. A package stands for all that is in it.
+# What each layer may import of ours. A package stands for all of its modules.
 OURS = {
     "domain": {"numberdesk.domain"},
     "providers": {"numberdesk.domain"} | SHARED_BY_PROVIDERS,  # and each provider its own package, see below
@@ -58,12 +58,12 @@ OURS = {
     },
     "functions": {"numberdesk.runtime", "numberdesk.services"},
 }
-# What each part may import of others' (beside the standard library).
+# Which third-party packages each layer may import (besides the standard library).
 OTHERS = {
     "domain": {"pydantic", "pydantic_core"},
     "providers": {"cryptography", "defusedxml", "phonenumbers"},
     "services": set[str](),
-    # No clients: data and errors; and records from JSON, as they lie in pages.
+    # No clients: data and errors; and records from JSON, as they are stored in pages.
     "storage": {"boto3.dynamodb.types", "botocore.exceptions", "pydantic", "types_boto3_dynamodb", "types_boto3_s3"},
     "messaging": {"types_boto3_events", "types_boto3_sns", "types_boto3_sqs"},
     "api": {"aws_lambda_powertools", "pydantic"},
@@ -80,16 +80,16 @@ OTHERS = {
     },
     "functions": {"aws_lambda_powertools"},
 }
-# Single modules that may import more, each with its reason. One that is no longer needed fails the test, too.
+# Single modules that may import more, each with its reason. An entry that is no longer needed fails the test, too.
 MORE = {
-    "numberdesk.providers.http": {"httpx"},  # the one place that speaks HTTP
-    # Numbering plans are data, and what a number is they tell without asking anybody.
+    "numberdesk.providers.http": {"httpx"},  # the one module that speaks HTTP
+    # Numbering plans are data; reading a number needs no call.
     "numberdesk.domain.fitting": {"phonenumbers"},
-    # What an error of the SDK means is said in one place, for storage, messaging, runtime and the receiver.
+    # The meaning of the SDK's errors is defined in one place, for storage, messaging, runtime and the receiver.
     "numberdesk.services.aws_errors": {"botocore.exceptions"},
-    # Which countries have telephone numbers is known to that library.
+    # That library knows which countries have telephone numbers.
     "numberdesk.services.catalogue": {"phonenumbers"},
-    # Its start is a matter of correctness: its own few lines in place of the runtime's.
+    # Its start-up time matters for correctness: it has a few lines of its own in place of the runtime's.
     "functions.receive_webhook": {"boto3", "botocore.config"},
 }
 ENVIRONMENT_READERS = {"numberdesk.runtime.settings", "functions.receive_webhook"}
@@ -120,7 +120,7 @@ def allowed(module: str) -> set[str]:
 
 
 def beyond(module: str, path: Path) -> set[str]:
-    """What a module imports that its part may not."""
+    """Return what a module imports that its layer may not."""
     names = {name for name in imported(tree(path)) if name.split(".")[0] not in sys.stdlib_module_names}
     return {name for name in names if not within(name, allowed(module))}
 
@@ -131,7 +131,7 @@ def test_imports_go_in_one_direction(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", modules())
-def test_the_environment_is_read_in_one_place(module: str) -> None:
+def test_environment_is_read_in_one_place(module: str) -> None:
     read = [
         node.lineno
         for node in ast.walk(tree(modules()[module]))
@@ -142,7 +142,7 @@ def test_the_environment_is_read_in_one_place(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", modules())
-def test_aws_clients_are_made_in_one_place(module: str) -> None:
+def test_aws_clients_are_created_in_one_place(module: str) -> None:
     made = [
         node.lineno
         for node in ast.walk(tree(modules()[module]))
@@ -154,11 +154,11 @@ def test_aws_clients_are_made_in_one_place(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", modules())
-def test_modules_are_imported_by_name_only_in_the_registry(module: str) -> None:
-    # An import that is made of a text is one that the tests above cannot see.
+def test_only_the_registry_imports_modules_by_name(module: str) -> None:
+    # The tests above cannot see an import by a computed name.
     dynamic = imported(tree(modules()[module])) & {"importlib", "importlib.util", "pkgutil", "runpy"}
     assert bool(dynamic) == (module == "numberdesk.providers.registry")
 
 
-def test_every_part_has_its_rule() -> None:
+def test_every_layer_has_its_rule() -> None:
     assert {part_of(module) for module in modules()} - {""} == set(OURS) == set(OTHERS)

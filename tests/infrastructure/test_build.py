@@ -12,12 +12,12 @@ LOCKS = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "layers/vendor/r
 
 
 def packages(lock: Path) -> dict[str, str]:
-    """Name to version of everything a lock installs."""
+    """Return name and version of everything that a lock file installs."""
     return dict(re.findall(r"^([a-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;]+)", lock.read_text(), re.MULTILINE))
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
-def test_a_lock_pins_by_hash_and_names_no_place(lock: Path) -> None:
+def test_lock_pins_by_hash_and_names_no_index(lock: Path) -> None:
     text = lock.read_text()
     pinned = re.split(r"\n(?=[a-z0-9])", text)[1:] or [text]
     assert packages(lock)
@@ -25,13 +25,13 @@ def test_a_lock_pins_by_hash_and_names_no_place(lock: Path) -> None:
     assert not re.search(r"://|--(extra-)?index|--find-links|\s@\s", text)
 
 
-def test_no_pyopenssl_reaches_lambda() -> None:
-    """With it importable, botocore takes it up, and every cold start costs half as much again."""
+def test_pyopenssl_is_not_in_the_layers() -> None:
+    """If it is importable, botocore uses it, and every cold start takes half as long again."""
     assert "pyopenssl" not in packages(ROOT / "layers/vendor/requirements.txt")
     assert "pyopenssl" not in packages(ROOT / "requirements/test.txt")
 
 
-def test_tests_run_on_the_versions_that_lambda_gets() -> None:
+def test_tests_run_on_the_versions_deployed_to_lambda() -> None:
     tested = packages(ROOT / "requirements/test.txt")
     deployed = packages(ROOT / "layers/vendor/requirements.txt")
     assert deployed.items() <= tested.items()
@@ -45,7 +45,7 @@ def test_tests_run_on_the_versions_that_lambda_gets() -> None:
         ("vendor", "NUMBERDESK_ARCHITECTURE", "Architecture"),
     ],
 )
-def test_layers_are_built_for_the_templates_defaults(layer: str, variable: str, parameter: str) -> None:
+def test_layers_are_built_for_the_templates_default_runtime(layer: str, variable: str, parameter: str) -> None:
     makefile = (ROOT / "layers" / layer / "Makefile").read_text()
     assert re.findall(rf"{variable} \?= (\S+)", makefile) == [expanded()["Parameters"][parameter]["Default"]]
 
@@ -57,7 +57,7 @@ def test_layers_are_built_for_the_templates_defaults(layer: str, variable: str, 
         ("python3.11", "x86_64", "--python-version 3.11 --python-platform x86_64-manylinux_2_28"),
     ],
 )
-def test_the_vendor_layer_is_built_for_what_is_deployed(runtime: str, architecture: str, expected: str) -> None:
+def test_vendor_layer_is_built_for_the_deployed_runtime(runtime: str, architecture: str, expected: str) -> None:
     dry = subprocess.run(
         [
             "make",
@@ -76,7 +76,7 @@ def test_the_vendor_layer_is_built_for_what_is_deployed(runtime: str, architectu
     assert "--require-hashes" in dry.stdout
 
 
-def test_the_vendor_layer_describes_the_services_that_are_called() -> None:
+def test_vendor_layer_describes_the_services_in_use() -> None:
     code = [*(ROOT / "layers/core/numberdesk/runtime").glob("*.py"), *(ROOT / "functions").glob("*/app.py")]
     called = {name for path in code for name in re.findall(r'\bclient\(\s*"(\w+)"', path.read_text())}
     makefile = (ROOT / "layers/vendor/Makefile").read_text()

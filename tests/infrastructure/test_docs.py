@@ -1,4 +1,4 @@
-"""The pages of docs/ that come from the code are what the code says, and say all of it."""
+"""The generated pages of docs/ agree with the code and are complete."""
 
 import itertools
 import json
@@ -24,7 +24,7 @@ TOLD = generate.by_kind(HISTORY)
 SCHEMA: dict[str, Any] = json.loads(generate.order_message_schema())
 
 BODY: dict[str, Any] = {"order_id": "a", "provider": "telnyx", "items": [{"numbers": ["+4930901820"]}]}
-# What the schema can say, it must say as the reader of the message does.
+# What the schema can express, it must express as the reader of the message does.
 FAULTY: dict[str, dict[str, Any]] = {
     "an unknown field": {**BODY, "colour": "red"},
     "no order id": {"provider": "telnyx", "items": BODY["items"]},
@@ -46,16 +46,16 @@ FAULTY: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", generate.PAGES)
-def test_no_page_is_stale(name: str) -> None:
+def test_no_generated_page_is_stale(name: str) -> None:
     assert (generate.DOCS / name).read_text(encoding="utf-8") == generate.PAGES[name](), "run `make docs`"
 
 
-def test_the_schema_is_one() -> None:
+def test_schema_is_valid() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
 
 @pytest.mark.parametrize("order_id", examples.ORDERS)
-def test_the_examples_of_the_schema_are_orders(order_id: str) -> None:
+def test_examples_of_the_schema_are_valid_orders(order_id: str) -> None:
     body = {"order_id": order_id, **examples.ORDERS[order_id]}
     assert body in SCHEMA["examples"]
     assert list(Draft202012Validator(SCHEMA).iter_errors(body)) == []
@@ -64,13 +64,13 @@ def test_the_examples_of_the_schema_are_orders(order_id: str) -> None:
 
 
 @pytest.mark.parametrize("body", FAULTY.values(), ids=FAULTY)
-def test_the_schema_refuses_what_the_desk_refuses(body: dict[str, Any]) -> None:
+def test_schema_refuses_what_the_validation_refuses(body: dict[str, Any]) -> None:
     assert not Draft202012Validator(SCHEMA).is_valid(body)
     with pytest.raises(InvalidMessageError):
         read_message(json.dumps(body), registry.NAMES)
 
 
-def test_the_body_without_fault_has_none() -> None:
+def test_valid_body_has_no_issue() -> None:
     assert Draft202012Validator(SCHEMA).is_valid(BODY)
     assert read_message(json.dumps(BODY), registry.NAMES).order_id == "a"
 
@@ -85,7 +85,7 @@ def test_every_event_is_described_and_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("event", HISTORY, ids=lambda event: f"{event['detail-type']}-{event['detail']['order_id']}")
-def test_what_people_get_is_one_paragraph_that_names_what_it_is_about(event: dict[str, Any]) -> None:
+def test_each_notification_is_one_paragraph_that_names_its_subject(event: dict[str, Any]) -> None:
     detail = event["detail"]
     message = detail["message"]
     assert message
@@ -97,7 +97,7 @@ def test_what_people_get_is_one_paragraph_that_names_what_it_is_about(event: dic
         assert len(re.split(r"[.;] ", message)) > 1, "what happened, and what to do or expect"
 
 
-def test_every_event_for_people_was_told_to_people() -> None:
+def test_every_event_for_people_has_notified_people() -> None:
     for_people = {kind for kind, told in TOLD.items() if any(event["detail"]["notify"] for event in told)}
     assert EVENTS - for_people == {
         ChangeKind.ORDER_COMPLETED,
@@ -119,22 +119,22 @@ def test_every_field_of_an_event_is_described() -> None:
         "orphan_order",
         "unread_owned",
         "unread_order",
-    }  # each stands as the other kinds of them do
+    }  # each has the same shape as the others of its kind
     assert set(generate.DATA) == {name for event in HISTORY for name in event["detail"]["data"]} | differences
     assert set(generate.DETAIL) - {"message"} <= set(Entry.model_fields)
 
 
-def test_the_examples_are_the_same_each_time() -> None:
+def test_examples_are_reproducible() -> None:
     assert examples.events() == HISTORY
 
 
-def test_every_ability_is_told() -> None:
-    # What is not sure has its own list below the table.
+def test_every_capability_is_in_the_table() -> None:
+    # Uncertain capabilities have their own list below the table.
     assert set(generate.ABILITIES) == {field.name for field in fields(Capabilities)} - {"provider", "not_sure"}
     assert all(each in generate.providers() for name in registry.NAMES for each in registry.capabilities(name).not_sure)
 
 
-def test_every_ability_has_its_line_and_says_what_makes_up_for_it() -> None:
+def test_every_capability_is_described_with_its_substitute() -> None:
     base = registry.capabilities("telnyx")
     for ability in Ability:
         able, unable = (replace(base, abilities=abilities) for abilities in (frozenset({ability}), frozenset()))
@@ -143,7 +143,7 @@ def test_every_ability_has_its_line_and_says_what_makes_up_for_it() -> None:
         assert lines[0] in generate.providers()
 
 
-def test_every_limit_names_what_holds_it() -> None:
+def test_every_limit_names_the_tests_that_hold_it() -> None:
     makefile = (generate.DOCS.parent / "Makefile").read_text(encoding="utf-8")
     for row in itertools.chain.from_iterable(limits.LIMITS.values()):
         assert row.held_by, row.what
@@ -161,7 +161,7 @@ def test_every_setting_is_described() -> None:
     assert [name for name, parameter in template()["Parameters"].items() if "Description" not in parameter] == []
 
 
-def test_operations_explains_every_alarm_once() -> None:
+def test_operations_page_explains_every_alarm_once() -> None:
     page = (generate.DOCS / "operations.md").read_text(encoding="utf-8")
     named = re.findall(r"^\| (`\w+Alarm`(?:, `\w+Alarm`)*) \|", page, re.MULTILINE)
     assert sorted(", ".join(named).replace("`", "").split(", ")) == sorted(resources("AWS::CloudWatch::Alarm"))
@@ -174,11 +174,11 @@ FIELD_ROWS = [
 ]
 
 
-def test_every_row_of_what_the_field_does_says_all_four_things() -> None:
+def test_every_row_of_the_field_page_has_four_columns() -> None:
     assert [row for row in FIELD_ROWS if len(row) != 4 or not all(row)] == []
 
 
-def test_every_row_of_what_the_field_does_names_tests_that_exist() -> None:
+def test_every_row_of_the_field_page_names_existing_tests() -> None:
     for what, _, _, held_by in FIELD_ROWS:
         named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", held_by)
         assert named, f"no test is named: {what}"

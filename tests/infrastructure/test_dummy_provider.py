@@ -1,4 +1,4 @@
-"""A provider is one folder: with nothing but that folder in the library, the whole desk works with it, and the pages have it."""
+"""A provider is one folder: once it is added to the library, everything works with it, and the generated pages include it."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from tests.support.imports import LAYER, ROOT
 DUMMY = ROOT / "tests" / "dummy_provider"
 
 
-def test_a_folder_is_all_that_a_provider_takes(tmp_path: Path) -> None:
+def test_new_provider_needs_only_its_folder(tmp_path: Path) -> None:
     library = tmp_path / "library"
     shutil.copytree(LAYER, library, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(DUMMY / "acme", library / "numberdesk" / "providers" / "acme")

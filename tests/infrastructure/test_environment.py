@@ -1,4 +1,4 @@
-"""That a local run reaches nothing but this machine, and leaves nothing behind."""
+"""A local run reaches only this machine, and leaves nothing behind."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pytest
 from local.environment import require_loopback
 from tests.support.stack import ROOT
 
-# What a developer's shell may hold. None of it may be seen by anything that a local run starts.
+# Variables that a developer's shell may have. Nothing that a local run starts may see them.
 REAL = {
     "AWS_PROFILE": "production",
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
@@ -25,7 +25,7 @@ REAL = {
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run Python in a process of its own, since making a stack takes over the process's environment."""
+    """Run Python in its own process, since creating a stack takes over the process's environment."""
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -39,7 +39,7 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:4566", "http://localhost:1/x", "http://[::1]:80", "http://127.9.9.9"]
 )
-def test_loopback_is_taken(url: str) -> None:
+def test_loopback_address_is_accepted(url: str) -> None:
     assert require_loopback(url) == url
 
 
@@ -57,13 +57,13 @@ def test_loopback_is_taken(url: str) -> None:
         "",
     ],
 )
-def test_anything_else_is_refused(url: str) -> None:
+def test_any_other_address_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="not on loopback"):
         require_loopback(url)
 
 
 @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS"])
-def test_a_real_endpoint_in_the_environment_is_refused(variable: str) -> None:
+def test_real_endpoint_in_the_environment_is_refused(variable: str) -> None:
     ended = run(
         "from local.environment import LocalStack; LocalStack()",
         **REAL,
@@ -73,7 +73,7 @@ def test_a_real_endpoint_in_the_environment_is_refused(variable: str) -> None:
     assert "not on loopback" in ended.stderr
 
 
-def test_real_credentials_in_the_environment_reach_nothing() -> None:
+def test_real_credentials_in_the_environment_are_not_used() -> None:
     ended = run(
         "import json; from local.environment import LocalStack; stack = LocalStack(); sqs = stack.client('sqs');"
         "print(json.dumps([stack._environment(), sqs.meta.endpoint_url, sqs._get_credentials().access_key]))",
@@ -96,7 +96,7 @@ def test_real_credentials_in_the_environment_reach_nothing() -> None:
 
 
 def processes_under(home: Path) -> list[str]:
-    """The command lines of the processes whose temporary folder is this stack's: all it started, and their children."""
+    """Return the command lines of the processes whose temporary folder is this stack's: those it started, and their children."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -109,16 +109,16 @@ def processes_under(home: Path) -> list[str]:
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="polls processes where Linux shows them")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_leaves_no_process(tmp_path: Path, ending: signal.Signals) -> None:
+def test_interrupted_run_leaves_no_process(tmp_path: Path, ending: signal.Signals) -> None:
     code = (
-        # Whoever runs in the background of a shell has it that interruptions are ignored.
+        # In a background process of a shell, interrupts are ignored.
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from pathlib import Path; from local.environment import LocalStack\n"
         f"with LocalStack(home=Path({str(tmp_path)!r})): pass"
     )
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 30
-        while not (tmp_path / "sam-build.log").exists():  # the emulator is up, SAM is at work
+        while not (tmp_path / "sam-build.log").exists():  # the emulator is up, SAM is running
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert any("ministack" in command for command in processes_under(tmp_path))

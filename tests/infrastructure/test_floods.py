@@ -1,9 +1,9 @@
-"""What a flood of webhooks can take, and what that leaves for everything else, by the template's own numbers.
+"""What a flood of webhooks can use up, and what remains for everything else, by the template's own numbers.
 
-Three things hold a flood at the door, one behind the other. A route's throttle lets so many through at one moment (its burst) and
-so many a second from then on (its rate); the rest is answered 429 by API Gateway, and costs nothing behind it. Lambda runs so
-many receivers at one time, and queues none beyond: those API Gateway answers 500. A receiver ends soon: what is forged makes no
-AWS call, what is genuine one, which is given up after 2 s.
+Three limits hold a flood back, one behind the other. A route's throttle admits a number of requests at one moment (its burst) and
+a number per second from then on (its rate); API Gateway answers the rest 429, which costs nothing behind it. Lambda runs a limited
+number of receivers at a time and queues none beyond: those API Gateway answers 500. A receiver ends soon: a forged webhook makes no
+AWS call, an authentic one makes one call, which is given up after 2 s.
 """
 
 import ast
@@ -25,7 +25,7 @@ QUOTA = 1000
 
 
 def throttles() -> dict[str, tuple[int, int]]:
-    """Rate and burst of each method that has a throttle of its own: "POST /webhooks/telnyx"."""
+    """Return rate and burst of each method that has its own throttle: "POST /webhooks/telnyx"."""
     (stage,) = resources("AWS::ApiGateway::Stage").values()
     return {
         # A path has its slashes written as ~1 and a slash before it.
@@ -39,12 +39,12 @@ def throttles() -> dict[str, tuple[int, int]]:
 
 
 def default(parameter: str) -> int:
-    """The default of a parameter that is a number."""
+    """Return the default of a numeric parameter."""
     return int(expanded()["Parameters"][parameter]["Default"])
 
 
 def receiver_timeouts() -> dict[str, Any]:
-    """What the receiver's one client is given, read from its source: importing it would need a function's environment."""
+    """Return the settings of the receiver's one client, read from its source: importing it would need a function's environment."""
     tree = ast.parse((ROOT / "functions" / "receive_webhook" / "app.py").read_text())
     (config,) = (
         node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Config")
@@ -52,10 +52,10 @@ def receiver_timeouts() -> dict[str, Any]:
     return {str(provider_status.arg): ast.literal_eval(provider_status.value) for provider_status in config.keywords}
 
 
-# --- The door ---
+# --- The endpoints ---
 
 
-def test_each_webhook_route_and_nothing_else_has_a_throttle_of_its_own() -> None:
+def test_exactly_the_webhook_routes_have_their_own_throttle() -> None:
     assert throttles().keys() == {f"POST {route}" for route in WEBHOOKS}
     paths = [
         (method.upper(), path)
@@ -63,24 +63,24 @@ def test_each_webhook_route_and_nothing_else_has_a_throttle_of_its_own() -> None
         for method in methods
         if "ReceiveWebhook" in str(methods[method])
     ]
-    assert {f"{method} {path}" for method, path in paths} == throttles().keys(), "a route that nothing throttles"
+    assert {f"{method} {path}" for method, path in paths} == throttles().keys(), "a route without a throttle"
 
 
-def test_a_flood_at_one_route_leaves_the_other_its_place() -> None:
-    """Their bursts together find a place: whatever one lets through, the other's still runs."""
+def test_flood_at_one_route_leaves_room_for_the_other() -> None:
+    """Their bursts together fit: whatever one route admits, the other's requests still run."""
     assert sum(burst for _, burst in throttles().values()) <= default("ReceiverConcurrency")
 
 
-def test_what_the_throttles_let_through_lambda_takes() -> None:
+def test_lambda_runs_everything_the_throttles_admit() -> None:
     rates = sum(rate for rate, _ in throttles().values())
     assert rates <= A_SECOND * default("ReceiverConcurrency")
-    # At full rates, for as long as they last, each may take this long. A forged one of 4 MB needs 30 ms of a whole processor,
-    # of which a function of 512 MB has a third.
+    # At full rates, for as long as they last, each may take this long. A forged one of 4 MB needs 30 ms of a whole processor, of which a
+    # function of 512 MB has a third.
     assert default("ReceiverConcurrency") / rates >= 0.4
 
 
-def test_a_receiver_never_waits_longer_than_telnyx_does() -> None:
-    """A queue that hangs must not fill the receivers' places for longer than anybody waits for the answer."""
+def test_receiver_waits_no_longer_than_telnyx() -> None:
+    """A hanging queue must not occupy receivers for longer than the provider waits for the response."""
     times = receiver_timeouts()
     assert times["retries"] == {"total_max_attempts": 1}
     assert times["connect_timeout"] + times["read_timeout"] <= 2
@@ -90,11 +90,11 @@ def test_a_receiver_never_waits_longer_than_telnyx_does() -> None:
 # --- Concurrency ---
 
 
-def test_the_receivers_places_are_its_own_and_no_other_function_has_any() -> None:
+def test_only_the_receiver_has_reserved_concurrency() -> None:
     reserved = {name: function.get("ReservedConcurrentExecutions") for name, function in functions().items()}
     own = reserved.pop("receive_webhook")
     assert own == {"Fn::If": ["ReserveForReceiver", {"Ref": "ReceiverConcurrency"}, {"Ref": "AWS::NoValue"}]}
-    assert set(reserved.values()) == {None}, "a reservation takes from the account what others need"
+    assert set(reserved.values()) == {None}, "a reservation takes concurrency from the account that others need"
     assert template()["Conditions"]["ReserveForReceiver"] == {
         "Fn::Not": [{"Fn::Equals": [{"Ref": "ReceiverConcurrency"}, "none"]}]
     }
@@ -103,14 +103,14 @@ def test_the_receivers_places_are_its_own_and_no_other_function_has_any() -> Non
 @pytest.mark.parametrize(
     ("value", "taken"), [("none", True), ("1", True), ("100", True), ("0", False), ("", False), ("-1", False)]
 )
-def test_nobody_shuts_the_webhooks_out_by_asking_for_none(value: str, taken: bool) -> None:
+def test_reserved_concurrency_of_zero_cannot_disable_the_webhooks(value: str, taken: bool) -> None:
     """To Lambda, 0 means that nothing runs at all."""
     parameter = expanded()["Parameters"]["ReceiverConcurrency"]
     assert bool(re.fullmatch(parameter["AllowedPattern"], value)) is taken
 
 
-def test_the_receiver_cannot_take_what_ordering_needs() -> None:
-    """What runs beside the receiver fits into what AWS leaves unreserved; and with the default the quota holds both."""
+def test_receiver_cannot_take_the_concurrency_that_ordering_needs() -> None:
+    """The other functions fit into what AWS leaves unreserved; with the default, the quota covers both."""
     concurrency: dict[str, Any] = {
         mapping["Properties"]["FunctionName"]["Ref"]: mapping["Properties"].get("ScalingConfig")
         for mapping in resources("AWS::Lambda::EventSourceMapping").values()

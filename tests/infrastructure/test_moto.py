@@ -1,4 +1,4 @@
-"""That tests run on the template's own table and queues."""
+"""Tests run on the template's own table and queues."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,25 +23,25 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         yield create_stack(TimeZone="Europe/Brussels")
 
 
-def test_the_table_has_the_templates_indexes(stack: Stack) -> None:
+def test_table_has_the_templates_indexes(stack: Stack) -> None:
     table = boto3.client("dynamodb", region_name=REGION).describe_table(TableName=stack.outputs["TableName"])["Table"]
     assert {index["IndexName"] for index in table["GlobalSecondaryIndexes"]} == {"wake", "unpublished", "lists"}
 
 
-def test_queues_give_up_to_their_dead_letter_queues(stack: Stack) -> None:
+def test_queues_have_their_dead_letter_queues(stack: Stack) -> None:
     sqs = boto3.client("sqs", region_name=REGION)
     source = sqs.get_queue_attributes(QueueUrl=stack.outputs["OrderQueueUrl"], AttributeNames=["RedrivePolicy"])
     target = sqs.get_queue_attributes(QueueUrl=stack.outputs["OrderDeadLetterQueueUrl"], AttributeNames=["QueueArn"])
     assert target["Attributes"]["QueueArn"] in source["Attributes"]["RedrivePolicy"]
 
 
-def test_the_bucket_keeps_versions(stack: Stack) -> None:
+def test_bucket_is_versioned(stack: Stack) -> None:
     bucket = stack.outputs["FilesBucketName"]
     assert stack.environments["orders_api"]["FILES_BUCKET"] == bucket
     assert boto3.client("s3", region_name=REGION).get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
 
 
-def test_environments_are_what_cloudformation_would_give(stack: Stack) -> None:
+def test_environments_match_cloudformation(stack: Stack) -> None:
     environment = stack.environments["place_order"]
     assert environment["TABLE_NAME"] == stack.outputs["TableName"]
     assert environment["SYNC_QUEUE_URL"] == stack.outputs["SyncQueueUrl"]
@@ -51,7 +51,7 @@ def test_environments_are_what_cloudformation_would_give(stack: Stack) -> None:
     assert boto3.client("events", region_name=REGION).describe_event_bus(Name=bus)["Name"] == "numberdesk"
 
 
-def test_what_makes_moto_quick_changes_none_of_its_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moto_speedups_change_no_response(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     plain, quick = answers(nullcontext()), answers(quick_moto())
@@ -64,7 +64,7 @@ def test_what_makes_moto_quick_changes_none_of_its_answers(monkeypatch: pytest.M
 
 
 def answers(patched: AbstractContextManager[None]) -> list[Any]:
-    """Do all sorts of things to a table; what was answered, and at last what is in it and on its stream."""
+    """Do all sorts of things to a table, and return the responses, its final content and its stream."""
     found: list[Any] = []
     with patched, mock_aws():
         client, name = boto3.client("dynamodb", region_name=REGION), create_stack().outputs["TableName"]
@@ -72,7 +72,7 @@ def answers(patched: AbstractContextManager[None]) -> list[Any]:
         def do(call: Callable[..., Any], **arguments: Any) -> None:
             try:
                 answer = call(**arguments)
-                # In those the table's name is, which differs.
+                # Only the table's name differs.
                 told = {key: answer[key] for key in answer.keys() - {"ResponseMetadata", "ConsumedCapacity"}}
                 found.append(told | {"Responses": list(told["Responses"].values())} if "Responses" in told else told)
             except ClientError as error:
@@ -107,7 +107,7 @@ def answers(patched: AbstractContextManager[None]) -> list[Any]:
             client.update_item,
             **update("1", "ADD n :one SET x = :x REMOVE s", one={"N": "1"}, x={"M": {"y": {"L": []}}}),
         )
-        # What is gone from an item does not weigh any more.
+        # Removed attributes of an item count no more.
         do(client.put_item, TableName=name, Item=item("2", 500_000))
         do(client.put_item, TableName=name, Item=item("2", 200_000))
         do(client.update_item, **update("2", "SET b = :b", b={"B": b"c" * 300_000}))

@@ -1,4 +1,4 @@
-"""The three policies for callers of the API hold exactly its routes, and none lets in where another's route leads."""
+"""The three policies for API callers cover exactly its routes, and none allows another policy's route."""
 
 import json
 import re
@@ -25,18 +25,18 @@ def statement(policy: str) -> dict[str, Any]:
 
 
 def patterns(policy: str) -> list[str]:
-    """What a policy lets in: METHOD/path with stars."""
+    """Return what a policy allows: METHOD/path with stars."""
     return [resource["Fn::Sub"].removeprefix(STAGE) for resource in statement(policy)["Resource"]]
 
 
 def starred(route: Route) -> str:
-    """A route as a pattern."""
+    """Return a route as a pattern."""
     return route.method + re.sub(r"{\w+}", "*", route.path)
 
 
 @cache
 def meet(one: str, other: str) -> bool:
-    """Whether there is a text that both match; a star stands for any text, slashes and the empty one included."""
+    """Return whether some text matches both patterns; a star stands for any text, including slashes and the empty text."""
     if not one or not other:
         return set(one + other) <= {"*", SLASHES}
     if one[0] not in {"*", SLASHES}:
@@ -45,12 +45,12 @@ def meet(one: str, other: str) -> bool:
         return one[0] == other[0] and meet(one[1:], other[1:])
     if meet(one[1:], other):
         return True
-    # It takes what comes next: from another star nothing that this star would not come to by ending first.
+    # The star takes the next character: from another star nothing that this star could not also reach by ending first.
     taken = other[0] in {"*", SLASHES} or one[0] == "*" or other[0] == "/"
     return taken and meet(one, other[1:])
 
 
-def test_patterns_meet_where_a_text_matches_both() -> None:
+def test_patterns_meet_if_some_text_matches_both() -> None:
     assert meet("POST/orders", "POST/orders" + SLASHES)
     assert meet("POST/orders/*", "POST/orders" + SLASHES)
     assert meet("POST/*/redrive", "POST/dead-letters/*/redrive")
@@ -61,26 +61,26 @@ def test_patterns_meet_where_a_text_matches_both() -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_a_policy_is_made_of_its_routes(policy: str) -> None:
+def test_policy_consists_of_its_routes(policy: str) -> None:
     expected = {starred(route) for route in ROUTES if route.policy == policy}
     assert set(patterns(policy)) == expected
     assert len(patterns(policy)) == len(expected)
 
 
-def test_every_route_has_one_of_the_policies() -> None:
+def test_every_route_has_exactly_one_policy() -> None:
     assert {route.policy for route in ROUTES} == set(POLICIES)
     assert set(resources("AWS::IAM::ManagedPolicy")) == {f"{policy.title()}Policy" for policy in POLICIES}
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method}{route.path}")
-def test_no_other_policy_lets_in_where_a_route_leads(route: Route) -> None:
-    """A parameter is taken for any text: what is an encoded slash in a request may be one by the time it is compared."""
+def test_no_other_policy_allows_a_route(route: Route) -> None:
+    """A parameter stands for any text: an encoded slash in a request may be decoded by the time it is compared."""
     led = starred(route) + SLASHES
     assert not [(name, p) for name in POLICIES if name != route.policy for p in patterns(name) if meet(p, led)]
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_a_policy_allows_calls_of_this_api_and_nothing_else(policy: str) -> None:
+def test_policy_allows_only_calls_of_this_api(policy: str) -> None:
     found = statement(policy)
     assert {key: found[key] for key in found if key != "Resource"} == {
         "Effect": "Allow",
@@ -91,7 +91,7 @@ def test_a_policy_allows_calls_of_this_api_and_nothing_else(policy: str) -> None
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_a_policy_is_not_too_long_for_iam(policy: str) -> None:
+def test_policy_fits_iams_size_limit(policy: str) -> None:
     """IAM counts at most 6,144 characters of a managed policy, without white space."""
     longest = {
         "AWS::Partition": "aws-us-gov",
@@ -105,6 +105,6 @@ def test_a_policy_is_not_too_long_for_iam(policy: str) -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_a_policy_can_be_found_in_the_outputs(policy: str) -> None:
+def test_policies_are_in_the_outputs(policy: str) -> None:
     name = f"{policy.title()}Policy"
     assert template()["Outputs"][f"{name}Arn"]["Value"] == {"Ref": name}

@@ -1,4 +1,4 @@
-"""`make deploy` polls the account first: what would fail half-way is said before anything is made, and what to do."""
+"""`make deploy` checks the account first: what would fail half-way is reported before anything is created, with the remedy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROLE = "arn:aws:iam::123456789012:role/numberdesk-ApiLogWriterRole-1A2B"
 
 
 class Account:
-    """An AWS account, as far as it is asked. What is set to an error code is refused with it."""
+    """A simulated AWS account. A value set to an error code makes its request fail with it."""
 
     def __init__(self) -> None:
         self.quota: int | str = 1000
@@ -29,7 +29,7 @@ class Account:
         self.groups: list[str] = []
 
     def client(self, service: str) -> Any:
-        """Give a client that answers with what is in botocore's own models."""
+        """Return a client that answers in the shapes of botocore's own models."""
         client: Any = boto3.client(  # type: ignore[call-overload]
             service, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
         )
@@ -78,20 +78,20 @@ def check(account: Account, **parameters: str) -> preflight.Deployment:
 
 
 def told(text: str) -> dict[str, str]:
-    """Read which parameters a refusal says to set."""
+    """Return the parameters that a refusal says to set."""
     return dict(re.findall(r"(\w+)=(\w+)", text.partition("Set ")[2]))
 
 
 # Concurrent executions
 
 
-def test_an_ordinary_account_takes_the_defaults() -> None:
+def test_ordinary_account_accepts_the_defaults() -> None:
     made = check(Account())
     assert (made.wrong, made.notes, made.exists) == ([], [], False)
 
 
 @pytest.mark.parametrize(("quota", "unreserved"), [(10, None), (50, None), (100, None), (199, None), (1000, 150)])
-def test_account_whose_quota_is_too_small_hears_what_to_set_and_that_fits(quota: int, unreserved: int | None) -> None:
+def test_account_with_too_small_a_quota_gets_parameters_that_fit(quota: int, unreserved: int | None) -> None:
     account = Account()
     account.quota, account.unreserved = quota, unreserved
     [wrong] = check(account).wrong
@@ -107,8 +107,8 @@ def test_account_whose_quota_is_too_small_hears_what_to_set_and_that_fits(quota:
         assert int(fits[name]) >= template()["Parameters"][name]["MinValue"]
 
 
-def test_a_new_account_with_ten_is_not_left_to_starve_its_webhooks() -> None:
-    """CloudFormation would take it; but the queues could take all ten, and webhooks be refused."""
+def test_new_account_with_a_quota_of_ten_does_not_starve_its_webhooks() -> None:
+    """CloudFormation would accept it, but the queues could take all ten, and webhooks would be refused."""
     account = Account()
     account.quota = 10
     [wrong] = check(account, ReceiverConcurrency="none").wrong
@@ -119,7 +119,7 @@ def test_a_new_account_with_ten_is_not_left_to_starve_its_webhooks() -> None:
 
 
 @pytest.mark.parametrize(("quota", "unreserved", "own"), [(200, 100, 100), (1000, 0, 100), (10, 10, 0)])
-def test_a_stack_that_runs_is_not_refused_for_what_it_holds_itself(quota: int, unreserved: int, own: int) -> None:
+def test_running_stack_is_not_refused_for_its_own_reservation(quota: int, unreserved: int, own: int) -> None:
     account = Account()
     account.quota, account.unreserved, account.own = quota, unreserved, own
     had = [{"ParameterKey": "ReceiverConcurrency", "ParameterValue": str(own or "none")}]
@@ -140,10 +140,10 @@ def test_a_stack_that_runs_is_not_refused_for_what_it_holds_itself(quota: int, u
         ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
         ("UPDATE_IN_PROGRESS", "wait until that is over"),
         ("UPDATE_ROLLBACK_COMPLETE", None),
-        ("REVIEW_IN_PROGRESS", None),  # a change set that nobody executed: there is nothing yet
+        ("REVIEW_IN_PROGRESS", None),  # a change set that nobody executed: nothing exists yet
     ],
 )
-def test_stack_that_cannot_be_updated_is_told(status: str, said: str | None) -> None:
+def test_stack_that_cannot_be_updated_is_reported(status: str, said: str | None) -> None:
     account = Account()
     account.stack = {"StackStatus": status}
     account.own = 100
@@ -160,7 +160,7 @@ def test_stack_that_cannot_be_updated_is_told(status: str, said: str | None) -> 
         ("exists", None, 1, 0),
     ],
 )
-def test_role_for_the_apis_logs_is_there_or_made(setting: str, role: str | None, wrong: int, notes: int) -> None:
+def test_log_role_of_api_gateway_exists_or_is_created(setting: str, role: str | None, wrong: int, notes: int) -> None:
     account = Account()
     account.log_role = role
     made = check(account, ApiLogRole=setting)
@@ -168,7 +168,7 @@ def test_role_for_the_apis_logs_is_there_or_made(setting: str, role: str | None,
     assert len(made.notes) == notes
 
 
-def test_log_groups_that_another_left_are_named() -> None:
+def test_existing_log_groups_are_named() -> None:
     account = Account()
     account.groups = ["/aws/lambda/numberdesk-place_order", "/aws/lambda/numberdesk-of-others"]
     [wrong] = check(account).wrong
@@ -178,7 +178,7 @@ def test_log_groups_that_another_left_are_named() -> None:
     assert check(account).wrong == []
 
 
-def test_more_keys_than_lambdas_environment_holds_are_told() -> None:
+def test_more_keys_than_lambdas_environment_holds_are_reported() -> None:
     keys = ",".join(f"account-{index}={'A' * 43}=" for index in range(80))
     [wrong] = check(Account(), TelnyxPublicKeys=keys).wrong
     assert "The variables of receive_webhook take" in wrong
@@ -187,7 +187,7 @@ def test_more_keys_than_lambdas_environment_holds_are_told() -> None:
 # What cannot be read
 
 
-def test_what_may_not_be_read_is_said_and_stops_nothing() -> None:
+def test_denied_check_is_reported_and_stops_nothing() -> None:
     account = Account()
     account.quota, account.stack = "AccessDeniedException", "AccessDenied"
     made = check(account)
@@ -197,7 +197,7 @@ def test_what_may_not_be_read_is_said_and_stops_nothing() -> None:
         "not checked: the quota of concurrent executions (AccessDeniedException)",
     ]
     account.quota, account.own = 10, "AccessDeniedException"
-    assert check(account).wrong == [], "what the stack itself holds may be what is missing"
+    assert check(account).wrong == [], "the missing concurrency may be reserved by the stack itself"
 
     def nobody(_service: str) -> Any:
         raise NoCredentialsError
@@ -228,14 +228,14 @@ def test_parameters_are_read_in_each_of_sams_notations(written: str) -> None:
     }
 
 
-def test_parameters_that_cannot_be_read_are_said() -> None:
+def test_unreadable_parameters_are_reported() -> None:
     made = preflight.check({"parameter_overrides": 'Timings="{'}, Account().client)
     assert (made.wrong, len(made.notes)) == ([], 1)
     made = check(Account(), OrderConcurrency="many")
     assert made.notes == ["not checked: the quota of concurrent executions (ValueError)"]
 
 
-def test_deploying_begins_with_it() -> None:
+def test_deploy_starts_with_the_preflight() -> None:
     recipe = (ROOT / "Makefile").read_text().partition("\ndeploy:")[2].partition("\n\n")[0].splitlines()[1:]
     assert recipe[0].endswith("python -m preflight")
     assert recipe[-1].endswith("sam deploy")

@@ -1,4 +1,4 @@
-"""What the receiver imports: a provider gives a webhook 2 s, so the start of this function is a matter of correctness."""
+"""What the receiver imports: a provider waits 2 s for the response to a webhook, so the function's cold start matters for correctness."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pytest
 from numberdesk.providers.registry import NAMES
 from tests.support.imports import LAYER, ROOT
 
-# Starts the function as Lambda does, asks it once (an unsigned webhook), and says what was loaded and which clients made.
+# Starts the function as Lambda does, sends it one unsigned webhook, and prints the loaded modules and the clients created.
 SCRIPT = """
 import json, sys
 from types import SimpleNamespace
@@ -83,14 +83,14 @@ def started() -> dict[str, Any]:
 
 @pytest.mark.parametrize("when", ["at_start", "after"])
 @pytest.mark.parametrize("package", ["httpx", "pydantic", "telnyx", "phonenumbers", "defusedxml", "asyncio", "OpenSSL"])
-def test_what_costs_is_not_imported(package: str, when: str) -> None:
+def test_expensive_modules_are_not_imported(package: str, when: str) -> None:
     assert [module for module in started()[when] if module.split(".")[0] == package] == []
 
 
 @pytest.mark.parametrize("when", ["at_start", "after"])
-def test_of_ours_it_imports_these_and_no_more(when: str) -> None:
+def test_receiver_imports_only_these_modules_of_ours(when: str) -> None:
     assert {module for module in started()[when] if module.split(".")[0] == "numberdesk"} == FIRST_PARTY
 
 
-def test_it_makes_one_client() -> None:
+def test_receiver_creates_one_client() -> None:
     assert started()["clients"] == ["sqs"]

@@ -1,4 +1,4 @@
-"""A table that was restored can stand for the stack's own by parameters alone: wherever the one is named, the other may be."""
+"""Parameters alone can replace the stack's own table by a restored one: wherever the one is named, the other can be."""
 
 import json
 import re
@@ -10,10 +10,10 @@ IS_NAMED = re.compile(r"\bOrderTable\b")
 
 
 def named(value: Any, path: str = "") -> list[str]:
-    """Where the stack's own table is named without a choice."""
+    """Return the places where the stack's own table is named without a choice."""
     match value:
         case {"Fn::If": ["TableRestored", restored, own]}:
-            # What stands for it has the same form: its name, itself, an index or a stream of it.
+            # The replacement has the same form: its name, its ARN, an index or a stream of it.
             names, own_names = json.dumps(restored), json.dumps(own)
             assert "${RestoredTableName}" in names or names == '{"Ref": "RestoredTableName"}', path
             assert re.findall(r"/index/\w+", names) == re.findall(r"/index/\w+", own_names), path
@@ -26,13 +26,13 @@ def named(value: Any, path: str = "") -> list[str]:
     return [path] if isinstance(value, str) and IS_NAMED.search(value) else []
 
 
-def test_the_restored_table_may_stand_wherever_the_stacks_own_does() -> None:
+def test_restored_table_can_replace_the_stacks_own_everywhere() -> None:
     whole = template()
     resources = {name: resource for name, resource in whole["Resources"].items() if name != "OrderTable"}
     assert named(resources) + named(whole["Outputs"]) == []
 
 
-def test_without_the_parameter_it_is_the_stacks_own() -> None:
+def test_without_the_parameter_the_stacks_own_table_is_used() -> None:
     assert template()["Conditions"]["TableRestored"] == {
         "Fn::Not": [{"Fn::Equals": [{"Ref": "RestoredTableName"}, ""]}]
     }

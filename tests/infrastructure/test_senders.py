@@ -1,4 +1,4 @@
-"""Who may send to the order queue: what its policy says, with and without `OrderSenders`, as IAM would judge it."""
+"""Who may send to the order queue: its policy, with and without `OrderSenders`, evaluated as IAM does."""
 
 import re
 from fnmatch import fnmatchcase
@@ -16,7 +16,7 @@ OURS = ("OrdersApiRole", "PlaceOrderRole", "SyncOrderRole", "WakeOrdersRole")
 
 
 def policies(queue: str, **parameters: str) -> list[list[dict[str, Any]]]:
-    """The statements of each policy of a queue."""
+    """Return the statements of each policy of a queue."""
     return [
         policy["PolicyDocument"]["Statement"]
         for policy in resolved("AWS::SQS::QueuePolicy", **parameters).values()
@@ -29,7 +29,7 @@ def role(name: str) -> str:
 
 
 def like(arn: str | None, pattern: str) -> bool:
-    """ArnLike: of the six parts of an ARN each by itself, the last one with its colons."""
+    """ArnLike: compares each of the six parts of an ARN separately; the last one includes its colons."""
     if arn is None:
         return False
     parts = zip(arn.split(":", 5), pattern.split(":", 5), strict=False)
@@ -37,7 +37,7 @@ def like(arn: str | None, pattern: str) -> bool:
 
 
 def applies(statement: dict[str, Any], principal: str | None, *, tls: bool) -> bool:
-    """Whether a statement is about a SendMessage; who has no ARN is not like any, and so is not like all of them."""
+    """Return whether a statement applies to a SendMessage. A principal without an ARN matches no ARN pattern."""
     assert statement["Principal"] == "*"
     assert statement["Action"] in ("sqs:*", "sqs:SendMessage")
     for operator, asked in statement["Condition"].items():
@@ -54,7 +54,7 @@ def applies(statement: dict[str, Any], principal: str | None, *, tls: bool) -> b
 
 
 def may_send(statements: list[dict[str, Any]], principal: str | None, *, allowed: bool, tls: bool = True) -> bool:
-    """Judge as IAM does: a Deny ends it; of another account's both sides must allow it, within one either.
+    """Evaluate as IAM does: a Deny is final; across accounts both sides must allow it, within one account either.
 
     `allowed` is what the principal's own policies say.
     """
@@ -74,7 +74,7 @@ def test_without_senders_the_accounts_own_policies_decide() -> None:
     assert may_send(statements, role("OrdersApiRole"), allowed=True)
 
 
-def test_named_senders_may_send_and_nobody_else_whatever_else_allows_it() -> None:
+def test_only_named_senders_may_send_whatever_else_allows_it() -> None:
     [statements] = policies("OrderQueue", OrderSenders=SENDERS)
     assert may_send(statements, SHOP, allowed=False)
     assert may_send(statements, ABROAD, allowed=True)
@@ -89,8 +89,8 @@ def test_nobody_sends_without_tls(senders: str) -> None:
     assert not may_send(statements, role("OrdersApiRole"), allowed=True, tls=False)
 
 
-def test_the_desk_itself_is_never_kept_out() -> None:
-    """Its roles that may send are those that the policy lets through, and no others."""
+def test_numberdesks_own_roles_may_always_send() -> None:
+    """Its roles with permission to send are exactly those that the policy admits."""
     [statements] = policies("OrderQueue", OrderSenders=SENDERS)
     sending = [
         name
@@ -106,7 +106,7 @@ def test_the_desk_itself_is_never_kept_out() -> None:
     assert set(OURS) <= used
 
 
-def test_named_senders_bind_a_local_run_too_and_plain_http_does_not() -> None:
+def test_named_senders_apply_to_a_local_run_and_the_tls_rule_does_not() -> None:
     assert policies("OrderQueue", LocalRun="true") == []
     [statements] = policies("OrderQueue", LocalRun="true", OrderSenders=SENDERS)
     assert may_send(statements, SHOP, allowed=False, tls=False)
@@ -114,14 +114,14 @@ def test_named_senders_bind_a_local_run_too_and_plain_http_does_not() -> None:
 
 
 @pytest.mark.parametrize("queue", ["OrderDeadLetterQueue", "SyncDeadLetterQueue"])
-def test_senders_of_orders_are_no_matter_of_other_queues(queue: str) -> None:
+def test_order_senders_do_not_affect_other_queues(queue: str) -> None:
     [statements] = policies(queue, OrderSenders=SENDERS)
     assert [statement["Effect"] for statement in statements] == ["Deny"]
     assert may_send(statements, ROBIN, allowed=True)
 
 
 def sending(queue: str) -> list[str]:
-    """The roles whose own policies let them send to a queue."""
+    """Return the roles whose own policies let them send to a queue."""
     return sorted(
         name
         for name, properties in resolved("AWS::IAM::Role").items()
@@ -136,8 +136,8 @@ def listed(statement: dict[str, Any]) -> list[str]:
     return found if isinstance(found, list) else [found]
 
 
-def test_what_lies_on_the_sync_queue_was_sent_by_the_desk_itself() -> None:
-    """Whatever else allows it: that an order was bought, or what a provider said, is believed there."""
+def test_only_numberdesk_itself_sends_to_the_sync_queue() -> None:
+    """Whatever else allows it: reports of purchases and webhooks on that queue are trusted."""
     [statements] = policies("SyncQueue", OrderSenders=SENDERS)
     for principal in (ROBIN, SHOP, ABROAD, "arn:aws:iam::123456789012:root", role("SendNotificationsRole"), None):
         assert not may_send(statements, principal, allowed=True)
@@ -149,8 +149,8 @@ def test_what_lies_on_the_sync_queue_was_sent_by_the_desk_itself() -> None:
 
 
 @pytest.mark.parametrize("folder", ["orders_api", "place_order", "sync_order"])
-def test_a_sender_is_known_by_its_roles_id_and_on_the_emulator_by_the_accounts(folder: str) -> None:
-    """GetAtt RoleId is what SQS writes in front of the colon; the emulator writes the account's id of everybody."""
+def test_sender_is_identified_by_role_id_and_on_the_emulator_by_account_id(folder: str) -> None:
+    """SQS puts the role id (GetAtt RoleId) in front of the colon; the emulator uses the account id for everybody."""
     variables = functions()[folder]["Environment"]["Variables"]
     ids = {name: value for name, value in variables.items() if name.endswith("_ROLE_ID")}
     assert ids
@@ -159,10 +159,10 @@ def test_a_sender_is_known_by_its_roles_id_and_on_the_emulator_by_the_accounts(f
         assert value == {"Fn::If": ["OnAws", {"Fn::GetAtt": [logical, "RoleId"]}, {"Ref": "AWS::AccountId"}]}
 
 
-def test_what_is_no_list_of_arns_is_not_deployed() -> None:
+def test_invalid_list_of_arns_is_not_deployed() -> None:
     pattern = expanded()["Parameters"]["OrderSenders"]["AllowedPattern"]
     assert all(re.search(pattern, value) for value in ("", SHOP, SENDERS))
-    # A blank behind a comma would be part of an ARN that is nobody's.
+    # A blank after a comma would become part of an ARN that matches nobody.
     assert not any(
         re.search(pattern, value) for value in ("*", f"{SHOP}, {ABROAD}", f"{SHOP},", "robin", "123456789012")
     )

@@ -1,4 +1,4 @@
-"""Rules that the template must keep, read from what SAM makes of it."""
+"""Rules that the template must keep, checked on SAM's output."""
 
 import ast
 import base64
@@ -22,7 +22,7 @@ FUNCTIONS = sorted(functions())
 DAY = 86400
 WEBHOOKS = tuple(route.value for route in WebhookAuth)
 
-# Every wildcard that an Allow may hold, and why. A pair that is no longer needed fails the test, too.
+# Every wildcard that an Allow may have, with the reason. A pair that is no longer needed fails the test, too.
 WILDCARDS = (
     {
         (
@@ -74,7 +74,7 @@ def attribute(name: str, of: str = "Arn") -> dict[str, list[str]]:
 
 
 def allowed() -> Iterator[tuple[str, str, Any]]:
-    """Each (role, action, resource) that the template's roles allow."""
+    """Return each (role, action, resource) that the template's roles allow."""
     for name, role in resources("AWS::IAM::Role").items():
         for policy in role["Properties"]["Policies"]:
             for statement in policy["PolicyDocument"]["Statement"]:
@@ -85,7 +85,7 @@ def allowed() -> Iterator[tuple[str, str, Any]]:
 
 
 def dead_letter_queues() -> set[str]:
-    """The logical ids of the queues that something gives up to."""
+    """Return the logical ids of the dead-letter queues."""
     document = json.dumps(
         [
             [queue["Properties"].get("RedrivePolicy") for queue in resources("AWS::SQS::Queue").values()],
@@ -124,7 +124,7 @@ def alarms(metric: str, dimension: str, value: Any) -> list[dict[str, Any]]:
 
 
 def function_id(folder: str) -> str:
-    """The logical id of a function: place_order -> PlaceOrderFunction."""
+    """Return the logical id of a function: place_order -> PlaceOrderFunction."""
     return folder.title().replace("_", "") + "Function"
 
 
@@ -139,11 +139,11 @@ def test_loops_are_expanded_as_cfn_lint_expands_them() -> None:
     theirs = Template("template.yaml", whole | {"Transform": "AWS::LanguageExtensions"}, [REGION])
     assert theirs.transform() == []
     for section in ("Resources", "Outputs"):
-        # What it leaves to CloudFormation, ours resolves: references to mappings, and their values in texts.
+        # Ours resolves what cfn-lint leaves to CloudFormation: references to mappings, and their values in texts.
         assert without_loops(theirs.template[section], {}, mappings) == template()[section]
 
 
-def test_sam_is_told_to_take_loops() -> None:
+def test_sam_is_configured_to_expand_loops() -> None:
     settings = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]
     assert [settings[command]["parameters"]["language_extensions"] for command in ("build", "deploy")] == [True, True]
 
@@ -156,24 +156,24 @@ def test_only_listed_wildcards_are_allowed() -> None:
     assert found == set(WILDCARDS)
 
 
-def test_no_role_leans_on_a_managed_policy() -> None:
+def test_no_role_uses_a_managed_policy() -> None:
     assert not [name for name, role in resources("AWS::IAM::Role").items() if "ManagedPolicyArns" in role["Properties"]]
 
 
-def test_each_function_has_a_role_of_its_own() -> None:
+def test_each_function_has_its_own_role() -> None:
     roles = [json.dumps(function["Role"]) for function in functions().values()]
     assert len(set(roles)) == len(roles)
 
 
 @pytest.mark.parametrize("folder", FUNCTIONS)
-def test_a_function_writes_to_its_own_log_group_alone(folder: str) -> None:
+def test_function_writes_only_to_its_own_log_group(folder: str) -> None:
     role = functions()[folder]["Role"]["Fn::GetAtt"][0]
     group = function_id(folder).removesuffix("Function") + "LogGroup"
     logged = {json.dumps(where) for name, action, where in allowed() if name == role and action.startswith("logs:")}
     assert logged == {json.dumps(attribute(group))}
 
 
-def test_the_receiver_may_do_nothing_but_send_to_the_sync_queue() -> None:
+def test_receiver_may_only_send_to_the_sync_queue() -> None:
     granted = {
         (action, json.dumps(resource))
         for role, action, resource in allowed()
@@ -182,7 +182,7 @@ def test_the_receiver_may_do_nothing_but_send_to_the_sync_queue() -> None:
     assert granted == {("sqs:SendMessage", json.dumps(attribute("SyncQueue")))}
 
 
-def test_files_are_reached_under_their_two_folders_and_marks_under_theirs() -> None:
+def test_file_permissions_are_limited_to_their_folders() -> None:
     granted = {
         (action, json.dumps(resource)) for _, action, resource in allowed() if "FilesBucket" in json.dumps(resource)
     }
@@ -213,10 +213,10 @@ def test_files_are_reached_under_their_two_folders_and_marks_under_theirs() -> N
     }
 
 
-def test_whoever_writes_orders_may_take_them_off_lists() -> None:
+def test_roles_that_write_orders_may_remove_them_from_lists() -> None:
     granted = {(role, action) for role, action, resource in allowed() if resource == attribute("OrderTable")}
     writers = {role for role, action in granted if action == "dynamodb:PutItem"}
-    # The sweep and the publisher write no orders: the gate, that the table was restored, and rows that cannot be read.
+    # The sweep and the publisher write no orders: only the gate, the restore mark, and rows that cannot be read.
     assert writers - {"PublishChangesRole", "WakeOrdersRole"} == {
         "OrdersApiRole",
         "PlaceOrderRole",
@@ -224,22 +224,22 @@ def test_whoever_writes_orders_may_take_them_off_lists() -> None:
         "ReconcileInventoryRole",
     }
     for role in writers - {"PublishChangesRole", "WakeOrdersRole"}:
-        # And their numbers lie in pages, and count as held.
+        # Their numbers are stored in pages, and count as held.
         assert {(role, "dynamodb:DeleteItem"), (role, "dynamodb:BatchWriteItem")} <= granted
 
 
-def test_only_whoever_places_needs_to_check_the_gate_in_a_transaction() -> None:
+def test_only_roles_that_place_may_check_the_gate_in_a_transaction() -> None:
     assert [role for role, action, _ in allowed() if action == "dynamodb:ConditionCheckItem"] == ["PlaceOrderRole"]
 
 
-def test_nobody_may_scan_the_table() -> None:
+def test_no_role_may_scan_the_table() -> None:
     assert not [role for role, action, _ in allowed() if action == "dynamodb:Scan"]
 
 
 # --- Files ---
 
 
-def test_files_are_private_encrypted_versioned_and_kept() -> None:
+def test_files_are_private_encrypted_versioned_and_retained() -> None:
     (bucket,) = resources("AWS::S3::Bucket").values()
     assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
     properties = bucket["Properties"]
@@ -253,7 +253,7 @@ def test_files_are_private_encrypted_versioned_and_kept() -> None:
     assert "WebsiteConfiguration" not in properties
 
 
-def test_files_travel_by_tls_alone() -> None:
+def test_files_are_transferred_by_tls_only() -> None:
     (policy,) = resources("AWS::S3::BucketPolicy").values()
     (denied,) = policy["Properties"]["PolicyDocument"]["Statement"]
     assert policy["Condition"] == "OnAws"
@@ -263,7 +263,7 @@ def test_files_travel_by_tls_alone() -> None:
     assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_files_of_orders_are_forgotten_and_their_older_versions() -> None:
+def test_files_of_orders_and_their_old_versions_expire() -> None:
     (bucket,) = resources("AWS::S3::Bucket").values()
     orders, leftovers = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
     assert (orders["Prefix"], orders["ExpirationInDays"]) == ("orders/", {"Ref": "FileRetentionDays"})
@@ -285,7 +285,7 @@ def test_every_queue_is_a_dead_letter_queue_or_has_one(queue: str) -> None:
         assert properties["MessageRetentionPeriod"] == 14 * DAY
     else:
         assert properties["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] in dead_letter_queues()
-        # The functions put a message aside with its reason at the last receive; a redrive carries none.
+        # At the last receive the functions put a message into the dead-letter queue with its reason; a redrive policy adds none.
         assert properties["RedrivePolicy"]["maxReceiveCount"] == MAX_RECEIVES == 5
         assert properties["MessageRetentionPeriod"] < 14 * DAY
 
@@ -308,7 +308,7 @@ def test_every_queue_is_encrypted_and_refuses_plain_http(queue: str) -> None:
     assert '"Bool": {"aws:SecureTransport": "false"}' in policies[0]
 
 
-def test_queue_sources_leave_time_report_single_failures_and_cap_concurrency() -> None:
+def test_queue_triggers_report_single_failures_and_cap_concurrency() -> None:
     by_id = resources("AWS::Lambda::Function")
     mappings = queue_mappings()
     assert len(mappings) == 3
@@ -327,8 +327,8 @@ def test_queue_sources_leave_time_report_single_failures_and_cap_concurrency() -
                 assert (least, properties["EventSourceArn"]) == (2, attribute("NotificationQueue"))
 
 
-def test_messages_to_people_are_gathered() -> None:
-    """A batch of more than ten needs a window, and SQS knows none but of whole seconds (CreateEventSourceMapping)."""
+def test_events_for_people_are_batched() -> None:
+    """A batch of more than ten needs a window in whole seconds (CreateEventSourceMapping)."""
     (mapping,) = (
         queue_mapping["Properties"]
         for queue_mapping in queue_mappings()
@@ -340,21 +340,21 @@ def test_messages_to_people_are_gathered() -> None:
 
 
 def test_what_goes_out_to_people_goes_out_slowly() -> None:
-    """SNS suspends an e-mail subscription that gets more than ten messages a second; alarms come beside these."""
+    """SNS suspends an e-mail subscription that gets more than ten messages a second; alarms are sent in addition."""
     (mapping,) = (
         queue_mapping["Properties"]
         for queue_mapping in queue_mappings()
         if queue_mapping["Properties"]["EventSourceArn"] == attribute("NotificationQueue")
     )
     assert mapping["ScalingConfig"]["MaximumConcurrency"] / PAUSE.total_seconds() <= 5
-    # One message of each kind and reason in a batch, and its time-out is not near.
+    # One message of each kind and reason per batch, well within the time-out.
     assert (len(EVENTS) + len(HoldKind)) * PAUSE < timedelta(
         seconds=functions()["send_notifications"]["Timeout"]
     ) - ENOUGH_TIME
 
 
-def test_whoever_sends_to_a_queue_that_starts_it_leaves_awss_net_against_loops_on_and_hears_of_it() -> None:
-    """The messages themselves end a chain before (tests/functional/test_chains.py); what AWS stops has no reason with it."""
+def test_senders_to_their_own_trigger_keep_recursive_loop_detection_and_have_an_alarm() -> None:
+    """The messages themselves end a chain before (tests/functional/test_chains.py); what AWS stops carries no reason."""
     made = {name: it["Properties"] for name, it in resources("AWS::Lambda::Function").items()}
     behind = {
         mapping["Properties"]["FunctionName"]["Ref"]: mapping["Properties"]["EventSourceArn"]
@@ -373,11 +373,11 @@ def test_whoever_sends_to_a_queue_that_starts_it_leaves_awss_net_against_loops_o
         assert (alarm["Statistic"], alarm["Threshold"], alarm["TreatMissingData"]) == ("Sum", 0, "notBreaching")
 
 
-def test_a_function_may_read_its_source() -> None:
-    """The local AWS reads queues and streams for a function without asking its role; AWS asks."""
+def test_function_may_read_its_source() -> None:
+    """The local AWS reads queues and streams for a function without checking its role; AWS checks."""
     by_id = resources("AWS::Lambda::Function")
     reading = {
-        # The last of the function's own: what it has in hand must come back soon after a death.
+        # The last one is the function's own: a message in hand must be redelivered soon after a crash.
         "SQS": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"},
         "DynamoDB": {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"},
     }
@@ -389,8 +389,8 @@ def test_a_function_may_read_its_source() -> None:
         assert reading[kind] <= granted
 
 
-def test_an_event_of_256_kilobytes_fits_into_a_sync_message() -> None:
-    largest = len(base64.b64encode(bytes(256 * 1024))) + 64 * 1024  # and what goes with it
+def test_event_of_256_kilobytes_fits_into_a_sync_message() -> None:
+    largest = len(base64.b64encode(bytes(256 * 1024))) + 64 * 1024  # and its envelope
     for queue in ("SyncQueue", "SyncDeadLetterQueue"):
         assert resources("AWS::SQS::Queue")[queue]["Properties"]["MaximumMessageSize"] >= largest
 
@@ -414,7 +414,7 @@ def test_every_bus_target_has_a_dead_letter_queue_that_the_bus_may_write_to() ->
             assert [statement["Condition"]["ArnEquals"]["aws:SourceArn"] for statement in granted] == [attribute(name)]
 
 
-def test_the_bus_may_write_to_the_queues_of_its_targets_and_nobody_else_may_from_outside() -> None:
+def test_only_the_bus_may_write_to_its_targets_queues_from_outside() -> None:
     for name, rule in resources("AWS::Events::Rule").items():
         for target in rule["Properties"]["Targets"]:
             for arn in (target["Arn"], target["DeadLetterConfig"]["Arn"]):
@@ -429,8 +429,8 @@ def test_the_bus_may_write_to_the_queues_of_its_targets_and_nobody_else_may_from
                 assert granted["Condition"] == {"ArnEquals": {"aws:SourceArn": attribute(name)}}
 
 
-def test_alarms_and_whoever_bundles_tell_people_and_nobody_else_does() -> None:
-    """A rule that tells the topic by itself would send a mail an event, and nobody bounds how many."""
+def test_only_alarms_and_the_notifier_publish_to_people() -> None:
+    """A rule with the topic as its target would send one mail per event, without a bound."""
     (policy,) = resources("AWS::SNS::TopicPolicy").values()
     principals = [statement["Principal"] for statement in policy["Properties"]["PolicyDocument"]["Statement"]]
     assert principals == [{"Service": "cloudwatch.amazonaws.com"}]
@@ -438,7 +438,7 @@ def test_alarms_and_whoever_bundles_tell_people_and_nobody_else_does() -> None:
 
 
 def test_two_stacks_fit_into_one_account() -> None:
-    """What bears a name of its own, and must be the only one of that name in the Region, bears the stack's."""
+    """Names that must be unique in the Region include the stack's name."""
     named = {
         "AWS::Lambda::Function": "FunctionName",
         "AWS::Logs::LogGroup": "LogGroupName",
@@ -477,7 +477,7 @@ def test_every_schedule_has_a_dead_letter_queue_that_its_role_may_write_to() -> 
         assert (role, "lambda:InvokeFunction", target["Arn"]) in list(allowed())
 
 
-def test_a_run_that_a_schedule_started_and_that_failed_is_kept() -> None:
+def test_failed_scheduled_run_is_kept() -> None:
     started = {
         s["Properties"]["Target"]["Arn"]["Fn::GetAtt"][0] for s in resources("AWS::Scheduler::Schedule").values()
     }
@@ -489,7 +489,7 @@ def test_a_run_that_a_schedule_started_and_that_failed_is_kept() -> None:
         assert (function["Role"]["Fn::GetAtt"][0], "sqs:SendMessage", destination) in list(allowed())
 
 
-def test_the_stream_gives_up_to_a_queue_after_bounded_retries() -> None:
+def test_stream_has_bounded_retries_and_a_failure_queue() -> None:
     (mapping,) = stream_mappings()
     properties = mapping["Properties"]
     assert 0 < properties["MaximumRetryAttempts"] <= 10
@@ -502,12 +502,12 @@ def test_the_stream_gives_up_to_a_queue_after_bounded_retries() -> None:
 # --- Functions ---
 
 
-def test_there_is_one_function_for_each_folder() -> None:
+def test_each_folder_is_one_function() -> None:
     assert sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py")) == FUNCTIONS
 
 
 @pytest.mark.parametrize("folder", FUNCTIONS)
-def test_a_function_is_what_its_folder_says(folder: str) -> None:
+def test_function_matches_its_folder(folder: str) -> None:
     written = template()["Resources"][function_id(folder)]["Properties"]
     assert written["CodeUri"] == f"functions/{folder}/"
     assert {"MemorySize", "Timeout"} <= written.keys()
@@ -516,7 +516,7 @@ def test_a_function_is_what_its_folder_says(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", FUNCTIONS)
-def test_a_function_has_a_log_group_that_forgets(folder: str) -> None:
+def test_log_group_of_a_function_expires(folder: str) -> None:
     names = [
         group["Properties"]["LogGroupName"]
         for group in resources("AWS::Logs::LogGroup").values()
@@ -526,7 +526,7 @@ def test_a_function_has_a_log_group_that_forgets(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", FUNCTIONS)
-def test_a_function_has_alarms(folder: str) -> None:
+def test_function_has_alarms(folder: str) -> None:
     name = {"Ref": function_id(folder)}
     assert [alarm["Threshold"] for alarm in alarms("Errors", "FunctionName", name)] == [0]
     assert [alarm["Threshold"] for alarm in alarms("Throttles", "FunctionName", name)] == [0]
@@ -535,7 +535,7 @@ def test_a_function_has_alarms(folder: str) -> None:
     assert duration["Threshold"] <= 0.8 * 1000 * functions()[folder]["Timeout"]
 
 
-def test_the_receivers_alarm_sounds_before_telnyx_gives_up() -> None:
+def test_receivers_alarm_rings_before_telnyx_gives_up() -> None:
     (duration,) = alarms("Duration", "FunctionName", {"Ref": "ReceiveWebhookFunction"})
     assert duration["Threshold"] < 2000
 
@@ -544,7 +544,7 @@ def test_the_receivers_alarm_sounds_before_telnyx_gives_up() -> None:
 
 
 HEARTBEATS = ("ConfirmedSubscriptionsAlarm", "InventoryRunsAlarm", "SweepsAlarm")
-# Those of what people are told by: were it cut, nobody would hear of it there.
+# Alarms on the notifications themselves: were those broken, no message would arrive.
 OF_THE_WAY_TO_PEOPLE = {
     "ConfirmedSubscriptionsAlarm",
     "SendNotificationsDurationAlarm",
@@ -559,8 +559,8 @@ OF_THE_WAY_TO_PEOPLE = {
 
 
 @pytest.mark.parametrize("name", sorted(resources("AWS::CloudWatch::Alarm")))
-def test_every_alarm_tells_people_and_only_a_heartbeat_misses_data(name: str) -> None:
-    """What our own metrics' alarms watch, and when they go off and recover: tests/functional/test_alarms.py."""
+def test_every_alarm_notifies_people_and_only_a_heartbeat_treats_missing_data_as_breaching(name: str) -> None:
+    """What our own metrics' alarms watch, and when they ring and recover: tests/functional/test_alarms.py."""
     second = "arn:aws:sns:eu-central-1:123456789012:incidents"
     alone, both = (
         resolved("AWS::CloudWatch::Alarm", **given)[name]["AlarmActions"] for given in ({}, {"SecondTopicArn": second})
@@ -576,17 +576,17 @@ def test_every_alarm_tells_people_and_only_a_heartbeat_misses_data(name: str) ->
     [
         ({}, 0),  # a stack that uses the bus alone
         ({"NotificationEmail": "people@example.com"}, 1),
-        ({"NotificationSubscriptions": "2"}, 2),  # chat beside mail
+        ({"NotificationSubscriptions": "2"}, 2),  # chat in addition to mail
         ({"NotificationEmail": "people@example.com", "NotificationSubscriptions": "2"}, 2),
         ({"NotificationEmail": "people@example.com", "NotificationSubscriptions": "0"}, 0),
     ],
 )
-def test_how_many_should_be_subscribed_is_known_by_the_parameters(given: dict[str, str], least: int) -> None:
+def test_expected_number_of_subscriptions_follows_from_the_parameters(given: dict[str, str], least: int) -> None:
     alarm = resolved("AWS::CloudWatch::Alarm", **given)["ConfirmedSubscriptionsAlarm"]
     assert (int(alarm["Threshold"]), alarm["ComparisonOperator"]) == (least, "LessThanThreshold")
 
 
-def test_the_dashboard_shows_every_alarm_and_the_ages() -> None:
+def test_dashboard_shows_every_alarm_and_the_ages() -> None:
     (dashboard,) = resolved("AWS::CloudWatch::Dashboard").values()
     widgets = [widget["properties"] for widget in json.loads(dashboard["DashboardBody"])["widgets"]]
     shown = [arn.rpartition(":")[2] for widget in widgets for arn in widget.get("alarms", ())]
@@ -597,14 +597,14 @@ def test_the_dashboard_shows_every_alarm_and_the_ages() -> None:
     assert metrics >= {"ConfirmedSubscriptions"} | {name for name in ours if name.startswith("Oldest")}
 
 
-def test_every_function_counts_in_the_namespace_and_under_the_service_that_alarms_watch() -> None:
+def test_functions_emit_metrics_in_the_namespace_and_service_that_alarms_watch() -> None:
     for function in functions().values():
         variables = function["Environment"]["Variables"]
         assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "numberdesk"
         assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
 
 
-def test_no_alarm_polls_more_than_cloudwatch_takes() -> None:
+def test_no_alarm_exceeds_cloudwatchs_evaluation_range() -> None:
     """A day in all, or seven of periods of an hour and more (PutMetricAlarm, Period)."""
     for alarm in resources("AWS::CloudWatch::Alarm").values():
         period, periods = alarm["Properties"]["Period"], alarm["Properties"]["EvaluationPeriods"]
@@ -629,7 +629,7 @@ AWS_METRICS = {
 }
 
 
-def test_alarms_on_awss_own_metrics_name_them_and_their_dimensions_as_aws_does() -> None:
+def test_alarms_on_aws_metrics_use_documented_names_and_dimensions() -> None:
     watched = [
         (
             (alarm["Properties"]["Namespace"], alarm["Properties"]["MetricName"]),
@@ -642,7 +642,7 @@ def test_alarms_on_awss_own_metrics_name_them_and_their_dimensions_as_aws_does()
     assert [(metric, names) for metric, names in watched if names not in AWS_METRICS[metric]] == []
 
 
-# --- The door ---
+# --- The endpoints ---
 
 
 def test_raw_bytes_reach_the_receiver() -> None:
@@ -651,13 +651,13 @@ def test_raw_bytes_reach_the_receiver() -> None:
     assert api["Properties"]["Body"]["x-amazon-apigateway-binary-media-types"] == ["*/*"]
 
 
-def test_no_log_of_the_door_shows_a_path() -> None:
+def test_access_logs_contain_no_path() -> None:
     (stage,) = resources("AWS::ApiGateway::Stage").values()
     shown = set(re.findall(r"\$context\.[\w.]+", stage["Properties"]["AccessLogSetting"]["Format"]))
     assert shown == {
         "$context.requestId",
         "$context.requestTime",
-        "$context.identity.userArn",  # who signed; nobody at the webhooks
+        "$context.identity.userArn",  # who signed; nobody for webhooks
         "$context.httpMethod",
         "$context.resourcePath",  # the route: /postbacks/{provider}/{token}
         "$context.status",
@@ -669,7 +669,7 @@ def test_no_log_of_the_door_shows_a_path() -> None:
 
 
 def test_no_function_logs_its_event() -> None:
-    """Powertools' Logger does where it is told so, by its decorator or by the environment."""
+    """Powertools' Logger does if its decorator or the environment says so."""
     assert not [
         name
         for name, function in functions().items()
@@ -678,7 +678,7 @@ def test_no_function_logs_its_event() -> None:
     for path in (*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers" / "core").rglob("*.py")):
         assert not [call for call in calls(path) if "log_event" in {keyword.arg for keyword in call.keywords}], path
     for path in (ROOT / "functions").rglob("*.py"):
-        # Nor by hand. A part of it may be shown: the route, and which message it is.
+        # Not explicitly either. Parts of it may be logged: the route, and the message id.
         logged = [call for call in calls(path) if ast.unparse(call.func).startswith("logger.")]
         parts = [ast.unparse(node) for call in logged for node in ast.walk(call) if isinstance(node, ast.expr)]
         shown = {part for part in parts if re.match(r"(event|record)\b", part)}
@@ -691,8 +691,8 @@ def calls(path: Path) -> list[ast.Call]:
     return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
 
 
-def test_the_door_opens_in_an_account_that_never_logged_one() -> None:
-    """API Gateway takes the account's log role only where an API is, and a stage with an access log only with the role."""
+def test_api_can_be_deployed_in_an_account_without_a_log_role() -> None:
+    """API Gateway accepts the account's log role only where an API exists, and a stage with an access log only with the role."""
     (account,) = resources("AWS::ApiGateway::Account").values()
     (stage,) = resources("AWS::ApiGateway::Stage").values()
     assert account["DependsOn"] in resources("AWS::ApiGateway::RestApi")
@@ -700,20 +700,20 @@ def test_the_door_opens_in_an_account_that_never_logged_one() -> None:
     assert waits_for in stage["Properties"]["Variables"].values()
 
 
-def test_each_route_of_the_providers_is_throttled_by_itself() -> None:
+def test_each_provider_route_has_its_own_throttle() -> None:
     (stage,) = resources("AWS::ApiGateway::Stage").values()
     throttled = {
         setting["ResourcePath"]: (setting["HttpMethod"], setting["ThrottlingRateLimit"])
         for setting in stage["Properties"]["MethodSettings"]
     }
-    # What the API may be asked is what is left: /* and *.
+    # Everything else is the API's: /* and *.
     assert throttled.keys() == {"/*", *("/" + route.replace("/", "~1") for route in WEBHOOKS)}
     assert throttled["/*"][0] == "*"
     assert {method for path, (method, _) in throttled.items() if path != "/*"} == {"POST"}
     assert all(rate > 0 for _, rate in throttled.values())
 
 
-def test_the_webhooks_are_reachable_without_iam_and_nothing_else_is() -> None:
+def test_only_the_webhooks_are_reachable_without_iam() -> None:
     (api,) = resources("AWS::ApiGateway::RestApi").values()
     body = api["Properties"]["Body"]
     assert set(body["paths"]) == {*WEBHOOKS, "/{proxy+}"}
@@ -731,12 +731,12 @@ def test_the_webhooks_are_reachable_without_iam_and_nothing_else_is() -> None:
             for method in ("get", "post", "put", "delete")
         },
     }
-    # With the caller's own credentials, every caller would need leave to invoke the function, past the policies.
+    # With the caller's own credentials, every caller would need permission to invoke the function, past the policies.
     assert '"credentials"' not in json.dumps(body)
     assert body["components"]["securitySchemes"]["AWS_IAM"]["x-amazon-apigateway-authtype"] == "awsSigv4"
 
 
-def test_a_fault_at_one_door_rings_for_that_door() -> None:
+def test_alarm_names_the_api_that_fails() -> None:
     watched = {
         tuple(sorted((d["Name"], json.dumps(d["Value"])) for d in alarm["Properties"]["Dimensions"]))
         for alarm in resources("AWS::CloudWatch::Alarm").values()
@@ -747,14 +747,14 @@ def test_a_fault_at_one_door_rings_for_that_door() -> None:
     assert watched == {(api, stage), *doors}
 
 
-def test_the_api_answers_before_the_gateway_gives_up() -> None:
+def test_api_responds_before_the_gateways_time_out() -> None:
     assert functions()["orders_api"]["Timeout"] <= 29
 
 
-# --- The record ---
+# --- The table ---
 
 
-def test_the_table_is_kept_and_can_be_restored() -> None:
+def test_table_is_retained_and_can_be_restored() -> None:
     (table,) = resources("AWS::DynamoDB::Table").values()
     assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
     properties = table["Properties"]

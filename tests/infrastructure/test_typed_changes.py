@@ -1,4 +1,4 @@
-"""mypy finds a misspelt field and a wrong type in any change of state (`lint/mypy_records.py`)."""
+"""mypy finds a misspelt field and a wrong type in every state change (`lint/mypy_records.py`)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FOUND = (
 )
 
 
-def test_a_wrong_change_is_an_error_of_mypy(tmp_path: Path) -> None:
+def test_invalid_change_is_a_mypy_error(tmp_path: Path) -> None:
     (tmp_path / "changes.py").write_text(CHANGES, encoding="utf-8")
     command = [sys.executable, "-m", "mypy", "--no-error-summary", "--hide-error-context", str(tmp_path / "changes.py")]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout

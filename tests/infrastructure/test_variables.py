@@ -1,4 +1,4 @@
-"""Every environment variable that a function reads is declared for it in the template, and none that it does not read."""
+"""The template declares exactly the environment variables that each function reads."""
 
 import ast
 from collections.abc import Iterator
@@ -12,17 +12,17 @@ from numberdesk.providers.registry import PROVIDERS
 from tests.support.imports import ROOT, first_party, tree
 from tests.support.stack import functions
 
-RUNTIME = "numberdesk.runtime"  # beside the receiver, the one reader of the environment (see test_boundaries)
+RUNTIME = "numberdesk.runtime"  # besides the receiver, the only reader of the environment (see test_boundaries)
 
 
 def read_by(function: str) -> set[str]:
-    """The variables that a function's start reads, following what it calls through the runtime's modules."""
+    """Return the variables that a function reads at start, following its calls through the runtime's modules."""
     path = ROOT / "functions" / function / "app.py"
     return set(_read(path, tree(path), seen=set()))
 
 
 def _read(path: Path, node: ast.AST, seen: set[ast.AST]) -> Iterator[str]:
-    """Variables named below a node, and in every function and class of the runtime that it calls."""
+    """Return the variables named below a node, and in every function and class of the runtime that it calls."""
     if node in seen:
         return
     seen.add(node)
@@ -46,7 +46,7 @@ def _read(path: Path, node: ast.AST, seen: set[ast.AST]) -> Iterator[str]:
 
 @cache
 def names(path: Path) -> dict[str, tuple[Path, ast.AST]]:
-    """What a module can call by which name: its own definitions, and those of the runtime's modules that it imports."""
+    """Return what a module can call by which name: its own definitions, and those of the runtime's modules that it imports."""
     found = {name: (path, node) for name, node in definitions(path).items()}
     for statement in ast.walk(tree(path)):
         if not isinstance(statement, ast.ImportFrom) or not (statement.module or "").startswith(RUNTIME):
@@ -66,7 +66,7 @@ def definitions(path: Path) -> dict[str, ast.AST]:
 
 
 @pytest.mark.parametrize("function", sorted(functions()))
-def test_declared_is_what_is_read(function: str) -> None:
+def test_declared_variables_are_those_read(function: str) -> None:
     declared = {
         name for name in functions()[function]["Environment"]["Variables"] if not name.startswith("POWERTOOLS_")
     }

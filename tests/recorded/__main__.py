@@ -1,6 +1,6 @@
 """Record what this version of numberdesk writes: `make record VERSION=0.1.0`.
 
-A folder for each version that was released; what is in one is never written again. Beside what was written lies what it is read as.
+Each released version has a folder, which never changes afterwards. Next to the recorded data is what this version reads from it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a version of numberdesk records: rows of its table, messages on its queues, events on its bus, all written by the code itself."""
+"""Everything that a version of numberdesk writes: rows of its table, messages on its queues, events on its bus, all by its own code."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ TELNYX_WEBHOOK = json.dumps(
 
 
 def raw(webhook_id: str, **fields: Any) -> Webhook:
-    """Give a notification."""
+    """Return a webhook."""
     return Webhook(webhook_id, *ACCOUNT, START, "00" * 32, **{"key": "0011", "body": b"\x00{}", **fields})
 
 
 def an_order(before: Order) -> Order:
-    """Give an order on whose record is something of everything."""
+    """Return an order whose record uses every field."""
     counts = {"requirements_a_number": 1, "unavailable_numbers": 2, "text": 8}
     many = grown(before, sub_orders=2, requirements=2, deadlines=1, comments=2, numbers=3, **counts)
     first, *others = many.assets
@@ -121,7 +121,7 @@ def write(table: Table) -> None:
 
 
 def messages() -> dict[str, str]:
-    """Give messages of every kind that numberdesk sends to its queues, and one of an application."""
+    """Return messages of every kind that numberdesk sends to its queues, and one of an application."""
     sent: list[str] = []
     client: Any = mock.Mock()
     client.send_message.side_effect = lambda **request: sent.append(request["MessageBody"])
@@ -145,7 +145,7 @@ def messages() -> dict[str, str]:
 
 
 def events(table: Table) -> dict[str, str]:
-    """Give the events that the table promises, as the bus's rule hands them on."""
+    """Return the unpublished events of the table, as the bus's rule delivers them."""
     bus: list[dict[str, Any]] = []
 
     def put(Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's name

@@ -1,4 +1,4 @@
-"""How a version of numberdesk reads what any version before it recorded: by the code that reads it in production."""
+"""Reading what any earlier version of numberdesk wrote, with the code that reads it in production."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _PLAIN: dict[type, Callable[[Any], Any]] = {
 
 
 def plain(value: Any) -> Any:
-    """Give a record as JSON."""
+    """Return a record as JSON."""
     for kind, of in _PLAIN.items():
         if isinstance(value, kind):
             return of(value)
@@ -64,7 +64,7 @@ def plain(value: Any) -> Any:
 
 @contextmanager
 def a_table(items: list[dict[str, Any]]) -> Iterator[Table]:
-    """Have a table with these items, as DynamoDB's JSON has them."""
+    """Return a table with these items, given as DynamoDB's JSON."""
     with mock.patch.dict("os.environ", LAMBDA), mock_aws():
         client = boto3.client("dynamodb", region_name=REGION)
         client.create_table(TableName="orders", **order_table())
@@ -84,7 +84,7 @@ def from_json(value: Any) -> Any:
 
 
 def kind_of(item: dict[str, Any]) -> str:
-    """Name the kind of a row: the reader that reads it."""
+    """Return the kind of a row: the reader that reads it."""
     pk, sk = item["pk"]["S"], item["sk"]["S"]
     for kind, (in_pk, in_sk) in KINDS.items():
         if pk.startswith(in_pk) and sk.startswith(in_sk):
@@ -132,7 +132,7 @@ def _refused_content(table: Table) -> str:
 
 
 def _kept_again(table: Table) -> int:
-    """Let a notification of no order come again on its day, and count what is kept."""
+    """Let a webhook without an order come again on its day, and count the kept copies."""
     again = Webhook("webhook-2", *ACCOUNT, START + HOUR, "00" * 32)
     table.keep_webhook(again, None, expires_at=START + 2 * HOUR)
     return len(table.kept_webhooks(None, "2026-11-22", after=None, limit=9).items)
@@ -184,7 +184,7 @@ REFERENCE = "02b717db-9adb-59b7-84fe-2c4ecd7f501f"
 
 
 def _synced(body: str) -> Any:
-    """Hand a message to sync_order's service, and give what it did with it."""
+    """Pass a message to sync_order's service, and return what it did."""
     desk, did = ADesk(), []
     create(desk.store)
     with (
@@ -206,7 +206,7 @@ MESSAGES: dict[str, Callable[[str], Any]] = {
 
 
 def rows(version: str) -> list[dict[str, Any]]:
-    """Give all rows that a version recorded."""
+    """Return all rows that a version recorded."""
     return [
         item
         for path in sorted((HERE / version / "rows").glob("*.json"))

@@ -1,4 +1,4 @@
-"""What every version of numberdesk wrote is read by this one as that one read it, and what a newer one wrote is left alone."""
+"""This version reads the data of every earlier version as that version did, and leaves data of a newer one alone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def name(path: Path) -> str:
 
 
 def holds(found: Any, expected: Any) -> bool:
-    """Whether all that was read then is read now. Records may have more fields by now."""
+    """Return whether everything read then is read now. Records may have more fields by now."""
     if isinstance(expected, dict) and isinstance(found, dict):
         return all(key in found and holds(found[key], value) for key, value in expected.items())
     if isinstance(expected, list) and isinstance(found, list):
@@ -48,7 +48,7 @@ def holds(found: Any, expected: Any) -> bool:
 
 
 @pytest.mark.parametrize("path", recorded("rows"), ids=name)
-def test_row_is_read_as_it_was_read_then(path: Path) -> None:
+def test_row_is_read_as_its_version_read_it(path: Path) -> None:
     expected = json.loads(path.read_text())["read"]
     with quick_moto():
         found = readers.read_rows(readers.rows(path.parent.parent.name), path.stem)
@@ -56,24 +56,24 @@ def test_row_is_read_as_it_was_read_then(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", recorded("messages"), ids=name)
-def test_message_is_read_as_it_was_read_then(path: Path) -> None:
+def test_message_is_read_as_its_version_read_it(path: Path) -> None:
     content = json.loads(path.read_text())
     assert holds(readers.read_message_of(path.stem, content["body"]), content["read"])
 
 
 @pytest.mark.parametrize("path", recorded("events"), ids=name)
-def test_event_is_read_as_it_was_read_then(path: Path) -> None:
+def test_event_is_read_as_its_version_read_it(path: Path) -> None:
     content = json.loads(path.read_text())
     assert holds(readers.read_event(content["body"]), content["read"])
 
 
-def test_something_of_every_kind_is_recorded() -> None:
+def test_every_kind_is_recorded() -> None:
     for version in VERSIONS:
         assert (
             {path.stem for path in (HERE / version / "rows").glob("*.json")} == set(readers.KINDS) == set(readers.ROWS)
         )
         assert {path.stem for path in (HERE / version / "messages").glob("*.json")} == set(readers.MESSAGES)
-        # The ones that numberdesk sends to itself say by which version they were written; an application's does not.
+        # The messages that numberdesk sends to itself carry the version that wrote them; an application's do not.
         bodies = {path.stem: json.loads(json.loads(path.read_text())["body"]) for path in recorded("messages")}
         assert {kind for kind, body in bodies.items() if "v" not in body} == {"order"}
         plain = {readers.kind_of(item) for item in readers.rows(version) if "v" not in item}
@@ -106,7 +106,7 @@ def _commit(table: Table) -> None:
         table.commit(order, order.with_(version=order.version + 1), entries(order.with_(version=order.version + 1)))
 
 
-# All that writes whole rows over what may be there.
+# All that write whole rows over existing ones.
 WRITES: list[Any] = [
     _commit,
     lambda table: table.put_profile(profile(version=2)),
@@ -125,7 +125,7 @@ def _all(table: Table) -> list[dict[str, Any]]:
     return list(table._client.scan(TableName="orders")["Items"])
 
 
-def test_older_content_is_brought_up_step_by_step() -> None:
+def test_older_content_is_upgraded_step_by_step() -> None:
     schema = Schema((lambda it: it | {"b": it["a"] + 1}, lambda it: it | {"c": it["b"] + 1}))
     assert schema.version == 3
     assert schema.upgrade({"a": 1}) == {"a": 1, "b": 2, "c": 3}

@@ -1,4 +1,4 @@
-"""What others can make the desk do is bounded, whatever presses upon a history: checks on a world at rest."""
+"""Bounds on the work that others can cause, checked on a world at rest, whatever pressure a history applied."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ NOT_PERMITTED = "10038"
 
 
 def check(world: World) -> None:
-    """All of them."""
+    """Check all bounds."""
     messages_lead_to_calls(world)
     polls_keep_their_distance(world)
     what_is_known_asks_for_nothing(world)
@@ -70,7 +70,7 @@ def check(world: World) -> None:
 
 
 def within(times: Iterable[datetime], duration: timedelta) -> int:
-    """Count the most instants that lie within so long a time."""
+    """Return the largest number of instants within a period of this length."""
     most, window = 0, list[datetime]()
     for at in sorted(times):
         window = [each for each in window if at - each < duration] + [at]
@@ -79,12 +79,12 @@ def within(times: Iterable[datetime], duration: timedelta) -> int:
 
 
 def entries(world: World) -> Iterator[Entry]:
-    """Give what the ledger tells, and what it told before restores."""
+    """Return the ledger, including entries from before restores."""
     yield from chain(world.store.entries.values(), world.forgotten)
 
 
 def messages_lead_to_calls(world: World) -> None:
-    """No message leads to the next without an end, nor do many come for one call."""
+    """Chains of messages end, and few messages are needed per call."""
     seen = world.seen
     assert seen.hops <= MAX_HOPS, f"a chain of {seen.hops} messages"
     handled = seen.handled - seen.left
@@ -101,7 +101,7 @@ def polls_keep_their_distance(world: World) -> None:
 
 
 def what_is_known_asks_for_nothing(world: World) -> None:
-    """However often a notification comes, it brings one poll."""
+    """A webhook leads to one poll, however often it is sent."""
     for (event_id, _), polls in world.seen.asked.items():
         assert polls <= 1, f"{polls} polls for one notification that came {world.seen.repeats[event_id]} times"
     for provider_order_id, since in world.seen.replayed:
@@ -124,7 +124,7 @@ def what_is_known_asks_for_nothing(world: World) -> None:
 
 
 def people_are_not_flooded(world: World) -> None:
-    """Mails about an order are few in an hour, and nothing is left untold."""
+    """Mails per order and hour are few, and every event is reported."""
     orders = {entry.id: entry.order_id for entry in entries(world)}
     about = defaultdict(list)
     for at, ids in world.post.mails:
@@ -157,7 +157,7 @@ def items_are_small(world: World) -> None:
 
 
 def every_item(world: World) -> Iterator[dict[str, Any]]:
-    """Give what the table would hold."""
+    """Return every item that the table would hold."""
     store = world.store
     for order in store.orders.values():
         yield row_item(order)
@@ -184,14 +184,14 @@ def rows_that_cannot_be_read_are_told_once(world: World) -> None:
 
 
 def what_is_forbidden_is_listed(world: World) -> None:
-    """An operation that waits for long is told, and its order stands in the list of what needs a person."""
+    """An operation that waits for long is reported, and its order is in the list of those that need a person."""
     for order in world.store.orders.values():
         if order.state not in FOLLOWED or order.order_id in world.store.torn:
             continue
         for operation in order.operations:
             if operation.open and world.time - operation.asked_at > HOUR + LATEST:
                 assert "operation_waiting" in lists.attention(order), (
-                    f"nobody hears of {operation.id} of {order.order_id}"
+                    f"nobody is notified of {operation.id} of {order.order_id}"
                 )
 
 
@@ -202,11 +202,11 @@ def one_refused_call_blocks_no_account(world: World) -> None:
             assert world.is_live or entry.data["code"] != NOT_PERMITTED, "a 403 of one call is that call's"
         if entry.kind is ChangeKind.OPERATION_WAITING and not entry.data["permitted"]:
             told[entry.order_id, entry.data["operation_id"]] += 1
-    assert world.is_live or all(times == 1 for times in told.values()), f"told again and again: {told}"
+    assert world.is_live or all(times == 1 for times in told.values()), f"reported again and again: {told}"
 
 
 def events_of_one_id_are_one_event(world: World) -> None:
-    """Whoever drops repeats drops nothing that is new."""
+    """A consumer that drops repeated ids drops nothing new."""
     known: dict[str, Any] = {}
     for entry in entries(world):
         what = (entry.kind, entry.order_id, entry.data)
@@ -214,7 +214,7 @@ def events_of_one_id_are_one_event(world: World) -> None:
 
 
 def each_reminder_is_told_once(world: World) -> None:
-    """A reminder of a deadline is told once, where the provider shows one value after the other."""
+    """A reminder of a deadline is sent once, even if the provider alternates between values."""
     if world.restores or "flickering" in world.drawn or world.rough.stale or world.is_live:
         return
     told: Counter[tuple[Any, ...]] = Counter()
@@ -225,7 +225,7 @@ def each_reminder_is_told_once(world: World) -> None:
 
 
 def reminders_come_on_time(world: World) -> None:
-    """Since no mishap strikes none is late, and none is left out."""
+    """Without mishaps, no reminder is late or missing."""
     for entry, late in world.seen.late:
         assert late < LATEST, f"a reminder of {entry.order_id} came {late} after it was due"
     for order in world.store.orders.values():
@@ -234,12 +234,12 @@ def reminders_come_on_time(world: World) -> None:
 
 
 def none_is_left_out(world: World, order: Order) -> None:
-    """Whatever deadline stood when a reminder of it came was reminded of then."""
+    """Every deadline that was set when its reminder was due was reminded of then."""
     ledger = sorted(
         (each for each in world.store.entries.values() if each.subject == f"order/{order.order_id}"),
         key=lambda it: it.position,
     )
-    # By its value: one that is unstable is held at the earliest, and has another version by that.
+    # By its value: an unstable deadline is held at the earliest value, which makes another version.
     told: dict[tuple[object, ...], datetime] = {}
     for each in ledger:
         if each.kind is ChangeKind.DEADLINE_APPROACHING:
@@ -259,26 +259,28 @@ def none_is_left_out(world: World, order: Order) -> None:
                 due = value - parse_duration(reminder)
                 if since + LATEST < due < min(until, over) - LATEST:
                     at = told.get((entry.data["deadline_id"], entry.data["deadline"], reminder))
-                    assert at is not None, f"{reminder} before {value} nobody was told of {order.order_id}"
-                    assert at - due < LATEST, f"{reminder} before {value} of {order.order_id} was told {at - due} late"
+                    assert at is not None, f"{reminder} before {value} nobody was reminded of {order.order_id}"
+                    assert at - due < LATEST, f"{reminder} before {value} of {order.order_id} was sent {at - due} late"
 
 
 def runs_that_hang_are_few_and_told(world: World) -> None:
-    """An order whose runs end without an outcome rests, and people are told, whatever else happens to it."""
+    """An order whose runs end without an outcome rests, and people are notified, whatever else happens to it."""
     told = {entry.order_id for entry in entries(world) if entry.kind is ChangeKind.ORDER_STUCK}
     for order_id, runs in world.seen.swallowed.items():
         assert runs <= MAX_HANGING_RUNS, f"{runs} runs for {order_id} hung"
-        assert runs < ENOUGH_HANGING_RUNS or order_id in told, f"{runs} runs for {order_id} hung, and nobody was told"
+        assert runs < ENOUGH_HANGING_RUNS or order_id in told, (
+            f"{runs} runs for {order_id} hung, and nobody was notified"
+        )
 
 
 def what_is_erased_stays_so(world: World) -> None:
-    """Of an order that was erased nothing personal is there once the erasure was repeated."""
+    """No personal data of an erased order exists once the erasure was repeated."""
     store = world.store
     for order in store.orders.values():
         if order.erased_at is None:
             continue
         name = order.order_id
-        assert not order.erasures_due, "at rest everything that is to be erased is"
+        assert not order.erasures_due, "at rest every due erasure is done"
         assert not [key for key in world.bucket.keys if key.startswith(f"orders/{name}/")], "a file came back"
         assert name not in store.messages
         assert not [key for key in chain(store.comments, store.operations) if key[0] == name]

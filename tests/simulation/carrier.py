@@ -1,4 +1,4 @@
-"""The stand-in for the providers: a carrier that loses answers, lists late what it took in, and moves deadlines in silence."""
+"""The fast stand-in for the providers: a carrier that loses responses, lists purchases late, and moves deadlines unannounced."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Purchase(Truth):
 
 
 class StandIn:
-    """Every order at the carrier (`sides.Side`)."""
+    """All orders at the carrier (`sides.Side`)."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -84,7 +84,7 @@ class StandIn:
     def refresh(self, provider: str, account: str) -> bool:
         return False
 
-    # What orders and people say
+    # Content of orders and commands
 
     def content(self, quantity: int) -> dict[str, Any]:
         provider = self.world.provider
@@ -100,7 +100,7 @@ class StandIn:
     def profile_key(self) -> ProfileKey:
         return ProfileKey(provider="telnyx", account="default", country="US", number_type="local")
 
-    # What befalls it
+    # Events at the carrier
 
     def turn_an_account(self) -> None:
         self.account_good = not self.account_good
@@ -158,7 +158,7 @@ class StandIn:
         self.webhook(truth)
 
     def repeat(self) -> None:
-        """Somebody sends a webhook of before again and again, for five minutes."""
+        """Send an earlier webhook again and again, for five minutes."""
         if "replayed" not in self.world.troubles or not self.truths or self.world.provider != "telnyx":
             return
         truth = self.random.choice(list(self.truths.values()))
@@ -174,7 +174,7 @@ class StandIn:
                 truth.set_deadline(truth.deadline + self.world.some_time(), self.world.time)
 
     def shown_deadline(self, truth: Purchase) -> datetime | None:
-        """Give the deadline as a poll is shown it."""
+        """Return the deadline as a poll shows it."""
         now, shown = self.world.time, truth.deadline
         if shown is None or "flickering" not in self.world.troubles:
             return shown
@@ -224,7 +224,7 @@ class StandIn:
 
 
 class Carrier(base.Provider):
-    """The carrier as numberdesk reaches it (`providers.base.Provider`)."""
+    """The carrier as numberdesk calls it (`providers.base.Provider`)."""
 
     can_find = True
 
@@ -290,7 +290,7 @@ class Carrier(base.Provider):
         if world.happens("lost_answer") and world.random.random() < 0.3:
             if world.random.random() < 0.5:
                 self.buy_elsewhere(plan)
-            raise base.OutcomeUnknownError("ReadTimeout")  # it left, and was never worked on
+            raise base.OutcomeUnknownError("ReadTimeout")  # sent, but never processed
         values = [asset.value for asset in plan.chosen] or [self.new_number() for _ in range(plan.payload["quantity"])]  # type: ignore[call-overload]
         sold = {value for truth in self.side.truths.values() for value in truth.numbers}
         if sold & set(values):
@@ -316,7 +316,7 @@ class Carrier(base.Provider):
         return base.Placed(truth.id, "pending")
 
     def buy_elsewhere(self, plan: base.Plan) -> None:
-        """Another system buys as many at this account in this very moment."""
+        """Let another system buy as many at this account at this very moment."""
         count = len(plan.chosen) or plan.payload["quantity"]
         numbers = {self.new_number(): AssetState.ACTIVE for _ in range(count)}  # type: ignore[call-overload]
         now, elsewhere = self.world.time, f"po-{len(self.side.truths)}"
@@ -326,7 +326,7 @@ class Carrier(base.Provider):
         self._call()
         if self.world.happens("unreadable"):
             raise base.UnreadableError("503")
-        # As many of the same sort: nothing tells a purchase of ours from one of somebody else's.
+        # Of the same size: nothing distinguishes our purchase from somebody else's.
         proven = self.world.provider != "callfire"
         return [base.Placed(truth.id, proven=proven) for truth in self.listed() if self.matches(truth, order)]
 
@@ -336,7 +336,7 @@ class Carrier(base.Provider):
     def matches(self, truth: Purchase, order: Order) -> bool:
         if self.world.provider != "callfire":
             return truth.reference == order.reference
-        # Nothing of ours is on it: a purchase of the same content, since the attempt began.
+        # No reference of ours: a purchase of the same content, made since the attempt began.
         since = order.attempt.began_at if order.attempt else order.received_at
         return truth.wanted == order.request.count and truth.bought_at >= since
 
@@ -386,7 +386,7 @@ class Carrier(base.Provider):
             raise world.random.choice([base.UnreadableError("503"), base.NoSuchOrderError("404")])
         truth = self.side.truths[order.provider_order_id or ""]
         snapshot = truth.before if truth.before and world.happens("stale") else self.snapshot(truth)
-        # Several reads are one poll Telnyx alone. What an order was found to be after a restore, its own count of numbers tells.
+        # Only at Telnyx is a poll several reads. After a restore, an order's own count of numbers shows its state.
         if world.provider == "telnyx" and order.assets and world.happens("torn"):
             kept = tuple(asset for asset in snapshot.assets if world.random.random() < 0.7)
             snapshot = replace(snapshot, assets=kept, deadlines=(), comments=())
@@ -421,7 +421,7 @@ class Carrier(base.Provider):
     def what_to_look_for(self, order: Order) -> str:
         return f"Look for {order.reference}."
 
-    # What people ask for
+    # Operations
 
     def catalogue(
         self, *, country: str | None = None, number_type: str | None = None, number: str | None = None
@@ -432,7 +432,7 @@ class Carrier(base.Provider):
         return [Specification(id="r1", name="Proof of address", kind=ValueKind.DOCUMENT)]
 
     def _write(self, name: str) -> None:
-        """What comes before each call that writes."""
+        """Apply what may happen before each writing call."""
         self._call()
         if "forbidden" in self.world.troubles and name in self.side.forbidden:
             self.world.seen.forbidden += 1
@@ -442,10 +442,10 @@ class Carrier(base.Provider):
         if self.world.happens("refused"):
             raise base.RefusedError(f"{name} is not taken", code="10015")
         if self.world.happens("lost_answer") and self.world.random.random() < 0.3:
-            raise base.OutcomeUnknownError("ReadTimeout")  # it left, and was never worked on
+            raise base.OutcomeUnknownError("ReadTimeout")  # sent, but never processed
 
     def _answer(self, provider_status: str) -> str:
-        """What comes after it."""
+        """Apply what may happen after it."""
         self.world.point()
         if self.world.happens("lost_answer"):
             self.world.time += timedelta(seconds=20)

@@ -1,4 +1,4 @@
-"""What a history keeps of itself, so that its bounds can be checked: calls, messages, polls, mails, and how late reminders were."""
+"""Observations during a history, for checking its bounds: calls, messages, polls, mails, and delays of reminders."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Seen:
-    """What was seen of a history."""
+    """Observations of one history."""
 
     calls: int = 0
     """Calls to providers,"""
@@ -39,7 +39,7 @@ class Seen:
     repeats: Counter[str] = field(default_factory=Counter)
     """How often a notification was handled."""
     late: list[tuple[Entry, timedelta]] = field(default_factory=list)
-    """Each reminder that was told since no mishap strikes, and how long after its order was due."""
+    """Each reminder sent since the end of mishaps, and how long after its order was due."""
     due: dict[tuple[str, datetime | None], datetime] = field(default_factory=dict)
     """When an order was due that is woken then, at the latest: a wake may have been lost before."""
     swallowed: Counter[str] = field(default_factory=Counter)
@@ -53,7 +53,7 @@ class Seen:
         """Note the reminders of a commit."""
         due = max(before.wake_at, lost_until(before, calm_since)) if before.wake_at else None
         if due is not None:
-            # A run may write several times before it tells.
+            # A run may write several times before it notifies.
             due = self.due[before.order_id, before.wake_at] = max(
                 due, self.due.get((before.order_id, before.wake_at), due)
             )
@@ -63,10 +63,10 @@ class Seen:
 
 
 def lost_until(order: Order, calm_since: datetime) -> datetime:
-    """Until when a mishap of before may last: it lost a wake, or killed who had the order in hand, and the sweep sends another."""
+    """Return until when an earlier mishap may have effects: a lost wake, or a crashed run until the sweep sends another wake."""
     if order.sweep_at is None:
         return calm_since
-    # What was only counted since leaves the wake as it was.
+    # What was only counted since then leaves the wake unchanged.
     if order.updated_at >= calm_since and order.sweep_at - MAX_PATIENCE > calm_since:
         return calm_since
     due = max(order.wake_at or calm_since, calm_since)
@@ -74,7 +74,7 @@ def lost_until(order: Order, calm_since: datetime) -> datetime:
 
 
 class Post:
-    """The topic that people are told by, and the log that says which events a message told."""
+    """The topic for notifications, and the log that says which events a message contained."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -89,24 +89,24 @@ class Post:
         self._sent = self._world.time
 
     def confirmed(self) -> int:
-        """Say how many read it."""
+        """Return the number of subscribers."""
         return 1
 
     def append_keys(self, **_: Any) -> None:
-        """Nothing is kept of them."""
+        """Keep none of them."""
 
     def info(self, msg: object, *, extra: dict[str, Any] | None = None) -> None:
-        """Keep what was told."""
+        """Keep which events were sent."""
         self.mails.append((self._sent, tuple((extra or {}).get("event_ids", ()))))
 
     def warning(self, msg: object, *, extra: dict[str, Any] | None = None) -> None:
-        """Leave it: that something is told later is seen by the table."""
+        """Ignore it: the table shows that an event is sent later."""
 
     error = warning
 
 
 class Bucket:
-    """The bucket with people's files (`services.ports.Files`): names alone."""
+    """The bucket of people's files (`services.ports.Files`), by name only."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -116,13 +116,13 @@ class Bucket:
 
     def form(self, upload: Upload, *, max_bytes: int, valid_for: timedelta) -> tuple[str, dict[str, str]]:
         assert max_bytes
-        # It is used within its time, and a large file over a bad line takes longer to come.
+        # It is used in time, but a large file over a slow line arrives later.
         takes = valid_for * self._world.random.random() * self._world.random.choice([1, 7])
         self.coming.append((self._world.time + takes, upload.key))
         return "https://bucket", {}
 
     def take_in(self) -> None:
-        """Let the files be there whose time has come."""
+        """Store the files whose time has come."""
         self.keys |= {key for at, key in self.coming if at <= self._world.time}
         self.coming = [each for each in self.coming if each[0] > self._world.time]
 

@@ -1,6 +1,6 @@
-"""What a history needs of the providers' side: how the desk reaches it, the truth, and what befalls it.
+"""The interface of a history to its providers: how numberdesk calls them, their true state, and the events there.
 
-There are two: a stand-in, which is fast (`carrier`), and the real adapters with the simulators behind them (`simulated`).
+There are two: a fast stand-in (`carrier`), and the real adapters with the simulators behind them (`simulated`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class CrashError(BaseException):
-    """A Lambda died. No handler of exceptions in the code may see this as something to handle."""
+    """A Lambda died. No exception handler in the code may catch this."""
 
 
 @dataclass
@@ -41,21 +41,21 @@ class Truth:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will come of it."""
+        """Return whether it has ended for good."""
         raise NotImplementedError
 
     @property
     def owes(self) -> bool:
-        """Whether the provider waits for its customer."""
+        """Return whether the provider waits for its customer."""
         raise NotImplementedError
 
     @property
     def moves(self) -> bool:
-        """Whether it becomes something else by itself, sooner or later."""
+        """Return whether it will change by itself, sooner or later."""
         raise NotImplementedError
 
     def state(self) -> OrderState:
-        """What our record should come to say."""
+        """Return the state that our record should reach."""
         states = list(self.numbers.values())
         if not self.over:
             return OrderState.ACTION_REQUIRED if self.owes else OrderState.PENDING
@@ -72,40 +72,40 @@ class Side(Providers, Protocol):
 
     @property
     def truths(self) -> Mapping[str, Truth]:
-        """Every purchase, by the provider's id of it."""
+        """Return every purchase, by the provider's id."""
 
     def content(self, quantity: int) -> dict[str, Any]:
-        """Give what an order asks for (about so many numbers), and of whom."""
+        """Return items for an order of about this many numbers, and its provider and account."""
 
     def answer(self, order: Order | None = None) -> dict[str, Any]:
-        """Give a value for something that an order owes, or that such an order will."""
+        """Return a value for a requirement of an order."""
 
     def group(self, order: Order) -> str:
-        """Give the id of a requirement group for an order, good or bad."""
+        """Return the id of a requirement group for an order, valid or not."""
 
     def profile_key(self) -> ProfileKey:
-        """Say for which numbers somebody keeps a profile."""
+        """Return the numbers for which a profile exists."""
 
     def turn_an_account(self) -> None:
-        """An account is refused from now on, or taken again."""
+        """Let an account be refused from now on, or accepted again."""
 
     def progress(self) -> None:
-        """The providers' own affairs go on a little."""
+        """Let something happen at the providers."""
 
     def pass_time(self) -> None:
         """Let everything happen there that is due by now."""
 
     def due(self) -> list[datetime]:
-        """Say when something comes from there by itself."""
+        """Return when something will happen there by itself."""
 
     def show_everything(self) -> None:
-        """No list lags behind any more what was bought by now."""
+        """Let every purchase made by now appear in the lists."""
 
     def repeat(self) -> None:
-        """Somebody sends a notification of before again and again, where there is that trouble."""
+        """Send an earlier webhook again and again, if this trouble is on."""
 
     def move_deadlines(self) -> None:
-        """Every deadline that stands is moved, to another one each."""
+        """Move every set deadline to a new value."""
 
     def calm(self) -> None:
-        """No more mishaps."""
+        """End all mishaps."""

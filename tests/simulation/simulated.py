@@ -1,8 +1,8 @@
-"""The providers as they are in a live world: the real adapters and accounts, with the simulators in place of the network.
+"""The providers as they are live: the real adapters and accounts, with the simulators in place of the network.
 
 The simulators run by the world's clock, with their live behaviour on. Mishaps strike calls on their way (`_Wire`): a Lambda may
-die before a request is sent, and after the provider did its work but before the answer is seen. Webhooks and postbacks take the
-receiver's way in, signed, doubled, late, or not at all.
+die before a request is sent, and after the provider did its work but before the response arrives. Webhooks and postbacks go through the
+receiver: signed, duplicated, late, or not at all.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ _VETTED = ("DE", "DE", "NL")
 _ADAPTER = registry.adapter
 _CONNECT, _READ = timedelta(seconds=5), timedelta(seconds=20)
 
-# What passes by itself, although it comes as a client's fault: `errors[].code` of Telnyx, and its HTTP status.
+# Transient failures reported as a client error: `errors[].code` of Telnyx, and its HTTP status.
 _PASSING = {"10007": 400, "10008": 422, "10036": 422, "10037": 400}
 _FILTERS: list[tuple[str, ...]] = [(), ("national_destination_code",), ("country_code",), ("phone_number][ends_with",)]
 _AS_DOCUMENTED = {"deadline_notation": "iso", "number_notation": "e164", "status_notation": "text"}
-# What values become for a while: nobody can read these.
+# Values that replace others for a while: nothing can read these.
 _DRIFT: list[dict[str, str]] = [
     {"deadline_notation": "text"},
     {"deadline_notation": "far"},
@@ -168,7 +168,7 @@ class Simulated:
         self.given: dict[str, list[str]] = defaultdict(list)
 
     def _settle_in(self) -> None:
-        """What the providers are like in this history."""
+        """Choose how the providers behave in this history."""
         dice = self.random
         lag = dice.choice([0, 0, 30, 600, 14400])
         self.telnyx.configure(
@@ -188,7 +188,7 @@ class Simulated:
             page_size=dice.choice([1, 20]),
             deadline_notation=dice.choice(["iso", "iso", "seconds", "milliseconds"]),
         )
-        # Sub orders of one order have deadlines of their own.
+        # Sub orders of one order have their own deadlines.
         self.telnyx.set_deadline(self.world.some_time().total_seconds(), country_code="NL")
         self.telesign.configure(list_lag_seconds=lag, list_hides=dice.random() < 0.1)
         self.callfire.configure(
@@ -206,7 +206,7 @@ class Simulated:
         for simulator in self.simulators.values():
             simulator.delivery(newest_first=dice.random() < 0.5)
 
-    # Reaching them
+    # Connections
 
     def get_secret_value(self, SecretId: str, **_: Any) -> dict[str, Any]:  # noqa: N803 - Secrets Manager's name
         """Read a secret, as Secrets Manager's client does."""
@@ -230,7 +230,7 @@ class Simulated:
 
         return SimpleNamespace(build=build)
 
-    # The truth
+    # The true state
 
     @property
     def truths(self) -> Mapping[str, Truth]:
@@ -288,7 +288,7 @@ class Simulated:
             order.id,
             reference,
             self._wanted(reference, order.quantity),
-            # One that ended with nothing has no numbers to tell how.
+            # An order that ended with nothing has no numbers to show how.
             numbers or ({} if state in (AssetState.PENDING, AssetState.ACTIVE) else {"": state}),
             is_over=order.status in states,
             is_owing=False,
@@ -314,7 +314,7 @@ class Simulated:
         )
 
     def note(self) -> None:
-        """Keep what Telnyx shows now: each value that a deadline takes, each that is given for a requirement."""
+        """Keep what Telnyx shows now: each value of a deadline, and each value given for a requirement."""
         now = self.world.time
         for order in self.telnyx.life.orders.values():
             history, given = self.history[order.id], self.given[order.id]
@@ -330,7 +330,7 @@ class Simulated:
                 )
 
     def take(self, path: str, body: bytes) -> None:
-        """Keep what was given where an order took it, and where all of it was satisfied already."""
+        """Keep a value if an order accepted it, or had all requirements satisfied already."""
         content = json.loads(body or b"{}")
         rows = content.get("regulatory_requirements") or []
         values = [row["field_value"] for row in rows] + [content.get("requirement_group_id")]
@@ -339,7 +339,7 @@ class Simulated:
             if ids & set(path.split("/")):
                 self.given[order.id] += (value for value in values if value)
 
-    # What orders and people say
+    # Content of orders and commands
 
     def content(self, quantity: int) -> dict[str, Any]:
         make = self.random.choice(
@@ -349,7 +349,7 @@ class Simulated:
 
     def _telnyx_content(self, quantity: int) -> dict[str, Any]:
         dice = self.random
-        american: dict[str, Any] = {"country": "US"}  # these owe nothing
+        american: dict[str, Any] = {"country": "US"}  # these have no requirements
         american |= dice.choice(
             [{}, {}, {"area_code": "312"}, {"features": ["sms"]}, {"ends_with": "7"}, {"city": "Chicago"}]
         )
@@ -378,7 +378,7 @@ class Simulated:
         local = {"criteria": {"country": "US", "city": "Seattle"}, "quantity": quantity}
         toll_free = {"criteria": {"country": "US", "number_type": "toll_free"}, "quantity": quantity}
         others = [{"keywords": [f"WORD{self.world.serial}"]}, {"numbers": [f"+1214555{self.world.serial:04}"]}]
-        # Mostly the same: nothing but its time tells one from the other.
+        # Mostly the same: only the time distinguishes one from the other.
         items = self.random.choice([[local], [local], [toll_free], [local, toll_free], [local, others[0]], [others[1]]])
         return {"provider": "callfire", "items": items}
 
@@ -420,7 +420,7 @@ class Simulated:
     def profile_key(self) -> ProfileKey:
         return ProfileKey(provider="telnyx", account="default", country="DE", number_type="local")
 
-    # What befalls them
+    # Events at the providers
 
     def turn_an_account(self) -> None:
         name = self.random.choice(list(self.simulators))
@@ -461,7 +461,7 @@ class Simulated:
         self.telnyx.configure(ignored_filters=(), **_AS_DOCUMENTED)
         self.telesign._available.clear()
         self.callfire._limits.clear()
-        # Somebody saw to it that the account may do what its settings say.
+        # Somebody made sure that the account may do what its settings say.
         self.callfire.configure(v2_enabled=True)
         self.telnyx.life.erasures.clear()
 
@@ -532,7 +532,7 @@ class Simulated:
         old = self.random.random() < 0.5
         forged = self.telnyx.signed_webhook(order_id, wrong_key=not old, age_seconds=900 if old else 0)
         taken = self.receive(TELNYX, forged["headers"], forged["body"].encode())
-        assert taken != 200, "a forged or replayed webhook was taken in"
+        assert taken != 200, "a forged or replayed webhook was accepted"
 
     def repeat(self) -> None:
         ids = [order.id for order in self.telnyx.life.orders.values() if order.customer_reference]
@@ -576,7 +576,7 @@ class Simulated:
         it()
 
     def _callfire_bought_elsewhere(self) -> None:
-        """Another system orders as much of the same as some order of ours does."""
+        """Let another system order as much of the same as some order of ours."""
         asked = [order.request for order in self.world.store.orders.values() if order.provider == "callfire"]
         if not asked:
             return
@@ -593,11 +593,11 @@ class Simulated:
     # Calls on their way
 
     def mishap(self, provider: str, request: httpx.Request) -> None:
-        """Script what befalls this one call, if anything does."""
+        """Choose whether a mishap strikes this call."""
         simulator, world, dice = self.simulators[provider], self.world, self.random
         kind: Any
         passing = list(_PASSING.items()) if provider == "telnyx" else []
-        # A purchase, and the search before it, are calls of which there are few, and the ones that count.
+        # A purchase and the search before it are few among the calls, and the most important.
         rolls = range(3 if self.placing or request.url.path.endswith("/available_phone_numbers") else 1)
         if request.method == "GET":
             if not any(world.happens("unreadable") for _ in rolls):
@@ -624,7 +624,7 @@ class Simulated:
             simulator.fault("*", kind, 1, status=dice.choice([500, 502, 503, 504]), seconds=dice.choice([1, 60]))
 
     def receive(self, url: str, headers: dict[str, str], body: bytes) -> int:
-        """Take a notification in as receive_webhook does, and give the HTTP status."""
+        """Take a webhook in as receive_webhook does, and return the HTTP status."""
         if self.world.happens("no_webhook"):
             return 503
         event = {
@@ -636,7 +636,7 @@ class Simulated:
         }
         try:
             self.receiver.take_in(event, self.world.now())
-            # Taken in, and the answer may be lost: the provider sends it again.
+            # Accepted, but the response may be lost: the provider sends it again.
             self.world.point()
         except CrashError:
             return 502
@@ -652,7 +652,7 @@ class Simulated:
 
 
 class _Noted:
-    """An adapter of which the world knows what it is buying for: CallFire's orders bear no reference."""
+    """An adapter that tells the world which order it buys for, since CallFire's orders have no reference."""
 
     def __init__(self, side: Simulated, connection: Provider) -> None:
         self._side, self._connection = side, connection
@@ -686,7 +686,7 @@ class _Wire(httpx.BaseTransport):
         world.seen.calls += world.pressing
         world.point()
         if world.time - began >= _CONNECT:
-            # Others ran meanwhile, one after the other; a connection stands sooner or not at all.
+            # Other calls ran meanwhile; a connection is made sooner or not at all.
             raise httpx.ConnectTimeout("too long", request=request)
         self._side.mishap(self._provider, request)
         try:
@@ -700,7 +700,7 @@ class _Wire(httpx.BaseTransport):
         return response
 
     def _worked(self, request: httpx.Request) -> None:
-        """The provider did what it was asked, or refused it: whatever is seen of that, it is so now."""
+        """Note that the provider did what it was asked, or refused it, whether or not the response arrives."""
         side = self._side
         for sale in self._simulator._ledger.sales:
             if sale.order_id not in side.references:

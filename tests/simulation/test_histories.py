@@ -1,10 +1,10 @@
-"""Simulated histories: whatever the order of arrival, whoever crashes where, the promises hold.
+"""Simulated histories: whatever the order of arrival, and whatever crashes, the promises hold.
 
 A failing history prints its seed; `NUMBERDESK_SEEDS=17:18 pytest tests/simulation` plays it again, and a range such as
 `0:100000` plays many (`make simulate`).
 
 One seed in ten (those that end in 0) goes through the real adapters and the provider simulators with their live behaviour; the
-others have a fast stand-in for the provider (see `sides`).
+others use a fast stand-in for the provider (see `sides`).
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ REMINDERS = [["P7D", "P1D", "PT1H", "PT5M"], ["PT4H", "PT10M"], [], ["P3D", "PT3
 
 
 def is_live(seed: int) -> bool:
-    """Whether a history goes through the real adapters and the simulators: one in ten does."""
+    """Return whether a history goes through the real adapters and the simulators: one in ten does."""
     return seed % 10 == 0
 
 
-def wishes(world: World, content: dict[str, Any]) -> dict[str, Any]:
-    """What an order brings beside its numbers."""
+def options(world: World, content: dict[str, Any]) -> dict[str, Any]:
+    """Draw what an order contains besides its items."""
     fields: dict[str, Any] = {}
     if "US" not in json.dumps(content) and world.random.random() < 0.2:
         fields["answers"] = [world.side.answer()]
@@ -83,12 +83,12 @@ def wishes(world: World, content: dict[str, Any]) -> dict[str, Any]:
 
 def send_an_order(world: World, order_id: str) -> None:
     content = world.side.content(world.random.randint(1, 3))
-    fields = wishes(world, content) if content["provider"] == "telnyx" else {}
+    fields = options(world, content) if content["provider"] == "telnyx" else {}
     world.order(order_id, content, world.random.choice(REMINDERS), **fields)
 
 
 def press(world: World) -> None:
-    """Let the troubles last on, for orders that are new, too."""
+    """Let the troubles continue, for new orders, too."""
     if "torn" in world.troubles:
         world.tear_a_row()
     for index in range(2):
@@ -106,14 +106,14 @@ def begin(seed: int, dice: random.Random) -> World:
     limits = dice.choice(LIMITS)
     troubles = dice.sample(TROUBLES, dice.choice([0, 0, 0, 0, 1, 2]))
     if is_live(seed):
-        # Their providers neither flicker nor hang, and answer with a 403 by themselves.
+        # Their providers neither flicker nor hang, and send a 403 by themselves.
         troubles = [trouble for trouble in troubles if trouble in ("replayed", "torn", "restored")]
         world = World(seed, LIVE_FAULTS, limits=limits, live=True, troubles=troubles)
     else:
         if "strangers" in troubles:
             provider = "callfire"
         elif not {"torn", "hanging"}.issuperset(troubles):
-            # What they strike is there alone.
+            # These strike only there.
             provider = "telnyx"
         faults = Faults(stale=0, torn=0) if dice.random() < 0.3 else Faults()
         world = World(seed, faults, provider=provider, limits=limits, troubles=troubles)
@@ -131,7 +131,7 @@ def begin(seed: int, dice: random.Random) -> World:
 def play(seed: int) -> World:
     """Play one history to its end."""
     dice = random.Random(f"what the world is like {seed}")
-    # The pauses between repeated reads are drawn from Python's own dice.
+    # The pauses between repeated reads are drawn from Python's own random numbers.
     random.seed(seed)
     world = begin(seed, dice)
     is_restored = dice.random() < 0.4
@@ -156,13 +156,13 @@ def play(seed: int) -> World:
 
 
 def nothing_is_stuck(world: World) -> None:
-    """Whatever is not over is due at some time, or in a list of what waits for people; and whatever waits has an age."""
+    """Every open order is due at some time, or in a list of those that need a person, and everything that waits has an age."""
     for order in world.store.orders.values():
         waits = lists.waits(order)
         for_a_person = order.hold is not None and order.hold.kind in FOR_A_PERSON
         open_operations = any(operation.open for operation in order.operations)
         if order.ended:
-            assert order.wake_at is not None or not open_operations, "what is open is due"
+            assert order.wake_at is not None or not open_operations, "an open order is due"
         elif for_a_person:
             assert "held" in waits
             assert "held" in lists.attention(order)
@@ -170,7 +170,7 @@ def nothing_is_stuck(world: World) -> None:
             assert order.wake_at is not None, f"{order.order_id} is {order.state.value} and nothing is due"
         assert (order.state is OrderState.UNKNOWN) <= ("unknown" in waits)
         assert (order.state is OrderState.RECEIVED and order.waiting_for is not None) <= ("held" in waits)
-        # One that an account may not buy stays told while it is tried again.
+        # An order that an account may not buy stays reported while it is retried.
         if order.hold is not None and order.hold.kind is HoldKind.NOT_PERMITTED:
             assert order.state in (OrderState.RECEIVED, OrderState.PLACING)
         else:
@@ -178,7 +178,7 @@ def nothing_is_stuck(world: World) -> None:
 
 
 def one_of_a_content_is_unclear(world: World) -> None:
-    """Where a search is not exact, of equal orders only one is on its way."""
+    """Where a search is not exact, only one of the orders with equal content is being placed."""
     on_the_way = [
         order for order in world.store.orders.values() if order.state in (OrderState.PLACING, OrderState.UNKNOWN)
     ]
@@ -187,18 +187,18 @@ def one_of_a_content_is_unclear(world: World) -> None:
         for order in on_the_way
         if order.provider != "telnyx"
     ]
-    assert len(set(contents)) == len(contents), "two of one content are unclear"
+    assert len(set(contents)) == len(contents), "two orders of equal content are unknown"
 
 
 @pytest.mark.parametrize("start", range(FIRST, LAST, CHUNK))
-def test_the_promises_hold(start: int) -> None:
+def test_promises_hold(start: int) -> None:
     for seed in range(start, min(start + CHUNK, LAST)):
         assert history(seed)
 
 
 @cache
 def history(seed: int) -> Counter[str]:
-    """Play a history, hold it against the promises, and count what it held. Each is played once in a process."""
+    """Play a history, check the promises, and count its events. Each is played once per process."""
     try:
         world = play(seed)
         check(world)
@@ -208,7 +208,7 @@ def history(seed: int) -> Counter[str]:
 
 
 def check(world: World) -> None:
-    """The promises of the README, on a world at rest."""
+    """Check the promises of the README on a world at rest."""
     at_most_one_purchase(world)
     bought_by_requests(world)
     converged(world)
@@ -229,13 +229,13 @@ def check(world: World) -> None:
 
 
 def limits_hold(world: World) -> None:
-    """The sums of a day are those of its orders, and hold the limits but for what people let go on."""
+    """The sums of a day match its orders, and exceed the limits only by approvals."""
     limits = world.limits
     days: dict[tuple[str, str, str], list[Order]] = defaultdict(list)
     for order in world.store.orders.values():
         if order.reserved is not None:
             days[order.provider, order.account, order.reserved.day].append(order)
-        assert order.reserved is not None or order.provider_order_id is None, "what is bought counts"
+        assert order.reserved is not None or order.provider_order_id is None, "every purchase counts"
     for key, day in world.store.sums.items():
         assert world.store.spent(*key).numbers == sum(each.reserved.numbers for each in days[key] if each.reserved)
         assert set(day) == set(day) | {None}
@@ -243,13 +243,13 @@ def limits_hold(world: World) -> None:
         checked = [order.reserved for order in day_orders if order.reserved and placing.approval(order) is None]
         assert not limits.numbers_per_order or all(each.numbers <= limits.numbers_per_order for each in checked)
         assert not limits.numbers_per_day or sum(each.numbers for each in checked) <= limits.numbers_per_day
-        # What the others cost is told once it is bought.
+        # The cost of the others is known once they are bought.
         for currency, most in limits.cost_per_day.items() if provider == "telnyx" else ():
             assert sum(Decimal(each.cost.get(currency, "0")) for each in checked) <= most
 
 
 def at_most_one_purchase(world: World) -> None:
-    # What somebody else bought at the account has no reference.
+    # Purchases of other systems have no reference.
     bought = Counter(truth.reference for truth in world.truths.values() if truth.reference)
     assert not [reference for reference, times in bought.items() if times > 1], "bought twice"
 
@@ -259,9 +259,11 @@ def converged(world: World) -> None:
     for order in world.store.orders.values():
         truth = by_reference.get(order.reference)
         if truth is None:
-            assert order.provider_order_id is None, "what somebody else bought is nobody's here"
+            assert order.provider_order_id is None, "another system's purchase belongs to no order of ours"
             if order.state is OrderState.CANCELLED:
-                assert operations.cancelled_by(order) or cancelled_at_once(world, order), "somebody asked for it"
+                assert operations.cancelled_by(order) or cancelled_at_once(world, order), (
+                    "the cancellation was requested"
+                )
             elif order.state is OrderState.RECEIVED:
                 assert order.hold is not None
                 assert order.hold.kind is HoldKind.LIMIT
@@ -272,7 +274,7 @@ def converged(world: World) -> None:
         assert order.provider_order_id == truth.id, f"{order.order_id} was bought and not adopted"
         delivered = {asset.value for asset in order.assets if asset.state.value == "active"}
         if order.ended and order.state is not truth.state():
-            # The one way to differ: it was over in a way that allows no further move, and that was told.
+            # The one permitted difference: the order ended in a state without further transitions, and that was reported.
             nothing = {OrderState.FAILED, OrderState.CANCELLED}
             unseen = truth.state() in MOVES[order.state]  # the carrier changed it after the last poll
             assert order.contradiction or unseen or {order.state, truth.state()} <= nothing, (
@@ -297,11 +299,11 @@ def moves_are_legal(world: World) -> None:
             if entry.state is not None and entry.state is not state:
                 assert entry.state in MOVES[state], f"{state} -> {entry.state}"
                 state = entry.state
-        assert state is world.store.orders[order_id].state, "the ledger tells every move"
+        assert state is world.store.orders[order_id].state, "the ledger has every transition"
 
 
 def deadlines_stand_as_told(world: World) -> None:
-    """Those on record are those that were told and not told to be erased; none is reminded of once it was."""
+    """The recorded deadlines are those reported and not reported as erased. None is reminded of after it was erased."""
     for order in world.store.orders.values():
         standing: set[object] = set()
         for entry in of_order(world, order):
@@ -310,9 +312,9 @@ def deadlines_stand_as_told(world: World) -> None:
             elif entry.kind is ChangeKind.DEADLINE_ERASED:
                 standing.remove(entry.data["deadline_id"])
             elif entry.kind is ChangeKind.DEADLINE_APPROACHING:
-                assert entry.data["deadline_id"] in standing, "no reminder of what was erased"
+                assert entry.data["deadline_id"] in standing, "no reminder of an erased deadline"
         if not order.ended:
-            assert {deadline.id for deadline in order.deadlines} == standing, "no deadline comes or goes untold"
+            assert {deadline.id for deadline in order.deadlines} == standing, "every deadline set or erased is reported"
 
 
 def reminders_are_right(world: World) -> None:
@@ -330,7 +332,7 @@ def reminders_are_right(world: World) -> None:
             assert entry.at - since >= min(timedelta(minutes=15), (deadline - since) / 2)
             continue
         history = truths[entry.provider_order_id or ""].history
-        assert deadline in [value for _, value in history], "a reminder names a deadline that there was"
+        assert deadline in [value for _, value in history], "a reminder names an existing deadline"
     assert not [key for key, times in fired.items() if times > 1], "a reminder fires once per version"
 
 
@@ -361,7 +363,7 @@ ENDS = {
 
 
 def of_order(world: World, order: Order) -> list[Entry]:
-    """An order's ledger."""
+    """Return an order's ledger."""
     entries = [entry for entry in world.store.entries.values() if entry.subject == f"order/{order.order_id}"]
     return sorted(entries, key=lambda entry: entry.position)
 
@@ -372,23 +374,23 @@ def cancelled_at_once(world: World, order: Order) -> bool:
 
 
 def written(value: BaseModel) -> str:
-    """A value as the provider gets it."""
+    """Return a value as the provider gets it."""
     [text] = value.model_dump(mode="json", exclude={"kind"}).values()
     return str(text)
 
 
 def operations_are_carried_out(world: World) -> None:
-    """Each operation ends once, or is due; one that was done was done at the carrier; and none is open on an ended order."""
+    """Each operation ends once, or is due; a finished one was carried out at the carrier; an ended order has none open."""
     for order in world.store.orders.values():
         opened = {operation.id for operation in order.operations if operation.open}
-        assert not (order.ended and opened), "an ended order has nothing left to be done"
-        assert not opened or order.wake_at is not None, "what is open is due"
-        assert not opened or order.state is OrderState.UNKNOWN, "at rest everything that could be done is"
+        assert not (order.ended and opened), "an ended order has no open operation"
+        assert not opened or order.wake_at is not None, "an open operation is due"
+        assert not opened or order.state is OrderState.UNKNOWN, "at rest every feasible operation is done"
         ledger = of_order(world, order)
         asked = [str(entry.data["operation_id"]) for entry in ledger if entry.kind is ChangeKind.OPERATION_ASKED]
         ended = [str(entry.data["operation_id"]) for entry in ledger if entry.kind in ENDS]
         assert len(set(asked)) == len(asked), "ids never repeat"
-        assert sorted(ended) == sorted(set(asked) - opened), "each ends once"
+        assert sorted(ended) == sorted(set(asked) - opened), "each operation ends once"
         truth = world.truths.get(order.provider_order_id or "")
         for entry in ledger:
             if entry.kind is ChangeKind.REQUIREMENT_SUBMITTED:
@@ -398,18 +400,18 @@ def operations_are_carried_out(world: World) -> None:
                     continue
                 group = entry.data.get("group_id")
                 values = [group] if group else [written(value) for value in kept.values.values()]  # type: ignore[union-attr]
-                assert set(values) <= set(truth.given), "what is told as submitted is there"
+                assert set(values) <= set(truth.given), "every value reported as submitted is at the carrier"
             is_comment = entry.kind is ChangeKind.OPERATION_DONE and entry.data["operation"] == "comment"
             if is_comment and order.erased_at is None:
                 assert truth is not None
                 kept = world.store.kept(order.order_id, str(entry.data["operation_id"]))
                 said = {comment.id: comment.body for comment in truth.comments}
-                assert said[str(entry.data["outcome"])] == kept.text, "the comment that is told is the one"  # type: ignore[union-attr]
+                assert said[str(entry.data["outcome"])] == kept.text, "the reported comment is the posted one"  # type: ignore[union-attr]
 
 
 def comments_are_there_once(world: World) -> None:
     if world.restores:
-        # What was sent after the copy was made is erased, and what waited then is sent again.
+        # Comments sent after the copy was made are erased, and operations waiting at that time are sent again.
         return
     for truth in world.truths.values():
         ours = Counter(comment.body for comment in truth.comments if not comment.by_provider)
@@ -423,8 +425,8 @@ def comments_are_there_once(world: World) -> None:
         )
         for text, times in ours.items():
             most = 1 if text.startswith("geheim-") else asked["extension"]
-            assert times <= most, "a comment is never there twice"
-        # By outcome: two operations of the same words are two comments.
+            assert times <= most, "a comment is never posted twice"
+        # By outcome: two operations with the same text are two comments.
         outcomes = [
             entry.data["outcome"]
             for entry in world.store.entries.values()
@@ -433,7 +435,7 @@ def comments_are_there_once(world: World) -> None:
             and entry.data["operation"] in ("comment", "extension")
             and entry.data["outcome"] != "the order is cancelled"
         ]
-        assert len(set(outcomes)) == len(outcomes), "each comment is one operation's"
+        assert len(set(outcomes)) == len(outcomes), "each comment belongs to one operation"
 
 
 def more_time_is_asked_for_within_bounds(world: World) -> None:
@@ -452,12 +454,12 @@ def what_is_on_file_is_applied_once(world: World) -> None:
         for entry in applied:
             given: Any = entry.data["requirements"]
             answered.update((entry.data["sub_order_id"], each["id"]) for each in given)
-        assert all(times == 1 for times in answered.values()), "a requirement is answered once from what is on file"
+        assert all(times == 1 for times in answered.values()), "a requirement is answered once from values on file"
         assert not applied or order.request.profiles
 
 
 def nothing_is_given_up_for_what_passes(world: World) -> None:
-    """An order of which nothing was bought failed by a definite no alone."""
+    """An order without a purchase fails only through a refusal."""
     for order in world.store.orders.values():
         if order.state is OrderState.FAILED and order.provider_order_id is None:
             [failed] = [entry for entry in of_order(world, order) if entry.kind is ChangeKind.ORDER_FAILED]
@@ -465,18 +467,18 @@ def nothing_is_given_up_for_what_passes(world: World) -> None:
 
 
 def nothing_broke(world: World) -> None:
-    """No handler let out what nobody foresaw, and none took it for something else."""
+    """No handler raised an unexpected error, or misread one."""
     assert set(world.broken) <= {"ConflictError", *(["UnreadableRowError"] if world.torn else [])}, world.broken
     assert not [line for line in world.log.lines if "broke" in line]
 
 
 def what_was_bought_was_asked_for(world: World) -> None:
-    """Each number that was ordered by itself is one that the order names, or fits some of its criteria."""
+    """Each number ordered by itself is named by the order, or fits some of its criteria."""
     for order in world.store.orders.values():
         if not world.is_live or order.provider != "telnyx" or order.provider_order_id is None:
             continue
         for number in world.truths[order.provider_order_id].numbers:
-            assert any(fits(number, item) for item in order.request.items), f"{number} was not asked for"
+            assert any(fits(number, item) for item in order.request.items), f"{number} was not ordered"
 
 
 def fits(number: str, item: Item) -> bool:
@@ -493,14 +495,14 @@ def fits(number: str, item: Item) -> bool:
 
 def nothing_personal_is_told(world: World) -> None:
     for line in world.log.lines:
-        assert "geheim" not in line, "no log holds what is secret"
+        assert "geheim" not in line, "no log contains a secret"
     for entry in world.store.entries.values():
         data = {name: value for name, value in entry.data.items() if name != "group_id"}
         assert "geheim" not in f"{entry.message.replace(str(entry.data.get('group_id')), '')} {data}"
 
 
 @pytest.mark.parametrize("seed", [7, 20, 30, 100, 270])
-def test_a_seed_plays_the_same_history_twice(seed: int) -> None:
+def test_same_seed_plays_the_same_history(seed: int) -> None:
     one, two = play(seed), play(seed)
     assert one.store.entries == two.store.entries
     assert one.time == two.time > START.astimezone(UTC)
@@ -509,21 +511,21 @@ def test_a_seed_plays_the_same_history_twice(seed: int) -> None:
 
 
 def requests_of(world: World) -> list[RequestRecord]:
-    """Every call that reached a simulator."""
+    """Return every call that reached a simulator."""
     side = world.side
     simulators = side.simulators.values() if isinstance(side, Simulated) else ()
     return [request for simulator in simulators for request in simulator.requests()]
 
 
-def test_one_history_in_ten_goes_through_the_real_adapters() -> None:
-    """Seeds 0, 10, 20 and so on; what they bought came to the simulators as a request of an adapter."""
+def test_one_history_in_ten_uses_the_real_adapters() -> None:
+    """Seeds 0, 10, 20 and so on; their purchases reached the simulators as requests of an adapter."""
     assert [seed for seed in range(100) if is_live(seed)] == list(range(0, 100, 10))
     seen = total(range(0, 200, 10))
     assert min(seen["bought at telnyx"], seen["bought at telesign"], seen["bought at callfire"]) >= 5, seen
 
 
 def bought_by_requests(world: World) -> None:
-    """What the real adapters bought came to the simulators as requests."""
+    """Return the purchases that reached the simulators as requests of the real adapters."""
     if world.is_live:
         placed = [request for request in requests_of(world) if request.operation == "create_order"]
         assert len(placed) >= sum(bool(truth.reference) for truth in world.truths.values())
@@ -531,7 +533,7 @@ def bought_by_requests(world: World) -> None:
 
 
 def total(seeds: Iterable[int]) -> Counter[str]:
-    """Count what these histories held together."""
+    """Count the events of these histories together."""
     seen: Counter[str] = Counter()
     for seed in seeds:
         seen += history(seed)
@@ -539,7 +541,7 @@ def total(seeds: Iterable[int]) -> Counter[str]:
 
 
 def what_happened(world: World) -> Counter[str]:
-    """Count what a history held."""
+    """Count the events of a history."""
     seen = Counter(f"{each.operation} {each.fault}" for each in requests_of(world) if each.fault)
     seen["histories"] += 1
     seen["restores"] += world.restores
@@ -558,8 +560,8 @@ def what_happened(world: World) -> Counter[str]:
     return seen
 
 
-def test_the_world_is_rough() -> None:
-    """The histories really hold what they are to hold: a world without mishaps would prove nothing."""
+def test_histories_contain_every_kind_of_mishap() -> None:
+    """A world without mishaps would prove nothing."""
     seen = total(seed for seed in range(200) if not is_live(seed))
     for kind in (
         "OrderUnknown",
@@ -604,11 +606,11 @@ def test_the_world_is_rough() -> None:
         "a webhook 200 times",
         "reminders on time",
     ):
-        assert seen[kind], f"{kind} never came"
+        assert seen[kind], f"{kind} never happened"
 
 
-def test_the_live_world_is_rough() -> None:
-    """Those that go through the real adapters hold mishaps of every sort, before the provider's work and after it."""
+def test_live_histories_contain_every_kind_of_mishap() -> None:
+    """Those that go through the real adapters have mishaps of every sort, before and after the provider's work."""
     seen = total(range(0, 400, 10))
     faults = [kind for kind in get_args(FaultKind) if not any(each.endswith(f" {kind}") for each in seen)]
     assert not faults, f"never: {faults}"
@@ -636,4 +638,4 @@ def test_the_live_world_is_rough() -> None:
         "postbacks taken",
         "notifications refused",
     ):
-        assert seen[kind], f"{kind} never came"
+        assert seen[kind], f"{kind} never happened"

@@ -1,4 +1,4 @@
-"""What waits goes on by itself, or people are told: held back, unreadable, or broken. No chance in these worlds."""
+"""What waits continues automatically, or people are notified: throttled, unreadable, or broken. No randomness in these worlds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def world() -> World:
 
 
 def run(world: World, duration: timedelta, until: Callable[[], object] = lambda: False) -> None:
-    """Deliver and sweep for so long, or until something is so."""
+    """Deliver and sweep for this long, or until the condition holds."""
     end = world.time + duration
     while world.time < end and not until():
         visible = world.visible()
@@ -44,7 +44,7 @@ def stands(world: World, state: OrderState, order_id: str = "order-1") -> bool:
 
 
 def hold_back(world: World, monkeypatch: pytest.MonkeyPatch, duration: timedelta) -> None:
-    """The carrier says with a 429 how long to stay away."""
+    """Let the carrier say in a 429 how long to stay away."""
     world.store.push_slot("telnyx", "default", world.time + duration)
     side = world.side
     assert isinstance(side, StandIn)
@@ -56,7 +56,7 @@ def hold_back(world: World, monkeypatch: pytest.MonkeyPatch, duration: timedelta
     monkeypatch.setattr(side, "connect", connect)
 
 
-def test_reminders_fire_while_the_provider_holds_everybody_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reminders_fire_while_the_provider_throttles_every_call(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.order("order-1", world.side.content(2), ["PT4H", "PT1H"])
     run(world, timedelta(minutes=5), lambda: stands(world, OrderState.PENDING))
     [truth] = world.truths.values()
@@ -72,11 +72,11 @@ def test_reminders_fire_while_the_provider_holds_everybody_back(world: World, mo
         if entry.kind is ChangeKind.DEADLINE_APPROACHING
     ]
     assert fired == ["PT4H", "PT1H"]
-    assert world.store.due(WakeKind.POLL, world.time, 10) == [], "what is held back does not stand before what is due"
+    assert world.store.due(WakeKind.POLL, world.time, 10) == [], "throttled work does not block due work"
     assert world.visible() == []
 
 
-def test_an_intent_without_outcome_is_unknown_while_the_provider_holds_everybody_back(
+def test_intent_without_an_outcome_is_unknown_while_the_provider_throttles_every_call(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> base.Placed:
@@ -90,7 +90,7 @@ def test_an_intent_without_outcome_is_unknown_while_the_provider_holds_everybody
     assert stands(world, OrderState.UNKNOWN)
 
 
-def test_people_are_told_of_a_purchase_that_cannot_even_be_looked_for(
+def test_people_are_notified_of_a_purchase_that_cannot_be_searched_for(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lose(*_: object) -> base.Placed:
@@ -108,7 +108,7 @@ def test_people_are_told_of_a_purchase_that_cannot_even_be_looked_for(
     assert "Look for" in told[0].message
 
 
-def test_a_row_that_cannot_be_read_holds_up_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_row_delays_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.order("order-1", world.side.content(1), [])
     world.order("order-2", world.side.content(1), [])
     run(world, timedelta(minutes=5), lambda: all(stands(world, OrderState.PENDING, f"order-{n}") for n in (1, 2)))

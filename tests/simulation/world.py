@@ -1,12 +1,12 @@
 """A seeded world around the real services.
 
-Queues repeat, reorder and delay; providers lose answers, and list late what they took in; Lambdas crash anywhere and run into
-each other; the order table is restored to a copy, and the order messages are sent again.
+Queues repeat, reorder and delay; providers lose responses, and list purchases late; Lambdas crash anywhere and run
+concurrently; the order table is restored to a copy, and the order messages are sent again.
 
-Everything random comes from one seed, so that a failing history is played again by its number. The clock is virtual. Each
+Everything random comes from one seed, so that a failing history is replayed by its number. The clock is virtual. Each
 call to the store or a provider is a point at which the Lambda may die or another one may run.
 
-What the providers are is told by `sides.Side`: a stand-in, or in a live world the real adapters and the simulators.
+The providers are behind `sides.Side`: a stand-in, or in a live world the real adapters and the simulators.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ MAX_HOPS = 8
 
 @dataclass
 class Faults:
-    """How likely each mishap is, per chance it gets."""
+    """Probability of each mishap, per opportunity."""
 
     crash: float = 0.02
     interleave: float = 0.05
@@ -158,17 +158,17 @@ class World:
         self.torn: set[str] = set()
         """Orders whose rows could not be read at some time."""
         self._open(live=live)
-        # As the first sweep does, long before the first order: a copy of the table holds whose it was.
+        # As the first sweep does, long before the first order: a copy of the table contains its stack.
         self.store.gate()
 
     def _open(self, *, live: bool) -> None:
-        """Make the services."""
+        """Create the services."""
         door: Any = _Door(self)
         table: Any = _Table(self)
         timings = Timings()
 
         def report(error: UnreadableRowError) -> None:
-            # In a process of its own each time: only the ledger knows what was told.
+            # In a new process each time: only the ledger knows what was reported.
             Unreadable(table, self, self, self.log, set())(error)
 
         self.store.report = report
@@ -198,7 +198,7 @@ class World:
     # The ports
 
     def now(self) -> datetime:
-        # Time passes while code runs; two Lambdas never see quite the same.
+        # Time passes while code runs; two Lambdas never see exactly the same time.
         self.time += timedelta(milliseconds=self.random.randint(1, 20))
         return self.time
 
@@ -224,7 +224,7 @@ class World:
 
     @property
     def truths(self) -> Mapping[str, Truth]:
-        """Every purchase there is, by the provider's id of it."""
+        """Return every purchase, by the provider's id."""
         return self.side.truths
 
     # Chance
@@ -234,7 +234,7 @@ class World:
         return self.random.random() < likely
 
     def some_time(self) -> timedelta:
-        """Some length of a deadline: from minutes to days."""
+        """Return a random time to a deadline: from minutes to days."""
         return timedelta(minutes=self.random.choice([20, 90, 300, 1500, 12000]) * self.random.uniform(0.5, 1.5))
 
     def point(self) -> None:
@@ -264,11 +264,11 @@ class World:
     # The table
 
     def remember(self) -> None:
-        """Copy the table aside."""
+        """Copy the table."""
         self.copy = copied(self.store)
 
     def restore(self) -> None:
-        """Put the copy in the table's place, as a table of its own, and send every order message again, now or a little later."""
+        """Replace the table by the copy, as a new table, and send every order message again, now or a little later."""
         assert self.copy is not None
         self.restores += 1
         if self.calm_since:
@@ -277,7 +277,7 @@ class World:
         self.forgotten += [entry for key, entry in self.store.entries.items() if key not in self.copy.entries]
         self.store, self.copy = copied(self.copy), None
         self.store.table = f"table-{self.restores + 1}"
-        # A list that lags for hours and a restore within them: what was bought then, nothing tells but the person who confirms.
+        # A list that lags for hours, and a restore within them: only the person who confirms knows what was bought then.
         self.side.show_everything()
         for body in self.sent:
             self.put("order", body, timedelta(minutes=self.random.choice([0, 0, 5, 90])))
@@ -285,7 +285,7 @@ class World:
     # People
 
     def secret(self) -> str:
-        """Something that nobody may read anywhere else, and nobody gives twice."""
+        """Return a text that must appear nowhere else and is given only once."""
         self.serial += 1
         return f"geheim-{self.serial}"
 
@@ -299,7 +299,7 @@ class World:
         )
 
     def people(self) -> None:
-        """Somebody asks for something, sensible or not."""
+        """Let a person send a command, sensible or not."""
         if not self.store.orders:
             return
         at_the_carrier = [order.order_id for order in self.store.orders.values() if order.state in FOLLOWED]
@@ -347,7 +347,7 @@ class World:
         self.gate_desk.turn(is_open=not self.store.gate().open, reason="the budget", by="ada")
 
     def answer_what_is_asked(self) -> None:
-        """Decide what waits for a person. Whoever says what was bought has polled the carrier and knows."""
+        """Decide what waits for a person. Whoever names a purchase has checked the carrier and knows."""
         for order in sorted(self.store.orders.values(), key=lambda order: order.order_id):
             if order.order_id in self.store.torn:
                 continue
@@ -420,7 +420,7 @@ class World:
             )
 
     def goes_on(self, message: Message) -> bool:
-        """Whether a message is about an order that nothing holds up: neither a hold nor a blocked account."""
+        """Return whether a message is about an order that nothing delays: neither a hold nor a blocked account."""
         body = json.loads(message.body)
         order = self.store.orders.get(body.get("wake", body).get("order_id", ""))
         ids = self.store.torn | self.seen.swallowed.keys()
@@ -429,18 +429,18 @@ class World:
         return not (order.waiting_for or "").startswith("the account is blocked")
 
     def note_polls(self, message: Message, polls: int) -> None:
-        """Keep how many polls a notification brought."""
+        """Note how many polls a webhook led to."""
         body = json.loads(message.body)
         if "webhook" in body and self.calm_since:
             webhook_id = body["webhook"]["body_sha256"]
             self.seen.repeats[webhook_id] += 1
-            # A restored table does not know what came since the copy was made.
+            # A restored table does not know what happened since the copy was made.
             self.seen.asked[webhook_id, self.restores] += polls
 
     # Time
 
     def step(self) -> None:
-        """Something happens."""
+        """Let something happen."""
         visible = self.visible()
         choice = self.random.random()
         try:
@@ -457,7 +457,7 @@ class World:
             elif self.depth == 0:
                 self.tick(timedelta(seconds=self.random.choice([1, 5, 30, 60, 300, 1200, 7200])))
         except CrashError:
-            # The sweep or the publisher died; the next one goes on.
+            # The sweep or the publisher died; the next one continues.
             return
 
     def tick(self, pause: timedelta) -> None:
@@ -481,10 +481,10 @@ class World:
         try:
             self.waker.sweep()
         except UnreadableRowError:
-            assert self.store.torn, "a row that is whole can be read"
+            assert self.store.torn, "an intact row can be read"
 
     def tear_a_row(self) -> None:
-        """Let nobody be able to read some order's row."""
+        """Make some order's row unreadable."""
         if self.store.orders:
             torn = self.random.choice(sorted(self.store.orders))
             self.store.torn.add(torn)
@@ -496,7 +496,7 @@ class World:
             self.publisher.publish(rows)
 
     def press(self, duration: timedelta) -> None:
-        """Let so much time pass in which no mishap strikes, but the troubles last. What is due is done when it is due."""
+        """Let this much time pass without mishaps, while the troubles continue. What is due is done when it is due."""
         self.calm_down()
         act_at, end = self.time, self.time + duration
         self.pressing = True
@@ -528,7 +528,7 @@ class World:
         self.pressing = False
 
     def nothing_waits_its_turn(self) -> None:
-        """Whatever else there is, an order that nothing is wrong with is turned to when it is due."""
+        """An order without a problem is handled when it is due, whatever else there is."""
         for order in self.store.orders.values():
             if order.wake_at and order.order_id not in self.store.torn and order.order_id not in self.seen.swallowed:
                 calm_since = self.calm_since or self.time
@@ -544,12 +544,12 @@ class World:
         self.calm_since = self.calm_since or self.time
 
     def settle(self) -> None:
-        """No more mishaps and no troubles: everything that was accepted must now come to its end."""
+        """End all mishaps and troubles: everything that was accepted must now come to its end."""
         self.troubles.clear()
         self.store.torn.clear()
         self.calm_down()
         for name, message in self.dead:
-            # An operator puts dead letters back.
+            # An operator redrives dead letters.
             self.queues[name].append(replace(message, visible_at=self.time))
         self.dead.clear()
         for queue in self.queues.values():
@@ -566,12 +566,12 @@ class World:
             if gate.restored(self.store.gate(), self.store.table):
                 # A run that died keeps an account for itself for a while.
                 self.time += timedelta(minutes=5)
-                self.calm_since = self.time  # nobody is turned to in these minutes
+                self.calm_since = self.time  # nothing is handled in these minutes
                 self.inventory_reconciler.run(lambda: timedelta(minutes=15))
                 comparisons += 1
                 left = self.gate_desk.view().not_compared
                 if not left or comparisons > 5:
-                    # An account that can no longer be read is left out by name.
+                    # An account that can no longer be read is excluded by name.
                     self.gate_desk.confirm(search_until=None, by="ada", without=left)
                 continue
             due = [order.wake_at for order in self.store.orders.values() if order.wake_at and not self.resting(order)]
@@ -579,7 +579,7 @@ class World:
             coming = [message.visible_at for queue in self.queues.values() for message in queue] + due + self.side.due()
             if not coming:
                 break
-            # Time passes, also where what is due waits for its turn and is woken again and again.
+            # Time also passes where a due order waits for its turn and is woken again and again.
             self.pass_time(max(timedelta(seconds=1), min(coming) - self.time))
             self.sweep()
         else:
@@ -589,23 +589,23 @@ class World:
         self.notifier.sum_up()
 
     def resting(self, order: Order) -> bool:
-        """Whether nothing can change for this order any more: it is over, or it waits for people or for the carrier."""
+        """Return whether nothing more can happen to this order: it has ended, or it waits for people or for the carrier."""
         if order.state is OrderState.UNKNOWN:
-            # People are told of a search that fails, too, and it goes on: what was bought is still found.
+            # People are notified of a failed search, too, and it continues: a purchase is still found.
             return order.not_found_notified and all(
                 truth.reference != order.reference for truth in self.truths.values()
             )
         if any(operation.open for operation in order.operations):
             return False
         if order.ended:
-            # One that was erased is erased again.
+            # An erased order is erased again.
             return not order.erasures_due
         truth = self.truths.get(order.provider_order_id or "")
         return truth is not None and order.state is truth.state() and not truth.moves
 
 
 def copied(store: MemoryStore) -> MemoryStore:
-    """Copy all that a store holds. What lies in it never changes, but what it is kept in."""
+    """Copy everything that a store holds. The values never change, only their containers."""
     made = MemoryStore()
     for name, value in vars(store).items():
         setattr(made, name, copy.copy(value))
@@ -668,7 +668,7 @@ class _Table:
 
 
 class _Still:
-    """The world's clock for somebody who takes no time."""
+    """The world's clock for a caller that takes no time."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -681,7 +681,7 @@ class _Still:
 
 
 class _Log:
-    """A log that keeps its lines, as they would be written."""
+    """A log that keeps its lines as they would be written."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

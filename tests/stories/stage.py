@@ -1,8 +1,8 @@
-"""The stories' stage in one process: moto, the simulators and the functions, all by one clock that nobody waits for.
+"""The stories' stage in one process: moto, the simulators and the functions, all on one virtual clock.
 
-What is different from the deployed stage, and why: nothing happens side by side, so that calls "at once" come one right after
-the other, with nothing of what they lead to in between; and the clock stands still while functions run. Where nothing is
-due nothing is done: a sweep that finds nothing, some two hundred times a story, would be most of the work.
+Differences from the deployed stage: nothing runs in parallel, so that calls "at once" come one right after
+the other, without their consequences in between; and the clock stands still while functions run. If nothing is
+due, nothing is run: sweeps without a result, some two hundred per story, would be most of the work.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class MotoStage:
             self.world.notify()
 
     def _settle(self) -> None:
-        """Let everything happen that is due now, as `World.settle` does; but functions wait for their turns side by side."""
+        """Run everything that is due now, as `World.settle` does; but functions wait for their turns side by side."""
         now, fresh = self.now(), True
         while fresh:
             sent = sum(len(simulator.pump()) for simulator in self.world.simulators.values())
@@ -91,18 +91,18 @@ class MotoStage:
             fresh = bool(sent + handled) or bool(self.world.publish())
 
     def _is_due(self) -> bool:
-        """Whether there is anything to do: a notification, a message, or something to publish."""
+        """Return whether anything is to do: a webhook, a message, or an event to publish."""
         notified = [simulator.pump() for simulator in self.world.simulators.values()]
         queued = [self.world._queue(queue).messages for queue in ("OrderQueue", "SyncQueue")]
         return any(notified) or any(queued) or self.world._published != len(self.world.stream())
 
     def _is_overdue(self) -> bool:
-        """Whether an order is due that no message woke."""
+        """Return whether an order is due without a wake."""
         now = instant_text(self.now())
         return any(row["wake_at"]["S"] <= now for row in self.records.rows().values() if "wake_at" in row)
 
     def _is_gathered(self) -> bool:
-        """Whether the oldest message for people has waited for others long enough."""
+        """Return whether the oldest message for people has waited for others long enough."""
         waiting: list[Any] = self.world._queue("NotificationQueue")._messages
         sent = [message.sent_timestamp for message in waiting]
         return bool(sent) and self.now().timestamp() - min(sent) / 1000 >= WINDOW
@@ -132,7 +132,7 @@ class MotoStage:
         return self.world.webhook("/webhooks/telnyx", dict(headers), body.encode())
 
     def upload(self, form: Mapping[str, Any], content: bytes) -> int:
-        # moto takes a form in without a poll of its policy; what the form allows is tested where it is made.
+        # moto accepts a form without checking its policy; the policy is tested where it is made.
         fields = form["fields"]
         boto3.client("s3").put_object(
             Bucket=self.outputs["FilesBucketName"], Key=fields["key"], Body=content, ContentType=fields["Content-Type"]
@@ -158,7 +158,7 @@ class MotoStage:
 
     def restore_table(self, copy: Sequence[Item]) -> None:
         self.records.restore(copy)
-        # The next sweep is what tells it, and no order need be due for that.
+        # Only the next sweep discovers it, and no order need be due for that.
         self.world.sweep()
 
     def files(self) -> list[str]:
@@ -171,7 +171,7 @@ class MotoStage:
         return {"of all functions": self.world.output.getvalue()}
 
     def check_permissions(self) -> None:
-        """Nothing is refused here: moto has no roles."""
+        """Return nothing: moto has no roles."""
 
     def renew_resale_key(self) -> None:
         self.ask("telesign", "allow", login=TELESIGN_RESALE, secret=RESALE_KEYS[1], account="resale")
@@ -179,7 +179,7 @@ class MotoStage:
 
 
 class _Records(Records):
-    """The order table, whose stream says what was written to it."""
+    """The order table, whose stream shows its writes."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world.dynamodb, world.stack.outputs["TableName"])
@@ -188,7 +188,7 @@ class _Records(Records):
         self._rows: dict[str, dict[str, Any]] = {}
 
     def rows(self) -> Mapping[str, dict[str, Any]]:
-        """Give the row of each order that there is, as the stream shows it."""
+        """Return the row of each existing order, as the stream shows it."""
         stream = self._world.stream()
         for record in stream[self._read :]:
             keys, image = record["dynamodb"]["Keys"], record["dynamodb"].get("NewImage")

@@ -1,4 +1,4 @@
-"""Every story, each by itself, in one process (see `stage`). The local run plays them side by side on a deployed stack."""
+"""Every story separately, in one process (see `stage`). The local run plays them side by side on a deployed stack."""
 
 import pytest
 

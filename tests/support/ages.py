@@ -1,6 +1,6 @@
-"""For each alarm on numberdesk's own metrics a trouble that it is there for: played until it goes off, and until all is well again.
+"""For each alarm on numberdesk's own metrics a trouble that triggers it: played until the alarm rings, and until all is well again.
 
-Everything happens on moto, with the functions' own metrics (see `tests.support.alarms`); time is the simulators' and takes none.
+Everything runs on moto, with the functions' own metrics (see `tests.support.alarms`); time is the simulators' and takes none.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ Act = Callable[[Watch], object]
 
 @dataclass(frozen=True)
 class Trouble:
-    """Something that an alarm is there for.
+    """A trouble that an alarm should detect.
 
     Attributes:
-        what: for people, what the metric tells of it.
-        begin: lets it begin.
+        what: for people, what the metric shows of it.
+        begin: starts it.
         end: ends it.
-        before: what is there before it begins, and in good order.
-        long: how long it lasts at least before the alarm may go off; nobody looks meanwhile.
+        before: what exists before it begins, in good order.
+        long: how long it lasts at least before the alarm may ring; meanwhile it is not watched.
         lasting: how long the alarm stays at least when it is over.
-        also: other alarms that go off with it, and rightly.
+        also: other alarms that rightly ring with it.
         parameters: of the template.
     """
 
@@ -54,12 +54,12 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Played:
-    """How an alarm went.
+    """The course of an alarm.
 
     Attributes:
-        after: from the beginning of the trouble until it went off.
-        recovered: from its end until the alarm was over.
-        rang: all that went off.
+        after: from the beginning of the trouble until it rang.
+        recovered: from the end of the trouble until the alarm was over.
+        rang: all alarms that rang.
     """
 
     after: timedelta
@@ -71,7 +71,7 @@ def play(alarm: str, trouble: Trouble) -> Played:
     """Play a trouble, minute by minute.
 
     Raises:
-        AssertionError: an alarm was on before it began, or this one did not go off, or did not recover.
+        AssertionError: an alarm rang before the trouble began, or this one did not ring, or did not recover.
     """
     with world(**trouble.parameters) as made:
         watch = Watch(made)
@@ -84,7 +84,7 @@ def play(alarm: str, trouble: Trouble) -> Played:
         if trouble.long:
             watch.skip(trouble.long)
             watch.minute()
-            assert alarm not in watch.ringing, "it went off earlier than it was looked for"
+            assert alarm not in watch.ringing, "it rang earlier than it was watched"
         until(watch, alarm, rings=True)
         rang_at = ended = made.clock.now()
         trouble.end(watch)
@@ -94,7 +94,7 @@ def play(alarm: str, trouble: Trouble) -> Played:
 
 
 def until(watch: Watch, alarm: str, *, rings: bool) -> None:
-    """Let minutes pass until an alarm goes off, or is over with all others."""
+    """Let minutes pass until an alarm rings, or until it and all others are over."""
     for _ in range(MAX_MINUTES):
         if (alarm in watch.ringing) if rings else not watch.ringing:
             return
@@ -103,16 +103,16 @@ def until(watch: Watch, alarm: str, *, rings: bool) -> None:
     raise AssertionError(message)
 
 
-# What happens
+# Troubles
 
 
 def order(order_id: str, *items: dict[str, Any], provider: str) -> Act:
-    """Order something."""
+    """Place an order."""
     return lambda watch: watch.world.send(body(order_id, *items, provider=provider))
 
 
 def each(*acts: Act) -> Act:
-    """Do one after the other."""
+    """Run these one after the other."""
 
     def act(watch: Watch) -> None:
         for one in acts:
@@ -122,7 +122,7 @@ def each(*acts: Act) -> Act:
 
 
 def stop(name: str) -> Act:
-    """Let a function run no more."""
+    """Stop a function."""
     return lambda watch: watch.stopped.add(name)
 
 
@@ -147,12 +147,12 @@ def forbid_cancelling(watch: Watch) -> None:
 
 
 def drift(**settings: str) -> Act:
-    """Let Telnyx write values another way."""
+    """Let Telnyx write values in another notation."""
     return lambda watch: watch.world.telnyx.configure(**settings)
 
 
 def ask(method: str, path: str, sent: Any = None) -> Act:
-    """Ask the API for something, which it does."""
+    """Make an API request that changes something."""
 
     def act(watch: Watch) -> None:
         status, answer = watch.world.api(method, path, sent)
@@ -162,7 +162,7 @@ def ask(method: str, path: str, sent: Any = None) -> Act:
 
 
 def lose_an_answer(watch: Watch) -> None:
-    """Buy at a provider where no purchase can be looked for, and lose the answer."""
+    """Buy at a provider that offers no search for purchases, and lose the response."""
     made = watch.world
     made.put_secret("callfire", **{**SECRETS["callfire"], "settings": {"v2_find": False}})
     made.callfire.fault("create_order", "lose_answer")
@@ -170,13 +170,13 @@ def lose_an_answer(watch: Watch) -> None:
 
 
 def name_the_purchase(watch: Watch) -> None:
-    """Say which purchase it was."""
+    """Name the purchase."""
     [bought] = watch.world.callfire.orders()
     ask("POST", "/orders/order-1/resolve", {"placed_as": str(bought["order_id"])})(watch)
 
 
 def refuse_events(watch: Watch) -> None:
-    """Let the bus take no event any more; the stream gives up what it holds."""
+    """Let the bus refuse every event; the stream gives up its records."""
     watch.stopped.add("stream")
     client = _bus(watch)
     refused = {"ErrorCode": "InternalFailure", "ErrorMessage": "try again"}
@@ -198,7 +198,7 @@ def _bus(watch: Watch) -> Any:
 
 
 def cancel_unheard(watch: Watch) -> None:
-    """Let Telnyx cancel orders, and none of its webhooks arrive."""
+    """Let Telnyx cancel orders, and lose all of its webhooks."""
     made = watch.world
     made.telnyx.webhooks(off=True)
     for row in made.telnyx.orders():
@@ -212,18 +212,18 @@ def break_messages(watch: Watch) -> None:
 
 
 def hear_telnyx(watch: Watch) -> None:
-    """Let a webhook come that no key is there for."""
+    """Send a webhook for which no key is configured."""
     assert watch.world.webhook("/webhooks/telnyx", {}, b"{}") == 401
 
 
 def many_held(watch: Watch) -> None:
-    """Order more than one order may take, again and again."""
+    """Order more than one order may have, again and again."""
     for index in range(5):
         watch.world.send(body(f"many-{index}", BERLIN | {"quantity": 2}))
 
 
 def revoke(watch: Watch) -> None:
-    """Let a provider refuse the account, as an order comes."""
+    """Let a provider refuse the account when an order arrives."""
     watch.world.telesign.revoke(SECRETS["telesign"]["customer_id"])
     watch.world.send(body("order-1", BRUSSELS, provider="telesign"))
 
@@ -239,7 +239,7 @@ def subscribe(watch: Watch) -> None:
 
 
 def allow(watch: Watch) -> None:
-    """Let it take the account again."""
+    """Let it accept the account again."""
     secret = SECRETS["telesign"]
     watch.world.telesign.allow(secret["customer_id"], secret["api_key"])
 
@@ -259,13 +259,13 @@ def surplus(provider: str, number: dict[str, Any]) -> Trouble:
         buy,
         give_back,
         before=order("order-1", number, provider=provider),
-        # The next comparison is due a day after the one before, and what is younger than an hour may be on its way.
+        # The next comparison is due a day after the one before, and numbers younger than an hour may not be recorded yet.
         long=DAY - timedelta(minutes=10),
     )
 
 
 def ordered(watch: Watch) -> None:
-    """Have an open order at each provider, that stays open."""
+    """Make an open order at each provider that stays open."""
     made = watch.world
     made.telesign.configure(progress_seconds=60, resolve_seconds=10 * DAY.total_seconds())
     made.callfire.configure(processing_seconds=60, finish_seconds=10 * DAY.total_seconds())
@@ -277,7 +277,7 @@ _PAGING = mock.patch("numberdesk.storage.pages.FIELD_BYTES", 10**9)
 
 
 def outgrow(watch: Watch) -> None:
-    """Let an order have a long list of numbers that were gone, and nothing lay long fields on pages any more."""
+    """Let an order have a long list of unavailable numbers, while long fields are no longer stored on pages."""
     _PAGING.start()
     made = watch.world
     order = made.order("telnyx-1")
@@ -286,16 +286,16 @@ def outgrow(watch: Watch) -> None:
 
 
 def shrink(_: Watch) -> None:
-    """Lay long fields on pages again."""
+    """Store long fields on pages again."""
     _PAGING.stop()
 
 
 def itself(_: Watch) -> None:
-    """Do nothing: it is over by itself."""
+    """Do nothing: it is over automatically."""
 
 
 def spoil_a_row(watch: Watch) -> None:
-    """Make a row of an order's ledger unreadable, and have somebody read the ledger."""
+    """Make a row of an order's ledger unreadable, and read the ledger."""
     watch.world.dynamodb.update_item(
         TableName=watch.world.stack.outputs["TableName"],
         Key={"pk": {"S": "ORDER#order-1"}, "sk": {"S": "LEDGER#0000000001.000"}},

@@ -45,7 +45,7 @@ _MAX_ROUNDS = 200
 
 @dataclass(frozen=True)
 class Point:
-    """A value that a function wrote."""
+    """A metric value that a function wrote."""
 
     at: datetime
     value: float
@@ -66,7 +66,7 @@ class Alarm:
     missing_breaches: bool
 
     def rings(self, points: Sequence[Point], now: datetime) -> bool:
-        """Whether its state is ALARM (else OK), by everything that its metric had until now."""
+        """Return whether its state is ALARM (else OK), by all values of its metric until now."""
         found = [self._value(points, now - self.period * (index + 1)) for index in range(self.periods + _FURTHER)]
         breaching = [self._breaches(value) for value in found if value is not None][: self.periods]
         breaching += [self.missing_breaches] * (self.periods - len(breaching))
@@ -87,7 +87,7 @@ class Alarm:
 
 @cache
 def alarms() -> dict[str, Alarm]:
-    """The alarms on our own metrics, by logical id."""
+    """Return the alarms on our own metrics, by logical id."""
     found = {}
     for name, alarm in resolved("AWS::CloudWatch::Alarm", NotificationEmail=PEOPLE).items():
         if alarm["Namespace"] != NAMESPACE:
@@ -107,7 +107,7 @@ def alarms() -> dict[str, Alarm]:
 
 
 def written(line: str) -> list[tuple[Metric, list[Point]]]:
-    """Read the metrics of a line of a function's log; none where it is no such line."""
+    """Read the metrics of a line of a function's log; none if it is no such line."""
     if not line.startswith('{"_aws":'):
         return []
     document: dict[str, Any] = json.loads(line)
@@ -128,11 +128,11 @@ class Watch:
     """Plays minutes of a world, with its schedules, and evaluates the alarms at the end of each.
 
     Attributes:
-        stopped: what does not run: a function behind a queue or a schedule, by its folder; `stream`: what the table's stream hands
+        stopped: what does not run: functions behind a queue or a schedule, by folder; `stream`: what the table's stream delivers
             to publish_changes is given up.
-        points: every metric that was written.
+        points: every metric value written.
         ringing: the alarms whose state is ALARM, as of the last minute.
-        rang: all that ever were since it was emptied.
+        rang: all that were in ALARM since this set was last cleared.
     """
 
     world: World
@@ -144,7 +144,7 @@ class Watch:
     _read: int = 0
 
     def minute(self, *, evaluate: bool = True) -> None:
-        """Let a minute pass: what is scheduled runs at its beginning, and all that follows."""
+        """Let a minute pass: scheduled functions run at its beginning, with everything that follows."""
         clock = self.world.clock
         began = clock.now()
         until = began.replace(second=0, microsecond=0) + MINUTE
@@ -160,7 +160,7 @@ class Watch:
         self._read += len(lines)
         for line in lines.splitlines():
             for metric, points in written(line):
-                # Whatever is dated by another clock would fall into another period. They are dated to the millisecond.
+                # A value dated by another clock would fall into another period. They are dated to the millisecond.
                 assert all(began - timedelta(milliseconds=1) < point.at <= clock.now() for point in points), line
                 self.points[metric] += points
         if evaluate:
@@ -175,18 +175,18 @@ class Watch:
             self.minute(evaluate=evaluate)
 
     def skip(self, time: timedelta) -> None:
-        """Let time pass of which nothing is watched; some minutes of it are played, so that no alarm misses data."""
+        """Let unwatched time pass; some minutes of it are played, so that no alarm lacks data."""
         played = 2
         if time > timedelta(0):
             self.world.clock.advance(max((time - played * MINUTE).total_seconds(), 0))
             self.minutes(played, evaluate=False)
 
     def latest(self, name: str) -> list[float]:
-        """What was written of a metric of the whole stack, in order."""
+        """Return the values of a metric of the whole stack, in order."""
         return [point.value for point in self.points[NAMESPACE, name, frozenset({("service", STACK)})]]
 
     def _settle(self) -> None:
-        """Let everything happen that is due, but what is stopped."""
+        """Run everything that is due, except what is stopped."""
         world = self.world
         for _ in range(_MAX_ROUNDS):
             done = sum(len(simulator.pump()) for simulator in world.simulators.values())

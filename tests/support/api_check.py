@@ -1,4 +1,4 @@
-"""The API as a WSGI application, as API Gateway would hand requests to it, over a desk in which a bit of everything lies."""
+"""The API as a WSGI application, called as API Gateway would call it, with a bit of every kind of data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STAGE = "/v1"
 
 
 class Gateway:
-    """Stands where API Gateway does: it makes proxy events of requests, and answers of what comes back."""
+    """Takes API Gateway's place: it makes proxy events of requests, and HTTP responses of what the handler returns."""
 
     def __init__(self) -> None:
         self.world: World | None = None
@@ -64,7 +64,7 @@ PROFILE = "/profiles/telnyx/default/DE/local"
 
 
 def seed(world: World) -> dict[str, list[str]]:
-    """Put a bit of everything into a desk, and give the ids that requests may name, by their parameter."""
+    """Put a bit of everything into a desk, and return the ids that requests may name, by their parameter."""
     german = {"criteria": {"country": "DE", "city": "Berlin"}, "quantity": 1}
     belgian = {"criteria": {"country": "BE", "number_type": "mobile"}, "quantity": 1}
     world.telnyx.configure(vetting_seconds=1)

@@ -1,6 +1,6 @@
 """numberdesk on moto: the template's resources, the functions between them, the simulators behind them, one clock for all.
 
-What Lambda's event source mappings do is done here by hand, with the batch sizes and filters of the template: moto runs
+Lambda's event source mappings are imitated here, with the batch sizes and filters of the template: moto runs
 no functions without Docker.
 """
 
@@ -67,13 +67,13 @@ _MAX_ROUNDS = 200
 
 @contextmanager
 def moto_stack(clock: Clock | None = None, **parameters: str) -> Iterator[Stack]:
-    """Make the template's table, queues, bus and topic in moto.
+    """Create the template's table, queues, bus and topic in moto.
 
-    With a clock, SQS keeps its time: delays and visibility time-outs pass when it is moved.
+    With a clock, SQS uses its time: delays and visibility time-outs pass when it is moved.
     """
     clock = clock or Clock()
 
-    # A mock would keep every call of them.
+    # A mock would keep every call.
     def seconds() -> float:
         return clock.now().timestamp()
 
@@ -98,7 +98,7 @@ class KilledError(BaseException):
 
 
 class World:
-    """A deployed numberdesk. Nothing happens by itself: `settle`, `sweep` and `pass_time` let it."""
+    """A deployed numberdesk. Nothing happens automatically: `settle`, `sweep` and `pass_time` drive it."""
 
     def __init__(self, stack: Stack, clock: Clock, mailbox: Mailbox) -> None:
         self.stack = stack
@@ -123,10 +123,10 @@ class World:
         self.dynamodb = boto3.client("dynamodb", region_name=REGION)
         self.s3 = boto3.client("s3", region_name=REGION)
         self.secrets = boto3.client("secretsmanager", region_name=REGION)
-        # Clients are shared by all tests. One that was given back changed would let a function do what its role does not allow.
+        # Clients are shared by all tests. One that was returned changed would let a function do what its role does not allow.
         changed = [each for each in (self.dynamodb, self.sqs, self.s3, self.secrets) if "_make_api_call" in vars(each)]
         assert not changed, (
-            "a test before this one gave an AWS client back changed: use monkeypatch.setitem(vars(client), ...)"
+            "a test before this one left a patched AWS client behind: use monkeypatch.setitem(vars(client), ...)"
         )
         self.table = Table(self.dynamodb, stack.outputs["TableName"])
         self.dying: set[str] = set()
@@ -145,13 +145,13 @@ class World:
     # Functions
 
     def function(self, name: str) -> Function:
-        """Give the warm function; the first call is its cold start."""
+        """Return the warm function; the first call is its cold start."""
         if name not in self._functions:
             self._functions[name] = self.cold(name)
         return self._functions[name]
 
     def restore(self, items: list[dict[str, Any]]) -> None:
-        """Go on with a new table that holds these items, as AWS restores one: by another name. All functions start anew."""
+        """Continue with a new table that holds these items, as AWS restores one: under another name. All functions start again."""
         name = f"{self.table._name}-restored"
         stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
         self.dynamodb.create_table(TableName=name, StreamSpecification=stream, **order_table())  # type: ignore[arg-type]
@@ -162,22 +162,22 @@ class World:
         for environment in self.stack.environments.values():
             environment.update({"TABLE_NAME": name} if "TABLE_NAME" in environment else {})
         self._functions.clear()
-        # What lies there is no change of it.
+        # The restored items are no changes of it.
         self._stream, self._published = [], len(items)
 
     def copy(self) -> list[dict[str, Any]]:
-        """Copy what the table holds, for `restore`."""
+        """Return a copy of the table's items, for `restore`."""
         items = self.dynamodb.scan(TableName=self.table._name)["Items"]
         return [dict(item) for item in items]
 
     def reconcile_inventory(self) -> int:
-        """Compare the accounts that are due with the records, and let everything happen that follows."""
+        """Compare the accounts that are due with the records, and run everything that follows."""
         compared: int = self.function("reconcile_inventory")({}, remaining_ms=900_000)["compared"]
         self.settle()
         return compared
 
     def cold(self, name: str, **environment: str) -> Function:
-        """Load one more of a function, as when Lambda starts another; `environment` differs from the template's."""
+        """Load another instance of a function, as when Lambda starts one; `environment` differs from the template's."""
         return Function(name, {**self.stack.environments[name], **environment}, self.clock, self.output)
 
     def put_secret(self, provider: str, account: str = "default", **secret: Any) -> None:
@@ -191,7 +191,7 @@ class World:
     # Queues
 
     def url(self, queue: str) -> str:
-        """Give a queue's URL by its logical id."""
+        """Return a queue's URL by its logical id."""
         return self.stack.outputs[f"{queue}Url"]
 
     def send(
@@ -203,9 +203,9 @@ class World:
         by: str = senders.SOMEBODY,
         **attributes: str,
     ) -> str:
-        """Put a message on a queue and give its id; a text goes as it is, anything else as JSON.
+        """Put a message on a queue and return its id; a text is sent as it is, anything else as JSON.
 
-        `by` is the sender's id as SQS says it, or the logical id of one of the stack's roles.
+        `by` is the sender's id as SQS reports it, or the logical id of one of the stack's roles.
         """
         written = {**attributes, "correlation_id": correlation_id} if correlation_id else attributes
         with senders.sending_as(f"{role_id(by)}:numberdesk" if by.endswith("Role") else by):
@@ -232,7 +232,7 @@ class World:
         return [json.loads(text) for text in self.peek_raw(queue)]
 
     def peek_raw(self, queue: str) -> list[str]:
-        """Do so where they need not be JSON."""
+        """Do the same for messages that need not be JSON."""
         return [waiting.body for waiting in self._queue(queue)._messages]
 
     def clear(self, queue: str) -> None:
@@ -243,7 +243,7 @@ class World:
         return moto.sqs.models.sqs_backends["123456789012"][REGION].queues[self.url(queue).rpartition("/")[2]]
 
     def batch(self, queue: str, most: int = 10) -> tuple[dict[str, Any], dict[str, str]]:
-        """Receive a batch as the event that Lambda makes of it, and each message's receipt handle by its id."""
+        """Receive a batch. Return the event that Lambda makes of it, and each message's receipt handle by its id."""
         messages: list[dict[str, Any]] = []
         while len(messages) < most and (found := self.receive(queue, min(most - len(messages), 10))):
             messages += found
@@ -253,10 +253,10 @@ class World:
         )
 
     def deliver(self, name: str, *, remaining_ms: int = 170_000, function: Function | None = None) -> int:
-        """Hand one batch to a function as its event source mapping does, and say how many messages that were.
+        """Pass one batch to a function as its event source mapping does, and return the number of messages.
 
-        What the function reports as failed stays, hidden until its visibility time-out has passed. What would start the function
-        too often in one chain goes to the dead-letter queue, without a reason, and the function does not run.
+        Messages that the function reports as failed stay, hidden until their visibility time-out has passed. A message that would start the
+        function too often in one chain goes to the dead-letter queue, without a reason, and the function does not run.
         """
         queue, size = SOURCES[name]
         if not self._queue(queue)._messages:
@@ -272,7 +272,7 @@ class World:
         try:
             answer = (function or self.function(name))(event, remaining_ms=remaining_ms, trace=trace)
         except KilledError:
-            # Its messages are seen again when their time is over, by another process.
+            # Its messages become visible again when their time is over, by another process.
             self._functions.pop(name, None)
             return len(handles)
         failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
@@ -282,7 +282,7 @@ class World:
         return len(handles)
 
     def notify(self) -> int:
-        """Tell people what was gathered for them, and say how many events that were."""
+        """Send people what was gathered for them, and return the number of events."""
         return sum(iter(lambda: self.deliver("send_notifications", remaining_ms=60_000), 0))
 
     def _stop(self, name: str, queue: str, event: dict[str, Any], handles: dict[str, str]) -> None:
@@ -303,7 +303,7 @@ class World:
     # The passing of events and time
 
     def settle(self) -> None:
-        """Let everything happen that is due now: queues, webhooks, publishing."""
+        """Run everything that is due now: queues, webhooks, publishing."""
         for _ in range(_MAX_ROUNDS):
             sent = sum(len(simulator.pump()) for simulator in self.simulators.values())
             if not (sent + self.deliver("place_order") + self.deliver("sync_order") + self.publish()):
@@ -312,13 +312,13 @@ class World:
         raise AssertionError(message)
 
     def sweep(self) -> int:
-        """Let the sweep run once, and everything that it woke."""
+        """Let the sweep run once, and everything that it wakes."""
         woken: int = self.function("wake_orders")({})["woken"]
         self.settle()
         return woken
 
     def pass_time(self, seconds: float, *, steps: int = 1, sweep: bool = False) -> None:
-        """Let time pass, and now and at each step everything happen that falls due."""
+        """Let time pass, and at each step run everything that is due."""
         self.settle()
         for _ in range(steps):
             self.clock.advance(seconds / steps)
@@ -338,13 +338,13 @@ class World:
             self.clock.advance((until - self.clock.now()).total_seconds())
 
     def _next_message(self) -> datetime:
-        """When the next message, delayed or hidden, is to be seen."""
+        """Return when the next message, delayed or hidden, becomes visible."""
         waiting = [message for queue in ("OrderQueue", "SyncQueue") for message in self._queue(queue)._messages]
         at = [max(message.visible_at, message.delayed_until) / 1000 for message in waiting]
         return datetime.fromtimestamp(min(at), UTC) if at else datetime.max.replace(tzinfo=UTC)
 
     def publish(self, function: Function | None = None) -> int:
-        """Hand what is new on the table's stream to publish_changes, filtered as the template says."""
+        """Pass new records of the table's stream to publish_changes, filtered as the template says."""
         records = self.stream()
         fresh, self._published = records[self._published :], len(records)
         wanted = [
@@ -356,11 +356,11 @@ class World:
         return len(wanted)
 
     def give_up_stream(self) -> None:
-        """Let what is new on the stream be given up, as after too many failures: the schedule takes it up."""
+        """Drop the new stream records, as after too many failures: the schedule publishes them."""
         self._published = len(self.stream())
 
     def stream(self) -> list[dict[str, Any]]:
-        """Give every record of the table's stream since its beginning, as Lambda would get it."""
+        """Return every record of the table's stream since its beginning, as Lambda would get it."""
         shard = moto.dynamodb.models.dynamodb_backends["123456789012"][REGION].tables[self.table._name].stream_shard
         assert shard is not None
         # As JSON carries them; a record never changes.
@@ -371,7 +371,7 @@ class World:
     # Webhooks
 
     def webhook(self, path: str, headers: dict[str, str], body: bytes, *, in_base64: bool = True) -> int:
-        """Post to the API; the answer's status."""
+        """Post to the API and return the status of the response."""
         status: int = self.function("receive_webhook")(api_event(path, headers, body, in_base64=in_base64))[
             "statusCode"
         ]
@@ -385,9 +385,9 @@ class World:
     def api(
         self, method: str, path: str, json: Any = None, *, principal: str | None = ALICE, **query: str
     ) -> tuple[int, Any]:
-        """Ask the API as a principal, and give the status and the body read as JSON (none where there is none).
+        """Call the API as a principal, and return the status and the body read as JSON (None without a body).
 
-        Every answer is held to the API's document.
+        Every response is checked against the API's document.
         """
         event = proxy_event(method, path, json, principal=principal, query={name: [it] for name, it in query.items()})
         answer = self.function("orders_api")(event)
@@ -396,7 +396,7 @@ class World:
         return answer["statusCode"], body
 
     def upload(self, form: dict[str, Any], content: bytes) -> None:
-        """Upload a file by a form, as far as its key and content type go: what the bucket refuses, it is not asked for here."""
+        """Upload a file by a form, as far as its key and content type: the bucket's own checks are not imitated here."""
         self.s3.put_object(
             Bucket=self.stack.outputs["FilesBucketName"],
             Key=form["fields"]["key"],
@@ -405,11 +405,11 @@ class World:
         )
 
     def objects(self) -> list[str]:
-        """Name the files that lie in the bucket."""
+        """Return the names of the files in the bucket."""
         found = self.s3.list_objects_v2(Bucket=self.stack.outputs["FilesBucketName"])
         return [each["Key"] for each in found.get("Contents", [])]
 
-    # What came of it
+    # Results
 
     def order(self, order_id: str = "order-1") -> Order:
         """Read an order."""
@@ -418,7 +418,7 @@ class World:
         return order
 
     def items(self, pk: str, sk: str = "") -> list[dict[str, Any]]:
-        """Read the items of a partition whose sort key begins so."""
+        """Read the items of a partition whose sort key has this prefix."""
         answer = self.dynamodb.query(
             TableName=self.table._name,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)" if sk else "pk = :pk",
@@ -427,7 +427,7 @@ class World:
         return [unmarshal(item) for item in answer["Items"]]
 
     def everything(self) -> list[dict[str, Any]]:
-        """Read the whole table. What lies there compressed is made readable."""
+        """Read the whole table. Compressed content is made readable."""
         answer = self.dynamodb.scan(TableName=self.table._name)
         assert "LastEvaluatedKey" not in answer
         return [{name: readable(value) for name, value in unmarshal(item).items()} for item in answer["Items"]]
@@ -437,11 +437,11 @@ class World:
         return [entry_of_item(item) for item in self.items(pk, "LEDGER#")]
 
     def kinds(self, pk: str = "ORDER#order-1") -> list[ChangeKind]:
-        """Name what a ledger holds, in its order."""
+        """Return the kinds of a ledger's entries, in order."""
         return [entry.kind for entry in self.ledger(pk)]
 
     def events(self) -> list[tuple[str, dict[str, Any]]]:
-        """Take what came over the bus since the last call: detail type and detail."""
+        """Return what came over the bus since the last call: detail type and detail."""
         found = []
         while messages := self.sqs.receive_message(QueueUrl=self._bus_queue, MaxNumberOfMessages=10).get("Messages"):
             for each in messages:
@@ -467,14 +467,14 @@ class World:
         return len(self.simulators[provider].requests(operation))
 
     def keep(self, desk: Any, order: Order, *args: Any, **more: Any) -> None:
-        """Stand in for the service that records a purchase: of those that are `dying`, the function dies first."""
+        """Replace the service that records a purchase: for orders that are `dying`, the function dies first."""
         if order.reference in self.dying:
             self.dying.remove(order.reference)
             raise KilledError
         _KEEP(desk, order, *args, **more)
 
     def adapter(self, provider: str) -> ModuleType | SimpleNamespace:
-        """Stand in for the registry's: the provider's own adapter, with the simulator in place of the network."""
+        """Replace the registry's function: the provider's own adapter, with the simulator in place of the network."""
         if provider not in self.simulators:
             return _ADAPTER(provider)
         build = _ADAPTER(provider).build
@@ -487,7 +487,7 @@ class World:
 
 
 def readable(value: Any) -> Any:
-    """Give a value of an item; of compressed bytes their text."""
+    """Return a value of an item; of compressed bytes their text."""
     return zlib.decompress(value).decode() if isinstance(value, bytes) and value[:2] == b"\x78\x9c" else value
 
 
@@ -496,7 +496,7 @@ _KEEP = purchase.keep
 
 
 def _mappings() -> dict[str, dict[str, Any]]:
-    """Give each function's event source mapping by the function's folder."""
+    """Return each function's event source mapping by the function's folder."""
     folders = {
         name: resource["Properties"]["FunctionName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
         for name, resource in resources("AWS::Lambda::Function").items()
@@ -571,7 +571,7 @@ def proxy_event(
 ) -> dict[str, Any]:
     """Make the event that API Gateway (REST, Lambda proxy, IAM, every media type binary) makes of a request.
 
-    A body in bytes goes as it is, anything else but none as JSON.
+    A body in bytes is sent as it is, anything else but None as JSON.
     """
     raw = body if isinstance(body, bytes) or body is None else dumps(body).encode()
     sent = {"Content-Type": "application/json"} if headers is None and raw is not None else headers or {}

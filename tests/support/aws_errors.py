@@ -1,4 +1,4 @@
-"""Errors of AWS's SDK as it raises them."""
+"""Errors as the AWS SDK raises them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits of AWS that moto does not hold anybody to: what is refused there is refused here."""
+"""AWS limits that moto does not enforce: requests that AWS refuses are refused here."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def limits_of_aws() -> Iterator[None]:
 
 
 def is_taken_by_sqs(text: str) -> bool:
-    """Whether SQS takes a text as a message's body, or as the value of an attribute."""
+    """Return whether SQS accepts a text as a message body or attribute value."""
     return bool(text) and _TAKEN.fullmatch(text) is not None
 
 

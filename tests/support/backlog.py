@@ -1,7 +1,7 @@
-"""Many orders at once, in virtual time: a desk in memory with as many Lambdas as its queues give it, and CallFire's simulator.
+"""Many orders at once, in virtual time: numberdesk in memory with as many Lambdas as its queues give it, and CallFire's simulator.
 
-Like SQS and Lambda it gives each message to one of `LAMBDAS` a queue when its delay is over, one after the other; each takes the
-time that its calls and its waits take. It stops what Lambda's recursive loop detection stops.
+Like SQS and Lambda it gives each message to one of `LAMBDAS` per queue when its delay is over; each run takes the
+time of its calls and waits. It stops what Lambda's recursive loop detection stops.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ TAKES = SECOND / 20
 
 
 class Secrets:
-    """The same secret for every account (a `SecretsManagerClient`, as far as it is read)."""
+    """The same secret for every account (a `SecretsManagerClient`, as far as it is used)."""
 
     def __init__(self, **secret: Any) -> None:
         self._secret = json.dumps(secret)
@@ -63,7 +63,7 @@ def accounts(store: Any, clock: Any, timings: Timings = TIMINGS, **secret: Any) 
 
 
 class Sqs:
-    """Two queues and their Lambdas (a `SQSClient`, as far as it is used); what is sent carries the trace header of who sends it."""
+    """Two queues and their Lambdas (a `SQSClient`, as far as it is used); each message carries its sender's trace header."""
 
     trace: ContextVar[str | None] = ContextVar("trace", default=None)
 
@@ -112,7 +112,7 @@ class Sqs:
 
 
 class Office(ADesk):
-    """A desk with Lambdas on its queues, the real accounts, and CallFire's simulator, in virtual time."""
+    """numberdesk with Lambdas on its queues, the real accounts, and CallFire's simulator, in virtual time."""
 
     def __init__(self, lambdas: int) -> None:
         self.turns = Turns(START)
@@ -165,7 +165,7 @@ class Office(ADesk):
 
 @contextmanager
 def callfire_office(lambdas: int = LAMBDAS) -> Iterator[Office]:
-    """Open an office whose calls reach its simulator."""
+    """Connect to a simulator of CallFire."""
     made = Office(lambdas)
     adapter = registry.adapter("callfire")
 

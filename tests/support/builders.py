@@ -1,4 +1,4 @@
-"""Records for tests, with everything filled in that the test does not care about."""
+"""Records for tests, with defaults for everything that the test does not care about."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ US_LOCAL: dict[str, Any] = {"criteria": {"country": "US", "city": "Chicago"}, "q
 
 
 def body(order_id: str = "order-1", *items: dict[str, Any], provider: str = "telnyx", **fields: Any) -> dict[str, Any]:
-    """Give an order message's body: two local numbers in Chicago from Telnyx, unless told otherwise."""
+    """Return an order message's body: by default two local numbers in Chicago from Telnyx."""
     return {"order_id": order_id, "provider": provider, "items": list(items) or [US_LOCAL], **fields}
 
 
 def message(order_id: str = "order-1", *items: dict[str, Any], provider: str = "telnyx", **fields: Any) -> OrderMessage:
-    """Give an order message."""
+    """Return an order message."""
     return read_message(json.dumps(body(order_id, *items, provider=provider, **fields)), registry.NAMES)
 
 
 def received(sent: OrderMessage, now: datetime = START) -> tuple[Order, list[Change]]:
-    """Give the record of an order that was just taken in, and its changes."""
+    """Return the record of an order that was just received, and its changes."""
     reference = placing.reference_of(SCOPE, sent.order_id)
     return placing.receive(sent, reference=reference, correlation_id=CORRELATION_ID, now=now)
 
@@ -58,14 +58,14 @@ FACTS: dict[str, object] = {
 
 
 def entries(order: Order, *changes: Change, now: datetime = START) -> list[Entry]:
-    """Give the ledger entries of a commit."""
+    """Return the ledger entries of a commit."""
     return ledger.entries(order, changes, now, "test", ZoneInfo("UTC"))
 
 
 def account_entry(
     kind: ChangeKind, now: datetime = START, *, provider: str = "telnyx", account: str = "default", **fields: Any
 ) -> Entry:
-    """Give an entry of an account's ledger."""
+    """Return an entry of an account's ledger."""
     return Entry(
         id=f"{provider}-{account}-{kind}-{now.isoformat()}",
         subject=f"account/{provider}/{account}",

@@ -1,4 +1,4 @@
-"""Holds what the API answers to its own document."""
+"""Checks the API's responses against its own document."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def _validator(path: str, method: str, status: int, content_type: str) -> Valida
 
 
 def check(method: str, path: str, answer: dict[str, Any], body: Any) -> None:
-    """Fail where the document does not describe an answer: its status, its type, every field of its body.
+    """Fail if the document does not describe a response: its status, its type, every field of its body.
 
-    Paths and methods that the API has not are described nowhere, and not polled here.
+    Paths and methods that the API does not have are described nowhere, and not checked here.
     """
     route = next((route for route in ROUTES if route.method == method and route.matches(path)), None)
     if route is None:

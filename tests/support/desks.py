@@ -1,4 +1,4 @@
-"""A desk in memory for tests of the services: the memory store, queues that are lists, and a carrier that does as told."""
+"""numberdesk in memory for tests of the services: the memory store, queues that are lists, and a scriptable carrier."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class CrashError(BaseException):
 
 
 class Carrier(base.Provider):
-    """A provider (`providers.base.Provider`) that shows `snapshot`, and does or fails as a test says."""
+    """A provider (`providers.base.Provider`) that shows `snapshot`, and succeeds or fails as a test says."""
 
     can_find = True
 
@@ -72,7 +72,7 @@ class Carrier(base.Provider):
             raise base.OutcomeUnknownError("ReadTimeout")
 
     def named(self, name: str) -> list[Any]:
-        """What arrived by this call."""
+        """Return the arguments of this call."""
         return [said for called, said in self.calls if called == name]
 
     def plan(
@@ -169,7 +169,7 @@ class _Queue:
 
 
 class _Bucket:
-    """`services.ports.Files`: a dictionary that a test puts files into."""
+    """`services.ports.Files`: a dictionary that a test fills."""
 
     def __init__(self) -> None:
         self.content: dict[str, bytes] = {}
@@ -201,7 +201,7 @@ class _Bucket:
 
 
 class _Door:
-    """The store, with a point before and after each write: there the Lambda may die or another one may run."""
+    """The store, with a point before and after each write, where the Lambda may die or another one may run."""
 
     def __init__(self, desk: ADesk) -> None:
         self._desk = desk
@@ -221,7 +221,7 @@ class _Door:
 
 
 class ADesk:
-    """A whole desk. `time` is its clock; `do_at` runs something at a numbered point of a run."""
+    """A complete desk. `time` is its clock; `do_at` runs something at a numbered point of a run."""
 
     def __init__(self, timings: Timings | None = None, limits: Limits | None = None) -> None:
         self.time = NOW
@@ -281,20 +281,20 @@ class ADesk:
     warning = error = info
 
     def point(self) -> None:
-        """A place in the code where something may happen."""
+        """A point in the code at which anything may happen."""
         self.points += 1
         if action := self.do_at.pop(self.points, None):
             action()
 
-    # What tests do
+    # For tests
 
     @property
     def order(self) -> Order:
-        """The order as it is recorded."""
+        """Return the order as recorded."""
         return self.store.orders["order-1"]
 
     def stands(self) -> OrderState:
-        """Where the order stands now."""
+        """Return the order's state."""
         return self.order.state
 
     def place(self, **fields: Any) -> Order:
@@ -305,7 +305,7 @@ class ADesk:
         return self.order
 
     def wake(self) -> Order:
-        """Let what is due of the order happen, as the sweep would."""
+        """Run everything that is due for the order, as the sweep would."""
         order = self.order
         assert order.wake_at is not None, "the order waits for something"
         self.time = max(self.time, order.wake_at)
@@ -318,18 +318,18 @@ class ADesk:
         return self.order
 
     def vetted(self, snapshot: Snapshot, **fields: Any) -> Order:
-        """Place an order that the carrier then shows so, and poll it."""
+        """Place an order that the carrier then shows like this, and poll it."""
         self.carrier.snapshot = snapshot
         self.place(**fields)
         return self.wake()
 
     def told(self, kind: ChangeKind) -> list[Entry]:
-        """The ledger's entries of a kind, in order."""
+        """Return the ledger entries of a kind, in order."""
         entries = [entry for entry in self.store.entries.values() if entry.kind is kind]
         return sorted(entries, key=lambda entry: entry.position)
 
     def texts(self) -> str:
-        """All that anybody may read: ledger, events, logs and reasons."""
+        """Return all text that others can read: ledger, events, logs and reasons."""
         return " ".join(
             [*(entry.model_dump_json() for entry in self.store.entries.values()), *self.logged, *self.refused]
         )
@@ -344,5 +344,5 @@ class ADesk:
 
 
 def of_kind(changes: Sequence[Change], kind: ChangeKind) -> list[Change]:
-    """The changes of a kind."""
+    """Return the changes of a kind."""
     return [change for change in changes if change.kind is kind]

@@ -42,12 +42,12 @@ LAMBDA = {
     "AWS_SESSION_TOKEN": "test",
     "TZ": ":UTC",
 }
-# Reads the environment when it is imported: each cold start imports it anew. The AWS session may stay, it holds none of it.
+# Reads the environment when it is imported, so each cold start imports it again. The AWS session may stay: it holds none of it.
 _FRESH = ("build", "observe", "settings", "failures")
 
 
 class DeskClock:
-    """The simulators' clock as the desk's (`domain.clock.Clock`). Sleeping takes no time of ours."""
+    """The simulators' clock as `domain.clock.Clock`. Sleeping takes no real time."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -77,7 +77,7 @@ class Context:
 
 
 class Function:
-    """One warm function: its module was loaded once, and keeps what it caches."""
+    """One warm function: its module was loaded once, and keeps its caches."""
 
     def __init__(self, name: str, environment: Mapping[str, str], clock: Clock, output: io.StringIO) -> None:
         """Load it.
@@ -85,7 +85,7 @@ class Function:
         Args:
             name: the function's folder.
             environment: its variables, as the template declares them.
-            clock: the present, for the desk and for the receiver.
+            clock: the present, for the services and for the receiver.
             output: gets every line that the function logs or prints.
         """
         self.name = name
@@ -101,11 +101,11 @@ class Function:
             for handler in self.module.logger.handlers:
                 handler.setStream(output)
         if hasattr(self.module, "datetime"):
-            # The receiver, which makes no clock, asks the machine.
+            # The receiver, which makes no clock, uses the machine's.
             self.module.datetime = self._datetime  # type: ignore[attr-defined]
 
     def __call__(self, event: dict[str, Any], *, remaining_ms: int = 170_000, trace: str | None = None) -> Any:
-        """Invoke the handler, with the trace header that Lambda gives the invocation: of a chain of its own, if none is said."""
+        """Invoke the handler with the trace header that Lambda gives the invocation; by default it starts a new chain."""
         with self._lambda(trace):
             return self.module.handler(event, Context(self.name, remaining_ms))
 
@@ -117,12 +117,12 @@ class Function:
             redirect_stdout(self._output),
             mock.patch.object(BaseClient, "_make_api_call", held_to_its_role(self.name, call)),
             sending_as(f"{self._role_id}:{self._environment.get('STACK_NAME', 'numberdesk')}-{self.name}"),
-            # Powertools dates what was counted, and asks the machine; single metrics have a place of their own.
+            # Powertools dates metrics by the machine's clock; single metrics have a place of their own.
             mock.patch.object(cloudwatch, "dt", SimpleNamespace(datetime=self._datetime)),
             mock.patch.object(base, "dt", SimpleNamespace(datetime=self._datetime)),
             warnings.catch_warnings(),
         ):
-            # Powertools warns where an invocation counted nothing, which is no fault.
+            # Powertools warns if an invocation emitted no metric, which is normal.
             warnings.filterwarnings("ignore", "No application metrics to publish")
             yield
 

@@ -1,4 +1,4 @@
-"""Something that happens in the middle of the code under test."""
+"""Inserts an action in the middle of the code under test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def once(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, before: Callable[..., object]) -> None:
-    """Let something happen just before the next call of a method, and never again."""
+    """Run an action just before the next call of a method, once."""
     method = getattr(owner, name)
 
     def hooked(self: object, *args: Any, **kwargs: Any) -> object:

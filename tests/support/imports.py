@@ -1,4 +1,4 @@
-"""What a module imports, read from its source: wherever the import stands, in a function or for type checkers only."""
+"""What a module imports, read from its source, including imports in functions and for type checkers only."""
 
 import ast
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ LAYER = ROOT / "layers" / "core"
 
 @cache
 def first_party() -> dict[str, Path]:
-    """Every module of the core layer and where it lies ("numberdesk.domain.fold", "numberdesk.domain")."""
+    """Return every module of the core layer and its package ("numberdesk.domain.fold", "numberdesk.domain")."""
     modules = {}
     for path in sorted(LAYER.glob("numberdesk/**/*.py")):
         name = ".".join(path.relative_to(LAYER).with_suffix("").parts).removesuffix(".__init__")
@@ -21,16 +21,16 @@ def first_party() -> dict[str, Path]:
 
 @cache
 def tree(path: Path) -> ast.Module:
-    """A module's syntax. Not to be changed by the caller."""
+    """Return a module's syntax tree. The caller must not change it."""
     return ast.parse(path.read_text(), str(path))
 
 
 def imported(node: ast.AST, *, for_types: bool = True) -> set[str]:
-    """The modules that are imported anywhere below a node, by their full names.
+    """Return the modules imported anywhere below a node, by their full names.
 
     Args:
         node: a module, or a part of one.
-        for_types: also those that only type checkers see.
+        for_types: include imports for type checkers only.
     """
     found = set()
     for statement in _statements(node, for_types=for_types):

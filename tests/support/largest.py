@@ -1,4 +1,4 @@
-"""The largest orders that may be: as much of everything as `domain.bounds` and the models let in, of text that hardly compresses."""
+"""The largest possible orders: as much of everything as `domain.bounds` and the models allow, of text that hardly compresses."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _LETTERS = "".join(chr(code) for code in (*range(0x4E00, 0x9000), *range(0x1F300
 
 
 class Filler:
-    """Makes texts and ids that are all different."""
+    """Generates unique texts and ids."""
 
     def __init__(self, seed: int = 0) -> None:
         self._random = random.Random(seed)
 
     def text(self, max_bytes: int = 256) -> str:
-        """Give a text of so many bytes, as a provider may send it."""
+        """Return a text of this many bytes, as a provider may send it."""
         return "".join(self._random.choices(_LETTERS, k=max_bytes)).encode()[:max_bytes].decode(errors="ignore")
 
     def id(self, length: int = 36) -> str:
-        """Give an id."""
+        """Return an id."""
         return "".join(
             self._random.choices("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.:", k=length)
         )
@@ -57,7 +57,7 @@ def grown(
     text: int = 256,
     seed: int = 0,
 ) -> Order:
-    """Let an order have grown: requirements in all, deadlines of each sub order."""
+    """Let an order grow: requirements in total, deadlines per sub order."""
     fill = Filler(seed)
     parts = [fill.id() for _ in range(sub_orders)]
     seen = tuple(fill.id() for _ in range(comments))

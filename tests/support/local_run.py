@@ -1,4 +1,4 @@
-"""The local run as `make run` does it, in a process of its own, since it takes over its process's environment."""
+"""The local run as `make run` does it, in its own process, since it takes over its process's environment."""
 
 import os
 import random
@@ -34,7 +34,7 @@ Call = tuple[str, str]
 
 
 def calls() -> Iterator[Call]:
-    """One call of each route. Nothing that it names is there."""
+    """One call of each route. Nothing that it names exists."""
     for route in ROUTES:
         yield route.method, re.sub(r"\{\w+\}", "none", route.path)
 
@@ -45,14 +45,14 @@ class Told:
 
     Attributes:
         status: its exit status.
-        output: all it printed.
-        home: what it wrote into.
-        shell: what of its caller's shell it must not have shown to anything.
+        output: everything it printed.
+        home: the folder it wrote into.
+        shell: the parts of its caller's shell that it must not pass on to anything.
         answers: the status that each principal (none: unsigned) got for each call of `calls`.
-        beside: likewise for what is no route of the API.
-        in_role: what AWS said, asked as place_order's role: to something that its policy allows, to something that no policy
-            of its allows, and to something that it allows elsewhere only. Empty: it was done.
-        flood: what came of forged webhooks beside genuine ones.
+        beside: likewise for paths that are no route of the API.
+        in_role: AWS's responses to calls in place_order's role: one that its policy allows, one that no policy
+            of its allows, and one that it allows only on another resource. Empty: it succeeded.
+        flood: the results of forged webhooks among authentic ones.
         kept: the ids of those events that were in the order table afterwards.
     """
 
@@ -87,7 +87,7 @@ def start(
 
 
 def play(home: Path, shell: dict[str, str]) -> Told:
-    """Let a run play its stories, and before them ask its API as each principal: they are told in real time."""
+    """Let a run play its stories, and before that call its API as each principal: the stories take real time."""
     answers, beside, in_role, output = {}, {}, {}, ""
     flood: list[Hit] = []
     there: set[str] = set()
@@ -122,8 +122,8 @@ def play(home: Path, shell: dict[str, str]) -> Told:
 
 
 def drown(api: Api, home: Path) -> tuple[list[Hit], set[str]]:
-    """Send forged webhooks beside genuine ones; give what came of each, and which of their events reached the table."""
-    # Not the simulators' seed: from the same one come the same ids, and an event of theirs would pass for one of these.
+    """Send forged webhooks among authentic ones; return the result of each, and which of their events reached the table."""
+    # Not the simulators' seed: it would give the same ids, and one of their events would pass for one of these.
     keys, chance = Keys.load(home / "keys.json"), random.Random("a small flood")
     shots = [*genuine(keys, chance, 10), *forged(keys, chance, 60)]
     chance.shuffle(shots)
@@ -138,7 +138,7 @@ def drown(api: Api, home: Path) -> tuple[list[Hit], set[str]]:
 
 
 def client(api: Api, service: str, **keys: str) -> Any:
-    """A client of the run's AWS, by default as its administrator."""
+    """Return a client of the run's AWS, by default as its administrator."""
     address = urlsplit(api.url)
     keys = keys or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     endpoint = f"{address.scheme}://{address.netloc}"
@@ -146,7 +146,7 @@ def client(api: Api, service: str, **keys: str) -> Any:
 
 
 def as_place_order(api: Api) -> dict[str, list[str]]:
-    """Do what place_order may and may not do, in its role."""
+    """Make allowed and denied calls in the role of place_order."""
     roles = [role["Arn"] for role in client(api, "iam").list_roles()["Roles"] if "PlaceOrderRole" in role["RoleName"]]
     made = client(api, "sts").assume_role(RoleArn=roles[0], RoleSessionName="place_order")["Credentials"]
     keys = {
@@ -174,5 +174,5 @@ def as_place_order(api: Api) -> dict[str, list[str]]:
 
 
 def ask(api: Api, method: str, path: str, who: Name | None) -> int:
-    """The status of one harmless call."""
+    """Return the status of one harmless call."""
     return api.call(method, path, HARMLESS if method in {"POST", "PUT"} else None, principal=who).status_code

@@ -1,4 +1,4 @@
-"""People's e-mail address, subscribed to a topic of moto's, which keeps subscriptions to e-mail and sends nothing."""
+"""People's e-mail address, subscribed to a topic in moto, which keeps e-mail subscriptions but sends nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PEOPLE = "people@example.com"
 
 @dataclass(frozen=True)
 class Mail:
-    """What arrived."""
+    """Return the mails that arrived."""
 
     at: datetime
     subject: str | None
@@ -33,7 +33,7 @@ class Mail:
 
 @dataclass
 class Mailbox:
-    """What people are told by the topic, for as long as their subscription is confirmed."""
+    """The notifications that people get from the topic while their subscription is confirmed."""
 
     clock: Clock
     topic: moto.sns.models.Topic
@@ -46,7 +46,7 @@ class Mailbox:
         self._count()
 
     def unsubscribe(self) -> None:
-        """Follow the link in a mail, as a scanner does."""
+        """Follow the unsubscribe link in a mail, as a scanner does."""
         self.address.confirmed = False
         self._count()
 
@@ -56,14 +56,14 @@ class Mailbox:
         self._count()
 
     def publish(self, message: str, _message_id: str, subject: str | None = None, **_: Any) -> None:
-        """Take a message that was published."""
+        """Receive a published message."""
         now = self.clock.now()
         if self.address.takes(now):
             self.mails.append(Mail(now, subject, message))
         self._count()
 
     def _count(self) -> None:
-        """Say at the topic what SNS says there; moto says nothing."""
+        """Answer at the topic as SNS does; moto does not."""
         self.topic.subscriptions_confimed = int(self.address.confirmed)
         self.topic.subscriptions_pending = int(not self.address.confirmed)
 

@@ -1,4 +1,4 @@
-"""The order table in memory: passes the same contract tests as the real one, and is fast enough for many histories."""
+"""The order table in memory: it passes the same contract tests as the real one, and is fast enough for many histories."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ class MemoryStore:
         return after
 
     def _claims(self, before: Order, after: Order) -> list[tuple[str, str, str]]:
-        """Give the claims of purchases that are new."""
+        """Return the claims of purchases that are new."""
         bought = {after.provider_order_id, *after.duplicates} - {None, before.provider_order_id, *before.duplicates}
         claims = [(after.provider, after.account, each or "") for each in sorted(bought, key=str)]
         for claim in claims:
@@ -174,7 +174,7 @@ class MemoryStore:
     def _given_and_taken(
         self, before: Order, after: Order
     ) -> tuple[set[tuple[str, str, str]], set[tuple[str, str, str]]]:
-        """Give the locks that an order gives back and takes."""
+        """Return the locks that an order releases and takes."""
         given, taken = _locks(before) - _locks(after), _locks(after) - _locks(before)
         for lock in taken:
             if self.locks.get(lock, after.order_id) != after.order_id:
@@ -184,7 +184,7 @@ class MemoryStore:
     def _sums(
         self, before: Order, after: Order, limits: Limits | None
     ) -> dict[tuple[str, str, str], dict[str | None, Decimal]]:
-        """Give the sums of the days that change, as they become."""
+        """Return the changed sums of the days, as they become."""
         if before.reserved == after.reserved:
             return {}
         changed: dict[tuple[str, str, str], dict[str | None, Decimal]] = {}
@@ -316,7 +316,7 @@ class MemoryStore:
         return min(places, default=None)
 
     def _lists(self, order: Order) -> dict[str, tuple[str, str]]:
-        """Give `memberships` of a stored order."""
+        """Return `memberships` of a stored order."""
         known = self.places.get(order.order_id)
         if known is None or known[0] is not order:
             known = self.places[order.order_id] = order, memberships(order)
@@ -537,7 +537,7 @@ class MemoryStore:
 
 
 def _page(found: Iterable[tuple[str, T]], after: str | None, limit: int, *, newest_first: bool = False) -> Page[T]:
-    """Take a page of what lies at places."""
+    """Return a page of the rows at these positions."""
     rest = sorted(
         ((place, item) for place, item in found if after is None or (place < after if newest_first else place > after)),
         key=lambda each: each[0],

@@ -1,4 +1,4 @@
-"""Builders of orders and snapshots, each with everything that a test does not care about filled in."""
+"""Builders of orders and snapshots, with defaults for everything that a test does not care about."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SCOPE = "000000000000/eu-central-1/numberdesk"
 
 
 def a_message(**changes: Any) -> OrderMessage:
-    """Two German local numbers at Telnyx."""
+    """Return an order message for two German local numbers at Telnyx."""
     fields: dict[str, Any] = {
         "order_id": "order-1",
         "provider": "telnyx",
@@ -39,31 +39,31 @@ def a_message(**changes: Any) -> OrderMessage:
 
 
 def received(message: OrderMessage | None = None) -> Order:
-    """An order that was just taken in."""
+    """Return an order that was just received."""
     message = message or a_message()
     reference = placing.reference_of(SCOPE, message.order_id)
     return placing.receive(message, reference=reference, correlation_id="c-1", now=NOW)[0]
 
 
 def chosen(*values: str) -> tuple[AssetSeen, ...]:
-    """Numbers named in a purchase."""
+    """Return the numbers named in a purchase."""
     return tuple(AssetSeen(AssetKind.NUMBER, value, AssetState.PENDING, "chosen", country="DE") for value in values)
 
 
 def in_placing(message: OrderMessage | None = None) -> Order:
-    """An order whose intent is written."""
+    """Return an order whose intent is written."""
     return placing.begin(
         received(message), chosen("+4930111", "+4930222"), None, NOW, RULES.timings, content_lock=None
     )[0]
 
 
 def pending(message: OrderMessage | None = None) -> Order:
-    """An order that was bought."""
+    """Return an order that was bought."""
     return outcome.placed(in_placing(message), "po-1", "pending", NOW)[0]
 
 
 def numbers(*states: AssetState, sub_order: str = "s-1") -> tuple[AssetSeen, ...]:
-    """The order's numbers, in these states."""
+    """Return the order's numbers, in these states."""
     values = ("+4930111", "+4930222", "+4930333")
     return tuple(
         AssetSeen(AssetKind.NUMBER, value, state, state.value, f"id-{value}", sub_order, "DE", "local")
@@ -72,7 +72,7 @@ def numbers(*states: AssetState, sub_order: str = "s-1") -> tuple[AssetSeen, ...
 
 
 def a_snapshot(*states: AssetState, **changes: Any) -> Snapshot:
-    """What Telnyx shows with the numbers in these states."""
+    """Return what Telnyx shows with the numbers in these states."""
     fields: dict[str, Any] = {
         "provider_order_id": "po-1",
         "phase": Phase.OPEN,
@@ -87,7 +87,7 @@ def a_snapshot(*states: AssetState, **changes: Any) -> Snapshot:
 def owing(
     deadline: datetime | None, state: RequirementState = RequirementState.AWAITING_VALUE, **changes: Any
 ) -> Snapshot:
-    """What Telnyx shows with a requirement in this state, and its deadline."""
+    """Return what Telnyx shows with a requirement in this state, and its deadline."""
     asset = AssetState.UNDER_REVIEW if state is RequirementState.UNDER_REVIEW else AssetState.ACTION_REQUIRED
     fields: dict[str, Any] = {
         "requirements": (RequirementSeen("r-1", "s-1", state, state.value, 2, "Proof of address", "document"),),
@@ -97,7 +97,7 @@ def owing(
 
 
 def a_comment(comment_id: str = "c-1", body: str = "The document cannot be read.", at: datetime = NOW) -> CommentSeen:
-    """A reviewer's comment."""
+    """Return a reviewer's comment."""
     return CommentSeen(comment_id, "s-1", body, by_provider=True, at=at)
 
 
@@ -109,16 +109,16 @@ def poll(
 
 
 def only(folded: Folded, kind: ChangeKind) -> Change:
-    """The one change of a kind."""
+    """Return the only change of a kind."""
     [change] = [change for change in folded.changes if change.kind is kind]
     return change
 
 
 def said(change: Change, order: Order | None = None, now: datetime = NOW) -> str:
-    """What people are told of a change."""
+    """Return the text that people get for a change."""
     return messages.render(order or pending().with_(sub_orders=(GERMAN,)), change, now, ZONE)
 
 
 def kinds(folded: Folded) -> list[str]:
-    """Name the changes."""
+    """Return the kinds of the changes."""
     return [change.kind.value for change in folded.changes]

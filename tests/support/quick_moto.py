@@ -1,4 +1,4 @@
-"""moto without most of what it does again and again. What it answers is the same (held by tests/infrastructure/test_moto.py)."""
+"""moto without most of its repeated work. Its responses are the same (held by tests/infrastructure/test_moto.py)."""
 
 from __future__ import annotations
 
@@ -106,9 +106,9 @@ _snake_case = cache(camelcase_to_underscores)
 
 @contextmanager
 def quick_moto() -> Iterator[None]:
-    """Patch moto and boto3. Of what is made of DynamoDB tables, each has a sort key, and all keys are text."""
+    """Patch moto and boto3. Assumption: each DynamoDB table has a sort key, and all keys are text."""
     patches = (
-        # A client takes longer to make than most tests take, and keeps nothing: whoever patches one has to undo it.
+        # A client takes longer to create than most tests take, and has no state: a test that patches one must undo it.
         mock.patch.object(boto3, "client", lambda service, **_: _client(service)),
         mock.patch.object(boto3.Session, "client", lambda session, service, **_: _client(service)),
         mock.patch.object(BaseClient, "_make_api_call", call),
@@ -149,7 +149,7 @@ def _client(service: str) -> Any:
 
 
 def call(client: BaseClient, operation: str, request: dict[str, Any]) -> Any:
-    """Hand a request for items to moto as it is. botocore would write it as JSON, and moto and botocore read and write that again."""
+    """Pass a request for items to moto as it is. botocore would write it as JSON, and moto and botocore read and write that again."""
     service = client.meta.service_model
     if service.service_name != "dynamodb" or operation not in _OF_ITEMS:
         return _make_api_call(client, operation, request)
@@ -185,7 +185,7 @@ def _target(operation: str) -> Headers:
 
 
 def _copy(value: Any) -> Any:
-    """Copy what is in a request: moto keeps it."""
+    """Copy the content of a request, because moto keeps it."""
     if isinstance(value, dict):
         return {name: _copy(each) for name, each in value.items()}
     return [_copy(each) for each in value] if isinstance(value, list | tuple) else value
@@ -194,7 +194,7 @@ def _copy(value: Any) -> Any:
 def _answer(
     client: BaseClient, operation: OperationModel, request: dict[str, Any], context: dict[str, Any]
 ) -> tuple[AWSResponse, dict[str, Any]]:
-    """Hand a request to moto's answer to its operation. botocore would sign it and send it, and moto take it apart again."""
+    """Pass a request to moto's handler of its operation. botocore would sign and send it, and moto would parse it again."""
     service = operation.service_model
     if service.service_name not in _HANDLERS:
         return _make_request(client, operation, request, context)  # type: ignore[no-any-return]
@@ -205,7 +205,7 @@ def _answer(
 def _finish(
     client: BaseClient, operation: OperationModel, handler: BaseResponse, url: str
 ) -> tuple[AWSResponse, dict[str, Any]]:
-    """Let moto answer, and read that as botocore does."""
+    """Let moto answer, and parse the response as botocore does."""
     try:
         status, headers, body = handler.call_action()
     except HTTPException as error:
@@ -227,7 +227,7 @@ def _finish(
 
 
 def _handler(service: str, request: dict[str, Any], region: str) -> BaseResponse:
-    """Make moto's handler of a request as its `setup_class` does, of JSON that is sent by POST."""
+    """Make moto's handler of a request as its `setup_class` does, from JSON sent by POST."""
     handler = _HANDLERS[service]()
     _set_up(handler, region, Headers(request["headers"]))
     url, body = request["url"], request["body"]
@@ -276,7 +276,7 @@ def _random_string(random: MotoRandom, length: int = 20, include_digits: bool = 
 def _check_value(
     validator: botocore.validate.ParamValidator, value: Any, shape: StructureShape, errors: Any, name: str
 ) -> None:
-    """Check an attribute of an item that is sent. botocore says what is wrong with one, should it be."""
+    """Check an attribute of an item that is sent. If it is invalid, botocore reports why."""
     if shape.name != "AttributeValue" or not _is_value(value):
         _check_structure(validator, value, shape, errors, name)
 
@@ -297,7 +297,7 @@ def _is_value(value: Any) -> bool:
 
 
 def _is_retained(backend: SQSBackend, queue_name: str, message: Message) -> bool:
-    """Whether a message is still kept. moto makes all attributes of the queue three times, and counts its messages for each."""
+    """Return whether a message is still kept. moto makes all attributes of the queue three times, and counts its messages for each."""
     period: int = vars(backend.get_queue(queue_name))["message_retention_period"]
     sent: int = vars(message)["sent_timestamp"] or 0
     now: float = vars(moto.sqs.models)["unix_time"]()
@@ -306,12 +306,12 @@ def _is_retained(backend: SQSBackend, queue_name: str, message: Message) -> bool
 
 @lru_cache(maxsize=1_000)
 def _expression(text: str) -> Node:
-    """Parse an update's expression. Whoever changes the tree copies it first."""
+    """Parse an update's expression. A caller that changes the tree copies it first."""
     return _make_expression(UpdateExpressionParser, text)
 
 
 def _copy_of_node(node: Node, _memo: dict[int, object]) -> Node:
-    """Copy a tree. What is in its leaves does not change."""
+    """Copy a tree. The content of its leaves does not change."""
     made = object.__new__(type(node))
     vars(made).update(vars(node))
     made.parent = None
@@ -324,7 +324,7 @@ def _copy_of_node(node: Node, _memo: dict[int, object]) -> Node:
 
 
 def _nodes_to_be_processed(traverser: DepthFirstTraverser) -> tuple[type[Node], ...]:
-    """Say which nodes a traverser takes. moto asks it again at each node."""
+    """Return which nodes a traverser takes. moto computes that again at each node."""
     found: tuple[type[Node], ...] | None = vars(traverser).get("takes")
     if found is None:
         found = vars(traverser)["takes"] = tuple(traverser._processing_map())
@@ -332,7 +332,7 @@ def _nodes_to_be_processed(traverser: DepthFirstTraverser) -> tuple[type[Node], 
 
 
 def _query_of_candidates(table: Table, hash_key: DynamoType, *args: Any, **more: Any) -> Any:
-    """Query what has the key that is asked for. moto sorts the whole table and compares each item of it."""
+    """Query the items with the given key. moto sorts the whole table and compares each of its items."""
     index_name, conditions = args[_INDEX_NAME], more["hash_key_conditions"]
     if index_name is None:
         vars(table)["candidates"] = list(table.items.get(hash_key, {}).values())
@@ -350,7 +350,7 @@ def _query_of_candidates(table: Table, hash_key: DynamoType, *args: Any, **more:
 
 
 def _plain(value: DynamoType) -> dict[str, Any]:
-    """Give a value as JSON has it. moto copies all of it first, at each level."""
+    """Return a value as JSON has it. moto copies all of it first, at each level."""
     held = value.value
     if isinstance(held, dict):
         held = {name: _plain(each) if isinstance(each, DynamoType) else each for name, each in held.items()}
@@ -367,7 +367,7 @@ def _size_of_item(item: Item) -> int:
 
 
 def _get_value_at_once(serializer: ResponseSerializer, value: Any, key: str, shape: Shape) -> Any:
-    """Look up a member of what is answered. moto tries several names, and makes them anew for each."""
+    """Look up a member of a response. moto tries several names, and makes them again for each."""
     picker = serializer._value_picker
     if type(value) is not dict or type(picker) is not XFormedAttributePicker or picker.response_transformers:
         return _get_value(serializer, value, key, shape)
@@ -379,7 +379,7 @@ def _get_value_at_once(serializer: ResponseSerializer, value: Any, key: str, sha
 
 
 def _set_attribute(attributes: LimitedSizeDict, name: str, value: Any) -> None:
-    """Hold an item to its most bytes. moto measures all of it for each attribute. Values are replaced and never changed."""
+    """Check an item against its maximum size. moto measures all of it for each attribute. Values are replaced and never changed."""
     sizes: dict[str, int] = vars(attributes).setdefault("sizes", {})
     size = _size(name, value)
     # As moto does, with the value that this one is to replace.
@@ -406,7 +406,7 @@ def _copy_of_item(item: Item, _memo: dict[int, object]) -> Item:
 
 
 def _transact(handler: DynamoHandler) -> ActionResult:
-    """Write a transaction, and let copies of tables know what it writes."""
+    """Write a transaction, and tell copies of tables what it writes."""
     token = _writes.set([write for each in handler.body["TransactItems"] for write in each.values()])
     try:
         return _transact_write_items(handler)
@@ -415,7 +415,7 @@ def _transact(handler: DynamoHandler) -> ActionResult:
 
 
 def _copy_of_table(table: Table, memo: dict[int, object]) -> Table:
-    """Copy a table with its stream and what a transaction writes. Nothing else of it changes, and no record of a stream ever."""
+    """Copy a table with its stream and what a transaction writes. Nothing else of it changes, and stream records never do."""
     made = copy.copy(table)
     made.items = table.items.copy()
     for hash_key in {DynamoType((each.get("Item") or each["Key"])[table.hash_key_attr]) for each in _writes.get()}:
@@ -428,7 +428,7 @@ def _copy_of_table(table: Table, memo: dict[int, object]) -> Table:
 
 
 def _all_items(table: Table) -> list[Item]:
-    """Give a table's items in their order, as moto does for each query."""
+    """Return a table's items in order, as moto does for each query."""
     items: list[Item] | None = vars(table).get("candidates")
     if items is None:
         items = [item for found in table.items.values() for item in found.values()]

@@ -25,7 +25,7 @@ _ROOT = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sample
 
 
 def next_header(function: str, header: str | None) -> str | None:
-    """Give the header with which a function is started by a message that carries this one; none where Lambda stops it."""
+    """Return the header with which a message with this header starts a function; None if Lambda stops it."""
     counts = lineage(header)
     name = f"{zlib.crc32(function.encode()):08x}"
     if counts.get(name, 0) >= MOST:

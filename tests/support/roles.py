@@ -1,6 +1,6 @@
-"""The functions' roles, held to on moto, which asks nobody: what a role does not allow fails the test.
+"""Enforces the functions' roles on moto, which checks none: an action outside the role fails the test.
 
-Of DynamoDB, SQS, SNS, Secrets Manager, SSM and EventBridge; what S3 asks for is not told by the call alone.
+Covers DynamoDB, SQS, SNS, Secrets Manager, SSM and EventBridge; S3 calls do not show the action they need.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BATCHES = ("DeleteMessageBatch", "ChangeMessageVisibilityBatch", "SendMessageBa
 
 @cache
 def allowed(folder: str) -> frozenset[tuple[str, str]]:
-    """Each (action, resource) that the role of a function allows; a resource's own name is its logical id."""
+    """Return each (action, resource) that the role of a function allows; a resource's own name is its logical id."""
     role = functions()[folder]["Role"]["Fn::GetAtt"][0]
     return frozenset(
         (action, resource)
@@ -44,7 +44,7 @@ def allowed(folder: str) -> frozenset[tuple[str, str]]:
 
 
 def held_to_its_role(folder: str, call: Call) -> Call:
-    """Give botocore's way to call AWS, for a function: what its role does not allow fails the test, whoever catches errors."""
+    """Return botocore's way to call AWS, for a function: a call outside its role fails the test, whoever catches errors."""
 
     def guarded(client: BaseClient, operation: str, params: dict[str, Any]) -> Any:
         service = client.meta.service_model.service_name
@@ -64,14 +64,14 @@ def held_to_its_role(folder: str, call: Call) -> Call:
 
 
 def _may_run_behind(operation: str, params: dict[str, Any]) -> bool:
-    """Whether a read of the table is not strongly consistent. Of an index none can be: whoever reads one polls the rows then."""
+    """Return whether a read of the table is not strongly consistent. Reads of an index never can be; the code then reads the rows."""
     if operation == "BatchGetItem":
         return not all(wanted.get("ConsistentRead") for wanted in params["RequestItems"].values())
     return operation in ("GetItem", "Query") and "IndexName" not in params and not params.get("ConsistentRead")
 
 
 def _is_ours() -> bool:
-    """Whether it is the function that calls, and not a test in the midst of it."""
+    """Return whether the function calls, and not a test in the middle of it."""
     frame = inspect.currentframe()
     while frame is not None:
         path = frame.f_code.co_filename
@@ -82,7 +82,7 @@ def _is_ours() -> bool:
 
 
 def _asked(service: str, operation: str, params: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Which actions on which resources a call takes."""
+    """Return the actions and resources of a call."""
     arn = f"arn:aws:{service}:{REGION}:{ACCOUNT_ID}:"
     if service == "dynamodb":
         index = f"/index/{params['IndexName']}" if "IndexName" in params else ""

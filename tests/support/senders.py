@@ -1,4 +1,4 @@
-"""Who sends to moto's SQS: it says the same of everybody, AWS says a user's id, or a role's id with its session's name."""
+"""The SenderId in moto's SQS: moto reports the same for everybody, AWS a user's id, or a role's id with its session name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _sender: ContextVar[str] = ContextVar("sender", default=SOMEBODY)
 
 @contextmanager
 def sending_as(sender_id: str) -> Iterator[None]:
-    """Send as somebody else: `AROAEXAMPLE:session` is a role's session."""
+    """Send as another principal: `AROAEXAMPLE:session` is a role's session."""
     token = _sender.set(sender_id)
     try:
         yield
@@ -29,7 +29,7 @@ def sending_as(sender_id: str) -> Iterator[None]:
 
 @contextmanager
 def named_by_sqs() -> Iterator[None]:
-    """Let moto's SQS say who sent a message."""
+    """Let moto's SQS report who sent a message."""
     make = moto.sqs.models.Message.__init__
 
     def made(message: moto.sqs.models.Message, *args: object, **kwargs: object) -> None:

@@ -1,6 +1,6 @@
-"""template.yaml as tests see it: parsed, its loops expanded, then expanded by SAM's own translator, and made in moto.
+"""template.yaml as tests see it: parsed, its loops expanded, expanded by SAM's own translator, and created in moto.
 
-Nothing about the table or the queues is written down a second time: what tests run on comes from the template.
+Nothing about the table or the queues is written down a second time: tests run on what the template defines.
 """
 
 import json
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-central-1"
 ACCOUNT_ID = "123456789012"
 
-# What moto can make and handlers talk to; it runs no functions, no schedules and no API without Docker.
+# What moto can create and handlers call; it runs no functions, no schedules and no API without Docker.
 _MADE_IN_MOTO = {
     "AWS::DynamoDB::Table",
     "AWS::Events::EventBus",
@@ -52,14 +52,14 @@ _Loader.add_multi_constructor("!", _long_form)
 
 
 def written() -> dict[str, Any]:
-    """template.yaml as written, short forms made long."""
+    """Return template.yaml as written, with short forms expanded."""
     loaded: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader=_Loader)  # noqa: S506 (a SafeLoader)
     return loaded
 
 
 @cache
 def template() -> dict[str, Any]:
-    """What SAM gets: template.yaml with its loops expanded (AWS::LanguageExtensions). Not to be changed by the caller."""
+    """Return SAM's input: template.yaml with its loops expanded (AWS::LanguageExtensions). The caller must not change it."""
     whole = written()
     whole["Transform"].remove("AWS::LanguageExtensions")
     mappings = whole.pop("Mappings")
@@ -67,11 +67,11 @@ def template() -> dict[str, Any]:
 
 
 def without_loops(value: Any, item: dict[str, str], mappings: dict[str, Any]) -> Any:  # noqa: PLR0911 - as _resolve
-    """Expand `Fn::ForEach`, and resolve what refers to a loop's item or to a mapping.
+    """Expand `Fn::ForEach`, and resolve references to a loop's item or to a mapping.
 
     Args:
         value: any part of the template.
-        item: of each loop around it, the variable's name and the item that it stands for.
+        item: for each loop around it, the variable's name and its current item.
         mappings: the template's.
     """
     match value:
@@ -93,7 +93,7 @@ def without_loops(value: Any, item: dict[str, str], mappings: dict[str, Any]) ->
 
 
 def _members(name: str, part: Any, item: dict[str, str], mappings: dict[str, Any]) -> dict[str, Any]:
-    """What stands for one member of an object: itself, or where it is a loop, all that it makes."""
+    """Return the members that one member of an object expands to: itself, or everything that a loop makes."""
     if not name.startswith("Fn::ForEach::"):
         return {_filled(name, item): without_loops(part, item, mappings)}
     variable, items, body = part
@@ -108,7 +108,7 @@ def _filled(text: str, item: dict[str, str]) -> str:
 
 
 def _of_its_own_table(value: dict[str, Any]) -> Any:
-    """Choose the stack's own table wherever a restored one may stand for it (held by test_restored_table)."""
+    """Choose the stack's own table wherever a restored one can replace it (held by test_restored_table)."""
     match value:
         case {"Fn::If": ["TableRestored", _, own]}:
             return own
@@ -117,11 +117,13 @@ def _of_its_own_table(value: dict[str, Any]) -> Any:
 
 @cache
 def expanded() -> dict[str, Any]:
-    """What CloudFormation gets: SAM's resources expanded into AWS's own. Not to be changed by the caller."""
+    """Return CloudFormation's input: SAM's resources expanded into AWS's own. The caller must not change it."""
     copy = json.loads(json.dumps(template()), object_hook=_of_its_own_table)
     for resource in copy["Resources"].values():
         for place in ("CodeUri", "ContentUri"):
-            if place in resource.get("Properties", {}):  # the translator wants what `sam package` would have put there
+            if place in resource.get(
+                "Properties", {}
+            ):  # the translator expects what `sam package` would have put there
                 resource["Properties"][place] = "s3://bucket/key"
     result: dict[str, Any] = Translator(
         managed_policy_map={}, sam_parser=Parser(), boto_session=boto3.Session(region_name=REGION)
@@ -130,14 +132,14 @@ def expanded() -> dict[str, Any]:
 
 
 def resources(kind: str) -> dict[str, dict[str, Any]]:
-    """The expanded template's resources of one type, by logical id."""
+    """Return the expanded template's resources of one type, by logical id."""
     return {name: resource for name, resource in expanded()["Resources"].items() if resource["Type"] == kind}
 
 
 def resolved(kind: str, **parameters: str) -> dict[str, dict[str, Any]]:
-    """The resources of one type that CloudFormation would make with these parameters, each one's properties by logical id.
+    """Return the properties of the resources of one type that CloudFormation would create with these parameters, by logical id.
 
-    A resource's own name, which nobody knows before it is made, is its logical id, and so ends its ARN.
+    A generated resource name, unknown before creation, is the logical id here, and the end of the ARN.
     """
     whole = expanded()
     given = {name: parameter.get("Default", "") for name, parameter in whole["Parameters"].items()} | parameters
@@ -196,7 +198,7 @@ def _resolve(value: Any, given: dict[str, str]) -> Any:  # noqa: PLR0911 - one f
 
 
 def functions() -> dict[str, dict[str, Any]]:
-    """The expanded functions' properties by folder name ("place_order")."""
+    """Return the expanded functions' properties by folder name ("place_order")."""
     return {
         resource["Properties"]["FunctionName"]["Fn::Sub"].removeprefix("${AWS::StackName}-"): resource["Properties"]
         for resource in resources("AWS::Lambda::Function").values()
@@ -204,7 +206,7 @@ def functions() -> dict[str, dict[str, Any]]:
 
 
 def order_table() -> dict[str, Any]:
-    """What DynamoDB's CreateTable takes to make a table with the order table's keys and indexes, and without its stream."""
+    """Return the arguments of DynamoDB's CreateTable for the order table's keys and indexes, without its stream."""
     properties = template()["Resources"]["OrderTable"]["Properties"]
     names = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
     return {name: properties[name] for name in names}
@@ -212,10 +214,10 @@ def order_table() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack made in moto.
+    """A stack created in moto.
 
     Attributes:
-        outputs: the template's outputs that name something made here ("TableName", "OrderQueueUrl", ...).
+        outputs: the template's outputs that name something created here ("TableName", "OrderQueueUrl", ...).
         environments: for each function, by folder name, its environment as CloudFormation would resolve it.
     """
 
@@ -224,7 +226,7 @@ class Stack:
 
 
 def create_stack(name: str = "numberdesk", **parameters: str) -> Stack:
-    """Make the template's table, bucket, queues, bus with its rule, and topic in moto, inside an active `mock_aws()`.
+    """Create the template's table, bucket, queues, bus with its rule, and topic in moto, inside an active `mock_aws()`.
 
     Args:
         name: the stack's name.
@@ -268,7 +270,7 @@ def create_stack(name: str = "numberdesk", **parameters: str) -> Stack:
 
 
 def _named_bus(value: dict[str, Any]) -> Any:
-    """Name a bus by its name: moto's Ref of one is its own Python object. And a role, which is not made, by the id that it would have."""
+    """Resolve a reference to a bus as its name (moto returns a Python object), and to a role, which is not created, as its id."""
     match value:
         case {"Ref": "EventBus"}:
             return {"Fn::GetAtt": ["EventBus", "Name"]}
@@ -278,17 +280,17 @@ def _named_bus(value: dict[str, Any]) -> Any:
 
 
 def role_id(logical_id: str) -> str:
-    """The unique id of a role of the template, as AWS would give it one."""
+    """Return the unique id of a role of the template, as AWS would assign one."""
     return f"AROA{logical_id.upper()}"
 
 
 def _referred(value: Any) -> set[str]:
-    """What a value refers to by name, whatever its conditions."""
+    """Return the logical ids that a value refers to, whatever its conditions."""
     found = {each for name, each in value.items() if name == "Ref"} if isinstance(value, dict) else set()
     parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
     return found.union(*map(_referred, parts))
 
 
 def _output(folder: str, variable: str) -> str:
-    """A name that CloudFormation takes for an output: letters and digits."""
+    """Return a valid CloudFormation output name: letters and digits."""
     return f"Env{folder.title().replace('_', '')}{variable.title().replace('_', '')}"

@@ -1,4 +1,4 @@
-"""Virtual time for many Lambdas at once: each runs until it sleeps or ends, then the next in time runs on."""
+"""Virtual time for many Lambdas at once: each runs until it sleeps or ends, then the next in time runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def _one_core() -> Iterator[None]:
-    """Keep this thread, and those that it starts, on one core: one at a time works, and another core takes its time to wake."""
+    """Pin this thread and those it starts to one core: only one works at a time, and waking another core takes time."""
     if not hasattr(os, "sched_setaffinity"):  # pragma: no cover - Linux has it
         yield
         return
@@ -28,9 +28,9 @@ def _one_core() -> Iterator[None]:
 
 
 class Turns:
-    """A clock (`domain.clock.Clock`) and who does something when. What it does is the same in every run.
+    """A clock (`domain.clock.Clock`) with a schedule of actions. Each run is the same.
 
-    Of those due at one instant the one of the lesser name goes first.
+    Of those due at one instant the one with the lesser name goes first.
     """
 
     def __init__(self, start: datetime) -> None:
@@ -45,7 +45,7 @@ class Turns:
         return self._now
 
     def sleep(self, duration: timedelta) -> None:
-        """Let others go on meanwhile; in whoever runs the test, time just passes."""
+        """Let others run meanwhile; for the thread of the test, time just passes."""
         name = getattr(self._names, "name", None)
         if not duration:
             return
@@ -58,7 +58,7 @@ class Turns:
         awake.wait()
 
     def at(self, instant: datetime, action: Callable[[], object], name: str = "") -> None:
-        """Let somebody begin to do something then."""
+        """Schedule an action at this time."""
 
         def begin() -> None:
             self._names.name = name
@@ -72,7 +72,7 @@ class Turns:
         self._push(instant, name, lambda: threading.Thread(target=begin, daemon=True).start())
 
     def run(self, until: datetime | None = None) -> None:
-        """Let happen what is due by then, or everything; raises what went wrong with any of it."""
+        """Run everything that is due by this time, or everything; raise any error from it."""
         with _one_core():
             self._run(until)
 

@@ -1,4 +1,4 @@
-"""Acme: a provider that there is not, as small as one can be. It sells from its own memory."""
+"""Acme: a made-up provider, as small as possible. It sells from its own memory."""
 
 from numberdesk.providers.info import ProviderInfo, WebhookAuth
 

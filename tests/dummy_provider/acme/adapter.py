@@ -1,4 +1,4 @@
-"""Acme, in our words."""
+"""The adapter of Acme."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Acme(Provider):
         exclude: frozenset[str] = frozenset(),
         reuse: Sequence[Asset] = (),
     ) -> Plan:
-        """Say how many of what."""
+        """Return how many numbers of which kind."""
         [item] = message.items
         assert isinstance(item, CriteriaItem)
         return Plan({"country": item.criteria.country, "quantity": str(item.quantity)})

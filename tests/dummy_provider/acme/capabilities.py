@@ -1,4 +1,4 @@
-"""What Acme can do."""
+"""The capabilities of Acme."""
 
 from __future__ import annotations
 

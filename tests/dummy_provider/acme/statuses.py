@@ -1,4 +1,4 @@
-"""What Acme's words mean."""
+"""The meaning of Acme's statuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the API is reached, as the events of API Gateway tell it."""
+"""The address of the API, read from API Gateway's events."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ from numberdesk.api.caller import Caller
     ],
     ids=["the gateway's own domain", "a domain of one's own", "a gateway that names none"],
 )
-def test_the_address_is_what_stands_before_the_route(event: dict[str, Any], expected: str) -> None:
+def test_address_is_everything_before_the_route(event: dict[str, Any], expected: str) -> None:
     assert Caller.of(event).base_url == expected

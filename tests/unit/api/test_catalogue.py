@@ -19,7 +19,7 @@ ADDRESS = Specification(id="r-1", name="Address", kind=ValueKind.ADDRESS)
 
 
 class Asked:
-    """Providers, and what was asked of their catalogues."""
+    """Providers that record which catalogues were read."""
 
     def __init__(self) -> None:
         self.calls: list[About] = []
@@ -51,7 +51,7 @@ def requirement(sub_order_id: str, id_: str, **more: Any) -> Requirement:
     return Requirement(id=id_, sub_order_id=sub_order_id, state=state, provider_status=state.value, numbers=1, **more)
 
 
-def test_sub_orders_of_one_sort_are_asked_about_once_and_each_has_its_own_states() -> None:
+def test_sub_orders_of_one_kind_share_a_catalogue_and_keep_their_own_states() -> None:
     subs = (
         SubOrder(id="s-1", provider_status="", country="DE", number_type="local"),
         SubOrder(id="s-2", provider_status="", country="DE", number_type="local"),
@@ -61,28 +61,28 @@ def test_sub_orders_of_one_sort_are_asked_about_once_and_each_has_its_own_states
     first, second = desk.of_order("order-1")
     assert asked.calls == [About("DE", "local")]
     assert [(each.specification, each.requirement) for each in first.requirements] == [(ADDRESS, wanted[0])]
-    # What the catalogue does not name is told all the same.
+    # Requirements that the catalogue does not name are listed nevertheless.
     assert [(each.specification, each.requirement) for each in second.requirements] == [
         (ADDRESS, None),
         (None, wanted[1]),
     ]
 
 
-def test_a_sub_order_of_no_known_sort_is_asked_about_by_its_number() -> None:
+def test_sub_order_of_unknown_kind_is_looked_up_by_its_number() -> None:
     number = Asset(value="+4930901820", state=AssetState.PENDING, provider_status="", sub_order_id="s-1")
     desk, asked = catalogue(sub_orders=(SubOrder(id="s-1", provider_status=""),), assets=(number,))
     desk.of_order("order-1")
     assert asked.calls == [About(None, None, "+4930901820")]
 
 
-def test_an_order_that_was_not_placed_yet_is_asked_about_by_what_it_wants() -> None:
+def test_unplaced_order_is_looked_up_by_its_criteria() -> None:
     desk, asked = catalogue()
     [part] = desk.of_order("order-1")
     assert asked.calls == [About("US", "local")]
     assert (part.sub_order_id, part.read) == (None, True)
 
 
-def test_no_more_is_read_than_one_request_has_time_for() -> None:
+def test_reads_are_bounded_by_the_time_of_one_request() -> None:
     subs = tuple(
         SubOrder(id=f"s-{n}", provider_status="", country=f"A{chr(65 + n)}", number_type="local") for n in range(12)
     )
@@ -96,7 +96,7 @@ def test_no_more_is_read_than_one_request_has_time_for() -> None:
     "about",
     [About(None, None), About("DE", None), About(None, "local"), About("DE", "local", "+49"), About("DE", None, "+49")],
 )
-def test_it_is_one_question(about: About) -> None:
+def test_incomplete_or_contradictory_question_is_refused(about: About) -> None:
     desk, asked = catalogue()
     with pytest.raises(ProblemError):
         desk.requirements("telnyx", "default", about)

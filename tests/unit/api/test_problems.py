@@ -46,20 +46,20 @@ def test_each_error_is_a_problem(
     assert ("Retry-After" in found.headers) == (status == 503)
 
 
-def test_what_is_unexpected_is_none() -> None:
+def test_unexpected_error_is_no_problem() -> None:
     assert told(KeyError("Erika Mustermann")) is None
 
 
 @pytest.mark.parametrize(
     ("wait", "header"), [(timedelta(milliseconds=300), "1"), (timedelta(seconds=4.2), "5"), (None, "10")]
 )
-def test_when_to_try_again_is_told_in_whole_seconds(wait: timedelta | None, header: str) -> None:
+def test_retry_after_is_in_whole_seconds(wait: timedelta | None, header: str) -> None:
     found = told(AccountFaultError("slow down", throttled=True, retry_after=wait))
     assert found is not None
     assert found.headers == {"Retry-After": header}
 
 
-def test_the_document_names_every_field() -> None:
+def test_api_document_lists_every_field_of_a_problem() -> None:
     found = told(
         ProblemError(
             Problem.INVALID, "not valid", [ValidationIssue("a.0", "missing", "name it"), ValidationIssue("b", "x", "y")]

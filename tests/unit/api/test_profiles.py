@@ -21,7 +21,7 @@ KEY = ProfileKey(provider="telnyx", account="default", country="DE", number_type
 
 
 class Contested(MemoryStore):
-    """A store in which somebody else is faster, so many times."""
+    """A store in which another writer comes first this many times."""
 
     def __init__(self, times: int) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Contested(MemoryStore):
 
 
 class Silent:
-    """Providers that ask for nothing."""
+    """Providers without any requirements."""
 
     def connect(self, *_: Any, **__: Any) -> Silent:
         return self
@@ -51,12 +51,12 @@ def profiles(store: MemoryStore) -> Profiles:
     return Profiles(store, Silent(), files, uploads, clock, Tokens(lambda: b"key"))  # type: ignore[arg-type] # as above
 
 
-def test_who_read_no_version_writes_over_what_another_wrote_meanwhile() -> None:
+def test_write_without_a_version_overwrites_a_concurrent_change() -> None:
     written = profiles(Contested(1)).put(KEY, (), enabled=True, version=None, by="alice")
     assert (written.version, written.updated_by) == (2, "alice")
 
 
-def test_who_read_a_version_is_told_that_another_was_faster() -> None:
+def test_write_with_a_stale_version_is_refused() -> None:
     store = Contested(1)
     with pytest.raises(ProblemError) as caught:
         profiles(store).put(KEY, (), enabled=True, version=0, by="alice")
@@ -66,7 +66,7 @@ def test_who_read_a_version_is_told_that_another_was_faster() -> None:
     assert kept.updated_by == "bob"
 
 
-def test_who_is_never_fast_enough_is_told_so() -> None:
+def test_repeated_write_conflicts_are_reported() -> None:
     with pytest.raises(ProblemError) as caught:
         profiles(Contested(10)).put(KEY, (), enabled=True, version=None, by="alice")
     assert caught.value.problem is Problem.CHANGED_MEANWHILE

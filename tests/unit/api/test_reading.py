@@ -59,7 +59,7 @@ def test_orders_are_listed_by_the_exact_value_of_the_listed_key(desk: Desk, stor
 
 
 @given(st.text(min_size=1), st.text())
-def test_a_token_fits_the_list_that_it_was_made_for(place: str, listing: str) -> None:
+def test_token_is_valid_for_its_own_list(place: str, listing: str) -> None:
     token = TOKENS.page(listing, (), place).after
     assert TOKENS.place(listing, token) == place
     for other in (Tokens(lambda: b"another key"), TOKENS):
@@ -86,7 +86,7 @@ def keep(store: MemoryStore, number: int, body: bytes | None) -> None:
     store.keep_webhook(event, None, expires_at=START + timedelta(days=30))
 
 
-def test_a_page_of_notifications_fits_into_an_answer_and_the_next_goes_on(desk: Desk) -> None:
+def test_page_of_webhooks_fits_into_a_response_and_the_next_continues(desk: Desk) -> None:
     for number in range(9):
         keep(desk.store, number, b"x" * 256 * 1024)
     seen, token, pages = [], None, 0
@@ -111,7 +111,7 @@ def test_a_page_of_notifications_fits_into_an_answer_and_the_next_goes_on(desk: 
         (b'"\\ud800"', None, '"\\ud800"'),
     ],
 )
-def test_a_notification_is_shown_as_what_it_is(body: bytes | None, document: object, text: str | None) -> None:
+def test_webhook_is_shown_in_its_own_form(body: bytes | None, document: object, text: str | None) -> None:
     event = Webhook("e", "telnyx", "default", datetime(2026, 11, 22, tzinfo=UTC), "", body=body)
     view = WebhookView.of(KeptWebhook("place", event))
     assert (view.document, view.text) == (document, text)
@@ -119,7 +119,7 @@ def test_a_notification_is_shown_as_what_it_is(body: bytes | None, document: obj
 
 
 def many(store: MemoryStore, *states: AssetState) -> None:
-    """Have an order of so many numbers."""
+    """Make an order of this many numbers."""
     order = store.orders["order-1"]
     numbers = tuple(
         Asset(value=f"+1312555{place:04}", state=state, provider_status=state.value)
@@ -128,7 +128,7 @@ def many(store: MemoryStore, *states: AssetState) -> None:
     store.commit(order, order.with_(version=order.version + 1, assets=numbers), ())
 
 
-def test_an_order_of_ten_thousand_numbers_shows_the_first_and_counts_all(desk: Desk) -> None:
+def test_order_of_ten_thousand_numbers_shows_the_first_and_counts_all(desk: Desk) -> None:
     desk.receive("order-1", metadata={"team": 7})
     many(desk.store, *[AssetState.ACTIVE] * 9_990, *[AssetState.FAILED] * 10)
     view = OrderView.of(desk.reading.order("order-1"))
@@ -137,7 +137,7 @@ def test_an_order_of_ten_thousand_numbers_shows_the_first_and_counts_all(desk: D
     assert view.model_dump(mode="json")["assets_by_state"] == {"active": 9_990, "failed": 10}
 
 
-def test_numbers_that_change_their_state_between_pages_move_no_others(desk: Desk) -> None:
+def test_numbers_that_change_state_between_pages_move_no_others(desk: Desk) -> None:
     desk.receive("order-1", metadata={"team": 7})
     many(desk.store, *[AssetState.PENDING] * 7)
     seen, token = [], None
@@ -151,7 +151,7 @@ def test_numbers_that_change_their_state_between_pages_move_no_others(desk: Desk
     assert ([item.value[-1] for item in rest.items], rest.after) == (["6"], None)
 
 
-def test_an_order_held_for_the_switch_says_why_it_is_off_now_and_once(desk: Desk) -> None:
+def test_order_held_for_the_switch_shows_the_current_reason_once(desk: Desk) -> None:
     desk.receive("order-1", metadata={"team": 7})
     order = desk.store.orders["order-1"]
     why = "placing is switched off by alice: another time"
@@ -161,17 +161,17 @@ def test_an_order_held_for_the_switch_says_why_it_is_off_now_and_once(desk: Desk
     by = "arn:aws:sts::123456789012:assumed-role/desk/bob"
     desk.store.switch = Gate(version=2, open=False, reason="this time", by=by, table_id=desk.store.table)
     assert desk.reading.order("order-1").waiting_for == "placing is switched off by bob: this time"
-    # What a poll writes is never what is shown.
+    # A poll does not write what is shown.
     assert desk.store.orders["order-1"].waiting_for == why
 
 
 @pytest.mark.parametrize("written", ["+4930901820", " 4930901820", "4930901820"])
-def test_a_number_in_a_path_is_the_same_however_its_plus_came(written: str) -> None:
+def test_number_in_a_path_is_the_same_in_every_encoding_of_its_plus(written: str) -> None:
     value = TypeAdapter(PathNumber).validate_python(written)
     assert GiveBack(confirm="+4930901820").confirmed(value) == "+4930901820"
 
 
 @pytest.mark.parametrize("written", ["", "+", "49+30", "a/b", "%2F", "%2B4930901820", "x" * 65, "4930901820\n"])
-def test_what_is_no_number_or_keyword_is_none_in_a_path(written: str) -> None:
+def test_invalid_number_or_keyword_in_a_path_is_none(written: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(PathNumber).validate_python(written)

@@ -24,17 +24,17 @@ def operations() -> dict[tuple[str, str], dict[str, object]]:
     }
 
 
-def test_the_document_is_openapi() -> None:
+def test_document_is_valid_openapi() -> None:
     assert DOCUMENT["openapi"].startswith("3.1")
     OpenAPIV31SpecValidator(DOCUMENT).validate()
 
 
-def test_the_document_has_every_route_and_no_other() -> None:
+def test_document_has_exactly_the_routes() -> None:
     assert set(operations()) == {(route.method, route.path) for route in ROUTES}
     assert len(ROUTES) == len({route.operation_id for route in ROUTES})
 
 
-def test_every_route_describes_its_answer_and_each_of_its_problems() -> None:
+def test_every_route_describes_its_response_and_each_of_its_problems() -> None:
     for route in ROUTES:
         described = cast("dict[str, object]", operations()[route.method, route.path]["responses"])
         expected = {route.status, *(STATUSES[problem][0] for problem in problems.of(route))}
@@ -42,7 +42,7 @@ def test_every_route_describes_its_answer_and_each_of_its_problems() -> None:
         assert {int(status) for status in described} == expected | also, route.path
 
 
-def test_no_name_is_one_that_a_program_made() -> None:
+def test_no_name_is_machine_generated() -> None:
     assert [name for name in DOCUMENT["components"]["schemas"] if not name.isalnum()] == []
 
 
@@ -50,7 +50,7 @@ def test_every_problem_has_a_status_and_a_title() -> None:
     assert set(STATUSES) == {*Problem, *HttpProblem}
 
 
-def test_reading_changes_nothing_and_money_is_for_those_who_may_spend() -> None:
+def test_reads_change_nothing_and_spending_needs_its_own_policy() -> None:
     changing = [route for route in ROUTES if route.policy == "read" and route.method != "GET"]
     assert [route.operation_id for route in changing] == ["search"]
     spending = [route.operation_id for route in ROUTES if route.policy == "spend"]
@@ -67,7 +67,7 @@ def test_reading_changes_nothing_and_money_is_for_those_who_may_spend() -> None:
     ]
 
 
-def test_the_types_of_files_are_those_whose_content_is_known() -> None:
+def test_accepted_file_types_are_those_with_a_content_check() -> None:
     schema = NewFile.model_json_schema()["properties"]["content_type"]
     assert set(schema["enum"]) == set(SIGNATURES)
 

@@ -1,4 +1,4 @@
-"""What the bench of floods sends is what it says, by the receiver's own judgement; and it counts right."""
+"""The flood bench sends what it claims, judged by the receiver itself, and counts correctly."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ KEYS = Keys.make()
 
 
 def received(shot: Shot) -> tuple[int, str, list[dict[str, Any]]]:
-    """What the receiver says to a shot: its status, why, and what it put on the queue."""
+    """Return the receiver's reaction to a request: its status, the reason, and what it put on the queue."""
     sent: list[dict[str, Any]] = []
     parameters = KEYS.parameters()
     variables = {it.keys_variable: parameters.get(it.keys_parameter, "") for it in PROVIDERS.values()}
@@ -44,7 +44,7 @@ def received(shot: Shot) -> tuple[int, str, list[dict[str, Any]]]:
     return 200, "", sent
 
 
-def test_every_forged_one_is_refused_for_a_reason_of_its_kind() -> None:
+def test_every_forged_webhook_is_refused_for_its_own_reason() -> None:
     shots = forged(KEYS, random.Random(1), 60)
     reasons: dict[str, set[str]] = {}
     for shot in shots:
@@ -68,7 +68,7 @@ def test_every_forged_one_is_refused_for_a_reason_of_its_kind() -> None:
     )
 
 
-def test_every_genuine_one_is_taken_and_has_an_event_of_its_own() -> None:
+def test_every_authentic_webhook_is_accepted_with_its_own_event() -> None:
     shots = genuine(KEYS, random.Random(1), 20, ["T-1", "T-2"])
     about: Counter[str] = Counter()
     for shot in shots:
@@ -81,13 +81,13 @@ def test_every_genuine_one_is_taken_and_has_an_event_of_its_own() -> None:
     assert set(about.values()) == {1}
 
 
-def test_a_postback_is_taken_by_its_token() -> None:
+def test_postback_is_accepted_by_its_token() -> None:
     shots = postbacks(KEYS, random.Random(1), 3)
     assert [received(shot)[0] for shot in shots] == [OK] * 3
     assert len({shot.webhook_id for shot in shots}) == 3
 
 
-def test_the_same_deck_every_time() -> None:
+def test_deck_is_reproducible() -> None:
     one, other = (forged(KEYS, random.Random(4), 100) for _ in range(2))
     assert [(shot.kind, shot.webhook_id) for shot in one] == [(shot.kind, shot.webhook_id) for shot in other]
 
@@ -105,11 +105,11 @@ def test_the_same_deck_every_time() -> None:
         ([1, 2], 0, 1),
     ],
 )
-def test_a_percentile_is_the_nearest_rank(values: list[float], percent: float, expected: float) -> None:
+def test_percentile_is_the_nearest_rank(values: list[float], percent: float, expected: float) -> None:
     assert percentile(values, percent) == expected
 
 
-def test_there_is_no_percentile_of_nothing() -> None:
+def test_percentile_of_nothing_is_none() -> None:
     with pytest.raises(ValueError, match="no values"):
         percentile([], 50)
 
@@ -118,13 +118,13 @@ def hit(kind: str, status: int, expected: int, seconds: float = 0.01) -> Hit:
     return Hit(Shot(kind, "/webhooks/telnyx", {}, b"", expected, ""), status, seconds)
 
 
-def test_what_was_answered_otherwise_than_it_must_be_is_told() -> None:
+def test_unexpected_response_is_reported() -> None:
     hits = [hit("genuine", 200, 200), hit("genuine", 0, 200), hit("late", 200, 401), hit("late", 200, 401)]
     assert misanswered(hits) == ["1 genuine: answered 0, not 200", "2 late: answered 200, not 401"]
     assert misanswered([hit("genuine", 200, 200), hit("late", 401, 401)]) == []
 
 
-def test_the_table_tells_genuine_and_forged_ones_apart() -> None:
+def test_table_distinguishes_authentic_and_forged_webhooks() -> None:
     alone = [hit("genuine", 200, 200, 0.004)]
     flood = [
         hit("genuine", 200, 200, 0.02),
@@ -141,5 +141,5 @@ def test_the_table_tells_genuine_and_forged_ones_apart() -> None:
     ]
 
 
-def test_statuses_are_counted_with_thousands() -> None:
+def test_statuses_are_counted_with_thousands_separators() -> None:
     assert counted([401] * 1960 + [200] + [401]) == "200: 1, 401: 1,961"

@@ -1,4 +1,4 @@
-"""What is found of an order at its provider: which purchase it follows, and what the others are. And content, by counts."""
+"""Purchases found at the provider: which one the order follows, and what happens to the others. Also the content of an order, by counts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEAD, LIVING, SECOND = (
 
 
 @pytest.mark.parametrize("found", [[DEAD, LIVING], [LIVING, DEAD]])
-def test_the_living_purchase_is_followed_and_the_dead_one_is_told_and_left(found: list[Placed]) -> None:
+def test_active_purchase_is_followed_and_the_ended_one_is_reported_and_left_alone(found: list[Placed]) -> None:
     order, changes = outcome.adopt(received(), found, NOW, can_cancel=True)
     assert (order.provider_order_id, order.provider_status, order.duplicates) == ("po-living", "pending", ("po-dead",))
     assert order.operations == ()
@@ -35,12 +35,12 @@ def test_the_living_purchase_is_followed_and_the_dead_one_is_told_and_left(found
     assert changes[1].data == {"recorded": "po-living", "duplicate": "po-dead", "cancelling": False}
 
 
-def test_a_dead_purchase_is_followed_where_there_is_no_other() -> None:
+def test_ended_purchase_is_followed_if_there_is_no_other() -> None:
     order, _ = outcome.adopt(received(), [DEAD], NOW, can_cancel=True)
     assert (order.provider_order_id, order.provider_status, order.duplicates) == ("po-dead", "cancelled", ())
 
 
-def test_a_second_living_purchase_is_cancelled() -> None:
+def test_second_active_purchase_is_cancelled() -> None:
     order, changes = outcome.adopt(received(), [SECOND, DEAD, LIVING], NOW, can_cancel=True)
     assert (order.provider_order_id, order.duplicates) == ("po-second", ("po-living", "po-dead"))
     assert [operation.duplicate_id for operation in order.operations] == ["po-living"]
@@ -51,15 +51,15 @@ def test_a_second_living_purchase_is_cancelled() -> None:
     ]
 
 
-def test_what_is_found_again_changes_nothing() -> None:
+def test_purchase_found_again_changes_nothing() -> None:
     once, _ = outcome.adopt(received(), [DEAD, LIVING], NOW, can_cancel=True)
     assert outcome.adopt(once, [LIVING, DEAD], NOW, can_cancel=True) == (once, [])
 
 
-# What it reserves
+# What an order reserves
 
 
-def test_what_turns_up_counts_for_the_day_on_which_it_does() -> None:
+def test_purchase_found_later_counts_for_the_day_it_is_found() -> None:
     order = received()
     assert order.reserved is None
     late = NOW + timedelta(days=2)
@@ -74,21 +74,21 @@ def test_what_turns_up_counts_for_the_day_on_which_it_does() -> None:
     assert seen.costs == (Cost(currency="EUR", upfront="2.00", monthly="1.00", numbers=2),)
 
 
-def test_what_was_sent_from_here_counts_for_the_day_of_its_intent() -> None:
+def test_purchase_sent_by_numberdesk_counts_for_the_day_of_its_intent() -> None:
     order = in_placing()
     found, _ = outcome.adopt(order, [LIVING], NOW + timedelta(days=2), can_cancel=False)
     assert found.reserved == order.reserved == Reservation(day="2026-03-01", numbers=2, cost={})
 
 
-# An order of which no number is listed
+# An order without any listed number
 
 
 def gone(**changes: Any) -> Any:
-    """What Telnyx shows of an order that failed, and lists no number of."""
+    """Return what Telnyx shows of a failed order that lists no number."""
     return a_snapshot(**{"phase": Phase.FAILED, "provider_status": "failure", "sub_orders": (), **changes})
 
 
-def test_an_order_that_is_over_in_two_polls_and_lists_no_numbers_has_failed() -> None:
+def test_order_that_ended_without_numbers_in_two_polls_has_failed() -> None:
     first = poll(pending(), gone())
     assert (first.order.state, {asset.state for asset in first.order.assets}) == (
         OrderState.PENDING,
@@ -102,7 +102,7 @@ def test_an_order_that_is_over_in_two_polls_and_lists_no_numbers_has_failed() ->
     assert "OrderFailed" in kinds(second)
 
 
-def test_numbers_that_were_listed_before_are_lost_with_the_whole() -> None:
+def test_numbers_listed_before_are_lost_with_the_order() -> None:
     order = poll(pending(), a_snapshot(AssetState.PENDING, AssetState.PENDING)).order
     assert all(asset.provider_id for asset in order.assets)
     first = poll(order, gone(phase=Phase.CANCELLED, provider_status="cancelled")).order
@@ -110,14 +110,14 @@ def test_numbers_that_were_listed_before_are_lost_with_the_whole() -> None:
     assert poll(first, gone(phase=Phase.CANCELLED, provider_status="cancelled")).order.state is OrderState.CANCELLED
 
 
-def test_a_torn_answer_between_two_whole_ones_ends_nothing() -> None:
+def test_incomplete_response_between_two_complete_ones_ends_nothing() -> None:
     order = poll(pending(), a_snapshot(AssetState.PENDING, AssetState.PENDING)).order
     for snapshot in (gone(), a_snapshot(AssetState.PENDING, AssetState.PENDING), gone()):
         order = poll(order, snapshot).order
         assert (order.state, {asset.state for asset in order.assets}) == (OrderState.PENDING, {AssetState.PENDING})
 
 
-def test_what_was_delivered_is_not_lost_with_the_whole() -> None:
+def test_delivered_numbers_are_not_lost_with_the_order() -> None:
     order = poll(pending(), a_snapshot(AssetState.ACTIVE, AssetState.PENDING)).order
     for _ in range(2):
         order = poll(order, gone()).order
@@ -125,15 +125,15 @@ def test_what_was_delivered_is_not_lost_with_the_whole() -> None:
     assert order.state is OrderState.PARTIALLY_COMPLETED
 
 
-def test_success_without_a_number_is_torn_however_often_it_comes() -> None:
+def test_success_without_a_number_is_incomplete_however_often_it_comes() -> None:
     order = pending()
     for _ in range(3):
         order = poll(order, gone(phase=Phase.ENDED, provider_status="success")).order
         assert order.state is OrderState.PENDING
 
 
-def test_a_purchase_that_was_found_dead_and_lists_no_numbers_has_failed() -> None:
-    """Nobody ever knew a number of it: no look after this one could tell more."""
+def test_purchase_found_ended_and_without_numbers_has_failed() -> None:
+    """No number of it was ever known, so no later poll could show more."""
     order = outcome.adopt(received(), [DEAD], NOW, can_cancel=True)[0]
     folded = poll(order, gone(phase=Phase.CANCELLED, provider_status="cancelled", provider_order_id="po-dead"))
     assert (folded.order.state, folded.order.assets) == (OrderState.CANCELLED, ())
@@ -154,7 +154,7 @@ FOO, BAR = {"keywords": ["FOO"]}, {"keywords": ["BAR"]}
         ([SEATTLE], [PORTLAND], True),
         ([SEATTLE], [NAMED], True),
         ([SEATTLE, PORTLAND], [TWO], True),
-        # Which keywords they are is shown only once they were delivered.
+        # Which keywords they are is shown only after delivery.
         ([FOO], [BAR], True),
         ([FOO, SEATTLE], [NAMED, BAR], True),
         ([SEATTLE], [TWO], False),
@@ -162,7 +162,7 @@ FOO, BAR = {"keywords": ["FOO"]}, {"keywords": ["BAR"]}
         ([FOO, SEATTLE], [TWO], False),
     ],
 )
-def test_content_is_what_a_search_can_tell_apart(
+def test_content_is_what_a_search_can_distinguish(
     one: list[dict[str, Any]], other: list[dict[str, Any]], *, same_by_counts: bool
 ) -> None:
     first, second = (received(message("order-1", *items, provider="callfire")).request for items in (one, other))
@@ -170,7 +170,7 @@ def test_content_is_what_a_search_can_tell_apart(
     assert first.content_hash(by_counts=False) != second.content_hash(by_counts=False)
 
 
-def test_content_of_the_same_order_is_the_same() -> None:
+def test_order_has_the_same_content_each_time() -> None:
     one, other = received(a_message(order_id="a")).request, received(a_message(order_id="b")).request
     for by_counts in (True, False):
         assert one.content_hash(by_counts=by_counts) == other.content_hash(by_counts=by_counts)

@@ -1,4 +1,4 @@
-"""What is on file: checked against all that an order's numbers take, and given once to what asks for it."""
+"""Values on file (message and profile): checked against all that an order's numbers accept, and submitted once for each requirement."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def apply(shown: Any, given_: list[Answer], *profiles: Profile) -> answers.Appli
     )
 
 
-def test_every_fault_of_every_answer_is_told_once() -> None:
+def test_every_issue_of_every_answer_is_listed_once() -> None:
     two = [TEXT, TEXT.with_(country="FR")]
     faults = answers.check([answer("r-1", "long"), answer("nothing"), answer("registration", "ok")], two)
     assert [(fault.field, fault.code) for fault in faults] == [
@@ -64,7 +64,7 @@ def test_every_fault_of_every_answer_is_told_once() -> None:
     assert fault.message.endswith("it asks for: nothing")
 
 
-def test_each_sub_order_gets_its_own_operation_from_what_is_for_it() -> None:
+def test_each_sub_order_gets_its_own_operation_with_its_answers() -> None:
     shown = asking("r-1", "r-2", sub_orders={"s-1": "DE", "s-2": "FR"})
     applied = apply(shown, [answer("r-1")], a_profile("r-1", "r-2"), a_profile("r-2", country="FR"))
     assert [
@@ -79,7 +79,7 @@ def test_each_sub_order_gets_its_own_operation_from_what_is_for_it() -> None:
     assert answers.unanswered(applied.order) == []
 
 
-def test_people_are_told_of_what_is_left_only() -> None:
+def test_people_are_notified_only_of_unanswered_requirements() -> None:
     shown = asking("r-1", sub_orders={"s-1": "DE", "s-2": "FR"})
     applied = apply(shown, [], a_profile("r-1"))
     requested = {
@@ -101,7 +101,7 @@ def test_nothing_on_file_changes_nothing() -> None:
     assert applied.changes == folded.changes
 
 
-def test_an_order_with_too_much_under_way_gets_no_more() -> None:
+def test_order_with_too_many_open_operations_gets_no_more() -> None:
     order = poll(pending(), asking("r-1")).order
     for _ in range(operations.MAX_OPEN):
         it = Operation(id=operations.next_id(order), kind=OperationKind.COMMENT, by="ada", asked_at=NOW)
@@ -109,7 +109,7 @@ def test_an_order_with_too_much_under_way_gets_no_more() -> None:
     assert answers.apply(order, [answer("r-1")], lambda *_: None, (), NOW).kept == {}
 
 
-def test_what_was_put_under_way_once_is_never_put_again_by_itself() -> None:
+def test_answers_submitted_once_are_not_submitted_again_automatically() -> None:
     applied = apply(asking("r-1"), [answer("r-1")])
     order, _ = operations.refused(applied.order, applied.order.operations[0], "no", NOW)
     order = poll(order, asking("r-1"), NOW + timedelta(minutes=1)).order
@@ -122,7 +122,7 @@ def test_what_was_put_under_way_once_is_never_put_again_by_itself() -> None:
     fates=st.lists(st.sampled_from(["done", "refused", "leave"]), min_size=24, max_size=24),
     first=st.sets(st.sampled_from(["r-0", "r-1"])),
 )
-def test_whatever_becomes_of_them_requirements_are_answered_once_and_never_after_a_rejection(
+def test_each_requirement_is_answered_once_and_never_after_a_rejection(
     states: list[list[RequirementState]], fates: list[str], first: set[str]
 ) -> None:
     order = pending()
@@ -157,7 +157,7 @@ def test_whatever_becomes_of_them_requirements_are_answered_once_and_never_after
     assert len(given_) == len(set(given_))
 
 
-def test_the_ledger_names_the_profile_and_its_version() -> None:
+def test_ledger_names_the_profile_and_its_version() -> None:
     applied = apply(asking("r-1"), [], a_profile("r-1"))
     folded = poll(pending(), asking("r-1"))
     assert only(folded, ChangeKind.REQUIREMENT_REQUESTED).notify

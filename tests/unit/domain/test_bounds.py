@@ -1,4 +1,4 @@
-"""Whatever a provider shows, a record takes in so much and no more, says once that there is more, and folding it stays quick."""
+"""A record takes in a bounded amount of what a provider shows, says once that there is more, and folding stays fast."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def shown(
     state: RequirementState = RequirementState.AWAITING_VALUE,
     **more: Any,
 ) -> Snapshot:
-    """So many sub orders, each with so many requirements, deadlines and comments, and a number."""
+    """Return this many sub orders, each with this many requirements, deadlines and comments, and one number."""
     parts = [f"s-{index}" for index in range(sub_orders)]
     return a_snapshot(
         phase=Phase.OPEN,
@@ -116,7 +116,7 @@ def is_within(order: Order) -> bool:
         max_size=3,
     )
 )
-def test_whatever_polls_see_the_record_stays_within_bounds(polls: list[dict[str, Any]]) -> None:
+def test_record_stays_within_bounds_for_any_polls(polls: list[dict[str, Any]]) -> None:
     order = pending()
     for index, seen in enumerate(polls):
         says_ended = seen.pop("says_ended")
@@ -127,7 +127,7 @@ def test_whatever_polls_see_the_record_stays_within_bounds(polls: list[dict[str,
         assert all(len(change.comment_ids) <= bounds.MAX_REASONS for change in folded.changes)
 
 
-def test_more_than_fits_is_told_once_and_what_is_known_is_followed() -> None:
+def test_excess_is_reported_once_and_known_entries_are_followed() -> None:
     first = poll(pending(), shown(comments=bounds.MAX_COMMENTS + 1))
     assert len(first.comments) == len(first.order.comments_seen) == bounds.MAX_COMMENTS
     told = only(first, ChangeKind.UNKNOWN_PROVIDER_VALUE)
@@ -135,7 +135,7 @@ def test_more_than_fits_is_told_once_and_what_is_known_is_followed() -> None:
     assert told.data["field"] == "comments"
     assert "more than 5,000" in str(told.data["value"])
     assert first.order.not_understood_since == NOW
-    # New ones are left out, wherever they stand; the others are followed.
+    # New entries are left out, wherever they are listed; the others are followed.
     other = shown(comments=bounds.MAX_COMMENTS + 1, sub_orders=2, requirements=0)
     again = poll(first.order, other, NOW + timedelta(seconds=1))
     assert again.comments == ()
@@ -144,7 +144,7 @@ def test_more_than_fits_is_told_once_and_what_is_known_is_followed() -> None:
     assert less.order.not_understood_since is None
 
 
-def test_numbers_that_do_not_fit_keep_an_order_from_ending() -> None:
+def test_numbers_beyond_the_bound_keep_an_order_from_ending() -> None:
     seen = tuple(
         AssetSeen(AssetKind.NUMBER, f"+4930{index:07}", AssetState.ACTIVE, "success", sub_order_id="s-1")
         for index in range(bounds.MAX_ASSETS + 1)
@@ -154,7 +154,7 @@ def test_numbers_that_do_not_fit_keep_an_order_from_ending() -> None:
     assert folded.order.delivery_unread
 
 
-def test_deadlines_beyond_the_bound_are_told_with_the_first_of_them() -> None:
+def test_deadlines_beyond_the_bound_are_reported_with_the_first() -> None:
     folded = poll(pending(), shown(deadlines=bounds.MAX_DEADLINES + 10))
     assert len(folded.order.deadlines) == bounds.MAX_DEADLINES
     assert sum(deadline.numbers for deadline in folded.order.deadlines) == bounds.MAX_DEADLINES + 10
@@ -163,7 +163,7 @@ def test_deadlines_beyond_the_bound_are_told_with_the_first_of_them() -> None:
     )
 
 
-def test_a_rejection_gives_the_latest_comments_and_the_others_are_told_by_themselves() -> None:
+def test_rejection_quotes_the_latest_comments_and_the_others_are_sent_separately() -> None:
     folded = poll(pending(), shown(requirements=2, comments=50, state=RequirementState.REJECTED))
     rejected = only(folded, ChangeKind.REQUIREMENT_REJECTED)
     assert rejected.comment_ids == tuple(f"s-0-c-{at}" for at in range(30, 50))
@@ -175,7 +175,7 @@ def test_a_rejection_gives_the_latest_comments_and_the_others_are_told_by_themse
     assert "30 comments" in said(told)
 
 
-def test_many_comments_that_were_read_are_kept_anew_over_several_polls() -> None:
+def test_many_comments_marked_read_are_stored_over_several_polls() -> None:
     unread = shown(comments=250)
     order = poll(pending(), unread).order
     read = tuple(replace(comment, read=True) for comment in unread.comments)
@@ -187,7 +187,7 @@ def test_many_comments_that_were_read_are_kept_anew_over_several_polls() -> None
     assert order.comments_unread == ()
 
 
-def test_folding_the_largest_order_takes_a_moment() -> None:
+def test_folding_the_largest_order_is_fast() -> None:
     seen = shown(sub_orders=50, requirements=8, deadlines=20, comments=100, state=RequirementState.REJECTED)
     began = time.process_time()
     first = poll(pending(), seen)

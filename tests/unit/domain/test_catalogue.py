@@ -1,4 +1,4 @@
-"""Values are held against every acceptance criterion, all faults at once, and no pattern of a provider ever raises."""
+"""Values are checked against every acceptance criterion. All issues are listed at once, and no provider's pattern ever raises."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def codes(specification: Specification, content: str) -> list[str]:
 
 @pytest.mark.parametrize("wanted", ValueKind)
 @pytest.mark.parametrize("given_kind", VALUES)
-def test_each_kind_of_requirement_takes_its_kinds_of_values(wanted: ValueKind, given_kind: str) -> None:
+def test_each_kind_of_requirement_accepts_its_kinds_of_values(wanted: ValueKind, given_kind: str) -> None:
     faults = check(spec(wanted), value(given_kind), "v")
     assert (not faults) is (given_kind in TAKES[wanted])
     if faults:
@@ -83,14 +83,12 @@ def test_each_kind_of_requirement_takes_its_kinds_of_values(wanted: ValueKind, g
         ({"pattern": "^[0-9]{3}$"}, "123", "123\n", "pattern"),
     ],
 )
-def test_each_criterion_is_held_against_the_whole_value(
-    criteria: dict[str, Any], good: str, bad: str, code: str
-) -> None:
+def test_each_criterion_applies_to_the_whole_value(criteria: dict[str, Any], good: str, bad: str, code: str) -> None:
     assert codes(spec(**criteria), good) == []
     assert codes(spec(**criteria), bad) == [code]
 
 
-def test_all_faults_are_told_at_once_and_none_holds_the_value() -> None:
+def test_all_issues_are_listed_and_none_contains_the_value() -> None:
     everything = spec(
         min_length=99, max_length=2, accepted_values=("x",), accepted_characters="numeric", pattern="[0-9]+"
     )
@@ -100,18 +98,18 @@ def test_all_faults_are_told_at_once_and_none_holds_the_value() -> None:
     assert all("Registration" in fault.message for fault in faults)
 
 
-def test_a_date_is_held_against_criteria_as_it_is_written() -> None:
+def test_date_is_checked_as_written() -> None:
     early = spec(ValueKind.DATE, pattern="2025-.*")
     assert [fault.code for fault in check(early, value("date"), "v")] == ["pattern"]
     assert check(spec(ValueKind.DATE, min_length=10, max_length=10), value("date"), "v") == []
 
 
-def test_a_long_list_of_accepted_values_is_cut() -> None:
+def test_long_list_of_accepted_values_is_truncated() -> None:
     [fault] = check(spec(accepted_values=tuple(f"v{number:03}" for number in range(300))), text("Geheim"), "v")
     assert fault.message.endswith("v019 and 280 more")
 
 
-def test_what_is_for_people_is_checked_by_nobody_but_the_provider() -> None:
+def test_criteria_in_prose_are_left_to_the_provider() -> None:
     for_people = spec(
         accepted_characters="letters, blanks and hyphens",
         locality_limit="same area code",
@@ -125,10 +123,10 @@ def test_what_is_for_people_is_checked_by_nobody_but_the_provider() -> None:
 @pytest.mark.parametrize(
     "pattern",
     [
-        "(",  # no pattern at all
+        "(",  # not a pattern at all
         "*",
         "[z-a]",
-        r"\p{L}+",  # of other dialects
+        r"\p{L}+",  # patterns of other dialects
         "[[:alpha:]]+",
         "[a-z[:digit:]]+",
         "[[a]b]",
@@ -138,12 +136,12 @@ def test_what_is_for_people_is_checked_by_nobody_but_the_provider() -> None:
         "(" * 400,
     ],
 )
-def test_a_pattern_that_is_not_read_is_left_to_the_provider(pattern: str) -> None:
+def test_unreadable_pattern_is_left_to_the_provider(pattern: str) -> None:
     assert codes(spec(pattern=pattern), "Straße 1") == []
 
 
 @pytest.mark.parametrize("characters", ["[z-a]", "[[]", "[]", "[^]"])
-def test_a_bad_class_of_characters_is_left_to_the_provider(characters: str) -> None:
+def test_invalid_character_class_is_left_to_the_provider(characters: str) -> None:
     assert codes(spec(accepted_characters=characters), "Straße 1") == []
 
 
@@ -168,7 +166,7 @@ def test_dates_are_calendar_dates() -> None:
     assert value("date").date == dt.date(2026, 2, 3)
 
 
-def test_a_pattern_that_takes_python_for_ever_is_matched_at_once() -> None:
+def test_pattern_with_catastrophic_backtracking_is_matched_at_once() -> None:
     specification = Specification(
         id="a", name="A", kind=ValueKind.TEXT, criteria=Criteria(pattern=r"^([A-Za-z]+\s?)+$")
     )

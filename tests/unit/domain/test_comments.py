@@ -1,4 +1,4 @@
-"""People are told of each comment of a reviewer once: with the rejection that it explains, or by itself after a while."""
+"""People are notified of each reviewer's comment once: with the rejection that it explains, or separately after a while."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def comment(comment_id: str = "c-1", at: datetime = NOW, **changes: Any) -> Any:
     return replace(a_comment(comment_id, at=at), **changes)
 
 
-def test_an_unread_comment_is_told_once_after_the_grace() -> None:
+def test_unread_comment_is_reported_once_after_the_grace_period() -> None:
     first = poll(pending(), with_comments(comment()))
     assert "CommentReceived" not in kinds(first)
     assert first.order.comments_waiting == (WaitingComment(id="c-1", sub_order_id="s-1", since=NOW),)
@@ -43,14 +43,14 @@ def test_an_unread_comment_is_told_once_after_the_grace() -> None:
     assert kinds(again) == []
 
 
-def test_one_that_somebody_read_meanwhile_is_not_told() -> None:
+def test_comment_read_in_the_meantime_is_not_reported() -> None:
     first = poll(pending(), with_comments(comment()))
     read = poll(first.order, with_comments(comment(read=True)), NOW + GRACE)
     assert kinds(read) == []
     assert read.order.comments_waiting == ()
 
 
-def test_one_that_was_read_meanwhile_is_kept_anew_once() -> None:
+def test_comment_read_in_the_meantime_is_stored_again_once() -> None:
     first = poll(pending(), with_comments(comment("c-1"), comment("c-2", read=True)))
     same = poll(first.order, with_comments(comment("c-1"), comment("c-2", read=True)), NOW + GRACE)
     assert same.comments == ()
@@ -60,19 +60,19 @@ def test_one_that_was_read_meanwhile_is_kept_anew_once() -> None:
     assert poll(read.order, with_comments(comment("c-1", read=True)), NOW + GRACE).comments == ()
 
 
-def test_one_that_was_read_before_we_saw_it_and_our_own_are_not_told() -> None:
+def test_comments_read_before_and_our_own_are_not_reported() -> None:
     first = poll(pending(), with_comments(comment("c-1", read=True), comment("c-2", by_provider=False)))
     assert first.order.comments_waiting == ()
-    assert {each.id for each in first.comments} == {"c-1", "c-2"}, "they are kept all the same"
+    assert {each.id for each in first.comments} == {"c-1", "c-2"}, "they are stored nevertheless"
 
 
-def test_a_torn_answer_without_comments_forgets_none() -> None:
+def test_incomplete_response_without_comments_removes_none() -> None:
     first = poll(pending(), with_comments(comment()))
     torn = poll(first.order, with_comments(), NOW + GRACE)
     assert only(torn, ChangeKind.COMMENT_RECEIVED).comment_ids == ("c-1",)
 
 
-def test_one_that_gives_the_reason_of_a_rejection_is_told_with_it_only() -> None:
+def test_comment_that_explains_a_rejection_is_reported_only_with_it() -> None:
     first = poll(pending(), with_comments(comment()))
     rejected = owing(DEADLINE, RequirementState.REJECTED, comments=(comment(),))
     told = poll(first.order, rejected, NOW + timedelta(seconds=30))
@@ -82,10 +82,10 @@ def test_one_that_gives_the_reason_of_a_rejection_is_told_with_it_only() -> None
     assert later.order.comments_waiting == ()
 
 
-def test_one_waits_for_as_long_as_a_rejection_of_its_sub_order_does() -> None:
+def test_comment_waits_as_long_as_a_rejection_of_its_sub_order() -> None:
     first = poll(pending(), with_comments(comment()))
     at = NOW + timedelta(seconds=50)
-    # The rejection shows, its deadline not yet: it waits, and the comment with it beyond its own grace.
+    # The rejection is visible, its new deadline is not: the rejection waits, and so does the comment, beyond its own grace period.
     waiting = poll(first.order, owing(None, RequirementState.REJECTED, comments=(comment(),)), at)
     assert kinds(waiting) == ["DeadlineErased"]
     still = poll(
@@ -99,7 +99,7 @@ def test_one_waits_for_as_long_as_a_rejection_of_its_sub_order_does() -> None:
     assert only(told, ChangeKind.REQUIREMENT_REJECTED).comment_ids == ("c-1",)
 
 
-def test_several_of_one_sub_order_are_one_message_and_each_sub_order_has_its_own() -> None:
+def test_comments_of_one_sub_order_are_one_message_and_each_sub_order_has_its_own() -> None:
     comments = (comment("c-1"), comment("c-2"), comment("c-3", sub_order_id="s-2"))
     first = poll(pending(), with_comments(*comments))
     told = poll(first.order, with_comments(*comments), NOW + GRACE)
@@ -107,7 +107,7 @@ def test_several_of_one_sub_order_are_one_message_and_each_sub_order_has_its_own
     assert [change.comment_ids for change in received] == [("c-1", "c-2"), ("c-3",)]
 
 
-def test_what_still_waits_when_the_order_ends_is_told_then() -> None:
+def test_waiting_comments_are_reported_when_the_order_ends() -> None:
     first = poll(pending(), with_comments(comment()))
     ended = a_snapshot(
         AssetState.CANCELLED, AssetState.CANCELLED, phase=Phase.CANCELLED, comments=(comment(), comment("c-2"))
@@ -118,17 +118,17 @@ def test_what_still_waits_when_the_order_ends_is_told_then() -> None:
     assert folded.order.hint_polls == ()
 
 
-def test_several_candidates_for_a_reason_are_all_given_and_called_uncertain() -> None:
+def test_several_possible_reasons_are_all_quoted_and_marked_uncertain() -> None:
     first = poll(pending(), owing(DEADLINE))
     comments = (comment("c-1", NOW - timedelta(minutes=9)), comment("c-2"), comment("c-0", NOW - timedelta(hours=9)))
     told = poll(first.order, owing(DEADLINE, RequirementState.REJECTED, comments=comments))
     change = only(told, ChangeKind.REQUIREMENT_REJECTED)
-    assert change.comment_ids == ("c-1", "c-2"), "by time; one of long before is no candidate"
+    assert change.comment_ids == ("c-1", "c-2"), "ordered by time; a much older comment is no candidate"
     assert change.data["reason_is_certain"] is False
     assert "all 2 follow" in said(change)
 
 
-def test_a_moved_deadline_of_a_rejection_that_waits_is_neither_silent_nor_a_message_of_its_own() -> None:
+def test_deadline_moved_by_a_waiting_rejection_is_neither_unannounced_nor_reported_separately() -> None:
     first = poll(pending(), owing(DEADLINE))
     moved = owing(DEADLINE + timedelta(days=3), RequirementState.REJECTED)
     waiting = poll(first.order, moved, NOW + timedelta(seconds=5), unannounced=True)

@@ -1,4 +1,4 @@
-"""What orders cost, and limits on spending."""
+"""Costs of orders, and limits on spending."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ RESERVATIONS = st.builds(
 
 
 @given(st.lists(ASSETS))
-def test_sums_hold_what_is_known_of_what_is_not_lost(assets: list[Asset]) -> None:
+def test_sums_add_up_known_costs_without_lost_numbers(assets: list[Asset]) -> None:
     gone = (AssetState.FAILED, AssetState.CANCELLED, AssetState.DELETED)
     found = {cost.currency: cost for cost in costs.add_up(assets)}
     for currency in ("USD", "EUR"):
@@ -60,9 +60,7 @@ def test_sums_hold_what_is_known_of_what_is_not_lost(assets: list[Asset]) -> Non
 
 
 @given(LIMITS, st.lists(RESERVATIONS, max_size=12))
-def test_what_is_let_through_one_after_the_other_never_exceeds_a_limit(
-    limits: Limits, reservations: list[Reservation]
-) -> None:
+def test_orders_let_through_one_by_one_never_exceed_a_limit(limits: Limits, reservations: list[Reservation]) -> None:
     spent = Spent()
     for reserved in reservations:
         why = costs.beyond(limits, reserved, spent)
@@ -81,7 +79,7 @@ def test_what_is_let_through_one_after_the_other_never_exceeds_a_limit(
 
 
 @given(RESERVATIONS)
-def test_what_just_fits_is_let_through_and_without_limits_everything_is(reserved: Reservation) -> None:
+def test_order_that_just_fits_is_let_through_and_without_limits_every_order(reserved: Reservation) -> None:
     assert costs.beyond(Limits(), reserved, Spent(numbers=10**6)) is None
     tight = {currency: Decimal(cost) for currency, cost in reserved.cost.items() if Decimal(cost)}
     limits = Limits(numbers_per_order=reserved.numbers, numbers_per_day=reserved.numbers, cost_per_day=tight)
@@ -98,13 +96,13 @@ def test_what_just_fits_is_let_through_and_without_limits_everything_is(reserved
         ({"cost_per_day": {"USD": "5"}}, Spent(cost={"USD": "3"}), "it costs 3.00 USD at once, 3 USD were spent"),
     ],
 )
-def test_people_are_told_which_limit(limits: dict[str, Any], spent: Spent, said: str) -> None:
+def test_message_names_the_limit(limits: dict[str, Any], spent: Spent, said: str) -> None:
     reserved = Reservation(day="2026-03-01", numbers=2, cost={"USD": "3.00"})
     assert said in (costs.beyond(Limits.model_validate(limits), reserved, spent) or "")
 
 
 @given(st.lists(ASSETS), st.lists(ASSETS))
-def test_what_is_reserved_grows_with_what_is_learned_and_never_shrinks(before: list[Asset], after: list[Asset]) -> None:
+def test_reservation_grows_with_known_costs_and_never_shrinks(before: list[Asset], after: list[Asset]) -> None:
     order = received().with_(assets=tuple(before))
     order = order.with_(reserved=costs.reservation(order, (), NOW))
     one = costs.settle(order)
@@ -115,4 +113,6 @@ def test_what_is_reserved_grows_with_what_is_learned_and_never_shrinks(before: l
         assert Decimal(two.reserved.cost[currency]) >= Decimal(cost)
     assert (two.reserved.day, two.reserved.numbers) == (one.reserved.day, one.reserved.numbers)
     assert two.costs == costs.add_up(after)
-    assert costs.settle(received().with_(assets=tuple(after))).reserved is None, "what reserved nothing goes on so"
+    assert costs.settle(received().with_(assets=tuple(after))).reserved is None, (
+        "an order without a reservation keeps none"
+    )

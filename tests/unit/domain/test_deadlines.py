@@ -1,4 +1,4 @@
-"""Deadlines as facts with a history, and the reminders before them."""
+"""Deadlines with their history, and the reminders before them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def owes(deadline: datetime = DEADLINE) -> Order:
     return poll(pending(), owing(deadline)).order
 
 
-def test_set_moved_erased_and_set_again_are_each_told_with_their_version() -> None:
+def test_set_moved_erased_and_set_again_are_each_recorded_with_their_version() -> None:
     order = owes()
     assert [(d.id, d.version, d.value) for d in order.deadlines] == [("1", 1, DEADLINE)]
     moved = poll(order, owing(DEADLINE + timedelta(days=5)))
@@ -39,7 +39,7 @@ def test_set_moved_erased_and_set_again_are_each_told_with_their_version() -> No
     assert [(d.id, d.version) for d in again.order.deadlines] == [("2", 1)]
 
 
-def test_a_sub_order_that_was_not_read_keeps_its_deadline() -> None:
+def test_sub_order_that_was_not_read_keeps_its_deadline() -> None:
     order = owes()
     unread = poll(order, owing(None, deadlines=()))
     assert kinds(unread) == []
@@ -47,7 +47,7 @@ def test_a_sub_order_that_was_not_read_keeps_its_deadline() -> None:
     assert unread.order.deadlines[0].unread_since == NOW
 
 
-def test_two_values_in_one_sub_order_are_two_facts() -> None:
+def test_two_deadlines_in_one_sub_order_are_kept_apart() -> None:
     later = DEADLINE + timedelta(days=3)
     order = owes()
     both = poll(order, owing(None, deadlines=(DeadlinesSeen("s-1", ((DEADLINE, 1), (later, 1))),)))
@@ -66,7 +66,7 @@ def test_each_reminder_wakes_the_order_and_fires_once() -> None:
     assert fired == [("P3D", timedelta(days=3)), ("P1D", timedelta(days=1)), ("PT1H", timedelta(hours=1))]
 
 
-def test_a_deadline_first_seen_late_fires_only_the_most_urgent_reminder() -> None:
+def test_deadline_first_seen_late_fires_only_the_most_urgent_reminder() -> None:
     folded = poll(pending(), owing(NOW + timedelta(minutes=30)))
     assert [change.data["reminder"] for change in folded.changes if change.kind.value == "DeadlineApproaching"] == [
         "PT1H"
@@ -74,14 +74,14 @@ def test_a_deadline_first_seen_late_fires_only_the_most_urgent_reminder() -> Non
     assert set(folded.order.deadlines[0].fired) == {"P3D", "P1D", "PT1H"}
 
 
-def test_a_deadline_past_when_first_seen_is_missed_and_fires_no_reminder() -> None:
+def test_deadline_already_past_when_first_seen_is_missed_without_a_reminder() -> None:
     folded = poll(pending(), owing(NOW - timedelta(minutes=1)))
     assert "DeadlineMissed" in kinds(folded)
     assert "DeadlineApproaching" not in kinds(folded)
     assert kinds(poll(folded.order, owing(NOW - timedelta(minutes=1)))) == []
 
 
-def test_an_extension_arms_the_ladder_again() -> None:
+def test_extension_rearms_the_reminders() -> None:
     at = DEADLINE - timedelta(days=1)
     order = poll(owes(), owing(DEADLINE), at).order
     assert set(order.deadlines[0].fired) == {"P3D", "P1D"}
@@ -90,13 +90,13 @@ def test_an_extension_arms_the_ladder_again() -> None:
     assert extended.order.deadlines[0].fired == ()
 
 
-def test_erased_just_before_a_reminder_nothing_fires() -> None:
+def test_deadline_erased_just_before_a_reminder_fires_nothing() -> None:
     at = DEADLINE - timedelta(days=3)
     folded = poll(owes(), owing(None, RequirementState.UNDER_REVIEW), at)
     assert "DeadlineApproaching" not in kinds(folded)
 
 
-def test_an_unreadable_provider_holds_a_reminder_back_for_15_minutes() -> None:
+def test_unreadable_provider_delays_a_reminder_by_15_minutes() -> None:
     at = DEADLINE - timedelta(days=1)
     order = poll(owes(), owing(DEADLINE), at - timedelta(minutes=1)).order
     first = fold_unreadable(order, began_at=at, now=at, rules=RULES)
@@ -112,7 +112,7 @@ def test_an_unreadable_provider_holds_a_reminder_back_for_15_minutes() -> None:
     assert kinds(back) == [], "fired once, confirmed or not"
 
 
-def test_an_unreadable_provider_holds_a_reminder_back_no_longer_than_that_between_far_polls() -> None:
+def test_unreadable_provider_delays_a_reminder_no_longer_when_polls_are_far_apart() -> None:
     at = DEADLINE - timedelta(days=3)
     order = poll(owes(), owing(DEADLINE), at - timedelta(minutes=1)).order.with_(poll_step=99)
     held = fold_unreadable(order, began_at=at, now=at, rules=RULES).order
@@ -120,7 +120,7 @@ def test_an_unreadable_provider_holds_a_reminder_back_no_longer_than_that_betwee
     assert kinds(fold_unreadable(held, began_at=held.wake_at, now=held.wake_at, rules=RULES)) == ["DeadlineApproaching"]
 
 
-def test_a_reminder_shorter_than_the_grace_fires_before_its_deadline() -> None:
+def test_reminder_shorter_than_the_grace_period_fires_before_its_deadline() -> None:
     at = DEADLINE - timedelta(minutes=5)
     order = poll(pending(a_message(reminders=["PT5M"])), owing(DEADLINE)).order
     held = fold_unreadable(order, began_at=at, now=at, rules=RULES).order
@@ -130,7 +130,7 @@ def test_a_reminder_shorter_than_the_grace_fires_before_its_deadline() -> None:
     assert kinds(fold_unreadable(held, began_at=half, now=half, rules=RULES)) == ["DeadlineApproaching"]
 
 
-def test_a_missed_deadline_is_told_also_where_a_rejection_is() -> None:
+def test_missed_deadline_is_reported_even_with_a_rejection() -> None:
     soon = NOW + timedelta(seconds=50)
     rejected = owing(soon, RequirementState.REJECTED)
     order = poll(poll(pending(), owing(soon)).order, rejected, NOW + timedelta(seconds=1)).order
@@ -141,7 +141,7 @@ def test_a_missed_deadline_is_told_also_where_a_rejection_is() -> None:
     ]
 
 
-def test_a_missed_deadline_and_a_failure_are_a_cancellation() -> None:
+def test_missed_deadline_with_a_failure_is_a_cancellation() -> None:
     gone = a_snapshot(
         A.FAILED, A.FAILED, phase=Phase.FAILED, provider_status="failure", deadlines=(DeadlinesSeen("s-1", ()),)
     )
@@ -151,7 +151,7 @@ def test_a_missed_deadline_and_a_failure_are_a_cancellation() -> None:
     assert folded.changes[1].data["deadline_missed"] is True
 
 
-def test_missed_is_told_while_the_provider_still_shows_the_order_open() -> None:
+def test_missed_deadline_is_reported_while_the_provider_still_shows_the_order_open() -> None:
     late = poll(owes(), owing(DEADLINE), DEADLINE)
     assert kinds(late) == ["DeadlineMissed"]
     cancelled = poll(
@@ -160,18 +160,18 @@ def test_missed_is_told_while_the_provider_still_shows_the_order_open() -> None:
     assert kinds(cancelled) == ["OrderCancelled"]
 
 
-def test_a_failure_before_the_deadline_is_a_failure() -> None:
+def test_failure_before_the_deadline_is_a_failure() -> None:
     folded = poll(owes(), a_snapshot(A.FAILED, A.FAILED, phase=Phase.FAILED))
     assert kinds(folded) == ["OrderFailed"]
 
 
-def test_polls_are_never_further_apart_than_a_tenth_of_the_time_left() -> None:
+def test_pause_between_polls_is_at_most_a_tenth_of_the_time_left() -> None:
     order = owes(NOW + timedelta(hours=5)).with_(poll_step=99)
     polled = poll(order, owing(NOW + timedelta(hours=5))).order
     assert (polled.next_poll_at or NOW) - NOW == timedelta(minutes=30)
 
 
-def test_a_reminder_says_what_is_owed_until_when_in_both_zones() -> None:
+def test_reminder_names_requirements_and_the_deadline_in_both_time_zones() -> None:
     folded = poll(owes(), owing(DEADLINE), DEADLINE - timedelta(days=1))
     message = said(folded.changes[-1], folded.order, DEADLINE - timedelta(days=1))
     for part in (
@@ -195,13 +195,13 @@ def test_a_reminder_says_what_is_owed_until_when_in_both_zones() -> None:
                 st.none(), st.integers(1, 400)
             ),  # the deadline that a poll shows, in hours from the start; none is erased
             st.integers(0, 48),  # hours until the next poll
-            st.booleans(),  # the poll fails
+            st.booleans(),  # whether the poll fails
         ),
         max_size=30,
     )
 )
 @pytest.mark.parametrize("ladder", [["P3D", "P1D", "PT1H"], []])
-def test_whatever_a_deadline_does_each_reminder_fires_once_per_version_and_never_for_an_erased_one(
+def test_each_reminder_fires_once_per_version_and_never_for_an_erased_deadline(
     ladder: list[str], shown: list[tuple[int | None, int, bool]]
 ) -> None:
     order, at = pending(a_message(reminders=ladder)), NOW

@@ -1,4 +1,4 @@
-"""More time: asked for by policy at most so often, and what the carrier makes of it told as what it is."""
+"""Extensions: requested by policy a bounded number of times, and the provider's reaction reported correctly."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def carried_out(order: Any, at: Any = NOW) -> Any:
     return order
 
 
-def test_the_policy_asks_as_its_reminder_fires_and_the_reminder_says_so() -> None:
+def test_policy_requests_an_extension_with_its_reminder_and_the_reminder_says_so() -> None:
     order = poll(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
     assert extensions(order) == [], "a reminder before the policy's"
     folded = poll(order, owing(DEADLINE), DEADLINE - DAY)
@@ -51,37 +51,37 @@ def test_the_policy_asks_as_its_reminder_fires_and_the_reminder_says_so() -> Non
     assert folded.order.deadlines[0].extensions == 1
 
 
-def test_a_reminder_that_came_late_is_at_the_policys_or_after() -> None:
+def test_late_reminder_counts_as_at_or_after_the_policys() -> None:
     folded = poll(pending(a_message(reminders=REMINDERS, extension={"before": "P1D"})), owing(NOW + 2 * HOUR))
     assert len(extensions(folded.order)) == 1
 
 
 @pytest.mark.parametrize("state", [RequirementState.UNDER_REVIEW, RequirementState.APPROVED])
-def test_nothing_is_asked_for_where_nothing_is_owed(state: RequirementState) -> None:
+def test_no_extension_is_requested_without_open_requirements(state: RequirementState) -> None:
     order = an_order()
     folded = poll(order, owing(DEADLINE, state), DEADLINE - DAY)
     assert extensions(folded.order) == []
     assert only(folded, ChangeKind.DEADLINE_APPROACHING).data["asking_for_more_time"] is False
 
 
-def test_nothing_is_asked_for_without_a_policy() -> None:
+def test_no_extension_is_requested_without_a_policy() -> None:
     order = poll(pending(a_message(reminders=REMINDERS)), owing(DEADLINE)).order
     assert extensions(poll(order, owing(DEADLINE), DEADLINE - DAY).order) == []
 
 
-def test_what_people_asked_for_counts() -> None:
+def test_requests_by_people_count() -> None:
     order = an_order(most=1)
     order = order.with_(deadlines=(order.deadlines[0].with_(extensions=1),))
     assert extensions(poll(order, owing(DEADLINE), DEADLINE - DAY).order) == []
 
 
-def test_a_request_on_its_way_is_not_made_a_second_time() -> None:
+def test_request_in_progress_is_not_repeated() -> None:
     order = poll(an_order(most=5), owing(DEADLINE), DEADLINE - DAY).order
     folded = poll(order, owing(DEADLINE), DEADLINE - 4 * HOUR)
     assert len(extensions(folded.order)) == 1
     assert only(folded, ChangeKind.DEADLINE_APPROACHING).data["asking_for_more_time"] is True
     after = poll(carried_out(folded.order), owing(DEADLINE), DEADLINE - HOUR)
-    assert len(extensions(after.order)) == 2, "the one before was carried out, and it is still owed"
+    assert len(extensions(after.order)) == 2, "the first was carried out, and the requirement is still open"
 
 
 @settings(max_examples=60, deadline=None)
@@ -92,10 +92,10 @@ def test_a_request_on_its_way_is_not_made_a_second_time() -> None:
         st.tuples(st.integers(1, 100), st.sampled_from(["wait", "extend", "erase", "people"])), min_size=1, max_size=25
     ),
 )
-def test_never_more_requests_for_one_deadline_than_the_policy_allows(
+def test_policy_never_exceeds_its_maximum_of_requests_per_deadline(
     most: int, before: str, steps: list[tuple[int, str]]
 ) -> None:
-    """Whatever the carrier and people do: the policy itself never asks beyond `most` in all that was asked."""
+    """Whatever the provider and people do, the policy requests nothing beyond `most` requests in total."""
     value, at = DEADLINE, NOW
     order = an_order(most=most, before=before)
     for hours, step in steps:
@@ -117,10 +117,10 @@ def test_never_more_requests_for_one_deadline_than_the_policy_allows(
         order = carried_out(folded.order, at)
 
 
-# What the carrier makes of it
+# The provider's reaction
 
 
-def test_a_silent_grant_is_told_as_silent_asked_for_and_extended() -> None:
+def test_unannounced_grant_is_reported_as_requested_extended_and_unannounced() -> None:
     order = carried_out(poll(an_order(), owing(DEADLINE), DEADLINE - DAY).order)
     folded = poll(order, owing(DEADLINE + 7 * DAY), DEADLINE - HOUR, unannounced=True)
     moved = only(folded, ChangeKind.DEADLINE_MOVED)
@@ -131,11 +131,11 @@ def test_a_silent_grant_is_told_as_silent_asked_for_and_extended() -> None:
     }
     assert moved.notify
     assert "Polling found this; no notification was sent. More time had been asked for." in said(moved)
-    assert folded.order.deadlines[0].extensions == 1, "asked once, over all its values"
-    assert folded.order.deadlines[0].fired == (), "an extension re-arms the reminders"
+    assert folded.order.deadlines[0].extensions == 1, "requested once for all values of the deadline"
+    assert folded.order.deadlines[0].fired == (), "an extension rearms the reminders"
 
 
-def test_a_deadline_moved_forward_is_no_extension_and_one_that_was_announced_is_not_silent() -> None:
+def test_deadline_moved_forward_is_no_extension_and_an_announced_move_is_not_unannounced() -> None:
     order = an_order()
     earlier = only(poll(order, owing(DEADLINE - DAY), NOW + HOUR, unannounced=True), ChangeKind.DEADLINE_MOVED)
     assert (earlier.data["extended"], earlier.data["asked_for"], earlier.data["unannounced"]) == (False, False, True)
@@ -144,7 +144,7 @@ def test_a_deadline_moved_forward_is_no_extension_and_one_that_was_announced_is_
     assert (announced.data["extended"], announced.data["unannounced"]) == (True, False)
 
 
-def test_a_deadline_moved_by_a_rejection_is_not_silent() -> None:
+def test_deadline_moved_by_a_rejection_is_not_unannounced() -> None:
     shown = owing(DEADLINE + DAY, RequirementState.REJECTED, comments=(a_comment(),))
     folded = poll(an_order(), shown, NOW + HOUR, unannounced=True)
     moved = only(folded, ChangeKind.DEADLINE_MOVED)
@@ -153,8 +153,8 @@ def test_a_deadline_moved_by_a_rejection_is_not_silent() -> None:
     assert "RequirementRejected" in kinds(folded)
 
 
-def test_a_cancellation_that_was_announced_before_it_showed_is_not_silent() -> None:
-    """The notification came first and the look after it showed less: the polls that it asked for find what it told."""
+def test_cancellation_announced_before_it_was_visible_is_not_unannounced() -> None:
+    """The webhook came first and the poll after it showed less. The polls that it caused find the cancellation."""
     early = poll(an_order(), owing(DEADLINE), NOW + HOUR, says_ended=True)
     gone = a_snapshot(AssetState.CANCELLED, AssetState.CANCELLED, phase=Phase.CANCELLED)
     found = poll(early.order, gone, NOW + HOUR + timedelta(seconds=2), unannounced=True)
@@ -164,7 +164,7 @@ def test_a_cancellation_that_was_announced_before_it_showed_is_not_silent() -> N
     assert only(alone, ChangeKind.ORDER_CANCELLED).data["unannounced"] is True
 
 
-def test_a_cancellation_at_a_missed_deadline_is_not_silent() -> None:
+def test_cancellation_at_a_missed_deadline_is_not_unannounced() -> None:
     gone = a_snapshot(AssetState.CANCELLED, AssetState.CANCELLED, phase=Phase.CANCELLED)
     folded = poll(an_order(), gone, DEADLINE + HOUR, unannounced=True)
     cancelled = only(folded, ChangeKind.ORDER_CANCELLED)
@@ -183,7 +183,7 @@ def acknowledged(order: Any, until: Any) -> Any:
     return order.with_(acknowledged=on_it)
 
 
-def test_the_next_reminder_says_who_is_on_it() -> None:
+def test_next_reminder_names_who_acknowledged() -> None:
     order = poll(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
     until = DEADLINE - HOUR
     told = reminder(acknowledged(order, until), DEADLINE - DAY)
@@ -195,14 +195,14 @@ def test_the_next_reminder_says_who_is_on_it() -> None:
     assert told.data["acknowledged_until"] == "2026-03-06T11:00:00.000000Z"
 
 
-def test_it_says_that_an_acknowledgement_is_over() -> None:
+def test_reminder_says_that_an_acknowledgement_expired() -> None:
     order = poll(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY).order
     told = reminder(acknowledged(order, DEADLINE - 2 * DAY), DEADLINE - DAY)
     assert "the role desk (session ada) was on it until 2026-03-04 12:00:00 UTC" in said(told, now=DEADLINE - DAY)
     assert "which is over." in said(told, now=DEADLINE - DAY)
 
 
-def test_that_nobody_acknowledged_is_said_from_the_second_reminder_on() -> None:
+def test_missing_acknowledgement_is_mentioned_from_the_second_reminder_on() -> None:
     first = poll(an_order(), owing(DEADLINE), DEADLINE - 3 * DAY)
     assert "acknowledged" not in said(only(first, ChangeKind.DEADLINE_APPROACHING))
     second = reminder(first.order, DEADLINE - DAY)

@@ -1,4 +1,4 @@
-"""Numbers held against criteria: which of those that a search found or an order delivered are what was asked for."""
+"""Numbers checked against criteria: which of those found or delivered match what was ordered."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def offer(value: str, **told: Any) -> Offer:
 
 
 def held(asked: dict[str, Any], value: str, **told: Any) -> str | None:
-    """The field that a number fails, with the country told as asked where the case says nothing else."""
+    """Return the field that a number does not match. The reported country is the ordered one unless the case sets another."""
     criteria = Criteria.model_validate({"country": "US", **asked})
     near, state = told.pop("near", False), told.pop("state", None)
     return misfit(criteria, offer(value, **told), near=near, state=state)
@@ -26,7 +26,7 @@ def held(asked: dict[str, Any], value: str, **told: Any) -> str | None:
 @pytest.mark.parametrize(
     ("asked", "value", "told", "failed"),
     [
-        # Country: as it is told, and by the number's own digits.
+        # Country: as reported, and by the number's own digits.
         ({}, CHICAGO, {}, None),
         ({}, CHICAGO, {"country": "US"}, None),
         ({}, CHICAGO, {"country": "CA"}, "country"),
@@ -42,9 +42,9 @@ def held(asked: dict[str, Any], value: str, **told: Any) -> str | None:
         ({}, "+17875550100", {}, "country"),
         ({"country": "CA", "number_type": "toll_free"}, TOLL_FREE, {}, None),
         ({}, "+99912345678", {}, "country"),
-        # In use, and in no numbering plan: nothing speaks against it.
+        # In use, but in no numbering plan: nothing contradicts the criteria.
         ({"country": "GB"}, "+4420712345678", {}, None),
-        # Type: told by the provider's own word where it has one, else by the range.
+        # Type: by the provider's own value if there is one, otherwise by the number range.
         ({}, TOLL_FREE, {}, "number_type"),
         ({"number_type": "toll_free"}, CHICAGO, {}, "number_type"),
         ({"number_type": "toll_free"}, TOLL_FREE, {}, None),
@@ -62,7 +62,7 @@ def held(asked: dict[str, Any], value: str, **told: Any) -> str | None:
         ({"country": "DE", "area_code": "030"}, BERLIN, {}, None),
         ({"country": "IT", "area_code": "06"}, "+390612345678", {}, None),
         ({"country": "AR", "area_code": "11", "number_type": "mobile"}, "+5491112345678", {}, None),
-        # Digits: on the national number, or on what follows the area code where one was asked for.
+        # Digits: in the national number, or in what follows the area code if one was ordered.
         ({"starts_with": "312"}, CHICAGO, {}, None),
         ({"starts_with": "1312"}, CHICAGO, {}, "starts_with"),
         ({"area_code": "312", "starts_with": "555"}, CHICAGO, {}, None),
@@ -74,17 +74,17 @@ def held(asked: dict[str, Any], value: str, **told: Any) -> str | None:
         ({"ends_with": "0124"}, CHICAGO, {}, "ends_with"),
         ({"prefix": "1312"}, CHICAGO, {}, None),
         ({"prefix": "1929"}, CHICAGO, {}, "prefix"),
-        # Features, where they are told.
+        # Features, if reported.
         ({"features": ["sms"]}, CHICAGO, {}, None),
         ({"features": ["sms"]}, CHICAGO, {"features": ("SMS", "voice")}, None),
         ({"features": ["sms", "mms"]}, CHICAGO, {"features": ("sms", "voice")}, "features"),
         ({"features": ["sms"]}, CHICAGO, {"features": ()}, "features"),
-        # State, where it is told in two letters. Cities are the provider's own names.
+        # State, if reported in two letters. City names are the provider's own.
         ({"city": "Chicago"}, CHICAGO, {}, None),
         ({"state": "IL"}, CHICAGO, {"state": "il"}, None),
         ({"state": "IL"}, CHICAGO, {"state": "NY"}, "state"),
         ({"state": "IL"}, CHICAGO, {"state": "Illinois"}, None),
-        # Near matches: only where they were asked for, and of the right country, type and features.
+        # Near matches: only if ordered, and of the right country, type and features.
         ({"area_code": "312"}, CHICAGO, {"near": True}, "best_effort"),
         ({"area_code": "312", "best_effort": False}, CHICAGO, {"near": True}, "best_effort"),
         ({"area_code": "312", "best_effort": True}, NEW_YORK, {"near": True}, None),
@@ -94,17 +94,17 @@ def held(asked: dict[str, Any], value: str, **told: Any) -> str | None:
         ({"best_effort": True, "features": ["mms"]}, NEW_YORK, {"near": True, "features": ("sms",)}, "features"),
     ],
 )
-def test_a_number_is_held_against_what_was_asked(
+def test_number_is_checked_against_the_criteria(
     asked: dict[str, Any], value: str, told: dict[str, Any], failed: str | None
 ) -> None:
     assert held(asked, value, **told) == failed
 
 
-def test_criteria_without_a_country_ask_for_none() -> None:
+def test_criteria_without_a_country_match_every_country() -> None:
     assert misfit(Criteria(features=["voice"]), offer(BERLIN, country="DE", features=("voice",))) is None
 
 
-def test_what_no_numbering_plan_can_read_is_compared_as_it_stands() -> None:
+def test_number_outside_any_numbering_plan_is_compared_as_written() -> None:
     asked = Criteria(ends_with="9", contains="99")
     assert misfit(asked, offer("+999999")) is None
     assert misfit(asked, offer("+999990")) == "ends_with"

@@ -1,4 +1,4 @@
-"""Folding polls into an order: states derived from the numbers, ended orders protected, absence never believed."""
+"""Folding polls into an order: states follow from the numbers, ended orders are protected, absence proves nothing."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ A = AssetState
         ((A.ACTIVE, A.PENDING), Phase.OPEN, OrderState.PENDING),
         ((A.ACTIVE, A.UNKNOWN), Phase.ENDED, OrderState.PENDING),
         ((A.ACTIVE, A.ACTIVE), Phase.ENDED, OrderState.COMPLETED),
-        ((A.ACTIVE, A.ACTIVE), Phase.OPEN, OrderState.COMPLETED),  # the numbers are the truth, not the order's word
+        ((A.ACTIVE, A.ACTIVE), Phase.OPEN, OrderState.COMPLETED),  # the numbers decide, not the order's own status
         ((A.ACTIVE, A.FAILED), Phase.FAILED, OrderState.PARTIALLY_COMPLETED),
         ((A.ACTIVE, A.DELETED), Phase.ENDED, OrderState.PARTIALLY_COMPLETED),
         ((A.FAILED, A.FAILED), Phase.FAILED, OrderState.FAILED),
         ((A.CANCELLED, A.FAILED), Phase.FAILED, OrderState.CANCELLED),
         ((A.DELETED, A.DELETED), Phase.DELETED, OrderState.DELETED),
         ((A.FAILED, A.DELETED), Phase.ENDED, OrderState.DELETED),  # one was delivered, and is gone
-        ((A.PENDING, A.PENDING), Phase.ENDED, OrderState.PENDING),  # torn: over, and the numbers not yet
+        ((A.PENDING, A.PENDING), Phase.ENDED, OrderState.PENDING),  # incomplete: ended, but the numbers are not
     ],
 )
-def test_the_state_follows_from_the_numbers(states: tuple[AssetState, ...], phase: Phase, expected: OrderState) -> None:
+def test_state_follows_from_the_numbers(states: tuple[AssetState, ...], phase: Phase, expected: OrderState) -> None:
     assert poll(pending(), a_snapshot(*states, phase=phase)).order.state is expected
 
 
@@ -51,11 +51,11 @@ def test_the_state_follows_from_the_numbers(states: tuple[AssetState, ...], phas
         (Phase.ENDED, (A.ACTIVE, A.ACTIVE), OrderState.COMPLETED),
         (Phase.ENDED, (A.ACTIVE,), OrderState.PARTIALLY_COMPLETED),
         (Phase.ENDED, (), OrderState.FAILED),
-        (Phase.FAILED, (A.ACTIVE,), OrderState.PARTIALLY_COMPLETED),  # an error, and something delivered all the same
+        (Phase.FAILED, (A.ACTIVE,), OrderState.PARTIALLY_COMPLETED),  # an error, and yet something delivered
         (Phase.CANCELLED, (), OrderState.CANCELLED),
     ],
 )
-def test_a_provider_that_lists_what_it_delivered(
+def test_provider_that_lists_only_delivered_numbers(
     phase: Phase, delivered: tuple[AssetState, ...], expected: OrderState
 ) -> None:
     snapshot = Snapshot("po-1", phase, phase.value, assets=numbers(*delivered))
@@ -63,20 +63,20 @@ def test_a_provider_that_lists_what_it_delivered(
     assert poll(order, snapshot).order.state is expected
 
 
-def test_absence_from_one_answer_is_no_deletion() -> None:
+def test_absence_from_one_response_is_no_deletion() -> None:
     order = poll(pending(), a_snapshot(A.PENDING, A.PENDING)).order
     torn = poll(order, a_snapshot(A.ACTIVE))
     assert [asset.state for asset in torn.order.assets] == [A.ACTIVE, A.PENDING]
     assert torn.order.state is OrderState.PENDING
 
 
-def test_over_with_no_number_shown_is_torn() -> None:
+def test_ended_order_without_numbers_is_incomplete() -> None:
     order = pending().with_(assets=())
     assert poll(order, a_snapshot(phase=Phase.ENDED, provider_status="success")).order.state is OrderState.PENDING
 
 
 @pytest.mark.parametrize("state", [A.PENDING, A.ACTION_REQUIRED, A.FAILED, A.CANCELLED])
-def test_an_ended_order_is_not_moved_by_what_does_not_fit_and_it_is_told_once(state: AssetState) -> None:
+def test_contradiction_does_not_move_an_ended_order_and_is_reported_once(state: AssetState) -> None:
     done = poll(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
     again = poll(done, a_snapshot(state, state))
     assert again.order.state is OrderState.COMPLETED
@@ -85,7 +85,7 @@ def test_an_ended_order_is_not_moved_by_what_does_not_fit_and_it_is_told_once(st
     assert kinds(poll(again.order, a_snapshot(state, state))) == []
 
 
-def test_a_completed_order_may_still_be_deleted_or_corrected() -> None:
+def test_completed_order_can_still_be_deleted_or_corrected() -> None:
     done = poll(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
     assert kinds(poll(done, a_snapshot(A.DELETED, A.DELETED, phase=Phase.DELETED))) == ["OrderDeleted"]
     corrected = poll(done, a_snapshot(A.ACTIVE, A.FAILED))
@@ -93,7 +93,7 @@ def test_a_completed_order_may_still_be_deleted_or_corrected() -> None:
     assert kinds(poll(corrected.order, a_snapshot(A.ACTIVE, A.ACTIVE))) == ["OrderCompleted"]
 
 
-def test_a_number_that_was_given_back_had_been_delivered_all_the_same() -> None:
+def test_released_number_still_counts_as_delivered() -> None:
     done = poll(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
     given = done.assets[0].with_(state=A.DELETED, released_at=NOW)
     again = poll(done.with_(assets=(given, *done.assets[1:])), a_snapshot(A.ACTIVE, A.ACTIVE))
@@ -101,7 +101,7 @@ def test_a_number_that_was_given_back_had_been_delivered_all_the_same() -> None:
     assert again.order.assets[0] == given
 
 
-def test_which_numbers_were_delivered_is_corrected_in_the_ledger() -> None:
+def test_corrected_list_of_delivered_numbers_is_in_the_ledger() -> None:
     done = poll(pending(), a_snapshot(A.ACTIVE, A.FAILED)).order
     other = poll(done, a_snapshot(A.FAILED, A.ACTIVE))
     assert kinds(other) == ["NumbersCorrected"]
@@ -118,7 +118,7 @@ def test_failed_and_cancelled_do_not_contradict_each_other() -> None:
     assert kinds(poll(failed, a_snapshot(A.CANCELLED, A.CANCELLED))) == []
 
 
-def test_unknown_words_are_kept_and_told_once() -> None:
+def test_unknown_statuses_are_kept_and_reported_once() -> None:
     provider_status = UnknownValue("number_order.status", "paused")
     first = poll(
         pending(),
@@ -135,14 +135,14 @@ def test_unknown_words_are_kept_and_told_once() -> None:
     assert kinds(poll(first.order, a_snapshot(A.PENDING, A.PENDING, unknown_values=(provider_status,)))) == []
 
 
-def test_all_or_nothing_that_was_not_kept_is_told() -> None:
+def test_violated_all_or_nothing_is_reported() -> None:
     message = a_message(provider="telesign", partial="refuse")
     order = pending(message).with_(assets=())
     snapshot = Snapshot("po-1", Phase.ENDED, "resolved", assets=numbers(A.ACTIVE))
     assert kinds(poll(order, snapshot)) == ["OrderPartiallyCompleted", "ProviderContradiction"]
 
 
-def test_a_hint_that_says_more_than_the_poll_shows_asks_for_more_polls() -> None:
+def test_hint_that_says_more_than_the_poll_shows_causes_more_polls() -> None:
     polled = poll(pending(), a_snapshot(A.PENDING, A.PENDING), says_ended=True).order
     assert [at - NOW for at in polled.hint_polls] == [timedelta(seconds=seconds) for seconds in (2, 10, 60)]
     later = poll(polled, a_snapshot(A.PENDING, A.PENDING), NOW + timedelta(seconds=10)).order
@@ -150,7 +150,7 @@ def test_a_hint_that_says_more_than_the_poll_shows_asks_for_more_polls() -> None
     assert poll(polled, a_snapshot(A.ACTIVE, A.ACTIVE), NOW + timedelta(seconds=10)).order.hint_polls == ()
 
 
-def test_the_cadence_slows_down_and_starts_anew_with_a_change() -> None:
+def test_cadence_slows_down_and_restarts_with_a_change() -> None:
     order = poll(pending(), a_snapshot(A.PENDING, A.PENDING)).order
     pauses = []
     for _ in range(7):
@@ -161,7 +161,7 @@ def test_the_cadence_slows_down_and_starts_anew_with_a_change() -> None:
     assert (changed.next_poll_at or NOW) - NOW == timedelta(seconds=2)
 
 
-def test_an_ended_order_is_polled_after_1_7_and_30_days_and_then_no_more() -> None:
+def test_ended_order_is_polled_after_1_7_and_30_days_and_then_no_more() -> None:
     order = poll(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
     for days in (1, 7, 30):
         assert order.wake_at == NOW + timedelta(days=days)
@@ -169,12 +169,12 @@ def test_an_ended_order_is_polled_after_1_7_and_30_days_and_then_no_more() -> No
     assert order.wake_at is None
 
 
-def test_a_provider_that_says_how_long_to_wait_is_not_asked_earlier() -> None:
+def test_retry_after_of_a_provider_is_respected() -> None:
     folded = fold_unreadable(pending(), began_at=NOW, now=NOW, rules=RULES, retry_after=timedelta(minutes=3))
     assert folded.order.wake_at == NOW + timedelta(minutes=3)
 
 
-def test_what_is_missing_is_told_item_by_item() -> None:
+def test_shortfall_is_reported_per_item() -> None:
     message = a_message(
         provider="callfire",
         items=[
@@ -195,7 +195,7 @@ def test_what_is_missing_is_told_item_by_item() -> None:
     assert missing(order) == "+12065550101; keyword SUN; 1 local number"
 
 
-def test_a_surplus_of_one_kind_does_not_make_up_for_another() -> None:
+def test_surplus_of_one_kind_does_not_cover_another() -> None:
     message = a_message(
         provider="callfire", items=[{"keywords": ["SUN"]}, {"criteria": {"city": "Seattle"}, "quantity": 1}]
     )
@@ -223,8 +223,8 @@ HISTORY = [(A.PENDING, A.PENDING), (A.ACTION_REQUIRED, A.PENDING), (A.ACTIVE, A.
 
 
 @pytest.mark.parametrize("order_of_arrival", list(permutations(range(4))))
-def test_any_order_of_polls_ends_where_the_provider_is(order_of_arrival: tuple[int, ...]) -> None:
-    """Polls are fresh reads, so the last one counts, whatever came before: the provider ends at the last of its history."""
+def test_any_sequence_of_polls_ends_at_the_providers_state(order_of_arrival: tuple[int, ...]) -> None:
+    """Polls are fresh reads, so the last one counts, whatever came before. The provider ends at the last state of its history."""
     order = pending()
     for index in (*order_of_arrival, 3, 3):
         order = poll(order, a_snapshot(*HISTORY[index])).order
@@ -232,22 +232,22 @@ def test_any_order_of_polls_ends_where_the_provider_is(order_of_arrival: tuple[i
 
 
 @given(st.lists(st.sampled_from(list(A)), min_size=2, max_size=2), st.sampled_from(list(Phase)))
-def test_the_same_poll_twice_changes_nothing_more(states: list[AssetState], phase: Phase) -> None:
+def test_same_poll_twice_changes_nothing_more(states: list[AssetState], phase: Phase) -> None:
     once = poll(pending(), a_snapshot(*states, phase=phase))
     assert kinds(poll(once.order, a_snapshot(*states, phase=phase))) == []
 
 
-def test_a_number_that_was_never_listed_is_given_up_at_the_second_poll() -> None:
+def test_number_that_was_never_listed_is_given_up_at_the_second_poll() -> None:
     over = a_snapshot(A.ACTIVE, phase=Phase.ENDED, provider_status="success")
     first = poll(pending(), over)
-    assert first.order.state is OrderState.PENDING, "one answer may be torn"
+    assert first.order.state is OrderState.PENDING, "one response may be incomplete"
     second = poll(first.order, over)
     assert kinds(second) == ["OrderPartiallyCompleted"]
     assert second.order.assets[1].provider_status == "never listed"
 
 
-def test_the_word_that_came_with_a_purchase_is_no_poll_it() -> None:
-    """Found when it is over already: the first poll may be torn like any other, and gives up no number."""
+def test_status_in_the_purchase_response_does_not_count_as_a_poll() -> None:
+    """Found when it has already ended: the first poll may be incomplete like any other, and gives up no number."""
     torn = a_snapshot(AssetState.DELETED, phase=Phase.ENDED, provider_status="success")
     found = pending().with_(provider_status="success")
     once = poll(found, torn).order
@@ -260,7 +260,7 @@ def test_the_word_that_came_with_a_purchase_is_no_poll_it() -> None:
 
 
 @pytest.mark.parametrize("lists_every_asset", [True, False])
-def test_a_delivered_number_that_is_not_what_was_asked_for_does_not_count_as_it(lists_every_asset: bool) -> None:
+def test_delivered_number_that_does_not_match_the_criteria_does_not_count(lists_every_asset: bool) -> None:
     message = a_message(items=[{"criteria": {"country": "US", "area_code": "312"}, "quantity": 2}])
     order = pending(message).with_(assets=())
     shown = tuple(AssetSeen(AssetKind.NUMBER, value, A.ACTIVE, "success") for value in ("+13125550100", "+19295550100"))
@@ -272,7 +272,7 @@ def test_a_delivered_number_that_is_not_what_was_asked_for_does_not_count_as_it(
     assert poll(order, Snapshot("po-1", Phase.ENDED, "success", right)).order.state is OrderState.COMPLETED
 
 
-def test_near_matches_that_were_asked_for_count() -> None:
+def test_requested_near_matches_count() -> None:
     criteria = {"country": "US", "area_code": "312", "best_effort": True}
     order = pending(a_message(items=[{"criteria": criteria, "quantity": 1}])).with_(assets=())
     shown = (AssetSeen(AssetKind.NUMBER, "+19295550100", A.ACTIVE, "success"),)
@@ -280,7 +280,7 @@ def test_near_matches_that_were_asked_for_count() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 3600), st.booleans()), min_size=1, max_size=12))
-def test_poll_that_is_put_off_is_due_when_asked_for_and_nothing_else_is_due_later(
+def test_postponed_poll_is_due_when_requested_and_nothing_else_is_delayed(
     asked: list[tuple[int, bool]],
 ) -> None:
     order = poll(pending(), a_snapshot(A.PENDING, A.PENDING)).order
@@ -292,7 +292,7 @@ def test_poll_that_is_put_off_is_due_when_asked_for_and_nothing_else_is_due_late
         due = min(due, at)
         assert order.wake_at == due
         assert min(order.hint_polls) <= at
-    # However many ask: one look for all, and the few that follow where an end was told of.
+    # However many requests there are: one poll for all, and the few that follow a reported end.
     assert len(order.hint_polls) <= 10
     apart = [two - one for one, two in pairwise(order.hint_polls)]
     assert all(each >= RULES.timings.hint_distance for each in apart)

@@ -1,4 +1,4 @@
-"""The switch, and which orders are in doubt after a restore."""
+"""The switch, and which orders may have been purchased before a restore."""
 
 from __future__ import annotations
 
@@ -26,33 +26,39 @@ def attempted(order: Order, hours: int) -> Order:
     return outcome.not_bought(begun, "x", now, now)[0]
 
 
-def test_a_gate_is_closed_by_the_switch_and_by_a_restore() -> None:
+def test_gate_is_closed_by_the_switch_and_by_a_restore() -> None:
     there = Gate(table_id="t-1")
     assert gate.closed_because(there, "t-1") is None
     assert "restored" in (gate.closed_because(there, "t-2") or "")
     shut = Gate(table_id="t-1", open=False, by="arn:aws:iam::1:user/ada", reason="too dear")
     assert gate.closed_because(shut, "t-1") == "placing is switched off by ada: too dear"
-    assert "restored" in (gate.closed_because(shut, "t-2") or ""), "that comes first"
+    assert "restored" in (gate.closed_because(shut, "t-2") or ""), "the restore comes first"
 
 
 @pytest.mark.parametrize(
     ("order", "hours", "is_doubted"),
     [
-        (received_at(0), 2, True),  # it waited as the restore was confirmed
-        (received_at(0), 20, True),  # for however long
-        (received_at(2), 3, True),  # a message of before may come back
-        (received_at(11), 12, False),  # no queue keeps one so long
+        (received_at(0), 2, True),  # it waited when the restore was confirmed
+        (received_at(0), 20, True),  # however long it has waited
+        (received_at(2), 3, True),  # a message from before may be redelivered
+        (received_at(11), 12, False),  # no queue keeps a message that long
         (received_at(2), 11, False),
-        (attempted(received_at(0), 0), 2, True),  # what was sent before says nothing of what was sent after the copy
+        (attempted(received_at(0), 0), 2, True),  # sent before the copy, which says nothing of what was sent after it
         (attempted(received_at(0), 2), 3, False),  # sent from this very table
-        (received_at(0).with_(confirmed_not_purchased_at=NOW), 2, True),  # said of another table
+        (
+            received_at(0).with_(confirmed_not_purchased_at=NOW),
+            2,
+            True,
+        ),  # possibly purchased according to another table
         (received_at(0).with_(confirmed_not_purchased_at=NOW + 2 * HOUR), 3, False),
         (received_at(0).with_(approvals=(Approval(kind=HoldKind.RESTORED, by="a", at=NOW),)), 2, True),
         (received_at(0).with_(approvals=(Approval(kind=HoldKind.RESTORED, by="a", at=NOW + 2 * HOUR),)), 3, False),
         (received_at(0).with_(approvals=(Approval(kind=HoldKind.LIMIT, by="a", at=NOW + 2 * HOUR),)), 3, True),
     ],
 )
-def test_what_may_have_been_bought_before_the_restore_is_doubted(order: Order, hours: int, *, is_doubted: bool) -> None:
+def test_order_that_may_have_been_bought_before_the_restore_is_possibly_purchased(
+    order: Order, hours: int, *, is_doubted: bool
+) -> None:
     assert gate.bought_before_restore(CONFIRMED, order, NOW + hours * HOUR) is is_doubted
     assert gate.possibly_purchased(CONFIRMED, "t-2", order, NOW + hours * HOUR) is is_doubted
     assert gate.possibly_purchased(CONFIRMED, "t-3", order, NOW + hours * HOUR), "restored once more"

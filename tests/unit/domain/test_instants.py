@@ -1,4 +1,4 @@
-"""Instants and durations at the edge: whatever is accepted, by an adapter or from a sender, can be counted with ever after."""
+"""Extreme instants and durations: every value accepted from an adapter or a sender can be used in all later arithmetic."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _DURATIONS = st.one_of(
 
 
 def _lives(order: Order, zone: ZoneInfo, value: datetime) -> None:
-    """Take an order with a deadline through everything that counts with instants."""
+    """Take an order with a deadline through everything that calculates with instants."""
     rules = Rules(Timings(), CADENCE)
     for at in (NOW, value - timedelta(days=1), value, value + timedelta(days=1)):
         first = fold(order, owing(value), began_at=at, now=at, rules=rules)
@@ -72,7 +72,7 @@ def _lives(order: Order, zone: ZoneInfo, value: datetime) -> None:
 
 
 @given(_WRITTEN, st.sampled_from(_ZONES), _DURATIONS)
-def test_whatever_is_read_of_a_provider_can_be_counted_with(written: object, zone: str, reminder: str) -> None:
+def test_any_instant_read_from_a_provider_can_be_calculated_with(written: object, zone: str, reminder: str) -> None:
     value = instant(written)
     if value is not None:
         assert EARLIEST <= value < LATEST
@@ -85,7 +85,7 @@ def test_whatever_is_read_of_a_provider_can_be_counted_with(written: object, zon
 
 
 @given(_WRITTEN, st.sampled_from(_ZONES))
-def test_whatever_a_sender_may_give_can_be_counted_with(written: object, zone: str) -> None:
+def test_any_instant_of_a_sender_can_be_calculated_with(written: object, zone: str) -> None:
     message: dict[str, Any] = {
         "order_id": "order-1",
         "provider": "callfire",
@@ -107,7 +107,7 @@ def test_whatever_a_sender_may_give_can_be_counted_with(written: object, zone: s
 
 
 @pytest.mark.parametrize("written", _EDGES)
-def test_an_instant_beyond_the_bounds_is_none_and_a_fault_that_names_its_field(written: str) -> None:
+def test_instant_out_of_bounds_is_a_validation_issue_of_its_field(written: str) -> None:
     assert instant(written) is None
     message = {"order_id": "a", "provider": "callfire", "items": [{"keywords": ["SUN"]}], "deadline": written}
     with pytest.raises(InvalidMessageError) as caught:
@@ -119,14 +119,16 @@ def test_an_instant_beyond_the_bounds_is_none_and_a_fault_that_names_its_field(w
 
 @pytest.mark.parametrize(("wish", "name"), [(OnIt, "until"), (ConfirmRestore, "search_until")])
 @pytest.mark.parametrize("written", _EDGES)
-def test_so_is_one_in_a_wish(wish: type[BaseModel], name: str, written: str) -> None:
+def test_instant_out_of_bounds_in_a_command_is_a_validation_issue(
+    wish: type[BaseModel], name: str, written: str
+) -> None:
     with pytest.raises(ValidationError) as caught:
         wish.model_validate_json(json.dumps({name: written}))
     assert [error["loc"] for error in caught.value.errors()] == [(name,)]
 
 
 @pytest.mark.parametrize("written", _LAST)
-def test_the_last_instants_within_the_bounds_are_taken(written: str) -> None:
+def test_last_instants_within_the_bounds_are_accepted(written: str) -> None:
     assert instant(written) is not None
 
 
@@ -144,7 +146,7 @@ def test_the_last_instants_within_the_bounds_are_taken(written: str) -> None:
         "1796544000000",
     ],
 )
-def test_instants_in_other_notations(written: object) -> None:
+def test_instants_in_other_notations_are_read(written: object) -> None:
     assert instant(written) == datetime(2026, 12, 6, 8, tzinfo=UTC)
 
 
@@ -165,11 +167,11 @@ def test_instants_in_other_notations(written: object) -> None:
         "1796544000.5x",
     ],
 )
-def test_what_is_no_instant_is_none(written: object) -> None:
+def test_invalid_instant_is_read_as_none(written: object) -> None:
     assert instant(written) is None
 
 
 @pytest.mark.parametrize("name", ["read_timeout", "send_window", "settling", "doubt", "slot_patience"])
-def test_a_time_of_a_setting_is_bounded(name: str) -> None:
+def test_durations_in_settings_are_bounded(name: str) -> None:
     with pytest.raises(ValidationError):
         Timings.model_validate({name: "P999999999D"})

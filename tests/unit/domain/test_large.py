@@ -1,4 +1,4 @@
-"""Orders of 10,000 numbers: folded in a moment, and nothing that is told of them grows with them."""
+"""Orders of 10,000 numbers: folded quickly, with events that do not grow with the order."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ DUE = NOW + timedelta(days=14)
 
 
 def shown(state: AssetState, requirement: RequirementState, *, parts: int = 1, **changes: Any) -> Snapshot:
-    """What Telnyx shows of so many numbers in this state, in equal parts with three requirements each."""
+    """Return what Telnyx shows of this many numbers in this state, in equal sub orders with three requirements each."""
     names = [f"s-{part}" for part in range(parts)]
     owed = tuple(AssetRequirementSeen(f"r-{index}", requirement, requirement.value) for index in range(3))
     fields: dict[str, Any] = {
@@ -92,7 +92,7 @@ def shown(state: AssetState, requirement: RequirementState, *, parts: int = 1, *
 
 
 def bought() -> Order:
-    """An order of 10,000 numbers, all of them chosen by us."""
+    """Return an order of 10,000 numbers, all chosen by numberdesk."""
     message = a_message(items=[{"criteria": {"country": "DE"}, "quantity": MANY}])
     chosen = [replace(asset, provider_status="chosen") for asset in shown(A.PENDING, R.AWAITING_VALUE).assets]
     begun = placing.begin(received(message), chosen, None, NOW, RULES.timings, content_lock=None)[0]
@@ -113,7 +113,7 @@ def longest(folded: Folded) -> int:
 EXTENDED = (DeadlinesSeen("s-0", ((DUE + timedelta(1), MANY),)),)
 POLLS: dict[str, tuple[AssetState, RequirementState, dict[str, Any], list[str]]] = {
     "nothing new": (A.ACTION_REQUIRED, R.AWAITING_VALUE, {}, []),
-    "rejected": (A.ACTION_REQUIRED, R.REJECTED, {}, []),  # it waits for the comment that says why
+    "rejected": (A.ACTION_REQUIRED, R.REJECTED, {}, []),  # it waits for the comment with the reason
     "under review": (A.UNDER_REVIEW, R.UNDER_REVIEW, {}, ["DeadlineErased", "OrderMoved"]),
     "extended": (A.ACTION_REQUIRED, R.AWAITING_VALUE, {"deadlines": EXTENDED}, ["DeadlineMoved"]),
     "delivered": (A.ACTIVE, R.APPROVED, {}, ["RequirementApproved", "DeadlineErased", "OrderCompleted"]),
@@ -122,7 +122,7 @@ POLLS: dict[str, tuple[AssetState, RequirementState, dict[str, Any], list[str]]]
 
 
 @pytest.mark.parametrize("name", POLLS)
-def test_a_poll_10000_numbers_is_folded_in_a_moment_and_told_briefly(name: str) -> None:
+def test_poll_of_10000_numbers_is_folded_quickly_and_reported_briefly(name: str) -> None:
     state, requirement, more, told = POLLS[name]
     order, snapshot = owing().order, shown(state, requirement, **more)
     begun = time.process_time()
@@ -134,19 +134,19 @@ def test_a_poll_10000_numbers_is_folded_in_a_moment_and_told_briefly(name: str) 
         assert longest(folded) < LONGEST
 
 
-def test_what_is_first_asked_of_10000_numbers_is_one_event_of_each_kind() -> None:
+def test_first_requirements_of_10000_numbers_are_one_event_of_each_kind() -> None:
     assert kinds(owing()) == ["RequirementRequested", "DeadlineSet", "OrderMoved"]
     assert longest(owing()) < LONGEST
     assert owing().changes[1].data["numbers"] == MANY
 
 
-def test_what_did_not_change_is_the_very_same_record() -> None:
+def test_unchanged_order_is_the_identical_record() -> None:
     before = owing().order
     after = poll(before, shown(A.ACTION_REQUIRED, R.AWAITING_VALUE)).order
     assert all(one is other for one, other in zip(before.assets, after.assets, strict=True))
 
 
-def test_an_order_of_many_parts_takes_no_longer() -> None:
+def test_order_of_many_sub_orders_takes_no_longer() -> None:
     order = owing(250).order
     asked = Operation(
         id="1", kind=OperationKind.SUPPLY, by="ada", asked_at=NOW, number="+49300009999", requirement_ids=("r-0", "r-1")
@@ -162,7 +162,7 @@ def test_an_order_of_many_parts_takes_no_longer() -> None:
     assert len(folded.order.requirements) == 750
 
 
-def test_many_parts_that_end_are_one_event_with_the_first_twenty() -> None:
+def test_many_ended_sub_orders_are_one_event_with_the_first_twenty() -> None:
     half = tuple(
         replace(asset, state=A.CANCELLED) if index % 100 < 60 else asset
         for index, asset in enumerate(shown(A.ACTION_REQUIRED, R.AWAITING_VALUE, parts=100).assets)
@@ -185,7 +185,7 @@ def test_many_parts_that_end_are_one_event_with_the_first_twenty() -> None:
     }
 
 
-def test_10000_numbers_that_turn_out_otherwise_are_told_by_count_and_the_first_twenty() -> None:
+def test_10000_mismatched_numbers_are_reported_by_count_and_the_first_twenty() -> None:
     swapped = tuple(
         replace(asset, state=A.ACTIVE if index % 2 else A.FAILED)
         for index, asset in enumerate(shown(A.ACTIVE, R.APPROVED).assets)
@@ -203,7 +203,7 @@ def test_10000_numbers_that_turn_out_otherwise_are_told_by_count_and_the_first_t
     }
 
 
-def test_deleted_numbers_are_told_once() -> None:
+def test_deleted_numbers_are_reported_once() -> None:
     done = poll(owing().order, shown(A.ACTIVE, R.APPROVED)).order
     folded = poll(done, shown(A.DELETED, R.APPROVED))
     assert kinds(folded) == ["OrderDeleted"]
@@ -214,19 +214,19 @@ def test_deleted_numbers_are_told_once() -> None:
 
 
 @pytest.mark.parametrize(("reads", "pause"), [(20, 144), (2, 14.4), (0, 3600)])
-def test_an_order_is_polled_often_enough_for_the_rota_to_go_round(reads: int, pause: float) -> None:
-    """20 hours, not a day: polls take their time."""
+def test_large_order_is_polled_often_enough_to_read_all_its_sub_orders(reads: int, pause: float) -> None:
+    """Within 20 hours rather than a day, since polls take time."""
     order = owing().order.with_(numbers_read=reads, poll_step=99)
     assert schedule(order, NOW, RULES.timings, CADENCE).next_poll_at == NOW + timedelta(seconds=pause)
 
 
-def test_the_rota_never_asks_for_more_polls_than_the_cadence_begins_with() -> None:
+def test_reading_in_turns_never_polls_more_often_than_the_start_of_the_cadence() -> None:
     order = owing().order.with_(numbers_read=1, poll_step=99)
     cadence = (timedelta(seconds=30), timedelta(hours=1))
     assert schedule(order, NOW, RULES.timings, cadence).next_poll_at == NOW + timedelta(seconds=30)
 
 
-def test_where_a_poll_stopped_the_next_one_goes_on() -> None:
+def test_next_poll_continues_where_the_last_one_stopped() -> None:
     order = poll(pending(), a_snapshot(A.PENDING, A.PENDING, number_cursor=7, numbers_read=3)).order
     assert (order.number_cursor, order.numbers_read) == (7, 3)
 
@@ -234,7 +234,7 @@ def test_where_a_poll_stopped_the_next_one_goes_on() -> None:
 # What is kept of a number
 
 
-def test_a_deadline_apart_is_kept_until_it_is_read_again_or_the_status_changes() -> None:
+def test_separately_read_deadline_is_kept_until_it_is_read_again_or_the_status_changes() -> None:
     first, second = "+4930111", "+4930222"
     order = poll(
         pending(), a_snapshot(A.ACTION_REQUIRED, A.ACTION_REQUIRED, deadline_overrides={first: DUE, second: DUE})
@@ -253,7 +253,7 @@ def test_a_deadline_apart_is_kept_until_it_is_read_again_or_the_status_changes()
     assert not any(asset.deadline_override for asset in over.assets)
 
 
-def test_a_number_is_ours_since_a_poll_first_saw_it_delivered_unless_the_provider_says() -> None:
+def test_number_is_held_since_the_first_poll_that_saw_it_delivered_unless_the_provider_reports_a_time() -> None:
     told = tuple(
         replace(asset, since=since)
         for asset, since in zip(numbers(A.ACTIVE, A.ACTIVE), (NOW - timedelta(1), None), strict=True)
@@ -266,7 +266,7 @@ def test_a_number_is_ours_since_a_poll_first_saw_it_delivered_unless_the_provide
     assert [asset.since for asset in again.assets] == [asset.since for asset in later.assets]
 
 
-def test_costs_and_features_that_a_poll_leaves_out_stay_and_add_up() -> None:
+def test_costs_and_features_missing_from_a_poll_are_kept_and_summed() -> None:
     priced = tuple(
         replace(number, features=("sms",), upfront_cost="1.50", monthly_cost="2", currency="USD")
         for number in numbers(A.PENDING, A.PENDING)
@@ -277,7 +277,7 @@ def test_costs_and_features_that_a_poll_leaves_out_stay_and_add_up() -> None:
     [cost] = order.costs
     assert (cost.currency, cost.upfront, cost.monthly, cost.numbers) == ("USD", "1.50", "2", 1)
     assert order.reserved is not None
-    assert order.reserved.cost == {"USD": "7.00"}, "never less than what was known once"
+    assert order.reserved.cost == {"USD": "7.00"}, "never less than a cost known before"
     assert costs.settle(order) == order
 
 
@@ -288,21 +288,21 @@ def released(order: Order, *values: str) -> Order:
     return order
 
 
-def test_a_released_number_stays_so_whatever_the_order_shows_and_the_last_one_ends_it() -> None:
+def test_released_number_stays_released_and_the_last_one_ends_the_order() -> None:
     done = poll(pending(), a_snapshot(A.ACTIVE, A.ACTIVE)).order
     one = poll(released(done, "+4930111"), a_snapshot(A.ACTIVE, A.ACTIVE)).order
     assert [(asset.state, asset.provider_status) for asset in one.assets] == [
         (A.DELETED, "released"),
         (A.ACTIVE, "active"),
     ]
-    # It was delivered; that somebody gave it back makes nothing missing.
+    # It was delivered. That somebody released it makes nothing missing.
     assert one.state is OrderState.COMPLETED
     folded = poll(released(one, "+4930222"), a_snapshot(A.ACTIVE, A.ACTIVE))
     assert folded.order.state is OrderState.DELETED
     assert kinds(folded) == ["OrderDeleted"]
 
 
-def test_an_order_is_deleted_when_all_that_was_delivered_is_gone() -> None:
+def test_order_is_deleted_when_all_delivered_numbers_are_gone() -> None:
     done = poll(pending(), a_snapshot(A.ACTIVE, A.FAILED)).order
     assert done.state is OrderState.PARTIALLY_COMPLETED
     assert poll(released(done, "+4930111"), a_snapshot(A.ACTIVE, A.FAILED)).order.state is OrderState.DELETED

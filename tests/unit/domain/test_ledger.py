@@ -1,4 +1,4 @@
-"""Ledger entries: fixed ids, and no more of them in a commit than a transaction holds."""
+"""Ledger entries: fixed ids, and no more per commit than a transaction holds."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def say(change: Change) -> str:
     return f"Asked {change.data['n']}." if change.data else ""
 
 
-def test_what_fits_is_left_as_it_is() -> None:
+def test_few_entries_are_left_unchanged() -> None:
     changes = some_changes(MAX_ENTRIES - 1)
     assert merged(changes, say) == [(change, say(change)) for change in changes]
 
 
-def test_more_of_one_kind_than_a_commit_holds_is_one_entry_with_counts() -> None:
+def test_too_many_entries_of_one_kind_become_one_with_counts() -> None:
     (asked, message), (moved, _) = merged(some_changes(90), say)
     assert moved.kind is ChangeKind.ORDER_MOVED
     assert asked.data["count"] == 90
@@ -50,7 +50,7 @@ def test_more_of_one_kind_than_a_commit_holds_is_one_entry_with_counts() -> None
     assert message.endswith("And 70 more of the kind.")
 
 
-def test_the_ids_of_a_commit_are_fixed_and_distinct() -> None:
+def test_ids_of_a_commit_are_fixed_and_distinct() -> None:
     order = pending()
     first, again = (entries(order, [Change(kind=ChangeKind.ORDER_MOVED)] * 4, NOW, "test", ZONE) for _ in range(2))
     assert first == again
@@ -58,7 +58,7 @@ def test_the_ids_of_a_commit_are_fixed_and_distinct() -> None:
 
 
 def polled(order: Order, deadlines: list[int]) -> tuple[Order, list[Entry]]:
-    """Look at an order once an hour, with a deadline so many hours from the start, and give the ledger of it."""
+    """Poll an order once an hour, with a deadline this many hours from the start, and return its ledger."""
     told: list[Entry] = []
     for index, hours in enumerate(deadlines):
         at = NOW + timedelta(hours=index)
@@ -69,8 +69,8 @@ def polled(order: Order, deadlines: list[int]) -> tuple[Order, list[Entry]]:
 
 
 @given(st.data())
-def test_after_a_restore_only_what_is_the_same_in_all_has_an_id_again(data: st.DataObject) -> None:
-    """The copy of the table is polled at the very instants at which the lost one was, and sees other deadlines."""
+def test_after_a_restore_only_identical_entries_repeat_their_ids(data: st.DataObject) -> None:
+    """The copy of the table is polled at the same instants as the lost one, and sees other deadlines."""
     hours = st.lists(st.integers(1, 100), min_size=1, max_size=6)
     order, _ = polled(pending(), data.draw(hours))
     (_, lost), (_, told) = polled(order, data.draw(hours)), polled(order, data.draw(hours))
@@ -79,7 +79,7 @@ def test_after_a_restore_only_what_is_the_same_in_all_has_an_id_again(data: st.D
     assert len({entry.id for entry in told}) == len(told)
 
 
-def test_a_reminder_of_the_same_deadline_after_a_restore_is_a_repeat_and_of_another_one_is_not() -> None:
+def test_after_a_restore_a_reminder_repeats_its_id_only_for_the_same_deadline() -> None:
     order, _ = polled(pending(), [100])
     (_, lost), (_, same), (_, other) = polled(order, [20]), polled(order, [20]), polled(order, [21])
 

@@ -1,4 +1,4 @@
-"""An order stands in a list exactly while what the list says is true of it, and its place never changes while that holds."""
+"""An order is in a list exactly while the list's condition holds, and its position does not change while it does."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def owing_order() -> Any:
     return poll(pending(), owing(DEADLINE)).order
 
 
-def test_what_is_owed_needs_a_person_until_a_value_is_on_its_way() -> None:
+def test_open_requirement_needs_attention_until_a_value_is_in_progress() -> None:
     order = owing_order()
     assert attention(order) == ("requirements_owed",)
     for coming in (
@@ -52,7 +52,7 @@ def test_what_is_owed_needs_a_person_until_a_value_is_on_its_way() -> None:
         assert owed(other) == (("s-1", "r-1"),)
 
 
-def test_each_reason_for_needing_a_person() -> None:
+def test_each_reason_for_attention() -> None:
     blocked, _ = placing.wait(received(), NOW, "the account is blocked: no funds", NOW)
     assert attention(blocked) == ("account_blocked",)
     assert attention(placing.wait(received(), NOW, "slow down", NOW)[0]) == ()
@@ -82,16 +82,16 @@ def test_metadata_is_listed_by_its_hash_only() -> None:
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", 1), ("-7", -7), ("true", True), ("false", False)])
-def test_a_metadata_value_is_listed_together_with_its_text(text: str, value: int) -> None:
+def test_metadata_value_is_listed_together_with_its_text(text: str, value: int) -> None:
     assert metadata_key(text) == metadata_key(value)
 
 
 @pytest.mark.parametrize(("one", "two"), [("01", 1), (True, 1), (0, False), ("True", True), ('"1"', 1)])
-def test_metadata_values_that_differ_are_listed_apart(one: Any, two: Any) -> None:
+def test_different_metadata_values_are_listed_separately(one: Any, two: Any) -> None:
     assert metadata_key(one) != metadata_key(two)
 
 
-def test_the_countries_of_an_order_are_those_asked_for_and_those_had() -> None:
+def test_countries_of_an_order_are_those_ordered_and_those_delivered() -> None:
     items = [{"criteria": {"country": country}, "quantity": 1} for country in ("FR", "DE", "FR")]
     assert countries(received(a_message(items=items))) == ("DE", "FR")
     assert countries(pending(a_message(items=[{"numbers": ["+4930111", "+4930222"]}]))) == ("DE",)
@@ -120,7 +120,7 @@ SNAPSHOTS = [
     steps=st.lists(st.tuples(st.sampled_from(SNAPSHOTS), st.integers(1, 100)), max_size=12),
     metadata=st.none() | st.text(max_size=5) | st.integers(-9, 9),
 )
-def test_partitions_and_places_are_stable_and_ended_orders_leave_what_is_for_open_ones(
+def test_partitions_and_positions_are_stable_and_ended_orders_leave_the_lists_of_open_ones(
     order_id: str, steps: list[tuple[Any, int]], metadata: Any
 ) -> None:
     message = a_message(order_id=order_id, metadata={"team": metadata})
@@ -134,9 +134,9 @@ def test_partitions_and_places_are_stable_and_ended_orders_leave_what_is_for_ope
         order = poll(order, shown, at).order
         listed = memberships(order)
         assert all(PARTITION.fullmatch(partition) for partition, _ in listed.values())
-        assert len({partition.rpartition("/")[2] for partition, _ in listed.values()}) == 1, "one shard an order"
+        assert len({partition.rpartition("/")[2] for partition, _ in listed.values()}) == 1, "one shard per order"
         assert all(int(partition.rpartition("/")[2]) < SHARDS for partition, _ in listed.values())
-        # Whatever list an order is in from the start and stays in, it keeps its place there: pages do not skip it.
+        # While an order stays in a list, it keeps its position there, so that pages do not skip it.
         for name in listed.keys() & first.keys() - {"state"}:
             assert listed[name] == first[name]
         assert listed["state"][0].startswith(f"state/{order.state.value}/")
@@ -152,13 +152,13 @@ def test_partitions_and_places_are_stable_and_ended_orders_leave_what_is_for_ope
     assert len(memberships(order)) <= 6 + 15
 
 
-def test_places_are_in_the_order_of_time() -> None:
+def test_positions_are_in_order_of_time() -> None:
     early, late = owing_order(), poll(pending(), owing(DEADLINE + timedelta(seconds=1))).order
     assert memberships(early)["deadline"][1] < memberships(late)["deadline"][1]
     assert memberships(early)["open"][1] == "2026-03-01T12:00:00.000000Z#order-1"
 
 
-def test_a_cancelled_received_order_is_open_no_more() -> None:
+def test_cancelled_received_order_is_not_open() -> None:
     order, _ = placing.cancel(received(), "ada", NOW)
     assert order.state is OrderState.CANCELLED
     assert memberships(order).keys() == {"state", "provider", "country/DE"}

@@ -1,4 +1,4 @@
-"""What people read."""
+"""Texts for people."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ from numberdesk.domain.wording import time_left, who
         (timedelta(milliseconds=900), "0 seconds"),
     ],
 )
-def test_time_left_is_told_in_its_two_largest_units(duration: timedelta, text: str) -> None:
+def test_time_left_is_shown_in_its_two_largest_units(duration: timedelta, text: str) -> None:
     assert time_left(duration) == text
 
 
@@ -31,5 +31,5 @@ def test_time_left_is_told_in_its_two_largest_units(duration: timedelta, text: s
         ("policy", "the order's policy"),
     ],
 )
-def test_of_a_session_people_are_told_the_role_first_for_its_user_chose_its_name(by: str, named: str) -> None:
+def test_role_comes_before_the_session_name_that_its_user_chose(by: str, named: str) -> None:
     assert who(by) == named

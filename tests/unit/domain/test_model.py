@@ -1,4 +1,4 @@
-"""A record takes changes of its own fields alone: a misspelt one would vanish when the record is written."""
+"""A record accepts changes of its own fields only: a misspelt field would be lost when the record is written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.orders import pending
         ({"version": 2, "stat": "", "acount": "x"}, "Order has no field acount, stat"),
     ],
 )
-def test_a_misspelt_field_is_refused(changes: dict[str, Any], message: str) -> None:
+def test_misspelt_field_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(TypeError, match=message):
         pending().with_(**changes)
     parts: Any = SubOrder(id="s-1", provider_status="pending")
@@ -25,7 +25,7 @@ def test_a_misspelt_field_is_refused(changes: dict[str, Any], message: str) -> N
         parts.with_(contry="DE")
 
 
-def test_a_field_of_its_own_is_changed() -> None:
+def test_own_field_is_changed() -> None:
     order = pending()
     assert order.with_(version=7).version == 7
     assert order.with_() == order

@@ -1,4 +1,4 @@
-"""Whatever people are to be told is in some message that SNS takes, and in one alone."""
+"""Each event is in exactly one message to people, and SNS accepts every message."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TEXTS = st.one_of(
 
 @st.composite
 def events(draw: st.DrawFn) -> str:
-    """Draw an event as the bus hands it on, or one that was drawn before."""
+    """Draw an event as the bus delivers it, or one drawn before."""
     order_id = draw(st.one_of(st.none(), st.text(max_size=70), st.sampled_from(["a", "b"])))
     account = draw(st.sampled_from([None, "default", "second"]))
     detail: dict[str, Any] = {
@@ -42,7 +42,7 @@ def events(draw: st.DrawFn) -> str:
 
 
 @given(st.lists(events(), min_size=1, max_size=20))
-def test_every_event_is_told_once_in_messages_that_sns_takes(texts: list[str]) -> None:
+def test_every_event_is_in_exactly_one_message_that_sns_accepts(texts: list[str]) -> None:
     read = [notices.read(text) for text in texts]
     mails = list(notices.mails(read))
     assert Counter(each.id for mail in mails for each in mail.notices) == Counter({each.id for each in read})
@@ -94,15 +94,15 @@ def an_event(kind: str, message: str = "It is so.", **detail: Any) -> notices.No
         ([an_event("OrderFailed", order_id="\u00fc\n" * 70)], "Order failed: " + "??" * 42 + "?"),
     ],
 )
-def test_the_subject_says_what_and_how_many(told: list[notices.Notice], subject: str) -> None:
+def test_subject_names_kind_and_count(told: list[notices.Notice], subject: str) -> None:
     assert notices.mail(told).subject == subject
 
 
-def test_without_a_word_of_its_own_the_subject_is_told() -> None:
+def test_event_without_a_text_uses_the_subject_as_text() -> None:
     assert notices.mail([an_event("OrderHeld", " \n", order_id="a")]).text == "Order held: a"
 
 
-def test_a_thousand_orders_are_as_few_messages_as_sns_takes() -> None:
+def test_thousand_orders_take_as_few_messages_as_sns_allows() -> None:
     read = [
         an_event("OrderHeld", f"Order {n} is held. " + "x" * 350, order_id=f"order-{n:060}", id=str(n))
         for n in range(1000)

@@ -1,4 +1,4 @@
-"""Operations: asked for, sent, done, refused, postponed, closed; ids never repeat and the record stays small."""
+"""Operations: requested, sent, done, refused, postponed, closed. Ids never repeat and the record stays small."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def owed() -> Any:
     return poll(pending(), owing(DEADLINE)).order
 
 
-def test_ids_are_unique_within_and_over_versions() -> None:
+def test_ids_are_unique_within_and_across_versions() -> None:
     order = owed()
     for version in range(10, 13):
         order = order.with_(version=version)
@@ -51,12 +51,12 @@ def test_ids_are_unique_within_and_over_versions() -> None:
             order = asked(order)
     assert len({each.id for each in order.operations}) == 9
     assert sorted(each.id for each in order.operations) == [each.id for each in order.operations], (
-        "text order is the order of asking"
+        "text order is the order of the requests"
     )
 
 
 @pytest.mark.parametrize("kind", OperationKind)
-def test_each_kind_is_told_for_programs_and_for_people_without_any_value(kind: OperationKind) -> None:
+def test_each_kind_is_reported_to_programs_and_people_without_values(kind: OperationKind) -> None:
     order = owed()
     it = operation(order, kind, sub_order_id="s-1", group_id="g-1" if kind is OperationKind.GROUP else None)
     order, [change] = operations.ask(order, it)
@@ -68,14 +68,14 @@ def test_each_kind_is_told_for_programs_and_for_people_without_any_value(kind: O
     assert "asked for by ada, was not taken: 85002: not taken." in said(refused)
 
 
-def test_a_supply_that_is_done_is_remembered_with_its_requirements() -> None:
+def test_finished_supply_is_remembered_with_its_requirements() -> None:
     order = asked(owed())
     order, [change] = operations.done(order, order.operations[0], "under review", NOW)
     assert change.kind is ChangeKind.REQUIREMENT_SUBMITTED
     assert change.data["requirements"] == [{"id": "r-1", "name": "Proof of address"}]
     assert order.requirements[0].operation_id == order.operations[0].id
-    assert order.poll_step == 0, "what it led to should be seen soon"
-    # It outlives the polls that follow.
+    assert order.poll_step == 0, "its result should be observed soon"
+    # It remains after the polls that follow.
     assert poll(order, owing(DEADLINE, RequirementState.REJECTED)).order.requirements[0].operation_id
 
 
@@ -88,9 +88,7 @@ def test_a_supply_that_is_done_is_remembered_with_its_requirements() -> None:
         ({"sub_order_id": "s-9"}, set()),
     ],
 )
-def test_an_operation_answers_the_requirements_of_its_scope(
-    scope: dict[str, Any], expected: set[tuple[str, str]]
-) -> None:
+def test_operation_answers_the_requirements_in_its_scope(scope: dict[str, Any], expected: set[tuple[str, str]]) -> None:
     waiting = RequirementState.AWAITING_VALUE
     shown = owing(
         DEADLINE,
@@ -102,14 +100,14 @@ def test_an_operation_answers_the_requirements_of_its_scope(
     supply = operation(order, **scope)
     assert {(each.sub_order_id, each.id) for each in operations.answered(order, supply)} == expected
     group = operation(order, OperationKind.GROUP, group_id="g-1", **scope)
-    assert len(operations.answered(order, group)) == 2 * len(expected), "a group answers all there is"
+    assert len(operations.answered(order, group)) == 2 * len(expected), "a group answers every requirement"
     order = asked(order, **scope)
     for requirement in order.requirements:
         covered = operations.covering(order, requirement) is not None
         assert covered is ((requirement.sub_order_id, requirement.id) in expected)
 
 
-def test_postponing_counts_what_counts_and_gives_up_in_the_end() -> None:
+def test_postponing_counts_failures_and_finally_gives_up() -> None:
     order = asked(owed())
     for tries in range(1, operations.MAX_TRIES):
         order, changes = operations.postpone(order, order.operations[0], "503", NOW + SECOND, NOW, own=True)
@@ -122,7 +120,7 @@ def test_postponing_counts_what_counts_and_gives_up_in_the_end() -> None:
     assert f"given up after {operations.MAX_TRIES} tries: 503" in said(change)
 
 
-def test_it_is_due_when_it_was_asked_for_and_after_a_pause() -> None:
+def test_operation_is_due_when_requested_and_after_a_pause() -> None:
     order = asked(owed())
     assert operations.due(order, NOW - SECOND) == []
     assert operations.due(order, NOW) == list(order.operations)
@@ -134,10 +132,10 @@ def test_it_is_due_when_it_was_asked_for_and_after_a_pause() -> None:
     assert operations.due(order, NOW + 99 * SECOND) == []
 
 
-def test_when_a_comment_first_left_is_kept_through_later_tries() -> None:
+def test_first_sending_time_of_a_comment_is_kept_through_retries() -> None:
     order = asked(owed(), OperationKind.COMMENT)
     order = operations.send(order, order.operations[0], NOW + 9 * SECOND, NOW)
-    assert operations.due(order, NOW + 8 * SECOND) == [], "nobody else tries it while a call may be on its way"
+    assert operations.due(order, NOW + 8 * SECOND) == [], "no other run tries it while a call may be in flight"
     order = operations.send(order, order.operations[0], NOW + 30 * SECOND, NOW + 20 * SECOND)
     assert order.operations[0].sent_at == NOW
     assert order.operations[0].open
@@ -145,7 +143,7 @@ def test_when_a_comment_first_left_is_kept_through_later_tries() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(OperationKind), st.sampled_from(["done", "refused", "leave"])), max_size=70))
-def test_the_record_keeps_all_that_are_open_and_the_latest_that_are_not(what: list[tuple[OperationKind, str]]) -> None:
+def test_record_keeps_all_open_and_the_latest_closed_operations(what: list[tuple[OperationKind, str]]) -> None:
     order = owed()
     opened = []
     for kind, fate in what:
@@ -162,7 +160,7 @@ def test_the_record_keeps_all_that_are_open_and_the_latest_that_are_not(what: li
 
 
 @pytest.mark.parametrize("state", [AssetState.ACTIVE, AssetState.FAILED, AssetState.CANCELLED])
-def test_an_ended_order_has_nothing_left_to_be_done(state: AssetState) -> None:
+def test_ended_order_has_no_open_operations(state: AssetState) -> None:
     order = asked(asked(owed()), OperationKind.CANCEL)
     folded = poll(order, a_snapshot(state, state, phase=Phase.ENDED), NOW + SECOND)
     assert folded.order.ended
@@ -172,10 +170,10 @@ def test_an_ended_order_has_nothing_left_to_be_done(state: AssetState) -> None:
     assert cancel.state is (OperationState.DONE if fulfilled else OperationState.REJECTED)
     told = [change for change in folded.changes if change.kind is ChangeKind.OPERATION_REJECTED]
     assert len(told) == (1 if fulfilled else 2)
-    assert not any(change.notify for change in told), "that the order ended is told"
+    assert not any(change.notify for change in told), "the end of the order is reported"
 
 
-def test_a_received_order_that_is_cancelled_has_nothing_left_either() -> None:
+def test_cancelled_received_order_has_no_open_operations() -> None:
     order = asked(in_placing(), OperationKind.CANCEL)
     order, _ = outcome.not_bought(order, "no funds", NOW, NOW)
     assert operations.cancelled_by(order) == "ada"
@@ -186,17 +184,17 @@ def test_a_received_order_that_is_cancelled_has_nothing_left_either() -> None:
     assert (order.wake_at, order.deadlines, order.assets) == (None, (), ())
 
 
-def test_a_refused_wish_to_cancel_is_nobodys_cancellation() -> None:
+def test_refused_cancellation_is_not_named_as_the_cause() -> None:
     order = asked(received(), OperationKind.CANCEL)
     order, _ = operations.refused(order, order.operations[0], "no", NOW)
     assert operations.cancelled_by(order) is None
 
 
-def test_a_cancelled_part_is_no_cancellation_of_the_whole() -> None:
+def test_cancelled_sub_order_is_no_cancellation_of_the_whole_order() -> None:
     parts = (SubOrderSeen("s-1", "pending", "DE", "local"), SubOrderSeen("s-2", "pending", "FR", "local"))
     order = poll(pending(), a_snapshot(AssetState.PENDING, AssetState.PENDING, sub_orders=parts)).order
     order = asked(order, OperationKind.CANCEL, sub_order_id="s-1")
     assert operations.cancelled_by(order) is None
     order = asked(order, OperationKind.CANCEL, sub_order_id="s-2", by="bob")
-    assert operations.cancelled_by(order) == "ada", "all parts are the whole"
+    assert operations.cancelled_by(order) == "ada", "all sub orders are the whole order"
     assert operations.cancelled_by(asked(received(), OperationKind.CANCEL)) == "ada"

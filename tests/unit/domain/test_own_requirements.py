@@ -1,4 +1,4 @@
-"""An order's own list and deadline, where the carrier has none: reminded, ticked off, and nothing cancelled when it passes."""
+"""An order's own requirements and deadline, where the provider has none: reminders, ticks, and no cancellation when the deadline passes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ticked(order: Any, *ids: str, at: Any = NOW, done: bool = True) -> tuple[Any
     return deadlines.tick(order, ids, done=done, now=at)
 
 
-def test_the_list_and_its_deadline_are_on_the_record_from_the_start() -> None:
+def test_own_requirements_and_deadline_are_recorded_from_the_start() -> None:
     order = received(a_message(requirements=LIST, deadline=DEADLINE.isoformat()))
     assert [(requirement.id, requirement.own, requirement.sub_order_id) for requirement in order.requirements] == [
         ("loa", True, ""),
@@ -49,7 +49,7 @@ def test_the_list_and_its_deadline_are_on_the_record_from_the_start() -> None:
 
 
 @pytest.mark.parametrize("provider", ["telesign", "callfire"])
-def test_action_is_required_while_something_is_owed_and_no_longer_than_that(provider: str) -> None:
+def test_order_is_action_required_exactly_while_a_requirement_is_open(provider: str) -> None:
     order = seen(an_order(provider)).order
     assert order.state is OrderState.ACTION_REQUIRED
     assert attention(order) == ("requirements_owed",)
@@ -61,7 +61,7 @@ def test_action_is_required_while_something_is_owed_and_no_longer_than_that(prov
     assert attention(order) == ()
 
 
-def test_reminders_come_and_say_what_is_still_to_do() -> None:
+def test_reminders_list_the_open_requirements() -> None:
     order, _ = ticked(seen().order, "kyc")
     assert order.wake_at is not None
     folded = seen(order, DEADLINE - 3 * DAY)
@@ -74,16 +74,16 @@ def test_reminders_come_and_say_what_is_still_to_do() -> None:
     assert "Nobody has acknowledged" in said(only(later, ChangeKind.DEADLINE_APPROACHING))
 
 
-def test_they_come_while_the_provider_cannot_be_read() -> None:
+def test_reminders_are_sent_while_the_provider_is_unreadable() -> None:
     order = seen().order
     folded = fold_unreadable(order, began_at=DEADLINE - HOUR, now=DEADLINE - HOUR, rules=RULES)
     told = only(folded, ChangeKind.DEADLINE_APPROACHING)
-    assert told.data["unconfirmed_since"] is None, "it is ours: nobody else need confirm it"
+    assert told.data["unconfirmed_since"] is None, "the deadline is our own and needs no confirmation"
     after = fold_unreadable(folded.order, began_at=DEADLINE, now=DEADLINE, rules=RULES)
     assert only(after, ChangeKind.DEADLINE_MISSED).notify
 
 
-def test_ticking_everything_off_erases_the_deadline_and_its_reminders() -> None:
+def test_ticking_all_requirements_erases_the_deadline_and_its_reminders() -> None:
     order, changes = ticked(seen().order, "loa", "kyc")
     assert [change.kind for change in changes] == [ChangeKind.REQUIREMENT_TICKED, ChangeKind.DEADLINE_ERASED]
     assert "is met" in said(changes[1])
@@ -92,31 +92,31 @@ def test_ticking_everything_off_erases_the_deadline_and_its_reminders() -> None:
     assert "deadline" not in memberships(order)
 
 
-def test_a_tick_taken_away_sets_the_deadline_again() -> None:
+def test_undone_tick_sets_the_deadline_again() -> None:
     order, _ = ticked(seen().order, "loa", "kyc")
     order, changes = ticked(order, "kyc", done=False)
     assert [change.kind for change in changes] == [ChangeKind.REQUIREMENT_TICKED, ChangeKind.DEADLINE_SET]
     [deadline] = order.deadlines
     assert (deadline.value, deadline.id) == (DEADLINE, "2")
     assert "DeadlineApproaching" in kinds(seen(order, DEADLINE - HOUR))
-    # One that was still standing is not set a second time.
+    # A deadline that was not erased is not set a second time.
     order, changes = ticked(order, "loa", done=False)
     assert [change.kind for change in changes] == [ChangeKind.REQUIREMENT_TICKED]
 
 
-def test_a_tick_taken_away_after_the_deadline_is_a_missed_one() -> None:
+def test_tick_undone_after_the_deadline_is_a_missed_deadline() -> None:
     order, _ = ticked(seen().order, "loa", "kyc")
     order, changes = ticked(order, "kyc", done=False, at=DEADLINE + HOUR)
     assert ChangeKind.DEADLINE_MISSED in [change.kind for change in changes]
 
 
-def test_ticking_twice_changes_nothing() -> None:
+def test_repeated_tick_changes_nothing() -> None:
     order, _ = ticked(seen().order, "loa")
     assert ticked(order, "loa") == (order, [])
     assert ticked(order, "other") == (order, [])
 
 
-def test_missed_is_told_once_and_nothing_is_cancelled() -> None:
+def test_missed_own_deadline_is_reported_once_and_cancels_nothing() -> None:
     folded = seen(seen().order, DEADLINE)
     missed = only(folded, ChangeKind.DEADLINE_MISSED)
     assert missed.notify
@@ -126,14 +126,14 @@ def test_missed_is_told_once_and_nothing_is_cancelled() -> None:
     assert "DeadlineMissed" not in kinds(seen(folded.order, DEADLINE + DAY))
     order, changes = ticked(folded.order, "loa", "kyc", at=DEADLINE + DAY)
     assert "was missed" in said(changes[1])
-    assert attention(order) == ("waiting_at_provider",), "until a poll folds what follows"
+    assert attention(order) == ("waiting_at_provider",), "until the next poll is folded"
     assert attention(seen(order, DEADLINE + DAY).order) == ()
 
 
 @pytest.mark.parametrize(
     ("phase", "state"), [(Phase.FAILED, OrderState.FAILED), (Phase.CANCELLED, OrderState.CANCELLED)]
 )
-def test_an_end_after_an_own_deadline_has_nothing_to_do_with_it(phase: Phase, state: OrderState) -> None:
+def test_end_after_an_own_deadline_is_not_attributed_to_it(phase: Phase, state: OrderState) -> None:
     order = seen(seen().order, DEADLINE).order
     over = a_snapshot(phase=phase, provider_status="x", lists_every_asset=False, sub_orders=())
     folded = poll(order, over, DEADLINE + DAY)
@@ -142,7 +142,7 @@ def test_an_end_after_an_own_deadline_has_nothing_to_do_with_it(phase: Phase, st
     assert "deadline for its requirements was missed" not in told
 
 
-def test_the_carriers_requirements_are_no_ones_to_tick() -> None:
+def test_providers_requirements_cannot_be_ticked() -> None:
     order = poll(pending(), owing(DEADLINE)).order
     assert ticked(order, "r-1") == (order, [])
 
@@ -160,7 +160,7 @@ def test_the_carriers_requirements_are_no_ones_to_tick() -> None:
         ("telnyx", {"extension": {}}, set()),
     ],
 )
-def test_who_takes_what_is_checked_before_anything_is_bought(
+def test_own_requirements_are_checked_against_the_provider_before_the_purchase(
     provider: str, fields: dict[str, Any], expected: set[str]
 ) -> None:
     message = a_message(provider=provider, items=[{"numbers": ["+12065550100"]}], **fields)
@@ -173,7 +173,7 @@ def delivered(order: Any, at: Any = NOW) -> Any:
     return poll(order, shown, at)
 
 
-def test_the_list_goes_on_after_the_numbers_are_there() -> None:
+def test_own_requirements_stay_open_after_delivery() -> None:
     folded = delivered(seen().order)
     told = only(folded, ChangeKind.ORDER_COMPLETED)
     assert told.notify
@@ -190,11 +190,11 @@ def test_the_list_goes_on_after_the_numbers_are_there() -> None:
     assert (done.deadlines, attention(done)) == ((), ())
 
 
-def test_a_reminder_wakes_an_order_that_is_over() -> None:
+def test_reminder_wakes_an_ended_order() -> None:
     order = delivered(seen(at=DEADLINE - HOUR * 30).order, DEADLINE - HOUR * 29).order
     assert order.wake_at == min(DEADLINE - HOUR, order.next_poll_at)
 
 
-def test_an_order_that_brought_nothing_has_nothing_left_to_do() -> None:
+def test_order_that_delivered_nothing_has_no_open_requirements() -> None:
     shown = a_snapshot(AssetState.CANCELLED, phase=Phase.CANCELLED, lists_every_asset=False, sub_orders=())
     assert poll(seen().order, shown, NOW).order.deadlines == ()

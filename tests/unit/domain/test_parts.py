@@ -1,4 +1,4 @@
-"""A part of an order that is over: told once, and neither reminded of nor owing anything while the others go on."""
+"""An ended sub order is reported once. It has no more reminders or open requirements, while the other sub orders continue."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ R = RequirementState
 def shown(
     first: AssetState, second: AssetState, state: RequirementState = R.AWAITING_VALUE, due: datetime = DEADLINE
 ) -> Snapshot:
-    """Sub order s-1 with its number, requirement and deadline, and s-2 with a number that owes nothing."""
+    """Return sub order s-1 with its number, requirement and deadline, and s-2 with a number that has no requirement."""
     return a_snapshot(
         assets=tuple(
             AssetSeen(AssetKind.NUMBER, value, asset, "x", f"id-{value}", sub_order, "DE", "local")
@@ -48,7 +48,9 @@ def owing_order(**message: Any) -> Any:
 
 
 @pytest.mark.parametrize(("state", "provider_status"), [(A.CANCELLED, "cancelled"), (A.FAILED, "failed")])
-def test_the_end_of_a_part_is_told_once_and_its_debts_and_reminders_go(state: AssetState, provider_status: str) -> None:
+def test_end_of_a_sub_order_is_reported_once_and_its_requirements_and_reminders_are_removed(
+    state: AssetState, provider_status: str
+) -> None:
     order = owing_order(extension={"before": "P1D"})
     assert attention(order) == ("requirements_owed",)
     gone = poll(order, shown(state, A.PENDING), NOW + DAY, unannounced=True)
@@ -71,7 +73,7 @@ def test_the_end_of_a_part_is_told_once_and_its_debts_and_reminders_go(state: As
         assert kinds(poll(gone.order, shown(state, A.PENDING), at)) == []
 
 
-def test_a_part_that_ended_at_its_deadline_missed_it() -> None:
+def test_sub_order_that_ended_at_its_deadline_missed_it() -> None:
     gone = poll(owing_order(), shown(A.FAILED, A.PENDING), DEADLINE + DAY, unannounced=True)
     assert [kind for kind in kinds(gone) if kind != "OrderMoved"] == ["DeadlineMissed", "SubOrderEnded"]
     told = only(gone, ChangeKind.SUB_ORDER_ENDED)
@@ -79,7 +81,7 @@ def test_a_part_that_ended_at_its_deadline_missed_it() -> None:
     assert kinds(poll(gone.order, shown(A.FAILED, A.PENDING), DEADLINE + 2 * DAY)) == []
 
 
-def test_the_end_of_a_part_that_somebody_asked_for_says_who() -> None:
+def test_requested_cancellation_of_a_sub_order_names_who_requested_it() -> None:
     order = owing_order()
     wish = Operation(
         id="1-0", kind=OperationKind.CANCEL, by="arn:aws:iam::1:user/ada", asked_at=NOW, sub_order_id="s-1"
@@ -90,7 +92,7 @@ def test_the_end_of_a_part_that_somebody_asked_for_says_who() -> None:
     assert "as ada asked" in said(told)
 
 
-def test_a_part_that_was_delivered_is_no_loss_and_the_end_of_the_whole_tells_its_parts() -> None:
+def test_delivered_sub_order_is_no_loss_and_the_end_of_the_order_covers_its_sub_orders() -> None:
     delivered = poll(owing_order(), shown(A.ACTIVE, A.PENDING))
     assert kinds(delivered) == ["DeadlineErased", "OrderMoved"]
     assert "SubOrderEnded" not in kinds(poll(owing_order(), shown(A.CANCELLED, A.CANCELLED)))
@@ -98,15 +100,15 @@ def test_a_part_that_was_delivered_is_no_loss_and_the_end_of_the_whole_tells_its
 
 
 @pytest.mark.parametrize("state", [R.AWAITING_VALUE, R.REJECTED])
-def test_nothing_is_asked_for_in_a_part_that_was_over_when_it_was_first_seen(state: RequirementState) -> None:
+def test_nothing_is_requested_in_a_sub_order_first_seen_ended(state: RequirementState) -> None:
     first = poll(pending(), shown(A.CANCELLED, A.PENDING, state))
     assert kinds(first) == ["SubOrderEnded"]
-    assert answers.unanswered(first.order) == [], "what is on file is not submitted there"
+    assert answers.unanswered(first.order) == [], "values on file are not submitted there"
     assert kinds(poll(first.order, shown(A.CANCELLED, A.PENDING, state), NOW + DAY)) == []
 
 
-def test_the_policys_count_goes_on_after_an_erased_deadline() -> None:
-    """A value that is under review erases the deadline, and its rejection sets another one."""
+def test_policys_count_continues_after_an_erased_deadline() -> None:
+    """A value under review erases the deadline, and its rejection sets a new one."""
     order = poll(owing_order(extension={"before": "P1D", "most": 1}), OPEN, DEADLINE - DAY).order
     assert order.extensions == {"s-1": 1}
     [operation] = order.operations

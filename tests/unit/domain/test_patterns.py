@@ -1,4 +1,4 @@
-"""Patterns of others are matched in bounded time, as every dialect reads them, and not at all otherwise."""
+"""Patterns of providers are matched in bounded time if every dialect reads them alike, and not at all otherwise."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ ENOUGH_SECONDS = 0.5
 @example("(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)[^a]", "a" * 2000)
 @example(r"^([A-Za-z]+\s?)+$", "a" * 1999 + "!")
 @given(pattern=PATTERNS, text=TEXTS)
-def test_no_pattern_and_no_text_take_long(pattern: str, text: str) -> None:
+def test_any_pattern_and_text_are_matched_quickly(pattern: str, text: str) -> None:
     began = time.process_time()
     patterns.matches(pattern, text)
     assert time.process_time() - began < ENOUGH_SECONDS
@@ -59,13 +59,13 @@ def test_no_pattern_and_no_text_take_long(pattern: str, text: str) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(pattern=PATTERNS)
-def test_what_is_matched_is_bounded_with_its_repetitions_written_out(pattern: str) -> None:
+def test_pattern_size_is_bounded_with_repetitions_written_out(pattern: str) -> None:
     if patterns.readable(pattern):
         assert _written_out(pattern) <= patterns.MAX_POSITIONS
 
 
 def _written_out(pattern: str) -> int:
-    """Count the places of a pattern by Python's own parser: a second opinion."""
+    """Count the positions of a pattern with Python's own parser, as an independent check."""
     parser: Any = importlib.import_module("re._parser")  # of CPython
 
     def size(parsed: object) -> int:
@@ -91,7 +91,7 @@ def _written_out(pattern: str) -> int:
     pattern=st.text(alphabet=r"ab(|)[]*+?{}1,-^$\.dwsDWS&~n ", max_size=12),
     text=st.text(alphabet="ab1,- .&", max_size=6),
 )
-def test_what_is_matched_is_matched_as_python_does(pattern: str, text: str) -> None:
+def test_matching_agrees_with_python(pattern: str, text: str) -> None:
     found = patterns.matches(pattern, text)
     if found is not None:
         assert found is (re.fullmatch(pattern, text) is not None)
@@ -113,7 +113,7 @@ def test_what_is_matched_is_matched_as_python_does(pattern: str, text: str) -> N
         ("|a", "", "b"),
     ],
 )
-def test_whole_texts_are_matched(pattern: str, good: str, bad: str) -> None:
+def test_whole_text_must_match(pattern: str, good: str, bad: str) -> None:
     assert patterns.matches(pattern, good) is True
     assert patterns.matches(pattern, bad) is False
 
@@ -173,7 +173,7 @@ def test_whole_texts_are_matched(pattern: str, good: str, bad: str) -> None:
         "\ud800",
     ],
 )
-def test_what_dialects_read_differently_or_is_too_large_is_not_checked_and_said_so(pattern: str) -> None:
+def test_ambiguous_or_oversized_pattern_is_reported_as_unchecked(pattern: str) -> None:
     assert not patterns.readable(pattern)
     assert patterns.matches(pattern, "a") is None
     told = criteria({"regex": pattern})
@@ -196,18 +196,18 @@ def test_what_dialects_read_differently_or_is_too_large_is_not_checked_and_said_
         ("[a-z]*", "a" * 2001),
     ],
 )
-def test_a_text_that_dialects_see_differently_is_not_checked(pattern: str, text: str) -> None:
+def test_text_that_dialects_read_differently_is_not_checked(pattern: str, text: str) -> None:
     assert patterns.readable(pattern)
     assert patterns.matches(pattern, text) is None
 
 
 @pytest.mark.parametrize("characters", ["[a&&b]", "[[:alpha:]]", "[]", "[z-a]"])
-def test_a_set_of_characters_that_is_not_read_is_told_as_unread(characters: str) -> None:
+def test_unreadable_character_set_is_reported_as_unread(characters: str) -> None:
     told = criteria({"acceptable_characters": characters})
     assert told.accepted_characters is None
     assert told.unread == {"acceptable_characters": characters}
 
 
-def test_a_sentence_on_characters_is_for_people() -> None:
+def test_sentence_about_characters_is_left_to_people() -> None:
     assert criteria({"acceptable_characters": "letters and blanks"}).accepted_characters == "letters and blanks"
     assert criteria({"acceptable_characters": "[A-F0-9]"}).accepted_characters == "[A-F0-9]"

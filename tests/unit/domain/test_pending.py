@@ -1,4 +1,4 @@
-"""An order that its provider leaves pending has an age. Real progress begins it anew; a status that flaps does not."""
+"""An order that stays pending at its provider has an age. Real progress restarts it; a flapping status does not."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class History:
     told: list[Change] = field(default_factory=list)
 
     def poll(self, after: timedelta, snapshot: Any = None) -> Order:
-        """Look at it later; without a snapshot the provider cannot be read."""
+        """Poll later. Without a snapshot the provider is unreadable."""
         self.at += after
         now = NOW + self.at
         if snapshot is None:
@@ -58,14 +58,14 @@ class History:
         return self.order
 
 
-def test_it_is_told_once_when_it_is_longer_than_usual() -> None:
+def test_unusually_long_pending_time_is_reported_once() -> None:
     history = History()
     order = history.poll(HOUR, OPEN)
     assert order.state is OrderState.PENDING
     assert order.pending_until == (order.placed_at or NOW) + USUAL
     assert not history.told
     far = schedule(order, NOW + HOUR, LIMITED.timings, (900 * DAY,))
-    assert far.wake_at == order.pending_until, "it is woken for it"
+    assert far.wake_at == order.pending_until, "the order is woken for it"
     for _ in range(200):
         order = history.poll(HOUR, OPEN)
     [told] = history.told
@@ -79,7 +79,7 @@ def test_it_is_told_once_when_it_is_longer_than_usual() -> None:
     assert "pending" not in waits(order)
 
 
-def test_it_is_told_too_while_the_provider_cannot_be_read() -> None:
+def test_long_pending_time_is_reported_while_the_provider_is_unreadable() -> None:
     history = History()
     history.poll(HOUR, OPEN)
     history.poll(4 * DAY)
@@ -87,7 +87,7 @@ def test_it_is_told_too_while_the_provider_cannot_be_read() -> None:
 
 
 @pytest.mark.parametrize("snapshot", [OPEN, REVIEWED, None])
-def test_what_is_no_progress_begins_nothing_anew(snapshot: Any) -> None:
+def test_changes_without_progress_do_not_restart_the_age(snapshot: Any) -> None:
     history = History()
     history.poll(HOUR, OPEN)
     began = history.order.pending_since
@@ -96,7 +96,7 @@ def test_what_is_no_progress_begins_nothing_anew(snapshot: Any) -> None:
 
 
 @pytest.mark.parametrize("snapshot", [ONE_THERE, OWING])
-def test_progress_begins_it_anew(snapshot: Any) -> None:
+def test_progress_restarts_the_age(snapshot: Any) -> None:
     history = History()
     history.poll(HOUR, OPEN)
     history.poll(4 * DAY, OPEN)
@@ -119,7 +119,7 @@ _POLLS = st.lists(
 
 
 @given(_POLLS)
-def test_whatever_flaps_the_time_is_begun_anew_no_more_often_than_there_was_progress(
+def test_flapping_restarts_the_age_no_more_often_than_progress_was_made(
     polls: list[tuple[timedelta, Any]],
 ) -> None:
     history = History()
@@ -146,15 +146,15 @@ def test_whatever_flaps_the_time_is_begun_anew_no_more_often_than_there_was_prog
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.sampled_from(sorted(FLAPPING)), min_size=150, max_size=200))
-def test_no_flapping_hides_an_order_for_ever(polls: list[str]) -> None:
+def test_flapping_never_hides_a_pending_order(polls: list[str]) -> None:
     history = History()
     away, since = timedelta(0), timedelta(0)
     for name in polls:
         away = away + HOUR if history.poll(HOUR, FLAPPING[name]).state is not OrderState.PENDING else timedelta(0)
         if away >= DAY:
-            # What flickers is held at what asks for people, and for so long that is no flicker.
+            # A flickering order is held at the state that needs people; as long as that lasts it does not count as flicker.
             since = history.at
-    # Once it begins anew: when it was in another state for the first time.
+    # It restarts once: when the order is in another state for the first time.
     if history.order.state is OrderState.PENDING and history.at - since > 2 * USUAL:
         assert history.told
 
@@ -171,14 +171,14 @@ def test_no_flapping_hides_an_order_for_ever(polls: list[str]) -> None:
         ({"telnyx": 1, "telnyx/US/local": 9}, 1),
     ],
 )
-def test_the_most_specific_limit_counts(limits: dict[str, int], days: int | None) -> None:
+def test_most_specific_limit_applies(limits: dict[str, int], days: int | None) -> None:
     order = History().poll(HOUR, OPEN)
     assert {(asset.country, asset.number_type) for asset in order.assets} == {("DE", "local")}
     found = pending.usual(order, {key: limit * DAY for key, limit in limits.items()})
     assert found == (None if days is None else days * DAY)
 
 
-def test_where_numbers_are_of_several_kinds_the_slowest_counts() -> None:
+def test_slowest_kind_of_number_in_the_order_applies() -> None:
     order = History().poll(HOUR, OPEN)
     other = order.assets[0].with_(value="+15550100", country="US", number_type="toll_free")
     limits = {"telnyx": DAY, "telnyx/*/toll_free": 4 * DAY}
@@ -186,7 +186,7 @@ def test_where_numbers_are_of_several_kinds_the_slowest_counts() -> None:
     assert pending.usual(order.with_(assets=(*order.assets, other)), limits) == 4 * DAY
 
 
-def test_every_provider_says_what_is_usual() -> None:
+def test_every_provider_defines_its_usual_times() -> None:
     for name in registry.NAMES:
         assert name in registry.capabilities(name).pending
         Timings(pending=dict(registry.capabilities(name).pending))

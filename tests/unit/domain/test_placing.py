@@ -1,4 +1,4 @@
-"""Placing at most once: what each outcome makes of an order."""
+"""Placing at most once: how each outcome changes an order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.orders import NOW, RULES, a_message, chosen, in_placing, pend
 MINUTE = timedelta(minutes=1)
 
 
-def test_the_reference_is_the_stacks_own() -> None:
+def test_reference_is_unique_to_the_stack() -> None:
     one = placing.reference_of("1/eu-central-1/numberdesk", "order-1")
     assert one == placing.reference_of("1/eu-central-1/numberdesk", "order-1")
     others = [
@@ -28,28 +28,28 @@ def test_the_reference_is_the_stacks_own() -> None:
     assert len({one, *others}) == 5
 
 
-def test_the_intent_names_the_numbers_and_wakes_when_its_sender_must_have_given_up() -> None:
+def test_intent_names_the_numbers_and_wakes_the_order_after_its_sender_must_have_given_up() -> None:
     order = in_placing()
     assert order.attempt is not None
     assert [asset.value for asset in order.assets] == ["+4930111", "+4930222"]
     assert order.attempt.send_before == NOW + RULES.timings.send_window
     assert order.wake_at == order.attempt.resolve_at
     timings = RULES.timings
-    # It may connect, wait for the answer, and write what came of it.
+    # The sender may connect, wait for the response, and write the outcome.
     longest = timings.connect_timeout + timings.read_timeout + timings.write_margin
     assert order.attempt.resolve_at >= order.attempt.send_before + longest
     assert not unknown.overdue(order, order.attempt.resolve_at - timedelta(seconds=1))
     assert unknown.overdue(order, order.attempt.resolve_at)
 
 
-def test_a_definite_yes_is_due_for_a_poll_once() -> None:
+def test_accepted_purchase_is_due_for_a_poll_once() -> None:
     order, changes = outcome.placed(in_placing(), "po-1", "pending", NOW)
     assert (order.state, order.wake_at) == (OrderState.PENDING, NOW)
     assert [change.kind.value for change in changes] == ["OrderPlaced"]
 
 
 @pytest.mark.parametrize("can_cancel", [True, False])
-def test_a_second_purchase_of_one_order_is_told_claimed_and_cancelled_where_that_can_be(can_cancel: bool) -> None:
+def test_second_purchase_of_one_order_is_reported_claimed_and_cancelled_if_possible(can_cancel: bool) -> None:
     order = pending()
     assert outcome.placed(order, "po-1", None, NOW) == (order, [])
     found_twice, changes = outcome.placed(order, "po-2", None, NOW, can_cancel=can_cancel)
@@ -62,10 +62,10 @@ def test_a_second_purchase_of_one_order_is_told_claimed_and_cancelled_where_that
     assert [(operation.kind, operation.duplicate_id) for operation in found_twice.operations] == [
         (OperationKind.CANCEL_DUPLICATE, "po-2")
     ] * can_cancel
-    assert outcome.placed(found_twice, "po-2", None, NOW, can_cancel=can_cancel) == (found_twice, []), "told once"
+    assert outcome.placed(found_twice, "po-2", None, NOW, can_cancel=can_cancel) == (found_twice, []), "reported once"
 
 
-def test_a_definite_no_fails_the_order_only_where_no_attempt_was_ever_unclear() -> None:
+def test_refusal_fails_the_order_only_if_no_attempt_had_an_unknown_outcome() -> None:
     failed, changes = outcome.refused(in_placing(), "85004", "invalid connection", NOW, RULES)
     assert failed.state is OrderState.FAILED
     assert failed.wake_at is None
@@ -77,7 +77,7 @@ def test_a_definite_no_fails_the_order_only_where_no_attempt_was_ever_unclear() 
     assert changes[0].kind.value == "OrderUnknown"
 
 
-def test_numbers_that_were_gone_are_chosen_anew_at_most_three_times() -> None:
+def test_unavailable_numbers_are_chosen_again_at_most_three_times() -> None:
     order = received()
     for attempt in (1, 2, 3):
         order = placing.begin(order, chosen(f"+493011{attempt}"), None, NOW, RULES.timings, content_lock=None)[0]
@@ -90,20 +90,20 @@ def test_numbers_that_were_gone_are_chosen_anew_at_most_three_times() -> None:
     assert order.unavailable_numbers == ("+4930111", "+4930112")
 
 
-def test_numbers_asked_for_by_name_are_not_replaced_by_others() -> None:
+def test_numbers_ordered_by_name_are_not_replaced() -> None:
     message = a_message(items=[{"numbers": ["+4930111222"]}])
     order, _ = outcome.refused(in_placing(message), "85001", "gone", NOW, RULES, numbers_unavailable=True)
     assert order.state is OrderState.FAILED
 
 
-def test_a_fault_of_the_account_fails_no_order() -> None:
+def test_account_failure_fails_no_order() -> None:
     order, changes = outcome.not_bought(in_placing(), "20100: insufficient funds", NOW + timedelta(minutes=1), NOW)
     assert (order.state, order.wake_at, order.assets) == (OrderState.RECEIVED, NOW + timedelta(minutes=1), ())
     assert [change.kind.value for change in changes] == ["PlacingAbandoned"]
 
 
 @pytest.mark.parametrize("can_search", [True, False])
-def test_unclear_is_told_to_people_at_once_only_where_nobody_can_poll(can_search: bool) -> None:
+def test_unknown_outcome_is_reported_at_once_only_if_it_cannot_be_searched_for(can_search: bool) -> None:
     order, changes = outcome.outcome_unknown(
         in_placing(), "ReadTimeout", NOW, RULES, can_search=can_search, look_for="Look for X."
     )
@@ -114,7 +114,7 @@ def test_unclear_is_told_to_people_at_once_only_where_nobody_can_poll(can_search
     assert ("Look for X." in said(changes[0])) is not can_search
 
 
-def test_not_found_is_told_once_after_the_settling_time() -> None:
+def test_missing_purchase_is_reported_once_after_the_settling_time() -> None:
     order, _ = outcome.outcome_unknown(in_placing(), "ReadTimeout", NOW, RULES, can_search=True, look_for="")
     at, told = NOW, []
     for _ in range(8):
@@ -127,7 +127,7 @@ def test_not_found_is_told_once_after_the_settling_time() -> None:
 
 
 @pytest.mark.parametrize("can_search", [True, False])
-def test_candidates_are_told_once_whether_people_were_told_before_or_not(can_search: bool) -> None:
+def test_candidates_are_reported_once_whether_people_were_notified_before_or_not(can_search: bool) -> None:
     order, _ = outcome.outcome_unknown(
         in_placing(), "ReadTimeout", NOW, RULES, can_search=can_search, look_for="Look for X."
     )
@@ -139,7 +139,7 @@ def test_candidates_are_told_once_whether_people_were_told_before_or_not(can_sea
     assert order.not_found_notified
 
 
-def test_found_is_adopted_and_told_to_people() -> None:
+def test_found_purchase_is_adopted_and_reported() -> None:
     order, _ = outcome.outcome_unknown(in_placing(), "ReadTimeout", NOW, RULES, can_search=True, look_for="")
     found, changes = outcome.placed(order, "po-1", None, NOW, found=True)
     assert found.state is OrderState.PENDING
@@ -148,7 +148,7 @@ def test_found_is_adopted_and_told_to_people() -> None:
     assert changes[0].data["found"] is True
 
 
-def test_the_table_of_moves_is_closed_and_ended_orders_hardly_move() -> None:
+def test_state_transitions_are_closed_and_ended_orders_have_few() -> None:
     assert set(MOVES) == set(OrderState)
     assert not any(state in targets for state, targets in MOVES.items())
     for state in (OrderState.FAILED, OrderState.CANCELLED, OrderState.DELETED):
@@ -158,7 +158,7 @@ def test_the_table_of_moves_is_closed_and_ended_orders_hardly_move() -> None:
     )
 
 
-def test_attempts_that_failed_otherwise_do_not_count_as_choices() -> None:
+def test_attempts_that_failed_for_other_reasons_do_not_count_as_choices() -> None:
     order = received()
     for _ in range(5):
         order = placing.begin(order, chosen("+4930111"), None, NOW, RULES.timings, content_lock=None)[0]
@@ -168,10 +168,10 @@ def test_attempts_that_failed_otherwise_do_not_count_as_choices() -> None:
     assert order.state is OrderState.RECEIVED
 
 
-# Held, released, tried again
+# Held, approved, tried again
 
 
-def test_a_hold_is_told_when_it_begins_and_ends_only_by_a_person() -> None:
+def test_hold_is_reported_when_it_begins_and_only_a_person_ends_it() -> None:
     held, told = placing.hold(received(), HoldKind.LIMIT, "too many", NOW, NOW + MINUTE)
     assert (held.wake_at, held.waiting_since, held.waiting_for) == (None, NOW, "too many")
     assert [(each.kind, each.notify) for each in told] == [(ChangeKind.ORDER_HELD, True)]
@@ -182,7 +182,7 @@ def test_a_hold_is_told_when_it_begins_and_ends_only_by_a_person() -> None:
     assert [approval.kind for approval in free.approvals] == [HoldKind.LIMIT]
     assert placing.approval(free) == free.approvals[0]
     assert [each.data["by"] for each in told] == ["ada"]
-    # Another hold of another kind, and its release: one of each is kept.
+    # Another hold of another kind, and its approval: one of each is kept.
     for kind in (HoldKind.RESTORED, HoldKind.LIMIT):
         free, _ = placing.approve(placing.hold(free, kind, "x", NOW, NOW)[0], "bob", NOW)
     assert [(approval.kind, approval.by) for approval in free.approvals] == [
@@ -192,7 +192,7 @@ def test_a_hold_is_told_when_it_begins_and_ends_only_by_a_person() -> None:
 
 
 @pytest.mark.parametrize(("kind", "told"), [(HoldKind.SWITCH, [False]), (HoldKind.SAME_CONTENT, [])])
-def test_what_ends_by_itself_is_tried_again(kind: HoldKind, told: list[bool]) -> None:
+def test_temporary_hold_is_retried(kind: HoldKind, told: list[bool]) -> None:
     held, changes = placing.hold(received(), kind, "x", NOW, NOW + MINUTE)
     assert held.wake_at == NOW + MINUTE
     assert [change.notify for change in changes] == told
@@ -200,11 +200,11 @@ def test_what_ends_by_itself_is_tried_again(kind: HoldKind, told: list[bool]) ->
 
 
 @pytest.mark.parametrize("came", ["refused", "not bought", "refused by a person", "not placed", "cancelled"])
-def test_what_surely_bought_nothing_gives_back_what_it_took(came: str) -> None:
+def test_refusal_releases_the_reservation_and_lock(came: str) -> None:
     order, _ = placing.begin(received(), chosen("+4930111"), None, NOW, RULES.timings, content_lock="c")
     assert (order.reserved is not None, order.content_lock) == (True, "c")
     unclear, _ = outcome.outcome_unknown(order, "x", NOW, RULES, can_search=True, look_for="")
-    assert (unclear.reserved, unclear.content_lock) == (order.reserved, "c"), "what is unclear keeps it"
+    assert (unclear.reserved, unclear.content_lock) == (order.reserved, "c"), "an unknown outcome keeps it"
     after = {
         "refused": lambda: outcome.refused(order, "1", "no", NOW, RULES),
         "not bought": lambda: outcome.not_bought(order, "429", NOW, NOW),
@@ -215,19 +215,19 @@ def test_what_surely_bought_nothing_gives_back_what_it_took(came: str) -> None:
     assert (after.reserved, after.content_lock, after.costs, after.hold) == (None, None, (), None)
 
 
-def test_a_second_attempt_has_the_same_numbers_and_what_was_taken_for_them() -> None:
+def test_second_attempt_has_the_same_numbers_and_reservation() -> None:
     begun = in_placing()
     lost, _ = outcome.outcome_unknown(begun, "ReadTimeout", NOW, RULES, can_search=True, look_for="")
     again, changes = unknown.try_again(lost, NOW + MINUTE)
     assert (again.state, again.wake_at, again.reuse_numbers) == (OrderState.RECEIVED, NOW + MINUTE, True)
     assert (again.assets, again.reserved, again.had_unknown_outcome) == (begun.assets, begun.reserved, True)
     assert [change.kind for change in changes] == [ChangeKind.PLACING_ABANDONED]
-    # It did not even leave: the numbers stay the only ones, and what the first may have spent stays taken.
+    # The call did not even leave: the numbers stay the only ones, and what the first attempt may have spent stays reserved.
     second, _ = placing.begin(again, chosen("+4930111", "+4930222"), None, NOW, RULES.timings, content_lock=None)
     back, _ = outcome.not_bought(second, "429", NOW + MINUTE, NOW)
     assert ([asset.value for asset in back.assets], back.reuse_numbers) == (["+4930111", "+4930222"], True)
     assert back.reserved == second.reserved
-    # No answer about it is an end: it may be our own purchase that took the numbers.
+    # No response to the second attempt ends the order: our own first purchase may have taken the numbers.
     sold, changes = outcome.refused(second, "85001", "gone", NOW, RULES, numbers_unavailable=True, look_for="Poll.")
     assert (sold.state, [change.kind for change in changes]) == (OrderState.UNKNOWN, [ChangeKind.ORDER_UNKNOWN])
     early, _ = outcome.refused(again, "values", "wrong", NOW, RULES)
@@ -235,7 +235,7 @@ def test_a_second_attempt_has_the_same_numbers_and_what_was_taken_for_them() -> 
     assert OrderState.UNKNOWN in MOVES[OrderState.RECEIVED]
 
 
-def test_what_a_person_says_of_an_unclear_purchase_is_taken() -> None:
+def test_persons_decision_about_an_unknown_purchase_is_applied() -> None:
     lost, _ = outcome.outcome_unknown(in_placing(), "ReadTimeout", NOW, RULES, can_search=True, look_for="")
     bought, changes = unknown.placed_as(lost, "po-7", "pending", "ada", NOW)
     assert (bought.state, bought.provider_order_id) == (OrderState.PENDING, "po-7")
@@ -255,7 +255,7 @@ def test_what_a_person_says_of_an_unclear_purchase_is_taken() -> None:
 
 
 @pytest.mark.parametrize("place_again", [True, False])
-def test_an_answer_that_comes_after_a_person_said_no_is_not_lost(place_again: bool) -> None:
+def test_response_after_a_person_confirmed_no_purchase_is_not_lost(place_again: bool) -> None:
     lost, _ = outcome.outcome_unknown(in_placing(), "x", NOW, RULES, can_search=False, look_for="")
     answered, _ = unknown.not_placed(lost, "ada", NOW, place_again=place_again)
     after, changes = outcome.placed(answered, "po-9", "pending", NOW, found=True, can_cancel=True)

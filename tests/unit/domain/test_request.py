@@ -1,4 +1,4 @@
-"""The order message: what is taken, and what is said about what is not."""
+"""The order message: what is accepted, and the validation issues of what is not."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def issues_of(document: Any) -> dict[str, str]:
     return {issue.field: issue.code for issue in caught.value.issues}
 
 
-def test_a_good_message_has_its_defaults() -> None:
+def test_valid_message_has_its_defaults() -> None:
     message = read_message(json.dumps(GOOD), registry.NAMES)
     assert message.account == "default"
     assert message.partial.value == "accept"
@@ -66,16 +66,16 @@ def test_a_good_message_has_its_defaults() -> None:
         ({"metadata": {"a": [1]}}, "metadata", "metadata_value"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_place(change: dict[str, Any], field: str, code: str) -> None:
+def test_issue_names_its_field(change: dict[str, Any], field: str, code: str) -> None:
     assert issues_of({**GOOD, **change}).get(field) == code
 
 
 @pytest.mark.parametrize("body", ["", "no json", "[]", "7", '"text"', "{", '{"order_id": }', "null"])
-def test_what_is_no_object_is_refused(body: str) -> None:
+def test_message_that_is_no_object_is_refused(body: str) -> None:
     assert list(issues_of(body)) == [""]
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_issues_are_listed_at_once() -> None:
     assert set(issues_of({"order_id": "?", "items": [{"numbers": ["1"]}], "extra": 1})) == {
         "order_id",
         "provider",
@@ -149,7 +149,7 @@ SECRET = "jane.doe@example.com"
         {**GOOD, "contact": {"contact_name": [SECRET], SECRET: 1}},
     ],
 )
-def test_no_fault_holds_a_value_of_the_message(document: dict[str, Any]) -> None:
+def test_no_issue_contains_a_value_of_the_message(document: dict[str, Any]) -> None:
     with pytest.raises(InvalidMessageError) as caught:
         read_message(json.dumps(document), registry.NAMES)
     assert SECRET not in str(caught.value)
@@ -171,13 +171,13 @@ def test_any_json_is_an_order_or_a_clear_refusal(document: Any) -> None:
         read_message(json.dumps(document), registry.NAMES)
 
 
-def test_the_order_id_of_a_faulty_message_is_read_where_it_can_be() -> None:
+def test_order_id_of_an_invalid_message_is_read_if_possible() -> None:
     assert readable_order_id('{"order_id": "a-1", "items": 7}') == "a-1"
     for body in ("", "[]", "{}", '{"order_id": 7}', '{"order_id": "a b"}', "nonsense"):
         assert readable_order_id(body) is None
 
 
-def test_the_same_request_has_the_same_hash_however_it_is_written() -> None:
+def test_same_request_has_the_same_hash_however_it_is_written() -> None:
     shuffled = {**dict(reversed(list(GOOD.items()))), "account": "default", "partial": "accept"}
     assert (
         read_message(json.dumps(shuffled), registry.NAMES).content_hash()
@@ -190,7 +190,7 @@ def test_the_same_request_has_the_same_hash_however_it_is_written() -> None:
     )
 
 
-def test_what_the_row_keeps_of_a_message_holds_nothing_personal() -> None:
+def test_row_keeps_no_personal_data_of_a_message() -> None:
     message = a_message(provider="telesign", contact={"email": SECRET}, metadata={"customer": SECRET})
     assert SECRET not in Request.of(message).model_dump_json()
 
@@ -264,7 +264,7 @@ def test_what_the_row_keeps_of_a_message_holds_nothing_personal() -> None:
         ),
     ],
 )
-def test_what_a_provider_does_not_take_is_refused_with_a_way_out(
+def test_unsupported_field_is_refused_with_an_alternative(
     provider: str, change: dict[str, Any], field: str, code: str, way_out: str
 ) -> None:
     message = OrderMessage.model_validate({**GOOD, "provider": provider, **change})
@@ -273,7 +273,7 @@ def test_what_a_provider_does_not_take_is_refused_with_a_way_out(
     assert way_out in issues[field].message
 
 
-def test_what_each_provider_takes_is_taken() -> None:
+def test_everything_a_provider_supports_is_accepted() -> None:
     local = {"criteria": {"city": "Seattle", "state": "WA"}, "quantity": 2}
     free = {"criteria": {"number_type": "toll_free"}, "quantity": 1}
     for provider, items, more in [

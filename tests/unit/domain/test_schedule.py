@@ -24,7 +24,7 @@ def test_cadence_of_each_provider(provider: str) -> None:
     assert registry.capabilities(provider).cadence == CADENCE
 
 
-def test_polls_come_on_the_cadence_and_the_last_pause_goes_on() -> None:
+def test_polls_follow_the_cadence_and_its_last_pause_repeats() -> None:
     order, now, pauses = pending(), NOW, []
     for _ in range(9):
         order = poll(order, a_snapshot(AssetState.PENDING, AssetState.PENDING), now).order
@@ -35,11 +35,11 @@ def test_polls_come_on_the_cadence_and_the_last_pause_goes_on() -> None:
     assert pauses == [*CADENCE[1:], *[CADENCE[-1]] * 3]
     order = poll(order, a_snapshot(AssetState.ACTIVE, AssetState.PENDING), now).order
     changed = poll(order, owing(now + timedelta(days=90)), now).order
-    assert changed.next_poll_at == now + CADENCE[0], "what changed changes again soon"
+    assert changed.next_poll_at == now + CADENCE[0], "after a change another is likely soon"
 
 
 @given(waits, st.integers(0, 9), cadences)
-def test_no_poll_is_further_off_than_a_tenth_of_the_time_to_the_deadline(
+def test_next_poll_is_within_a_tenth_of_the_time_to_the_deadline(
     wait: timedelta, step: int, cadence: tuple[timedelta, ...]
 ) -> None:
     order = poll(pending(), owing(NOW + wait)).order.with_(poll_step=step)
@@ -47,7 +47,7 @@ def test_no_poll_is_further_off_than_a_tenth_of_the_time_to_the_deadline(
     assert scheduled.next_poll_at is not None
     pause = scheduled.next_poll_at - NOW
     assert timedelta(0) < pause <= cadence[min(step, len(cadence) - 1)]
-    # Nobody asks every few milliseconds before a deadline.
+    # No poll every few milliseconds before a deadline.
     assert pause <= max(wait / 10, 2 * SECOND)
     assert scheduled.wake_at is not None
     assert NOW < scheduled.wake_at <= min(scheduled.next_poll_at, NOW + wait)
@@ -55,7 +55,7 @@ def test_no_poll_is_further_off_than_a_tenth_of_the_time_to_the_deadline(
 
 @settings(max_examples=25)
 @given(st.integers(1, 10**5).map(lambda seconds: seconds * SECOND))
-def test_deadline_is_polled_ever_more_often_and_not_without_end(wait: timedelta) -> None:
+def test_polls_before_a_deadline_become_frequent_and_stay_bounded(wait: timedelta) -> None:
     order, now, polls = poll(pending(), owing(NOW + wait)).order, NOW, 0
     while now < NOW + wait:
         now = order.wake_at or now
@@ -65,9 +65,7 @@ def test_deadline_is_polled_ever_more_often_and_not_without_end(wait: timedelta)
 
 
 @given(st.lists(st.integers(0, 60 * 86400), max_size=40), st.lists(st.integers(1, 40 * 86400), min_size=1, max_size=5))
-def test_ended_order_is_due_at_the_next_of_its_polls_whenever_it_was_polled_at(
-    polled: list[int], ended_polls: list[int]
-) -> None:
+def test_ended_order_is_due_at_its_next_scheduled_poll(polled: list[int], ended_polls: list[int]) -> None:
     timings = Timings(ended_polls=tuple(seconds * SECOND for seconds in ended_polls))
     ended = pending().with_(state=OrderState.COMPLETED, ended_at=NOW, deadlines=())
     for seconds in sorted(polled):

@@ -1,4 +1,4 @@
-"""Several sub orders at once: each is followed as if it were alone, whatever becomes of the others."""
+"""Several sub orders at once: each is followed as if it were the only one, whatever happens to the others."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _DEBT = {
 
 @dataclass(frozen=True)
 class Shown:
-    """What a poll shows of one part: `due` in hours from the start, of which none is no deadline; `read` whether it was read."""
+    """What a poll shows of one sub order: `due` in hours from the start (None: no deadline), and whether it was `read`."""
 
     owes: RequirementState | None
     due: int | None
@@ -85,7 +85,7 @@ _POLLS = st.lists(
 
 
 def seen(parts: dict[str, Shown], at: datetime, index: int) -> Snapshot:
-    """What a poll sees of these parts, and of one that always goes on."""
+    """Return the snapshot of these sub orders and of one that is always open."""
     return Snapshot(
         "po-1",
         Phase.OPEN,
@@ -121,7 +121,7 @@ def _number(part: str, state: AssetState) -> AssetSeen:
 
 
 def ordered() -> Order:
-    """An order of a number in each part, bought."""
+    """Return a purchased order with a number in each sub order."""
     message = a_message(reminders=["P3D", "P1D", "PT1H"], extension={"before": "P1D", "most": 2})
     return pending(message).with_(
         assets=tuple(
@@ -132,7 +132,7 @@ def ordered() -> Order:
 
 
 def told(changes: tuple[Change, ...], part: str) -> list[tuple[object, ...]]:
-    """What was told of a part, without what is counted over the whole order."""
+    """Return the recorded changes of a sub order, without counts over the whole order."""
     numbered = {"deadline_id", "operation_id"}
     return [
         (
@@ -147,7 +147,7 @@ def told(changes: tuple[Change, ...], part: str) -> list[tuple[object, ...]]:
 
 
 def standing(order: Order, part: str) -> list[object]:
-    """All that is on record of a part."""
+    """Return all that is recorded of a sub order."""
     return [
         *(deadline.with_(id="") for deadline in order.deadlines if deadline.sub_order_id == part),
         *(
@@ -174,7 +174,7 @@ def standing(order: Order, part: str) -> list[object]:
 
 
 def profile_for(country: str, number_type: str) -> Profile | None:
-    """A profile that answers one country's requirement."""
+    """Return a profile that answers one country's requirement."""
     part = next(it for it, of in COUNTRIES.items() if of == country)
     if part == "s-3":
         return None
@@ -185,7 +185,7 @@ def profile_for(country: str, number_type: str) -> Profile | None:
 
 @settings(max_examples=150, deadline=None)
 @given(_POLLS)
-def test_each_part_is_followed_as_if_it_were_alone(polls: list[tuple[timedelta, dict[str, Shown]]]) -> None:
+def test_each_sub_order_is_followed_as_if_it_were_the_only_one(polls: list[tuple[timedelta, dict[str, Shown]]]) -> None:
     together, alone = ordered(), {part: ordered() for part in PARTS}
     at = NOW
     for index, (pause, shown) in enumerate(polls):
@@ -195,7 +195,7 @@ def test_each_part_is_followed_as_if_it_were_alone(polls: list[tuple[timedelta, 
         applied = answers.apply(folded.order, (), profile_for, folded.changes, at)
         together = applied.order.with_(version=together.version + 1)
         for part in PARTS:
-            # Further polls are asked for the whole, by whichever part.
+            # Further polls are requested for the whole order, by any sub order.
             one = alone[part].with_(hint_polls=asked_polls)
             single = poll(one, seen({part: shown[part]}, at, index), at, unannounced=True)
             kept = answers.apply(single.order, (), profile_for, single.changes, at)
@@ -208,7 +208,7 @@ def test_each_part_is_followed_as_if_it_were_alone(polls: list[tuple[timedelta, 
 
 
 def both(first: int | None, second: int | None, end: AssetState | None = None, *unread: str) -> dict[str, Shown]:
-    """Two parts that owe something until then."""
+    """Return two sub orders with open requirements until these times."""
     return {
         part: Shown(R.AWAITING_VALUE, due, part not in unread, end, comment=False)
         for part, due in (("s-1", first), ("s-2", second))
@@ -216,7 +216,7 @@ def both(first: int | None, second: int | None, end: AssetState | None = None, *
 
 
 @pytest.mark.parametrize("unread", ["s-1", "s-2"])
-def test_a_part_that_was_read_and_one_that_was_not_both_keep_their_deadlines(unread: str) -> None:
+def test_read_and_unread_sub_orders_both_keep_their_deadlines(unread: str) -> None:
     order = poll(ordered(), seen(both(50, 60), NOW, 0)).order
     again = poll(order, seen(both(51, 61, None, unread), NOW, 1), NOW + HOUR).order
     values = {deadline.sub_order_id: (deadline.value - NOW) // HOUR for deadline in again.deadlines}
@@ -224,7 +224,7 @@ def test_a_part_that_was_read_and_one_that_was_not_both_keep_their_deadlines(unr
     assert {deadline.sub_order_id for deadline in again.deadlines if deadline.unread_since} == {unread}
 
 
-def test_two_parts_that_were_not_read_both_keep_their_deadlines() -> None:
+def test_two_unread_sub_orders_both_keep_their_deadlines() -> None:
     order = poll(ordered(), seen(both(50, 60), NOW, 0)).order
     again = poll(order, seen(both(1, 1, None, "s-1", "s-2"), NOW, 1), NOW + HOUR).order
     assert [(deadline.value - NOW) // HOUR for deadline in again.deadlines] == [50, 60]
@@ -232,9 +232,7 @@ def test_two_parts_that_were_not_read_both_keep_their_deadlines() -> None:
 
 @pytest.mark.parametrize(("first", "second"), [(2, 60), (60, 2)])
 @pytest.mark.parametrize("end", [A.FAILED, A.CANCELLED])
-def test_an_order_that_is_over_missed_the_deadline_of_any_of_its_parts(
-    first: int, second: int, end: AssetState
-) -> None:
+def test_ended_order_missed_the_deadline_of_any_of_its_sub_orders(first: int, second: int, end: AssetState) -> None:
     order = poll(ordered(), seen(both(first, second), NOW, 0)).order
     at = NOW + 3 * HOUR
     over = seen(both(first, second, end), at, 1)
@@ -257,7 +255,7 @@ def wish(part: str | None, by: str) -> Operation:
     return Operation(id=f"e-{part}", kind=OperationKind.CANCEL, by=by, asked_at=NOW, sub_order_id=part)
 
 
-def test_a_cancellation_of_all_parts_is_one_of_the_whole_and_of_some_is_not() -> None:
+def test_cancelling_all_sub_orders_cancels_the_order_and_cancelling_some_does_not() -> None:
     order = poll(ordered(), seen(both(50, 60), NOW, 0)).order
     some = order.with_(operations=(wish("s-1", "ada"), wish("s-2", "bob")))
     assert operations.cancelled_by(some) is None
@@ -266,7 +264,7 @@ def test_a_cancellation_of_all_parts_is_one_of_the_whole_and_of_some_is_not() ->
     assert operations.cancelled_by(order.with_(operations=(wish(None, "bob"),))) == "bob"
 
 
-def test_each_part_s_end_says_who_asked_for_it() -> None:
+def test_end_of_each_sub_order_names_who_requested_it() -> None:
     order = poll(ordered(), seen(both(50, 60), NOW, 0)).order
     order = order.with_(operations=(wish("s-1", "ada"), wish("s-2", "bob")))
     folded = poll(order, seen(both(50, 60, A.CANCELLED), NOW, 1), NOW + HOUR)
@@ -278,7 +276,7 @@ def test_each_part_s_end_says_who_asked_for_it() -> None:
     assert ended == {"s-1": "ada", "s-2": "bob"}
 
 
-def test_words_of_several_parts_are_told_together_once() -> None:
+def test_unknown_statuses_of_several_sub_orders_are_reported_together_once() -> None:
     words = tuple(UnknownValue("sub_number_order.status", provider_status) for provider_status in ("on-hold", "parked"))
     shown = seen(both(50, 60), NOW, 0)
     shown = Snapshot(

@@ -1,4 +1,4 @@
-"""What a provider shows now so and now otherwise: told once as unstable, the safest value kept, and polls as usual."""
+"""Values that change back and forth at a provider: reported once as unstable, held at the safest reading, polled as usual."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Told = list[tuple[datetime, "Change"]]
 def watch_over(
     order: Order, shows: Callable[[datetime, int], Snapshot], until: datetime, at: datetime = NOW
 ) -> tuple[Order, Told, list[datetime]]:
-    """Look at an order whenever it is due; gives what was told, and when polls were."""
+    """Poll an order whenever it is due, and return the changes and the times of the polls."""
     told: Told = []
     polls: list[datetime] = []
     while at < until:
@@ -44,7 +44,7 @@ def watch_over(
         if order.wake_at is None:
             break
         at = max(order.wake_at, at + timedelta(milliseconds=200))
-        assert len(polls) < 20_000, "polls without an end"
+        assert len(polls) < 20_000, "endless polls"
     return order, told, polls
 
 
@@ -73,13 +73,13 @@ FLICKERS: dict[str, Callable[[datetime, int], datetime | None]] = {
 
 
 @pytest.mark.parametrize("name", FLICKERS)
-def test_deadline_that_flickers_for_a_day_is_told_a_few_times_and_polled_as_usual(name: str) -> None:
+def test_flickering_deadline_is_reported_a_few_times_a_day_and_polled_as_usual(name: str) -> None:
     shows = FLICKERS[name]
     order, told, polls = watch_over(pending(), lambda at, n: owing(shows(at, n)), NOW + DAY)
     counts = count(told)
     assert counts["ValueUnstable"] == 1
     assert counts["DeadlineMoved"] < steady.MAX_MOVES
-    # Each reminder, and each deadline that passed, as often as reminders may begin anew.
+    # Each reminder, and each passed deadline, as often as the reminders may be rearmed.
     assert counts["DeadlineApproaching"] <= 3 * MAX_PER_DAY
     assert counts["DeadlineMissed"] <= MAX_PER_DAY
     assert len(polls) <= MAX_WAKES
@@ -88,7 +88,7 @@ def test_deadline_that_flickers_for_a_day_is_told_a_few_times_and_polled_as_usua
     assert all(len(each.model_dump_json()) < 2000 for each in order.watched.values())
 
 
-def test_of_two_values_in_turn_the_earlier_is_the_deadline_and_reminded_of_on_time() -> None:
+def test_earlier_of_two_alternating_values_is_the_deadline_and_reminded_on_time() -> None:
     early, late = NOW + 4 * DAY, NOW + 9 * DAY
     order, told, _ = watch_over(pending(), lambda at, n: owing(late if n % 2 else early), NOW + 5 * DAY)
     [unstable] = [change for _, change in told if change.kind is ChangeKind.VALUE_UNSTABLE]
@@ -97,13 +97,13 @@ def test_of_two_values_in_turn_the_earlier_is_the_deadline_and_reminded_of_on_ti
     for reminder, before in (("P3D", 3 * DAY), ("P1D", DAY), ("PT1H", HOUR)):
         value = early.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         assert [at for of, name, at in reminders(told) if (of, name) == (value, reminder)] == [early - before]
-    # It passed, and the later one may hold: its reminders come, too.
+    # It passed, and the later one may hold: its reminders are sent, too.
     assert order.deadlines[0].value == late
     _, more, _ = watch_over(order, lambda at, n: owing(late if n % 2 else early), late, NOW + 5 * DAY)
     assert [reminder for _, reminder, _ in reminders(more)] == ["P3D", "P1D", "PT1H"]
 
 
-def test_value_that_is_read_for_hours_is_steady_again_and_told() -> None:
+def test_value_read_for_hours_is_stable_again_and_reported() -> None:
     early, late = NOW + 40 * DAY, NOW + 50 * DAY
     order, told, _ = watch_over(pending(), lambda at, n: owing(late if n % 2 else early), NOW + DAY)
     assert order.deadlines[0].unstable
@@ -112,12 +112,12 @@ def test_value_that_is_read_for_hours_is_steady_again_and_told() -> None:
     assert all(at >= NOW + DAY + steady.CALM for at, _ in told)
     [deadline] = order.deadlines
     assert (deadline.value, deadline.unstable, deadline.fired) == (late, False, ())
-    # After a day without a move nothing of it is kept.
+    # After a day without a change nothing of it is kept.
     order, _, _ = watch_over(order, lambda at, n: owing(late), NOW + 6 * DAY, NOW + 3 * DAY)
     assert not [name for name in order.watched if name.startswith("deadline/")]
 
 
-def test_deadlines_that_are_found_and_done_with_one_by_one_are_no_flicker() -> None:
+def test_deadlines_found_and_met_one_by_one_are_no_flicker() -> None:
     values = [NOW + (20 + index) * DAY for index in range(20)]
 
     def shows(at: datetime, n: int) -> Snapshot:
@@ -153,7 +153,7 @@ FLAPS: dict[str, Callable[[int], Snapshot]] = {
 
 
 @pytest.mark.parametrize("name", FLAPS)
-def test_whatever_flaps_for_a_day_is_told_a_few_times_and_polled_as_usual(name: str) -> None:
+def test_any_flapping_is_reported_a_few_times_a_day_and_polled_as_usual(name: str) -> None:
     order, told, polls = watch_over(pending(), lambda at, n: FLAPS[name](n), NOW + DAY)
     for kind, times in count(told).items():
         assert times <= MAX_PER_DAY, kind
@@ -162,12 +162,12 @@ def test_whatever_flaps_for_a_day_is_told_a_few_times_and_polled_as_usual(name: 
     assert not order.ended
 
 
-def test_rejection_in_which_a_flicker_ends_is_told() -> None:
+def test_rejection_at_the_end_of_a_flicker_is_reported() -> None:
     def shows(at: datetime, n: int) -> Snapshot:
         return owing(NOW + 90 * DAY, R.REJECTED if n % 2 else R.APPROVED)
 
     order, _, _ = watch_over(pending(), shows, NOW + DAY)
-    assert order.requirements[0].state is R.REJECTED, "the state that asks people for something"
+    assert order.requirements[0].state is R.REJECTED, "the state that needs people"
     _, told, _ = watch_over(order, lambda at, n: shows(at, 2), NOW + 2 * DAY, NOW + DAY)
     assert {"ValueSteady", "RequirementApproved"} <= set(count(told))
 
@@ -176,7 +176,7 @@ def test_rejection_in_which_a_flicker_ends_is_told() -> None:
     "shown",
     [(A.ACTIVE, A.DELETED), (A.PENDING, A.PENDING), (A.DELETED, A.DELETED)],
 )
-def test_order_that_is_over_and_flickers_is_told_a_few_times(shown: tuple[AssetState, AssetState]) -> None:
+def test_flickering_ended_order_is_reported_a_few_times(shown: tuple[AssetState, AssetState]) -> None:
     done = a_snapshot(A.ACTIVE, A.ACTIVE, phase=Phase.ENDED, provider_status="success")
     order, told = poll(pending(), done).order, Counter[str]()
     other = a_snapshot(*shown, phase=Phase.OPEN if shown[0] is A.PENDING else Phase.ENDED)
@@ -192,8 +192,8 @@ def test_order_that_is_over_and_flickers_is_told_a_few_times(shown: tuple[AssetS
 
 @settings(deadline=None)
 @given(data=st.data())
-def test_whatever_is_read_notices_and_wakes_of_a_day_have_a_bound(data: st.DataObject) -> None:
-    """The reads come as they please; the order is polled when it is due."""
+def test_notices_and_wakes_per_day_are_bounded_for_any_reads(data: st.DataObject) -> None:
+    """The reads are arbitrary; the order is polled when it is due."""
     ahead = st.one_of(st.none(), st.integers(-60, 3 * 1440))
     moving = st.booleans()
     replicas = data.draw(st.lists(st.tuples(ahead, moving, st.sampled_from(list(R)[:4])), min_size=1, max_size=4))
@@ -208,7 +208,7 @@ def test_whatever_is_read_notices_and_wakes_of_a_day_have_a_bound(data: st.DataO
     order, told, polls = watch_over(pending(a_message(reminders=["P1D", "PT1H"])), shows, NOW + DAY)
     for kind, times in count(told).items():
         assert times <= 3 * MAX_PER_DAY, kind
-    # A tenth of the time to a deadline that stands still may bring as many again.
+    # Polls at a tenth of the time to a fixed deadline may be as many again.
     assert len(polls) <= MAX_WAKES + 24 * 40
     assert len(order.model_dump_json()) < 20_000
 
@@ -218,7 +218,7 @@ def test_whatever_is_read_notices_and_wakes_of_a_day_have_a_bound(data: st.DataO
     values=st.lists(st.integers(30, 5 * 1440), min_size=2, max_size=4, unique=True),
     turns=st.lists(st.integers(0, 3), min_size=2, max_size=6),
 )
-def test_earliest_of_values_in_turn_is_reminded_of_on_time(values: list[int], turns: list[int]) -> None:
+def test_earliest_of_alternating_values_is_reminded_on_time(values: list[int], turns: list[int]) -> None:
     read = {NOW + timedelta(minutes=values[turn % len(values)]) for turn in turns}
     first = min(read)
 
@@ -232,7 +232,7 @@ def test_earliest_of_values_in_turn_is_reminded_of_on_time(values: list[int], tu
         assert first - HOUR <= at <= first - HOUR + timedelta(minutes=1)
 
 
-def test_unstable_deadline_draws_no_polls_ever_closer() -> None:
+def test_unstable_deadline_does_not_bring_polls_closer_and_closer() -> None:
     order, _, _ = watch_over(pending(), lambda at, n: owing(at + timedelta(seconds=20)), NOW + HOUR)
     [deadline] = order.deadlines
     assert deadline.unstable
@@ -240,7 +240,7 @@ def test_unstable_deadline_draws_no_polls_ever_closer() -> None:
     assert scheduled.next_poll_at == NOW + HOUR + CADENCE[-1]
 
 
-def test_changes_begin_the_cadence_anew_a_bounded_number_of_times_a_day() -> None:
+def test_changes_restart_the_cadence_a_bounded_number_of_times_a_day() -> None:
     order, begun = pending(), 0
     for minute in range(1440):
         order, anew = steady.restart_cadence(order, NOW + timedelta(minutes=minute))
@@ -249,7 +249,7 @@ def test_changes_begin_the_cadence_anew_a_bounded_number_of_times_a_day() -> Non
     assert steady.restart_cadence(order, NOW + DAY)[1]
 
 
-def test_state_that_goes_on_is_no_flicker() -> None:
+def test_lasting_state_is_no_flicker() -> None:
     states: list[Any] = [R.AWAITING_VALUE, R.UNDER_REVIEW, R.REJECTED, R.UNDER_REVIEW, R.APPROVED]
     order = pending()
     for index, state in enumerate(states):

@@ -1,4 +1,4 @@
-"""Runs that end without an outcome: counted, told once, and ever further apart."""
+"""Runs that end without an outcome: counted, reported once, and retried less and less often."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numberdesk.domain.statuses import ChangeKind
 from tests.support.orders import NOW, received, said
 
 
-def test_a_few_runs_without_an_outcome_are_counted_and_then_told_once() -> None:
+def test_runs_without_an_outcome_are_counted_and_reported_once() -> None:
     order, told = received(), []
     for runs in range(1, 8):
         order, changes = stuck.count(order, NOW)
@@ -29,8 +29,8 @@ def test_a_few_runs_without_an_outcome_are_counted_and_then_told_once() -> None:
 
 
 @given(st.lists(st.integers(1, 6 * 3600), min_size=1, max_size=40))
-def test_rests_double_and_never_end_for_good(seconds: list[int]) -> None:
-    """However long runs take and wait, a day holds no more than a dozen once people were told."""
+def test_rests_double_and_the_order_is_always_retried(seconds: list[int]) -> None:
+    """However long runs take and wait, a day has at most a dozen of them after people were notified."""
     order, now, began = received(), NOW, []
     for taken in seconds:
         began.append(now)
@@ -48,7 +48,7 @@ def test_rests_double_and_never_end_for_good(seconds: list[int]) -> None:
         assert len(within) <= stuck.MAX_FAILED_RUNS + 4
 
 
-def test_its_own_deadline_is_told_while_an_order_rests() -> None:
+def test_own_deadline_is_reported_while_an_order_rests() -> None:
     at = NOW + timedelta(minutes=5)
     deadline = Deadline(id="1", sub_order_id="", version=1, value=at, numbers=0, confirmed_at=NOW, own=True)
     order = received().with_(deadlines=(deadline,), failed_runs=stuck.MAX_FAILED_RUNS - 1)

@@ -1,4 +1,4 @@
-"""Text of others cannot break a line, become a link, hide, pass for words of ours, or outgrow what carries it."""
+"""Text from others cannot break a line, become a link, hide, pass for our own words, or outgrow its carrier."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def assert_harmless(line: str) -> None:
 @settings(deadline=None)
 @example("a.com.")
 @given(HOSTILE)
-def test_a_quotation_is_one_harmless_marked_line_of_bounded_length(written: str) -> None:
+def test_quotation_is_one_harmless_marked_line_of_bounded_length(written: str) -> None:
     for line, most in ((text.quoted(written), 200), (text.quoted(written, 20), 20), (text.harmless(written), 200)):
         assert_harmless(line)
         assert len(line) <= most + len(text.SHORTENED) + 2
@@ -90,7 +90,7 @@ def test_a_quotation_is_one_harmless_marked_line_of_bounded_length(written: str)
 
 @settings(deadline=None)
 @given(HOSTILE, st.integers(50, 3000))
-def test_a_paragraph_is_harmless_and_bounded_in_bytes_and_stays_as_it_is(written: str, most: int) -> None:
+def test_paragraph_is_harmless_bounded_in_bytes_and_otherwise_unchanged(written: str, most: int) -> None:
     line = text.paragraph(written, most)
     assert_harmless(line)
     assert len(line.encode()) <= most
@@ -112,18 +112,18 @@ def test_a_paragraph_is_harmless_and_bounded_in_bytes_and_stays_as_it_is(written
         ("", "“”"),
     ],
 )
-def test_what_is_no_attack_stays_readable(written: str, shown: str) -> None:
+def test_harmless_text_stays_readable(written: str, shown: str) -> None:
     assert text.quoted(written) == shown
 
 
-def test_lines_of_a_comment_are_quoted_one_behind_the_other() -> None:
+def test_lines_of_a_comment_are_quoted_on_one_line() -> None:
     assert text.quoted_lines("Blurred.\n\nSend it again: http://a.de/b\n", 1000) == (
         "“Blurred. / Send it again: http[:]//a[.]de/b”"
     )
 
 
 def _facts(hostile: str) -> list[tuple[ChangeKind, Mapping[str, object]]]:
-    """Every kind of change that people are told of, in all its forms, with that text wherever somebody else's may stand."""
+    """Return every kind of change that notifies people, in all its forms, with this text wherever others' text can appear."""
     many = [{"id": hostile, "name": hostile, "state": "rejected"}] * 20
     at = instant_text(NOW)
     asked = {
@@ -285,14 +285,14 @@ def _all_messages(hostile: str) -> list[str]:
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.data_too_large])
 @given(HOSTILE)
-def test_no_message_to_people_carries_what_others_wrote_as_it_is(hostile: str) -> None:
+def test_no_message_to_people_contains_raw_text_of_others(hostile: str) -> None:
     for message in _all_messages(hostile):
         assert_harmless(message)
         assert len(message.encode()) <= 3 * ledger.MAX_MESSAGE
         assert len(an_entry(message=message).message.encode()) <= ledger.MAX_MESSAGE
 
 
-def test_every_message_is_tried() -> None:
+def test_every_kind_of_message_is_covered() -> None:
     told = {kind for kind in ChangeKind if kind in {**purchase.SENTENCES, **vetting.SENTENCES}}
     assert {kind for kind, _ in _facts("x")} == told
     tried = set(re.findall(r"desk\.(\w+)\(", Path(__file__).read_text(encoding="utf-8")))
@@ -300,7 +300,7 @@ def test_every_message_is_tried() -> None:
 
 
 def _stored(entry: Entry) -> int:
-    """Give about the bytes of an entry's item: names and values."""
+    """Return roughly the bytes of an entry's item: names and values."""
     marshal(entry_item(entry))
     return len(json.dumps(entry_item(entry), ensure_ascii=False).encode())
 
@@ -329,12 +329,14 @@ JSON = st.recursive(
 
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(data=st.dictionaries(HOSTILE, JSON, max_size=5), message=HOSTILE, comments=st.lists(HOSTILE, max_size=10))
-def test_an_entry_fits_its_item_and_its_event_the_bus(data: dict[str, Any], message: str, comments: list[str]) -> None:
+def test_entry_fits_its_item_and_its_event_fits_the_bus(
+    data: dict[str, Any], message: str, comments: list[str]
+) -> None:
     assert_fits(data, message, comments)
 
 
 @pytest.mark.parametrize("filling", ["\u20ac", "\\", '"', "\x00", "\ud800", "\uffff", "a\n", "\N{GRINNING FACE}", "."])
-def test_entries_events_and_comments_are_filled_to_the_brim(filling: str) -> None:
+def test_largest_entries_events_and_comments_fit(filling: str) -> None:
     assert_fits({"issues": [filling * 5000] * 400}, filling * 100_000, [filling * 50_000] * 50)
     assert_fits({f"{filling}{n}": filling * 5000 for n in range(1000)}, filling * 100_000, [filling * 50_000] * 3)
     assert_fits({filling * 50_000: {filling: [[{}] * 5000] * 50}}, filling, [filling])
@@ -360,7 +362,7 @@ def assert_fits(data: dict[str, Any], message: str, comments: list[str]) -> None
 @settings(deadline=None, max_examples=60)
 @given(HOSTILE)
 @example("x" * 84 + " www.evil.company")
-def test_a_mail_is_harmless_and_fits_the_topic(hostile: str) -> None:
+def test_mail_is_harmless_and_fits_the_topic(hostile: str) -> None:
     told = ledger.event_detail(an_entry(message=hostile, account=hostile, provider=hostile), [hostile] * 40)
     event = json.dumps({"detail-type": "OrderRefused", "detail": told})
     mail = notices.mail([notices.read(event)])
@@ -375,7 +377,7 @@ def test_a_mail_is_harmless_and_fits_the_topic(hostile: str) -> None:
     assert_harmless(mail.text)
 
 
-def test_twenty_faults_that_list_four_hundred_names_each_are_recorded_and_told() -> None:
+def test_twenty_issues_of_four_hundred_names_each_are_recorded_and_reported() -> None:
     names = [f"{'Nachweis über den Geschäftssitz' * 8} {n}" for n in range(400)]
     issues = [ValidationIssue(f"answers.{n}", "not_asked", f"it asks for: {', '.join(names)}") for n in range(20)]
     entry = an_entry(
@@ -389,7 +391,7 @@ def test_twenty_faults_that_list_four_hundred_names_each_are_recorded_and_told()
 
 @settings(deadline=None)
 @given(HOSTILE, st.integers(0, 400))
-def test_a_problem_is_harmless_and_bounded(hostile: str, number: int) -> None:
+def test_problem_is_harmless_and_bounded(hostile: str, number: int) -> None:
     issues = [ValidationIssue(hostile, hostile, hostile)] * number
     error = ProblemError(Problem.INVALID, hostile, issues)
     document = ProblemDocument(Problem.INVALID, error.detail, issues).document("r-1")
@@ -406,7 +408,7 @@ def test_a_problem_is_harmless_and_bounded(hostile: str, number: int) -> None:
 
 
 @given(HOSTILE, HOSTILE)
-def test_what_a_provider_says_is_one_harmless_line(detail: str, code: str) -> None:
+def test_text_of_a_provider_is_one_harmless_line(detail: str, code: str) -> None:
     error = RefusedError(detail, code=code)
     for text_of in (str(error), error.detail, error.code):
         assert_harmless(text_of)

@@ -1,4 +1,4 @@
-"""What waits for another poll to be told is told all the same where the provider cannot be read any more."""
+"""A report that waits for another poll is made even if the provider becomes unreadable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ DEADLINE = NOW + timedelta(days=10)
 
 
 @pytest.mark.parametrize(("minutes", "told"), [(5, False), (16, True), (600, True)])
-def test_rejection_that_waits_for_its_reason_is_told_though_nothing_can_be_read(minutes: int, told: bool) -> None:
+def test_rejection_waiting_for_its_reason_is_reported_while_the_provider_is_unreadable(
+    minutes: int, told: bool
+) -> None:
     order = poll(pending(), owing(DEADLINE), NOW).order
     waiting = poll(order, owing(DEADLINE, RequirementState.REJECTED), NOW + MINUTE)
     assert not [requirement for requirement in waiting.order.requirements if requirement.notified]
@@ -32,7 +34,7 @@ def test_rejection_that_waits_for_its_reason_is_told_though_nothing_can_be_read(
 
 
 @pytest.mark.parametrize(("minutes", "told"), [(5, False), (16, True)])
-def test_comment_that_waits_for_a_rejection_is_told_though_nothing_can_be_read(minutes: int, told: bool) -> None:
+def test_comment_waiting_for_a_rejection_is_reported_while_the_provider_is_unreadable(minutes: int, told: bool) -> None:
     shown = replace(a_snapshot(AssetState.PENDING, AssetState.PENDING), comments=(a_comment(at=NOW),))
     waiting = poll(pending(), shown, NOW)
     assert waiting.order.comments_waiting

@@ -1,4 +1,4 @@
-"""What a poll read of its provider and could not understand: told once, with an age, and never taken for absent."""
+"""Unknown values in a poll: reported once, with an age, and never taken for absent."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ OVER = (Phase.ENDED, Phase.FAILED, Phase.CANCELLED, Phase.DELETED)
 def delivered(
     *states: AssetState, phase: Phase = Phase.ENDED, unread: tuple[UnknownValue, ...] = (NUMBER,), **changes: Any
 ) -> Snapshot:
-    """What a provider shows that lists what it delivered."""
+    """Return what a provider shows that lists only delivered numbers."""
     return Snapshot("po-1", phase, phase.value, assets=numbers(*states), unknown_values=unread, **changes)
 
 
 def bought() -> Order:
-    """An order of two numbers whose provider names none before it has delivered them."""
+    """Return an order of two numbers whose provider names none before delivery."""
     return pending(a_message(provider="callfire", items=[{"criteria": {"city": "Seattle"}, "quantity": 2}])).with_(
         assets=()
     )
@@ -40,7 +40,7 @@ def bought() -> Order:
 
 @pytest.mark.parametrize("phase", OVER)
 @pytest.mark.parametrize("states", [(), (A.ACTIVE,)])
-def test_an_order_over_with_something_unread_is_for_a_person_and_told_once(
+def test_ended_order_with_an_unknown_value_needs_a_person_and_is_reported_once(
     phase: Phase, states: tuple[AssetState, ...]
 ) -> None:
     folded = poll(bought(), delivered(*states, phase=phase))
@@ -74,7 +74,7 @@ def test_an_order_over_with_something_unread_is_for_a_person_and_told_once(
         ((), OrderState.FAILED),
     ],
 )
-def test_it_ends_by_itself_once_it_can_be_read(states: tuple[AssetState, ...], ends: OrderState) -> None:
+def test_order_ends_automatically_once_the_value_can_be_read(states: tuple[AssetState, ...], ends: OrderState) -> None:
     order = poll(bought(), delivered()).order
     read = poll(order, delivered(*states, unread=()), NOW + DAY)
     assert read.order.state is ends
@@ -90,19 +90,19 @@ def test_it_ends_by_itself_once_it_can_be_read(states: tuple[AssetState, ...], e
         (("+12145550100", "+12145550101"), OrderState.COMPLETED),
     ],
 )
-def test_a_person_ends_it_by_saying_what_was_delivered(values: tuple[str, ...], ends: OrderState) -> None:
+def test_person_ends_the_order_by_naming_the_delivered_numbers(values: tuple[str, ...], ends: OrderState) -> None:
     order = poll(bought(), delivered()).order
     told, changes = end_with(order, values, "ada", NOW + DAY, RULES)
     assert (told.state, told.delivery_unread, attention(told)) == (ends, False, ())
     assert [asset.value for asset in told.assets if asset.state is A.ACTIVE] == list(values)
     assert changes[0].kind is ChangeKind.PURCHASE_RESOLVED
     assert told.ended_at == NOW + DAY
-    # What a later poll still cannot read takes nothing back.
+    # A later poll with the unknown value takes nothing back.
     again = poll(told, delivered(), NOW + 2 * DAY)
     assert (again.order.state, kinds(again)) == (ends, [])
 
 
-def test_a_person_adds_to_what_was_read() -> None:
+def test_person_adds_to_the_numbers_that_were_read() -> None:
     unread = a_snapshot(A.ACTIVE, phase=Phase.ENDED, provider_status="success", unknown_values=(NUMBER,))
     order = poll(pending(), unread).order
     partly, _ = end_with(order, (), "ada", NOW, RULES)
@@ -113,14 +113,14 @@ def test_a_person_adds_to_what_was_read() -> None:
     assert whole.state is OrderState.COMPLETED
 
 
-def test_all_that_was_asked_for_is_delivered_whatever_else_there_may_be() -> None:
+def test_fully_delivered_order_completes_despite_an_unknown_value() -> None:
     folded = poll(bought(), delivered(A.ACTIVE, A.ACTIVE))
     assert kinds(folded) == ["UnknownProviderValue", "OrderCompleted"]
     assert attention(folded.order) == ()
     assert waits(folded.order) == {}
 
 
-def test_a_number_that_cannot_be_read_is_not_given_up_as_never_listed() -> None:
+def test_unreadable_number_is_not_given_up_as_never_listed() -> None:
     unread = a_snapshot(A.ACTIVE, phase=Phase.ENDED, provider_status="success", unknown_values=(NUMBER,))
     order = pending()
     for day in range(4):
@@ -131,7 +131,7 @@ def test_a_number_that_cannot_be_read_is_not_given_up_as_never_listed() -> None:
     assert read.order.state is OrderState.COMPLETED
 
 
-def test_an_order_that_goes_on_is_not_stopped_by_what_is_unread() -> None:
+def test_open_order_continues_despite_an_unknown_value() -> None:
     folded = poll(pending(), a_snapshot(A.PENDING, unknown_values=(NUMBER,)))
     assert kinds(folded) == ["UnknownProviderValue"]
     assert folded.order.state is OrderState.PENDING
@@ -139,7 +139,7 @@ def test_an_order_that_goes_on_is_not_stopped_by_what_is_unread() -> None:
 
 
 @pytest.mark.parametrize("states", [(A.ACTIVE, A.UNKNOWN), (A.UNKNOWN, A.UNKNOWN), (A.ACTIVE,), ()])
-def test_nothing_is_taken_back_from_an_ended_order_for_what_is_unread(states: tuple[AssetState, ...]) -> None:
+def test_unknown_value_takes_nothing_back_from_an_ended_order(states: tuple[AssetState, ...]) -> None:
     done = poll(pending(), a_snapshot(A.ACTIVE, A.ACTIVE, phase=Phase.ENDED)).order
     status = UnknownValue("phone_number.status", "(an object)", of_asset=True)
     again = poll(done, a_snapshot(*states, phase=Phase.ENDED, unknown_values=(status,)), NOW + DAY)
@@ -149,7 +149,7 @@ def test_nothing_is_taken_back_from_an_ended_order_for_what_is_unread(states: tu
     assert attention(again.order) == ()
 
 
-def test_a_failed_order_that_shows_something_unread_stays_and_is_told() -> None:
+def test_failed_order_with_an_unknown_value_stays_failed_and_is_reported() -> None:
     failed = poll(bought(), delivered(unread=())).order
     assert failed.state is OrderState.FAILED
     again = poll(failed, delivered(), NOW + DAY)
@@ -157,7 +157,7 @@ def test_a_failed_order_that_shows_something_unread_stays_and_is_told() -> None:
     assert again.order.state is OrderState.FAILED
 
 
-def test_words_of_one_field_are_one_message_and_beyond_a_bound_there_are_more() -> None:
+def test_unknown_values_of_one_field_are_one_message_with_a_bounded_list() -> None:
     words = tuple(UnknownValue("phone_number.phone_number", str(index)) for index in range(30))
     folded = poll(pending(), a_snapshot(A.PENDING, A.PENDING, unknown_values=words))
     [told] = folded.changes
@@ -169,7 +169,7 @@ def test_words_of_one_field_are_one_message_and_beyond_a_bound_there_are_more() 
     assert kinds(poll(folded.order, a_snapshot(A.PENDING, A.PENDING, unknown_values=more))) == []
 
 
-def test_its_age_is_that_of_the_first_poll_and_ends_with_one_that_reads_all() -> None:
+def test_age_starts_at_the_first_poll_and_ends_when_all_can_be_read() -> None:
     provider_status = (UnknownValue("number_order_phone_number.deadline", "10 Mar 2026"),)
     order = pending()
     for hours in range(5):
@@ -181,7 +181,7 @@ def test_its_age_is_that_of_the_first_poll_and_ends_with_one_that_reads_all() ->
 
 
 @pytest.mark.parametrize("state", [RequirementState.AWAITING_VALUE, RequirementState.REJECTED])
-def test_people_do_not_read_that_there_is_no_deadline_where_one_could_not_be_read(state: RequirementState) -> None:
+def test_notification_does_not_claim_no_deadline_if_one_was_unreadable(state: RequirementState) -> None:
     def told(snapshot: Snapshot) -> str:
         order = poll(pending(), snapshot).order
         [text] = [
@@ -211,7 +211,7 @@ _STATES = st.sampled_from([A.ACTIVE, A.FAILED, A.CANCELLED, A.DELETED, A.PENDING
     ),
     st.booleans(),
 )
-def test_no_poll_with_something_unread_ends_an_order_but_as_completed(
+def test_poll_with_an_unknown_value_can_end_an_order_only_as_completed(
     polls: list[tuple[list[AssetState], Phase, bool]], lists_every_asset: bool
 ) -> None:
     order = pending() if lists_every_asset else bought()

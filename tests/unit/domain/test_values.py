@@ -1,4 +1,4 @@
-"""What can be supplied: each kind with its bounds; errors name fields and never hold what was sent."""
+"""Values that can be supplied: each kind with its bounds. Issues name fields and never contain what was sent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ADDRESS = {"street_address": "Allee 1", "locality": "Berlin", "country_code": "D
         {"kind": "done"},
     ],
 )
-def test_every_kind_is_read_and_written_alike(value: dict[str, Any]) -> None:
+def test_every_kind_round_trips(value: dict[str, Any]) -> None:
     read = VALUE.validate_python(value)
     assert VALUE.validate_json(VALUE.dump_json(read)) == read
     assert value["kind"] in KINDS
@@ -57,7 +57,7 @@ def test_every_kind_is_read_and_written_alike(value: dict[str, Any]) -> None:
         None,
     ],
 )
-def test_what_is_no_value_is_refused_without_being_quoted(value: Any) -> None:
+def test_invalid_value_is_refused_without_being_quoted(value: Any) -> None:
     with pytest.raises(ValidationError) as caught:
         Answer.model_validate({"requirement": "r-1", "value": value})
     shown = caught.value.errors(include_url=False, include_input=False, include_context=False)
@@ -66,18 +66,18 @@ def test_what_is_no_value_is_refused_without_being_quoted(value: Any) -> None:
         assert "Geheim" not in str(shown)
 
 
-def test_every_kind_of_requirement_but_what_is_done_outside_has_a_kind_of_value() -> None:
+def test_every_requirement_kind_except_external_actions_has_a_value_kind() -> None:
     assert {kind for kind in KINDS.values() if kind} == set(ValueKind) - {ValueKind.ACTION, ValueKind.UNKNOWN}
 
 
 @pytest.mark.parametrize("name", ["r-1", "R-1", "proof of ADDRESS"])
-def test_an_answer_is_for_a_requirement_by_id_or_name_whatever_the_case(name: str) -> None:
+def test_answer_matches_a_requirement_by_id_or_name_in_any_case(name: str) -> None:
     answer = Answer.model_validate({"requirement": name, "value": {"kind": "done"}})
     assert answer.is_for("r-1", "Proof of address")
     assert not answer.is_for("r-2", None)
 
 
-def test_what_lies_with_an_operation_is_read_as_it_was_written() -> None:
+def test_stored_value_of_an_operation_is_read_as_written() -> None:
     kept = Payload.model_validate(
         {
             "values": {"r-1": {"kind": "date", "date": "2026-02-03"}, "r-2": {"kind": "file", "file_id": "f"}},

@@ -1,4 +1,4 @@
-"""An order's age of waiting counts from the first time, however often it is tried in between."""
+"""The age of a waiting order counts from its first attempt, however often it is retried."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from tests.support.orders import NOW, RULES, chosen, received
 LATER = NOW + timedelta(hours=2)
 
 
-def test_a_try_that_came_to_nothing_does_not_make_it_younger() -> None:
+def test_failed_attempt_does_not_reset_the_age() -> None:
     order = received()
     order = placing.wait(order, NOW, "the account is blocked", NOW)[0]
     tried = placing.begin(order, chosen("+4930111"), None, LATER, RULES.timings, content_lock=None)[0]
@@ -17,7 +17,7 @@ def test_a_try_that_came_to_nothing_does_not_make_it_younger() -> None:
     assert waits(order)["held"] == waits(back)["held"] == NOW
 
 
-def test_one_that_was_bought_waits_no_more() -> None:
+def test_purchased_order_no_longer_waits() -> None:
     order = placing.wait(received(), NOW, "the account is blocked", NOW)[0]
     tried = placing.begin(order, chosen("+4930111"), None, LATER, RULES.timings, content_lock=None)[0]
     assert outcome.placed(tried, "po-1", "pending", LATER)[0].waiting_since is None

@@ -1,4 +1,4 @@
-"""A function that AWS refused something ends the run: nothing that it tells after that is worth anything."""
+"""A function that AWS denied an action ends the run: its later results prove nothing."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,7 +11,7 @@ from local.stage import PermissionMissingError
 
 
 def stage(lines: dict[str, list[str]]) -> DeployedStage:
-    """A stage whose functions have logged these lines."""
+    """Return a stage whose functions have logged these lines."""
 
     def paginate(*, logGroupName: str, startTime: int) -> list[dict[str, Any]]:  # noqa: N803 - CloudWatch's own words
         function = logGroupName.removeprefix(f"/aws/lambda/{STACK_NAME}-")
@@ -23,11 +23,11 @@ def stage(lines: dict[str, list[str]]) -> DeployedStage:
 
 @pytest.mark.parametrize("refused", ["AccessDeniedException: PutItem", "AuthorizationError: Publish"])
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_missing_permission_is_told_with_its_function(function: str, refused: str) -> None:
+def test_missing_permission_is_reported_with_its_function(function: str, refused: str) -> None:
     broken = stage({function: ["started", f'{{"error": "ClientError", "aws": "{refused}"}}\n']})
     with pytest.raises(PermissionMissingError, match=f"^{function}: .*{refused}"):
         DeployedStage.check_permissions(broken)
 
 
-def test_other_lines_are_no_matter() -> None:
+def test_other_log_lines_are_ignored() -> None:
     DeployedStage.check_permissions(stage({function: ["ended", "failed: ConflictError"] for function in FUNCTIONS}))

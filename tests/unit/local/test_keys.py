@@ -1,4 +1,4 @@
-"""The keys of a run: new each time, for its owner's eyes only, and of use to nobody but the receiver."""
+"""The keys of a local run: new each time, readable only by their owner, and valid only for the receiver."""
 
 import json
 import stat
@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 
 
 def receiver(keys: Keys) -> Receiver:
-    """The receiver as the template's parameters set it up."""
+    """Return the receiver as configured by the template's parameters."""
     variables = {it.keys_variable: keys.parameters().get(it.keys_parameter, "") for it in PROVIDERS.values()}
     return Receiver(
         webhook_keys(variables.__getitem__),
@@ -27,14 +27,14 @@ def receiver(keys: Keys) -> Receiver:
     )
 
 
-def test_every_run_has_keys_of_its_own() -> None:
+def test_every_run_has_its_own_keys() -> None:
     first, second = asdict(Keys.make()), asdict(Keys.make())
     assert not set(first.values()) & set(second.values())
     assert len(set(first.values())) == len(first)
     assert all(len(value) >= 43 for value in first.values())  # 32 random bytes in base64
 
 
-def test_only_the_owner_can_read_them(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_keys(tmp_path: Path) -> None:
     keys = Keys.make()
     path = tmp_path / "keys.json"
     path.write_text("left by somebody else")
@@ -44,13 +44,13 @@ def test_only_the_owner_can_read_them(tmp_path: Path) -> None:
     assert Keys.load(path) == keys
 
 
-def test_the_parameters_hold_no_secret() -> None:
+def test_parameters_contain_no_secret() -> None:
     keys = Keys.make()
     parameters = json.dumps(keys.parameters())
     assert not [name for name, value in asdict(keys).items() if value in parameters]
 
 
-def test_what_is_signed_is_taken_and_a_changed_byte_is_not() -> None:
+def test_signed_webhook_is_accepted_and_a_changed_byte_is_not() -> None:
     keys = Keys.make()
     body = b'{"data": {"id": "1"}}'
     event = {
@@ -66,7 +66,7 @@ def test_what_is_signed_is_taken_and_a_changed_byte_is_not() -> None:
         receiver(Keys.make()).take_in(event, NOW)
 
 
-def test_a_postback_with_the_token_is_taken() -> None:
+def test_postback_with_the_token_is_accepted() -> None:
     keys = Keys.make()
     parameters = {"provider": "callfire", "token": keys.callfire_token}
     event = {"resource": WebhookAuth.TOKEN, "pathParameters": parameters, "body": "<a/>"}

@@ -1,4 +1,4 @@
-"""What listens beyond loopback is found, so that a local run can refuse to be reachable from elsewhere."""
+"""Listeners beyond loopback are found, so that a local run can refuse to be reachable from elsewhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _listening_is_no_connection(_no_sockets: None) -> None:
 
 
 @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")])
-def test_every_interface_is_elsewhere(family: socket.AddressFamily, host: str) -> None:
+def test_wildcard_address_is_not_loopback(family: socket.AddressFamily, host: str) -> None:
     with socket.socket(family) as door:
         door.bind((host, 0))
         door.listen()
@@ -28,7 +28,7 @@ def test_every_interface_is_elsewhere(family: socket.AddressFamily, host: str) -
 
 
 @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
-def test_loopback_is_not(family: socket.AddressFamily, host: str) -> None:
+def test_loopback_is_accepted(family: socket.AddressFamily, host: str) -> None:
     with socket.socket(family) as door:
         door.bind((host, 0))
         door.listen()

@@ -1,4 +1,4 @@
-"""A local run that is started in a shell full of real credentials uses none of them and reaches nothing but loopback."""
+"""A local run started in a shell full of real credentials uses none of them and reaches only loopback."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ REAL = {
 
 
 def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run Python in a process of its own: a run takes over the environment of its process."""
+    """Run Python in its own process: a run takes over the environment of its process."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME")}
     return subprocess.run(
         [sys.executable, *arguments],
@@ -36,7 +36,7 @@ def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 
 
 @pytest.mark.parametrize("command", ["run", "up"])
-def test_a_real_endpoint_is_refused_before_anything_starts(command: str) -> None:
+def test_real_endpoint_is_refused_before_anything_starts(command: str) -> None:
     ended = python("-m", "local", command, AWS_ENDPOINT_URL="https://sqs.eu-central-1.amazonaws.com")
     assert ended.returncode == 1
     assert "refused: https://sqs.eu-central-1.amazonaws.com is not on loopback" in ended.stdout
@@ -44,7 +44,7 @@ def test_a_real_endpoint_is_refused_before_anything_starts(command: str) -> None
     assert not [value for value in REAL.values() if value in ended.stdout + ended.stderr]
 
 
-def test_only_made_up_credentials_are_used(tmp_path: Path) -> None:
+def test_only_generated_credentials_are_used(tmp_path: Path) -> None:
     code = (
         "import boto3, os; from pathlib import Path; from local.world import World\n"
         f"world = World(Path({str(tmp_path)!r}))\n"
@@ -61,7 +61,7 @@ def test_only_made_up_credentials_are_used(tmp_path: Path) -> None:
     assert len(ended.stdout.splitlines()) == 2
 
 
-def test_the_simulators_see_nothing_of_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_simulators_see_nothing_of_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, str] = {}
 
     def start(command: list[str], *, env: dict[str, str], **options: object) -> SimpleNamespace:
@@ -83,7 +83,7 @@ def test_the_simulators_see_nothing_of_the_shell(tmp_path: Path, monkeypatch: py
         ("http://127.0.0.1.example.com", "{}"),
     ],
 )
-def test_an_account_at_a_real_provider_is_refused(tmp_path: Path, root: str, settings: str) -> None:
+def test_account_at_a_real_provider_is_refused(tmp_path: Path, root: str, settings: str) -> None:
     code = (
         "from pathlib import Path; from local.world import World\n"
         f"world = World(Path({str(tmp_path)!r}))\n"

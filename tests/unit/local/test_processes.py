@@ -1,4 +1,4 @@
-"""An interruption while a process is being started waits until it is known, and is not forgotten."""
+"""An interrupt during the start of a process waits until the process is recorded, and is not lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _start(number: signal.Signals, written: list[str]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_comes_after_the_start_is_written_down(number: signal.Signals) -> None:
+def test_interrupt_is_handled_after_the_start_is_recorded(number: signal.Signals) -> None:
     written: list[str] = []
 
     def interrupted(*_: object) -> None:
@@ -33,7 +33,7 @@ def test_an_interruption_comes_after_the_start_is_written_down(number: signal.Si
         signal.signal(number, before)
 
 
-def test_without_interruption_nothing_happens() -> None:
+def test_without_an_interrupt_nothing_happens() -> None:
     handler = signal.getsignal(signal.SIGTERM)
     with undisturbed():
         pass

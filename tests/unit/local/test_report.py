@@ -1,4 +1,4 @@
-"""A run that ended otherwise than told says so: each promise, broken on purpose."""
+"""A run that ended differently than expected says so: each promise, broken on purpose."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ REMINDER = {"deadline_id": "1", "deadline_version": 1, "reminder": "PT20S"}
 
 
 def played() -> PlayedOrder:
-    """A completed order with one reminder, as it should be."""
+    """Return a completed order with one reminder, as it should be."""
     sent = builders.message("order-1")
     order, changes = builders.received(sent)
     ended = order.with_(state=OrderState.COMPLETED, version=2)
@@ -58,12 +58,12 @@ def played() -> PlayedOrder:
 
 
 def bus_event(entry: Entry) -> dict[str, Any]:
-    """What an application gets, as far as it is polled."""
+    """Return the event that an application gets, as far as the report reads it."""
     return {"detail-type": entry.kind.value, "detail": {"id": entry.id, "order_id": entry.order_id}}
 
 
 def change_ledger(order: PlayedOrder, change: Callable[[tuple[Entry, ...]], tuple[Entry, ...]]) -> None:
-    """Change what is recorded."""
+    """Change the recorded ledger."""
     assert order.record is not None
     order.record = replace(order.record, ledger=change(order.record.ledger))
 
@@ -109,7 +109,7 @@ def lose_the_thread(order: PlayedOrder) -> None:
     change_ledger(order, lambda ledger: (*ledger[:-1], ledger[-1].with_(correlation_id="correlation-2")))
 
 
-def test_an_order_as_told_has_no_faults() -> None:
+def test_correct_order_has_no_faults() -> None:
     assert faults_of_order(played()) == []
 
 
@@ -121,20 +121,20 @@ def test_an_order_as_told_has_no_faults() -> None:
         (end_elsewhere, "ended completed, expected partially_completed"),
         (fire_twice, "reminder PT20S of deadline 1, version 1, fired 2 times"),
         (never_fire, "0 reminders, expected 1"),
-        (lose_an_event, "OrderCompleted never came on the bus"),
-        (invent_an_event, "event another came on the bus and is not in the ledger"),
-        (tell_nobody, "DeadlineApproaching: people were not told"),
-        (tell_too_much, "OrderCompleted: people were told"),
+        (lose_an_event, "OrderCompleted was not published on the bus"),
+        (invent_an_event, "event another is on the bus but not in the ledger"),
+        (tell_nobody, "DeadlineApproaching: people were not notified"),
+        (tell_too_much, "OrderCompleted: people were notified"),
         (lose_the_thread, "several correlation ids"),
     ],
 )
-def test_a_broken_promise_is_found(break_it: Callable[[PlayedOrder], None], fault: str) -> None:
+def test_broken_promise_is_found(break_it: Callable[[PlayedOrder], None], fault: str) -> None:
     order = played()
     break_it(order)
     assert [found for found in faults_of_order(order) if found.startswith(fault)]
 
 
-def test_a_refused_order_has_its_refusal_and_nothing_else() -> None:
+def test_refused_order_has_only_its_refusal() -> None:
     order = played()
     order.record = None
     assert order.state == ""
@@ -149,20 +149,20 @@ def test_a_refused_order_has_its_refusal_and_nothing_else() -> None:
     [
         ("20 seconds", {"a message to people"}),
         ("DeadlineApproaching", {"an event on the bus"}),
-        ("the ledger's words", {"what is impersonal of order-1"}),
+        ("the ledger's words", {"the non-personal data of order-1"}),
         ("is complete", {"the log of a function"}),
-        ("the reason", {"what stands beside a dead letter"}),
+        ("the reason", {"the attributes of a dead letter"}),
         ("as it came", set()),
         ("nowhere at all", set()),
     ],
 )
-def test_what_is_personal_is_found_wherever_it_should_not_be(value: str, where: set[str]) -> None:
+def test_personal_data_is_found_wherever_it_should_not_be(value: str, where: set[str]) -> None:
     play = played().play
     play.personal["a name"] = value
     assert {found.removeprefix("a name is in ") for found in leaks(play)} == where
 
 
-def test_what_is_private_may_be_told_to_people_and_not_logged() -> None:
+def test_private_text_can_be_sent_to_people_but_not_logged() -> None:
     play = played().play
     play.private["a reviewer's comment"] = "20 seconds"
     assert leaks(play) == []
@@ -171,7 +171,7 @@ def test_what_is_private_may_be_told_to_people_and_not_logged() -> None:
 
 
 @pytest.mark.parametrize("escaped", [True, False])
-def test_what_json_writes_otherwise_is_found_as_well(escaped: bool) -> None:
+def test_json_escaped_text_is_found_as_well(escaped: bool) -> None:
     play = played().play
     value = "Krähenstieg 171"
     play.personal["a street"] = value
@@ -179,13 +179,13 @@ def test_what_json_writes_otherwise_is_found_as_well(escaped: bool) -> None:
     assert leaks(play) == ["a street is in the log of a function"]
 
 
-def test_the_secrets_of_the_stage_are_polled_for_as_they_are_at_the_end() -> None:
+def test_secrets_of_the_stage_are_searched_for_as_they_are_at_the_end() -> None:
     play = played().play
     cast("Any", play.stage).private = {"a signature": "is complete"}
     assert leaks(play) == ["a signature is in the log of a function"]
 
 
-def test_what_a_restore_wiped_was_promised_and_told_before_it() -> None:
+def test_records_removed_by_a_restore_count_as_promised_before() -> None:
     order = played()
     assert order.record is not None
     order.wiped, began = order.record.ledger, order.record.ledger[:1]
@@ -193,10 +193,10 @@ def test_what_a_restore_wiped_was_promised_and_told_before_it() -> None:
     order.reminders = 0
     assert faults_of_order(order) == []
     order.play.events.pop()
-    assert faults_of_order(order) == ["OrderCompleted never came on the bus"]
+    assert faults_of_order(order) == ["OrderCompleted was not published on the bus"]
 
 
-def test_of_equal_callfire_orders_each_counts_its_own() -> None:
+def test_each_of_equal_callfire_orders_counts_its_own_purchase() -> None:
     orders = [played() for _ in range(2)]
     sales = [{"order_id": str(n), "numbers": [], "content": {"City": "Chicago", "localCount": "1"}} for n in (1, 2, 3)]
     for number, order in enumerate(orders, 1):
@@ -210,7 +210,7 @@ def test_of_equal_callfire_orders_each_counts_its_own() -> None:
 
 
 def story_of(*steps: str | Exception) -> Story:
-    """A story that waits for these, or ends with that."""
+    """Return a story that waits for these events, or ends with that error."""
 
     def tell(_play: Play) -> Any:
         for step in steps:
@@ -230,7 +230,7 @@ def story_of(*steps: str | Exception) -> Story:
         ((LookupError("telnyx, supply: no order fits"),), True, False, "telnyx, supply: no order fits"),
     ],
 )
-def test_a_story_passes_only_by_ending(
+def test_story_passes_only_if_it_ends(
     steps: tuple[str | Exception, ...], over: bool, passed: bool, why_not: str | None
 ) -> None:
     story = story_of(*steps)

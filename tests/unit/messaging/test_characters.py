@@ -1,4 +1,4 @@
-"""What is sent to queues and to the bus: every character arrives, and no limit of a call is broken."""
+"""Sending to queues and to the bus: every character arrives, and no limit of a call is exceeded."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield boto3.client("sqs", region_name=REGION).create_queue(QueueName="queue")["QueueUrl"]
 
 
-def test_every_character_is_taken_and_arrives_as_it_was() -> None:
+def test_every_accepted_character_arrives_unchanged() -> None:
     for start in range(0, len(EVERY), 4096):
         part = EVERY[start : start + 4096]
         text = json_text({"text": part, "".join(part[:7]): 1})
@@ -42,7 +42,7 @@ def test_every_character_is_taken_and_arrives_as_it_was() -> None:
         assert json.loads(text) == {"text": part, "".join(part[:7]): 1}
 
 
-def test_what_is_taken_is_not_made_longer() -> None:
+def test_accepted_text_does_not_grow() -> None:
     text = "Krähenstieg 171, 北京, \U0001f600"
     assert json_text([text]) == f'["{text}"]'
 
@@ -58,7 +58,7 @@ def test_message_with_any_character_is_sent(url: str, odd: str) -> None:
 
 
 @pytest.mark.parametrize("odd", ODD, ids=ascii)
-def test_letter_is_put_aside_whatever_is_written_on_it(url: str, odd: str) -> None:
+def test_dead_letter_is_written_whatever_its_attributes(url: str, odd: str) -> None:
     sqs = boto3.client("sqs", region_name=REGION)
     other = sqs.create_queue(QueueName="other")["QueueUrl"]
     SqsRefusals(sqs, url).refuse("body", reason=f"because {odd}", order_id=odd, correlation_id=f"c{odd}")
@@ -69,13 +69,13 @@ def test_letter_is_put_aside_whatever_is_written_on_it(url: str, odd: str) -> No
     assert [each.body for each in moved] == ["body"]
 
 
-def test_letter_without_what_could_be_written_on_it_is_put_aside_too(url: str) -> None:
+def test_dead_letter_is_written_without_unusable_attributes(url: str) -> None:
     sqs = boto3.client("sqs", region_name=REGION)
     SqsRefusals(sqs, url).refuse("body", reason="", order_id=None, correlation_id="")
     assert len(sqs.receive_message(QueueUrl=url)["Messages"]) == 1
 
 
-def test_the_stand_in_refuses_what_sqs_refuses(url: str) -> None:
+def test_double_refuses_what_sqs_refuses(url: str) -> None:
     sqs = boto3.client("sqs", region_name=REGION)
     for text in ("a\ufffe", "\uffff", "\x0b"):
         with pytest.raises(ClientError, match="InvalidMessageContents"):
@@ -88,8 +88,8 @@ def test_the_stand_in_refuses_what_sqs_refuses(url: str) -> None:
 # The bus
 
 
-def test_events_are_shared_out_by_number_and_by_the_sum_of_their_sizes(url: str) -> None:
-    """Any mixture of sizes is taken, in its order, in as few calls as the limits allow."""
+def test_events_are_split_by_count_and_total_size(url: str) -> None:
+    """Any mixture of sizes is sent in order, in as few calls as the limits allow."""
     assert url
     events = boto3.client("events", region_name=REGION)
     events.create_event_bus(Name="bus")
@@ -120,7 +120,7 @@ class _Recorder:
 
 
 @pytest.mark.parametrize("where", ["message", "data"])
-def test_event_that_is_too_large_by_itself_is_shortened_and_goes_out(url: str, where: str) -> None:
+def test_oversized_event_is_shortened_and_sent(url: str, where: str) -> None:
     assert url
     events = boto3.client("events", region_name=REGION)
     events.create_event_bus(Name="bus")
@@ -133,7 +133,7 @@ def test_event_that_is_too_large_by_itself_is_shortened_and_goes_out(url: str, w
     assert "Shortened" in told["message"]
 
 
-def test_call_that_fails_later_loses_nothing_of_those_before(url: str) -> None:
+def test_later_failed_call_loses_no_earlier_events(url: str) -> None:
     assert url
 
     class Failing:

@@ -1,4 +1,4 @@
-"""Each message says how many led to it, one to the next; past the bound one that may be dropped is not sent."""
+"""Each message counts its predecessors in the chain. Beyond the bound, a message that may be dropped is not sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support import recursion
 
 
 class Client:
-    """An SQS client that notes what it sends."""
+    """An SQS client that records what it sends."""
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
@@ -22,7 +22,7 @@ class Client:
 
 
 def hop(client: Client, attributes: dict[str, Any], *, may_drop: bool) -> dict[str, Any] | None:
-    """Handle a message with these attributes, send one meanwhile, and give that one's; none where it was not sent."""
+    """Handle a message with these attributes, send one meanwhile, and return its attributes; None if it was not sent."""
     before = len(client.sent)
     made: Any = client
     _, chain = take_in_hand({name: {"stringValue": it["StringValue"]} for name, it in attributes.items()}, "", ())
@@ -32,32 +32,32 @@ def hop(client: Client, attributes: dict[str, Any], *, may_drop: bool) -> dict[s
     return sent[0]["MessageAttributes"] if sent else None
 
 
-def test_a_chain_of_wakes_ends_by_itself_long_before_lambda_ends_it() -> None:
+def test_chain_of_wakes_ends_long_before_lambda_ends_it() -> None:
     client, handled = Client(), 0
     sent = hop(client, {}, may_drop=True)
     while sent is not None:
         handled += 1
         sent = hop(client, sent, may_drop=True)
     assert handled == MAX_HOPS
-    # Also where AWS, which says "approximately", counts a few more.
+    # Even if AWS, which says "approximately", counts a few more.
     assert 2 * MAX_HOPS <= recursion.MOST
 
 
-def test_what_nothing_else_sees_to_is_sent_at_the_end_of_a_chain_too() -> None:
+def test_irreplaceable_message_is_sent_even_at_the_end_of_a_chain() -> None:
     client = Client()
     at_the_end = {"hops": {"StringValue": str(MAX_HOPS)}}
     assert hop(client, at_the_end, may_drop=True) is None
     assert hop(client, at_the_end, may_drop=False) == {"hops": {"DataType": "String", "StringValue": str(MAX_HOPS + 1)}}
 
 
-def test_what_is_sent_where_no_message_is_handled_begins_a_chain() -> None:
+def test_message_sent_outside_a_handler_begins_a_chain() -> None:
     client: Any = Client()
     SqsQueue(client, "queue").send({"wake": {}}, may_drop=True, submitted_by="user/alice")
     assert client.sent[0]["MessageAttributes"].keys() == {"submitted_by"}
 
 
 @pytest.mark.parametrize("told", ["", "-1", "many", "1e9", "\u0663", "9" * 400])
-def test_a_count_that_somebody_made_up_is_none_or_the_end(told: str) -> None:
+def test_invalid_count_is_read_as_none_or_the_end(told: str) -> None:
     client = Client()
     attributes = hop(client, {"hops": {"StringValue": told}}, may_drop=True)
     assert attributes in (None, {"hops": {"DataType": "String", "StringValue": "1"}})

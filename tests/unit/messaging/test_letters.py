@@ -1,4 +1,4 @@
-"""Dead letters that go back to their queue and are refused there again at once."""
+"""Dead letters that are redriven and refused again at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def letters(queues: Queues) -> SqsDeadLetterQueue:
 
 
 class Queues:
-    """SQS with a source that refuses everything: what is sent to it lies in the dead-letter queue the next moment."""
+    """SQS with a source that refuses everything: a message sent to it is in the dead-letter queue the next moment."""
 
     def __init__(self, letters: int) -> None:
         self.ids = count()
@@ -63,21 +63,21 @@ class Queues:
         self.lying |= {entry["ReceiptHandle"]: False for entry in Entries}
 
 
-def test_a_letter_that_comes_back_is_not_sent_again() -> None:
+def test_returning_dead_letter_is_not_redriven_twice() -> None:
     queues = Queues(12)
     moved, more = letters(queues).redrive(None, 100, dry_run=False)
     assert (len(moved), more, queues.sent) == (12, False, 12)
     assert len(queues.lying) == 12
 
 
-def test_no_more_than_asked_for_go_and_the_rest_is_seen_again() -> None:
+def test_at_most_the_requested_number_is_redriven_and_the_rest_stays_visible() -> None:
     queues = Queues(25)
     moved, more = letters(queues).redrive(None, 15, dry_run=False)
     assert (len(moved), more, queues.sent) == (15, True, 15)
     assert not any(queues.lying.values())
 
 
-def test_a_dry_run_moves_nothing() -> None:
+def test_dry_run_moves_nothing() -> None:
     queues = Queues(3)
     moved, more = letters(queues).redrive(frozenset({"1", "9"}), 100, dry_run=True)
     assert ([letter.message_id for letter in moved], more, queues.sent) == (["1"], False, 0)
@@ -89,13 +89,13 @@ def test_a_dry_run_moves_nothing() -> None:
     [
         ("AROAAPI:desk-orders_api", None, "AROAAPI"),
         ("AROAAPI:whatever", None, "AROAAPI"),
-        # A session's name is what its user chose.
+        # A session's name is chosen by its user.
         ("AROAOTHER:desk-orders_api", None, "AROAOTHER"),
         ("AROAOTHER:AROAAPI", None, "AROAOTHER"),
         ("AROAAPI2:desk-orders_api", None, "AROAAPI2"),
         ("AIDAEXAMPLE", None, "AIDAEXAMPLE"),
         ("", None, ""),
-        # What a sender writes of another one is believed of those who put messages aside and back.
+        # An original sender named in a message is believed only if the sender is one that writes or redrives dead letters.
         ("AIDAEXAMPLE", "AROAAPI", "AIDAEXAMPLE"),
         ("AROAOTHER:x", "AROAAPI:x", "AROAOTHER"),
         ("AROAPLACER:desk-place_order", "AROAAPI", "AROAAPI"),
@@ -104,7 +104,7 @@ def test_a_dry_run_moves_nothing() -> None:
         ("AROAPLACER:desk-place_order", None, "AROAPLACER"),
     ],
 )
-def test_a_letter_goes_back_as_its_first_senders_and_only_the_apis_says_who_submitted_it(
+def test_redriven_message_keeps_its_first_sender_and_only_the_apis_names_its_submitter(
     sender: str, told: str | None, first: str
 ) -> None:
     queues = Queues(1)
@@ -117,9 +117,7 @@ def test_a_letter_goes_back_as_its_first_senders_and_only_the_apis_says_who_subm
 
 
 @pytest.mark.parametrize("error", [told("ServiceUnavailable", 503), BROKEN["closed"]], ids=str)
-def test_letter_that_was_sent_and_cannot_be_deleted_counts_as_sent(
-    monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
+def test_sent_message_that_cannot_be_deleted_counts_as_sent(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     queues = Queues(3)
 
     def fail(**_: Any) -> None:

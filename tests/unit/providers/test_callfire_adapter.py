@@ -1,4 +1,4 @@
-"""CallFire's number orders, translated: exact forms out, XML by namespace in, and v2's list for what was lost."""
+"""CallFire's number orders: exact requests out, XML by namespace in, and v2's list to find purchases with a lost response."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -97,7 +97,7 @@ class _Clock:
 
 
 class _Answers:
-    """A transport that gives its answers in turn, the last one for ever, and keeps what was asked."""
+    """A transport that returns its responses in turn, repeats the last one, and records the requests."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
@@ -144,7 +144,7 @@ def _toll_free(quantity: int, **criteria: Any) -> dict[str, Any]:
     return {"criteria": {"number_type": "toll_free"} | criteria, "quantity": quantity}
 
 
-def test_form_carries_every_kind_and_the_whole_region() -> None:
+def test_form_contains_every_kind_and_the_whole_region() -> None:
     answers = _Answers(CREATED)
     provider = _provider(answers)
     assert provider.place(provider.plan(_message()), "reference") == Placed("1528630003")
@@ -171,7 +171,7 @@ def test_form_carries_every_kind_and_the_whole_region() -> None:
     }
 
 
-def test_what_was_not_asked_for_is_not_sent() -> None:
+def test_unset_fields_are_not_sent() -> None:
     answers = _Answers(CREATED)
     assert _provider(answers).plan(_message(_toll_free(2, country="US"))).payload == {"tollFreeCount": "2"}
     assert answers.requests == []
@@ -202,19 +202,19 @@ def test_named_assets_are_the_chosen_ones() -> None:
         [{"keywords": ["A"]}, {"keywords": ["B"]}],
     ],
 )
-def test_what_callfire_cannot_be_asked_for_is_refused_before_anything_is_sent(items: list[dict[str, Any]]) -> None:
+def test_unsupported_criteria_are_refused_before_anything_is_sent(items: list[dict[str, Any]]) -> None:
     with pytest.raises(RefusedError):
         _provider(_Answers(CREATED)).plan(_message(*items))
 
 
-def test_canadian_numbers_are_taken() -> None:
+def test_canadian_numbers_are_accepted() -> None:
     assert _provider(_Answers(CREATED)).plan(_message(_local(1, country="CA"))).payload == {
         "localCount": "1",
         "Country": "CA",
     }
 
 
-def test_capabilities_take_one_of_each_kind() -> None:
+def test_capabilities_allow_one_of_each_kind() -> None:
     assert check(_message(), CAPABILITIES) == []
     twice = check(_message(*ALL_KINDS, *ALL_KINDS), CAPABILITIES)
     assert {(fault.field, fault.code) for fault in twice} == {(f"items.{n}", "too_many_items") for n in range(4, 8)}
@@ -230,15 +230,13 @@ def test_capabilities_take_one_of_each_kind() -> None:
         ({"login": "LOGIN", "password": "PASSWORD"}, {"v2_find": True, "v2_base_url": 2}),
     ],
 )
-def test_secret_that_cannot_be_used_is_a_fault_of_the_account(
-    values: dict[str, str], settings: dict[str, object]
-) -> None:
+def test_unusable_secret_is_an_account_failure(values: dict[str, str], settings: dict[str, object]) -> None:
     credentials = Credentials("callfire", "default", "https://www.callfire.com/api/1.1/rest", values, settings)
     with pytest.raises(AccountFaultError):
         build(credentials, _Clock(), Timings())
 
 
-def test_credentials_for_elsewhere_do_not_wander_to_callfire() -> None:
+def test_credentials_for_another_host_are_not_sent_to_callfire() -> None:
     credentials = Credentials(
         "callfire",
         "default",
@@ -275,7 +273,7 @@ def _exception(status: int, message: str, code: int | None = None) -> httpx.Resp
         ),
         (_exception(401, "Unauthorized", 200), OutcomeUnknownError),
         (httpx.Response(302, headers={"location": "https://elsewhere.example"}), OutcomeUnknownError),
-        # What may come after the work, or speaks of something under way.
+        # What may come after the work, or concerns something in progress.
         *((httpx.Response(status), OutcomeUnknownError) for status in (406, 408, 409, 418, 423, 424, 425, 451, 499)),
         (_exception(503, "Service Unavailable", 400), OutcomeUnknownError),
         (_exception(400, "TIMEOUT"), OutcomeUnknownError),
@@ -299,7 +297,7 @@ def _exception(status: int, message: str, code: int | None = None) -> httpx.Resp
         (httpx.Response(429), AccountFaultError),
     ],
 )
-def test_what_an_answer_means_for_the_purchase(answer: Any, error: type[ProviderError]) -> None:
+def test_outcome_of_each_purchase_response(answer: Any, error: type[ProviderError]) -> None:
     provider = _provider(_Answers(answer))
     with pytest.raises(ProviderError) as caught:
         provider.place(provider.plan(_message()), "reference")
@@ -320,7 +318,7 @@ def test_throttling_is_a_pause_not_a_block(answer: httpx.Response, pause: timede
     assert (caught.value.throttled, caught.value.retry_after) == (True, pause)
 
 
-def test_error_tells_the_status_and_nothing_of_the_text() -> None:
+def test_error_contains_the_status_and_none_of_the_text() -> None:
     provider = _provider(_Answers(_exception(400, "bad keyword CHOCOLATE")))
     with pytest.raises(RefusedError) as caught:
         provider.place(provider.plan(_message()), "reference")
@@ -340,7 +338,7 @@ _LOCATION = "https://www.callfire.com/api/1.1/rest/number/order/1528630003"
 @pytest.mark.parametrize(
     "answer",
     [
-        # The shape of CallFire's Java client's fixture order.json, and others of the same.
+        # The shape of CallFire's Java client's fixture order.json, and others like it.
         httpx.Response(201, json={"ResourceReference": {"Id": 1528630003, "Location": _LOCATION}}),
         httpx.Response(201, json={"ResourceReference": {"Id": "1528630003"}}),
         httpx.Response(200, json={"Resource": {"Id": 1528630003}}),
@@ -357,7 +355,7 @@ _LOCATION = "https://www.callfire.com/api/1.1/rest/number/order/1528630003"
         httpx.Response(201, headers={"location": "/api/1.1/rest/number/order/1528630003.json"}, content=b"<html>"),
     ],
 )
-def test_id_of_a_purchase_is_found_in_whatever_notation(answer: httpx.Response) -> None:
+def test_purchase_id_is_found_in_any_notation(answer: httpx.Response) -> None:
     provider = _provider(_Answers(answer))
     assert provider.place(provider.plan(_message()), "reference") == Placed("1528630003")
 
@@ -379,13 +377,13 @@ def test_id_of_a_purchase_is_found_in_whatever_notation(answer: httpx.Response) 
         httpx.Response(201, content=b'{"ResourceReference": {"Id": 1528630'),
     ],
 )
-def test_what_is_not_surely_the_id_is_none(answer: httpx.Response) -> None:
+def test_ambiguous_purchase_id_is_none(answer: httpx.Response) -> None:
     provider = _provider(_Answers(answer))
     with pytest.raises(OutcomeUnknownError):
         provider.place(provider.plan(_message()), "reference")
 
 
-def test_every_request_says_what_it_takes() -> None:
+def test_every_request_states_the_formats_it_accepts() -> None:
     answers = _Answers(CREATED, FINISHED, _listing(), NO_LEASES, NO_LEASES, NO_LEASES)
     provider = _provider(answers, v2_find=True)
     provider.place(provider.plan(_message()), "reference")
@@ -403,7 +401,7 @@ def _observe(body: bytes, *items: dict[str, Any]) -> Snapshot:
     return _provider(_Answers(body)).observe(_order(*items))
 
 
-def test_read_order_as_documented() -> None:
+def test_documented_order_is_read() -> None:
     answers = _Answers(FINISHED)
     snapshot = _provider(answers).observe(_order())
     assert [str(request.url) for request in answers.requests] == [f"{URL}/{ORDER_ID}"]
@@ -433,7 +431,7 @@ def test_read_order_as_documented() -> None:
     )
 
 
-def test_cost_that_is_not_told_has_no_currency() -> None:
+def test_cost_that_is_not_shown_has_no_currency() -> None:
     bare = FINISHED.replace(b"<UnitCost>1.0</UnitCost>", b"").replace(b"<UnitCost>0.0</UnitCost>", b"<UnitCost/>")
     snapshot = _observe(bare)
     assert len(snapshot.assets) == 3
@@ -441,7 +439,7 @@ def test_cost_that_is_not_told_has_no_currency() -> None:
 
 
 @pytest.mark.parametrize("currency", ["usd", "US", "US DOLLAR", "", None, 1, "USD\n"])
-def test_currency_that_is_none_is_a_fault_of_the_account(currency: object) -> None:
+def test_invalid_currency_is_an_account_failure(currency: object) -> None:
     with pytest.raises(AccountFaultError, match="currency"):
         _provider(_Answers(FINISHED), currency=currency)
 
@@ -466,7 +464,7 @@ def test_bare_order_and_new_elements_are_read_too() -> None:
 
 
 @pytest.mark.parametrize(("provider_status", "phase"), PHASES.items())
-def test_every_status_keeps_what_was_fulfilled(provider_status: str, phase: Phase) -> None:
+def test_every_status_keeps_the_fulfilled_assets(provider_status: str, phase: Phase) -> None:
     snapshot = _observe(FINISHED.replace(b"FINISHED", provider_status.encode()))
     assert (snapshot.phase, snapshot.provider_status, snapshot.unknown_values) == (phase, provider_status, ())
     assert [asset.state for asset in snapshot.assets] == [AssetState.ACTIVE] * 3
@@ -480,7 +478,7 @@ def test_unknown_status_is_kept_and_reported(provider_status: str) -> None:
     assert len(snapshot.assets) == 3
 
 
-def test_same_number_in_two_groups_is_one_and_what_is_no_number_is_reported() -> None:
+def test_number_in_two_groups_is_one_asset_and_invalid_numbers_are_reported() -> None:
     snapshot = _observe(
         FINISHED.replace(b"12065550101", b"5550101 +12065550100").replace(
             b"</UnitCost></TollFreeNumbers>",
@@ -511,7 +509,7 @@ def test_same_number_in_two_groups_is_one_and_what_is_no_number_is_reported() ->
         '<d:Fulfilled xmlns:d="urn:other">2145550100 2145550101</d:Fulfilled>',
     ],
 )
-def test_every_unambiguous_notation_of_what_was_got_is_read(written: str) -> None:
+def test_every_unambiguous_notation_of_a_number_is_read(written: str) -> None:
     told = b"<Fulfilled>12065550100 12065550101</Fulfilled>"
     snapshot = _observe(FINISHED.replace(told, written.encode()))
     numbers = [asset.value for asset in snapshot.assets if asset.kind is AssetKind.NUMBER]
@@ -530,7 +528,7 @@ def test_every_unambiguous_notation_of_what_was_got_is_read(written: str) -> Non
         ("<Fulfilled><Number/></Fulfilled>", "(unreadable)"),
     ],
 )
-def test_what_was_got_and_cannot_be_read_is_told(written: str, provider_status: str) -> None:
+def test_unreadable_asset_is_reported(written: str, provider_status: str) -> None:
     told = b"<Fulfilled>12065550100 12065550101</Fulfilled>"
     snapshot = _observe(FINISHED.replace(told, written.encode()))
     assert snapshot.unknown_values == (
@@ -538,7 +536,7 @@ def test_what_was_got_and_cannot_be_read_is_told(written: str, provider_status: 
     )
 
 
-def test_what_was_got_in_a_group_that_nobody_knows_is_told() -> None:
+def test_asset_in_an_unknown_group_is_reported() -> None:
     body = FINISHED.replace(b"<LocalNumbers>", b"<MobileNumbers>").replace(b"</LocalNumbers>", b"</MobileNumbers>")
     [provider_status] = _observe(body).unknown_values
     assert provider_status == UnknownValue("number_order.MobileNumbers", "12065550100 12065550101", of_asset=True)
@@ -547,13 +545,13 @@ def test_what_was_got_in_a_group_that_nobody_knows_is_told() -> None:
 @pytest.mark.parametrize(
     ("status", "is_told"), [("FINISHED", True), ("ADJUSTED", True), ("ERRORED", False), ("WAIT_FOR_PAYMENT", False)]
 )
-def test_end_that_does_not_say_what_was_got_is_told(status: str, is_told: bool) -> None:
+def test_end_without_a_list_of_assets_is_reported(status: str, is_told: bool) -> None:
     body = f'<NumberOrder xmlns="http://api.callfire.com/data" id="{ORDER_ID}"><Status>{status}</Status></NumberOrder>'
     told = UnknownValue("number_order", "no groups of numbers or keywords", of_asset=True)
     assert _observe(body.encode()).unknown_values == ((told,) if is_told else ())
 
 
-def test_costs_and_status_of_another_notation_are_told() -> None:
+def test_costs_and_status_in_another_notation_are_reported() -> None:
     body = FINISHED.replace(b"<TotalCost>3.0", b"<TotalCost>three").replace(b"<UnitCost>0.0", b"<UnitCost>NaN")
     snapshot = _observe(body.replace(b"FINISHED", b"<Word>FINISHED</Word>"))
     assert (snapshot.phase, snapshot.total_cost, snapshot.assets[-1].upfront_cost) == (Phase.UNKNOWN, None, None)
@@ -574,7 +572,7 @@ def test_costs_and_status_of_another_notation_are_told() -> None:
         {"Ordered": "2", "UnitCost": "1.5", "Fulfilled": {"Number": [12065550100, "+12065550101"]}},
     ],
 )
-def test_order_in_json_is_read_all_the_same(numbers: dict[str, Any]) -> None:
+def test_order_in_json_is_read(numbers: dict[str, Any]) -> None:
     order = {
         "@id": int(ORDER_ID),
         "Status": "FINISHED",
@@ -589,7 +587,7 @@ def test_order_in_json_is_read_all_the_same(numbers: dict[str, Any]) -> None:
     assert answers.requests[0].headers["accept"] == "application/xml"
 
 
-def test_keywords_are_spelled_as_they_were_ordered() -> None:
+def test_keywords_are_spelled_as_ordered() -> None:
     snapshot = _observe(FINISHED, {"keywords": ["Chocolate", "Vanilla"]})
     assert snapshot.assets[-1].value == "Chocolate"
 
@@ -599,7 +597,7 @@ def test_keywords_are_spelled_as_they_were_ordered() -> None:
     [
         (_exception(404, "Not found"), NoSuchOrderError),
         (_exception(401, "Unauthorized"), AccountFaultError),
-        # About this order: what holds for the account holds for its purchases, too.
+        # About this order: what applies to the account applies to its purchases, too.
         (httpx.Response(403), UnreadableError),
         (httpx.Response(429), AccountFaultError),
         (_exception(400, "Rate Limit Reached"), AccountFaultError),
@@ -614,7 +612,7 @@ def test_keywords_are_spelled_as_they_were_ordered() -> None:
         (httpx.ReadTimeout("slow"), UnreadableError),
     ],
 )
-def test_what_an_answer_means_for_a_read(answer: Any, error: type[ProviderError]) -> None:
+def test_outcome_of_each_read_response(answer: Any, error: type[ProviderError]) -> None:
     with pytest.raises(ProviderError) as caught:
         _provider(_Answers(answer)).observe(_order())
     assert type(caught.value) is error
@@ -661,7 +659,7 @@ def _find(answer: Any, *items: dict[str, Any]) -> list[str]:
     return [placed.provider_order_id for placed in provider.find(_order(*items), None)]
 
 
-def test_nothing_is_polled_for_where_v2_is_not_allowed() -> None:
+def test_without_v2_nothing_is_searched_for() -> None:
     answers = _Answers(_listing(_v2(localNumbers=_group(3))))
     provider = _provider(answers)
     assert not provider.can_find
@@ -669,7 +667,7 @@ def test_nothing_is_polled_for_where_v2_is_not_allowed() -> None:
     assert answers.requests == []
 
 
-def test_v2_is_asked_for_the_time_of_the_attempt() -> None:
+def test_v2_is_queried_for_the_time_of_the_attempt() -> None:
     answers = _Answers(_listing(_v2(localNumbers=_group(3))))
     provider = _provider(answers, v2_find=True, v2_base_url="https://www.callfire.com/v2")
     assert provider.can_find
@@ -687,7 +685,7 @@ def test_v2_is_asked_for_the_time_of_the_attempt() -> None:
     assert request.headers["authorization"] == "Basic TE9HSU46UEFTU1dPUkQ="
 
 
-def test_default_v2_is_callfires() -> None:
+def test_default_v2_host_is_callfires() -> None:
     answers = _Answers(_listing())
     _provider(answers, v2_find=True).find(_order(_local(3)), None)
     assert str(answers.requests[0].url).startswith("https://api.callfire.com/v2/orders?")
@@ -706,7 +704,7 @@ def test_default_v2_is_callfires() -> None:
         (_v2(localNumbers=_group(3)), [_local(3), {"keywords": ["SUN"]}], False),
         (_v2(localNumbers=_group(3), keywords=_group(1, "SUN")), [_local(3), {"keywords": ["sun"]}], True),
         (_v2(localNumbers=_group(3), keywords=_group(1, "MOON")), [_local(3), {"keywords": ["sun"]}], False),
-        # Numbers named in the order may stand in either group.
+        # Numbers named in the order may be in either group.
         (_v2(localNumbers=_group(1), tollFreeNumbers=_group(1)), [{"numbers": ["+13105551212", "+18885551212"]}], True),
         (_v2(localNumbers=_group(1, "13105551212")), [{"numbers": ["+13105551212"]}], True),
         (_v2(localNumbers=_group(1, "13105551213")), [{"numbers": ["+13105551212"]}], False),
@@ -721,7 +719,7 @@ def test_default_v2_is_callfires() -> None:
         (_v2(localNumbers=None), [_local(3)], False),
     ],
 )
-def test_content_and_time_tell_a_match(shown: dict[str, Any], items: list[dict[str, Any]], matches: bool) -> None:
+def test_content_and_time_identify_a_match(shown: dict[str, Any], items: list[dict[str, Any]], matches: bool) -> None:
     assert _find(_listing(shown), *items) == (["10"] if matches else [])
 
 
@@ -730,7 +728,7 @@ def test_content_and_time_tell_a_match(shown: dict[str, Any], items: list[dict[s
     [
         (_v2(localNumbers=_group(3)), [_local(3)], [False]),
         (_v2(localNumbers=_group(1, "13105551212")), [_local(1)], [False]),
-        (_v2(localNumbers=_group(1)), [{"numbers": ["+13105551212"]}], [False]),  # it does not say yet what it holds
+        (_v2(localNumbers=_group(1)), [{"numbers": ["+13105551212"]}], [False]),  # its content is not shown yet
         (_v2(localNumbers=_group(1, "13105551212")), [{"numbers": ["+13105551212"]}], [True]),
         (_v2(localNumbers=_group(2, "13105551212")), [{"numbers": ["+13105551212", "+13105551213"]}], [False]),
         (_v2(localNumbers=_group(2, "13105551212", "13105551213")), [{"numbers": ["+13105551212"]}, _local(1)], [True]),
@@ -738,9 +736,7 @@ def test_content_and_time_tell_a_match(shown: dict[str, Any], items: list[dict[s
         (_v2(keywords=_group(1, "Sun")), [{"keywords": ["SUN"]}], [True]),
     ],
 )
-def test_only_what_was_asked_for_by_name_is_proof(
-    shown: dict[str, Any], items: list[dict[str, Any]], proven: list[bool]
-) -> None:
+def test_only_named_numbers_are_proof(shown: dict[str, Any], items: list[dict[str, Any]], proven: list[bool]) -> None:
     provider = _provider(_Answers(_listing(shown)), v2_find=True)
     assert [placed.proven for placed in provider.find(_order(*items), None)] == proven
 
@@ -753,7 +749,7 @@ _POOL = [f"1310555{index:04}" for index in range(6)]
     st.integers(0, 2),
     st.lists(st.tuples(st.sets(st.sampled_from(_POOL), max_size=4), st.integers(0, 5)), min_size=1, max_size=3),
 )
-def test_no_order_is_proven_that_does_not_hold_every_number_by_name_and_no_more_than_was_asked_for(
+def test_proof_requires_every_named_number_and_no_more_than_ordered(
     named: set[str], bulk: int, theirs: list[tuple[set[str], int]]
 ) -> None:
     items = [{"numbers": sorted(f"+{number}" for number in named)}, *([_local(bulk)] if bulk else [])]
@@ -768,7 +764,7 @@ def test_no_order_is_proven_that_does_not_hold_every_number_by_name_and_no_more_
         assert len(got - named) <= bulk
 
 
-def test_all_equal_orders_are_given() -> None:
+def test_all_equal_orders_are_returned() -> None:
     listing = _listing(_v2(10, localNumbers=_group(3)), _v2(11, localNumbers=_group(3)))
     assert _find(listing, _local(3)) == ["10", "11"]
 
@@ -782,11 +778,11 @@ def _paged(pages: int, per_page: int) -> Callable[[httpx.Request], httpx.Respons
     return answer
 
 
-def test_pages_are_followed_though_they_are_shorter_than_asked() -> None:
+def test_short_pages_are_followed_to_the_end() -> None:
     assert _find(_paged(3, 20), _local(3)) == [str(n) for n in range(60)]
 
 
-def test_endless_list_is_given_up_and_says_nothing() -> None:
+def test_endless_list_is_given_up_and_proves_nothing() -> None:
     answers = _Answers(_paged(1000, 1))
     with pytest.raises(UnreadableError, match="20 pages"):
         _provider(answers, v2_find=True).find(_order(_local(3)), None)
@@ -800,26 +796,26 @@ def test_endless_list_is_given_up_and_says_nothing() -> None:
         (httpx.Response(500), UnreadableError),
         (httpx.Response(200, text="<html>"), UnreadableError),
         (httpx.Response(200, json={"items": None}), UnreadableError),
-        # An order that cannot be read may be ours.
+        # An unreadable order may be ours.
         *(
             (_listing(_v2(localNumbers=_group(3)) | {"id": each}), UnreadableError)
             for each in (None, True, "", [10], 1.5)
         ),
         (httpx.Response(200, json={"items": ["10"], "totalCount": 1}), UnreadableError),
-        # v2 alone does not take them: 1.1 does.
+        # Only v2 refuses the credentials: 1.1 does not.
         (httpx.Response(401), UnreadableError),
         (httpx.Response(402), UnreadableError),
         (httpx.Response(429), AccountFaultError),
     ],
 )
-def test_list_that_could_not_be_read_is_not_an_empty_one(answer: httpx.Response, error: type[ProviderError]) -> None:
+def test_unreadable_list_is_not_an_empty_one(answer: httpx.Response, error: type[ProviderError]) -> None:
     with pytest.raises(ProviderError) as caught:
         _find(answer, _local(3))
     assert type(caught.value) is error
 
 
 @pytest.mark.parametrize("status", [403, 405, 410])
-def test_account_that_v2_turns_away_is_one_that_nobody_can_look_for(status: int) -> None:
+def test_account_refused_by_v2_cannot_be_searched(status: int) -> None:
     provider = _provider(_Answers(httpx.Response(status)), v2_find=True)
     could, found = provider.can_find, provider.find(_order(_local(3)), None)
     assert (could, found, provider.can_find) == (True, [], False)
@@ -858,11 +854,11 @@ def test_order_that_may_be_ours_is_a_candidate(shown: dict[str, Any], is_named: 
     )
 
 
-def test_order_that_does_not_tell_leaves_no_equal_one_surely_ours() -> None:
+def test_incomplete_order_leaves_no_equal_one_certainly_ours() -> None:
     equal = _v2(10, localNumbers=_group(3))
     assert _find(_listing(equal, _WAITING), _local(3)) == ["10", "9526143003"]
     assert _find(_listing(_WAITING), _local(3)) == []
-    # One that was filled in part is no equal of one that is whole.
+    # An order that was filled in part does not equal a complete one.
     assert _find(_listing(equal, _v2(11, localNumbers=_group(2))), _local(3)) == ["10"]
 
 
@@ -875,7 +871,7 @@ def test_order_in_another_notation_is_found(created: object, order_id: object, g
     assert _find(_listing(shown), {"numbers": ["+12145550100"]}) == ["10"]
 
 
-def test_orders_are_listed_as_v2_tells_them() -> None:
+def test_orders_are_listed_as_v2_shows_them() -> None:
     # 1443402092000: the example of CallFire's v2 documentation.
     items = [
         {"id": 10, "status": "FINISHED", "created": 1443402092000},
@@ -902,7 +898,7 @@ def test_orders_are_listed_as_v2_tells_them() -> None:
 
 
 @pytest.mark.parametrize("tell_total", [True, False])
-def test_orders_are_paged_to_their_end(tell_total: bool) -> None:
+def test_orders_are_paged_to_the_end(tell_total: bool) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         offset = int(request.url.params["offset"])
         items = [{"id": number} for number in range(offset, min(offset + 100, 230))]
@@ -920,12 +916,12 @@ def test_orders_are_paged_to_their_end(tell_total: bool) -> None:
     assert cursors == ["100", "200", None]
 
 
-def test_no_orders_end_the_list() -> None:
+def test_empty_page_ends_the_list() -> None:
     answers = _Answers(httpx.Response(200, json={"items": [], "totalCount": 5}))
     assert _provider(answers, v2_find=True).orders("3") == OrdersPage(())
 
 
-def test_people_are_told_what_to_look_for() -> None:
+def test_people_get_search_hints() -> None:
     assert _provider(_Answers(FINISHED)).what_to_look_for(_order()) == (
         "Look in CallFire's number orders for one of exactly the numbers +13105551212, +18185551212; the keywords "
         "CHOCOLATE, VANILLA; 3 local numbers; 2 toll-free numbers, created after 2026-11-22 08:30:00 UTC; nothing on "

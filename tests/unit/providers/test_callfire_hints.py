@@ -1,4 +1,4 @@
-"""What CallFire's postbacks are read as. The shapes are ours; see the reader."""
+"""Hints read from CallFire's postbacks. The shapes are ours; see the reader."""
 
 import hashlib
 import json
@@ -42,7 +42,7 @@ def test_json_sample_names_its_order() -> None:
     )
 
 
-def test_notification_of_something_else_names_no_order() -> None:
+def test_notification_about_something_else_names_no_order() -> None:
     [hint] = read_hints((EVENTS / "text-notification.xml").read_bytes())
     assert (hint.webhook_type, hint.provider_order_id, hint.says_ended) == ("TextNotification", None, False)
 
@@ -70,12 +70,12 @@ def test_order_of_another_namespace_is_no_order() -> None:
         ("VOID", True),
         ("NEW", False),
         ("WAIT_FOR_PAYMENT", False),
-        # A word that we do not know claims nothing; the notification's name does.
+        # An unknown status claims nothing; the notification's name does.
         ("MOONED", True),
         ("", True),
     ],
 )
-def test_claimed_end_comes_from_the_status_else_from_the_name(status: str, says_ended: bool) -> None:
+def test_claimed_end_comes_from_the_status_or_else_the_name(status: str, says_ended: bool) -> None:
     [hint] = read_hints(_xml(f'<NumberOrder id="7"><Status>{status}</Status></NumberOrder>'))
     assert hint.says_ended is says_ended
 
@@ -90,13 +90,13 @@ def test_several_orders_are_several_hints_once_each() -> None:
     assert [hint.provider_order_id for hint in hints] == ["7", "8"]
 
 
-def test_crowd_of_orders_is_refused() -> None:
+def test_too_many_orders_are_refused() -> None:
     with pytest.raises(NotAHintError):
         read_hints(_xml("".join(f'<NumberOrder id="{n}"/>' for n in range(11))))
 
 
 @pytest.mark.parametrize("order_id", ["", "abc", "-1", "1 2", "9" * 21])
-def test_order_id_that_is_none_is_left_out(order_id: str) -> None:
+def test_invalid_order_id_is_left_out(order_id: str) -> None:
     [hint] = read_hints(_xml(f'<NumberOrder id="{order_id}"/>'))
     assert hint.provider_order_id is None
 
@@ -118,7 +118,7 @@ def test_json_with_nulls_and_gaps_is_a_hint_without_an_order(document: object) -
     assert hint.provider_order_id is None
 
 
-def test_name_that_is_no_name_is_not_passed_on() -> None:
+def test_invalid_event_name_is_not_passed_on() -> None:
     [hint] = read_hints(json.dumps({"a\nb": {"NumberOrder": {"@id": 7}}}).encode())
     assert (hint.webhook_type, hint.provider_order_id) == ("unknown", "7")
 
@@ -145,12 +145,12 @@ _EXTERNAL = b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]>'
         b'<!DOCTYPE a SYSTEM "http://127.0.0.1/a.dtd">' + _xml('<NumberOrder id="7"/>'),
     ],
 )
-def test_what_cannot_be_read_is_not_a_hint(body: bytes) -> None:
+def test_unreadable_body_is_not_a_hint(body: bytes) -> None:
     with pytest.raises(NotAHintError):
         read_hints(body)
 
 
-def test_reason_holds_nothing_of_the_body() -> None:
+def test_reason_contains_nothing_of_the_body() -> None:
     with pytest.raises(NotAHintError) as caught:
         read_hints(b"<secretvalue><secretvalue>")
     assert "secretvalue" not in str(caught.value)
@@ -174,7 +174,7 @@ _json = st.recursive(
         st.binary(max_size=20).map(lambda noise: _xml('<NumberOrder id="7">').replace(b"7", noise)),
     )
 )
-def test_nothing_but_not_a_hint_is_ever_raised(body: bytes) -> None:
+def test_only_not_a_hint_is_ever_raised(body: bytes) -> None:
     try:
         hints = read_hints(body)
     except NotAHintError:

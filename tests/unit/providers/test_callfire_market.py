@@ -1,4 +1,4 @@
-"""CallFire beside buying: searches, what is owned, and subscriptions; every documented payload and odd ones."""
+"""CallFire besides buying: searches, owned assets, and subscriptions; every documented payload and odd ones."""
 
 import string
 from collections.abc import Callable
@@ -97,7 +97,7 @@ class _Clock:
 
 
 class _Answers:
-    """A transport that gives its answers in turn, the last one for ever, and keeps what was asked."""
+    """A transport that returns its responses in turn, repeats the last one, and records the requests."""
 
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
@@ -200,7 +200,7 @@ def test_toll_free_numbers_are_searched_without_a_region() -> None:
         ({"country": "US", "state": "IL"}, "12065550100"),
     ],
 )
-def test_number_that_does_not_fit_the_criteria_is_no_offer(criteria: dict[str, Any], shown: str) -> None:
+def test_number_that_does_not_match_the_criteria_is_no_offer(criteria: dict[str, Any], shown: str) -> None:
     number = f"<Number><Number>{shown}</Number>{REGION}</Number>"
     assert _provider(_Answers(_list(number))).search_numbers(_numbers(**criteria)) == []
 
@@ -216,13 +216,13 @@ def test_number_that_does_not_fit_the_criteria_is_no_offer(criteria: dict[str, A
         lambda: httpx.Response(404, json={"ResourceException": {"HttpStatus": 404, "Message": "None found"}}),
     ],
 )
-def test_nothing_found_is_told_as_nothing_however_callfire_says_it(nothing: Callable[[], Answer]) -> None:
+def test_empty_result_is_recognized_in_every_form(nothing: Callable[[], Answer]) -> None:
     assert _provider(_Answers(nothing())).search_numbers(_numbers()) == []
     assert _provider(_Answers(nothing())).search_keywords(_keywords("SUN")) == []
     assert _provider(_Answers(nothing())).search_regions(Query()) == []
 
 
-def test_more_numbers_than_asked_for_are_left_out_and_so_is_what_is_none() -> None:
+def test_invalid_and_excess_numbers_are_left_out() -> None:
     odd = "<Number><Number>67076</Number></Number><Number/><Number>13105551212</Number>"
     found = [FOUND.replace("1212", str(n)) for n in range(1000, 1009)]
     offers = _provider(_Answers(_list(odd, *found))).search_numbers(_numbers(3))
@@ -240,9 +240,7 @@ def test_more_numbers_than_asked_for_are_left_out_and_so_is_what_is_none() -> No
         ({"number_type": "toll_free", "city": "Seattle"}, "region"),
     ],
 )
-def test_what_callfire_cannot_be_asked_for_is_refused_before_anything_is_sent(
-    criteria: dict[str, Any], named: str
-) -> None:
+def test_unsupported_criteria_are_refused_before_anything_is_sent(criteria: dict[str, Any], named: str) -> None:
     answers = _Answers(_list())
     for search in (_provider(answers).search_numbers, _provider(answers).search_regions):
         with pytest.raises(RefusedError, match=named):
@@ -255,7 +253,7 @@ def test_search_for_numbers_needs_criteria() -> None:
         _provider(_Answers(_list())).search_numbers(_keywords("SUN"))
 
 
-def test_keywords_that_are_taken_are_absent_and_the_others_are_spelled_as_asked() -> None:
+def test_taken_keywords_are_absent_and_the_others_spelled_as_requested() -> None:
     answers = _Answers(
         _list(
             *(
@@ -272,22 +270,22 @@ def test_keywords_that_are_taken_are_absent_and_the_others_are_spelled_as_asked(
 
 
 @pytest.mark.parametrize("keywords", [(), ("",), ("SUN", "MO ON"), ("S&Count=1",), ("A" * 65,), ("SONNE\n",), ("é",)])
-def test_what_is_no_keyword_is_refused_before_anything_is_sent(keywords: tuple[str, ...]) -> None:
+def test_invalid_keyword_is_refused_before_anything_is_sent(keywords: tuple[str, ...]) -> None:
     answers = _Answers(_list())
     with pytest.raises(RefusedError):
         _provider(answers).search_keywords(_keywords(*keywords))
     assert answers.requests == []
 
 
-def test_every_keyword_that_can_be_had_is_told_whatever_the_limit() -> None:
-    """One that was cut off would read as taken."""
+def test_every_available_keyword_is_returned_whatever_the_limit() -> None:
+    """A keyword that was cut off would read as taken."""
     answers = _Answers(
         _list(*(f"<Keyword><Keyword>{provider_status}</Keyword></Keyword>" for provider_status in ("SUN", "MOON")))
     )
     assert len(_provider(answers).search_keywords(_keywords("SUN", "MOON", limit=1))) == 2
 
 
-def test_regions_are_searched_and_named_by_what_they_tell() -> None:
+def test_regions_are_searched_and_named_by_their_content() -> None:
     answers = _Answers(
         _list(
             REGION,
@@ -306,7 +304,7 @@ def test_regions_are_searched_and_named_by_what_they_tell() -> None:
     assert dict(answers.requests[0].url.params) == ASKED_REGION | {"MaxResults": "7", "FirstResult": "0"}
 
 
-def test_all_regions_are_searched_where_there_are_no_criteria() -> None:
+def test_all_regions_are_searched_without_criteria() -> None:
     answers = _Answers(_list(REGION, REGION))
     assert len(_provider(answers).search_regions(Query(limit=1))) == 1
     _provider(answers).search_regions(Query(limit=5000))
@@ -336,7 +334,7 @@ _UNHAPPY: list[tuple[Answer, type[ProviderError]]] = [
     (httpx.Response(404, text="<html>"), RefusedError),
     (httpx.Response(400, text="not XML"), RefusedError),
     (_exception(401, "Unauthorized"), AccountFaultError),
-    # About this call: another kind of search may be allowed, and a purchase.
+    # About this call: another kind of search may be allowed, and so may a purchase.
     (httpx.Response(403), NotPermittedError),
     (_exception(403, "Forbidden"), NotPermittedError),
     (_exception(400, "Service temporarily unavailable"), UnreadableError),
@@ -368,7 +366,7 @@ _UNHAPPY: list[tuple[Answer, type[ProviderError]]] = [
         lambda provider: provider.registrations(),
     ],
 )
-def test_what_an_answer_means_for_a_search_or_a_list(
+def test_outcome_of_each_search_or_list_response(
     read: Callable[[Provider], object], answer: Answer, error: type[ProviderError]
 ) -> None:
     with pytest.raises(ProviderError) as caught:
@@ -377,7 +375,7 @@ def test_what_an_answer_means_for_a_search_or_a_list(
     assert str(caught.value).startswith(("HTTP ", "ReadTimeout", "ConnectError"))
 
 
-# What is owned --------------------------------------------------------------------------------------------------------
+# Owned assets ---------------------------------------------------------------------------------------------------------
 
 
 def test_owned_number_is_read_with_every_field() -> None:
@@ -431,7 +429,7 @@ def _owning(numbers: int, keywords: int, *, tell_total: bool) -> Callable[[httpx
 
 @pytest.mark.parametrize("tell_total", [True, False])
 @pytest.mark.parametrize(("numbers", "keywords"), [(0, 0), (1, 0), (0, 1), (100, 100), (101, 205)])
-def test_everything_owned_is_listed_once_numbers_first(numbers: int, keywords: int, tell_total: bool) -> None:
+def test_all_owned_assets_are_listed_once_numbers_first(numbers: int, keywords: int, tell_total: bool) -> None:
     provider = _provider(_Answers(_owning(numbers, keywords, tell_total=tell_total)))
     items: list[Owned] = []
     cursor = None
@@ -447,12 +445,12 @@ def test_everything_owned_is_listed_once_numbers_first(numbers: int, keywords: i
 
 
 @pytest.mark.parametrize("total", ["many", "-1", "", "\u0661"])
-def test_odd_total_does_not_hide_a_full_page_s_successor(total: str) -> None:
+def test_odd_total_does_not_hide_the_page_after_a_full_one(total: str) -> None:
     page = _provider(_Answers(_list(*[NUMBER] * 100, total=total))).owned(None)
     assert page.cursor == "numbers:100"
 
 
-def test_total_that_is_never_reached_ends_at_the_first_empty_page() -> None:
+def test_unreachable_total_ends_at_the_first_empty_page() -> None:
     assert _provider(_Answers(_list(total=7))).owned("numbers:5").cursor == "keywords:0"
     assert _provider(_Answers(_list(total=7))).owned("keywords:5").cursor is None
 
@@ -461,7 +459,7 @@ def test_total_that_is_never_reached_ends_at_the_first_empty_page() -> None:
     "cursor",
     ["", "numbers", "numbers:", "numbers:-1", "numbers:\u0661", "leases:0", "numbers:0:0", "numbers:" + "1" * 10],
 )
-def test_cursor_that_is_none_of_ours_is_refused(cursor: str) -> None:
+def test_invalid_cursor_is_refused(cursor: str) -> None:
     answers = _Answers(_list())
     with pytest.raises(RefusedError):
         _provider(answers).owned(cursor)
@@ -497,12 +495,12 @@ def test_lease_dates_begin_at_midnight(told: str, since: datetime | None) -> Non
         (NUMBER.replace("ACTIVE", "UNAVAILABLE"), False),
     ],
 )
-def test_lease_that_ends_by_itself_is_given_back(told: str, given_back: bool) -> None:
+def test_lease_without_renewal_counts_as_released(told: str, given_back: bool) -> None:
     [item] = _provider(_Answers(_list(told))).owned(None).items
     assert item.given_back is given_back
 
 
-def test_what_is_no_number_in_our_eyes_is_owned_all_the_same() -> None:
+def test_unreadable_number_still_counts_as_owned() -> None:
     short = "<Number><Number>67076</Number><Status>MOONED</Status></Number>"
     page = _provider(_Answers(_list(short))).owned(None)
     assert page.items == (Owned(value="67076", kind=AssetKind.NUMBER, provider_status="MOONED"),)
@@ -522,7 +520,7 @@ def test_owned_number_in_another_notation_is_the_same_number(written: str) -> No
 
 
 @pytest.mark.parametrize("odd", ["<Number/>", "<Number><Status>ACTIVE</Status></Number>"])
-def test_owned_number_that_cannot_be_read_is_not_left_out(odd: str) -> None:
+def test_unreadable_owned_number_is_not_left_out(odd: str) -> None:
     page = _provider(_Answers(_list(NUMBER, odd))).owned(None)
     assert ([item.value for item in page.items], page.unread) == (["+13105551212"], ("a number without its digits",))
     with pytest.raises(UnreadableError):
@@ -532,13 +530,13 @@ def test_owned_number_that_cannot_be_read_is_not_left_out(odd: str) -> None:
     assert ([item.value for item in page.items], page.unread) == (["CHOCOLATE"], ("a keyword without its text",))
 
 
-def test_list_of_something_else_is_no_list() -> None:
+def test_list_of_another_kind_is_no_list() -> None:
     with pytest.raises(UnreadableError):
         _provider(_Answers(_list(NUMBER, "<Item>12065550100</Item>"))).owned(None)
 
 
-def test_lists_in_json_are_read_all_the_same() -> None:
-    # The shapes of CallFire's Java client's fixtures query.json and queryKeywords.json, and of a live answer's number.
+def test_lists_in_json_are_read() -> None:
+    # The shapes of CallFire's Java client's fixtures query.json and queryKeywords.json, and of a live response's number.
     lease = {"LeaseBegin": "2016-08-20Z", "LeaseEnd": "2016-09-20Z", "AutoRenew": True}
     numbers = [{"Number": 13105551212, "TollFree": False, "Region": {"Prefix": 1310555}, "LeaseInfo": lease}]
     answers = _Answers(
@@ -551,7 +549,7 @@ def test_lists_in_json_are_read_all_the_same() -> None:
     assert (keyword.value, keyword.until) == ("SUN", datetime(2016, 9, 20, tzinfo=UTC))
 
 
-# Giving back ----------------------------------------------------------------------------------------------------------
+# Releasing ------------------------------------------------------------------------------------------------------------
 
 
 RELEASED_KEYWORD = KEYWORD.replace("<AutoRenew>true", "<AutoRenew>false")
@@ -563,14 +561,14 @@ def _forms(answers: _Answers) -> list[dict[str, list[str]]]:
     return [parse_qs(request.content.decode(), strict_parsing=True) for request in sent]
 
 
-def test_release_of_a_number_is_read_and_sent_as_documented() -> None:
+def test_release_of_a_number_is_sent_as_documented() -> None:
     answers = _Answers(_resource(NUMBER), httpx.Response(204))
     assert _provider(answers).release("+13105551212", AssetKind.NUMBER) == "released; leased until 2016-09-20"
     assert answers.asked() == ["GET /number/13105551212", "PUT /number/release"]
     assert _forms(answers) == [{"Number": ["13105551212"]}]
 
 
-def test_release_of_a_keyword_names_its_short_code_as_the_schema_wants_it_and_is_looked_after() -> None:
+def test_release_of_a_keyword_names_its_short_code_and_is_verified() -> None:
     no_number = _exception(404, "Not found")
     answers = _Answers(_list(KEYWORD), no_number, httpx.Response(204), _list(RELEASED_KEYWORD))
     assert _provider(answers).release("Chocolate", AssetKind.KEYWORD) == "released; leased until 2016-09-20"
@@ -582,19 +580,19 @@ def test_release_of_a_keyword_names_its_short_code_as_the_schema_wants_it_and_is
 @pytest.mark.parametrize(
     ("keyword", "answers"),
     [
-        # A short code of the account's own would be given back with it.
+        # A short code of the account's own would be released with it.
         (KEYWORD, [_resource(NUMBER.replace("13105551212", "67076"))]),
         (KEYWORD.replace("67076", ""), []),
         (KEYWORD.replace("67076", "short"), []),
     ],
 )
-def test_keyword_is_released_alone_where_no_number_can_be_named(keyword: str, answers: list[Answer]) -> None:
+def test_keyword_is_released_alone_if_no_number_can_be_named(keyword: str, answers: list[Answer]) -> None:
     asked = _Answers(_list(keyword), *answers, httpx.Response(204), _list(RELEASED_KEYWORD))
     _provider(asked).release("CHOCOLATE", AssetKind.KEYWORD)
     assert _forms(asked) == [{"Keyword": ["CHOCOLATE"]}]
 
 
-def test_keyword_that_is_refused_with_its_short_code_is_tried_alone() -> None:
+def test_keyword_refused_with_its_short_code_is_tried_alone() -> None:
     answers = _Answers(
         _list(KEYWORD),
         _exception(404, "Not found"),
@@ -606,20 +604,20 @@ def test_keyword_that_is_refused_with_its_short_code_is_tried_alone() -> None:
     assert _forms(answers) == [{"Number": ["67076"], "Keyword": ["CHOCOLATE"]}, {"Keyword": ["CHOCOLATE"]}]
 
 
-def test_keyword_that_is_refused_in_every_form_is_told_where_to_give_it_back() -> None:
+def test_keyword_refused_in_every_form_says_where_to_release_it() -> None:
     answers = _Answers(_list(KEYWORD), _exception(404, "Not found"), _exception(400, "Number is required"))
     with pytest.raises(RefusedError, match="on its own pages"):
         _provider(answers).release("CHOCOLATE", AssetKind.KEYWORD)
     assert len(_forms(answers)) == 2
 
 
-def test_keyword_that_renews_all_the_same_is_not_released() -> None:
+def test_keyword_that_still_renews_is_not_released() -> None:
     answers = _Answers(_list(KEYWORD), _exception(404, "Not found"), httpx.Response(204), _list(KEYWORD))
     with pytest.raises(OutcomeUnknownError, match="still renews"):
         _provider(answers).release("CHOCOLATE", AssetKind.KEYWORD)
 
 
-def test_keyword_that_is_gone_at_once_is_released() -> None:
+def test_keyword_that_disappears_at_once_is_released() -> None:
     answers = _Answers(_list(KEYWORD), _exception(404, "Not found"), httpx.Response(204), _list(total=0))
     assert _provider(answers).release("CHOCOLATE", AssetKind.KEYWORD) == "released; leased until 2016-09-20"
 
@@ -631,13 +629,13 @@ def test_keyword_that_is_gone_at_once_is_released() -> None:
         (_list(KEYWORD.replace("<AutoRenew>true", "<AutoRenew>0")), "chocolate", AssetKind.KEYWORD),
     ],
 )
-def test_what_is_released_already_is_not_released_again(shown: bytes, value: str, kind: AssetKind) -> None:
+def test_released_number_is_not_released_again(shown: bytes, value: str, kind: AssetKind) -> None:
     answers = _Answers(shown)
     assert _provider(answers).release(value, kind) == "released; leased until 2016-09-20"
     assert len(answers.requests) == 1
 
 
-def test_release_without_an_end_says_none() -> None:
+def test_release_without_an_end_date_has_none() -> None:
     answers = _Answers(_resource(NUMBER.replace(LEASE, "")), httpx.Response(204))
     assert _provider(answers).release("+13105551212", AssetKind.NUMBER) == "released"
 
@@ -656,7 +654,7 @@ def test_release_without_an_end_says_none() -> None:
         (_list(KEYWORD, total=10**9), "VANILLA", AssetKind.KEYWORD, UnreadableError),
     ],
 )
-def test_what_is_not_surely_there_is_not_released(
+def test_number_not_certainly_there_is_not_released(
     answer: Answer, value: str, kind: AssetKind, error: type[ProviderError]
 ) -> None:
     answers = _Answers(answer)
@@ -670,7 +668,7 @@ def test_what_is_not_surely_there_is_not_released(
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        # It was there a moment ago: taken for gone, it would go on costing.
+        # It was listed a moment ago: taken for gone, it would continue to cost.
         (_exception(404, "Not found"), OutcomeUnknownError),
         (httpx.Response(200, content=_exception(400, "Number is not yours").content), OutcomeUnknownError),
         (_exception(400, "Number is invalid"), RefusedError),
@@ -683,7 +681,9 @@ def test_what_is_not_surely_there_is_not_released(
         (httpx.ConnectError("no"), NotSentError),
     ],
 )
-def test_release_is_never_repeated_and_told_apart(answer: Answer, error: type[ProviderError]) -> None:
+def test_release_is_never_repeated_and_its_outcomes_are_distinguished(
+    answer: Answer, error: type[ProviderError]
+) -> None:
     answers = _Answers(_resource(NUMBER), answer)
     with pytest.raises(ProviderError) as caught:
         _provider(answers).release("+13105551212", AssetKind.NUMBER)
@@ -695,7 +695,7 @@ def test_release_is_never_repeated_and_told_apart(answer: Answer, error: type[Pr
 
 
 def _unclear(*items: dict[str, Any]) -> Order:
-    """An order whose last attempt began at 08:30 UTC on 22 November."""
+    """Return an order whose last attempt began at 08:30 UTC on 22 November."""
     message = OrderMessage.model_validate({"order_id": "order-1", "provider": "callfire", "items": items})
     order, _ = placing.receive(message, reference="reference", correlation_id="c", now=NOW)
     return placing.begin(order, (), None, NOW, Timings(), content_lock="a" * 64)[0]
@@ -729,12 +729,12 @@ LOCAL: dict[str, Any] = {"criteria": {"country": "US"}, "quantity": 2}
         ("yesterday", True),
     ],
 )
-def test_lease_that_began_on_the_day_of_the_attempt_or_after_is_named(begin: str, is_named: bool) -> None:
+def test_lease_that_began_on_the_day_of_the_attempt_or_later_is_a_candidate(begin: str, is_named: bool) -> None:
     found = _leases(_provider(_Answers(_list(_lease(13105551212, begin), total=1))), _unclear(LOCAL))
     assert [each.value for each in found] == (["+13105551212"] if is_named else [])
 
 
-def test_attempt_just_after_midnight_may_have_been_the_day_before_at_callfire() -> None:
+def test_attempt_just_after_midnight_may_be_the_day_before_at_callfire() -> None:
     order = _unclear(LOCAL)
     assert order.attempt
     began_at = datetime(2026, 11, 22, 0, 0, 30, tzinfo=UTC)
@@ -752,7 +752,7 @@ def test_attempt_just_after_midnight_may_have_been_the_day_before_at_callfire() 
         ([{"numbers": ["+18885551213"]}, {"keywords": ["vanilla"]}], ["+18885551213", "unheard"]),
     ],
 )
-def test_lease_of_a_sort_that_was_asked_for_is_named(items: list[dict[str, Any]], named: list[str]) -> None:
+def test_lease_of_an_ordered_kind_is_a_candidate(items: list[dict[str, Any]], named: list[str]) -> None:
     numbers = [
         _lease(13105551212),
         _lease(18885551213, toll_free="true"),
@@ -773,7 +773,7 @@ def test_lease_of_a_sort_that_was_asked_for_is_named(items: list[dict[str, Any]]
 
 
 @pytest.mark.parametrize("tell_total", [True, False])
-def test_both_ends_of_a_long_list_are_read_and_no_more(tell_total: bool) -> None:
+def test_both_ends_of_a_long_list_are_read_and_nothing_else(tell_total: bool) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         first, most = (int(request.url.params[name]) for name in ("FirstResult", "MaxResults"))
         numbers = [_lease(13105550000 + n) for n in range(first, min(first + most, 2600))]
@@ -801,7 +801,7 @@ def test_order_that_was_never_sent_has_no_candidates() -> None:
         (_exception(401, "?"), AccountFaultError),
     ],
 )
-def test_candidates_that_were_not_read_are_not_none(answer: Answer, error: type[ProviderError]) -> None:
+def test_unreadable_candidates_are_not_an_empty_list(answer: Answer, error: type[ProviderError]) -> None:
     with pytest.raises(ProviderError) as caught:
         _provider(_Answers(answer)).candidates(_unclear(LOCAL))
     assert type(caught.value) is error
@@ -840,12 +840,12 @@ def test_subscriptions_are_listed_without_the_token() -> None:
         ("", ""),
     ],
 )
-def test_address_is_shown_without_what_may_be_secret(endpoint: str, shown: str) -> None:
+def test_address_is_shown_without_possible_secrets(endpoint: str, shown: str) -> None:
     assert without_secrets(endpoint) == shown
 
 
 @given(st.text(string.printable, max_size=20), st.text(string.ascii_letters + string.digits + "-_%.~", min_size=1))
-def test_no_token_of_ours_shows(before: str, token: str) -> None:
+def test_our_token_is_never_shown(before: str, token: str) -> None:
     secret = f"secret{token}"
     assert secret not in without_secrets(f"https://{before}/postbacks/callfire/{secret}")
 
@@ -862,7 +862,7 @@ def test_endless_list_of_subscriptions_is_given_up() -> None:
     assert [request.url.params["FirstResult"] for request in answers.requests] == [str(n * 100) for n in range(10)]
 
 
-def test_subscribing_sends_the_documented_form_and_reads_what_came_of_it() -> None:
+def test_subscribing_sends_the_documented_form_and_reads_the_result() -> None:
     answers = _Answers(_list(total=0), httpx.Response(201, content=CREATED), _resource(SUBSCRIPTION))
     assert _provider(answers).register(ENDPOINT, "CAMPAIGN_FINISHED") == REGISTRATION
     assert answers.asked() == ["GET /subscription", "POST /subscription", "GET /subscription/123"]
@@ -885,7 +885,7 @@ def _request_id(url: str, event: str) -> str:
     return parse_qs(answers.requests[1].content.decode())["RequestId"][0]
 
 
-def test_request_id_is_the_same_for_a_repeat_and_for_nothing_else() -> None:
+def test_request_id_is_the_same_only_for_a_repeat() -> None:
     ids = [
         _request_id(ENDPOINT, "CAMPAIGN_FINISHED"),
         _request_id(ENDPOINT, "CAMPAIGN_FINISHED"),
@@ -896,7 +896,7 @@ def test_request_id_is_the_same_for_a_repeat_and_for_nothing_else() -> None:
     assert len(set(ids)) == 3
 
 
-def test_subscription_that_is_there_is_given_back() -> None:
+def test_existing_subscription_is_returned() -> None:
     answers = _Answers(_list(SUBSCRIPTION, total=1))
     assert _provider(answers).register(ENDPOINT, "CAMPAIGN_FINISHED") == REGISTRATION
     assert answers.asked() == ["GET /subscription"]
@@ -916,7 +916,7 @@ def test_another_address_event_or_filter_is_another_subscription(there: str) -> 
     assert "POST /subscription" in answers.asked()
 
 
-def test_without_an_event_people_are_told_which_there_are() -> None:
+def test_without_an_event_the_known_events_are_listed() -> None:
     answers = _Answers(_list())
     with pytest.raises(RefusedError) as caught:
         _provider(answers).register(ENDPOINT, None)
@@ -929,7 +929,7 @@ def test_without_an_event_people_are_told_which_there_are() -> None:
 
 
 @pytest.mark.parametrize("event", ["", "campaign_finished", "CAMPAIGN FINISHED", "A&Enabled=false", "A" * 65, "A\n"])
-def test_what_is_no_event_s_name_is_refused_before_anything_is_sent(event: str) -> None:
+def test_invalid_event_name_is_refused_before_anything_is_sent(event: str) -> None:
     answers = _Answers(_list())
     with pytest.raises(RefusedError):
         _provider(answers).register(ENDPOINT, event)
@@ -953,17 +953,17 @@ _MADE = httpx.Response(201, content=CREATED)
         (httpx.Response(201, content=CREATED.replace(b"123", b"x")), b"", OutcomeUnknownError),
         (httpx.ReadTimeout("slow"), b"", OutcomeUnknownError),
         (httpx.ConnectError("refused"), b"", NotSentError),
-        # Made, and not to be read: a repeat finds it in the list.
+        # Created but unreadable: a repeat finds it in the list.
         (_MADE, httpx.Response(503), UnreadableError),
         (_MADE, httpx.Response(401), AccountFaultError),
         (_MADE, b"<html>", UnreadableError),
         (_MADE, _list(), UnreadableError),
         (_MADE, _resource(SUBSCRIPTION.replace('"123"', '"124"')), UnreadableError),
-        # The RequestId is remembered, and the subscription that it made is gone.
+        # The RequestId is remembered, but its subscription is gone.
         (_MADE, httpx.Response(404), RefusedError),
     ],
 )
-def test_what_an_answer_means_for_subscribing(made: Answer, read: Answer, error: type[ProviderError]) -> None:
+def test_outcome_of_each_subscribe_response(made: Answer, read: Answer, error: type[ProviderError]) -> None:
     answers = _Answers(_list(total=0), made, read)
     with pytest.raises(ProviderError) as caught:
         _provider(answers).register(ENDPOINT, "CAMPAIGN_FINISHED")
@@ -980,7 +980,7 @@ def test_unsubscribing_is_one_delete() -> None:
 
 
 @pytest.mark.parametrize("registration_id", ["", "x", "1/2", "..", "\u0661", "1" * 21, "1\n"])
-def test_what_is_no_subscription_s_id_is_refused_before_anything_is_sent(registration_id: str) -> None:
+def test_invalid_subscription_id_is_refused_before_anything_is_sent(registration_id: str) -> None:
     answers = _Answers(httpx.Response(200))
     with pytest.raises(RefusedError):
         _provider(answers).unregister(registration_id)
@@ -998,13 +998,13 @@ def test_what_is_no_subscription_s_id_is_refused_before_anything_is_sent(registr
         (httpx.ConnectError("refused"), NotSentError),
     ],
 )
-def test_what_an_answer_means_for_unsubscribing(answer: Answer, error: type[ProviderError]) -> None:
+def test_outcome_of_each_unsubscribe_response(answer: Answer, error: type[ProviderError]) -> None:
     with pytest.raises(ProviderError) as caught:
         _provider(_Answers(answer)).unregister("123")
     assert type(caught.value) is error
 
 
-def test_every_call_takes_its_turn() -> None:
+def test_every_call_takes_its_slot() -> None:
     calls = 0
 
     def count() -> None:
@@ -1029,7 +1029,7 @@ def test_every_call_takes_its_turn() -> None:
     assert len(answers.requests) == 3
 
 
-# Odd answers ----------------------------------------------------------------------------------------------------------
+# Odd responses --------------------------------------------------------------------------------------------------------
 
 _NAMES = st.sampled_from(
     [
@@ -1083,7 +1083,7 @@ def test_any_list_is_read(elements: list[str], total: int | str | None) -> None:
 
 
 @given(st.binary(max_size=60))
-def test_any_bytes_are_read_or_told_as_unreadable(content: bytes) -> None:
+def test_any_bytes_are_read_or_reported_as_unreadable(content: bytes) -> None:
     provider = _provider(_Answers(content))
     for read in (lambda: provider.owned(None), provider.registrations):
         with pytest.raises(UnreadableError):

@@ -1,4 +1,4 @@
-"""Nothing that others write keeps a reader busy: time grows with the length of a text, and no number is too large to be read."""
+"""No text of others keeps a reader busy: time grows linearly with its length, and no number is too large to be read."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ AMOUNTS = st.one_of(
 
 
 @given(st.lists(AMOUNTS, min_size=1, max_size=5))
-def test_sums_of_whatever_amounts_can_be_stored(amounts: list[str]) -> None:
+def test_sums_of_any_amounts_can_be_stored(amounts: list[str]) -> None:
     assets = [
         Asset(
             value=f"+1206555{i:04}",
@@ -116,7 +116,7 @@ def test_sums_of_whatever_amounts_can_be_stored(amounts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("digits", [10, 38, 39, 300, 4300, 5000])
-def test_a_number_of_many_digits_is_no_count_and_no_id(digits: int) -> None:
+def test_number_of_many_digits_is_no_count_and_no_id(digits: int) -> None:
     text = "9" * digits
     try:
         value = json_values.parse(f"[{text}, {text}.5, 1e{text[:9]}]".encode())
@@ -131,7 +131,7 @@ def test_a_number_of_many_digits_is_no_count_and_no_id(digits: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5000])
-def test_json_that_is_too_deep_or_too_large_is_no_event(text: str) -> None:
+def test_json_too_deep_or_too_large_is_no_event(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         notices.read(text)
     with pytest.raises(ValueError, match=r"."):

@@ -1,4 +1,4 @@
-"""What every provider's requests say of the notation that they take, and what is found in another one after a purchase."""
+"""Every provider's requests state the formats that they accept, and a purchase is recognized in other notations."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -57,7 +57,7 @@ def _place(answer: httpx.Response) -> str:
         httpx.Response(201, headers={"location": f"https://api.telnyx.com/v2/number_orders/{ORDER_ID}?x=1"}),
     ],
 )
-def test_id_of_telnyx_s_order_is_found_in_whatever_notation(answer: httpx.Response) -> None:
+def test_telnyx_order_id_is_found_in_any_notation(answer: httpx.Response) -> None:
     assert _place(answer).lower() == ORDER_ID
 
 
@@ -79,13 +79,13 @@ def test_id_of_telnyx_s_order_is_found_in_whatever_notation(answer: httpx.Respon
         httpx.Response(201, headers={"location": "https://[broken/number_orders/1"}),
     ],
 )
-def test_what_is_not_surely_the_id_leaves_the_purchase_unclear(answer: httpx.Response) -> None:
+def test_ambiguous_id_makes_the_purchase_an_unknown_outcome(answer: httpx.Response) -> None:
     with pytest.raises(OutcomeUnknownError):
         _place(answer)
 
 
 @pytest.mark.parametrize("name", registry.NAMES)
-def test_every_request_says_what_it_takes(name: str) -> None:
+def test_every_request_states_the_formats_it_accepts(name: str) -> None:
     asked: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:

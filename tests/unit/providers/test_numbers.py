@@ -1,4 +1,4 @@
-"""Phone numbers in the notations that live answers come in: what has one reading is read, what has two is told."""
+"""Phone numbers in the notations of live responses: an unambiguous one is read, an ambiguous one is reported."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_one_number_in_many_notations(written: object, countries: tuple[str, ...
         (442079460958, ("GB",), "+442079460958"),
     ],
 )
-def test_other_countries(written: object, countries: tuple[str, ...], read: str) -> None:
+def test_numbers_of_other_countries(written: object, countries: tuple[str, ...], read: str) -> None:
     assert number(written, *countries) == read
 
 
@@ -94,7 +94,7 @@ def test_other_countries(written: object, countries: tuple[str, ...], read: str)
         ("9" * 40, ("US",)),
     ],
 )
-def test_what_is_no_number_or_may_be_two_is_not_read(written: object, countries: tuple[str, ...]) -> None:
+def test_invalid_or_ambiguous_number_is_not_read(written: object, countries: tuple[str, ...]) -> None:
     assert number(written, *countries) is None
 
 
@@ -142,5 +142,5 @@ def test_no_notation_of_a_number_is_read_as_another(example: tuple[str, str], da
         (["a\x00b"], Numbers((), ("(not printable)",))),
     ],
 )
-def test_several_numbers_and_what_of_them_is_not_read(value: object, found: Numbers) -> None:
+def test_several_numbers_and_their_unreadable_parts(value: object, found: Numbers) -> None:
     assert numbers(value, "US") == found

@@ -1,4 +1,4 @@
-"""Which purchases came to nothing, by each provider's own words; and which lease of a number is the one to give back."""
+"""Purchases that ended without numbers, by each provider's statuses; and the lease to cancel for a number."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Clock:
 
 
 def connected(provider: str, answer: Any, asked: list[httpx.Request] | None = None) -> Provider:
-    """Give a provider that gives one answer, in JSON, to all that it is asked."""
+    """Return a provider that gives the same JSON response to every request."""
 
     def answering(request: httpx.Request) -> httpx.Response:
         if asked is not None:
@@ -53,14 +53,14 @@ def connected(provider: str, answer: Any, asked: list[httpx.Request] | None = No
 
 
 def unclear(provider: str) -> Order:
-    """An order whose last attempt began just now."""
+    """Return an order whose last attempt began just now."""
     sent = message("order-1", {"criteria": {}, "quantity": 1} if provider == "callfire" else ITEM, provider=provider)
     order, _ = placing.receive(sent, reference="our-reference", correlation_id="c", now=NOW)
     return placing.begin(order, (), None, NOW, Timings(), content_lock=None)[0]
 
 
 def listed(provider: str, *words: str | None) -> dict[str, Any]:
-    """What a provider's list of orders shows of as many purchases of the order, in these states."""
+    """Return a provider's list with a purchase of the order in each of these states."""
     if provider == "telnyx":
         rows: list[dict[str, Any]] = [
             {"id": f"po-{index}", "status": provider_status, "customer_reference": "our-reference"}
@@ -92,7 +92,7 @@ def listed(provider: str, *words: str | None) -> dict[str, Any]:
         ("callfire", ["NEW", "PROCESSING", "FINISHED", "SOMETHING_NEW", None], False),
     ],
 )
-def test_purchases_that_came_to_nothing_are_told_apart(provider: str, words: list[str | None], *, over: bool) -> None:
+def test_purchases_ended_without_numbers_are_recognized(provider: str, words: list[str | None], *, over: bool) -> None:
     connection = connected(provider, listed(provider, *words))
     found = connection.find(unclear(provider), None)
     assert [(each.provider_status, each.over) for each in found] == [
@@ -112,14 +112,14 @@ def lease(lease_id: int, status: str | None, number: str = "32470000001") -> dic
 
 
 @pytest.mark.parametrize("status", ["cancelled", "canceled", "Cancelled"])
-def test_a_cancelled_lease_is_given_back(status: str) -> None:
+def test_cancelled_lease_counts_as_released(status: str) -> None:
     shown = {"data": [lease(1, status), lease(2, "active", "32470000002"), lease(3, None, "32470000003")]}
     owned = connected("telesign", shown | {"pagination": {"total_pages": 1}}).owned(None).items
     assert [(each.provider_id, each.given_back) for each in owned] == [("1", True), ("2", False), ("3", False)]
 
 
 @pytest.mark.parametrize("leases", [[(1, "cancelled"), (2, "active")], [(2, None), (1, "cancelled")]])
-def test_the_lease_that_is_not_over_is_given_back(leases: list[tuple[int, str | None]]) -> None:
+def test_active_lease_is_the_one_released(leases: list[tuple[int, str | None]]) -> None:
     asked: list[httpx.Request] = []
     shown = {"data": [lease(*each) for each in leases], "pagination": {"total_pages": 1}}
     connected("telesign", shown, asked).release("+32470000001", AssetKind.NUMBER)
@@ -129,7 +129,7 @@ def test_the_lease_that_is_not_over_is_given_back(leases: list[tuple[int, str | 
     ]
 
 
-def test_a_number_whose_only_lease_is_over_has_none() -> None:
+def test_number_with_only_ended_leases_has_none() -> None:
     asked: list[httpx.Request] = []
     shown = {"data": [lease(1, "cancelled")], "pagination": {"total_pages": 1}}
     with pytest.raises(NoSuchThingError):

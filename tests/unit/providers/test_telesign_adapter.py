@@ -1,4 +1,4 @@
-"""TeleSign's direct orders, translated: exact requests out, every documented answer and every odd one in."""
+"""TeleSign's direct orders: exact requests out, every documented response and every odd one in."""
 
 import json
 from collections.abc import Callable
@@ -84,7 +84,7 @@ class _Clock:
 
 
 class _Answers:
-    """A transport that gives one answer to everything and keeps what was asked."""
+    """A transport that gives the same response to every request and records the requests."""
 
     def __init__(
         self, *answers: httpx.Response | httpx.TransportError | Callable[[httpx.Request], httpx.Response]
@@ -140,7 +140,7 @@ def _sent(message: OrderMessage, **settings: object) -> dict[str, list[str]]:
     return parse_qs(answers.requests[0].content.decode(), strict_parsing=True)
 
 
-def test_form_carries_every_field_of_the_documented_order() -> None:
+def test_form_contains_every_field_of_the_documented_order() -> None:
     message = _message(
         {
             "country": "BE",
@@ -173,7 +173,7 @@ def test_form_carries_every_field_of_the_documented_order() -> None:
     }
 
 
-def test_form_of_a_bare_order_says_only_what_was_asked_and_the_reference() -> None:
+def test_form_of_a_minimal_order_has_only_its_fields_and_the_reference() -> None:
     assert _sent(_message(partial="refuse")) == {
         "country_iso2": ["BE"],
         "quantity": ["4"],
@@ -206,7 +206,7 @@ def test_city_and_cities_are_sent_once_each() -> None:
     assert _sent(_message(criteria))["city"] == ["Ghent", "Antwerp"]
 
 
-def test_settings_rename_fields_and_types_and_leave_the_reference_out() -> None:
+def test_settings_rename_fields_and_types_and_omit_the_reference() -> None:
     sent = _sent(
         _message({"country": "BE", "number_type": "toll_free", "features": ["sms"]}),
         field_names={"sms_capable": "sms_enabled"},
@@ -242,18 +242,18 @@ def test_path_is_a_setting_and_the_digest_signs_it() -> None:
         {"number_types": {"satellite": "sat"}},
     ],
 )
-def test_setting_that_cannot_be_used_is_a_fault_of_the_account(settings: dict[str, object]) -> None:
+def test_invalid_setting_is_an_account_failure(settings: dict[str, object]) -> None:
     with pytest.raises(AccountFaultError):
         _provider(_Answers(_json(CREATED)), **settings)
 
 
-def test_secret_without_its_key_is_a_fault_of_the_account() -> None:
+def test_secret_without_its_key_is_an_account_failure() -> None:
     credentials = Credentials("telesign", "default", "https://rest-ww.telesign.com", {"customer_id": "CUSTOMER"})
     with pytest.raises(AccountFaultError, match="api_key"):
         build(credentials, _Clock(), Timings())
 
 
-def test_capabilities_take_what_the_adapter_sends_and_nothing_else() -> None:
+def test_capabilities_match_what_the_adapter_sends() -> None:
     assert (
         check(_message({"country": "BE", "prefix": "324", "features": ["sms"]}, partial="refuse"), CAPABILITIES) == []
     )
@@ -282,7 +282,7 @@ def test_capabilities_take_what_the_adapter_sends_and_nothing_else() -> None:
     ]
 
 
-def test_plan_refuses_what_should_have_been_refused_before() -> None:
+def test_plan_refuses_requests_that_validation_should_have_refused() -> None:
     message = _message(items=[{"numbers": ["+3246000000"]}])
     with pytest.raises(RefusedError):
         _provider(_Answers(_json(CREATED))).plan(message)
@@ -340,7 +340,7 @@ def test_any_success_with_an_order_id_is_placed(status: int, body: dict[str, Any
         (_json(_envelope(-20017), 422), RefusedError),
         (_json(_envelope(11003), 400), RefusedError),
         (_json({"errors": [{"code": "-10001"}]}, 400), RefusedError),
-        # Nobody's code, and what may come after the work.
+        # A code of no meaning, and what may come after the work.
         (_json({"errors": [{"code": -77777}]}, 400), OutcomeUnknownError),
         (_json({"errors": [{"code": -60001}]}, 400), OutcomeUnknownError),
         (_json({"status": {"code": 599}}, 400), OutcomeUnknownError),
@@ -350,7 +350,7 @@ def test_any_success_with_an_order_id_is_placed(status: int, body: dict[str, Any
         (_json(_envelope(-30006), 400), AccountFaultError),
         (_json(_envelope(-30012), 400), AccountFaultError),
         (_json(_envelope(-10001, -10030), 400), AccountFaultError),
-        # Of this purchase: what else the account buys goes on.
+        # Of this purchase: the account's other purchases continue.
         (_json(_envelope(status=501), 400), NotPermittedError),
         (_json(_envelope(-20002), 403), NotPermittedError),
         (_json(_envelope(-40002), 403), NotPermittedError),
@@ -363,7 +363,7 @@ def test_any_success_with_an_order_id_is_placed(status: int, body: dict[str, Any
         (httpx.Response(429), AccountFaultError),
     ],
 )
-def test_what_an_answer_means_for_the_purchase(answer: Any, error: type[ProviderError]) -> None:
+def test_outcome_of_each_purchase_response(answer: Any, error: type[ProviderError]) -> None:
     with pytest.raises(ProviderError) as caught:
         _place(answer)
     assert type(caught.value) is error
@@ -383,13 +383,13 @@ def test_throttling_is_a_pause_not_a_block(answer: Any, pause: timedelta | None)
     assert (caught.value.throttled, caught.value.retry_after) == (True, pause)
 
 
-def test_error_tells_status_and_code_and_nothing_of_the_body() -> None:
+def test_error_contains_status_and_code_and_none_of_the_body() -> None:
     with pytest.raises(RefusedError) as caught:
         _place(_json(_envelope(-10001), 400))
     assert str(caught.value) == "-10001: HTTP 400"
 
 
-def test_read_order_as_documented() -> None:
+def test_documented_order_is_read() -> None:
     answers = _Answers(_json(RESOLVED))
     snapshot = _provider(answers).observe(_order())
     assert [str(request.url) for request in answers.requests] == [f"{URL}/{ORDER_ID}"]
@@ -447,7 +447,7 @@ def test_single_object_is_read_like_a_list_of_one() -> None:
     assert len(_provider(_Answers(_json(body))).observe(_order()).assets) == 4
 
 
-def test_numbers_are_made_e164_once_each_and_what_is_none_is_reported() -> None:
+def test_numbers_are_normalized_to_e164_once_each_and_invalid_ones_are_reported() -> None:
     snapshot = _observe({"numbers": ["32460213960", "+32460213960", 32460200563, "", None, "n/a", {"a": 1}]})
     assert [asset.value for asset in snapshot.assets] == ["+32460213960", "+32460200563"]
     words = ["(empty)", "(null)", "n/a", "(an object)"]
@@ -476,7 +476,7 @@ def test_every_unambiguous_notation_of_numbers_is_read(numbers: object, country:
 
 @pytest.mark.parametrize("told", [True, False])
 @pytest.mark.parametrize(("country", "number_type"), PLANS)
-def test_number_as_documented_is_read_of_every_country(country: str, number_type: str, told: bool) -> None:
+def test_documented_number_format_is_read_for_every_country(country: str, number_type: str, told: bool) -> None:
     for stock in Inventory(1).find(Wanted(country, number_type), 5):
         number = stock.phone_number
         assert responses.number(number[1:], country if told else None) == number
@@ -496,7 +496,7 @@ def test_number_as_documented_is_read_of_every_country(country: str, number_type
         ("3246021396", "US", "+13246021396"),
     ],
 )
-def test_country_tells_a_national_number_from_one_with_its_code(
+def test_country_distinguishes_a_national_number_from_an_international_one(
     written: str, country: str | None, number: str | None
 ) -> None:
     assert responses.number(written, country) == number
@@ -516,7 +516,7 @@ def test_country_tells_a_national_number_from_one_with_its_code(
         ([], []),
     ],
 )
-def test_end_whose_numbers_cannot_be_read_says_so(numbers: object, words: list[str]) -> None:
+def test_end_with_unreadable_numbers_is_reported(numbers: object, words: list[str]) -> None:
     snapshot = _observe({"numbers": numbers})
     assert snapshot.phase is Phase.ENDED
     assert snapshot.unknown_values == tuple(UnknownValue("direct_order.numbers", word, of_asset=True) for word in words)
@@ -525,7 +525,7 @@ def test_end_whose_numbers_cannot_be_read_says_so(numbers: object, words: list[s
 @pytest.mark.parametrize(
     ("told", "provider_status"), [({"code": 290}, "(an object)"), (7, "7"), (None, ""), ("mooned", "mooned")]
 )
-def test_status_that_is_no_known_word_is_told(told: object, provider_status: str) -> None:
+def test_unknown_status_word_is_reported(told: object, provider_status: str) -> None:
     snapshot = _observe({"status": told})
     assert (snapshot.phase, snapshot.unknown_values) == (
         Phase.UNKNOWN,
@@ -543,15 +543,15 @@ def test_status_that_is_no_known_word_is_told(told: object, provider_status: str
         httpx.Response(201, content=f"<response><data><order_id>{ORDER_ID}</order_id></data></response>".encode()),
     ],
 )
-def test_id_of_a_purchase_is_found_in_whatever_notation(answer: httpx.Response) -> None:
+def test_purchase_id_is_found_in_any_notation(answer: httpx.Response) -> None:
     assert _place(answer).provider_order_id == ORDER_ID
 
 
-def test_integer_is_an_order_s_id_like_any_other() -> None:
+def test_integer_is_a_valid_order_id() -> None:
     assert _place(_json({"data": {"order_id": 4711, "status": "accepted"}})) == Placed("4711", "accepted")
 
 
-def test_order_whose_description_is_not_told_is_a_candidate() -> None:
+def test_order_without_a_description_is_a_candidate() -> None:
     order = _order()
     just_now, before = NOW.isoformat(), (NOW - timedelta(hours=1)).isoformat()
     listed = [
@@ -573,7 +573,7 @@ def test_order_whose_description_is_not_told_is_a_candidate() -> None:
     "odd",
     [None, 7, {}, {"order_id": None, "description": f"[ref {REFERENCE}]"}, {"order_id": True, "description": None}],
 )
-def test_list_with_an_order_that_cannot_be_read_says_nothing_unless_ours_is_found(odd: object) -> None:
+def test_list_with_an_unreadable_order_proves_nothing_unless_ours_is_found(odd: object) -> None:
     with pytest.raises(UnreadableError):
         _provider(_Answers(_json({"data": [_listed("a", "something else"), odd]}))).find(_order(), None)
     found = _provider(_Answers(_json({"data": [_listed("a", f"[ref {REFERENCE}]"), odd]}))).find(_order(), None)
@@ -593,7 +593,7 @@ def test_number_type_is_read_back_through_the_setting() -> None:
         (httpx.Response(404), NoSuchOrderError),
         (_json(_envelope(-40004), 400), NoSuchOrderError),
         (httpx.Response(401), AccountFaultError),
-        # About this order: what holds for the account holds for its purchases, too.
+        # About this order: what applies to the account applies to its purchases, too.
         (httpx.Response(403), UnreadableError),
         (_json(_envelope(-20002), 400), UnreadableError),
         (_json({"errors": [{"code": -77777}]}, 400), UnreadableError),
@@ -610,7 +610,7 @@ def test_number_type_is_read_back_through_the_setting() -> None:
         (httpx.ConnectError("refused"), UnreadableError),
     ],
 )
-def test_what_an_answer_means_for_a_read(answer: Any, error: type[ProviderError]) -> None:
+def test_outcome_of_each_read_response(answer: Any, error: type[ProviderError]) -> None:
     with pytest.raises(ProviderError) as caught:
         _provider(_Answers(answer)).observe(_order())
     assert type(caught.value) is error
@@ -622,7 +622,7 @@ def test_read_is_repeated() -> None:
     assert len(answers.requests) == 3
 
 
-def test_order_id_stays_one_segment_of_the_path() -> None:
+def test_order_id_stays_one_path_segment() -> None:
     answers = _Answers(httpx.Response(404))
     with pytest.raises(NoSuchOrderError):
         _provider(answers).observe(_order().with_(provider_order_id="a/../b?c"))
@@ -665,7 +665,7 @@ def test_purchase_is_found_by_its_reference_on_any_page_oldest_first() -> None:
     ]
 
 
-def test_single_order_may_come_as_an_object() -> None:
+def test_single_order_may_be_an_object() -> None:
     body = {"data": _listed("a", f"[ref {REFERENCE}]")}
     assert _provider(_Answers(_json(body))).find(_order(), None) == [Placed("a", "accepted")]
 
@@ -697,18 +697,18 @@ def test_odd_page_counts_are_survived(total: object) -> None:
         (httpx.Response(429), AccountFaultError),
     ],
 )
-def test_list_that_could_not_be_read_is_not_an_empty_one(answer: Any, error: type[ProviderError]) -> None:
+def test_unreadable_list_is_not_an_empty_one(answer: Any, error: type[ProviderError]) -> None:
     with pytest.raises(ProviderError) as caught:
         _provider(_Answers(answer)).find(_order(), None)
     assert type(caught.value) is error
 
 
-def test_finding_needs_the_reference_in_the_description() -> None:
+def test_search_needs_the_reference_in_the_description() -> None:
     assert _provider(_Answers(_json({}))).can_find
     assert not _provider(_Answers(_json({})), reference_in_description=False).can_find
 
 
-def test_people_are_told_what_to_look_for() -> None:
+def test_people_get_search_hints() -> None:
     told = _provider(_Answers(_json(RESOLVED))).what_to_look_for(_order())
     assert told == (
         "Look in TeleSign's list of direct orders for one of 4 mobile numbers in BE accepted after "
@@ -734,13 +734,13 @@ def test_mutated_order_never_crashes_a_poll_or_a_search(changes: dict[str, Any],
     try:
         snapshot = provider.observe(_order())
     except UnreadableError:
-        # Only an answer about another order is no answer.
+        # Only a response about another order counts as none.
         assert shown.get("order_id") != ORDER_ID
         return
     assert all(asset.value.startswith("+") for asset in snapshot.assets)
 
 
-def test_read_that_timed_out_is_left_to_the_next_poll() -> None:
+def test_timed_out_read_is_left_to_the_next_poll() -> None:
     answers = _Answers(httpx.ReadTimeout("slow"), _json(RESOLVED))
     with pytest.raises(UnreadableError):
         _provider(answers).observe(_order())

@@ -49,14 +49,14 @@ def test_each_request_has_its_own_nonce_and_the_clocks_date() -> None:
     assert first["Authorization"] != second["Authorization"]
 
 
-def test_key_that_is_no_base64_is_a_fault_of_the_account_and_is_not_told() -> None:
+def test_key_with_invalid_base64_is_an_account_failure_and_is_not_shown() -> None:
     with pytest.raises(AccountFaultError) as caught:
         Digest(CUSTOMER_ID, "secre", _Clock())
     assert "secre" not in str(caught.value).split()
     assert caught.value.__cause__ is None
 
 
-def test_basic_is_customer_id_and_key() -> None:
+def test_basic_auth_is_customer_id_and_key() -> None:
     # RFC 7617, section 2.1.
     request = next(BasicAuth("test", "123\u00a3").auth_flow(Request("GET", "https://rest-ww.telesign.com/")))
     assert request.headers["Authorization"] == "Basic dGVzdDoxMjPCow=="

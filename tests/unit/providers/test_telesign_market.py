@@ -1,4 +1,4 @@
-"""TeleSign beside buying: cancelling, its search for numbers and its leases; every documented answer and odd ones."""
+"""TeleSign besides buying: cancelling, searching numbers, and leases; every documented response and odd ones."""
 
 import json
 from collections.abc import Callable
@@ -101,7 +101,7 @@ class _Clock:
 
 
 class _Answers:
-    """A transport that gives its answers in turn, the last one for ever, and keeps what was asked."""
+    """A transport that returns its responses in turn, repeats the last one, and records the requests."""
 
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
@@ -153,7 +153,7 @@ def _refused(code: int = -40006) -> dict[str, Any]:
 # Cancelling -----------------------------------------------------------------------------------------------------------
 
 
-def test_cancel_as_documented_is_one_delete() -> None:
+def test_documented_cancellation_is_one_delete() -> None:
     answers = _Answers(_json(CANCELLED))
     assert _provider(answers).cancel(_order()) == "cancelled"
     assert answers.asked() == [("DELETE", f"{URL}/direct_orders/{ORDER_ID}")]
@@ -167,7 +167,7 @@ def test_digest_signs_the_delete_without_a_content_type() -> None:
     assert answers.requests[0].headers["authorization"].startswith("TSA CUSTOMER:")
 
 
-def test_cancel_that_was_carried_out_before_is_no_fault() -> None:
+def test_repeated_cancellation_succeeds() -> None:
     answers = _Answers(_json(_refused(), 400), _json(CANCELLED))
     assert _provider(answers).cancel(_order()) == "cancelled"
     assert [method for method, _ in answers.asked()] == ["DELETE", "GET"]
@@ -175,20 +175,20 @@ def test_cancel_that_was_carried_out_before_is_no_fault() -> None:
 
 @pytest.mark.parametrize("status", [400, 404, 405, 409, 422])
 @pytest.mark.parametrize("provider_status", ["in progress", "resolved", "rejected"])
-def test_any_definite_no_is_refused_with_the_state_that_stands_in_the_way(status: int, provider_status: str) -> None:
+def test_refused_cancellation_names_the_state_that_prevents_it(status: int, provider_status: str) -> None:
     with pytest.raises(RefusedError) as caught:
         _provider(_Answers(_json(_refused(), status), _json(_shown(provider_status)))).cancel(_order())
     assert str(caught.value) == f"-40006: it can be cancelled only while accepted; it is {provider_status}"
 
 
 @pytest.mark.parametrize("provider_status", ["mooned", "", None, 7])
-def test_state_that_nobody_knows_is_not_told_as_the_reason(provider_status: object) -> None:
+def test_unknown_state_is_not_named_as_the_reason(provider_status: object) -> None:
     with pytest.raises(RefusedError) as caught:
         _provider(_Answers(_json({}, 400), _json(_shown(provider_status)))).cancel(_order())
     assert str(caught.value) == "it can be cancelled only while accepted"
 
 
-def test_order_that_is_not_there_cannot_be_cancelled() -> None:
+def test_missing_order_cannot_be_cancelled() -> None:
     with pytest.raises(RefusedError, match="no such order"):
         _provider(_Answers(_json(_refused(-40004), 404))).cancel(_order())
 
@@ -211,9 +211,9 @@ def test_sub_order_is_refused_before_anything_is_sent() -> None:
         _json({"data": [CANCELLED["data"][0] | {"order_id": "another"}]}),
     ],
 )
-def test_success_that_says_nothing_is_asked_after(answer: Answer) -> None:
+def test_success_without_a_status_is_verified(answer: Answer) -> None:
     answers = _Answers(answer, _json(_shown("in progress")))
-    # What came of it in truth, a poll tells; this is TeleSign's word.
+    # A poll shows the real result; this is TeleSign's response.
     assert _provider(answers).cancel(_order()) == "in progress"
     assert [method for method, _ in answers.asked()] == ["DELETE", "GET"]
 
@@ -230,7 +230,7 @@ def test_success_that_says_nothing_is_asked_after(answer: Answer) -> None:
         (httpx.ConnectError("refused"), NotSentError),
     ],
 )
-def test_what_an_answer_means_for_cancelling(answer: Answer, error: type[ProviderError]) -> None:
+def test_outcome_of_each_cancel_response(answer: Answer, error: type[ProviderError]) -> None:
     answers = _Answers(answer)
     with pytest.raises(ProviderError) as caught:
         _provider(answers).cancel(_order())
@@ -243,7 +243,7 @@ _FORBIDDEN = [*_OF_ACCOUNT, httpx.Response(403)]
 
 
 @pytest.mark.parametrize("answer", _OF_ACCOUNT)
-def test_fault_of_the_account_shows_in_the_reading_too(answer: Answer) -> None:
+def test_account_failure_shows_when_reading_too(answer: Answer) -> None:
     answers = _Answers(answer)
     with pytest.raises(AccountFaultError) as caught:
         _provider(answers).cancel(_order())
@@ -258,7 +258,7 @@ def test_account_that_can_read_is_not_blocked_by_a_refused_cancellation(answer: 
     assert _provider(_Answers(answer, _json(CANCELLED))).cancel(_order()) == "cancelled"
 
 
-def test_cancellation_that_is_forbidden_while_it_could_be_done_is_not_permitted() -> None:
+def test_forbidden_cancellation_of_a_cancellable_order_is_not_permitted() -> None:
     with pytest.raises(NotPermittedError, match="HTTP 403"):
         _provider(_Answers(httpx.Response(403), _json(_shown("accepted")))).cancel(_order())
 
@@ -272,7 +272,7 @@ def test_cancellation_that_is_forbidden_while_it_could_be_done_is_not_permitted(
         (httpx.Response(401), AccountFaultError),
     ],
 )
-def test_refusal_that_could_not_be_checked_is_not_told_as_one(answer: Answer, error: type[ProviderError]) -> None:
+def test_unverified_refusal_is_not_reported_as_one(answer: Answer, error: type[ProviderError]) -> None:
     with pytest.raises(ProviderError) as caught:
         _provider(_Answers(_json(_refused(), 400), answer)).cancel(_order())
     assert type(caught.value) is error
@@ -287,7 +287,7 @@ def _search(answer: Answer, limit: int = 20, **criteria: Any) -> list[Offer]:
 
 
 def _pages(total: int, per_page: int) -> Callable[[httpx.Request], httpx.Response]:
-    """Answer with `total` numbers, never more than `per_page` at once whatever was asked."""
+    """Return responses with `total` numbers, never more than `per_page` at once whatever was requested."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         page, size = int(request.url.params["page"]), min(int(request.url.params["page_size"]), per_page)
@@ -298,8 +298,8 @@ def _pages(total: int, per_page: int) -> Callable[[httpx.Request], httpx.Respons
     return answer
 
 
-def test_search_asks_what_is_documented_and_reads_every_field() -> None:
-    # What cannot do what was asked is no offer, whatever the filter let through.
+def test_search_sends_the_documented_request_and_reads_every_field() -> None:
+    # A number without the requested features is no offer, whatever the filter let through.
     others: list[dict[str, Any]] = [
         {"capabilities": {"sms": True, "voice": False}},
         {"phone_number": "31612345678", "country_iso2": "NL"},
@@ -322,7 +322,7 @@ def test_search_asks_what_is_documented_and_reads_every_field() -> None:
     ]
 
 
-def test_search_without_country_or_features_asks_for_neither() -> None:
+def test_search_without_country_or_features_sends_neither() -> None:
     answers = _Answers(_json({"data": []}))
     assert _provider(answers).search_numbers(Query(criteria=Criteria(), limit=200)) == []
     assert answers.asked() == [("GET", f"{URL}/numbers?page=1&page_size=100")]
@@ -337,7 +337,7 @@ def test_search_without_country_or_features_asks_for_neither() -> None:
         ({"country": "BE", "features": ["sms", "fax"]}, "fax"),
     ],
 )
-def test_criteria_that_the_search_does_not_know_are_refused_by_name(criteria: dict[str, Any], named: str) -> None:
+def test_unsupported_criteria_are_refused_by_name(criteria: dict[str, Any], named: str) -> None:
     answers = _Answers(_json({"data": [NUMBER]}))
     with pytest.raises(RefusedError) as caught:
         _provider(answers).search_numbers(Query(criteria=Criteria.model_validate(criteria)))
@@ -368,12 +368,12 @@ def test_endless_search_is_given_up() -> None:
     "body",
     [
         {"data": [NUMBER], "pagination": {"page": 1, "total_pages": 1, "page_size": 10}},
-        # As the swagger draws it: one object that holds the pagination as well.
+        # As the swagger file shows it: one object that also contains the pagination.
         {"data": NUMBER | {"pagination": {"page": {}, "total_pages": 1, "page_size": 10}}},
         {"data": {"numbers": [NUMBER], "pagination": {"total_pages": 1}}},
     ],
 )
-def test_every_reading_of_the_swagger_is_read(body: dict[str, Any]) -> None:
+def test_every_interpretation_of_the_swagger_file_is_read(body: dict[str, Any]) -> None:
     assert [offer.value for offer in _search(_json(body), country="BE")] == ["+32460213960"]
 
 
@@ -393,7 +393,7 @@ def test_pagination_inside_data_leads_to_the_next_page_too() -> None:
         ({"recurrence_period": 12}, ("0.50", None)),
     ],
 )
-def test_prices_are_kept_as_written_and_only_a_monthly_one_is_monthly(
+def test_prices_are_kept_as_written_and_only_monthly_ones_are_monthly(
     change: dict[str, Any], costs: tuple[str | None, str | None]
 ) -> None:
     [offer] = _search(_json({"data": [NUMBER | change]}), country="BE")
@@ -405,7 +405,7 @@ _UNHAPPY: list[tuple[Answer, type[ProviderError]]] = [
     (httpx.Response(404, text="<html>"), RefusedError),
     (httpx.Response(401), AccountFaultError),
     (_json(_refused(-30001), 403), AccountFaultError),
-    # About this call: orders may be allowed all the same.
+    # About this call: orders may still be allowed.
     (httpx.Response(403), NotPermittedError),
     (_json(_refused(-20002), 400), NotPermittedError),
     (_json({"errors": [{"code": -77777}]}, 400), UnreadableError),
@@ -422,7 +422,7 @@ _UNHAPPY: list[tuple[Answer, type[ProviderError]]] = [
 
 
 @pytest.mark.parametrize(("answer", "error"), _UNHAPPY)
-def test_what_an_answer_means_for_a_search_or_a_list(answer: Answer, error: type[ProviderError]) -> None:
+def test_outcome_of_each_search_or_list_response(answer: Answer, error: type[ProviderError]) -> None:
     provider = _provider(_Answers(answer))
     for read in (lambda: provider.search_numbers(Query(criteria=Criteria(country="BE"))), lambda: provider.owned(None)):
         with pytest.raises(ProviderError) as caught:
@@ -431,7 +431,7 @@ def test_what_an_answer_means_for_a_search_or_a_list(answer: Answer, error: type
         assert "free text" not in str(caught.value)
 
 
-# Giving back ----------------------------------------------------------------------------------------------------------
+# Releasing ------------------------------------------------------------------------------------------------------------
 
 
 def test_lease_is_cancelled_by_its_id() -> None:
@@ -446,7 +446,7 @@ def test_lease_is_cancelled_by_its_id() -> None:
     assert answers.requests[2].content == b""
 
 
-def test_lease_s_id_cannot_reach_beyond_its_place() -> None:
+def test_lease_id_stays_one_path_segment() -> None:
     odd = {"data": [LEASE | {"lease": {"lease_id": "../direct_orders/1?x"}}]}
     answers = _Answers(_json(odd), _json({"data": [{"status": "terminated"}]}))
     assert _provider(answers).release("+32460213960", AssetKind.NUMBER) == "terminated"
@@ -469,7 +469,7 @@ def test_lease_s_id_cannot_reach_beyond_its_place() -> None:
         ),
     ],
 )
-def test_what_has_no_lease_here_is_not_cancelled(
+def test_number_without_a_lease_is_not_cancelled(
     shown: dict[str, Any], value: str, kind: AssetKind, error: type[ProviderError]
 ) -> None:
     answers = _Answers(_json(shown))
@@ -495,7 +495,9 @@ def test_what_has_no_lease_here_is_not_cancelled(
         (httpx.ConnectError("no"), NotSentError),
     ],
 )
-def test_cancelling_a_lease_is_never_repeated_and_told_apart(answer: Answer, error: type[ProviderError]) -> None:
+def test_lease_cancellation_is_never_repeated_and_its_outcomes_are_distinguished(
+    answer: Answer, error: type[ProviderError]
+) -> None:
     answers = _Answers(_json({"data": [LEASE]}), answer)
     with pytest.raises(ProviderError) as caught:
         _provider(answers).release("+32460213960", AssetKind.NUMBER)
@@ -504,17 +506,17 @@ def test_cancelling_a_lease_is_never_repeated_and_told_apart(answer: Answer, err
 
 
 @pytest.mark.parametrize("status", [400, 404])
-def test_search_without_a_result_is_empty_and_a_list_of_the_account_s_own_is_not(status: int) -> None:
+def test_only_a_search_may_have_an_empty_result(status: int) -> None:
     answer = _json(_refused(-40004), status)
     assert _search(answer, country="BE") == []
     with pytest.raises(RefusedError):
         _provider(_Answers(answer)).owned(None)
 
 
-# What is on order -----------------------------------------------------------------------------------------------------
+# Orders ---------------------------------------------------------------------------------------------------------------
 
 
-def test_orders_are_listed_with_the_reference_of_their_description() -> None:
+def test_orders_are_listed_with_the_reference_in_their_description() -> None:
     rows = [
         {"description": "Continuous [ref theirs] array [ref 0b0f2f0e-6c1c]"},
         {"order_id": "2", "description": "Continuous array"},
@@ -547,7 +549,7 @@ def test_orders_are_listed_with_the_reference_of_their_description() -> None:
     assert answers.asked()[1] == ("GET", f"{URL}/direct_orders?page=2&page_size=100")
 
 
-# What is owned --------------------------------------------------------------------------------------------------------
+# Owned numbers --------------------------------------------------------------------------------------------------------
 
 
 def test_lease_is_read_with_every_field() -> None:
@@ -573,7 +575,7 @@ def test_lease_is_read_with_every_field() -> None:
     assert answers.asked() == [("GET", f"{URL}/leases?page=1&page_size=100")]
 
 
-def test_leases_are_paged_to_their_end() -> None:
+def test_leases_are_paged_to_the_end() -> None:
     answers = _Answers(_pages(25, 10))
     provider, cursor, values = _provider(answers), None, []
     for _ in range(3):
@@ -586,20 +588,20 @@ def test_leases_are_paged_to_their_end() -> None:
 
 
 @pytest.mark.parametrize("cursor", ["", "0", "-1", "1.5", "two", "01", "1 ", "\u0661", "1" * 10, "2&page_size=1"])
-def test_cursor_that_is_none_of_ours_is_refused(cursor: str) -> None:
+def test_invalid_cursor_is_refused(cursor: str) -> None:
     answers = _Answers(_json({"data": []}))
     with pytest.raises(RefusedError):
         _provider(answers).owned(cursor)
     assert answers.requests == []
 
 
-def test_lease_of_something_odd_is_owned_all_the_same() -> None:
+def test_lease_of_an_odd_number_counts_as_owned() -> None:
     body = {"data": [LEASE | {"phone_number": "67076"}]}
     assert [owned.value for owned in _provider(_Answers(_json(body))).owned(None).items] == ["67076"]
 
 
 @pytest.mark.parametrize("odd", [LEASE | {"phone_number": None}, {"lease_id": "x"}, None, "32460213960"])
-def test_lease_that_cannot_be_read_is_not_left_out(odd: object) -> None:
+def test_unreadable_lease_is_not_left_out(odd: object) -> None:
     provider = _provider(_Answers(_json({"data": [LEASE, odd]})))
     page = provider.owned(None)
     assert ([item.value for item in page.items], len(page.unread)) == (["+32460213960"], 1)
@@ -615,7 +617,7 @@ def test_lease_in_another_notation_is_of_the_same_number(written: object) -> Non
     assert _provider(answers).release("+32460213960", AssetKind.NUMBER) == "cancelled"
 
 
-def test_lease_is_read_as_the_page_on_cancelling_shows_it() -> None:
+def test_lease_is_read_as_the_cancellation_page_shows_it() -> None:
     [owned] = _provider(_Answers(_json(CANCELLED_LEASE))).owned(None).items
     assert owned == Owned(
         value="+12133202170",
@@ -632,7 +634,7 @@ def test_lease_is_read_as_the_page_on_cancelling_shows_it() -> None:
 
 
 @pytest.mark.parametrize(("period", "monthly"), [(1, "1.25"), ("1", "1.25"), (None, "1.25"), (12, None), ("x", None)])
-def test_price_of_another_period_is_none_of_a_month(period: object, monthly: str | None) -> None:
+def test_price_of_another_period_is_not_monthly(period: object, monthly: str | None) -> None:
     [owned] = _provider(_Answers(_json({"data": [LEASE | {"recurrence_period": period}]}))).owned(None).items
     assert (owned.upfront_cost, owned.monthly_cost) == ("0.50", monthly)
 
@@ -649,7 +651,7 @@ def test_number_type_is_read_back_through_the_setting() -> None:
     assert owned.number_type == "toll_free"
 
 
-def test_every_call_takes_its_turn() -> None:
+def test_every_call_takes_its_slot() -> None:
     def busy() -> None:
         raise SlotBusyError(timedelta(seconds=9))
 
@@ -686,7 +688,7 @@ def test_mutated_number_never_crashes_a_search_or_a_list(changes: dict[str, Any]
 
 
 @given(_junk)
-def test_any_answer_is_read_or_told_as_unreadable(body: Any) -> None:
+def test_any_response_is_read_or_reported_as_unreadable(body: Any) -> None:
     content = json.dumps({"data": body}).encode()
     provider = _provider(_Answers(httpx.Response(200, content=content)))
     try:
@@ -695,6 +697,6 @@ def test_any_answer_is_read_or_told_as_unreadable(body: Any) -> None:
         assert not isinstance(body, list | dict)
     with suppress(UnreadableError):
         provider.owned(None)
-    # Nothing about this order: what came of it is not known.
+    # Nothing about this order: its outcome is unknown.
     with suppress(OutcomeUnknownError):
         provider.cancel(_order())

@@ -1,4 +1,4 @@
-"""What Telnyx asks for, from two sources that disagree, as one model."""
+"""Telnyx's requirements, from two sources that disagree, as one model."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _adapter(transport: httpx.BaseTransport) -> Provider:
 
 
 class _Telnyx:
-    """Answers by hand, by resource."""
+    """Prepared responses, by resource."""
 
     def __init__(self, requirements: object = (), types: object = ()) -> None:
         self.requirements: Any = requirements
@@ -86,7 +86,7 @@ TYPE: dict[str, object] = {
 }
 
 
-def test_catalogue_of_a_country_comes_from_the_simulator_whole() -> None:
+def test_catalogue_of_a_country_is_read_completely_from_the_simulator() -> None:
     simulator = TelnyxSimulator(Clock(NOW))
     found = _adapter(SimulatorTransport(simulator)).catalogue(country="NL", number_type="local")
     assert [(each.name, each.kind, each.provider_status) for each in found] == [
@@ -101,7 +101,7 @@ def test_catalogue_of_a_country_comes_from_the_simulator_whole() -> None:
         min_length=8, max_length=8, accepted_characters="numeric", pattern="[0-9]{8}", case_sensitive=False
     )
     assert form.accepted_values == ("BV", "NV", "VOF")
-    # What they say is what the check needs.
+    # The criteria are what the check needs.
     assert check(found[2], TextValue(kind="text", text="bv"), "v") == []
     assert {each.code for each in check(found[1], TextValue(kind="text", text="1x"), "v")} == {
         "too_short",
@@ -111,7 +111,7 @@ def test_catalogue_of_a_country_comes_from_the_simulator_whole() -> None:
     assert simulator.requests("list_requirement_types") == []
 
 
-def test_catalogue_of_one_number_asks_by_it() -> None:
+def test_catalogue_of_one_number_is_requested_by_the_number() -> None:
     telnyx = _Telnyx([_row(REQUIREMENT)])
     [found] = telnyx.catalogue(number="+4930901820")
     assert (found.id, found.country, found.number_type) == ("r-1", "DE", "local")
@@ -120,11 +120,11 @@ def test_catalogue_of_one_number_asks_by_it() -> None:
     ]
 
 
-def test_number_without_requirements_takes_nothing() -> None:
+def test_number_without_requirements_has_an_empty_catalogue() -> None:
     assert _Telnyx([]).catalogue(country="US", number_type="local") == []
 
 
-def test_what_is_told_is_not_overruled_by_the_type() -> None:
+def test_requirement_is_not_overruled_by_its_type() -> None:
     telnyx = _Telnyx([_row(REQUIREMENT)], [TYPE])
     [found] = telnyx.catalogue(country="DE", number_type="local")
     assert len(telnyx.asked) == 1
@@ -148,9 +148,7 @@ def test_what_is_told_is_not_overruled_by_the_type() -> None:
         ({"acceptance_criteria": {"max_length": "None"}}, ("Business Name", ValueKind.TEXT, "textual", 40)),
     ],
 )
-def test_what_is_lacking_comes_from_the_type(
-    lacking: dict[str, object], shown: tuple[str, ValueKind, str, int]
-) -> None:
+def test_missing_details_come_from_the_type(lacking: dict[str, object], shown: tuple[str, ValueKind, str, int]) -> None:
     telnyx = _Telnyx([_row({**REQUIREMENT, **lacking})], [TYPE, {"id": "r-2", "name": "Another"}, None])
     [found] = telnyx.catalogue(country="DE", number_type="local")
     assert telnyx.asked[-1].path == "/v2/requirement_types"
@@ -158,7 +156,7 @@ def test_what_is_lacking_comes_from_the_type(
     assert found.description
 
 
-def test_kind_that_nobody_knows_is_kept() -> None:
+def test_unknown_kind_is_kept() -> None:
     telnyx = _Telnyx([_row({"id": "r-1", "field_type": "hologram"})], [{"id": "r-1", "type": "hologram_id"}])
     [found] = telnyx.catalogue(country="DE")
     assert (found.kind, found.provider_status, found.name) == (ValueKind.UNKNOWN, "hologram", "r-1")
@@ -181,13 +179,13 @@ def test_other_countries_types_and_actions_are_left_out() -> None:
     assert {(each.country, each.number_type) for each in found} == {("DE", "local")}
 
 
-def test_types_that_telnyx_does_not_list_are_done_without() -> None:
+def test_types_that_telnyx_does_not_list_are_skipped() -> None:
     telnyx = _Telnyx([_row({"id": "r-1", "field_type": "address"})], httpx.Response(404))
     assert [each.kind for each in telnyx.catalogue(country="DE")] == [ValueKind.ADDRESS]
 
 
-def test_types_that_cannot_be_read_now_are_asked_again_later() -> None:
-    # A value would be checked against less than there is.
+def test_temporarily_unreadable_types_are_read_again_later() -> None:
+    # A value would be checked against fewer criteria than there are.
     telnyx = _Telnyx([_row({"id": "r-1", "field_type": "address"})], httpx.Response(503))
     with pytest.raises(UnreadableError):
         telnyx.catalogue(country="DE")
@@ -202,7 +200,7 @@ def test_types_that_cannot_be_read_now_are_asked_again_later() -> None:
         ),
         (httpx.Response(404), RefusedError),
         (httpx.Response(422, json={"errors": [{"code": "10015", "title": "Bad Request"}]}), RefusedError),
-        # Nobody says that it would not help to ask again.
+        # Nothing says that a retry would not help.
         (httpx.Response(422), UnreadableError),
         *(
             (httpx.Response(status, json={"errors": [{"code": code, "title": "Later"}]}), UnreadableError)
@@ -215,7 +213,7 @@ def test_types_that_cannot_be_read_now_are_asked_again_later() -> None:
         (httpx.Response(200, text="<html>"), UnreadableError),
     ],
 )
-def test_failure_is_told_apart(answer: httpx.Response, kind: type[Exception]) -> None:
+def test_failures_are_distinguished(answer: httpx.Response, kind: type[Exception]) -> None:
     with pytest.raises(kind) as caught:
         _Telnyx(answer).catalogue(country="XX", number_type="local")
     assert type(caught.value) is kind or kind is UnreadableError
@@ -276,7 +274,7 @@ def test_every_spelling_of_a_kind_is_known(provider_status: str, kind: ValueKind
                 time_limit="3 months",
             ),
         ),
-        # As requirement types have them, live.
+        # As live requirement types have them.
         (TYPE["acceptance_criteria"], Criteria(max_length=40)),
         # As `GET /phone_numbers_regulatory_requirements` has them.
         (
@@ -301,7 +299,7 @@ def test_every_spelling_of_a_kind_is_known(provider_status: str, kind: ValueKind
         ({"regex": "a" * 600}, Criteria(unread={"regex": "a" * 500})),
     ],
 )
-def test_criteria_are_read_however_they_are_written(told: dict[str, object], read: Criteria) -> None:
+def test_criteria_are_read_in_every_notation(told: dict[str, object], read: Criteria) -> None:
     shown = {**REQUIREMENT, "acceptance_criteria": told}
     assert specification("r-1", shown, {}, None, None).criteria == read
 
@@ -336,7 +334,7 @@ def test_no_requirement_crashes(shown: dict[str, Any], of_type: dict[str, Any]) 
 
 @settings(max_examples=60, deadline=None)
 @given(_json(), _json())
-def test_no_answer_crashes_the_catalogue(requirements: Any, types: Any) -> None:
+def test_no_response_crashes_the_catalogue(requirements: Any, types: Any) -> None:
     telnyx = _Telnyx(
         httpx.Response(200, content=_dumped({"data": [_row(requirements), requirements]})),
         httpx.Response(200, content=_dumped({"data": types})),
@@ -349,7 +347,7 @@ def _dumped(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-# Lists that are cut
+# Truncated lists
 
 
 def _in_pages(request: httpx.Request, pages: list[list[Any]]) -> httpx.Response:
@@ -357,7 +355,7 @@ def _in_pages(request: httpx.Request, pages: list[list[Any]]) -> httpx.Response:
     return httpx.Response(200, json={"data": pages[number - 1], "meta": {"total_pages": len(pages)}})
 
 
-def test_a_catalogue_in_pages_is_read_to_the_last() -> None:
+def test_paged_catalogue_is_read_to_the_end() -> None:
     requirements = [[_row({"id": f"r-{index}"})] for index in range(3)]
     types = [[{**TYPE, "id": f"r-{index}", "name": f"Submission {index}"}] for index in range(3)]
 
@@ -368,7 +366,7 @@ def test_a_catalogue_in_pages_is_read_to_the_last() -> None:
     assert [(each.id, each.name) for each in found] == [(f"r-{index}", f"Submission {index}") for index in range(3)]
 
 
-def test_a_catalogue_that_cannot_be_read_to_the_end_is_none() -> None:
+def test_catalogue_that_cannot_be_read_to_the_end_is_none() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         del request
         return httpx.Response(200, json={"data": [_row(REQUIREMENT)], "meta": {"total_pages": 2}})

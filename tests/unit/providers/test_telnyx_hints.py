@@ -1,4 +1,4 @@
-"""What Telnyx's webhooks are read as."""
+"""Hints read from Telnyx's webhooks."""
 
 import hashlib
 import json
@@ -65,7 +65,7 @@ def test_event_of_another_kind_of_order_names_none_of_ours() -> None:
         ("pending", False),
     ],
 )
-def test_complete_claims_an_end_unless_it_says_pending(status: object, says_ended: bool) -> None:
+def test_complete_claims_an_end_unless_the_order_is_pending(status: object, says_ended: bool) -> None:
     assert _read(payload={"id": ORDER, "record_type": "number_order", "status": status}).says_ended is says_ended
 
 
@@ -98,7 +98,7 @@ def test_unknown_event_leads_to_an_order_only_by_an_order_id(payload: object, or
 
 
 @pytest.mark.parametrize("webhook_id", [None, 7, "", "x" * 257, "line\nbreak", "\ud800"])
-def test_event_without_a_usable_id_is_known_by_its_body(webhook_id: object) -> None:
+def test_event_without_a_usable_id_is_identified_by_its_body(webhook_id: object) -> None:
     body = json.dumps({"data": {"id": webhook_id}}).encode()
     assert read_hints(body) == [
         Hint(f"sha256:{hashlib.sha256(body).hexdigest()}", "unknown", None, None, says_ended=False)
@@ -155,7 +155,7 @@ _PAYLOAD_NAMES = ("id", "record_type", "status", "order_request_id", "number_ord
 
 
 @given(st.binary(max_size=200) | _JSON.map(lambda value: json.dumps(value).encode()))
-def test_noise_is_a_hint_or_none_and_nothing_else(body: bytes) -> None:
+def test_random_input_is_a_hint_or_none_and_nothing_else(body: bytes) -> None:
     try:
         hints = read_hints(body)
     except NotAHintError:
@@ -170,9 +170,9 @@ def test_noise_is_a_hint_or_none_and_nothing_else(body: bytes) -> None:
 def test_every_shape_of_an_event_is_read(data: dict[str, Any], payload: dict[str, Any]) -> None:
     [hint] = read_hints(json.dumps({"data": {"payload": payload} | data}).encode())
     for value in (hint.webhook_id, hint.webhook_type, hint.provider_order_id, hint.reference):
-        # What becomes part of a key must be storable and short.
+        # Parts of a key must be storable and short.
         assert value is None or 0 < len(value.encode()) <= 4 * 256
 
 
-def test_an_order_whose_id_is_a_whole_number_is_named() -> None:
+def test_order_id_that_is_an_integer_is_read() -> None:
     assert _read(payload={"id": 17, "record_type": "number_order"}).provider_order_id == "17"

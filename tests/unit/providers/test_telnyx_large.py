@@ -1,4 +1,4 @@
-"""Large Telnyx orders: what they cost in calls, and how every number's own deadline is seen all the same."""
+"""Large Telnyx orders: their cost in calls, and how every number's own deadline is seen nevertheless."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def message(quantity: int, country: str = "DE") -> OrderMessage:
 
 
 class Waiting(Clock):
-    """Time that passes while somebody waits."""
+    """Time passes while the code waits."""
 
     def sleep(self, duration: timedelta) -> None:
         self.advance(duration.total_seconds())
 
 
 class Desk:
-    """The adapter at the simulator, and one order that is polled as it is due."""
+    """The adapter at the simulator, and one order that is polled when it is due."""
 
     def __init__(self, quantity: int, country: str = "DE", **settings: Any) -> None:
         self.clock = Waiting(NOW)
@@ -88,7 +88,7 @@ class Desk:
         return folded
 
     def poll_until(self, kind: str) -> list[dict[str, Any]]:
-        """Poll until a change of this kind is told; a day at most. Gives what is told of all changes on the way."""
+        """Poll until a change of this kind is reported, for a day at most. Return all changes on the way."""
         end, told = self.clock.now() + DAY, []
         while self.clock.now() < end:
             changes = self.poll().changes
@@ -106,7 +106,7 @@ def kinds(told: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.mark.parametrize(("quantity", "calls"), [(3, 7), (250, 25), (2_500, 25), (10_000, 25)])
-def test_a_poll_takes_25_calls_at_most_whatever_the_size(quantity: int, calls: int) -> None:
+def test_poll_takes_at_most_25_calls_at_any_size(quantity: int, calls: int) -> None:
     desk = Desk(quantity)
     desk.buy()
     assert desk.calls() == 2, "one search, one purchase"
@@ -119,7 +119,7 @@ def test_a_poll_takes_25_calls_at_most_whatever_the_size(quantity: int, calls: i
     assert all(asset.provider_id for asset in folded.order.assets)
 
 
-def test_an_order_of_10000_is_followed_to_its_end() -> None:
+def test_order_of_10000_is_followed_to_its_end() -> None:
     desk = Desk(10_000, "US")
     desk.buy()
     desk.simulator.advance(60)
@@ -135,10 +135,10 @@ def test_more_than_10000_are_refused() -> None:
     assert "at most 10000" in fault.message
 
 
-# The rota
+# Reading in turns
 
 
-def test_every_number_is_read_by_itself_within_a_day() -> None:
+def test_every_number_is_read_separately_within_a_day() -> None:
     desk = Desk(600)
     desk.buy()
     begun, pauses = desk.clock.now(), []
@@ -156,13 +156,13 @@ def test_every_number_is_read_by_itself_within_a_day() -> None:
     }
     assert len(ids) == 600
     assert read == ids
-    # Often enough for that, and no oftener.
+    # Often enough for that, and no more often.
     assert max(pauses) < timedelta(hours=1)
     assert len(pauses) < 60
 
 
 @pytest.mark.parametrize("quantity", [1, 3, 20])
-def test_where_all_is_read_at_each_poll_the_cadence_stays(quantity: int) -> None:
+def test_cadence_stays_if_each_poll_reads_everything(quantity: int) -> None:
     desk = Desk(quantity)
     desk.buy()
     for _ in range(9):
@@ -171,7 +171,7 @@ def test_where_all_is_read_at_each_poll_the_cadence_stays(quantity: int) -> None
     assert desk.order.next_poll_at == desk.clock.now() + CAPABILITIES.cadence[-1]
 
 
-def test_numbers_that_nothing_is_asked_of_are_not_read() -> None:
+def test_numbers_without_requirements_are_not_read() -> None:
     desk = Desk(60, "US")
     desk.buy()
     desk.poll()
@@ -179,7 +179,7 @@ def test_numbers_that_nothing_is_asked_of_are_not_read() -> None:
     assert desk.order.numbers_read == 0
 
 
-def test_the_rota_goes_through_an_order_of_many_parts() -> None:
+def test_turns_cover_an_order_of_many_sub_orders() -> None:
     """Forty sub orders of five numbers: no poll reads all of them, and every number has its turn."""
     numbers = [open_number(f"+49{part:03}{index}", f"s-{part:02}") for part in range(40) for index in range(5)]
     start, read, polls = 0, set[str](), 0
@@ -193,7 +193,7 @@ def test_the_rota_goes_through_an_order_of_many_parts() -> None:
     assert len(read) == 200
 
 
-def test_a_number_that_cannot_be_read_holds_up_no_other() -> None:
+def test_unreadable_number_delays_no_other() -> None:
     numbers = [open_number(f"+4930{index:02}") for index in range(20)]
     asked, deadlines = poll_at(numbers, calls=10, broken={"+493003"})
     assert asked == [f"+4930{index:02}" for index in range(10)]
@@ -202,10 +202,10 @@ def test_a_number_that_cannot_be_read_holds_up_no_other() -> None:
     assert [seen.values for seen in deadlines.seen()] == [((DUE, 20),)]
 
 
-# Apart
+# Deviating numbers
 
 
-def test_a_deadline_of_one_number_is_found_told_and_followed() -> None:
+def test_deadline_of_one_number_is_found_reported_and_followed() -> None:
     desk = Desk(100)
     desk.buy()
     desk.poll()
@@ -233,7 +233,7 @@ def test_a_deadline_of_one_number_is_found_told_and_followed() -> None:
     assert not any(asset.deadline_override for asset in desk.order.assets)
 
 
-def test_numbers_that_were_found_apart_alike_move_together() -> None:
+def test_numbers_with_the_same_deviation_move_together() -> None:
     desk = Desk(100)
     desk.buy()
     desk.poll()
@@ -251,7 +251,7 @@ def test_numbers_that_were_found_apart_alike_move_together() -> None:
 
 
 @pytest.mark.parametrize("moved_to", [NOW + 3 * DAY, None])
-def test_the_number_that_is_read_for_all_may_be_the_one_that_moved(moved_to: datetime | None) -> None:
+def test_number_read_for_all_may_be_the_one_that_moved(moved_to: datetime | None) -> None:
     desk = Desk(100)
     desk.buy()
     desk.poll()
@@ -259,11 +259,11 @@ def test_the_number_that_is_read_for_all_may_be_the_one_that_moved(moved_to: dat
     desk.simulator.set_number_deadline(first, moved_to.isoformat() if moved_to else None)
     told = [change.kind.value for _ in range(8) for change in desk.poll().changes]
     assert told == (["DeadlineSet"] if moved_to else [])
-    # One that was erased for one number has no value to tell: it counts on with the others.
+    # A deadline erased for one number has no value to report: the number counts with the others.
     assert desk.deadlines() == ({moved_to: 1, DUE: 99} if moved_to else {DUE: 100})
 
 
-def test_an_extension_for_all_is_one_moved_deadline() -> None:
+def test_extension_for_all_is_one_moved_deadline() -> None:
     desk = Desk(100)
     desk.buy()
     desk.poll()
@@ -273,7 +273,7 @@ def test_an_extension_for_all_is_one_moved_deadline() -> None:
     assert not any(asset.deadline_override for asset in desk.order.assets)
 
 
-def test_another_status_ends_what_was_apart() -> None:
+def test_another_status_ends_the_deviation() -> None:
     desk = Desk(30)
     desk.buy()
     desk.poll()
@@ -298,7 +298,7 @@ def poll_at(
     deadline_of: Callable[[str], datetime | None] = lambda _: DUE,
     broken: set[str] | None = None,
 ) -> tuple[list[str], Deadlines]:
-    """Read deadlines with so many calls. Gives which numbers were read, and what was learnt."""
+    """Read deadlines with this many calls. Return which numbers were read, and what was found."""
     asked: list[str] = []
 
     def read(number: OpenNumber) -> Shown | None:
@@ -319,20 +319,20 @@ def poll_at(
     return asked, deadlines
 
 
-def test_of_many_deadlines_apart_the_earliest_are_read_at_each_poll() -> None:
+def test_earliest_of_many_deviating_deadlines_are_read_at_each_poll() -> None:
     own = {f"+4930{index:03}": NOW + timedelta(hours=index + 1) for index in range(200)}
     numbers = [open_number("+49301"), *(open_number(value, apart=at) for value, at in own.items())]
     asked, deadlines = poll_at(numbers, calls=1 + MAX_APART + 3, start=150, deadline_of=lambda it: own.get(it, DUE))
     assert asked[: 1 + MAX_APART] == ["+49301", *list(own)[:MAX_APART]]
     assert len(asked) == 1 + MAX_APART + 3
     [seen] = deadlines.seen()
-    # As many as the order's row can hold; those after them are told with the first of them.
+    # As many as the order's row can hold; those after them are reported with the first of them.
     assert len(seen.values) == 50
     assert seen.values[0] == (NOW + timedelta(hours=1), 1)
     assert sum(count for _, count in seen.values) == 201
 
 
-def test_a_deadline_apart_that_is_past_and_was_not_read_says_nothing() -> None:
+def test_past_deviating_deadline_that_was_not_read_says_nothing() -> None:
     numbers = [
         open_number("+49301"),
         *(open_number(f"+4930{index:03}", apart=NOW - timedelta(hours=9 - index)) for index in range(MAX_APART + 1)),
@@ -342,7 +342,7 @@ def test_a_deadline_apart_that_is_past_and_was_not_read_says_nothing() -> None:
     assert deadlines.apart() == {}
 
 
-def test_where_all_are_apart_most_of_them_are_the_group() -> None:
+def test_majority_is_the_group_if_all_deviate() -> None:
     later = DUE + DAY
     numbers = [open_number("+4930001", apart=NOW + DAY), *(open_number(f"+493001{n}", apart=later) for n in range(3))]
     own = {"+4930001": NOW + DAY}
@@ -355,7 +355,7 @@ def test_where_all_are_apart_most_of_them_are_the_group() -> None:
 # Searching for many
 
 
-def test_a_bound_on_a_searchs_results_that_nobody_tells_is_gone_around() -> None:
+def test_undocumented_bound_on_search_results_is_worked_around() -> None:
     desk = Desk(1_000, "US", max_search_results=100)
     plan = desk.plan()
     assert (len({each.value for each in plan.chosen}), plan.shortfall) == (1_000, None)
@@ -372,7 +372,7 @@ def test_further_searches_are_bounded() -> None:
     assert plan.shortfall == f"item 1: {len(plan.chosen)} of 2000 numbers found"
 
 
-def test_what_is_not_there_is_not_searched_for_long() -> None:
+def test_unavailable_numbers_are_not_searched_for_long() -> None:
     desk = Desk(30, "US")
     desk.simulator.sell_out("US")
     desk.simulator.add_inventory(
@@ -386,7 +386,7 @@ def test_what_is_not_there_is_not_searched_for_long() -> None:
     assert plan.shortfall == "item 1: 20 of 30 numbers found"
 
 
-def test_no_more_results_are_asked_for_than_orders_take() -> None:
+def test_no_more_results_are_requested_than_orders_take() -> None:
     desk = Desk(10_000, "US")
     plan = desk.plan()
     [search] = desk.simulator.requests()

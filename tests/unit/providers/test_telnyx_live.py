@@ -1,4 +1,4 @@
-"""Searching at Telnyx as live systems are: absence told as an error, filters ignored, failures of its own as 400, numbers hidden."""
+"""Searching at Telnyx as it is live: empty results reported as errors, ignored filters, its own failures as 400, hidden numbers."""
 
 from __future__ import annotations
 
@@ -93,11 +93,11 @@ def _rows(*rows: dict[str, Any]) -> Provider:
     return _answering(httpx.Response(200, json={"data": list(rows)}))
 
 
-# Absence
+# Empty results
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_what_is_in_stock_is_had_although_the_rest_is_not(
+def test_numbers_in_stock_are_chosen_although_the_rest_is_not(
     simulator: TelnyxSimulator, adapter: Provider, live: bool
 ) -> None:
     simulator.configure(live=live)
@@ -112,7 +112,7 @@ def test_what_is_in_stock_is_had_although_the_rest_is_not(
 def test_ending_without_a_number_does_not_end_the_search(
     simulator: TelnyxSimulator, adapter: Provider, live: bool, ending: int
 ) -> None:
-    """All numbers but 12 end in one digit, so that nine endings, one after the other, may have nothing."""
+    """All numbers but 12 end in one digit, so that nine endings in a row may have no result."""
     simulator.configure(live=live, max_search_results=12)
     first = [f"+1312555{1000 + 10 * index + ending}" for index in range(12)]
     _stock(simulator, *first, *(f"+1312555{2000 + 10 * index + ending}" for index in range(40)))
@@ -136,8 +136,8 @@ def test_nothing_passes_the_filters_is_an_empty_result(status: int, code: object
     assert caught.value.numbers_unavailable
 
 
-def test_nothing_passes_is_no_proof_where_money_hangs_on_it() -> None:
-    """A number that is taken for gone is paid for on; a purchase that is taken for none is made again."""
+def test_nothing_passes_the_filters_is_no_proof_where_money_depends_on_it() -> None:
+    """A number that is taken for gone continues to cost; a purchase that is taken for missing is made again."""
     adapter = _answering(_refusal(400, "10031"))
     with pytest.raises(UnreadableError):
         adapter.release(IN_STOCK, AssetKind.NUMBER)
@@ -156,7 +156,7 @@ def test_nothing_passes_is_no_proof_where_money_hangs_on_it() -> None:
         ({"parameter": "country_code"}, "country"),
     ],
 )
-def test_wrong_filter_is_told_apart_by_name(code: str, source: dict[str, str], field: str) -> None:
+def test_wrong_filter_is_named(code: str, source: dict[str, str], field: str) -> None:
     adapter = _answering(_refusal(400, code, **source))
     criteria = {"country": "US", "area_code": "312", "ends_with": "77"}
     for ask in (
@@ -169,14 +169,14 @@ def test_wrong_filter_is_told_apart_by_name(code: str, source: dict[str, str], f
         assert not caught.value.numbers_unavailable
 
 
-def test_what_an_error_says_of_where_it_is_goes_no_further() -> None:
+def test_source_of_an_error_is_not_passed_on() -> None:
     adapter = _answering(_refusal(400, "10015", pointer="/personal", parameter="personal"))
     with pytest.raises(RefusedError) as caught:
         adapter.plan(_message(_wanted()))
     assert "personal" not in str(caught.value)
 
 
-# Not now
+# Transient failures
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_what_an_error_says_of_where_it_is_goes_no_further() -> None:
         *((s, code) for s in (400, 409, 422) for code in ("4711", "new", None)),
     ],
 )
-def test_failure_for_now_or_of_no_known_meaning_is_tried_again(status: int, code: object) -> None:
+def test_transient_or_unknown_failure_is_retried(status: int, code: object) -> None:
     reads: list[Callable[[Provider], object]] = [
         lambda it: it.plan(_message(_wanted())),
         lambda it: it.plan(_message({"numbers": [IN_STOCK]})),
@@ -220,7 +220,7 @@ def test_failure_for_now_or_of_no_known_meaning_is_tried_again(status: int, code
         (_refusal(402), AccountFaultError),
     ],
 )
-def test_refusal_of_one_call_is_not_the_accounts(answer: httpx.Response, kind: type[ProviderError]) -> None:
+def test_refusal_of_one_call_does_not_block_the_account(answer: httpx.Response, kind: type[ProviderError]) -> None:
     adapter = _answering(answer)
     for ask in (
         lambda: adapter.plan(_message(_wanted())),
@@ -232,9 +232,7 @@ def test_refusal_of_one_call_is_not_the_accounts(answer: httpx.Response, kind: t
         assert type(caught.value) is kind
 
 
-def test_what_the_account_may_not_have_leaves_the_rest_of_an_order_alone(
-    simulator: TelnyxSimulator, adapter: Provider
-) -> None:
+def test_forbidden_item_leaves_the_rest_of_an_order_alone(simulator: TelnyxSimulator, adapter: Provider) -> None:
     simulator.forbid("US", "toll_free")
     plan = adapter.plan(_message(_wanted(), _wanted(2, number_type="toll_free")))
     assert len(plan.chosen) == 1
@@ -257,7 +255,7 @@ def test_what_the_account_may_not_have_leaves_the_rest_of_an_order_alone(
         ("country_code", {"country": "CA"}),
     ],
 )
-def test_what_was_not_asked_for_is_never_chosen(
+def test_number_that_was_not_requested_is_never_chosen(
     simulator: TelnyxSimulator, adapter: Provider, ignored: str, criteria: dict[str, Any]
 ) -> None:
     fitting = {"CA": "+14165550123"}.get(criteria.get("country", ""), "+19295598765")
@@ -286,7 +284,7 @@ def test_what_was_not_asked_for_is_never_chosen(
     assert adapter.search_numbers(Query(Criteria.model_validate({"country": "US", **criteria}))) == []
 
 
-def test_what_does_not_fit_is_counted_and_told() -> None:
+def test_mismatches_are_counted_and_reported() -> None:
     rows = [{"phone_number": each} for each in (IN_STOCK, ELSEWHERE, "+19295550100", "+19295550101", "+19295550101")]
     plan = _rows(*rows).plan(_message(_wanted(3, area_code="312")))
     assert sorted(_chosen(plan)) == [IN_STOCK, ELSEWHERE]
@@ -310,7 +308,7 @@ def test_what_does_not_fit_is_counted_and_told() -> None:
         ({"region_information": [{"region_type": "state", "region_name": "NY"}]}, {"state": "IL"}, False),
     ],
 )
-def test_what_is_told_of_a_result_counts(row: dict[str, Any], criteria: dict[str, Any], chosen: bool) -> None:
+def test_reported_attributes_of_a_result_count(row: dict[str, Any], criteria: dict[str, Any], chosen: bool) -> None:
     adapter = _rows({"phone_number": IN_STOCK, **row})
     if chosen:
         assert _chosen(adapter.plan(_message(_wanted(1, **criteria)))) == [IN_STOCK]
@@ -325,7 +323,7 @@ def test_what_is_told_of_a_result_counts(row: dict[str, Any], criteria: dict[str
 @pytest.mark.parametrize(
     "shown", ["+14375------", "+1312XXXXXXX", "+1437******", "+1437######", "+49301••••••", "+1437_____12"]
 )
-def test_numbers_that_are_shown_in_part_are_none_and_the_reason_is_told(shown: str) -> None:
+def test_masked_numbers_are_ignored_and_the_reason_is_reported(shown: str) -> None:
     adapter = _rows({"phone_number": shown}, {"phone_number": shown})
     for ask in (
         lambda: adapter.plan(_message(_wanted())),
@@ -336,7 +334,7 @@ def test_numbers_that_are_shown_in_part_are_none_and_the_reason_is_told(shown: s
             ask()
 
 
-def test_hidden_numbers_beside_others_are_told_where_they_are_missed(
+def test_hidden_numbers_among_others_are_reported_if_numbers_are_missing(
     simulator: TelnyxSimulator, adapter: Provider
 ) -> None:
     rows = [{"phone_number": IN_STOCK}, {"phone_number": "+14375------"}]

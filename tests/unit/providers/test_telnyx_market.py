@@ -1,4 +1,4 @@
-"""What can be had and what is owned at Telnyx, and where its notifications go."""
+"""Available and owned numbers at Telnyx, and where its webhooks go."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ FOUND = {
 }
 
 
-def test_search_gives_offers_with_costs_features_and_region() -> None:
+def test_search_returns_offers_with_costs_features_and_region() -> None:
     seen: list[httpx.Request] = []
     adapter = _answering(httpx.Response(200, json={"data": [FOUND]}), seen)
     criteria = Criteria(country="US", features=["sms", "voice"], city="Denver")
@@ -126,14 +126,14 @@ def test_search_gives_offers_with_costs_features_and_region() -> None:
     ]
 
 
-def test_what_a_result_does_not_tell_is_none() -> None:
+def test_missing_attributes_of_a_result_are_none() -> None:
     rows = [{"phone_number": "+4930901820"}, {"phone_number": "4930901821"}, None]
     adapter = _answering(httpx.Response(200, json={"data": rows}))
     [offer] = adapter.search_numbers(Query(Criteria(country="DE", number_type="local")))
     assert offer == Offer(value="+4930901820", kind="number", country="DE", number_type="local")
 
 
-def test_costs_as_numbers_are_written_out() -> None:
+def test_numeric_costs_are_written_out() -> None:
     costs = {"upfront_cost": 1, "monthly_cost": 0.5, "currency": None}
     adapter = _answering(
         httpx.Response(200, json={"data": [{**FOUND, "cost_information": costs, "best_effort": True}]})
@@ -142,7 +142,7 @@ def test_costs_as_numbers_are_written_out() -> None:
     assert (offer.upfront_cost, offer.monthly_cost, offer.currency, offer.best_effort) == ("1", "0.5", None, True)
 
 
-def test_more_results_than_asked_for_are_cut(adapter: Provider, simulator: TelnyxSimulator) -> None:
+def test_more_results_than_requested_are_cut(adapter: Provider, simulator: TelnyxSimulator) -> None:
     assert len(adapter.search_numbers(Query(Criteria(country="US"), limit=7))) == 7
     assert simulator.sales() == []
     unheeding = _answering(httpx.Response(200, json={"data": [FOUND] * 9}))
@@ -157,7 +157,7 @@ def test_more_results_than_asked_for_are_cut(adapter: Provider, simulator: Telny
         (Criteria(country="US", zipcode="60601", lata="1"), "cannot search by lata, zipcode; remove it"),
     ],
 )
-def test_search_that_telnyx_does_not_have_is_refused(criteria: Criteria | None, told: str) -> None:
+def test_unsupported_search_is_refused(criteria: Criteria | None, told: str) -> None:
     seen: list[httpx.Request] = []
     with pytest.raises(RefusedError, match=told):
         _answering(httpx.Response(200, json={"data": []}), seen).search_numbers(Query(criteria))
@@ -167,15 +167,15 @@ def test_search_that_telnyx_does_not_have_is_refused(criteria: Criteria | None, 
 @pytest.mark.parametrize(
     ("status", "kind"), [(400, RefusedError), (422, RefusedError), (401, AccountFaultError), (503, UnreadableError)]
 )
-def test_search_that_fails_is_told_apart(status: int, kind: type[ProviderError]) -> None:
+def test_failed_searches_are_distinguished(status: int, kind: type[ProviderError]) -> None:
     with pytest.raises(kind) as caught:
         _answering(_error(status)).search_numbers(Query(Criteria(country="US")))
     assert "personal" not in str(caught.value)
 
 
-# What is owned
+# Owned numbers
 
-# A record as the OpenAPI document has it (phone numbers), with the nulls that live answers carry.
+# A record as the OpenAPI document has it (phone numbers), with the nulls of live responses.
 OWNED = {
     "id": "1293384261075731499",
     "record_type": "phone_number",
@@ -190,7 +190,7 @@ OWNED = {
 }
 
 
-def test_owned_numbers_are_listed_from_the_oldest() -> None:
+def test_owned_numbers_are_listed_oldest_first() -> None:
     seen: list[httpx.Request] = []
     body = {
         "data": [OWNED, {"phone_number": "12345"}, None, {"phone_number": "+4930901820"}],
@@ -244,7 +244,7 @@ def test_full_page_without_figures_is_followed_by_another() -> None:
 
 
 @pytest.mark.parametrize("cursor", ["", "0", "-1", "01", "1.5", " 1", "x", "1" * 7, "٣"])
-def test_cursor_that_was_never_given_out_is_refused(cursor: str) -> None:
+def test_invented_cursor_is_refused(cursor: str) -> None:
     seen: list[httpx.Request] = []
     with pytest.raises(RefusedError):
         _answering(httpx.Response(200, json={"data": []}), seen).owned(cursor)
@@ -260,7 +260,7 @@ def test_cursor_that_was_never_given_out_is_refused(cursor: str) -> None:
         (httpx.Response(200, json={"data": None}), UnreadableError),
     ],
 )
-def test_list_that_fails_is_told_apart(answer: httpx.Response, kind: type[ProviderError]) -> None:
+def test_failed_lists_are_distinguished(answer: httpx.Response, kind: type[ProviderError]) -> None:
     for listed in (_answering(answer).owned, _answering(answer).orders):
         with pytest.raises(kind):
             listed(None)
@@ -270,12 +270,14 @@ def test_list_that_fails_is_told_apart(answer: httpx.Response, kind: type[Provid
     ("provider_status", "given_back"),
     [("active", [False]), ("deleted", [True]), ("ported-out", [True]), ("purchase-failed", []), ("new-word", [False])],
 )
-def test_what_is_no_more_or_never_was_ours_is_told_as_such(provider_status: str, given_back: list[bool]) -> None:
+def test_number_that_is_no_longer_or_never_was_ours_is_reported_as_such(
+    provider_status: str, given_back: list[bool]
+) -> None:
     page = _answering(httpx.Response(200, json={"data": [OWNED | {"status": provider_status}]})).owned(None)
     assert [item.given_back for item in page.items] == given_back
 
 
-# What is on order
+# Orders
 
 # From the example of the OpenAPI document (number orders).
 ON_ORDER = {
@@ -313,7 +315,7 @@ def test_orders_are_listed_with_reference_and_date() -> None:
     ]
 
 
-# Giving back
+# Releasing
 
 
 def _requests(*records: dict[str, Any], deleted: httpx.Response | Exception) -> tuple[Provider, list[httpx.Request]]:
@@ -347,7 +349,7 @@ def test_number_is_deleted_by_the_id_of_its_record() -> None:
 
 
 @pytest.mark.parametrize("provider_status", ["deleted", "ported-out"])
-def test_number_that_is_given_back_already_is_left_alone(provider_status: str) -> None:
+def test_released_number_is_left_alone(provider_status: str) -> None:
     adapter, seen = _requests(OWNED | {"status": provider_status}, deleted=DELETED)
     assert adapter.release("+19705555098", AssetKind.NUMBER) == provider_status
     assert len(seen) == 1
@@ -364,7 +366,7 @@ def test_number_that_is_given_back_already_is_left_alone(provider_status: str) -
         (OWNED | {"id": None}, "+19705555098", AssetKind.NUMBER, UnreadableError),
     ],
 )
-def test_number_that_cannot_be_deleted_is_not(
+def test_number_that_cannot_be_deleted_is_not_deleted(
     record: dict[str, Any], value: str, kind: AssetKind, error: type[ProviderError]
 ) -> None:
     adapter, seen = _requests(record, deleted=DELETED)
@@ -389,7 +391,7 @@ def test_number_that_cannot_be_deleted_is_not(
         (httpx.ConnectError("no"), NotSentError),
     ],
 )
-def test_deleting_is_never_repeated_and_told_apart(
+def test_deletion_is_never_repeated_and_its_outcomes_are_distinguished(
     answer: httpx.Response | Exception, error: type[ProviderError]
 ) -> None:
     adapter, seen = _requests(OWNED, deleted=answer)
@@ -399,12 +401,12 @@ def test_deleting_is_never_repeated_and_told_apart(
     assert [each.method for each in seen] == ["GET", "DELETE"]
 
 
-def test_deletion_that_says_nothing_is_a_deletion() -> None:
+def test_deletion_with_an_empty_response_is_a_deletion() -> None:
     adapter, _ = _requests(OWNED, deleted=httpx.Response(200))
     assert adapter.release("+19705555098", AssetKind.NUMBER) == "deleted"
 
 
-def test_order_whose_numbers_are_all_released_reads_deleted(adapter: Provider, simulator: TelnyxSimulator) -> None:
+def test_order_with_all_numbers_released_is_deleted(adapter: Provider, simulator: TelnyxSimulator) -> None:
     items = [{"criteria": {"country": "US"}, "quantity": 2}]
     message = OrderMessage.model_validate({"order_id": "o-1", "provider": "telnyx", "items": items})
     plan = adapter.plan(message)
@@ -434,14 +436,14 @@ def test_webhook_is_registered_once(adapter: Provider, simulator: TelnyxSimulato
     assert [len(simulator.requests(f"create_{kind}")) for kind in ("profile", "channel", "setting")] == [1, 1, 1]
     [profile] = simulator.requests("create_profile")
     assert profile.json == {"name": "numberdesk"}
-    # And it works: an order that completes is told there.
+    # And it works: a completed order is reported there.
     message = {"order_id": "o-1", "provider": "telnyx", "items": [{"criteria": {"country": "US"}, "quantity": 1}]}
     adapter.place(adapter.plan(OrderMessage.model_validate(message)), "reference-1")
     simulator.advance(5)
     assert [attempt.url for attempt in simulator.pump()] == [HOOK]
 
 
-def test_second_address_and_event_share_what_is_there(adapter: Provider, simulator: TelnyxSimulator) -> None:
+def test_second_address_and_event_reuse_existing_records(adapter: Provider, simulator: TelnyxSimulator) -> None:
     adapter.register(HOOK, None)
     adapter.register(HOOK, "Requirement Group Status Change")
     adapter.register(f"{HOOK}/2", None)
@@ -461,8 +463,8 @@ def test_event_is_found_by_its_exact_name(adapter: Provider, event: str) -> None
     assert adapter.register(HOOK, event).event.startswith("Requirement Group")
 
 
-def test_event_that_is_not_there_is_refused_with_those_that_are(adapter: Provider, simulator: TelnyxSimulator) -> None:
-    # Not told to webhooks at all: no such event, either.
+def test_unknown_event_is_refused_with_a_list_of_the_known_ones(adapter: Provider, simulator: TelnyxSimulator) -> None:
+    # Never sent to webhooks: such an event does not count either.
     for event in ("Number", "Balance"):
         with pytest.raises(RefusedError) as caught:
             adapter.register(HOOK, event)
@@ -480,7 +482,7 @@ def test_event_that_needs_parameters_is_refused_by_telnyx(adapter: Provider) -> 
     assert caught.value.code == "10027"
 
 
-def test_lost_answer_makes_nothing_twice(adapter: Provider, simulator: TelnyxSimulator) -> None:
+def test_lost_response_creates_nothing_twice(adapter: Provider, simulator: TelnyxSimulator) -> None:
     for kind in ("profile", "channel", "setting"):
         simulator.fault(f"create_{kind}", "lose_answer")
         with pytest.raises(OutcomeUnknownError):
@@ -499,7 +501,7 @@ def test_setting_that_takes_effect_later_says_so(adapter: Provider, simulator: T
     assert [registration.enabled for registration in adapter.registrations()] == [True]
 
 
-def test_unregistering_takes_along_what_nothing_else_uses(adapter: Provider, simulator: TelnyxSimulator) -> None:
+def test_unregistering_removes_records_that_nothing_else_uses(adapter: Provider, simulator: TelnyxSimulator) -> None:
     first = adapter.register(HOOK, None)
     second = adapter.register(HOOK, "Requirement Group Status Change")
     other = adapter.register(f"{HOOK}/2", None)
@@ -512,7 +514,7 @@ def test_unregistering_takes_along_what_nothing_else_uses(adapter: Provider, sim
         adapter.unregister(first.id)
 
 
-def test_what_cannot_be_tidied_up_is_left_for_the_next(adapter: Provider, simulator: TelnyxSimulator) -> None:
+def test_failed_cleanup_is_left_to_the_next_one(adapter: Provider, simulator: TelnyxSimulator) -> None:
     made = adapter.register(HOOK, None)
     simulator.fault("delete_channel", "status", status=422)
     adapter.unregister(made.id)
@@ -521,7 +523,7 @@ def test_what_cannot_be_tidied_up_is_left_for_the_next(adapter: Provider, simula
     assert [len(simulator.requests(f"create_{kind}")) for kind in ("profile", "channel", "setting")] == [1, 1, 2]
 
 
-def test_setting_that_cannot_be_deleted_is_told(adapter: Provider, simulator: TelnyxSimulator) -> None:
+def test_setting_that_cannot_be_deleted_is_reported(adapter: Provider, simulator: TelnyxSimulator) -> None:
     made = adapter.register(HOOK, None)
     simulator.fault("delete_setting", "status", status=503)
     with pytest.raises(OutcomeUnknownError):
@@ -530,7 +532,7 @@ def test_setting_that_cannot_be_deleted_is_told(adapter: Provider, simulator: Te
 
 
 class _Account:
-    """An account's notifications, answered by hand."""
+    """An account's notification records, with prepared responses."""
 
     def __init__(self) -> None:
         self.lists: dict[str, Any] = {
@@ -580,7 +582,7 @@ class _Account:
         return _adapter(httpx.MockTransport(self))
 
 
-def test_what_others_registered_is_listed_without_what_may_be_secret() -> None:
+def test_registrations_of_others_are_listed_without_possible_secrets() -> None:
     account = _Account()
     account.lists["channels"] += [
         account.channel("ch-2", "https://user:hidden@theirs.example:8443/x#y"),
@@ -604,7 +606,7 @@ def test_what_others_registered_is_listed_without_what_may_be_secret() -> None:
     ]
 
 
-def test_registering_sends_exactly_this() -> None:
+def test_registering_sends_exactly_these_requests() -> None:
     account = _Account()
     made = account.adapter.register(HOOK, None)
     assert made.id == "new-settings"
@@ -628,7 +630,7 @@ def test_registering_sends_exactly_this() -> None:
     ]
 
 
-def test_same_address_in_another_profile_is_enough() -> None:
+def test_same_address_in_another_profile_suffices() -> None:
     account = _Account()
     account.lists["channels"] = [account.channel("ch-1", HOOK)]
     account.lists["settings"] = [account.setting("s-1", "c-1")]
@@ -637,7 +639,7 @@ def test_same_address_in_another_profile_is_enough() -> None:
 
 
 @pytest.mark.parametrize("status", ["delete-received", "delete-pending", "delete-submitted", "deleted"])
-def test_setting_on_its_way_out_does_not_count(status: str) -> None:
+def test_setting_being_deleted_does_not_count(status: str) -> None:
     account = _Account()
     account.lists["channels"] = [account.channel("ch-1", HOOK)]
     account.lists["settings"] = [account.setting("s-1", "c-1", status=status)]
@@ -661,7 +663,7 @@ def test_setting_on_its_way_out_does_not_count(status: str) -> None:
         ([{"id": f"c-{n}", "name": f"Event {n:02}"} for n in range(30)], "Event 19; ...$"),
     ],
 )
-def test_condition_that_is_not_clear_is_not_guessed(conditions: list[dict[str, Any]], told: str) -> None:
+def test_ambiguous_condition_is_not_guessed(conditions: list[dict[str, Any]], told: str) -> None:
     account = _Account()
     account.lists["event_conditions"] = conditions
     with pytest.raises(RefusedError, match=told):
@@ -670,20 +672,20 @@ def test_condition_that_is_not_clear_is_not_guessed(conditions: list[dict[str, A
 
 
 @pytest.mark.parametrize("name", ["number_order.complete", "Number Orders", "number-order", "NumberOrderStatusUpdate"])
-def test_condition_about_number_orders_is_known_by_its_name(name: str) -> None:
+def test_condition_on_number_orders_is_recognized_by_its_name(name: str) -> None:
     account = _Account()
     account.lists["event_conditions"] = [{"id": "c-1", "name": name}, {"id": "c-2", "name": "Phone number"}]
     assert account.adapter.register(HOOK, None).event == name
 
 
-def test_webhook_of_others_is_deleted_and_nothing_of_theirs_with_it() -> None:
+def test_webhook_of_others_is_deleted_without_their_other_records() -> None:
     account = _Account()
     account.adapter.unregister("s-1")
     assert account.sent == [("DELETE", "settings/s-1", None)]
 
 
 @pytest.mark.parametrize(("status", "kind"), [(401, AccountFaultError), (503, UnreadableError), (404, UnreadableError)])
-def test_notifications_that_cannot_be_read_are_not_written(status: int, kind: type[ProviderError]) -> None:
+def test_unreadable_registrations_are_not_written(status: int, kind: type[ProviderError]) -> None:
     seen: list[httpx.Request] = []
     adapter = _answering(_error(status), seen)
     for call in (adapter.registrations, lambda: adapter.register(HOOK, None), lambda: adapter.unregister("s-1")):
@@ -692,7 +694,7 @@ def test_notifications_that_cannot_be_read_are_not_written(status: int, kind: ty
     assert {request.method for request in seen} == {"GET"}
 
 
-# Answers that are not as they should be
+# Malformed responses
 
 
 _ODD: st.SearchStrategy[Any] = st.sampled_from(
@@ -738,7 +740,7 @@ _MUTATIONS = st.lists(st.tuples(st.integers(min_value=0, max_value=10**6), _ODD)
 
 @settings(max_examples=100, deadline=None)
 @given(_MUTATIONS)
-def test_no_answer_crashes_the_market(mutations: list[tuple[int, Any]]) -> None:
+def test_no_response_crashes_the_market(mutations: list[tuple[int, Any]]) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         body = {"data": [OWNED if request.url.path.endswith("/phone_numbers") else FOUND], "meta": {"total_pages": 2}}
         return httpx.Response(200, content=json.dumps(_spoiled(body, mutations)).encode())
@@ -754,7 +756,7 @@ def test_no_answer_crashes_the_market(mutations: list[tuple[int, Any]]) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(_MUTATIONS)
-def test_no_answer_crashes_registering(mutations: list[tuple[int, Any]]) -> None:
+def test_no_response_crashes_registering(mutations: list[tuple[int, Any]]) -> None:
     account = _Account()
     account.lists = _spoiled(account.lists, mutations)
     adapter = account.adapter

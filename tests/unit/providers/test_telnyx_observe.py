@@ -1,4 +1,4 @@
-"""Looking at a Telnyx order: what each answer means, what a poll costs, and what it does without."""
+"""Observing a Telnyx order: the meaning of each response, the cost of a poll, and what a poll can do without."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _order(provider_order_id: str = ORDER_ID, *, version: int = 0, requirements:
 
 
 class _Bought:
-    """An order bought at the simulator, and polls it."""
+    """An order bought at the simulator, and its polls."""
 
     def __init__(self, *kinds: tuple[str, str, int]) -> None:
         self.simulator = TelnyxSimulator(Clock(NOW))
@@ -91,7 +91,7 @@ def _states(snapshot: Snapshot) -> dict[str | None, tuple[str, RequirementState,
 # A whole life at the simulator
 
 
-def test_order_with_requirements_shows_what_is_owed_until_when() -> None:
+def test_order_with_requirements_shows_them_with_their_deadline() -> None:
     bought = _Bought(("DE", "local", 3))
     snapshot = bought.poll()
     assert (snapshot.phase, snapshot.provider_status, snapshot.lists_every_asset) == (Phase.OPEN, "pending", True)
@@ -120,7 +120,7 @@ def test_supplied_values_erase_the_deadline() -> None:
     assert [seen.values for seen in snapshot.deadlines] == [()]
 
 
-def test_rejection_comes_with_its_reason_and_new_deadline() -> None:
+def test_rejection_has_its_reason_and_new_deadline() -> None:
     bought = _Bought(("DE", "local", 2), ("US", "local", 1))
     bought.simulator.reject("Identity Document", "The scan is cut off.", new_deadline_seconds=3600)
     bought.simulator.supply(bought.id)
@@ -143,7 +143,7 @@ def test_rejection_comes_with_its_reason_and_new_deadline() -> None:
     assert "cut off" not in repr(snapshot)
 
 
-def test_approval_ends_in_active_numbers() -> None:
+def test_approval_leads_to_active_numbers() -> None:
     bought = _Bought(("DE", "local", 1))
     bought.simulator.supply(bought.id)
     bought.simulator.advance(600)
@@ -157,7 +157,7 @@ def test_approval_ends_in_active_numbers() -> None:
 
 
 @pytest.mark.parametrize(("status", "phase"), [("cancelled", Phase.CANCELLED), ("failure", Phase.FAILED)])
-def test_missed_deadline_cancels_whatever_the_order_is_called(status: str, phase: Phase) -> None:
+def test_missed_deadline_cancels_whatever_the_order_status_is(status: str, phase: Phase) -> None:
     bought = _Bought(("DE", "local", 1))
     bought.simulator.configure(auto_cancel_status=status)
     bought.simulator.advance(15 * 86400)
@@ -167,7 +167,7 @@ def test_missed_deadline_cancels_whatever_the_order_is_called(status: str, phase
     assert snapshot.requirements == ()
 
 
-def test_parts_of_an_order_end_apart() -> None:
+def test_sub_orders_end_separately() -> None:
     bought = _Bought(("US", "local", 1), ("US", "toll_free", 2), ("CA", "local", 1))
     bought.simulator.fail_sub_order(country_code="CA")
     bought.simulator.advance(60)
@@ -189,10 +189,10 @@ def test_deleted_numbers_are_deleted() -> None:
     assert {asset.state for asset in snapshot.assets} == {AssetState.DELETED}
 
 
-# What a poll costs
+# The cost of a poll
 
 
-def test_poll_asks_exactly_this() -> None:
+def test_poll_sends_exactly_these_requests() -> None:
     bought = _Bought(("DE", "local", 3))
     before = bought.calls()
     [number, *others] = bought.simulator.orders()[0]["sub_orders"][0]["numbers"]
@@ -215,7 +215,7 @@ def test_poll_asks_exactly_this() -> None:
     ]
 
 
-def test_names_on_record_are_not_asked_again() -> None:
+def test_recorded_names_are_not_read_again() -> None:
     bought = _Bought(("DE", "local", 1))
     first = bought.poll()
     on_record = tuple(
@@ -235,19 +235,19 @@ def test_names_on_record_are_not_asked_again() -> None:
 
 
 @pytest.mark.parametrize(("count", "calls"), [(1, 5), (3, 7), (250, 25)])
-def test_calls_do_not_grow_with_the_numbers(count: int, calls: int) -> None:
+def test_number_of_calls_does_not_grow_with_the_numbers(count: int, calls: int) -> None:
     bought = _Bought(("DE", "local", count))
     before = bought.calls()
     snapshot = bought.poll()
-    # Those that are left when all has been read go to numbers by themselves, in turn.
+    # The calls left over read single numbers, in turns.
     assert bought.calls() - before == calls
     assert len(snapshot.assets) == count
-    # Sub orders embed their first 50 numbers only: what those show holds for the others in the same status.
+    # Sub orders embed only their first 50 numbers: what those show holds for the others in the same status.
     assert {seen.numbers for seen in snapshot.requirements} == {count}
     assert [sum(numbers for _, numbers in seen.values) for seen in snapshot.deadlines] == [count]
 
 
-# An order of 40 sub orders, answered by hand
+# An order of 40 sub orders, with prepared responses
 
 
 def _row(index: int, status: str = "requirement-info-pending") -> dict[str, Any]:
@@ -263,7 +263,7 @@ def _row(index: int, status: str = "requirement-info-pending") -> dict[str, Any]
 
 
 class _Telnyx:
-    """Answers by hand: `paths` gives for each resource what its answer is made by."""
+    """Prepared responses: `paths` gives the function that answers for each resource."""
 
     def __init__(self, rows: list[dict[str, Any]], **order: Any) -> None:
         self.asked: list[str] = []
@@ -332,12 +332,12 @@ def test_poll_never_takes_more_than_25_calls() -> None:
     snapshot = telnyx.poll()
     assert len(telnyx.asked) == 25
     assert len(snapshot.assets) == 40
-    # Where there is more to read than calls, comments and names still have their turn.
+    # If there is more to read than calls, comments and names still get their turn.
     assert (telnyx.count("comments"), telnyx.count("regulatory_requirements")) == (5, 2)
     assert len(snapshot.deadlines) == telnyx.count("number_order_phone_numbers") == 16
 
 
-def test_no_part_of_a_large_order_is_left_out_for_ever() -> None:
+def test_every_part_of_a_large_order_is_read_eventually() -> None:
     telnyx = _Telnyx([_row(index, "requirement-info-exception") for index in range(40)])
     deadlines: set[str] = set()
     for version in range(40):
@@ -346,7 +346,7 @@ def test_no_part_of_a_large_order_is_left_out_for_ever() -> None:
     assert deadlines | {f"C{index}" for index in range(40)} <= telnyx.parts
 
 
-def test_numbers_in_different_statuses_are_read_apart() -> None:
+def test_numbers_in_different_statuses_are_read_separately() -> None:
     rows = [
         {**_row(index, status), "country_code": "C0"}
         for index, status in enumerate(["requirement-info-pending"] * 2 + ["requirement-info-exception"] * 3)
@@ -363,7 +363,7 @@ def test_numbers_in_different_statuses_are_read_apart() -> None:
     assert seen.values == ((datetime(2026, 11, 30, 8, tzinfo=UTC), 5),)
 
 
-# What a poll does without
+# What a poll can do without
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,7 @@ def test_numbers_in_different_statuses_are_read_apart() -> None:
         httpx.ReadTimeout("slow"),
     ],
 )
-def test_deadlines_that_cannot_be_read_are_left_out(answer: httpx.Response | Exception) -> None:
+def test_unreadable_deadlines_are_left_out(answer: httpx.Response | Exception) -> None:
     telnyx = _Telnyx([_row(0)])
     telnyx.failing = {"number_order_phone_numbers": answer}
     snapshot = telnyx.poll()
@@ -397,7 +397,7 @@ def test_one_unreadable_number_leaves_the_other_deadlines() -> None:
 
 
 @pytest.mark.parametrize("answer", [httpx.Response(503), httpx.Response(403), httpx.Response(200, json={"data": 7})])
-def test_comments_and_names_that_cannot_be_read_do_not_fail_the_poll(answer: httpx.Response) -> None:
+def test_unreadable_comments_and_names_do_not_fail_the_poll(answer: httpx.Response) -> None:
     telnyx = _Telnyx([_row(0, "requirement-info-exception")])
     telnyx.failing = {"comments": answer, "regulatory_requirements": answer}
     snapshot = telnyx.poll()
@@ -409,7 +409,7 @@ def test_comments_and_names_that_cannot_be_read_do_not_fail_the_poll(answer: htt
 @pytest.mark.parametrize(
     ("answer", "most"), [(httpx.Response(429, headers={"Retry-After": "60"}), 1), (httpx.ReadTimeout("slow"), 2)]
 )
-def test_poll_does_not_go_on_against_a_wall(answer: httpx.Response | Exception, most: int) -> None:
+def test_poll_stops_at_repeated_failures(answer: httpx.Response | Exception, most: int) -> None:
     telnyx = _Telnyx([_row(index) for index in range(20)])
     telnyx.failing = {"number_order_phone_numbers": answer}
     telnyx.poll()
@@ -425,14 +425,14 @@ def test_poll_fails_without_its_sub_orders() -> None:
 
 
 @pytest.mark.parametrize("order", [None, [], {}, {"id": None}, {"id": "another", "status": "deleted"}])
-def test_answer_that_does_not_show_the_order_is_none(order: object) -> None:
+def test_response_without_the_order_is_none(order: object) -> None:
     telnyx = _Telnyx([_row(0)])
     telnyx.order = order
     with pytest.raises(UnreadableError):
         telnyx.poll()
 
 
-def test_sub_orders_are_read_where_the_filter_for_numbers_is_not_known() -> None:
+def test_sub_orders_are_read_if_the_number_filter_is_unsupported() -> None:
     telnyx = _Telnyx([_row(0)])
 
     def refusing(request: httpx.Request) -> httpx.Response:
@@ -444,7 +444,7 @@ def test_sub_orders_are_read_where_the_filter_for_numbers_is_not_known() -> None
     assert [seen.id for seen in snapshot.sub_orders] == ["s-n-0"]
 
 
-def test_sub_orders_that_the_list_leaves_out_are_asked_for() -> None:
+def test_sub_orders_missing_from_the_list_are_read_separately() -> None:
     telnyx = _Telnyx([_row(0)])
     telnyx.subs = []
     snapshot = telnyx.poll()
@@ -470,7 +470,7 @@ def test_comments_are_read_wherever_something_is_vetted() -> None:
     assert {comment.sub_order_id for comment in bought.poll().comments} == {german}
 
 
-def test_comments_say_whether_they_were_read() -> None:
+def test_comments_show_whether_they_were_read() -> None:
     bought = _Bought(("DE", "local", 1))
     bought.simulator.comment(bought.id, "Please wait.")
     [comment] = bought.poll().comments
@@ -492,7 +492,7 @@ def test_comments_on_rejections_come_first_and_not_alone() -> None:
     assert set(read) == {f"s-n-{n}" for n in range(40)}
 
 
-def test_comments_are_kept_apart_by_who_wrote_them() -> None:
+def test_comments_are_distinguished_by_author() -> None:
     telnyx = _Telnyx([_row(0, "requirement-info-exception")])
     comment = {
         "id": "c-1",
@@ -516,7 +516,7 @@ def test_comments_are_kept_apart_by_who_wrote_them() -> None:
     assert [(seen.id, seen.by_provider, seen.body) for seen in snapshot.comments] == [
         ("c-1", False, text),
         ("c-2", True, text),
-        # When it was written is not told: it counts as new.
+        # Its time is not shown: it counts as new.
         ("c-5", False, text),
         ("c-6", True, text),
         ("c-7", True, text),
@@ -550,7 +550,7 @@ def test_each_number_has_its_own_requirements() -> None:
     assert {requirements[each.id]: (each.state, each.provider_status) for each in seen[first.value]} == dict.fromkeys(
         ["End User Address", "Identity Document", "Business Name"], (RequirementState.AWAITING_VALUE, "awaiting-value")
     )
-    # Beyond the first fifty that its sub order embeds, and the only one in its status: its own record says little.
+    # Beyond the first fifty that its sub order embeds, and the only one in its status: its own record shows little.
     assert {each.provider_status for each in seen[last.value]} == {"requirement-info-exception"}
     bought.simulator.configure(requirement_status_everywhere=True)
     seen = {asset.value: asset.requirements for asset in bought.poll().assets}
@@ -561,7 +561,7 @@ def test_each_number_has_its_own_requirements() -> None:
     }
 
 
-def test_number_that_is_over_asks_for_nothing() -> None:
+def test_ended_number_has_no_open_requirements() -> None:
     bought = _Bought(("DE", "local", 1))
     assert [len(asset.requirements) for asset in bought.poll().assets] == [3]
     bought.simulator.cancel(bought.id)
@@ -577,7 +577,7 @@ def _fields(asset: AssetSeen) -> dict[str, Any]:
     }
 
 
-# Words
+# Statuses
 
 
 @pytest.mark.parametrize(
@@ -596,7 +596,7 @@ def _fields(asset: AssetSeen) -> dict[str, Any]:
         ("pending", "cancelled", "pending", "pending", AssetState.CANCELLED),
         ("pending", "approved", "pending", "cancelled", AssetState.CANCELLED),
         ("pending", "approved", None, "failure", AssetState.FAILED),
-        # Another part of the order failed; this one is on its way.
+        # Another part of the order failed; this one is in progress.
         ("pending", "approved", "success", "failure", AssetState.PENDING),
         ("success", "approved", "success", "success", AssetState.ACTIVE),
         ("success", "approved", "failure", "failure", AssetState.ACTIVE),
@@ -613,7 +613,7 @@ def _fields(asset: AssetSeen) -> dict[str, Any]:
         ("something-new", "approved", "success", "success", AssetState.UNKNOWN),
     ],
 )
-def test_state_of_a_number_comes_from_the_words_around_it(
+def test_state_of_a_number_follows_from_the_statuses_around_it(
     status: str | None, requirements_status: str | None, sub_order: str | None, order: str, state: AssetState
 ) -> None:
     telnyx = _Telnyx([{**_row(0), "status": status, "requirements_status": requirements_status}], status=order)
@@ -621,7 +621,7 @@ def test_state_of_a_number_comes_from_the_words_around_it(
     snapshot = telnyx.poll()
     assert [asset.state for asset in snapshot.assets] == [state]
     new = {"something-new"} & {status, requirements_status}
-    # An order that is over and does not say what became of a number: that is no absence like others.
+    # An ended order that does not show what became of a number: this is not an ordinary absence.
     assert {unknown.value for unknown in snapshot.unknown_values} == ({"(null)"} if status is None else new)
 
 
@@ -636,7 +636,7 @@ def test_state_of_a_number_comes_from_the_words_around_it(
         ("partial_success", Phase.UNKNOWN),
     ],
 )
-def test_phase_is_the_order_s_word(provider_status: str, phase: Phase) -> None:
+def test_phase_is_the_orders_status(provider_status: str, phase: Phase) -> None:
     snapshot = _Telnyx([_row(0)], status=provider_status).poll()
     assert (snapshot.phase, snapshot.provider_status) == (phase, provider_status)
     expected = (UnknownValue("number_order.status", provider_status),) if phase is Phase.UNKNOWN else ()
@@ -655,7 +655,7 @@ def test_phase_is_the_order_s_word(provider_status: str, phase: Phase) -> None:
         ("pending", True, RequirementState.UNKNOWN),
     ],
 )
-def test_requirement_without_a_status_has_its_number_s(
+def test_requirement_without_a_status_has_its_numbers(
     requirements_status: str, has_value: bool, state: RequirementState
 ) -> None:
     row = _row(0, requirements_status)
@@ -673,7 +673,7 @@ def test_rejection_is_not_spread_to_requirements_beside_a_shown_one() -> None:
     ]
 
 
-def test_status_shown_on_the_number_s_record_counts() -> None:
+def test_status_shown_on_the_numbers_record_counts() -> None:
     telnyx = _Telnyx([_row(0, "requirement-info-exception")])
     requirement = {"requirement_id": "r-0", "field_type": "address_id", "field_value": "x", "status": "declined"}
     telnyx.number = lambda number_id: {"id": number_id, "regulatory_requirements": [requirement]}
@@ -681,7 +681,7 @@ def test_status_shown_on_the_number_s_record_counts() -> None:
     assert (seen.state, seen.provider_status, seen.kind) == (RequirementState.REJECTED, "declined", "address")
 
 
-def test_least_satisfied_number_speaks_for_its_sub_order() -> None:
+def test_least_satisfied_number_stands_for_its_sub_order() -> None:
     rows = [{**_row(index), "country_code": "C0"} for index in range(4)]
     for row, status in zip(rows, ["approved", "declined", "declined", "expired"], strict=True):
         row["regulatory_requirements"] = [{"requirement_id": "r", "status": status}]
@@ -709,7 +709,7 @@ def test_least_satisfied_number_speaks_for_its_sub_order() -> None:
         (None, None),
     ],
 )
-def test_kinds_of_requirements_are_spelled_one_way(field_type: str | None, kind: str | None) -> None:
+def test_kinds_of_requirements_are_normalized(field_type: str | None, kind: str | None) -> None:
     row = _row(0)
     row["regulatory_requirements"][0]["field_type"] = field_type
     assert [seen.kind for seen in _Telnyx([row]).poll().requirements] == [kind]
@@ -722,13 +722,13 @@ def test_number_type_is_one_that_can_be_ordered(shown: str | None, ours: str | N
     assert (asset.number_type, asset.sub_order_id) == (ours, "s-n-0")
 
 
-def test_values_of_requirements_stay_at_the_provider() -> None:
+def test_requirement_values_stay_at_the_provider() -> None:
     row = _row(0)
     row["regulatory_requirements"][0]["field_value"] = "Erika Mustermann"
     assert "Mustermann" not in repr(_Telnyx([row]).poll())
 
 
-# Answers that are not as they should be
+# Malformed responses
 
 
 def _mutations() -> st.SearchStrategy[tuple[int, object]]:
@@ -747,7 +747,7 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(_mutations(), min_size=1, max_size=4), st.booleans())
-def test_no_answer_crashes_a_poll(mutations: list[tuple[int, object]], remove: bool) -> None:
+def test_no_response_crashes_a_poll(mutations: list[tuple[int, object]], remove: bool) -> None:
     row = _row(0, "requirement-info-exception")
     telnyx = _Telnyx([row, _row(1)])
     telnyx.subs[0]["phone_numbers"] = [copy.deepcopy(row)]
@@ -781,11 +781,11 @@ def test_no_answer_crashes_a_poll(mutations: list[tuple[int, object]], remove: b
     assert all(seen.numbers >= 1 for seen in snapshot.requirements)
 
 
-# What is written otherwise: read where it has one meaning, told where it has none, and never left out in silence
+# Other notations: read if unambiguous, otherwise reported, and never left out silently
 
 
 def _drifted(place: str, value: object) -> _Telnyx:
-    """An order of two German numbers of which one place says something else."""
+    """Return an order of two German numbers with one changed field."""
     rows = [_german(0), _german(1)]
     telnyx = _Telnyx(rows)
     telnyx.subs = [{**telnyx.subs[0], "country_code": "DE"}]
@@ -843,14 +843,14 @@ _PLACES = {
 
 @pytest.mark.parametrize("odd", _ODD, ids=repr)
 @pytest.mark.parametrize(("place", "field"), _PLACES.items())
-def test_a_value_in_another_notation_is_told(place: str, field: str, odd: object) -> None:
+def test_value_in_another_notation_is_reported(place: str, field: str, odd: object) -> None:
     told = {
         provider_status.field: provider_status.value for provider_status in _drifted(place, odd).poll().unknown_values
     }
     assert told[field] == _TYPES[type(odd).__name__]
 
 
-def test_an_answer_as_documented_has_nothing_to_tell() -> None:
+def test_documented_response_has_nothing_to_report() -> None:
     assert _drifted("order.status", "pending").poll().unknown_values == ()
 
 
@@ -867,7 +867,7 @@ def test_an_answer_as_documented_has_nothing_to_tell() -> None:
         ({"at": "2026-12-06T08:00:00Z"}, False),
     ],
 )
-def test_a_deadline_is_read_or_its_sub_order_has_one_that_is_unread(deadline: object, read: bool) -> None:
+def test_unreadable_deadline_makes_its_sub_orders_deadline_unread(deadline: object, read: bool) -> None:
     snapshot = _drifted("record.deadline", deadline).poll()
     assert snapshot.deadlines == ((DeadlinesSeen("s-n-0", ((NOW + timedelta(days=14), 2),)),) if read else ())
     assert snapshot.unread_deadlines == (frozenset() if read else {"s-n-0"})
@@ -878,13 +878,13 @@ def test_a_deadline_is_read_or_its_sub_order_has_one_that_is_unread(deadline: ob
     "shown",
     [493030901820, "493030901820", "030 30901820", "+49 (30) 309018-20", {"phone_number": "+493030901820"}],
 )
-def test_a_number_in_another_notation_is_the_same_number(shown: object) -> None:
+def test_number_in_another_notation_is_the_same_number(shown: object) -> None:
     snapshot = _drifted("number.phone_number", shown).poll()
     assert "+493030901820" in {asset.value for asset in snapshot.assets}
     assert snapshot.unknown_values == ()
 
 
-def test_a_number_that_cannot_be_read_is_known_by_its_id_or_may_be_something_bought() -> None:
+def test_unreadable_number_is_identified_by_its_id_or_may_be_delivered() -> None:
     telnyx = _drifted("number.phone_number", "soon")
     [provider_status] = telnyx.poll().unknown_values
     assert provider_status == UnknownValue("phone_number.phone_number", "soon", of_asset=True)
@@ -919,12 +919,12 @@ def test_numbers_that_are_no_list_of_objects(shown: object, values: set[str], un
         if provider_status.field != "phone_number.status"
     }
     assert of_numbers == unread
-    # Each number that tells no status, in an order that is over, may have been delivered.
+    # Each number without a status, in an ended order, may have been delivered.
     assert snapshot.assets_unread is bool(unread or (values and not isinstance(shown, dict)))
 
 
 @pytest.mark.parametrize("provider_status", ["Pending", "PENDING", " pending "])
-def test_a_word_s_case_is_no_other_word(provider_status: str) -> None:
+def test_status_is_case_insensitive(provider_status: str) -> None:
     snapshot = _drifted("number.status", provider_status).poll()
     assert {asset.state for asset in snapshot.assets} == {AssetState.ACTION_REQUIRED}
     assert snapshot.unknown_values == ()
@@ -933,7 +933,7 @@ def test_a_word_s_case_is_no_other_word(provider_status: str) -> None:
 
 
 @pytest.mark.parametrize("torn", [None, 7, {}, {"id": None, "status": "success"}, {"status": "success"}, ["s-n-0"]])
-def test_a_sub_order_that_cannot_be_read_is_told(torn: object) -> None:
+def test_unreadable_sub_order_is_reported(torn: object) -> None:
     telnyx = _Telnyx([_row(0)])
     telnyx.subs.append(torn)
     snapshot = telnyx.poll()
@@ -944,7 +944,7 @@ def test_a_sub_order_that_cannot_be_read_is_told(torn: object) -> None:
     )
 
 
-def test_ids_that_are_whole_numbers_are_ids() -> None:
+def test_integer_ids_are_ids() -> None:
     telnyx = _Telnyx([{**_row(0), "id": 11}])
     telnyx.subs[0]["id"] = 22
     telnyx.order["sub_number_orders_ids"] = [22]
@@ -955,7 +955,7 @@ def test_ids_that_are_whole_numbers_are_ids() -> None:
     assert [deadline.sub_order_id for deadline in snapshot.deadlines] == ["22"]
 
 
-def test_no_value_of_a_requirement_and_no_comment_is_told_as_a_word() -> None:
+def test_requirement_values_and_comments_are_never_reported_as_statuses() -> None:
     secret = "Erika Mustermann"
     telnyx = _drifted("requirement.field_value", {"name": secret})
     telnyx.comments = [{"id": "c-1", "body": {"text": secret}}, {"id": {"x": 1}, "body": secret}]
@@ -964,11 +964,11 @@ def test_no_value_of_a_requirement_and_no_comment_is_told_as_a_word() -> None:
     assert {provider_status.field for provider_status in snapshot.unknown_values} == {"comment.body", "comment.id"}
 
 
-# Answers that show little
+# Sparse responses
 
 
 def _sparse(statuses: Mapping[str, str | None], status: str = "pending") -> _Telnyx:
-    """An order of one sub order whose numbers show that something is not met, and not what; their records do."""
+    """Return an order of one sub order whose numbers show only that a requirement is not met; their records show which."""
     rows = [
         {
             "id": number_id,
@@ -992,7 +992,7 @@ def _sparse(statuses: Mapping[str, str | None], status: str = "pending") -> _Tel
     return telnyx
 
 
-def test_what_an_order_does_not_show_of_its_numbers_their_records_do() -> None:
+def test_details_missing_from_the_order_come_from_the_numbers_records() -> None:
     telnyx = _sparse(dict.fromkeys((f"n-{index}" for index in range(3)), "requirement-info-pending"))
     snapshot = telnyx.poll()
     assert {(asset.state, asset.provider_status) for asset in snapshot.assets} == {
@@ -1002,16 +1002,16 @@ def test_what_an_order_does_not_show_of_its_numbers_their_records_do() -> None:
         ("r-0", RequirementState.AWAITING_VALUE)
     ]
     assert snapshot.deadlines == (DeadlinesSeen("s-n-0", ((NOW + timedelta(days=14), 3),)),)
-    # Not a call more than where the order shows it: the record is read for its deadline anyway.
+    # No additional call: the record is read for its deadline anyway.
     assert telnyx.count("number_order_phone_numbers") == 3
 
 
 @pytest.mark.parametrize("ids", [["s-n-0", "s-n-1"], None])
-def test_a_number_of_a_sub_order_that_is_not_seen_does_not_end_with_another(ids: list[str] | None) -> None:
+def test_number_of_an_unseen_sub_order_does_not_end_with_another(ids: list[str] | None) -> None:
     telnyx = _Telnyx([_row(0), _row(1)], sub_number_orders_ids=ids)
     failed = {**telnyx.subs[0], "status": "failure"}
     if ids is None:
-        # Nothing but the list's own figures tells that there are more.
+        # Only the list's own figures show that there are more.
         cut = {"data": [failed], "meta": {"total_pages": 9}}
         telnyx.failing = {"sub_number_orders": httpx.Response(200, content=json.dumps(cut).encode())}
     else:
@@ -1020,7 +1020,7 @@ def test_a_number_of_a_sub_order_that_is_not_seen_does_not_end_with_another(ids:
     assert states == {"+49301000000": AssetState.FAILED, "+49301000001": AssetState.ACTION_REQUIRED}
 
 
-def test_a_number_that_stands_apart_does_not_go_to_and_fro() -> None:
+def test_deviating_number_does_not_alternate() -> None:
     statuses: dict[str, str | None] = dict.fromkeys((f"n-{index}" for index in range(40)), "requirement-info-pending")
     statuses["n-30"] = "requirement-info-under-review"
     telnyx, order = _sparse(statuses), _order()
@@ -1046,7 +1046,7 @@ def test_a_number_that_stands_apart_does_not_go_to_and_fro() -> None:
     }
 
 
-def test_what_was_read_of_a_number_holds_while_its_record_cannot_be_read() -> None:
+def test_last_reading_of_a_number_holds_while_its_record_is_unreadable() -> None:
     telnyx = _sparse({"n-0": "requirement-info-pending"})
     telnyx.failing = {"number_order_phone_numbers": httpx.Response(503)}
     [first] = telnyx.poll().assets
@@ -1059,7 +1059,7 @@ def test_what_was_read_of_a_number_holds_while_its_record_cannot_be_read() -> No
 
 
 @pytest.mark.parametrize("count", [1, 40])
-def test_sparse_sub_orders_take_no_more_calls_than_there_are(count: int) -> None:
+def test_sparse_sub_orders_take_no_more_calls_than_available(count: int) -> None:
     telnyx = _Telnyx([_row(index) for index in range(count)])
     for row in telnyx.rows:
         del row["requirements_status"]
@@ -1068,11 +1068,11 @@ def test_sparse_sub_orders_take_no_more_calls_than_there_are(count: int) -> None
     assert len(snapshot.assets) == count
 
 
-# Lists that are cut
+# Truncated lists
 
 
 class _Paged:
-    """A list in pages that `page[number]` gives, with the figures of all of them."""
+    """A list in pages selected by `page[number]`, with the total figures."""
 
     def __init__(
         self, telnyx: _Telnyx, resource: str, pages: Sequence[list[Any]], *, pages_at_all: bool = True
@@ -1105,13 +1105,13 @@ def test_comments_are_read_to_the_last_page(pages: list[tuple[int, ...]]) -> Non
     snapshot = paged.poll()
     assert {comment.id for comment in snapshot.comments} == {f"c-{each}" for each in range(1, 7)}
     assert snapshot.unknown_values == ()
-    # What is on record already is not read again: one page, or the first and the last.
+    # Recorded comments are not read again: one page, or the first and the last.
     paged.poll(comments_seen=tuple(f"c-{each}" for each in range(1, 7)))
     assert paged.telnyx.count("comments") == (2 if pages[0] == (1, 2) else 1)
 
 
 @pytest.mark.parametrize("first", [1, 59])
-def test_of_many_pages_of_comments_the_newest_are_read_and_the_rest_is_told(first: int) -> None:
+def test_newest_of_many_comment_pages_are_read_and_the_rest_is_reported(first: int) -> None:
     ids = list(range(1, 60) if first == 1 else range(59, 0, -1))
     paged = _Paged(_Telnyx([_row(0)]), "comments", [_comments(*ids[at : at + 2]) for at in range(0, 59, 2)])
     snapshot = paged.poll()
@@ -1120,7 +1120,7 @@ def test_of_many_pages_of_comments_the_newest_are_read_and_the_rest_is_told(firs
     assert [provider_status.field for provider_status in snapshot.unknown_values] == ["comments"]
 
 
-def test_a_list_that_has_more_pages_and_no_way_to_them_is_told() -> None:
+def test_list_with_unreachable_pages_is_reported() -> None:
     paged = _Paged(_Telnyx([_row(0)]), "comments", [_comments(1), []], pages_at_all=False)
     snapshot = paged.poll()
     assert [comment.id for comment in snapshot.comments] == ["c-1"]
@@ -1146,7 +1146,7 @@ def test_names_of_requirements_are_read_to_the_last_page() -> None:
 
 
 @pytest.mark.parametrize(("status", "tried"), [("Pending", True), ({"value": "x"}, True), ("success", False)])
-def test_a_sub_order_whose_status_cannot_be_read_is_tried_to_cancel(status: object, tried: bool) -> None:
+def test_sub_order_with_an_unreadable_status_is_cancelled_if_possible(status: object, tried: bool) -> None:
     telnyx = _Telnyx([_row(0)])
     telnyx.subs[0]["status"] = status
     adapter = _adapter(httpx.MockTransport(telnyx))

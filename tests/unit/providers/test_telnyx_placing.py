@@ -1,4 +1,4 @@
-"""Searching, buying and finding again at Telnyx: what is sent exactly, and what each refusal means."""
+"""Searching, buying and finding purchases at Telnyx: the exact requests, and the meaning of each refusal."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _found(*numbers: str, country: str | None = "US") -> httpx.Response:
 
 
 def _group(simulator: TelnyxSimulator, *, filled: bool = True) -> str:
-    """Make a requirement group for German local numbers."""
+    """Create a requirement group for German local numbers."""
     client = httpx.Client(
         transport=SimulatorTransport(simulator),
         base_url="https://api.telnyx.com/v2",
@@ -95,7 +95,7 @@ def simulator() -> TelnyxSimulator:
 # Searching
 
 
-def test_search_by_criteria_asks_exactly_this() -> None:
+def test_search_by_criteria_sends_exactly_these_requests() -> None:
     seen: list[httpx.Request] = []
     criteria = {
         "country": "US",
@@ -129,12 +129,12 @@ def test_search_by_criteria_asks_exactly_this() -> None:
         ("filter[features]", "sms,voice"),
         ("filter[best_effort]", "false"),
         ("filter[quickship]", "true"),
-        # One more, since one of the results may be the excluded one, and ten to choose among.
+        # One more, since one of the results may be the excluded one, and ten to choose from.
         ("filter[limit]", "12"),
     ]
 
 
-def test_chosen_numbers_are_what_the_order_will_name() -> None:
+def test_chosen_numbers_are_named_in_the_order() -> None:
     message = _message({"criteria": {"country": "US", "number_type": "toll_free"}, "quantity": 1})
     plan = _adapter(_answering(_found("+18885550100"))).plan(message)
     [asset] = plan.chosen
@@ -155,11 +155,11 @@ def test_chosen_numbers_are_what_the_order_will_name() -> None:
         ("+4930901820", "DE", "30901820"),
         ("+14165550123", "CA", "4165550123"),
         ("+390612345678", "IT", "0612345678"),
-        # In no country's plan: the main country of the code is asked.
+        # In no country's numbering plan: the main country of the code is used.
         ("+15550000000", "US", "5550000000"),
     ],
 )
-def test_number_asked_for_by_name_is_searched_first(number: str, country: str, digits: str) -> None:
+def test_number_ordered_by_name_is_searched_first(number: str, country: str, digits: str) -> None:
     seen: list[httpx.Request] = []
     near = number + "9"
     plan = _adapter(_answering(_found(near, number, country=None), seen=seen)).plan(_message({"numbers": [number]}))
@@ -173,7 +173,7 @@ def test_number_asked_for_by_name_is_searched_first(number: str, country: str, d
 
 
 @pytest.mark.parametrize("number", ["+80012345678", "+999123456789", "+88312345678"])
-def test_number_of_no_country_cannot_be_had(number: str) -> None:
+def test_number_of_no_country_is_unavailable(number: str) -> None:
     seen: list[httpx.Request] = []
     with pytest.raises(RefusedError, match="none of the numbers") as caught:
         _adapter(_answering(_found(number), seen=seen)).plan(_message({"numbers": [number]}))
@@ -181,7 +181,7 @@ def test_number_of_no_country_cannot_be_had(number: str) -> None:
     assert seen == []
 
 
-def test_what_cannot_be_had_is_left_out_and_told() -> None:
+def test_unavailable_numbers_are_left_out_and_reported() -> None:
     asked = [f"+1312555010{last}" for last in range(8)]
     answers = [_found(asked[0]), *[_found()] * 7, _found("+13125550200", asked[0], "+13125550200")]
     message = _message({"numbers": asked}, {"criteria": {"country": "US"}, "quantity": 3})
@@ -192,24 +192,24 @@ def test_what_cannot_be_had_is_left_out_and_told() -> None:
     )
 
 
-def test_criteria_leave_alone_what_is_excluded_or_named_by_another_item() -> None:
+def test_criteria_skip_excluded_numbers_and_those_named_by_another_item() -> None:
     named, gone, free = "+13125550100", "+13125550101", "+13125550102"
     # The item by criteria comes first in the message, and is searched last.
     message = _message({"criteria": {"country": "US"}, "quantity": 1}, {"numbers": [named, gone]})
     answers = [_found(named), _found(gone), _found(named, gone, "+13125550103", free)]
     plan = _adapter(_answering(*answers)).plan(message, exclude=frozenset({gone, "+13125550103"}))
-    # A number asked for by name is had although an earlier attempt called it gone: it is there again.
+    # A number ordered by name is chosen although an earlier attempt found it gone: it is available again.
     assert [asset.value for asset in plan.chosen] == [named, gone, free]
 
 
-def test_number_named_twice_is_had_once() -> None:
+def test_number_named_twice_is_chosen_once() -> None:
     message = _message({"numbers": ["+13125550100"]}, {"numbers": ["+13125550100"]})
     plan = _adapter(_answering(_found("+13125550100"))).plan(message)
     assert plan.payload["phone_numbers"] == [{"phone_number": "+13125550100"}]
     assert plan.shortfall == "item 2: 1 of 1 numbers not available (+13125550100)"
 
 
-def test_nothing_found_by_criteria_is_refused_as_gone(simulator: TelnyxSimulator) -> None:
+def test_empty_search_by_criteria_is_refused_as_unavailable(simulator: TelnyxSimulator) -> None:
     simulator.sell_out("US")
     with pytest.raises(RefusedError) as caught:
         _adapter(SimulatorTransport(simulator)).plan(_message({"criteria": {"country": "US"}, "quantity": 2}))
@@ -224,21 +224,21 @@ def test_nothing_found_by_criteria_is_refused_as_gone(simulator: TelnyxSimulator
         [None, 7, {}, {"phone_number": None}, {"phone_number": "3125550100"}, {"phone_number": "+1 312 555 0100"}],
     ],
 )
-def test_results_that_are_no_numbers_are_none(rows: object) -> None:
+def test_invalid_numbers_in_results_are_ignored(rows: object) -> None:
     with pytest.raises(RefusedError, match="none of the numbers"):
         _adapter(_answering(httpx.Response(200, json={"data": rows}))).plan(
             _message({"criteria": {"country": "US"}, "quantity": 1})
         )
 
 
-def test_criteria_that_telnyx_finds_wrong_are_refused() -> None:
+def test_criteria_that_telnyx_rejects_are_refused() -> None:
     answer = httpx.Response(400, json=_error("10032", "Invalid enumerated value"))
     with pytest.raises(RefusedError) as caught:
         _adapter(_answering(answer)).plan(_message({"criteria": {"country": "US"}, "quantity": 1}))
     assert str(caught.value) == "10032: the search was refused: Invalid enumerated value (HTTP 400)"
 
 
-def test_settings_and_requirement_groups_ride_along(simulator: TelnyxSimulator) -> None:
+def test_settings_and_requirement_groups_are_sent_along(simulator: TelnyxSimulator) -> None:
     settings = {"connection_id": "346789098765567", "billing_group_id": "b-1", "messaging_profile_id": None}
     adapter = _adapter(SimulatorTransport(simulator), **settings)
     item = {"criteria": {"country": "DE"}, "quantity": 1}
@@ -253,7 +253,7 @@ def test_settings_and_requirement_groups_ride_along(simulator: TelnyxSimulator) 
     }
 
 
-def test_useless_requirement_groups_are_refused_before_anything_is_searched(simulator: TelnyxSimulator) -> None:
+def test_unusable_requirement_groups_are_refused_before_any_search(simulator: TelnyxSimulator) -> None:
     empty, full = _group(simulator, filled=False), _group(simulator)
     adapter = _adapter(SimulatorTransport(simulator))
     message = _message(
@@ -272,7 +272,7 @@ def test_useless_requirement_groups_are_refused_before_anything_is_searched(simu
     assert [request.operation for request in simulator.requests()[4:]] == ["get_group"] * 4
 
 
-def test_requirement_group_that_cannot_be_read_puts_the_order_off(simulator: TelnyxSimulator) -> None:
+def test_unreadable_requirement_group_postpones_the_order(simulator: TelnyxSimulator) -> None:
     simulator.fault("get_group", "status", times=None, status=503)
     item = {"criteria": {"country": "DE"}, "quantity": 1, "requirement_group_id": "group-1"}
     with pytest.raises(UnreadableError):
@@ -280,14 +280,14 @@ def test_requirement_group_that_cannot_be_read_puts_the_order_off(simulator: Tel
 
 
 @pytest.mark.parametrize("key", ["", "   ", "clé", "a\nb"])
-def test_key_that_no_header_can_carry_is_a_fault_of_the_account(key: str) -> None:
+def test_key_that_no_header_can_carry_is_an_account_failure(key: str) -> None:
     credentials = Credentials("telnyx", "default", "https://api.telnyx.com/v2", {"api_key": key})
     with pytest.raises(AccountFaultError) as caught:
         build(credentials, _Still(), Timings())
     assert not key.strip() or key not in str(caught.value)
 
 
-def test_setting_of_the_wrong_type_is_a_fault_of_the_account() -> None:
+def test_setting_of_the_wrong_type_is_an_account_failure() -> None:
     with pytest.raises(AccountFaultError, match="connection_id"):
         _adapter(_answering(_found()), connection_id=7)
 
@@ -306,7 +306,7 @@ def _place(status: int, body: object, headers: dict[str, str] | None = None) -> 
     return _adapter(_answering(httpx.Response(status, json=body, headers=headers))).place(PLAN, REFERENCE)
 
 
-def test_purchase_sends_exactly_this() -> None:
+def test_purchase_sends_exactly_this_request() -> None:
     seen: list[httpx.Request] = []
     answer = httpx.Response(200, json={"data": {"id": "12ade33a", "status": "pending", "connection_id": None}})
     assert _adapter(_answering(answer, seen=seen)).place(PLAN, REFERENCE) == Placed("12ade33a", "pending")
@@ -326,7 +326,7 @@ def test_any_success_with_an_id_is_a_purchase(status: int) -> None:
     assert _place(status, {"data": {"id": "1", "status": None}}) == Placed("1")
 
 
-def test_an_id_that_is_a_whole_number_is_one() -> None:
+def test_integer_order_id_is_accepted() -> None:
     assert _place(200, {"data": {"id": 7, "status": "pending"}}) == Placed("7", "pending")
     answer = _page([{"id": 7, "customer_reference": REFERENCE}], total_pages=1)
     assert _adapter(_answering(answer)).find(ORDER, None) == [Placed("7")]
@@ -335,7 +335,7 @@ def test_an_id_that_is_a_whole_number_is_one() -> None:
 @pytest.mark.parametrize(
     "body", [None, [], {}, {"data": None}, {"data": []}, {"data": {}}, {"data": {"id": None}}, {"data": {"id": 7.5}}]
 )
-def test_success_without_an_id_is_unclear(body: object) -> None:
+def test_success_without_an_id_is_an_unknown_outcome(body: object) -> None:
     with pytest.raises(OutcomeUnknownError):
         _place(200, body)
 
@@ -354,20 +354,20 @@ def test_success_without_an_id_is_unclear(body: object) -> None:
             for code in ("10009", "20001", "20002", "20003", "20012", "20013", "20100")
             if (status, code) != (403, "10009")
         ),
-        # Not permitted is this very call: the account's others go on.
+        # Not permitted applies to this call only: the account's other calls continue.
         *(
             (status, code, "not permitted")
             for status in (400, 403, 422)
             for code in ("10010", "10038", "10039", "20014", "20015", "20016", "20017")
         ),
         *((401, code, "account") for code in ("10010", "10038", "4711")),
-        # Live, gone or not lately searched.
+        # Live: gone, or not searched recently.
         *((status, "10027", "gone") for status in (400, 409, 422)),
-        # A code that nobody has published says nothing of the purchase.
+        # An unpublished code says nothing about the purchase.
         *((status, code, "unclear") for status in (400, 404, 409, 422) for code in ("4711", "85010", "neu")),
         *((422, code, "unclear") for code in ("10007", "10008", "10012", "10035", "10036", "10037")),
         (403, "10011", "throttled"),
-        # By status, where the code says nothing.
+        # By status, if the code says nothing.
         *((status, "10015", "refused") for status in (400, 404, 405, 413, 415, 422)),
         *((status, code, "account") for status in (401, 402) for code in ("10015", None)),
         *((403, code, "not permitted") for code in ("10009", "10015", "4711", None)),
@@ -382,7 +382,7 @@ def test_success_without_an_id_is_unclear(body: object) -> None:
         ),
     ],
 )
-def test_refusal_is_told_apart(status: int, code: object, meaning: str) -> None:
+def test_refusals_are_distinguished(status: int, code: object, meaning: str) -> None:
     kinds: dict[str, tuple[type[ProviderError], Callable[[Any], bool]]] = {
         "gone": (RefusedError, lambda error: error.numbers_unavailable),
         "refused": (RefusedError, lambda error: not error.numbers_unavailable),
@@ -409,7 +409,7 @@ def test_refusal_is_told_apart(status: int, code: object, meaning: str) -> None:
             {"Retry-After": "Sun, 22 Nov 2026 08:00:00 GMT", "Date": "Sun, 22 Nov 2026 07:59:20 GMT"},
             timedelta(seconds=40),
         ),
-        # A date that is past, that nothing can be held against, or that no date is.
+        # A date that is past, is relative to nothing, or is invalid.
         ({"Retry-After": "Sun, 22 Nov 2026 07:00:00 GMT", "Date": "Sun, 22 Nov 2026 08:00:00 GMT"}, None),
         ({"Retry-After": "Sun, 22 Nov 2026 08:00:00 GMT"}, None),
         ({"Retry-After": "Sun, 22 Nov 2026 08:00:00 -0000", "Date": "Sun, 22 Nov 2026 07:59:20 GMT"}, None),
@@ -417,7 +417,7 @@ def test_refusal_is_told_apart(status: int, code: object, meaning: str) -> None:
         ({}, None),
     ],
 )
-def test_throttling_says_how_long_where_telnyx_does(headers: dict[str, str], wait: timedelta | None) -> None:
+def test_throttling_has_telnyxs_retry_after(headers: dict[str, str], wait: timedelta | None) -> None:
     with pytest.raises(AccountFaultError) as caught:
         _place(429, _error("10011", "Too many requests"), headers)
     assert caught.value.retry_after == wait
@@ -436,7 +436,7 @@ def test_throttling_says_how_long_where_telnyx_does(headers: dict[str, str], wai
         _error("x" * 1000, "y" * 1000),
     ],
 )
-def test_refusal_without_readable_errors_goes_by_its_status(body: object) -> None:
+def test_refusal_without_readable_errors_is_classified_by_its_status(body: object) -> None:
     with pytest.raises(RefusedError) as caught:
         _place(422, body)
     assert str(caught.value) == "HTTP 422"
@@ -446,7 +446,7 @@ _GONE = pytest.mark.parametrize(("live", "code"), [(True, "10027"), (False, "850
 
 
 @_GONE
-def test_number_that_was_sold_meanwhile_is_gone(simulator: TelnyxSimulator, live: bool, code: str) -> None:
+def test_number_sold_meanwhile_is_unavailable(simulator: TelnyxSimulator, live: bool, code: str) -> None:
     simulator.configure(live=live)
     adapter = _adapter(SimulatorTransport(simulator))
     plan = adapter.plan(_message({"criteria": {"country": "US"}, "quantity": 2}))
@@ -461,7 +461,7 @@ def test_number_that_was_sold_meanwhile_is_gone(simulator: TelnyxSimulator, live
     assert adapter.place(again, REFERENCE).provider_status == "pending"
 
 
-def test_number_asked_for_by_name_is_searched_and_bought(simulator: TelnyxSimulator) -> None:
+def test_number_ordered_by_name_is_searched_and_bought(simulator: TelnyxSimulator) -> None:
     number = "+4930901820"
     simulator.add_inventory([{"phone_number": number, "country_code": "DE", "phone_number_type": "local"}])
     adapter = _adapter(SimulatorTransport(simulator))
@@ -471,7 +471,7 @@ def test_number_asked_for_by_name_is_searched_and_bought(simulator: TelnyxSimula
         adapter.plan(_message({"numbers": [number]}))
 
 
-def test_account_out_of_funds_is_a_fault_of_the_account(simulator: TelnyxSimulator) -> None:
+def test_account_out_of_funds_is_an_account_failure(simulator: TelnyxSimulator) -> None:
     simulator.block(code="20100")
     adapter = _adapter(SimulatorTransport(simulator))
     with pytest.raises(AccountFaultError) as caught:
@@ -480,7 +480,7 @@ def test_account_out_of_funds_is_a_fault_of_the_account(simulator: TelnyxSimulat
     assert simulator.sales() == []
 
 
-# Once more
+# The second attempt
 
 
 def _frozen(*assets: tuple[str, str | None, str | None], **told: Any) -> tuple[Asset, ...]:
@@ -492,7 +492,7 @@ def _frozen(*assets: tuple[str, str | None, str | None], **told: Any) -> tuple[A
     )
 
 
-def test_frozen_numbers_are_ordered_again_and_nothing_is_read() -> None:
+def test_frozen_numbers_are_ordered_again_without_reads() -> None:
     seen: list[httpx.Request] = []
     adapter = _adapter(_answering(_found(), seen=seen), connection_id="1")
     message = _message(
@@ -575,7 +575,7 @@ def test_frozen_numbers_that_were_bought_are_not_sold_again(simulator: TelnyxSim
 
 
 @pytest.mark.parametrize(("live", "code"), [(True, "10027"), (False, "85000")])
-def test_search_of_long_ago_does_not_hold_any_more(simulator: TelnyxSimulator, live: bool, code: str) -> None:
+def test_old_search_no_longer_reserves_numbers(simulator: TelnyxSimulator, live: bool, code: str) -> None:
     simulator.configure(live=live)
     adapter = _adapter(SimulatorTransport(simulator))
     message = _message({"criteria": {"country": "US"}, "quantity": 1})
@@ -588,7 +588,7 @@ def test_search_of_long_ago_does_not_hold_any_more(simulator: TelnyxSimulator, l
     assert simulator.sales() == []
 
 
-def test_chosen_number_brings_its_cost_and_features() -> None:
+def test_chosen_number_has_its_cost_and_features() -> None:
     row = {
         "phone_number": "+19705555098",
         "cost_information": {"upfront_cost": "3.21", "monthly_cost": 6.5, "currency": "USD"},
@@ -603,7 +603,7 @@ def test_chosen_number_brings_its_cost_and_features() -> None:
     }
 
 
-# Finding
+# Finding purchases
 
 
 ORDER = Order(
@@ -625,7 +625,7 @@ def _page(orders: Sequence[object], **meta: object) -> httpx.Response:
     return httpx.Response(200, json={"data": orders, "meta": meta})
 
 
-def test_find_asks_exactly_this_and_compares_itself() -> None:
+def test_find_sends_exactly_this_and_compares_itself() -> None:
     seen: list[httpx.Request] = []
     orders = [
         {"id": "1", "customer_reference": REFERENCE.upper(), "status": "pending"},
@@ -646,7 +646,7 @@ def test_find_asks_exactly_this_and_compares_itself() -> None:
 def test_find_reads_every_page() -> None:
     seen: list[httpx.Request] = []
     ours = {"id": "2", "customer_reference": REFERENCE, "status": "pending"}
-    # The second page shows the first one's order again, as a list does that grows while it is read.
+    # The second page shows the first one's order again, as in a list that grows while it is read.
     answers = [
         _page([{"id": "1"}, ours], total_pages=3),
         _page([ours], total_pages=3),
@@ -657,7 +657,7 @@ def test_find_reads_every_page() -> None:
     assert [request.url.params["page[number]"] for request in seen] == ["1", "2", "3"]
 
 
-def test_find_without_paging_figures_goes_on_while_pages_are_full() -> None:
+def test_find_without_paging_figures_continues_while_pages_are_full() -> None:
     full = [{"id": str(number)} for number in range(250)]
     answers = [_page(full), _page([{"id": "x", "customer_reference": REFERENCE}])]
     assert _adapter(_answering(*answers)).find(ORDER, None) == [Placed("x")]
@@ -681,11 +681,11 @@ def test_find_without_paging_figures_goes_on_while_pages_are_full() -> None:
         _page([{"id": "1", "customer_reference": REFERENCE}, "2"], total_pages=1),
     ],
 )
-def test_find_that_did_not_see_everything_says_nothing(answer: httpx.Response) -> None:
+def test_find_that_did_not_see_everything_proves_nothing(answer: httpx.Response) -> None:
     with pytest.raises(UnreadableError):
         _adapter(_answering(answer)).find(ORDER, None)
 
 
-def test_people_are_told_the_reference() -> None:
+def test_people_get_the_reference_to_search_for() -> None:
     told = _adapter(_answering(_found())).what_to_look_for(ORDER)
     assert REFERENCE in told

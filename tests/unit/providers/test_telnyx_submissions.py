@@ -1,4 +1,4 @@
-"""Handing in at Telnyx: values, requirement groups, addresses, documents, comments; and cancelling."""
+"""Submissions to Telnyx: values, requirement groups, addresses, documents, comments; and cancelling."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _requirement(requirement_id: str, sub_order_id: str) -> Requirement:
 
 
 class _Bought:
-    """An order bought at the simulator, as its record is after a poll."""
+    """An order bought at the simulator, recorded after a poll."""
 
     def __init__(self, *kinds: tuple[str, str, int]) -> None:
         self.simulator = TelnyxSimulator(Clock(NOW))
@@ -120,7 +120,7 @@ class _Bought:
         return {requirement.id: "12345678" for requirement in self.poll().requirements}
 
     def states(self) -> dict[str, set[RequirementState]]:
-        """The states of the requirements of each number."""
+        """Return the states of the requirements of each number."""
         return {asset.value: {requirement.state for requirement in asset.requirements} for asset in self.poll().assets}
 
     def sent(self, *operations: str) -> list[tuple[str, str]]:
@@ -130,7 +130,7 @@ class _Bought:
 
 
 class _Telnyx:
-    """Answers by hand: each call with the next answer, the last one for ever."""
+    """Prepared responses: each call gets the next one; the last one repeats."""
 
     def __init__(self, *answers: httpx.Response | Exception) -> None:
         self.answers = list(answers)
@@ -201,7 +201,7 @@ def test_each_sub_order_gets_the_values_of_its_requirements() -> None:
             "/v2/sub_number_orders/s-2",
             {"regulatory_requirements": [{"requirement_id": "r-1", "field_value": "one"}]},
         ),
-        # Of no open sub order that is known: the order itself is asked.
+        # Of no known open sub order: the order itself is read.
         (
             "PATCH",
             "/v2/number_orders/o-1",
@@ -232,7 +232,7 @@ def test_values_for_one_sub_order_or_number_stay_there() -> None:
     assert bought.states()[second] == {RequirementState.UNDER_REVIEW}
 
 
-def test_satisfied_already_is_no_fault() -> None:
+def test_already_satisfied_is_a_success() -> None:
     bought = _Bought(("DE", "local", 1))
     order, values = bought.order(), bought.values()
     bought.adapter.supply(order, values)
@@ -241,12 +241,12 @@ def test_satisfied_already_is_no_fault() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 403, 409, 422])
-def test_satisfied_already_counts_by_its_code(status: int) -> None:
+def test_already_satisfied_is_recognized_by_its_code(status: int) -> None:
     telnyx = _Telnyx(_error(status, "85003"))
     assert telnyx.adapter.supply(_order(), {"r-1": SECRET}) == "already satisfied"
 
 
-def test_value_that_breaks_its_criteria_is_refused() -> None:
+def test_value_that_violates_its_criteria_is_refused() -> None:
     bought = _Bought(("NL", "local", 1))
     wrong = dict.fromkeys(bought.values(), "x" * 300)
     with pytest.raises(RefusedError) as caught:
@@ -254,7 +254,7 @@ def test_value_that_breaks_its_criteria_is_refused() -> None:
     assert str(caught.value) == "10027: Unprocessable Entity (HTTP 422)"
 
 
-def test_refusal_of_one_part_does_not_hold_up_the_others() -> None:
+def test_refusal_of_one_sub_order_does_not_delay_the_others() -> None:
     order = _order(
         sub_orders=tuple(SubOrder(id=f"s-{n}", provider_status="pending") for n in range(3)),
         requirements=tuple(_requirement("r-1", f"s-{n}") for n in range(3)),
@@ -267,7 +267,7 @@ def test_refusal_of_one_part_does_not_hold_up_the_others() -> None:
     assert SECRET not in str(caught.value)
 
 
-def test_trouble_on_the_way_puts_everything_off() -> None:
+def test_transient_failure_postpones_everything() -> None:
     order = _order(
         sub_orders=tuple(SubOrder(id=f"s-{n}", provider_status="pending") for n in range(3)),
         requirements=tuple(_requirement("r-1", f"s-{n}") for n in range(3)),
@@ -287,7 +287,9 @@ def test_trouble_on_the_way_puts_everything_off() -> None:
         ({"number": "+4930901820"}, NotSentError),
     ],
 )
-def test_what_the_order_does_not_have_is_not_written_to(where: dict[str, str], kind: type[ProviderError]) -> None:
+def test_nothing_is_written_to_requirements_that_the_order_lacks(
+    where: dict[str, str], kind: type[ProviderError]
+) -> None:
     asset = Asset(value="+4930901820", state=AssetState.PENDING, provider_status="chosen")
     order = _order(sub_orders=(SubOrder(id="s-1", provider_status="pending"),), assets=(asset,))
     telnyx = _Telnyx(_data())
@@ -302,7 +304,7 @@ def test_what_the_order_does_not_have_is_not_written_to(where: dict[str, str], k
     assert telnyx.seen == []
 
 
-# What failures mean, for every call that changes something and buys nothing
+# The meaning of failures, for every call that changes something and buys nothing
 
 
 _ADDRESS = Address(
@@ -334,7 +336,7 @@ _WRITES: dict[str, Callable[[Provider], object]] = {
         (_error(409, "85002"), RefusedError, False),
         (_error(400), RefusedError, False),
         *((_error(422, code), AccountFaultError, False) for code in ("10009", "20002", "20012", "20100")),
-        # A 403 about one call is that call's, whatever it says.
+        # A 403 about one call applies to that call only, whatever it says.
         *(
             (_error(403, *codes), NotPermittedError, False)
             for codes in (("10009",), ("10010",), ("10038",), ("10039",), ("10015",), ("4711",), ())
@@ -356,7 +358,7 @@ _WRITES: dict[str, Callable[[Provider], object]] = {
         (httpx.ConnectError("down"), NotSentError, False),
     ],
 )
-def test_failure_of_a_write_is_told_apart(
+def test_write_failures_are_distinguished(
     write: str, answer: httpx.Response | Exception, kind: type[ProviderError], throttled: bool
 ) -> None:
     telnyx = _Telnyx(answer)
@@ -365,12 +367,12 @@ def test_failure_of_a_write_is_told_apart(
     assert type(caught.value) is kind
     assert getattr(caught.value, "throttled", False) is throttled
     assert SECRET not in str(caught.value)
-    # Sent once: whether it may be repeated is for others to say.
+    # Sent once: the caller decides whether it may be repeated.
     assert len(telnyx.seen) == 1
 
 
 @pytest.mark.parametrize("write", ["create_address", "upload_document", "comment"])
-def test_success_without_an_id_is_unclear(write: str) -> None:
+def test_success_without_an_id_is_an_unknown_outcome(write: str) -> None:
     with pytest.raises(OutcomeUnknownError):
         _WRITES[write](_Telnyx(_data(id=None)).adapter)
 
@@ -379,7 +381,7 @@ def test_success_without_an_id_is_unclear(write: str) -> None:
 
 
 def _group(**changed: Any) -> httpx.Response:
-    """A requirement group as Telnyx shows it: not wrapped in `data`."""
+    """Return a requirement group as Telnyx shows it: not wrapped in `data`."""
     group = {
         "id": "g-1",
         "country_code": "CH",
@@ -432,7 +434,7 @@ def _values(*values: object) -> list[dict[str, object]]:
             {"regulatory_requirements": _values("x", None, "")},
             ["the requirement group has no value for r-2, r-3"],
         ),
-        # A value of it may be of no use any more although the group as a whole is said to be good.
+        # One of its values may be unusable although the group as a whole is reported as good.
         *(
             (
                 {"regulatory_requirements": _item(status=provider_status)},
@@ -470,20 +472,20 @@ def _values(*values: object) -> list[dict[str, object]]:
         ),
     ],
 )
-def test_faults_of_a_requirement_group_are_all_told(changed: dict[str, Any], issues: list[str]) -> None:
+def test_all_issues_of_a_requirement_group_are_listed(changed: dict[str, Any], issues: list[str]) -> None:
     telnyx = _Telnyx(_group(**changed))
     assert telnyx.adapter.check_group("g-1", country="CH", number_type="local") == issues
     assert telnyx.sent == [("GET", "/v2/requirement_groups/g-1", None)]
 
 
-def test_requirement_group_is_not_held_against_what_nobody_knows() -> None:
+def test_requirement_group_is_not_checked_against_unknown_requirements() -> None:
     assert _Telnyx(_group()).adapter.check_group("g-1", country=None, number_type=None) == []
 
 
 @pytest.mark.parametrize(
     "answer", [_error(404), _error(404, "10005"), _error(400, "10005"), _error(400, "10006"), _error(422, "10006")]
 )
-def test_requirement_group_that_is_not_there_is_a_fault(answer: httpx.Response) -> None:
+def test_missing_requirement_group_is_an_issue(answer: httpx.Response) -> None:
     found = _Telnyx(answer).adapter.check_group("g-1", country="CH", number_type="local")
     assert found == ["there is no such requirement group"]
 
@@ -497,7 +499,7 @@ def test_requirement_group_that_is_not_there_is_a_fault(answer: httpx.Response) 
             for status in (400, 404, 409, 422)
             for code in ("10007", "10008", "10035", "10036", "10037")
         ),
-        # Nothing of this says that there is no such group.
+        # None of this says that there is no such group.
         *((_error(status, code), UnreadableError) for status in (400, 422) for code in ("10015", "10027", "4711")),
         (_error(400), UnreadableError),
         (_error(401), AccountFaultError),
@@ -507,15 +509,13 @@ def test_requirement_group_that_is_not_there_is_a_fault(answer: httpx.Response) 
         (httpx.Response(200, json=[]), UnreadableError),
     ],
 )
-def test_requirement_group_that_cannot_be_read_has_no_faults_yet(
-    answer: httpx.Response, kind: type[ProviderError]
-) -> None:
+def test_unreadable_requirement_group_has_no_issues_yet(answer: httpx.Response, kind: type[ProviderError]) -> None:
     with pytest.raises(kind):
         _Telnyx(answer).adapter.check_group("g-1", country="CH", number_type="local")
 
 
 @pytest.mark.parametrize(("group_id", "path"), [("../number_orders", b"..%2Fnumber_orders"), ("..", b"%2E%2E")])
-def test_ids_do_not_reach_beyond_their_place(group_id: str, path: bytes) -> None:
+def test_ids_stay_one_path_segment(group_id: str, path: bytes) -> None:
     telnyx = _Telnyx(_error(404))
     telnyx.adapter.check_group(group_id, country=None, number_type=None)
     assert telnyx.seen[0].url.raw_path == b"/v2/requirement_groups/" + path
@@ -547,7 +547,7 @@ def test_requirement_group_answers_for_one_number() -> None:
     assert bought.states() == {first: {RequirementState.AWAITING_VALUE}, second: {RequirementState.UNDER_REVIEW}}
 
 
-def test_requirement_group_goes_to_open_sub_orders_that_ask_for_something() -> None:
+def test_requirement_group_is_attached_to_open_sub_orders_with_requirements() -> None:
     parts = (("s-1", "pending"), ("s-2", "success"), ("s-3", "pending"))
     order = _order(
         sub_orders=tuple(SubOrder(id=it, provider_status=provider_status) for it, provider_status in parts),
@@ -566,7 +566,7 @@ def test_requirement_group_goes_to_open_sub_orders_that_ask_for_something() -> N
     ]
 
 
-def test_requirement_group_needs_something_open() -> None:
+def test_requirement_group_needs_an_open_requirement() -> None:
     telnyx = _Telnyx(_data())
     with pytest.raises(NotSentError):
         telnyx.adapter.attach_group(_order(), "g-1")
@@ -578,7 +578,7 @@ def test_requirement_group_needs_something_open() -> None:
 # Addresses and documents
 
 
-def test_address_is_created_as_telnyx_takes_it() -> None:
+def test_address_is_created_as_telnyx_expects_it() -> None:
     telnyx = _Telnyx(_data(id="1293384261075731499", record_type="address"))
     assert telnyx.adapter.create_address(_ADDRESS, "reference-1") == "1293384261075731499"
     assert telnyx.sent == [
@@ -602,7 +602,7 @@ def test_address_is_created_as_telnyx_takes_it() -> None:
 
 
 @pytest.mark.parametrize("name", ["address_book", "validate_address"])
-def test_what_telnyx_does_with_an_address_is_a_setting(name: str) -> None:
+def test_address_handling_at_telnyx_is_a_setting(name: str) -> None:
     def adapter(value: object, telnyx: _Telnyx) -> Provider:
         credentials = Credentials("telnyx", "default", "https://api.telnyx.com/v2", {"api_key": "KEY"}, {name: value})
         return build(credentials, _Still(), Timings(), transport=httpx.MockTransport(telnyx))
@@ -618,14 +618,14 @@ def test_what_telnyx_does_with_an_address_is_a_setting(name: str) -> None:
         adapter("yes", telnyx)
 
 
-def test_an_address_that_is_none_for_emergencies_is_taken() -> None:
+def test_address_unsuitable_for_emergencies_is_accepted() -> None:
     bought = _Bought(("DE", "local", 1))
     assert bought.adapter.create_address(_ADDRESS, "reference-1")
     [asked] = bought.simulator.requests("create_address")
     assert (asked.json["address_book"], asked.json["validate_address"]) == (False, False)
 
 
-def test_address_and_document_are_taken_as_values() -> None:
+def test_address_and_document_are_accepted_as_values() -> None:
     bought = _Bought(("DE", "local", 1))
     bought.simulator.configure(check_values=True)
     address_id = bought.adapter.create_address(_ADDRESS, "reference-1")
@@ -669,13 +669,13 @@ def test_comments_are_posted_read_and_marked() -> None:
 
 
 @pytest.mark.parametrize(("answer", "kind"), [(_error(503), UnreadableError), (_error(401), AccountFaultError)])
-def test_comments_that_cannot_be_read_are_not_none(answer: httpx.Response, kind: type[ProviderError]) -> None:
+def test_unreadable_comments_are_not_an_empty_list(answer: httpx.Response, kind: type[ProviderError]) -> None:
     with pytest.raises(kind):
         _Telnyx(answer).adapter.comments("s-1")
 
 
-def test_a_comment_fits_into_an_item_of_the_table() -> None:
-    """The most that one holds is 400 KB; a character may take four bytes."""
+def test_comment_fits_into_an_item_of_the_table() -> None:
+    """An item holds 400 KB at most; a character may take four bytes."""
     row = {"id": "c-1", "body": "\N{GRINNING FACE}" * 500_000, "created_at": "2026-11-22T08:00:00Z"}
     [shown] = _Telnyx(httpx.Response(200, json={"data": [row]})).adapter.comments("s-1")
     assert len(shown.body.encode()) == 200_000
@@ -706,7 +706,7 @@ def test_one_sub_order_is_cancelled() -> None:
     assert [sub_order.provider_status for sub_order in bought.poll().sub_orders] == ["pending", "cancelled"]
 
 
-def test_what_is_delivered_is_not_cancelled() -> None:
+def test_delivered_order_is_not_cancelled() -> None:
     bought = _Bought(("US", "local", 1))
     bought.simulator.advance(5)
     with pytest.raises(RefusedError, match="only while they are pending; now: success"):
@@ -730,7 +730,7 @@ _PENDING = tuple(SubOrder(id=each, provider_status="pending") for each in ("s-1"
 
 
 def test_before_the_first_poll_the_order_itself_names_its_sub_orders() -> None:
-    """The list of sub orders declares no paging, and may be late: what it leaves out must not be left alone."""
+    """The list of sub orders has no paging, and may lag: the sub orders that it omits must not be left alone."""
     telnyx = _Telnyx(_data(sub_number_orders_ids=["s-1", "s-2"]), _listed(("s-1", "pending")), _data(status="pending"))
     assert telnyx.adapter.cancel(_order()) == "2 of 2 sub orders cancelled"
     assert [(method, path) for method, path, _ in telnyx.sent] == [
@@ -742,7 +742,7 @@ def test_before_the_first_poll_the_order_itself_names_its_sub_orders() -> None:
     ]
 
 
-def test_cancelling_says_exactly_this() -> None:
+def test_cancelling_sends_exactly_these_requests() -> None:
     telnyx = _Telnyx(_listed(("s-1", "pending")), _data(status="cancelled"))
     telnyx.adapter.cancel(_order(sub_orders=_PENDING[:1]))
     listed, cancelled = telnyx.seen
@@ -751,7 +751,7 @@ def test_cancelling_says_exactly_this() -> None:
     assert (cancelled.content, cancelled.headers.get("content-type")) == (b"", None)
 
 
-def test_sub_orders_that_the_list_leaves_out_are_read() -> None:
+def test_sub_orders_missing_from_the_list_are_read() -> None:
     order = _order(sub_orders=tuple(SubOrder(id=each, provider_status="pending") for each in ("s-1", "s-2", "s-3")))
     telnyx = _Telnyx(_listed(("s-1", "success")), _data(status="pending"), _error(404, "10005"), _data())
     assert telnyx.adapter.cancel(order) == "1 of 3 sub orders cancelled"
@@ -762,7 +762,7 @@ def test_sub_orders_that_the_list_leaves_out_are_read() -> None:
     ]
 
 
-def test_sub_order_that_ended_in_the_meantime_is_no_longer_cancelled() -> None:
+def test_sub_order_that_ended_meanwhile_is_no_longer_cancelled() -> None:
     with pytest.raises(RefusedError) as caught:
         _Telnyx(_listed(("s-1", "pending")), _error(422, "10027")).adapter.cancel(_order(sub_orders=_PENDING[:1]))
     assert caught.value.code == "10027"
@@ -781,7 +781,7 @@ def test_sub_order_that_ended_in_the_meantime_is_no_longer_cancelled() -> None:
         ([_listed(("s-1", "failure"))], RefusedError),
     ],
 )
-def test_cancelling_that_fails_is_told_apart(
+def test_failed_cancellations_are_distinguished(
     answers: list[httpx.Response | Exception], kind: type[ProviderError]
 ) -> None:
     with pytest.raises(ProviderError) as caught:
@@ -790,13 +790,13 @@ def test_cancelling_that_fails_is_told_apart(
 
 
 @pytest.mark.parametrize("shown", [_data(), _data(sub_number_orders_ids=[]), _data(sub_number_orders_ids="odd")])
-def test_sub_orders_that_do_not_show_yet_are_cancelled_later(shown: httpx.Response) -> None:
-    """A wish from before the purchase is carried out right after it: nothing to cancel yet is no definite no."""
+def test_sub_orders_not_visible_yet_are_cancelled_later(shown: httpx.Response) -> None:
+    """A cancellation requested before the purchase is sent right after it: nothing to cancel yet is no refusal."""
     with pytest.raises(NotSentError):
         _Telnyx(shown, _listed()).adapter.cancel(_order())
 
 
-def test_foreign_sub_order_is_not_cancelled() -> None:
+def test_sub_order_of_others_is_not_cancelled() -> None:
     telnyx = _Telnyx(_data())
     with pytest.raises(NotSentError):
         telnyx.adapter.cancel(_order(provider_order_id=None))

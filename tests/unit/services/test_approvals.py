@@ -1,4 +1,4 @@
-"""What a person approves is what was shown: another price, currency or count is another purchase, and another decision."""
+"""An approval is for the quote that was shown. A changed price, currency or count needs a new approval."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def priced(*prices: Price) -> tuple[AssetSeen, ...]:
 
 
 def offer(desk: ADesk, *prices: Price, shortfall: str | None = None) -> None:
-    """Let the next searches find numbers at these prices."""
+    """Make the next searches return numbers at these prices."""
 
     def plan(*_: Any, reuse: Sequence[Any] = (), **__: Any) -> base.Plan:
         desk.carrier._call("plan")
@@ -59,7 +59,7 @@ def a_desk(**limits: Any) -> ADesk:
 
 
 def held_at(*prices: Price, count: int = 1, **limits: Any) -> ADesk:
-    """A desk with an order that is held at these prices."""
+    """Return a desk with an order that is held at these prices."""
     desk = a_desk(**limits or {"cost_per_day": {"USD": "5"}})
     offer(desk, *prices)
     desk.place(items=[{"criteria": {"country": "DE"}, "quantity": count}])
@@ -73,7 +73,7 @@ def outcome(desk: ADesk) -> OrderState:
     return desk.stands()
 
 
-def test_what_was_shown_is_bought_at_that_price() -> None:
+def test_approved_order_is_bought_at_the_quoted_price() -> None:
     desk = held_at(TWELVE)
     hold = desk.order.hold
     assert hold is not None
@@ -83,7 +83,7 @@ def test_what_was_shown_is_bought_at_that_price() -> None:
     assert outcome(desk) is OrderState.PENDING
 
 
-def test_an_approval_of_twelve_dollars_buys_nothing_for_nine_thousand() -> None:
+def test_approval_of_12_dollars_does_not_cover_9000() -> None:
     desk = held_at(TWELVE)
     desk.commands.approve("order-1", "arn:aws:iam::1:user/ada")
     offer(desk, ("8998.00", "2.00", "USD"))
@@ -95,7 +95,7 @@ def test_an_approval_of_twelve_dollars_buys_nothing_for_nine_thousand() -> None:
     told = desk.told(ChangeKind.ORDER_HELD)
     assert [each.notify for each in told] == [True, True]
     assert "9000.00 USD" in told[-1].message
-    # This, too, is something that a person can approve.
+    # A person can approve this quote, too.
     desk.commands.approve("order-1", "ada")
     assert outcome(desk) is OrderState.PENDING
     assert desk.store.spent("telnyx", "default", f"{NOW:%Y-%m-%d}").cost == {"USD": "9000"}
@@ -104,26 +104,26 @@ def test_an_approval_of_twelve_dollars_buys_nothing_for_nine_thousand() -> None:
 @pytest.mark.parametrize(
     ("shown", "found", "bought"),
     [
-        ([TWELVE], [("10.10", "2.04", "USD")], True),  # 12.24: two percent
+        ([TWELVE], [("10.10", "2.04", "USD")], True),  # 12.24: two percent more
         ([TWELVE], [("10.21", "2.04", "USD")], False),
-        ([TWELVE], [("9.00", "3.00", "USD")], False),  # the same at once, and more every month
+        ([TWELVE], [("9.00", "3.00", "USD")], False),  # the same at once, but more every month
         ([TWELVE], [("11.00", "1.00", "USD")], True),
         ([TWELVE], [("10.00", "2.00", "EUR")], False),
-        ([TWELVE], [("10.00", "2.00", None)], False),  # it is not known in what
+        ([TWELVE], [("10.00", "2.00", None)], False),  # the currency is unknown
         ([TWELVE], [("10.00", None, "USD")], False),
         ([TWELVE], [(None, "2.00", "USD")], False),
         ([TWELVE], [(None, None, None)], False),
-        ([(None, None, None)], [(None, None, None)], True),  # the count is approved, and nobody ever knew more
-        ([(None, None, None)], [TWELVE], False),  # now somebody does
+        ([(None, None, None)], [(None, None, None)], True),  # the count is approved, and the cost was never known
+        ([(None, None, None)], [TWELVE], False),  # now the cost is known
         ([("10.00", None, "USD")], [("10.00", None, "USD")], True),
-        ([("10.00", None, "USD")], [("10.00", "0.10", "USD")], False),  # what a month costs, nobody was shown
+        ([("10.00", None, "USD")], [("10.00", "0.10", "USD")], False),  # the monthly cost was not shown
         ([TWELVE, TWELVE], [TWELVE], True),
-        ([TWELVE], [("4.00", "1.00", "USD"), ("4.00", "1.00", "USD")], False),  # one more
+        ([TWELVE], [("4.00", "1.00", "USD"), ("4.00", "1.00", "USD")], False),  # one number more
         ([TWELVE, ("1.00", "1.00", "EUR")], [TWELVE, ("1.00", "1.00", "EUR")], True),
         ([TWELVE, ("1.00", "1.00", "EUR")], [TWELVE, TWELVE], False),
     ],
 )
-def test_an_approval_is_for_cost_currency_count_and_what_was_known(
+def test_approval_covers_cost_currency_count_and_what_was_unknown(
     shown: list[Price], found: list[Price], *, bought: bool
 ) -> None:
     desk = a_desk(numbers_per_order=1)
@@ -139,26 +139,26 @@ def test_an_approval_is_for_cost_currency_count_and_what_was_known(
 @pytest.mark.parametrize(
     ("percent", "price", "bought"), [(0, "12.00", True), (0, "12.01", False), (50, "18.00", True), (50, "18.01", False)]
 )
-def test_the_tolerance_is_a_setting(percent: int, price: str, *, bought: bool) -> None:
+def test_tolerance_comes_from_the_settings(percent: int, price: str, *, bought: bool) -> None:
     desk = held_at(("12.00", "0", "USD"), cost_per_day={"USD": "5"}, approval_tolerance_percent=percent)
     desk.commands.approve("order-1", "ada")
     offer(desk, (price, "0", "USD"))
     assert (outcome(desk) is OrderState.PENDING) is bought
 
 
-def test_what_the_limits_let_pass_needs_no_approval() -> None:
-    """Tomorrow the day's limit has room again: the order is bought as any other is."""
+def test_order_within_the_limits_needs_no_approval() -> None:
+    """On the next day the daily limit has room again: the order is bought without an approval."""
     desk = held_at(TWELVE, cost_per_day={"USD": "5"})
     desk.commands.approve("order-1", "ada")
     offer(desk, ("3.00", "2.00", "USD"), ("0", "0", "USD"))
     assert outcome(desk) is OrderState.PENDING
 
 
-# What a person names as the most
+# A maximum that a person names
 
 
 @pytest.mark.parametrize(("price", "bought"), [("20.00", True), ("20.01", False)])
-def test_a_most_holds_in_place_of_the_tolerance(price: str, *, bought: bool) -> None:
+def test_maximum_replaces_the_tolerance(price: str, *, bought: bool) -> None:
     desk = held_at(("12.00", "0", "USD"))
     desk.commands.approve("order-1", "ada", most={"USD": Decimal(20)})
     offer(desk, (price, "0", "USD"))
@@ -169,7 +169,7 @@ def test_a_most_holds_in_place_of_the_tolerance(price: str, *, bought: bool) -> 
         assert "up to 20 USD" in desk.order.hold.why
 
 
-def test_a_most_holds_where_the_limits_have_room_as_well() -> None:
+def test_maximum_also_applies_within_the_limits() -> None:
     desk = held_at(("12.00", "0", "USD"), count=2, numbers_per_order=1)
     desk.commands.approve("order-1", "ada", most={"USD": Decimal(15)})
     object.__setattr__(desk.placer, "limits", Limits())
@@ -179,7 +179,7 @@ def test_a_most_holds_where_the_limits_have_room_as_well() -> None:
 
 
 @pytest.mark.parametrize("most", [{"USD": Decimal("11.99")}, {"EUR": Decimal(20)}])
-def test_a_most_below_what_is_shown_is_a_mistake(most: dict[str, Decimal]) -> None:
+def test_maximum_below_the_quote_is_refused(most: dict[str, Decimal]) -> None:
     desk = held_at(TWELVE)
     with pytest.raises(ProblemError) as caught:
         desk.commands.approve("order-1", "ada", most=most)
@@ -187,8 +187,8 @@ def test_a_most_below_what_is_shown_is_a_mistake(most: dict[str, Decimal]) -> No
     assert desk.order.hold is not None
 
 
-def test_a_decision_is_about_the_hold_that_was_shown() -> None:
-    """The answer to a release is lost, and it is sent again: the order is held at another price by then."""
+def test_decision_applies_only_to_the_hold_that_was_shown() -> None:
+    """The response to an approval is lost and the approval is sent again, when the order is already held at another price."""
     desk = held_at(TWELVE)
     assert desk.order.hold is not None
     since = desk.order.hold.since
@@ -207,8 +207,8 @@ def test_a_decision_is_about_the_hold_that_was_shown() -> None:
     assert desk.carrier.bought == []
 
 
-def test_an_answer_about_one_attempt_is_none_about_the_next() -> None:
-    """Nothing was bought, place it again: said twice, because the first answer was lost, it must not buy a third time."""
+def test_decision_about_one_attempt_does_not_apply_to_the_next() -> None:
+    """The decision "not purchased, place it again" is sent twice because the first response was lost. It must not lead to a third attempt."""
     desk = ADesk()
     desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")] * 2
     desk.place(provider="telesign", items=[{"criteria": {"country": "BE", "number_type": "mobile"}, "quantity": 1}])
@@ -224,7 +224,7 @@ def test_an_answer_about_one_attempt_is_none_about_the_next() -> None:
     assert desk.stands() is OrderState.UNKNOWN
 
 
-def test_what_was_approved_before_there_were_quotes_is_shown_once_more() -> None:
+def test_approval_without_a_quote_is_asked_for_again() -> None:
     desk = held_at(TWELVE)
     desk.store.orders["order-1"] = desk.order.with_(
         approvals=(Approval(kind=HoldKind.LIMIT, by="ada", at=NOW),), hold=None, wake_at=NOW
@@ -235,7 +235,7 @@ def test_what_was_approved_before_there_were_quotes_is_shown_once_more() -> None
     assert outcome(desk) is OrderState.PENDING
 
 
-def test_numbers_of_an_earlier_attempt_keep_what_was_approved_for_them() -> None:
+def test_numbers_of_an_earlier_attempt_keep_their_approval() -> None:
     desk = held_at(TWELVE)
     desk.commands.approve("order-1", "ada")
     desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")]
@@ -247,8 +247,8 @@ def test_numbers_of_an_earlier_attempt_keep_what_was_approved_for_them() -> None
 
 
 @pytest.mark.parametrize("frozen", [False, True])
-def test_the_switch_counts_for_what_is_bought_beyond_a_limit_and_for_a_second_attempt_too(*, frozen: bool) -> None:
-    """It is turned off and on again while the purchase is prepared: what was read of it no longer holds."""
+def test_switch_is_checked_again_for_approved_orders_and_second_attempts(*, frozen: bool) -> None:
+    """The switch is turned off and on while the purchase is prepared, so what was read of it is out of date."""
     desk = held_at(TWELVE)
     desk.commands.approve("order-1", "ada")
     if frozen:
@@ -270,7 +270,7 @@ def test_the_switch_counts_for_what_is_bought_beyond_a_limit_and_for_a_second_at
     assert outcome(desk) is OrderState.PENDING
 
 
-# Whatever comes, in whatever order
+# Any events in any order
 
 PRICES = st.tuples(
     st.none() | st.integers(0, 300).map(lambda it: f"{it / 10:.2f}"),
@@ -301,7 +301,7 @@ Approved = tuple[Quote, dict[str, int] | None]
 
 
 class History:
-    """One order, and whatever happens to it."""
+    """One order, and the events that can happen to it."""
 
     def __init__(self, desk: ADesk, first: list[Price]) -> None:
         self.desk = desk
@@ -358,11 +358,11 @@ def is_covered(sent: Quote, approved: Approved, percent: int) -> bool:
 
 @settings(max_examples=300, deadline=None)
 @given(OFFERS, STEPS, st.integers(1, 40), st.sampled_from([0, 2, 25]), st.sampled_from([2, None]))
-def test_what_is_bought_costs_what_the_limits_leave_or_what_was_approved(
+def test_cost_of_a_purchase_never_exceeds_the_limits_or_the_approval(
     first: list[Price], steps: list[tuple[str, Any]], limit: int, percent: int, numbers_per_order: int | None
 ) -> None:
     desk = a_desk(
-        # Three are asked for: with a limit of two, nothing is bought without an approval.
+        # Three numbers are ordered. With a limit of two, nothing is bought without an approval.
         numbers_per_order=numbers_per_order,
         cost_per_day={"USD": limit, "EUR": limit},
         approval_tolerance_percent=Decimal(percent),
@@ -375,7 +375,7 @@ def test_what_is_bought_costs_what_the_limits_leave_or_what_was_approved(
         assert is_within or any(is_covered(sent, each, percent) for each in history.approved)
 
 
-def test_order_and_quote_survive_being_stored() -> None:
+def test_order_and_quote_round_trip_through_storage() -> None:
     desk = held_at(TWELVE)
     desk.commands.approve("order-1", "ada", most={"USD": Decimal("12.50")})
     assert Order.model_validate(desk.order.model_dump(mode="json")) == desk.order

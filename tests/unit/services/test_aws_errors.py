@@ -1,4 +1,4 @@
-"""What errors of AWS's SDK say, whatever their form."""
+"""Reading the errors of the AWS SDK in all their forms."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ELSE["of another form"].response = {"Error": "x", "ResponseMetadata": [], "Cance
 
 
 @pytest.mark.parametrize("name", [*BROKEN, *ELSE])
-def test_every_form_of_an_error_can_be_read(name: str) -> None:
+def test_code_is_read_from_every_form_of_error(name: str) -> None:
     error = (BROKEN | ELSE)[name]
     assert aws_errors.code(error) == ""
     assert aws_errors.reasons(error) == []
@@ -53,9 +53,9 @@ def test_every_form_of_an_error_can_be_read(name: str) -> None:
     ],
     ids=str,
 )
-def test_what_passes_by_itself_is_told_apart(error: ClientError, *, passes: bool) -> None:
+def test_transient_errors_are_recognized(error: ClientError, *, passes: bool) -> None:
     assert aws_errors.is_passing(error) is passes
 
 
-def test_code_of_an_error_comes_with_its_operation() -> None:
+def test_error_text_names_code_and_operation() -> None:
     assert aws_errors.operation_code(told("AccessDeniedException")) == "AccessDeniedException: PutItem"

@@ -1,4 +1,4 @@
-"""However much there is to tell, people get no more messages in an hour than was said, and nothing is lost."""
+"""People get at most the configured number of messages per hour, and every event reaches them in full or in a summary."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Clock:
         return self.at
 
     def sleep(self, _: timedelta) -> None:
-        """Take no time: batches come at the instants that are drawn."""
+        """Take no time: the batches come at the drawn instants."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Topic:
     poison: frozenset[str] = frozenset()
 
     def publish(self, subject: str, text: str) -> None:
-        if any(f"<{each}>" in text for each in self.poison):
+        if any(f"<{event_id}>" in text for event_id in self.poison):
             raise UndeliverableError
         self.mails.append((self.clock.at, subject, text))
 
@@ -86,7 +86,7 @@ class Event:
 
 @st.composite
 def streams(draw: st.DrawFn) -> list[tuple[int, list[Event]]]:
-    """Draw batches: seconds since the one before, and events."""
+    """Draw batches: the seconds since the batch before, and the events."""
     batches = []
     for number in range(draw(st.integers(1, 25))):
         events = [
@@ -114,7 +114,7 @@ def ids(text: str) -> list[str]:
 
 
 def ticks(clock: Clock, until: datetime, notifier: Notifier) -> Iterator[datetime]:
-    """Let the schedule tick every five minutes, as it does."""
+    """Run the summary schedule every five minutes up to this time."""
     while (at := notices.sum_slot(clock.at) + notices.SUM_EVERY) <= until:
         clock.at = at
         notifier.sum_up()
@@ -123,7 +123,7 @@ def ticks(clock: Clock, until: datetime, notifier: Notifier) -> Iterator[datetim
 
 
 @given(streams(), bounded(), st.sets(st.sampled_from(["0-0", "1-0", "2-1", "3-0"])))
-def test_messages_of_an_hour_are_bounded_and_everything_is_told_in_full_or_in_a_sum(
+def test_messages_per_hour_are_bounded_and_every_event_is_sent_or_summarized(
     stream: list[tuple[int, list[Event]]], bounds: Bounds, poison: set[str]
 ) -> None:
     clock = Clock()
@@ -139,16 +139,16 @@ def test_messages_of_an_hour_are_bounded_and_everything_is_told_in_full_or_in_a_
 
     in_full = [mail for mail in topic.mails if not mail[1].startswith("Summed up")]
     sums = [mail for mail in topic.mails if mail[1].startswith("Summed up")]
-    told = [each for _, _, text in in_full for each in ids(text)]
-    assert len(told) == len(set(told)), "nothing is told twice"
-    assert failed <= poison, "what SNS never takes comes again, and nothing else does"
+    sent = [event_id for _, _, text in in_full for event_id in ids(text)]
+    assert len(sent) == len(set(sent)), "no event is sent twice"
+    assert failed <= poison, "only the events that SNS refuses are retried"
     summed = sum(int(found[1]) for _, subject, _ in sums if (found := re.search(r"(\d+) message", subject)))
-    assert len(told) + summed + len(failed) == len(events)
+    assert len(sent) + summed + len(failed) == len(events)
     assert store.left_to_a_sum == {}
 
     most: Counter[tuple[Any, ...]] = Counter()
     for at, _, text in in_full:
-        those = [events[each] for each in ids(text)]
+        those = [events[event_id] for event_id in ids(text)]
         hour, urgent = notices.hour_of(at), those[0].urgent
         most.update({(hour, urgent, "order", event.order) for event in those if event.order})
         most.update({(hour, urgent, "account", event.account) for event in those})
@@ -160,10 +160,10 @@ def test_messages_of_an_hour_are_bounded_and_everything_is_told_in_full_or_in_a_
 
 
 @given(streams(), st.integers(1, 3))
-def test_a_reminder_waits_for_nothing_but_its_own_orders_reminders(
+def test_reminder_is_delayed_only_by_reminders_of_the_same_order(
     stream: list[tuple[int, list[Event]]], per_order: int
 ) -> None:
-    """Whatever else there is to tell, also of the same order."""
+    """Other events do not delay it, not even those of the same order."""
     clock = Clock()
     topic, store = Topic(clock), MemoryStore()
     bounds = Bounds(per_order=1, per_account=1, per_hour=1, deadlines_per_order=per_order)
@@ -173,18 +173,18 @@ def test_a_reminder_waits_for_nothing_but_its_own_orders_reminders(
         clock.at += timedelta(seconds=seconds)
         before = len(topic.mails)
         notifier.tell({event.id: event.text for event in batch}, lambda: ENOUGH)
-        told = {each for _, _, text in topic.mails[before:] for each in ids(text)}
+        sent = {event_id for _, _, text in topic.mails[before:] for event_id in ids(text)}
         hour = notices.hour_of(clock.at)
         reminders = [event for event in batch if event.urgent]
         reminded.update((hour, order) for order, _ in {(event.order, event.kind) for event in reminders})
         for event in reminders:
-            assert event.id in told or reminded[hour, event.order] > per_order
-        held = [each for each in store.left_to_a_sum.values() if each.deadline]
-        assert all(each.due <= clock.at for each in held), "and what is too much of them is told by the very next sum"
+            assert event.id in sent or reminded[hour, event.order] > per_order
+        held = [event_id for event_id in store.left_to_a_sum.values() if event_id.deadline]
+        assert all(event_id.due <= clock.at for event_id in held), "reminders beyond the bound are in the next summary"
 
 
 @given(streams())
-def test_a_table_that_does_not_answer_keeps_nothing_from_people(stream: list[tuple[int, list[Event]]]) -> None:
+def test_unavailable_table_withholds_no_message(stream: list[tuple[int, list[Event]]]) -> None:
     class Broken(MemoryStore):
         def count_message(self, whom: str, since: datetime, most: int) -> bool:
             raise TimeoutError
@@ -198,23 +198,23 @@ def test_a_table_that_does_not_answer_keeps_nothing_from_people(stream: list[tup
         before = len(topic.mails)
         assert notifier.tell({event.id: event.text for event in batch}, lambda: ENOUGH) == {}
         mails = topic.mails[before:]
-        assert {each for _, _, text in mails for each in ids(text)} == {event.id for event in batch}
-        assert len(mails) <= len({event.kind for event in batch}), "the window still bounds it"
+        assert {event_id for _, _, text in mails for event_id in ids(text)} == {event.id for event in batch}
+        assert len(mails) <= len({event.kind for event in batch}), "one message per kind at most"
 
 
-def test_what_is_sent_in_parts_counts_by_the_part() -> None:
-    """SNS refuses the whole for one event in it."""
+def test_batch_sent_in_parts_counts_each_part() -> None:
+    """SNS refuses the whole batch because of one event in it."""
     clock = Clock()
     topic, store = Topic(clock, poison=frozenset({"0"})), MemoryStore()
     notifier = Notifier(topic, store, Bounds(per_hour=1), clock, Nobody(), Nobody())
     batch = [Event(str(number), "OrderHeld", f"order-{number}", "one") for number in range(4)]
     assert notifier.tell({event.id: event.text for event in batch}, lambda: ENOUGH).keys() == {"0"}
     assert len(topic.mails) <= 1
-    told = {each for _, _, text in topic.mails for each in ids(text)}
-    assert told | {each.id for each in store.left_to_a_sum.values()} == {"1", "2", "3"}
+    sent = {event_id for _, _, text in topic.mails for event_id in ids(text)}
+    assert sent | {event_id.id for event_id in store.left_to_a_sum.values()} == {"1", "2", "3"}
 
 
-def test_a_sum_names_kinds_and_orders_and_where_to_poll() -> None:
+def test_summary_names_kinds_orders_and_where_to_read_more() -> None:
     now = START
     read = [notices.read(Event(f"h{number}", "OrderHeld", f"order-{number}", "one").text) for number in range(12)]
     read += [notices.read(Event("d1", "DeadlineMissed", "order-7", "one").text)]

@@ -1,4 +1,4 @@
-"""Values that come with an order are checked before any money is spent, and submitted when they are asked for."""
+"""Values in an order message are checked before any money is spent, and submitted when the provider requests them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def asking(*ids: str, state: RequirementState = RequirementState.AWAITING_VALUE)
     return replace(shown, requirements=tuple(RequirementSeen(each, "s-1", state, state.value, 2, each) for each in ids))
 
 
-def test_wrong_values_fail_the_order_before_the_purchase_with_every_fault_and_without_the_values() -> None:
+def test_invalid_values_fail_the_order_before_the_purchase_and_every_issue_is_listed() -> None:
     desk = ADesk()
     desk.carrier.specifications = [SHORT, PROOF]
     order = desk.place(answers=answers(r_1=SECRET, r_2=SECRET, r_9=SECRET))
@@ -60,7 +60,7 @@ def text_of(**fields: Any) -> str:
 
 
 def refused_fields(desk: ADesk, text: str) -> list[str]:
-    """Submit an order that is not taken: what is wrong with it."""
+    """Submit an invalid order and return the fields of its validation issues."""
     with pytest.raises(ProblemError) as caught:
         desk.commands.submit(text, "ada")
     assert (caught.value.problem, desk.order_queue.messages) == (Problem.INVALID, [])
@@ -68,7 +68,7 @@ def refused_fields(desk: ADesk, text: str) -> list[str]:
     return [issue.field for issue in caught.value.issues]
 
 
-def test_wrong_values_are_told_to_whoever_submits_the_order() -> None:
+def test_submitter_gets_the_validation_issues_of_the_values() -> None:
     desk = ADesk()
     desk.carrier.specifications = [SHORT, PROOF]
     items = [{"criteria": {"country": country}, "quantity": 1} for country in ("DE", "DE", "FR")]
@@ -82,7 +82,7 @@ def test_wrong_values_are_told_to_whoever_submits_the_order() -> None:
     assert sorted(desk.carrier.named("catalogue")) == [("DE", "local", None), ("FR", "local", None)]
 
 
-def test_values_that_cannot_be_checked_yet_are_taken_and_checked_before_the_purchase() -> None:
+def test_values_are_accepted_unchecked_at_submission_and_checked_before_the_purchase() -> None:
     desk = ADesk()
     desk.carrier.fails["catalogue"] = [base.UnreadableError("503")]
     by_name = {"order_id": "order-2", "items": [{"numbers": ["+4930111"]}]}
@@ -92,7 +92,7 @@ def test_values_that_cannot_be_checked_yet_are_taken_and_checked_before_the_purc
     assert (desk.carrier.fails["catalogue"], desk.carrier.named("catalogue")) == ([], [])
 
 
-def test_one_requirement_answered_twice_is_wrong() -> None:
+def test_requirement_answered_twice_is_a_validation_issue() -> None:
     desk = ADesk()
     desk.carrier.specifications = [SHORT]
     desk.place(answers=[*answers(r_1="1"), *answers(registration="2")])
@@ -100,7 +100,7 @@ def test_one_requirement_answered_twice_is_wrong() -> None:
     assert "answers.1.requirement: it is answered twice" in failed.message
 
 
-def test_a_catalogue_that_cannot_be_read_lets_the_order_wait() -> None:
+def test_order_waits_while_the_catalogue_is_unavailable() -> None:
     desk = ADesk()
     desk.carrier.specifications = [SHORT]
     desk.carrier.fails["catalogue"] = [base.UnreadableError("503")]
@@ -109,13 +109,13 @@ def test_a_catalogue_that_cannot_be_read_lets_the_order_wait() -> None:
     assert len(desk.carrier.named("place")) == 1
 
 
-def test_an_order_without_values_reads_no_catalogue() -> None:
+def test_order_without_values_does_not_read_the_catalogue() -> None:
     desk = ADesk()
     desk.place()
     assert desk.carrier.named("catalogue") == []
 
 
-def test_good_values_are_submitted_when_they_are_asked_for_and_nobody_is_bothered() -> None:
+def test_valid_values_are_submitted_on_request_without_notifying_people() -> None:
     desk = ADesk()
     desk.carrier.specifications = [SHORT]
     desk.vetted(asking("r-1"), answers=answers(r_1="123"))
@@ -127,7 +127,7 @@ def test_good_values_are_submitted_when_they_are_asked_for_and_nobody_is_bothere
     assert (operation.by, operation.sub_order_id, operation.state) == ("order", "s-1", OperationState.DONE)
 
 
-def test_values_are_found_by_the_name_of_the_requirement() -> None:
+def test_values_are_matched_by_requirement_name() -> None:
     desk = ADesk()
     desk.carrier.specifications = [SHORT]
     named = asking("r-1")
@@ -137,7 +137,7 @@ def test_values_are_found_by_the_name_of_the_requirement() -> None:
     assert desk.carrier.named("supply") == [{"r-1": "123"}]
 
 
-def test_people_are_asked_for_the_rest_and_told_what_is_answered() -> None:
+def test_people_are_asked_for_missing_values_and_see_which_are_answered() -> None:
     desk = ADesk()
     desk.carrier.specifications = [SHORT]
     desk.vetted(asking("r-1", "r-7"), answers=answers(r_1="123"))
@@ -147,7 +147,7 @@ def test_people_are_asked_for_the_rest_and_told_what_is_answered() -> None:
     assert "Values on file are being submitted for r-1." in requested.message
 
 
-def test_a_rejected_value_of_the_order_is_for_people() -> None:
+def test_rejected_value_of_the_message_is_left_to_people() -> None:
     desk = ADesk()
     desk.carrier.specifications = [SHORT]
     desk.vetted(asking("r-1"), answers=answers(r_1="123"))
@@ -156,14 +156,14 @@ def test_a_rejected_value_of_the_order_is_for_people() -> None:
         desk.wake()
     assert len(desk.carrier.named("supply")) == 1
     assert "requirements_owed" in _attention(desk)
-    # Nor when the carrier waits for it again.
+    # It is not submitted either when the provider waits for it again.
     desk.carrier.snapshot = asking("r-1")
     for _ in range(4):
         desk.wake()
     assert len(desk.carrier.named("supply")) == 1
 
 
-def test_a_value_of_the_order_that_the_carrier_refuses_is_not_submitted_again_at_every_poll() -> None:
+def test_refused_value_of_the_message_is_not_submitted_again() -> None:
     desk = ADesk()
     desk.carrier.specifications = [SHORT]
     desk.carrier.fails["supply"] = [base.RefusedError("not taken", code="85002")] * 9
@@ -175,7 +175,7 @@ def test_a_value_of_the_order_that_the_carrier_refuses_is_not_submitted_again_at
     assert "requirements_owed" in _attention(desk)
 
 
-def test_values_of_an_erased_message_are_not_submitted_and_nothing_breaks() -> None:
+def test_values_of_an_erased_message_are_not_submitted() -> None:
     desk = ADesk()
     desk.carrier.specifications = [SHORT]
     desk.carrier.snapshot = asking("r-1")
@@ -187,7 +187,7 @@ def test_values_of_an_erased_message_are_not_submitted_and_nothing_breaks() -> N
     assert requested.notify
 
 
-def test_a_blocked_account_stands_in_the_list_of_what_needs_a_person_at_once_and_while_it_is_probed() -> None:
+def test_order_of_a_blocked_account_needs_attention_until_it_is_placed() -> None:
     desk = ADesk()
     desk.carrier.snapshot = a_snapshot(AssetState.PENDING, AssetState.PENDING)
     desk.carrier.fails["place"] = [base.AccountFaultError("no funds", code="20100")] * 3
@@ -200,7 +200,7 @@ def test_a_blocked_account_stands_in_the_list_of_what_needs_a_person_at_once_and
     assert _attention(desk) == ()
 
 
-def test_a_pause_is_no_block() -> None:
+def test_throttled_account_is_not_blocked() -> None:
     desk = ADesk()
     desk.carrier.fails["place"] = [base.AccountFaultError("slow down", code="429", throttled=True)]
     desk.place()

@@ -1,4 +1,4 @@
-"""What people ask for is checked, recorded once, and refused with every fault where it is wrong."""
+"""Commands from people are validated, recorded once, and refused with every validation issue."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def text(value: str, requirement: str = "r-1") -> Answer:
 
 
 def shown(*states: RequirementState, sub_orders: tuple[str, ...] = ("s-1",)) -> Snapshot:
-    """Requirements r-1, r-2, ... in these states, in each sub order."""
+    """Return requirements r-1, r-2, ... in these states, in each sub order."""
     values = ("+4930111", "+4930222")
     waiting = AssetState.ACTION_REQUIRED
     return a_snapshot(
@@ -96,7 +96,7 @@ def open_operations(order: Order) -> list[OperationKind]:
 # Values
 
 
-def test_all_faults_are_told_at_once_and_nothing_is_recorded(desk: ADesk) -> None:
+def test_all_validation_issues_are_returned_and_nothing_is_recorded(desk: ADesk) -> None:
     desk.carrier.specifications = [
         Specification(
             id="r-1",
@@ -118,7 +118,7 @@ def test_all_faults_are_told_at_once_and_nothing_is_recorded(desk: ADesk) -> Non
     assert desk.order == before
 
 
-def test_requirements_that_the_order_does_not_have_or_that_are_answered_twice_are_told(desk: ADesk) -> None:
+def test_unknown_requirements_and_those_answered_twice_are_refused(desk: ADesk) -> None:
     answers = [text("a", "r-9"), text("b", "r-1"), text("c", "submission 1")]
     error = refused(lambda: desk.commands.supply("order-1", answers, "ada"))
     assert codes(error) == {("values.0.requirement", "unknown"), ("values.2.requirement", "twice")}
@@ -126,29 +126,27 @@ def test_requirements_that_the_order_does_not_have_or_that_are_answered_twice_ar
 
 
 @pytest.mark.parametrize("value", [{"kind": "done", "done": True}, {"kind": "file", "file_id": "nope"}])
-def test_a_tick_or_a_file_that_nobody_uploaded_is_no_value_for_the_providers_requirement(
-    desk: ADesk, value: dict[str, Any]
-) -> None:
+def test_tick_or_missing_file_is_no_value_for_a_providers_requirement(desk: ADesk, value: dict[str, Any]) -> None:
     before = desk.order
     refused(lambda: desk.commands.supply("order-1", [answer(**value)], "ada"))
     assert desk.order == before
 
 
-def test_a_value_of_another_kind_than_the_order_shows_is_wrong_even_where_the_catalogue_is_silent() -> None:
+def test_value_of_the_wrong_kind_is_refused_even_if_the_catalogue_does_not_list_it() -> None:
     desk = ADesk()
     desk.vetted(owing(DEADLINE))
     error = refused(lambda: desk.commands.supply("order-1", [text(SECRET)], "ada"))
     assert codes(error) == {("values.0.value", "wrong_kind")}
 
 
-def test_the_same_value_at_the_same_moment_is_one_wish(desk: ADesk) -> None:
+def test_same_value_twice_at_once_is_one_operation(desk: ADesk) -> None:
     one = desk.commands.supply("order-1", [text("a")], "ada")
     two = desk.commands.supply("order-1", [text("a")], "bob")
     assert one == two
     assert len(two.operations) == 1
 
 
-def test_a_different_value_at_the_same_moment_is_told(desk: ADesk) -> None:
+def test_different_value_while_one_is_in_progress_is_refused(desk: ADesk) -> None:
     desk.commands.supply("order-1", [text("a")], "ada")
     error = refused(lambda: desk.commands.supply("order-1", [text(SECRET)], "bob"))
     assert error.problem is Problem.BEING_SUPPLIED
@@ -157,8 +155,8 @@ def test_a_different_value_at_the_same_moment_is_told(desk: ADesk) -> None:
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_of_two_who_write_at_the_same_moment_one_wins(desk: ADesk, *, same: bool) -> None:
-    """The second one's commit finds the first one's: it is held against that."""
+def test_of_two_concurrent_values_one_wins(desk: ADesk, *, same: bool) -> None:
+    """The second commit conflicts with the first, and its command is checked again."""
     desk.do_at = {desk.points + 1: lambda: desk.commands.supply("order-1", [text("a")], "ada")}
     if same:
         desk.commands.supply("order-1", [text("a")], "bob")
@@ -171,7 +169,7 @@ def test_of_two_who_write_at_the_same_moment_one_wins(desk: ADesk, *, same: bool
     assert desk.carrier.named("supply") == [{"r-1": "a"}]
 
 
-def test_a_part_of_what_is_on_its_way_is_the_same_wish_and_more_than_that_is_told(desk: ADesk) -> None:
+def test_subset_of_an_operation_is_a_duplicate_and_more_is_refused(desk: ADesk) -> None:
     desk.commands.supply("order-1", [text("a"), text("b", "r-2")], "ada")
     desk.commands.supply("order-1", [text("b", "r-2")], "bob")
     assert len(desk.order.operations) == 1
@@ -181,7 +179,7 @@ def test_a_part_of_what_is_on_its_way_is_the_same_wish_and_more_than_that_is_tol
     assert error.problem is Problem.BEING_SUPPLIED
 
 
-def test_what_is_on_its_way_to_one_sub_order_or_number_is_not_on_its_way_to_all() -> None:
+def test_operation_on_one_sub_order_or_number_does_not_cover_all() -> None:
     desk = ADesk()
     desk.vetted(shown(WAITING, sub_orders=("s-1", "s-2")))
     desk.commands.supply("order-1", [text("a")], "ada", sub_order_id="s-1")
@@ -191,10 +189,10 @@ def test_what_is_on_its_way_to_one_sub_order_or_number_is_not_on_its_way_to_all(
     assert len(desk.carrier.named("supply")) == 2
 
 
-def test_each_number_of_a_sub_order_may_have_its_own_value(desk: ADesk) -> None:
+def test_each_number_of_a_sub_order_can_have_its_own_value(desk: ADesk) -> None:
     desk.commands.supply("order-1", [text("a")], "ada", number="+4930111")
     error = refused(lambda: desk.commands.supply("order-1", [text("a")], "ada"))
-    assert error.problem is Problem.BEING_SUPPLIED, "the other number's is not on its way"
+    assert error.problem is Problem.BEING_SUPPLIED, "the other number has no operation"
     desk.commands.supply("order-1", [text("a")], "ada", number="+4930222")
     desk.wake()
     assert len(desk.carrier.named("supply")) == 2
@@ -202,13 +200,13 @@ def test_each_number_of_a_sub_order_may_have_its_own_value(desk: ADesk) -> None:
         error = refused(lambda wish=wish: desk.commands.supply("order-1", [text("a")], "ada", **wish))  # type: ignore[misc]
         assert error.problem is Problem.ALREADY_SUPPLIED
     error = refused(lambda: desk.commands.supply("order-1", [text("a")], "ada"))
-    assert error.problem is Problem.ALREADY_SUPPLIED, "each of its numbers had it last"
+    assert error.problem is Problem.ALREADY_SUPPLIED, "it is the last value of each of its numbers"
     assert codes(error) == {("values.0.requirement", "already_supplied")}
     desk.commands.supply("order-1", [text("b")], "ada")
     assert open_operations(desk.order) == [OperationKind.SUPPLY]
 
 
-def test_the_same_value_twice_is_refused_unless_somebody_says_again(desk: ADesk) -> None:
+def test_value_submitted_before_is_refused_unless_again_is_set(desk: ADesk) -> None:
     desk.commands.supply("order-1", [text(SECRET)], "ada")
     desk.carrier.snapshot = shown(REJECTED, WAITING)
     desk.wake()
@@ -218,11 +216,11 @@ def test_the_same_value_twice_is_refused_unless_somebody_says_again(desk: ADesk)
     desk.commands.supply("order-1", [text("corrected")], "bob")
     desk.wake()
     assert desk.carrier.named("supply") == [{"r-1": SECRET}, {"r-1": SECRET}, {"r-1": "corrected"}]
-    # The one before the last may come again: it is another value than the last.
+    # The value before the last is allowed: it differs from the last one.
     desk.commands.supply("order-1", [text(SECRET)], "bob")
 
 
-def test_a_value_that_was_given_up_may_be_supplied_again(desk: ADesk) -> None:
+def test_value_of_a_failed_operation_can_be_supplied_again(desk: ADesk) -> None:
     desk.commands.supply("order-1", [text("a")], "ada")
     desk.carrier.fails["supply"] = [base.RefusedError("no", code="1")]
     desk.wake()
@@ -232,7 +230,7 @@ def test_a_value_that_was_given_up_may_be_supplied_again(desk: ADesk) -> None:
 
 
 @pytest.mark.parametrize("state", [RequirementState.UNDER_REVIEW, RequirementState.APPROVED])
-def test_what_is_under_review_or_approved_takes_no_value_unless_somebody_says_again(state: RequirementState) -> None:
+def test_requirement_under_review_or_approved_takes_a_value_only_with_again(state: RequirementState) -> None:
     desk = ADesk()
     desk.vetted(shown(state))
     assert refused(lambda: desk.commands.supply("order-1", [text("a")], "ada")).problem is Problem.ALREADY_SUPPLIED
@@ -244,12 +242,12 @@ def test_what_is_under_review_or_approved_takes_no_value_unless_somebody_says_ag
     "where",
     [{"sub_order_id": "s-9"}, {"number": "+4930999"}, {"sub_order_id": "s-1", "number": "+4930111"}],
 )
-def test_a_place_that_the_order_does_not_have_is_told(desk: ADesk, where: dict[str, Any]) -> None:
+def test_unknown_sub_order_or_number_is_refused(desk: ADesk, where: dict[str, Any]) -> None:
     assert refused(lambda: desk.commands.supply("order-1", [text("a")], "ada", **where)).problem is Problem.INVALID
     assert refused(lambda: desk.commands.attach_group("order-1", "g-1", "ada", **where)).problem is Problem.INVALID
 
 
-def test_a_file_is_taken_from_the_bucket_and_uploaded_when_it_is_submitted() -> None:
+def test_file_is_read_from_the_bucket_and_uploaded_on_submission() -> None:
     desk = ADesk()
     desk.vetted(owing(DEADLINE))
     form = desk.uploads.for_order("order-1", "proof.pdf", "application/pdf", "ada")
@@ -260,7 +258,7 @@ def test_a_file_is_taken_from_the_bucket_and_uploaded_when_it_is_submitted() -> 
     assert desk.carrier.named("supply") == [{"r-1": "document-1"}]
 
 
-def test_a_file_that_is_another_by_now_is_not_uploaded() -> None:
+def test_file_replaced_in_the_meantime_is_not_uploaded() -> None:
     desk = ADesk()
     desk.vetted(owing(DEADLINE))
     form = desk.uploads.for_order("order-1", "proof.pdf", "application/pdf", "ada")
@@ -277,7 +275,7 @@ def test_a_file_that_is_another_by_now_is_not_uploaded() -> None:
 # Groups
 
 
-def test_a_group_answers_everything_and_excludes_values(desk: ADesk) -> None:
+def test_group_answers_all_requirements_and_excludes_values(desk: ADesk) -> None:
     desk.commands.attach_group("order-1", "g-1", "ada")
     desk.commands.attach_group("order-1", "g-1", "bob")
     assert len(desk.order.operations) == 1
@@ -294,7 +292,7 @@ def test_a_group_answers_everything_and_excludes_values(desk: ADesk) -> None:
     assert desk.carrier.named("attach_group") == ["g-1", "g-1"]
 
 
-def test_a_group_on_its_way_to_one_sub_order_is_not_on_its_way_to_all() -> None:
+def test_group_for_one_sub_order_does_not_cover_all() -> None:
     desk = ADesk()
     desk.vetted(shown(WAITING, sub_orders=("s-1", "s-2")))
     desk.commands.attach_group("order-1", "g-1", "ada", sub_order_id="s-1")
@@ -303,16 +301,16 @@ def test_a_group_on_its_way_to_one_sub_order_is_not_on_its_way_to_all() -> None:
     assert len(desk.order.operations) == 2
 
 
-def test_an_order_without_requirements_takes_no_group() -> None:
+def test_order_without_requirements_takes_no_group() -> None:
     desk = ADesk()
     desk.vetted(a_snapshot(AssetState.PENDING, AssetState.PENDING))
     assert refused(lambda: desk.commands.attach_group("order-1", "g-1", "ada")).problem is Problem.INVALID
 
 
-# Comments, time, acknowledgement
+# Comments, extensions, acknowledgements
 
 
-def test_a_comment_said_twice_at_once_is_one(desk: ADesk) -> None:
+def test_same_comment_twice_at_once_is_one_operation(desk: ADesk) -> None:
     desk.commands.comment("order-1", "hello", "ada")
     desk.commands.comment("order-1", "hello", "ada")
     desk.commands.comment("order-1", "and this", "ada")
@@ -320,7 +318,7 @@ def test_a_comment_said_twice_at_once_is_one(desk: ADesk) -> None:
     assert desk.carrier.named("comment") == ["hello", "and this"]
 
 
-def test_a_comment_needs_a_sub_order_where_there_are_several() -> None:
+def test_comment_must_name_the_sub_order_if_there_are_several() -> None:
     desk = ADesk()
     desk.vetted(shown(WAITING, sub_orders=("s-1", "s-2")))
     assert codes(refused(lambda: desk.commands.comment("order-1", SECRET, "ada"))) == {("sub_order_id", "missing")}
@@ -330,7 +328,7 @@ def test_a_comment_needs_a_sub_order_where_there_are_several() -> None:
     assert SECRET not in desk.texts()
 
 
-def test_a_comment_is_marked_read_once_and_only_one_of_the_orders(desk: ADesk) -> None:
+def test_comment_is_marked_read_once_and_must_belong_to_the_order(desk: ADesk) -> None:
     desk.carrier.snapshot = replace(desk.carrier.snapshot, comments=(a_comment("c-1"),))
     desk.wake()
     assert refused(lambda: desk.commands.mark_read("order-1", "c-9", "ada")).problem is Problem.NOT_FOUND
@@ -340,19 +338,19 @@ def test_a_comment_is_marked_read_once_and_only_one_of_the_orders(desk: ADesk) -
     assert desk.carrier.named("mark_read") == ["c-1"]
 
 
-def test_more_time_is_asked_for_once_in_each_sub_order_that_has_a_deadline() -> None:
+def test_extension_is_requested_once_per_sub_order_with_a_deadline() -> None:
     desk = ADesk()
     desk.vetted(shown(WAITING, sub_orders=("s-1", "s-2")))
     asked = desk.commands.extend("order-1", "ada")
     again = desk.commands.extend("order-1", "bob")
-    assert again == asked, "it is being asked for; nothing is written"
+    assert again == asked, "the request is in progress; nothing is written"
     assert [deadline.extensions for deadline in asked.deadlines] == [1, 1]
     desk.wake()
     assert {comment.sub_order_id for comment in desk.carrier.written} == {"s-1", "s-2"}
     assert all(desk.order.reference in comment.body for comment in desk.carrier.written)
 
 
-def test_more_time_is_asked_for_only_where_a_deadline_stands() -> None:
+def test_extension_needs_a_deadline() -> None:
     desk = ADesk()
     desk.vetted(owing(None))
     assert refused(lambda: desk.commands.extend("order-1", "ada")).problem is Problem.INVALID
@@ -360,7 +358,7 @@ def test_more_time_is_asked_for_only_where_a_deadline_stands() -> None:
 
 
 @pytest.mark.parametrize("until", [timedelta(0), timedelta(seconds=-1), timedelta(days=32)])
-def test_an_acknowledgement_ends_in_the_next_month(desk: ADesk, until: timedelta) -> None:
+def test_acknowledgement_expires_next_month(desk: ADesk, until: timedelta) -> None:
     error = refused(lambda: desk.commands.acknowledge("order-1", desk.time + until, "ada"))
     assert codes(error) == {("until", "out_of_range")}
     desk.commands.acknowledge("order-1", desk.time + timedelta(days=31), "ada")
@@ -371,14 +369,14 @@ def test_an_acknowledgement_ends_in_the_next_month(desk: ADesk, until: timedelta
 # Orders as a whole
 
 
-def test_no_more_than_twenty_things_at_once(desk: ADesk) -> None:
+def test_at_most_twenty_open_operations_per_order(desk: ADesk) -> None:
     for number in range(20):
         desk.commands.comment("order-1", f"number {number}", "ada")
     assert refused(lambda: desk.commands.comment("order-1", "one more", "ada")).problem is Problem.TOO_MANY_OPERATIONS
     desk.wake()
     desk.commands.comment("order-1", "one more", "ada")
     desk.wake()
-    assert len(desk.order.operations) == 20, "the ledger has them all; the record keeps the latest"
+    assert len(desk.order.operations) == 20, "the ledger has all of them; the record keeps the latest"
 
 
 WISHES: list[Callable[[ADesk], object]] = [
@@ -391,7 +389,7 @@ WISHES: list[Callable[[ADesk], object]] = [
 
 
 @pytest.mark.parametrize("wish", WISHES)
-def test_an_order_that_is_over_takes_nothing_more(desk: ADesk, wish: Callable[[ADesk], object]) -> None:
+def test_ended_order_takes_no_commands(desk: ADesk, wish: Callable[[ADesk], object]) -> None:
     desk.carrier.snapshot = a_snapshot(AssetState.ACTIVE, AssetState.ACTIVE, phase=Phase.ENDED)
     desk.wake()
     for each in (wish, lambda desk: desk.commands.cancel("order-1", "ada")):
@@ -400,7 +398,7 @@ def test_an_order_that_is_over_takes_nothing_more(desk: ADesk, wish: Callable[[A
 
 
 @pytest.mark.parametrize("wish", WISHES[1:])
-def test_an_order_that_is_not_at_its_provider_yet_takes_nothing(wish: Callable[[ADesk], object]) -> None:
+def test_order_not_yet_placed_takes_no_commands(wish: Callable[[ADesk], object]) -> None:
     desk = ADesk()
     desk.carrier.fails["place"] = [base.AccountFaultError("no funds", code="20100")]
     desk.place()
@@ -409,7 +407,7 @@ def test_an_order_that_is_not_at_its_provider_yet_takes_nothing(wish: Callable[[
 
 
 @pytest.mark.parametrize("wish", WISHES[1:])
-def test_a_provider_without_any_of_it_is_named(wish: Callable[[ADesk], object]) -> None:
+def test_unsupported_commands_are_refused_with_the_providers_name(wish: Callable[[ADesk], object]) -> None:
     desk = ADesk()
     desk.vetted(a_snapshot(AssetState.PENDING, lists_every_asset=False), provider="callfire", items=[CALLFIRE])
     error = refused(lambda: wish(desk))
@@ -420,12 +418,12 @@ def test_a_provider_without_any_of_it_is_named(wish: Callable[[ADesk], object]) 
 CALLFIRE = {"criteria": {"prefix": "1206"}, "quantity": 1}
 
 
-def test_an_order_that_nobody_knows_is_not_found(desk: ADesk) -> None:
+def test_unknown_order_is_not_found(desk: ADesk) -> None:
     assert refused(lambda: desk.commands.cancel("order-2", "ada")).problem is Problem.NOT_FOUND
     assert refused(lambda: desk.commands.supply("order-2", [text("a")], "ada")).problem is Problem.NOT_FOUND
 
 
-def test_syncing_now_makes_the_order_due_and_changes_nothing_else(desk: ADesk) -> None:
+def test_sync_makes_the_order_due_and_changes_nothing_else(desk: ADesk) -> None:
     desk.time += timedelta(seconds=1)
     polls = len(desk.carrier.named("observe"))
     order = desk.commands.sync("order-1", "ada")
@@ -434,14 +432,14 @@ def test_syncing_now_makes_the_order_due_and_changes_nothing_else(desk: ADesk) -
     assert len(desk.carrier.named("observe")) == polls + 1
 
 
-def test_writes_that_always_meet_others_are_given_back() -> None:
+def test_repeated_write_conflicts_are_returned_to_the_caller() -> None:
     desk = ADesk()
     desk.vetted(shown(WAITING))
 
     def interfere() -> None:
         desk.store.orders["order-1"] = desk.order.with_(version=desk.order.version + 1)
 
-    # Each try has one point before its commit.
+    # Each attempt has one point before its commit.
     desk.do_at = {desk.points + number: interfere for number in range(1, 20)}
     assert refused(lambda: desk.commands.extend("order-1", "ada")).problem is Problem.CHANGED_MEANWHILE
 
@@ -453,7 +451,7 @@ def body(**fields: Any) -> str:
     return json.dumps(a_message(**fields).model_dump(mode="json", exclude_unset=True))
 
 
-def test_a_submitted_order_goes_onto_the_queue_as_the_same_request() -> None:
+def test_submitted_order_is_queued_unchanged() -> None:
     desk = ADesk()
     fields: dict[str, Any] = {
         "answers": [{"requirement": "r-1", "value": {"kind": "date", "date": "2026-01-31"}}],
@@ -480,7 +478,7 @@ def test_a_submitted_order_goes_onto_the_queue_as_the_same_request() -> None:
     assert received.data["submitted_by"] == "ada"
 
 
-def test_a_submitted_order_is_checked_against_the_provider_before_it_is_queued() -> None:
+def test_submitted_order_is_checked_against_provider_capabilities() -> None:
     desk = ADesk()
     fields: dict[str, Any] = {
         "items": [{"criteria": {"country": "CH"}, "quantity": 1}],
@@ -501,7 +499,7 @@ def test_a_submitted_order_is_checked_against_the_provider_before_it_is_queued()
     assert desk.order_queue.messages == []
 
 
-def test_an_own_deadline_that_has_passed_and_a_policy_that_never_fires_are_refused() -> None:
+def test_past_own_deadline_and_policy_that_never_fires_are_refused() -> None:
     desk = ADesk()
     own = {"requirements": [{"id": "loa", "name": "Letter"}], "deadline": "2020-01-01T00:00:00Z"}
     item = [{"criteria": {"country": "DE"}, "quantity": 1}]

@@ -1,4 +1,4 @@
-"""Cancelling: recorded first, carried out where and when it can be, and the state follows what the provider then says."""
+"""A cancellation is recorded first and sent when the provider can take it. The state follows what the provider then reports."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def wish(desk: ADesk) -> Operation:
     return operation
 
 
-def test_a_received_order_is_cancelled_at_once_and_never_bought() -> None:
+def test_received_order_is_cancelled_at_once_and_never_bought() -> None:
     desk = ADesk()
     desk.carrier.fails["place"] = [base.AccountFaultError("no funds", code="20100")]
     desk.place()
@@ -40,22 +40,22 @@ def test_a_received_order_is_cancelled_at_once_and_never_bought() -> None:
     assert desk.carrier.named("place") == []
 
 
-def test_one_that_is_being_prepared_is_not_sent_any_more() -> None:
+def test_order_in_preparation_is_not_purchased_after_a_cancellation() -> None:
     desk = ADesk()
-    # The purchase is being prepared: the command is faster than the intent.
+    # The cancellation is committed before the intent.
     desk.do_at = {1: lambda: desk.commands.cancel("order-1", "ada")}
     order = desk.place()
     assert order.state is OrderState.CANCELLED
     assert desk.carrier.named("place") == []
 
 
-def test_a_pending_order_is_cancelled_at_its_provider_and_follows_what_that_shows() -> None:
+def test_pending_order_is_cancelled_at_its_provider_and_follows_its_state() -> None:
     desk = ADesk()
     desk.vetted(PENDING)
     assert desk.commands.cancel("order-1", "ada").state is OrderState.PENDING
     desk.wake()
     assert wish(desk).state is OperationState.DONE
-    assert desk.stands() is OrderState.PENDING, "the provider still shows it so"
+    assert desk.stands() is OrderState.PENDING, "the provider still reports it as pending"
     desk.carrier.snapshot = CANCELLED
     desk.wake()
     assert desk.stands() is OrderState.CANCELLED
@@ -67,7 +67,7 @@ def test_a_pending_order_is_cancelled_at_its_provider_and_follows_what_that_show
     assert desk.carrier.named("cancel") == [None]
 
 
-def test_a_silent_cancellation_is_told_as_such_and_counted() -> None:
+def test_cancellation_found_by_a_poll_is_recorded_as_unannounced_and_counted() -> None:
     desk = ADesk()
     desk.vetted(PENDING)
     desk.carrier.snapshot = CANCELLED
@@ -78,7 +78,7 @@ def test_a_silent_cancellation_is_told_as_such_and_counted() -> None:
     assert desk.counted["UnannouncedChanges", "telnyx"] == 1
 
 
-def test_asked_twice_is_one_wish_and_a_sub_order_is_one_of_its_own() -> None:
+def test_second_cancellation_is_a_duplicate_and_one_of_a_sub_order_is_its_own() -> None:
     desk = ADesk()
     desk.vetted(PENDING)
     desk.commands.cancel("order-1", "ada", sub_order_id="s-1")
@@ -92,7 +92,7 @@ def test_asked_twice_is_one_wish_and_a_sub_order_is_one_of_its_own() -> None:
     assert caught.value.problem is Problem.INVALID
 
 
-def test_what_can_no_longer_be_cancelled_goes_on_and_people_are_told() -> None:
+def test_order_that_can_no_longer_be_cancelled_continues_and_people_are_notified() -> None:
     desk = ADesk()
     desk.vetted(PENDING)
     desk.commands.cancel("order-1", "ada")
@@ -106,7 +106,7 @@ def test_what_can_no_longer_be_cancelled_goes_on_and_people_are_told() -> None:
     assert desk.wake().state is OrderState.COMPLETED
 
 
-def test_a_cancellation_after_the_wish_was_refused_is_not_what_somebody_asked_for() -> None:
+def test_cancellation_after_a_refused_request_is_not_attributed_to_it() -> None:
     desk = ADesk()
     desk.vetted(PENDING)
     desk.commands.cancel("order-1", "ada")
@@ -118,7 +118,7 @@ def test_a_cancellation_after_the_wish_was_refused_is_not_what_somebody_asked_fo
     assert told.data["asked_by"] is None
 
 
-def test_a_provider_that_cannot_cancel_gets_a_clear_no() -> None:
+def test_provider_without_cancellation_refuses_with_a_reason() -> None:
     desk = ADesk()
     desk.vetted(a_snapshot(AssetState.PENDING, lists_every_asset=False), **CALLFIRE)
     before = desk.order
@@ -130,7 +130,7 @@ def test_a_provider_that_cannot_cancel_gets_a_clear_no() -> None:
 
 
 def in_placing(**fields: Any) -> ADesk:
-    """A desk whose sender died after the purchase."""
+    """Return a desk whose Lambda died after the purchase."""
     desk = ADesk()
     desk.carrier.snapshot = PENDING
     desk.crash_at(5)
@@ -140,21 +140,21 @@ def in_placing(**fields: Any) -> ADesk:
     return desk
 
 
-def test_while_it_is_being_placed_the_wish_is_recorded_and_carried_out_once_the_purchase_is_clear() -> None:
+def test_cancellation_during_placing_is_carried_out_once_the_outcome_is_known() -> None:
     desk = in_placing()
     assert len(desk.carrier.named("place")) == 1
     desk.commands.cancel("order-1", "ada")
     assert desk.stands() is OrderState.PLACING
     assert desk.carrier.named("cancel") == []
     desk.wake()
-    assert desk.stands() is OrderState.PENDING, "it was found"
+    assert desk.stands() is OrderState.PENDING, "the purchase was found"
     desk.wake()
     assert desk.carrier.named("cancel") == [None]
     desk.carrier.snapshot = CANCELLED
     assert desk.wake().state is OrderState.CANCELLED
 
 
-def test_while_it_is_unknown_the_wish_waits_for_as_long_as_that_takes() -> None:
+def test_cancellation_of_an_unknown_order_waits_until_it_is_resolved() -> None:
     desk = ADesk()
     desk.carrier.snapshot = PENDING
     desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")]
@@ -170,20 +170,20 @@ def test_while_it_is_unknown_the_wish_waits_for_as_long_as_that_takes() -> None:
     assert desk.carrier.named("cancel") == [None]
 
 
-def test_at_a_provider_that_cannot_cancel_the_wish_of_an_unclear_purchase_is_refused_once_it_is_clear() -> None:
+def test_provider_without_cancellation_refuses_once_the_unknown_purchase_is_resolved() -> None:
     desk = in_placing(**CALLFIRE)
     desk.carrier.cancels = False
     desk.carrier.snapshot = a_snapshot(AssetState.PENDING, lists_every_asset=False)
     desk.commands.cancel("order-1", "ada")
     for _ in range(3):
         desk.wake()
-    assert desk.stands() is OrderState.PENDING, "it was found"
+    assert desk.stands() is OrderState.PENDING, "the purchase was found"
     assert wish(desk).state is OperationState.REJECTED
     [told] = desk.told(ChangeKind.OPERATION_REJECTED)
     assert told.notify
 
 
-def test_a_purchase_that_came_to_nothing_is_not_tried_again_once_somebody_asked_to_cancel() -> None:
+def test_order_confirmed_not_purchased_is_not_placed_again_after_a_cancellation() -> None:
     desk = ADesk()
     desk.carrier.fails["place"] = [base.AccountFaultError("no funds", code="20100")]
     # Between the intent and the call.
@@ -193,23 +193,23 @@ def test_a_purchase_that_came_to_nothing_is_not_tried_again_once_somebody_asked_
     assert wish(desk).open
     desk.wake()
     assert desk.stands() is OrderState.CANCELLED
-    assert wish(desk).state is OperationState.DONE, "what was wished for came true"
+    assert wish(desk).state is OperationState.DONE, "the cancellation took effect"
     assert not desk.told(ChangeKind.OPERATION_REJECTED)
     assert desk.carrier.named("place") == []
 
 
-def test_a_definite_no_while_the_wish_waits_closes_it() -> None:
+def test_refused_purchase_closes_a_waiting_cancellation() -> None:
     desk = ADesk()
     desk.carrier.fails["place"] = [base.RefusedError("no such number", code="85001")]
     desk.do_at = {4: lambda: desk.commands.cancel("order-1", "ada")}
     assert desk.place().state is OrderState.FAILED
     assert wish(desk).state is OperationState.REJECTED
     [told] = desk.told(ChangeKind.OPERATION_REJECTED)
-    assert not told.notify, "people are told that the order failed"
+    assert not told.notify, "people are notified that the order failed"
 
 
 @pytest.mark.parametrize("state", [AssetState.ACTIVE, AssetState.FAILED, AssetState.CANCELLED])
-def test_the_wishes_of_an_order_that_ended_are_closed(state: AssetState) -> None:
+def test_waiting_cancellations_are_closed_when_the_order_ends(state: AssetState) -> None:
     desk = ADesk()
     desk.vetted(PENDING)
     desk.commands.cancel("order-1", "ada")

@@ -1,4 +1,4 @@
-"""What is asked for a part of an order that is over is refused, and what is asked for the whole concerns the others."""
+"""Commands for an ended sub order are refused. Commands for the whole order apply to the sub orders still open."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def text(value: str, requirement: str = "r-1") -> Answer:
 
 
 def shown(*states: AssetState) -> Snapshot:
-    """Two sub orders with a number and requirement r-1 each, the numbers in these states."""
+    """Return two sub orders with a number and requirement r-1 each, the numbers in these states."""
     there = dict(zip(("s-1", "s-2"), states, strict=True))
     return a_snapshot(
         assets=tuple(
@@ -57,7 +57,7 @@ WAITING, CANCELLED = AssetState.ACTION_REQUIRED, AssetState.CANCELLED
 
 @pytest.fixture
 def desk() -> ADesk:
-    """A desk whose order lost its first sub order."""
+    """Return a desk whose order lost its first sub order."""
     desk = ADesk()
     desk.vetted(shown(WAITING, WAITING))
     desk.carrier.snapshot = shown(CANCELLED, WAITING)
@@ -82,14 +82,14 @@ def refused(wish: Callable[[], object]) -> ProblemError:
         lambda desk: desk.commands.cancel("order-1", "ada", sub_order_id="s-1"),
     ],
 )
-def test_a_part_that_is_over_takes_nothing_more(desk: ADesk, wish: Callable[[ADesk], object]) -> None:
+def test_ended_sub_order_takes_no_commands(desk: ADesk, wish: Callable[[ADesk], object]) -> None:
     error = refused(lambda: wish(desk))
     assert error.problem is Problem.ORDER_ENDED
     assert "s-1" in error.detail
     assert desk.order.operations == ()
 
 
-def test_for_the_whole_order_the_parts_that_go_on_count(desk: ADesk) -> None:
+def test_command_for_the_whole_order_covers_the_open_sub_orders(desk: ADesk) -> None:
     assert owed(desk.order) == (("s-2", "r-1"),)
     desk.commands.comment("order-1", "hello", "ada")
     desk.commands.extend("order-1", "ada")
@@ -100,19 +100,19 @@ def test_for_the_whole_order_the_parts_that_go_on_count(desk: ADesk) -> None:
         ("comment", "s-2"),
         ("extension", "s-2"),
         ("supply", "s-2"),
-    ], "what is on its way to the other part is on its way to all that is left"
+    ], "an operation on the other sub order covers all that are open"
 
 
-def test_the_silent_end_of_a_part_is_told_and_counted(desk: ADesk) -> None:
+def test_unannounced_end_of_a_sub_order_is_reported_and_counted(desk: ADesk) -> None:
     [told] = desk.told(ChangeKind.SUB_ORDER_ENDED)
     assert told.data["unannounced"] is True
     assert desk.counted["UnannouncedChanges", "telnyx"] == 1
 
 
-# What was supplied before
+# Values supplied before
 
 
-def test_a_value_that_one_number_had_is_not_given_to_all_again() -> None:
+def test_value_that_one_number_had_is_not_supplied_to_all_again() -> None:
     desk = ADesk()
     desk.vetted(numbers_in(RequirementState.AWAITING_VALUE, RequirementState.AWAITING_VALUE))
     desk.commands.supply("order-1", [text("a")], "ada", number="+4930111")
@@ -123,7 +123,7 @@ def test_a_value_that_one_number_had_is_not_given_to_all_again() -> None:
 
 
 def numbers_in(*states: RequirementState) -> Snapshot:
-    """One sub order, whose numbers each have requirement r-1 in a state of their own."""
+    """Return one sub order whose numbers each have requirement r-1 in a state of their own."""
     snapshot = owing(DEADLINE, min(states, key=[RequirementState.REJECTED, *RequirementState].index))
     return replace(
         snapshot,
@@ -135,7 +135,7 @@ def numbers_in(*states: RequirementState) -> Snapshot:
     )
 
 
-def test_a_value_of_one_number_that_is_under_review_is_left_alone_unless_somebody_says_again() -> None:
+def test_value_under_review_for_one_number_is_skipped_unless_again_is_set() -> None:
     desk = ADesk()
     desk.vetted(numbers_in(RequirementState.UNDER_REVIEW, RequirementState.REJECTED))
     error = refused(lambda: desk.commands.supply("order-1", [text("a")], "ada", number="+4930111"))
@@ -146,17 +146,17 @@ def test_a_value_of_one_number_that_is_under_review_is_left_alone_unless_somebod
     assert len(desk.order.operations) == 2
 
 
-def test_values_for_an_order_that_is_not_at_its_provider_yet_are_told_so() -> None:
+def test_values_for_an_order_not_yet_placed_are_refused_with_the_reason() -> None:
     desk = ADesk()
     desk.carrier.fails["place"] = [base.AccountFaultError("no funds", code="20100")]
     desk.place()
     assert refused(lambda: desk.commands.supply("order-1", [text("a")], "ada")).problem is Problem.NOT_PLACED
 
 
-# Which of the values it is
+# Which of the values has the issue
 
 
-def test_every_file_that_cannot_be_used_is_named() -> None:
+def test_every_unusable_file_is_named() -> None:
     desk = ADesk()
     desk.vetted(owing(DEADLINE))
     answers = [
@@ -168,7 +168,7 @@ def test_every_file_that_cannot_be_used_is_named() -> None:
     assert [issue.field for issue in error.issues] == ["values.1.value.file_id", "values.2.value.file_id"]
 
 
-def test_the_values_that_are_on_their_way_already_are_named(desk: ADesk) -> None:
+def test_values_already_in_progress_are_named(desk: ADesk) -> None:
     desk.commands.supply("order-1", [text("a")], "ada")
     error = refused(lambda: desk.commands.supply("order-1", [text("b", "Submission 1")], "bob"))
     assert error.problem is Problem.BEING_SUPPLIED

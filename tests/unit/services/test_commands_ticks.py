@@ -1,4 +1,4 @@
-"""An order's own list at a provider that has none: ticked off through the desk, reminded, and told when it is missed."""
+"""An order's own requirements at a provider that has none: ticked off by people, with reminders and a notification when missed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def tick(*requirements: str, done: bool = True) -> list[Answer]:
 
 
 @pytest.mark.parametrize("provider", ["telesign", "callfire"])
-def test_the_state_follows_the_ticks_without_a_call_to_anybody(provider: str) -> None:
+def test_state_follows_ticks_without_a_provider_call(provider: str) -> None:
     desk = desk_of(provider)
     assert desk.order.state is OrderState.ACTION_REQUIRED
     desk.commands.supply("order-1", tick("loa"), "ada")
@@ -54,7 +54,7 @@ def test_the_state_follows_the_ticks_without_a_call_to_anybody(provider: str) ->
     assert desk.order.operations == ()
 
 
-def test_what_is_ticked_already_writes_nothing_and_a_tick_may_be_taken_away() -> None:
+def test_repeated_tick_writes_nothing_and_a_tick_can_be_undone() -> None:
     desk = desk_of("telesign")
     ticked = desk.commands.supply("order-1", tick("loa", "kyc"), "ada")
     assert desk.commands.supply("order-1", tick("loa"), "bob") == ticked
@@ -65,7 +65,7 @@ def test_what_is_ticked_already_writes_nothing_and_a_tick_may_be_taken_away() ->
     assert deadline.value == DEADLINE
 
 
-def test_values_are_no_ticks_and_unknown_names_are_told() -> None:
+def test_values_and_unknown_names_are_refused_as_ticks() -> None:
     desk = desk_of("telesign")
     before = desk.order
     answers = [*tick("loa"), Answer.model_validate({"requirement": "kyc", "value": {"kind": "text", "text": "x"}})]
@@ -78,7 +78,7 @@ def test_values_are_no_ticks_and_unknown_names_are_told() -> None:
     assert desk.order == before
 
 
-def test_reminders_fire_and_a_missed_deadline_is_told_while_the_order_goes_on() -> None:
+def test_reminders_fire_and_a_missed_deadline_is_reported_while_the_order_continues() -> None:
     desk = desk_of("callfire")
     desk.commands.acknowledge("order-1", DEADLINE - timedelta(hours=1), "ada")
     while desk.time <= DEADLINE:
@@ -91,7 +91,7 @@ def test_reminders_fire_and_a_missed_deadline_is_told_while_the_order_goes_on() 
     assert listed.items[0].attention == ("requirements_owed", "deadline_missed")
 
 
-def test_ticks_before_the_order_is_at_its_provider_are_kept() -> None:
+def test_ticks_before_the_purchase_are_kept() -> None:
     desk = ADesk()
     desk.carrier.snapshot = a_snapshot(AssetState.PENDING, lists_every_asset=False, sub_orders=())
     fields: dict[str, Any] = {
@@ -99,7 +99,7 @@ def test_ticks_before_the_order_is_at_its_provider_are_kept() -> None:
         "items": [{"criteria": {"country": "DE"}, "quantity": 1}],
         "requirements": LIST,
     }
-    # While the purchase is prepared: its intent conflicts, and the order is taken up again by the next wake.
+    # While the purchase is prepared: its intent conflicts, and the next wake places the order.
     desk.do_at = {1: lambda: desk.commands.supply("order-1", tick("loa", "kyc"), "ada")}
     desk.place(**fields)
     assert desk.order.state is OrderState.RECEIVED
@@ -108,7 +108,7 @@ def test_ticks_before_the_order_is_at_its_provider_are_kept() -> None:
     assert len(desk.carrier.named("place")) == 1
 
 
-def test_the_list_is_ticked_off_after_the_numbers_are_there() -> None:
+def test_own_requirements_can_be_ticked_after_delivery() -> None:
     desk = desk_of("callfire")
     desk.carrier.snapshot = a_snapshot(AssetState.ACTIVE, phase=Phase.ENDED, lists_every_asset=False, sub_orders=())
     assert desk.wake().state is OrderState.COMPLETED

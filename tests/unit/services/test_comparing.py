@@ -1,4 +1,4 @@
-"""Comparing accounts with the records: what a memory store and a carrier show that moto and the simulators would be slow at."""
+"""Inventory reconciliation: cases that moto and the simulators would be slow to show, on a memory store and a fake provider."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LONG_AGO = NOW - timedelta(days=30)
 
 
 class Shop(Carrier):
-    """A carrier that lists what the account owns and has on order."""
+    """A provider that lists what the account owns and what is on order."""
 
     def __init__(self, desk: ADesk) -> None:
         super().__init__(desk)
@@ -50,7 +50,7 @@ class Shop(Carrier):
 
 
 class Account:
-    """A desk whose one account is compared."""
+    """A desk with one account to compare."""
 
     def __init__(self) -> None:
         self.desk = ADesk()
@@ -58,13 +58,13 @@ class Account:
         self.inventory_reconciler = InventoryReconciler(self.desk.desk)
 
     def compare(self) -> tuple[str, ...]:
-        """Compare the account, which is due; what differs."""
+        """Compare the account, which is due, and return the differences."""
         self.desk.time += timedelta(days=2)
         self.inventory_reconciler.run(lambda: timedelta(minutes=15))
         return self.differences
 
-    def minutes_later(self) -> tuple[str, ...]:
-        """Run once more within the hour; what is known to differ."""
+    def compare_again(self) -> tuple[str, ...]:
+        """Run once more within the hour and return the known differences."""
         self.desk.time += timedelta(minutes=1)
         self.inventory_reconciler.run(lambda: timedelta(minutes=15))
         return self.differences
@@ -74,13 +74,13 @@ class Account:
         return self.desk.store.inventory(*ACCOUNT).differences
 
     def told(self) -> list[dict[str, Any]]:
-        """What was told of each kind, by comparison."""
+        """Return the recorded data of each kind, by comparison."""
         return [entry.data for entry in self.desk.told(ChangeKind.INVENTORY_DIFFERS)]
 
 
 @pytest.fixture
 def account() -> Account:
-    """An account with one order, which is not placed yet, and nothing of it at the carrier."""
+    """Return an account with one order that is not placed yet and unknown to the provider."""
     made = Account()
     order = received()
     made.desk.store.create(order, a_message(), [])
@@ -88,12 +88,12 @@ def account() -> Account:
 
 
 def restored(account: Account) -> None:
-    """Make the table one that was restored."""
+    """Mark the table as restored."""
     account.desk.store.table = "table-2"
 
 
 def holding(account: Account, count: int, orders: int = 1) -> None:
-    """Have each of so many orders hold so many numbers."""
+    """Make this many orders hold this many numbers each."""
     store = account.desk.store
     for index in range(orders):
         sent = a_message(order_id=f"holder-{index}")
@@ -113,10 +113,10 @@ def owned(values: Iterable[str]) -> list[Owned]:
     return [Owned(value=value, kind=AssetKind.NUMBER, since=LONG_AGO) for value in values]
 
 
-# What is listed and cannot be read
+# Entries that cannot be read
 
 
-def test_what_cannot_be_read_there_is_told_and_nothing_is_called_gone(account: Account) -> None:
+def test_unreadable_inventory_is_reported_and_no_number_counts_as_missing(account: Account) -> None:
     holding(account, 2)
     account.shop.unread = ("555-010x",)
     assert account.compare() == ("unread_order/555-010x", "unread_owned/555-010x")
@@ -131,7 +131,7 @@ def test_what_cannot_be_read_there_is_told_and_nothing_is_called_gone(account: A
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_the_living_purchase_is_adopted_whatever_is_listed_first(account: Account, order: tuple[int, int]) -> None:
+def test_active_purchase_is_adopted_whatever_its_place_in_the_list(account: Account, order: tuple[int, int]) -> None:
     reference = account.desk.order.reference
     both = (
         OnOrder(
@@ -149,13 +149,13 @@ def test_the_living_purchase_is_adopted_whatever_is_listed_first(account: Accoun
     assert (adopted.provider_order_id, adopted.duplicates, adopted.operations) == ("po-living", ("po-dead",), ())
     [told] = account.desk.told(ChangeKind.DUPLICATE_PURCHASE_FOUND)
     assert (told.data["duplicate"], told.data["cancelling"], told.notify) == ("po-dead", False, True)
-    # It was received a long time ago, and it counts for today.
+    # It was received a long time ago, and it counts against today's limit.
     assert adopted.reserved is not None
     assert adopted.reserved.day == f"{account.desk.time:%Y-%m-%d}"
     assert account.desk.store.spent(*ACCOUNT, adopted.reserved.day).numbers == 2
 
 
-def test_the_living_purchase_is_followed_by_an_unclear_order() -> None:
+def test_unknown_order_follows_the_active_purchase() -> None:
     desk = ADesk()
     desk.carrier.loses["place"] = 1
     desk.place()
@@ -167,7 +167,7 @@ def test_the_living_purchase_is_followed_by_an_unclear_order() -> None:
     assert desk.carrier.named("cancel") == []
 
 
-def test_the_living_purchase_is_followed_by_an_order_of_a_restored_table() -> None:
+def test_restored_order_follows_the_active_purchase() -> None:
     desk = ADesk()
     desk.store.switch = Gate(table_id=desk.store.table, confirmed_at=NOW, search_until=NOW + timedelta(days=14))
     found = [base.Placed("po-dead", "failure", over=True), base.Placed("po-living", "success")]
@@ -183,13 +183,13 @@ def test_the_living_purchase_is_followed_by_an_order_of_a_restored_table() -> No
 
 
 @pytest.mark.parametrize("was_compared", [True, False])
-def test_nothing_is_young_in_a_restored_table(account: Account, *, was_compared: bool) -> None:
+def test_restored_table_has_no_grace_for_recent_purchases(account: Account, *, was_compared: bool) -> None:
     if was_compared:
         assert account.compare() == ()
     just_now = account.desk.time + timedelta(days=2) - timedelta(minutes=10)
     account.shop.has = [
         Owned(value="+4930555", kind=AssetKind.NUMBER, since=just_now),
-        # Some providers tell the day and no more.
+        # Some providers report only the day.
         Owned(value="+4930666", kind=AssetKind.NUMBER, since=just_now.replace(hour=0, minute=0)),
     ]
     account.shop.sold = [
@@ -201,7 +201,7 @@ def test_nothing_is_young_in_a_restored_table(account: Account, *, was_compared:
 
 
 @pytest.mark.parametrize("was_compared", [True, False])
-def test_what_was_bought_just_now_may_be_on_its_way_into_the_records(account: Account, *, was_compared: bool) -> None:
+def test_recent_purchase_may_not_be_recorded_yet(account: Account, *, was_compared: bool) -> None:
     if was_compared:
         assert account.compare() == ()
     just_now = account.desk.time + timedelta(days=2) - timedelta(minutes=10)
@@ -213,31 +213,31 @@ def test_what_was_bought_just_now_may_be_on_its_way_into_the_records(account: Ac
     assert account.compare() == ("orphan/+4930555", "orphan_order/po-9")
 
 
-# Accounts that cannot be read
+# Unreadable accounts
 
 
-def test_an_account_that_can_never_be_compared_gets_older_and_older(account: Account) -> None:
+def test_age_of_an_account_that_was_never_compared_grows(account: Account) -> None:
     account.shop.broken = base.UnreadableError("HTTP 500")
     assert account.compare() == ()
     began = account.desk.time
     oldest = "OldestInventorySeconds", None
     account.desk.counted.clear()
-    account.minutes_later()
+    account.compare_again()
     assert account.desk.counted[oldest] == 60
     account.desk.time = began + timedelta(days=3)
     account.desk.counted.clear()
-    account.minutes_later()
+    account.compare_again()
     assert account.desk.counted[oldest] == 3 * 86400 + 60
     assert account.desk.store.inventory(*ACCOUNT) == Inventory(failing_since=began)
     account.shop.broken = None
-    account.minutes_later()
+    account.compare_again()
     account.desk.counted.clear()
-    account.minutes_later()
+    account.compare_again()
     assert account.desk.counted[oldest] == 60
     assert account.desk.store.inventory(*ACCOUNT).failing_since is None
 
 
-def test_an_account_that_was_compared_before_is_as_old_as_that(account: Account) -> None:
+def test_age_of_a_compared_account_starts_at_its_last_comparison(account: Account) -> None:
     account.compare()
     compared = account.desk.time
     account.shop.broken = ValueError("a bug")
@@ -250,10 +250,10 @@ def test_an_account_that_was_compared_before_is_as_old_as_that(account: Account)
     assert account.desk.store.inventory(*ACCOUNT).finished_at == compared
 
 
-# Very many of them
+# Many differences
 
 
-def test_an_order_is_read_once_however_many_of_its_numbers_vanished(
+def test_order_is_read_once_for_any_number_of_missing_numbers(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holding(account, 300, orders=2)
@@ -269,20 +269,20 @@ def test_an_order_is_read_once_however_many_of_its_numbers_vanished(
     assert (read["holder-0"], read["holder-1"]) == (1, 1)
 
 
-def test_more_differences_than_fit_are_told_in_turns(account: Account) -> None:
+def test_differences_beyond_the_bound_are_reported_in_later_runs(account: Account) -> None:
     numbers = [f"+1{number}" for number in range(2_000_000_000, 2_000_025_000)]
     account.shop.has = owned(numbers)
     first = account.compare()
     assert 15_000 < len(first) < 25_000
     assert first == tuple(f"orphan/{number}" for number in numbers[: len(first)])
-    # Nothing new: what is known to differ is not told again, and the others have no room.
+    # Nothing new: known differences are not reported again, and the others have no room.
     assert account.compare() == first
     account.shop.has = owned(numbers[10_000:])
     assert account.compare() == tuple(f"orphan/{number}" for number in numbers[10_000:])
     assert [told["orphan"]["count"] for told in account.told()] == [len(first), len(numbers) - len(first)]
 
 
-def test_what_is_in_the_records_is_told_before_what_is_in_none(account: Account) -> None:
+def test_differences_in_recorded_orders_are_reported_first(account: Account) -> None:
     account.shop.has = owned(f"+1{number}" for number in range(2_000_000_000, 2_000_025_000))
     account.compare()
     holding(account, 3)
@@ -290,8 +290,8 @@ def test_what_is_in_the_records_is_told_before_what_is_in_none(account: Account)
     assert account.told()[-1]["vanished"]["first"] == ["+49000000000", "+49000000001", "+49000000002"]
 
 
-def test_differences_fit_their_item_whatever_they_are(account: Account) -> None:
-    """The ids of orders that others placed hardly pack: ten times what a number takes."""
+def test_differences_fit_their_item(account: Account) -> None:
+    """Order ids of other systems hardly compress: each takes ten times the bytes of a number."""
     chance = random.Random(1)
     account.shop.sold = [
         OnOrder(provider_order_id=str(UUID(int=chance.getrandbits(128))), created_at=LONG_AGO) for _ in range(25_000)
@@ -302,11 +302,11 @@ def test_differences_fit_their_item_whatever_they_are(account: Account) -> None:
     assert len(item["differences"]) < MAX_BYTES - 1024
 
 
-# Leases
+# Numbers released and bought again
 
 
 @pytest.mark.parametrize("over_first", [True, False])
-def test_a_number_that_was_given_back_and_got_again_is_there(account: Account, *, over_first: bool) -> None:
+def test_number_released_and_bought_again_is_present(account: Account, *, over_first: bool) -> None:
     holding(account, 1)
     [value] = [holding.value for holding in account.desk.store.holdings(*ACCOUNT)]
     over = Owned(value=value, kind=AssetKind.NUMBER, provider_status="cancelled", since=LONG_AGO, given_back=True)

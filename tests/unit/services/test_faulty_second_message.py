@@ -1,4 +1,4 @@
-"""A message under a known order id: people are not told that nothing was bought, nor to send it again."""
+"""An invalid message under a known order id: its notification does not say that nothing was bought or ask to send it again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.desks import ADesk
 
 
 def send(desk: ADesk, **fields: Any) -> str:
-    """Send a message that is refused; what people are told."""
+    """Send an invalid message and return the notifications."""
     sent = {"order_id": "order-1", "provider": "telnyx", "items": [], **fields}
     desk.placer.handle(json.dumps(sent), message_id="m-9", correlation_id="c-9", time_left=lambda: timedelta(minutes=3))
     [told] = desk.told(ChangeKind.ORDER_REFUSED)
@@ -29,7 +29,7 @@ def send(desk: ADesk, **fields: Any) -> str:
         pytest.param({"items": [{"criteria": {"country": "FR"}, "quantity": 9}]}, id="another order"),
     ],
 )
-def test_the_order_that_stands_is_not_said_to_be_unbought(fields: dict[str, Any]) -> None:
+def test_notification_does_not_call_an_existing_order_unbought(fields: dict[str, Any]) -> None:
     desk = ADesk()
     desk.place()
     text = send(desk, **fields)
@@ -39,7 +39,7 @@ def test_the_order_that_stands_is_not_said_to_be_unbought(fields: dict[str, Any]
     assert (desk.stands(), len(desk.carrier.named("place"))) == (OrderState.PENDING, 1)
 
 
-def test_where_no_order_stands_nothing_was_bought() -> None:
+def test_without_an_existing_order_the_notification_says_nothing_was_bought() -> None:
     desk = ADesk()
     text = send(desk)
     assert "Nothing was bought; correct it and send it again." in text

@@ -1,4 +1,4 @@
-"""No service writes a move that an order may not make, whatever it was told."""
+"""No service writes a state transition that orders may not make."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FORBIDDEN = [(one, other) for one in OrderState for other in OrderState if other
 
 
 @pytest.mark.parametrize(("before", "after"), FORBIDDEN)
-def test_a_move_that_no_order_makes_is_never_written(before: OrderState, after: OrderState) -> None:
+def test_invalid_state_transition_is_never_written(before: OrderState, after: OrderState) -> None:
     desk = ADesk()
     order = desk.place().with_(state=before)
     desk.store.orders[order.order_id] = order

@@ -1,4 +1,4 @@
-"""Notifications: one that is known asks for nothing, and those of an order ask for polls that keep their distance."""
+"""Webhooks: a known one leads to no poll, and those of one order lead to polls with a minimum distance."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OPEN = a_snapshot(AssetState.PENDING, AssetState.PENDING)
 
 
 def bought() -> ADesk:
-    """An order that its carrier works on, some minutes after its last poll."""
+    """Return an order in progress at its provider, some minutes after its last poll."""
     desk = ADesk()
     desk.vetted(OPEN)
     for _ in range(8):
@@ -33,7 +33,7 @@ def bought() -> ADesk:
 
 
 def notify(desk: ADesk, webhook_id: str, *, ended: bool = False, order_id: str = "po-1", came: Any = None) -> None:
-    """Deliver a webhook that was found genuine, or the same once more."""
+    """Deliver an authenticated webhook, new or repeated."""
     hint = {"webhook_id": webhook_id, "webhook_type": "number_order.complete", "provider_order_id": order_id}
     event = {"provider": "telnyx", "account": "default", "received_at": (came or desk.time).isoformat(), "key": "k"}
     body = hashlib.sha256(webhook_id.encode()).hexdigest()
@@ -46,7 +46,7 @@ def count_polls(desk: ADesk) -> int:
 
 
 def run_until(desk: ADesk, until: datetime, polls: list[datetime]) -> None:
-    """Let all happen that is due until then."""
+    """Run everything that is due up to this time."""
     while desk.order.wake_at is not None and desk.order.wake_at <= until:
         before = count_polls(desk)
         desk.wake()
@@ -55,7 +55,7 @@ def run_until(desk: ADesk, until: datetime, polls: list[datetime]) -> None:
 
 
 @pytest.mark.parametrize("ended", [False, True])
-def test_one_webhook_sent_200_times_within_five_minutes_is_one_poll_and_one_version(*, ended: bool) -> None:
+def test_webhook_repeated_200_times_in_five_minutes_is_one_poll_and_one_version(*, ended: bool) -> None:
     desk = bought()
     versions = set()
     for _ in range(200):
@@ -65,7 +65,7 @@ def test_one_webhook_sent_200_times_within_five_minutes_is_one_poll_and_one_vers
     assert (count_polls(desk), len(versions), len(desk.store.webhooks)) == (1, 1, 1)
 
 
-def test_known_webhook_of_an_order_that_is_over_is_no_poll() -> None:
+def test_repeated_webhook_of_an_ended_order_leads_to_no_poll() -> None:
     desk = bought()
     desk.carrier.snapshot = ENDED
     notify(desk, "e-1", ended=True)
@@ -77,7 +77,7 @@ def test_known_webhook_of_an_order_that_is_over_is_no_poll() -> None:
     assert (count_polls(desk), desk.order.version, len(desk.store.webhooks)) == (1, version, 1)
 
 
-def test_webhook_of_no_order_is_kept_once_however_often_it_comes() -> None:
+def test_webhook_without_an_order_is_kept_once() -> None:
     desk = bought()
     for _ in range(200):
         notify(desk, "e-1", order_id="po-9")
@@ -85,7 +85,7 @@ def test_webhook_of_no_order_is_kept_once_however_often_it_comes() -> None:
     assert (count_polls(desk), len(desk.store.webhooks)) == (0, 1)
 
 
-def test_known_webhook_whose_poll_failed_asks_for_another() -> None:
+def test_repeated_webhook_after_a_failed_poll_leads_to_another() -> None:
     desk = bought()
     desk.carrier.fails["observe"] = [UnreadableError("HTTP 503")]
     notify(desk, "e-1")
@@ -98,7 +98,7 @@ def test_known_webhook_whose_poll_failed_asks_for_another() -> None:
     assert count_polls(desk) == 1
 
 
-def test_webhook_whose_lambda_died_before_the_poll_was_written_is_polled_after_when_it_comes_again() -> None:
+def test_repeated_webhook_after_a_crash_before_the_commit_leads_to_a_poll() -> None:
     for point in range(1, 5):
         desk = bought()
         came = desk.time
@@ -113,7 +113,7 @@ def test_webhook_whose_lambda_died_before_the_poll_was_written_is_polled_after_w
         assert len(desk.store.webhooks) == 1
 
 
-def test_webhook_that_waits_for_its_turn_and_comes_again_waits_once() -> None:
+def test_repeated_webhook_that_waits_for_its_turn_waits_once() -> None:
     desk = bought()
     desk.carrier.fails["observe"] = [SlotBusyError(30 * SECOND)] * 200
     notify(desk, "e-1")
@@ -124,7 +124,7 @@ def test_webhook_that_waits_for_its_turn_and_comes_again_waits_once() -> None:
     assert (desk.order.version, desk.order.wake_at) == (version, wake_at)
 
 
-def test_webhook_before_the_purchase_is_recorded_changes_nothing_of_the_row() -> None:
+def test_webhook_before_the_purchase_is_recorded_leaves_the_row_unchanged() -> None:
     desk = ADesk()
     desk.carrier.loses["place"] = 1
     desk.carrier.fails["find"] = [UnreadableError("HTTP 503")] * 50
@@ -139,15 +139,15 @@ def test_webhook_before_the_purchase_is_recorded_changes_nothing_of_the_row() ->
     webhooks=st.lists(
         st.tuples(
             st.one_of(st.just(0), st.integers(1, 20_000)),  # milliseconds since the one before
-            st.integers(0, 12),  # which one it is
-            st.booleans(),  # it says that the order is over
+            st.integers(0, 12),  # which webhook
+            st.booleans(),  # whether it reports the end of the order
             st.sampled_from(["", "unreadable", "its turn is 7 s off"]),
         ),
         min_size=1,
         max_size=40,
     )
 )
-def test_whatever_webhooks_come_polls_keep_their_distance_and_the_last_one_is_looked_after(
+def test_polls_keep_their_distance_and_the_last_webhook_is_handled(
     webhooks: list[tuple[int, int, bool, str]],
 ) -> None:
     desk = bought()
@@ -165,7 +165,7 @@ def test_whatever_webhooks_come_polls_keep_their_distance_and_the_last_one_is_lo
         notify(desk, webhook_id, ended=ended)
         asked_for += [desk.time] * (count_polls(desk) - before)
         if served:
-            assert (count_polls(desk), desk.order.version) == (before, version), "known, and looked after"
+            assert (count_polls(desk), desk.order.version) == (before, version), "repeated, and handled before"
         if webhook_id not in first:
             last, says_ended = desk.time, ended
         first.setdefault(webhook_id, desk.time)
@@ -175,19 +175,19 @@ def test_whatever_webhooks_come_polls_keep_their_distance_and_the_last_one_is_lo
     assert desk.order.poll_began_at >= last
     if says_ended:
         run_until(desk, last + 75 * SECOND, polls)
-        assert desk.order.poll_began_at >= last + 50 * SECOND, "what it says may show late"
+        assert desk.order.poll_began_at >= last + 50 * SECOND, "the provider may show the change late"
     assert all(two - one >= timings.hint_distance for one, two in pairwise(asked_for))
     assert len(polls) + len(asked_for) <= (desk.time - began) / timings.hint_distance + 4
     assert len(desk.store.webhooks) <= len(first)
 
 
-def test_a_thousand_different_webhooks_in_a_minute_are_few_polls_and_few_versions() -> None:
+def test_thousand_webhooks_in_a_minute_are_few_polls_and_few_versions() -> None:
     desk = bought()
     version, polls = desk.order.version, list[datetime]()
     for number in range(1000):
         run_until(desk, desk.time + 60 * SECOND / 1000, polls)
         notify(desk, f"e-{number}", ended=number % 2 == 0)
-    # One for each distance; and those that follow where an end was told of.
+    # One poll per minimum distance, and those that follow a reported end.
     most = 60 * SECOND / desk.desk.timings.hint_distance
     assert count_polls(desk) <= most + 4
     assert desk.order.version - version <= 3 * most

@@ -1,4 +1,4 @@
-"""Operations are carried out once, or repeated without harm, whatever dies in between; what does not work is told."""
+"""Operations are carried out once, or repeated without harm, wherever the Lambda dies. Failures are reported to people."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def outcome(desk: ADesk) -> tuple[OperationState, str]:
     return operation.state, operation.outcome
 
 
-def test_a_value_is_submitted_once_and_told(desk: ADesk) -> None:
+def test_value_is_submitted_once_and_recorded(desk: ADesk) -> None:
     desk.commands.supply("order-1", [text()], "arn:aws:iam::1:user/ada")
     desk.wake()
     desk.wake()
@@ -59,7 +59,7 @@ def test_a_value_is_submitted_once_and_told(desk: ADesk) -> None:
     assert SECRET not in desk.texts()
 
 
-def test_what_it_led_to_is_seen_in_the_same_run(desk: ADesk) -> None:
+def test_result_of_an_operation_is_observed_in_the_same_run(desk: ADesk) -> None:
     desk.commands.supply("order-1", [text()], "ada")
     desk.carrier.snapshot = textual(RequirementState.UNDER_REVIEW)
     desk.wake()
@@ -68,7 +68,7 @@ def test_what_it_led_to_is_seen_in_the_same_run(desk: ADesk) -> None:
 
 
 def points_of(ask: Any) -> int:
-    """How many points a run has that carries out what was asked for."""
+    """Return the number of crash points in a run that carries out this command."""
     desk = ADesk()
     desk.vetted(textual())
     ask(desk)
@@ -78,7 +78,7 @@ def points_of(ask: Any) -> int:
 
 
 def crashed(ask: Any, point: int) -> ADesk:
-    """A desk whose Lambda died at this point of carrying out what was asked for, and that then went on."""
+    """Return a desk whose Lambda died at this point of the command and was then run again."""
     desk = ADesk()
     desk.vetted(textual())
     ask(desk)
@@ -112,7 +112,7 @@ def cancel(desk: ADesk) -> None:
 
 
 @pytest.mark.parametrize("ask", [supply_text, supply_address, post_comment, ask_for_time, cancel])
-def test_a_crash_at_any_point_loses_nothing_and_repeats_nothing_harmful(ask: Any) -> None:
+def test_crash_at_any_point_loses_nothing_and_repeats_nothing_harmful(ask: Any) -> None:
     points = points_of(ask)
     assert points >= 4
     for point in range(1, points + 1):
@@ -123,16 +123,16 @@ def test_a_crash_at_any_point_loses_nothing_and_repeats_nothing_harmful(ask: Any
         ended += desk.told(ChangeKind.EXTENSION_REQUESTED)
         assert len(ended) == 1, f"point {point}"
         if ask in (post_comment, ask_for_time):
-            assert len(desk.carrier.written) == 1, f"point {point}: a comment is never there twice"
+            assert len(desk.carrier.written) == 1, f"point {point}: a comment is never posted twice"
         if ask is supply_address:
             made = desk.carrier.named("create_address")
             values = desk.carrier.named("supply")
             assert len(made) <= 2
-            assert {"r-1": f"address-{len(made)}"} in values, "what is given is an address that was made"
+            assert {"r-1": f"address-{len(made)}"} in values, "the value is a created address"
         assert SECRET not in desk.texts()
 
 
-def test_an_address_that_was_made_is_not_made_again(desk: ADesk) -> None:
+def test_created_address_is_not_created_again(desk: ADesk) -> None:
     supply_address(desk)
     desk.carrier.fails["supply"] = [base.OutcomeUnknownError("ReadTimeout")]
     desk.wake()
@@ -141,7 +141,7 @@ def test_an_address_that_was_made_is_not_made_again(desk: ADesk) -> None:
     assert desk.carrier.named("supply") == [{"r-1": "address-1"}]
 
 
-def test_a_lost_answer_to_a_comment_is_polled_for_and_not_sent_again(desk: ADesk) -> None:
+def test_comment_with_a_lost_response_is_searched_for_and_not_sent_again(desk: ADesk) -> None:
     post_comment(desk)
     desk.carrier.loses["comment"] = 1
     desk.wake()
@@ -151,7 +151,7 @@ def test_a_lost_answer_to_a_comment_is_polled_for_and_not_sent_again(desk: ADesk
     assert len(desk.carrier.written) == 1
 
 
-def test_a_comment_that_never_left_is_sent_without_polling(desk: ADesk) -> None:
+def test_comment_that_was_never_sent_is_sent_without_a_search(desk: ADesk) -> None:
     post_comment(desk)
     desk.carrier.fails["comment"] = [base.NotSentError("ConnectError")]
     desk.wake()
@@ -161,7 +161,7 @@ def test_a_comment_that_never_left_is_sent_without_polling(desk: ADesk) -> None:
     assert len(desk.carrier.written) == 1
 
 
-def test_a_comment_that_left_and_was_not_worked_on_is_sent_after_polling(desk: ADesk) -> None:
+def test_comment_that_did_not_arrive_is_sent_after_a_search(desk: ADesk) -> None:
     post_comment(desk)
     desk.carrier.fails["comment"] = [base.OutcomeUnknownError("ReadTimeout")]
     desk.wake()
@@ -170,8 +170,8 @@ def test_a_comment_that_left_and_was_not_worked_on_is_sent_after_polling(desk: A
     assert len(desk.carrier.written) == 1
 
 
-def test_the_same_words_of_another_operation_are_not_taken_for_this_ones(desk: ADesk) -> None:
-    """Two requests for more time may say the same within minutes."""
+def test_same_text_of_another_operation_does_not_count_as_this_one(desk: ADesk) -> None:
+    """Two requests for an extension may have the same text within minutes."""
     post_comment(desk)
     desk.wake()
     post_comment(desk)
@@ -182,7 +182,7 @@ def test_the_same_words_of_another_operation_are_not_taken_for_this_ones(desk: A
     assert {operation.outcome for operation in desk.order.operations} == {"ours-0", "ours-1"}
 
 
-def test_a_reviewers_comment_of_the_same_words_is_not_ours(desk: ADesk) -> None:
+def test_reviewers_comment_of_the_same_text_is_not_taken_for_ours(desk: ADesk) -> None:
     post_comment(desk)
     desk.carrier.written.append(a_comment("theirs", f"please: {SECRET}", at=NOW))
     desk.carrier.fails["comment"] = [base.OutcomeUnknownError("ReadTimeout")]
@@ -191,7 +191,7 @@ def test_a_reviewers_comment_of_the_same_words_is_not_ours(desk: ADesk) -> None:
     assert [comment.by_provider for comment in desk.carrier.written] == [True, False]
 
 
-def test_what_the_provider_refuses_is_told_to_people_and_not_tried_again(desk: ADesk) -> None:
+def test_refused_operation_notifies_people_and_is_not_retried(desk: ADesk) -> None:
     supply_text(desk)
     desk.carrier.fails["supply"] = [base.RefusedError("value too long", code="85002")]
     desk.wake()
@@ -203,7 +203,7 @@ def test_what_the_provider_refuses_is_told_to_people_and_not_tried_again(desk: A
     assert SECRET not in desk.texts()
 
 
-def test_what_goes_wrong_again_and_again_is_given_up_and_told(desk: ADesk) -> None:
+def test_operation_that_keeps_failing_is_given_up_and_people_are_notified(desk: ADesk) -> None:
     supply_text(desk)
     desk.carrier.fails["supply"] = [base.NotSentError("ConnectError")] * 50
     for _ in range(60):
@@ -214,7 +214,7 @@ def test_what_goes_wrong_again_and_again_is_given_up_and_told(desk: ADesk) -> No
     assert told.notify
 
 
-def test_each_try_comes_later_than_the_one_before(desk: ADesk) -> None:
+def test_pauses_between_retries_grow(desk: ADesk) -> None:
     supply_text(desk)
     desk.carrier.fails["supply"] = [base.NotSentError("ConnectError")] * 50
     pauses: list[timedelta] = []
@@ -235,7 +235,7 @@ def test_each_try_comes_later_than_the_one_before(desk: ADesk) -> None:
         base.SlotBusyError(timedelta(seconds=7)),
     ],
 )
-def test_a_fault_of_the_account_postpones_and_gives_nothing_up(desk: ADesk, fault: Exception) -> None:
+def test_account_failure_postpones_operations_and_gives_none_up(desk: ADesk, fault: Exception) -> None:
     supply_text(desk)
     desk.carrier.fails["supply"] = [fault] * 20
     while desk.carrier.fails["supply"]:
@@ -250,7 +250,7 @@ def test_a_fault_of_the_account_postpones_and_gives_nothing_up(desk: ADesk, faul
     assert outcome(desk)[0] is OperationState.DONE
 
 
-def test_good_credentials_that_came_meanwhile_are_used_soon(desk: ADesk) -> None:
+def test_restored_credentials_are_used_soon(desk: ADesk) -> None:
     supply_text(desk)
     desk.secret_changed = True
     desk.carrier.fails["supply"] = [base.AccountFaultError("key expired", code="10009")]
@@ -260,8 +260,8 @@ def test_good_credentials_that_came_meanwhile_are_used_soon(desk: ADesk) -> None
     assert not desk.told(ChangeKind.PROVIDER_ACCOUNT_BLOCKED)
 
 
-def test_satisfied_already_is_done(desk: ADesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The adapter says `already satisfied` where the provider answers 85003; that is no fault."""
+def test_already_satisfied_counts_as_done(desk: ADesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The adapter reports `already satisfied` where the provider answers 85003, which is no failure."""
     monkeypatch.setattr(desk.carrier, "supply", lambda *_, **__: "already satisfied")
     supply_text(desk)
     desk.wake()
@@ -269,7 +269,7 @@ def test_satisfied_already_is_done(desk: ADesk, monkeypatch: pytest.MonkeyPatch)
     assert desk.told(ChangeKind.REQUIREMENT_SUBMITTED)
 
 
-def test_a_value_that_was_erased_is_not_submitted(desk: ADesk) -> None:
+def test_erased_value_is_not_submitted(desk: ADesk) -> None:
     supply_text(desk)
     desk.store.operations.clear()
     desk.wake()
@@ -277,8 +277,8 @@ def test_a_value_that_was_erased_is_not_submitted(desk: ADesk) -> None:
     assert desk.carrier.named("supply") == []
 
 
-def test_somebody_elses_write_in_between_repeats_what_may_be_repeated(desk: ADesk) -> None:
-    """The commit of what came of a call conflicts: the next run does it again, and a comment is found."""
+def test_write_conflict_repeats_only_what_is_safe_to_repeat(desk: ADesk) -> None:
+    """The commit of a call's outcome conflicts. The next run repeats the operation and finds the comment."""
     post_comment(desk)
 
     def interfere() -> None:
@@ -294,7 +294,7 @@ def test_somebody_elses_write_in_between_repeats_what_may_be_repeated(desk: ADes
     assert outcome(desk)[0] is OperationState.DONE
 
 
-def test_conflicts_without_end_are_for_the_queue(desk: ADesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_conflicts_are_returned_to_the_queue(desk: ADesk, monkeypatch: pytest.MonkeyPatch) -> None:
     def lose(*_: Any, **__: Any) -> None:
         raise ConflictError
 
@@ -304,7 +304,7 @@ def test_conflicts_without_end_are_for_the_queue(desk: ADesk, monkeypatch: pytes
         desk.wake()
 
 
-def test_several_operations_are_done_in_the_order_in_which_they_were_asked_for(desk: ADesk) -> None:
+def test_operations_run_in_the_order_of_their_requests(desk: ADesk) -> None:
     post_comment(desk)
     supply_text(desk)
     desk.commands.extend("order-1", "ada")
@@ -320,7 +320,7 @@ def test_several_operations_are_done_in_the_order_in_which_they_were_asked_for(d
     assert len({operation.id for operation in desk.order.operations}) == 3
 
 
-def test_one_that_fails_does_not_hold_up_the_next(desk: ADesk) -> None:
+def test_failing_operation_does_not_delay_the_next(desk: ADesk) -> None:
     post_comment(desk)
     supply_text(desk)
     desk.carrier.fails["comment"] = [base.RefusedError("no comments here", code="10015")]
@@ -328,7 +328,7 @@ def test_one_that_fails_does_not_hold_up_the_next(desk: ADesk) -> None:
     assert [operation.state for operation in desk.order.operations] == [OperationState.REJECTED, OperationState.DONE]
 
 
-def test_what_nobody_thought_of_holds_up_neither_polls_nor_reminders(desk: ADesk) -> None:
+def test_unexpected_error_delays_neither_polls_nor_reminders(desk: ADesk) -> None:
     supply_text(desk)
     desk.carrier.fails["supply"] = [RuntimeError(SECRET)] * 50
     polls = len(desk.carrier.named("observe"))
@@ -344,7 +344,7 @@ def test_what_nobody_thought_of_holds_up_neither_polls_nor_reminders(desk: ADesk
     assert SECRET not in desk.texts()
 
 
-def test_a_comment_that_broke_is_polled_for_before_it_is_sent_again(desk: ADesk) -> None:
+def test_comment_interrupted_by_an_error_is_searched_for_before_it_is_sent_again(desk: ADesk) -> None:
     post_comment(desk)
     desk.carrier.fails["comment"] = [RuntimeError("?")]
     desk.wake()
@@ -353,8 +353,8 @@ def test_a_comment_that_broke_is_polled_for_before_it_is_sent_again(desk: ADesk)
     assert len(desk.carrier.written) == 1
 
 
-def test_a_slow_provider_leaves_time_for_the_poll(desk: ADesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Eighteen time-outs of 20 s would be three times the time that a Lambda has."""
+def test_slow_provider_leaves_time_for_the_poll(desk: ADesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eighteen time-outs of 20 s would take three times as long as a Lambda has."""
     for number in range(18):
         desk.commands.comment("order-1", f"comment {number}", "ada")
     tried = []
@@ -374,4 +374,4 @@ def test_a_slow_provider_leaves_time_for_the_poll(desk: ADesk, monkeypatch: pyte
         assert len(desk.carrier.named("observe")) == polls + 1
     for _ in range(100):
         desk.wake()
-    assert {f"comment {number}" for number in range(18)} <= set(tried), "each has its turn"
+    assert {f"comment {number}" for number in range(18)} <= set(tried), "every operation is tried"

@@ -1,4 +1,4 @@
-"""More time, from the policy's reminder to the silent grant: asked once, told as what it is, and counted."""
+"""An extension, from the policy's reminder to the unannounced grant: requested once, reported with its cause, and counted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIELDS = {"reminders": ["P1D", "PT4H"], "extension": {"before": "P1D"}}
 
 
 def at_the_reminder() -> ADesk:
-    """A desk at the moment at which the policy's reminder is due."""
+    """Return a desk at the moment the policy's reminder is due."""
     desk = ADesk()
     desk.vetted(owing(DEADLINE), **FIELDS)
     while desk.order.wake_at is not None and desk.order.wake_at < DEADLINE - timedelta(days=1):
@@ -24,7 +24,7 @@ def at_the_reminder() -> ADesk:
     return desk
 
 
-def test_the_policy_asks_in_our_own_words_and_a_silent_grant_is_told_and_counted() -> None:
+def test_policy_requests_an_extension_and_an_unannounced_grant_is_reported_and_counted() -> None:
     desk = at_the_reminder()
     desk.wake()
     desk.wake()
@@ -50,7 +50,7 @@ def test_the_policy_asks_in_our_own_words_and_a_silent_grant_is_told_and_counted
     assert len(desk.carrier.written) == 1
 
 
-def test_a_request_that_is_refused_is_told_and_counts() -> None:
+def test_refused_extension_is_reported_and_counts_as_a_request() -> None:
     desk = at_the_reminder()
     desk.carrier.fails["comment"] = [base.RefusedError("no", code="10015")]
     desk.wake()
@@ -63,7 +63,7 @@ def test_a_request_that_is_refused_is_told_and_counts() -> None:
     assert desk.carrier.written == []
 
 
-def test_a_grant_that_a_notification_announced_is_not_counted() -> None:
+def test_grant_announced_by_a_webhook_is_not_counted_as_unannounced() -> None:
     desk = at_the_reminder()
     desk.carrier.snapshot = owing(DEADLINE + timedelta(days=7))
     payload = {"id": "po-1", "status": "pending", "record_type": "number_order"}
@@ -76,7 +76,7 @@ def test_a_grant_that_a_notification_announced_is_not_counted() -> None:
     assert desk.counted["UnannouncedChanges", "telnyx"] == 0
 
 
-def test_what_people_asked_for_counts_for_the_policy() -> None:
+def test_extension_requested_by_people_counts_for_the_policy() -> None:
     desk = ADesk()
     desk.vetted(owing(DEADLINE), **FIELDS)
     desk.commands.extend("order-1", "ada", text="please")

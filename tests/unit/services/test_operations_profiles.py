@@ -1,4 +1,4 @@
-"""A profile answers what an order is asked, once; people are asked for the rest."""
+"""A profile answers an order's requirements once. People are asked for the rest."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def a_profile(*ids: str, country: str = "DE", account: str = "default", **fields
     return Profile(key=key, updated_at=NOW, updated_by="ada", **{"answers": answers, **fields})
 
 
-def test_a_profile_answers_without_anybodys_help_and_the_ledger_says_so() -> None:
+def test_profile_answers_without_people_and_the_ledger_names_it() -> None:
     desk = ADesk()
     desk.store.put_profile(a_profile("r-1"))
     desk.vetted(asking("r-1"))
@@ -53,7 +53,7 @@ def test_a_profile_answers_without_anybodys_help_and_the_ledger_says_so() -> Non
 
 
 @pytest.mark.parametrize("good", [True, False])
-def test_its_file_is_uploaded_when_it_is_submitted_if_it_is_still_what_was_checked(*, good: bool) -> None:
+def test_profile_file_is_uploaded_on_submission_if_unchanged(*, good: bool) -> None:
     desk = ADesk()
     content = b"%PDF-1.7"
     desk.bucket.content["profiles/f-1"] = content if good else b"%PDF-2.0"
@@ -86,7 +86,7 @@ def test_its_file_is_uploaded_when_it_is_submitted_if_it_is_still_what_was_check
         (a_profile("r-8"), {}),
     ],
 )
-def test_one_that_is_not_to_be_used_is_not(profile: Profile, fields: dict[str, Any]) -> None:
+def test_unusable_profile_is_not_applied(profile: Profile, fields: dict[str, Any]) -> None:
     desk = ADesk()
     desk.store.put_profile(profile)
     desk.vetted(asking("r-1"), **fields)
@@ -96,7 +96,7 @@ def test_one_that_is_not_to_be_used_is_not(profile: Profile, fields: dict[str, A
     assert "answered" not in requested.data
 
 
-def test_values_of_the_order_come_before_those_of_a_profile() -> None:
+def test_values_of_the_message_take_precedence_over_the_profile() -> None:
     desk = ADesk()
     desk.store.put_profile(a_profile("r-1", "r-2"))
     desk.carrier.specifications = [Specification(id="r-1", name="r-1", kind=ValueKind.TEXT)]
@@ -109,7 +109,7 @@ def test_values_of_the_order_come_before_those_of_a_profile() -> None:
     assert not requested.notify
 
 
-def test_it_is_applied_once_and_never_after_a_rejection() -> None:
+def test_profile_is_applied_once_and_never_after_a_rejection() -> None:
     desk = ADesk()
     desk.store.put_profile(a_profile("r-1"))
     desk.vetted(asking("r-1"))
@@ -122,7 +122,7 @@ def test_it_is_applied_once_and_never_after_a_rejection() -> None:
     assert len(desk.carrier.named("supply")) == 1
 
 
-def test_one_that_is_rejected_before_any_value_was_given_is_for_people() -> None:
+def test_requirement_rejected_before_any_value_is_left_to_people() -> None:
     desk = ADesk()
     desk.store.put_profile(a_profile("r-1"))
     desk.vetted(asking("r-1", state=REJECTED))
@@ -130,7 +130,7 @@ def test_one_that_is_rejected_before_any_value_was_given_is_for_people() -> None
 
 
 @pytest.mark.parametrize("fault", [base.RefusedError("no", code="85002"), base.OutcomeUnknownError("ReadTimeout")])
-def test_one_that_is_not_taken_is_not_applied_again_at_every_poll(fault: Exception) -> None:
+def test_refused_profile_is_not_applied_again_at_every_poll(fault: Exception) -> None:
     desk = ADesk()
     desk.store.put_profile(a_profile("r-1"))
     desk.carrier.fails["supply"] = [fault] * 99
@@ -148,7 +148,7 @@ def test_one_that_is_not_taken_is_not_applied_again_at_every_poll(fault: Excepti
     assert desk.order.operations[-1].state is OperationState.DONE
 
 
-def test_a_profile_made_later_answers_an_order_that_waits() -> None:
+def test_profile_created_later_answers_a_waiting_order() -> None:
     desk = ADesk()
     desk.vetted(asking("r-1"))
     assert desk.order.operations == ()
@@ -158,7 +158,7 @@ def test_a_profile_made_later_answers_an_order_that_waits() -> None:
     assert desk.carrier.named("supply") == [{"r-1": SECRET}]
 
 
-def test_what_people_are_supplying_is_left_to_them() -> None:
+def test_profile_skips_requirements_that_people_are_supplying() -> None:
     desk = ADesk()
     desk.vetted(asking("r-1"))
     desk.commands.supply(
@@ -170,7 +170,7 @@ def test_what_people_are_supplying_is_left_to_them() -> None:
     assert desk.carrier.named("supply") == [{"r-1": "x"}]
 
 
-def test_a_torn_answer_does_not_forget_the_country_of_a_sub_order() -> None:
+def test_incomplete_response_keeps_the_country_of_a_sub_order() -> None:
     desk = ADesk()
     desk.vetted(asking("r-1"))
     desk.carrier.snapshot = replace(asking("r-1"), sub_orders=(SubOrderSeen("s-1", "pending"),))

@@ -1,4 +1,4 @@
-"""What is asked to be done and cannot be done now has an age: it is told once, listed, and never the account's fault."""
+"""A postponed operation has an age: it is reported once, listed for people, and never blocks the account."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def a_desk(ask: Any) -> ADesk:
 
 
 def until(desk: ADesk, time: timedelta) -> None:
-    """Let everything that falls due happen, for so long."""
+    """Run everything that becomes due within this time."""
     end = desk.time + time
     while desk.order.wake_at is not None and desk.order.wake_at < end:
         desk.wake()
@@ -39,19 +39,21 @@ def until(desk: ADesk, time: timedelta) -> None:
 
 @pytest.mark.parametrize(("ask", "call"), [(supply_text, "supply"), (cancel, "cancel"), (post_comment, "comment")])
 @pytest.mark.parametrize("fault", [FORBIDDEN, OF_ACCOUNT])
-def test_refusal_of_one_operation_is_its_own_and_told_once(ask: Any, call: str, fault: Exception) -> None:
+def test_refusal_of_one_operation_does_not_block_the_account_and_is_reported_once(
+    ask: Any, call: str, fault: Exception
+) -> None:
     desk = a_desk(ask)
     asked_at = desk.order.operations[0].asked_at
     desk.carrier.fails[call] = [fault] * 10_000
     until(desk, timedelta(days=6))
     [operation] = desk.order.operations
     assert operation.open
-    assert 100 <= operation.tries <= 200, "it is tried ever less often, and goes on"
+    assert 100 <= operation.tries <= 200, "retries become rare and do not stop"
     assert desk.store.account_state("telnyx", "default") is None
     assert not desk.told(ChangeKind.PROVIDER_ACCOUNT_BLOCKED)
     [told] = desk.told(ChangeKind.OPERATION_WAITING)
     assert told.notify
-    assert f"{DEADLINE:%Y-%m-%d %H:%M:%S} UTC" in told.message, "by when"
+    assert f"{DEADLINE:%Y-%m-%d %H:%M:%S} UTC" in told.message, "the message says until when"
     assert str(fault) in told.message
     assert ("Have it permitted to the account" in told.message) is (fault is FORBIDDEN)
     assert "operation_waiting" in attention(desk.order)
@@ -64,7 +66,7 @@ def test_refusal_of_one_operation_is_its_own_and_told_once(ask: Any, call: str, 
     assert "operation" not in waits(desk.order)
 
 
-def test_another_reason_is_told_and_no_more_than_a_few() -> None:
+def test_new_reasons_are_reported_up_to_a_bound() -> None:
     desk = a_desk(supply_text)
     faults = [base.NotPermittedError("Not permitted", code=str(code)) for code in range(10)]
     desk.carrier.fails["supply"] = [*faults, *faults]
@@ -81,7 +83,7 @@ def test_another_reason_is_told_and_no_more_than_a_few() -> None:
         base.AccountFaultError("key expired"),
     ],
 )
-def test_whatever_it_waits_for_it_is_told_after_the_patience(fault: Exception) -> None:
+def test_waiting_operation_is_reported_after_the_patience_for_any_reason(fault: Exception) -> None:
     desk = a_desk(supply_text)
     began = desk.time
     desk.carrier.fails["supply"] = [fault] * 10_000
@@ -93,7 +95,7 @@ def test_whatever_it_waits_for_it_is_told_after_the_patience(fault: Exception) -
     assert told.at - began <= HOUR + timedelta(minutes=1)
 
 
-def test_one_that_only_fails_is_given_up_and_told_by_that_alone() -> None:
+def test_failing_operation_is_given_up_and_reported_only_as_that() -> None:
     desk = a_desk(supply_text)
     desk.carrier.fails["supply"] = [base.NotSentError("ConnectError")] * 50
     until(desk, 6 * HOUR)
@@ -102,7 +104,7 @@ def test_one_that_only_fails_is_given_up_and_told_by_that_alone() -> None:
     assert not desk.told(ChangeKind.OPERATION_WAITING)
 
 
-def test_one_that_is_never_tried_is_told_all_the_same() -> None:
+def test_operation_that_is_never_tried_is_reported_too() -> None:
     desk = a_desk(lambda _: None)
     order = desk.order
     operation = Operation(

@@ -1,4 +1,4 @@
-"""An order's own deadline is told on time whatever state the order is in, and nothing else of the order changes by that."""
+"""Reminders of an order's own deadline are sent on time in every state of the order, and change nothing else about it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ READS = ("plan", "find", "observe", "place")
 
 
 def wake_until(desk: ADesk, until: datetime) -> None:
-    """Let all happen that is due until then, as the sweep would."""
+    """Run everything that is due up to this time, as the sweep would."""
     for _ in range(2000):
         wake_at = desk.order.wake_at
         if wake_at is None or wake_at > until:
@@ -41,7 +41,7 @@ def wake_until(desk: ADesk, until: datetime) -> None:
 
 
 def told(desk: ADesk) -> list[tuple[str, datetime]]:
-    """What was told of the deadline, and when."""
+    """Return the recorded deadline events with their times."""
     reminders = [(str(entry.data["reminder"]), entry.at) for entry in desk.told(ChangeKind.DEADLINE_APPROACHING)]
     return reminders + [("missed", entry.at) for entry in desk.told(ChangeKind.DEADLINE_MISSED)]
 
@@ -53,7 +53,7 @@ def is_told_on_time(desk: ADesk) -> None:
         assert due[name] <= at <= due[name] + SWEEP
 
 
-def test_order_that_is_held_for_a_person_is_reminded_of_and_stays_held() -> None:
+def test_held_order_gets_its_reminders_and_stays_held() -> None:
     desk = ADesk(limits=Limits(numbers_per_order=1))
     desk.place(**OWN)
     hold, calls = desk.order.hold, list(desk.carrier.calls)
@@ -70,18 +70,18 @@ def test_order_that_is_held_for_a_person_is_reminded_of_and_stays_held() -> None
         assert "Approve or reject it" in text
 
 
-def test_order_of_a_blocked_account_is_reminded_of_and_not_tried_earlier() -> None:
+def test_order_of_a_blocked_account_gets_reminders_and_is_not_retried_earlier() -> None:
     desk, other = (ADesk() for _ in range(2))
     for it, fields in ((desk, OWN), (other, OWN | {"requirements": [], "deadline": None})):
         it.carrier.fails["place"] = [BLOCKED] * 2000
         it.place(**{name: value for name, value in fields.items() if value is not None})
         wake_until(it, DEADLINE + timedelta(minutes=5))
     is_told_on_time(desk)
-    assert desk.carrier.calls == other.carrier.calls, "tried no more and no less"
+    assert desk.carrier.calls == other.carrier.calls, "the retries are the same as without reminders"
     assert "not placed yet: the account is blocked" in desk.told(ChangeKind.DEADLINE_MISSED)[0].message
 
 
-def test_order_whose_purchase_is_unknown_is_reminded_of() -> None:
+def test_order_with_an_unknown_outcome_gets_its_reminders() -> None:
     desk = ADesk()
     desk.carrier.loses["place"] = 1
     desk.carrier.fails["find"] = [UnreadableError("HTTP 503")] * 2000
@@ -93,7 +93,7 @@ def test_order_whose_purchase_is_unknown_is_reminded_of() -> None:
     assert "as which order it was placed" in desk.told(ChangeKind.DEADLINE_MISSED)[0].message
 
 
-def test_deadline_of_an_order_that_waits_for_its_turn_does_not_wait() -> None:
+def test_reminder_of_an_order_waiting_for_its_turn_is_not_delayed() -> None:
     desk = ADesk()
     desk.place(**OWN)
     desk.wake()
@@ -105,7 +105,7 @@ def test_deadline_of_an_order_that_waits_for_its_turn_does_not_wait() -> None:
     is_told_on_time(desk)
 
 
-def test_reminder_that_is_due_when_somebody_asks_for_something_comes_at_once() -> None:
+def test_due_reminder_is_sent_when_a_command_arrives() -> None:
     desk = ADesk()
     desk.place(**OWN)
     desk.wake()
@@ -115,7 +115,7 @@ def test_reminder_that_is_due_when_somebody_asks_for_something_comes_at_once() -
     assert order.wake_at <= desk.time
 
 
-def test_deadline_told_while_the_order_is_being_placed_leaves_the_purchase_alone() -> None:
+def test_reminder_during_placing_leaves_the_purchase_alone() -> None:
     came_between = 0
     for point in range(1, 12):
         desk = ADesk()
@@ -153,9 +153,7 @@ MISHAPS: dict[str, dict[str, list[Exception]]] = {
         max_size=8,
     ),
 )
-def test_whatever_path_an_order_takes_each_reminder_is_told_once_and_on_time(
-    limit: int | None, path: list[tuple[int, str]]
-) -> None:
+def test_each_reminder_is_sent_once_and_on_time_on_every_path(limit: int | None, path: list[tuple[int, str]]) -> None:
     desk = ADesk(limits=Limits(numbers_per_order=limit))
     happens(desk, path[0][1] if path else "none")
     desk.place(**OWN)
@@ -170,7 +168,7 @@ def test_whatever_path_an_order_takes_each_reminder_is_told_once_and_on_time(
 
 
 def happens(desk: ADesk, what: str) -> None:
-    """Let something happen to the carrier, or a person decide."""
+    """Let an event happen at the provider, or a person decide."""
     desk.carrier.fails = {name: list(errors) for name, errors in MISHAPS.get(what, {}).items()}
     order = desk.store.orders.get("order-1")
     match what:
@@ -183,8 +181,8 @@ def happens(desk: ADesk, what: str) -> None:
             desk.commands.resolve_not_placed("order-1", "ada", place_again=True)
 
 
-def test_what_was_recorded_before_there_was_a_time_to_try_is_still_tried() -> None:
-    """A received order of an earlier version has `wake_at` alone."""
+def test_record_without_a_retry_time_is_still_retried() -> None:
+    """A received order of an earlier version has only `wake_at`."""
     desk = ADesk()
     desk.carrier.fails["plan"] = [UnreadableError("HTTP 503")]
     desk.place(**OWN)

@@ -1,4 +1,4 @@
-"""The confirmation of a restored table where an account can no longer be read."""
+"""Confirming a restored table when an account can no longer be read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BY = "arn:aws:iam::1:user/operator"
 
 @pytest.fixture
 def desk() -> ADesk:
-    """A restored table with two accounts, of which the first was compared."""
+    """Return a restored table with two accounts, of which the first was compared."""
     desk = ADesk()
     for account in ("default", "typo"):
         sent = a_message(order_id=f"order-{account}", account=account)
@@ -35,7 +35,7 @@ def gate(desk: ADesk) -> GateDesk:
 
 
 @pytest.mark.parametrize("without", [[], ["telnyx/default"], ["typo"], ["callfire/typo"]])
-def test_an_account_that_was_not_compared_and_is_not_left_out_holds_it_back(desk: ADesk, without: list[str]) -> None:
+def test_uncompared_account_blocks_the_confirmation_unless_excluded(desk: ADesk, without: list[str]) -> None:
     with pytest.raises(ProblemError, match="telnyx/typo") as caught:
         gate(desk).confirm(search_until=None, without=without, by=BY)
     assert caught.value.problem is Problem.NOT_RECONCILED
@@ -43,16 +43,16 @@ def test_an_account_that_was_not_compared_and_is_not_left_out_holds_it_back(desk
     assert gate(desk).view().restored
 
 
-def test_an_account_that_cannot_be_read_is_left_out_by_name(desk: ADesk) -> None:
+def test_unreadable_account_can_be_excluded_by_name(desk: ADesk) -> None:
     there = gate(desk).confirm(search_until=None, without=["telnyx/typo", "telnyx/default", "nobodys/account"], by=BY)
     assert (there.restored, there.closed_because, there.gate.confirmed_at) == (False, None, NOW)
     assert there.gate.search_until == NOW + Timings().restore_search
     [told] = desk.told(ChangeKind.RESTORE_CONFIRMED)
-    # What was compared was not left out.
+    # The compared account was not excluded.
     assert told.data["without"] == ["telnyx/typo"]
 
 
-def test_what_is_left_out_is_told_where_nothing_is_too(desk: ADesk) -> None:
+def test_excluded_accounts_are_listed_even_if_empty(desk: ADesk) -> None:
     desk.store.put_inventory("telnyx", "typo", Inventory(finished_at=NOW, table_id="table-2"), None)
     gate(desk).confirm(search_until=NOW + timedelta(days=1), by=BY)
     [told] = desk.told(ChangeKind.RESTORE_CONFIRMED)

@@ -1,4 +1,4 @@
-"""The files of a profile go with it: none is named that is no longer there."""
+"""A profile's files are deleted with it. No profile names a file that no longer exists."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def put(profiles: Profiles, answers: list[Answer]) -> None:
     profiles.put(KEY, answers, enabled=True, version=None, by="ada")
 
 
-def test_a_file_stays_as_long_as_its_profile_names_it(desk: ADesk, profiles: Profiles) -> None:
+def test_file_is_kept_while_its_profile_names_it(desk: ADesk, profiles: Profiles) -> None:
     first, second = uploaded(desk, profiles), uploaded(desk, profiles)
     put(profiles, first)
     put(profiles, first)
@@ -51,7 +51,7 @@ def test_a_file_stays_as_long_as_its_profile_names_it(desk: ADesk, profiles: Pro
 
 
 @pytest.mark.parametrize("how", ["replaced", "deleted"])
-def test_a_file_that_went_with_its_profile_cannot_be_named_again(desk: ADesk, profiles: Profiles, how: str) -> None:
+def test_file_deleted_with_its_profile_cannot_be_used_again(desk: ADesk, profiles: Profiles, how: str) -> None:
     answers = uploaded(desk, profiles)
     put(profiles, answers)
     if how == "replaced":
@@ -64,7 +64,7 @@ def test_a_file_that_went_with_its_profile_cannot_be_named_again(desk: ADesk, pr
     assert [issue.field for issue in caught.value.issues] == ["answers.0.value.file_id"]
 
 
-def test_a_file_that_was_uploaded_for_one_profile_is_none_of_another(desk: ADesk, profiles: Profiles) -> None:
+def test_file_uploaded_for_one_profile_cannot_be_used_by_another(desk: ADesk, profiles: Profiles) -> None:
     answers = uploaded(desk, profiles)
     other = KEY.with_(number_type="mobile")
     with pytest.raises(ProblemError) as raised:

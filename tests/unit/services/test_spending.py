@@ -1,6 +1,6 @@
-"""Many placers at once: limits hold, equal content is unclear once at a time, and what a person decides is what happens.
+"""Concurrent placing: limits hold, of orders with equal content only one is unknown at a time, and a person's decision takes effect.
 
-Every placer has read all it needs before the first of them writes, or all but one have; on the table and on its double.
+Every placer has read all it needs before the first one writes, or all but one have; on the table and on its double.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ BELGIAN = {"criteria": {"country": "BE", "number_type": "mobile"}, "quantity": 2
 
 @pytest.fixture(scope="module")
 def table() -> Iterator[Callable[[], Table]]:
-    """Give a table that holds nothing yet, as often as it is asked for."""
+    """Return a function that empties the table and returns it."""
     with moto_stack() as stack:
         client, name = boto3.client("dynamodb", region_name=REGION), stack.outputs["TableName"]
 
@@ -66,7 +66,7 @@ def limit(desk: ADesk, **limits: Any) -> None:
 
 
 def place(desk: ADesk, order_id: str, **fields: Any) -> None:
-    """Handle an order's message."""
+    """Handle an order message."""
     message = a_message(order_id=order_id, reminders=[], **fields)
     body = json.dumps(message.model_dump(mode="json", exclude_unset=True))
     desk.placer.handle(body, message_id=order_id, correlation_id=order_id, time_left=lambda: timedelta(minutes=3))
@@ -92,7 +92,7 @@ def get(desk: ADesk, order_id: str) -> Order:
 
 
 def at_once(desk: ADesk, runs: Sequence[Callable[[], object]]) -> None:
-    """Let each begin while the one before it prepares: the last one to begin writes first."""
+    """Run these so that each begins while the one before prepares. The last one to begin writes first."""
     rest = iter(runs)
     plan = desk.carrier.plan
 
@@ -118,7 +118,7 @@ def limits_are_kept(desk: ADesk, counts: Sequence[int], most: int) -> None:
     orders = [get(desk, f"order-{index}") for index in range(len(counts))]
     bought = [each for each in orders if each.state is OrderState.PENDING]
     held = [each for each in orders if each.state is OrderState.RECEIVED]
-    assert len(bought) + len(held) == len(counts), "none is lost"
+    assert len(bought) + len(held) == len(counts), "no order is lost"
     spent = sum(each.request.count for each in bought)
     assert spent <= most
     assert desk.store.spent("telnyx", "default", TODAY).numbers == spent
@@ -126,29 +126,29 @@ def limits_are_kept(desk: ADesk, counts: Sequence[int], most: int) -> None:
     for order in held:
         assert order.hold is not None
         assert (order.hold.kind, order.wake_at) == (HoldKind.LIMIT, None)
-        assert spent + order.request.count > most, "only what does not fit is held"
+        assert spent + order.request.count > most, "only orders beyond the limit are held"
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=8), st.integers(1, 10))
-def test_many_placers_at_once_never_buy_beyond_a_limit(counts: list[int], most: int) -> None:
+def test_concurrent_placing_never_exceeds_a_limit(counts: list[int], most: int) -> None:
     desk = ADesk()
     limit(desk, numbers_per_day=most)
     at_once(desk, [lambda i=i, n=n: place(desk, f"order-{i}", **ask(n)) for i, n in enumerate(counts)])  # type: ignore[misc]
     limits_are_kept(desk, counts, most)
 
 
-def test_many_placers_at_once_never_buy_beyond_a_limit_on_either_store(desk: ADesk) -> None:
+def test_concurrent_placing_never_exceeds_a_limit_on_either_store(desk: ADesk) -> None:
     counts = [2, 3, 1, 4, 2, 1]
     limit(desk, numbers_per_day=7)
     at_once(desk, [lambda i=i, n=n: place(desk, f"order-{i}", **ask(n)) for i, n in enumerate(counts)])  # type: ignore[misc]
     limits_are_kept(desk, counts, 7)
 
 
-def test_who_checked_the_sums_before_another_wrote_them_is_held_all_the_same(
+def test_order_whose_sums_changed_after_the_check_is_held(
     table: Callable[[], Table], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the check and the transaction: the condition in the transaction is what counts."""
+    """Between the check and the transaction: only the transaction's condition is decisive."""
     desk = ADesk()
     desk.store = store = table()  # type: ignore[assignment]
     limit(desk, numbers_per_day=4)
@@ -168,7 +168,7 @@ def test_who_checked_the_sums_before_another_wrote_them_is_held_all_the_same(
     assert store.spent("telnyx", "default", TODAY).numbers == 3
 
 
-def test_cost_is_limited_by_currency(desk: ADesk) -> None:
+def test_cost_is_limited_per_currency(desk: ADesk) -> None:
     limit(desk, cost_per_day={"USD": "5"})
     plan = desk.carrier.plan
 
@@ -193,7 +193,7 @@ def test_cost_is_limited_by_currency(desk: ADesk) -> None:
     assert "it costs 2.00 USD at once" in (held[0].waiting_for or "")
 
 
-def test_what_bought_nothing_makes_room_and_what_is_unclear_does_not(desk: ADesk) -> None:
+def test_refusal_releases_the_reservation_and_an_unknown_outcome_keeps_it(desk: ADesk) -> None:
     limit(desk, numbers_per_day=2)
     desk.carrier.fails["place"] = [
         base.RefusedError("no", code="1"),
@@ -210,7 +210,7 @@ def test_what_bought_nothing_makes_room_and_what_is_unclear_does_not(desk: ADesk
     assert desk.store.spent("telnyx", "default", TODAY).numbers == 2
 
 
-def test_a_release_goes_beyond_the_limit_and_counts(desk: ADesk) -> None:
+def test_approved_order_exceeds_the_limit_and_is_counted(desk: ADesk) -> None:
     limit(desk, numbers_per_order=1)
     place(desk, "order-0", **ask(2))
     assert desk.commands.approve("order-0", "ada").wake_at == desk.time
@@ -220,8 +220,8 @@ def test_a_release_goes_beyond_the_limit_and_counts(desk: ADesk) -> None:
     assert desk.store.spent("telnyx", "default", TODAY).numbers == 2
 
 
-def test_a_release_in_the_very_moment_of_another_hold_stands(desk: ADesk) -> None:
-    """A second message of a held order is being placed while somebody lets the order go on."""
+def test_approval_during_another_hold_takes_effect(desk: ADesk) -> None:
+    """A second message of a held order is being placed while a person approves the order."""
     limit(desk, numbers_per_order=1)
     place(desk, "order-0", **ask(2))
     desk.commands.approve("order-0", "ada")
@@ -238,7 +238,7 @@ def test_a_release_in_the_very_moment_of_another_hold_stands(desk: ADesk) -> Non
     assert wake(desk, "order-0").state is OrderState.PENDING
 
 
-def test_who_is_held_for_a_person_is_not_woken_by_a_wish_to_poll(desk: ADesk) -> None:
+def test_held_order_is_not_woken_by_a_sync_request(desk: ADesk) -> None:
     limit(desk, numbers_per_order=1)
     place(desk, "order-0", **ask(2))
     assert desk.commands.sync("order-0", "ada").wake_at is None
@@ -256,7 +256,7 @@ def unclear(desk: ADesk, *order_ids: str) -> list[str]:
 
 
 @pytest.mark.parametrize("provider", ["callfire", "telesign"])
-def test_of_equal_orders_one_is_unclear_at_a_time(desk: ADesk, provider: str) -> None:
+def test_of_orders_with_equal_content_one_is_unknown_at_a_time(desk: ADesk, provider: str) -> None:
     fields = callfire(SEATTLE) if provider == "callfire" else {"provider": "telesign", "items": [BELGIAN]}
     desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")]
     names = ["order-0", "order-1", "order-2"]
@@ -269,14 +269,14 @@ def test_of_equal_orders_one_is_unclear_at_a_time(desk: ADesk, provider: str) ->
         assert held.hold.kind is HoldKind.SAME_CONTENT
         assert first in held.hold.why
         assert held.wake_at is not None
-    # Other content goes its way, and so does the same at another account.
+    # Orders with other content, or at another account, are placed.
     other = (
         callfire(MINT) if provider == "callfire" else {"provider": "telesign", "items": [{**BELGIAN, "quantity": 1}]}
     )
     place(desk, "order-3", **other)
     place(desk, "order-4", **fields, account="second")
     assert [get(desk, each).state for each in ("order-3", "order-4")] == [OrderState.PENDING] * 2
-    # While that lasts, it lasts; then one after the other goes on.
+    # The others wait while the outcome is unknown; then they are placed one after the other.
     assert wake(desk, others[0]).state is OrderState.RECEIVED
     desk.commands.resolve_not_placed(first, "ada", place_again=False)
     for name in others:
@@ -286,7 +286,7 @@ def test_of_equal_orders_one_is_unclear_at_a_time(desk: ADesk, provider: str) ->
 
 
 def crash(point: int) -> ADesk | None:
-    """Place an order and die at a point of that; none where it came to its end before."""
+    """Place an order and crash at this point. Return nothing if placing ended before the point."""
     desk = ADesk()
     desk.crash_at(point)
     try:
@@ -297,7 +297,7 @@ def crash(point: int) -> ADesk | None:
 
 
 def go_on(desk: ADesk, names: Sequence[str]) -> None:
-    """Let what is due happen; where an order stays unclear, somebody who has polled says what it is."""
+    """Run everything that is due. For an unknown order, a person who has checked the provider decides."""
     for _ in range(6):
         for name in names:
             if get(desk, name).wake_at is not None:
@@ -310,7 +310,7 @@ def go_on(desk: ADesk, names: Sequence[str]) -> None:
             wake(desk, name)
 
 
-def test_whatever_crashes_of_equal_orders_one_is_unclear_at_a_time() -> None:
+def test_after_any_crash_one_of_equal_orders_is_unknown_at_a_time() -> None:
     crashed = set()
     for point in range(1, 40):
         if (desk := crash(point)) is None:
@@ -330,14 +330,12 @@ def test_whatever_crashes_of_equal_orders_one_is_unclear_at_a_time() -> None:
     assert crashed == {OrderState.RECEIVED, OrderState.PLACING, OrderState.PENDING}
 
 
-# A person's answer, and the provider's
+# A person's decision, and the provider's response
 
 
 @pytest.mark.parametrize("place_again", [True, False])
-def test_an_answer_that_comes_after_a_person_said_no_is_told_and_nothing_is_lost(
-    desk: ADesk, *, place_again: bool
-) -> None:
-    """The sender hangs; the order becomes unclear, nothing shows, somebody says that nothing was bought. Then the answer comes."""
+def test_response_after_a_person_confirmed_no_purchase_is_reported_and_kept(desk: ADesk, *, place_again: bool) -> None:
+    """The sender hangs; the order becomes unknown; no purchase is found; a person confirms that. Then the response arrives."""
     buy = desk.carrier.place
 
     def late(plan: base.Plan, reference: str) -> base.Placed:
@@ -355,34 +353,34 @@ def test_an_answer_that_comes_after_a_person_said_no_is_told_and_nothing_is_lost
     own, duplicate = ("po-1", "po-2") if place_again else (None, "po-1")
     assert (order.provider_order_id, order.duplicates) == (own, (duplicate,))
     assert order.state is (OrderState.PENDING if place_again else OrderState.CANCELLED)
-    assert desk.store.order_of("telesign", "default", duplicate) == "order-0", "nobody else adopts it"
+    assert desk.store.order_of("telesign", "default", duplicate) == "order-0", "no other order adopts it"
     wake(desk, "order-0")
     assert desk.carrier.named("cancel") == [None], "the duplicate is cancelled"
     operation = get(desk, "order-0").operations[0]
     assert (operation.duplicate_id, operation.open) == (duplicate, False)
 
 
-def test_a_cancellation_waits_until_a_second_attempt_is_ruled_out(desk: ADesk) -> None:
-    """A first attempt may have bought: between it and the second a wish to cancel makes the order no cancelled one."""
+def test_cancellation_waits_until_a_second_attempt_is_ruled_out(desk: ADesk) -> None:
+    """A first attempt may have bought. A cancellation before the second attempt does not make the order cancelled."""
     desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")]
     place(desk, "order-0")
     desk.time += 3 * MINUTE
-    assert wake(desk, "order-0").state is OrderState.RECEIVED, "it is to be tried once more"
+    assert wake(desk, "order-0").state is OrderState.RECEIVED, "it will be placed once more"
     assert desk.commands.cancel("order-0", "ada").state is OrderState.RECEIVED
     assert wake(desk, "order-0").state is OrderState.UNKNOWN
     assert desk.carrier.bought == []
     desk.carrier.bought.append((get(desk, "order-0").reference, "po-1"))
-    assert wake(desk, "order-0").state is OrderState.PENDING, "it shows after all"
+    assert wake(desk, "order-0").state is OrderState.PENDING, "the purchase shows after all"
     wake(desk, "order-0")
     assert desk.carrier.named("cancel") == [None]
 
 
-def test_what_may_have_been_bought_before_a_restore_is_polled_for_before_it_is_cancelled_or_refused() -> None:
+def test_possibly_purchased_order_is_searched_for_before_it_is_cancelled_or_rejected() -> None:
     desk = ADesk()
     limit(desk, numbers_per_order=1)
     for name in ("order-0", "order-1"):
         place(desk, name)
-    # In the table that this one is a copy of, both were released and bought.
+    # In the table that was the source of the restore, both were approved and bought.
     desk.carrier.bought = [(get(desk, f"order-{index}").reference, f"po-{index}") for index in range(2)]
     desk.store.table = "table-2"
     assert desk.commands.reject("order-0", "too many", "ada").state is OrderState.RECEIVED
@@ -397,8 +395,8 @@ def test_what_may_have_been_bought_before_a_restore_is_polled_for_before_it_is_c
     assert len(desk.carrier.named("place")) == 0
 
 
-def test_a_purchase_of_equal_content_is_nobodys_while_the_table_has_forgotten_whose() -> None:
-    """At CallFire what is found shows no reference: after a restore it may be the purchase of an order that is not known."""
+def test_purchase_of_equal_content_is_not_adopted_while_the_restored_table_may_lack_its_order() -> None:
+    """CallFire shows no reference. After a restore a purchase may belong to an order that the table does not know."""
     desk = ADesk()
     desk.carrier.fails["place"] = [base.OutcomeUnknownError("ReadTimeout")]
     place(desk, "order-0", **callfire(SEATTLE))
@@ -416,10 +414,10 @@ def test_a_purchase_of_equal_content_is_nobodys_while_the_table_has_forgotten_wh
     assert found.value.problem is Problem.NOT_UNKNOWN
 
 
-def test_an_order_that_met_another_as_it_began_is_tried_again_in_seconds(
+def test_order_that_conflicts_as_it_begins_is_retried_within_seconds(
     desk: ADesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Many begin at once: one that met others too often for the table, or a lock that was given back as it was read."""
+    """Many orders begin at once: one has too many conflicts, or reads a lock that is just being released."""
     commit = desk.store.commit
 
     def meet(*args: Any, gate: Any = None, **more: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The sweep: what is due is handed out once, deadlines first, and no more of it than the queues have room for."""
+"""The sweep sends each due wake once, deadlines first, and no more than the queues have room for."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def waker(desk: ADesk) -> Waker:
 
 
 def due(desk: ADesk, order_id: str, at: datetime, *, waiting: bool = False, **fields: Any) -> Order:
-    """Put an order into the store that is due then."""
+    """Put an order into the store that is due at this time."""
     order = (received() if waiting else pending()).with_(order_id=order_id, wake_at=at, sweep_at=None, **fields)
     desk.store.orders[order_id] = order
     return order
@@ -48,7 +48,7 @@ def deadline(at: datetime) -> Deadline:
 
 
 def woken(desk: ADesk) -> list[str]:
-    """The orders whose wakes lie on the queues, in order; clears them."""
+    """Return the orders whose wakes are on the queues, in order, and clear the queues."""
     sent = [message["wake"] for queue in (desk.sync_queue, desk.order_queue) for message, _, _ in queue.messages]
     desk.sync_queue.messages.clear()
     desk.order_queue.messages.clear()
@@ -57,9 +57,7 @@ def woken(desk: ADesk) -> list[str]:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(-7200, 600), st.booleans()), min_size=1, max_size=30), st.integers(2, 40))
-def test_each_order_is_handed_out_once_while_its_wake_is_on_its_way(
-    orders: list[tuple[int, bool]], minutes: int
-) -> None:
+def test_each_due_order_gets_one_wake_at_a_time(orders: list[tuple[int, bool]], minutes: int) -> None:
     desk = ADesk()
     for index, (seconds, waiting) in enumerate(orders):
         due(desk, f"order-{index}", NOW + timedelta(seconds=seconds), waiting=waiting)
@@ -75,15 +73,15 @@ def test_each_order_is_handed_out_once_while_its_wake_is_on_its_way(
     for index, (seconds, _) in enumerate(orders):
         at, came = NOW + timedelta(seconds=seconds), sent[f"order-{index}"]
         if at < NOW + (minutes - 1) * MINUTE:
-            # It comes to the second, and one that is overdue at once.
+            # An order is woken when it becomes due, one that is overdue at once.
             assert came[0] == max(at, NOW)
-        # Nobody handles them: another is sent after a while, and then ever less often.
+        # Nobody handles the wakes: another is sent after a while, and then less and less often.
         assert all(later - earlier >= PATIENCE - MINUTE for earlier, later in pairwise(came))
         assert len(came) <= 1 + minutes * MINUTE / (PATIENCE - MINUTE)
 
 
 @pytest.mark.parametrize("waiting", [False, True])
-def test_no_more_is_handed_out_than_the_queue_has_room_for(waiting: bool) -> None:
+def test_sweep_sends_no_more_wakes_than_the_queue_has_room_for(waiting: bool) -> None:
     desk = ADesk()
     for index in range(3 * MAX_WAITING):
         due(desk, f"order-{index:04}", NOW - timedelta(seconds=3 * MAX_WAITING - index), waiting=waiting)
@@ -95,11 +93,11 @@ def test_no_more_is_handed_out_than_the_queue_has_room_for(waiting: bool) -> Non
     del queue.messages[:100]
     desk.time += MINUTE
     assert waker(desk).sweep() == 100
-    # The longest overdue come first, and none twice.
+    # The most overdue orders come first, and none twice.
     assert woken(desk) == [f"order-{index:04}" for index in range(100, MAX_WAITING + 100)]
 
 
-def test_a_deadline_comes_before_any_number_of_others() -> None:
+def test_deadlines_are_sent_before_any_number_of_other_wakes() -> None:
     desk = ADesk()
     for index in range(2 * MAX_WAITING):
         due(desk, f"poll-{index}", NOW - timedelta(hours=2))
@@ -118,7 +116,7 @@ def test_a_deadline_comes_before_any_number_of_others() -> None:
     assert found[MAX_WAITING + 1] == "own"
 
 
-def test_rows_that_cannot_be_read_leave_the_way_free(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_rows_do_not_block_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = ADesk()
     for index in range(MAX_WAITING):
         due(desk, f"torn-{index:04}", NOW - timedelta(hours=1))
@@ -144,7 +142,7 @@ def test_rows_that_cannot_be_read_leave_the_way_free(monkeypatch: pytest.MonkeyP
     assert max(read[order_id] for order_id in read if order_id != "healthy") == 1
 
 
-def test_what_cannot_be_sent_is_sent_by_the_next_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_send_is_repeated_by_the_next_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = ADesk()
     for name in ("first", "second", "third"):
         due(desk, name, NOW)
@@ -165,7 +163,7 @@ def test_what_cannot_be_sent_is_sent_by_the_next_sweep(monkeypatch: pytest.Monke
     assert woken(desk) == ["second"]
 
 
-def test_a_wake_that_is_not_sent_ahead_is_the_sweeps_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wake_not_sent_ahead_is_sent_by_the_sweep_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = ADesk()
     with monkeypatch.context() as patch:
         # Too many messages led to it.
@@ -181,7 +179,7 @@ def test_a_wake_that_is_not_sent_ahead_is_the_sweeps_at_once(monkeypatch: pytest
 
 
 class Lambdas:
-    """A queue that gives each message again, when the run that it led to died."""
+    """A queue that delivers a message again when the Lambda died on it."""
 
     def __init__(self, desk: ADesk) -> None:
         self.desk = desk
@@ -222,7 +220,7 @@ class Lambdas:
 
 
 @pytest.mark.parametrize("call", ["plan", "observe"])
-def test_an_order_whose_runs_die_takes_little_and_a_person_is_asked(call: str) -> None:
+def test_order_whose_runs_die_uses_little_capacity_and_people_are_notified(call: str) -> None:
     desk = ADesk()
     crashes: Any = [CrashError() for _ in range(1000)]
     desk.carrier.fails[call] = crashes
@@ -233,13 +231,13 @@ def test_an_order_whose_runs_die_takes_little_and_a_person_is_asked(call: str) -
     first = lambdas.runs[0]
     assert sum(at < first + timedelta(hours=1) for at in lambdas.runs) <= MAX_FAILED_RUNS + 3
     assert len(lambdas.runs) <= 16
-    assert lambdas.runs[-1] > desk.time - timedelta(hours=7), "it is tried all the same"
+    assert lambdas.runs[-1] > desk.time - timedelta(hours=7), "it is still tried"
     assert lambdas.dead == 0
     [told] = desk.told(ChangeKind.ORDER_STUCK)
     assert told.notify
     assert told.at < first + timedelta(minutes=30)
     assert "stuck" in attention(desk.order)
-    # What was wrong is over.
+    # The cause is fixed.
     desk.carrier.fails[call].clear()
     for _ in range(7 * 60):
         lambdas.minute()
@@ -249,8 +247,8 @@ def test_an_order_whose_runs_die_takes_little_and_a_person_is_asked(call: str) -
     assert "stuck" not in attention(desk.order)
 
 
-def test_a_run_that_dies_counts_for_the_order_that_it_died_of() -> None:
-    """One notification tells of two orders, and the poll of the second dies."""
+def test_run_that_dies_counts_for_the_order_it_died_on() -> None:
+    """One webhook concerns two orders, and the poll of the second one dies."""
     desk = ADesk()
     for order_id in ("order-1", "order-2"):
         desk.place(order_id=order_id)
@@ -286,8 +284,8 @@ def test_a_run_that_dies_counts_for_the_order_that_it_died_of() -> None:
 
 
 @pytest.mark.parametrize("why", ["the account is blocked", "placing is off"])
-def test_runs_that_hang_are_counted_though_the_order_waits_in_between(why: str) -> None:
-    """Each run hangs, and the order is woken otherwise before its message comes again: a person hears of it all the same."""
+def test_hanging_runs_count_although_the_order_is_woken_in_between(why: str) -> None:
+    """Each run hangs, and the order is woken otherwise before its message is redelivered: people are notified all the same."""
     desk = ADesk()
     if why == "the account is blocked":
         # The first order of a stack opens its gate.
@@ -296,7 +294,7 @@ def test_runs_that_hang_are_counted_though_the_order_waits_in_between(why: str) 
     for _ in range(MAX_FAILED_RUNS):
         assert not desk.told(ChangeKind.ORDER_STUCK)
         assert wake_at is not None
-        # Others probe it.
+        # Others probe the account.
         state = AccountState(blocked=True, reason="401", since=NOW, probe_at=desk.time + MINUTE)
         desk.store.states["telnyx", "default"] = state
         hung = {"wake": {"order_id": "order-2", "wake_at": instant_text(wake_at)}}
@@ -309,7 +307,7 @@ def test_runs_that_hang_are_counted_though_the_order_waits_in_between(why: str) 
         if not desk.told(ChangeKind.ORDER_STUCK):
             after = desk.store.orders["order-2"]
             assert (after.failed_runs, after.sweep_at) == (before.failed_runs + 1, before.sweep_at), (
-                "it is not put off by that"
+                "that does not postpone it"
             )
         wake_at = desk.store.orders["order-2"].wake_at
         desk.time = max(desk.time, wake_at or desk.time)
@@ -317,8 +315,8 @@ def test_runs_that_hang_are_counted_though_the_order_waits_in_between(why: str) 
     assert attention(desk.store.orders["order-2"]).count("stuck") == 1
 
 
-def test_runs_that_hang_are_counted_though_people_work_on_the_order_in_between() -> None:
-    """What a person does with an order ends its rest, but says nothing of the runs that hung."""
+def test_hanging_runs_count_although_people_edit_the_order_in_between() -> None:
+    """A command from a person ends the order's rest, but does not reset the count of runs that hung."""
     desk = ADesk()
     desk.place(order_id="order-1")
 
@@ -341,7 +339,7 @@ def test_runs_that_hang_are_counted_though_people_work_on_the_order_in_between()
     assert not desk.order.stuck
 
 
-def test_an_order_that_moves_rests_no_more_whoever_moves_it() -> None:
+def test_any_progress_ends_the_rest_of_an_order() -> None:
     desk = ADesk()
     before = due(desk, "order-1", NOW, waiting=True).with_(
         failed_runs=4, stuck=Stuck(since=NOW, rests_until=NOW + 60 * MINUTE)
@@ -352,7 +350,7 @@ def test_an_order_that_moves_rests_no_more_whoever_moves_it() -> None:
     assert (after.failed_runs, after.stuck) == (0, None)
 
 
-def test_a_stale_run_of_an_order_that_waits_for_a_person_is_not_counted() -> None:
+def test_stale_run_of_an_order_held_for_a_person_is_not_counted() -> None:
     desk = ADesk()
     hold = Hold(kind=HoldKind.LIMIT, why="too much", since=NOW)
     held = due(desk, "order-1", NOW, waiting=True).with_(hold=hold, next_try_at=None, wake_at=None)
@@ -363,8 +361,8 @@ def test_a_stale_run_of_an_order_that_waits_for_a_person_is_not_counted() -> Non
     assert desk.order == held
 
 
-def test_an_order_of_which_nothing_was_bought_is_not_woken_for_what_is_done_with() -> None:
-    """A person erased it while it was due for the erasure that a restored table did not know."""
+def test_unpurchased_erased_order_is_not_woken_for_its_erasure() -> None:
+    """A person erased it while it was due for the erasure that the restored table did not know of."""
     desk = ADesk()
     later = NOW + 20 * MINUTE
     over = due(desk, "order-1", NOW, waiting=True).with_(
@@ -385,7 +383,7 @@ def place(desk: ADesk, message: object, *, redelivered: bool = False) -> None:
     )
 
 
-def test_a_message_that_comes_again_for_an_order_that_waits_changes_nothing() -> None:
+def test_repeated_message_of_a_waiting_order_changes_nothing() -> None:
     desk = ADesk()
     desk.carrier.fails["plan"] = [UnreadableError("503")]
     desk.place()
@@ -397,8 +395,8 @@ def test_a_message_that_comes_again_for_an_order_that_waits_changes_nothing() ->
     assert desk.order == before
 
 
-def test_messages_that_wait_for_long_say_nothing_of_their_orders() -> None:
-    """Each wake is sent again and again, and none of them is handled for hours."""
+def test_long_queue_delays_do_not_count_as_runs_without_an_outcome() -> None:
+    """Each wake is sent again and again, and none is handled for hours."""
     desk = ADesk()
     due(desk, "order-1", NOW)
     for _ in range(600):
@@ -408,7 +406,7 @@ def test_messages_that_wait_for_long_say_nothing_of_their_orders() -> None:
     assert 3 <= len(messages) <= 600 * MINUTE / MAX_PATIENCE + 3
     for message in messages:
         desk.syncer.handle(json.loads(json.dumps(message)))
-    assert len(desk.carrier.named("observe")) == 1, "the first is followed, and the others are over by that"
+    assert len(desk.carrier.named("observe")) == 1, "the first is handled, which makes the others obsolete"
     assert not desk.told(ChangeKind.ORDER_STUCK)
     assert desk.order.failed_runs == 0
 
@@ -416,7 +414,7 @@ def test_messages_that_wait_for_long_say_nothing_of_their_orders() -> None:
 @pytest.mark.parametrize(
     "error", [UnreadableError("503"), AccountFaultError("slow down", throttled=True)], ids=["unread", "throttled"]
 )
-def test_a_failure_that_is_told_is_an_outcome(error: Exception) -> None:
+def test_reported_failure_is_an_outcome(error: Exception) -> None:
     desk = ADesk()
     desk.place()
     desk.store.orders["order-1"] = desk.order.with_(failed_runs=2)

@@ -1,4 +1,4 @@
-"""Files that are uploaded: what their names may say, and what becomes of one that is too large."""
+"""Uploaded files: which names are accepted, and what happens to a file that is too large."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY = ProfileKey(provider="telnyx", account="default", country="DE", number_type
         ("proof.jpg", "image/png"),
     ],
 )
-def test_a_name_that_denies_the_type_is_not_taken(filename: str, content_type: str) -> None:
+def test_name_that_contradicts_the_type_is_refused(filename: str, content_type: str) -> None:
     desk = ADesk()
     desk.place()
     with pytest.raises(ProblemError) as of_order:
@@ -47,11 +47,11 @@ def test_a_name_that_denies_the_type_is_not_taken(filename: str, content_type: s
         ("E. Mustermann", "application/pdf"),
     ],
 )
-def test_a_name_that_fits_the_type_or_says_nothing_is_taken(filename: str, content_type: str) -> None:
+def test_name_that_matches_the_type_or_has_no_extension_is_accepted(filename: str, content_type: str) -> None:
     assert ADesk().uploads.for_profile(KEY, filename, content_type, "ada").file_id
 
 
-def test_a_file_over_the_limit_is_told_apart_from_none() -> None:
+def test_file_over_the_limit_is_distinguished_from_a_missing_one() -> None:
     desk = ADesk()
     form = desk.uploads.for_profile(KEY, "proof.pdf", "application/pdf", "ada")
     with pytest.raises(ProblemError) as none:

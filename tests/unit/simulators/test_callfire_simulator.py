@@ -1,4 +1,4 @@
-"""The CallFire simulator does what the stories need, in CallFire's own shapes."""
+"""The CallFire simulator behaves as the stories need, in CallFire's own shapes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def create(client: httpx.Client, **form: str) -> str:
 
 
 def read(client: httpx.Client, order_id: str) -> dict[str, str | None]:
-    """Status, and what was fulfilled by group."""
+    """Return the status, and the fulfilled assets by group."""
     answer = client.get(f"{BASE}/order/{order_id}")
     assert answer.status_code == 200, answer.text
     order = ElementTree.fromstring(answer.text).find(f"{D}NumberOrder")
@@ -84,7 +84,7 @@ def test_order_finishes_with_one_keyword_missing(
     assert (order["TollFreeNumbers"], order["Keywords"]) == ("18885550101", "CHOCOLATE")
 
 
-def test_fulfilled_is_absent_when_nothing_was_got(simulator: CallFireSimulator, client: httpx.Client) -> None:
+def test_fulfilled_is_absent_if_nothing_was_delivered(simulator: CallFireSimulator, client: httpx.Client) -> None:
     simulator.limit_bulk(local=0)
     order_id = create(client, localCount="2")
     simulator.advance(4)
@@ -102,7 +102,7 @@ def test_every_status_can_be_scripted(simulator: CallFireSimulator, client: http
     assert read(client, waiting) == {"Status": "FINISHED", "Keywords": "WAITING"}
 
 
-def test_reading_too_fast_is_counted_and_may_be_refused(simulator: CallFireSimulator, client: httpx.Client) -> None:
+def test_too_frequent_reads_are_counted_and_can_be_refused(simulator: CallFireSimulator, client: httpx.Client) -> None:
     order_id = create(client)
     for seconds in (1.0, 0.5, 0.5):
         simulator.advance(seconds)
@@ -118,7 +118,7 @@ def test_reading_too_fast_is_counted_and_may_be_refused(simulator: CallFireSimul
     "form",
     [{"Count": "3"}, {"City": "Seattle"}, {"Numbers": "2065550100"}, {"Keywords": "NO-GOOD"}, {"localCount": "x"}],
 )
-def test_bad_orders_are_refused(simulator: CallFireSimulator, client: httpx.Client, form: dict[str, str]) -> None:
+def test_invalid_orders_are_refused(simulator: CallFireSimulator, client: httpx.Client, form: dict[str, str]) -> None:
     answer = client.post(f"{BASE}/order", data=form)
     assert answer.status_code == 400
     root = ElementTree.fromstring(answer.text)
@@ -152,7 +152,7 @@ def test_v2_lists_orders(simulator: CallFireSimulator, client: httpx.Client) -> 
     assert client.get("/v2/orders").json()["httpStatusCode"] == 403
 
 
-def test_postback_tells_about_the_end(simulator: CallFireSimulator, client: httpx.Client) -> None:
+def test_postback_reports_the_end(simulator: CallFireSimulator, client: httpx.Client) -> None:
     simulator.postbacks("MOON", off=True)
     order_id = create(client, Keywords="SUN")
     create(client, Keywords="MOON")
@@ -167,7 +167,7 @@ def test_postback_tells_about_the_end(simulator: CallFireSimulator, client: http
     assert len(simulator.pump()) == 2
 
 
-def test_searches_and_what_is_owned(simulator: CallFireSimulator, client: httpx.Client) -> None:
+def test_searches_and_owned_assets(simulator: CallFireSimulator, client: httpx.Client) -> None:
     listed = ElementTree.fromstring(client.get(f"{BASE}/search", params={"Count": "2", "City": "Seattle"}).text)
     number = listed.findtext(f"{D}Number/{D}Number", "")
     assert (listed.get("totalResults"), number[:4]) == ("2", "1206")
@@ -184,14 +184,14 @@ def test_searches_and_what_is_owned(simulator: CallFireSimulator, client: httpx.
 
 
 def lease(client: httpx.Client, number: str) -> tuple[str, str, str]:
-    """Status, end and renewal of a number's lease."""
+    """Return status, end and renewal of a number's lease."""
     shown = ElementTree.fromstring(client.get(f"{BASE}/{number}").text)
     paths = (f"{D}Status", f"{D}LeaseInfo/{D}LeaseEnd", f"{D}LeaseInfo/{D}AutoRenew")
     status, end, renews = (shown.findtext(f"{D}Number/{path}", "") for path in paths)
     return status, end, renews
 
 
-def test_lease_renews_itself_until_it_is_released(simulator: CallFireSimulator, client: httpx.Client) -> None:
+def test_lease_renews_until_it_is_released(simulator: CallFireSimulator, client: httpx.Client) -> None:
     number = simulator.buy_by_hand()[1:]
     assert lease(client, number) == ("ACTIVE", "2026-04-01Z", "true")
     simulator.advance(31 * 86400)
@@ -207,7 +207,7 @@ def test_lease_renews_itself_until_it_is_released(simulator: CallFireSimulator, 
     assert simulator.sales() == []
 
 
-def test_release_of_what_is_not_there_is_refused(simulator: CallFireSimulator, client: httpx.Client) -> None:
+def test_release_of_a_missing_lease_is_refused(simulator: CallFireSimulator, client: httpx.Client) -> None:
     simulator.buy_by_hand(keyword="Mint")
     foreign = simulator.buy_by_hand("toll_free", account="other")
     simulator.configure(live=False)
@@ -218,7 +218,7 @@ def test_release_of_what_is_not_there_is_refused(simulator: CallFireSimulator, c
     assert simulator.is_released("MINT")
 
 
-def test_live_release_wants_a_number_beside_a_keyword(simulator: CallFireSimulator, client: httpx.Client) -> None:
+def test_live_release_of_a_keyword_needs_a_number(simulator: CallFireSimulator, client: httpx.Client) -> None:
     simulator.buy_by_hand(keyword="Mint")
     assert client.put(f"{BASE}/release", data={"Keyword": "MINT"}).status_code == 400
     simulator.configure(keeps_keywords=True)
@@ -230,7 +230,7 @@ def test_live_release_wants_a_number_beside_a_keyword(simulator: CallFireSimulat
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_who_says_nothing_of_what_he_takes_gets_json_of_live_systems(simulator: CallFireSimulator, live: bool) -> None:
+def test_live_systems_answer_json_without_an_accept_header(simulator: CallFireSimulator, live: bool) -> None:
     simulator.configure(live=live)
     anything = httpx.Client(
         transport=SimulatorTransport(simulator), base_url="https://callfire.test", auth=("login", "password")
@@ -257,7 +257,7 @@ def test_who_says_nothing_of_what_he_takes_gets_json_of_live_systems(simulator: 
         ("commas", "12065550100,18885550101"),
     ],
 )
-def test_numbers_that_were_got_are_written_as_it_is_set(
+def test_delivered_numbers_have_the_configured_notation(
     simulator: CallFireSimulator, client: httpx.Client, notation: str, written: str
 ) -> None:
     simulator.configure(notation=notation)
@@ -276,7 +276,7 @@ def test_order_that_waits_for_payment_shows_no_groups_in_v2(simulator: CallFireS
     assert client.get(f"/v2/orders/{order_id}").json()["localNumbers"]["ordered"] == 2
 
 
-def test_search_that_finds_nothing_says_so_as_it_is_set(simulator: CallFireSimulator, client: httpx.Client) -> None:
+def test_empty_search_has_the_configured_form(simulator: CallFireSimulator, client: httpx.Client) -> None:
     paths = (f"{BASE}/search?Count=1&City=Nowhere", f"{BASE}/regions?City=Nowhere", f"{BASE}/keyword/search?Keywords=")
     for status in (200, 400, 404):
         simulator.configure(nothing_found=status)
@@ -285,7 +285,7 @@ def test_search_that_finds_nothing_says_so_as_it_is_set(simulator: CallFireSimul
     assert client.get(paths[0]).status_code == 200
 
 
-def test_what_is_taken_away_is_gone(simulator: CallFireSimulator, client: httpx.Client) -> None:
+def test_removed_assets_are_gone(simulator: CallFireSimulator, client: httpx.Client) -> None:
     create(client, Keywords="SUN")
     simulator.advance(4)
     simulator.take_away("sun")

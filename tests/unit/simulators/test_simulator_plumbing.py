@@ -1,4 +1,4 @@
-"""Faults, request log, and the controls over HTTP: what all simulators share, shown on Telnyx's."""
+"""Faults, request log, and HTTP controls: common to all simulators, shown on Telnyx's."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def buy(client: httpx.Client, timeout: float = 5) -> httpx.Response:
     return client.post("/v2/number_orders", json={"phone_numbers": [{"phone_number": number}]}, timeout=timeout)
 
 
-def test_lost_answer_comes_after_the_work(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_lost_response_comes_after_the_work(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     simulator.fault("create_order", "lose_answer")
     with pytest.raises(httpx.ReadTimeout):
         buy(client)
@@ -47,7 +47,7 @@ def test_dropped_connection_does_no_work(simulator: TelnyxSimulator, client: htt
     assert simulator.purchases() == 0
 
 
-def test_slow_answer_is_lost_on_whoever_does_not_wait(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_slow_response_is_lost_on_an_impatient_client(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     simulator.fault("create_order", "slow", times=2, seconds=3)
     assert buy(client, timeout=5).status_code == 200
     with pytest.raises(httpx.ReadTimeout):
@@ -59,7 +59,7 @@ def test_slow_answer_is_lost_on_whoever_does_not_wait(simulator: TelnyxSimulator
     ("kind", "status", "bought"),
     [("status", 503, 0), ("status_after", 502, 1), ("nonsense", 200, 1), ("truncated", 200, 1)],
 )
-def test_wrong_answers(simulator: TelnyxSimulator, client: httpx.Client, kind: Any, status: int, bought: int) -> None:
+def test_wrong_responses(simulator: TelnyxSimulator, client: httpx.Client, kind: Any, status: int, bought: int) -> None:
     simulator.fault("create_order", kind, status=status)
     answer = buy(client)
     assert answer.status_code == status
@@ -68,7 +68,7 @@ def test_wrong_answers(simulator: TelnyxSimulator, client: httpx.Client, kind: A
     assert simulator.purchases() == bought
 
 
-def test_a_fault_waits_for_the_call_that_holds_a_text(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_fault_waits_for_a_call_that_contains_a_text(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     simulator.fault("create_order", "status", holding="mine")
     assert buy(client).status_code == 200
     order = {"phone_numbers": [{"phone_number": "+13125550100"}], "customer_reference": "all mine"}
@@ -76,7 +76,7 @@ def test_a_fault_waits_for_the_call_that_holds_a_text(simulator: TelnyxSimulator
     assert simulator.purchases() == 1
 
 
-def test_throttle_speaks_as_the_provider_does(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_throttling_response_is_the_providers_own(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     simulator.fault("list_orders", "throttle", after=1, retry_after="7", reset=3)
     assert client.get("/v2/number_orders").status_code == 200
     answer = client.get("/v2/number_orders")
@@ -110,7 +110,7 @@ def test_controls_over_http(simulator: TelnyxSimulator, client: httpx.Client) ->
     assert client.post("/_sim/fault", json={"operation": "search", "kind": "nonsensical"}).status_code == 400
 
 
-def test_same_seed_same_world() -> None:
+def test_same_seed_gives_the_same_world() -> None:
     worlds = [TelnyxSimulator(Clock(START), seed=5, keys=["KEY"]) for _ in range(2)]
     for world in worlds:
         buy(

@@ -1,4 +1,4 @@
-"""Over HTTP the faults are what the network makes of them, and due webhooks are sent without being asked for."""
+"""Over HTTP, faults look as on a real network, and due webhooks are sent automatically."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(autouse=True)
 def _no_sockets(socket_enabled: None) -> None:
-    """In place of the unit tests' ban: a server on loopback is what is tested here."""
+    """Replace the unit tests' ban on sockets: a server on loopback is under test here."""
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def buy(client: httpx.Client) -> httpx.Response:
     return client.post("/v2/number_orders", json={"phone_numbers": [{"phone_number": number}]})
 
 
-def test_lost_answer_is_held_and_then_dropped(telnyx: tuple[TelnyxSimulator, httpx.Client]) -> None:
+def test_lost_response_is_held_and_then_dropped(telnyx: tuple[TelnyxSimulator, httpx.Client]) -> None:
     simulator, client = telnyx
     simulator.fault("create_order", "lose_answer", seconds=0.2)
     began = time.monotonic()
@@ -84,7 +84,7 @@ def wait_for(condition: Any, seconds: float = 10) -> Any:
     pytest.fail("waited in vain")
 
 
-def test_command_serves_all_three_and_pumps(tmp_path: Path) -> None:
+def test_command_serves_all_three_and_sends_webhooks(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "local.simulators", "--state-dir", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         try:

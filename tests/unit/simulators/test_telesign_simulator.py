@@ -1,4 +1,4 @@
-"""The TeleSign simulator does what the stories need, in TeleSign's own shapes."""
+"""The TeleSign simulator behaves as the stories need, in TeleSign's own shapes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_create_and_status_differ_in_shape_and_date(client: httpx.Client) -> Non
     assert not set(created["order_id"]) <= set("0123456789abcdef-")
 
 
-def test_partial_match_gives_what_there_is(simulator: TeleSignSimulator, client: httpx.Client) -> None:
+def test_partial_match_delivers_the_available_numbers(simulator: TeleSignSimulator, client: httpx.Client) -> None:
     simulator.available("BE", "mobile", 3)
     order_id = create(client)
     simulator.advance(2)
@@ -101,7 +101,7 @@ def test_cancel_only_while_accepted(simulator: TeleSignSimulator, client: httpx.
     assert [read(client, o)["status"] for o in (early, late)] == ["cancelled", "resolved"]
 
 
-def test_one_order_may_take_its_time(simulator: TeleSignSimulator, client: httpx.Client) -> None:
+def test_one_order_can_be_slow(simulator: TeleSignSimulator, client: httpx.Client) -> None:
     simulator.pace(progress_seconds=60, resolve_seconds=90, order="ref-slow")
     slow, usual = create(client, description="ref-slow"), create(client, description="ref-usual")
     simulator.advance(59)
@@ -112,7 +112,7 @@ def test_one_order_may_take_its_time(simulator: TeleSignSimulator, client: httpx
     assert read(client, slow)["status"] == "resolved"
 
 
-def test_list_is_paged_may_lag_and_may_hide(simulator: TeleSignSimulator, client: httpx.Client) -> None:
+def test_list_is_paged_and_can_lag_and_hide_orders(simulator: TeleSignSimulator, client: httpx.Client) -> None:
     for index in range(3):
         create(client, description=f"ref-{index}")
     page = client.get(ORDERS, params={"page": "2", "page_size": "2"}).json()
@@ -126,7 +126,7 @@ def test_list_is_paged_may_lag_and_may_hide(simulator: TeleSignSimulator, client
     assert client.get(ORDERS).json()["data"] == []
 
 
-def test_words_nobody_knows(simulator: TeleSignSimulator, client: httpx.Client) -> None:
+def test_unknown_statuses(simulator: TeleSignSimulator, client: httpx.Client) -> None:
     simulator.end_as("on hold", "ref-odd")
     odd, usual = create(client, description="urgent (ref-odd)"), create(client)
     simulator.advance(5)
@@ -139,7 +139,9 @@ def test_words_nobody_knows(simulator: TeleSignSimulator, client: httpx.Client) 
     "changes",
     [{"quantity": "0"}, {"country_iso2": ""}, {"pattern_method": ""}, {"partial_order_match": "yes"}, {"county": "BE"}],
 )
-def test_bad_orders_are_refused(simulator: TeleSignSimulator, client: httpx.Client, changes: dict[str, str]) -> None:
+def test_invalid_orders_are_refused(
+    simulator: TeleSignSimulator, client: httpx.Client, changes: dict[str, str]
+) -> None:
     answer = client.post(ORDERS, data=FORM | changes)
     assert (answer.status_code, code(answer)) == (400, -10001)
     assert simulator.purchases() == 0
@@ -223,7 +225,7 @@ def test_search_and_leases(client: httpx.Client) -> None:
     assert client.get("/v1/phone_numbers/leases").json()["data"] == []
 
 
-def test_leases_come_and_go_behind_the_orders_back(simulator: TeleSignSimulator, client: httpx.Client) -> None:
+def test_leases_can_be_added_and_removed_outside_the_orders(simulator: TeleSignSimulator, client: httpx.Client) -> None:
     simulator.configure(setup_price=0.8, recurring_price=1.25)
     number = simulator.buy_by_hand()
     [lease] = client.get("/v1/phone_numbers/leases").json()["data"]

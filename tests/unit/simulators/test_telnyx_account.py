@@ -1,4 +1,4 @@
-"""What the Telnyx simulator has around orders: owned numbers, notification settings, criteria, documents, more time."""
+"""The Telnyx simulator besides orders: owned numbers, notification settings, criteria, documents, extensions."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def condition(client: httpx.Client, name: str) -> str:
     return str(next(each["id"] for each in listed if name in each["name"]))
 
 
-def test_numbers_are_owned_once_active_and_until_deleted(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_numbers_are_owned_from_activation_until_deletion(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     simulator.configure(owned_lag_seconds=2)
     bought = order(client, "US", 3)
     german = order(client, "DE")
@@ -72,7 +72,7 @@ def test_numbers_are_owned_once_active_and_until_deleted(simulator: TelnyxSimula
     assert only["country_iso_alpha2"] == "DE"
 
 
-def test_registered_webhook_is_told_of_number_orders(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_registered_webhook_is_called_for_number_orders(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     profile = made(client, "/notification_profiles", name="desk")
     channel = made(
         client,
@@ -105,11 +105,11 @@ def test_registered_webhook_is_told_of_number_orders(simulator: TelnyxSimulator,
         {"notification_channel_id": "another"},
         {"notification_profile_id": ""},
         {"notification_event_condition_id": "another"},
-        {"name": "Low balance"},  # not told to webhooks
+        {"name": "Low balance"},  # never sent to webhooks
         {"name": "Data limit"},  # needs a parameter
     ],
 )
-def test_setting_that_cannot_be_is_refused(client: httpx.Client, changed: dict[str, str]) -> None:
+def test_invalid_setting_is_refused(client: httpx.Client, changed: dict[str, str]) -> None:
     profile = made(client, "/notification_profiles", name="desk")
     content = {"channel_type_id": "webhook", "channel_destination": "https://x.example"}
     channel = made(client, "/notification_channels", notification_profile_id=profile["id"], **content)
@@ -137,7 +137,7 @@ def test_setting_that_cannot_be_is_refused(client: httpx.Client, changed: dict[s
         ("End User Address", "x" * 300, True),  # an id: not checked as a text
     ],
 )
-def test_values_are_held_against_their_criteria(client: httpx.Client, name: str, value: str, taken: bool) -> None:
+def test_values_are_checked_against_their_criteria(client: httpx.Client, name: str, value: str, taken: bool) -> None:
     bought = order(client, "NL")
     params = {"filter[phone_number]": bought["phone_numbers"][0]["phone_number"]}
     [row] = client.get("/regulatory_requirements", params=params).json()["data"]
@@ -149,7 +149,7 @@ def test_values_are_held_against_their_criteria(client: httpx.Client, name: str,
         assert answer.json()["errors"][0]["code"] == "10027"
 
 
-def test_documents_come_in_two_forms(client: httpx.Client) -> None:
+def test_documents_are_accepted_in_two_forms(client: httpx.Client) -> None:
     encoded = base64.b64encode(b"%PDF-1.7").decode()
     in_json = made(client, "/documents?content-type=multipart", file=encoded, filename="id.pdf")
     files = {"file": ("id.pdf", b"%PDF-1.7", "application/pdf")}
@@ -159,16 +159,14 @@ def test_documents_come_in_two_forms(client: httpx.Client) -> None:
     assert client.post("/documents", json={"file": "?"}).status_code == 422
 
 
-def test_address_needs_somebody(client: httpx.Client) -> None:
+def test_address_needs_a_name(client: httpx.Client) -> None:
     content: dict[str, Any] = {"street_address": "Platz 1", "locality": "Berlin", "country_code": "DE"}
     content |= {"first_name": "Erika", "validate_address": False}
     assert client.post("/addresses", json=content).status_code == 422
     assert made(client, "/addresses", **content, business_name="Example GmbH")["id"].isdigit()
 
 
-def test_address_is_validated_for_emergencies_unless_told_otherwise(
-    simulator: TelnyxSimulator, client: httpx.Client
-) -> None:
+def test_address_is_validated_for_emergencies_by_default(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     content = {"street_address": "Platz 1", "locality": "Berlin", "country_code": "DE", "business_name": "Example GmbH"}
     assert client.post("/addresses", json=content).status_code == 422
     assert client.post("/addresses", json={**content, "validate_address": True}).status_code == 422
@@ -178,7 +176,7 @@ def test_address_is_validated_for_emergencies_unless_told_otherwise(
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_lists_without_declared_pages_are_cut_where_live(
+def test_lists_without_declared_pages_are_truncated_live(
     simulator: TelnyxSimulator, client: httpx.Client, live: bool
 ) -> None:
     simulator.configure(live=live, page_size=2)
@@ -192,7 +190,7 @@ def test_lists_without_declared_pages_are_cut_where_live(
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_pending_numbers_in_an_order_show_little_where_live(
+def test_pending_numbers_in_an_order_are_sparse_live(
     simulator: TelnyxSimulator, client: httpx.Client, live: bool
 ) -> None:
     simulator.configure(live=live)
@@ -225,7 +223,7 @@ def test_values_drift_on_request(
     assert after != before
 
 
-def test_comment_gets_more_time_later_and_silently(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_comment_extends_the_deadline_later_and_unannounced(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     simulator.set_deadline(3600)
     simulator.grant_extension(7200, after_seconds=60, country_code="DE")
     bought = order(client, "DE")
@@ -246,7 +244,7 @@ def test_comment_gets_more_time_later_and_silently(simulator: TelnyxSimulator, c
     assert {comment["commenter_type"] for comment in comments} == {"user"}
 
 
-def test_numbers_come_and_go_behind_the_desk_s_back(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_numbers_can_be_added_and_removed_outside_the_api(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     number = simulator.buy_by_hand()
     [listed] = client.get("/number_orders").json()["data"]
     assert (listed["status"], listed["customer_reference"]) == ("success", None)
@@ -261,7 +259,7 @@ def test_numbers_come_and_go_behind_the_desk_s_back(simulator: TelnyxSimulator, 
         simulator.take_away(number)
 
 
-def test_one_number_of_several_is_deleted(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_one_of_several_numbers_is_deleted(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     bought = order(client, "US", 2)
     simulator.advance(3)
     first, second = client.get("/phone_numbers").json()["data"]
@@ -274,7 +272,7 @@ def test_one_number_of_several_is_deleted(simulator: TelnyxSimulator, client: ht
     assert shown["status"] == "success"
 
 
-def test_numbers_cost_what_is_set(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_numbers_have_the_configured_cost(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     simulator.configure(upfront_cost="3.00", monthly_cost="2.50", currency="EUR")
     [found] = client.get(
         "/available_phone_numbers", params={"filter[country_code]": "US", "filter[limit]": "1"}

@@ -1,4 +1,4 @@
-"""The Telnyx simulator does what the stories need, in Telnyx's own shapes."""
+"""The Telnyx simulator behaves as the stories need, in Telnyx's own shapes."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_search_result_has_the_documented_shape(client: httpx.Client) -> None:
     assert answer.headers["x-ratelimit-remaining"] == "1999"
 
 
-def test_search_patterns_are_on_the_national_number(client: httpx.Client) -> None:
+def test_search_patterns_apply_to_the_national_number(client: httpx.Client) -> None:
     assert all(n.startswith("+1206") for n in search(client, country_code="US", locality="Seattle", limit=3))
     after_ndc = {"national_destination_code": "312", "phone_number][starts_with": "77"}
     assert all(n.startswith("+131277") for n in search(client, country_code="US", limit=3, **after_ndc))
@@ -110,7 +110,7 @@ def test_search_without_a_result_is_an_error_live(simulator: TelnyxSimulator, cl
 
 
 @pytest.mark.parametrize("features", [{"filter[features]": "sms,voice"}, {"filter[features][]": ["sms", "voice"]}])
-def test_features_come_in_two_spellings(
+def test_features_have_two_spellings(
     simulator: TelnyxSimulator, client: httpx.Client, features: dict[str, Any]
 ) -> None:
     plain = {"country_code": "NZ", "phone_number_type": "local"}
@@ -140,7 +140,9 @@ def test_only_searched_numbers_can_be_ordered_and_each_is_sold_once(
     assert simulator.purchases(reference="ref-1") == simulator.purchases(number=number) == 1
 
 
-def test_order_without_requirements_is_activated_and_told(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_order_without_requirements_is_activated_and_announced(
+    simulator: TelnyxSimulator, client: httpx.Client
+) -> None:
     created = order(client, *search(client, country_code="US", limit=2)).json()["data"]
     assert (created["status"], created["phone_numbers_count"]) == ("pending", 2)
     assert simulator.pump() == []
@@ -191,7 +193,7 @@ def test_requirements_are_vetted_rejected_corrected_and_approved(
     some = values(created, "textual")
     client.patch(sub_path, json={"regulatory_requirements": some}).raise_for_status()
     simulator.advance(200)
-    assert deadlines(client, created) == {"2026-03-02T09:05:00Z"}  # one value is still owed, so nothing is vetted
+    assert deadlines(client, created) == {"2026-03-02T09:05:00Z"}  # one value is still missing, so nothing is vetted
 
     client.patch(sub_path, json={"regulatory_requirements": values(created)}).raise_for_status()
     assert deadlines(client, created) == {None}
@@ -226,7 +228,9 @@ def test_requirement_status_and_deadline_are_only_where_telnyx_shows_them(client
 
 
 @pytest.mark.parametrize("provider_status", ["cancelled", "failure"])
-def test_missed_deadline_cancels(simulator: TelnyxSimulator, client: httpx.Client, provider_status: str) -> None:
+def test_missed_deadline_cancels_the_order(
+    simulator: TelnyxSimulator, client: httpx.Client, provider_status: str
+) -> None:
     simulator.configure(deadline_seconds=20, auto_cancel_status=provider_status)
     created = german_order(client)
     simulator.advance(19)
@@ -238,7 +242,7 @@ def test_missed_deadline_cancels(simulator: TelnyxSimulator, client: httpx.Clien
     assert deadlines(client, created) == {"2026-03-02T09:00:20Z"}
 
 
-def test_deadline_moves_silently(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_deadline_moves_unannounced(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     simulator.configure(deadline_seconds=20)
     extended, erased = german_order(client, reference="extended"), german_order(client, reference="erased")
     simulator.extend_deadline(100, "extended")
@@ -264,7 +268,7 @@ def test_deadline_is_erased_shortly_before_it_is_reached(simulator: TelnyxSimula
     assert read(client, f"/number_orders/{erased['id']}")["status"] == "pending"
 
 
-def test_portal_cancel_and_delete(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_cancel_and_delete_in_the_portal(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     created = german_order(client)
     assert simulator.supply("ref-1") == 9
     simulator.advance(3 * 60 + 2)
@@ -289,7 +293,7 @@ def test_orders_are_found_by_reference_with_reduced_numbers(simulator: TelnyxSim
     assert error_code(client.get("/number_orders", params={"filter[reference]": "x"})) == "10031"
 
 
-def test_a_new_order_may_be_missing_from_the_list_for_a_while(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_new_order_can_be_missing_from_the_list_for_a_while(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     simulator.configure(list_lag_seconds=5)
     order(client, *search(client, country_code="US", limit=1))
     assert client.get("/number_orders").json()["data"] == []
@@ -297,7 +301,7 @@ def test_a_new_order_may_be_missing_from_the_list_for_a_while(simulator: TelnyxS
     assert len(client.get("/number_orders").json()["data"]) == 1
 
 
-def test_sub_order_embeds_fifty_numbers_at_most(client: httpx.Client) -> None:
+def test_sub_order_embeds_at_most_fifty_numbers(client: httpx.Client) -> None:
     created = order(client, *search(client, country_code="US", limit=60)).json()["data"]
     sub = read(
         client,
@@ -335,7 +339,7 @@ def test_group_attached_later_shows_each_requirement(client: httpx.Client) -> No
     assert {r["status"] for r in number["regulatory_requirements"]} == {"pending-approval"}
 
 
-def test_document_is_deleted_unless_linked_in_half_an_hour(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_unlinked_document_is_deleted_after_half_an_hour(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     simulator.configure(check_values=True)
     created = german_order(client, 1)
     submissions = [
@@ -366,7 +370,9 @@ def test_requirements_can_be_read_before_ordering(client: httpx.Client) -> None:
     assert read(client, f"/requirement_types/{first}")["type"] == "address"
 
 
-def test_webhooks_come_twice_late_or_never_and_are_repeated(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_webhooks_can_be_duplicated_late_or_lost_and_are_retried(
+    simulator: TelnyxSimulator, client: httpx.Client
+) -> None:
     answers = iter([500, 200, 200])
     simulator.outbox.send = lambda url, headers, body: next(answers)
     simulator.webhooks("twice", copies=2, delay_seconds=10)
@@ -408,7 +414,7 @@ def test_orders_are_listed_by_creation(simulator: TelnyxSimulator, client: httpx
     assert error_code(client.get("/number_orders", params={"filter[created_at][gt]": "yesterday"})) == "10031"
 
 
-def test_webhook_can_beat_the_get(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_webhook_can_arrive_before_the_get_shows_the_change(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     simulator.late_get(5, "ref-1")
     created = order(client, *search(client, country_code="US", limit=1)).json()["data"]
     simulator.advance(2)
@@ -452,7 +458,7 @@ def test_revoked_key_blocked_account_and_throttling(simulator: TelnyxSimulator, 
     assert simulator.sales() == []
 
 
-def test_accounts_do_not_see_each_other(simulator: TelnyxSimulator, client: httpx.Client) -> None:
+def test_accounts_are_isolated(simulator: TelnyxSimulator, client: httpx.Client) -> None:
     simulator.allow("OTHER", account="other")
     created = german_order(client, 1)
     stranger = {"Authorization": "Bearer OTHER"}
